@@ -1,0 +1,34 @@
+"""slicewise: CT volumes with organ masks to a trained U-net, its per-patient Dice and a report."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "rules/common.smk"
+include: "rules/ingest.smk"
+include: "rules/gate.smk"
+include: "rules/slices.smk"
+include: "rules/train.smk"
+include: "rules/predict.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand(
+            "results/{dataset}/{experiment}/report.html",
+            dataset=DATASET,
+            experiment=settings.wanted,
+        ),
+        expand("results/{dataset}/comparison.html", dataset=DATASET),
+
+
+onsuccess:
+    print_overview()
+
+
+onerror:
+    print_errors()

@@ -1,0 +1,96 @@
+"""What all stages share: the settings, the cases and their split, and where things lie."""
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from slicewise import overview
+from slicewise.config import load_settings
+from slicewise.errors import SlicewiseError
+from slicewise.job import errors_in
+from slicewise.volumes.layouts import find_cases
+from slicewise.volumes.split import chunks, held_out_cases, split_cases, training_cases
+
+STARTED = time.time()
+DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
+
+try:
+    settings = load_settings(config)
+    CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
+    SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split)}
+except SlicewiseError as error:
+    raise WorkflowError(f"error: {error}") from None
+
+DATASET = settings.dataset.name
+FOLDS = range(settings.split.folds)
+CONTENT = settings.dataset.content.model_dump()
+
+
+wildcard_constraints:
+    dataset=re.escape(DATASET),
+    experiment="|".join(map(re.escape, settings.experiments)),
+    recipe="|".join(map(re.escape, settings.slices)),
+    fold=r"\d+",
+    case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+
+
+def code(script, *packages):
+    """A script and the library's source that it depends on: an edit reruns, a touch does not."""
+    # relative, so that a workflow that was moved as a whole has nothing to rerun
+    base = Path(os.path.relpath(workflow.basedir))
+    library = base / "src" / "slicewise"
+    return [
+        str(base / "scripts" / f"{script}.py"),
+        *sorted(str(p) for name in packages for p in library.glob(f"{name}/*.*") if p.is_file()),
+    ]
+
+
+def file_of(kind, case):
+    """The NIfTI file of a case's image or mask: its source, or what was made of it."""
+    sources = getattr(CASES[case], kind)
+    if sources and not CASES[case].needs_conversion:
+        return str(sources[0])
+    return f"results/{DATASET}/cases/{case}/{kind}.nii.gz"
+
+
+def sources_of(kind, case):
+    """The files that a case's image or mask comes from."""
+    return [str(p) for p in getattr(CASES[case], kind)] or [file_of(kind, case)]
+
+
+def trained_on(fold):
+    return training_cases(SPLIT.values(), int(fold), len(FOLDS))
+
+
+def watched_by(fold):
+    return held_out_cases(SPLIT.values(), int(fold), len(FOLDS))
+
+
+def models_for(case):
+    """The folds whose models predict a case: all for a test case, else the one that held it out."""
+    if SPLIT[case].subset == "test":
+        return list(FOLDS)
+    return [SPLIT[case].fold or 0]
+
+
+# Test cases, and the cases that some model was not trained on.
+SCORED = sorted(
+    case
+    for case, place in SPLIT.items()
+    if place.subset != "train" or (len(FOLDS) > 1 and place.fold is not None)
+)
+
+
+def print_overview():
+    for line in overview.lines(Path("results") / DATASET, settings.wanted):
+        print(line, file=sys.stderr)
+
+
+def print_errors():
+    errors = errors_in((Path("results") / DATASET / "logs").rglob("*.log"), STARTED)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)

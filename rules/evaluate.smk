@@ -1,0 +1,38 @@
+"""Evaluate: the Dice of each case in 3-D on its own grid, and their mean with its interval.
+
+Needs predictions and ground truth. Makes metrics.tsv and summary.json.
+"""
+
+
+rule evaluate:
+    """Score all predictions of an experiment."""
+    input:
+        predictions=expand(
+            "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
+            case=SCORED,
+            allow_missing=True,
+        ),
+        masks=[file_of("mask", case) for case in SCORED],
+        split="results/{dataset}/split.tsv",
+        code=code("evaluate", "evaluation", "metrics", "volumes"),
+    output:
+        metrics="results/{dataset}/{experiment}/metrics.tsv",
+        summary="results/{dataset}/{experiment}/summary.json",
+    log:
+        "results/{dataset}/logs/evaluate/{experiment}.log",
+    benchmark:
+        "results/{dataset}/timings/evaluate/{experiment}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        cfg={
+            "content": CONTENT,
+            "folds": len(FOLDS),
+            "cases": [[a.case, a.patient, a.subset, a.fold] for a in map(SPLIT.get, SCORED)],
+        },
+        tracking="results/{dataset}/{experiment}/tracking",
+    script:
+        "../scripts/evaluate.py"

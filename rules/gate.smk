@@ -1,0 +1,47 @@
+"""Split and gate: who is trained and tested on, and that no scan is on both sides.
+
+Needs cases.tsv; the split itself follows from names and settings alone.
+Makes split.tsv and gate.json, whose content never changes while the gate is open.
+"""
+
+
+rule split:
+    """Write down the split."""
+    input:
+        code=code("split", "volumes"),
+    output:
+        "results/{dataset}/split.tsv",
+    log:
+        "results/{dataset}/logs/split/split.log",
+    benchmark:
+        "results/{dataset}/timings/split/split.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=[[a.case, a.patient, a.subset, a.fold] for a in SPLIT.values()],
+    script:
+        "../scripts/split.py"
+
+
+rule gate:
+    """Stop on a scan that is there twice, here or in another data set."""
+    input:
+        cases="results/{dataset}/cases.tsv",
+        others=settings.split.check_against,
+        code=code("gate", "volumes"),
+    output:
+        "results/{dataset}/gate.json",
+    log:
+        "results/{dataset}/logs/gate/gate.log",
+    benchmark:
+        "results/{dataset}/timings/gate/gate.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../scripts/gate.py"

@@ -1,0 +1,51 @@
+"""Predict: bring slices back to volumes.
+
+Needs the models of an experiment and the images of scored cases.
+Makes predictions/<case>.nii.gz on each image's own grid: of test cases by all folds together,
+of held-out cases by the fold that did not see them.
+"""
+
+for experiment in settings.experiments:
+    for number, chunk in chunks(SCORED, settings.experiments[experiment].prediction.chunk).items():
+
+        rule:
+            name:
+                f"predict_{experiment}_{number}"
+            input:
+                models=expand(
+                    "results/{dataset}/{experiment}/fold-{fold}/model.keras",
+                    dataset=DATASET,
+                    experiment=experiment,
+                    fold=sorted({fold for case in chunk for fold in models_for(case)}),
+                ),
+                passports=expand(
+                    "results/{dataset}/cases/{case}/passport.json", dataset=DATASET, case=chunk
+                ),
+                images=[file_of("image", case) for case in chunk],
+                code=code("predict", "model", "slices", "volumes"),
+            output:
+                expand(
+                    "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
+                    dataset=DATASET,
+                    experiment=experiment,
+                    case=chunk,
+                ),
+            log:
+                f"results/{DATASET}/logs/predict/{experiment}/{number}.log",
+            benchmark:
+                f"results/{DATASET}/timings/predict/{experiment}/{number}.tsv"
+            conda:
+                "../environment.yml"
+            threads: workflow.cores
+            resources:
+                gpu=1,
+                mem_mb=6000,
+                runtime=240,
+            params:
+                cfg={
+                    "cases": chunk,
+                    "folds": {case: models_for(case) for case in chunk},
+                },
+                batch=settings.experiments[experiment].prediction.batch,
+            script:
+                "../scripts/predict.py"

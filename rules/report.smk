@@ -1,0 +1,117 @@
+"""Report: pages for people.
+
+Needs the table, summary and predictions of experiments.
+Makes report.html and curves of each, and comparison.{tsv,html} of all.
+"""
+
+
+rule report:
+    """Write the report of an experiment."""
+    input:
+        metrics="results/{dataset}/{experiment}/metrics.tsv",
+        summary="results/{dataset}/{experiment}/summary.json",
+        split="results/{dataset}/split.tsv",
+        predictions=expand(
+            "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
+            case=SCORED,
+            allow_missing=True,
+        ),
+        images=[file_of("image", case) for case in SCORED],
+        masks=[file_of("mask", case) for case in SCORED],
+        histories=expand(
+            "results/{dataset}/{experiment}/fold-{fold}/history.csv",
+            fold=FOLDS,
+            allow_missing=True,
+        ),
+        configs=expand(
+            "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
+            fold=FOLDS,
+            allow_missing=True,
+        ),
+        code=code("report", "evaluation", "evaluation/templates", "volumes"),
+    output:
+        html=report(
+            "results/{dataset}/{experiment}/report.html",
+            caption="captions/report.rst",
+            category="Experiments",
+            labels={"experiment": "{experiment}", "what": "report"},
+        ),
+        curves=report(
+            "results/{dataset}/{experiment}/figures/curves.png",
+            caption="captions/curves.rst",
+            category="Experiments",
+            labels={"experiment": "{experiment}", "what": "training curves"},
+        ),
+    log:
+        "results/{dataset}/logs/report/{experiment}.log",
+    benchmark:
+        "results/{dataset}/timings/report/{experiment}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        cfg={
+            "content": CONTENT,
+            "folds": len(FOLDS),
+            "exclude": settings.dataset.exclude,
+            "cases": SCORED,
+        },
+        tracking="results/{dataset}/{experiment}/tracking",
+    script:
+        "../scripts/report.py"
+
+
+rule compare:
+    """Put all experiments side by side."""
+    input:
+        metrics=expand(
+            "results/{dataset}/{experiment}/metrics.tsv",
+            experiment=settings.wanted,
+            allow_missing=True,
+        ),
+        summaries=expand(
+            "results/{dataset}/{experiment}/summary.json",
+            experiment=settings.wanted,
+            allow_missing=True,
+        ),
+        histories=expand(
+            "results/{dataset}/{experiment}/fold-{fold}/history.csv",
+            experiment=settings.wanted,
+            fold=FOLDS,
+            allow_missing=True,
+        ),
+        configs=expand(
+            "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
+            experiment=settings.wanted,
+            fold=FOLDS,
+            allow_missing=True,
+        ),
+        code=code("compare", "evaluation", "evaluation/templates"),
+    output:
+        html=report(
+            "results/{dataset}/comparison.html",
+            caption="captions/comparison.rst",
+            category="Comparison",
+            labels={"what": "all experiments"},
+        ),
+        table=report(
+            "results/{dataset}/comparison.tsv",
+            caption="captions/comparison.rst",
+            category="Comparison",
+            labels={"what": "table"},
+        ),
+    log:
+        "results/{dataset}/logs/compare/comparison.log",
+    benchmark:
+        "results/{dataset}/timings/compare/comparison.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        cfg={"experiments": settings.wanted, "folds": len(FOLDS)},
+    script:
+        "../scripts/compare.py"

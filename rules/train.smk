@@ -1,0 +1,60 @@
+"""Train: one U-net for each experiment and fold.
+
+Needs the slices of its training and held-out cases, and an open gate.
+Makes fold-<k>/{model.keras, history.csv, config.yaml}, and an MLflow run.
+"""
+
+
+def slices_for(wildcards, cases):
+    return expand(
+        "results/{dataset}/slices/{recipe}/{case}/{name}",
+        dataset=DATASET,
+        recipe=settings.experiments[wildcards.experiment].slices,
+        case=cases,
+        name=("image.npy", "mask.npy", "geometry.json"),
+    )
+
+
+def training_settings(wildcards):
+    experiment = settings.experiments[wildcards.experiment]
+    return {
+        # how predictions are batched changes no result, so it must not retrain
+        "experiment": experiment.model_dump(exclude={"prediction"}),
+        "recipe": settings.slices[experiment.slices].model_dump(),
+        "content": CONTENT,
+        "train": trained_on(wildcards.fold),
+        "watched": watched_by(wildcards.fold),
+        "folds": len(FOLDS),
+    }
+
+
+rule train:
+    """Train one fold of an experiment, going on from a checkpoint where there is one."""
+    input:
+        train=lambda w: slices_for(w, trained_on(w.fold)),
+        watched=lambda w: slices_for(w, watched_by(w.fold)),
+        # the gate has to be open, but a gate that was checked again changes no weights
+        gate=ancient("results/{dataset}/gate.json"),
+        code=code("train", "model", "slices", "metrics"),
+    output:
+        model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
+        history="results/{dataset}/{experiment}/fold-{fold}/history.csv",
+        config="results/{dataset}/{experiment}/fold-{fold}/config.yaml",
+    log:
+        "results/{dataset}/logs/train/{experiment}/fold-{fold}.log",
+    benchmark:
+        "results/{dataset}/timings/train/{experiment}/fold-{fold}.tsv"
+    conda:
+        "../environment.yml"
+    threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=1440,
+    params:
+        cfg=training_settings,
+        # no rule's output, so that it outlives a killed job
+        checkpoints="results/{dataset}/{experiment}/checkpoints/fold-{fold}",
+        tracking="results/{dataset}/{experiment}/tracking",
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,24 @@
+"""Turn DICOM or NRRD sources of a case into NIfTI files without identities."""
+
+from pathlib import Path
+
+import numpy as np
+
+from slicewise.job import job
+from slicewise.volumes.dicom import read_organ_masks
+from slicewise.volumes.read import read_sources, write_nifti
+
+with job(snakemake.log[0]) as say:
+    cfg = snakemake.params.cfg
+    images, masks = ([Path(p) for p in snakemake.input.get(k)] for k in ("image", "mask"))
+    image = read_sources(images)
+    if cfg["layout"] == "ircad":
+        # organ folders lie side by side in MASKS_DICOM, in a zip or not
+        place = masks[0] if len(masks) == 1 else masks[0].parent.parent
+        mask, overlapping = read_organ_masks(place, cfg["labels"], images)
+        if overlapping:
+            say(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
+    else:
+        mask = read_sources(masks)
+    write_nifti(Path(snakemake.output.image), image)
+    write_nifti(Path(snakemake.output.mask), mask, dtype=np.uint8)

@@ -1,0 +1,42 @@
+"""Train one fold of an experiment."""
+
+from pathlib import Path
+
+from slicewise.config import Content, Experiment
+from slicewise.files import write_yaml
+from slicewise.job import job
+from slicewise.model.card import make_card
+from slicewise.model.train import train, training_key
+from slicewise.slices.batches import SliceSet
+from slicewise.tracking import Tracker, provenance
+
+with job(snakemake.log[0]) as say:
+    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
+    dataset, name, number = (snakemake.wildcards[k] for k in ("dataset", "experiment", "fold"))
+    fold, single = f"fold-{number}", cfg["folds"] == 1
+    experiment = Experiment(**cfg["experiment"])
+    slices = SliceSet.from_files(cfg["train"], given.train)
+    watched = SliceSet.from_files(cfg["watched"], given.watched)
+    card = make_card(Content(**cfg["content"]), cfg["recipe"], experiment)
+    origin = provenance(Path())
+    key = training_key(slices, watched, experiment, card, may_select=single)
+    tracker = Tracker(Path(snakemake.params.tracking), Path("results"), f"slicewise/{dataset}", say)
+    tags = {**origin, "experiment": name, "fold": number, "training_key": key}
+    tracker.start(fold, name if single else f"{name}/{fold}", key, cfg["experiment"], tags)
+    tracker.dataset(fold, dataset, "train", slices.digest)
+    if len(watched):
+        tracker.dataset(fold, dataset, "validation", watched.digest)
+    trained = train(
+        slices,
+        watched,
+        experiment,
+        card,
+        Path(snakemake.params.checkpoints),
+        may_select=single,
+        log=lambda row: tracker.log_epoch(fold, row),
+        say=say,
+    )
+    trained.save(Path(out.model), Path(out.history))
+    digests = {"train": slices.digest, "watched": watched.digest}
+    write_yaml(out.config, {**cfg, "resolved": trained.facts, "slices": digests, "origin": origin})
+    tracker.finish_training(fold, trained, Path(out.history), Path(out.config), slices.read([0])[0])

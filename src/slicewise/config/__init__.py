@@ -1,0 +1,38 @@
+"""Settings: the single source of names, defaults and checks."""
+
+from slicewise.config.load import json_schema, load_settings
+from slicewise.config.schema import (
+    Augmentation,
+    Content,
+    Dataset,
+    Experiment,
+    Input,
+    Loss,
+    Network,
+    Optimizer,
+    Phantom,
+    Postprocessing,
+    Recipe,
+    Settings,
+    Split,
+    Training,
+)
+
+__all__ = [
+    "Augmentation",
+    "Content",
+    "Dataset",
+    "Experiment",
+    "Input",
+    "Loss",
+    "Network",
+    "Optimizer",
+    "Phantom",
+    "Postprocessing",
+    "Recipe",
+    "Settings",
+    "Split",
+    "Training",
+    "json_schema",
+    "load_settings",
+]

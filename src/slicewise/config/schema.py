@@ -1,0 +1,398 @@
+"""The settings: their names, types, defaults and meaning, in one place.
+
+Everything a user may write in ``config/*.yaml`` is declared here and nowhere
+else; ``config/schema.json`` is generated from it (`slicewise schema`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+RESERVED = ("cases", "slices", "logs", "timings", "comparison")
+
+
+class Block(BaseModel):
+    """A block of settings: unknown keys and values of the wrong type are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
+
+
+class Phantom(Block):
+    """Synthetic abdominal CTs, made on the spot (``layout: phantom``)."""
+
+    cases: int = Field(20, ge=1, description="How many synthetic patients.")
+    seed: int = Field(7, ge=0, description="Seed of the anatomy; patient k never depends on cases.")
+    size: int = Field(96, ge=48, le=512, description="In-plane matrix, in pixels.")
+    slices: list[int] = Field(
+        [24, 36], min_length=2, max_length=2, description="Least and greatest number of slices."
+    )
+
+
+class Pairs(Block):
+    """How the files of ``layout: pairs`` are told apart; one `*` stands for the case's name."""
+
+    image: str = Field("*_orig.nii.gz", description="Pattern of image files.")
+    mask: str = Field("*_liver.nii.gz", description="Pattern of mask files.")
+    train: str | None = Field("raw/train", description="Folder of the training cases, below root.")
+    test: str | None = Field(
+        "raw/test", description="Folder of the test cases; null: all cases lie in `train`."
+    )
+
+    @field_validator("image", "mask")
+    @classmethod
+    def _one_star(cls, value: str) -> str:
+        if value.count("*") != 1 or "/" in value:
+            raise ValueError("must be a file name with one *, which stands for the case's name")
+        return value
+
+
+class Dataset(Block):
+    """Where the volumes are and what they hold."""
+
+    name: Name = Field(description="Name of results/<name> and of the MLflow experiment.")
+    layout: Literal["pairs", "ircad", "msd", "nnunet", "table", "phantom"] = Field(
+        description="How the files are arranged."
+    )
+    root: str | None = Field(
+        None, description="Folder of the data (for table: the TSV), below $SLICEWISE_DATA or data/."
+    )
+    intensity: Literal["hu", "clipped_hu", "arbitrary"] = Field(
+        "hu",
+        description="Hounsfield units, Hounsfield units cut to a window and shifted, or anything "
+        "(such as MR, then z-scored per volume). Checked against the data.",
+    )
+    contiguous: bool = Field(
+        True, description="false: a file is a pile of slices that are not neighbours."
+    )
+    labels: dict[Name, int | list[int] | str] = Field(
+        min_length=1, description="Label name: mask value or values (ircad: organ folder)."
+    )
+    other_labels: Literal["refuse", "background"] = Field(
+        "refuse", description="What to do with mask values that are no label."
+    )
+    patient_pattern: str | None = Field(
+        None, description="Regex with a group `patient`, searched in the case's name."
+    )
+    exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
+    pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
+    phantom: Phantom | None = Field(None, description="Settings of layout phantom.")
+
+    @field_validator("patient_pattern")
+    @classmethod
+    def _has_group(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                groups = re.compile(value).groupindex
+            except re.error as error:
+                raise ValueError(f"is not a regular expression ({error})") from error
+            if "patient" not in groups:
+                raise ValueError("needs a group named patient, as in (?P<patient>p[0-9]+)")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_layout(self) -> Dataset:
+        for name, value in self.labels.items():
+            if isinstance(value, str) != (self.layout == "ircad"):
+                wanted = "the name of an organ folder" if self.layout == "ircad" else "a mask value"
+                raise ValueError(f"labels.{name} must be {wanted} with layout {self.layout}")
+            numbers = value if isinstance(value, list) else [value]
+            if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
+                raise ValueError(f"labels.{name}: mask values go from 1 to 255")
+        values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
+        if len(set(values)) < len(values):
+            raise ValueError("labels: two labels share a mask value")
+        if self.layout != "phantom" and self.root is None:
+            raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
+        for block in ("pairs", "phantom"):
+            if getattr(self, block) is not None and self.layout != block:
+                raise ValueError(f"the block {block} goes with layout {block} only")
+        if self.layout in ("pairs", "phantom") and getattr(self, self.layout) is None:
+            # The block's defaults belong to its layout only.
+            default = Pairs() if self.layout == "pairs" else Phantom()
+            object.__setattr__(self, self.layout, default)
+        return self
+
+    @property
+    def content(self) -> Content:
+        """What the NIfTI files of a case hold, wherever they came from."""
+        labels = {}
+        for position, (name, value) in enumerate(self.labels.items(), start=1):
+            # Masks made from organ folders number the organs in their order.
+            number = position if isinstance(value, str) else value
+            labels[name] = number if isinstance(number, list) else [number]
+        return Content(
+            intensity=self.intensity,
+            contiguous=self.contiguous,
+            labels=labels,
+            other_labels=self.other_labels,
+        )
+
+
+class Content(Block):
+    """What the images and masks of a data set hold; all that stages after reading need."""
+
+    intensity: Literal["hu", "clipped_hu", "arbitrary"]
+    contiguous: bool
+    labels: dict[Name, list[int]]
+    other_labels: Literal["refuse", "background"]
+
+
+class Split(Block):
+    """Who is trained on, validated on and tested on; always whole patients."""
+
+    test: Fraction | Annotated[int, Field(ge=0)] = Field(
+        0.35, description="Test patients: a count or a fraction. Unused where the layout says it."
+    )
+    validation: Fraction | Annotated[int, Field(ge=0)] = Field(
+        0.2, description="Validation patients among the others; none below four of them."
+    )
+    folds: int = Field(1, ge=1, description="Cross-validation folds over the non-test patients.")
+    seed: int = Field(13, ge=0, description="Seed of the split.")
+    check_against: list[str] = Field(
+        [], description="cases.tsv of other data sets that must share no scan with this one."
+    )
+
+
+class Recipe(Block):
+    """How slices are cut from a volume."""
+
+    plane: Literal["axial", "coronal", "sagittal"] = Field("axial", description="The cut.")
+    size: int | None = Field(
+        None,
+        ge=16,
+        le=2048,
+        description="Side of the square slice in pixels: larger slices are area-averaged down, "
+        "smaller ones padded, never enlarged or distorted. null: as they are.",
+    )
+    every: int = Field(1, ge=1, le=16, description="Keep every n-th pixel in both directions.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Recipe:
+        if self.size is not None and self.every != 1:
+            raise ValueError("give either size or every, not both")
+        return self
+
+
+class Input(Block):
+    """What happens to intensities inside the model, fitted on training patients."""
+
+    window: Literal["foreground", "none"] | list[float] = Field(
+        "foreground",
+        description="Intensities are clipped to [low, high]; foreground: the 0.5 and 99.5 "
+        "percentiles inside the labels (Isensee et al., Nature Methods 2021).",
+    )
+    normalisation: Literal["foreground", "all", "none"] = Field(
+        "foreground", description="z-score by mean and deviation inside the labels, or of all."
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _ordered(cls, value: Any) -> Any:
+        if isinstance(value, list) and (len(value) != 2 or value[0] >= value[1]):
+            raise ValueError("must be [low, high] with low below high")
+        return value
+
+
+class Network(Block):
+    """The U-net (Ronneberger et al., MICCAI 2015)."""
+
+    filters: list[Annotated[int, Field(ge=1)]] = Field(
+        [32, 64, 128, 256, 512], min_length=2, max_length=8, description="Filters of each stage."
+    )
+    normalisation: Literal["none", "batch", "instance"] = Field(
+        "batch", description="After each convolution."
+    )
+    activation: Literal["relu", "leaky_relu"] = Field("leaky_relu", description="Slope 0.01.")
+    dropout: Fraction = Field(0.0, description="Spatial dropout at the deepest two stages.")
+
+
+class Loss(Block):
+    """Sum of a soft Dice loss and a cross-entropy, computed in float32."""
+
+    dice: float = Field(1.0, ge=0, description="Weight of the soft Dice loss.")
+    cross_entropy: float = Field(1.0, ge=0, description="Weight of the cross-entropy.")
+    smooth: float = Field(1e-5, gt=0, description="Added above and below in the Dice.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Loss:
+        if self.dice == 0 and self.cross_entropy == 0:
+            raise ValueError("dice and cross_entropy are both 0: nothing would be learnt")
+        return self
+
+
+class Optimizer(Block):
+    """How the weights move."""
+
+    name: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd: Nesterov, 0.99.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
+    weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay (adamw, sgd).")
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="After the warm-up.")
+    warmup: Fraction = Field(0.05, description="Linear warm-up, as a fraction of all steps.")
+    clip_norm: float | None = Field(12.0, gt=0, description="Greatest norm of the gradient.")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        0.99, description="Moving average of the weights, used for validation and at the end."
+    )
+
+
+class Augmentation(Block):
+    """Random changes of training slices; the mask moves with its image."""
+
+    probability: float = Field(0.8, ge=0, le=1, description="Share of slices moved in space.")
+    rotation: float = Field(15.0, ge=0, le=180, description="Greatest rotation, degrees.")
+    scale: float = Field(0.15, ge=0, lt=1, description="Greatest enlargement or reduction.")
+    shift: float = Field(0.08, ge=0, lt=1, description="Greatest shift, fraction of the side.")
+    flip: bool = Field(False, description="Mirror left and right; only where anatomy allows it.")
+    contrast: float = Field(0.25, ge=0, lt=1, description="Greatest change of contrast.")
+    brightness: float = Field(0.2, ge=0, description="Greatest shift of normalised intensity.")
+    noise: float = Field(0.1, ge=0, description="Greatest deviation of added noise.")
+
+
+class Training(Block):
+    """How long, on what, and which weights are kept."""
+
+    epochs: int = Field(60, ge=1, description="Passes over the training slices.")
+    batch: int = Field(10, ge=1, description="Slices in a batch.")
+    steps_per_epoch: int | None = Field(None, ge=1, description="null: all slices once.")
+    slices: Literal["all", "foreground"] = Field(
+        "all", description="foreground: only slices that show a label."
+    )
+    foreground: Fraction = Field(
+        0.33, description="At least this share of each batch shows a label (0: as it comes)."
+    )
+    select: Literal["final", "loss", "dice"] = Field(
+        "dice",
+        description="Weights to keep: the last, or the best by validation loss or by mean "
+        "per-patient validation Dice. Without validation patients, and with folds: the last.",
+    )
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where a probe shows it is at least 1.2 times faster."
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Threads of TensorFlow on the CPU; null: all. Results depend on it."
+    )
+    seed: int = Field(1, ge=0, description="Seed of weights, order, augmentation and dropout.")
+
+
+class Postprocessing(Block):
+    """What happens to probabilities after they are back on the source grid."""
+
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="Of one label; several labels: the likeliest wins."
+    )
+    largest_component: bool = Field(
+        False, description="Keep the largest 3-D component of each label."
+    )
+
+
+class Prediction(Block):
+    """How predictions are run; changes no result."""
+
+    batch: int = Field(8, ge=1, description="Slices at a time.")
+    chunk: int = Field(16, ge=1, description="About so many cases share one job.")
+
+
+class Experiment(Block):
+    """A way to train; what is not said is a sound modern default (`preset: baseline`)."""
+
+    preset: Literal["baseline", "tutorial"] = Field(
+        "baseline", description="Where the settings that are not said come from."
+    )
+    slices: Name = Field(description="Which of the slice recipes.")
+    input: Input = Input()
+    network: Network = Network()
+    loss: Loss = Loss()
+    optimizer: Optimizer = Optimizer()
+    augmentation: Augmentation | None = Augmentation()
+    training: Training = Training()
+    postprocessing: Postprocessing = Postprocessing()
+    prediction: Prediction = Prediction()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("preset"), str):
+            return merge(PRESETS.get(data["preset"], {}), data)
+        return data
+
+
+# The tutorial's network, loss, optimiser, batch and epochs; its Dice loss is -Dice with smooth 1
+# on one sigmoid, its input all Hounsfield units standardised by the training set.
+PRESETS: dict[str, dict[str, Any]] = {
+    "baseline": {},
+    "tutorial": {
+        "input": {"window": "none", "normalisation": "all"},
+        "network": {"normalisation": "none", "activation": "relu"},
+        "loss": {"dice": 1.0, "cross_entropy": 0.0, "smooth": 1.0},
+        "optimizer": {
+            "name": "adam",
+            "schedule": "constant",
+            "warmup": 0.0,
+            "clip_norm": None,
+            "ema": None,
+        },
+        "augmentation": None,
+        "training": {
+            "epochs": 20,
+            "slices": "foreground",
+            "foreground": 0.0,
+            "select": "loss",
+            "precision": "float32",
+        },
+    },
+}
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Merge nested maps; `over` wins."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = (
+            merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        )
+    return result
+
+
+class Settings(Block):
+    """All settings of a workflow run."""
+
+    dataset: Dataset
+    split: Split = Split()
+    slices: dict[Name, Recipe] = Field(min_length=1, description="Named slice recipes.")
+    experiments: dict[Name, Experiment] = Field(min_length=1, description="Named experiments.")
+    run: list[Name] | None = Field(None, description="Experiments to make; null: all of them.")
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> Settings:
+        for name, experiment in self.experiments.items():
+            if name in RESERVED:
+                raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+            if experiment.slices not in self.slices:
+                raise ValueError(
+                    f"experiments.{name}.slices: no recipe is called {experiment.slices!r}; "
+                    f"there are: {', '.join(self.slices)}"
+                )
+        for name in self.run or ():
+            if name not in self.experiments:
+                raise ValueError(
+                    f"run: no experiment is called {name!r}; there are: "
+                    f"{', '.join(self.experiments)}"
+                )
+        if not self.dataset.contiguous:
+            for name, experiment in self.experiments.items():
+                if experiment.postprocessing.largest_component:
+                    raise ValueError(
+                        f"experiments.{name}.postprocessing.largest_component: 3-D components mean "
+                        "nothing on slices that are not neighbours (dataset.contiguous is false)"
+                    )
+        return self
+
+    @property
+    def wanted(self) -> list[str]:
+        """Names of the experiments to make."""
+        return list(self.run if self.run is not None else self.experiments)

@@ -1,0 +1,11 @@
+"""The one exception that users are meant to read."""
+
+from __future__ import annotations
+
+
+class SlicewiseError(Exception):
+    """A fault in the input, the settings or the surroundings of a job.
+
+    Its message is one sentence for the user: the file or key, what is wrong
+    with it, and what to do. It is shown without a traceback.
+    """

@@ -1,0 +1,1 @@
+"""Statistics over cases, figures and the report; no Keras here."""

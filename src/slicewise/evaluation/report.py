@@ -1,0 +1,600 @@
+"""The HTML report of an experiment, and the page that compares experiments.
+
+Each page is one file that needs nothing else: pictures are data URIs, style
+and script are inline. Plain values come in, text comes out.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from slicewise.evaluation import figures
+
+GALLERY_LIMIT = 30
+"""How many patients a gallery shows; the worst are kept."""
+
+FEW_PATIENTS = 20
+"""Below this many patients the report says that the interval itself is rough."""
+
+DASH = "–"
+
+_METRICS = {
+    "dice": "Dice",
+    "jaccard": "Jaccard",
+    "precision": "Precision",
+    "recall": "Recall",
+    "volume_error_ml": "Volume error, ml",
+    "volume_error_percent": "Volume error, %",
+}
+_COLUMNS = {
+    **{name: _METRICS[name] for name in ("dice", "jaccard", "precision", "recall")},
+    "volume_ml": "Volume, ml",
+    "predicted_ml": "Predicted, ml",
+    "volume_error_ml": "Error, ml",
+    "volume_error_percent": "Error, %",
+}
+_DIGITS = {"volume_ml": 1, "predicted_ml": 1, "volume_error_ml": 1, "volume_error_percent": 1}
+_SUBSETS = {"train": "Training", "validation": "Validation", "test": "Test"}
+
+
+@dataclass(frozen=True)
+class CaseFigures:
+    """The overlays of one case."""
+
+    case: str
+    images: list[tuple[str, bytes]] = field(default_factory=list)
+    """Caption and PNG or JPEG file, in the order shown."""
+
+
+def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str]:
+    """Return the cases the gallery shows, worst first, so that no other needs overlays.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        A row per case and label, with columns case, subset, dice.
+    limit : int
+        How many at most.
+
+    Returns
+    -------
+    list of str
+        Test cases, or validation cases where no test patient has been scored.
+    """
+    shown = metrics[metrics["subset"] == figures.headline_subset(metrics)]
+    return [str(case) for case in _case_dice(shown).sort_values(kind="stable").index[:limit]]
+
+
+def experiment_report(
+    *,
+    dataset: str,
+    experiment: str,
+    summary: Mapping[str, Any],
+    metrics: pd.DataFrame,
+    histories: Mapping[str, pd.DataFrame],
+    cases: Sequence[CaseFigures],
+    settings: Mapping[str, Any],
+    split: pd.DataFrame,
+    provenance: Mapping[str, str],
+    excluded: Mapping[str, str] | Sequence[str] = (),
+    selected: Mapping[str, int] | None = None,
+    scored_runs: int | None = None,
+) -> str:
+    """Write the report of one experiment.
+
+    Parameters
+    ----------
+    dataset, experiment : str
+        Their names.
+    summary : mapping
+        ``{subset: {label or "mean": {metric: {mean, median, sd, ci_low, ci_high, n}}}}``;
+        any value may be None.
+    metrics : pandas.DataFrame
+        A row per case and label; see `slicewise.evaluation`.
+    histories : mapping of str to pandas.DataFrame
+        The epochs of every fold.
+    cases : sequence of CaseFigures
+        Overlays; the 30 worst are shown.
+    settings : mapping
+        The experiment's full settings, nested.
+    split : pandas.DataFrame
+        Columns case, patient, subset, fold.
+    provenance : mapping of str to str
+        Versions, commit and digests.
+    excluded : mapping of str to str, or sequence of str
+        Cases left out, with the reason where there is one.
+    selected : mapping of str to int, optional
+        By fold, the epoch whose weights were kept.
+    scored_runs : int, optional
+        How many runs have been scored on this test set so far.
+
+    Returns
+    -------
+    str
+        One HTML page.
+    """
+    subset = figures.headline_subset(metrics)
+    scored = metrics[metrics["subset"] == subset]
+    labels = [str(label) for label in metrics["label"].unique()]
+    return _render(
+        "experiment.html.j2",
+        dataset=dataset,
+        experiment=experiment,
+        subset=subset,
+        headline=_headline(summary, subset, labels),
+        patients=scored["patient"].nunique(),
+        few=FEW_PATIENTS,
+        scored_runs=scored_runs,
+        labels=labels,
+        tiles=_tiles(summary, scored, subset),
+        figures=_experiment_figures(summary, metrics, histories, selected),
+        summary_rows=_summary_rows(summary, subset, labels),
+        tables=_tables(metrics),
+        gallery=_gallery(cases, scored),
+        gallery_total=scored["case"].nunique(),
+        settings=_settings(settings),
+        split=_split_rows(split),
+        members=_members(split),
+        excluded=_excluded(excluded),
+        provenance=provenance,
+    )
+
+
+def comparison_report(
+    *,
+    dataset: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    metrics: Mapping[str, pd.DataFrame],
+    histories: Mapping[str, Mapping[str, pd.DataFrame]],
+    links: Mapping[str, str],
+    provenance: Mapping[str, str],
+    parameters: Mapping[str, int] | None = None,
+) -> str:
+    """Write the page that sets all experiments of a data set side by side.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    rows : mapping of str to mapping
+        By experiment, its summary (see `experiment_report`). The first one is
+        the reference that the others are compared with, patient by patient.
+    metrics : mapping of str to pandas.DataFrame
+        By experiment, its table of cases and labels.
+    histories : mapping of str to mapping of str to pandas.DataFrame
+        By experiment, the epochs of every fold.
+    links : mapping of str to str
+        By experiment, where its report is, relative to this page.
+    provenance : mapping of str to str
+        Versions, commit and digests.
+    parameters : mapping of str to int, optional
+        By experiment, how many parameters its network has.
+
+    Returns
+    -------
+    str
+        One HTML page.
+    """
+    tested = any((table["subset"] == "test").any() for table in metrics.values())
+    subset = "test" if tested else "validation"
+    scored = {name: _scored(metrics.get(name), subset) for name in rows}
+    entries = [
+        _entry(name, summary, scored[name], subset)
+        | {
+            "link": links.get(name),
+            "minutes": _minutes(histories.get(name, {}).values()),
+            "parameters": (parameters or {}).get(name),
+        }
+        for name, summary in rows.items()
+    ]
+    best = max((e["mean"] for e in entries if e["mean"] is not None), default=None)
+    return _render(
+        "comparison.html.j2",
+        dataset=dataset,
+        subset=subset,
+        entries=entries,
+        best=best,
+        figures=_comparison_figures(entries, scored, histories),
+        differences=_differences(scored),
+        same_patients=len({frozenset(part["patient"]) for part in scored.values()}) == 1,
+        several_labels=any(table["label"].nunique() > 1 for table in scored.values()),
+        provenance=provenance,
+    )
+
+
+# Numbers and pictures as text
+
+
+def _usable(value: Any) -> bool:
+    return value is not None and not isinstance(value, str) and math.isfinite(float(value))
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    """Write a number, or an en dash where there is none."""
+    if not _usable(value):
+        return DASH
+    text = f"{float(value):,.{digits}f}".replace(",", " ")
+    return text.removeprefix("-") if float(text.replace(" ", "")) == 0 else text.replace("-", "−")
+
+
+def _signed(value: Any, digits: int = 1) -> str:
+    text = _number(value, digits)
+    return f"+{text}" if _usable(value) and round(float(value), digits) > 0 else text
+
+
+def _raw(value: Any) -> str:
+    """Write what a column is sorted by; nothing for a missing value."""
+    return repr(float(value)) if _usable(value) else ""
+
+
+def _data_uri(data: bytes) -> str:
+    if data.startswith(b"\x89PNG"):
+        kind = "png"
+    elif data.startswith(b"\xff\xd8"):
+        kind = "jpeg"
+    else:
+        kind = "svg+xml"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number, signed=_signed, raw=_raw, data_uri=_data_uri, plural=_plural
+    )
+    return environment.get_template(template).render(**values)
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+# The experiment
+
+
+def _statistics(
+    summary: Mapping[str, Any], subset: str, label: str, metric: str
+) -> Mapping[str, Any]:
+    """Look up one metric; every statistic is there, None where unknown."""
+    found = ((summary.get(subset) or {}).get(label) or {}).get(metric) or {}
+    return {
+        name: found.get(name) if _usable(found.get(name)) else None
+        for name in ("mean", "median", "sd", "ci_low", "ci_high", "n")
+    }
+
+
+def _overall(summary: Mapping[str, Any], subset: str) -> str:
+    """Return the label that stands for all: the mean, or the only one."""
+    labels = list(summary.get(subset) or {})
+    return "mean" if "mean" in labels or not labels else labels[0]
+
+
+def _headline(summary: Mapping[str, Any], subset: str, labels: list[str]) -> dict[str, Any]:
+    several = labels if len(labels) > 1 else []
+    return {
+        **_statistics(summary, subset, _overall(summary, subset), "dice"),
+        "labels": {label: _statistics(summary, subset, label, "dice") for label in several},
+    }
+
+
+def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> list[dict[str, str]]:
+    dice = figures.by_patient(scored)
+    median = _statistics(summary, subset, _overall(summary, subset), "dice")["median"]
+    if median is None and len(dice):
+        median = float(dice.median())
+    worst, best = (dice.idxmin(), dice.idxmax()) if len(dice) else (None, None)
+    sizes = _finite(scored, "volume_error_percent").abs()
+    bias = _statistics(summary, subset, _overall(summary, subset), "volume_error_percent")["mean"]
+    return [
+        {"name": "Median", "value": _number(median), "note": "half of the patients are better"},
+        {
+            "name": "Worst patient",
+            "value": _number(dice[worst] if worst is not None else None),
+            "note": str(worst) if worst is not None else "",
+        },
+        {
+            "name": "Best patient",
+            "value": _number(dice[best] if best is not None else None),
+            "note": str(best) if best is not None else "",
+        },
+        {
+            "name": "Volume error",
+            "value": _percent(bias),
+            "note": f"mean, with sign; median size {_percent(sizes.median()).lstrip('+')}",
+        },
+    ]
+
+
+def _percent(value: Any) -> str:
+    return f"{_signed(value)} %" if _usable(value) else DASH
+
+
+def _finite(table: pd.DataFrame, column: str) -> pd.Series:
+    values = table[column] if column in table else pd.Series(dtype=float)
+    return values.astype(float).replace([np.inf, -np.inf], np.nan).dropna()
+
+
+def _experiment_figures(
+    summary: Mapping[str, Any],
+    metrics: pd.DataFrame,
+    histories: Mapping[str, pd.DataFrame],
+    selected: Mapping[str, int] | None,
+) -> dict[str, dict[str, bytes]]:
+    themes: tuple[figures.Theme, ...] = ("light", "dark")
+    drawn: dict[str, dict[str, bytes]] = {"dice": {}, "loss": {}, "dots": {}}
+    for theme in themes:
+        if histories:
+            for quantity in ("dice", "loss"):
+                figure = figures.curves(
+                    histories, selected=selected, panels=[quantity], theme=theme
+                )
+                drawn[quantity][theme] = figures.svg(figure)
+        if len(metrics):
+            drawn["dots"][theme] = figures.svg(figures.dice_dots(metrics, summary, theme=theme))
+    return drawn
+
+
+def _summary_rows(
+    summary: Mapping[str, Any], subset: str, labels: list[str]
+) -> list[dict[str, Any]]:
+    """List every metric of the overall mean, then Dice and volume error of every label."""
+    overall = _overall(summary, subset)
+    several = len(labels) > 1
+    wanted = [(overall, "Mean of the labels" if several else "", tuple(_METRICS))]
+    if several:
+        wanted += [(label, label, ("dice", "volume_error_percent")) for label in labels]
+    return [
+        {
+            "group": group,
+            "name": _METRICS[metric],
+            "digits": _DIGITS.get(metric, 3),
+            **_statistics(summary, subset, label, metric),
+        }
+        for label, group, names in wanted
+        for metric in names
+        if metric in ((summary.get(subset) or {}).get(label) or {})
+    ]
+
+
+def _tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Prepare a table a subset, test first, its rows worst first."""
+    found = [subset for subset in ("test", "validation") if (metrics["subset"] == subset).any()]
+    return [_table(subset, metrics[metrics["subset"] == subset]) for subset in found]
+
+
+def _table(subset: str, rows: pd.DataFrame) -> dict[str, Any]:
+    texts = {"patient": "Patient"}
+    if (rows["case"].astype(str) != rows["patient"].astype(str)).any():
+        texts["case"] = "Case"
+    if rows["label"].nunique() > 1:
+        texts["label"] = "Label"
+    if "fold" in rows and rows["fold"].notna().any() and (rows["fold"].astype(str) != "").any():
+        texts["fold"] = "Fold"
+    numbers = {name: title for name, title in _COLUMNS.items() if name in rows}
+    ordered = rows.sort_values("dice", kind="stable", na_position="last")
+    return {
+        "subset": subset,
+        "title": f"{_SUBSETS[subset]} patients",
+        "patients": rows["patient"].nunique(),
+        "texts": list(texts.values()),
+        "numbers": list(numbers.values()),
+        "rows": [
+            {
+                "texts": [_word(row[name]) for name in texts],
+                "numbers": [(row[name], _DIGITS.get(name, 3), name) for name in numbers],
+            }
+            for row in ordered.to_dict("records")
+        ],
+    }
+
+
+def _word(value: Any) -> str:
+    """Write a name or a fold; folds become floats where a column has gaps."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return DASH
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _case_dice(metrics: pd.DataFrame) -> pd.Series:
+    return metrics.groupby(metrics["case"].astype(str), sort=False)["dice"].mean()
+
+
+def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[str, Any]]:
+    dice = _case_dice(scored)
+    patients = dict(zip(scored["case"].astype(str), scored["patient"].astype(str), strict=True))
+
+    def badness(shown: CaseFigures) -> float:
+        value = dice.get(shown.case, math.nan)
+        return math.inf if math.isnan(value) else float(value)
+
+    return [
+        {
+            "case": shown.case,
+            "patient": patients.get(shown.case, shown.case),
+            "dice": dice.get(shown.case),
+            "images": shown.images,
+        }
+        for shown in sorted(cases, key=badness)[:GALLERY_LIMIT]
+        if shown.images
+    ]
+
+
+def _settings(settings: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Group the settings by their top-level key; what is not a group comes first."""
+    plain = {key: value for key, value in settings.items() if not isinstance(value, Mapping)}
+    groups = [("general", list(_flat(plain)))] if plain else []
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            groups.append((str(key), list(_flat(value))))
+    return groups
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _setting(value)
+
+
+def _setting(value: Any) -> str:
+    """Write a setting the way its YAML file does, without the brackets of a list."""
+    if value is None or value == {} or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(
+            f"({_setting(item)})" if isinstance(item, list | tuple) else _setting(item)
+            for item in value
+        )
+    return str(value)
+
+
+def _split_rows(split: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": _SUBSETS[subset],
+            "patients": part["patient"].nunique(),
+            "cases": part["case"].nunique(),
+        }
+        for subset in _SUBSETS
+        if len(part := split[split["subset"] == subset])
+    ]
+
+
+def _members(split: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Name the patients of each subset, and of each fold where there are folds."""
+    members = []
+    folds = split["fold"].map(_word) if "fold" in split else DASH
+    named = split.assign(fold=folds)
+    for subset, title in _SUBSETS.items():
+        part = named[named["subset"] == subset]
+        for fold, inside in part.groupby("fold"):
+            name = title if fold in ("", DASH) else f"{title}, held out by fold {fold}"
+            members.append((name, sorted(inside["patient"].astype(str).unique())))
+    return members
+
+
+def _excluded(excluded: Mapping[str, str] | Sequence[str]) -> list[tuple[str, str]]:
+    if isinstance(excluded, Mapping):
+        return [(str(case), str(reason)) for case, reason in excluded.items()]
+    return [(str(case), "excluded in the settings") for case in excluded]
+
+
+# The comparison
+
+
+def _scored(metrics: pd.DataFrame | None, subset: str) -> pd.DataFrame:
+    if metrics is None:
+        return pd.DataFrame({"case": [], "patient": [], "subset": [], "label": [], "dice": []})
+    return metrics[metrics["subset"] == subset]
+
+
+def _entry(
+    name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
+) -> dict[str, Any]:
+    dice = figures.by_patient(scored)
+    statistics = _statistics(summary, subset, _overall(summary, subset), "dice")
+    validation = _statistics(summary, "validation", _overall(summary, "validation"), "dice")
+    return {
+        **statistics,
+        "name": name,
+        "worst": float(dice.min()) if len(dice) else None,
+        "worst_patient": str(dice.idxmin()) if len(dice) else "",
+        "patients": len(dice),
+        "validation": validation["mean"],
+    }
+
+
+def _minutes(histories: Any) -> float | None:
+    """Return the minutes of training, over all folds.
+
+    The median time from epoch to epoch times the number of epochs, because the
+    plain difference would count the night between an interruption and the
+    resumption.
+    """
+    total = 0.0
+    for history in histories:
+        steps = _seconds(history).diff().dropna() if "timestamp" in history else pd.Series()
+        if steps.empty:
+            return None
+        total += float(steps.median()) * len(history)
+    return total / 60 if total else None
+
+
+def _seconds(history: pd.DataFrame) -> pd.Series:
+    stamps = history["timestamp"]
+    if pd.api.types.is_numeric_dtype(stamps):
+        # MLflow counts milliseconds; no training took place in the year 5000.
+        return stamps / 1000 if stamps.max() > 1e11 else stamps
+    return pd.to_datetime(stamps, utc=True).map(lambda moment: moment.timestamp())
+
+
+def _comparison_figures(
+    entries: list[dict[str, Any]],
+    scored: Mapping[str, pd.DataFrame],
+    histories: Mapping[str, Mapping[str, pd.DataFrame]],
+) -> dict[str, dict[str, bytes]]:
+    rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
+    means = {name: _mean_history(folds) for name, folds in histories.items() if folds}
+    themes: tuple[figures.Theme, ...] = ("light", "dark")
+    drawn: dict[str, dict[str, bytes]] = {"dots": {}, "dice": {}}
+    for theme in themes:
+        drawn["dots"][theme] = figures.svg(figures.dot_plot(rows, theme=theme))
+        if means:
+            curve = figures.curves(means, panels=["dice"], theme=theme)
+            drawn["dice"][theme] = figures.svg(curve)
+    return drawn
+
+
+def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True).reset_index()
+
+
+def _differences(scored: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
+    """Pair the patients of every experiment with those of the first one."""
+    table = pd.DataFrame({name: figures.by_patient(part) for name, part in scored.items()})
+    if table.empty:
+        return None
+    reference, *others = table.columns
+    table = table.loc[table.min(axis=1).sort_values(kind="stable").index]
+    change = table[others].sub(table[reference], axis=0)
+    return {
+        "reference": reference,
+        "names": list(table.columns),
+        "others": others,
+        "rows": [
+            {
+                "patient": str(patient),
+                "dice": list(table.loc[patient]),
+                "change": list(change.loc[patient]),
+            }
+            for patient in table.index
+        ],
+        "means": [
+            {
+                "name": name,
+                "mean": change[name].mean(),
+                "better": int((change[name] > 0).sum()),
+                "worse": int((change[name] < 0).sum()),
+                "n": int(change[name].count()),
+            }
+            for name in others
+        ],
+    }

@@ -1,0 +1,129 @@
+"""From masks to a table of cases, and from the table to a mean with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from slicewise.metrics import overlap
+
+RESAMPLES = 9999
+COLUMNS = (
+    "dice",
+    "jaccard",
+    "precision",
+    "recall",
+    "volume_ml",
+    "predicted_ml",
+    "volume_error_ml",
+    "volume_error_percent",
+)
+
+
+def case_rows(
+    case: dict[str, Any],
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    labels: Sequence[str],
+    voxel_ml: float,
+) -> list[dict[str, Any]]:
+    """Score one case, one row a label.
+
+    Parameters
+    ----------
+    case : dict
+        The first columns of the row: case, patient, subset, fold.
+    truth, prediction : ndarray of uint8
+        Label indices on the source's grid.
+    labels : sequence of str
+        Names of labels 1, 2, ….
+    voxel_ml : float
+        Volume of a voxel in millilitres.
+    """
+    return [
+        {**case, "label": name, **overlap(truth == index, prediction == index, voxel_ml)}
+        for index, name in enumerate(labels, start=1)
+    ]
+
+
+def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Return the table of cases and labels, sorted by subset and case."""
+    table = pd.DataFrame(
+        list(rows), columns=["case", "patient", "subset", "fold", "label", *COLUMNS]
+    )
+    return table.sort_values(["subset", "case"], kind="stable", ignore_index=True)
+
+
+def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
+    """Summarise the table for each subset and label.
+
+    The unit is the patient: the volumes of one patient are averaged first.
+    ``mean`` stands for the mean over labels of each patient.
+
+    Returns
+    -------
+    dict
+        ``{subset: {label or "mean": {metric: {mean, median, sd, ci_low,
+        ci_high, n}}}}``; the interval is a 95 % percentile bootstrap over
+        patients (Efron, 1979) with a fixed seed, None below two patients.
+    """
+    summary: dict[str, Any] = {}
+    for subset, part in metrics.groupby("subset", sort=True):
+        labels = list(dict.fromkeys(part["label"]))
+        by_label = {
+            label: part[part["label"] == label].groupby("patient")[list(COLUMNS)].mean()
+            for label in labels
+        }
+        by_label["mean"] = part.groupby("patient")[list(COLUMNS)].mean()
+        summary[str(subset)] = {
+            label: {metric: _describe(table[metric].to_numpy(float)) for metric in COLUMNS}
+            for label, table in by_label.items()
+        }
+    return summary
+
+
+def comparison_table(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put the Dice of every case and label side by side, one column an experiment.
+
+    Parameters
+    ----------
+    metrics : mapping of experiment to DataFrame
+        Tables of cases and labels.
+
+    Returns
+    -------
+    DataFrame
+        Columns case, patient, subset, label, then the experiments.
+    """
+    keys = ["subset", "case", "patient", "label"]
+    columns = [table.set_index(keys)["dice"].rename(name) for name, table in metrics.items()]
+    return pd.concat(columns, axis=1).sort_index(kind="stable").reset_index()
+
+
+def _describe(values: np.ndarray) -> dict[str, float | int | None]:
+    values = values[np.isfinite(values)]
+    n = len(values)
+    low, high = _interval(values)
+    return {
+        "mean": float(values.mean()) if n else None,
+        "median": float(np.median(values)) if n else None,
+        "sd": float(values.std(ddof=1)) if n > 1 else None,
+        "ci_low": low,
+        "ci_high": high,
+        "n": n,
+    }
+
+
+def _interval(values: np.ndarray) -> tuple[float | None, float | None]:
+    if len(values) < 2:
+        return None, None
+    if np.ptp(values) == 0:
+        return float(values[0]), float(values[0])
+    interval = stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,62 @@
+"""How a job of the workflow speaks: lines on standard error and in its log."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+
+MARK = "error: "
+
+
+@contextmanager
+def job(log: str) -> Iterator[Callable[[str], None]]:
+    """Run the body of a script, turning faults of the input into one sentence.
+
+    Parameters
+    ----------
+    log : str
+        The job's log file, begun anew.
+
+    Yields
+    ------
+    callable
+        Says a line on standard error and in the log.
+    """
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as stream:
+
+        def say(line: str) -> None:
+            for out in (sys.stderr, stream):
+                print(line, file=out, flush=True)
+
+        try:
+            yield say
+        except SlicewiseError as error:
+            say(MARK + " ".join(str(error).split()))
+            sys.exit(1)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                stream.write(traceback.format_exc())
+                raise
+            say(f"{MARK}{error.filename or path}: no space left on the disk; free some and rerun")
+            sys.exit(1)
+        except Exception:
+            stream.write(traceback.format_exc())
+            raise
+
+
+def errors_in(logs: Iterable[Path], since: float) -> list[str]:
+    """Return the sentences of jobs that failed since a time (seconds of the epoch)."""
+    found = []
+    for log in sorted(logs):
+        if log.stat().st_mtime >= since:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            found += [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
+    return list(dict.fromkeys(found))

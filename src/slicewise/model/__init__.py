@@ -1,0 +1,1 @@
+"""The U-net: layers, losses, augmentation, training and prediction (Keras lives here only)."""

@@ -1,0 +1,100 @@
+"""Checkpoints of a training: written by rename, two generations, one owner."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import zipfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import atomic
+
+GENERATIONS = 2
+
+
+class Checkpoints:
+    """A folder of checkpoints that one process owns at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        Named after everything the training depends on, so that a checkpoint
+        of other settings is never found here. Deleted by `finish`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> Checkpoints:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = (self.folder / "lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            owner = lock.read().strip() or "another process"
+            lock.close()
+            raise SlicewiseError(
+                f"{self.folder}: this training already runs, as {owner}; wait for it or stop it"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.flush()
+        self._lock = lock
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    def save(self, epoch: int, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+        """Write the state after `epoch` epochs and forget all but two generations."""
+        with atomic(self.folder / f"epoch-{epoch:06d}.npz") as temporary:
+            text = np.frombuffer(json.dumps(notes).encode(), np.uint8)
+            np.savez(temporary, allow_pickle=False, notes=text, **arrays)
+        for old in self._files()[:-GENERATIONS]:
+            old.unlink()
+
+    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Return the newest state that can be read, or None."""
+        for path in reversed(self._files()):
+            try:
+                with np.load(path, allow_pickle=False) as stored:
+                    arrays = {name: stored[name] for name in stored.files}
+                notes = json.loads(arrays.pop("notes").tobytes())
+                return arrays, notes
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+                continue  # the disk's fault: the generation before serves
+        return None
+
+    def finish(self) -> None:
+        """Delete this folder and those that trainings of other settings left beside it."""
+        for folder in self.folder.parent.iterdir():
+            if folder == self.folder or _is_free(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch-*.npz"))
+
+
+def _is_free(folder: Path) -> bool:
+    try:
+        with (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

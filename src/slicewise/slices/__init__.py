@@ -1,0 +1,1 @@
+"""Slices: extraction to .npy, their index, and batches of them."""

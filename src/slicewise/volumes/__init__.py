@@ -1,0 +1,1 @@
+"""Volumes: reading, checking and describing 3-D images and masks."""

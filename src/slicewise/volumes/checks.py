@@ -1,0 +1,251 @@
+"""Checks that an image, a mask and the two together are what the settings say."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.volume import Volume
+
+Intensity = Literal["hu", "clipped_hu", "arbitrary"]
+
+GRID_TOLERANCE = 0.1
+"""How far a corner of the mask may lie from the image's, in voxels."""
+AIR = -200
+"""Every CT of a body has something below it, in HU: air around or within, or padding."""
+SOFT = (0, 200)
+"""Soft tissue, in HU."""
+DENSE = 700
+"""Only compact bone, contrast medium and metal lie above it, in HU."""
+CT_RANGE = (-1100, 3100)
+"""What a clip of Hounsfield units may keep: the range of 12-bit scanners, with some room."""
+LARGEST_LABEL = 65535
+
+
+def check_image(volume: Volume, path: str, intensity: Intensity) -> None:
+    """Check that an image holds intensities of the kind the settings say.
+
+    Parameters
+    ----------
+    volume : Volume
+        The image, of shape (i, j, k).
+    path : str
+        How messages name it.
+    intensity : {"hu", "clipped_hu", "arbitrary"}
+        ``dataset.intensity``. ``hu``: some voxels below -200, at least 1 % from
+        0 to 200, at most a quarter above 700, none beyond 16 bits.
+        ``clipped_hu``: all within -1100 to 3100 and at least 50 apart.
+        ``arbitrary``: anything finite that is not constant.
+
+    Raises
+    ------
+    SlicewiseError
+        When it does not.
+    """
+    array = volume.array
+    _check_shape(array, path)
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = sum(int(np.count_nonzero(~np.isfinite(part))) for part in _slabs(array))
+        raise SlicewiseError(
+            f"{path}: {bad} of {array.size} voxels are not finite numbers (NaN or infinite); "
+            "make the image again without them or exclude the case"
+        )
+    if low == high:
+        raise SlicewiseError(
+            f"{path}: all voxels have the value {low:g}; check that this is the image, "
+            "or exclude the case"
+        )
+    fault = None
+    if intensity == "hu":
+        fault = _no_hounsfield(array, low, high)
+    elif intensity == "clipped_hu":
+        fault = _no_clipped_hounsfield(low, high)
+    if fault:
+        others = " or ".join({"hu": ("clipped_hu", "arbitrary")}.get(intensity, ("arbitrary",)))
+        raise SlicewiseError(
+            f"{path}: its values go from {low:g} to {high:g}, but {fault}; convert the original "
+            f"again to Hounsfield units, or set dataset.intensity to {others} if it is meant so"
+        )
+
+
+def check_pair(image: Volume, mask: Volume, image_path: str, mask_path: str) -> None:
+    """Check that a mask lies on the same grid as its image.
+
+    Parameters
+    ----------
+    image, mask : Volume
+        They have to agree in shape and affine: no corner of the grid may move
+        by more than a tenth of a voxel along any axis, which allows for headers
+        that round and for nothing that shifts a contour.
+    image_path, mask_path : str
+        How messages name them.
+
+    Raises
+    ------
+    SlicewiseError
+        When they do not; the message says what differs.
+    """
+    remedy = (
+        "take the mask that was drawn on this image, or resample it onto the image's grid, "
+        "or exclude the case"
+    )
+    if image.array.shape != mask.array.shape:
+        raise SlicewiseError(
+            f"{mask_path}: it has {_times(mask.array.shape)} voxels, but its image {image_path} "
+            f"has {_times(image.array.shape)}; {remedy}"
+        )
+    ends = [(0, size - 1) for size in image.array.shape]
+    corners = np.array([(*corner, 1) for corner in itertools.product(*ends)], dtype=np.float64)
+    moved = corners @ (np.linalg.inv(image.affine) @ mask.affine).T - corners
+    if np.abs(moved[:, :3]).max() <= GRID_TOLERANCE:
+        return
+    if image.orientation != mask.orientation:
+        what = f"its axes point to {mask.orientation} instead of {image.orientation}"
+    elif not np.allclose(image.spacing, mask.spacing, rtol=1e-3, atol=0):
+        what = f"its voxels measure {_mm(mask.spacing)} instead of {_mm(image.spacing)}"
+    else:
+        shift = corners @ (mask.affine - image.affine).T
+        far = float(np.linalg.norm(shift[:, :3], axis=1).max())
+        what = f"it lies up to {far:.2f} mm away"
+    raise SlicewiseError(
+        f"{mask_path}: it is not on the grid of its image {image_path}: {what}; {remedy}"
+    )
+
+
+def label_indices(
+    mask: Volume,
+    path: str,
+    labels: Mapping[str, int | list[int]],
+    other: Literal["refuse", "background"],
+    *,
+    may_be_empty: bool = False,
+) -> np.ndarray:
+    """Turn the values of a mask into label numbers.
+
+    Parameters
+    ----------
+    mask : Volume
+        Label values, of shape (i, j, k); floating point is accepted when whole.
+    path : str
+        How messages name it.
+    labels : mapping from name to value or values
+        ``dataset.labels``.
+    other : {"refuse", "background"}
+        ``dataset.other_labels``: what to do with values of no label.
+    may_be_empty : bool
+        Accept a mask without any label: a prediction may be empty.
+
+    Returns
+    -------
+    ndarray of uint8, shape (i, j, k)
+        1 to L in the order of `labels`, 0 elsewhere.
+
+    Raises
+    ------
+    SlicewiseError
+        When a value is negative, no integer, or of no label, or no voxel has any label.
+    """
+    _check_shape(mask.array, path)
+    values = {name: [v] if isinstance(v, int) else list(v) for name, v in labels.items()}
+    counts = np.zeros(LARGEST_LABEL + 1, np.int64)
+    for part in _slabs(mask.array):
+        found = np.bincount(_whole(part, path).ravel())
+        counts[: len(found)] += found
+    table = np.zeros(LARGEST_LABEL + 1, np.uint8)
+    for index, wanted in enumerate(values.values(), start=1):
+        table[wanted] = index
+    named = ", ".join(f"{name}: {' '.join(map(str, v))}" for name, v in values.items())
+    unknown = np.flatnonzero((counts > 0) & (table == 0))
+    unknown = unknown[unknown != 0]
+    if len(unknown) and other == "refuse":
+        listed = ", ".join(f"{v} ({counts[v]} voxels)" for v in unknown[:8])
+        raise SlicewiseError(
+            f"{path}: it holds values that dataset.labels ({named}) does not name: {listed}"
+            f"{', …' if unknown[8:].size else ''}; add them to dataset.labels, or set "
+            "dataset.other_labels to background"
+        )
+    if not may_be_empty and not counts[table > 0].any():
+        raise SlicewiseError(
+            f"{path}: it has no voxel of any label ({named}); correct dataset.labels, "
+            "or exclude the case"
+        )
+    indices = np.empty_like(mask.array, dtype=np.uint8)
+    for part, target in zip(_slabs(mask.array), _slabs(indices), strict=True):
+        target[...] = table[part.astype(np.intp)]
+    return indices
+
+
+def _check_shape(array: np.ndarray, path: str) -> None:
+    if array.ndim != 3 or array.size == 0:
+        raise SlicewiseError(
+            f"{path}: it has the shape {_times(array.shape)} instead of three dimensions with "
+            "voxels; give one 3-D volume a file"
+        )
+    if array.dtype.kind not in "biuf":
+        raise SlicewiseError(
+            f"{path}: its voxels are colours or complex numbers; give an image with one real "
+            "number a voxel"
+        )
+
+
+def _no_hounsfield(array: np.ndarray, low: float, high: float) -> str | None:
+    """Say why these are not the Hounsfield units of a body, or return None."""
+    if low < -32768 or high > 32767:
+        return "Hounsfield units fit 16 bits"
+    if low > AIR:
+        return f"a CT in Hounsfield units has air, which is below {AIR}"
+    soft = dense = 0
+    for part in _slabs(array):
+        soft += int(np.count_nonzero((part >= SOFT[0]) & (part <= SOFT[1])))
+        dense += int(np.count_nonzero(part > DENSE))
+    if soft < 0.01 * array.size:
+        return f"less than 1 % of the voxels are soft tissue ({SOFT[0]} to {SOFT[1]} HU)"
+    if dense > 0.25 * array.size:
+        return (
+            f"{dense / array.size:.0%} of the voxels are above {DENSE}, denser than most bone, "
+            "as if the rescale intercept had not been applied"
+        )
+    return None
+
+
+def _no_clipped_hounsfield(low: float, high: float) -> str | None:
+    """Say why these cannot be clipped Hounsfield units, or return None."""
+    if low < CT_RANGE[0] or high > CT_RANGE[1]:
+        return f"clipped Hounsfield units lie within {CT_RANGE[0]} to {CT_RANGE[1]}"
+    if high - low < 50:
+        return "clipped Hounsfield units span at least 50, so these seem to be normalised"
+    return None
+
+
+def _slabs(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the array in slices of contiguous memory, to keep temporaries small."""
+    return iter(np.moveaxis(array, int(np.argmax(np.abs(array.strides))), 0))
+
+
+def _whole(part: np.ndarray, path: str) -> np.ndarray:
+    """Return a slab of label values as integers from 0 to `LARGEST_LABEL`."""
+    if part.dtype.kind == "f" and not np.all(np.rint(part) == part):
+        raise SlicewiseError(
+            f"{path}: a mask holds whole numbers, but this has {part[np.rint(part) != part][0]:g}; "
+            "give the label map itself (not probabilities, nor one resampled with interpolation)"
+        )
+    low, high = part.min(), part.max()
+    if low < 0 or high > LARGEST_LABEL:
+        raise SlicewiseError(
+            f"{path}: a mask holds label values from 0 to {LARGEST_LABEL}, but this has "
+            f"{low if low < 0 else high:g}; check that it is the mask and not the image"
+        )
+    return part.astype(np.intp)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
+
+
+def _mm(spacing: tuple[float, float, float]) -> str:
+    return " × ".join(f"{v:.4g}" for v in spacing) + " mm"

@@ -1,0 +1,60 @@
+"""The table of all cases, and the gate that stops a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from slicewise.errors import SlicewiseError
+
+
+def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Put passports into a table, one row a case."""
+    rows = []
+    for passport in passports:
+        row = {key: passport[key] for key in ("case", "patient")}
+        for kind in ("image", "mask"):
+            row[kind] = passport[kind]["file"]
+            row[f"{kind}_sha256"] = passport[kind]["sha256"]
+        row["shape"] = "x".join(str(n) for n in passport["shape"])
+        row["spacing"] = "x".join(f"{v:g}" for v in passport["spacing"])
+        row["orientation"] = passport["orientation"]
+        row |= {f"intensity_{key}": value for key, value in passport["intensity"].items()}
+        row |= {f"ml_{label}": value for label, value in passport["ml"].items()}
+        row["fingerprint"] = passport["fingerprint"]
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values("case", ignore_index=True)
+
+
+def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None:
+    """Stop when a scan is there twice, here or in another data set.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        The table of cases.
+    others : mapping of path to DataFrame
+        Tables of data sets that must share no scan with this one.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming both cases and what to do.
+    """
+    for _, same in cases.groupby("fingerprint", sort=False):
+        if len(same) > 1:
+            names = ", ".join(sorted(same["case"]))
+            raise SlicewiseError(
+                f"cases {names}: the same image under several names, which would leak from "
+                "training to test; keep one and list the others in dataset.exclude"
+            )
+    for path, other in others.items():
+        known = dict(zip(other["fingerprint"], other["case"], strict=True))
+        for case, mark in zip(cases["case"], cases["fingerprint"], strict=True):
+            if mark in known:
+                raise SlicewiseError(
+                    f"case {case}: the same image as {known[mark]} in {path}, which "
+                    "split.check_against names; list it in dataset.exclude"
+                )

@@ -1,0 +1,354 @@
+"""Finding the cases of a data set by file names alone; no image is opened."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from slicewise.config import Dataset
+from slicewise.config.schema import Pairs, Phantom
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.read import is_nifti
+
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """One volume with its mask.
+
+    Attributes
+    ----------
+    name : str
+        Safe as a file name.
+    patient : str
+        Whose volume it is; splits never separate the volumes of a patient.
+    image, mask : tuple of Path
+        Source files: one file, the files of a DICOM series, or nothing for a
+        phantom, which has no source.
+    subset : {"train", "test"} or None
+        Where the layout puts the case; None leaves it to the split.
+    """
+
+    name: str
+    patient: str
+    image: tuple[Path, ...]
+    mask: tuple[Path, ...]
+    subset: Literal["train", "test"] | None = None
+
+    @property
+    def needs_conversion(self) -> bool:
+        """Whether the sources are anything but a pair of NIfTI files."""
+        return bool(self.image) and not all(
+            len(files) == 1 and is_nifti(files[0]) for files in (self.image, self.mask)
+        )
+
+
+@dataclass(frozen=True)
+class _Found:
+    name: str
+    image: tuple[Path, ...]
+    mask: tuple[Path, ...]
+    subset: Literal["train", "test"] | None = None
+    patient: str | None = None
+
+
+def find_cases(dataset: Dataset, data: Path) -> list[Case]:
+    """List the cases of a data set, sorted by name.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its settings.
+    data : Path
+        The folder that `dataset.root` lies below.
+
+    Returns
+    -------
+    list of Case
+        All cases but the excluded ones.
+
+    Raises
+    ------
+    SlicewiseError
+        When nothing is there, when images and masks do not pair up, or when a
+        name is not safe; the offenders are listed.
+    """
+    root = data / (dataset.root or "")
+    if dataset.layout != "phantom" and not root.exists():
+        raise SlicewiseError(
+            f"{root}: no data there (dataset.root of {dataset.name}); set SLICEWISE_DATA to the "
+            "folder that holds it, or correct dataset.root"
+        )
+    found = _LAYOUTS[dataset.layout](dataset, root)
+    if not found:
+        raise SlicewiseError(
+            f"{root}: no case found in the layout {dataset.layout}; the layouts are described in "
+            "docs/data.md"
+        )
+    _refuse_unsafe(found)
+    _refuse_twice(found)
+    cases = [
+        Case(f.name, f.patient or _patient(f.name, dataset), f.image, f.mask, f.subset)
+        for f in sorted(found, key=lambda f: f.name)
+    ]
+    unknown = sorted(set(dataset.exclude) - {case.name for case in cases})
+    if unknown:
+        raise SlicewiseError(f"dataset.exclude: no case is called {_list(unknown)}; correct it")
+    kept = [case for case in cases if case.name not in dataset.exclude]
+    if not kept:
+        raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
+    return kept
+
+
+def _patient(name: str, dataset: Dataset) -> str:
+    if dataset.patient_pattern is None:
+        return name
+    match = re.search(dataset.patient_pattern, name)
+    if match is None:
+        raise SlicewiseError(
+            f"dataset.patient_pattern: does not match the case {name!r}; correct the pattern or "
+            "use layout: table"
+        )
+    return match["patient"]
+
+
+def _refuse_unsafe(found: Iterable[_Found]) -> None:
+    unsafe = sorted(f.name for f in found if not SAFE.fullmatch(f.name))
+    if unsafe:
+        raise SlicewiseError(
+            f"case names {_list([repr(name) for name in unsafe])}: only letters, digits, '.', '_' "
+            "and '-' are safe in file names; rename the files or name the cases in a table "
+            "(layout: table)"
+        )
+
+
+def _refuse_twice(found: Iterable[_Found]) -> None:
+    by_name = defaultdict(list)
+    for f in found:
+        by_name[f.name.lower()].append(str(f.image[0]) if f.image else f.name)
+    twice = {name: files for name, files in by_name.items() if len(files) > 1}
+    if twice:
+        name, files = min(twice.items())
+        raise SlicewiseError(
+            f"case {name}: two candidates, {_list(sorted(files))}; keep one, or name both in a "
+            "table (layout: table)"
+        )
+
+
+def _list(items: list[str]) -> str:
+    more = len(items) - SHOWN
+    return ", ".join(items[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _pair(
+    images: dict[str, list[Path]],
+    masks: dict[str, list[Path]],
+    subset: Literal["train", "test"] | None,
+) -> list[_Found]:
+    for files in (images, masks):
+        for name, candidates in sorted(files.items()):
+            if len(candidates) > 1:
+                raise SlicewiseError(
+                    f"case {name}: two candidates, {_list(sorted(map(str, candidates)))}; keep one"
+                )
+    for those, others, what, lacks in (
+        (images, masks, "image", "mask"),
+        (masks, images, "mask", "image"),
+    ):
+        alone = sorted(str(those[name][0]) for name in those.keys() - others.keys())
+        if alone:
+            raise SlicewiseError(
+                f"{_list(alone)}: {what} without {lacks}; add the {lacks}, or move the file away"
+            )
+    return [
+        _Found(name, tuple(images[name]), tuple(masks[name]), subset) for name in sorted(images)
+    ]
+
+
+def _pairs(dataset: Dataset, root: Path) -> list[_Found]:
+    pairs = dataset.pairs or Pairs()
+    folders: list[tuple[str | None, Literal["train", "test"] | None]] = [(pairs.train, "train")]
+    if pairs.test is None:
+        folders = [(pairs.train, None)]
+    else:
+        folders.append((pairs.test, "test"))
+    found = []
+    for folder, subset in folders:
+        place = root / (folder or "")
+        if not place.is_dir():
+            raise SlicewiseError(
+                f"{place}: this folder is missing; make it, or set dataset.pairs.train and "
+                "dataset.pairs.test"
+            )
+        images, masks = (_matching(place, pattern) for pattern in (pairs.image, pairs.mask))
+        found += _pair(images, masks, subset)
+    return found
+
+
+def _matching(folder: Path, pattern: str) -> dict[str, list[Path]]:
+    before, after = pattern.split("*")
+    matching = defaultdict(list)
+    for path in sorted(folder.glob(pattern)):
+        matching[path.name[len(before) : len(path.name) - len(after)]].append(path)
+    return matching
+
+
+def _ircad(dataset: Dataset, root: Path) -> list[_Found]:
+    images: dict[str, list[Path]] = {}
+    masks: dict[str, list[Path]] = {}
+    for folder in sorted(p for p in root.glob("3Dircadb*") if p.is_dir()):
+        for stem, sources in (("PATIENT_DICOM", images), ("MASKS_DICOM", masks)):
+            candidates = [p for p in (folder / stem, folder / f"{stem}.zip") if p.exists()]
+            if candidates:
+                sources[folder.name] = candidates
+    organs = [str(organ) for organ in dataset.labels.values()]
+    return [
+        _Found(f.name, _files_of_series(f.image[0]), _files_of_masks(f.mask[0], organs))
+        for f in _pair(images, masks, None)
+    ]
+
+
+def _files_of_series(path: Path) -> tuple[Path, ...]:
+    if path.is_dir():
+        files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
+        if not files:
+            raise SlicewiseError(f"{path}: the folder is empty; put the DICOM series into it")
+        return files
+    return (path,)
+
+
+def _files_of_masks(path: Path, organs: list[str]) -> tuple[Path, ...]:
+    if not path.is_dir():
+        return (path,)
+    missing = [organ for organ in organs if not (path / organ).is_dir()]
+    if missing:
+        there = sorted(p.name for p in path.iterdir() if p.is_dir())
+        raise SlicewiseError(
+            f"{path}: no organ folder called {missing[0]}; there are: {_list(there)}; correct "
+            "dataset.labels or exclude the case"
+        )
+    return tuple(file for organ in organs for file in _files_of_series(path / organ))
+
+
+def _msd(dataset: Dataset, root: Path) -> list[_Found]:
+    path = root / "dataset.json"
+    if not path.is_file():
+        raise SlicewiseError(f"{path}: missing; the layout msd needs it beside imagesTr")
+    try:
+        items = [
+            (Path(item["image"]), Path(item["label"]))
+            for item in json.loads(path.read_text(encoding="utf-8"))["training"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SlicewiseError(
+            f"{path}: not a Medical Segmentation Decathlon description ({error!r}); each entry of "
+            "training needs an image and a label"
+        ) from error
+    missing = [str(p) for pair in items for p in pair if not (root / p).is_file()]
+    if missing:
+        raise SlicewiseError(f"{path}: lists files that are not there: {_list(missing)}")
+    return [
+        _Found(_stem(image.name), (root / image,), (root / mask,)) for image, mask in sorted(items)
+    ]
+
+
+def _nnunet(dataset: Dataset, root: Path) -> list[_Found]:
+    found = _nnunet_pairs(root / "imagesTr", root / "labelsTr")
+    if not (root / "labelsTs").is_dir():
+        return found
+    train = [_Found(f.name, f.image, f.mask, "train") for f in found]
+    test = [
+        _Found(f.name, f.image, f.mask, "test")
+        for f in _nnunet_pairs(root / "imagesTs", root / "labelsTs")
+    ]
+    return train + test
+
+
+def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
+    images, masks = defaultdict(list), defaultdict(list)
+    other = []
+    for path in sorted(image_folder.glob("*")):
+        if not _is_image(path):
+            continue
+        match = re.fullmatch(r"(.+)_(\d{4})", _stem(path.name))
+        if match is None or match[2] != "0000":
+            other.append(path.name)
+            continue
+        images[match[1]].append(path)
+    if other:
+        raise SlicewiseError(
+            f"{image_folder}: {_list(other)}: only one channel, named CASE_0000, is supported"
+        )
+    for path in sorted(mask_folder.glob("*")):
+        if _is_image(path):
+            masks[_stem(path.name)].append(path)
+    return _pair(images, masks, None)
+
+
+def _is_image(path: Path) -> bool:
+    return path.name.endswith((".nii", ".nii.gz", ".nrrd", ".mha"))
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".gz").rsplit(".", 1)[0]
+
+
+def _table(dataset: Dataset, root: Path) -> list[_Found]:
+    import pandas as pd  # slow to import, and most data sets have no table
+
+    try:
+        table = pd.read_csv(root, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise SlicewiseError(f"{root}: not readable as a table ({error}); use tabs") from error
+    missing = [name for name in ("case", "image", "mask") if name not in table]
+    if missing:
+        raise SlicewiseError(
+            f"{root}: the table has no column {_list(missing)}; it needs case, image and mask, "
+            "and may have patient and subset, separated by tabs"
+        )
+    found = []
+    for row in table.to_dict("records"):
+        image, mask = root.parent / row["image"], root.parent / row["mask"]
+        for path in (image, mask):
+            if not path.exists() or path == root.parent:
+                raise SlicewiseError(f"{root}: case {row['case']}: {path} does not exist")
+        subset = row.get("subset") or None
+        if subset not in ("train", "test", None):
+            raise SlicewiseError(
+                f"{root}: case {row['case']}: subset is {subset!r}; write train, test or nothing"
+            )
+        found.append(
+            _Found(
+                row["case"],
+                _files_of_series(image),
+                _files_of_series(mask),
+                subset,
+                row.get("patient") or None,
+            )
+        )
+    some = {f.subset is None for f in found}
+    if len(some) > 1:
+        raise SlicewiseError(f"{root}: subset is given for some cases only; give all or none")
+    return found
+
+
+def _phantom(dataset: Dataset, root: Path) -> list[_Found]:
+    phantom = dataset.phantom or Phantom()
+    return [_Found(f"phantom_{index:03d}", (), ()) for index in range(1, phantom.cases + 1)]
+
+
+_LAYOUTS: dict[str, Callable[[Dataset, Path], list[_Found]]] = {
+    "pairs": _pairs,
+    "ircad": _ircad,
+    "msd": _msd,
+    "nnunet": _nnunet,
+    "table": _table,
+    "phantom": _phantom,
+}

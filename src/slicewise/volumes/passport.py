@@ -1,0 +1,100 @@
+"""A passport describes one case: its files, geometry, intensities and labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slicewise.config import Content
+from slicewise.files import digest, sha256
+from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.read import read_volume
+from slicewise.volumes.volume import Volume
+
+PERCENTILES = (0.5, 5, 50, 95, 99.5)
+
+
+def make_passport(
+    case: str,
+    patient: str,
+    image_path: Path,
+    mask_path: Path,
+    sources: Mapping[str, Sequence[Path]],
+    content: Content,
+) -> dict[str, Any]:
+    """Read, check and describe one case.
+
+    Parameters
+    ----------
+    case, patient : str
+        Names.
+    image_path, mask_path : Path
+        NIfTI files.
+    sources : mapping of {"image", "mask"} to paths
+        The files they come from: themselves, or a DICOM series.
+    content : Content
+        What the files should hold.
+
+    Returns
+    -------
+    dict
+        Files with SHA-256, shape, spacing (mm), orientation, intensity
+        percentiles, millilitres per label and a fingerprint of the voxels.
+
+    Raises
+    ------
+    SlicewiseError
+        When image or mask fails a check.
+    """
+    shown = {kind: str(files[0]) for kind, files in sources.items()}
+    image = read_volume(image_path)
+    check_image(image, shown["image"], content.intensity)
+    mask = read_volume(mask_path)
+    check_pair(image, mask, shown["image"], shown["mask"])
+    labels = label_indices(mask, shown["mask"], content.labels, content.other_labels)
+    counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
+    values = np.percentile(image.array, PERCENTILES, method="nearest")
+    return {
+        "case": case,
+        "patient": patient,
+        "image": _files(sources["image"]),
+        "mask": _files(sources["mask"]),
+        "shape": list(image.array.shape),
+        "spacing": [round(v, 6) for v in image.spacing],
+        "orientation": image.orientation,
+        "intensity": {
+            "min": float(image.array.min()),
+            **{f"p{p:g}": float(v) for p, v in zip(PERCENTILES, values, strict=True)},
+            "max": float(image.array.max()),
+        },
+        "ml": {
+            name: round(float(counts[index]) * image.voxel_ml, 4)
+            for index, name in enumerate(content.labels, start=1)
+        },
+        "fingerprint": fingerprint(image),
+    }
+
+
+def _files(paths: Sequence[Path]) -> dict[str, Any]:
+    hashes = [sha256(path) for path in paths]
+    return {
+        "file": paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})",
+        "sha256": hashes[0] if len(hashes) == 1 else digest(hashes),
+        "bytes": sum(path.stat().st_size for path in paths),
+    }
+
+
+def fingerprint(image: Volume) -> str:
+    """Return a hash of the voxels that ignores header, compression, type and orientation.
+
+    The same scan stored under another name, as another type or with axes
+    flipped has the same fingerprint; a resampled one has not.
+    """
+    array = np.ascontiguousarray(image.canonical().array)
+    if not np.issubdtype(array.dtype, np.integer):
+        array = np.round(array * 16)  # float rounding of the same values must not matter
+    return hashlib.sha256(array.astype(np.int32).data).hexdigest()

@@ -1,0 +1,337 @@
+"""Reading volumes of every supported format, and writing NIfTI."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from slicewise import files
+from slicewise.errors import SlicewiseError
+from slicewise.volumes import dicom
+from slicewise.volumes.volume import Volume
+
+NIFTI_SUFFIXES = (".nii", ".nii.gz")
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+GZIP_LEVEL = 1
+"""Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
+
+GZIP_RATIO = 1100
+"""Gzip shrinks at most about 1030 times: a header that declares more would only fill memory."""
+
+
+def is_nifti(path: str | Path) -> bool:
+    """Tell by its name whether a file is NIfTI."""
+    return Path(path).name.lower().endswith(NIFTI_SUFFIXES)
+
+
+def read_volume(path: Path) -> Volume:
+    """Read a volume of any supported format.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        NIfTI (``.nii``, ``.nii.gz``), NRRD or MetaImage (``.nrrd``, ``.nhdr``,
+        ``.mha``, ``.mhd``), or a folder, ``.zip`` or single slice of DICOM.
+
+    Returns
+    -------
+    Volume
+        Array of shape (i, j, k) as stored, with its affine to RAS+ mm.
+
+    Raises
+    ------
+    SlicewiseError
+        When the file is missing, damaged, or no volume.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if is_nifti(path):
+        return read_nifti(path)[0]
+    if name.endswith(ITK_SUFFIXES):
+        return _read_itk(path)
+    if path.is_dir() or name.endswith((".zip", ".dcm", ".dicom", ".ima")):
+        return dicom.read_series(path)
+    _must_exist(path)
+    raise SlicewiseError(
+        f"{path}: this is no format that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd), "
+        "MetaImage (.mha, .mhd), or a folder or zip of DICOM"
+    )
+
+
+def read_sources(paths: Sequence[Path]) -> Volume:
+    """Read a volume from its source files: one file, or the files of a DICOM series."""
+    return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
+
+
+def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
+    """Read a NIfTI file, its intensity scale applied.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.nii`` or ``.nii.gz``, of any orientation.
+
+    Returns
+    -------
+    volume : Volume
+        Array of shape (i, j, k). Integers stay integers (of 16 bits where the
+        values fit) as long as slope and intercept are; else float32. A single
+        slice becomes (i, j, 1).
+    header : nibabel.Nifti1Header
+        The file's own header, to write a result on the same grid.
+
+    Raises
+    ------
+    SlicewiseError
+        When the file is missing, damaged, no NIfTI, in colour, 4-D, or its
+        affine is singular.
+    """
+    path = Path(path)
+    _must_exist(path)
+    try:
+        image, raw = _load(path)
+    except ImageFileError as error:
+        raise SlicewiseError(
+            f"{path}: this is no NIfTI image whatever its name says; convert it to NIfTI again"
+        ) from error
+    except (OSError, EOFError, ValueError, OverflowError, HeaderDataError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise SlicewiseError(
+                f"{path}: the file cannot be opened ({error.strerror}); check its permissions and "
+                "the disk"
+            ) from error
+        raise SlicewiseError(
+            f"{path}: the file is cut short or damaged; copy or download it again"
+        ) from error
+    if raw.dtype.kind not in "iuf":
+        raise SlicewiseError(
+            f"{path}: its voxels are colours or complex numbers; give an image with one real "
+            "number a voxel"
+        )
+    array = _scaled(_three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
+    _check_affine(image.affine, path)
+    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+
+
+def write_nifti(
+    path: Path,
+    volume: Volume,
+    header: nib.Nifti1Header | None = None,
+    dtype: np.typing.DTypeLike | None = None,
+) -> None:
+    """Write a volume as NIfTI, in one step and always the same bytes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.nii`` or ``.nii.gz``.
+    volume : Volume
+        Array of shape (i, j, k) and affine.
+    header : nibabel.Nifti1Header, optional
+        Header of the image that the volume belongs to; its units and the codes
+        of its sform and qform are kept. Its intensity scale, display range,
+        intent, free text and extensions are not: they are the source's, and
+        free text may name the patient.
+    dtype : numpy dtype, optional
+        Voxel type in the file; by default the array's. Integers must fit.
+
+    Raises
+    ------
+    ValueError
+        When the array is not 3-D, or `dtype` would change a value.
+    """
+    path = Path(path)
+    array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype))
+    image = _image(array, volume.affine, header)
+    with files.atomic(path) as temporary, temporary.open("wb") as stream:
+        if path.name.lower().endswith(".gz"):
+            # Without a time and a name in its header, equal volumes give equal bytes.
+            with gzip.GzipFile("", "wb", GZIP_LEVEL, stream, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(stream)
+
+
+# --- NIfTI ---------------------------------------------------------------------------------
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise SlicewiseError(f"{path}: there is no such file; check the path and dataset.root")
+
+
+@contextmanager
+def _stream(path: Path) -> Iterator[gzip.GzipFile | BinaryIO]:
+    """Open a file, unpacked when it is gzip whatever its name says."""
+    with path.open("rb") as plain:
+        if plain.peek(2)[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=plain) as unpacked:
+                yield unpacked
+        else:
+            yield plain
+
+
+def _load(path: Path) -> tuple[Any, np.ndarray]:
+    """Return a NIfTI image and its voxels as stored."""
+    with _stream(path) as stream:
+        kind = _kind(stream.read(nib.Nifti2Header.sizeof_hdr))
+        stream.seek(0)
+        image = kind.from_stream(stream)
+        declared = math.prod(image.shape) * image.get_data_dtype().itemsize
+        if declared > GZIP_RATIO * path.stat().st_size:
+            raise EOFError
+        raw = image.dataobj.get_unscaled()
+        if isinstance(raw, np.memmap):
+            # nibabel maps a plain file, which may be replaced while the volume is in use.
+            raw = np.array(raw)
+        # Reading to the end makes gzip compare its checksum.
+        while stream.read(1 << 20):
+            pass
+    return image, raw
+
+
+def _kind(start: bytes) -> Any:
+    """Tell NIfTI-1 from NIfTI-2 by the first bytes of the header."""
+    for kind in (nib.Nifti1Image, nib.Nifti2Image):
+        if kind.header_class.may_contain_header(start):
+            return kind
+    if not start:
+        raise EOFError
+    raise ImageFileError
+
+
+def _three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
+    """Drop axes of length one behind the third, or give a single slice its third."""
+    shape = raw.shape
+    if raw.ndim == 2:
+        shape = (*shape, 1)
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3:
+        raise SlicewiseError(
+            f"{path}: it has {len(shape)} dimensions ({' × '.join(map(str, shape))}) instead of "
+            "3; give one 3-D volume a file"
+        )
+    if 0 in shape:
+        raise SlicewiseError(f"{path}: it has no voxels; make the file again or exclude the case")
+    return raw.reshape(shape, order="F")
+
+
+def _scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
+    """Apply ``raw * slope + inter`` in the smallest type that holds the result."""
+    if raw.dtype.kind == "f" or not (float(slope).is_integer() and float(inter).is_integer()):
+        if slope == 1 and inter == 0:
+            return raw.astype(np.float32, copy=False)
+        scaled = np.empty(raw.shape, np.float32, order="F")
+        for k in range(raw.shape[2]):
+            # One slice at a time: in double precision, without a double-precision copy.
+            scaled[..., k] = raw[..., k].astype(np.float64) * slope + inter
+        return scaled
+    ends = [int(end) * int(slope) + int(inter) for end in (raw.min(), raw.max())]
+    target = _integer_type(raw.dtype, min(ends), max(ends), changed=(slope, inter) != (1, 0))
+    if target is None:
+        return (raw.astype(np.float64) * slope + inter).astype(np.float32)
+    # Integer arithmetic wraps around, and the result fits: what overflows between comes back.
+    scaled = raw.astype(target, copy=False)
+    if slope != 1:
+        scaled = scaled * np.int64(slope).astype(target)
+    if inter != 0:
+        scaled = scaled + np.int64(inter).astype(target)
+    return scaled
+
+
+def _integer_type(dtype: np.dtype, low: int, high: int, changed: bool) -> Any:
+    """Return the type for integers from `low` to `high`, or None when 32 bits are too few."""
+    if dtype.itemsize <= 2 and not changed:
+        return dtype.newbyteorder("=")
+    for target in (np.int16, np.int32):
+        if np.iinfo(target).min <= low and high <= np.iinfo(target).max:
+            return target
+    return None
+
+
+def _check_affine(affine: np.ndarray, path: Path) -> None:
+    columns = np.asarray(affine, dtype=np.float64)[:3, :3]
+    lengths = np.linalg.norm(columns, axis=0)
+    # The determinant of unit columns does not depend on the size of the voxels.
+    usable = bool(np.isfinite(affine).all()) and lengths.min() > 0
+    if not usable or abs(np.linalg.det(columns / lengths)) < 1e-3:
+        raise SlicewiseError(
+            f"{path}: its affine is singular, so its voxels have no place in space; "
+            "repair the header (sform and qform) or convert the original again"
+        )
+
+
+def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Convert an array to write, refusing what would change its values."""
+    if array.ndim != 3:
+        raise ValueError(f"a volume to write has 3 dimensions, not {array.ndim}")
+    if dtype.kind in "iu" and array.dtype.kind != "b":
+        limits = np.iinfo(dtype)
+        if array.dtype.kind not in "iu" or array.min() < limits.min or array.max() > limits.max:
+            raise ValueError(f"values of type {array.dtype} do not fit {dtype}")
+    return array.astype(np.uint8 if dtype.kind == "b" else dtype, copy=False)
+
+
+def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | None) -> Any:
+    """Make a NIfTI image that keeps the geometry of `header`, and nothing of its text."""
+    if header is None:
+        image = nib.Nifti1Image(array, affine)
+        image.set_sform(affine, code=1)
+        image.set_qform(affine, code=1, strip_shears=True)
+        image.header.set_xyzt_units("mm")
+        return image
+    header = header.as_byteswapped("<")
+    header.extensions.clear()
+    for text in ("data_type", "db_name", "descrip", "aux_file", "intent_name"):
+        if text in header:
+            header[text] = b""
+    for number in ("cal_min", "cal_max", "intent_code", "intent_p1", "intent_p2", "intent_p3"):
+        header[number] = 0
+    header.set_data_dtype(array.dtype)
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    return kind(array, affine, header)
+
+
+# --- other formats -------------------------------------------------------------------------
+
+
+def _read_itk(path: Path) -> Volume:
+    """Read NRRD or MetaImage."""
+    _must_exist(path)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise SlicewiseError(
+            f"{path}: the file cannot be read (damaged, or its data file is missing); "
+            "copy it again or convert it to NIfTI"
+        ) from error
+    while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
+        image = image[(slice(None),) * (image.GetDimension() - 1) + (0,)]
+    size = " × ".join(map(str, image.GetSize()))
+    if image.GetNumberOfComponentsPerPixel() != 1 or "complex" in image.GetPixelIDTypeAsString():
+        raise SlicewiseError(
+            f"{path}: it has several numbers a voxel; give an image with one real number a voxel"
+        )
+    if image.GetDimension() != 3:
+        raise SlicewiseError(
+            f"{path}: it has {image.GetDimension()} dimensions ({size}) instead of 3; "
+            "give one 3-D volume a file"
+        )
+    affine = np.eye(4)
+    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    affine = dicom.LPS_TO_RAS @ affine
+    _check_affine(affine, path)
+    return Volume(_scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0), affine)

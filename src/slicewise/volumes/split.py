@@ -1,0 +1,178 @@
+"""Who is trained on and who is tested on: whole patients, stable under growth."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from slicewise.config import Split
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.layouts import Case
+
+FEWEST_TO_VALIDATE = 4
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where a case goes.
+
+    Attributes
+    ----------
+    case, patient : str
+        Names.
+    subset : {"train", "validation", "test"}
+        What it is for.
+    fold : int or None
+        The fold that holds it out, from 0; None for test cases and without folds.
+    """
+
+    case: str
+    patient: str
+    subset: str
+    fold: int | None
+
+
+def split_cases(cases: Sequence[Case], settings: Split) -> list[Assignment]:
+    """Assign every case to a subset and a fold.
+
+    Patients are ranked by a hash of seed and name, so that a new patient moves
+    at most one other across each boundary and the order of files means nothing.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        Cases of a data set; a subset given by the layout is kept.
+    settings : Split
+        Counts or fractions (halves are rounded up), folds and seed.
+
+    Returns
+    -------
+    list of Assignment
+        In the order of `cases`.
+
+    Raises
+    ------
+    SlicewiseError
+        When a patient would be on both sides, or too few patients are left.
+    """
+    fixed = any(case.subset for case in cases)
+    patients = sorted({case.patient for case in cases})
+    if fixed:
+        test = {case.patient for case in cases if case.subset == "test"}
+        both = sorted(test & {case.patient for case in cases if case.subset == "train"})
+        if both:
+            raise SlicewiseError(
+                f"patients {', '.join(both[:8])}: in the training and in the test folder; move "
+                "all volumes of a patient to one side, or correct dataset.patient_pattern"
+            )
+    else:
+        number = _count(settings.test, len(patients), "split.test")
+        test = set(_ranked(patients, settings.seed, "test")[:number])
+    others = [patient for patient in patients if patient not in test]
+    if not others:
+        raise SlicewiseError(
+            f"split.test: {len(test)} test patients are all there are; leave some to train on"
+        )
+    if settings.folds > 1:
+        return _with_folds(cases, test, others, settings)
+    validation: set[str] = set()
+    if len(others) >= FEWEST_TO_VALIDATE:
+        number = _count(settings.validation, len(others), "split.validation")
+        validation = set(_ranked(others, settings.seed, "validation")[:number])
+        if len(validation) == len(others):
+            raise SlicewiseError(
+                f"split.validation: {number} of {len(others)} patients leave none to train on"
+            )
+    subset = dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
+    return [
+        Assignment(case.name, case.patient, subset.get(case.patient, "train"), None)
+        for case in cases
+    ]
+
+
+def _with_folds(
+    cases: Sequence[Case], test: set[str], others: list[str], settings: Split
+) -> list[Assignment]:
+    fold = {p: _hash(settings.seed, "fold", p) % settings.folds for p in others}
+    empty = sorted(set(range(settings.folds)) - set(fold.values()))
+    if empty:
+        raise SlicewiseError(
+            f"split.folds: fold {empty[0]} holds none of the {len(others)} patients; use fewer "
+            "folds or another split.seed"
+        )
+    return [
+        Assignment(
+            case.name,
+            case.patient,
+            "test" if case.patient in test else "train",
+            fold.get(case.patient),
+        )
+        for case in cases
+    ]
+
+
+def _count(wanted: float | int, of: int, key: str) -> int:
+    if isinstance(wanted, int):
+        if wanted > of:
+            raise SlicewiseError(f"{key}: {wanted} patients are asked for, there are only {of}")
+        return wanted
+    return math.floor(wanted * of + 0.5)
+
+
+def _hash(seed: int, salt: str, patient: str) -> int:
+    return int(hashlib.sha256(f"{seed}:{salt}:{patient}".encode()).hexdigest(), 16)
+
+
+def _ranked(patients: Iterable[str], seed: int, salt: str) -> list[str]:
+    return sorted(patients, key=lambda patient: (_hash(seed, salt, patient), patient))
+
+
+def training_cases(assignments: Iterable[Assignment], fold: int, folds: int) -> list[str]:
+    """Cases whose slices move the weights of a fold's model."""
+    if folds == 1:
+        return [a.case for a in assignments if a.subset == "train"]
+    return [a.case for a in assignments if a.subset == "train" and a.fold != fold]
+
+
+def held_out_cases(assignments: Iterable[Assignment], fold: int, folds: int) -> list[str]:
+    """Cases that a fold's model is watched on: never trained on, never test cases."""
+    if folds == 1:
+        return [a.case for a in assignments if a.subset == "validation"]
+    return [a.case for a in assignments if a.subset == "train" and a.fold == fold]
+
+
+def split_table(assignments: Iterable[Assignment]) -> str:
+    """Return the split as tab-separated text: case, patient, subset, fold (empty without)."""
+    rows = [("case", "patient", "subset", "fold")]
+    rows += [
+        (a.case, a.patient, a.subset, "" if a.fold is None else str(a.fold)) for a in assignments
+    ]
+    return "".join("\t".join(row) + "\n" for row in rows)
+
+
+def chunks(cases: Iterable[str], size: int) -> dict[int, list[str]]:
+    """Share out cases to jobs so that a new case changes one job only.
+
+    A case's chunk is a hash of its name modulo a power of two, so all chunks
+    stay as they are until the number of cases doubles.
+
+    Parameters
+    ----------
+    cases : iterable of str
+        Names.
+    size : int
+        About how many cases a chunk should hold, at most on average.
+
+    Returns
+    -------
+    dict of int to list of str
+        The chunks that are not empty by their number, each sorted.
+    """
+    names = sorted(cases)
+    number = 1 << max(0, math.ceil(math.log2(max(1, len(names)) / size)))
+    shares: list[list[str]] = [[] for _ in range(number)]
+    for name in names:
+        shares[_hash(0, "chunk", name) % number].append(name)
+    return {position: share for position, share in enumerate(shares) if share}

@@ -1,0 +1,72 @@
+"""A volume: an array of voxels and where they lie in the patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+from nibabel import orientations
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Voxels with their place in space.
+
+    Attributes
+    ----------
+    array : ndarray, shape (i, j, k)
+        Intensities (Hounsfield units for CT) or label values.
+    affine : ndarray, shape (4, 4)
+        From voxel indices to millimetres in RAS+ world coordinates, as in NIfTI.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxels along each array axis, in mm."""
+        x, y, z = (float(v) for v in nib.affines.voxel_sizes(self.affine))
+        return x, y, z
+
+    @property
+    def orientation(self) -> str:
+        """Anatomical direction each array axis points to, for example ``"LPS"``."""
+        return "".join(nib.aff2axcodes(self.affine))
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    def canonical(self) -> Volume:
+        """Return the same volume with axes flipped and swapped to be closest to RAS+.
+
+        No voxel is interpolated; the array is a view.
+        """
+        turn = orientations.io_orientation(self.affine)
+        return Volume(
+            orientations.apply_orientation(self.array, turn),
+            self.affine @ orientations.inv_ornt_aff(turn, self.array.shape),
+        )
+
+
+def from_canonical(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Take an array in canonical orientation back to the grid it came from.
+
+    Parameters
+    ----------
+    array : ndarray, shape (x, y, z)
+        An array on the grid of ``Volume.canonical()``.
+    affine : ndarray, shape (4, 4)
+        Affine of the volume before it was made canonical.
+
+    Returns
+    -------
+    ndarray, shape (i, j, k)
+        The array on the source's grid, every voxel unchanged.
+    """
+    canonical = orientations.axcodes2ornt("RAS")
+    back = orientations.ornt_transform(canonical, orientations.io_orientation(affine))
+    return orientations.apply_orientation(array, back)

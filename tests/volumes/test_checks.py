@@ -1,0 +1,237 @@
+"""Images, masks and pairs that are not what the settings say are refused in one sentence."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.dicom import read_organ_masks
+from slicewise.volumes.read import read_volume
+from slicewise.volumes.volume import Volume
+
+AFFINE = np.diag([-0.7, -0.7, 2.5, 1.0])
+
+
+def body() -> np.ndarray:
+    """A block of soft tissue in air with some bone, in HU, shape (20, 20, 10)."""
+    array = np.full((20, 20, 10), -1000, np.int16)
+    array[4:16, 4:16] = 60
+    array[9:11, 9:11] = 900
+    return array
+
+
+def volume(array: np.ndarray, affine: np.ndarray = AFFINE) -> Volume:
+    return Volume(array, affine)
+
+
+# --- images ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float32"])
+def test_good_images_pass(dtype):
+    array = body().astype(dtype)
+    check_image(volume(array), "ct", "hu")
+    check_image(volume(np.clip(array, 0, 255)), "ct", "clipped_hu")
+    check_image(volume(np.clip(array, -160, 240)), "ct", "clipped_hu")
+    check_image(volume(array / 7000), "mr", "arbitrary")
+
+
+@pytest.mark.parametrize(
+    ("array", "intensity", "fault"),
+    [
+        (body() + 1024, "hu", "air, which is below -200"),
+        (np.clip(body(), 0, 255).astype(np.uint8), "hu", "go from 0 to 255"),
+        (np.where(body() > 800, -2000, body() + 1024), "hu", "rescale intercept"),
+        (np.where(body() > 0, 400, body()), "hu", "soft tissue"),
+        (body() * 100, "hu", "fit 16 bits"),
+        (body() * 4, "clipped_hu", "within -1100 to 3100"),
+        (body() / 2000 + 0.5, "clipped_hu", "normalised"),
+    ],
+)
+def test_intensities_that_contradict_the_settings(refused, array, intensity, fault):
+    if intensity == "hu" and fault == "fit 16 bits":
+        array = body().astype(np.int32) * 100
+    message = refused(check_image, volume(array), "raw/p1.nii.gz", intensity)
+    assert message.startswith("raw/p1.nii.gz: ")
+    assert fault in message
+    assert "set dataset.intensity to" in message
+
+
+def test_a_mask_of_hounsfield_may_be_clipped_or_arbitrary(refused):
+    array = np.clip(body(), 0, 255)
+    message = refused(check_image, volume(array), "p1", "hu")
+    assert "dataset.intensity to clipped_hu or arbitrary" in message
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_voxels_that_are_no_numbers_are_counted(refused, bad):
+    array = body().astype(np.float32)
+    array[3, 4, :3] = bad
+    message = refused(check_image, volume(array), "p1", "arbitrary")
+    assert message.startswith("p1: 3 of 4000 voxels are not finite")
+
+
+@pytest.mark.parametrize("intensity", ["hu", "clipped_hu", "arbitrary"])
+def test_constant_image(refused, intensity):
+    message = refused(check_image, volume(np.full((3, 3, 3), 7)), "p1", intensity)
+    assert "all voxels have the value 7" in message
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6, 2), (4, 0, 6)])
+def test_shapes(refused, shape):
+    assert "instead of three" in refused(check_image, volume(np.zeros(shape)), "p1", "arbitrary")
+    assert "p1: " in refused(label_indices, volume(np.zeros(shape)), "p1", {"a": 1}, "refuse")
+
+
+def test_complex_voxels(refused):
+    array = np.zeros((3, 3, 3), np.complex64)
+    assert "complex" in refused(check_image, volume(array), "p1", "arbitrary")
+
+
+# --- pairs -------------------------------------------------------------------------------------
+
+
+def moved(voxels: float) -> np.ndarray:
+    affine = AFFINE.copy()
+    affine[2, 3] += 2.5 * voxels
+    return affine
+
+
+def test_pairs_on_one_grid_pass():
+    array = body()
+    check_pair(volume(array), volume(array > 0), "i", "m")
+    check_pair(volume(array), volume(array > 0, moved(0.09)), "i", "m")
+    check_pair(volume(array), volume(array > 0, AFFINE.astype(np.float32)), "i", "m")
+
+
+@pytest.mark.parametrize(
+    ("mask", "fault"),
+    [
+        (volume(body()[:, :, :5]), "20 × 20 × 5 voxels, but its image image.nii has 20 × 20 × 10"),
+        (volume(body(), moved(0.11)), "up to 0.28 mm away"),
+        (volume(body(), moved(4)), "up to 10.00 mm away"),
+        (volume(body(), np.diag([0.7, 0.7, 2.5, 1])), "axes point to RAS instead of LPS"),
+        (volume(body(), np.diag([-0.7, -0.7, 3, 1])), "0.7 × 0.7 × 3 mm instead of"),
+    ],
+)
+def test_pairs_on_two_grids(refused, mask, fault):
+    message = refused(check_pair, volume(body()), mask, "image.nii", "mask.nii")
+    assert message.startswith("mask.nii: ")
+    assert "image.nii" in message
+    assert fault in message
+
+
+# --- labels ------------------------------------------------------------------------------------
+
+LABELS: dict[str, int | list[int]] = {"liver": 5, "lesion": [2, 200]}
+
+
+@given(
+    array=hnp.arrays(
+        st.sampled_from(["uint8", "int16", "int32", "float32", "float64"]),
+        hnp.array_shapes(min_dims=3, max_dims=3, max_side=6),
+        elements=st.sampled_from([0, 1, 2, 5, 7, 200]),
+    ),
+    order=st.sampled_from(["C", "F"]),
+    flip=st.booleans(),
+)
+def test_label_indices_agree_with_a_plain_comparison(array, order, flip):
+    array = np.asarray(array, order=order)[:: -1 if flip else 1]
+    array[0, 0, 0] = 5
+    indices = label_indices(volume(array), "m", LABELS, "background")
+    assert indices.dtype == np.uint8
+    np.testing.assert_array_equal(indices, np.where(array == 5, 1, 2 * np.isin(array, [2, 200])))
+
+
+def test_booleans_are_a_mask():
+    mask = body() > 0
+    np.testing.assert_array_equal(label_indices(volume(mask), "m", {"a": 1}, "refuse"), mask)
+
+
+def filled(value, dtype) -> np.ndarray:
+    array = np.zeros((4, 5, 6), dtype)
+    array[1] = 5
+    array[2, 2, :2] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("array", "fault"),
+    [
+        (filled(0.5, np.float32), "whole numbers, but this has 0.5"),
+        (filled(np.nan, np.float32), "whole numbers, but this has nan"),
+        (filled(np.inf, np.float32), "from 0 to 65535, but this has inf"),
+        (filled(-3, np.int16), "from 0 to 65535, but this has -3"),
+        (filled(70000, np.int32), "from 0 to 65535, but this has 70000"),
+        (filled(7, np.uint8), "does not name: 7 (2 voxels)"),
+        (np.zeros((4, 5, 6), np.uint8), "no voxel of any label (liver: 5, lesion: 2 200)"),
+    ],
+)
+def test_masks_that_do_not_fit_the_labels(refused, array, fault):
+    message = refused(label_indices, volume(array), "raw/m.nii.gz", LABELS, "refuse")
+    assert message.startswith("raw/m.nii.gz: ")
+    assert fault in message
+
+
+def test_unknown_values_name_both_ways_out(refused):
+    message = refused(label_indices, volume(filled(7, np.uint8)), "m", LABELS, "refuse")
+    assert "dataset.labels" in message
+    assert "dataset.other_labels to background" in message
+
+
+def test_many_unknown_values_are_cut_short(refused):
+    array = np.arange(120, dtype=np.uint8).reshape(4, 5, 6)
+    assert "…" in refused(label_indices, volume(array), "m", LABELS, "refuse")
+
+
+def test_only_other_labels_is_empty(refused):
+    array = np.full((3, 3, 3), 9, np.uint8)
+    assert "no voxel of any" in refused(label_indices, volume(array), "m", LABELS, "background")
+
+
+# --- real data ---------------------------------------------------------------------------------
+
+
+def test_real_images_pass(real_data):
+    for pattern, intensity in [
+        ("ircad/*.17/PATIENT_DICOM.zip", "hu"),
+        ("odd/ct_seg_dicom/ct-3slice", "hu"),
+        ("odd/totalsegmentator_torso/ct.nii.gz", "hu"),
+        ("msd_liver_2d/raw/*/*_orig.nii.gz", "clipped_hu"),
+        ("msd_hippocampus/imagesTr/*.nii.gz", "arbitrary"),
+    ]:
+        paths = sorted(real_data.glob(pattern))
+        assert paths, pattern
+        for path in paths:
+            check_image(read_volume(path), str(path), intensity)
+
+
+def test_real_masks_pass(real_data):
+    for image_path in sorted(real_data.glob("msd_hippocampus/imagesTr/hippocampus_0*.nii.gz")):
+        mask_path = real_data / "msd_hippocampus" / "labelsTr" / image_path.name
+        image, mask = read_volume(image_path), read_volume(mask_path)
+        check_pair(image, mask, "image", "mask")
+        indices = label_indices(mask, "mask", {"front": 1, "back": 2}, "refuse")
+        np.testing.assert_array_equal(indices, mask.array)
+    folder = real_data / "odd" / "ct_seg_dicom"
+    image, mask = read_volume(folder / "ct-3slice"), read_volume(folder / "liver_seg.nrrd")
+    check_pair(image, mask, "image", "mask")
+    assert label_indices(mask, "mask", {"liver": 1}, "refuse").any()
+
+
+def test_real_ircad_pair(real_data):
+    case = real_data / "ircad" / "3Dircadb1.17"
+    image = read_volume(case / "PATIENT_DICOM.zip")
+    masks = case / "MASKS_DICOM.zip"
+    mask, _ = read_organ_masks(masks, {"liver": "liver"}, case / "PATIENT_DICOM.zip")
+    check_pair(image, mask, "image", "mask")
+    assert label_indices(mask, "mask", {"liver": 1}, "refuse").sum() > 1e6
+
+
+def test_real_image_without_hounsfield_scale(real_data, refused):
+    image = read_volume(real_data / "odd" / "uint8_not_hu.nii.gz")
+    message = refused(check_image, image, "uint8_not_hu.nii.gz", "hu")
+    assert "from 0 to 255" in message
+    assert "clipped_hu or arbitrary" in message
