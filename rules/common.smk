@@ -77,6 +77,29 @@ def models_for(case):
     return [SPLIT[case].fold or 0]
 
 
+def slices_for(wildcards, cases):
+    return expand(
+        "results/{dataset}/slices/{recipe}/{case}/{name}",
+        dataset=DATASET,
+        recipe=settings.experiments[wildcards.experiment].slices,
+        case=cases,
+        name=("image.npy", "mask.npy", "geometry.json"),
+    )
+
+
+def training_settings(wildcards):
+    experiment = settings.experiments[wildcards.experiment]
+    return {
+        # how predictions are batched changes no result, so it must not retrain
+        "experiment": experiment.model_dump(exclude={"prediction"}),
+        "recipe": settings.slices[experiment.slices].model_dump(),
+        "content": CONTENT,
+        "train": trained_on(wildcards.fold),
+        "watched": watched_by(wildcards.fold),
+        "folds": len(FOLDS),
+    }
+
+
 # Test cases, and the cases that some model was not trained on.
 SCORED = sorted(
     case

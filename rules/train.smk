@@ -5,29 +5,6 @@ Makes fold-<k>/{model.keras, history.csv, config.yaml}, and an MLflow run.
 """
 
 
-def slices_for(wildcards, cases):
-    return expand(
-        "results/{dataset}/slices/{recipe}/{case}/{name}",
-        dataset=DATASET,
-        recipe=settings.experiments[wildcards.experiment].slices,
-        case=cases,
-        name=("image.npy", "mask.npy", "geometry.json"),
-    )
-
-
-def training_settings(wildcards):
-    experiment = settings.experiments[wildcards.experiment]
-    return {
-        # how predictions are batched changes no result, so it must not retrain
-        "experiment": experiment.model_dump(exclude={"prediction"}),
-        "recipe": settings.slices[experiment.slices].model_dump(),
-        "content": CONTENT,
-        "train": trained_on(wildcards.fold),
-        "watched": watched_by(wildcards.fold),
-        "folds": len(FOLDS),
-    }
-
-
 rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:

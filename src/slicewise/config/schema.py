@@ -293,7 +293,7 @@ class Prediction(Block):
     """How predictions are run; changes no result."""
 
     batch: int = Field(8, ge=1, description="Slices at a time.")
-    chunk: int = Field(16, ge=1, description="About so many cases share one job.")
+    chunk: int = Field(32, ge=1, description="About so many cases share one job.")
 
 
 class Experiment(Block):
