@@ -13,6 +13,11 @@ rule evaluate:
             allow_missing=True,
         ),
         masks=[file_of("mask", case) for case in SCORED],
+        configs=expand(
+            "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
+            fold=FOLDS,
+            allow_missing=True,
+        ),
         split="results/{dataset}/split.tsv",
         code=code("evaluate", "evaluation", "metrics", "volumes"),
     output:

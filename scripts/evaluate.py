@@ -2,35 +2,27 @@
 
 from pathlib import Path
 
+import yaml
+
 from slicewise.config import Content
-from slicewise.evaluation.statistics import case_rows, metrics_table, summarise
-from slicewise.files import digest, sha256, write_json, write_text
+from slicewise.evaluation.cases import score_cases
+from slicewise.evaluation.ledger import note_scored, test_set_digest
+from slicewise.evaluation.statistics import summarise
+from slicewise.files import write_json, write_text
 from slicewise.job import job
 from slicewise.tracking import Tracker
-from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_volume
 
 with job(snakemake.log[0]) as say:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    content, rows = Content(**cfg["content"]), []
-    for (case, patient, subset, fold), mask, prediction in zip(
-        cfg["cases"], given.masks, given.predictions, strict=True
-    ):
-        truth = read_volume(Path(mask))
-        arrays = [
-            label_indices(volume, path, content.labels, content.other_labels, may_be_empty=True)
-            for volume, path in ((truth, mask), (read_volume(Path(prediction)), prediction))
-        ]
-        known = {"case": case, "patient": patient, "subset": subset, "fold": fold}
-        rows += case_rows(known, *arrays, list(content.labels), truth.voxel_ml)
-    metrics = metrics_table(rows)
+    dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.experiment
+    folder = Path(snakemake.params.tracking)
+    metrics = score_cases(cfg["cases"], given.masks, given.predictions, Content(**cfg["content"]))
     summary = summarise(metrics)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
-    dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.experiment
-    tracker = Tracker(Path(snakemake.params.tracking), Path("results"), f"slicewise/{dataset}", say)
+    test_set = test_set_digest(cfg["cases"], given.masks)
+    used = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in given.configs]
+    note_scored(folder, test_set, [one["resolved"]["weights_sha256"] for one in used])
+    tracker = Tracker(folder, Path("results"), f"slicewise/{dataset}", say)
     files = {Path(path).name: Path(path) for path in (out.metrics, out.summary, given.split)}
-    test = digest(
-        [sha256(m) for m, case in zip(given.masks, cfg["cases"], strict=True) if case[2] == "test"]
-    )
-    tracker.evaluated(name, cfg["folds"], summary, metrics, files, (dataset, test))
+    tracker.evaluated(name, cfg["folds"], summary, metrics, files, (dataset, test_set))

@@ -23,9 +23,7 @@ with job(snakemake.log[0]) as say:
     tracker = Tracker(Path(snakemake.params.tracking), Path("results"), f"slicewise/{dataset}", say)
     tags = {**origin, "experiment": name, "fold": number, "training_key": key}
     tracker.start(fold, name if single else f"{name}/{fold}", key, cfg["experiment"], tags)
-    tracker.dataset(fold, dataset, "train", slices.digest)
-    if len(watched):
-        tracker.dataset(fold, dataset, "validation", watched.digest)
+    tracker.datasets(fold, dataset, {"train": slices.digest, "validation": watched.digest})
     trained = train(
         slices,
         watched,
@@ -37,6 +35,5 @@ with job(snakemake.log[0]) as say:
         say=say,
     )
     trained.save(Path(out.model), Path(out.history))
-    digests = {"train": slices.digest, "watched": watched.digest}
-    write_yaml(out.config, {**cfg, "resolved": trained.facts, "slices": digests, "origin": origin})
+    write_yaml(out.config, {**cfg, "resolved": trained.facts, "origin": origin})
     tracker.finish_training(fold, trained, Path(out.history), Path(out.config), slices.read([0])[0])

@@ -592,3 +592,12 @@ def test_tilted_gantry_and_segmentation_of_real_scanners(real_data, refused):
     assert "tilted by about 18.5 degrees" in message
     message = refused(read_series, real_data / "odd" / "ct_seg_dicom")
     assert "DICOM segmentation" in message
+
+
+def test_a_list_of_one_zip_is_the_zip(write_series, tmp_path):
+    write_series(tmp_path / "series")
+    with zipfile.ZipFile(tmp_path / "series.zip", "w") as archive:
+        for path in sorted((tmp_path / "series").iterdir()):
+            archive.write(path, path.name)
+    one = read_series([tmp_path / "series.zip"])
+    np.testing.assert_array_equal(one.array, read_series(tmp_path / "series").array)

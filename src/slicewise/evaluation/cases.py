@@ -1,9 +1,10 @@
-"""Overlays of every case for the report."""
+"""From the files of cases to their scores and overlays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from slicewise.config import Content
 from slicewise.evaluation.figures import display_slice, jpeg, overlay, pick_slices, pixel_aspect
 from slicewise.evaluation.report import CaseFigures, gallery_cases
+from slicewise.evaluation.statistics import case_rows, metrics_table
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
@@ -18,9 +20,46 @@ from slicewise.volumes.volume import Volume
 ABDOMEN = (-160.0, 240.0)
 
 
+Known = Sequence[object]  # case, patient, subset, fold
+
+
+def read_labels(path: str, content: Content) -> Volume:
+    """Read ground truth or a prediction as label numbers, on its own grid."""
+    mask = read_volume(Path(path))
+    numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
+    return Volume(numbers, mask.affine)
+
+
+def score_cases(
+    cases: Sequence[Known], masks: Sequence[str], predictions: Sequence[str], content: Content
+) -> pd.DataFrame:
+    """Score predictions on the source's own grid, one case at a time.
+
+    Parameters
+    ----------
+    cases : sequence of (case, patient, subset, fold)
+        What was predicted.
+    masks, predictions : sequences of str
+        Files, in the same order.
+    content : Content
+        What the files hold.
+
+    Returns
+    -------
+    DataFrame
+        One row a case and label.
+    """
+    rows = []
+    for known, mask, prediction in zip(cases, masks, predictions, strict=True):
+        truth, guess = (read_labels(path, content) for path in (mask, prediction))
+        first = dict(zip(("case", "patient", "subset", "fold"), known, strict=True))
+        rows += case_rows(first, truth.array, guess.array, list(content.labels), truth.voxel_ml)
+    return metrics_table(rows)
+
+
 def case_figures(
     metrics: pd.DataFrame,
-    cases: Sequence[str],
+    cases: Sequence[Known],
     images: Sequence[str],
     masks: Sequence[str],
     predictions: Sequence[str],
@@ -32,8 +71,10 @@ def case_figures(
     ----------
     metrics : DataFrame
         The table of cases and labels.
-    cases, images, masks, predictions : sequences
-        Names and files, in the same order.
+    cases : sequence of (case, patient, subset, fold)
+        What was predicted.
+    images, masks, predictions : sequences of str
+        Files, in the same order.
     content : Content
         What the files hold.
 
@@ -42,22 +83,24 @@ def case_figures(
     list of CaseFigures
         Worst case first; of test patients where there are any, at most thirty.
     """
-    files = {case: paths for case, *paths in zip(cases, images, masks, predictions, strict=True)}
-    return [_figures(case, files[case], content) for case in gallery_cases(metrics)]
+    paths = zip(images, masks, predictions, strict=True)
+    files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
+    return [_figures(case, *files[case], content) for case in gallery_cases(metrics)]
 
 
-def _figures(case: str, paths: list[str], content: Content) -> CaseFigures:
-    image, mask, prediction = (read_volume(Path(path)) for path in paths)
-    volume = image.canonical()
-    truth, guess = (
-        Volume(
-            label_indices(labels, path, content.labels, content.other_labels, may_be_empty=True),
-            labels.affine,
-        )
-        .canonical()
-        .array
-        for labels, path in ((mask, paths[1]), (prediction, paths[2]))
-    )
+def kept_epochs(configs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the epoch that each fold chose by validation; nothing for final weights."""
+    resolved = {f"fold-{k}": config["resolved"] for k, config in enumerate(configs)}
+    return {
+        fold: facts["selected_epoch"]
+        for fold, facts in resolved.items()
+        if facts["selected_by"] != "final"
+    }
+
+
+def _figures(case: str, image: str, mask: str, prediction: str, content: Content) -> CaseFigures:
+    volume = read_volume(Path(image)).canonical()
+    truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
     window = display_window(volume.array, content)
     drawn = []
     for picked in pick_slices(truth, guess):

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
-# TensorFlow's own start-up chatter would bury the messages meant for the user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
+# What TensorFlow says at every start on a machine without a GPU, whatever its
+# log level; it would bury the lines meant for the user.
+CHATTER = ("absl::InitializeLog", "oneDNN custom operations", "cuda drivers", "cuInit")
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Leave out known lines of what C++ code writes to standard error meanwhile."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            caught.seek(0)
+            for line in caught.read().decode(errors="replace").splitlines():
+                if not any(part in line for part in CHATTER):
+                    print(line, file=sys.stderr)
+
+
+with without_chatter():
+    import keras
 
 
 def available_threads() -> int:
@@ -40,7 +67,9 @@ def prepare(threads: int | None = None, seed: int | None = None) -> int:
             tf.config.threading.set_inter_op_parallelism_threads(1)
         except RuntimeError:  # already running in this process, as in a notebook
             threads = tf.config.threading.get_intra_op_parallelism_threads() or threads
-        for gpu in tf.config.list_physical_devices("GPU"):
+        with without_chatter():
+            gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
         if seed is not None:
             tf.config.experimental.enable_op_determinism()

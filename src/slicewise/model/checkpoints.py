@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -86,6 +87,8 @@ class Checkpoints:
         for folder in self.folder.parent.iterdir():
             if folder == self.folder or _is_free(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # not empty while another training runs
+            self.folder.parent.rmdir()
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("epoch-*.npz"))

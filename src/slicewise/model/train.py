@@ -233,7 +233,7 @@ def _train(
         weights: list[np.ndarray] | None = None
         with _averaged_weights(trainer, experiment.optimizer):
             if len(watched):
-                row |= _validate(trainer, watched, settings.batch)
+                row |= _validate(trainer, watched, experiment)
             score = {"final": 0.0, "loss": -row.get("val/loss", 0), "dice": row.get("val/dice", 0)}
             if select != "final" and score[select] > state.best_score:
                 weights = _numpy(trainer.unet.variables)
@@ -265,6 +265,7 @@ def _train(
         "sd": preprocess.sd,
         "parameters": int(model.count_params()),
         "training_slices": len(used),
+        "slices_sha256": slices.digest,
         "selected_epoch": state.best_epoch,
         "selected_by": select,
         "weights_sha256": weights_digest(model),
@@ -382,24 +383,30 @@ def _seed_dropout(trainer: Trainer, seed: int, epoch: int) -> None:
             generator.state.assign(random.integers(0, 2**31, 2).astype(np.uint32))
 
 
-def _validate(trainer: Trainer, watched: SliceSet, batch: int) -> dict[str, float]:
+def _validate(trainer: Trainer, watched: SliceSet, experiment: Experiment) -> dict[str, float]:
+    """Score held-out slices: the loss on the kind that is trained on, the Dice on all."""
+    batch = experiment.training.batch
+    pool = _pool(watched, experiment)
+    rest = np.setdiff1d(np.arange(len(watched)), pool)
     counts: list[list[np.ndarray]] = [[], [], []]
-    losses = []
-    for start in range(0, len(watched), batch):
-        indices = np.arange(start, min(start + batch, len(watched)))
+    losses = 0.0
+    batches = [part[k : k + batch] for part in (pool, rest) for k in range(0, len(part), batch)]
+    for indices in batches:
         images, masks = watched.read(indices)
         inputs = {"images": images, "masks": masks.astype(np.int32)}
         logits = ops.convert_to_tensor(trainer.predict_on_batch(inputs)["logits"])
-        masks = ops.convert_to_tensor(inputs["masks"])
-        losses.append(float(segmentation_loss(logits, masks, trainer.loss_settings)) * len(indices))
-        for total, part in zip(
-            counts, _counts(hard_masks(logits), masks, logits.shape[-1]), strict=True
-        ):
+        truth = ops.convert_to_tensor(inputs["masks"])
+        if indices[0] in pool:
+            loss = segmentation_loss(logits, truth, trainer.loss_settings)
+            losses += float(loss) * len(indices)
+        parts = _counts(hard_masks(logits), truth, logits.shape[-1])
+        for total, part in zip(counts, parts, strict=True):
             total.append(ops.convert_to_numpy(part))
     both, true, predicted = (np.concatenate(part) for part in counts)
+    cases = watched.case_of[np.concatenate(batches)]
     return {
-        "val/loss": sum(losses) / len(watched),
-        "val/dice": mean_dice_by_case(both, true, predicted, watched.case_of),
+        "val/loss": losses / len(pool) if len(pool) else float("nan"),
+        "val/dice": mean_dice_by_case(both, true, predicted, cases),
     }
 
 

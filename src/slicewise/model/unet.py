@@ -63,7 +63,6 @@ def build_unet(network: Network, labels: int, policy: str = "float32") -> keras.
 
 
 def _convolve_twice(x: Any, filters: int, network: Network, policy: str, name: str) -> Any:
-    slope = 0.0 if network.activation == "relu" else 0.01
     for k in (1, 2):
         x = keras.layers.Conv2D(
             filters,
@@ -81,7 +80,10 @@ def _convolve_twice(x: Any, filters: int, network: Network, policy: str, name: s
             )(x)
         elif network.normalisation == "instance":
             x = InstanceNormalization(dtype=policy, name=f"{name}_norm{k}")(x)
-        x = keras.layers.LeakyReLU(negative_slope=slope, dtype=policy, name=f"{name}_act{k}")(x)
+        if network.activation == "relu":
+            x = keras.layers.ReLU(dtype=policy, name=f"{name}_act{k}")(x)
+        else:
+            x = keras.layers.LeakyReLU(0.01, dtype=policy, name=f"{name}_act{k}")(x)
     return x
 
 

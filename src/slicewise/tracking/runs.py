@@ -139,8 +139,8 @@ class Tracker:
                 files[name] = path
             self.artifacts(fold, files)
 
-    def dataset(self, fold: str, name: str, context: str, digest: str) -> None:
-        """Note a dataset that went into a run, by a digest over all its files."""
+    def datasets(self, fold: str, name: str, digests: Mapping[str, str]) -> None:
+        """Note the data that went into a run: by context, a digest over all its files."""
         from mlflow.data.http_dataset_source import HTTPDatasetSource
         from mlflow.data.meta_dataset import MetaDataset
         from mlflow.entities import DatasetInput, InputTag
@@ -149,12 +149,13 @@ class Tracker:
             run_id = run_id_of(fold)
             if run_id is None:
                 return
-            source = HTTPDatasetSource(f"slicewise:{name}/{context}")
-            entity = MetaDataset(source, name=f"{name}/{context}", digest=digest[:36])
-            tag = InputTag("mlflow.data.context", context)
-            self._connect().log_inputs(
-                run_id, datasets=[DatasetInput(entity._to_mlflow_entity(), [tag])]
-            )
+            inputs = []
+            for context, digest in digests.items():
+                source = HTTPDatasetSource(f"slicewise:{name}/{context}")
+                entity = MetaDataset(source, name=f"{name}/{context}", digest=digest[:36])
+                tag = InputTag("mlflow.data.context", context)
+                inputs.append(DatasetInput(entity._to_mlflow_entity(), [tag]))
+            self._connect().log_inputs(run_id, datasets=inputs)
 
     def model(self, fold: str, model: Any, example: Any, requirements: list[str]) -> None:
         """Send a Keras model with its signature."""
@@ -228,7 +229,7 @@ class Tracker:
         for label, case, dice in zip(test["label"], test["case"], test["dice"], strict=True):
             self.log(run, {f"test/{label}/dice/{case}": dice})
         self.artifacts(run, files)
-        self.dataset(run, data[0], "test", data[1])
+        self.datasets(run, data[0], {"test": data[1]})
         self.tag(run, {"split_digest": sha256(files["split.tsv"])})
         for fold in {run, *children}:
             self.finish(fold)

@@ -220,8 +220,11 @@ def read_organ_masks(
 def _opened(source: Path | Sequence[Path], member_prefix: str | None = None) -> Iterator[_Files]:
     """Open a folder, a zip or a list of files; members of a zip stay in memory."""
     if not isinstance(source, (str, os.PathLike)):
-        yield _listed([Path(path) for path in source], member_prefix)
-        return
+        paths = [Path(path) for path in source]
+        if len(paths) != 1:
+            yield _listed(paths, member_prefix)
+            return
+        source = paths[0]
     source = Path(source)
     if source.is_dir():
         paths = sorted(path for path in source.rglob("*") if path.is_file())

@@ -1,0 +1,53 @@
+"""How many models have been scored on a test set: the more, the luckier the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from slicewise.files import digest, read_json, sha256, write_json
+
+NAME = "scored.json"
+
+
+def test_set_digest(cases: Iterable[Sequence[object]], masks: Iterable[str]) -> str:
+    """Return a digest of the ground truth of test cases.
+
+    Parameters
+    ----------
+    cases : iterable of (case, patient, subset, fold)
+        Scored cases.
+    masks : iterable of str
+        Their ground truth, in the same order.
+    """
+    pairs = zip(cases, masks, strict=True)
+    return digest([sha256(mask) for (_, _, subset, _), mask in pairs if subset == "test"])
+
+
+def note_scored(folder: Path, test_set: str, models: Sequence[str]) -> None:
+    """Add the models of an experiment (digests of their weights) to its ledger.
+
+    Parameters
+    ----------
+    folder : Path
+        The experiment's folder that is no rule's output, so that reruns add
+        to the ledger instead of replacing it.
+    test_set : str
+        From `test_set_digest`.
+    models : sequence of str
+        Digests of the weights that made the predictions together.
+    """
+    path = folder / NAME
+    known = read_json(path) if path.is_file() else {}
+    known[test_set] = sorted({*known.get(test_set, []), digest(list(models))})
+    write_json(path, known)
+
+
+def count_scored(folders: Iterable[Path], test_set: str) -> int:
+    """Count the different models that ledgers hold for a test set."""
+    found: set[str] = set()
+    for folder in folders:
+        path = folder / NAME
+        if path.is_file():
+            found.update(read_json(path).get(test_set, []))
+    return len(found)

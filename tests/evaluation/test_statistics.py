@@ -1,0 +1,92 @@
+"""The summary over patients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slicewise.evaluation.statistics import (
+    COLUMNS,
+    case_rows,
+    comparison_table,
+    metrics_table,
+    summarise,
+)
+
+
+def table(dice: list[float], patients: list[str] | None = None, label: str = "liver"):
+    patients = patients or [f"p{k}" for k in range(len(dice))]
+    rows = [
+        {
+            "case": f"c{k}",
+            "patient": patient,
+            "subset": "test",
+            "fold": None,
+            "label": label,
+            **dict.fromkeys(COLUMNS, value),
+        }
+        for k, (patient, value) in enumerate(zip(patients, dice, strict=True))
+    ]
+    return metrics_table(rows)
+
+
+def test_rows_score_each_label() -> None:
+    truth = np.array([[[0, 1, 1, 2]]], np.uint8)
+    guess = np.array([[[0, 1, 2, 2]]], np.uint8)
+    known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
+    one, two = case_rows(known, truth, guess, ["a", "b"], 2.0)
+    assert (one["label"], one["dice"]) == ("a", pytest.approx(2 / 3))
+    assert (two["label"], two["volume_error_ml"]) == ("b", 2.0)
+
+
+def test_mean_median_sd() -> None:
+    values = [0.5, 0.9, 0.95, 0.7]
+    dice = summarise(table(values))["test"]["liver"]["dice"]
+    assert dice["mean"] == pytest.approx(np.mean(values))
+    assert dice["median"] == pytest.approx(np.median(values))
+    assert dice["sd"] == pytest.approx(np.std(values, ddof=1))
+    assert dice["n"] == 4
+    assert dice["ci_low"] < dice["mean"] < dice["ci_high"]
+
+
+def test_interval_is_the_percentile_bootstrap() -> None:
+    values = np.random.default_rng(1).beta(8, 2, 25)
+    dice = summarise(table(list(values)))["test"]["mean"]["dice"]
+    # the same idea once more, without scipy
+    random = np.random.default_rng(7)
+    means = random.choice(values, (20_000, len(values))).mean(axis=1)
+    low, high = np.percentile(means, (2.5, 97.5))
+    assert dice["ci_low"] == pytest.approx(low, abs=0.005)
+    assert dice["ci_high"] == pytest.approx(high, abs=0.005)
+    assert summarise(table(list(values))) == summarise(table(list(values)))
+
+
+def test_patients_count_not_volumes() -> None:
+    dice = summarise(table([0.0, 1.0, 1.0], ["a", "b", "b"]))["test"]["liver"]["dice"]
+    assert dice["n"] == 2
+    assert dice["mean"] == 0.5
+
+
+def test_mean_over_labels_then_patients() -> None:
+    both = pd.concat([table([0.8, 0.6], label="a"), table([0.4, 0.2], label="b")])
+    summary = summarise(both)["test"]
+    assert summary["mean"]["dice"]["mean"] == pytest.approx(0.5)
+    assert summary["a"]["dice"]["mean"] == pytest.approx(0.7)
+
+
+def test_one_patient_has_no_interval() -> None:
+    dice = summarise(table([0.9]))["test"]["liver"]["dice"]
+    assert (dice["mean"], dice["sd"], dice["ci_low"], dice["ci_high"]) == (0.9, None, None, None)
+
+
+def test_undefined_values_are_left_out() -> None:
+    dice = summarise(table([0.5, float("nan"), 0.7]))["test"]["liver"]["dice"]
+    assert dice["n"] == 2
+    assert dice["mean"] == pytest.approx(0.6)
+
+
+def test_comparison_is_side_by_side() -> None:
+    side = comparison_table({"one": table([0.5, 0.6]), "two": table([0.7, 0.4])})
+    assert list(side.columns) == ["subset", "case", "patient", "label", "one", "two"]
+    assert side["two"].tolist() == [0.7, 0.4]

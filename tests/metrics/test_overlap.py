@@ -1,0 +1,50 @@
+"""Overlap measures against SimpleITK's and numpy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slicewise.metrics import mean_dice_by_case, overlap
+
+
+@given(st.integers(0, 10_000), st.floats(0.05, 0.9), st.floats(0.05, 0.9))
+@settings(max_examples=40, deadline=None)
+def test_equals_simpleitk(seed: int, p: float, q: float) -> None:
+    random = np.random.default_rng(seed)
+    truth, guess = random.random((5, 6, 7)) < p, random.random((5, 6, 7)) < q
+    if not truth.any() or not guess.any():
+        return
+    measures = sitk.LabelOverlapMeasuresImageFilter()
+    measures.Execute(*(sitk.GetImageFromArray(m.astype(np.uint8)) for m in (guess, truth)))
+    got = overlap(truth, guess, voxel_ml=0.5)
+    assert got["dice"] == pytest.approx(measures.GetDiceCoefficient())
+    assert got["jaccard"] == pytest.approx(measures.GetJaccardCoefficient())
+    assert got["recall"] == pytest.approx(1 - measures.GetFalseNegativeError())
+    assert got["precision"] == pytest.approx(1 - measures.GetFalseDiscoveryRate())
+    assert got["volume_ml"] == truth.sum() * 0.5
+    assert got["volume_error_ml"] == pytest.approx((guess.sum() - truth.sum()) * 0.5)
+
+
+def test_empty_masks() -> None:
+    empty, full = np.zeros((2, 2, 2), bool), np.ones((2, 2, 2), bool)
+    ratios = ("dice", "jaccard", "precision", "recall")
+    assert [overlap(empty, empty, 1.0)[k] for k in ratios] == [1, 1, 1, 1]
+    assert [overlap(empty, full, 1.0)[k] for k in ratios] == [0, 0, 0, 0]
+    assert [overlap(full, empty, 1.0)[k] for k in ratios] == [0, 0, 0, 0]
+    assert np.isnan(overlap(empty, full, 1.0)["volume_error_percent"])
+    assert overlap(full, empty, 1.0)["volume_error_percent"] == -100
+
+
+def test_dice_of_cases_is_of_whole_volumes_not_of_slices() -> None:
+    random = np.random.default_rng(0)
+    truth, guess = random.random((2, 9, 4, 4)) < 0.4
+    case_of = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
+    counts = [v.sum(axis=(1, 2))[:, None] for v in (truth & guess, truth, guess)]
+    wanted = np.mean(
+        [overlap(truth[case_of == c], guess[case_of == c], 1.0)["dice"] for c in range(3)]
+    )
+    assert mean_dice_by_case(*counts, case_of) == pytest.approx(wanted)
