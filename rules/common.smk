@@ -6,8 +6,6 @@ import sys
 import time
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
@@ -23,7 +21,10 @@ try:
     CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
     SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split)}
 except SlicewiseError as error:
-    raise WorkflowError(f"error: {error}") from None
+    # no WorkflowError: Snakemake would add our file and line, and print it on
+    # standard output in a dry run
+    print("error: " + " ".join(str(error).split()), file=sys.stderr)
+    sys.exit(1)
 
 DATASET = settings.dataset.name
 FOLDS = range(settings.split.folds)
@@ -100,12 +101,16 @@ def training_settings(wildcards):
     }
 
 
-# Test cases, and the cases that some model was not trained on.
+# Test cases, and the cases that some model was not trained on (which validate it).
 SCORED = sorted(
     case
     for case, place in SPLIT.items()
     if place.subset != "train" or (len(FOLDS) > 1 and place.fold is not None)
 )
+SCORED_CASES = [
+    [a.case, a.patient, "test" if a.subset == "test" else "validation", a.fold]
+    for a in map(SPLIT.get, SCORED)
+]
 
 
 def print_overview():

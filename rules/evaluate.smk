@@ -36,7 +36,7 @@ rule evaluate:
         cfg={
             "content": CONTENT,
             "folds": len(FOLDS),
-            "cases": [[a.case, a.patient, a.subset, a.fold] for a in map(SPLIT.get, SCORED)],
+            "cases": SCORED_CASES,
         },
         tracking="results/{dataset}/{experiment}/tracking",
     script:

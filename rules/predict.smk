@@ -36,7 +36,7 @@ for experiment in settings.experiments:
                 f"results/{DATASET}/timings/predict/{experiment}/{number}.tsv"
             conda:
                 "../environment.yml"
-            threads: workflow.cores
+            threads: lambda w: workflow.cores
             resources:
                 gpu=1,
                 mem_mb=6000,

@@ -56,7 +56,7 @@ rule report:
             "content": CONTENT,
             "folds": len(FOLDS),
             "exclude": settings.dataset.exclude,
-            "cases": [[a.case, a.patient, a.subset, a.fold] for a in map(SPLIT.get, SCORED)],
+            "cases": SCORED_CASES,
         },
         tracking="results/{dataset}/{experiment}/tracking",
     script:

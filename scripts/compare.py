@@ -6,17 +6,14 @@ import pandas as pd
 import yaml
 
 from slicewise.evaluation.report import comparison_report
-from slicewise.evaluation.statistics import comparison_table
+from slicewise.evaluation.statistics import comparison_table, read_metrics
 from slicewise.files import read_json, write_text
 from slicewise.job import job
 
 with job(snakemake.log[0]):
     cfg, given = snakemake.params.cfg, snakemake.input
     names, folds = cfg["experiments"], range(cfg["folds"])
-    metrics = {
-        name: pd.read_csv(path, sep="\t", dtype={"case": str, "patient": str})
-        for name, path in zip(names, given.metrics, strict=True)
-    }
+    metrics = {n: read_metrics(path) for n, path in zip(names, given.metrics, strict=True)}
     summaries = {n: read_json(path) for n, path in zip(names, given.summaries, strict=True)}
     keys = [(name, f"fold-{fold}") for name in names for fold in folds]
     histories = {name: {} for name in names}

@@ -42,7 +42,8 @@ def _ui(options: argparse.Namespace) -> int:
     command = [
         sys.executable,
         *("-m", "mlflow", "ui", "--backend-store-uri", uri),
-        *("--host", options.host, "--port", str(options.port)),
+        # one person looks at it, and each worker takes seconds to start
+        *("--host", options.host, "--port", str(options.port), "--workers", "1"),
     ]
     print(f"MLflow on http://{options.host}:{options.port}", file=sys.stderr, flush=True)
     os.execv(sys.executable, command)
@@ -57,7 +58,13 @@ def _schema(options: argparse.Namespace) -> int:
     if options.check is None:
         print(text, end="")
         return 0
-    if options.check.read_text(encoding="utf-8") != text:
+    try:
+        written = options.check.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SlicewiseError(
+            f"{options.check}: cannot be read ({error.strerror}); correct the path"
+        ) from error
+    if written != text:
         raise SlicewiseError(
             f"{options.check}: differs from the settings' schema; write it anew with "
             "slicewise schema"

@@ -12,6 +12,7 @@ from pathlib import Path
 from slicewise.errors import SlicewiseError
 
 MARK = "error: "
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -29,27 +30,36 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
         Says a line on standard error and in the log.
     """
     path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as stream:
 
-        def say(line: str) -> None:
-            for out in (sys.stderr, stream):
-                print(line, file=out, flush=True)
-
+    def write(text: str, mode: str = "a") -> None:
+        # A disk too full for the log must not hide the sentence.
         try:
-            yield say
-        except SlicewiseError as error:
-            say(MARK + " ".join(str(error).split()))
-            sys.exit(1)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open(mode, encoding="utf-8") as stream:
+                stream.write(text)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                stream.write(traceback.format_exc())
+            if error.errno not in FULL:
                 raise
-            say(f"{MARK}{error.filename or path}: no space left on the disk; free some and rerun")
-            sys.exit(1)
-        except Exception:
-            stream.write(traceback.format_exc())
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+        write(line + "\n")
+
+    write("", "w")
+    try:
+        yield say
+    except SlicewiseError as error:
+        say(MARK + " ".join(str(error).split()))
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in FULL:
+            write(traceback.format_exc())
             raise
+        say(f"{MARK}{error.filename or path}: no space left on the disk; free some and rerun")
+        sys.exit(1)
+    except Exception:
+        write(traceback.format_exc())
+        raise
 
 
 def errors_in(logs: Iterable[Path], since: float) -> list[str]:

@@ -379,7 +379,7 @@ def test_damaged_slices_are_not_mistaken_for_other_files(tmp_path, write_series,
 def test_no_dicom_at_all(tmp_path, refused):
     (tmp_path / "notes.txt").write_text("nothing here")
     assert "no DICOM image" in refused(read_series, tmp_path)
-    assert "no such folder" in refused(read_series, tmp_path / "absent")
+    assert "no such file, folder or zip" in refused(read_series, tmp_path / "absent")
     assert "no such file" in refused(read_series, [tmp_path / "absent"])
     assert "list of its files is empty" in refused(read_series, [])
 

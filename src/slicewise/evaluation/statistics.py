@@ -58,6 +58,12 @@ def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return table.sort_values(["subset", "case"], kind="stable", ignore_index=True)
 
 
+def read_metrics(path: str) -> pd.DataFrame:
+    """Read the table of cases and labels; a case may be called 001 or NA."""
+    names = dict.fromkeys(("case", "patient", "subset", "label"), str)
+    return pd.read_csv(path, sep="\t", dtype=names, keep_default_na=False, na_values=[""])
+
+
 def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
     """Summarise the table for each subset and label.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from slicewise.config import Recipe
 
@@ -58,7 +59,7 @@ class Axis:
         return factor if whole else None
 
     @cached_property
-    def down(self) -> np.ndarray:
+    def down(self) -> sparse.csr_array:
         """Area weights, shape (filled, length); rows sum to 1."""
         edges = np.arange(self.filled + 1) / self.scale
         edges[-1] = min(edges[-1], self.length)
@@ -66,10 +67,11 @@ class Axis:
         low = np.maximum(edges[:-1, None], pixel)
         high = np.minimum(edges[1:, None], pixel + 1)
         weights = np.clip(high - low, 0, None)
-        return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        weights /= weights.sum(axis=1, keepdims=True)
+        return sparse.csr_array(weights.astype(np.float32))
 
     @cached_property
-    def up(self) -> np.ndarray:
+    def up(self) -> sparse.csr_array:
         """Linear interpolation weights, shape (length, filled); rows sum to 1."""
         pixel = np.arange(self.length)
         # A kept pixel lies at its own centre, an averaged one at the centre of its area.
@@ -80,7 +82,7 @@ class Axis:
         weights[pixel, low] = 1 - (place - low)
         if self.filled > 1:
             weights[pixel, low + 1] += place - low
-        return weights
+        return sparse.csr_array(weights)
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class Grid:
                 for j in range(f):
                     total += stack[:, i::f, j::f]
             return total / np.float32(f * f)
-        return rows.down @ stack.astype(np.float32) @ columns.down.T
+        return _apply(rows.down, columns.down, stack.astype(np.float32))
 
     def shrink_mask(self, stack: np.ndarray, labels: int) -> np.ndarray:
         """Bring full-resolution slices of a label mask to the size of the recipe.
@@ -219,6 +221,14 @@ class Grid:
         if rows.scale == 1:
             return inner
         if inner.ndim == 3:
-            return rows.up @ inner @ columns.up.T
-        channels = np.moveaxis(inner, -1, 1)
-        return np.moveaxis(rows.up @ channels @ columns.up.T, 1, -1)
+            return _apply(rows.up, columns.up, inner)
+        channels = [_apply(rows.up, columns.up, inner[..., k]) for k in range(inner.shape[-1])]
+        return np.stack(channels, axis=-1)
+
+
+def _apply(rows: sparse.csr_array, columns: sparse.csr_array, stack: np.ndarray) -> np.ndarray:
+    """Weigh rows and columns of each slice; sparse, as each weighs few others."""
+    out = np.empty((len(stack), rows.shape[0], columns.shape[0]), np.float32)
+    for one, target in zip(stack, out, strict=True):
+        target[...] = (columns @ (rows @ one).T).T
+    return out

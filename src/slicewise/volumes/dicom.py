@@ -72,7 +72,7 @@ _PIXELS = [
 ]
 _SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 _DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
-_UID = re.compile(r"\d+(\.\d+){4,}")
+UID = re.compile(r"\d+(\.\d+){4,}")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Files:
         """
         short = PurePosixPath(name).name
         number = f"file {self.names.index(name) + 1} of {len(self.names)} in order of names"
-        return f"{self.shown}: {number if _UID.search(short) else short}"
+        return f"{self.shown}: {number if UID.search(short) else short}"
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ def _opened(source: Path | Sequence[Path], member_prefix: str | None = None) -> 
         yield _below(source, paths, member_prefix)
     elif not source.exists():
         raise SlicewiseError(
-            f"{source}: there is no such folder or zip; check the path and dataset.root"
+            f"{source}: there is no such file, folder or zip; check the path and dataset.root"
         )
     elif source.suffix.lower() != ".zip":
         yield _listed([source], member_prefix)

@@ -51,6 +51,11 @@ def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None
                 "training to test; keep one and list the others in dataset.exclude"
             )
     for path, other in others.items():
+        if not {"case", "fingerprint"} <= set(other):
+            raise SlicewiseError(
+                f"{path}: no table of cases (it has no columns case and fingerprint); name a "
+                "cases.tsv in split.check_against"
+            )
         known = dict(zip(other["fingerprint"], other["case"], strict=True))
         for case, mark in zip(cases["case"], cases["fingerprint"], strict=True):
             if mark in known:

@@ -13,7 +13,7 @@ from typing import Literal
 from slicewise.config import Dataset
 from slicewise.config.schema import Pairs, Phantom
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.read import is_nifti
+from slicewise.volumes.formats import is_nifti
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHOWN = 8
@@ -210,7 +210,9 @@ def _ircad(dataset: Dataset, root: Path) -> list[_Found]:
                 sources[folder.name] = candidates
     organs = [str(organ) for organ in dataset.labels.values()]
     return [
-        _Found(f.name, _files_of_series(f.image[0]), _files_of_masks(f.mask[0], organs))
+        f
+        if f.name in dataset.exclude
+        else _Found(f.name, _files_of_series(f.image[0]), _files_of_masks(f.mask[0], organs))
         for f in _pair(images, masks, None)
     ]
 
@@ -253,7 +255,10 @@ def _msd(dataset: Dataset, root: Path) -> list[_Found]:
         ) from error
     missing = [str(p) for pair in items for p in pair if not (root / p).is_file()]
     if missing:
-        raise SlicewiseError(f"{path}: lists files that are not there: {_list(missing)}")
+        raise SlicewiseError(
+            f"{path}: lists files that are not there: {_list(missing)}; "
+            "add them or take them off the list"
+        )
     return [
         _Found(_stem(image.name), (root / image,), (root / mask,)) for image, mask in sorted(items)
     ]
@@ -284,7 +289,8 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
         images[match[1]].append(path)
     if other:
         raise SlicewiseError(
-            f"{image_folder}: {_list(other)}: only one channel, named CASE_0000, is supported"
+            f"{image_folder}: {_list(other)}: only one channel, named CASE_0000, is supported; "
+            "move the others away"
         )
     for path in sorted(mask_folder.glob("*")):
         if _is_image(path):
@@ -318,7 +324,9 @@ def _table(dataset: Dataset, root: Path) -> list[_Found]:
         image, mask = root.parent / row["image"], root.parent / row["mask"]
         for path in (image, mask):
             if not path.exists() or path == root.parent:
-                raise SlicewiseError(f"{root}: case {row['case']}: {path} does not exist")
+                raise SlicewiseError(
+                    f"{root}: case {row['case']}: {path} does not exist; correct the table"
+                )
         subset = row.get("subset") or None
         if subset not in ("train", "test", None):
             raise SlicewiseError(

@@ -12,6 +12,7 @@ import numpy as np
 from slicewise.config import Content
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.dicom import UID
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -81,8 +82,9 @@ def make_passport(
 
 def _files(paths: Sequence[Path]) -> dict[str, Any]:
     hashes = [sha256(path) for path in paths]
+    name = paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})"
     return {
-        "file": paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})",
+        "file": UID.sub("(UID)", name),  # scanners name files and folders by it
         "sha256": hashes[0] if len(hashes) == 1 else digest(hashes),
         "bytes": sum(path.stat().st_size for path in paths),
     }
@@ -94,7 +96,12 @@ def fingerprint(image: Volume) -> str:
     The same scan stored under another name, as another type or with axes
     flipped has the same fingerprint; a resampled one has not.
     """
-    array = np.ascontiguousarray(image.canonical().array)
-    if not np.issubdtype(array.dtype, np.integer):
-        array = np.round(array * 16)  # float rounding of the same values must not matter
-    return hashlib.sha256(array.astype(np.int32).data).hexdigest()
+    array, step = image.canonical().array, 1.0
+    if array.dtype.kind == "f" and any(np.any(np.rint(part) != part) for part in array):
+        # What float rounding changes must not matter, in whatever unit: a 4096th of the range.
+        step = 2.0 ** np.floor(np.log2(float(array.max()) - float(array.min()))) / 4096
+    found = hashlib.sha256(repr(array.shape).encode())
+    for part in array:
+        # adding 0 makes -0 a 0
+        found.update((np.rint(part.astype(np.float64) / step) + 0.0).tobytes())
+    return found.hexdigest()

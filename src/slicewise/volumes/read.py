@@ -19,20 +19,15 @@ from nibabel.spatialimages import HeaderDataError
 from slicewise import files
 from slicewise.errors import SlicewiseError
 from slicewise.volumes import dicom
+from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.volume import Volume
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
 
 GZIP_RATIO = 1100
 """Gzip shrinks at most about 1030 times: a header that declares more would only fill memory."""
-
-
-def is_nifti(path: str | Path) -> bool:
-    """Tell by its name whether a file is NIfTI."""
-    return Path(path).name.lower().endswith(NIFTI_SUFFIXES)
 
 
 def read_volume(path: Path) -> Volume:

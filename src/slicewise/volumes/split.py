@@ -83,7 +83,8 @@ def split_cases(cases: Sequence[Case], settings: Split) -> list[Assignment]:
         validation = set(_ranked(others, settings.seed, "validation")[:number])
         if len(validation) == len(others):
             raise SlicewiseError(
-                f"split.validation: {number} of {len(others)} patients leave none to train on"
+                f"split.validation: {number} of {len(others)} patients leave none to train on; "
+                "lower it"
             )
     subset = dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
     return [
@@ -116,7 +117,9 @@ def _with_folds(
 def _count(wanted: float | int, of: int, key: str) -> int:
     if isinstance(wanted, int):
         if wanted > of:
-            raise SlicewiseError(f"{key}: {wanted} patients are asked for, there are only {of}")
+            raise SlicewiseError(
+                f"{key}: {wanted} patients are asked for, there are only {of}; lower it"
+            )
         return wanted
     return math.floor(wanted * of + 0.5)
 

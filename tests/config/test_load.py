@@ -1,0 +1,225 @@
+"""Settings: every mistake is one helpful sentence, and what is not said is the default."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slicewise.cli import main
+from slicewise.config import Settings, json_schema, load_settings
+from slicewise.config.schema import PRESETS, RESERVED, merge
+from slicewise.errors import SlicewiseError
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "quick")
+LEAST = {
+    "dataset": {"name": "x", "layout": "msd", "root": "x", "labels": {"liver": 1}},
+    "slices": {"r": {"size": 64}},
+    "experiments": {"e": {"slices": "r"}},
+}
+
+
+def changed(key: str, value) -> dict:
+    """The least configuration with one key set; `...` removes it."""
+    config = copy.deepcopy(LEAST)
+    block = config
+    *path, last = key.split("/")
+    for part in path:
+        block = block.setdefault(part, {})
+    if value is ...:
+        del block[last]
+    else:
+        block[last] = value
+    return config
+
+
+def fault(config) -> str:
+    with pytest.raises(SlicewiseError) as caught:
+        load_settings(config)
+    message = str(caught.value)
+    assert "\n" not in message
+    # neither pydantic's own names nor its addresses help a user
+    assert not [word for word in ("pydantic", "https://", "Value error", "ctx") if word in message]
+    return message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parts"),
+    [
+        # unknown keys, at every depth, with the nearest right one
+        ("dataset/intensty", "hu", ["dataset.intensty is no known key, did you mean intensity?"]),
+        ("trackin", {}, ["trackin is no known key"]),
+        ("experiment", {}, ["experiment is no known key, did you mean experiments?"]),
+        (
+            "experiments/e/training/epoch",
+            3,
+            ["experiments.e.training.epoch", "did you mean epochs?"],
+        ),
+        ("experiments/e/optimiser", {}, ["experiments.e.optimiser", "did you mean optimizer?"]),
+        ("slices/r/sise", 3, ["slices.r.sise", "did you mean size?", "plane"]),
+        ("split/zzzzzz", 3, ["split.zzzzzz is no known key", "Allowed here: test, validation"]),
+        # wrong types: nothing is guessed
+        ("split/seed", "13", ['split.seed is "13"', "valid integer"]),
+        ("split/folds", 2.0, ["split.folds is 2.0", "valid integer"]),
+        ("split/test", True, ["split.test is true"]),
+        ("split/check_against", "a.tsv", ["split.check_against", "valid list"]),
+        ("dataset/contiguous", "no", ["dataset.contiguous", '"no"', "valid boolean"]),
+        ("dataset/exclude", "p1", ["dataset.exclude", "valid list"]),
+        ("dataset/root", 3, ["dataset.root is 3", "valid string"]),
+        ("experiments/e/optimizer/learning_rate", "1e-3", ["learning_rate", '"1e-3"']),
+        ("experiments/e/network/filters", [8, "16"], ["experiments.e.network.filters", '"16"']),
+        ("slices", [], ["slices is []"]),
+        # values out of range
+        ("split/test", 1.5, ["split.test is 1.5", "less than 1"]),
+        ("split/test", -1, ["split.test is -1", "greater than or equal to 0"]),
+        ("split/folds", 0, ["split.folds is 0"]),
+        ("slices/r/size", 4, ["slices.r.size is 4", "greater than or equal to 16"]),
+        ("slices/r/every", 0, ["slices.r.every is 0"]),
+        ("slices/r/plane", "oblique", ["slices.r.plane", "'axial', 'coronal' or 'sagittal'"]),
+        ("dataset/intensity", "HU", ["dataset.intensity", "'hu', 'clipped_hu' or 'arbitrary'"]),
+        ("experiments/e/preset", "unet", ["experiments.e.preset", "'baseline' or 'tutorial'"]),
+        ("experiments/e/input/window", [10, 1], ["experiments.e.input.window", "low below high"]),
+        ("experiments/e/optimizer/ema", 1.0, ["experiments.e.optimizer.ema"]),
+        ("slices", {}, ["slices is {}", "at least 1"]),
+        # what is missing
+        ("dataset", ..., ["dataset is missing"]),
+        ("dataset/labels", ..., ["dataset.labels is missing"]),
+        ("experiments/e/slices", ..., ["experiments.e.slices is missing"]),
+        ("dataset/root", ..., ["root is needed with layout msd"]),
+        # names that become folders
+        ("dataset/name", "my set", ["dataset.name", "letters, digits"]),
+        ("dataset/name", "../up", ["dataset.name", "letters, digits"]),
+        ("dataset/labels", {"the liver": 1}, ["the liver", "letters, digits"]),
+        # keys that do not fit each other
+        ("slices/r/every", 2, ["slices.r", "either size or every"]),
+        ("experiments/e/slices", "s", ["experiments.e.slices", "no recipe is called 's'", "r"]),
+        ("run", ["f"], ["run: no experiment is called 'f'", "there are: e"]),
+        ("dataset/labels", {"liver": "liver"}, ["labels.liver must be a mask value"]),
+        ("dataset/labels", {"liver": 0}, ["labels.liver", "from 1 to 255"]),
+        ("dataset/labels", {"a": 1, "b": [2, 1]}, ["labels", "share a mask value"]),
+        ("dataset/phantom", {}, ["phantom", "goes with layout phantom only"]),
+        ("dataset/patient_pattern", "(", ["dataset.patient_pattern", "no", "regular expression"]),
+        ("dataset/patient_pattern", "p.", ["dataset.patient_pattern", "group named patient"]),
+        (
+            "experiments/e/loss",
+            {"dice": 0.0, "cross_entropy": 0.0},
+            ["experiments.e.loss", "both 0"],
+        ),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
+    message = fault(changed(key, value))
+    for part in parts:
+        assert part in message
+
+
+def test_three_dimensional_processing_of_a_pile_of_slices_is_refused():
+    config = changed("dataset/contiguous", False)
+    config["experiments"]["e"]["postprocessing"] = {"largest_component": True}
+    assert "experiments.e.postprocessing.largest_component" in fault(config)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_an_experiment_cannot_take_the_name_of_a_folder_of_results(name):
+    assert f"experiments.{name}" in fault(changed("experiments", {name: {"slices": "r"}}))
+
+
+def test_all_mistakes_are_told_at_once_and_each_once():
+    config = changed("split/test", "half")
+    config["slices"]["r"]["size"] = 4
+    config["dataset"]["intensty"] = "hu"
+    message = fault(config)
+    for key in ("split.test", "slices.r.size", "dataset.intensty"):
+        assert message.count(key) == 1
+
+
+@pytest.mark.parametrize("empty", [None, []])
+def test_a_block_left_empty_is_a_sentence(empty):
+    # `slices:` with nothing below it is None in YAML
+    assert "slices" in fault({**LEAST, "slices": empty})
+
+
+def test_what_is_not_said_is_the_default():
+    settings = load_settings(LEAST)
+    assert settings.split.test == 0.35
+    assert settings.experiments["e"].training.epochs == 60
+    assert settings.wanted == ["e"]
+    assert settings.dataset.content.labels == {"liver": [1]}
+
+
+def test_organs_are_numbered_in_their_order():
+    config = changed("dataset/layout", "ircad")
+    config["dataset"]["labels"] = {"liver": "liver", "kidneys": "leftkidney"}
+    assert load_settings(config).dataset.content.labels == {"liver": [1], "kidneys": [2]}
+
+
+def test_a_preset_fills_in_what_is_not_said_and_nothing_else():
+    experiment = {"preset": "tutorial", "slices": "r", "training": {"epochs": 3}}
+    settings = load_settings(changed("experiments/e", experiment)).experiments["e"]
+    assert settings.training.epochs == 3
+    assert settings.training.batch == 10
+    assert settings.loss.model_dump() == {"dice": 1.0, "cross_entropy": 0.0, "smooth": 1.0}
+    assert settings.augmentation is None
+    assert settings.optimizer.name == "adam"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_dump_of_the_settings_loads_to_the_same_settings(name):
+    # rules hand dumps to scripts, which make settings of them again
+    settings = load_settings(changed("experiments/e/preset", name))
+    assert load_settings(settings.model_dump()) == settings
+    assert load_settings(json.loads(settings.model_dump_json())) == settings
+
+
+def test_merging_leaves_its_arguments_alone():
+    base = {"a": {"b": 1, "c": 2}, "d": {"e": 1}}
+    over = {"a": {"b": 3}, "d": None}
+    kept = copy.deepcopy((base, over))
+    assert merge(base, over) == {"a": {"b": 3, "c": 2}, "d": None}
+    assert (base, over) == kept
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_each_file_of_the_project_loads_alone_and_with_the_quick_overlay(path):
+    config = yaml.safe_load(path.read_text())
+    settings = load_settings(config)
+    assert settings.dataset.name == config["dataset"]["name"]
+    overlay = yaml.safe_load((ROOT / "config" / "quick.yaml").read_text())
+    quick = load_settings(merge(config, overlay))
+    assert all(experiment.training.epochs == 2 for experiment in quick.experiments.values())
+    # only how long and how large, never what is trained on or how it is scored
+    assert (quick.dataset, quick.split, quick.slices) == (
+        settings.dataset,
+        settings.split,
+        settings.slices,
+    )
+
+
+def test_the_schema_that_is_committed_is_the_one_of_the_settings(capsys):
+    committed = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
+    assert json.loads(committed) == json_schema(), "write it anew: slicewise schema"
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == committed
+    assert main(["schema", "--check", str(ROOT / "config" / "schema.json")]) == 0
+
+
+def test_a_schema_that_drifted_is_told(tmp_path, capsys):
+    (tmp_path / "schema.json").write_text("{}\n")
+    assert main(["schema", "--check", str(tmp_path / "schema.json")]) == 1
+    assert "write it anew with slicewise schema" in capsys.readouterr().err
+
+
+def test_every_setting_is_described():
+    def undescribed(model, path: str) -> list[str]:
+        found = []
+        for name, field in model.model_fields.items():
+            inner = getattr(field.annotation, "model_fields", None)
+            if inner is not None:
+                found += undescribed(field.annotation, f"{path}.{name}")
+            elif not field.description and field.annotation in (int, float, str, bool):
+                found.append(f"{path}.{name}")
+        return found
+
+    assert not undescribed(Settings, "settings")

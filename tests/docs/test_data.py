@@ -1,0 +1,175 @@
+"""docs/data.md and results/README.md against the code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slicewise.config import load_settings
+from slicewise.config.schema import Dataset
+from slicewise.evaluation.statistics import COLUMNS
+from slicewise.volumes.layouts import find_cases
+from slicewise.volumes.phantom import LABELS
+
+ROOT = Path(__file__).parents[2]
+DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+LAYOUTS = re.findall(r"^### `(\w+)`.*?\n(.*?)(?=^##)", DATA, re.M | re.S)
+EXPECTED = {
+    "pairs": {"p01": "train", "p02": "train", "p03": "test"},
+    "ircad": {"3Dircadb1.1": None, "3Dircadb1.2": None},
+    "msd": {"liver_0": None},
+    "nnunet": {"p01": "train", "p02": "test"},
+    "table": {"anna": "train", "bert": "test"},
+    "phantom": {f"phantom_{n:03d}": None for n in range(1, 21)},
+}
+
+
+def fenced(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+
+
+def test_every_layout_is_described():
+    assert [name for name, _ in LAYOUTS] == list(EXPECTED)
+    assert set(EXPECTED) == set(Dataset.model_fields["layout"].annotation.__args__)
+
+
+@pytest.mark.parametrize(("layout", "text"), LAYOUTS, ids=[name for name, _ in LAYOUTS])
+def test_a_layout_as_described_is_found(layout, text, tmp_path):
+    for tree in fenced(text, "text"):
+        for line in tree.splitlines():
+            path = tmp_path / line
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            if path.name == "dataset.json":
+                pair = {"image": "./imagesTr/liver_0.nii.gz", "label": "./labelsTr/liver_0.nii.gz"}
+                path.write_text(str({"training": [pair]}).replace("'", '"'))
+            if path.name == "cases.tsv":
+                path.write_text(fenced(text, "tsv")[0])
+    (written,) = fenced(text, "yaml")
+    settings = load_settings(
+        {
+            **yaml.safe_load(written),
+            "slices": {"a": {"plane": "axial"}},
+            "experiments": {"b": {"slices": "a"}},
+        }
+    )
+    assert settings.dataset.layout == layout
+    cases = find_cases(settings.dataset, tmp_path)
+    assert {case.name: case.subset for case in cases} == EXPECTED[layout]
+    converted = {case.name for case in cases if case.needs_conversion}
+    assert converted == {"ircad": {"3Dircadb1.1", "3Dircadb1.2"}, "table": {"bert"}}.get(
+        layout, set()
+    )
+
+
+def messages() -> list[str]:
+    """Return all texts in the library, with what is filled in left out."""
+    found = []
+    for path in (ROOT / "src" / "slicewise").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                found.append(
+                    "".join(v.value if isinstance(v, ast.Constant) else "" for v in node.values)
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
+
+
+def quoted_errors() -> list[str]:
+    table = DATA[DATA.index("| the error says |") :]
+    rows = [line.split("|")[1] for line in table.splitlines()[2:] if line.startswith("|")]
+    return [text for row in rows for text in re.findall(r"`([^`]+)`", row)]
+
+
+@pytest.mark.parametrize("text", quoted_errors())
+def test_each_quoted_error_exists(text):
+    if text in ("image without mask", "mask without image"):
+        text = " without "
+    assert any(text in message for message in messages()), text
+
+
+def test_the_numbers_of_the_checks_are_those_of_the_code():
+    from slicewise.volumes import checks
+
+    for number in (checks.AIR, checks.DENSE, *checks.SOFT, *checks.CT_RANGE):
+        assert str(number) in DATA
+    assert checks.GRID_TOLERANCE == 0.1
+    assert "a tenth of a voxel" in DATA
+    assert (LABELS["spleen"], LABELS["kidneys"], LABELS["stomach"]) == (2, 3, 4)
+
+
+def test_each_setting_of_what_files_hold_exists():
+    part = DATA[DATA.index("## What the files hold") : DATA.index("## Who is tested on")]
+    named = re.findall(r"^\| `(\w+)` \|", part, re.M)
+    assert named
+    assert set(named) <= Dataset.model_fields.keys()
+
+
+# --- results/README.md -------------------------------------------------------
+
+
+def table_of(title: str) -> list[str]:
+    part = RESULTS[RESULTS.index(f"## `{title}`") :].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", part, re.M)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+def test_columns_of_metrics_are_described():
+    assert table_of("metrics.tsv") == ["case", "patient", "subset", "fold", "label", *COLUMNS]
+
+
+def test_columns_of_the_history_are_described():
+    source = ast.parse((ROOT / "src/slicewise/model/train.py").read_text(encoding="utf-8"))
+    history = next(
+        ast.literal_eval(node.value)
+        for node in source.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "HISTORY"
+    )
+    assert table_of("history.csv") == list(history)
+
+
+def test_columns_of_the_cases_are_described():
+    from slicewise.volumes.gate import cases_table
+
+    passport = {
+        "case": "a",
+        "patient": "a",
+        "image": {"file": "a", "sha256": "0"},
+        "mask": {"file": "a", "sha256": "0"},
+        "shape": [1, 1, 1],
+        "spacing": [1, 1, 1],
+        "orientation": "RAS",
+        "intensity": dict.fromkeys(("min", "p0.5", "p5", "p50", "p95", "p99.5", "max"), 0),
+        "ml": {"<label>": 1},
+        "fingerprint": "0",
+    }
+    line = RESULTS[RESULTS.index("- `cases.tsv`:") : RESULTS.index("- `split.tsv`")]
+    assert re.findall(r"`([^`]+)`", line)[1:] == list(cases_table([passport]).columns)
+
+
+def test_every_output_of_the_rules_is_in_the_tree():
+    (tree,) = fenced(RESULTS, "text")
+    for path in (ROOT / "rules").glob("*.smk"):
+        for output in re.findall(r'"results/(\{dataset\}[^"]*)"', path.read_text("utf-8")):
+            if "/logs/" in output or "/timings/" in output:
+                continue
+            assert Path(output).name.removesuffix("{fold}").strip("/") in tree or (
+                Path(output).name in ("{name}", "fold-{fold}", "{case}.nii.gz")
+            ), output
+
+
+def test_definitions_of_empty_masks_are_those_of_the_code():
+    import numpy as np
+
+    from slicewise.metrics import overlap
+
+    none, some = np.zeros(3, bool), np.ones(3, bool)
+    ratios = ("dice", "jaccard", "precision", "recall")
+    assert all(overlap(none, none, 1.0)[name] == 1 for name in ratios)
+    for truth, prediction in ((none, some), (some, none)):
+        assert all(overlap(truth, prediction, 1.0)[name] == 0 for name in ratios)
+    assert np.isnan(overlap(none, some, 1.0)["volume_error_percent"])

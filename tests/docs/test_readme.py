@@ -1,0 +1,217 @@
+"""Every command in README.md, tried: a command that is in no table here fails."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slicewise.config import load_settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BIN = Path(sys.executable).parent
+
+# How each command is tried.
+ANYWHERE = "make -n"
+DRY = "dry run, on made-up files of the right names"
+REAL = "run"
+ELSEWHERE = "tests/test_cli.py"
+INSTALL = "pip --dry-run"
+
+COMMANDS = {
+    "make demo": ANYWHERE,
+    "make test": ANYWHERE,
+    "source .venv/bin/activate": ANYWHERE,
+    "snakemake -n --configfile config/mydata.yaml": REAL,
+    "snakemake --cores all --configfile config/mydata.yaml": DRY,
+    "SLICEWISE_DATA=/path/to/data snakemake --cores all --configfile config/ircad.yaml": DRY,
+    "SLICEWISE_DATA=/path/to/data snakemake --cores all --configfile config/ircad.yaml "
+    "config/quick.yaml": DRY,
+    "snakemake --cores all results/mydata/baseline/report.html "
+    "--configfile config/mydata.yaml": DRY,
+    "slicewise ui": ELSEWHERE,
+    "snakemake --report report.zip": REAL,
+    "snakemake -n": REAL,
+    "snakemake --unlock": REAL,
+    "snakemake --cores all": DRY,
+    "python -m pip install --editable '.[gpu]'": INSTALL,
+}
+
+
+def blocks(*languages: str) -> list[str]:
+    """Return the fenced blocks in some language, without their indentation."""
+    found = re.findall(r"^( *)```(\w+)\n(.*?)^ *```", README, re.M | re.S)
+    return [
+        "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True))
+        for indent, language, text in found
+        if language in languages
+    ]
+
+
+def commands() -> list[str]:
+    text = "".join(blocks("console", "sh", "bash", "shell")).replace("\\\n", " ")
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def tried(how: str) -> list[str]:
+    return [command for command, kind in COMMANDS.items() if kind == how]
+
+
+@pytest.fixture(scope="module")
+def workflow(tmp_path_factory) -> Path:
+    """A copy of the workflow beside made-up data, whose names are all that a dry run reads."""
+    folder = tmp_path_factory.mktemp("readme") / "workflow"
+    folder.mkdir()
+    for name in ("Snakefile", "Makefile", "pyproject.toml", "requirements.txt", "environment.yml"):
+        shutil.copy2(ROOT / name, folder)
+    shutil.copy2(ROOT / "README.md", folder)
+    for name in ("rules", "scripts", "config", "profiles", "src"):
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    (folder / "config" / "mydata.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    for subset, names in {"train": "abcdef", "test": "gh"}.items():
+        place = folder / "data" / "mydata" / "raw" / subset
+        place.mkdir(parents=True)
+        for name in names:
+            for kind in ("orig", "liver"):
+                (place / f"{name}_{kind}.nii.gz").touch()
+    for number in range(1, 7):
+        place = folder.parent / "data" / "ircad" / f"3Dircadb1.{number}"
+        place.mkdir(parents=True)
+        for kind in ("PATIENT", "MASKS"):
+            (place / f"{kind}_DICOM.zip").touch()
+    return folder
+
+
+def run(workflow: Path, command: str, *more: str) -> str:
+    """Run a command of the README as it stands, but for the path of the data."""
+    command = command.replace("/path/to/data", str(workflow.parent / "data"))
+    words, variables = shlex.split(command), {}
+    while "=" in words[0]:
+        key, value = words.pop(0).split("=", 1)
+        variables[key] = value
+    kept = {k: v for k, v in os.environ.items() if k not in ("SLICEWISE_DATA", "PYTHONPATH")}
+    # as after `source .venv/bin/activate`
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [*words, *more],
+        cwd=workflow,
+        env={**kept, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+def test_each_command_is_in_the_table_and_each_of_the_table_is_there():
+    assert set(commands()) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [c for c in tried(ANYWHERE) if c.startswith("make")])
+def test_make_knows_the_target(workflow, command):
+    said = run(workflow, command, "-n")
+    assert ".venv/bin/" in said
+    assert "--require-hashes" in said  # the environment comes first
+
+
+def test_the_environment_to_activate_is_the_one_that_make_makes(workflow):
+    assert "source .venv/bin/activate" in README
+    assert re.search(r"-m venv \.venv\n", run(workflow, "make demo", "-n"))
+    # before anything that needs it
+    first = README.index("source .venv/bin/activate")
+    assert not re.search(r"^ *(?:snakemake|slicewise|python) ", README[:first], re.M)
+
+
+@pytest.mark.parametrize("command", tried(DRY))
+def test_a_run_is_planned_to_its_end(workflow, command):
+    # before the target, because --configfile swallows what follows it
+    said = run(workflow, command.replace("snakemake ", "snakemake -n ", 1))
+    for rule in ("train", "evaluate", "report"):
+        assert re.search(rf"^{rule} +\d+$", said, re.M), said
+    cases = {"mydata": 8, "ircad": 6}
+    for name, number in cases.items():
+        if name in command:
+            assert re.search(rf"^ingest +{number}$", said, re.M), said
+
+
+@pytest.mark.parametrize("command", [c for c in tried(REAL) if "-n" in c.split()])
+def test_a_dry_run_says_what_and_why(workflow, command):
+    said = run(workflow, command)
+    assert re.search(r"^total +\d+$", said, re.M)
+    assert "reason: " in said
+    assert not (workflow / "results").exists()
+
+
+def test_a_killed_run_is_unlocked(workflow):
+    locks = workflow / ".snakemake" / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    (locks / "0.output.lock").write_text("results/phantom/cases.tsv\n", encoding="utf-8")
+    assert "Unlocked" in run(workflow, "snakemake --unlock")
+    assert not locks.exists() or not list(locks.iterdir())
+
+
+def test_the_archive_holds_the_reports(workflow):
+    # stand-ins for what a finished demo leaves
+    results = workflow / "results" / "phantom"
+    experiments = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["experiments"]
+    pages = [f"{name}/report.html" for name in experiments] + ["comparison.html"]
+    others = [f"{name}/figures/curves.png" for name in experiments] + ["comparison.tsv"]
+    for name in [*pages, *others]:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(f"<p>the page {name}</p>", encoding="utf-8")
+    try:
+        run(workflow, "snakemake --report report.zip")
+        with zipfile.ZipFile(workflow / "report.zip") as archive:
+            held = [archive.read(name) for name in archive.namelist() if name.endswith(".html")]
+        for page in pages:
+            assert any(f"the page {page}".encode() in text for text in held), page
+    finally:
+        shutil.rmtree(workflow / "results")
+
+
+def test_the_extra_for_gpus_can_be_installed(workflow):
+    (command,) = tried(INSTALL)
+    said = run(
+        workflow,
+        command,
+        *("--dry-run", "--no-deps", "--no-index", "--no-build-isolation"),
+        "--disable-pip-version-check",
+    )
+    assert "Would install slicewise" in said
+    assert "does not provide the extra" not in said
+
+
+def test_the_user_interface_is_tried_elsewhere():
+    assert tried(ELSEWHERE) == ["slicewise ui"]
+    text = (ROOT / ELSEWHERE).read_text(encoding="utf-8")
+    assert "def test_ui_serves_the_runs_on_localhost" in text
+
+
+def test_the_configuration_is_complete():
+    (text,) = blocks("yaml")
+    settings = load_settings(yaml.safe_load(text))
+    assert settings.dataset.name == "mydata"
+    assert settings.wanted == ["baseline"]
+
+
+def test_links_lead_somewhere():
+    for page in ("README.md", "CONTRIBUTING.md", "docs/data.md", "config/README.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_the_picture_is_small():
+    assert (ROOT / "docs" / "overlay.jpg").stat().st_size < 100_000

@@ -1,0 +1,160 @@
+"""What extract writes, and that it needs little memory."""
+
+import hashlib
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slicewise.config import Recipe
+from slicewise.slices.extract import AIR, SliceSource, extract
+from slicewise.slices.grid import PLANES, Grid
+from slicewise.volumes.volume import Volume, from_canonical
+
+ORIENTATIONS = list(
+    itertools.product(itertools.permutations(range(3)), itertools.product((-1, 1), repeat=3))
+)
+
+
+def affine_of(order, signs, spacing=(0.8, 0.9, 2.5)) -> np.ndarray:
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[list(order)] * np.array(signs) * spacing
+    affine[:3, 3] = (-100, 30, 7)
+    return affine
+
+
+def volumes(shape, affine, seed=0) -> tuple[Volume, np.ndarray]:
+    random = np.random.default_rng(seed)
+    image = random.integers(-1024, 1500, shape).astype(np.int16)
+    return Volume(image, affine), random.integers(0, 3, shape).astype(np.uint8)
+
+
+def run(folder, image, labels, recipe, intensity="hu"):
+    paths = folder / "image.npy", folder / "mask.npy"
+    geometry = extract(image, labels, ["liver", "spleen"], recipe, intensity, *paths)
+    return geometry, *(np.load(p, mmap_mode="r", allow_pickle=False) for p in paths)
+
+
+@settings(
+    max_examples=48,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.sampled_from(ORIENTATIONS),
+    st.sampled_from(sorted(PLANES)),
+    st.tuples(*[st.integers(1, 12)] * 3),
+    st.integers(0, 99),
+)
+def test_masks_come_back_exactly_where_nothing_is_scaled(tmp_path, orientation, plane, shape, seed):
+    affine = affine_of(*orientation)
+    image, labels = volumes(shape, affine, seed)
+    for recipe in (Recipe(plane=plane), Recipe(plane=plane, size=16)):
+        geometry, _, mask = run(tmp_path, image, labels, recipe)
+        grid = Grid(image.canonical().array.shape, recipe)
+        back = from_canonical(grid.unstack(grid.enlarge(mask)).astype(np.uint8), affine)
+        np.testing.assert_array_equal(back, labels)
+        assert sum(row[0] for row in geometry["counts"]) == np.count_nonzero(labels == 1)
+        assert sum(row[1] for row in geometry["counts"]) == np.count_nonzero(labels == 2)
+
+
+@pytest.mark.parametrize("plane", sorted(PLANES))
+@pytest.mark.parametrize("recipe", [{}, {"size": 16}, {"every": 2}])
+def test_arrays_can_be_mapped_and_match_their_description(tmp_path, plane, recipe):
+    image, labels = volumes((21, 30, 9), affine_of((1, 0, 2), (-1, 1, -1)))
+    geometry, images, masks = run(tmp_path, image, labels, Recipe(plane=plane, **recipe))
+    grid = Grid(image.canonical().array.shape, Recipe(plane=plane, **recipe))
+    assert isinstance(images, np.memmap)
+    assert isinstance(masks, np.memmap)
+    assert images.dtype == np.int16
+    assert masks.dtype == np.uint8
+    assert images.shape == masks.shape == (grid.number, *grid.size) == tuple(geometry["shape"])
+    assert images.flags.c_contiguous
+    for array, key in ((images, "image_sha256"), (masks, "mask_sha256")):
+        assert geometry[key] == hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+    spacing = image.canonical().spacing
+    across, *along = PLANES[plane]
+    assert geometry["slice_spacing"] == pytest.approx(spacing[across])
+    for axis, a, said in zip(along, grid.axes, geometry["pixel_spacing"], strict=True):
+        assert said == pytest.approx(spacing[axis] / a.scale)
+    for number, counts in enumerate(geometry["counts"]):
+        assert counts == [np.count_nonzero(masks[number] == label) for label in (1, 2)]
+    (top, bottom), (left, right) = geometry["inside"]
+    outside = np.ones(grid.size, bool)
+    outside[top:bottom, left:right] = False
+    assert np.all(images[:, outside] == AIR)
+    assert not masks[:, outside].any()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["image.npy", "mask.npy"]
+
+
+def test_hounsfield_units_are_rounded_and_never_wrap(tmp_path):
+    array = np.full((32, 32, 2), 32767, np.int32)
+    array[:16] = 40000
+    array[16:, :16] = -40000
+    geometry, images, _ = run(
+        tmp_path,
+        Volume(array.astype(np.float32) + 0.4, np.eye(4)),
+        np.ones((32, 32, 2), np.uint8),
+        Recipe(size=16),
+    )
+    assert images.max() == 32767
+    assert images.min() == -32768
+    assert geometry["scale"] == 1
+
+
+def test_other_intensities_become_z_scores_of_the_volume(tmp_path):
+    random = np.random.default_rng(3)
+    array = random.normal(1000, 50, (20, 24, 6)).astype(np.float32)
+    image = Volume(array, np.eye(4))
+    labels = np.ones(array.shape, np.uint8)
+    geometry, images, _ = run(tmp_path, image, labels, Recipe(), "arbitrary")
+    assert images.dtype == np.float16
+    assert np.mean(images, dtype=float) == pytest.approx(0, abs=0.01)
+    assert np.std(images, dtype=float) == pytest.approx(1, abs=0.01)
+    again = images.astype(float) * geometry["scale"] + geometry["shift"]
+    np.testing.assert_allclose(again.transpose(1, 2, 0), array, atol=0.2)
+
+
+def test_clipped_units_are_padded_with_their_lowest_value(tmp_path):
+    array = np.random.default_rng(0).integers(5, 250, (10, 12, 2)).astype(np.uint8)
+    image = Volume(array, np.eye(4))
+    geometry, images, _ = run(tmp_path, image, array % 2, Recipe(size=16), "clipped_hu")
+    assert geometry["pad"] == array.min()
+    assert images[:, 0, 0].tolist() == [array.min()] * 2
+
+
+def test_training_and_prediction_see_the_same_slices(tmp_path):
+    image, labels = volumes((30, 41, 19), affine_of((2, 0, 1), (1, -1, 1)))
+    _, images, _ = run(tmp_path, image, labels, Recipe(size=16))
+    source = SliceSource(image, Recipe(size=16), "hu")
+    np.testing.assert_array_equal(np.concatenate(list(source.blocks())), images)
+    np.testing.assert_array_equal(source.read(3, 7), images[3:7])
+
+
+def test_the_same_volume_gives_the_same_bytes(tmp_path):
+    image, labels = volumes((30, 41, 9), np.eye(4))
+    first, second = (tmp_path / name for name in ("a", "b"))
+    for folder in (first, second):
+        folder.mkdir()
+        run(folder, image, labels, Recipe(size=16))
+    for name in ("image.npy", "mask.npy"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+@pytest.mark.parametrize("recipe", [{"size": 96}, {"size": 128}, {"every": 2}, {}])
+@pytest.mark.parametrize("plane", sorted(PLANES))
+def test_memory_stays_below_three_volumes(tmp_path, recipe, plane):
+    # tracemalloc sees numpy's arrays; image and labels themselves are there before
+    image, labels = volumes((192, 192, 96), affine_of((0, 1, 2), (-1, -1, 1)))
+    volume = image.array.nbytes
+    tracemalloc.start()
+    try:
+        run(tmp_path, image, labels, Recipe(plane=plane, **recipe))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak + volume + labels.nbytes < 3 * volume

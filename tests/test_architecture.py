@@ -1,0 +1,198 @@
+"""What may import what, and that the workflow keeps its shape."""
+
+import ast
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "src" / "slicewise"
+MODULES = sorted(LIBRARY.rglob("*.py"))
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+RULES = sorted((ROOT / "rules").glob("*.smk"))
+
+FOUNDATION = {"errors", "files", "job", ""}
+"""What everybody may import: errors, files, how a job speaks, the version."""
+
+ALLOWED = {
+    "config": set(),
+    "volumes": {"config"},
+    "slices": {"config", "volumes"},
+    "metrics": set(),
+    "model": {"config", "volumes", "slices", "metrics"},
+    "evaluation": {"config", "volumes", "metrics"},
+    "tracking": set(),
+    "overview": set(),
+    "errors": set(),
+    "files": set(),
+    "job": set(),
+    "": set(),
+    # the command line may start anything
+    "cli": {"config", "volumes", "slices", "metrics", "model", "evaluation", "tracking"},
+    "__main__": {"cli"},
+}
+
+ONLY = {
+    "keras": {"model"},
+    "tensorflow": {"model"},
+    "jax": {"model"},
+    "torch": {"model"},
+    "mlflow": {"tracking"},
+    "nibabel": {"volumes"},
+    "SimpleITK": {"volumes"},
+    "pydicom": {"volumes"},
+    "snakemake": set(),
+}
+
+
+def room(path: Path) -> str:
+    """Return the package or module directly below slicewise."""
+    part = path.relative_to(LIBRARY).parts[0]
+    return "" if part == "__init__.py" else part.removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Return all modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            module = node.module or ""
+            found.add(module)
+            if module == "slicewise":
+                found |= {f"slicewise.{alias.name}" for alias in node.names}
+    return found
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_every_room_is_known():
+    assert {room(path) for path in MODULES} <= ALLOWED.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_imports_point_one_way(path):
+    here = room(path)
+    used = {i.split(".")[1] if "." in i else "" for i in imports(path) if i.startswith("slicewise")}
+    used -= {"__version__", here}
+    used -= set() if here == "metrics" else FOUNDATION
+    assert used <= ALLOWED[here], f"{name(path)} must not import {sorted(used - ALLOWED[here])}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_each_tool_has_one_room(path):
+    for module in imports(path):
+        top = module.split(".")[0]
+        if top in ONLY:
+            assert room(path) in ONLY[top], f"{name(path)} must not import {module}"
+
+
+def test_evaluation_does_without_keras():
+    for path in MODULES:
+        if room(path) == "evaluation":
+            tops = {i.split(".")[0] for i in imports(path)}
+            assert not tops & {"keras", "tensorflow"}
+            assert not any(i.startswith("slicewise.model") for i in imports(path))
+
+
+def test_the_model_is_the_only_room_that_imports_keras():
+    # the rule above would also hold for a library that had lost its model
+    assert any("keras" in imports(path) for path in MODULES if room(path) == "model")
+
+
+def test_files_are_read_in_volumes_only():
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        if room(path) != "volumes":
+            assert not re.search(r"\bnib\.|\bsitk\.|\bpydicom\.", text), name(path)
+
+
+def test_no_pickle_is_loaded():
+    for path in [*MODULES, *SCRIPTS]:
+        used = imports(path)
+        assert not used & {"pickle", "cloudpickle", "dill", "joblib", "shelve"}, name(path)
+        text = path.read_text(encoding="utf-8")
+        assert "allow_pickle=True" not in text, name(path)
+        for call in re.findall(r"np\.load\([^\n]*", text):
+            assert "allow_pickle=False" in call, f"{name(path)}: {call}"
+        assert "yaml.load(" not in text, name(path)
+
+
+# --- the workflow ------------------------------------------------------------
+
+
+def rules() -> dict[str, tuple[Path, str]]:
+    """Return the text of each rule by its name (or the script's, where it has none)."""
+    found = {}
+    for path in RULES:
+        text = path.read_text(encoding="utf-8")
+        starts = [m.start() for m in re.finditer(r"^ *(?:rule|checkpoint)\b[^\n]*:$", text, re.M)]
+        for start, stop in itertools.pairwise([*starts, len(text)]):
+            body = text[start:stop]
+            named = re.match(r" *(?:rule|checkpoint)\s+(\w+)", body)
+            script = re.search(r'script:\s*"\.\./scripts/(\w+)\.py"', body)
+            assert script, f"{name(path)}: a rule without a script"
+            found[named[1] if named else script[1]] = (path, body)
+    return found
+
+
+def test_there_are_rules():
+    assert {"ingest", "slices", "train", "predict", "evaluate", "report"} <= rules().keys()
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_each_rule_says_and_measures_what_it_does(rule):
+    path, body = rules()[rule]
+    for directive in ("output", "log", "benchmark", "conda", "resources", "script"):
+        assert re.search(rf"^ +{directive}:", body, re.M), (
+            f"{name(path)}: {rule} has no {directive}"
+        )
+    assert "runtime=" in body
+    assert "mem_mb=" in body
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_each_script_is_named_as_its_rule(rule):
+    script = re.search(r'script:\s*"\.\./scripts/(\w+)\.py"', rules()[rule][1])
+    assert script[1] == rule
+    # its script and modules are inputs, so that an edit reruns it
+    assert re.search(rf'code=code\("{rule}"', rules()[rule][1])
+
+
+def test_each_script_has_a_rule():
+    assert {path.stem for path in SCRIPTS} == rules().keys()
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_scripts_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_a_script_depends_on_what_it_imports(path):
+    used = {i.split(".")[1] for i in imports(path) if i.startswith("slicewise.")}
+    used -= FOUNDATION | {"config", "tracking"}
+    said = re.search(r"code=code\(([^)]*)\)", rules()[path.stem][1])
+    watched = set(re.findall(r'"([\w/]+)"', said[1]))
+    assert used <= watched, f"{name(path)}: its rule does not watch {sorted(used - watched)}"
+
+
+@pytest.mark.parametrize("path", RULES, ids=name)
+def test_rules_hold_little_python(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('"""'), f"{name(path)}: has no docstring"
+    if path.name != "common.smk":
+        assert not re.search(r"^ *(?:run|shell):", text, re.M)
+        assert not re.search(r"^ *(?:def|class|import|from) ", text, re.M)
+
+
+def test_the_snakefile_fits_a_screen():
+    text = (ROOT / "Snakefile").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 50
+    assert not re.search(r"^configfile:", text, re.M)

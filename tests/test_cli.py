@@ -1,0 +1,143 @@
+"""The command ``slicewise``."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from slicewise import __version__
+from slicewise.cli import main
+from slicewise.tracking import Tracker
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "slicewise.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+def test_version():
+    done = command("--version")
+    assert (done.returncode, done.stdout) == (0, f"{__version__}\n")
+
+
+def test_help_names_each_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^ +ui +\w", said, re.M)
+    assert re.search(r"^ +schema +\w", said, re.M)
+
+
+def test_without_a_command_it_says_how_to_use_it(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert "usage: slicewise" in capsys.readouterr().err
+
+
+def test_the_schema_is_printed(capsys):
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert set(schema["properties"]) >= {"dataset", "split", "slices", "experiments"}
+
+
+def test_the_committed_schema_is_up_to_date():
+    assert main(["schema", "--check", str(ROOT / "config" / "schema.json")]) == 0
+
+
+def test_another_schema_is_one_sentence(tmp_path, capsys):
+    old = tmp_path / "schema.json"
+    old.write_text("{}\n")
+    assert main(["schema", "--check", str(old)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(old) in said
+
+
+def test_a_missing_schema_is_one_sentence(tmp_path):
+    done = command("schema", "--check", str(tmp_path / "schema.json"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "schema.json") in done.stderr
+
+
+def test_ui_without_a_store_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert main(["ui", "--results", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{tmp_path / 'mlflow.db'}: no run is tracked yet" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    results = tmp_path / "results"
+    said = []
+    tracker = Tracker(results / "x" / "tracking", results, "slicewise/tiny", said.append)
+    tracker.start("fold-0", "baseline", "key", {"a": 1}, {"git_commit": "0" * 40})
+    assert said == []
+    assert (results / "mlflow.db").is_file()
+
+    port = free_port()
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "slicewise.cli", "ui"),
+                *("--results", str(results), "--port", str(port)),
+            ],
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        until = time.monotonic() + 240
+        while time.monotonic() < until:
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as page:
+                    assert page.status == 200
+                break
+            except OSError:
+                time.sleep(0.25)
+        else:
+            pytest.fail((tmp_path / "log").read_text())
+        question = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name"
+            "?experiment_name=slicewise/tiny"
+        )
+        with urllib.request.urlopen(question, timeout=20) as answer:
+            assert json.load(answer)["experiment"]["name"] == "slicewise/tiny"
+        # only on this machine: 0.0.0.0 would also answer at another local address
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.2", port), timeout=2)
+    finally:
+        # the server has workers; the whole group is ours
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(20)

@@ -1,0 +1,108 @@
+"""Files appear whole under their names, or not at all."""
+
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from slicewise import files
+from slicewise.errors import SlicewiseError
+from slicewise.files import atomic, digest, read_json, sha256, write_json, write_text, write_yaml
+
+
+def test_a_file_appears_with_its_folder_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "new" / "folder" / "a.txt"
+    write_text(target, "µ\n")
+    assert target.read_bytes() == "µ\n".encode()
+    assert [p.name for p in target.parent.iterdir()] == ["a.txt"]
+
+
+def test_the_final_name_is_not_there_while_writing(tmp_path):
+    target = tmp_path / "image.nii.gz"
+    with atomic(target) as temporary:
+        temporary.write_bytes(b"half")
+        assert not target.exists()
+        # writers choose the format by the suffix, and a rename works on one file system only
+        assert temporary.name.endswith(".nii.gz")
+        assert temporary.parent == target.parent
+    assert target.read_bytes() == b"half"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_whatever_interrupts_leaves_what_was_there(tmp_path, fault):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(fault), atomic(target) as temporary:
+        temporary.write_text("half of the n")
+        raise fault
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, code):
+    def full(self, text, encoding=None):
+        with self.open("w") as stream:
+            stream.write(text[:3])
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(SlicewiseError, match=r"a\.txt: no space left .*; free some") as caught:
+        write_text(tmp_path / "a.txt", "longer than three")
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_fault_of_the_system_is_not_taken_for_a_full_disk(tmp_path):
+    with pytest.raises(PermissionError), atomic(tmp_path / "a.txt"):
+        raise PermissionError(errno.EACCES, "no")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_too_full_for_the_folder_is_the_same_sentence(tmp_path, monkeypatch):
+    def full(self, *arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(SlicewiseError, match="no space left"):
+        write_text(tmp_path / "new" / "a.txt", "text")
+
+
+def test_json_keeps_the_order_and_refuses_what_json_cannot_say(tmp_path):
+    value = {"b": [1, 2.5, None], "a": "µ"}
+    write_json(tmp_path / "a.json", value)
+    assert list(read_json(tmp_path / "a.json")) == ["b", "a"]
+    assert read_json(tmp_path / "a.json") == value
+    with pytest.raises(ValueError, match=r"[Oo]ut of range"):
+        write_json(tmp_path / "b.json", float("nan"))
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_yaml_is_plain(tmp_path):
+    write_yaml(tmp_path / "a.yaml", {"b": 1, "a": {"µ": [1, None]}})
+    assert (tmp_path / "a.yaml").read_text(encoding="utf-8") == "b: 1\na:\n  µ:\n  - 1\n  - null\n"
+
+
+def test_digests(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc" * 1000)
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 1000).hexdigest()
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest([1, 2]) != digest([2, 1])
+    # digests name checkpoints and runs, so they must stay what they are over releases
+    assert (
+        digest({"a": 1})
+        == hashlib.sha256(json.dumps({"a": 1}).replace(" ", "").encode()).hexdigest()
+    )
+
+
+def test_two_processes_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+    with atomic(tmp_path / "a") as mine:
+        monkeypatch.setattr(files.os, "getpid", lambda: 12345)
+        with atomic(tmp_path / "a") as theirs:
+            assert mine != theirs
+            theirs.write_text("theirs")
+        mine.write_text("mine")
+    assert (tmp_path / "a").read_text() == "mine"

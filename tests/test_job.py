@@ -1,0 +1,80 @@
+"""How a job fails: one sentence, in two places, and no traceback for a fault of the input."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.job import errors_in, job
+
+
+def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
+    log = tmp_path / "logs" / "ingest" / "a.log"
+    for _ in range(2):
+        with job(str(log)) as say:
+            say("two voxels were rounded")
+    assert log.read_text() == "two voxels were rounded\n"
+    captured = capsys.readouterr()
+    assert captured.err == "two voxels were rounded\n" * 2
+    assert captured.out == ""
+
+
+def test_a_fault_of_the_input_is_one_line_and_status_1(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    with pytest.raises(SystemExit) as left, job(str(log)) as say:
+        say("before")
+        raise SlicewiseError("a.nii.gz: it is\n  cut short;\n  copy it again")
+    assert left.value.code == 1
+    sentence = "error: a.nii.gz: it is cut short; copy it again"
+    assert capsys.readouterr().err.splitlines() == ["before", sentence]
+    assert log.read_text().splitlines() == ["before", sentence]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_line(tmp_path, capsys, code):
+    with pytest.raises(SystemExit) as left, job(str(tmp_path / "a.log")):
+        raise OSError(code, os.strerror(code), "results/image.npy")
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: results/image.npy: no space left on the disk; free some")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_disk_too_full_for_the_log_does_not_hide_the_sentence(capsys):
+    with pytest.raises(SystemExit) as left, job("/dev/full"):
+        raise SlicewiseError("image.npy: no space left on the disk; free some")
+    assert left.value.code == 1
+    assert capsys.readouterr().err == "error: image.npy: no space left on the disk; free some\n"
+
+
+@pytest.mark.parametrize("fault", [KeyError("x"), PermissionError(errno.EACCES, "no", "x")])
+def test_a_fault_of_ours_keeps_its_traceback(tmp_path, fault):
+    log = tmp_path / "a.log"
+    with pytest.raises(type(fault)), job(str(log)):
+        raise fault
+    assert "Traceback" in log.read_text()
+    assert errors_in([log], 0) == []
+
+
+def test_errors_are_found_once_in_their_order_and_only_of_this_run(tmp_path):
+    for name, text in {
+        "b.log": "error: b is bad\nsome line\n",
+        "a.log": "some line\nerror: a is bad\n",
+        "c.log": "error: b is bad\n",  # the same file stopped two jobs
+        "fine.log": "no error: this is none\n",
+        "old.log": "error: mended long ago\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    started = time.time() - 60
+    os.utime(tmp_path / "old.log", (started - 1, started - 1))
+    found = errors_in(tmp_path.glob("*.log"), started)
+    assert found == ["a is bad", "b is bad"]
+
+
+def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path):
+    (tmp_path / "a.log").write_bytes(b"\xff\xfe\nerror: a is bad\n")
+    assert errors_in([tmp_path / "a.log"], 0) == ["a is bad"]

@@ -1,0 +1,44 @@
+"""The last lines of a run."""
+
+from pathlib import Path
+
+from slicewise.files import write_json
+from slicewise.overview import lines
+
+
+def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:
+    dice = {"mean": 0.8712, "ci_low": low, "ci_high": low and 0.914, "n": n}
+    write_json(results / name / "summary.json", {subset: {"mean": {"dice": dice}}})
+
+
+def test_each_experiment_that_is_there_has_its_number_and_its_report(tmp_path):
+    results = tmp_path / "ircad"
+    summary(results, "tutorial")
+    summary(results, "base", n=1, low=None)
+    said = lines(results, ["tutorial", "base", "not-made"])
+    text = "\n".join(said)
+    assert "ircad" in said[1]
+    assert "tutorial  0.871 [95 % interval 0.810 to 0.914] over 7 test patients" in text
+    assert "base      0.871 over 1 test patient\n" in text
+    assert str(results / "tutorial" / "report.html") in text
+    assert "not-made" not in text
+    assert "slicewise ui" in text
+    assert "comparison" not in text
+
+
+def test_the_comparison_is_named_when_it_is_there(tmp_path):
+    summary(tmp_path, "e")
+    (tmp_path / "comparison.html").touch()
+    assert str(tmp_path / "comparison.html") in "\n".join(lines(tmp_path, ["e"]))
+
+
+def test_without_test_patients_the_number_says_what_it_is_of(tmp_path):
+    summary(tmp_path, "e", subset="validation", n=3)
+    assert "over 3 validation patients" in "\n".join(lines(tmp_path, ["e"]))
+
+
+def test_nothing_scored_is_said_and_nothing_made_is_silent(tmp_path):
+    assert lines(tmp_path, ["e"]) == []
+    assert lines(tmp_path, []) == []
+    write_json(tmp_path / "e" / "summary.json", {})
+    assert "no patient was scored" in "\n".join(lines(tmp_path, ["e"]))

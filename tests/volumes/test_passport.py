@@ -1,0 +1,194 @@
+"""Passports: what is written of a case agrees with an independent computation."""
+
+import gzip
+import hashlib
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nibabel.orientations import axcodes2ornt, inv_ornt_aff
+
+from slicewise.config import Content
+from slicewise.files import write_json
+from slicewise.volumes.passport import fingerprint, make_passport
+from slicewise.volumes.volume import Volume
+
+AFFINE = np.array([[-0.8, 0, 0, 8], [0, 0.7, 0, -9], [0, 0, 2.5, -30], [0, 0, 0, 1.0]])
+CONTENT = Content(
+    intensity="hu",
+    contiguous=True,
+    labels={"liver": [1, 3], "tumour": [2]},
+    other_labels="refuse",
+)
+
+
+def scan(seed: int = 0, shape=(12, 14, 6)) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-1000, 300, shape).astype(np.int16)
+
+
+@pytest.fixture
+def files(tmp_path):
+    mask = np.zeros((12, 14, 6), np.uint8)
+    mask[2:5, 2:6, 1:3] = 1
+    mask[5:6, 2:6, 1:3] = 3
+    mask[8:10, 8:10, 4] = 2
+    image_path, mask_path = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
+    nib.save(nib.Nifti1Image(scan(), AFFINE), image_path)
+    nib.save(nib.Nifti1Image(mask, AFFINE), mask_path)
+    return image_path, mask_path
+
+
+def passport(image_path, mask_path, content=CONTENT, **sources) -> dict:
+    sources = {"image": [image_path], "mask": [mask_path], **sources}
+    return make_passport("case", "patient", image_path, mask_path, sources, content)
+
+
+def test_every_number_agrees_with_an_independent_computation(files):
+    found = passport(*files)
+    voxels = scan().ravel().astype(float)
+    assert (found["case"], found["patient"]) == ("case", "patient")
+    assert found["shape"] == [12, 14, 6]
+    assert found["spacing"] == [0.8, 0.7, 2.5]
+    assert found["orientation"] == "LAS"
+    for path, kind in zip(files, ("image", "mask"), strict=True):
+        assert found[kind]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert found[kind]["bytes"] == path.stat().st_size
+        assert found[kind]["file"] == path.name
+    intensity = found["intensity"]
+    assert (intensity["min"], intensity["max"]) == (voxels.min(), voxels.max())
+    assert intensity["p50"] == pytest.approx(np.percentile(voxels, 50), abs=2)
+    assert intensity["p99.5"] == pytest.approx(np.percentile(voxels, 99.5), abs=5)
+    # a voxel is 0.8 × 0.7 × 2.5 mm = 1.4 mm³
+    assert found["ml"] == {"liver": pytest.approx(32 * 0.0014), "tumour": pytest.approx(4 * 0.0014)}
+
+
+def test_it_can_be_written_and_read(files, tmp_path):
+    found = passport(*files)
+    write_json(tmp_path / "passport.json", found)
+    assert json.loads((tmp_path / "passport.json").read_text()) == found
+
+
+def test_a_label_that_a_case_lacks_has_no_volume(files, tmp_path):
+    content = CONTENT.model_copy(update={"labels": {"spleen": [9], **CONTENT.labels}})
+    assert passport(*files, content=content)["ml"]["spleen"] == 0
+
+
+def test_the_sources_are_described_and_named_in_what_is_refused(files, tmp_path, refused):
+    slices = [tmp_path / "series" / f"image_{k}" for k in range(3)]
+    slices[0].parent.mkdir()
+    for k, path in enumerate(slices):
+        path.write_bytes(bytes([k]) * 10)
+    found = passport(*files, image=slices)["image"]
+    assert (found["file"], found["bytes"]) == ("series (3)", 30)
+    slices[1].write_bytes(b"other bytes")
+    assert passport(*files, image=slices)["image"]["sha256"] != found["sha256"]
+    # the user knows the series, not the file that was made of it
+    empty = nib.Nifti1Image(np.zeros((12, 14, 6), np.uint8), AFFINE)
+    nib.save(empty, tmp_path / "empty.nii.gz")
+    sources = {"image": slices, "mask": [slices[0]]}
+    message = refused(
+        make_passport, "c", "p", files[0], tmp_path / "empty.nii.gz", sources, CONTENT
+    )
+    assert message.startswith(str(slices[0]))
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["a file", "a folder"])
+def test_names_made_of_a_uid_are_not_written_down(files, tmp_path, many):
+    # scanners and archives name files and folders after the UIDs of a study
+    uid = "1.2.826.0.1.3680043.8.498.777000777"
+    slices = [tmp_path / uid / f"{uid}.{k}.dcm" for k in range(3 if many else 1)]
+    slices[0].parent.mkdir()
+    for path in slices:
+        path.write_bytes(b"slice")
+    assert uid not in json.dumps(passport(*files, image=slices))
+
+
+def test_both_files_are_checked(files, tmp_path, refused):
+    nib.save(nib.Nifti1Image(scan().astype(np.uint8), AFFINE), tmp_path / "wrapped.nii.gz")
+    assert "Hounsfield" in refused(passport, tmp_path / "wrapped.nii.gz", files[1])
+    nib.save(nib.Nifti1Image(scan(shape=(12, 14, 7)), AFFINE), tmp_path / "longer.nii.gz")
+    assert "12 × 14 × 7" in refused(passport, tmp_path / "longer.nii.gz", files[1])
+
+
+# --- fingerprint ---------------------------------------------------------------------------
+
+
+def turned(volume: Volume, axes: str) -> Volume:
+    """The same voxels stored along other axes."""
+    turn = nib.orientations.ornt_transform(
+        nib.orientations.io_orientation(volume.affine), axcodes2ornt(axes)
+    )
+    return Volume(
+        nib.orientations.apply_orientation(volume.array, turn),
+        volume.affine @ inv_ornt_aff(turn, volume.array.shape),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.permutations(["RL", "AP", "SI"]),
+    st.tuples(*[st.integers(0, 1)] * 3),
+    st.sampled_from([np.int16, np.int32, np.float32, np.float64]),
+)
+def test_the_fingerprint_ignores_orientation_and_type(axes, flips, dtype):
+    original = Volume(scan(), AFFINE)
+    code = "".join(axis[flip] for axis, flip in zip(axes, flips, strict=True))
+    other = turned(Volume(original.array.astype(dtype), AFFINE), code)
+    assert other.orientation == code
+    assert fingerprint(other) == fingerprint(original)
+
+
+def test_the_fingerprint_ignores_compression_scaling_and_header(tmp_path):
+    image = nib.Nifti1Image(scan(), AFFINE)
+    nib.save(image, tmp_path / "a.nii.gz")
+    image.header["descrip"] = b"another header"
+    nib.save(image, tmp_path / "b.nii")
+    (tmp_path / "c.nii.gz").write_bytes(gzip.compress((tmp_path / "b.nii").read_bytes(), 1))
+    # stored as unsigned, with an intercept, as many converters do
+    scaled = nib.Nifti1Image((scan().astype(np.int32) + 1024).astype(np.uint16), AFFINE)
+    scaled.header.set_slope_inter(1, -1024)
+    stored = tmp_path / "d.nii"
+    nib.save(scaled, stored)
+    from slicewise.volumes.read import read_volume
+
+    volumes = [read_volume(tmp_path / name) for name in ("a.nii.gz", "b.nii", "c.nii.gz", "d.nii")]
+    assert np.array_equal(volumes[0].array, volumes[3].array)
+    assert len({fingerprint(volume) for volume in volumes}) == 1
+
+
+def test_rounding_of_float_does_not_matter():
+    array = np.random.default_rng(1).normal(100, 30, (12, 14, 6)).astype(np.float32).round(1)
+    one = Volume(array, AFFINE)
+    two = Volume((array.astype(np.float64) + 1e-5).astype(np.float32), AFFINE)
+    assert fingerprint(one) == fingerprint(two)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1, 1e7], ids=["small", "usual", "large"])
+def test_other_scans_have_other_fingerprints(scale):
+    # MR may hold any unit: fractions of one, or numbers beyond 32 bits once multiplied
+    noise = [np.random.default_rng(k).random((12, 14, 6)) * 300 * scale for k in range(5)]
+    marks = {fingerprint(Volume(array.astype(np.float32), AFFINE)) for array in noise}
+    assert len(marks) == 5
+
+
+def test_one_other_voxel_is_another_scan():
+    changed = scan()
+    changed[3, 3, 3] += 1
+    assert fingerprint(Volume(changed, AFFINE)) != fingerprint(Volume(scan(), AFFINE))
+
+
+def test_another_shape_of_the_same_bytes_is_another_scan():
+    one, two = np.zeros((4, 6, 5), np.int16), np.zeros((6, 4, 5), np.int16)
+    one[0, 0, 0] = two[0, 0, 0] = 9
+    assert fingerprint(Volume(one, np.eye(4))) != fingerprint(Volume(two, np.eye(4)))
+
+
+def test_a_real_scan_has_the_same_fingerprint_however_it_is_stored(real_data, tmp_path):
+    from slicewise.volumes.read import read_volume, write_nifti
+
+    volume = read_volume(real_data / "odd" / "totalsegmentator_torso" / "ct.nii.gz")
+    write_nifti(tmp_path / "copy.nii", turned(volume, "PIR"))
+    assert fingerprint(read_volume(tmp_path / "copy.nii")) == fingerprint(volume)

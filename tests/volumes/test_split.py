@@ -1,0 +1,235 @@
+"""The split: whole patients, stable under growth, the same whatever the order of files."""
+
+import collections
+import itertools
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slicewise.config import Split
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.layouts import Case
+from slicewise.volumes.split import (
+    chunks,
+    held_out_cases,
+    split_cases,
+    split_table,
+    training_cases,
+)
+
+names = st.text("abcdefgh0123456789_.-", min_size=1, max_size=8)
+patients = st.lists(names, min_size=1, max_size=40, unique=True)
+seeds = st.integers(0, 10_000)
+fractions = st.floats(0, 0.9).map(lambda x: round(x, 3))
+quick = settings(max_examples=60, deadline=None)
+
+
+def cases_of(patients, each: int = 1, subset=None) -> list[Case]:
+    return [Case(f"{p}~{k}", p, (), (), subset) for p in patients for k in range(each)]
+
+
+def subsets(cases, wanted: Split) -> dict[str, str]:
+    """Subset of each patient."""
+    return {a.patient: a.subset for a in split_cases(cases, wanted)}
+
+
+def counted(cases, wanted: Split) -> tuple[int, int, int]:
+    count = collections.Counter(subsets(cases, wanted).values())
+    return count["train"], count["validation"], count["test"]
+
+
+@quick
+@given(patients, st.integers(1, 3), fractions, fractions, seeds)
+def test_a_patient_is_never_on_both_sides(patients, each, test, validation, seed):
+    try:
+        assigned = split_cases(
+            cases_of(patients, each), Split(test=test, validation=validation, seed=seed)
+        )
+    except SlicewiseError as error:
+        assert "leave" in str(error)  # nobody left to train on is refused, not worked around
+        return
+    by_patient = collections.defaultdict(set)
+    for a in assigned:
+        by_patient[a.patient].add(a.subset)
+    assert all(len(subset) == 1 for subset in by_patient.values())
+    assert [a.case for a in assigned] == [c.name for c in cases_of(patients, each)]
+
+
+@quick
+@given(patients, names, fractions, fractions, seeds)
+def test_a_new_patient_moves_at_most_one_other_across_each_boundary(
+    patients, new, test, validation, seed
+):
+    wanted = Split(test=test, validation=validation, seed=seed)
+    if new in patients:
+        return
+    try:
+        before, after = (subsets(cases_of(p), wanted) for p in (patients, [*patients, new]))
+    except SlicewiseError as error:
+        assert "leave" in str(error)
+        return
+    moved = [p for p in patients if before[p] != after[p]]
+    across_test = [p for p in moved if "test" in (before[p], after[p])]
+    assert len(across_test) <= 1
+    # Below four patients validation is empty, so there it begins all at once.
+    left = [sum(s != "test" for s in side.values()) for side in (before, after)]
+    if min(left) >= 4:
+        assert len(moved) - len(across_test) <= 2
+
+
+@quick
+@given(patients, st.randoms(), seeds)
+def test_the_order_of_files_means_nothing(patients, random, seed):
+    shuffled = list(patients)
+    random.shuffle(shuffled)
+    wanted = Split(seed=seed)
+    if len(patients) > 1:
+        assert subsets(cases_of(patients), wanted) == subsets(cases_of(shuffled), wanted)
+
+
+@quick
+@given(st.lists(names, min_size=30, max_size=40, unique=True), st.integers(2, 4), seeds, names)
+def test_folds_do_not_move_when_a_patient_is_added(patients, folds, seed, new):
+    wanted = Split(test=0, folds=folds, seed=seed)
+    try:
+        first, second = (
+            {a.patient: a.fold for a in split_cases(cases_of(p), wanted)}
+            for p in (patients, sorted({*patients, new}))
+        )
+    except SlicewiseError as error:
+        assert "fold" in str(error)
+        return
+    assert {p: second[p] for p in patients} == first
+    assert set(first.values()) == set(range(folds))
+
+
+def test_folds_hold_out_every_patient_once_and_no_test_patient_ever():
+    assigned = split_cases(cases_of([f"p{k}" for k in range(20)], 2), Split(test=5, folds=3))
+    test = {a.case for a in assigned if a.subset == "test"}
+    assert len(test) == 10
+    assert all((a.fold is None) == (a.case in test) for a in assigned)
+    assert not [a for a in assigned if a.subset == "validation"]
+    held_out = [held_out_cases(assigned, k, 3) for k in range(3)]
+    assert sorted(itertools.chain(*held_out)) == sorted(
+        a.case for a in assigned if a.case not in test
+    )
+    for k in range(3):
+        trained = training_cases(assigned, k, 3)
+        assert not set(trained) & set(held_out[k])
+        assert not set(trained) & test
+        assert {*trained, *held_out[k], *test} == {a.case for a in assigned}
+
+
+def test_without_folds_validation_is_held_out():
+    assigned = split_cases(cases_of([f"p{k}" for k in range(20)]), Split(test=5, validation=3))
+    assert len(training_cases(assigned, 0, 1)) == 12
+    assert len(held_out_cases(assigned, 0, 1)) == 3
+    assert {a.fold for a in assigned} == {None}
+
+
+@pytest.mark.parametrize(
+    ("patients", "test", "validation", "expected"),
+    [
+        (20, 0.35, 0.2, (10, 3, 7)),  # the demo, 13 to train on and 7 to test on
+        (10, 0.25, 0.0, (7, 0, 3)),  # 2.5 is rounded up, where Python's round says 2
+        (10, 0.2, 0.4375, (4, 4, 2)),  # 3.5
+        (10, 3, 2, (5, 2, 3)),  # counts
+        (10, 0, 0, (10, 0, 0)),
+        (4, 1, 0.34, (3, 0, 1)),  # below four, none validates
+        (5, 1, 0.5, (2, 2, 1)),
+        (3, 0.35, 0.2, (2, 0, 1)),
+    ],
+)
+def test_counts_and_fractions(patients, test, validation, expected):
+    cases = cases_of([f"p{k}" for k in range(patients)])
+    assert counted(cases, Split(test=test, validation=validation)) == expected
+
+
+@quick
+@given(st.integers(1, 200), fractions)
+def test_a_fraction_is_never_further_than_half_a_patient_off(number, fraction):
+    patients = [f"p{k}" for k in range(number)]
+    expected = math.floor(fraction * number + 0.5)
+    if expected < number:
+        assert counted(cases_of(patients), Split(test=fraction, validation=0))[2] == expected
+
+
+def test_the_seed_matters_and_is_not_the_only_thing_that_does():
+    cases = cases_of([f"p{k}" for k in range(40)])
+    one, two = (subsets(cases, Split(seed=seed)) for seed in (1, 2))
+    assert one != two
+    assert subsets(cases, Split(seed=1)) == one
+
+
+def test_a_subset_that_the_layout_gives_is_kept():
+    cases = cases_of("abcdefgh", subset="train") + cases_of("xyz", subset="test")
+    # split.test is not used: the folders say who is tested on
+    found = subsets(cases, Split(test=1, validation=2))
+    assert {p for p, subset in found.items() if subset == "test"} == set("xyz")
+    assert collections.Counter(found.values())["validation"] == 2
+
+
+def test_a_patient_in_the_training_and_in_the_test_folder_is_refused(refused):
+    cases = cases_of("ab", subset="train") + cases_of("bc", subset="test")
+    message = refused(split_cases, cases, Split())
+    assert "patients b:" in message
+    assert "patient_pattern" in message
+
+
+@pytest.mark.parametrize(
+    ("wanted", "key"),
+    [
+        (Split(test=4), "split.test"),
+        (Split(test=9), "split.test"),
+        (Split(test=0, validation=4), "split.validation"),
+        (Split(test=0, validation=9), "split.validation"),
+        (Split(test=1, folds=5), "split.folds"),
+    ],
+)
+def test_more_patients_than_there_are(refused, wanted, key):
+    assert refused(split_cases, cases_of("abcd"), wanted).startswith(key)
+
+
+def test_the_table_has_a_row_a_case():
+    assigned = split_cases(cases_of("abcdef"), Split(test=2, folds=2, seed=3))
+    lines = split_table(assigned).splitlines()
+    assert lines[0].split("\t") == ["case", "patient", "subset", "fold"]
+    assert [line.split("\t")[0] for line in lines[1:]] == [a.case for a in assigned]
+    assert {line.split("\t")[3] for line in lines[1:] if "test" in line} == {""}
+
+
+# --- chunks --------------------------------------------------------------------------------
+
+
+@quick
+@given(st.sets(names, min_size=1, max_size=120), names, st.integers(1, 40))
+def test_a_new_case_changes_one_chunk_unless_their_number_doubles(cases, new, size):
+    before, after = chunks(cases, size), chunks({*cases, new}, size)
+    number = [2 ** max(0, math.ceil(math.log2(n / size))) for n in (len(cases), len({*cases, new}))]
+    if number[0] == number[1]:
+        changed = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
+        assert len(changed) == (new not in cases)
+
+
+@quick
+@given(st.sets(names, max_size=120), st.integers(1, 40))
+def test_every_case_is_in_one_chunk(cases, size):
+    shared = chunks(cases, size)
+    assert sorted(itertools.chain(*shared.values())) == sorted(cases)
+    assert all(share == sorted(share) and share for share in shared.values())
+    assert len(cases) <= size * 2 ** max(0, math.ceil(math.log2(max(1, len(cases)) / size)))
+
+
+def test_chunks_stay_about_as_large_as_asked():
+    shared = chunks([f"case{k}" for k in range(2000)], 32)
+    assert len(shared) == 64
+    assert max(map(len, shared.values())) < 64
+
+
+def test_when_the_number_of_chunks_doubles_each_splits_in_two():
+    few, many = (chunks([f"case{k}" for k in range(n)], 4) for n in (8, 9))
+    assert (max(few) < 2, max(many) < 4) == (True, True)
+    for number, share in many.items():
+        assert set(share) - {"case8"} <= set(few[number % 2])
