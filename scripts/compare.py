@@ -1,10 +1,6 @@
 """Put all experiments side by side."""
 
-from pathlib import Path
-
-import pandas as pd
-import yaml
-
+from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.report import comparison_report
 from slicewise.evaluation.statistics import comparison_table, read_metrics
 from slicewise.files import read_json, write_text
@@ -12,24 +8,21 @@ from slicewise.job import job
 
 with job(snakemake.log[0]):
     cfg, given = snakemake.params.cfg, snakemake.input
-    names, folds = cfg["experiments"], range(cfg["folds"])
+    names, number = cfg["experiments"], cfg["folds"]
     metrics = {n: read_metrics(path) for n, path in zip(names, given.metrics, strict=True)}
-    summaries = {n: read_json(path) for n, path in zip(names, given.summaries, strict=True)}
-    keys = [(name, f"fold-{fold}") for name in names for fold in folds]
-    histories = {name: {} for name in names}
-    for (name, fold), path in zip(keys, given.histories, strict=True):
-        histories[name][fold] = pd.read_csv(path)
-    used = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in given.configs]
+    files = (given.configs, given.histories)
+    folds = {
+        name: read_folds(*(paths[k * number : (k + 1) * number] for paths in files))
+        for k, name in enumerate(names)
+    }
     page = comparison_report(
         dataset=snakemake.wildcards.dataset,
-        rows=summaries,
+        rows={n: read_json(path) for n, path in zip(names, given.summaries, strict=True)},
         metrics=metrics,
-        histories=histories,
+        histories={name: one.histories for name, one in folds.items()},
         links={name: f"{name}/report.html" for name in names},
-        provenance=used[0]["origin"],
-        parameters={
-            name: one["resolved"]["parameters"] for (name, _), one in zip(keys, used, strict=True)
-        },
+        provenance=folds[names[0]].used[0]["origin"],
+        parameters={n: one.used[0]["resolved"]["parameters"] for n, one in folds.items()},
     )
     table = comparison_table(metrics)
     write_text(snakemake.output.table, table.to_csv(sep="\t", index=False))

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import yaml
-
 from slicewise.config import Content
 from slicewise.evaluation.cases import score_cases
+from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.ledger import note_scored, test_set_digest
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
@@ -21,7 +20,7 @@ with job(snakemake.log[0]) as say:
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
     test_set = test_set_digest(cfg["cases"], given.masks)
-    used = [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in given.configs]
+    used = read_folds(given.configs, []).used
     note_scored(folder, test_set, [one["resolved"]["weights_sha256"] for one in used])
     tracker = Tracker(folder, Path("results"), f"slicewise/{dataset}", say)
     files = {Path(path).name: Path(path) for path in (out.metrics, out.summary, given.split)}

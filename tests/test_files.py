@@ -44,12 +44,12 @@ def test_whatever_interrupts_leaves_what_was_there(tmp_path, fault):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, code):
-    def full(self, text, encoding=None):
-        with self.open("w") as stream:
-            stream.write(text[:3])
+    def full(self, data):
+        with self.open("wb") as stream:
+            stream.write(data[:3])
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(SlicewiseError, match=r"a\.txt: no space left .*; free some") as caught:
         write_text(tmp_path / "a.txt", "longer than three")
     assert "\n" not in str(caught.value)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,16 +85,6 @@ def case_figures(
     paths = zip(images, masks, predictions, strict=True)
     files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
     return [_figures(case, *files[case], content) for case in gallery_cases(metrics)]
-
-
-def kept_epochs(configs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the epoch that each fold chose by validation; nothing for final weights."""
-    resolved = {f"fold-{k}": config["resolved"] for k, config in enumerate(configs)}
-    return {
-        fold: facts["selected_epoch"]
-        for fold, facts in resolved.items()
-        if facts["selected_by"] != "final"
-    }
 
 
 def _figures(case: str, image: str, mask: str, prediction: str, content: Content) -> CaseFigures:

@@ -1,0 +1,45 @@
+"""What the folds of an experiment left: their histories and the settings they used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The trainings of one experiment.
+
+    Attributes
+    ----------
+    used : list of dict
+        Content of each fold's config.yaml.
+    histories : dict of str to DataFrame
+        Rows of each fold's history.csv, by ``fold-0``, ….
+    """
+
+    used: list[dict[str, Any]]
+    histories: dict[str, pd.DataFrame]
+
+    @property
+    def selected(self) -> dict[str, int]:
+        """The epoch that each fold chose by validation; nothing for final weights."""
+        resolved = {f"fold-{k}": one["resolved"] for k, one in enumerate(self.used)}
+        return {
+            fold: facts["selected_epoch"]
+            for fold, facts in resolved.items()
+            if facts["selected_by"] != "final"
+        }
+
+
+def read_folds(configs: Sequence[str], histories: Sequence[str]) -> Folds:
+    """Read the files of an experiment's folds, in their order."""
+    return Folds(
+        [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in configs],
+        {f"fold-{k}": pd.read_csv(path) for k, path in enumerate(histories)},
+    )
