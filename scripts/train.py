@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slicewise.config import Content, Experiment
 from slicewise.files import write_yaml
-from slicewise.job import job
+from slicewise.job import job, orphan_check
 from slicewise.model.card import make_card
 from slicewise.model.train import train, training_key
 from slicewise.slices.batches import SliceSet
@@ -24,16 +24,16 @@ with job(snakemake.log[0]) as say:
     tags = {**origin, "experiment": name, "fold": number, "training_key": key}
     tracker.start(fold, name if single else f"{name}/{fold}", key, cfg["experiment"], tags)
     tracker.datasets(fold, dataset, {"train": slices.digest, "validation": watched.digest})
-    trained = train(
-        slices,
-        watched,
-        experiment,
-        card,
-        Path(snakemake.params.checkpoints),
+
+    def save(trained):
+        trained.save(Path(out.model), Path(out.history))
+        write_yaml(out.config, {**cfg, "resolved": trained.facts, "origin": origin})
+        example = slices.read([0])[0]
+        tracker.finish_training(fold, trained, Path(out.history), Path(out.config), example)
+
+    train(
+        *(slices, watched, experiment, card, Path(snakemake.params.checkpoints)),
         may_select=single,
         log=lambda row: tracker.log_epoch(fold, row),
-        say=say,
+        **{"say": say, "save": save, "orphaned": orphan_check()},
     )
-    trained.save(Path(out.model), Path(out.history))
-    write_yaml(out.config, {**cfg, "resolved": trained.facts, "origin": origin})
-    tracker.finish_training(fold, trained, Path(out.history), Path(out.config), slices.read([0])[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -60,6 +61,16 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
     except Exception:
         write(traceback.format_exc())
         raise
+
+
+def orphan_check() -> Callable[[], bool]:
+    """Return a function that tells whether the process that started this one is gone.
+
+    A job outlives a ``snakemake`` that is killed. What it would make then
+    counts for nothing, so a long job had better stop where it can go on.
+    """
+    parent = os.getppid()
+    return lambda: os.getppid() != parent
 
 
 def errors_in(logs: Iterable[Path], since: float) -> list[str]:

@@ -132,3 +132,29 @@ def test_two_generations_and_a_damaged_one(tmp_path: Path) -> None:
         assert loaded is not None
         assert loaded[1] == {"epoch": 2}
         assert loaded[0]["a"].tolist() == [2, 2, 2]
+
+
+def test_orphan_stops_where_it_can_go_on(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(epochs=3)
+    answers = iter([False, True])
+    with pytest.raises(SlicewiseError, match="stops after epoch 2"):
+        train(slices, watched, settings, CARD, tmp_path, say=quiet, orphaned=lambda: next(answers))
+    said: list[str] = []
+    train(slices, watched, settings, CARD, tmp_path, say=said.append)
+    assert said[0] == "going on after epoch 2"
+
+
+def test_checkpoints_outlive_a_kill_while_saving(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    def killed(_: object) -> None:
+        raise Stop
+
+    settings = experiment(epochs=2)
+    with pytest.raises(Stop):
+        train(slices, watched, settings, CARD, tmp_path, say=quiet, save=killed)
+    said: list[str] = []
+    train(slices, watched, settings, CARD, tmp_path, say=said.append)
+    assert said == ["going on after epoch 2"], "nothing is trained again"

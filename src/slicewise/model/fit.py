@@ -10,7 +10,6 @@ from slicewise.config import Input
 from slicewise.model.layers import Preprocess
 from slicewise.slices.batches import SliceSet
 
-BLOCK = 16
 FINE = {"arbitrary": 256}  # z-scores are counted in steps of 1/256, Hounsfield units of 1
 OFFSET = 1 << 16
 
@@ -42,11 +41,15 @@ def fit_preprocess(
     steps = FINE.get(card["intensity"], 1)
     everything = np.zeros(2 * OFFSET + 1, np.int64)
     inside = np.zeros_like(everything)
-    for start in range(0, len(indices), BLOCK):
-        images, masks = slices.read(indices[start : start + BLOCK])
-        bins = np.clip(np.rint(images[..., 0] * steps), -OFFSET, OFFSET).astype(np.int64) + OFFSET
-        everything += np.bincount(bins.ravel(), minlength=len(everything))
-        inside += np.bincount(bins[masks > 0], minlength=len(everything))
+    for index in indices:
+        image, mask = slices.unpadded(index)
+        scaled = np.rint(image.astype(np.float32) * steps)
+        bins = np.clip(scaled, -OFFSET, OFFSET).astype(np.int64) + OFFSET
+        # counting from the lowest value on keeps the counts of a slice short
+        first = int(bins.min())
+        for total, counted in ((everything, bins.ravel()), (inside, bins[mask > 0])):
+            counts = np.bincount(counted - first)
+            total[first : first + len(counts)] += counts
     values = (np.arange(len(everything)) - OFFSET) / steps
     low: float | None
     high: float | None

@@ -136,6 +136,8 @@ def train(
     may_select: bool = True,
     log: Log = lambda row: None,
     say: Say = print,
+    save: Callable[[Trained], None] = lambda trained: None,
+    orphaned: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a U-net, going on from a checkpoint where there is one.
 
@@ -158,6 +160,11 @@ def train(
         Called with the row of the history of each epoch, also of those before a resumption.
     say : callable
         Called with a line of progress for people.
+    save : callable
+        Called with the result while the checkpoints are still there: they
+        are deleted when it returns, so that nothing is lost before.
+    orphaned : callable
+        Asked after each epoch; where it says yes, training stops.
 
     Returns
     -------
@@ -167,15 +174,18 @@ def train(
     Raises
     ------
     SlicewiseError
-        When the loss is no number, no slice shows a label, or another process
-        runs the same training.
+        When the loss is no number, no slice shows a label, another process
+        runs the same training, or it is orphaned.
     """
     key = training_key(slices, watched, experiment, card, may_select)
     threads = backend.prepare(experiment.training.threads, experiment.training.seed)
     with Checkpoints(checkpoints / key[:16]) as store:
-        return _train(
-            slices, watched, experiment, card, store, may_select, log, say, threads=threads
+        trained = _train(
+            slices, watched, experiment, card, store, may_select, log, say, orphaned, threads
         )
+        save(trained)
+        store.finish()
+    return trained
 
 
 def training_key(
@@ -208,6 +218,7 @@ def _train(
     may_select: bool,
     log: Log,
     say: Say,
+    orphaned: Callable[[], bool],
     threads: int,
 ) -> Trained:
     settings = experiment.training
@@ -245,6 +256,11 @@ def _train(
         log(row)
         left = (time.monotonic() - begun) / (epoch + 1 - before) * (settings.epochs - epoch - 1)
         say(_progress(row, settings.epochs, left))
+        if orphaned():
+            raise SlicewiseError(
+                f"training stops after epoch {epoch + 1}, because what started it is gone; run "
+                "snakemake --unlock and snakemake again: it goes on from here"
+            )
     if select == "final":
         if experiment.optimizer.ema is not None:
             trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
@@ -255,7 +271,6 @@ def _train(
     plain = build_unet(experiment.network, len(card["labels"]))
     plain.set_weights(trainer.unet.get_weights())
     model = finished_model(preprocess, plain)
-    store.finish()
     history = pd.DataFrame(state.history, columns=list(HISTORY))
     facts = {
         "precision": precision,

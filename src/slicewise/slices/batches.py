@@ -114,6 +114,15 @@ class SliceSet:
             masks[position, rows, columns] = self._masks[case][number]
         return images, masks
 
+    def unpadded(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return image and mask of one slice without its padding, shape (rows, columns)."""
+        case, number = self.case_of[index], self._slice_of[index]
+        rows, columns = (slice(*ends) for ends in self._geometry[case]["inside"])
+        return (
+            self._images[case][number, rows, columns],
+            self._masks[case][number, rows, columns],
+        )
+
 
 def _padding(geometry: dict[str, Any]) -> float:
     return (geometry["pad"] - geometry["shift"]) / geometry["scale"]

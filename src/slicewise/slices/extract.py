@@ -44,7 +44,9 @@ class SliceSource:
         if intensity == "arbitrary":
             self.shift = float(np.mean(image.array, dtype=np.float64))
             self.scale = float(np.std(image.array, dtype=np.float64)) or 1.0
-        self.pad = AIR if intensity == "hu" else float(image.array.min())
+        # CT is surrounded by air; z-scores by their mean, which a network reads as nothing.
+        padding = {"hu": AIR, "clipped_hu": float(image.array.min()), "arbitrary": self.shift}
+        self.pad = padding[intensity]
 
     def __len__(self) -> int:
         return self.grid.number

@@ -279,7 +279,7 @@ class Tracker:
     def _guarded(self) -> Iterator[Callable[[str], str | None]]:
         """Let nothing out, and after the first failure try nothing more in this job."""
         try:
-            yield (lambda fold: None) if self.broken else self.run_id
+            yield self._known_run
         except Exception as error:
             self.broken = True
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -287,6 +287,13 @@ class Tracker:
                 f"MLflow does not answer ({first[:200]}): results are complete under "
                 f"{self.folder.parent}, but this job sends no more to it"
             )
+
+    def _known_run(self, fold: str) -> str | None:
+        run_id = None if self.broken else self.run_id(fold)
+        if run_id is None and not self.broken:
+            self.broken = True
+            self.say(f"MLflow has no run of {self.folder.parent}: this job sends nothing to it")
+        return run_id
 
     def _path(self, fold: str) -> Path:
         return self.folder / f"{fold}.json"

@@ -1,0 +1,236 @@
+"""A copy of the workflow with tiny data of its own, in which tests run the real `snakemake`."""
+
+import copy
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from slicewise.files import read_json
+from slicewise.volumes.phantom import phantom
+from slicewise.volumes.read import write_nifti
+
+CHECKOUT = Path(__file__).parents[2]
+COPIED = ("Snakefile", "rules", "scripts", "src", "profiles", "config", "environment.yml")
+# What a user's shell may hold and what would lead a test astray.
+FOREIGN = ("MLFLOW_", "SNAKEMAKE_", "SLICEWISE_", "SLURM_", "GIT_", "PYTHONPATH", "KERAS_BACKEND")
+DATASET = "tiny"
+TRAINING = [f"p{k:02d}" for k in range(1, 7)]
+TEST = ["p08", "p09"]
+LARGE = "p02"  # over 1 MB: Snakemake's own limit for checksums, which the profile raises
+CONFIG: dict[str, Any] = {
+    "dataset": {
+        "name": DATASET,
+        "layout": "pairs",
+        "root": "livers",
+        "labels": {"liver": 1},
+        "other_labels": "background",
+    },
+    "split": {"validation": 1},
+    "slices": {"axial48": {"plane": "axial", "size": 48}},
+    "experiments": {
+        # All that a resumed training could get wrong: dropout, augmentation, the moments of
+        # AdamW, the moving average, a schedule, the best epoch; long enough to be killed.
+        "rich": {
+            "slices": "axial48",
+            "network": {"filters": [4, 8], "dropout": 0.2},
+            "optimizer": {"name": "adamw", "learning_rate": 0.005, "ema": 0.9},
+            "training": {
+                "epochs": 6,
+                "batch": 4,
+                "steps_per_epoch": 25,
+                "precision": "float32",
+                "threads": 1,
+            },
+        },
+        "plain": {
+            "preset": "tutorial",
+            "slices": "axial48",
+            "network": {"filters": [4, 8]},
+            "training": {"epochs": 2, "threads": 1},
+        },
+    },
+    "run": ["rich", "plain"],
+}
+
+
+@dataclass
+class Workflow:
+    """A copy of the workflow in which a test may do what it likes."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results" / DATASET
+
+    @property
+    def mlflow_uri(self) -> str:
+        return f"sqlite:///{self.root / 'results' / 'mlflow.db'}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a command: this copy's library comes before the installed one."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        return {**kept, "PYTHONPATH": str(self.root / "src"), **more}
+
+    def command(self, *arguments: str) -> list[str]:
+        # beside the interpreter, as `make demo` calls it: the environment need not be active
+        return [str(Path(sys.executable).parent / "snakemake"), "--cores", "2", *arguments]
+
+    def snakemake(self, *arguments: str, fails: bool = False, **environment: str) -> str:
+        """Run `snakemake` to its end; return all it said."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1800,
+        )
+        assert (done.returncode != 0) == fails, done.stdout[-6000:]
+        return done.stdout
+
+    def due(self, *arguments: str) -> dict[str, int]:
+        """What `snakemake` would run: how many jobs of each rule."""
+        said = self.snakemake("--dry-run", *arguments)
+        if "Nothing to be done" in said:
+            return {}
+        table = re.search(r"^job +count\n[- ]+\n(.*?)^total +\d+$", said, re.M | re.S)
+        assert table, said[-3000:]
+        rows = (line.split() for line in table[1].splitlines())
+        return {rule: int(count) for rule, count in rows}
+
+    def settings(self) -> dict[str, Any]:
+        return yaml.safe_load((self.root / "config" / "config.yaml").read_text())
+
+    def change(self, path: str, value: Any) -> None:
+        """Change one setting, named by keys with dots."""
+        settings = self.settings()
+        *above, last = path.split(".")
+        block = settings
+        for key in above:
+            block = block.setdefault(key, {})
+        block[last] = value
+        self.write_settings(settings)
+
+    def write_settings(self, settings: dict[str, Any]) -> None:
+        text = yaml.safe_dump(settings, sort_keys=False)
+        (self.root / "config" / "config.yaml").write_text(text)
+
+    def add_patient(self, name: str, subset: str, size: int = 48) -> None:
+        """Put one more synthetic patient into the data set."""
+        image, mask = phantom(int(name[1:]), seed=7, size=size, slices=(8, 10))
+        folder = self.root / "data" / "livers" / "raw" / subset
+        folder.mkdir(parents=True, exist_ok=True)
+        write_nifti(folder / f"{name}_orig.nii.gz", image, dtype=np.int16)
+        write_nifti(folder / f"{name}_liver.nii.gz", mask, dtype=np.uint8)
+
+    def image(self, name: str) -> Path:
+        (path,) = (self.root / "data").rglob(f"{name}_orig.nii.gz")
+        return path
+
+    def used(self, experiment: str, fold: int = 0) -> dict[str, Any]:
+        """The settings and facts that a training wrote beside its model."""
+        path = self.results / experiment / f"fold-{fold}" / "config.yaml"
+        return yaml.safe_load(path.read_text())
+
+    def run_id(self, experiment: str, run: str = "fold-0") -> str:
+        return read_json(self.results / experiment / "tracking" / f"{run}.json")["run_id"]
+
+    def forget(self, *experiments: str) -> None:
+        """Remove what was made of experiments, and all that MLflow knows."""
+        for name in experiments:
+            shutil.rmtree(self.results / name)
+        shutil.rmtree(self.root / "results" / "mlartifacts")
+        (self.root / "results" / "mlflow.db").unlink()
+
+    def client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.mlflow_uri)
+
+
+def started(jobs: str) -> list[str]:
+    """The rules of the jobs that a run of `snakemake` started, in their order."""
+    return re.findall(r"^(?:local)?rule (\w+):$", jobs, re.M)
+
+
+def copied(source: Path, target: Path) -> Workflow:
+    """Copy a workflow with its results, times of change and what Snakemake noted of it."""
+    shutil.copytree(source, target, symlinks=True)
+    store = target / "results" / "mlflow.db"
+    if store.exists():
+        # MLflow notes where artifacts lie: a copy must not write into its original
+        with closing(sqlite3.connect(store)) as database, database:
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                database.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
+                    (str(source), str(target)),
+                )
+    return Workflow(target)
+
+
+def checked_out(target: Path) -> Workflow:
+    """Copy the workflow's own files, as a fresh clone has them, with one commit."""
+    target.mkdir()
+    for name in COPIED:
+        source = CHECKOUT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, target / name, ignore=ignored)
+        else:
+            shutil.copy2(source, target / name)
+    (target / ".gitignore").write_text("__pycache__/\n.snakemake/\ndata/\nresults/\n")
+    workflow = Workflow(target)
+    environment = workflow.environment(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
+    me = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], [*me, "commit", "--quiet", "-m", "All"]):
+        subprocess.run(["git", *command], cwd=target, env=environment, check=True)
+    # The tests edit this copy's library: it has to be the one that runs.
+    where = subprocess.run(
+        [sys.executable, "-c", "import slicewise; print(slicewise.__file__)"],
+        cwd=target,
+        env=workflow.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(where.stdout.strip()).is_relative_to(target)
+    return workflow
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory) -> Workflow:
+    """The workflow as it is cloned; not to be changed."""
+    return checked_out(tmp_path_factory.mktemp("clone") / "slicewise")
+
+
+@pytest.fixture(scope="session")
+def finished(clone, tmp_path_factory) -> Workflow:
+    """A finished run of two experiments; not to be changed."""
+    workflow = copied(clone.root, tmp_path_factory.mktemp("finished") / "slicewise")
+    for name in TRAINING:
+        workflow.add_patient(name, "train", size=352 if name == LARGE else 48)
+    for name in TEST:
+        workflow.add_patient(name, "test")
+    workflow.write_settings(copy.deepcopy(CONFIG))
+    said = workflow.snakemake()
+    (workflow.root / "said.txt").write_text(said)
+    return workflow
+
+
+@pytest.fixture
+def workflow(finished, tmp_path) -> Workflow:
+    """A copy of the finished run, to be changed."""
+    return copied(finished.root, tmp_path / "slicewise")

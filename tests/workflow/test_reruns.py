@@ -1,0 +1,253 @@
+"""What runs again: all that depends on a change, and nothing else."""
+
+import os
+import shutil
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+from conftest import LARGE, TRAINING, Workflow, copied, started
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+from slicewise.files import sha256
+
+LAST = {"all": 1, "compare": 1}
+# What a new model of an experiment entails.
+PLAIN = {"train": 1, "predict_plain_0": 1, "evaluate": 1, "report": 1, **LAST}
+BOTH = {**PLAIN, "predict_rich_0": 1, "train": 2, "evaluate": 2, "report": 2}
+REPORT = "results/tiny/plain/report.html"
+MEGABYTE = 1_000_000
+
+
+def touch(folder: Path, keep: tuple[str, ...] = (".snakemake", ".git")) -> int:
+    """Give all files but those below `keep` a new time of change; return how many they are."""
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.relative_to(folder).parts[0] not in keep
+    ]
+    # The last made is touched first, so that every input is newer than what was made of it.
+    for position, path in enumerate(sorted(files, key=lambda p: -p.stat().st_mtime_ns)):
+        os.utime(path, times=(time.time(), time.time() + position / 1000))
+    return len(files)
+
+
+def change_one_byte(path: Path, position: int) -> None:
+    """Flip a bit, so that not even the size of the file tells."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def append(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert finished.due() == {}
+
+
+def test_touching_sources_reruns_nothing(workflow):
+    assert workflow.image(LARGE).stat().st_size > MEGABYTE
+    touched = touch(workflow.root, keep=(".snakemake", ".git", "results"))
+    assert touched > 80  # scripts, rules, library, settings, volumes
+    assert workflow.due() == {}
+
+
+def test_touching_everything_reruns_nothing(workflow):
+    touch(workflow.root)
+    assert workflow.due() == {}
+
+
+def test_a_learning_rate_retrains_its_experiment_alone(workflow):
+    workflow.change("experiments.plain.optimizer.learning_rate", 0.02)
+    assert workflow.due() == PLAIN
+
+
+def test_a_window_extracts_nothing(workflow):
+    workflow.change("experiments.plain.input.window", [-100, 200])
+    assert workflow.due() == PLAIN
+
+
+def test_batches_of_prediction_rerun_nothing_but_prediction(workflow):
+    workflow.change("experiments.plain.prediction.batch", 4)
+    assert "train" not in workflow.due()
+
+
+def test_a_recipe_extracts_again_and_ingests_nothing(workflow):
+    workflow.change("slices.axial48.size", 32)
+    assert workflow.due() == {**BOTH, "slices": len(TRAINING)}
+
+
+def test_an_added_training_patient_is_extracted_alone(workflow):
+    workflow.add_patient("p07", "train")
+    assert workflow.due() == {**BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1, "split": 1}
+
+
+def test_an_added_test_patient_retrains_nothing(workflow):
+    workflow.add_patient("p10", "test")
+    due = workflow.due()
+    assert not {"train", "slices"} & due.keys()
+    assert due["ingest"] == 1
+
+
+@pytest.mark.slow
+def test_an_added_test_patient_is_scored_by_the_same_model(workflow):
+    model = workflow.results / "plain" / "fold-0" / "model.keras"
+    before = sha256(model), model.stat().st_mtime_ns
+    workflow.add_patient("p10", "test")
+    said = workflow.snakemake(REPORT)
+    assert not {"train", "slices"} & set(started(said))
+    assert (sha256(model), model.stat().st_mtime_ns) == before
+    metrics = pd.read_csv(workflow.results / "plain" / "metrics.tsv", sep="\t")
+    assert list(metrics.loc[metrics["subset"] == "test", "case"]) == ["p08", "p09", "p10"]
+    assert workflow.due(REPORT) == {}
+    run = workflow.client().get_run(workflow.run_id("plain"))
+    assert run.data.metrics["test/patients"] == 3
+
+
+def test_editing_the_slices_module_extracts_and_retrains(workflow):
+    append(workflow.root / "src" / "slicewise" / "slices" / "grid.py", "# edited")
+    assert workflow.due() == {**BOTH, "slices": len(TRAINING)}
+
+
+def test_editing_the_evaluation_retrains_nothing(workflow):
+    append(workflow.root / "src" / "slicewise" / "evaluation" / "statistics.py", "# edited")
+    assert workflow.due() == {"evaluate": 2, "report": 2, **LAST}
+
+
+def test_editing_a_script_reruns_its_rule(workflow):
+    append(workflow.root / "scripts" / "report.py", "# edited")
+    assert workflow.due() == {"report": 2, "all": 1}
+
+
+@pytest.mark.parametrize("name", [LARGE, "p01"])
+def test_one_byte_of_a_volume_reruns_what_depends_on_it(workflow, name):
+    # the time of writing in the head of a gzip file: the volume can still be read
+    change_one_byte(workflow.image(name), 4)
+    assert workflow.due() == {**BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1}
+
+
+def test_one_byte_of_a_test_volume_retrains_nothing(workflow):
+    change_one_byte(workflow.image("p08"), 4)
+    due = workflow.due()
+    assert due["ingest"] == 1
+    assert {"predict_plain_0", "predict_rich_0"} <= due.keys()
+    assert not {"train", "slices"} & due.keys()
+
+
+def test_one_report_can_be_asked_for(workflow):
+    settings = workflow.settings()
+    settings["experiments"]["other"] = settings["experiments"]["plain"]
+    workflow.write_settings(settings)
+    # it is no experiment of `run`, and the finished ones have nothing to do with it
+    assert workflow.due("results/tiny/other/report.html") == {
+        "train": 1,
+        "predict_other_0": 1,
+        "evaluate": 1,
+        "report": 1,
+    }
+
+
+def test_a_report_archive_holds_pages_and_captions(workflow):
+    workflow.snakemake("--report", "report.zip")
+    with zipfile.ZipFile(workflow.root / "report.zip") as archive:
+        names = archive.namelist()
+        pages = "".join(
+            archive.read(name).decode(errors="replace")
+            for name in names
+            if name.endswith((".html", ".js"))
+        )
+    for caption in (
+        "Loss and Dice of experiment rich by epoch",
+        "settings of experiment plain",
+        "All experiments of data set tiny",
+    ):
+        assert caption in pages
+    for end in ("report.html", "comparison.html", "comparison.tsv", "curves.png"):
+        assert any(name.endswith(end) for name in names), end
+
+
+# -- DICOM ---------------------------------------------------------------------
+
+
+def write_series(folder: Path, stored: np.ndarray, uid: str) -> None:
+    """Write an axial series, one file a slice, as scanners do."""
+    folder.mkdir(parents=True)
+    for k, plane in enumerate(np.moveaxis(stored, 2, 0)):
+        header = pydicom.Dataset()
+        header.SOPClassUID, header.SOPInstanceUID = CTImageStorage, f"{uid}.{k}"
+        header.SeriesInstanceUID, header.Modality = uid, "CT"
+        header.InstanceNumber = k + 1
+        header.Rows, header.Columns = plane.shape[1], plane.shape[0]
+        header.PixelSpacing, header.SliceThickness = [5, 5], 5
+        header.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        header.ImagePositionPatient = [0, 0, 5 * k]
+        header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+        header.BitsAllocated = header.BitsStored = 16
+        header.HighBit, header.PixelRepresentation = 15, 1
+        header.RescaleSlope, header.RescaleIntercept = 1, 0
+        header.PixelData = np.ascontiguousarray(plane.T).astype(np.int16).tobytes()
+        header.file_meta = pydicom.dataset.FileMetaDataset()
+        header.file_meta.MediaStorageSOPClassUID = CTImageStorage
+        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.save_as(folder / f"image_{k}", enforce_file_format=True)
+
+
+SCANS = "results/scans/cases.tsv"
+
+
+@pytest.fixture(scope="module")
+def converted(clone, tmp_path_factory) -> Workflow:
+    """Two patients as DICOM folders with an organ folder each, converted and ingested."""
+    workflow = copied(clone.root, tmp_path_factory.mktemp("converted") / "slicewise")
+    for k in (1, 2):
+        random = np.random.default_rng(k)
+        image = random.integers(-900, 900, (32, 32, 4))
+        organ = np.zeros_like(image)
+        organ[8:20, 8:24, 1:3] = 255
+        folder = workflow.root / "data" / "scans" / f"3Dircadb1.{k}"
+        write_series(folder / "PATIENT_DICOM", image, f"1.2.826.0.1.{k}")
+        write_series(folder / "MASKS_DICOM" / "liver", organ, f"1.2.826.0.2.{k}")
+    workflow.write_settings(
+        {
+            "dataset": {
+                "name": "scans",
+                "layout": "ircad",
+                "root": "scans",
+                "labels": {"liver": "liver"},
+            },
+            "slices": {"axial48": {"size": 48}},
+            "experiments": {"plain": {"slices": "axial48"}},
+        }
+    )
+    workflow.snakemake(SCANS)
+    return workflow
+
+
+def test_touching_dicom_files_converts_nothing(converted, tmp_path):
+    workflow = copied(converted.root, tmp_path / "slicewise")
+    # the folders too: a folder as input would rerun
+    for path in [*(workflow.root / "data").rglob("*")]:
+        os.utime(path)
+    assert workflow.due(SCANS) == {}
+
+
+def test_one_byte_of_a_dicom_file_converts_its_patient_alone(converted, tmp_path):
+    workflow = copied(converted.root, tmp_path / "slicewise")
+    change_one_byte(
+        workflow.root / "data" / "scans" / "3Dircadb1.2" / "PATIENT_DICOM" / "image_3", -1
+    )
+    assert workflow.due(SCANS) == {"convert": 1, "ingest": 1, "cases": 1}
+
+
+def test_a_moved_workflow_has_nothing_to_rerun(finished, tmp_path):
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(finished.root, moved, symlinks=True)
+    assert Workflow(moved).due() == {}

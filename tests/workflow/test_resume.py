@@ -1,0 +1,153 @@
+"""What outlives a kill, and a tracking server that is down."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Workflow, started
+
+from slicewise.files import read_json
+
+EPOCHS = 6
+MODEL = "results/tiny/rich/fold-0/model.keras"
+REPORT = "results/tiny/rich/report.html"
+# What is measured, not computed.
+BY_THE_CLOCK = ["timestamp", "images_per_second"]
+
+
+def wait_for_checkpoint(workflow: Workflow, process: subprocess.Popen) -> int:
+    """Wait until an epoch is safe; return its number."""
+    place = workflow.results / "rich" / "checkpoints" / "fold-0"
+    until = time.monotonic() + 300
+    while time.monotonic() < until and process.poll() is None:
+        if found := sorted(place.glob("*/epoch-*.npz")):
+            return int(found[-1].stem.split("-")[1])
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint appeared")
+
+
+def working_in(folder: Path) -> list[int]:
+    """The processes whose working directory this is."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            if (place / "cwd").readlink() == folder:
+                found.append(int(place.name))
+        except OSError:
+            continue  # gone, or another user's
+    return found
+
+
+def kill_in_training(workflow: Workflow, target: str, kill: Callable[[int, int], None]) -> int:
+    """Start `snakemake` and kill it when an epoch is safe; return the number of that epoch."""
+    process = subprocess.Popen(
+        workflow.command(target),
+        cwd=workflow.root,
+        env=workflow.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        epoch = wait_for_checkpoint(workflow, process)
+    finally:
+        kill(process.pid, signal.SIGKILL)
+        process.wait()
+    return epoch
+
+
+def wait_until_idle(workflow: Workflow, seconds: float) -> list[int]:
+    """Wait until no process works in the folder; return those that still do."""
+    until = time.monotonic() + seconds
+    while (left := working_in(workflow.root)) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_after_unlock(finished, workflow):
+    workflow.forget("rich")
+    epoch = kill_in_training(workflow, REPORT, os.killpg)
+    left = wait_until_idle(workflow, 20)
+    assert not left, "a process outlived its group"
+    assert 1 <= epoch < EPOCHS
+    assert not (workflow.results / "rich" / "fold-0" / "model.keras").exists()
+    run_id = workflow.run_id("rich")
+
+    assert "--unlock" in workflow.snakemake(REPORT, fails=True)
+    workflow.snakemake("--unlock")
+    said = workflow.snakemake(REPORT)
+    assert "going on after epoch" in said
+    assert started(said) == ["train", "predict_rich_0", "evaluate", "report"]
+
+    # to the bit what an uninterrupted training made
+    whole, resumed = finished.used("rich"), workflow.used("rich")
+    for key in ("weights_sha256", "selected_epoch", "window"):
+        assert resumed["resolved"][key] == whole["resolved"][key]
+    history, expected = (
+        pd.read_csv(w.results / "rich" / "fold-0" / "history.csv") for w in (workflow, finished)
+    )
+    assert list(history["epoch"]) == list(range(1, EPOCHS + 1))
+    assert history["timestamp"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(
+        history.drop(columns=BY_THE_CLOCK), expected.drop(columns=BY_THE_CLOCK), check_exact=True
+    )
+    assert read_json(workflow.results / "rich" / "summary.json") == read_json(
+        finished.results / "rich" / "summary.json"
+    )
+    assert not list((workflow.results / "rich" / "checkpoints" / "fold-0").iterdir())
+
+    # one run in MLflow, with one point an epoch, and ended
+    assert workflow.run_id("rich") == run_id
+    client = workflow.client()
+    experiment = client.get_experiment_by_name("slicewise/tiny")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
+    for key in ("train/loss", "val/dice", "lr"):
+        points = client.get_metric_history(run_id, key)
+        assert sorted(p.step for p in points) == list(history["epoch"])
+        assert {p.step: p.timestamp for p in points} == dict(
+            zip(history["epoch"], history["timestamp"], strict=True)
+        )
+
+
+@pytest.mark.slow
+def test_a_training_whose_snakemake_was_killed_is_not_repeated(workflow):
+    # The kernel's out-of-memory killer, or a hand, takes `snakemake` and spares its jobs.
+    workflow.forget("rich")
+    kill_in_training(workflow, MODEL, os.kill)
+    assert not wait_until_idle(workflow, 120)
+    workflow.snakemake("--unlock")
+    said = workflow.snakemake(MODEL)
+    # whether the orphan stopped or finished, what it had trained is not trained again
+    assert "epoch 1/" not in said
+    points = workflow.client().get_metric_history(workflow.run_id("rich"), "train/loss")
+    assert sorted(point.step for point in points) == list(range(1, EPOCHS + 1))
+
+
+@pytest.mark.slow
+def test_a_dead_tracking_server_costs_no_result(workflow):
+    settings = workflow.settings()
+    settings["experiments"]["other"] = settings["experiments"]["plain"]
+    workflow.write_settings(settings)
+    said = workflow.snakemake(
+        "results/tiny/other/report.html", MLFLOW_TRACKING_URI="http://127.0.0.1:9"
+    )
+    # asked for one report, it made what this takes and no more
+    assert started(said) == ["train", "predict_other_0", "evaluate", "report"]
+    assert said.count("MLflow does not answer") == 1  # once a job; later jobs know of no run
+    made = workflow.results / "other"
+    for name in ("fold-0/model.keras", "fold-0/history.csv", "metrics.tsv", "report.html"):
+        assert (made / name).is_file(), name
+    assert not (made / "tracking" / "fold-0.json").exists()
+    # the same settings under another name: tracking took no part in the result
+    assert workflow.used("other")["resolved"] == workflow.used("plain")["resolved"]
+    assert read_json(made / "summary.json") == read_json(
+        workflow.results / "plain" / "summary.json"
+    )
+    assert workflow.due() == {}
