@@ -158,3 +158,27 @@ def test_checkpoints_outlive_a_kill_while_saving(
     said: list[str] = []
     train(slices, watched, settings, CARD, tmp_path, say=said.append)
     assert said == ["going on after epoch 2"], "nothing is trained again"
+
+
+def test_precision_is_chosen_by_a_probe_and_kept(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(epochs=2, precision="auto")
+    said: list[str] = []
+    with pytest.raises(Stop):
+        train(slices, watched, settings, CARD, tmp_path, log=stop_after(1), say=said.append)
+    assert "bfloat16" in said[0]
+    again: list[str] = []
+    done = train(slices, watched, settings, CARD, tmp_path, say=again.append)
+    assert done.facts["precision"] in said[0] + " float32"
+    assert not any("bfloat16" in line for line in again), "a resumed training does not probe"
+
+
+def test_bfloat16_trains_and_gives_a_float32_model(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(epochs=8, precision="mixed_bfloat16")
+    done = train(slices, watched, settings, CARD, tmp_path, say=quiet)
+    assert done.history["val/dice"].iloc[-1] > 0.6
+    policies = {layer.dtype_policy.name for layer in done.model.get_layer("unet").layers}
+    assert policies == {"float32"}
