@@ -73,8 +73,8 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
         used = finished.used(name)
         inputs = {entry.tags[0].value: entry.dataset.digest for entry in run.inputs.dataset_inputs}
         assert inputs.keys() == {"train", "validation", "test"}
-        assert inputs["train"] == used["slices"]["train"][:36]
-        assert inputs["validation"] == used["slices"]["watched"][:36]
+        assert inputs["train"] == used["resolved"]["slices_sha256"][:36]
+        assert inputs["validation"] == used["resolved"]["watched_sha256"][:36]
 
         top = {file.path for file in client.list_artifacts(run_id)}
         assert {"config.yaml", "history.csv", "metrics.tsv", "report.html"} <= top

@@ -281,6 +281,7 @@ def _train(
         "parameters": int(model.count_params()),
         "training_slices": len(used),
         "slices_sha256": slices.digest,
+        "watched_sha256": watched.digest,
         "selected_epoch": state.best_epoch,
         "selected_by": select,
         "weights_sha256": weights_digest(model),
