@@ -1,6 +1,7 @@
 """How a job fails: one sentence, in two places, and no traceback for a fault of the input."""
 
 import errno
+import logging
 import os
 import time
 from pathlib import Path
@@ -78,3 +79,12 @@ def test_errors_are_found_once_in_their_order_and_only_of_this_run(tmp_path):
 def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path):
     (tmp_path / "a.log").write_bytes(b"\xff\xfe\nerror: a is bad\n")
     assert errors_in([tmp_path / "a.log"], 0) == ["a is bad"]
+
+
+def test_warnings_of_the_library_are_said(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    with job(str(log)):
+        logging.getLogger("slicewise.volumes.dicom").warning("%d files were left aside", 3)
+    logging.getLogger("slicewise.volumes.dicom").warning("after the job")
+    assert log.read_text() == "warning: 3 files were left aside\n"
+    assert "warning: 3 files were left aside" in capsys.readouterr().err

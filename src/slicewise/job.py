@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -47,6 +48,9 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
         write(line + "\n")
 
     write("", "w")
+    # what the library has to warn of, such as files that it left aside
+    handler = _Saying(say)
+    logging.getLogger("slicewise").addHandler(handler)
     try:
         yield say
     except SlicewiseError as error:
@@ -61,6 +65,20 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
     except Exception:
         write(traceback.format_exc())
         raise
+    finally:
+        logging.getLogger("slicewise").removeHandler(handler)
+
+
+class _Saying(logging.Handler):
+    """Says each record of a logger as a line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one record."""
+        self.say(f"warning: {record.getMessage()}")
 
 
 def orphan_check() -> Callable[[], bool]:
