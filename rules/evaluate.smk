@@ -19,6 +19,8 @@ rule evaluate:
             allow_missing=True,
         ),
         split="results/{dataset}/split.tsv",
+        # only shown beside the scores, which do not depend on it
+        cases=ancient("results/{dataset}/cases.tsv"),
         code=code("evaluate", "evaluation", "metrics", "volumes"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",

@@ -23,5 +23,6 @@ with job(snakemake.log[0]) as say:
     used = read_folds(given.configs, []).used
     note_scored(folder, test_set, [one["resolved"]["weights_sha256"] for one in used])
     tracker = Tracker(folder, Path("results"), f"slicewise/{dataset}", say)
-    files = {Path(path).name: Path(path) for path in (out.metrics, out.summary, given.split)}
+    shown = (out.metrics, out.summary, given.split, given.cases)
+    files = {Path(path).name: Path(path) for path in shown}
     tracker.evaluated(name, cfg["folds"], summary, metrics, files, (dataset, test_set))

@@ -22,7 +22,8 @@ with job(snakemake.log[0]) as say:
     key = training_key(slices, watched, experiment, card, may_select=single)
     tracker = Tracker(Path(snakemake.params.tracking), Path("results"), f"slicewise/{dataset}", say)
     tags = {**origin, "experiment": name, "fold": number, "training_key": key}
-    tracker.start(fold, name if single else f"{name}/{fold}", key, cfg["experiment"], tags)
+    params = {**cfg["experiment"], **{k: cfg[k] for k in ("recipe", "content", "folds")}}
+    tracker.start(fold, name if single else f"{name}/{fold}", key, params, tags)
     tracker.datasets(fold, dataset, {"train": slices.digest, "validation": watched.digest})
 
     def save(trained):

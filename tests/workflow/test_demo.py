@@ -68,6 +68,7 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
         # the settings were changed after the only commit
         assert (tags["git_commit"], tags["git_dirty"]) == (commit, "true")
         assert tags["split_digest"] == sha256(finished.results / "split.tsv")
+        assert tags["data_digest"] == sha256(finished.results / "cases.tsv")
         assert tags["mlflow.source.git.commit"] == commit
 
         used = finished.used(name)
@@ -78,7 +79,7 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
 
         top = {file.path for file in client.list_artifacts(run_id)}
         assert {"config.yaml", "history.csv", "metrics.tsv", "report.html"} <= top
-        assert {"split.tsv", "summary.json", "figures", "overlays"} <= top
+        assert {"split.tsv", "cases.tsv", "summary.json", "figures", "overlays"} <= top
         assert client.list_artifacts(run_id, "overlays")
     assert runs["rich"].data.params["optimizer.learning_rate"] == "0.005"
     assert runs["plain"].data.params["optimizer.name"] == "adam"

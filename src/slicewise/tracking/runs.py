@@ -230,7 +230,8 @@ class Tracker:
             self.log(run, {f"test/{label}/dice/{case}": dice})
         self.artifacts(run, files)
         self.datasets(run, data[0], {"test": data[1]})
-        self.tag(run, {"split_digest": sha256(files["split.tsv"])})
+        tables = {"split_digest": "split.tsv", "data_digest": "cases.tsv"}
+        self.tag(run, {tag: sha256(files[name]) for tag, name in tables.items()})
         for fold in {run, *children}:
             self.finish(fold)
 
