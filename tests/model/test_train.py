@@ -10,7 +10,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.model.checkpoints import Checkpoints
-from slicewise.model.train import HISTORY, train, training_key
+from slicewise.model.train import HISTORY, Trainer, train, training_key
 from slicewise.slices.batches import SliceSet
 from tests.model.conftest import CARD, experiment
 
@@ -37,6 +37,25 @@ def test_learns_a_disc(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> N
     assert done.history["train/loss"].iloc[-1] < 0.8 * done.history["train/loss"].iloc[0]
     assert list(done.history.columns) == list(HISTORY)
     assert list(done.history["epoch"]) == list(range(1, 13))
+
+
+def test_history_is_the_mean_over_an_epochs_batches(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[dict[str, float]] = []
+    one_step = Trainer.train_on_batch
+
+    def recorded(self: Trainer, *args: object, **kwargs: object) -> object:
+        steps.append(one_step(self, *args, **kwargs))
+        return steps[-1]
+
+    monkeypatch.setattr(Trainer, "train_on_batch", recorded)
+    done = train(slices, watched, experiment(epochs=2), CARD, tmp_path, say=quiet)
+    assert len(steps) == 10
+    for name in ("loss", "dice"):
+        wanted = np.mean([step[name] for step in steps[5:]])
+        assert done.history[f"train/{name}"].iloc[1] == pytest.approx(wanted)
+    assert len({float(step["loss"]) for step in steps}) == 10
 
 
 def test_same_seed_same_weights(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:

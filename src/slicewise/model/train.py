@@ -365,15 +365,17 @@ def _train_epoch(
     trainer: Trainer, slices: SliceSet, experiment: Experiment, epoch: int
 ) -> dict[str, float]:
     _seed_dropout(trainer, experiment.training.seed, epoch)
-    trainer.reset_metrics()
     batches = _batches(slices, experiment, epoch)
     begun = time.monotonic()
-    logs: dict[str, Any] = {}
+    losses, dice = [], []
     for step, indices in enumerate(batches):
         logs = trainer.train_on_batch(
             _inputs(slices, indices, experiment, epoch, step), return_dict=True
         )
-        if not np.isfinite(logs["loss"]):
+        # Keras forgets its running means at each call, so they are kept here.
+        losses.append(float(logs["loss"]))
+        dice.append(float(logs["dice"]))
+        if not np.isfinite(losses[-1]):
             cases = sorted({slices.cases[slices.case_of[i]] for i in indices})
             raise SlicewiseError(
                 f"the loss is no number in epoch {epoch + 1} at step {step + 1} (cases "
@@ -382,8 +384,8 @@ def _train_epoch(
             )
     seconds = time.monotonic() - begun
     return {
-        "train/loss": float(logs["loss"]),
-        "train/dice": float(logs["dice"]),
+        "train/loss": float(np.mean(losses)),
+        "train/dice": float(np.mean(dice)),
         "lr": float(ops.convert_to_numpy(trainer.optimizer.learning_rate)),
         "images_per_second": len(batches) * experiment.training.batch / seconds,
     }
