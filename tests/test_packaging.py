@@ -23,7 +23,7 @@ REGISTRIES = [
     "pythonhosted" + ".org",
     "anaconda" + ".org",
     "conda." + "anaconda",
-    "registry.npmjs" + ".org",
+    "registry.np" + "mjs.org",
     "ghcr" + ".io",
     "docker" + ".io",
     "quay" + ".io",
