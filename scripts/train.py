@@ -7,7 +7,7 @@ from slicewise.files import write_yaml
 from slicewise.job import job, orphan_check
 from slicewise.model.card import make_card
 from slicewise.model.train import train, training_key
-from slicewise.slices.batches import SliceSet
+from slicewise.slices.batches import SliceSet, digests
 from slicewise.tracking import Tracker, provenance
 
 with job(snakemake.log[0]) as say:
@@ -24,13 +24,13 @@ with job(snakemake.log[0]) as say:
     tags = {**origin, "experiment": name, "fold": number, "training_key": key}
     params = {**cfg["experiment"], **{k: cfg[k] for k in ("recipe", "content", "folds")}}
     tracker.start(fold, name if single else f"{name}/{fold}", key, params, tags)
-    tracker.datasets(fold, dataset, {"train": slices.digest, "validation": watched.digest})
+    tracker.datasets(fold, dataset, digests({"train": slices, "validation": watched}))
 
     def save(trained):
         trained.save(Path(out.model), Path(out.history))
         write_yaml(out.config, {**cfg, "resolved": trained.facts, "origin": origin})
-        example = slices.read([0])[0]
-        tracker.finish_training(fold, trained, Path(out.history), Path(out.config), example)
+        written = map(Path, (out.history, out.config))
+        tracker.finish_training(fold, trained, *written, slices.read([0])[0])
 
     train(
         *(slices, watched, experiment, card, Path(snakemake.params.checkpoints)),

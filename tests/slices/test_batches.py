@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.slices.batches import SliceFolder, SliceSet, epoch_batches
+from slicewise.slices.batches import SliceFolder, SliceSet, digests, epoch_batches
 from slicewise.slices.extract import extract
 from slicewise.volumes.volume import Volume
 
@@ -190,3 +190,8 @@ def test_pickles_are_not_loaded(two_cases):
     np.save(two_cases[0].image, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects"):
         SliceSet(two_cases)
+
+
+def test_an_empty_set_has_no_digest(two_cases):
+    full = SliceSet(two_cases)
+    assert digests({"train": full, "validation": SliceSet([])}) == {"train": full.digest}

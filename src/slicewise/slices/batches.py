@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,6 +122,11 @@ class SliceSet:
             self._images[case][number, rows, columns],
             self._masks[case][number, rows, columns],
         )
+
+
+def digests(sets: Mapping[str, SliceSet]) -> dict[str, str]:
+    """Return the digest of each named set that is not empty."""
+    return {name: slices.digest for name, slices in sets.items() if len(slices)}
 
 
 def _padding(geometry: dict[str, Any]) -> float:
