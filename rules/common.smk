@@ -9,7 +9,7 @@ from pathlib import Path
 from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.job import errors_in
+from slicewise.job import errors_in, sentence
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import chunks, held_out_cases, split_cases, training_cases
 
@@ -23,7 +23,7 @@ try:
 except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run
-    print("error: " + " ".join(str(error).split()), file=sys.stderr)
+    print(sentence(error), file=sys.stderr)
     sys.exit(1)
 
 DATASET = settings.dataset.name

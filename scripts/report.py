@@ -8,28 +8,28 @@ from slicewise.evaluation.figures import curves, png
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.report import experiment_report
-from slicewise.evaluation.statistics import read_metrics, read_names
+from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json, write_bytes, write_text
 from slicewise.job import job
 from slicewise.tracking import Tracker, flatten
+from slicewise.volumes.gate import read_table
 
 with job(snakemake.log[0]) as say:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.experiment
+    dataset = snakemake.wildcards.dataset
     folder, folds = Path(snakemake.params.tracking), read_folds(given.configs, given.histories)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
     test_set = test_set_digest(cfg["cases"], given.masks)
     page = experiment_report(
-        dataset=dataset,
-        experiment=name,
+        **dict(snakemake.wildcards.items()),  # dataset and experiment
         summary=read_json(given.summary),
         metrics=metrics,
         histories=folds.histories,
         selected=folds.selected,
         cases=figures,
         settings=folds.used[0]["experiment"],
-        split=read_names(given.split),
+        split=read_table(given.split),
         provenance=flatten({**folds.used[0]["origin"], **folds.used[0]["resolved"]}),
         excluded=cfg["exclude"],
         scored_runs=count_scored(folder.parent.parent.glob("*/tracking"), test_set),

@@ -54,7 +54,7 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
     try:
         yield say
     except SlicewiseError as error:
-        say(MARK + " ".join(str(error).split()))
+        say(sentence(error))
         sys.exit(1)
     except OSError as error:
         if error.errno not in FULL:
@@ -89,6 +89,11 @@ def orphan_check() -> Callable[[], bool]:
     """
     parent = os.getppid()
     return lambda: os.getppid() != parent
+
+
+def sentence(error: SlicewiseError) -> str:
+    """Return the one line that a user is shown for an error."""
+    return MARK + " ".join(str(error).split())
 
 
 def errors_in(logs: Iterable[Path], since: float) -> list[str]:

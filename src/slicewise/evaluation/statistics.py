@@ -58,13 +58,8 @@ def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return table.sort_values(["subset", "case"], kind="stable", ignore_index=True)
 
 
-def read_names(path: str) -> pd.DataFrame:
-    """Read a tab-separated table as text; a case may be called 001 or NA."""
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-
-
 def read_metrics(path: str) -> pd.DataFrame:
-    """Read the table of cases and labels."""
+    """Read the table of cases and labels; a case may be called 001 or NA."""
     names = dict.fromkeys(("case", "patient", "subset", "label"), str)
     return pd.read_csv(path, sep="\t", dtype=names, keep_default_na=False, na_values=[""])
 

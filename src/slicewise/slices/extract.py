@@ -45,8 +45,9 @@ class SliceSource:
             self.shift = float(np.mean(image.array, dtype=np.float64))
             self.scale = float(np.std(image.array, dtype=np.float64)) or 1.0
         # CT is surrounded by air; z-scores by their mean, which a network reads as nothing.
-        padding = {"hu": AIR, "clipped_hu": float(image.array.min()), "arbitrary": self.shift}
-        self.pad = padding[intensity]
+        self.pad = AIR if intensity == "hu" else self.shift
+        if intensity == "clipped_hu":
+            self.pad = float(image.array.min())
 
     def __len__(self) -> int:
         return self.grid.number

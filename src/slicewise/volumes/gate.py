@@ -10,6 +10,11 @@ import pandas as pd
 from slicewise.errors import SlicewiseError
 
 
+def read_table(path: str) -> pd.DataFrame:
+    """Read a tab-separated table as text; a case may be called 001 or NA."""
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
 def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Put passports into a table, one row a case."""
     rows = []
