@@ -105,7 +105,21 @@ def fault(config) -> str:
         (
             "experiments/e/loss",
             {"dice": 0.0, "cross_entropy": 0.0},
-            ["experiments.e.loss", "both 0"],
+            ["experiments.e.loss", "all 0"],
+        ),
+        ("slices/r/tilt", [10.0], ["slices.r.tilt"]),
+        ("slices/r/tilt", [10.0, 0.0], ["experiments.e.slices", "r is tilted", "`also`"]),
+        ("experiments/e/also", ["s"], ["experiments.e.also", "'s'", "there are: r"]),
+        ("experiments/e/input", {"context": 2}, ["experiments.e.input.context", "1, 3 or 5"]),
+        (
+            "experiments/e/inference",
+            {"flip": "one"},
+            ["experiments.e", "inference.flip", "augmentation.flip"],
+        ),
+        (
+            "experiments/e/postprocessing",
+            {"fill_holes": "perhaps"},
+            ["experiments.e.postprocessing.fill_holes", '"perhaps"'],
         ),
     ],
 )
@@ -115,10 +129,26 @@ def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
         assert part in message
 
 
-def test_three_dimensional_processing_of_a_pile_of_slices_is_refused():
+@pytest.mark.parametrize(
+    ("block", "key", "value"),
+    [
+        ("postprocessing", "largest_component", True),
+        ("postprocessing", "largest_component", "auto"),
+        ("input", "context", 3),
+        ("inference", "planes", ["axial", "coronal"]),
+    ],
+)
+def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key, value):
     config = changed("dataset/contiguous", False)
-    config["experiments"]["e"]["postprocessing"] = {"largest_component": True}
-    assert "experiments.e.postprocessing.largest_component" in fault(config)
+    config["experiments"]["e"][block] = {key: value}
+    assert f"experiments.e.{block}.{key}" in fault(config)
+
+
+@pytest.mark.parametrize("recipe", [{"plane": "coronal"}, {"tilt": [0.0, 5.0]}])
+def test_a_pile_of_slices_is_cut_as_it_lies(recipe):
+    config = changed("dataset/contiguous", False)
+    config["slices"]["other"] = recipe
+    assert "slices.other" in fault(config)
 
 
 @pytest.mark.parametrize("name", RESERVED)
@@ -160,7 +190,10 @@ def test_a_preset_fills_in_what_is_not_said_and_nothing_else():
     settings = load_settings(changed("experiments/e", experiment)).experiments["e"]
     assert settings.training.epochs == 3
     assert settings.training.batch == 10
-    assert settings.loss.model_dump() == {"dice": 1.0, "cross_entropy": 0.0, "smooth": 1.0}
+    loss = settings.loss
+    assert (loss.dice, loss.cross_entropy, loss.focal, loss.tversky) == (1.0, 0.0, 0.0, 0.0)
+    assert (loss.dice_over, loss.smooth) == ("batch", 1.0)
+    assert settings.training.empty == 0.0
     assert settings.augmentation is None
     assert settings.optimizer.name == "adam"
 

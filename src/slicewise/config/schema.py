@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Plane = Literal["axial", "coronal", "sagittal"]
 RESERVED = ("cases", "slices", "logs", "timings", "comparison")
 
 
@@ -161,7 +163,7 @@ class Split(Block):
 class Recipe(Block):
     """How slices are cut from a volume."""
 
-    plane: Literal["axial", "coronal", "sagittal"] = Field("axial", description="The cut.")
+    plane: Plane = Field("axial", description="The cut.")
     size: int | None = Field(
         None,
         ge=16,
@@ -170,6 +172,13 @@ class Recipe(Block):
         "smaller ones padded, never enlarged or distorted. null: as they are.",
     )
     every: int = Field(1, ge=1, le=16, description="Keep every n-th pixel in both directions.")
+    tilt: list[Annotated[float, Field(ge=-90, le=90)]] = Field(
+        [0.0, 0.0],
+        min_length=2,
+        max_length=2,
+        description="Degrees by which the cut is turned about its row and its column axis: an "
+        "oblique plane, to train on only (`also`).",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Recipe:
@@ -177,10 +186,21 @@ class Recipe(Block):
             raise ValueError("give either size or every, not both")
         return self
 
+    @property
+    def oblique(self) -> bool:
+        """Whether the cut is tilted."""
+        return any(self.tilt)
+
 
 class Input(Block):
-    """What happens to intensities inside the model, fitted on training patients."""
+    """What the network sees of a slice; what is fitted is fitted on training patients."""
 
+    context: Literal[1, 3, 5] = Field(
+        1, description="Slices seen at once: the one that is segmented and its neighbours (2.5-D)."
+    )
+    context_mm: float = Field(
+        2.5, gt=0, description="Distance of these slices, interpolated from those that there are."
+    )
     window: Literal["foreground", "none"] | list[float] = Field(
         "foreground",
         description="Intensities are clipped to [low, high]; foreground: the 0.5 and 99.5 "
@@ -209,65 +229,128 @@ class Network(Block):
     )
     activation: Literal["relu", "leaky_relu"] = Field("leaky_relu", description="Slope 0.01.")
     dropout: Fraction = Field(0.0, description="Spatial dropout at the deepest two stages.")
+    residual: bool = Field(
+        False, description="Encoder stages add their input to their output (He et al., 2016)."
+    )
+    deep_supervision: bool = Field(
+        False,
+        description="Coarser stages are trained too, with weights 1/2, 1/4, … (Lee et al., 2015).",
+    )
 
 
 class Loss(Block):
-    """Sum of a soft Dice loss and a cross-entropy, computed in float32."""
+    """A weighted sum of losses, computed in float32."""
 
     dice: float = Field(1.0, ge=0, description="Weight of the soft Dice loss.")
+    dice_over: Literal["batch", "image"] = Field(
+        "batch", description="One Dice over all pixels of a batch, or the mean Dice of its slices."
+    )
     cross_entropy: float = Field(1.0, ge=0, description="Weight of the cross-entropy.")
-    smooth: float = Field(1e-5, gt=0, description="Added above and below in the Dice.")
+    focal: float = Field(0.0, ge=0, description="Weight of the focal loss (Lin et al., 2017).")
+    focal_gamma: float = Field(2.0, ge=0, description="How little easy pixels count in it.")
+    tversky: float = Field(
+        0.0, ge=0, description="Weight of the Tversky loss (Salehi et al., 2017), over the batch."
+    )
+    tversky_alpha: float = Field(0.3, ge=0, le=1, description="Weight of false positives in it.")
+    tversky_beta: float = Field(0.7, ge=0, le=1, description="Weight of false negatives in it.")
+    smooth: float = Field(1e-5, gt=0, description="Added above and below in Dice and Tversky.")
 
     @model_validator(mode="after")
     def _something(self) -> Loss:
-        if self.dice == 0 and self.cross_entropy == 0:
-            raise ValueError("dice and cross_entropy are both 0: nothing would be learnt")
+        if not any((self.dice, self.cross_entropy, self.focal, self.tversky)):
+            raise ValueError(
+                "dice, cross_entropy, focal and tversky are all 0: nothing would be learnt"
+            )
         return self
 
 
 class Optimizer(Block):
     """How the weights move."""
 
-    name: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd: Nesterov, 0.99.")
+    name: Literal["adam", "adamw", "sgd"] = Field("adamw", description="sgd: with Nesterov.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
+    momentum: Fraction = Field(0.99, description="Momentum of sgd.")
     weight_decay: float = Field(1e-4, ge=0, description="Decoupled weight decay (adamw, sgd).")
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="After the warm-up.")
+    schedule: Literal["constant", "cosine", "polynomial"] = Field(
+        "cosine", description="After the warm-up; polynomial: power 0.9."
+    )
     warmup: Fraction = Field(0.05, description="Linear warm-up, as a fraction of all steps.")
     clip_norm: float | None = Field(12.0, gt=0, description="Greatest norm of the gradient.")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         0.99, description="Moving average of the weights, used for validation and at the end."
     )
+    accumulate: int = Field(
+        1, ge=1, description="Batches whose gradients are averaged before the weights move."
+    )
 
 
 class Augmentation(Block):
-    """Random changes of training slices; the mask moves with its image."""
+    """Random changes of training slices; the mask moves with its image.
 
-    probability: float = Field(0.8, ge=0, le=1, description="Share of slices moved in space.")
+    Each change has a range and the probability that a slice undergoes it.
+    """
+
     rotation: float = Field(15.0, ge=0, le=180, description="Greatest rotation, degrees.")
+    rotation_probability: Probability = Field(0.8, description="Of a rotation.")
     scale: float = Field(0.15, ge=0, lt=1, description="Greatest enlargement or reduction.")
+    scale_probability: Probability = Field(0.8, description="Of a change of scale.")
     shift: float = Field(0.08, ge=0, lt=1, description="Greatest shift, fraction of the side.")
-    flip: bool = Field(False, description="Mirror left and right; only where anatomy allows it.")
+    shift_probability: Probability = Field(0.8, description="Of a shift.")
+    shear: float = Field(0.0, ge=0, le=45, description="Greatest shear, degrees.")
+    shear_probability: Probability = Field(0.2, description="Of a shear.")
+    flip: bool = Field(False, description="Mirror the rows (left and right); where anatomy allows.")
+    flip_probability: Probability = Field(0.5, description="Of a mirroring.")
+    elastic: float = Field(
+        0.0, ge=0, lt=0.2, description="Deviation of elastic displacements, fraction of the side."
+    )
+    elastic_probability: Probability = Field(0.2, description="Of an elastic deformation.")
+    gamma: float = Field(
+        1.5, ge=1, description="Intensities, from 0 to 1, to a power between 1/gamma and gamma."
+    )
+    gamma_probability: Probability = Field(0.15, description="Of a gamma change.")
     contrast: float = Field(0.25, ge=0, lt=1, description="Greatest change of contrast.")
+    contrast_probability: Probability = Field(0.5, description="Of a change of contrast.")
     brightness: float = Field(0.2, ge=0, description="Greatest shift of normalised intensity.")
-    noise: float = Field(0.1, ge=0, description="Greatest deviation of added noise.")
+    brightness_probability: Probability = Field(0.5, description="Of a shift of intensity.")
+    noise: float = Field(0.2, ge=0, description="Greatest deviation of added noise.")
+    noise_probability: Probability = Field(0.3, description="Of added noise.")
+    blur: float = Field(1.0, ge=0, description="Greatest deviation of a Gaussian blur, pixels.")
+    blur_probability: Probability = Field(0.1, description="Of a blur.")
+    low_resolution: float = Field(
+        2.0, ge=1, description="Greatest factor by which a slice is made coarser."
+    )
+    low_resolution_probability: Probability = Field(0.1, description="Of a coarser slice.")
 
 
 class Training(Block):
     """How long, on what, and which weights are kept."""
 
     epochs: int = Field(60, ge=1, description="Passes over the training slices.")
+    minutes: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="Wall-time budget: training ends after so many minutes instead of after "
+        "`epochs`, and the learning rate follows it. Such a training does not repeat to the bit.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after so many validations without a better score. Needs validation "
+        "patients; held-out folds never stop a training.",
+    )
     batch: int = Field(10, ge=1, description="Slices in a batch.")
     steps_per_epoch: int | None = Field(None, ge=1, description="null: all slices once.")
-    slices: Literal["all", "foreground"] = Field(
-        "all", description="foreground: only slices that show a label."
+    empty: Probability = Field(
+        1.0, description="Share of the slices without any label that an epoch takes; 0: none."
     )
     foreground: Fraction = Field(
         0.33, description="At least this share of each batch shows a label (0: as it comes)."
     )
+    validate_every: int = Field(1, ge=1, description="Epochs from one validation to the next.")
     select: Literal["final", "loss", "dice"] = Field(
         "dice",
         description="Weights to keep: the last, or the best by validation loss or by mean "
-        "per-patient validation Dice. Without validation patients, and with folds: the last.",
+        "per-patient validation Dice on the source grid. Without validation patients, and with "
+        "folds: the last.",
     )
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
         "auto", description="auto: bfloat16 where a probe shows it is at least 1.2 times faster."
@@ -275,24 +358,61 @@ class Training(Block):
     threads: int | None = Field(
         None, ge=1, description="Threads of TensorFlow on the CPU; null: all. Results depend on it."
     )
+    devices: int | None = Field(
+        None,
+        ge=1,
+        description="GPUs that share each batch; null: all that are visible. Batch normalisation "
+        "then sees each GPU's part by itself.",
+    )
+    memory: int = Field(
+        200, ge=0, description="Slices are kept in memory if they all fit in so many MB."
+    )
+    strict: bool | None = Field(
+        None,
+        description="Only operations that repeat to the bit; null: on CPUs, where it costs little.",
+    )
     seed: int = Field(1, ge=0, description="Seed of weights, order, augmentation and dropout.")
 
 
+class Inference(Block):
+    """How probabilities are made of a volume; the mean of several views costs time."""
+
+    flip: Literal["none", "one", "both"] = Field(
+        "none",
+        description="Average with mirrored copies: of rows, or of rows and columns; only with "
+        "`augmentation.flip`.",
+    )
+    shift: int = Field(
+        0, ge=0, le=64, description="Average with four copies moved by so many pixels; 0: none."
+    )
+    planes: list[Plane] = Field(
+        [], description="Average over cuts in these planes, trained on or not; none: the recipe's."
+    )
+
+
 class Postprocessing(Block):
-    """What happens to probabilities after they are back on the source grid."""
+    """What happens to probabilities after they are back on the source grid.
+
+    `auto` applies a step only if it raises the mean Dice of the validation
+    patients and lowers that of no label; without validation patients, and
+    with folds, it does not apply it.
+    """
 
     threshold: float = Field(
         0.5, gt=0, lt=1, description="Of one label; several labels: the likeliest wins."
     )
-    largest_component: bool = Field(
+    largest_component: bool | Literal["auto"] = Field(
         False, description="Keep the largest 3-D component of each label."
+    )
+    fill_holes: bool | Literal["auto"] = Field(
+        False, description="Fill what a label encloses: in 3-D, or slice by slice on single slices."
     )
 
 
 class Prediction(Block):
     """How predictions are run; changes no result."""
 
-    batch: int = Field(8, ge=1, description="Slices at a time.")
+    batch: int = Field(8, ge=1, description="Slices at a time, of one volume and of the next.")
     chunk: int = Field(32, ge=1, description="About so many cases share one job.")
 
 
@@ -303,14 +423,27 @@ class Experiment(Block):
         "baseline", description="Where the settings that are not said come from."
     )
     slices: Name = Field(description="Which of the slice recipes.")
+    also: list[Name] = Field(
+        [], description="More recipes whose slices are trained on: other planes, oblique cuts."
+    )
     input: Input = Input()
     network: Network = Network()
     loss: Loss = Loss()
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation | None = Augmentation()
     training: Training = Training()
+    inference: Inference = Inference()
     postprocessing: Postprocessing = Postprocessing()
     prediction: Prediction = Prediction()
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How slices are read for it, as `SliceSet` takes it."""
+        return {
+            "context": self.input.context,
+            "context_mm": self.input.context_mm,
+            "memory": self.training.memory * 1_000_000,
+        }
 
     @model_validator(mode="before")
     @classmethod
@@ -318,6 +451,16 @@ class Experiment(Block):
         if isinstance(data, dict) and isinstance(data.get("preset"), str):
             return merge(PRESETS.get(data["preset"], {}), data)
         return data
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Experiment:
+        flips = self.augmentation is not None and self.augmentation.flip
+        if self.inference.flip != "none" and not flips:
+            raise ValueError(
+                "inference.flip goes with augmentation.flip only: the network never saw a mirrored "
+                "slice"
+            )
+        return self
 
 
 # The tutorial's network, loss, optimiser, batch and epochs; its Dice loss is -Dice with smooth 1
@@ -338,7 +481,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augmentation": None,
         "training": {
             "epochs": 20,
-            "slices": "foreground",
+            "empty": 0.0,
             "foreground": 0.0,
             "select": "loss",
             "precision": "float32",
@@ -372,10 +515,19 @@ class Settings(Block):
         for name, experiment in self.experiments.items():
             if name in RESERVED:
                 raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
-            if experiment.slices not in self.slices:
+            for key, recipe in (
+                ("slices", experiment.slices),
+                *(("also", other) for other in experiment.also),
+            ):
+                if recipe not in self.slices:
+                    raise ValueError(
+                        f"experiments.{name}.{key}: no recipe is called {recipe!r}; "
+                        f"there are: {', '.join(self.slices)}"
+                    )
+            if self.slices[experiment.slices].oblique:
                 raise ValueError(
-                    f"experiments.{name}.slices: no recipe is called {experiment.slices!r}; "
-                    f"there are: {', '.join(self.slices)}"
+                    f"experiments.{name}.slices: {experiment.slices} is tilted, and volumes are "
+                    "predicted in planes of their own grid; name it in `also`"
                 )
         for name in self.run or ():
             if name not in self.experiments:
@@ -384,13 +536,25 @@ class Settings(Block):
                     f"{', '.join(self.experiments)}"
                 )
         if not self.dataset.contiguous:
-            for name, experiment in self.experiments.items():
-                if experiment.postprocessing.largest_component:
-                    raise ValueError(
-                        f"experiments.{name}.postprocessing.largest_component: 3-D components mean "
-                        "nothing on slices that are not neighbours (dataset.contiguous is false)"
-                    )
+            self._refuse_3d()
         return self
+
+    def _refuse_3d(self) -> None:
+        why = "means nothing on slices that are not neighbours (dataset.contiguous is false)"
+        for name, recipe in self.slices.items():
+            if recipe.plane != "axial" or recipe.oblique:
+                raise ValueError(f"slices.{name}: a cut through a pile of slices {why}")
+        for name, experiment in self.experiments.items():
+            for key, used in (
+                ("input.context", experiment.input.context > 1),
+                ("inference.planes", bool(experiment.inference.planes)),
+                (
+                    "postprocessing.largest_component",
+                    bool(experiment.postprocessing.largest_component),
+                ),
+            ):
+                if used:
+                    raise ValueError(f"experiments.{name}.{key}: this {why}")
 
     @property
     def wanted(self) -> list[str]:
