@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pytest
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.slices.batches import SliceFolder, SliceSet, digests, epoch_batches
+from slicewise.slices.batches import (
+    SliceFolder,
+    SliceSet,
+    check_labels,
+    digests,
+    epoch_batches,
+    usable,
+)
 from slicewise.slices.extract import extract
 from slicewise.volumes.volume import Volume
 
@@ -23,7 +31,8 @@ class Counted:
 
     counts: np.ndarray
 
-    cases = ("anna", "bert")
+    cases = ("anna", "bert", "anna")
+    labels = ("liver", "spleen", "tumour")
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -37,7 +46,7 @@ def batches_of(slices, **changed):
     options = {
         "batch": 4,
         "steps": None,
-        "only_foreground": False,
+        "empty": 1.0,
         "foreground": 0.0,
         "seed": 1,
         "epoch": 0,
@@ -72,11 +81,69 @@ def test_each_batch_holds_its_share_of_labels(shows, batch, share):
 @QUICK
 @given(SHOWS, st.integers(1, 12))
 def test_only_slices_with_a_label(shows, batch):
-    chosen = batches_of(slices_of(shows), batch=batch, only_foreground=True)
+    chosen = batches_of(slices_of(shows), batch=batch, empty=0.0)
     flat = np.concatenate(chosen)
     assert np.array(shows)[flat].all()
     assert set(flat) == set(np.flatnonzero(shows))
     assert len(chosen) == -(-sum(shows) // batch)
+
+
+@QUICK
+@given(SHOWS, st.integers(0, 100), st.integers(1, 12), st.integers(0, 5))
+def test_a_share_of_empty_slices(shows, percent, batch, epoch):
+    slices = slices_of(shows)
+    chosen = batches_of(slices, batch=batch, empty=percent / 100, epoch=epoch)
+    without = len(shows) - sum(shows)
+    half_up = Decimal(percent * without) / 100
+    taken = int(half_up.quantize(Decimal(1), ROUND_HALF_UP))
+    size = sum(shows) + taken
+    assert len(chosen) == -(-size // batch)
+    once = np.concatenate(chosen)[:size]
+    assert len(set(once)) == size, "no slice twice before all came once"
+    assert set(np.flatnonzero(shows)) <= set(once) <= set(usable(slices, percent / 100))
+    assert set(np.concatenate(chosen)) == set(once)
+
+
+def test_each_epoch_draws_other_empty_slices():
+    slices = slices_of([False] * 100 + [True] * 3)
+    drawn = [
+        set(np.concatenate(batches_of(slices, empty=0.5, epoch=e, seed=s))) - {100, 101, 102}
+        for s in (0, 1)
+        for e in range(8)
+    ]
+    assert all(len(one) == 50 for one in drawn)
+    assert len({frozenset(one) for one in drawn}) == 16
+    assert set.union(*drawn) == set(range(100)), "none is left out for good"
+
+
+@QUICK
+@given(SHOWS, st.floats(0, 1), st.integers(1, 8), st.integers(1, 30))
+def test_steps_go_round_the_pool_of_the_epoch(shows, empty, batch, steps):
+    slices = slices_of(shows)
+    pool = np.unique(np.concatenate(batches_of(slices, batch=1, empty=empty)))
+    flat = np.concatenate(batches_of(slices, batch=batch, empty=empty, steps=steps))
+    assert len(flat) == batch * steps
+    assert set(flat) <= set(pool)
+    counts = np.bincount(flat, minlength=len(shows))[pool]
+    assert counts.max() - counts.min() <= 1
+
+
+def test_usable_slices():
+    slices = slices_of([False, True, True, False])
+    assert usable(slices, 0.0).tolist() == [1, 2]
+    assert usable(slices, 0.01).tolist() == usable(slices, 1.0).tolist() == [0, 1, 2, 3]
+
+
+def test_a_label_that_never_occurs_is_named():
+    counts = np.array([[5, 0, 0], [0, 0, 0], [1, 0, 2]])
+    with pytest.raises(SlicewiseError, match="label spleen: never occurs in the 2 training cases"):
+        check_labels(Counted(counts))
+    counts[1, 1] = 1
+    check_labels(Counted(counts))
+    with pytest.raises(SlicewiseError, match="label liver and label spleen: never"):
+        check_labels(Counted(counts * [0, 0, 1]))
+    with pytest.raises(SlicewiseError, match="no training slice shows any label"):
+        check_labels(Counted(counts * 0))
 
 
 @QUICK
@@ -92,11 +159,11 @@ def test_a_number_of_steps_goes_round_evenly(shows, batch, steps):
 @given(SHOWS, st.integers(0, 5), st.integers(0, 5), st.floats(0, 0.9))
 def test_the_order_depends_on_seed_and_epoch_only(shows, seed, epoch, share):
     slices = slices_of(shows)
-    options = {"seed": seed, "epoch": epoch, "foreground": share}
+    options = {"seed": seed, "epoch": epoch, "foreground": share, "empty": share}
     np.random.seed(seed)  # noqa: NPY002 (the global state must not matter)
     first = batches_of(slices, **options)
     np.random.seed(seed + 1)  # noqa: NPY002
-    batches_of(slices, seed=seed, epoch=epoch + 1)
+    batches_of(slices, **(options | {"epoch": epoch + 1}))
     np.testing.assert_array_equal(first, batches_of(slices, **options))
 
 
@@ -111,6 +178,14 @@ def test_without_any_label_the_cases_are_named():
         batches_of(slices_of([False, False]))
 
 
+def write(folder, image, labels, recipe, intensity="hu", case=None) -> SliceFolder:
+    """Extract one case with one label."""
+    paths = [folder / name for name in ("image.npy", "mask.npy", "geometry.json")]
+    geometry = extract(image, labels, ["liver"], recipe, intensity, *paths[:2])
+    paths[2].write_text(json.dumps(geometry))
+    return SliceFolder(case or folder.name, *paths)
+
+
 @pytest.fixture
 def two_cases(tmp_path) -> list[SliceFolder]:
     """Two cases of different size and orientation."""
@@ -121,10 +196,7 @@ def two_cases(tmp_path) -> list[SliceFolder]:
         image = Volume(random.integers(-1000, 900, shape).astype(np.int16), affine)
         labels = random.integers(0, 2, shape).astype(np.uint8)
         labels[:, :, 0] = 0
-        paths = [tmp_path / case / name for name in ("image.npy", "mask.npy", "geometry.json")]
-        geometry = extract(image, labels, ["liver"], Recipe(), "hu", *paths[:2])
-        paths[2].write_text(json.dumps(geometry))
-        folders.append(SliceFolder(case, *paths))
+        folders.append(write(tmp_path / case, image, labels, Recipe()))
     return folders
 
 
@@ -146,6 +218,32 @@ def test_smaller_cases_lie_in_the_middle(two_cases):
     around[3:16, 6:24] = False
     assert np.all(images[1, ..., 0][around] == -1024)
     assert not masks[1][around].any()
+
+
+@pytest.mark.parametrize("memory", [0, 10**6])
+def test_each_case_alone_has_its_own_size(two_cases, memory):
+    slices = SliceSet(two_cases, context=3, context_mm=4.0, memory=memory)
+    first, second = slices.each()
+    assert (first.cases, second.cases) == (["anna"], ["bert"])
+    assert second.size == (13, 18)
+    assert first.in_memory == second.in_memory == bool(memory)
+    np.testing.assert_array_equal(second.counts, slices.counts[3:])
+    whole, alone = slices.read(range(3, 8)), second.read(range(5))
+    np.testing.assert_array_equal(whole[0][:, 3:16, 6:24], alone[0])
+    np.testing.assert_array_equal(whole[1][:, 3:16, 6:24], alone[1])
+
+
+def test_unpadded_slices_have_neither_padding_nor_context(tmp_path):
+    random = np.random.default_rng(0)
+    image = Volume(random.integers(-1000, 900, (13, 18, 4)).astype(np.int16), np.eye(4))
+    labels = random.integers(0, 2, (13, 18, 4)).astype(np.uint8)
+    folders = [
+        write(tmp_path / "anna", Volume(image.array + 1, np.eye(4)), labels, Recipe(size=40)),
+        write(tmp_path / "bert", image, labels, Recipe(size=20)),
+    ]
+    found = SliceSet(folders, context=3).unpadded(6)
+    np.testing.assert_array_equal(found[0], image.array[..., 2])
+    np.testing.assert_array_equal(found[1], labels[..., 2])
 
 
 def test_counts_are_those_of_the_masks(two_cases):
@@ -176,11 +274,8 @@ def test_arbitrary_intensities_are_padded_with_their_mean(tmp_path):
             np.random.default_rng(side).normal(500, 90, (side, side, 2)).astype(np.float32),
             np.eye(4),
         )
-        paths = [tmp_path / case / name for name in ("image.npy", "mask.npy", "geometry.json")]
         labels = np.ones((side, side, 2), np.uint8)
-        geometry = extract(image, labels, ["a"], Recipe(), "arbitrary", *paths[:2])
-        paths[2].write_text(json.dumps(geometry))
-        folders.append(SliceFolder(case, *paths))
+        folders.append(write(tmp_path / case, image, labels, Recipe(), "arbitrary"))
     images, _ = SliceSet(folders).read([2])
     assert images[0, 0, 0, 0] == 0, "the mean of z-scores"
     assert images[0, 2:18, 2:18].std() > 0.5
@@ -188,8 +283,74 @@ def test_arbitrary_intensities_are_padded_with_their_mean(tmp_path):
 
 def test_pickles_are_not_loaded(two_cases):
     np.save(two_cases[0].image, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="Python objects"):
+    with pytest.raises(SlicewiseError, match=r"anna/image\.npy: the file is damaged"):
         SliceSet(two_cases)
+
+
+def test_a_damaged_description_is_named(two_cases):
+    two_cases[1].geometry.write_text('{"recipe": ')
+    with pytest.raises(SlicewiseError, match=r"bert/geometry\.json: the file is damaged"):
+        SliceSet(two_cases)
+
+
+def test_labels_and_aspect(two_cases, tmp_path):
+    slices = SliceSet(two_cases)
+    assert slices.labels == ["liver"]
+    image = Volume(np.zeros((6, 9, 4), np.int16), np.diag([0.5, -0.8, 2.0, 1.0]))
+    labels = np.ones((6, 9, 4), np.uint8)
+    sagittal = write(tmp_path / "carl", image, labels, Recipe(plane="sagittal"))
+    aspect = SliceSet([*two_cases, sagittal]).aspect
+    np.testing.assert_allclose(aspect, [1] * 8 + [0.8 / 2] * 6)
+
+
+def test_memory_changes_nothing_and_is_used_only_where_all_fits(two_cases):
+    needed = sum(np.load(path).nbytes for f in two_cases for path in (f.image, f.mask))
+    files, kept = SliceSet(two_cases, memory=needed - 1), SliceSet(two_cases, memory=needed)
+    assert (files.in_memory, kept.in_memory) == (False, True)
+    for one, other in zip(files.read(range(8)), kept.read(range(8)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for index in range(8):
+        for one, other in zip(files.unpadded(index), kept.unpadded(index), strict=True):
+            np.testing.assert_array_equal(one, other)
+    for folder in two_cases:
+        folder.image.unlink()
+        folder.mask.unlink()
+    assert kept.read([0, 7])[0].shape == (2, 20, 30, 1)
+    with pytest.raises(FileNotFoundError):
+        files.read([0])
+
+
+def test_a_case_may_come_in_several_cuts(tmp_path):
+    random = np.random.default_rng(0)
+    image = Volume(random.integers(-1000, 900, (17, 19, 5)).astype(np.int16), np.eye(4))
+    labels = random.integers(0, 2, (17, 19, 5)).astype(np.uint8)
+    recipes = [Recipe(), Recipe(plane="coronal", size=24), Recipe(tilt=[10.0, 5.0])]
+    folders = [
+        write(tmp_path / str(number), image, labels, recipe, case="anna")
+        for number, recipe in enumerate(recipes)
+    ]
+    slices = SliceSet(folders, context=3, context_mm=1.0)
+    assert slices.cases == ["anna"] * 3
+    assert np.bincount(slices.case_of).tolist() == [5, 19, 5]
+    assert slices.size == (24, 24)
+    images, masks = slices.read(range(len(slices)))
+    for place, folder in enumerate(folders):
+        alone = SliceSet([folder], context=3, context_mm=1.0)
+        rows, columns = ((24 - n) // 2 for n in alone.size)
+        inner = np.s_[rows : rows + alone.size[0], columns : columns + alone.size[1]]
+        for whole, part in zip((images, masks), alone.read(range(len(alone))), strict=True):
+            np.testing.assert_array_equal(whole[slices.case_of == place][:, *inner], part)
+    assert len({slices.digest, SliceSet(folders[:2]).digest, SliceSet(folders[::-1]).digest}) == 3
+
+
+def test_the_digest_follows_the_spacing(two_cases):
+    # the context depends on it, and how a slice is turned does
+    before = SliceSet(two_cases).digest
+    for key, value in (("slice_spacing", 9.0), ("pixel_spacing", [1.0, 2.0])):
+        geometry = json.loads(two_cases[0].geometry.read_text())
+        two_cases[0].geometry.write_text(json.dumps(geometry | {key: value}))
+        assert SliceSet(two_cases).digest != before
+        before = SliceSet(two_cases).digest
 
 
 def test_an_empty_set_has_no_digest(two_cases):

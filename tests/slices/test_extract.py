@@ -145,8 +145,13 @@ def test_the_same_volume_gives_the_same_bytes(tmp_path):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
-@pytest.mark.parametrize("recipe", [{"size": 96}, {"size": 128}, {"every": 2}, {}])
-@pytest.mark.parametrize("plane", sorted(PLANES))
+RECIPES = [{"size": 96}, {"size": 128}, {"every": 2}, {}]
+
+
+@pytest.mark.parametrize(
+    ("plane", "recipe"),
+    [*itertools.product(sorted(PLANES), RECIPES), ("sagittal", {"tilt": [20.0, 10.0]})],
+)
 def test_memory_stays_below_three_volumes(tmp_path, recipe, plane):
     # tracemalloc sees numpy's arrays; image and labels themselves are there before
     image, labels = volumes((192, 192, 96), affine_of((0, 1, 2), (-1, -1, 1)))

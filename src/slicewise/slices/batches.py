@@ -1,7 +1,8 @@
-"""Reading slices of many cases by memory map, in an order keyed by seed and epoch."""
+"""Reading slices of many cases from their files, in an order keyed by seed and epoch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, read_json
+from slicewise.slices.context import fill
+from slicewise.slices.stored import StoredSlices, damaged
 
 
 @dataclass(frozen=True)
@@ -23,70 +26,128 @@ class SliceFolder:
     geometry: Path
 
 
+@dataclass(frozen=True)
+class _Case:
+    """What a set keeps of a folder."""
+
+    image: StoredSlices
+    mask: StoredSlices
+    spacing: float
+    pad: float
+    inside: tuple[slice, slice]
+    content: list[Any]
+
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes + self.mask.nbytes
+
+
 class SliceSet:
     """Slices of several cases, read when asked for.
+
+    Memory does not grow with the pixels of the slices, and no file stays open.
 
     Parameters
     ----------
     folders : sequence of SliceFolder
-        The cases. Their slices may differ in size: smaller ones are padded in
-        the middle of the largest.
+        The cases, each as often as there are recipes that it was cut by. Their
+        slices may differ in size: smaller ones are padded in the middle of the
+        largest.
+    context : int
+        Slices that the network sees at once (2.5-D), an odd number.
+    context_mm : float
+        Their distance, mm.
+    memory : int
+        Bytes; if all slices together need no more, they are kept in memory
+        after their first use.
 
     Attributes
     ----------
     cases : list of str
-        Names of the cases.
+        Name of the case of each folder; not unique with several recipes.
     case_of : ndarray of int, shape (n,)
         Position in `cases` of each slice.
+    labels : list of str
+        Names of the labels.
     counts : ndarray of int, shape (n, labels)
         Pixels of each label in each slice.
+    aspect : ndarray of float32, shape (n,)
+        Distance of the rows of each slice divided by that of its columns.
     size : tuple of int
         Rows and columns of what `read` returns.
+    in_memory : bool
+        Whether slices are kept in memory.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file is damaged.
     """
 
-    def __init__(self, folders: Sequence[SliceFolder]) -> None:
+    def __init__(
+        self,
+        folders: Sequence[SliceFolder],
+        *,
+        context: int = 1,
+        context_mm: float = 2.5,
+        memory: int = 0,
+    ) -> None:
+        self.context, self.context_mm = context, context_mm
+        self._folders = list(folders)
         self.cases = [folder.case for folder in folders]
-        self._geometry: list[dict[str, Any]] = [read_json(f.geometry) for f in folders]
-        self._images = [np.load(f.image, mmap_mode="r", allow_pickle=False) for f in folders]
-        self._masks = [np.load(f.mask, mmap_mode="r", allow_pickle=False) for f in folders]
-        self._pads = [_padding(g) for g in self._geometry]
-        lengths = [len(image) for image in self._images]
-        self.case_of = np.repeat(np.arange(len(folders)), lengths)
-        self._slice_of = np.concatenate([np.arange(n) for n in lengths] or [np.arange(0)])
-        self.counts = np.concatenate(
-            [
-                np.asarray(g["counts"], np.int64).reshape(len(g["counts"]), -1)
-                for g in self._geometry
-            ]
-            or [np.zeros((0, 1), np.int64)]
-        )
+        self.labels: list[str] = []
+        self._cases: list[_Case] = []
+        counts: list[np.ndarray] = []
+        aspects: list[float] = []
+        for folder in folders:
+            geometry = _geometry(folder.geometry)
+            self.labels = geometry["labels"]
+            counts.append(np.asarray(geometry["counts"], np.int64).reshape(-1, len(self.labels)))
+            rows, columns = geometry["pixel_spacing"]
+            aspects.append(rows / columns)
+            self._cases.append(_index(folder, geometry))
+        lengths = [len(count) for count in counts]
+        self.counts = np.concatenate(counts or [np.zeros((0, 1), np.int64)])
+        self.case_of = np.repeat(np.arange(len(lengths)), lengths)
+        self.aspect = np.repeat(np.asarray(aspects, np.float32), lengths)
+        self._first = np.cumsum([0, *lengths])
+        shapes = [case.image.shape for case in self._cases]
         self.size: tuple[int, int] = (
-            max((image.shape[1] for image in self._images), default=0),
-            max((image.shape[2] for image in self._images), default=0),
+            max((shape[1] for shape in shapes), default=0),
+            max((shape[2] for shape in shapes), default=0),
         )
+        self.in_memory = sum(case.nbytes for case in self._cases) <= memory
+        for case in self._cases:
+            case.image.keep = case.mask.keep = self.in_memory
 
     @classmethod
-    def from_files(cls, cases: Sequence[str], files: Sequence[str]) -> SliceSet:
+    def from_files(cls, cases: Sequence[str], files: Sequence[str], **options: Any) -> SliceSet:
         """Make a set from image.npy, mask.npy and geometry.json of each case, in that order."""
         paths = [Path(file) for file in files]
         return cls(
             [
                 SliceFolder(case, *paths[3 * position : 3 * position + 3])
                 for position, case in enumerate(cases)
-            ]
+            ],
+            **options,
         )
+
+    def each(self) -> list[SliceSet]:
+        """Return a set of each folder alone, whose slices have its own size."""
+        options: dict[str, Any] = {"context": self.context, "context_mm": self.context_mm}
+        return [
+            SliceSet([folder], **options, memory=case.nbytes if self.in_memory else 0)
+            for folder, case in zip(self._folders, self._cases, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.case_of)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names and contents of all slices."""
+        """SHA-256 over names, contents and spacings of all slices."""
         return digest(
-            [
-                [case, g["image_sha256"], g["mask_sha256"]]
-                for case, g in zip(self.cases, self._geometry, strict=True)
-            ]
+            [[name, *case.content] for name, case in zip(self.cases, self._cases, strict=True)]
         )
 
     def read(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,34 +155,61 @@ class SliceSet:
 
         Returns
         -------
-        images : ndarray of float32, shape (n, rows, columns, 1)
-            As extracted: Hounsfield units, or z-scores.
+        images : ndarray of float32, shape (n, rows, columns, context)
+            As extracted: Hounsfield units, or z-scores. The slice itself is
+            the middle channel, the others are interpolated between slices of
+            its case (see `neighbours`).
         masks : ndarray of uint8, shape (n, rows, columns)
             Label indices.
         """
-        images = np.empty((len(indices), *self.size, 1), np.float32)
-        masks = np.zeros((len(indices), *self.size), np.uint8)
-        for position, index in enumerate(indices):
-            case, number = self.case_of[index], self._slice_of[index]
-            image = self._images[case][number]
-            rows, columns = (
+        chosen = np.asarray(indices, np.int64)
+        images = np.empty((len(chosen), *self.size, self.context), np.float32)
+        masks = np.zeros((len(chosen), *self.size), np.uint8)
+        owners = self.case_of[chosen]
+        # case by case, so that slices that share neighbours read them once
+        for owner in np.unique(owners):
+            case, positions = self._cases[owner], np.flatnonzero(owners == owner)
+            numbers = chosen[positions] - self._first[owner]
+            total, *shape = case.image.shape
+            if tuple(shape) != self.size:
+                images[positions] = case.pad
+            place = tuple(
                 slice((full - n) // 2, (full - n) // 2 + n)
-                for full, n in zip(self.size, image.shape, strict=True)
+                for full, n in zip(self.size, shape, strict=True)
             )
-            if image.shape != self.size:
-                images[position] = self._pads[case]
-            images[position, rows, columns, 0] = image
-            masks[position, rows, columns] = self._masks[case][number]
+            fill(
+                [images[position][place] for position in positions],
+                *(case.image.read, numbers, total, case.spacing),
+                *(self.context, self.context_mm),
+            )
+            for position, mask in zip(positions, case.mask.read(numbers), strict=True):
+                masks[position][place] = mask
         return images, masks
 
     def unpadded(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return image and mask of one slice without its padding, shape (rows, columns)."""
-        case, number = self.case_of[index], self._slice_of[index]
-        rows, columns = (slice(*ends) for ends in self._geometry[case]["inside"])
-        return (
-            self._images[case][number, rows, columns],
-            self._masks[case][number, rows, columns],
-        )
+        """Return image and mask of one slice, no padding or context, shape (rows, columns)."""
+        owner = self.case_of[index]
+        case, number = self._cases[owner], index - self._first[owner]
+        return case.image.read([number])[0][case.inside], case.mask.read([number])[0][case.inside]
+
+
+def _geometry(path: Path) -> dict[str, Any]:
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise damaged(path, "it is not JSON") from error
+
+
+def _index(folder: SliceFolder, geometry: dict[str, Any]) -> _Case:
+    rows, columns = (slice(*ends) for ends in geometry["inside"])
+    return _Case(
+        StoredSlices(folder.image, geometry["shape"]),
+        StoredSlices(folder.mask, geometry["shape"]),
+        geometry["slice_spacing"],
+        (geometry["pad"] - geometry["shift"]) / geometry["scale"],
+        (rows, columns),
+        [geometry[k] for k in ("image_sha256", "mask_sha256", "slice_spacing", "pixel_spacing")],
+    )
 
 
 def digests(sets: Mapping[str, SliceSet]) -> dict[str, str]:
@@ -129,8 +217,55 @@ def digests(sets: Mapping[str, SliceSet]) -> dict[str, str]:
     return {name: slices.digest for name, slices in sets.items() if len(slices)}
 
 
-def _padding(geometry: dict[str, Any]) -> float:
-    return (geometry["pad"] - geometry["shift"]) / geometry["scale"]
+def usable(slices: SliceSet, empty: float) -> np.ndarray:
+    """Return the numbers of all slices that some epoch may take.
+
+    Parameters
+    ----------
+    slices : SliceSet
+        What there is.
+    empty : float
+        Share of the slices without any label that an epoch takes; 0: none.
+
+    Returns
+    -------
+    ndarray of int, ascending
+
+    Raises
+    ------
+    SlicewiseError
+        When no training slice shows any label.
+    """
+    shows = _shows(slices)
+    return np.arange(len(shows)) if empty else np.flatnonzero(shows)
+
+
+def check_labels(slices: SliceSet) -> None:
+    """Refuse a training set in which some label never occurs.
+
+    Raises
+    ------
+    SlicewiseError
+        Names the labels.
+    """
+    _shows(slices)
+    pixels = slices.counts.sum(axis=0)
+    missing = [name for name, seen in zip(slices.labels, pixels, strict=True) if not seen]
+    if missing:
+        raise SlicewiseError(
+            f"label {' and label '.join(missing)}: never occurs in the {len(set(slices.cases))} "
+            "training cases; check dataset.labels, or move patients who have it to training"
+        )
+
+
+def _shows(slices: SliceSet) -> np.ndarray:
+    shows: np.ndarray = slices.counts.sum(axis=1) > 0
+    if not shows.any():
+        raise SlicewiseError(
+            f"cases {', '.join([*dict.fromkeys(slices.cases)][:8])}: no training slice shows any "
+            "label; check dataset.labels and the slice recipe"
+        )
+    return shows
 
 
 def epoch_batches(
@@ -138,7 +273,7 @@ def epoch_batches(
     *,
     batch: int,
     steps: int | None,
-    only_foreground: bool,
+    empty: float,
     foreground: float,
     seed: int,
     epoch: int,
@@ -152,9 +287,10 @@ def epoch_batches(
     batch : int
         Slices in a batch; every batch is full, the last one is filled up.
     steps : int or None
-        Batches; None takes every slice once.
-    only_foreground : bool
-        Take only slices that show a label.
+        Batches; None takes every slice of the epoch once.
+    empty : float
+        Share of the slices without any label that the epoch takes, others in
+        each epoch; those with a label are all taken.
     foreground : float
         At least this share of each batch shows a label.
     seed, epoch : int
@@ -171,13 +307,14 @@ def epoch_batches(
         When no training slice shows any label.
     """
     random = np.random.default_rng([seed, epoch, 0])
-    shows = slices.counts.sum(axis=1) > 0
-    if not shows.any():
-        raise SlicewiseError(
-            f"cases {', '.join(slices.cases[:8])}: no training slice shows any label; check "
-            "dataset.labels and the slice recipe"
-        )
-    pool = np.flatnonzero(shows) if only_foreground else np.arange(len(slices))
+    shows = _shows(slices)
+    pool = usable(slices, empty)
+    if 0 < empty < 1:
+        without = np.flatnonzero(~shows)
+        # half up, also where the product of floats is just off a half
+        taken = math.floor(round(empty * len(without), 9) + 0.5)
+        drawn = random.choice(without, taken, replace=False)
+        pool = np.sort(np.concatenate([np.flatnonzero(shows), drawn]))
     number = steps if steps is not None else -(-len(pool) // batch)
     order = np.concatenate(
         [random.permutation(pool) for _ in range(-(-number * batch // len(pool)))]
@@ -186,9 +323,9 @@ def epoch_batches(
     chosen = []
     for step in range(number):
         indices = order[step * batch : (step + 1) * batch].copy()
-        empty = np.flatnonzero(~shows[indices])
-        missing = least - (batch - len(empty))
+        bare = np.flatnonzero(~shows[indices])
+        missing = least - (batch - len(bare))
         if missing > 0:
-            indices[empty[:missing]] = random.choice(np.flatnonzero(shows), missing)
+            indices[bare[:missing]] = random.choice(np.flatnonzero(shows), missing)
         chosen.append(indices)
     return chosen

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from slicewise.config import Recipe
-from slicewise.files import atomic
+from slicewise.slices.context import fill
 from slicewise.slices.grid import PLANES, Grid
+from slicewise.slices.oblique import cut
+from slicewise.slices.stored import write_slices
 from slicewise.volumes.volume import Volume
 
 AIR = -1024.0
@@ -32,13 +33,21 @@ class SliceSource:
     intensity : {"hu", "clipped_hu", "arbitrary"}
         Hounsfield units stay whole numbers (int16); arbitrary intensities
         become z-scores of the volume (float16).
+
+    Attributes
+    ----------
+    grid : Grid
+        How the volume becomes slices.
+    spacing : float
+        Distance of neighbouring slices, mm.
     """
 
     def __init__(self, image: Volume, recipe: Recipe, intensity: Intensity) -> None:
         canonical = image.canonical()
         x, y, z = canonical.array.shape
         self.grid = Grid((x, y, z), recipe)
-        self._stack = self.grid.stack(canonical.array)
+        # as geometry.json tells it to training
+        self.spacing = round(canonical.spacing[PLANES[recipe.plane][0]], 6)
         self.dtype = np.dtype(np.float16 if intensity == "arbitrary" else np.int16)
         self.shift, self.scale = 0.0, 1.0
         if intensity == "arbitrary":
@@ -48,6 +57,7 @@ class SliceSource:
         self.pad = AIR if intensity == "hu" else self.shift
         if intensity == "clipped_hu":
             self.pad = float(image.array.min())
+        self._stack = cut(canonical, recipe, order=1, outside=self.pad)
 
     def __len__(self) -> int:
         return self.grid.number
@@ -58,6 +68,23 @@ class SliceSource:
         if self.dtype == np.int16:
             return np.rint(block).clip(-32768, 32767).astype(np.int16)
         return ((block - self.shift) / self.scale).astype(np.float16)
+
+    def windows(self, start: int, stop: int, context: int, context_mm: float) -> np.ndarray:
+        """Return slices `start` to `stop` with their neighbours, as `SliceSet.read` does.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, *grid.size, context)
+            Interpolated between slices of the stored type; see `neighbours`.
+        """
+        numbers = np.arange(start, min(stop, len(self)))
+        out = np.empty((len(numbers), *self.grid.size, context), np.float32)
+        fill(list(out), self._at, numbers, len(self), self.spacing, context, context_mm)
+        return out
+
+    def _at(self, numbers: np.ndarray) -> np.ndarray:
+        runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+        return np.concatenate([self.read(run[0], run[-1] + 1) for run in runs])
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield all slices in order, a few at a time."""
@@ -89,7 +116,7 @@ def extract(
     intensity : {"hu", "clipped_hu", "arbitrary"}
         What the image's values are.
     image_path, mask_path : Path
-        Where the arrays go: shape (slices, rows, columns), memory-mappable.
+        Where the arrays go: shape (slices, rows, columns).
 
     Returns
     -------
@@ -100,7 +127,7 @@ def extract(
     source = SliceSource(image, recipe, intensity)
     grid = source.grid
     shape = (grid.number, *grid.size)
-    masks = grid.stack(Volume(labels, image.affine).canonical().array)
+    masks = cut(Volume(labels, image.affine).canonical(), recipe, order=0, outside=0)
     counts: list[list[int]] = []
 
     def mask_blocks() -> Iterator[np.ndarray]:
@@ -110,8 +137,8 @@ def extract(
                 counts.append(np.bincount(one.ravel(), minlength=len(names) + 1)[1:].tolist())
             yield block
 
-    image_digest = _write_npy(image_path, source.blocks(), shape, source.dtype)
-    mask_digest = _write_npy(mask_path, mask_blocks(), shape, np.dtype(np.uint8))
+    image_digest = write_slices(image_path, source.blocks(), shape, source.dtype)
+    mask_digest = write_slices(mask_path, mask_blocks(), shape, np.dtype(np.uint8))
     spacing = image.canonical().spacing
     return {
         "recipe": recipe.model_dump(),
@@ -119,7 +146,7 @@ def extract(
         "source_shape": list(image.array.shape),
         "source_orientation": image.orientation,
         "source_affine": [[round(float(v), 6) for v in row] for row in image.affine],
-        "slice_spacing": round(spacing[PLANES[recipe.plane][0]], 6),
+        "slice_spacing": source.spacing,
         "pixel_spacing": [
             round(spacing[axis] / a.scale, 6)
             for axis, a in zip(PLANES[recipe.plane][1:], grid.axes, strict=True)
@@ -133,27 +160,3 @@ def extract(
         "image_sha256": image_digest,
         "mask_sha256": mask_digest,
     }
-
-
-def _write_npy(
-    path: Path, blocks: Iterator[np.ndarray], shape: tuple[int, ...], dtype: np.dtype
-) -> str:
-    # Written as a stream and not through a memory map: on a full disk a map
-    # would kill the process where a write says what is wrong.
-    digest = hashlib.sha256()
-    with atomic(path) as temporary, temporary.open("wb") as stream:
-        _write_header(stream, shape, dtype)
-        for block in blocks:
-            data = np.ascontiguousarray(block)
-            digest.update(data.data)
-            stream.write(data.data)
-    return digest.hexdigest()
-
-
-def _write_header(stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    header = {
-        "descr": np.lib.format.dtype_to_descr(dtype),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    np.lib.format.write_array_header_1_0(stream, header)
