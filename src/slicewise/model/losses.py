@@ -18,37 +18,80 @@ def one_hot(masks: Any, outputs: int) -> Any:
 
 
 def segmentation_loss(logits: Any, masks: Any, settings: Loss) -> Any:
-    """Sum of soft Dice loss and cross-entropy.
+    """Weighted sum of soft Dice, cross-entropy, focal and Tversky loss.
 
     Parameters
     ----------
-    logits : tensor, shape (n, rows, columns, outputs)
-        One output: sigmoid; several: softmax with the background first.
+    logits : tensor, shape (n, rows, columns, outputs), or list of such
+        One output: sigmoid; several: softmax with the background first. A
+        list, from deep supervision, starts with the full resolution; each
+        next has half that of the one before, on the padded grid.
     masks : tensor of int, shape (n, rows, columns)
         Label indices.
     settings : Loss
-        Weights of both parts and the smoothing term.
+        Weights of the parts and what they depend on.
 
     Returns
     -------
     tensor, scalar
-        ``dice * (1 - soft Dice) + cross_entropy * mean cross-entropy``. The soft
-        Dice is over all pixels of the batch, averaged over labels without the
-        background (Drozdzal et al., 2016); 1 where both are empty.
+        Of each part its weight times:
+
+        - ``1 - soft Dice``, averaged over labels without the background
+          (Drozdzal et al., 2016). The Dice is over all pixels of the batch, or
+          the mean of the Dice of its slices; 1 where truth and probability
+          are empty.
+        - the mean cross-entropy of the pixels.
+        - the mean focal loss of the pixels, ``-(1 - p)^gamma log p`` with p the
+          probability of the true label (Lin et al., 2017), without class weights.
+        - ``1 - Tversky index`` of the batch, averaged over labels without the
+          background, ``TP / (TP + alpha FP + beta FN)`` (Salehi et al., 2017).
+          With alpha = beta = 0.5 it is the Dice of the batch.
+
+        Of a list, the average with weights 1, 1/2, 1/4, ….
     """
+    if not isinstance(logits, list | tuple):
+        return _loss(logits, masks, settings)
+    parts = [
+        0.5**level * _loss(each, _coarsen(masks, level, each), settings)
+        for level, each in enumerate(logits)
+    ]
+    return sum(parts) / sum(0.5**level for level in range(len(parts)))
+
+
+def _coarsen(masks: Any, level: int, like: Any) -> Any:
+    """Pad masks at the end with background and take the middle pixel of each block.
+
+    A block has ``2^level`` rows and columns; of the middle four the upper left is taken.
+    """
+    if level == 0:
+        return masks
+    block = 2**level
+    (rows, columns), (up, across) = ops.shape(masks)[1:3], ops.shape(like)[1:3]
+    masks = ops.pad(masks, [[0, 0], [0, up * block - rows], [0, across * block - columns]])
+    first = (block - 1) // 2
+    return masks[:, first::block, first::block]
+
+
+def _loss(logits: Any, masks: Any, settings: Loss) -> Any:
     logits = ops.cast(logits, "float32")
-    outputs = logits.shape[-1]
-    truth = one_hot(masks, outputs)
+    truth = one_hot(masks, logits.shape[-1])
     loss = ops.zeros((), "float32")
-    if settings.dice:
-        dice = soft_dice(probabilities(logits), truth, settings.smooth)
-        loss = loss + settings.dice * (1.0 - dice)
+    if settings.dice or settings.tversky:
+        by_slice = overlaps(logits, truth)
+        whole = tuple(ops.sum(part, axis=0) for part in by_slice)
+        if settings.dice:
+            sums = by_slice if settings.dice_over == "image" else whole
+            dice = tversky_index(sums, 0.5, 0.5, settings.smooth)
+            loss = loss + settings.dice * (1.0 - dice)
+        if settings.tversky:
+            alpha, beta = settings.tversky_alpha, settings.tversky_beta
+            index = tversky_index(whole, alpha, beta, settings.smooth)
+            loss = loss + settings.tversky * (1.0 - index)
     if settings.cross_entropy:
-        if outputs == 1:
-            entropy = ops.binary_crossentropy(truth, logits, from_logits=True)
-        else:
-            entropy = ops.categorical_crossentropy(truth, logits, from_logits=True)
-        loss = loss + settings.cross_entropy * ops.mean(entropy)
+        loss = loss + settings.cross_entropy * ops.mean(cross_entropy(logits, truth))
+    if settings.focal:
+        focal = focal_loss(logits, truth, settings.focal_gamma)
+        loss = loss + settings.focal * ops.mean(focal)
     return loss
 
 
@@ -57,13 +100,37 @@ def probabilities(logits: Any) -> Any:
     return ops.sigmoid(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 
 
-def soft_dice(probability: Any, truth: Any, smooth: float) -> Any:
-    """Soft Dice of a batch, averaged over labels without the background."""
+def overlaps(logits: Any, truth: Any) -> tuple[Any, ...]:
+    """Sums of both, of probability and of truth, each (n, labels without the background)."""
+    probability = probabilities(logits)
     if probability.shape[-1] > 1:
         probability, truth = probability[..., 1:], truth[..., 1:]
-    both = ops.sum(probability * truth, axis=(0, 1, 2))
-    total = ops.sum(probability, axis=(0, 1, 2)) + ops.sum(truth, axis=(0, 1, 2))
-    return ops.mean((2.0 * both + smooth) / (total + smooth))
+    return tuple(ops.sum(v, axis=(1, 2)) for v in (probability * truth, probability, truth))
+
+
+def tversky_index(sums: tuple[Any, ...], alpha: float, beta: float, smooth: float) -> Any:
+    """Mean Tversky index of `overlaps`; the Dice, smoothed as usual, if alpha = beta = 0.5."""
+    both, predicted, true = sums
+    wrong = alpha * (predicted - both) + beta * (true - both)
+    return ops.mean((2.0 * both + smooth) / (2.0 * (both + wrong) + smooth))
+
+
+def cross_entropy(logits: Any, truth: Any) -> Any:
+    """Cross-entropy of each pixel."""
+    if logits.shape[-1] == 1:
+        return ops.binary_crossentropy(truth, logits, from_logits=True)
+    return ops.categorical_crossentropy(truth, logits, from_logits=True)
+
+
+def focal_loss(logits: Any, truth: Any, gamma: float) -> Any:
+    """Focal loss of each pixel: finite, as its gradient, for any gamma and logits."""
+    if logits.shape[-1] == 1:
+        odds = ops.where(truth > 0, logits, -logits)
+    else:
+        rest = ops.where(truth > 0, -1e30, logits)
+        odds = ops.sum(truth * logits, axis=-1) - ops.logsumexp(rest, axis=-1)
+    # odds are log(p / (1 - p)), so these are -log p and -log(1 - p)
+    return ops.softplus(-odds) * ops.exp(-gamma * ops.softplus(odds))
 
 
 def hard_masks(logits: Any) -> Any:

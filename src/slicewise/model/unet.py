@@ -3,88 +3,165 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from slicewise.config import Network
-from slicewise.model.layers import CropLike, InstanceNormalization, PadToMultiple, Preprocess
+from slicewise.model.layers import (
+    BatchNormalization,
+    CropLike,
+    InstanceNormalization,
+    PadToMultiple,
+    Preprocess,
+)
 
 
-def build_unet(network: Network, labels: int, policy: str = "float32") -> keras.Model:
+def build_unet(
+    network: Network,
+    labels: int,
+    policy: str = "float32",
+    channels: int = 1,
+    supervise: bool = False,
+) -> keras.Model:
     """Build a U-net that gives logits.
 
     Parameters
     ----------
     network : Network
-        Filters of each stage, normalisation, activation, dropout.
+        Filters of each stage, normalisation, activation, dropout, variants.
     labels : int
         One label gives one logit (for a sigmoid), several give one for the
         background and one for each (for a softmax).
     policy : str
         Keras dtype policy of the inner layers; input and logits are float32.
+    channels : int
+        Slices seen at once (2.5-D).
+    supervise : bool
+        Whether to give the coarse logits of `network.deep_supervision` too:
+        for training, the finished network has none.
 
     Returns
     -------
     keras.Model
-        From (n, rows, columns, 1) to (n, rows, columns, outputs), for any
-        number of rows and columns: padded inside, and cropped back.
+        From (n, rows, columns, channels) to (n, rows, columns, outputs), for
+        any number of rows and columns: padded inside, and cropped back. With
+        deep supervision a list: these logits, then those of each coarser
+        decoder stage at half the resolution of the one before, on the padded
+        grid. As in nnU-Net the coarsest decoder stage gives none, except where
+        it is the only coarse one; a network of two stages has no coarse one.
 
     References
     ----------
     Ronneberger, Fischer, Brox. U-Net: Convolutional Networks for Biomedical
     Image Segmentation. MICCAI 2015.
+    He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR
+    2016 (`network.residual`).
+    Lee, Xie, Gallagher, Zhang, Tu. Deeply-Supervised Nets. AISTATS 2015;
+    weighted and placed as in Isensee et al., nnU-Net, Nature Methods 2021
+    (`network.deep_supervision`).
     """
     deepest = len(network.filters) - 1
-    inputs = keras.Input((None, None, 1), dtype="float32", name="normalised")
+    outputs = labels + 1 if labels > 1 else 1
+    several = network.deep_supervision and supervise
+    coarsest = max(deepest - 2, min(deepest - 1, 1)) if several else 0
+    make = _Blocks(network, policy)
+    inputs = keras.Input((None, None, channels), dtype="float32", name="normalised")
     x = PadToMultiple(2**deepest, dtype=policy)(inputs)
     skips = []
     for stage, filters in enumerate(network.filters):
         if stage:
             x = keras.layers.MaxPooling2D(dtype=policy, name=f"down{stage}_pool")(x)
-        x = _convolve_twice(x, filters, network, policy, f"down{stage}")
+        x = make.convolve_twice(x, filters, f"down{stage}", residual=network.residual)
         if network.dropout and stage >= deepest - 1:
             x = keras.layers.SpatialDropout2D(
                 network.dropout, dtype=policy, name=f"down{stage}_dropout", seed=stage
             )(x)
         skips.append(x)
+    logits = []
     for stage in reversed(range(deepest)):
         filters = network.filters[stage]
         x = keras.layers.Conv2DTranspose(
             filters, 2, strides=2, padding="same", dtype=policy, name=f"up{stage}_transpose"
         )(x)
         x = keras.layers.Concatenate(dtype=policy, name=f"up{stage}_concat")([x, skips[stage]])
-        x = _convolve_twice(x, filters, network, policy, f"up{stage}")
-    outputs = labels + 1 if labels > 1 else 1
-    x = keras.layers.Conv2D(outputs, 1, dtype="float32", name="logits")(x)
-    x = CropLike(dtype="float32")([x, inputs])
-    return keras.Model(inputs, x, name="unet")
+        x = make.convolve_twice(x, filters, f"up{stage}")
+        if stage <= coarsest:
+            name = f"logits_{2**stage}" if stage else "logits"
+            logits.append(keras.layers.Conv2D(outputs, 1, dtype="float32", name=name)(x))
+    full, *coarse = reversed(logits)
+    full = CropLike(dtype="float32")([full, inputs])
+    return keras.Model(inputs, [full, *coarse] if coarse else full, name="unet")
 
 
-def _convolve_twice(x: Any, filters: int, network: Network, policy: str, name: str) -> Any:
-    for k in (1, 2):
-        x = keras.layers.Conv2D(
+@dataclass(frozen=True)
+class _Blocks:
+    """The repeated parts of one network."""
+
+    network: Network
+    policy: str
+
+    def convolve_twice(self, x: Any, filters: int, name: str, residual: bool = False) -> Any:
+        """Two convolutions; `residual` adds the input before the last activation."""
+        shortcut = x
+        x = self._convolve(x, filters, 3, f"{name}_conv1")
+        x = self._normalise(x, f"{name}_norm1")
+        x = self._activate(x, f"{name}_act1")
+        x = self._convolve(x, filters, 3, f"{name}_conv2")
+        x = self._normalise(x, f"{name}_norm2")
+        if residual:
+            if shortcut.shape[-1] != filters:
+                shortcut = self._convolve(shortcut, filters, 1, f"{name}_shortcut_conv")
+                shortcut = self._normalise(shortcut, f"{name}_shortcut_norm")
+            x = keras.layers.Add(dtype=self.policy, name=f"{name}_add")([x, shortcut])
+        return self._activate(x, f"{name}_act2")
+
+    def _convolve(self, x: Any, filters: int, size: int, name: str) -> Any:
+        return keras.layers.Conv2D(
             filters,
-            3,
+            size,
             padding="same",
             # what follows subtracts the mean, so a bias would be lost in it
-            use_bias=network.normalisation == "none",
+            use_bias=self.network.normalisation == "none",
             kernel_initializer="he_normal",
-            dtype=policy,
-            name=f"{name}_conv{k}",
+            dtype=self.policy,
+            name=name,
         )(x)
-        if network.normalisation == "batch":
-            x = keras.layers.BatchNormalization(
-                momentum=0.9, epsilon=1e-5, dtype=policy, name=f"{name}_norm{k}"
+
+    def _normalise(self, x: Any, name: str) -> Any:
+        if self.network.normalisation == "batch":
+            return BatchNormalization(
+                momentum=0.9,
+                epsilon=1e-5,
+                dtype=self.policy,
+                name=name,
             )(x)
-        elif network.normalisation == "instance":
-            x = InstanceNormalization(dtype=policy, name=f"{name}_norm{k}")(x)
-        if network.activation == "relu":
-            x = keras.layers.ReLU(dtype=policy, name=f"{name}_act{k}")(x)
-        else:
-            x = keras.layers.LeakyReLU(0.01, dtype=policy, name=f"{name}_act{k}")(x)
-    return x
+        if self.network.normalisation == "instance":
+            return InstanceNormalization(dtype=self.policy, name=name)(x)
+        return x
+
+    def _activate(self, x: Any, name: str) -> Any:
+        if self.network.activation == "relu":
+            return keras.layers.ReLU(dtype=self.policy, name=name)(x)
+        return keras.layers.LeakyReLU(0.01, dtype=self.policy, name=name)(x)
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights of `target`'s layers from the layers of the same names in `source`.
+
+    What only `source` has, such as the coarse logits of deep supervision, is
+    left out; so the network that was trained goes into the plain one.
+
+    Raises
+    ------
+    ValueError
+        When `source` lacks a layer, or one has other shapes.
+    """
+    for layer in target.layers:
+        if layer.weights:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
 def finished_model(preprocess: Preprocess, unet: keras.Model) -> keras.Model:
@@ -93,10 +170,10 @@ def finished_model(preprocess: Preprocess, unet: keras.Model) -> keras.Model:
     Returns
     -------
     keras.Model
-        From raw intensities (n, rows, columns, 1) to probabilities (n, rows,
-        columns, labels), or (…, 1 + labels) with the background first.
+        From raw intensities (n, rows, columns, channels) to probabilities (n,
+        rows, columns, labels), or (…, 1 + labels) with the background first.
     """
-    inputs = keras.Input((None, None, 1), dtype="float32", name="intensities")
+    inputs = keras.Input(unet.input_shape[1:], dtype="float32", name="intensities")
     logits = unet(preprocess(inputs))
     activation = "sigmoid" if logits.shape[-1] == 1 else "softmax"
     outputs = keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)

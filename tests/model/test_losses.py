@@ -1,0 +1,189 @@
+"""Losses against plain numpy in float64: values, and gradients by finite differences."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from slicewise.config import Loss
+from slicewise.model import losses
+from slicewise.model.losses import hard_masks, segmentation_loss
+
+RANDOM = np.random.default_rng(0)
+NONE = {"dice": 0.0, "cross_entropy": 0.0}
+PARTS = {
+    "dice": Loss(**NONE | {"dice": 0.7}, smooth=1e-3),
+    "dice of slices": Loss(**NONE | {"dice": 1.0}, dice_over="image", smooth=1e-3),
+    "cross-entropy": Loss(**NONE | {"cross_entropy": 2.0}),
+    "focal": Loss(**NONE, focal=1.5, focal_gamma=2.0),
+    "focal, small gamma": Loss(**NONE, focal=1.0, focal_gamma=0.5),
+    "tversky": Loss(**NONE, tversky=1.0, tversky_alpha=0.2, tversky_beta=0.9, smooth=1e-3),
+    "all": Loss(
+        dice=0.5, dice_over="image", cross_entropy=2.0, focal=0.3, tversky=0.8, smooth=1e-2
+    ),
+}
+
+
+def numpy_loss(logits: np.ndarray, masks: np.ndarray, s: Loss) -> float:
+    """The loss once more, in plain numpy and float64."""
+    logits = logits.astype(np.float64)
+    outputs = logits.shape[-1]
+    if outputs == 1:
+        p = 1 / (1 + np.exp(-logits))
+        t = (masks > 0)[..., None].astype(float)
+        right = np.where(t > 0, p, 1 - p)[..., 0]
+    else:
+        e = np.exp(logits - logits.max(-1, keepdims=True))
+        p = e / e.sum(-1, keepdims=True)
+        t = np.eye(outputs)[masks]
+        right = (p * t).sum(-1)
+        p, t = p[..., 1:], t[..., 1:]
+    entropy = -np.log(right).mean()
+    focal = -((1 - right) ** s.focal_gamma * np.log(right)).mean()
+    axes = (1, 2) if s.dice_over == "image" else (0, 1, 2)
+    both, total = (p * t).sum(axes), p.sum(axes) + t.sum(axes)
+    dice = ((2 * both + s.smooth) / (total + s.smooth)).mean()
+    hit, false, missed = (v.sum((0, 1, 2)) for v in (p * t, p * (1 - t), (1 - p) * t))
+    wrong = s.tversky_alpha * false + s.tversky_beta * missed
+    # the smoothing term is added to the fraction that is written like the Dice
+    tversky = ((2 * hit + s.smooth) / (2 * hit + 2 * wrong + s.smooth)).mean()
+    return (
+        s.dice * (1 - dice)
+        + s.cross_entropy * entropy
+        + s.focal * focal
+        + s.tversky * (1 - tversky)
+    )
+
+
+def loss_and_gradient(logits: np.ndarray, masks: np.ndarray, s: Loss) -> tuple[float, np.ndarray]:
+    given = tf.convert_to_tensor(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        loss = segmentation_loss(given, ops.convert_to_tensor(masks), s)
+    return float(loss), tape.gradient(loss, given).numpy()
+
+
+def example(outputs: int, spread: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
+    logits = RANDOM.normal(0, spread, (2, 5, 6, outputs)).astype(np.float32)
+    return logits, RANDOM.integers(0, max(outputs, 2), (2, 5, 6))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("empty", [False, True])
+def test_loss_equals_numpy(outputs: int, part: str, empty: bool) -> None:
+    logits, masks = example(outputs)
+    masks = masks * (not empty)
+    got, _ = loss_and_gradient(logits, masks, PARTS[part])
+    assert got == pytest.approx(numpy_loss(logits, masks, PARTS[part]), rel=1e-5)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("empty", [False, True])
+def test_gradient_equals_finite_differences(outputs: int, part: str, empty: bool) -> None:
+    logits = RANDOM.normal(0, 2, (2, 2, 3, outputs)).astype(np.float32)
+    masks = RANDOM.integers(0, max(outputs, 2), (2, 2, 3)) * (not empty)
+    _, got = loss_and_gradient(logits, masks, PARTS[part])
+    wanted = np.empty(logits.shape)
+    for place in np.ndindex(*logits.shape):
+        step = np.zeros(logits.shape)
+        step[place] = 1e-5
+        up, down = (numpy_loss(logits + sign * step, masks, PARTS[part]) for sign in (1, -1))
+        wanted[place] = (up - down) / 2e-5
+    np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=2e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("label", [0, 1])
+def test_extreme_logits_give_finite_numbers(outputs: int, part: str, label: int) -> None:
+    for size in (1e2, 1e4, 1e8):
+        logits = np.float32(size) * RANDOM.choice([-1, 1], (2, 4, 4, outputs)).astype(np.float32)
+        masks = np.full((2, 4, 4), label)
+        loss, gradient = loss_and_gradient(logits, masks, PARTS[part])
+        assert np.isfinite(loss)
+        assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_a_perfect_prediction_costs_nothing(outputs: int) -> None:
+    _, masks = example(outputs)
+    masks[1] = 0
+    truth = ops.convert_to_numpy(losses.one_hot(masks, outputs))
+    everything = Loss(focal=1.0, tversky=1.0, dice_over="image")
+    loss = segmentation_loss(80 * truth - 40, masks, everything)
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+
+
+def test_loss_of_empty_mask_predicted_empty_is_nothing() -> None:
+    logits = ops.full((2, 4, 4, 1), -40.0)
+    masks = ops.zeros((2, 4, 4), "int32")
+    assert float(segmentation_loss(logits, masks, Loss(tversky=1.0))) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_bfloat16_logits_are_computed_with_in_float32(outputs: int) -> None:
+    logits, masks = example(outputs)
+    rounded = ops.cast(logits, "bfloat16")
+    loss = segmentation_loss(rounded, masks, PARTS["all"])
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    wide = ops.convert_to_numpy(ops.cast(rounded, "float32"))
+    assert float(loss) == pytest.approx(numpy_loss(wide, masks, PARTS["all"]), rel=1e-5)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1, 3]))
+@settings(max_examples=10, deadline=None)
+def test_relations_between_parts(seed: int, outputs: int) -> None:
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 4, (3, 4, 4, outputs)).astype(np.float32)
+    masks = random.integers(0, max(outputs, 2), (3, 4, 4)) * random.integers(0, 2, (3, 1, 1))
+
+    def loss(logits: np.ndarray, masks: np.ndarray, **parts: object) -> float:
+        return float(segmentation_loss(logits, masks, Loss.model_validate({**NONE, **parts})))
+
+    dice = loss(logits, masks, dice=1.0)
+    assert 0 <= dice <= 1
+    assert loss(logits, masks, tversky=1.0, tversky_alpha=0.5, tversky_beta=0.5) == pytest.approx(
+        dice, abs=1e-6
+    )
+    entropy = loss(logits, masks, cross_entropy=1.0)
+    assert loss(logits, masks, focal=1.0, focal_gamma=0.0) == pytest.approx(entropy, rel=1e-5)
+    assert loss(logits, masks, focal=1.0, focal_gamma=2.0) < entropy
+    # the Dice of slices is the mean of what each of them has alone
+    alone = [loss(logits[i : i + 1], masks[i : i + 1], dice=1.0) for i in range(3)]
+    together = loss(logits, masks, dice=1.0, dice_over="image")
+    assert together == pytest.approx(np.mean(alone), abs=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
+def test_deep_supervision_weighs_resolutions(outputs: int, size: tuple[int, int]) -> None:
+    s = PARTS["all"]
+    masks = RANDOM.integers(0, max(outputs, 2), (2, *size))
+    padded = [side + -side % 8 for side in size]
+    sizes = [size, *([side // 2**level for side in padded] for level in (1, 2))]
+    logits = [RANDOM.normal(0, 2, (2, *part, outputs)).astype(np.float32) for part in sizes]
+    full = np.pad(masks, [(0, 0), *((0, up - side) for up, side in zip(padded, size, strict=True))])
+    # the pixel nearest to the centre of each block, of several the upper left
+    half, quarter = full[:, ::2, ::2], full[:, 1::4, 1::4]
+    one, two, four = (
+        numpy_loss(got, true, s) for got, true in zip(logits, (masks, half, quarter), strict=True)
+    )
+    wanted = (one + two / 2 + four / 4) / 1.75
+    assert float(segmentation_loss(logits, masks, s)) == pytest.approx(wanted, rel=1e-5)
+    only = segmentation_loss(logits[:1], masks, s)
+    assert float(only) == pytest.approx(one, rel=1e-5)
+
+
+def test_hard_masks() -> None:
+    assert ops.convert_to_numpy(
+        hard_masks(ops.convert_to_tensor([[[[1.0], [-1.0]]]]))
+    ).tolist() == [[[1, 0]]]
+    several = ops.convert_to_tensor([[[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]]])
+    assert ops.convert_to_numpy(hard_masks(several)).tolist() == [[[1, 0]]]
