@@ -39,14 +39,22 @@ wildcard_constraints:
     case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
-def code(script, *packages):
-    """A script and the library's source that it depends on: an edit reruns, a touch does not."""
+def code(script, *parts):
+    """A script and the library's source that it depends on: an edit reruns, a touch does not.
+
+    A part is a package of the library or one of its files.
+    """
     # relative, so that a workflow that was moved as a whole has nothing to rerun
     base = Path(os.path.relpath(workflow.basedir))
     library = base / "src" / "slicewise"
     return [
         str(base / "scripts" / f"{script}.py"),
-        *sorted(str(p) for name in packages for p in library.glob(f"{name}/*.*") if p.is_file()),
+        *sorted(
+            str(p)
+            for part in parts
+            for p in library.glob(part if part.endswith(".py") else f"{part}/*.*")
+            if p.is_file()
+        ),
     ]
 
 
@@ -78,11 +86,16 @@ def models_for(case):
     return [SPLIT[case].fold or 0]
 
 
-def slices_for(wildcards, cases):
+def recipes_of(experiment):
+    """The slice recipes that an experiment trains on; the first is what it predicts."""
+    return [settings.experiments[experiment].slices, *settings.experiments[experiment].also]
+
+
+def slices_for(recipe, cases):
     return expand(
         "results/{dataset}/slices/{recipe}/{case}/{name}",
         dataset=DATASET,
-        recipe=settings.experiments[wildcards.experiment].slices,
+        recipe=recipe,
         case=cases,
         name=("image.npy", "mask.npy", "geometry.json"),
     )
@@ -95,7 +108,8 @@ def training_settings(wildcards):
         "experiment": experiment.model_dump(exclude={"prediction"}),
         "recipe": settings.slices[experiment.slices].model_dump(),
         "content": CONTENT,
-        "train": trained_on(wildcards.fold),
+        # a case for each recipe
+        "train": trained_on(wildcards.fold) * len(recipes_of(wildcards.experiment)),
         "watched": watched_by(wildcards.fold),
         "folds": len(FOLDS),
     }

@@ -28,6 +28,7 @@ rule report:
             fold=FOLDS,
             allow_missing=True,
         ),
+        samples="results/{dataset}/{experiment}/fold-0/augmented.npz",
         code=code("report", "evaluation", "evaluation/templates", "volumes"),
     output:
         html=report(

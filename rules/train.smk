@@ -1,22 +1,29 @@
 """Train: one U-net for each experiment and fold.
 
-Needs the slices of its training and held-out cases, and an open gate.
-Makes fold-<k>/{model.keras, history.csv, config.yaml}, and an MLflow run.
+Needs the slices of its training and held-out cases, the masks of the latter, and an open gate.
+Makes fold-<k>/{model.keras, history.csv, config.yaml, augmented.npz}, and an MLflow run.
 """
 
 
 rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:
-        train=lambda w: slices_for(w, trained_on(w.fold)),
-        watched=lambda w: slices_for(w, watched_by(w.fold)),
+        train=lambda w: [
+            file
+            for recipe in recipes_of(w.experiment)
+            for file in slices_for(recipe, trained_on(w.fold))
+        ],
+        watched=lambda w: slices_for(recipes_of(w.experiment)[0], watched_by(w.fold)),
+        # held-out cases are scored on their own grid
+        truth=lambda w: [file_of("mask", case) for case in watched_by(w.fold)],
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
-        code=code("train", "model", "slices", "metrics"),
+        code=code("train", "model", "slices", "metrics", "volumes/truth.py"),
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
         history="results/{dataset}/{experiment}/fold-{fold}/history.csv",
         config="results/{dataset}/{experiment}/fold-{fold}/config.yaml",
+        samples="results/{dataset}/{experiment}/fold-{fold}/augmented.npz",
     log:
         "results/{dataset}/logs/train/{experiment}/fold-{fold}.log",
     benchmark:

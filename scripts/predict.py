@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from slicewise.job import job
-from slicewise.model.predict import load_model, predict_volume, prepare
-from slicewise.volumes.read import read_nifti, write_nifti
-from slicewise.volumes.volume import Volume
+from slicewise.model.predict import Request, load_model, predict_cases, prepare
 
 with job(snakemake.log[0]) as say:
     cfg = snakemake.params.cfg
@@ -17,11 +15,11 @@ with job(snakemake.log[0]) as say:
         fold: load_model(Path(path))
         for fold, path in zip(folds, snakemake.input.models, strict=True)
     }
-    for case, source, target in zip(
-        cfg["cases"], snakemake.input.images, snakemake.output, strict=True
-    ):
-        image, header = read_nifti(Path(source))
-        chosen = [models[fold] for fold in cfg["folds"][case]]
-        mask = predict_volume(chosen, image, snakemake.params.batch)
-        write_nifti(Path(target), Volume(mask, image.affine), header, np.uint8)
+    requests = [
+        Request(case, Path(image), Path(mask), [models[fold] for fold in cfg["folds"][case]])
+        for case, image, mask in zip(
+            cfg["cases"], snakemake.input.images, snakemake.output, strict=True
+        )
+    ]
+    for case, mask in predict_cases(requests, snakemake.params.batch):
         say(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")

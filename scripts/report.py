@@ -16,8 +16,8 @@ from slicewise.volumes.gate import read_table
 
 with job(snakemake.log[0]) as say:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    dataset = snakemake.wildcards.dataset
-    folder, folds = Path(snakemake.params.tracking), read_folds(given.configs, given.histories)
+    folder = Path(snakemake.params.tracking)
+    folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
     test_set = test_set_digest(cfg["cases"], given.masks)
@@ -25,8 +25,7 @@ with job(snakemake.log[0]) as say:
         **dict(snakemake.wildcards.items()),  # dataset and experiment
         summary=read_json(given.summary),
         metrics=metrics,
-        histories=folds.histories,
-        selected=folds.selected,
+        **folds.shown,
         cases=figures,
         settings=folds.used[0]["experiment"],
         split=read_table(given.split),
@@ -36,5 +35,5 @@ with job(snakemake.log[0]) as say:
     )
     write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))
     write_text(out.html, page)
-    tracker = Tracker(folder, Path("results"), f"slicewise/{dataset}", say)
+    tracker = Tracker(folder, Path("results"), f"slicewise/{snakemake.wildcards.dataset}", say)
     tracker.reported(cfg["folds"], Path(out.html), Path(out.curves), figures)

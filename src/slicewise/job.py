@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -81,14 +82,29 @@ class _Saying(logging.Handler):
         self.say(f"warning: {record.getMessage()}")
 
 
-def orphan_check() -> Callable[[], bool]:
-    """Return a function that tells whether the process that started this one is gone.
+def stop_check() -> Callable[[], str | None]:
+    """Return a function that gives the reason to stop, once there is one.
 
-    A job outlives a ``snakemake`` that is killed. What it would make then
-    counts for nothing, so a long job had better stop where it can go on.
+    A cluster warns a job by SIGTERM before it kills it, and so does
+    ``snakemake`` when it is stopped. A job outlives a ``snakemake`` that is
+    killed itself; what it would make then counts for nothing. In either case
+    a long job had better stop where it can go on. A second SIGTERM ends it at once.
     """
     parent = os.getppid()
-    return lambda: os.getppid() != parent
+    reasons: list[str] = []
+
+    def warned(number: int, frame: object) -> None:
+        reasons.append("it was told to (SIGTERM)")
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, warned)
+
+    def reason() -> str | None:
+        if os.getppid() != parent:
+            reasons.append("what started it is gone")
+        return reasons[0] if reasons else None
+
+    return reason
 
 
 def sentence(error: SlicewiseError) -> str:

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.metrics import mean_dice_by_case, overlap
+from slicewise.metrics import overlap
 
 
 @given(st.integers(0, 10_000), st.floats(0.05, 0.9), st.floats(0.05, 0.9))
@@ -37,14 +37,3 @@ def test_empty_masks() -> None:
     assert [overlap(full, empty, 1.0)[k] for k in ratios] == [0, 0, 0, 0]
     assert np.isnan(overlap(empty, full, 1.0)["volume_error_percent"])
     assert overlap(full, empty, 1.0)["volume_error_percent"] == -100
-
-
-def test_dice_of_cases_is_of_whole_volumes_not_of_slices() -> None:
-    random = np.random.default_rng(0)
-    truth, guess = random.random((2, 9, 4, 4)) < 0.4
-    case_of = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2])
-    counts = [v.sum(axis=(1, 2))[:, None] for v in (truth & guess, truth, guess)]
-    wanted = np.mean(
-        [overlap(truth[case_of == c], guess[case_of == c], 1.0)["dice"] for c in range(3)]
-    )
-    assert mean_dice_by_case(*counts, case_of) == pytest.approx(wanted)

@@ -17,7 +17,10 @@ CARD = {
     "values": {"liver": [5]},
     "recipe": RECIPE.model_dump(),
     "intensity": "hu",
-    "postprocessing": {"threshold": 0.5, "largest_component": False},
+    "contiguous": True,
+    "context": {"slices": 1, "mm": 2.5},
+    "inference": {"flip": "none", "shift": 0, "planes": []},
+    "postprocessing": {"threshold": 0.5, "largest_component": False, "fill_holes": False},
 }
 
 
@@ -29,6 +32,11 @@ def disc_volume(number: int, slices: int = 10) -> tuple[Volume, np.ndarray]:
     mask = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2 < radius**2) & (z > 1)
     image = np.where(mask, 100, -20) + random.normal(0, 30, mask.shape)
     return Volume(image.round().astype(np.int16), np.diag([1, 1, 3, 1.0])), mask.astype(np.uint8)
+
+
+def disc_truth(case: str) -> np.ndarray:
+    """Return the mask of a case by its name."""
+    return disc_volume(int(case.removeprefix("case")))[1]
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from slicewise.config import Experiment
+from slicewise.config.schema import merge
 from slicewise.errors import SlicewiseError
+from slicewise.files import read_json, write_json
+from slicewise.model import backend
 from slicewise.model.checkpoints import Checkpoints
-from slicewise.model.train import HISTORY, Trainer, train, training_key
-from slicewise.slices.batches import SliceSet
-from tests.model.conftest import CARD, experiment
+from slicewise.model.predict import predict_volume
+from slicewise.model.train import HISTORY, train, training_key
+from slicewise.model.trainer import Trainer
+from slicewise.model.unet import model_card
+from slicewise.slices.batches import SliceFolder, SliceSet
+from tests.model.conftest import CARD, disc_truth, disc_volume, experiment
 
 
 def quiet(_: str) -> None:
@@ -32,7 +41,7 @@ def stop_after(epoch: int):
 
 
 def test_learns_a_disc(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
-    done = train(slices, watched, experiment(epochs=12), CARD, tmp_path, say=quiet)
+    done = train(slices, watched, disc_truth, experiment(epochs=12), CARD, tmp_path, say=quiet)
     assert done.history["val/dice"].iloc[-1] > 0.8
     assert done.history["train/loss"].iloc[-1] < 0.8 * done.history["train/loss"].iloc[0]
     assert list(done.history.columns) == list(HISTORY)
@@ -43,24 +52,32 @@ def test_history_is_the_mean_over_an_epochs_batches(
     slices: SliceSet, watched: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[dict[str, float]] = []
-    one_step = Trainer.train_on_batch
+    one_step = backend.train_step
 
-    def recorded(self: Trainer, *args: object, **kwargs: object) -> object:
-        steps.append(one_step(self, *args, **kwargs))
+    def recorded(trainer: Trainer, inputs: dict[str, object]) -> dict[str, float]:
+        steps.append({name: float(value) for name, value in one_step(trainer, inputs).items()})
         return steps[-1]
 
-    monkeypatch.setattr(Trainer, "train_on_batch", recorded)
-    done = train(slices, watched, experiment(epochs=2), CARD, tmp_path, say=quiet)
+    monkeypatch.setattr(backend, "train_step", recorded)
+    done = train(slices, watched, disc_truth, experiment(epochs=2), CARD, tmp_path, say=quiet)
     assert len(steps) == 10
     for name in ("loss", "dice"):
         wanted = np.mean([step[name] for step in steps[5:]])
         assert done.history[f"train/{name}"].iloc[1] == pytest.approx(wanted)
-    assert len({float(step["loss"]) for step in steps}) == 10
+    assert len({step["loss"] for step in steps}) == 10
 
 
 def test_same_seed_same_weights(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
     first, second, other = (
-        train(slices, watched, experiment(epochs=2, seed=seed), CARD, tmp_path / name, say=quiet)
+        train(
+            slices,
+            watched,
+            disc_truth,
+            experiment(epochs=2, seed=seed),
+            CARD,
+            tmp_path / name,
+            say=quiet,
+        )
         for seed, name in ((1, "a"), (1, "b"), (2, "c"))
     )
     assert first.facts["weights_sha256"] == second.facts["weights_sha256"]
@@ -72,12 +89,13 @@ def test_resumed_equals_uninterrupted(
     slices: SliceSet, watched: SliceSet, tmp_path: Path, select: str
 ) -> None:
     settings = experiment(select=select)
-    whole = train(slices, watched, settings, CARD, tmp_path / "whole", say=quiet)
+    whole = train(slices, watched, disc_truth, settings, CARD, tmp_path / "whole", say=quiet)
     for epoch in (1, 3):
         with pytest.raises(Stop):
             train(
                 slices,
                 watched,
+                disc_truth,
                 settings,
                 CARD,
                 tmp_path / "cut",
@@ -86,7 +104,16 @@ def test_resumed_equals_uninterrupted(
             )
     said: list[str] = []
     rows: list[dict[str, float]] = []
-    cut = train(slices, watched, settings, CARD, tmp_path / "cut", log=rows.append, say=said.append)
+    cut = train(
+        slices,
+        watched,
+        disc_truth,
+        settings,
+        CARD,
+        tmp_path / "cut",
+        log=rows.append,
+        say=said.append,
+    )
     assert "going on after epoch 3" in said
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert cut.facts["weights_sha256"] == whole.facts["weights_sha256"]
@@ -97,19 +124,28 @@ def test_resumed_equals_uninterrupted(
 
 def test_other_settings_never_resume(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
     with pytest.raises(Stop):
-        train(slices, watched, experiment(), CARD, tmp_path, log=stop_after(2), say=quiet)
+        train(
+            slices, watched, disc_truth, experiment(), CARD, tmp_path, log=stop_after(2), say=quiet
+        )
     said: list[str] = []
-    train(slices, watched, experiment(batch=5), CARD, tmp_path, say=said.append)
+    train(slices, watched, disc_truth, experiment(batch=5), CARD, tmp_path, say=said.append)
     assert not any("going on" in line for line in said)
     assert not tmp_path.exists(), "what another setting left is cleared away"
 
 
 def test_selects_the_best_epoch(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
-    done = train(slices, watched, experiment(epochs=5), CARD, tmp_path, say=quiet)
+    done = train(slices, watched, disc_truth, experiment(epochs=5), CARD, tmp_path, say=quiet)
     best = done.history["val/dice"].idxmax() + 1
     assert done.facts["selected_epoch"] == best
     held_out = train(
-        slices, watched, experiment(epochs=3), CARD, tmp_path, may_select=False, say=quiet
+        slices,
+        watched,
+        disc_truth,
+        experiment(epochs=3),
+        CARD,
+        tmp_path,
+        may_select=False,
+        say=quiet,
     )
     assert held_out.facts["selected_by"] == "final"
     assert held_out.facts["selected_epoch"] == 3
@@ -128,7 +164,7 @@ def test_nan_names_epoch_and_cases(slices: SliceSet, watched: SliceSet, tmp_path
         update={"optimizer": experiment().optimizer.model_copy(update={"learning_rate": 1e30})}
     )
     with pytest.raises(SlicewiseError, match=r"epoch \d+ at step \d+ \(cases case\d"):
-        train(slices, watched, settings, CARD, tmp_path, say=quiet)
+        train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
 
 
 def test_one_owner_at_a_time(tmp_path: Path) -> None:
@@ -153,16 +189,45 @@ def test_two_generations_and_a_damaged_one(tmp_path: Path) -> None:
         assert loaded[0]["a"].tolist() == [2, 2, 2]
 
 
-def test_orphan_stops_where_it_can_go_on(
-    slices: SliceSet, watched: SliceSet, tmp_path: Path
+@pytest.mark.parametrize(("at", "epoch", "step"), [(2, 1, 2), (5, 1, 5), (11, 2, 2)])
+def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path, at: int, epoch: int, step: int
 ) -> None:
+    """It asks after each of an epoch's five steps and before each of four batches validated."""
     settings = experiment(epochs=3)
-    answers = iter([False, True])
-    with pytest.raises(SlicewiseError, match="stops after epoch 2"):
-        train(slices, watched, settings, CARD, tmp_path, say=quiet, orphaned=lambda: next(answers))
+    whole = train(slices, watched, disc_truth, settings, CARD, tmp_path / "a", say=quiet)
+    asked = itertools.count(1)
+
+    def told() -> str | None:
+        return "it was told to" if next(asked) == at else None
+
+    with pytest.raises(SlicewiseError, match=f"stops in epoch {epoch} after step {step},"):
+        train(
+            *(slices, watched, disc_truth, settings, CARD, tmp_path / "b"),
+            say=quiet,
+            told_to_stop=told,
+        )
     said: list[str] = []
-    train(slices, watched, settings, CARD, tmp_path, say=said.append)
-    assert said[0] == "going on after epoch 2"
+    cut = train(slices, watched, disc_truth, settings, CARD, tmp_path / "b", say=said.append)
+    assert said[0] == f"going on after epoch {epoch - 1}, step {step}"
+    assert cut.facts["weights_sha256"] == whole.facts["weights_sha256"]
+    columns = [c for c in HISTORY if c not in ("timestamp", "images_per_second")]
+    pd.testing.assert_frame_equal(cut.history[columns], whole.history[columns])
+
+
+def test_stops_during_a_validation(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
+    settings = experiment(epochs=2)
+    whole = train(slices, watched, disc_truth, settings, CARD, tmp_path / "a", say=quiet)
+    asked = itertools.count(1)
+    with pytest.raises(SlicewiseError, match="stops in epoch 1 after step 5"):
+        train(
+            *(slices, watched, disc_truth, settings, CARD, tmp_path / "b"),
+            say=quiet,
+            told_to_stop=lambda: "of a test" if next(asked) == 6 else None,
+        )
+    cut = train(slices, watched, disc_truth, settings, CARD, tmp_path / "b", say=quiet)
+    assert cut.facts["weights_sha256"] == whole.facts["weights_sha256"]
+    assert cut.history["val/dice"].tolist() == whole.history["val/dice"].tolist()
 
 
 def test_checkpoints_outlive_a_kill_while_saving(
@@ -173,9 +238,9 @@ def test_checkpoints_outlive_a_kill_while_saving(
 
     settings = experiment(epochs=2)
     with pytest.raises(Stop):
-        train(slices, watched, settings, CARD, tmp_path, say=quiet, save=killed)
+        train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet, save=killed)
     said: list[str] = []
-    train(slices, watched, settings, CARD, tmp_path, say=said.append)
+    train(slices, watched, disc_truth, settings, CARD, tmp_path, say=said.append)
     assert said == ["going on after epoch 2"], "nothing is trained again"
 
 
@@ -185,10 +250,19 @@ def test_precision_is_chosen_by_a_probe_and_kept(
     settings = experiment(epochs=2, precision="auto")
     said: list[str] = []
     with pytest.raises(Stop):
-        train(slices, watched, settings, CARD, tmp_path, log=stop_after(1), say=said.append)
+        train(
+            slices,
+            watched,
+            disc_truth,
+            settings,
+            CARD,
+            tmp_path,
+            log=stop_after(1),
+            say=said.append,
+        )
     assert "bfloat16" in said[0]
     again: list[str] = []
-    done = train(slices, watched, settings, CARD, tmp_path, say=again.append)
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=again.append)
     assert done.facts["precision"] in said[0] + " float32"
     assert not any("bfloat16" in line for line in again), "a resumed training does not probe"
 
@@ -197,7 +271,177 @@ def test_bfloat16_trains_and_gives_a_float32_model(
     slices: SliceSet, watched: SliceSet, tmp_path: Path
 ) -> None:
     settings = experiment(epochs=8, precision="mixed_bfloat16")
-    done = train(slices, watched, settings, CARD, tmp_path, say=quiet)
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
     assert done.history["val/dice"].iloc[-1] > 0.6
     policies = {layer.dtype_policy.name for layer in done.model.get_layer("unet").layers}
     assert policies == {"float32"}
+
+
+def changed(**blocks: dict[str, object]) -> Experiment:
+    """Return the tiny experiment with some settings changed."""
+    settings = experiment().model_dump()
+    return Experiment.model_validate(merge(settings, blocks))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        {"input": {"context": 3}},
+        {"network": {"residual": True, "deep_supervision": True, "filters": [4, 6, 8]}},
+        {"network": {"normalisation": "instance"}},
+        {"optimizer": {"name": "sgd", "schedule": "polynomial", "accumulate": 2}},
+        {"loss": {"dice_over": "image", "focal": 0.5, "tversky": 0.5}},
+        {"augmentation": {"elastic": 0.05, "shear": 10.0, "flip": True}},
+        {"training": {"validate_every": 2, "empty": 0.5}},
+    ],
+    ids=lambda blocks: "-".join(f"{b}.{k}" for b, v in blocks.items() for k in v),
+)
+def test_every_option_trains_resumes_and_predicts(
+    folders: list[SliceFolder], tmp_path: Path, blocks: dict[str, dict[str, object]]
+) -> None:
+    settings = changed(**blocks)
+    sets = [SliceSet(part, **settings.reading) for part in (folders[:3], folders[3:])]
+    card = {**CARD, "context": {"slices": settings.input.context, "mm": settings.input.context_mm}}
+    whole = train(*sets, disc_truth, settings, card, tmp_path / "a", say=quiet)
+    with pytest.raises(Stop):
+        train(
+            *(*sets, disc_truth, settings, card, tmp_path / "b"),
+            log=stop_after(2),
+            say=quiet,
+        )
+    cut = train(*sets, disc_truth, settings, card, tmp_path / "b", say=quiet)
+    assert cut.facts["weights_sha256"] == whole.facts["weights_sha256"]
+    assert whole.history["train/loss"].iloc[-1] < whole.history["train/loss"].iloc[0]
+    assert predict_volume([whole.model], disc_volume(3)[0]).shape == (32, 32, 10)
+
+
+def test_budget_ends_the_training_and_its_schedule(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(minutes=0.15, epochs=1)
+    rates: list[float] = []
+    done = train(
+        *(slices, watched, disc_truth, settings, CARD, tmp_path),
+        log=lambda row: rates.append(row["lr"]),
+        say=quiet,
+    )
+    assert len(done.history) > 1, "epochs do not count"
+    assert max(rates) > 0.005
+    assert rates[-1] < 0.1 * max(rates), "the cosine ends with the budget"
+    assert done.facts["seconds"] == pytest.approx(9, abs=6)
+    assert done.facts["steps"] <= 5 * len(done.history)
+
+
+def test_budget_counts_the_time_before_an_interruption(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(minutes=0.15)
+    with pytest.raises(Stop):
+        train(
+            *(slices, watched, disc_truth, settings, CARD, tmp_path),
+            log=stop_after(1),
+            say=quiet,
+        )
+    (newest,) = tmp_path.glob("*/epoch-*.npz")
+    with np.load(newest) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    notes = json.loads(arrays.pop("notes").tobytes())
+    assert 0 < notes["used"] < 30
+    notes["used"] = 8.9
+    np.savez(newest, notes=np.frombuffer(json.dumps(notes).encode(), np.uint8), **arrays)
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+    assert done.facts["steps"] <= 6, "what was left of the budget was one step at most"
+    assert done.facts["seconds"] > 8.9
+
+
+def test_patience_stops_early(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
+    settings = changed(
+        training={"epochs": 40, "patience": 2}, optimizer={"learning_rate": 1e-7, "warmup": 0.0}
+    )
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+    scores = done.history["val/dice"].to_numpy()
+    assert len(scores) < 40
+    assert len(scores) - 1 - int(np.argmax(scores)) == 2
+    held_out = changed(training={"epochs": 5, "patience": 1}, optimizer={"learning_rate": 1e-7})
+    done = train(
+        *(slices, watched, disc_truth, held_out, CARD, tmp_path), may_select=False, say=quiet
+    )
+    assert len(done.history) == 5, "a held-out fold decides nothing"
+
+
+def test_validation_dice_is_of_the_source_grid(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    """Against predicting the volumes with the finished model."""
+    settings = experiment(epochs=3, select="final")
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+    scores = []
+    for number in (3, 4):
+        image, mask = disc_volume(number)
+        guess = predict_volume([done.model], image) == CARD["values"]["liver"][0]
+        scores.append(2 * (guess & (mask > 0)).sum() / (guess.sum() + (mask > 0).sum()))
+    assert done.history["val/dice"].iloc[-1] == pytest.approx(np.mean(scores), abs=1e-6)
+
+
+def test_postprocessing_is_decided_by_validation(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(postprocessing={"largest_component": "auto", "fill_holes": "auto"})
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+    after, found = model_card(done.model)["postprocessing"], done.facts["postprocessing"]
+    assert set(found) == {"largest_component", "fill_holes"}
+    for step, one in found.items():
+        assert one["kept"] == (one["dice_with"] > one["dice_without"])
+        assert after[step] is one["kept"]
+    assert found["largest_component"]["dice_with"] != found["largest_component"]["dice_without"]
+    alone = train(
+        *(slices, watched, disc_truth, settings, CARD, tmp_path), may_select=False, say=quiet
+    )
+    assert model_card(alone.model)["postprocessing"] == {
+        "threshold": 0.5,
+        "largest_component": False,
+        "fill_holes": False,
+    }
+
+
+def test_samples_are_what_the_network_saw(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    done = train(slices, watched, disc_truth, experiment(epochs=1), CARD, tmp_path, say=quiet)
+    images, masks = done.samples["images"], done.samples["masks"]
+    assert images.shape == masks.shape == (16, 32, 32)
+    assert images.dtype == masks.dtype == np.uint8
+    shown = masks.any(axis=(1, 2))
+    assert images[shown][masks[shown] > 0].mean() > images[shown][masks[shown] == 0].mean() + 50
+
+
+class TooMuch(Exception):
+    pass
+
+
+def test_out_of_memory_says_what_to_lower(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> dict[str, float]:
+        raise TooMuch("OOM when allocating tensor with shape[10,512,512,64]")
+
+    monkeypatch.setattr(backend, "train_step", full)
+    with pytest.raises(SlicewiseError, match=r"batch of 6 slices of 32 x 32; lower training.batch"):
+        train(slices, watched, disc_truth, experiment(), CARD, tmp_path, say=quiet)
+
+
+def test_a_label_that_never_occurs(folders: list[SliceFolder], tmp_path: Path) -> None:
+    made = []
+    for folder in folders[:2]:
+        geometry = read_json(folder.geometry)
+        geometry["labels"] = ["liver", "spleen"]
+        geometry["counts"] = [[n, 0] for (n,) in geometry["counts"]]
+        path = tmp_path / f"{folder.case}.json"
+        write_json(path, geometry)
+        made.append(SliceFolder(folder.case, folder.image, folder.mask, path))
+    with pytest.raises(SlicewiseError, match="spleen"):
+        train(
+            *(SliceSet(made), SliceSet([]), disc_truth, experiment(), CARD, tmp_path / "c"),
+            say=quiet,
+        )

@@ -12,21 +12,12 @@ from slicewise.config import Content
 from slicewise.evaluation.figures import display_slice, jpeg, overlay, pick_slices, pixel_aspect
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import case_rows, metrics_table
-from slicewise.volumes.checks import label_indices
 from slicewise.volumes.read import read_volume
-from slicewise.volumes.volume import Volume
+from slicewise.volumes.truth import read_labels
 
 ABDOMEN = (-160.0, 240.0)
 
-
 Known = Sequence[object]  # case, patient, subset, fold
-
-
-def read_labels(path: str, content: Content) -> Volume:
-    """Read ground truth or a prediction as label numbers, on its own grid."""
-    mask = read_volume(Path(path))
-    numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
-    return Volume(numbers, mask.affine)
 
 
 def score_cases(

@@ -157,6 +157,35 @@ def _curve_legend(histories: Mapping[str, pd.DataFrame], ring: bool, neutral: st
     return handles
 
 
+def contact_sheet(samples: Mapping[str, np.ndarray], columns: int = 8) -> np.ndarray:
+    """Lay augmented training slices side by side, the labels outlined.
+
+    Parameters
+    ----------
+    samples : mapping of str to ndarray of uint8
+        ``images`` and ``masks``, each (n, rows, columns), rows running right
+        and columns forward as in the slices' files.
+    columns : int
+        Slices in a row of the sheet.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        Turned as a radiologist sees an axial slice: right on the left, front on top.
+    """
+    tiles = []
+    for image, mask in zip(samples["images"], samples["masks"], strict=True):
+        grey, labels = (np.flip(each.T) for each in (image, mask))
+        outlined = mark_boundaries(
+            grey / 255, labels, color=tuple(np.divide(TRUTH_COLOUR, 255)), mode="inner"
+        )
+        tiles.append((outlined * 255).round().astype(np.uint8))
+    blank = np.zeros_like(tiles[0])
+    tiles += [blank] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
+    return np.concatenate(rows)
+
+
 def overlay(
     image: np.ndarray,
     truth: np.ndarray,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -21,10 +22,18 @@ class Folds:
         Content of each fold's config.yaml.
     histories : dict of str to DataFrame
         Rows of each fold's history.csv, by ``fold-0``, ….
+    samples : dict of str to ndarray, or None
+        Augmented training slices of the first fold: ``images`` and ``masks``.
     """
 
     used: list[dict[str, Any]]
     histories: dict[str, pd.DataFrame]
+    samples: dict[str, np.ndarray] | None = None
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the report shows of the trainings, by its own names."""
+        return {name: getattr(self, name) for name in ("histories", "selected", "samples")}
 
     @property
     def selected(self) -> dict[str, int]:
@@ -37,9 +46,16 @@ class Folds:
         }
 
 
-def read_folds(configs: Sequence[str], histories: Sequence[str]) -> Folds:
+def read_folds(
+    configs: Sequence[str], histories: Sequence[str], samples: str | None = None
+) -> Folds:
     """Read the files of an experiment's folds, in their order."""
+    shown = None
+    if samples is not None:
+        with np.load(samples, allow_pickle=False) as stored:
+            shown = dict(stored)
     return Folds(
         [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in configs],
         {f"fold-{k}": pd.read_csv(path) for k, path in enumerate(histories)},
+        shown,
     )

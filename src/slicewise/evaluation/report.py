@@ -88,6 +88,7 @@ def experiment_report(
     excluded: Mapping[str, str] | Sequence[str] = (),
     selected: Mapping[str, int] | None = None,
     scored_runs: int | None = None,
+    samples: Mapping[str, np.ndarray] | None = None,
 ) -> str:
     """Write the report of one experiment.
 
@@ -116,6 +117,8 @@ def experiment_report(
         By fold, the epoch whose weights were kept.
     scored_runs : int, optional
         How many runs have been scored on this test set so far.
+    samples : mapping of str to ndarray, optional
+        Training slices as the network saw them, as `figures.contact_sheet` takes them.
 
     Returns
     -------
@@ -146,6 +149,8 @@ def experiment_report(
         members=_members(split),
         excluded=_excluded(excluded),
         provenance=provenance,
+        sheet=None if samples is None else _data_uri(figures.jpeg(figures.contact_sheet(samples))),
+        augmented=bool(settings.get("augmentation")),
     )
 
 

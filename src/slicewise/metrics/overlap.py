@@ -44,29 +44,3 @@ def overlap(truth: np.ndarray, prediction: np.ndarray, voxel_ml: float) -> dict[
 
 def _ratio(above: int, below: int, empty: float = 1.0) -> float:
     return above / below if below else empty
-
-
-def mean_dice_by_case(
-    both: np.ndarray, true: np.ndarray, predicted: np.ndarray, case_of: np.ndarray
-) -> float:
-    """Average the 3-D Dice of cases from voxel counts of their slices.
-
-    Parameters
-    ----------
-    both, true, predicted : ndarray, shape (slices, labels)
-        Voxels in both masks, in the ground truth and in the prediction.
-    case_of : ndarray of int, shape (slices,)
-        The case of each slice.
-
-    Returns
-    -------
-    float
-        Mean over labels, then over cases; NaN without cases.
-    """
-    number = int(case_of.max()) + 1 if len(case_of) else 0
-    sums = [np.zeros((number, both.shape[1])) for _ in range(3)]
-    for total, part in zip(sums, (both, true, predicted), strict=True):
-        np.add.at(total, case_of, part)
-    volume = sums[1] + sums[2]
-    dice = np.where(volume > 0, 2 * sums[0] / np.maximum(volume, 1), 1.0)
-    return float(dice.mean()) if number else float("nan")

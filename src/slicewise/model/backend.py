@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -43,7 +44,7 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def prepare(threads: int | None = None, seed: int | None = None) -> int:
+def prepare(threads: int | None = None, seed: int | None = None, strict: bool | None = None) -> int:
     """Set up the backend before its first operation.
 
     Parameters
@@ -51,7 +52,10 @@ def prepare(threads: int | None = None, seed: int | None = None) -> int:
     threads : int or None
         Threads of an operation on the CPU; None takes all processors.
     seed : int or None
-        Seeds every generator and, on CPUs, asks for deterministic operations.
+        Seeds every generator.
+    strict : bool or None
+        Ask for operations that repeat to the bit; None: on CPUs, where all
+        have such a variant and it costs little.
 
     Returns
     -------
@@ -71,12 +75,75 @@ def prepare(threads: int | None = None, seed: int | None = None) -> int:
             gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
-        # Bits are promised on CPUs only; on GPUs some operations have no such variant.
-        if seed is not None and not gpus:
+        if seed is not None and (not gpus if strict is None else strict):
             tf.config.experimental.enable_op_determinism()
     if seed is not None:
         keras.utils.set_random_seed(seed)
     return threads
+
+
+def devices(wanted: int | None = None) -> list[str]:
+    """Return the GPUs that share each batch, where there are several (else nothing).
+
+    Parameters
+    ----------
+    wanted : int or None
+        At most so many; None: all that are visible.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # several logical devices are made of the CPU in tests only
+        found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        names = [device.name for device in found]
+    else:
+        names = list(keras.distribution.list_devices())
+    names = names[:wanted]
+    if len(names) < 2:
+        return []
+    if keras.backend.backend() == "jax":
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+    return names
+
+
+def shared_by(names: list[str], run: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make a function of a batch run in equal parts on several devices.
+
+    TensorFlow copies the weights to each device and adds up the gradients by
+    itself, as everything is one graph; for networks of some ten megabytes
+    that costs little. JAX shares the batch by the distribution that
+    `devices` has set.
+    """
+    if len(names) < 2 or keras.backend.backend() != "tensorflow":
+        return run
+    import tensorflow as tf
+
+    def everywhere(batch: Any) -> Any:
+        if batch.shape[0] is not None and batch.shape[0] % len(names):
+            return run(batch)  # the odd batch of a prediction
+        results = []
+        for name, part in zip(names, tf.split(batch, len(names)), strict=True):
+            with tf.device(name):
+                results.append(run(part))
+        return keras.tree.map_structure(lambda *parts: tf.concat(parts, 0), *results)
+
+    return everywhere
+
+
+def train_step(trainer: keras.Model, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Run one training step, without waiting for its numbers where the backend allows it."""
+    if keras.backend.backend() != "tensorflow":
+        return dict(trainer.train_on_batch(inputs, return_dict=True))
+    trainer.make_train_function()
+    trainer.reset_metrics()
+    return dict(trainer.train_function(iter([(inputs, None, None)])))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error of the backend says that memory ran out."""
+    words = ("ResourceExhausted", "RESOURCE_EXHAUSTED", "OutOfMemory", "out of memory", "OOM when")
+    text = f"{type(error).__name__} {error}"
+    return isinstance(error, MemoryError) or any(word in text for word in words)
 
 
 def has_gpu() -> bool:

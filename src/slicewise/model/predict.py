@@ -1,8 +1,11 @@
-"""From a volume to a mask on the volume's own grid."""
+"""From volumes to masks on the volumes' own grids."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +13,20 @@ from slicewise.model.backend import prepare  # isort: skip  (sets up the backend
 
 import keras
 import numpy as np
-from skimage import measure
 
-from slicewise.config import Recipe
+from slicewise.config import Inference, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.model import layers  # noqa: F401  (registers the layers that models are made of)
+from slicewise.model.feed import ahead
+from slicewise.model.infer import Forward, averaged, batched, views
+from slicewise.model.postprocess import decide, postprocess
 from slicewise.model.unet import model_card
 from slicewise.slices.extract import SliceSource
+from slicewise.slices.grid import Grid
+from slicewise.volumes.read import read_nifti, write_nifti
 from slicewise.volumes.volume import Volume, from_canonical
+
+AHEAD = 4  # blocks of slices that wait for the network, and batches that wait to be written
 
 
 def load_model(path: Path) -> keras.Model:
@@ -39,11 +48,31 @@ def load_model(path: Path) -> keras.Model:
     return model
 
 
+@dataclass(frozen=True)
+class Request:
+    """A case to segment.
+
+    Attributes
+    ----------
+    case : str
+        Its name.
+    image : Path
+        NIfTI file of the image.
+    mask : Path
+        NIfTI file to write.
+    models : sequence of keras.Model
+        Finished models of the same labels and slice recipe; their mean
+        probability is taken.
+    """
+
+    case: str
+    image: Path
+    mask: Path
+    models: Sequence[keras.Model]
+
+
 def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8) -> np.ndarray:
     """Segment a volume with one model, or with the mean probability of several.
-
-    Slices are cut, predicted and brought back a few at a time; only the mask
-    is kept whole.
 
     Parameters
     ----------
@@ -60,39 +89,188 @@ def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8)
         Mask on the image's own grid, with the mask values of the data set.
     """
     card = model_card(models[0])
-    source = SliceSource(image, Recipe(**card["recipe"]), card["intensity"])
-    after = card["postprocessing"]
-    rows, columns = (axis.length for axis in source.grid.axes)
-    stack = np.zeros((len(source), rows, columns), np.uint8)
-    for start in range(0, len(source), batch):
-        stop = min(start + batch, len(source))
-        images = source.read(start, stop)[..., None].astype(np.float32)
-        # Full batches only: another shape would compile the network again.
-        images = np.pad(images, [(0, batch - len(images)), (0, 0), (0, 0), (0, 0)], mode="edge")
-        mean = np.mean([np.asarray(m.predict_on_batch(images)) for m in models], axis=0)
-        stack[start:stop] = _decide(source.grid.enlarge(mean[: stop - start]), after)
-    mask = np.ascontiguousarray(source.grid.unstack(stack))
-    if after["largest_component"]:
-        mask = largest_components(mask, len(card["labels"]))
-    values = np.array([0, *(card["values"][name][0] for name in card["labels"])], np.uint8)
-    return from_canonical(values[mask], image.affine)
+    cuts = _cuts(image, card)
+    assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
+    blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
+    for _, probabilities in batched(blocks, batch, _forward(models, card)):
+        assembly.add(probabilities)
+    return assembly.mask()
 
 
-def _decide(probabilities: np.ndarray, after: dict[str, Any]) -> np.ndarray:
-    if probabilities.shape[-1] == 1:
-        return (probabilities[..., 0] > after["threshold"]).astype(np.uint8)
-    return probabilities.argmax(axis=-1).astype(np.uint8)
+def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple[str, np.ndarray]]:
+    """Segment many cases, and write their masks.
+
+    One thread reads and cuts the next volume, another runs the network, while
+    this one brings slices back, decides and writes. Cases of the same models
+    and slice size share batches. Of volumes at most the one that is cut and
+    the mask of the one before are whole in memory; where planes are averaged,
+    also its probabilities.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        The cases; those of the same models are taken together.
+    batch : int
+        Slices at a time.
+
+    Yields
+    ------
+    case : str
+        A case whose mask was written.
+    mask : ndarray of uint8
+        What was written: on the image's own grid, with the mask values of the
+        data set.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file cannot be read or written. Masks that were yielded before
+        are complete; the others are not there.
+    """
+    together: dict[tuple[int, ...], list[Request]] = {}
+    for request in requests:
+        together.setdefault(tuple(map(id, request.models)), []).append(request)
+    ordered = []
+    for group in together.values():
+        forward = _forward(group[0].models, model_card(group[0].models[0]))
+        ordered += [(request, forward) for request in group]
+    with closing(ahead(_run(ordered, batch), AHEAD)) as results:
+        for case, probabilities in results:
+            case.assembly.add(probabilities)
+            if case.assembly.complete:
+                mask = case.assembly.mask()
+                write_nifti(case.request.mask, Volume(mask, case.affine), case.header, np.uint8)
+                yield case.request.case, mask
 
 
-def largest_components(mask: np.ndarray, labels: int) -> np.ndarray:
-    """Keep the largest 3-D component of each label (26 neighbours)."""
-    kept = np.zeros_like(mask)
-    for label in range(1, labels + 1):
-        parts = measure.label(mask == label)
-        sizes = np.bincount(parts.ravel())
-        if len(sizes) > 1:
-            kept[parts == sizes[1:].argmax() + 1] = label
-    return kept
+class Assembly:
+    """Brings the probabilities of a volume's slices back to its grid, and decides.
+
+    Slices of a single plane are decided as they come, and only the mask is
+    kept whole. Probabilities of several planes are averaged on the grid of the
+    volume first.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        The cuts, in the order in which their slices come.
+    affine : ndarray, shape (4, 4)
+        Affine of the volume.
+    card : dict
+        What the model says of itself.
+
+    Attributes
+    ----------
+    complete : bool
+        Whether all slices are there.
+    """
+
+    def __init__(self, grids: Sequence[Grid], affine: np.ndarray, card: dict[str, Any]) -> None:
+        self.grids, self.affine, self.card = grids, affine, card
+        self.settings = Postprocessing(**card["postprocessing"])
+        # slices as NIfTI stores them, one after the other: quick to fill and to write
+        self._decided = np.zeros(grids[0].shape, np.uint8, order="F")
+        self._total: list[np.ndarray] = []
+        self._plane = self._slice = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all slices are there."""
+        return self._plane == len(self.grids)
+
+    def add(self, probabilities: np.ndarray) -> None:
+        """Take the next slices of one plane, shape (n, *grid.size, outputs)."""
+        grid = self.grids[self._plane]
+        here = slice(self._slice, self._slice + len(probabilities))
+        native = grid.enlarge(probabilities)
+        if len(self.grids) == 1:
+            grid.stack(self._decided)[here] = decide(native, self.settings.threshold)
+        else:
+            if not self._total:
+                self._total = [
+                    np.zeros(grid.shape, np.float32, order="F") for _ in range(native.shape[-1])
+                ]
+            for output, total in enumerate(self._total):
+                grid.stack(total)[here] += native[..., output]
+        self._slice = here.stop
+        if self._slice == grid.number:
+            self._plane, self._slice = self._plane + 1, 0
+
+    def mask(self) -> np.ndarray:
+        """Return the mask on the volume's own grid, uint8, with the values of the data set."""
+        if self._total:
+            for z in range(self._decided.shape[2]):
+                mean = np.stack([total[..., z] for total in self._total], axis=-1)
+                mean /= len(self.grids)
+                self._decided[..., z] = decide(mean, self.settings.threshold)
+            self._total = []
+        labels = self.card["labels"]
+        mask = postprocess(self._decided, len(labels), self.settings, self.card["contiguous"])
+        values = np.array([0, *(self.card["values"][name][0] for name in labels)], np.uint8)
+        return from_canonical(values[mask], self.affine)
 
 
-__all__ = ["largest_components", "load_model", "predict_volume", "prepare"]
+@dataclass(frozen=True)
+class _Case:
+    """A case on its way; its image is not kept."""
+
+    request: Request
+    forward: Forward
+    affine: np.ndarray
+    header: Any
+    assembly: Assembly
+
+
+Requests = Sequence[tuple[Request, Forward]]
+Pieces = Generator[tuple[_Case, np.ndarray], None, None]
+
+
+def _run(requests: Requests, batch: int) -> Pieces:
+    with closing(ahead(_read(requests, batch), AHEAD)) as blocks:
+        for forward, group in groupby(blocks, key=lambda block: block[0].forward):
+            yield from batched(group, batch, forward)
+
+
+def _read(requests: Requests, batch: int) -> Pieces:
+    for request, forward in requests:
+        try:
+            yield from _read_one(request, forward, batch)
+        except Exception as error:
+            error.add_note(f"in case {request.case}")
+            raise
+
+
+def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
+    card = model_card(request.models[0])
+    image, header = read_nifti(request.image)
+    cuts = _cuts(image, card)
+    assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
+    case = _Case(request, forward, image.affine, header, assembly)
+    for images in _blocks(cuts, card, batch):
+        yield case, images
+
+
+def _forward(models: Sequence[keras.Model], card: dict[str, Any]) -> Forward:
+    looks = views(Inference(**card["inference"]))
+    return averaged([model.predict_on_batch for model in models], looks)
+
+
+def _cuts(image: Volume, card: dict[str, Any]) -> list[SliceSource]:
+    """Cut a volume in each plane that is averaged."""
+    recipe = card["recipe"]
+    planes = card["inference"]["planes"] or [recipe["plane"]]
+    return [
+        SliceSource(image, Recipe(**{**recipe, "plane": plane}), card["intensity"])
+        for plane in planes
+    ]
+
+
+def _blocks(cuts: Sequence[SliceSource], card: dict[str, Any], batch: int) -> Iterator[np.ndarray]:
+    context = card["context"]
+    for cut in cuts:
+        for start in range(0, len(cut), batch):
+            stop = min(start + batch, len(cut))
+            yield cut.windows(start, stop, context["slices"], context["mm"])
+
+
+__all__ = ["Request", "load_model", "predict_cases", "predict_volume", "prepare"]

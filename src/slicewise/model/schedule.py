@@ -1,47 +1,38 @@
-"""How the learning rate moves over the steps of a training."""
+"""How the learning rate moves over a training."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import keras
-from keras import ops
+from slicewise.config import Optimizer
+
+POWER = 0.9  # of the polynomial (Chen et al., DeepLab, 2017)
 
 
-@keras.saving.register_keras_serializable(package="slicewise")
-class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then constant or half a cosine down to zero.
+def learning_rate(settings: Optimizer, done: float) -> float:
+    """Return the learning rate where a share of the training is done.
+
+    It is told the share and not the step, so that it follows a budget of time
+    as well as a number of epochs.
 
     Parameters
     ----------
-    peak : float
-        Learning rate after the warm-up.
-    warmup : int
-        Steps of the warm-up.
-    steps : int
-        Steps in all.
-    shape : {"constant", "cosine"}
-        What follows the warm-up.
+    settings : Optimizer
+        Peak, warm-up and shape.
+    done : float
+        From 0, the beginning, to 1, the end.
+
+    Returns
+    -------
+    float
+        A linear warm-up, then constant, half a cosine or a polynomial down to zero.
     """
-
-    def __init__(self, peak: float, warmup: int, steps: int, shape: str) -> None:
-        self.peak, self.warmup, self.steps, self.shape = peak, warmup, steps, shape
-
-    def __call__(self, step: Any) -> Any:
-        """Return the learning rate of a step (from 0)."""
-        step = ops.cast(step, "float32")
-        rate = ops.minimum(1.0, (step + 1.0) / (self.warmup + 1.0))
-        if self.shape == "cosine":
-            done = (step - self.warmup) / max(self.steps - self.warmup, 1)
-            rate = rate * 0.5 * (1.0 + ops.cos(math.pi * ops.clip(done, 0.0, 1.0)))
-        return self.peak * rate
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the parameters."""
-        return {
-            "peak": self.peak,
-            "warmup": self.warmup,
-            "steps": self.steps,
-            "shape": self.shape,
-        }
+    rate = settings.learning_rate
+    if done < settings.warmup:
+        return rate * done / settings.warmup
+    left = 1.0 - min(1.0, (done - settings.warmup) / (1.0 - settings.warmup))
+    if settings.schedule == "cosine":
+        return rate * 0.5 * (1.0 + math.cos(math.pi * (1.0 - left)))
+    if settings.schedule == "polynomial":
+        return rate * float(left**POWER)
+    return rate

@@ -1,11 +1,11 @@
-"""Training: right, repeatable, and resumable after any epoch."""
+"""Training: right, repeatable, and resumable after any step."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,19 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from slicewise.config import Experiment, Loss, Optimizer
+from slicewise.config import Experiment
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, digest, write_text
-from slicewise.metrics import mean_dice_by_case
 from slicewise.model import augment
 from slicewise.model.checkpoints import Checkpoints
+from slicewise.model.feed import ahead
 from slicewise.model.fit import fit_preprocess
 from slicewise.model.layers import Preprocess
-from slicewise.model.losses import hard_masks, segmentation_loss
-from slicewise.model.schedule import Schedule
-from slicewise.model.unet import build_unet, finished_model, weights_digest
-from slicewise.slices.batches import SliceSet, epoch_batches
+from slicewise.model.schedule import learning_rate
+from slicewise.model.trainer import assign, choose_precision, make_trainer, numpy_of
+from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
+from slicewise.model.validate import Truth, Validation, settle_postprocessing
+from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
 
 HISTORY = (
     "epoch",
@@ -39,9 +40,11 @@ HISTORY = (
     "lr",
     "images_per_second",
 )
-WORTH_IT = 1.2  # bfloat16 changes results a little, so it has to pay
+SHOWN = 16  # augmented slices kept for the report
+BLACK, WHITE = -2.5, 2.5  # of their normalised intensities
 
 Log = Callable[[dict[str, float]], None]
+Steps = Generator[tuple[int, np.ndarray, dict[str, np.ndarray]], None, None]
 Say = Callable[[str], None]
 
 
@@ -57,78 +60,46 @@ class Trained:
         One row an epoch, columns `HISTORY`.
     facts : dict
         What was resolved on the way: precision, threads, window, seconds, the
-        selected epoch, digest of the weights, versions.
+        selected epoch, postprocessing, digest of the weights, versions.
+    samples : dict of str to ndarray
+        Some training slices as the network saw them: ``images`` and ``masks``,
+        uint8, shape (n, rows, columns).
     """
 
     model: keras.Model
     history: pd.DataFrame
     facts: dict[str, Any]
+    samples: dict[str, np.ndarray]
 
-    def save(self, model: Path, history: Path) -> None:
-        """Write the model (``.keras``) and its history (``.csv``)."""
+    def save(self, model: Path, history: Path, samples: Path) -> None:
+        """Write the model (``.keras``), its history (``.csv``) and the samples (``.npz``)."""
         with atomic(model) as temporary:
             self.model.save(temporary)
         write_text(history, self.history.to_csv(index=False))
-
-
-@keras.saving.register_keras_serializable(package="slicewise")
-class Trainer(keras.Model):
-    """Preprocess, augment, network and loss in one step, on any backend.
-
-    Takes a dict of ``images`` (n, rows, columns, 1), ``masks`` (n, rows,
-    columns) and, where slices are augmented, ``changes`` and ``noise``.
-    """
-
-    def __init__(self, preprocess: Preprocess, unet: keras.Model, loss: Loss) -> None:
-        super().__init__()
-        self.preprocess, self.unet, self.loss_settings = preprocess, unet, loss
-        self.dice = keras.metrics.Mean(name="dice")
-
-    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Return logits and the masks that go with them."""
-        images, masks = self.preprocess(inputs["images"]), inputs["masks"]
-        if "changes" in inputs:
-            images, masks = augment.apply(images, masks, inputs["changes"], inputs["noise"])
-        return {"logits": self.unet(images, training=training), "masks": masks}
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Return the loss of a batch and note its Dice."""
-        logits, masks = y_pred["logits"], ops.cast(y_pred["masks"], "int32")
-        counts = _counts(hard_masks(logits), masks, logits.shape[-1])
-        both, true, predicted = (ops.sum(count, axis=0) for count in counts)
-        self.dice.update_state(ops.mean((2 * both + 1e-6) / (true + predicted + 1e-6)))
-        return segmentation_loss(logits, masks, self.loss_settings)
-
-
-def _counts(predicted: Any, masks: Any, outputs: int) -> tuple[Any, Any, Any]:
-    """Pixels in both, in truth and in prediction, each (slices, labels)."""
-    labels = ops.arange(1, max(outputs, 2), dtype="int32")
-    p = ops.cast(predicted[..., None] == labels, "float32")
-    t = ops.cast(masks[..., None] == labels, "float32")
-    both, true, guessed = (ops.sum(v, axis=(1, 2)) for v in (p * t, t, p))
-    return both, true, guessed
+        with atomic(samples) as temporary:
+            np.savez_compressed(temporary, allow_pickle=False, **self.samples)
 
 
 @dataclass
 class _State:
     """What a checkpoint holds besides variables."""
 
+    precision: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
-    best_score: float = float("-inf")
+    steps: int = 0
+    used: float = 0.0  # seconds
+    # of the epoch under way: a training that is told to stop does so between two steps
+    losses: list[float] = field(default_factory=list)
+    dice: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    best_score: float | None = None
     best_epoch: int = 0
-    best: list[np.ndarray] = field(default_factory=list)
 
 
 def train(
     slices: SliceSet,
     watched: SliceSet,
+    truth: Truth,
     experiment: Experiment,
     card: dict[str, Any],
     checkpoints: Path,
@@ -137,7 +108,7 @@ def train(
     log: Log = lambda row: None,
     say: Say = print,
     save: Callable[[Trained], None] = lambda trained: None,
-    orphaned: Callable[[], bool] = lambda: False,
+    told_to_stop: Callable[[], str | None] = lambda: None,
 ) -> Trained:
     """Train a U-net, going on from a checkpoint where there is one.
 
@@ -147,15 +118,19 @@ def train(
         Slices of the training cases.
     watched : SliceSet
         Slices of validation (or held-out) cases; may be empty.
+    truth : callable
+        From the name of a watched case to its ground truth (label numbers)
+        on the source grid, in canonical orientation.
     experiment : Experiment
         All settings.
     card : dict
-        ``labels``, ``recipe``, ``intensity``, ``postprocessing``: carried by the model.
+        From `make_card`: carried by the model.
     checkpoints : Path
         Folder for checkpoints; this training makes one below it that is
         named after all it depends on.
     may_select : bool
-        Whether `watched` may choose the epoch; held-out folds must not.
+        Whether `watched` may choose the epoch and the postprocessing;
+        held-out folds must not.
     log : callable
         Called with the row of the history of each epoch, also of those before a resumption.
     say : callable
@@ -163,26 +138,31 @@ def train(
     save : callable
         Called with the result while the checkpoints are still there: they
         are deleted when it returns, so that nothing is lost before.
-    orphaned : callable
-        Asked after each epoch; where it says yes, training stops.
+    told_to_stop : callable
+        Asked after each step; where it gives a reason, training saves and stops.
 
     Returns
     -------
     Trained
-        Model, history and facts.
+        Model, history, facts and samples.
 
     Raises
     ------
     SlicewiseError
-        When the loss is no number, no slice shows a label, another process
-        runs the same training, or it is orphaned.
+        When the loss is no number, memory runs out, a label never occurs,
+        another process runs the same training, or it is told to stop.
     """
+    begun = time.monotonic()
+    settings = experiment.training
+    check_labels(slices)
     key = training_key(slices, watched, experiment, card, may_select)
-    threads = backend.prepare(experiment.training.threads, experiment.training.seed)
+    threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
-        trained = _train(
-            slices, watched, experiment, card, store, may_select, log, say, orphaned, threads
-        )
+        validation = Validation(watched, truth, experiment, card) if len(watched) else None
+        options = (may_select, say, told_to_stop, begun)
+        run = _Run(slices, validation, experiment, card, store, *options)
+        run.epochs(log)
+        trained = run.finish(threads, watched.digest)
         save(trained)
         store.finish()
     return trained
@@ -209,328 +189,351 @@ def training_key(
     )
 
 
-def _train(
-    slices: SliceSet,
-    watched: SliceSet,
-    experiment: Experiment,
-    card: dict[str, Any],
-    store: Checkpoints,
-    may_select: bool,
-    log: Log,
-    say: Say,
-    orphaned: Callable[[], bool],
-    threads: int,
-) -> Trained:
-    settings = experiment.training
-    loaded = store.load()
-    first = _batches(slices, experiment, epoch=0)
-    used = _pool(slices, experiment)
-    preprocess = fit_preprocess(slices, used, experiment.input, card)
-    if loaded is not None:
-        precision = loaded[1]["precision"]
-    else:
-        precision = _choose_precision(slices, experiment, preprocess, first[0], say)
-    trainer = _make_trainer(experiment, preprocess, len(card["labels"]), precision, len(first))
-    select = settings.select if may_select and len(watched) else "final"
-    state = _State()
-    if loaded is not None:
-        state = _restore(trainer, *loaded)
-        say(f"going on after epoch {len(state.history)}")
-        for row in state.history:
-            log(row)
-    begun, before = time.monotonic(), len(state.history)
-    for epoch in range(before, settings.epochs):
-        row = _train_epoch(trainer, slices, experiment, epoch)
-        weights: list[np.ndarray] | None = None
-        with _averaged_weights(trainer, experiment.optimizer):
-            if len(watched):
-                row |= _validate(trainer, watched, experiment)
-            score = {"final": 0.0, "loss": -row.get("val/loss", 0), "dice": row.get("val/dice", 0)}
-            if select != "final" and score[select] > state.best_score:
-                weights = _numpy(trainer.unet.variables)
-        if weights is not None:
-            state.best_score, state.best_epoch, state.best = score[select], epoch + 1, weights
-        row = {"epoch": epoch + 1, "timestamp": int(time.time() * 1000), **row}
-        state.history.append(row)
-        store.save(epoch + 1, *_snapshot(trainer, state, precision))
-        log(row)
-        left = (time.monotonic() - begun) / (epoch + 1 - before) * (settings.epochs - epoch - 1)
-        say(_progress(row, settings.epochs, left))
-        if orphaned():
-            raise SlicewiseError(
-                f"training stops after epoch {epoch + 1}, because what started it is gone; run "
-                "snakemake --unlock and snakemake again: it goes on from here"
-            )
-    if select == "final":
-        if experiment.optimizer.ema is not None:
-            trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
-        state.best_epoch = len(state.history)
-    else:
-        _assign(trainer.unet.variables, state.best)
-    # The finished model is float32, so that it runs on processors without bfloat16.
-    plain = build_unet(experiment.network, len(card["labels"]))
-    plain.set_weights(trainer.unet.get_weights())
-    model = finished_model(preprocess, plain)
-    history = pd.DataFrame(state.history, columns=list(HISTORY))
-    facts = {
-        "precision": precision,
-        "threads": threads,
-        "window": [preprocess.low, preprocess.high],
-        "mean": preprocess.mean,
-        "sd": preprocess.sd,
-        "parameters": int(model.count_params()),
-        "training_slices": len(used),
-        "slices_sha256": slices.digest,
-        "watched_sha256": watched.digest,
-        "selected_epoch": state.best_epoch,
-        "selected_by": select,
-        "weights_sha256": weights_digest(model),
-        "device": "GPU" if backend.has_gpu() else "CPU",
-        "versions": backend.versions(),
-    }
-    return Trained(model, history, facts)
-
-
 def _source_digest() -> str:
     here = Path(__file__).parent
     return digest([p.read_text(encoding="utf-8") for p in sorted(here.glob("*.py"))])
 
 
-def _batches(slices: SliceSet, experiment: Experiment, epoch: int) -> list[np.ndarray]:
-    settings = experiment.training
-    return epoch_batches(
-        slices,
-        batch=settings.batch,
-        steps=settings.steps_per_epoch,
-        only_foreground=settings.slices == "foreground",
-        foreground=settings.foreground,
-        seed=settings.seed,
-        epoch=epoch,
-    )
+class Batches:
+    """The batches of a training: chosen, read and drawn by seed, epoch and step alone."""
 
+    def __init__(self, slices: SliceSet, experiment: Experiment) -> None:
+        self.slices, self.experiment = slices, experiment
 
-def _pool(slices: SliceSet, experiment: Experiment) -> np.ndarray:
-    if experiment.training.slices == "foreground":
-        return np.flatnonzero(slices.counts.sum(axis=1) > 0)
-    return np.arange(len(slices))
-
-
-def _make_trainer(
-    experiment: Experiment, preprocess: Preprocess, labels: int, precision: str, steps: int
-) -> Trainer:
-    keras.utils.set_random_seed(experiment.training.seed)
-    unet = build_unet(experiment.network, labels, precision)
-    trainer = Trainer(preprocess, unet, experiment.loss)
-    total = steps * experiment.training.epochs
-    # XLA is slower than oneDNN on CPUs, faster than plain kernels on GPUs.
-    jit = "auto" if backend.has_gpu() else keras.backend.backend() == "jax"
-    trainer.compile(optimizer=_optimizer(experiment.optimizer, total), jit_compile=jit)
-    trainer.optimizer.build(trainer.trainable_variables)
-    return trainer
-
-
-def _optimizer(settings: Optimizer, steps: int) -> keras.optimizers.Optimizer:
-    rate = Schedule(
-        settings.learning_rate, round(settings.warmup * steps), steps, settings.schedule
-    )
-    common: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": settings.clip_norm}
-    if settings.ema is not None:
-        common |= {"use_ema": True, "ema_momentum": settings.ema}
-    if settings.name == "adam":
-        return keras.optimizers.Adam(**common)
-    common["weight_decay"] = settings.weight_decay
-    if settings.name == "adamw":
-        optimizer = keras.optimizers.AdamW(**common)
-    else:
-        optimizer = keras.optimizers.SGD(**common, momentum=0.99, nesterov=True)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def _inputs(
-    slices: SliceSet, indices: np.ndarray, experiment: Experiment, epoch: int, step: int
-) -> dict[str, np.ndarray]:
-    images, masks = slices.read(indices)
-    inputs = {"images": images, "masks": masks.astype(np.int32)}
-    if experiment.augmentation is not None:
-        seed = experiment.training.seed
-        inputs["changes"] = augment.draw(
-            experiment.augmentation, len(indices), slices.size, seed, epoch, step
+    def indices(self, epoch: int) -> list[np.ndarray]:
+        """Return the slices of each batch of an epoch (from 0)."""
+        settings = self.experiment.training
+        return epoch_batches(
+            self.slices,
+            batch=settings.batch,
+            steps=settings.steps_per_epoch,
+            empty=settings.empty,
+            foreground=settings.foreground,
+            seed=settings.seed,
+            epoch=epoch,
         )
-        inputs["noise"] = augment.draw_noise(images.shape, seed, epoch, step)
-    return inputs
+
+    def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
+        """Return what the trainer takes for a step."""
+        images, masks = self.slices.read(indices)
+        inputs = {"images": images, "masks": masks}
+        if self.experiment.augmentation is not None:
+            inputs |= augment.draw(
+                self.experiment.augmentation,
+                len(indices),
+                self.slices.size,
+                *(self.experiment.training.seed, epoch, step),
+                aspect=self.slices.aspect[indices],
+            )
+        return inputs
+
+    def from_step(self, epoch: int, first: int) -> Steps:
+        """Yield step, indices and inputs of an epoch's batches, made two steps ahead."""
+
+        def steps() -> Steps:
+            for step, indices in enumerate(self.indices(epoch)):
+                if step >= first:
+                    yield step, indices, self.read(indices, epoch, step)
+
+        return ahead(steps(), depth=2)
 
 
-def _train_epoch(
-    trainer: Trainer, slices: SliceSet, experiment: Experiment, epoch: int
-) -> dict[str, float]:
-    _seed_dropout(trainer, experiment.training.seed, epoch)
-    batches = _batches(slices, experiment, epoch)
-    begun = time.monotonic()
-    losses, dice = [], []
-    for step, indices in enumerate(batches):
-        logs = trainer.train_on_batch(
-            _inputs(slices, indices, experiment, epoch, step), return_dict=True
+class _ToldToStop(Exception):
+    """Why a training stops before its end."""
+
+
+class _Run:
+    """A training under way."""
+
+    def __init__(
+        self,
+        slices: SliceSet,
+        validation: Validation | None,
+        experiment: Experiment,
+        card: dict[str, Any],
+        store: Checkpoints,
+        may_select: bool,
+        say: Say,
+        told_to_stop: Callable[[], str | None],
+        begun: float,
+    ) -> None:
+        self.slices, self.validation, self.experiment = slices, validation, experiment
+        self.card, self.store = card, store
+        self.say, self.told_to_stop = say, told_to_stop
+        self.batches = Batches(slices, experiment)
+        self.may_select = may_select and validation is not None
+        self.select = experiment.training.select if self.may_select else "final"
+        self.preprocess = fit_preprocess(
+            slices, usable(slices, experiment.training.empty), experiment.input, card
         )
-        # Keras forgets its running means at each call, so they are kept here.
-        losses.append(float(logs["loss"]))
-        dice.append(float(logs["dice"]))
-        if not np.isfinite(losses[-1]):
-            cases = sorted({slices.cases[slices.case_of[i]] for i in indices})
+        labels = len(card["labels"])
+        loaded = store.load()
+        self.state, self.best = _State(), list[np.ndarray]()
+        if loaded is not None:
+            self.state, self.best = _State(**loaded[1]), _group(loaded[0], "best")
+        else:
+            first = self.batches.read(self.batches.indices(0)[0], 0, 0)
+            with self._enough_memory():
+                self.state.precision = choose_precision(
+                    experiment, self.preprocess, labels, first, say
+                )
+        self.trainer = make_trainer(experiment, self.preprocess, labels, self.state.precision)
+        if loaded is not None:
+            assign(self.trainer.unet.variables, _group(loaded[0], "model"))
+            assign(self.trainer.optimizer.variables, _group(loaded[0], "optimizer"))
+        self.begun = begun - self.state.used
+        self.validating = 0.0  # seconds that the last validation took
+
+    def epochs(self, log: Log) -> None:
+        """Train to the end, saving after each epoch."""
+        state, settings = self.state, self.experiment.training
+        if state.steps:
+            part = f", step {len(state.losses)}" if state.losses else ""
+            self.say(f"going on after epoch {len(state.history)}{part}")
+        for row in state.history:
+            log(row)
+        while not self._over():
+            try:
+                row = self._train_epoch()
+                number = len(state.history) + 1
+                last = self._over(finished=number)
+                if self.validation and (last or not number % settings.validate_every):
+                    row |= self._validate()
+            except _ToldToStop as told:
+                self._save()
+                raise SlicewiseError(
+                    f"training stops in epoch {len(state.history) + 1} after step "
+                    f"{len(state.losses)}, because {told}; run snakemake again (after snakemake "
+                    "--unlock, if it asks for that): it goes on from here"
+                ) from None
+            state.history.append(row)
+            state.losses, state.dice, state.seconds = [], [], 0.0
+            self._save()
+            log(row)
+            self.say(self._progress(row))
+
+    def finish(self, threads: int, watched_digest: str) -> Trained:
+        """Settle weights and postprocessing, and describe what came out."""
+        state, trainer = self.state, self.trainer
+        if self.select == "final":
+            if self.experiment.optimizer.ema is not None:
+                trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+            state.best_epoch = len(state.history)
+        else:
+            assign(trainer.unet.variables, self.best)
+        # The finished model is float32, so that it runs on processors without bfloat16.
+        plain = build_unet(
+            self.experiment.network,
+            len(self.card["labels"]),
+            channels=self.experiment.input.context,
+        )
+        copy_weights(trainer.unet, plain)
+        chooser = self.validation if self.may_select else None
+        after, decided = settle_postprocessing(
+            self.experiment, chooser, finished_model(self.preprocess, plain)
+        )
+        model = finished_model(self._preprocess({**self.card, "postprocessing": after}), plain)
+        facts = {
+            "precision": state.precision,
+            "threads": threads,
+            "window": [self.preprocess.low, self.preprocess.high],
+            "mean": self.preprocess.mean,
+            "sd": self.preprocess.sd,
+            "parameters": int(model.count_params()),
+            "training_slices": len(usable(self.slices, self.experiment.training.empty)),
+            "steps": state.steps,
+            "seconds": round(self._used(), 1),
+            "slices_sha256": self.slices.digest,
+            "watched_sha256": watched_digest,
+            "selected_epoch": state.best_epoch,
+            "selected_by": self.select,
+            "postprocessing": decided,
+            "weights_sha256": weights_digest(model),
+            "device": "GPU" if backend.has_gpu() else "CPU",
+            "devices": len(trainer.devices) or 1,
+            "versions": backend.versions(),
+        }
+        history = pd.DataFrame(state.history, columns=list(HISTORY))
+        return Trained(model, history, facts, self._samples())
+
+    def _preprocess(self, card: dict[str, Any]) -> Preprocess:
+        fitted = self.preprocess
+        return Preprocess(fitted.low, fitted.high, fitted.mean, fitted.sd, card, name="preprocess")
+
+    def _used(self) -> float:
+        return time.monotonic() - self.begun
+
+    def _done(self, per_epoch: int) -> float:
+        """Share of the training that is done, by steps or by time."""
+        settings = self.experiment.training
+        if settings.minutes is not None:
+            return self._used() / max(settings.minutes * 60 - self.validating, 1e-3)
+        return (self.state.steps + 0.5) / (settings.epochs * per_epoch)
+
+    def _out_of_time(self) -> bool:
+        return self.experiment.training.minutes is not None and self._done(1) >= 1
+
+    def _over(self, finished: int | None = None) -> bool:
+        settings, state = self.experiment.training, self.state
+        finished = len(state.history) if finished is None else finished
+        if settings.minutes is not None:
+            return state.steps > 0 and self._out_of_time()
+        if settings.patience is not None and self.may_select:
+            name, sign = ("val/loss", -1) if self.select == "loss" else ("val/dice", 1)
+            scores = [sign * row[name] for row in state.history if name in row]
+            if scores and len(scores) - 1 - int(np.argmax(scores)) >= settings.patience:
+                return True
+        return finished >= settings.epochs
+
+    def _train_epoch(self) -> dict[str, float]:
+        state, epoch, seed = self.state, len(self.state.history), self.experiment.training.seed
+        per_epoch = len(self.batches.indices(epoch))
+        begun, earlier = time.monotonic(), state.seconds
+        waiting: tuple[int, np.ndarray, dict[str, Any]] | None = None
+        reason = None
+        with (
+            self._enough_memory(),
+            closing(self.batches.from_step(epoch, len(state.losses))) as steps,
+        ):
+            for step, indices, inputs in steps:
+                self.trainer.seed(seed, epoch, 2, step)
+                rate = learning_rate(self.experiment.optimizer, self._done(per_epoch))
+                self.trainer.optimizer.learning_rate = rate
+                logs = backend.train_step(self.trainer, inputs)
+                state.steps += 1
+                # A GPU works on this step while the numbers of the one before are looked at.
+                if waiting is not None:
+                    self._note(*waiting)
+                waiting = (step, indices, logs)
+                reason = self.told_to_stop()
+                if reason is not None or self._out_of_time():
+                    break
+            if waiting is not None:
+                self._note(*waiting)
+        state.seconds = earlier + time.monotonic() - begun
+        if reason is not None:
+            raise _ToldToStop(reason)
+        return {
+            "epoch": epoch + 1,
+            "timestamp": int(time.time() * 1000),
+            "train/loss": float(np.mean(state.losses)),
+            "train/dice": float(np.mean(state.dice)),
+            "lr": float(ops.convert_to_numpy(self.trainer.optimizer.learning_rate)),
+            "images_per_second": len(state.losses) * self.experiment.training.batch / state.seconds,
+        }
+
+    def _note(self, step: int, indices: np.ndarray, logs: dict[str, Any]) -> None:
+        loss = float(logs["loss"])
+        self.state.losses.append(loss)
+        self.state.dice.append(float(logs["dice"]))
+        if not np.isfinite(loss):
+            cases = sorted({self.slices.cases[self.slices.case_of[i]] for i in indices})
             raise SlicewiseError(
-                f"the loss is no number in epoch {epoch + 1} at step {step + 1} (cases "
-                f"{', '.join(cases)}); try a lower optimizer.learning_rate, a clip_norm, or "
+                f"the loss is no number in epoch {len(self.state.history) + 1} at step {step + 1} "
+                f"(cases {', '.join(cases)}); try a lower optimizer.learning_rate, a clip_norm, or "
                 "precision: float32"
             )
-    seconds = time.monotonic() - begun
-    return {
-        "train/loss": float(np.mean(losses)),
-        "train/dice": float(np.mean(dice)),
-        "lr": float(ops.convert_to_numpy(trainer.optimizer.learning_rate)),
-        "images_per_second": len(batches) * experiment.training.batch / seconds,
-    }
 
+    def _validate(self) -> dict[str, float]:
+        """Score the held-out cases with the averaged weights, and keep these if they are best."""
+        assert self.validation is not None
+        begun = time.monotonic()
+        with self._averaged_weights(), self._enough_memory():
+            scores = self.validation.score(self._logits)
+            score = {"loss": -scores["val/loss"], "dice": scores["val/dice"]}.get(self.select)
+            state = self.state
+            if score is not None and (state.best_score is None or score > state.best_score):
+                state.best_score, state.best_epoch = score, len(state.history) + 1
+                self.best = numpy_of(self.trainer.unet.variables)
+        self.validating = time.monotonic() - begun
+        return scores
 
-def _seed_dropout(trainer: Trainer, seed: int, epoch: int) -> None:
-    # Keras keeps the state of dropout in a variable that no checkpoint format
-    # restores; setting it by epoch makes a resumed run see the same draws.
-    for position, layer in enumerate(trainer.unet.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            random = np.random.default_rng([seed, epoch, 3, position])
-            generator.state.assign(random.integers(0, 2**31, 2).astype(np.uint32))
+    def _logits(self, images: np.ndarray) -> np.ndarray:
+        reason = self.told_to_stop()
+        if reason is not None:
+            raise _ToldToStop(reason)
+        masks = np.zeros(images.shape[:3], np.uint8)
+        logits = self.trainer.predict_on_batch({"images": images, "masks": masks})["logits"]
+        return np.asarray(logits[0] if isinstance(logits, list) else logits)
 
-
-def _validate(trainer: Trainer, watched: SliceSet, experiment: Experiment) -> dict[str, float]:
-    """Score held-out slices: the loss on the kind that is trained on, the Dice on all."""
-    batch = experiment.training.batch
-    pool = _pool(watched, experiment)
-    rest = np.setdiff1d(np.arange(len(watched)), pool)
-    counts: list[list[np.ndarray]] = [[], [], []]
-    losses = 0.0
-    batches = [part[k : k + batch] for part in (pool, rest) for k in range(0, len(part), batch)]
-    for indices in batches:
-        images, masks = watched.read(indices)
-        inputs = {"images": images, "masks": masks.astype(np.int32)}
-        logits = ops.convert_to_tensor(trainer.predict_on_batch(inputs)["logits"])
-        truth = ops.convert_to_tensor(inputs["masks"])
-        if indices[0] in pool:
-            loss = segmentation_loss(logits, truth, trainer.loss_settings)
-            losses += float(loss) * len(indices)
-        parts = _counts(hard_masks(logits), truth, logits.shape[-1])
-        for total, part in zip(counts, parts, strict=True):
-            total.append(ops.convert_to_numpy(part))
-    both, true, predicted = (np.concatenate(part) for part in counts)
-    cases = watched.case_of[np.concatenate(batches)]
-    return {
-        "val/loss": losses / len(pool) if len(pool) else float("nan"),
-        "val/dice": mean_dice_by_case(both, true, predicted, cases),
-    }
-
-
-@contextmanager
-def _averaged_weights(trainer: Trainer, optimizer: Optimizer) -> Iterator[None]:
-    """Lend the trainer the moving average of its weights."""
-    if optimizer.ema is None:
-        yield
-        return
-    own = _numpy(trainer.trainable_variables)
-    trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
-    try:
-        yield
-    finally:
-        _assign(trainer.trainable_variables, own)
-
-
-def _numpy(variables: list[Any]) -> list[np.ndarray]:
-    return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
-
-
-def _assign(variables: list[Any], arrays: list[np.ndarray]) -> None:
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
-
-
-def _snapshot(
-    trainer: Trainer, state: _State, precision: str
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    arrays: dict[str, np.ndarray] = {}
-    for name, values in (
-        ("model", _numpy(trainer.unet.variables)),
-        ("optimizer", _numpy(trainer.optimizer.variables)),
-        ("best", state.best),
-    ):
-        arrays |= {f"{name}_{i:04d}": value for i, value in enumerate(values)}
-    notes = {
-        "precision": precision,
-        "history": state.history,
-        "best_score": state.best_score if state.best else None,
-        "best_epoch": state.best_epoch,
-    }
-    return arrays, notes
-
-
-def _restore(trainer: Trainer, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> _State:
-    def group(name: str) -> list[np.ndarray]:
-        return [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
-
-    _assign(trainer.unet.variables, group("model"))
-    _assign(trainer.optimizer.variables, group("optimizer"))
-    state = _State(notes["history"], best_epoch=notes["best_epoch"], best=group("best"))
-    if notes["best_score"] is not None:
-        state.best_score = notes["best_score"]
-    return state
-
-
-def _choose_precision(
-    slices: SliceSet,
-    experiment: Experiment,
-    preprocess: Preprocess,
-    indices: np.ndarray,
-    say: Say,
-) -> str:
-    wanted = experiment.training.precision
-    if wanted != "auto":
-        return wanted
-    inputs = _inputs(slices, indices, experiment, 0, 0)
-    seconds = {}
-    for precision in ("float32", "mixed_bfloat16"):
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """Lend the trainer the moving average of its weights."""
+        if self.experiment.optimizer.ema is None:
+            yield
+            return
+        variables = self.trainer.trainable_variables
+        own = numpy_of(variables)
+        self.trainer.optimizer.finalize_variable_values(variables)
         try:
-            trainer = _make_trainer(
-                experiment, preprocess, len(preprocess.card["labels"]), precision, 1
-            )
-            trainer.train_on_batch(inputs)
-            times = []
-            for _ in range(3):
-                begun = time.monotonic()
-                trainer.train_on_batch(inputs)
-                times.append(time.monotonic() - begun)
-            seconds[precision] = min(times)
+            yield
+        finally:
+            assign(variables, own)
+
+    @contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        try:
+            yield
         except Exception as error:
-            # Some processors and backends refuse bfloat16; each with its own exception.
-            if precision == "float32":
+            if not backend.is_out_of_memory(error):
                 raise
-            say(f"bfloat16 does not run here ({type(error).__name__}): float32 is used")
-            return "float32"
-    gain = seconds["float32"] / seconds["mixed_bfloat16"]
-    chosen = "mixed_bfloat16" if gain >= WORTH_IT else "float32"
-    say(f"bfloat16 is {gain:.2f} times as fast as float32 here: {chosen} is used")
-    return chosen
+            rows, columns = self.slices.size
+            raise SlicewiseError(
+                f"memory runs out with a batch of {self.experiment.training.batch} slices of "
+                f"{rows} x {columns}; lower training.batch, the size of the slices or "
+                "network.filters"
+            ) from error
+
+    def _save(self) -> None:
+        self.state.used = self._used()
+        arrays: dict[str, np.ndarray] = {}
+        for name, values in (
+            ("model", numpy_of(self.trainer.unet.variables)),
+            ("optimizer", numpy_of(self.trainer.optimizer.variables)),
+            ("best", self.best),
+        ):
+            arrays |= {f"{name}_{i:04d}": value for i, value in enumerate(values)}
+        self.store.save(self.state.steps, arrays, asdict(self.state))
+
+    def _samples(self) -> dict[str, np.ndarray]:
+        """Show the first training slices as the network saw them."""
+        images, masks = [], []
+        with closing(self.batches.from_step(0, 0)) as steps:
+            for step, indices, inputs in steps:
+                self.trainer.seed(self.experiment.training.seed, 0, 2, step)
+                seen = [ops.convert_to_numpy(each) for each in self.trainer.prepare(inputs)]
+                middle = seen[0][..., seen[0].shape[-1] // 2]
+                images.append((middle - BLACK) / (WHITE - BLACK) * 255)
+                masks.append(seen[1])
+                if (step + 1) * len(indices) >= SHOWN:
+                    break
+        return {
+            name: np.concatenate(parts)[:SHOWN].clip(0, 255).astype(np.uint8)
+            for name, parts in (("images", images), ("masks", masks))
+        }
+
+    def _progress(self, row: dict[str, float]) -> str:
+        settings = self.experiment.training
+        number, total = len(self.state.history), f"/{settings.epochs}"
+        done = number / settings.epochs
+        if settings.minutes is not None:
+            total, done = "", min(1.0, self._done(1))
+        parts = [f"epoch {number}{total}"]
+        for name, key in (
+            ("loss", "train/loss"),
+            ("Dice", "train/dice"),
+            ("validation loss", "val/loss"),
+            ("validation Dice", "val/dice"),
+        ):
+            if key in row:
+                parts.append(f"{name} {row[key]:.4f}")
+        parts.append(f"{row['images_per_second']:.1f} slices/s")
+        parts.append(f"{_clock(self._used() * (1 / done - 1))} left")
+        return "  ".join(parts)
 
 
-def _progress(row: dict[str, float], epochs: int, left: float) -> str:
-    parts = [f"epoch {int(row['epoch'])}/{epochs}"]
-    for name, key in (
-        ("loss", "train/loss"),
-        ("Dice", "train/dice"),
-        ("validation loss", "val/loss"),
-        ("validation Dice", "val/dice"),
-    ):
-        if key in row:
-            parts.append(f"{name} {row[key]:.4f}")
-    parts.append(f"{row['images_per_second']:.1f} slices/s")
-    parts.append(f"{_clock(left)} left")
-    return "  ".join(parts)
+def _group(arrays: dict[str, np.ndarray], name: str) -> list[np.ndarray]:
+    return [arrays[key] for key in sorted(arrays) if key.startswith(f"{name}_")]
 
 
 def _clock(seconds: float) -> str:

@@ -1,0 +1,157 @@
+"""From probabilities to a mask, and what is done to the mask."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from slicewise.config import Postprocessing
+
+TOUCHING = np.ones((3, 3, 3), bool)  # 26 neighbours
+FACES = ndimage.generate_binary_structure(3, 1)  # 6 neighbours
+IN_SLICE = FACES & np.array([False, True, False])  # 4 neighbours: rows and columns only
+
+
+def decide(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Choose a label for each pixel.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (..., outputs)
+        One output is the probability of the only label; of several the first
+        is that of the background.
+    threshold : float
+        The only label is where its probability is greater.
+
+    Returns
+    -------
+    ndarray of uint8, shape (...)
+        Label indices, 0 for background; of several outputs the likeliest.
+    """
+    if probabilities.shape[-1] == 1:
+        return (probabilities[..., 0] > threshold).astype(np.uint8)
+    return probabilities.argmax(axis=-1).astype(np.uint8)
+
+
+def postprocess(
+    mask: np.ndarray, labels: int, settings: Postprocessing, contiguous: bool
+) -> np.ndarray:
+    """Do to a mask what the settings say.
+
+    Components come first, so that a hole that a small component leaves in
+    another label is filled.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (x, y, z)
+        Label indices in canonical orientation (RAS+).
+    labels : int
+        Number of labels.
+    settings : Postprocessing
+        Which steps to take; none may be ``auto`` any more.
+    contiguous : bool
+        Whether slices along z are neighbours.
+
+    Returns
+    -------
+    ndarray of uint8, shape (x, y, z)
+        The mask itself where there is nothing to do, else a copy.
+    """
+    if settings.largest_component:
+        mask = largest_components(mask, labels)
+    if settings.fill_holes:
+        mask = fill_holes(mask, labels, slicewise=not contiguous)
+    return mask
+
+
+def largest_components(mask: np.ndarray, labels: int) -> np.ndarray:
+    """Keep the largest 3-D component of each label (26 neighbours).
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (x, y, z)
+        Label indices.
+    labels : int
+        Number of labels.
+
+    Returns
+    -------
+    ndarray of uint8
+        A copy.
+    """
+    kept = mask.copy("K")
+    for label, box in _boxes(mask, labels):
+        parts, number = _components(mask[box] == label, TOUCHING)
+        if number > 1:
+            sizes = _sizes(parts)
+            sizes[0] = 0
+            kept[box][(parts > 0) & (parts != sizes.argmax())] = 0
+    return kept
+
+
+def fill_holes(mask: np.ndarray, labels: int, slicewise: bool) -> np.ndarray:
+    """Give the background that a label encloses to this label.
+
+    Enclosed is what has no way to the border of the volume (6 neighbours), or
+    of its slice (4 neighbours), but through voxels of the label. Other labels
+    that lie inside stay as they are; where a label encloses another one with a
+    hole, the hole is the inner one's.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (x, y, z)
+        Label indices.
+    labels : int
+        Number of labels.
+    slicewise : bool
+        Look at each slice along z by itself.
+
+    Returns
+    -------
+    ndarray of uint8
+        A copy.
+    """
+    filled = mask.copy("K")
+    inner = np.zeros_like(mask, np.int32)  # size of the hole that a voxel was found in
+    for label, box in _boxes(mask, labels):
+        sizes = _holes(mask[box] == label, slicewise)
+        if sizes is not None:
+            mine = (sizes > 0) & (mask[box] == 0) & ((inner[box] == 0) | (sizes < inner[box]))
+            filled[box][mine] = label
+            inner[box][mine] = sizes[mine]
+    return filled
+
+
+def _holes(own: np.ndarray, slicewise: bool) -> np.ndarray | None:
+    """Return the size of the hole that each voxel lies in, 0 outside of holes; None without any."""
+    beside = (0, 0) if slicewise else (1, 1)
+    # a frame of background joins all that reaches the border
+    framed = np.pad(~own, [(1, 1), (1, 1), beside], constant_values=True)
+    parts, _ = _components(framed, IN_SLICE if slicewise else FACES)
+    sizes = _sizes(parts)
+    sizes[0] = 0
+    sizes[parts[0, 0] if slicewise else parts[0, 0, 0]] = 0
+    if not sizes.any():
+        return None
+    return sizes[parts[1:-1, 1:-1] if slicewise else parts[1:-1, 1:-1, 1:-1]]
+
+
+def _boxes(mask: np.ndarray, labels: int) -> list[tuple[int, tuple[slice, ...]]]:
+    """Return the bounding box of each label that occurs."""
+    # scipy is several times slower on arrays whose first axis varies fastest, here and below
+    if mask.flags.f_contiguous:
+        found = [box and box[::-1] for box in ndimage.find_objects(mask.T, labels)]
+    else:
+        found = ndimage.find_objects(mask, labels)
+    return [(label, box) for label, box in enumerate(found, start=1) if box is not None]
+
+
+def _components(where: np.ndarray, structure: np.ndarray) -> tuple[np.ndarray, int]:
+    if where.flags.f_contiguous:
+        parts, number = ndimage.label(where.T, structure.T)
+        return parts.T, number
+    return ndimage.label(where, structure)
+
+
+def _sizes(parts: np.ndarray) -> np.ndarray:
+    return np.bincount(parts.ravel("K")).astype(np.int32)

@@ -1,0 +1,233 @@
+"""The network as it is trained: preprocessing, augmentation, loss and optimiser in one step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slicewise.model import backend  # isort: skip  (sets up the backend before keras starts)
+
+import keras
+import numpy as np
+from keras import ops
+
+from slicewise.config import Augmentation, Experiment, Loss, Optimizer
+from slicewise.errors import SlicewiseError
+from slicewise.model import augment
+from slicewise.model.layers import Preprocess
+from slicewise.model.losses import hard_masks, segmentation_loss
+from slicewise.model.unet import build_unet
+
+WORTH_IT = 1.2  # bfloat16 changes results a little, so it has to pay
+
+
+@keras.saving.register_keras_serializable(package="slicewise")
+class Trainer(keras.Model):
+    """Preprocess, augment, network and loss in one step, on any backend.
+
+    Takes a dict of ``images`` (n, rows, columns, channels), ``masks`` (n, rows,
+    columns) and, where slices are augmented, what `augment.draw` gave for them.
+
+    Parameters
+    ----------
+    preprocess : Preprocess
+        Fitted layer.
+    unet : keras.Model
+        From normalised slices to logits, or to a list of them.
+    loss : Loss
+        Settings of the loss.
+    augmentation : Augmentation or None
+        Settings of the augmentation.
+    devices : list of str
+        Where the network runs. With several, each takes its share of the
+        batch; the loss is that of the whole batch, on the first of them.
+    """
+
+    def __init__(
+        self,
+        preprocess: Preprocess,
+        unet: keras.Model,
+        loss: Loss,
+        augmentation: Augmentation | None = None,
+        devices: list[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.preprocess, self.unet, self.loss_settings = preprocess, unet, loss
+        self.augmentation, self.devices = augmentation, devices or []
+        self.noise = keras.random.SeedGenerator(0)
+        self.dice = keras.metrics.Mean(name="dice")
+
+    def prepare(self, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return the images and masks of a batch as the network sees them."""
+        images, masks = self.preprocess(inputs["images"]), inputs["masks"]
+        if "table" in inputs and self.augmentation is not None:
+            noise = keras.random.normal(ops.shape(images), dtype="float32", seed=self.noise)
+            changes = {k: v for k, v in inputs.items() if k not in ("images", "masks")}
+            images, masks = augment.apply(images, masks, changes, noise, self.augmentation)
+        return images, ops.cast(masks, "int32")
+
+    def call(self, inputs: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
+        """Return logits and the masks that go with them."""
+        images, masks = self.prepare(inputs)
+        run = backend.shared_by(self.devices, lambda part: self.unet(part, training=training))
+        return {"logits": run(images), "masks": masks}
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a batch and note its Dice."""
+        logits, masks = y_pred["logits"], y_pred["masks"]
+        finest = logits[0] if isinstance(logits, list) else logits
+        parts = counts(hard_masks(finest), masks, finest.shape[-1])
+        both, true, predicted = (ops.sum(part, axis=0) for part in parts)
+        self.dice.update_state(ops.mean((2 * both + 1e-6) / (true + predicted + 1e-6)))
+        return segmentation_loss(logits, masks, self.loss_settings)
+
+    def seed(self, *key: int) -> None:
+        """Set all randomness of the next step: the same key, the same noise and dropout.
+
+        Keras keeps such states in variables that no checkpoint format restores.
+        """
+        random = np.random.default_rng(key)
+        for generator in (self.noise, *self._dropouts()):
+            generator.state.assign(random.integers(0, 2**31, 2).astype(np.uint32))
+
+    def _dropouts(self) -> list[Any]:
+        found = (getattr(layer, "seed_generator", None) for layer in self.unet.layers)
+        return [generator for generator in found if generator is not None]
+
+
+def counts(predicted: Any, masks: Any, outputs: int) -> tuple[Any, Any, Any]:
+    """Pixels in both, in truth and in prediction, each (slices, labels)."""
+    labels = ops.arange(1, max(outputs, 2), dtype="int32")
+    p = ops.cast(predicted[..., None] == labels, "float32")
+    t = ops.cast(masks[..., None] == labels, "float32")
+    both, true, guessed = (ops.sum(v, axis=(1, 2)) for v in (p * t, t, p))
+    return both, true, guessed
+
+
+def make_trainer(
+    experiment: Experiment, preprocess: Preprocess, labels: int, precision: str
+) -> Trainer:
+    """Build the network with its optimiser, from the seed.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        All settings.
+    preprocess : Preprocess
+        Fitted layer.
+    labels : int
+        How many labels the masks have.
+    precision : {"float32", "mixed_bfloat16"}
+        Of the inner layers.
+
+    Raises
+    ------
+    SlicewiseError
+        When the batch cannot be shared evenly by the devices.
+    """
+    keras.utils.set_random_seed(experiment.training.seed)
+    devices = backend.devices(experiment.training.devices)
+    if experiment.training.batch % max(len(devices), 1):
+        raise SlicewiseError(
+            f"training.batch: {experiment.training.batch} slices cannot be shared evenly by "
+            f"{len(devices)} devices; choose a multiple of {len(devices)}, or fewer "
+            "training.devices"
+        )
+    unet = build_unet(
+        experiment.network,
+        labels,
+        precision,
+        channels=experiment.input.context,
+        supervise=experiment.network.deep_supervision,
+    )
+    trainer = Trainer(preprocess, unet, experiment.loss, experiment.augmentation, devices)
+    # XLA is slower than oneDNN on CPUs, faster than plain kernels on one GPU.
+    jit = "auto" if backend.has_gpu() and len(devices) < 2 else keras.backend.backend() == "jax"
+    trainer.compile(optimizer=make_optimizer(experiment.optimizer), jit_compile=jit)
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+def make_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
+    """Build the optimiser; its learning rate is set at each step."""
+    common: dict[str, Any] = {
+        "learning_rate": settings.learning_rate,
+        "global_clipnorm": settings.clip_norm,
+    }
+    if settings.accumulate > 1:
+        common["gradient_accumulation_steps"] = settings.accumulate
+    if settings.ema is not None:
+        # Keras averages at each batch, also where the weights wait for the next one.
+        common |= {"use_ema": True, "ema_momentum": settings.ema ** (1 / settings.accumulate)}
+    if settings.name == "adam":
+        return keras.optimizers.Adam(**common)
+    common["weight_decay"] = settings.weight_decay
+    if settings.name == "adamw":
+        optimizer = keras.optimizers.AdamW(**common)
+    else:
+        optimizer = keras.optimizers.SGD(**common, momentum=settings.momentum, nesterov=True)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def choose_precision(
+    experiment: Experiment,
+    preprocess: Preprocess,
+    labels: int,
+    inputs: dict[str, np.ndarray],
+    say: Callable[[str], None],
+) -> str:
+    """Try a batch in float32 and in bfloat16, and return the faster where it pays.
+
+    Parameters
+    ----------
+    experiment, preprocess, labels
+        As of `make_trainer`.
+    inputs : dict
+        A batch.
+    say : callable
+        Told what was found.
+    """
+    wanted = experiment.training.precision
+    if wanted != "auto":
+        return wanted
+    seconds = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        try:
+            trainer = make_trainer(experiment, preprocess, labels, precision)
+            trainer.train_on_batch(inputs)
+            times = []
+            for _ in range(3):
+                begun = time.monotonic()
+                trainer.train_on_batch(inputs)
+                times.append(time.monotonic() - begun)
+            seconds[precision] = min(times)
+        except Exception as error:
+            # Some processors and backends refuse bfloat16; each with its own exception.
+            if precision == "float32":
+                raise
+            say(f"bfloat16 does not run here ({type(error).__name__}): float32 is used")
+            return "float32"
+    gain = seconds["float32"] / seconds["mixed_bfloat16"]
+    chosen = "mixed_bfloat16" if gain >= WORTH_IT else "float32"
+    say(f"bfloat16 is {gain:.2f} times as fast as float32 here: {chosen} is used")
+    return chosen
+
+
+def numpy_of(variables: list[Any]) -> list[np.ndarray]:
+    """Copy the values of variables."""
+    return [np.array(ops.convert_to_numpy(v.value)) for v in variables]
+
+
+def assign(variables: list[Any], arrays: list[np.ndarray]) -> None:
+    """Set variables to values."""
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,44 @@
+"""Masks as label numbers, whatever values their files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from slicewise.config import Content
+from slicewise.volumes.checks import label_indices
+from slicewise.volumes.read import read_nifti
+from slicewise.volumes.volume import Volume
+
+
+def read_labels(path: str, content: Content) -> Volume:
+    """Read ground truth or a prediction as label numbers, on its own grid."""
+    mask, _ = read_nifti(Path(path))
+    numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
+    return Volume(numbers, mask.affine)
+
+
+def truth_reader(
+    cases: Sequence[str], files: Sequence[str], content: Content
+) -> Callable[[str], np.ndarray]:
+    """Return a function from a case's name to its label numbers.
+
+    Parameters
+    ----------
+    cases : sequence of str
+        Names.
+    files : sequence of str
+        The mask of each.
+    content : Content
+        What the files hold.
+
+    Returns
+    -------
+    callable
+        Reads the mask when it is asked: uint8, in canonical orientation
+        (RAS+), on the grid of the file.
+    """
+    paths = dict(zip(cases, files, strict=True))
+    return lambda case: read_labels(paths[case], content).canonical().array

@@ -1,0 +1,282 @@
+"""From volumes to masks: any grid, several models, views and planes, many cases at a time."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from slicewise.config import Network, Postprocessing, Recipe
+from slicewise.errors import SlicewiseError
+from slicewise.model import predict
+from slicewise.model.layers import Preprocess
+from slicewise.model.postprocess import postprocess
+from slicewise.model.predict import Request, load_model, predict_cases, predict_volume
+from slicewise.model.unet import build_unet, finished_model, model_card, weights_digest
+from slicewise.slices.extract import SliceSource
+from slicewise.volumes import read
+from slicewise.volumes.read import read_nifti, write_nifti
+from slicewise.volumes.volume import Volume, from_canonical
+from tests.model.conftest import CARD, disc_volume
+
+RANDOM = np.random.default_rng(0)
+# World axis and direction of each array axis: RAS, LPS, and with axes swapped.
+TURNS = [
+    np.eye(3),
+    np.diag([-1.0, -1.0, 1.0]),
+    np.array([[0.0, 0, 1], [1, 0, 0], [0, -1, 0]]),
+    np.array([[0.0, -1, 0], [0, 0, -1], [-1, 0, 0]]),
+]
+
+
+def finished(labels: int = 1, seed: int = 3, **card: Any) -> keras.Model:
+    names = [f"organ{i}" for i in range(labels)]
+    own = {"labels": names, "values": {n: [5 + i, 90 + i] for i, n in enumerate(names)}}
+    card = {**CARD, **own, **card}
+    keras.utils.set_random_seed(seed)
+    unet = build_unet(Network(filters=[4, 8]), labels, channels=card["context"]["slices"])
+    return finished_model(Preprocess(-100.0, 200.0, 20.0, 50.0, card), unet)
+
+
+def phantom(seed: int, shape: tuple[int, int, int] = (19, 26, 7)) -> Volume:
+    """Return smooth noise on an uneven grid, so that a mask has borders everywhere."""
+    coarse = np.random.default_rng(seed).normal(40, 90, [n // 3 + 2 for n in shape])
+    fine = coarse.repeat(3, 0).repeat(3, 1).repeat(3, 2)[tuple(slice(n) for n in shape)]
+    return Volume(fine.round().astype(np.int16), np.diag([0.8, 0.8, 2.5, 1.0]))
+
+
+def probabilities(model: keras.Model, image: Volume, plane: str = "axial") -> np.ndarray:
+    """Return what a model says of a RAS+ volume cut in a plane, on the volume's grid."""
+    card = model_card(model)
+    source = SliceSource(image, Recipe(**{**card["recipe"], "plane": plane}), card["intensity"])
+    context = card["context"]
+    slices = source.windows(0, len(source), context["slices"], context["mm"])
+    native = source.grid.enlarge(model.predict_on_batch(slices))
+    return np.moveaxis(native, 0, {"axial": 2, "coronal": 1, "sagittal": 0}[plane])
+
+
+def mostly(got: np.ndarray, mean: np.ndarray, threshold: float = 0.5) -> None:
+    """Compare a mask with mean probabilities, but for voxels within rounding of the threshold."""
+    clear = np.abs(mean[..., 0] - threshold) > 1e-5
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(got[clear], 5 * (mean[..., 0] > threshold)[clear])
+    assert 0.02 < np.mean(got > 0) < 0.98
+
+
+# -- the finished model ----------------------------------------------------------
+
+
+def test_model_file_is_all_there_is(tmp_path: Path) -> None:
+    model = finished(2)
+    model.save(tmp_path / "m.keras")
+    loaded = load_model(tmp_path / "m.keras")
+    assert weights_digest(loaded) == weights_digest(model)
+    assert model_card(loaded) == model_card(model)
+    x = RANDOM.normal(0, 100, (2, 17, 16, 1)).astype(np.float32)
+    np.testing.assert_array_equal(model.predict_on_batch(x), loaded.predict_on_batch(x))
+    np.testing.assert_allclose(loaded.predict_on_batch(x).sum(-1), 1, atol=1e-5)
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"nothing")
+    with pytest.raises(SlicewiseError, match=r"m\.keras: not a model of slicewise"):
+        load_model(tmp_path / "m.keras")
+
+
+# -- one volume ------------------------------------------------------------------
+
+
+def test_prediction_does_not_depend_on_batch() -> None:
+    model = finished()
+    image, _ = disc_volume(1, slices=7)
+    mask = predict_volume([model], image, batch=3)
+    assert mask.shape == image.array.shape
+    assert set(np.unique(mask)) <= {0, 5}
+    assert 0 < np.count_nonzero(mask) < mask.size
+    np.testing.assert_array_equal(mask, predict_volume([model], image, batch=7))
+
+
+@pytest.mark.parametrize("size", [16, 64, None])
+def test_mask_lies_on_the_grid_of_any_image(size: int | None) -> None:
+    model = finished(recipe=Recipe(size=size).model_dump())
+    image = phantom(1)
+    mask = predict_volume([model], image, 4)
+    mostly(mask, probabilities(model, image))
+    for turn in TURNS:  # the same patient, stored in another order
+        affine = np.eye(4)
+        affine[:3, :3] = turn @ np.diag(np.abs(turn.T @ [0.8, 0.8, 2.5]))
+        stored = Volume(from_canonical(image.array, affine), affine)
+        turned = predict_volume([model], stored, 4)
+        assert turned.shape == stored.array.shape
+        np.testing.assert_array_equal(Volume(turned, affine).canonical().array, mask)
+
+
+def test_of_several_labels_the_likeliest_wins() -> None:
+    model = finished(3)
+    image = phantom(2)
+    mask = predict_volume([model], image, 4)
+    likely = probabilities(model, image)
+    best, second = np.sort(likely, axis=-1)[..., -1], np.sort(likely, axis=-1)[..., -2]
+    clear = best - second > 1e-5
+    wanted = np.array([0, 5, 6, 7])[likely.argmax(-1)]
+    np.testing.assert_array_equal(mask[clear], wanted[clear])
+    assert len(np.unique(mask)) >= 3
+
+
+def test_ensemble_is_the_mean_probability() -> None:
+    models = [finished(seed=seed) for seed in (3, 4, 5)]
+    image = phantom(3)
+    each = [probabilities(model, image) for model in models]
+    mask = predict_volume(models, image, 4)
+    mostly(mask, np.mean(each, axis=0))
+    votes = np.sum([p[..., 0] > 0.5 for p in each], axis=0) > 1
+    assert (votes != (mask > 0)).any()
+
+
+def test_a_mirrored_patient_gets_a_mirrored_mask() -> None:
+    image = phantom(4)
+    mirrored = Volume(image.array[::-1], image.affine)
+    for flip, same in (("none", False), ("one", True), ("both", True)):
+        model = finished(
+            inference={"flip": flip, "shift": 0, "planes": []}, recipe=Recipe().model_dump()
+        )
+        one, two = (predict_volume([model], volume, 4) for volume in (image, mirrored))
+        assert np.array_equal(one, two[::-1]) == same
+    upside_down = Volume(image.array[:, ::-1], image.affine)
+    np.testing.assert_array_equal(one, predict_volume([model], upside_down, 4)[:, ::-1])
+
+
+def test_planes_are_averaged_on_the_volumes_grid() -> None:
+    planes = ["axial", "coronal", "sagittal"]
+    recipe = Recipe(size=16).model_dump()
+    image = phantom(5, (25, 18, 21))
+    plain = finished(recipe=recipe)
+    each = {plane: probabilities(plain, image, plane) for plane in planes}
+    for chosen in (planes, ["sagittal"]):  # all, and one that is not the recipe's
+        mean = np.mean([each[plane] for plane in chosen], axis=0)
+        after = {**CARD["postprocessing"], "threshold": float(np.median(mean))}
+        inference = {"flip": "none", "shift": 0, "planes": chosen}
+        model = finished(inference=inference, recipe=recipe, postprocessing=after)
+        mostly(predict_volume([model], image, 4), mean, after["threshold"])
+
+
+def test_context_and_threshold() -> None:
+    after = {"threshold": 0.4, "largest_component": False, "fill_holes": False}
+    model = finished(context={"slices": 3, "mm": 1.5}, postprocessing=after)
+    assert model.input_shape[-1] == 3
+    image = phantom(6)
+    likely = probabilities(model, image)[..., 0]
+    clear = np.abs(likely - 0.4) > 1e-5
+    mask = predict_volume([model], image, 3)
+    np.testing.assert_array_equal((mask > 0)[clear], (likely > 0.4)[clear])
+    assert 0 < np.count_nonzero(mask) < mask.size
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_postprocessing_comes_last(contiguous: bool) -> None:
+    after = {"threshold": 0.5, "largest_component": contiguous, "fill_holes": True}
+    image = phantom(7)
+    plain = predict_volume([finished(2)], image) // 5 + predict_volume([finished(2)], image) // 6
+    wanted = postprocess(plain, 2, Postprocessing.model_validate(after), contiguous)
+    mask = predict_volume([finished(2, postprocessing=after, contiguous=contiguous)], image)
+    np.testing.assert_array_equal(mask, np.array([0, 5, 6])[wanted])
+    assert (wanted != plain).any()
+
+
+# -- many cases ------------------------------------------------------------------
+
+
+class Counting:
+    """A model that notes how many slices it was given."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.layers, self.model, self.sizes = model.layers, model, []
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        self.sizes.append(len(images))
+        return self.model.predict_on_batch(images)
+
+
+def written(folder: Path, images: Sequence[Volume], models: Sequence[Any]) -> list[Request]:
+    requests = []
+    for k, (image, chosen) in enumerate(zip(images, models, strict=True)):
+        path = folder / "images" / f"patient{k}.nii.gz"
+        write_nifti(path, image)
+        requests.append(Request(f"case{k}", path, folder / f"mask{k}.nii.gz", chosen))
+    return requests
+
+
+def test_cases_together_are_as_one_by_one(tmp_path: Path) -> None:
+    images = [phantom(k, shape) for k, shape in enumerate([(19, 26, 5), (30, 20, 9), (16, 16, 3)])]
+    first, second = Counting(finished()), Counting(finished(seed=4))
+    chosen = [[first], [first, second], [first]]
+    masks = dict(predict_cases(written(tmp_path, images, chosen), batch=4))
+    # those of the same models are taken together: 8 slices, then 9
+    assert list(masks) == ["case0", "case2", "case1"]
+    assert first.sizes == [4] * 2 + [4] * 3
+    assert second.sizes == [4] * 3
+    for k, (image, models) in enumerate(zip(images, chosen, strict=True)):
+        alone = predict_volume(models, image, batch=4)
+        np.testing.assert_array_equal(masks[f"case{k}"], alone)
+        stored, _ = read_nifti(tmp_path / f"mask{k}.nii.gz")
+        np.testing.assert_array_equal(stored.array, alone)
+        np.testing.assert_allclose(stored.affine, image.affine)
+
+
+def test_cases_of_several_planes_and_of_any_size(tmp_path: Path) -> None:
+    inference = {"flip": "one", "shift": 2, "planes": ["axial", "coronal"]}
+    model = finished(2, inference=inference, recipe=Recipe().model_dump())
+    images = [phantom(k, (12 + k, 14, 6)) for k in range(3)]
+    for case, mask in predict_cases(written(tmp_path, images, [[model]] * 3), batch=5):
+        alone = predict_volume([model], images[int(case[-1])], batch=5)
+        np.testing.assert_array_equal(mask, alone)
+
+
+def test_nothing_to_predict() -> None:
+    assert list(predict_cases([])) == []
+
+
+def test_a_damaged_case_is_named_and_the_others_are_whole(tmp_path: Path) -> None:
+    requests = written(tmp_path, [phantom(k) for k in range(4)], [[finished()]] * 4)
+    requests[2].image.write_bytes(requests[2].image.read_bytes()[:-40])
+    before = threading.active_count()
+    done = []
+    with pytest.raises(SlicewiseError, match=r"patient2\.nii\.gz: the file is cut short"):
+        for case, _ in predict_cases(requests, batch=7):
+            done.append(case)
+    assert done == ["case0", "case1"]
+    assert sorted(path.name for path in tmp_path.glob("*mask*")) == [
+        "mask0.nii.gz",
+        "mask1.nii.gz",
+    ]
+    assert threading.active_count() == before
+
+
+def test_a_fault_of_our_own_tells_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(predict, "SliceSource", broken)
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(predict_cases(written(tmp_path, [phantom(1)], [[finished()]])))
+    assert caught.value.__notes__ == ["in case case0"]
+
+
+def test_a_full_disk_leaves_no_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = written(tmp_path, [phantom(1)], [[finished()]])
+
+    class Full:
+        def to_stream(self, stream: Any) -> None:
+            stream.write(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(read, "_image", lambda *_: Full())
+    with pytest.raises(SlicewiseError, match=r"mask0\.nii\.gz: no space left"):
+        list(predict_cases(requests))
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
