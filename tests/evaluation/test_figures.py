@@ -219,3 +219,19 @@ def test_files_have_their_formats_and_are_the_same_twice():
     first, second = (figures.svg(figures.dice_dots(metrics())) for _ in range(2))
     assert first == second
     assert b"<svg" in first
+
+
+def test_contact_sheet_lays_slices_out_as_radiologists_look_at_them():
+    images = np.full((5, 20, 12), 80, np.uint8)
+    images[0, 0, 0] = 255  # left, back: the lower right corner of an axial slice
+    masks = np.zeros_like(images)
+    masks[1, 5:9, 4:8] = 1
+    sheet = figures.contact_sheet({"images": images, "masks": masks}, columns=3)
+    assert sheet.shape == (24, 60, 3)
+    assert sheet.dtype == np.uint8
+    assert sheet[11, 19].tolist() == [255, 255, 255]
+    coloured = (sheet != sheet[..., :1]).any(axis=-1)
+    assert coloured[:12, 20:40].any(), "the label of the second slice is outlined"
+    assert not coloured[:12, :20].any()
+    assert not coloured[12:].any()
+    assert not sheet[12:, 40:].any(), "the sheet is filled up with black"

@@ -286,3 +286,15 @@ def test_the_legend_has_the_colours_of_the_outlines():
         ("prediction", figures.PREDICTION_COLOUR),
     ):
         assert f"--{name}: rgb({' '.join(map(str, colour))})" in text
+
+
+def test_training_slices_are_shown_as_the_network_sees_them():
+    shown = np.zeros((2, 8, 8), np.uint8)
+    samples = {"images": shown + 90, "masks": shown}
+    page = Page(experiment(table(MIXED), samples=samples, settings={"augmentation": {"flip": 1}}))
+    (sheet,) = [i for i in page.images if "Contact sheet" in (i["alt"] or "")]
+    assert sheet["src"].startswith("data:image/jpeg")
+    assert "as the network sees them, augmented" in page.words
+    plain = Page(experiment(table(MIXED), samples=samples, settings={"augmentation": None}))
+    assert "augmented" not in plain.words
+    assert "Contact sheet" not in experiment(table(MIXED))

@@ -233,9 +233,10 @@ def test_cases_of_several_planes_and_of_any_size(tmp_path: Path) -> None:
     inference = {"flip": "one", "shift": 2, "planes": ["axial", "coronal"]}
     model = finished(2, inference=inference, recipe=Recipe().model_dump())
     images = [phantom(k, (12 + k, 14, 6)) for k in range(3)]
-    for case, mask in predict_cases(written(tmp_path, images, [[model]] * 3), batch=5):
-        alone = predict_volume([model], images[int(case[-1])], batch=5)
-        np.testing.assert_array_equal(mask, alone)
+    masks = dict(predict_cases(written(tmp_path, images, [[model]] * 3), batch=5))
+    for k, image in enumerate(images):
+        alone = predict_volume([model], image, batch=5)
+        np.testing.assert_array_equal(masks[f"case{k}"], alone)
 
 
 def test_nothing_to_predict() -> None:

@@ -181,7 +181,7 @@ def test_two_generations_and_a_damaged_one(tmp_path: Path) -> None:
         for epoch in (1, 2, 3):
             store.save(epoch, {"a": np.full(3, epoch)}, {"epoch": epoch})
         files = sorted((tmp_path / "x").glob("*.npz"))
-        assert [f.name for f in files] == ["epoch-000002.npz", "epoch-000003.npz"]
+        assert [f.name for f in files] == ["step-000000002.npz", "step-000000003.npz"]
         files[-1].write_bytes(files[-1].read_bytes()[:100])
         loaded = store.load()
         assert loaded is not None
@@ -343,7 +343,7 @@ def test_budget_counts_the_time_before_an_interruption(
             log=stop_after(1),
             say=quiet,
         )
-    (newest,) = tmp_path.glob("*/epoch-*.npz")
+    (newest,) = tmp_path.glob("*/step-*.npz")
     with np.load(newest) as stored:
         arrays = {name: stored[name] for name in stored.files}
     notes = json.loads(arrays.pop("notes").tobytes())

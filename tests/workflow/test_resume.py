@@ -1,6 +1,7 @@
 """What outlives a kill, and a tracking server that is down."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ from conftest import Workflow, started
 
 from slicewise.files import read_json
 
-EPOCHS = 6
+EPOCHS, STEPS = 6, 25
 MODEL = "results/tiny/rich/fold-0/model.keras"
 REPORT = "results/tiny/rich/report.html"
 # What is measured, not computed.
@@ -25,8 +26,8 @@ def wait_for_checkpoint(workflow: Workflow, process: subprocess.Popen) -> int:
     place = workflow.results / "rich" / "checkpoints" / "fold-0"
     until = time.monotonic() + 300
     while time.monotonic() < until and process.poll() is None:
-        if found := sorted(place.glob("*/epoch-*.npz")):
-            return int(found[-1].stem.split("-")[1])
+        if found := sorted(place.glob("*/step-*.npz")):
+            return int(found[-1].stem.split("-")[1]) // STEPS
         time.sleep(0.01)
     raise AssertionError("no checkpoint appeared")
 
@@ -61,6 +62,20 @@ def kill_in_training(workflow: Workflow, target: str, kill: Callable[[int, int],
     return epoch
 
 
+def same_weights(workflow: Workflow, finished: Workflow) -> None:
+    """Compare a training with the one that nothing disturbed, to the bit."""
+    whole, resumed = finished.used("rich"), workflow.used("rich")
+    for key in ("weights_sha256", "selected_epoch", "window", "steps"):
+        assert resumed["resolved"][key] == whole["resolved"][key]
+    history, expected = (
+        pd.read_csv(w.results / "rich" / "fold-0" / "history.csv") for w in (workflow, finished)
+    )
+    assert list(history["epoch"]) == list(range(1, EPOCHS + 1))
+    pd.testing.assert_frame_equal(
+        history.drop(columns=BY_THE_CLOCK), expected.drop(columns=BY_THE_CLOCK), check_exact=True
+    )
+
+
 def wait_until_idle(workflow: Workflow, seconds: float) -> list[int]:
     """Wait until no process works in the folder; return those that still do."""
     until = time.monotonic() + seconds
@@ -85,18 +100,9 @@ def test_a_killed_training_goes_on_after_unlock(finished, workflow):
     assert "going on after epoch" in said
     assert started(said) == ["train", "predict_rich_0", "evaluate", "report"]
 
-    # to the bit what an uninterrupted training made
-    whole, resumed = finished.used("rich"), workflow.used("rich")
-    for key in ("weights_sha256", "selected_epoch", "window"):
-        assert resumed["resolved"][key] == whole["resolved"][key]
-    history, expected = (
-        pd.read_csv(w.results / "rich" / "fold-0" / "history.csv") for w in (workflow, finished)
-    )
-    assert list(history["epoch"]) == list(range(1, EPOCHS + 1))
+    same_weights(workflow, finished)
+    history = pd.read_csv(workflow.results / "rich" / "fold-0" / "history.csv")
     assert history["timestamp"].is_monotonic_increasing
-    pd.testing.assert_frame_equal(
-        history.drop(columns=BY_THE_CLOCK), expected.drop(columns=BY_THE_CLOCK), check_exact=True
-    )
     assert read_json(workflow.results / "rich" / "summary.json") == read_json(
         finished.results / "rich" / "summary.json"
     )
@@ -131,6 +137,19 @@ def test_a_training_whose_snakemake_was_killed_is_not_repeated(workflow):
 
 
 @pytest.mark.slow
+def test_a_warned_training_saves_between_two_steps(finished, workflow):
+    """SIGTERM to the whole job, as a cluster sends it before it kills."""
+    workflow.forget("rich")
+    kill_in_training(workflow, MODEL, lambda pid, _: os.killpg(pid, signal.SIGTERM))
+    assert not wait_until_idle(workflow, 60)
+    log = (workflow.results / "logs" / "train" / "rich" / "fold-0.log").read_text()
+    assert re.search(r"error: training stops in epoch \d after step \d+, because ", log)
+    workflow.snakemake("--unlock")
+    assert "going on after epoch" in workflow.snakemake(MODEL)
+    same_weights(workflow, finished)
+
+
+@pytest.mark.slow
 def test_a_dead_tracking_server_costs_no_result(workflow):
     settings = workflow.settings()
     settings["experiments"]["other"] = settings["experiments"]["plain"]
@@ -146,7 +165,10 @@ def test_a_dead_tracking_server_costs_no_result(workflow):
         assert (made / name).is_file(), name
     assert not (made / "tracking" / "fold-0.json").exists()
     # the same settings under another name: tracking took no part in the result
-    assert workflow.used("other")["resolved"] == workflow.used("plain")["resolved"]
+    facts = [workflow.used(name)["resolved"] for name in ("other", "plain")]
+    for one in facts:
+        one.pop("seconds")
+    assert facts[0] == facts[1]
     assert read_json(made / "summary.json") == read_json(
         workflow.results / "plain" / "summary.json"
     )

@@ -62,9 +62,9 @@ class Checkpoints:
         if self._lock is not None:
             self._lock.close()
 
-    def save(self, epoch: int, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
-        """Write the state after `epoch` epochs and forget all but two generations."""
-        with atomic(self.folder / f"epoch-{epoch:06d}.npz") as temporary:
+    def save(self, step: int, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+        """Write the state after `step` steps and forget all but two generations."""
+        with atomic(self.folder / f"step-{step:09d}.npz") as temporary:
             text = np.frombuffer(json.dumps(notes).encode(), np.uint8)
             np.savez(temporary, allow_pickle=False, notes=text, **arrays)
         for old in self._files()[:-GENERATIONS]:
@@ -91,7 +91,7 @@ class Checkpoints:
             self.folder.parent.rmdir()
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("epoch-*.npz"))
+        return sorted(self.folder.glob("step-*.npz"))
 
 
 def _is_free(folder: Path) -> bool:

@@ -143,7 +143,7 @@ def batched(
     """
     waiting: list[tuple[Key, np.ndarray]] = []
     for key, images in blocks:
-        if waiting and waiting[0][1].shape[1:] != images.shape[1:]:
+        if len(images) and waiting and waiting[0][1].shape[1:] != images.shape[1:]:
             yield from _run(waiting, batch, forward)
             waiting = []
         while len(images):

@@ -104,7 +104,8 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
     this one brings slices back, decides and writes. Cases of the same models
     and slice size share batches. Of volumes at most the one that is cut and
     the mask of the one before are whole in memory; where planes are averaged,
-    also its probabilities.
+    also its probabilities. The models are in use until the last case is
+    yielded: jax refuses to run one in two threads at once.
 
     Parameters
     ----------

@@ -1,0 +1,50 @@
+"""What docs/training.md says to write is accepted, and is no default already."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slicewise.config import Experiment, Settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
+DATASET = {"name": "x", "layout": "msd", "root": "x", "labels": {"liver": 1}}
+
+
+def statements(block: str) -> list[dict]:
+    """Split a block that shows alternatives: each begins at the margin."""
+    parts = re.split(r"^(?=\S)", block, flags=re.M)
+    return [yaml.safe_load(part) for part in parts if part.strip()]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_settings_of_the_page_are_accepted(block):
+    found = statements(block)
+    whole = {key: value for one in found for key, value in one.items()}
+    if "experiments" in whole:
+        assert Settings(dataset=DATASET, **whole).experiments
+        return
+    for one in found:
+        assert Experiment(slices="a", **one) != Experiment(slices="a"), f"{one} is the default"
+
+
+def test_named_settings_exist():
+    settings = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`(?:\w+\.)?(\w+)(?:: [^`]*)?`", PAGE):
+        if name.islower() and name not in {"null", "kill", "snakemake", "oblique"}:
+            known = f"`{name}`" in settings or f"| {name} " in settings or name in settings
+            assert known or name.startswith(("resolved", "weights", "steps", "yaml")), name
+
+
+def test_links_lead_somewhere():
+    docs = Path(__file__).parents[2] / "docs"
+    for target in re.findall(r"\]\(([^)#]+)\)", PAGE):
+        assert (docs / target).exists(), target
+    headings = {
+        re.sub(r"[^\w -]", "", line[3:].lower()).replace(" ", "-")
+        for line in PAGE.splitlines()
+        if line.startswith("## ")
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= headings
