@@ -25,11 +25,17 @@ import numpy as np
 
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.files import write_json
-from slicewise.model import backend
+
+from slicewise.model import backend  # isort: skip  (sets up the backend before keras starts)
+
+import keras
+
 from slicewise.model.card import make_card
 from slicewise.model.fit import fit_preprocess
+from slicewise.model.layers import Preprocess
 from slicewise.model.train import Batches, train
-from slicewise.model.trainer import make_trainer
+from slicewise.model.trainer import Trainer, make_trainer
+from slicewise.model.unet import build_unet
 from slicewise.slices.batches import SliceFolder, SliceSet, usable
 from slicewise.slices.extract import extract
 from slicewise.volumes.volume import Volume
@@ -74,6 +80,22 @@ class Epochs:
         return steps
 
 
+def plain_trainer(experiment: Experiment, preprocess: Preprocess) -> Trainer:
+    """The same network in float32 with Keras' own normalisation and Adam, as one would write it."""
+
+    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = layer.__class__
+        if isinstance(layer, keras.layers.BatchNormalization):
+            kind = keras.layers.BatchNormalization
+        return kind.from_config(layer.get_config())
+
+    unet = keras.models.clone_model(build_unet(experiment.network, 1), clone_function=own)
+    trainer = Trainer(preprocess, unet, experiment.loss)
+    rate = experiment.optimizer.learning_rate
+    trainer.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=False)
+    return trainer
+
+
 def timed(run: Callable[[], Any]) -> float:
     """Seconds of a call."""
     begun = time.perf_counter()
@@ -106,9 +128,6 @@ def main() -> None:
     if options.experiment == "baseline":
         settings["training"]["precision"] = options.precision
     experiment = Experiment.model_validate(settings)
-    plain_settings = experiment.model_dump() | {"augmentation": None}
-    plain_settings["optimizer"]["ema"] = None
-    plain_experiment = Experiment.model_validate(plain_settings)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slices = SliceSet(synthetic(folder, options.size, 4, 40))
@@ -131,20 +150,7 @@ def main() -> None:
             if key in ("images", "masks")
         }
         bare = make_trainer(experiment, preprocess, 1, precision)
-        plain = make_trainer(plain_experiment, preprocess, 1, "float32")
-        import keras
-
-        plain.unet = keras.models.clone_model(
-            plain.unet,
-            clone_function=lambda layer: (
-                keras.layers.BatchNormalization.from_config(layer.get_config())
-                if isinstance(layer, keras.layers.BatchNormalization)
-                else layer.__class__.from_config(layer.get_config())
-            ),
-        )
-        plain.compile(
-            optimizer=keras.optimizers.Adam(experiment.optimizer.learning_rate), jit_compile=False
-        )
+        plain = plain_trainer(experiment, preprocess)
         runs: dict[str, Callable[[], Any]] = {
             "train": epochs,
             "bare": lambda: [bare.train_on_batch(batch) for _ in range(options.steps)],
