@@ -445,3 +445,32 @@ def test_a_label_that_never_occurs(folders: list[SliceFolder], tmp_path: Path) -
             *(SliceSet(made), SliceSet([]), disc_truth, experiment(), CARD, tmp_path / "c"),
             say=quiet,
         )
+
+
+def test_accumulated_gradients_are_those_of_a_larger_batch(
+    slices: SliceSet, tmp_path: Path
+) -> None:
+    """Where the loss is a mean over pixels and nothing looks at the whole batch."""
+    made = []
+    for batch, accumulate in ((6, 1), (3, 2)):
+        settings = changed(
+            network={"normalisation": "none", "dropout": 0.0},
+            loss={"dice": 0.0},
+            optimizer={
+                "name": "sgd",
+                "learning_rate": 0.05,
+                "momentum": 0.5,
+                "accumulate": accumulate,
+                "schedule": "constant",
+                "warmup": 0.0,
+                "ema": None,
+            },
+            training={"batch": batch, "epochs": 2, "foreground": 0.0},
+        )
+        settings = settings.model_copy(update={"augmentation": None})
+        where = tmp_path / str(batch)
+        made.append(train(slices, SliceSet([]), disc_truth, settings, CARD, where, say=quiet))
+    whole, parts = (one.model.get_weights() for one in made)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert made[0].facts["steps"] == made[1].facts["steps"] / 2 == 10
