@@ -35,4 +35,5 @@ with job(snakemake.log[0]) as say:
 
     calls = {"log": lambda row: tracker.log_epoch(fold, row), "say": say, "save": save}
     given_all = (slices, watched, truth, experiment, card, Path(snakemake.params.checkpoints))
-    train(*given_all, may_select=single, told_to_stop=stop, **calls)
+    with tracker.ending_with_errors(fold):
+        train(*given_all, may_select=single, told_to_stop=stop, **calls)

@@ -9,3 +9,7 @@ class SlicewiseError(Exception):
     Its message is one sentence for the user: the file or key, what is wrong
     with it, and what to do. It is shown without a traceback.
     """
+
+
+class StoppedError(SlicewiseError):
+    """Nothing is wrong: a job was told to stop, and goes on when it is run again."""

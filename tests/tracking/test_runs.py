@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.tracking import Tracker, git_state, provenance
 from slicewise.tracking.runs import flatten, summary_metrics, tracking_uri
 
@@ -54,6 +55,34 @@ def test_one_run_for_several_jobs(store: Path) -> None:
     assert run.info.status == "RUNNING"
     three.finish("fold-0")
     assert client(store).get_run(one.run_id("fold-0")).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StoppedError("training stops in epoch 2, because it was told to"), "KILLED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (SlicewiseError("the loss is no number"), "FAILED"),
+        (ValueError("a fault\nof ours"), "FAILED"),
+    ],
+)
+def test_a_run_does_not_stay_open_after_an_error(
+    store: Path, error: BaseException, status: str
+) -> None:
+    one = tracker(store, f"errors-{type(error).__name__}")
+    one.start("fold-0", "baseline", "key", {}, {})
+    with pytest.raises(type(error)), one.ending_with_errors("fold-0"):
+        raise error
+    run = client(store).get_run(one.run_id("fold-0"))
+    assert run.info.status == status
+    reason = " ".join(str(error).split()) or "KeyboardInterrupt"
+    assert run.data.tags["stopped_because"] == reason
+    # the training goes on, in the same run
+    one.start("fold-0", "baseline", "key", {}, {})
+    again = client(store).get_run(one.run_id("fold-0"))
+    assert again.info.run_id == run.info.run_id
+    assert again.info.status == "RUNNING"
+    assert "stopped_because" not in again.data.tags
 
 
 def test_changed_settings_make_a_new_run(store: Path) -> None:

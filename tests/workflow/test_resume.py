@@ -144,6 +144,9 @@ def test_a_warned_training_saves_between_two_steps(finished, workflow):
     assert not wait_until_idle(workflow, 60)
     log = (workflow.results / "logs" / "train" / "rich" / "fold-0.log").read_text()
     assert re.search(r"error: training stops in epoch \d after step \d+, because ", log)
+    run = workflow.client().get_run(workflow.run_id("rich"))
+    assert run.info.status == "KILLED"
+    assert "because" in run.data.tags["stopped_because"]
     workflow.snakemake("--unlock")
     assert "going on after epoch" in workflow.snakemake(MODEL)
     same_weights(workflow, finished)

@@ -17,7 +17,7 @@ import pandas as pd
 from keras import ops
 
 from slicewise.config import Experiment
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import atomic, digest, write_text
 from slicewise.model import augment
 from slicewise.model.checkpoints import Checkpoints
@@ -150,7 +150,9 @@ def train(
     ------
     SlicewiseError
         When the loss is no number, memory runs out, a label never occurs,
-        another process runs the same training, or it is told to stop.
+        or another process runs the same training.
+    StoppedError
+        When it is told to stop; it has saved all that it needs to go on.
     """
     begun = time.monotonic()
     settings = experiment.training
@@ -301,7 +303,7 @@ class _Run:
                     row |= self._validate()
             except _ToldToStop as told:
                 self._save()
-                raise SlicewiseError(
+                raise StoppedError(
                     f"training stops in epoch {len(state.history) + 1} after step "
                     f"{len(state.losses)}, because {told}; run snakemake again (after snakemake "
                     "--unlock, if it asks for that): it goes on from here"

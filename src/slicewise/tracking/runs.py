@@ -22,10 +22,12 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
+from slicewise.errors import StoppedError
 from slicewise.files import read_json, sha256, write_json
 
 PARENT = "mlflow.parentRunId"
-PARAM_LENGTH = 6000
+PARAM_LENGTH, TAG_LENGTH = 6000, 5000
+REASON = "stopped_because"
 MIRRORED = ("dice", "jaccard", "precision", "recall", "volume_error_ml", "volume_error_percent")
 
 
@@ -64,6 +66,8 @@ class Tracker:
             client = self._connect()
             if record.get("key") == key and self._alive(record.get("run_id")):
                 client.update_run(record["run_id"], status="RUNNING")
+                if REASON in client.get_run(record["run_id"]).data.tags:
+                    client.delete_tag(record["run_id"], REASON)
                 return
             # the columns Source, Version and User of the MLflow UI
             shown = {
@@ -187,6 +191,21 @@ class Tracker:
             run_id = run_id_of(fold)
             if run_id is not None:
                 self._connect().set_terminated(run_id, status)
+
+    @contextmanager
+    def ending_with_errors(self, fold: str) -> Iterator[None]:
+        """End a fold's run as KILLED or FAILED, with the reason, where an error leaves the block.
+
+        MLflow would show it as running for ever.
+        """
+        try:
+            yield
+        except BaseException as error:
+            killed = isinstance(error, StoppedError | KeyboardInterrupt)
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self.tag(fold, {REASON: reason[:TAG_LENGTH]})
+            self.finish(fold, "KILLED" if killed else "FAILED")
+            raise
 
     # -- what stages have to say -----------------------------------------------
 
