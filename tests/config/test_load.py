@@ -221,7 +221,7 @@ def test_each_file_of_the_project_loads_alone_and_with_the_quick_overlay(path):
     assert settings.dataset.name == config["dataset"]["name"]
     overlay = yaml.safe_load((ROOT / "config" / "quick.yaml").read_text())
     quick = load_settings(merge(config, overlay))
-    assert all(experiment.training.epochs == 2 for experiment in quick.experiments.values())
+    assert all(experiment.training.minutes == 1 for experiment in quick.experiments.values())
     # only how long and how large, never what is trained on or how it is scored
     assert (quick.dataset, quick.split, quick.slices) == (
         settings.dataset,
