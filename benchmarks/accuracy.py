@@ -66,8 +66,11 @@ def rows(experiment: str, dataset: str) -> list[dict[str, object]]:
                 "epochs": len(history),
                 "patients": len(dice),
                 "Dice": round(found["mean"], 4),
-                "low": round(found["ci_low"], 4),
-                "high": round(found["ci_high"], 4),
+                # a single patient has no interval
+                **{
+                    name: None if found[key] is None else round(found[key], 4)
+                    for name, key in (("low", "ci_low"), ("high", "ci_high"))
+                },
                 "median": round(float(dice.median()), 4),
                 "worst": round(float(dice.min()), 3),
             }
