@@ -1,7 +1,7 @@
 """Accuracy at equal cost: train one experiment, then another in no more wall time.
 
 python benchmarks/accuracy.py --configfile config/msd_liver_2d.yaml
-python benchmarks/accuracy.py --configfile config/msd_hippocampus.yaml --minutes 28
+python benchmarks/accuracy.py --configfile config/msd_hippocampus.yaml --minutes 9
 
 Runs the workflow itself, with both trainings forced and one after the other on the same cores.
 The first experiment trains as it is configured; the second gets what wall time the first one's
@@ -12,7 +12,6 @@ the first is left out. Prints minutes, and the Dice of the test patients with it
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,9 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+
+from slicewise.evaluation.statistics import read_metrics
+from slicewise.files import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 AROUND = 30  # seconds that a job takes to import TensorFlow and to save and track the model
@@ -48,8 +50,8 @@ def seconds_of(experiment: str, dataset: str) -> float:
 def rows(experiment: str, dataset: str) -> list[dict[str, object]]:
     """The test Dice of an experiment: overall, and by label where there are several."""
     folder = ROOT / f"results/{dataset}/{experiment}"
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["test"]
-    metrics = pd.read_csv(folder / "metrics.tsv", sep="\t", dtype={"case": str, "patient": str})
+    summary = read_json(folder / "summary.json")["test"]
+    metrics = read_metrics(str(folder / "metrics.tsv"))
     metrics = metrics[metrics["subset"] == "test"]
     history = pd.read_csv(folder / "fold-0/history.csv")
     labels = list(summary) if len(summary) > 2 else ["mean"]

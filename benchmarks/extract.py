@@ -18,28 +18,21 @@ import time
 from pathlib import Path
 
 import numpy as np
+from synthetic import ct
 
 from slicewise.config import Recipe
 from slicewise.slices.extract import extract
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.read import read_volume, write_nifti
-from slicewise.volumes.volume import Volume
 
-SHAPE = (512, 512, 129)
 LABELS = {"liver": [1]}
 
 
 def synthetic(folder: Path) -> tuple[Path, Path]:
-    """Write a noisy body with a liver, stored as a scanner does: LPS."""
-    x, y, z = (np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE)
-    noise = np.random.default_rng(0).normal(0, 12, SHAPE).astype(np.float32)
-    body = (x[:, None] / 0.8) ** 2 + (y[None] / 0.6) ** 2 < 1
-    image = np.where(body[..., None], 60, -1000) + noise
-    liver = (x[:, None, None] + 0.3) ** 2 + y[:, None] ** 2 + z**2 < 0.12
-    affine = np.diag([-0.7, -0.7, 1.6, 1.0])
+    """Write a made-up image and its mask."""
     paths = folder / "image.nii.gz", folder / "mask.nii.gz"
-    write_nifti(paths[0], Volume(np.rint(image).astype(np.int16), affine))
-    write_nifti(paths[1], Volume(liver.astype(np.uint8), affine))
+    for path, volume in zip(paths, ct(), strict=True):
+        write_nifti(path, volume)
     return paths
 
 

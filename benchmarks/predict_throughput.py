@@ -26,22 +26,12 @@ from slicewise.model.predict import (  # isort: skip  (sets up the backend befor
 
 import keras
 import numpy as np
+from synthetic import ct
 
 from slicewise.config import Network, Recipe
 from slicewise.model.layers import Preprocess
 from slicewise.model.unet import build_unet, finished_model
 from slicewise.volumes.read import write_nifti
-from slicewise.volumes.volume import Volume
-
-
-def write_ct(path: Path, shape: tuple[int, int, int], seed: int) -> None:
-    """Write a noisy body with a liver, stored as a scanner does: LPS."""
-    x, y, z = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
-    image = np.random.default_rng(seed).normal(0, 12, shape).astype(np.float32)
-    body = (x[:, None] / 0.8) ** 2 + (y[None] / 0.6) ** 2 < 1
-    image += np.where(body[..., None], 0, -1000)
-    image[(x[:, None, None] + 0.3) ** 2 + y[:, None] ** 2 + z**2 < 0.12] += 60
-    write_nifti(path, Volume(np.rint(image).astype(np.int16), np.diag([-0.7, -0.7, 1.6, 1.0])))
 
 
 def untrained(options: argparse.Namespace) -> keras.Model:
@@ -107,7 +97,7 @@ def main() -> None:
         requests = []
         for k in range(options.cases):
             image = folder / f"{k}.nii.gz"
-            write_ct(image, tuple(options.shape), k)
+            write_nifti(image, ct(tuple(options.shape), k)[0])
             requests.append(Request(str(k), image, folder / "masks" / f"{k}.nii.gz", [model]))
         batches = recorded(model, requests, options.batch)
         whole, network = [], []
