@@ -90,30 +90,13 @@ def test_resumed_equals_uninterrupted(
 ) -> None:
     settings = experiment(select=select)
     whole = train(slices, watched, disc_truth, settings, CARD, tmp_path / "whole", say=quiet)
+    given = (slices, watched, disc_truth, settings, CARD, tmp_path / "cut")
     for epoch in (1, 3):
         with pytest.raises(Stop):
-            train(
-                slices,
-                watched,
-                disc_truth,
-                settings,
-                CARD,
-                tmp_path / "cut",
-                log=stop_after(epoch),
-                say=quiet,
-            )
+            train(*given, log=stop_after(epoch), say=quiet)
     said: list[str] = []
     rows: list[dict[str, float]] = []
-    cut = train(
-        slices,
-        watched,
-        disc_truth,
-        settings,
-        CARD,
-        tmp_path / "cut",
-        log=rows.append,
-        say=said.append,
-    )
+    cut = train(*given, log=rows.append, say=said.append)
     assert "going on after epoch 3" in said
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert cut.facts["weights_sha256"] == whole.facts["weights_sha256"]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,11 @@ class Batches:
             epoch=epoch,
         )
 
+    @cached_property
+    def per_epoch(self) -> int:
+        """Number of batches of an epoch, the same for each."""
+        return len(self.indices(0))
+
     def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
         """Return what the trainer takes for a step."""
         images, masks = self.slices.read(indices)
@@ -365,15 +371,15 @@ class _Run:
     def _used(self) -> float:
         return time.monotonic() - self.begun
 
-    def _done(self, per_epoch: int) -> float:
+    def _done(self) -> float:
         """Share of the training that is done, by steps or by time."""
         settings = self.experiment.training
         if settings.minutes is not None:
             return self._used() / max(settings.minutes * 60 - self.validating, 1e-3)
-        return (self.state.steps + 0.5) / (settings.epochs * per_epoch)
+        return (self.state.steps + 0.5) / (settings.epochs * self.batches.per_epoch)
 
     def _out_of_time(self) -> bool:
-        return self.experiment.training.minutes is not None and self._done(1) >= 1
+        return self.experiment.training.minutes is not None and self._done() >= 1
 
     def _over(self, finished: int | None = None) -> bool:
         settings, state = self.experiment.training, self.state
@@ -389,7 +395,6 @@ class _Run:
 
     def _train_epoch(self) -> dict[str, float]:
         state, epoch, seed = self.state, len(self.state.history), self.experiment.training.seed
-        per_epoch = len(self.batches.indices(epoch))
         begun, earlier = time.monotonic(), state.seconds
         waiting: tuple[int, np.ndarray, dict[str, Any]] | None = None
         reason = None
@@ -399,7 +404,7 @@ class _Run:
         ):
             for step, indices, inputs in steps:
                 self.trainer.seed(seed, epoch, 2, step)
-                rate = learning_rate(self.experiment.optimizer, self._done(per_epoch))
+                rate = learning_rate(self.experiment.optimizer, self._done())
                 self.trainer.optimizer.learning_rate = rate
                 logs = backend.train_step(self.trainer, inputs)
                 state.steps += 1
@@ -519,7 +524,7 @@ class _Run:
         number, total = len(self.state.history), f"/{settings.epochs}"
         done = number / settings.epochs
         if settings.minutes is not None:
-            total, done = "", min(1.0, self._done(1))
+            total, done = "", min(1.0, self._done())
         parts = [f"epoch {number}{total}"]
         for name, key in (
             ("loss", "train/loss"),

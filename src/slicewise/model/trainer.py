@@ -84,9 +84,7 @@ class Trainer(keras.Model):
         """Return the loss of a batch and note its Dice."""
         logits, masks = y_pred["logits"], y_pred["masks"]
         finest = logits[0] if isinstance(logits, list) else logits
-        parts = counts(hard_masks(finest), masks, finest.shape[-1])
-        both, true, predicted = (ops.sum(part, axis=0) for part in parts)
-        self.dice.update_state(ops.mean((2 * both + 1e-6) / (true + predicted + 1e-6)))
+        self.dice.update_state(batch_dice(hard_masks(finest), masks, finest.shape[-1]))
         return segmentation_loss(logits, masks, self.loss_settings)
 
     def seed(self, *key: int) -> None:
@@ -103,13 +101,13 @@ class Trainer(keras.Model):
         return [generator for generator in found if generator is not None]
 
 
-def counts(predicted: Any, masks: Any, outputs: int) -> tuple[Any, Any, Any]:
-    """Pixels in both, in truth and in prediction, each (slices, labels)."""
+def batch_dice(predicted: Any, masks: Any, outputs: int) -> Any:
+    """Dice of hard masks over all pixels of a batch, mean over the labels."""
     labels = ops.arange(1, max(outputs, 2), dtype="int32")
     p = ops.cast(predicted[..., None] == labels, "float32")
     t = ops.cast(masks[..., None] == labels, "float32")
-    both, true, guessed = (ops.sum(v, axis=(1, 2)) for v in (p * t, t, p))
-    return both, true, guessed
+    both, true, guessed = (ops.sum(v, axis=(0, 1, 2)) for v in (p * t, t, p))
+    return ops.mean((2 * both + 1e-6) / (true + guessed + 1e-6))
 
 
 def make_trainer(

@@ -14,7 +14,7 @@ from slicewise.metrics import overlap
 from slicewise.model.infer import Forward, averaged, infer, views
 from slicewise.model.losses import probabilities, segmentation_loss
 from slicewise.model.postprocess import decide, postprocess
-from slicewise.slices.batches import SliceSet
+from slicewise.slices.batches import SliceSet, usable
 from slicewise.slices.grid import Grid
 
 Truth = Callable[[str], np.ndarray]
@@ -61,10 +61,8 @@ class Validation:
         """
         losses, slices, dice = 0.0, 0, []
         for case, logits in self._outputs(logits_of):
-            _, masks = case.read(np.arange(len(case)))
-            used = np.arange(len(masks))
-            if self.experiment.training.empty == 0:
-                used = np.flatnonzero((masks > 0).any(axis=(1, 2)))
+            masks = case.masks(np.arange(len(case)))
+            used = usable(case, self.experiment.training.empty)
             batch = self.experiment.training.batch
             for part in (used[k : k + batch] for k in range(0, len(used), batch)):
                 loss = segmentation_loss(
@@ -130,7 +128,7 @@ class Validation:
 
     def _outputs(self, forward: Forward) -> Iterator[tuple[SliceSet, np.ndarray]]:
         def reader(case: SliceSet) -> Callable[[int, int], np.ndarray]:
-            return lambda start, stop: case.read(np.arange(start, stop))[0]
+            return lambda start, stop: case.images(np.arange(start, stop))
 
         cases = ((case, len(case), reader(case)) for case in self.cases)
         return infer(cases, self.experiment.training.batch, forward)

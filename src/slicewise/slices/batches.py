@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,29 +162,47 @@ class SliceSet:
         masks : ndarray of uint8, shape (n, rows, columns)
             Label indices.
         """
-        chosen = np.asarray(indices, np.int64)
-        images = np.empty((len(chosen), *self.size, self.context), np.float32)
-        masks = np.zeros((len(chosen), *self.size), np.uint8)
-        owners = self.case_of[chosen]
-        # case by case, so that slices that share neighbours read them once
-        for owner in np.unique(owners):
-            case, positions = self._cases[owner], np.flatnonzero(owners == owner)
-            numbers = chosen[positions] - self._first[owner]
+        return self.images(indices), self.masks(indices)
+
+    def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Read the images of `read` alone."""
+        images = np.empty((len(indices), *self.size, self.context), np.float32)
+        for case, numbers, positions, place in self._by_case(indices):
             total, *shape = case.image.shape
             if tuple(shape) != self.size:
                 images[positions] = case.pad
-            place = tuple(
-                slice((full - n) // 2, (full - n) // 2 + n)
-                for full, n in zip(self.size, shape, strict=True)
-            )
             fill(
                 [images[position][place] for position in positions],
                 *(case.image.read, numbers, total, case.spacing),
                 *(self.context, self.context_mm),
             )
+        return images
+
+    def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Read the masks of `read` alone."""
+        masks = np.zeros((len(indices), *self.size), np.uint8)
+        for case, numbers, positions, place in self._by_case(indices):
             for position, mask in zip(positions, case.mask.read(numbers), strict=True):
                 masks[position][place] = mask
-        return images, masks
+        return masks
+
+    def _by_case(
+        self, indices: Sequence[int] | np.ndarray
+    ) -> Iterator[tuple[_Case, np.ndarray, np.ndarray, tuple[slice, ...]]]:
+        """Sort slices by case, so that those that share neighbours read them once.
+
+        Yields the case, the numbers of its slices within it, their positions
+        in `indices`, and the rows and columns that they take in `size`.
+        """
+        chosen = np.asarray(indices, np.int64)
+        owners = self.case_of[chosen]
+        for owner in np.unique(owners):
+            case, positions = self._cases[owner], np.flatnonzero(owners == owner)
+            place = tuple(
+                slice((full - n) // 2, (full - n) // 2 + n)
+                for full, n in zip(self.size, case.image.shape[1:], strict=True)
+            )
+            yield case, chosen[positions] - self._first[owner], positions, place
 
     def unpadded(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return image and mask of one slice, no padding or context, shape (rows, columns)."""
