@@ -39,6 +39,7 @@ rule evaluate:
             "content": CONTENT,
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
+            "register": settings.tracking.register,
         },
         tracking="results/{dataset}/{experiment}/tracking",
     script:

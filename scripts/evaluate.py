@@ -5,24 +5,33 @@ from pathlib import Path
 from slicewise.config import Content
 from slicewise.evaluation.cases import score_cases
 from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.ledger import note_scored, test_set_digest
+from slicewise.evaluation.ledger import files_digest, note_scored, test_set_digest
+from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
-from slicewise.files import write_json, write_text
+from slicewise.files import sha256, write_json, write_text
 from slicewise.job import job
-from slicewise.tracking import Tracker
+from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
+from slicewise.volumes.gate import read_table
 
-with job(snakemake.log[0]) as say:
+folder = Path(snakemake.params.tracking)
+with job(snakemake.log[0]) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    dataset, name = snakemake.wildcards.dataset, snakemake.wildcards.experiment
-    folder = Path(snakemake.params.tracking)
     metrics = score_cases(cfg["cases"], given.masks, given.predictions, Content(**cfg["content"]))
-    summary = summarise(metrics)
+    summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
-    test_set = test_set_digest(cfg["cases"], given.masks)
     used = read_folds(given.configs, []).used
-    note_scored(folder, test_set, [one["resolved"]["weights_sha256"] for one in used])
-    tracker = Tracker(folder, Path("results"), f"slicewise/{dataset}", say)
+    models = [one["resolved"]["weights_sha256"] for one in used]
+    note_scored(folder, test_set_digest(cfg["cases"], given.masks), models)
     shown = (out.metrics, out.summary, given.split, given.cases)
-    files = {Path(path).name: Path(path) for path in shown}
-    tracker.evaluated(name, cfg["folds"], summary, metrics, files, (dataset, test_set))
+    tracker.evaluated(
+        snakemake.wildcards.experiment,
+        cfg["folds"],
+        metrics=summary_metrics(summary),
+        files={Path(path).name: path for path in shown},
+        contents={"patients.json": patients_table(metrics)},
+        note=headline(summary),
+        tags={"split_digest": sha256(given.split), "data_digest": files_digest(cases)},
+        test=files_digest(cases, cfg["cases"], "test"),
+        register=files_digest(cases, cfg["cases"], "validation") if cfg["register"] else None,
+    )

@@ -11,12 +11,12 @@ from slicewise.evaluation.report import experiment_report
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json, write_bytes, write_text
 from slicewise.job import job
-from slicewise.tracking import Tracker, flatten
+from slicewise.tracking import Tracker, flatten, overlay_images
 from slicewise.volumes.gate import read_table
 
-with job(snakemake.log[0]) as say:
+folder = Path(snakemake.params.tracking)
+with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    folder = Path(snakemake.params.tracking)
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
@@ -35,5 +35,5 @@ with job(snakemake.log[0]) as say:
     )
     write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))
     write_text(out.html, page)
-    tracker = Tracker(folder, Path("results"), f"slicewise/{snakemake.wildcards.dataset}", say)
-    tracker.reported(cfg["folds"], Path(out.html), Path(out.curves), figures)
+    files = {"report.html": out.html, "figures/curves.png": out.curves}
+    tracker.reported(cfg["folds"], files, overlay_images(figures))

@@ -29,8 +29,10 @@ ALLOWED = {
     "files": set(),
     "job": set(),
     "": set(),
+    # runs the workflow again, and compares
+    "reproduce": {"config", "evaluation", "tracking"},
     # the command line may start anything
-    "cli": {"config", "volumes", "slices", "metrics", "model", "evaluation", "tracking"},
+    "cli": {"config", "evaluation", "tracking", "reproduce"},
     "__main__": {"cli"},
 }
 

@@ -99,8 +99,8 @@ def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     results = tmp_path / "results"
     said = []
-    tracker = Tracker(results / "x" / "tracking", results, "slicewise/tiny", said.append)
-    tracker.start("fold-0", "baseline", "key", {"a": 1}, {"git_commit": "0" * 40})
+    with Tracker(results / "tiny" / "x" / "tracking", said.append) as tracker:
+        tracker.begin("fold-0", "baseline", "key", {"a": 1}, {"git_commit": "0" * 40}, {})
     assert said == []
     assert (results / "mlflow.db").is_file()
 
@@ -134,6 +134,8 @@ def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
         )
         with urllib.request.urlopen(question, timeout=20) as answer:
             assert json.load(answer)["experiment"]["name"] == "slicewise/tiny"
+        link = f"slicewise/tiny: http://127.0.0.1:{port}/#/experiments/1/runs?workflowType="
+        assert link in (tmp_path / "log").read_text()
         # only on this machine: 0.0.0.0 would also answer at another local address
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)

@@ -21,32 +21,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ui.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
     ui.add_argument("--host", default="127.0.0.1", help="address to listen on")
     ui.add_argument("--port", type=int, default=5000, help="port to listen on")
+    sync = commands.add_parser("sync", help="send to MLflow what it lacks of the runs in results")
+    sync.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
+    sync.add_argument("--dataset", default="*", help="of this data set only")
+    again = commands.add_parser("reproduce", help="make a tracked run again, and compare")
+    again.add_argument("run_id", help="id of the run in MLflow")
+    again.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
+    again.add_argument("--cores", default="all", help="as snakemake takes it")
+    again.add_argument(
+        "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
+    )
+    again.add_argument("--check", action="store_true", help="only compare, make nothing again")
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=Path, help="fail unless this file holds the schema")
     options = parser.parse_args(arguments)
     try:
-        return _ui(options) if options.command == "ui" else _schema(options)
+        return COMMANDS[options.command](options)
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
         return 1
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from slicewise.tracking.runs import tracking_uri
+    from slicewise.tracking import Mirror
 
-    uri = tracking_uri(options.results)
+    mirror = Mirror(options.results)
     store = options.results / "mlflow.db"
-    if uri.startswith("sqlite:") and not store.is_file():
+    if mirror.uri.startswith("sqlite:") and not store.is_file():
         raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
+    address = f"http://{options.host}:{options.port}"
+    for name, number in mirror.experiments().items():
+        # The UI would begin with what it has for language models.
+        page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
+        print(f"{name}: {page}", file=sys.stderr)
     # Replaces this process, so that Ctrl-C reaches the server itself.
     command = [
         sys.executable,
-        *("-m", "mlflow", "ui", "--backend-store-uri", uri),
+        *("-m", "mlflow", "ui", "--backend-store-uri", mirror.uri),
         # one person looks at it, and each worker takes seconds to start
         *("--host", options.host, "--port", str(options.port), "--workers", "1"),
     ]
-    print(f"MLflow on http://{options.host}:{options.port}", file=sys.stderr, flush=True)
+    print(f"MLflow on {address}", file=sys.stderr, flush=True)
     os.execv(sys.executable, command)
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from slicewise.evaluation.paired import is_better
+    from slicewise.tracking.sync import sync
+
+    sync(options.results, options.dataset, is_better, print)
+    return 0
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from slicewise.reproduce import reproduce
+
+    if not Path("Snakefile").is_file():
+        raise SlicewiseError("Snakefile: not here; run it in the workflow's folder")
+    found = reproduce(
+        options.run_id,
+        Path(),
+        options.results,
+        cores=options.cores,
+        tolerance=options.tolerance,
+        check=options.check,
+    )
+    return 0 if found is None or found.holds else 1
 
 
 def _schema(options: argparse.Namespace) -> int:
@@ -70,6 +110,9 @@ def _schema(options: argparse.Namespace) -> int:
             "slicewise schema"
         )
     return 0
+
+
+COMMANDS = {"ui": _ui, "sync": _sync, "reproduce": _reproduce, "schema": _schema}
 
 
 if __name__ == "__main__":

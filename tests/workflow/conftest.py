@@ -146,7 +146,8 @@ class Workflow:
         return yaml.safe_load(path.read_text())
 
     def run_id(self, experiment: str, run: str = "fold-0") -> str:
-        return read_json(self.results / experiment / "tracking" / f"{run}.json")["run_id"]
+        sent = max((self.results / experiment / "tracking" / run).glob("*/sent.json"))
+        return read_json(sent)["results/mlflow.db"]["run_id"]
 
     def forget(self, *experiments: str) -> None:
         """Remove what was made of experiments, and all that MLflow knows."""

@@ -1,5 +1,6 @@
 """A whole run: what it leaves under results and in MLflow."""
 
+import socket
 import subprocess
 
 import pandas as pd
@@ -8,7 +9,9 @@ import SimpleITK as sitk
 import yaml
 from conftest import TEST, TRAINING, copied
 
+from slicewise.evaluation.ledger import files_digest
 from slicewise.files import read_json, sha256
+from slicewise.volumes.gate import read_table
 
 BY_EPOCH = ("train/loss", "train/dice", "val/loss", "val/dice", "lr", "images_per_second")
 
@@ -63,12 +66,15 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
         dice = read_json(finished.results / name / "summary.json")["test"]["mean"]["dice"]
         for key in ("mean", "ci_low", "ci_high"):
             assert run.data.metrics[f"test/dice_{key}"] == pytest.approx(dice[key])
-        assert "test/liver/dice_mean" in run.data.metrics
+        assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
 
         # the settings were changed after the only commit
         assert (tags["git_commit"], tags["git_dirty"]) == (commit, "true")
         assert tags["split_digest"] == sha256(finished.results / "split.tsv")
-        assert tags["data_digest"] == sha256(finished.results / "cases.tsv")
+        cases = read_table(finished.results / "cases.tsv")
+        assert tags["data_digest"] == files_digest(cases)
+        assert tags["weights_digest"] == finished.used(name)["resolved"]["weights_sha256"]
+        assert (tags["rule"], tags["gpu"], tags["host"]) == ("train", "CPU", socket.gethostname())
         assert tags["mlflow.source.git.commit"] == commit
 
         used = finished.used(name)
@@ -80,7 +86,10 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
         top = {file.path for file in client.list_artifacts(run_id)}
         assert {"config.yaml", "history.csv", "metrics.tsv", "report.html"} <= top
         assert {"split.tsv", "cases.tsv", "summary.json", "figures", "overlays"} <= top
+        assert {"settings.yaml", "environment.txt", "uncommitted.diff", "patients.json"} <= top
         assert client.list_artifacts(run_id, "overlays")
+        assert len(client.list_artifacts(run_id, "images")) == 3 * 2 * len(TEST)
+        assert f"over {len(TEST)} test patients" in tags["mlflow.note.content"]
     assert runs["rich"].data.params["optimizer.learning_rate"] == "0.005"
     assert runs["plain"].data.params["optimizer.name"] == "adam"
 
@@ -89,6 +98,7 @@ def test_the_model_in_mlflow_has_a_signature(finished):
     client = finished.client()
     experiment = client.get_experiment_by_name("slicewise/tiny")
     models = client.search_logged_models(experiment_ids=[experiment.experiment_id])
+    assert len(models) == 2
     assert {model.source_run_id for model in models} == {
         finished.run_id(name) for name in ("rich", "plain")
     }
@@ -96,9 +106,10 @@ def test_the_model_in_mlflow_has_a_signature(finished):
         (card,) = (finished.root / "results" / "mlartifacts").rglob(
             f"*{model.model_id}*/**/MLmodel"
         )
+        assert str(card).startswith(str(finished.root / "results" / "mlartifacts"))
         signature = yaml.safe_load(card.read_text())["signature"]
-        assert signature["inputs"]
-        assert signature["outputs"]
+        assert "image" in signature["inputs"]
+        assert "liver_ml" in signature["outputs"]
 
 
 @pytest.mark.slow

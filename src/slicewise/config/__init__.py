@@ -1,6 +1,6 @@
 """Settings: the single source of names, defaults and checks."""
 
-from slicewise.config.load import json_schema, load_settings
+from slicewise.config.load import json_schema, load_settings, used_settings
 from slicewise.config.schema import (
     Augmentation,
     Content,
@@ -37,4 +37,5 @@ __all__ = [
     "Training",
     "json_schema",
     "load_settings",
+    "used_settings",
 ]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from slicewise.config.schema import Settings
@@ -39,6 +40,17 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         # Unions report one problem per member; the reader needs each key once.
         unique = dict(reversed(problems))
         raise SlicewiseError("configuration: " + "; ".join(reversed(unique.values()))) from None
+
+
+def used_settings(config: Mapping[str, Any], experiment: str) -> str:
+    """Return, as YAML, the complete settings of a configuration with one of its experiments."""
+    settings = load_settings(config)
+    used = settings.model_dump(mode="json")
+    used["experiments"] = {experiment: used["experiments"][experiment]}
+    used["run"] = [experiment]
+    wanted = settings.experiments[experiment]
+    used["slices"] = {k: used["slices"][k] for k in (wanted.slices, *wanted.also)}
+    return yaml.safe_dump(used, sort_keys=False, allow_unicode=True)
 
 
 def _sentence(error: Any) -> tuple[str, str]:

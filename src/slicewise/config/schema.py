@@ -7,6 +7,7 @@ else; ``config/schema.json`` is generated from it (`slicewise schema`).
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -501,6 +502,20 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+with warnings.catch_warnings():
+    # pydantic warns that a model class has a method `register` (of abstract classes)
+    warnings.simplefilter("ignore", UserWarning)
+
+    class Tracking(Block):
+        """What MLflow is given beyond the runs."""
+
+        register: bool = Field(
+            False,
+            description="Register each scored model as slicewise-<dataset>; the best by a paired "
+            "comparison on validation or out-of-fold patients is its champion.",
+        )
+
+
 class Settings(Block):
     """All settings of a workflow run."""
 
@@ -509,6 +524,7 @@ class Settings(Block):
     slices: dict[Name, Recipe] = Field(min_length=1, description="Named slice recipes.")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="Named experiments.")
     run: list[Name] | None = Field(None, description="Experiments to make; null: all of them.")
+    tracking: Tracking = Tracking()
 
     @model_validator(mode="after")
     def _names_meet(self) -> Settings:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from slicewise.files import digest, read_json, sha256, write_json
 
 NAME = "scored.json"
@@ -22,6 +24,26 @@ def test_set_digest(cases: Iterable[Sequence[object]], masks: Iterable[str]) -> 
     """
     pairs = zip(cases, masks, strict=True)
     return digest([sha256(mask) for (_, _, subset, _), mask in pairs if subset == "test"])
+
+
+def files_digest(
+    table: pd.DataFrame, cases: Iterable[Sequence[object]] | None = None, subset: str = ""
+) -> str:
+    """Return a digest of the image and mask files of cases.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table of cases (``cases.tsv``).
+    cases : iterable of (case, patient, subset, fold), optional
+        Scored cases, of which those of one subset count; otherwise all of the table.
+    subset : str
+        ``test`` or ``validation``.
+    """
+    shown = table.sort_values("case")
+    if cases is not None:
+        shown = shown[shown["case"].isin([case for case, _, of, _ in cases if of == subset])]
+    return digest(shown[["case", "image_sha256", "mask_sha256"]].to_numpy().tolist())
 
 
 def note_scored(folder: Path, test_set: str, models: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,7 @@ def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return table.sort_values(["subset", "case"], kind="stable", ignore_index=True)
 
 
-def read_metrics(path: str) -> pd.DataFrame:
+def read_metrics(path: str | IO[str]) -> pd.DataFrame:
     """Read the table of cases and labels; a case may be called 001 or NA."""
     names = dict.fromkeys(("case", "patient", "subset", "label"), str)
     return pd.read_csv(path, sep="\t", dtype=names, keep_default_na=False, na_values=[""])
@@ -113,7 +113,7 @@ def comparison_table(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _describe(values: np.ndarray) -> dict[str, float | int | None]:
     values = values[np.isfinite(values)]
     n = len(values)
-    low, high = _interval(values)
+    low, high = interval(values)
     return {
         "mean": float(values.mean()) if n else None,
         "median": float(np.median(values)) if n else None,
@@ -124,7 +124,8 @@ def _describe(values: np.ndarray) -> dict[str, float | int | None]:
     }
 
 
-def _interval(values: np.ndarray) -> tuple[float | None, float | None]:
+def interval(values: np.ndarray) -> tuple[float | None, float | None]:
+    """Return the 95 % percentile bootstrap interval of a mean; None below two values."""
     if len(values) < 2:
         return None, None
     if np.ptp(values) == 0:

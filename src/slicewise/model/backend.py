@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -74,7 +74,8 @@ def prepare(threads: int | None = None, seed: int | None = None, strict: bool | 
         with without_chatter():
             gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
-            tf.config.experimental.set_memory_growth(gpu, True)
+            with suppress(RuntimeError):  # already running in this process
+                tf.config.experimental.set_memory_growth(gpu, True)
         if seed is not None and (not gpus if strict is None else strict):
             tf.config.experimental.enable_op_determinism()
     if seed is not None:
@@ -146,13 +147,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(word in text for word in words)
 
 
-def has_gpu() -> bool:
-    """Tell whether the backend sees a GPU."""
+def gpu_name() -> str | None:
+    """Return the name of the first GPU that the backend sees, such as NVIDIA H100 80GB HBM3."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return bool(tf.config.list_physical_devices("GPU"))
-    return any(device.startswith(("gpu", "cuda")) for device in keras.distribution.list_devices())
+        for gpu in tf.config.list_physical_devices("GPU"):
+            return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        for device in jax.devices():
+            if device.platform in ("gpu", "cuda"):
+                return str(device.device_kind)
+    return None
+
+
+def has_gpu() -> bool:
+    """Tell whether the backend sees a GPU."""
+    return gpu_name() is not None
 
 
 def versions() -> dict[str, str]:

@@ -44,7 +44,7 @@ HISTORY = (
 SHOWN = 16  # augmented slices kept for the report
 BLACK, WHITE = -2.5, 2.5  # of their normalised intensities
 
-Log = Callable[[dict[str, float]], None]
+Log = Callable[[dict[str, float]], dict[str, float] | None]
 Steps = Generator[tuple[int, np.ndarray, dict[str, np.ndarray]], None, None]
 Say = Callable[[str], None]
 
@@ -134,6 +134,7 @@ def train(
         held-out folds must not.
     log : callable
         Called with the row of the history of each epoch, also of those before a resumption.
+        It may return the row to keep instead, such as one with an earlier timestamp.
     say : callable
         Called with a line of progress for people.
     save : callable
@@ -298,8 +299,8 @@ class _Run:
         if state.steps:
             part = f", step {len(state.losses)}" if state.losses else ""
             self.say(f"going on after epoch {len(state.history)}{part}")
-        for row in state.history:
-            log(row)
+        for index, row in enumerate(state.history):
+            state.history[index] = log(row) or row
         while not self._over():
             try:
                 row = self._train_epoch()
@@ -317,7 +318,7 @@ class _Run:
             state.history.append(row)
             state.losses, state.dice, state.seconds = [], [], 0.0
             self._save()
-            log(row)
+            state.history[-1] = log(row) or row
             self.say(self._progress(row))
 
     def finish(self, threads: int, watched_digest: str) -> Trained:
@@ -357,7 +358,7 @@ class _Run:
             "selected_by": self.select,
             "postprocessing": decided,
             "weights_sha256": weights_digest(model),
-            "device": "GPU" if backend.has_gpu() else "CPU",
+            "device": backend.gpu_name() or "CPU",
             "devices": len(trainer.devices) or 1,
             "versions": backend.versions(),
         }

@@ -1,6 +1,25 @@
 """MLflow, the mirror of the files under results (MLflow is imported here only)."""
 
-from slicewise.tracking.provenance import git_state, provenance
-from slicewise.tracking.runs import Tracker, flatten
+from slicewise.tracking.journal import Run, current_run, flatten
+from slicewise.tracking.live import Tracker
+from slicewise.tracking.mirror import Mirror
+from slicewise.tracking.provenance import environment, git_state, place, versions
+from slicewise.tracking.scores import headline, overlay_images, patients_table, summary_metrics
+from slicewise.tracking.sync import sync
 
-__all__ = ["Tracker", "flatten", "git_state", "provenance"]
+__all__ = [
+    "Mirror",
+    "Run",
+    "Tracker",
+    "current_run",
+    "environment",
+    "flatten",
+    "git_state",
+    "headline",
+    "overlay_images",
+    "patients_table",
+    "place",
+    "summary_metrics",
+    "sync",
+    "versions",
+]

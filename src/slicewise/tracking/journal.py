@@ -1,0 +1,302 @@
+"""What an MLflow run should hold, as files: they are complete whether or not MLflow answers.
+
+A run is a folder ``<experiment>/tracking/<fold>/<number>``, which no rule
+declares, so that it outlives reruns:
+
+- ``run.json``: name, settings, tags, digests of the data, scores, files, status;
+- ``history.csv``: the epochs so far, each with its first timestamp;
+- ``system.csv``: load of processors, memory and GPUs;
+- ``sent.json``: what each store has taken (written by the mirror).
+
+The highest number is the current run of its fold; those below were superseded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from slicewise import __version__
+from slicewise.errors import StoppedError
+from slicewise.files import digest, read_json, sha256, write_bytes, write_text
+from slicewise.tracking.secrets import redact
+
+NOTE, HISTORY, SYSTEM, SENT = "run.json", "history.csv", "system.csv", "sent.json"
+REASON = "stopped_because"
+UNTIMED = ("timestamp", "images_per_second")
+"""What differs between two trainings that give the same weights."""
+
+
+class Run:
+    """One run.
+
+    Parameters
+    ----------
+    folder : Path
+        ``<experiment>/tracking/<fold>/<number>``.
+    changed : callable
+        Called without arguments whenever there is something to send.
+
+    Attributes
+    ----------
+    note : dict
+        Content of ``run.json``.
+    """
+
+    def __init__(self, folder: Path, changed: Any = lambda: None) -> None:
+        self.folder, self.changed = folder, changed
+        self.note: dict[str, Any] = read_json(folder / NOTE)
+        self.rows = {int(row["epoch"]): row for row in read_rows(folder / HISTORY)}
+
+    @classmethod
+    def create(
+        cls,
+        fold: Path,
+        name: str,
+        key: str,
+        params: Mapping[str, Any],
+        tags: Mapping[str, Any],
+        **more: Any,
+    ) -> Run:
+        """Begin a run of a fold (its folder): the next number."""
+        last = current_run(fold)
+        folder = fold / f"{(0 if last is None else int(last.folder.name)) + 1:03d}"
+        note = {
+            "id": uuid.uuid4().hex,
+            "name": name,
+            "key": key,
+            "begun": now(),
+            "ended": None,
+            "status": "RUNNING",
+            "trained": False,
+            "process": None,
+            "params": {k: str(v) for k, v in flatten(params).items()},
+            "tags": {
+                k: str(v) for k, v in {"workflow_version": __version__, **flatten(tags)}.items()
+            },
+            "data": {},
+            "metrics": {},
+            "files": {},
+            "models": {},
+            "labels": [],
+            **more,
+        }
+        write_text(folder / NOTE, redact(json.dumps(note, indent=1)))
+        return cls(folder)
+
+    @property
+    def results(self) -> Path:
+        """The folder ``results``, from which paths in the note are counted."""
+        return self.folder.parents[4]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return self.folder.parents[3].name
+
+    # -- what stages say -------------------------------------------------------
+
+    def working(self) -> None:
+        """Note that this process works on the run."""
+        self.note["tags"].pop(REASON, None)
+        self._set(
+            status="RUNNING",
+            ended=None,
+            process={"host": socket.gethostname(), "pid": os.getpid()},
+        )
+
+    def epoch(self, row: Mapping[str, float]) -> dict[str, float]:
+        """Take a row of the history, at its own time; return the row that counts.
+
+        A training that was resumed, or begun anew with the same result, says
+        epochs again: their first timestamp counts, so that no point is stored
+        twice. One that came out differently is another run.
+        """
+        number, row = int(row["epoch"]), dict(row)
+        known = self.rows.get(number)
+        if known is not None:
+            if _timeless(known) == _timeless(row):
+                return known
+            self._fork(number)
+        self.rows[number] = row
+        write_text(self.folder / HISTORY, pd.DataFrame(self.rows.values()).to_csv(index=False))
+        self.changed()
+        return row
+
+    def tag(self, tags: Mapping[str, Any]) -> None:
+        """Set tags; nested ones get dotted names."""
+        self._set(tags=self.note["tags"] | {k: str(v) for k, v in flatten(tags).items()})
+
+    def data(self, digests: Mapping[str, str]) -> None:
+        """Note the data that go in: by context (train, validation, test), a digest of all files."""
+        self._set(data=self.note["data"] | dict(digests))
+
+    def metrics(self, values: Mapping[str, float | None]) -> None:
+        """Note numbers that belong to no epoch; a number that did not change keeps its time."""
+        known, time = self.note["metrics"], now()
+        fresh = {
+            k: [float(v), time]
+            for k, v in values.items()
+            if v is not None and v == v and known.get(k, [None])[0] != float(v)
+        }
+        self._set(metrics=known | fresh)
+
+    def files(self, files: Mapping[str, str | Path]) -> None:
+        """Note finished files under ``results``, by the name of the artifact."""
+        found = {
+            name: [os.path.relpath(path, self.results), sha256(path)]
+            for name, path in files.items()
+        }
+        self._set(files=self.note["files"] | found)
+
+    def contents(self, contents: Mapping[str, bytes | str]) -> None:
+        """Keep contents that are no file of a rule, and note them, by the name of the artifact."""
+        for name, content in contents.items():
+            data = redact(content).encode() if isinstance(content, str) else content
+            write_bytes(self.folder / "files" / name, data)
+        self.files({name: self.folder / "files" / name for name in contents})
+
+    def models(self, models: Mapping[str, str | Path], labels: Sequence[str]) -> None:
+        """Note the finished models that predict together, by name, and what they segment."""
+        found = {
+            name: [os.path.relpath(path, self.results), sha256(path)]
+            for name, path in models.items()
+        }
+        self._set(models=found, labels=list(labels))
+
+    def own_models(self) -> dict[str, Path]:
+        """Return the noted models by name."""
+        return {name: self.results / path for name, (path, _) in self.note["models"].items()}
+
+    def trained(
+        self,
+        facts: Mapping[str, Any],
+        files: Mapping[str, str | Path],
+        model: str | Path,
+        labels: Sequence[str],
+    ) -> None:
+        """Take what a training made; the run stays open for its evaluation."""
+        self.note["trained"] = True
+        self.note["params"] |= {k: str(v) for k, v in flatten({"resolved": facts}).items()}
+        self.tag({"gpu": facts["device"], "weights_digest": facts["weights_sha256"]})
+        self.files(files)
+        self.models({self.folder.parent.name: model}, labels)
+
+    def register(self, name: str, patients: str) -> None:
+        """Have the model registered under a name.
+
+        `patients` is a digest of the validation patients and their ground
+        truth: only models that share it are compared.
+        """
+        self._set(register={"name": name, "patients": patients})
+
+    def finish(self, status: str = "FINISHED", reason: str | None = None) -> None:
+        """End the run, saying why where that is not clear."""
+        if reason is not None:
+            self.note["tags"][REASON] = reason
+        self._set(status=status, ended=self.note["ended"] or now(), process=None)
+
+    def supersede(self, fresh: Run) -> None:
+        """Note that another run of the fold replaces this one."""
+        if self.note["status"] == "RUNNING":
+            self.finish("KILLED", "it was begun anew")
+        self._set(superseded_by=fresh.folder.name)
+
+    @contextmanager
+    def ending_with_errors(self) -> Iterator[None]:
+        """End the run as KILLED or FAILED, with the reason, where an error leaves the block.
+
+        MLflow would show it as running for ever.
+        """
+        try:
+            yield
+        except BaseException as error:
+            killed = isinstance(error, StoppedError | KeyboardInterrupt)
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self.finish("KILLED" if killed else "FAILED", reason)
+            raise
+
+    # -- inside ---------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """A digest of all there is to send."""
+        tables = [self.folder / name for name in (HISTORY, SYSTEM)]
+        return digest([self.note, *(sha256(path) for path in tables if path.is_file())])
+
+    def sample(self, load: Mapping[str, float]) -> None:
+        """Note the load of the machine, by MLflow's names of system metrics."""
+        rows = read_rows(self.folder / SYSTEM)
+        rows.append({"step": len(rows), "timestamp": now(), **load})
+        write_text(self.folder / SYSTEM, pd.DataFrame(rows).to_csv(index=False))
+        self.changed()
+
+    def _set(self, **values: Any) -> None:
+        self.note |= values
+        write_text(self.folder / NOTE, redact(json.dumps(self.note, indent=1)))
+        self.changed()
+
+    def _fork(self, number: int) -> None:
+        """Go on as another run, which shares the epochs before a number."""
+        note = self.note
+        fresh = Run.create(
+            self.folder.parent, note["name"], note["key"], note["params"], note["tags"]
+        )
+        kept = {k: note[k] for k in ("begun", "process", "data", "files")}
+        self.supersede(fresh)
+        self.folder, self.note = fresh.folder, fresh.note | kept
+        self.rows = {k: row for k, row in self.rows.items() if k < number}
+
+
+def current_run(fold: Path) -> Run | None:
+    """Return the current run of a fold, if one was begun."""
+    folder = max((path.parent for path in fold.glob(f"*/{NOTE}")), default=None)
+    return None if folder is None else Run(folder)
+
+
+def all_runs(results: Path, dataset: str = "*") -> list[Path]:
+    """Return the folders of all runs under results, newest first, parents after their children.
+
+    In this order each tag that names another run finds it in the store.
+    """
+    found = [path.parent for path in results.glob(f"{dataset}/*/tracking/*/*/{NOTE}")]
+    notes = {folder: read_json(folder / NOTE) for folder in found}
+    return sorted(found, key=lambda f: ("children" in notes[f], -notes[f]["begun"], f))
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """Read a table of points; the numbers that are missing are left out."""
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path, float_precision="round_trip")
+    return [{str(k): v for k, v in row.items() if v == v} for row in table.to_dict("records")]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested settings to dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat
+
+
+def now() -> int:
+    """Return milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+def _timeless(row: Mapping[str, float]) -> dict[str, float]:
+    return {k: v for k, v in row.items() if k not in UNTIMED and v == v}

@@ -1,0 +1,519 @@
+"""Bringing an MLflow store up to date with the files of a run.
+
+Everything here may be done again at any time: MLflow stores a point of the
+same value, step and timestamp once, and the rest is compared first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.tracking import registry
+from slicewise.tracking.journal import (
+    HISTORY,
+    NOTE,
+    REASON,
+    SENT,
+    SYSTEM,
+    Run,
+    all_runs,
+    read_rows,
+)
+from slicewise.tracking.package import gathered, package_options
+from slicewise.tracking.secrets import redact, without_user
+
+PARENT = "mlflow.parentRunId"
+JOURNAL = "slicewise.run"
+PARAM_LENGTH, TAG_LENGTH = 6000, 5000
+ADDRESS = "MLFLOW_TRACKING_URI"
+DEFAULT = "results/mlflow.db"
+ABOUT = "Trainings of slicewise on the data set {}: docs/mlflow.md says what a run holds."
+PROBE = 2.0
+"""Seconds in which a server has to say that it is there."""
+ANSWER = 4.0
+"""Seconds that a request should take at most."""
+SPEED = 1e6
+"""Bytes that a file should move in a second at least."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A run of a store.
+
+    Attributes
+    ----------
+    name : str
+        Name of the experiment.
+    tags : dict of str to str
+        Its tags.
+    weights : dict of str to str
+        Digest of the weights of each fold.
+    """
+
+    name: str
+    tags: dict[str, str]
+    weights: dict[str, str]
+
+
+class Mirror:
+    """A connection to the MLflow store.
+
+    Parameters
+    ----------
+    results : Path
+        The folder ``results``: the default store and its artifacts are below it.
+    judge : callable, optional
+        Takes the ``metrics.tsv`` of the best registered model and of a new one
+        (texts), and says whether the new one is better, and why.
+    beat : callable
+        Called before each request with the seconds that it should take at most.
+    patient : bool
+        Whether to wait for a slow server, as a user does who asked for it; a
+        job does not.
+    """
+
+    def __init__(
+        self,
+        results: Path,
+        judge: registry.Judge | None = None,
+        beat: Callable[[float], None] = lambda seconds: None,
+        *,
+        patient: bool = False,
+    ) -> None:
+        self.results, self.judge, self.beat = results, judge, beat
+        self.uri = tracking_uri(results)
+        self.store = DEFAULT if self.uri == default_uri(results) else without_user(self.uri)
+        # what MLflow reads when it is imported
+        for key, value in (
+            ("MLFLOW_HTTP_REQUEST_TIMEOUT", "60" if patient else "5"),
+            ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3" if patient else "1"),
+            ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+            ("MLFLOW_DISABLE_TELEMETRY", "true"),
+            ("GIT_PYTHON_REFRESH", "quiet"),
+        ):
+            os.environ.setdefault(key, value)
+        self._experiments: dict[str, str] = {}
+        self._points: dict[str, set[tuple[str, float, int, int]]] = {}
+
+    def probe(self) -> None:
+        """Raise unless something answers at the address of the server, whatever it says."""
+        if not self.uri.startswith(("http://", "https://")):
+            return
+        import requests
+
+        self.beat(PROBE + 0.5)
+        requests.get(f"{without_user(self.uri)}/health", timeout=PROBE, allow_redirects=False)
+
+    def connect(self, dataset: str) -> None:
+        """Make the connection and a data set's experiment, so that a later request need not."""
+        self.probe()
+        self._experiment(dataset)
+
+    # -- a run ----------------------------------------------------------------
+
+    def is_pending(self, folder: Path) -> bool:
+        """Tell whether a run has something that the store was not sent."""
+        return bool(self._sent(folder).get("state") != Run(folder).state)
+
+    def run_id(self, folder: Path) -> str | None:
+        """Return the id that the store gave a run, if it took it."""
+        found = self._sent(folder).get("run_id")
+        return None if found is None else str(found)
+
+    def push(self, folder: Path, *, verify: bool = False, wait: bool = True) -> str | None:
+        """Bring one run up to date.
+
+        Parameters
+        ----------
+        folder : Path
+            The run's folder.
+        verify : bool
+            Compare with what the store really holds, not with what it was
+            once sent.
+        wait : bool
+            Wait for another process that does the same; otherwise leave it to
+            that one.
+
+        Returns
+        -------
+        str or None
+            The run's id; None where it was left to another process.
+        """
+        with _locked(folder / ".lock", wait) as mine:
+            if not mine:
+                return None
+            run = Run(folder)
+            state, sent = run.state, self._sent(folder)
+            known = self._find(run)
+            run_id = str(known.info.run_id)
+            if sent.get("run_id") != run_id:
+                sent = {"run_id": run_id, "files": {}}
+                self._keep(folder, sent)
+                self._name_to_older(run, run_id)
+            self._numbers_and_tags(run, known, verify)
+            self._inputs(run, known)
+            self._files(run, sent, self._held(run_id) if verify else None)
+            self._model(run, sent, verify)
+            self._status(run, known)
+            complete = self._children(run, run_id) and (
+                "superseded_by" not in run.note or bool(self._newer(run))
+            )
+            self._keep(folder, sent | {"state": state if complete else None})
+            return run_id
+
+    def push_pending(self, dataset: str, wanted: Callable[[], bool]) -> None:
+        """Send what ended runs of a data set were not sent, as long as it is wanted."""
+        for folder in all_runs(self.results, dataset):
+            if not wanted():
+                return
+            if Run(folder).note["status"] != "RUNNING" and self.is_pending(folder):
+                self.push(folder, wait=False)
+
+    # -- its parts --------------------------------------------------------------
+
+    def _find(self, run: Run) -> Any:
+        """Return the store's run, made where it is missing or was deleted."""
+        client, experiment = self.client, self._experiment(run.dataset)
+        known = self.run_id(run.folder)
+        found = self._get(known) if known is not None else None
+        if found is None:
+            # a request whose answer was lost may have made it
+            mark = f"tags.`{JOURNAL}` = '{run.note['id']}'"
+            found = next(iter(client.search_runs([experiment], mark, max_results=1)), None)
+        if found is not None:
+            return found
+        tags = run.note["tags"]
+        shown = {  # the columns Source, Version and User of the MLflow UI
+            "mlflow.source.name": "snakemake",
+            "mlflow.source.type": "JOB",
+            "mlflow.source.git.commit": tags.get("git_commit", ""),
+            "mlflow.user": getpass.getuser(),
+        }
+        return client.create_run(
+            experiment,
+            start_time=run.note["begun"],
+            run_name=run.note["name"],
+            tags={JOURNAL: run.note["id"], **shown},
+        )
+
+    def _get(self, run_id: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return found if found.info.lifecycle_stage == "active" else None
+
+    def _numbers_and_tags(self, run: Run, known: Any, verify: bool) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        tags = {k: v[:TAG_LENGTH] for k, v in {**run.note["tags"], **self._newer(run)}.items()}
+        params = {k: v[:PARAM_LENGTH] for k, v in run.note["params"].items()}
+        fresh = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
+        unknown = [Param(k, v) for k, v in params.items() if k not in known.data.params]
+        points = {(key, value, time, 0) for key, (value, time) in run.note["metrics"].items()} | {
+            (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
+            for name in (HISTORY, SYSTEM)
+            for row in read_rows(run.folder / name)
+            for key, value in row.items()
+            if key not in ("epoch", "step", "timestamp")
+        }
+        run_id = known.info.run_id
+        done = self._points.setdefault(run_id, set())
+        if verify:
+            done.clear()
+        for some in _parts(unknown, 100):
+            self.client.log_batch(run_id, params=some)
+        for some in _parts(fresh, 100):
+            self.client.log_batch(run_id, tags=some)
+        for some in _parts(sorted(points - done, key=lambda p: (p[3], p[0])), 1000):
+            self.client.log_batch(run_id, metrics=[Metric(*point) for point in some])
+            done.update(some)
+        if REASON in known.data.tags and REASON not in tags:
+            self.client.delete_tag(run_id, REASON)
+
+    def _newer(self, run: Run) -> dict[str, str]:
+        """Return the tag that names the run which superseded this one, if the store has it."""
+        newer = run.note.get("superseded_by")
+        other = None if newer is None else self.run_id(run.folder.parent / newer)
+        return {} if other is None else {"superseded_by": other}
+
+    def _name_to_older(self, run: Run, run_id: str) -> None:
+        """Tag the run that this one superseded, which may have been sent before."""
+        older = run.folder.parent / f"{int(run.folder.name) - 1:03d}"
+        if (older / NOTE).is_file() and (other := self.run_id(older)):
+            self.client.set_tag(other, "superseded_by", run_id)
+
+    def _inputs(self, run: Run, known: Any) -> None:
+        from mlflow.data.http_dataset_source import HTTPDatasetSource
+        from mlflow.data.meta_dataset import MetaDataset
+        from mlflow.entities import DatasetInput, InputTag
+
+        there = {(i.dataset.name, i.dataset.digest) for i in known.inputs.dataset_inputs}
+        inputs = []
+        for context, value in run.note["data"].items():
+            name = f"{run.dataset}/{context}"
+            if (name, value[:36]) not in there:
+                source = HTTPDatasetSource(f"slicewise:{name}")
+                entity = MetaDataset(source, name=name, digest=value[:36])
+                tag = InputTag("mlflow.data.context", context)
+                inputs.append(DatasetInput(entity._to_mlflow_entity(), [tag]))
+        if inputs:
+            self.client.log_inputs(known.info.run_id, datasets=inputs)
+
+    def _files(self, run: Run, sent: dict[str, Any], held: Mapping[str, int] | None) -> None:
+        for name, (relative, mark) in run.note["files"].items():
+            path = self.results / relative
+            if sent["files"].get(name) == mark and (
+                held is None or not path.is_file() or held.get(name) == path.stat().st_size
+            ):
+                continue
+            # A file that was made anew since belongs to another run.
+            if not path.is_file() or sha256(path) != mark:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                named = Path(folder) / Path(name).name
+                named.symlink_to(path.resolve())
+                place = str(Path(name).parent)
+                self.beat(ANSWER + path.stat().st_size / SPEED)
+                self.client.log_artifact(
+                    sent["run_id"], str(named), None if place == "." else place
+                )
+            sent["files"][name] = mark
+            self._keep(run.folder, sent)
+
+    def _held(self, run_id: str) -> dict[str, int]:
+        """Return the size of every artifact that the store holds."""
+        found, folders = {}, [""]
+        while folders:
+            for entry in self.client.list_artifacts(run_id, folders.pop() or None):
+                if entry.is_dir:
+                    folders.append(entry.path)
+                else:
+                    found[entry.path] = entry.file_size
+        return found
+
+    def _model(self, run: Run, sent: dict[str, Any], verify: bool) -> None:
+        """Send the models that predict together as one, and register it where that is wanted."""
+        models = run.own_models()
+        if not models:
+            return
+        mark = digest(run.note["models"])
+        if sent.get("model", {}).get("digest") != mark or (
+            verify and not self._has_model(sent["model"]["id"])
+        ):
+            if any(
+                not models[name].is_file() or sha256(models[name]) != value
+                for name, (_, value) in run.note["models"].items()
+            ):
+                return  # made anew since, by another run
+            self.probe()
+            sent["model"] = {"digest": mark, "id": self._log_model(run, sent["run_id"], models)}
+            self._keep(run.folder, sent)
+        if "register" in run.note and self.judge is not None:
+            with _locked(self.results / ".registry.lock", wait=True):
+                registry.register(self.client, run, sent["run_id"], sent["model"]["id"], self.judge)
+
+    def _log_model(self, run: Run, run_id: str, models: Mapping[str, Path]) -> str:
+        import mlflow.pyfunc
+        from mlflow.models import Model
+
+        # else the model would go to the default experiment
+        mlflow.set_experiment(experiment_id=self._experiment(run.dataset))
+
+        size = sum(path.stat().st_size for path in models.values())
+        self.beat(10 * ANSWER + size / SPEED)  # some ten requests
+        with gathered(models) as folder:
+            info = Model.log(
+                artifact_path=None,
+                name="model",
+                flavor=mlflow.pyfunc,
+                run_id=run_id,
+                **package_options(folder, run.note["labels"]),
+            )
+        return str(info.model_id)
+
+    def _has_model(self, model_id: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return bool(self.client.get_logged_model(model_id).status == "READY")
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+
+    def _children(self, run: Run, run_id: str) -> bool:
+        """Make the runs of the folds children of this one; return whether all were there."""
+        others = [self.run_id(run.folder.parents[1] / c) for c in run.note.get("children", ())]
+        for other in others:
+            if other is not None:
+                self.client.set_tag(other, PARENT, run_id)
+        return None not in others
+
+    def _status(self, run: Run, known: Any) -> None:
+        wanted, ended = run.note["status"], run.note["ended"]
+        if known.info.status == wanted:
+            return
+        if wanted == "RUNNING":
+            self.client.update_run(known.info.run_id, status=wanted)
+        else:
+            self.client.set_terminated(known.info.run_id, wanted, ended)
+
+    # -- what others made -------------------------------------------------------
+
+    def fetch(self, run_id: str, names: Sequence[str], folder: Path) -> Fetched:
+        """Bring files of a run to a folder, under their own names.
+
+        Raises
+        ------
+        SlicewiseError
+            When the store has no such run, or the run lacks one of the files.
+        """
+        found = self._get(run_id)
+        if found is None:
+            raise SlicewiseError(
+                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page"
+            )
+        if parent := found.data.tags.get(PARENT):
+            raise SlicewiseError(
+                f"run {run_id}: it is one fold of run {parent}; name that one instead"
+            )
+        there = {entry.path for entry in self.client.list_artifacts(run_id)}
+        for name in names:
+            if name not in there:
+                raise SlicewiseError(
+                    f"run {run_id}: it holds no {name}, so it was not finished, or not made by "
+                    "this workflow; name a run that was evaluated"
+                )
+            self.client.download_artifacts(run_id, name, str(folder))
+        experiment = found.info.experiment_id
+        children = self.client.search_runs([experiment], f"tags.`{PARENT}` = '{run_id}'")
+        trained = [run.data.tags for run in children or [found]]
+        weights = {tags["fold"]: tags["weights_digest"] for tags in trained}
+        return Fetched(found.info.run_name, found.data.tags, weights)
+
+    def experiments(self) -> dict[str, str]:
+        """Return the id of each data set's experiment, by the experiment's name."""
+        found = self.client.search_experiments(filter_string="name LIKE 'slicewise/%'")
+        return {experiment.name: experiment.experiment_id for experiment in found}
+
+    # -- inside ---------------------------------------------------------------
+
+    @cached_property
+    def client(self) -> Any:
+        """The connection, made at its first use."""
+        self.beat(60)
+        import mlflow
+
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(self.uri)
+        return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
+
+    def _experiment(self, dataset: str) -> str:
+        """Return the id of a data set's experiment, made where it is missing."""
+        name = f"slicewise/{dataset}"
+        if name not in self._experiments:
+            # Several jobs that meet a fresh SQLite file would all migrate it and
+            # most would die, so the first contact is made one at a time.
+            with _locked(self.results / ".mlflow.lock", wait=True):
+                known = self.client.get_experiment_by_name(name)
+                if known is None:
+                    place = None
+                    if self.uri.startswith("sqlite:"):
+                        place = (self.results / "mlartifacts").resolve().as_uri()
+                    self._experiments[name] = self.client.create_experiment(
+                        name,
+                        artifact_location=place,
+                        tags={"mlflow.note.content": ABOUT.format(dataset)},
+                    )
+                else:
+                    if known.lifecycle_stage == "deleted":
+                        self.client.restore_experiment(known.experiment_id)
+                    self._experiments[name] = known.experiment_id
+        return self._experiments[name]
+
+    def _sent(self, folder: Path) -> dict[str, Any]:
+        path = folder / SENT
+        return dict(read_json(path).get(self.store, {})) if path.is_file() else {}
+
+    def _keep(self, folder: Path, sent: Mapping[str, Any]) -> None:
+        path = folder / SENT
+        everywhere = read_json(path) if path.is_file() else {}
+        write_json(path, everywhere | {self.store: dict(sent)})
+
+
+class _Beating:
+    """A client that says when each of its requests begins."""
+
+    def __init__(self, client: Any, beat: Callable[[float], None]) -> None:
+        self._client, self._beat = client, beat
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def request(*arguments: Any, **named: Any) -> Any:
+            self._beat(ANSWER)
+            return method(*arguments, **named)
+
+        return request
+
+
+def tracking_uri(results: Path) -> str:
+    """Return the tracking server: from the environment, else SQLite under results."""
+    return os.environ.get(ADDRESS) or default_uri(results)
+
+
+def default_uri(results: Path) -> str:
+    """Return the address of the SQLite store under results."""
+    return f"sqlite:///{(results / 'mlflow.db').resolve()}"
+
+
+def why(error: BaseException, uri: str) -> str:
+    """Return what an error of MLflow means for a user: one sentence, and no secret in it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    code = next(iter(re.findall(r"error code (40[13])\b", text)), None)
+    server = f"MLflow at {without_user(uri)}"
+    if code == "401":
+        return (
+            f"{server} refuses the user name or password; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD"
+        )
+    if code == "403":
+        return f"{server} does not let this user write here; ask for the permission EDIT"
+    return f"{server} does not answer ({redact(text)[:200]})"
+
+
+def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@contextmanager
+def _locked(path: Path, wait: bool) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

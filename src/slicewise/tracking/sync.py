@@ -1,0 +1,70 @@
+"""Bringing MLflow up to date with all runs under results: ``slicewise sync``."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+from slicewise.tracking.journal import Run, all_runs
+from slicewise.tracking.mirror import Mirror, why
+from slicewise.tracking.registry import Judge
+
+
+def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) -> None:
+    """Send what MLflow lacks of the runs under results, and make anew what was deleted there.
+
+    Parameters
+    ----------
+    results : Path
+        The folder ``results``.
+    dataset : str
+        A data set's name; ``*`` for all.
+    judge : callable
+        Compares a model with the best registered one, see `Mirror`.
+    say : callable
+        Called with a line for each run.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is no run, or the server does not take them.
+    """
+    folders = all_runs(results, dataset)
+    if not folders:
+        raise SlicewiseError(f"{results / dataset}: no run is noted there; run snakemake first")
+    mirror = Mirror(results, judge, patient=True)
+    try:
+        mirror.probe()
+        for folder in folders:
+            _end_if_gone(Run(folder))
+            before = mirror.run_id(folder)
+            run_id = mirror.push(folder, verify=True)
+            made = "" if before == run_id else ", made anew" if before else ", new"
+            run = Run(folder)
+            status = "superseded" if "superseded_by" in run.note else run.note["status"].lower()
+            say(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
+    except Exception as error:
+        raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise sync again") from error
+    say(f"MLflow at {mirror.store} holds all {len(folders)} runs")
+
+
+def _end_if_gone(run: Run) -> None:
+    """End a run whose process was killed; of other machines nobody here can tell."""
+    process = run.note["process"]
+    if run.note["status"] != "RUNNING" or process is None:
+        return
+    if process["host"] == socket.gethostname() and not _is_alive(process["pid"]):
+        run.finish("KILLED", "its process is gone")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,291 @@
+"""One run for several jobs, in a real SQLite store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from slicewise.errors import SlicewiseError, StoppedError
+from slicewise.tracking import Mirror, current_run, sync
+from tests.tracking.conftest import begin, points, row, run_of, tracker, tracking_folder
+
+FACTS = {"device": "CPU", "weights_sha256": "abc", "steps": 7}
+
+
+def no_judge(old: str, new: str) -> tuple[bool, str]:
+    raise AssertionError("nothing is registered")
+
+
+def test_one_run_for_several_jobs(results: Path) -> None:
+    with tracker(results, "jobs") as one:
+        run = begin(one, git_commit="abc")
+        run.epoch(row(1, 0.5))
+    # the training once more, from a checkpoint
+    with tracker(results, "jobs") as two:
+        again = begin(two, git_commit="abc")
+        assert again.folder == run.folder
+        for epoch, loss in ((1, 0.5), (2, 0.4)):
+            again.epoch(row(epoch, loss))
+    found = run_of(results, "jobs")
+    assert points(results, found.info.run_id, "train/loss") == [
+        (1, 1_700_000_000_001, 0.5),
+        (2, 1_700_000_000_002, 0.4),
+    ]
+    assert found.data.params == {"a.b": "1"}
+    assert found.data.tags["git_commit"] == "abc"
+    assert found.info.status == "RUNNING"
+    assert any(key.startswith("system/") for key in found.data.metrics)
+    files = {entry.path for entry in Mirror(results).client.list_artifacts(found.info.run_id)}
+    assert "environment.txt" in files
+    # another job, which scores it
+    with tracker(results, "jobs") as three:
+        three.evaluated(
+            "baseline",
+            1,
+            metrics={"test/dice_mean": 0.9, "test/dice_ci_low": None},
+            files={},
+            contents={"patients.json": "{}"},
+            tags={"split_digest": "s"},
+            note="**Dice 0.9**",
+            test="0123456789abcdef" * 4,
+        )
+    found = run_of(results, "jobs")
+    assert (found.info.status, found.data.metrics["test/dice_mean"]) == ("FINISHED", 0.9)
+    assert found.data.tags["split_digest"] == "s"
+    (given,) = found.inputs.dataset_inputs
+    assert (given.dataset.name, given.tags[0].value) == ("tiny/test", "test")
+    assert given.dataset.digest == ("0123456789abcdef" * 4)[:36]
+
+
+def test_a_number_that_did_not_change_is_stored_once(results: Path) -> None:
+    scores = {"folds": 1, "files": {}, "contents": {}, "tags": {}, "note": "", "test": "t"}
+    for value in (0.9, 0.9, 0.8):
+        with tracker(results, "twice") as one:
+            one.evaluated("baseline", metrics={"test/dice_mean": value}, **scores)
+    run_id = run_of(results, "twice").info.run_id
+    assert [value for _, _, value in points(results, run_id, "test/dice_mean")] == [0.9, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StoppedError("training stops in epoch 2, because it was told to"), "KILLED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (SlicewiseError("the loss is no number"), "FAILED"),
+        (ValueError("a fault\nof ours"), "FAILED"),
+    ],
+)
+def test_a_run_does_not_stay_open_after_an_error(
+    results: Path, error: BaseException, status: str
+) -> None:
+    name = f"errors-{type(error).__name__}"
+    with pytest.raises(type(error)), tracker(results, name) as one:
+        run = begin(one)
+        with run.ending_with_errors():
+            raise error
+    found = run_of(results, name)
+    assert found.info.status == status
+    reason = " ".join(str(error).split()) or "KeyboardInterrupt"
+    assert found.data.tags["stopped_because"] == reason
+    # the training goes on, in the same run
+    with tracker(results, name) as one:
+        begin(one)
+    again = run_of(results, name)
+    assert (again.info.run_id, again.info.status) == (found.info.run_id, "RUNNING")
+    assert "stopped_because" not in again.data.tags
+
+
+def test_changed_settings_make_a_new_run(results: Path) -> None:
+    for key in ("key", "other key"):
+        with tracker(results, "changed") as one:
+            begin(one, key)
+    old, new = (run_of(results, "changed", number) for number in ("001", "002"))
+    assert old.data.tags["superseded_by"] == new.info.run_id
+    assert (old.info.status, new.info.status) == ("KILLED", "RUNNING")
+
+
+def test_a_training_that_is_made_again_is_a_new_run(results: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        with tracker(results, "again") as one:
+            run = begin(one)
+            run.epoch(row(1, 0.5))
+            model = results / "model.keras"
+            model.write_bytes(b"")
+            run.trained(FACTS, {}, model, ["liver"])
+    old, new = (run_of(results, "again", number) for number in ("001", "002"))
+    assert old.data.tags["superseded_by"] == new.info.run_id
+    assert new.data.params["resolved.steps"] == "7"
+
+
+def test_an_epoch_keeps_its_first_timestamp(results: Path) -> None:
+    with tracker(results, "replayed") as one:
+        run = begin(one)
+        first = run.epoch(row(1, 0.1 + 0.2))
+    with tracker(results, "replayed") as one:
+        # its checkpoint was lost, and the epoch came out the same
+        assert begin(one).epoch(row(1, 0.1 + 0.2, timestamp=1_800_000_000_000)) == first
+    run_id = run_of(results, "replayed").info.run_id
+    assert points(results, run_id, "train/loss") == [(1, 1_700_000_000_001, 0.1 + 0.2)]
+
+
+def test_a_training_that_goes_another_way_is_another_run(results: Path) -> None:
+    with tracker(results, "forked") as one:
+        run = begin(one)
+        for epoch in (1, 2):
+            run.epoch(row(epoch, 0.5))
+    with tracker(results, "forked") as one:
+        run = begin(one)
+        run.epoch(row(1, 0.5))
+        run.epoch(row(2, 0.3, timestamp=1_800_000_000_000))
+    old, new = (run_of(results, "forked", number) for number in ("001", "002"))
+    assert old.data.tags["superseded_by"] == new.info.run_id
+    shown = [(step, value) for step, _, value in points(results, new.info.run_id, "train/loss")]
+    assert shown == [(1, 0.5), (2, 0.3)]
+
+
+def test_a_deleted_run_is_made_again(results: Path) -> None:
+    with tracker(results, "deleted") as one:
+        run = begin(one)
+        run.epoch(row(1, 0.5))
+        run.contents({"notes.txt": "kept"})
+    client = Mirror(results).client
+    old = run_of(results, "deleted").info.run_id
+    client.delete_run(old)
+    said: list[str] = []
+    sync(results, "tiny", no_judge, said.append)
+    new = run_of(results, "deleted").info.run_id
+    assert new != old
+    assert any(line.endswith(f"{new}, made anew") for line in said)
+    assert points(results, new, "train/loss") == [(1, 1_700_000_000_001, 0.5)]
+    assert {f.path for f in client.list_artifacts(new)} == {"environment.txt", "notes.txt"} | (
+        {"uncommitted.diff"} & {f.path for f in client.list_artifacts(new)}
+    )
+
+
+def test_a_lost_store_is_made_again(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    with tracker(results, "lost") as one:
+        run = begin(one)
+        run.epoch(row(1, 0.5))
+        run.finish()
+    (results / "mlflow.db").rename(results / "gone.db")
+    said: list[str] = []
+    sync(results, "*", no_judge, said.append)
+    found = run_of(results, "lost")
+    assert (found.info.status, found.info.start_time) == ("FINISHED", run.note["begun"])
+    assert found.info.end_time == run.note["ended"]
+    assert points(results, found.info.run_id, "val/dice") == [(1, 1_700_000_000_001, 0.5 / 3)]
+    assert said[-1] == "MLflow at results/mlflow.db holds all 1 runs"
+
+
+def test_a_run_made_by_a_request_whose_answer_was_lost_is_found(results: Path) -> None:
+    with tracker(results, "lost-answer") as one:
+        run = begin(one)
+    (run.folder / "sent.json").unlink()
+    mirror = Mirror(results)
+    assert mirror.push(run.folder) == run_of(results, "lost-answer").info.run_id
+    number = mirror.experiments()["slicewise/tiny"]
+    mark = f"tags.`slicewise.run` = '{run.note['id']}'"
+    assert len(mirror.client.search_runs([number], mark)) == 1
+
+
+def test_sync_ends_the_run_of_a_killed_process(results: Path) -> None:
+    with tracker(results, "killed") as one:
+        run = begin(one)
+    note = json.loads((run.folder / "run.json").read_text())
+    note["process"]["pid"] = 2**22 + 1  # above any process number
+    (run.folder / "run.json").write_text(json.dumps(note))
+    sync(results, "tiny", no_judge, lambda line: None)
+    found = run_of(results, "killed")
+    assert found.info.status == "KILLED"
+    assert found.data.tags["stopped_because"] == "its process is gone"
+
+
+def test_sync_says_where_there_is_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SlicewiseError, match="no run is noted there; run snakemake first"):
+        sync(tmp_path, "*", no_judge, print)
+
+
+def test_folds_are_children(results: Path) -> None:
+    scores = {"files": {}, "contents": {}, "tags": {"split_digest": "s"}, "note": "", "test": "t"}
+
+    def train() -> None:
+        for k in (0, 1):
+            with tracker(results, "folds") as one:
+                run = begin(one, f"key {k}", f"fold-{k}", fold=str(k), git_commit="abc")
+                model = results / f"model-{k}.keras"
+                model.write_bytes(b"")
+                run.trained(FACTS, {}, model, ["liver"])
+
+    def evaluate() -> None:
+        with tracker(results, "folds") as one:
+            one.evaluated("baseline", 2, metrics={"test/dice_mean": 0.9}, **scores)
+
+    train()
+    evaluate()
+    evaluate()  # as after an edit of what evaluates: the same parent
+    parent = run_of(results, "folds", fold="parent")
+    assert parent.info.run_name == "baseline"
+    assert parent.data.params == {"a.b": "1"}
+    assert parent.data.tags["git_commit"] == "abc"
+    assert "fold" not in parent.data.tags
+    for k in (0, 1):
+        child = run_of(results, "folds", fold=f"fold-{k}")
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.info.status == "FINISHED"
+    assert current_run(tracking_folder(results, "folds") / "parent").folder.name == "001"
+    train()
+    evaluate()
+    newer = run_of(results, "folds", "002", fold="parent")
+    again = run_of(results, "folds", fold="parent")
+    assert again.data.tags["superseded_by"] == newer.info.run_id
+
+
+def test_a_file_that_was_made_anew_belongs_to_another_run(results: Path) -> None:
+    report = results / "report.html"
+    with tracker(results, "files") as one:
+        run = begin(one)
+        report.write_text("of this run")
+        run.files({"report.html": report})
+    client = Mirror(results).client
+    run_id = run_of(results, "files").info.run_id
+    report.write_text("of the next run")
+    client.delete_run(run_id)
+    sync(results, "tiny", no_judge, lambda line: None)
+    again = run_of(results, "files").info.run_id
+    assert again != run_id
+    assert "report.html" not in {file.path for file in client.list_artifacts(again)}
+
+
+def test_secrets_reach_no_file(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "planted-7c1e5f"
+    monkeypatch.setenv("SOME_TOKEN", secret)
+    said: list[str] = []
+    with (
+        pytest.raises(SlicewiseError),
+        tracker(tmp_path / "results", "secrets", said) as one,
+    ):
+        run = one.begin("fold-0", "x", "k", {"path": secret}, {"t": secret}, {"a.txt": secret})
+        with run.ending_with_errors():
+            raise SlicewiseError(f"cannot open {secret}")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"run.json", "a.txt", "mlflow.db"} <= {path.name for path in files}
+    for path in files:
+        assert secret.encode() not in path.read_bytes(), path
+
+
+def test_history_of_a_run_is_a_table(results: Path) -> None:
+    with tracker(results, "table") as one:
+        run = begin(one)
+        run.epoch({"epoch": 1, "timestamp": 5, "train/loss": 0.5})
+        run.epoch({"epoch": 2, "timestamp": 6, "train/loss": 0.4, "val/dice": 0.7})
+    table = pd.read_csv(run.folder / "history.csv")
+    assert list(table["epoch"]) == [1, 2]
+    run_id = run_of(results, "table").info.run_id
+    # an epoch without validation has no point of it
+    assert points(results, run_id, "val/dice") == [(2, 6, 0.7)]
