@@ -10,6 +10,7 @@ from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence
+from slicewise.tracking import pending_runs
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import chunks, held_out_cases, split_cases, training_cases
 
@@ -128,7 +129,9 @@ SCORED_CASES = [
 
 
 def print_overview():
-    for line in overview.lines(Path("results") / DATASET, settings.wanted):
+    results = Path("results")
+    pending = pending_runs(results, DATASET)
+    for line in overview.lines(results / DATASET, settings.wanted, pending):
         print(line, file=sys.stderr)
 
 

@@ -41,8 +41,8 @@ def test_help_names_each_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
-    assert re.search(r"^ +ui +\w", said, re.M)
-    assert re.search(r"^ +schema +\w", said, re.M)
+    for name in ("ui", "sync", "reproduce", "schema"):
+        assert re.search(rf"^ +{name} +\w", said, re.M)
 
 
 def test_without_a_command_it_says_how_to_use_it(capsys):
@@ -86,6 +86,31 @@ def test_ui_without_a_store_is_one_sentence(tmp_path, monkeypatch, capsys):
     assert said.count("\n") == 1
     assert f"{tmp_path / 'mlflow.db'}: no run is tracked yet" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sync_sends_the_runs(tmp_path, monkeypatch, capsys):
+    results = tmp_path / "results"
+    assert main(["sync", "--results", str(results)]) == 1
+    assert "no run is noted there; run snakemake first" in capsys.readouterr().err
+    # a training whose server was not there
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with Tracker(results / "tiny" / "x" / "tracking", print) as tracker:
+        tracker.begin("fold-0", "baseline", "key", {"a": 1}, {}, {})
+    assert main(["sync", "--results", str(results)]) == 1
+    assert "slicewise: MLflow at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert main(["sync", "--results", str(results), "--dataset", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^tiny baseline \(running\): [0-9a-f]{32}, new$", said, re.M)
+    assert "MLflow at results/mlflow.db lacks nothing of 1 run" in said
+
+
+def test_reproduce_wants_the_folder_of_the_workflow(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reproduce", "abc"]) == 1
+    assert capsys.readouterr().err == (
+        "slicewise: Snakefile: not here; run it in the workflow's folder\n"
+    )
 
 
 def free_port() -> int:

@@ -42,3 +42,10 @@ def test_nothing_scored_is_said_and_nothing_made_is_silent(tmp_path):
     assert lines(tmp_path, []) == []
     write_json(tmp_path / "e" / "summary.json", {})
     assert "no patient was scored" in "\n".join(lines(tmp_path, ["e"]))
+
+
+def test_what_mlflow_lacks_is_said(tmp_path):
+    summary(tmp_path, "e")
+    assert "sync" not in "\n".join(lines(tmp_path, ["e"]))
+    assert lines(tmp_path, ["e"], pending=1)[-1].endswith("lacks something of 1 run: slicewise sync")
+    assert "of 2 runs" in lines(tmp_path, ["e"], pending=2)[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 from slicewise.files import read_json
 
 
-def lines(results: Path, experiments: Sequence[str]) -> list[str]:
+def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[str]:
     """Say the Dice of each experiment that is there, and where its report is.
 
     Parameters
@@ -17,6 +17,8 @@ def lines(results: Path, experiments: Sequence[str]) -> list[str]:
         ``results/<dataset>``.
     experiments : sequence of str
         Names.
+    pending : int
+        Runs of which MLflow lacks something.
     """
     said = []
     width = max(map(len, experiments), default=0)
@@ -31,6 +33,9 @@ def lines(results: Path, experiments: Sequence[str]) -> list[str]:
     if comparison.is_file():
         said.append(f"  all experiments side by side: {comparison}")
     said.append("  every run in MLflow: slicewise ui")
+    if pending:
+        runs = "1 run" if pending == 1 else f"{pending} runs"
+        said.append(f"  MLflow lacks something of {runs}: slicewise sync")
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
 
 

@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 ANYWHERE = "make -n"
 DRY = "dry run, on made-up files of the right names"
 REAL = "run"
-ELSEWHERE = "tests/test_cli.py"
+ELSEWHERE = "a test of its own"
 INSTALL = "pip --dry-run"
 
 COMMANDS = {
@@ -37,6 +37,8 @@ COMMANDS = {
     "snakemake --cores all results/mydata/baseline/report.html "
     "--configfile config/mydata.yaml": DRY,
     "slicewise ui": ELSEWHERE,
+    "slicewise sync": ELSEWHERE,
+    "slicewise reproduce RUN_ID": ELSEWHERE,
     "snakemake --report report.zip": REAL,
     "snakemake -n": REAL,
     "snakemake --unlock": REAL,
@@ -194,9 +196,14 @@ def test_the_extra_for_gpus_can_be_installed(workflow):
 
 
 def test_the_user_interface_is_tried_elsewhere():
-    assert tried(ELSEWHERE) == ["slicewise ui"]
-    text = (ROOT / ELSEWHERE).read_text(encoding="utf-8")
-    assert "def test_ui_serves_the_runs_on_localhost" in text
+    own = {
+        "slicewise ui": ("test_cli.py", "test_ui_serves_the_runs_on_localhost"),
+        "slicewise sync": ("test_cli.py", "test_sync_sends_the_runs"),
+        "slicewise reproduce RUN_ID": ("workflow/test_reproduce.py", "reproduce"),
+    }
+    assert tried(ELSEWHERE) == list(own)
+    for file, name in own.values():
+        assert name in (ROOT / "tests" / file).read_text(encoding="utf-8")
 
 
 def test_the_configuration_is_complete():

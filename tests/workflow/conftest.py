@@ -145,9 +145,21 @@ class Workflow:
         path = self.results / experiment / f"fold-{fold}" / "config.yaml"
         return yaml.safe_load(path.read_text())
 
-    def run_id(self, experiment: str, run: str = "fold-0") -> str:
+    def slicewise(self, *arguments: str, **environment: str) -> str:
+        """Run the command `slicewise` to its end; return what it printed."""
+        return subprocess.run(
+            [sys.executable, "-m", "slicewise.cli", *arguments],
+            cwd=self.root,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=600,
+        ).stdout
+
+    def run_id(self, experiment: str, run: str = "fold-0", store: str = "results/mlflow.db") -> str:
         sent = max((self.results / experiment / "tracking" / run).glob("*/sent.json"))
-        return read_json(sent)["results/mlflow.db"]["run_id"]
+        return read_json(sent)[store]["run_id"]
 
     def forget(self, *experiments: str) -> None:
         """Remove what was made of experiments, and all that MLflow knows."""

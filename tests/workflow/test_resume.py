@@ -13,6 +13,7 @@ import pytest
 from conftest import Workflow, started
 
 from slicewise.files import read_json
+from tests.tracking.conftest import Server
 
 EPOCHS, STEPS = 6, 25
 MODEL = "results/tiny/rich/fold-0/model.keras"
@@ -175,3 +176,67 @@ def test_a_dead_tracking_server_costs_no_result(workflow):
         workflow.results / "plain" / "summary.json"
     )
     assert workflow.due() == {}
+    assert "MLflow lacks something of 3 runs: slicewise sync" in said
+    # from the files alone, here into the store that is there
+    assert "tiny other (finished): " in workflow.slicewise("sync")
+    same_points(workflow, "other", workflow.client())
+
+
+def same_points(workflow, experiment, client, store="results/mlflow.db"):
+    """MLflow holds each point of a training exactly once."""
+    run_id = workflow.run_id(experiment, store=store)
+    history = pd.read_csv(
+        workflow.results / experiment / "fold-0" / "history.csv", float_precision="round_trip"
+    )
+    for key in ("train/loss", "val/dice", "lr"):
+        points = sorted(client.get_metric_history(run_id, key), key=lambda point: point.step)
+        assert [(p.step, p.timestamp, p.value) for p in points] == list(
+            zip(history["epoch"], history["timestamp"], history[key], strict=True)
+        )
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert "test/dice_mean" in run.data.metrics
+
+
+@pytest.mark.slow
+def test_a_tracking_server_that_dies_in_a_training_costs_nothing(workflow, finished, tmp_path):
+    workflow.forget("rich")
+    server = Server(tmp_path / "server")
+    server.start()
+    secret = "planted-5f0c2e"
+    login = {"MLFLOW_TRACKING_USERNAME": "somebody", "MLFLOW_TRACKING_PASSWORD": secret}
+    try:
+        made = subprocess.Popen(
+            workflow.command(REPORT),
+            cwd=workflow.root,
+            env=workflow.environment(MLFLOW_TRACKING_URI=server.uri, **login),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        sent = workflow.results / "rich" / "tracking" / "fold-0" / "001" / "sent.json"
+        history = sent.with_name("history.csv")
+        until = time.monotonic() + 300
+        while not (sent.is_file() and history.is_file() and len(history.open().readlines()) > 2):
+            assert made.poll() is None and time.monotonic() < until, "it was too quick, or stuck"
+            time.sleep(0.05)
+        server.kill()
+        said, _ = made.communicate(timeout=600)
+        assert made.returncode == 0, said
+        same_weights(workflow, finished)
+        assert f"MLflow at {server.uri} does not answer" in said
+
+        server.start()
+        told = workflow.slicewise("sync", MLFLOW_TRACKING_URI=server.uri, **login)
+        assert "tiny rich (finished): " in told
+        from mlflow import MlflowClient
+
+        same_points(workflow, "rich", MlflowClient(server.uri), store=server.uri)
+    finally:
+        server.kill()
+    # credentials are in no file: not in results, logs or what Snakemake keeps, nor in MLflow
+    for text in (said, told):
+        assert secret not in text
+    for path in [*workflow.root.rglob("*"), *server.folder.rglob("*")]:
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path

@@ -2,7 +2,7 @@
 
 from slicewise.tracking.journal import Run, current_run, flatten
 from slicewise.tracking.live import Tracker
-from slicewise.tracking.mirror import Mirror
+from slicewise.tracking.mirror import Mirror, pending_runs
 from slicewise.tracking.provenance import environment, git_state, place, versions
 from slicewise.tracking.scores import headline, overlay_images, patients_table, summary_metrics
 from slicewise.tracking.sync import sync
@@ -18,6 +18,7 @@ __all__ = [
     "headline",
     "overlay_images",
     "patients_table",
+    "pending_runs",
     "place",
     "summary_metrics",
     "sync",

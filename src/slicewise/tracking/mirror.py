@@ -477,6 +477,12 @@ class _Beating:
         return request
 
 
+def pending_runs(results: Path, dataset: str) -> int:
+    """Count the runs of a data set of which MLflow lacks something, by the files alone."""
+    mirror = Mirror(results)
+    return sum(mirror.is_pending(folder) for folder in all_runs(results, dataset))
+
+
 def tracking_uri(results: Path) -> str:
     """Return the tracking server: from the environment, else SQLite under results."""
     return os.environ.get(ADDRESS) or default_uri(results)

@@ -1,7 +1,12 @@
 """The model registry: every registered model is a challenger, and the best one the champion.
 
 Who is better is decided on validation or out-of-fold patients; the test Dice
-is shown beside it and decides nothing.
+is shown beside it and decides nothing. The two aliases name the two sides of
+the last decision: ``champion`` who won it, ``challenger`` who did not. So a
+champion that was beaten is the challenger, which is the way back to it.
+
+The champion stays until a better model comes, also when its run was
+superseded: that the files under results were made anew does not make it worse.
 """
 
 from __future__ import annotations
@@ -15,14 +20,24 @@ from slicewise.tracking.journal import Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 TABLE = "metrics.tsv"
+ABOUT = (
+    "Models of the data set {}. The alias champion is on the best by a paired comparison of the "
+    "Dice of validation patients, challenger on the other side of the last comparison; the "
+    "description of a version says how it was decided. docs/models.md tells how to use them."
+)
+BY_HAND = "; set the alias champion by hand where it should take its place"
 
 Judge = Callable[[str, str], tuple[bool, str]]
 """Takes the tables of scores (texts) of the champion and of a new model; whether the new one is
 better, and why."""
 
 
-def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) -> None:
+def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) -> str | None:
     """Register the model of a run, once, and promote it if it is better than the champion.
+
+    All that others may do meanwhile is kept: a decision is made once, and
+    where somebody moves an alias by hand, the next model is compared with the
+    champion of that somebody.
 
     Parameters
     ----------
@@ -34,52 +49,115 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
         Ids of the run and of its model in the store.
     judge : callable
         See `Judge`.
-    """
-    from mlflow.exceptions import MlflowException
 
-    wanted = run.note["register"]
-    name = wanted["name"]
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    known = client.search_model_versions(f"name = '{name}'")
-    version = next((v for v in known if v.tags.get("model_id") == model_id), None)
+    Returns
+    -------
+    str or None
+        The decision, if one was made now. A run that was superseded, or whose
+        scores the store does not have yet, is not registered.
+    """
+    name = run.note["register"]["name"]
+    shown = {"run_id": run_id, **_shown(run)}
+    version, gone = _versions(client, run, name)
+    if version is not None and "decision" in version.tags:
+        if version.tags["run_id"] != run_id:  # the run was deleted, and made anew
+            client.set_tag(run_id, "registered", _said(version, version.tags["decision"]))
+        for key, value in shown.items():
+            if version.tags.get(key) != value:
+                client.set_model_version_tag(name, version.version, key, value)
+        return None
+    scores = _table(client, run_id)
+    if "superseded_by" in run.note or scores is None:
+        return None
     if version is None:
+        _make_name(client, name, run.dataset)
         version = client.create_model_version(
             name,
             source=f"models:/{model_id}",
             run_id=run_id,
             model_id=model_id,
             tags={
-                "model_id": model_id,
+                "run": run.note["id"],
                 "experiment": run.note["name"],
-                "patients": wanted["patients"],
-                **_shown(run),
+                "patients": run.note["register"]["patients"],
+                **shown,
             },
         )
-    if "decision" in version.tags:
-        return
     champion = _champion(client, name)
-    if champion is None:
-        better, why = True, "the first registered model of this data set"
-    elif champion.tags.get("patients") != wanted["patients"]:
-        better = False
-        why = (
-            f"not compared with version {champion.version} ({champion.tags.get('experiment')}), "
-            "which was validated on other patients or another ground truth"
-        )
+    if champion is not None and champion.version == version.version:
+        text = version.description  # what follows a promotion was interrupted
+    elif gone is not None and "decision" in gone.tags:
+        text = f"{gone.tags['decision']} (it was version {gone.version}, whose files are gone)"
+        client.update_model_version(name, version.version, text)
+        for alias in client.get_model_version(name, gone.version).aliases:
+            client.set_registered_model_alias(name, alias, version.version)
     else:
-        better, why = judge(_table(client, champion.run_id), _table(client, run_id))
-        why = f"against version {champion.version} ({champion.tags.get('experiment')}): {why}"
-    client.set_registered_model_alias(name, CHAMPION if better else CHALLENGER, version.version)
-    if better and CHALLENGER in client.get_model_version(name, version.version).aliases:
-        client.delete_registered_model_alias(name, CHALLENGER)
-    text = f"{'promoted' if better else 'not promoted'}, {why}"
-    client.update_model_version(name, version.version, text)
-    client.set_tag(run_id, "registered", f"{name} version {version.version}: {text}")
+        better, why = _compared(client, champion, run, scores, judge)
+        text = f"{'promoted' if better else 'not promoted'}, {why}"
+        client.update_model_version(name, version.version, text)
+        beaten = champion if better else version
+        if beaten is not None:
+            client.set_registered_model_alias(name, CHALLENGER, beaten.version)
+        if better:
+            client.set_registered_model_alias(name, CHAMPION, version.version)
+    client.set_tag(run_id, "registered", _said(version, text))
     client.set_model_version_tag(name, version.version, "decision", text)
+    return _said(version, text)
+
+
+def _said(version: Any, text: str) -> str:
+    return f"{version.name} version {version.version}: {text}"
+
+
+def _versions(client: Any, run: Run, name: str) -> tuple[Any, Any]:
+    """Return the version of a run's model, and the newest one whose model was deleted."""
+    known = client.search_model_versions(f"name = '{name}'")
+    own = [version for version in known if version.tags.get("run") == run.note["id"]]
+    own.sort(key=lambda version: int(version.version), reverse=True)
+    kept = [version for version in own if _has_model(client, version)]
+    gone = [version for version in own if version not in kept]
+    return next(iter(kept), None), next(iter(gone), None)
+
+
+def _has_model(client: Any, version: Any) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_logged_model(version.source.removeprefix("models:/"))
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
+
+
+def _make_name(client: Any, name: str, dataset: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description=ABOUT.format(dataset))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _compared(
+    client: Any, champion: Any, run: Run, scores: str, judge: Judge
+) -> tuple[bool, str]:
+    """Return whether a run's model is to be the champion, and why."""
+    if champion is None:
+        return True, "the data set had no champion"
+    against = f"version {champion.version} ({champion.tags.get('experiment')})"
+    if champion.tags.get("patients") != run.note["register"]["patients"]:
+        return False, (
+            f"not compared with {against}, which was validated on other patients or another "
+            f"ground truth{BY_HAND}"
+        )
+    table = _table(client, champion.tags.get("run_id", champion.run_id))
+    if table is None:
+        return False, f"not compared with {against}, whose {TABLE} is gone{BY_HAND}"
+    better, why = judge(table, scores)
+    return better, f"against {against}: {why}"
 
 
 def _champion(client: Any, name: str) -> Any:
@@ -93,7 +171,17 @@ def _champion(client: Any, name: str) -> Any:
         raise
 
 
-def _table(client: Any, run_id: str) -> str:
+def _table(client: Any, run_id: str) -> str | None:
+    """Return the table of scores of a run; None where the store has it not, or not any more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if TABLE not in {entry.path for entry in client.list_artifacts(run_id)}:
+            return None
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
     with tempfile.TemporaryDirectory() as folder:
         return Path(client.download_artifacts(run_id, TABLE, folder)).read_text(encoding="utf-8")
 

@@ -48,7 +48,7 @@ def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) 
             say(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
     except Exception as error:
         raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise sync again") from error
-    say(f"MLflow at {mirror.store} holds all {len(folders)} runs")
+    say(f"MLflow at {mirror.store} lacks nothing of {len(folders)} run{'s' * (len(folders) > 1)}")
 
 
 def _end_if_gone(run: Run) -> None:
