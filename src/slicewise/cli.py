@@ -62,6 +62,8 @@ def _ui(options: argparse.Namespace) -> int:
         *("--host", options.host, "--port", str(options.port), "--workers", "1"),
     ]
     print(f"MLflow on {address}", file=sys.stderr, flush=True)
+    # its jobs serve language models, and cost some processes
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, command)
 
 

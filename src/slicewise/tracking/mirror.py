@@ -293,9 +293,11 @@ class Mirror:
                 named = Path(folder) / Path(name).name
                 named.symlink_to(path.resolve())
                 place = str(Path(name).parent)
-                self.beat(ANSWER + path.stat().st_size / SPEED)
                 self.client.log_artifact(
-                    sent["run_id"], str(named), None if place == "." else place
+                    sent["run_id"],
+                    str(named),
+                    None if place == "." else place,
+                    seconds=ANSWER + path.stat().st_size / SPEED,
                 )
             sent["files"][name] = mark
             self._keep(run.folder, sent)
@@ -470,8 +472,8 @@ class _Beating:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
 
-        def request(*arguments: Any, **named: Any) -> Any:
-            self._beat(ANSWER)
+        def request(*arguments: Any, seconds: float = ANSWER, **named: Any) -> Any:
+            self._beat(seconds)
             return method(*arguments, **named)
 
         return request
