@@ -178,7 +178,7 @@ def test_a_lost_store_is_made_again(tmp_path: Path) -> None:
     assert (found.info.status, found.info.start_time) == ("FINISHED", run.note["begun"])
     assert found.info.end_time == run.note["ended"]
     assert points(results, found.info.run_id, "val/dice") == [(1, 1_700_000_000_001, 0.5 / 3)]
-    assert said[-1] == "MLflow at results/mlflow.db holds all 1 runs"
+    assert said[-1] == "MLflow at results/mlflow.db lacks nothing of 1 run"
 
 
 def test_a_run_made_by_a_request_whose_answer_was_lost_is_found(results: Path) -> None:
