@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +14,15 @@ from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.tracking import Mirror, current_run, sync
 from tests.tracking.conftest import begin, points, row, run_of, tracker, tracking_folder
 
+JOB = """
+import sys
+from pathlib import Path
+from slicewise.tracking import Tracker
+
+folder = Path(sys.argv[1]) / "tiny" / sys.argv[2] / "tracking"
+with Tracker(folder, print) as tracker:
+    tracker.begin("fold-0", "baseline", "key", {}, {}, {})
+"""
 FACTS = {"device": "CPU", "weights_sha256": "abc", "steps": 7}
 
 
@@ -258,6 +269,24 @@ def test_a_file_that_was_made_anew_belongs_to_another_run(results: Path) -> None
     again = run_of(results, "files").info.run_id
     assert again != run_id
     assert "report.html" not in {file.path for file in client.list_artifacts(again)}
+
+
+@pytest.mark.slow
+def test_jobs_that_meet_a_fresh_store_all_find_a_place(tmp_path: Path) -> None:
+    # each would migrate the file, and most would die
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", JOB, str(tmp_path / "results"), str(number)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for number in range(6)
+    ]
+    assert [job.communicate(timeout=300)[0] for job in jobs] == [""] * 6
+    mirror = Mirror(tmp_path / "results")
+    (number,) = mirror.experiments().values()
+    assert len(mirror.client.search_runs([number])) == 6
 
 
 def test_secrets_reach_no_file(

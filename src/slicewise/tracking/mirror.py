@@ -426,7 +426,8 @@ class Mirror:
         self.beat(60)
         import mlflow
 
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        for name in ("mlflow", "urllib3"):  # that it tries again, and the like
+            logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
         return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
 
