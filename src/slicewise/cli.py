@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from slicewise import __version__
 from slicewise.errors import SlicewiseError
@@ -44,24 +45,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ui(options: argparse.Namespace) -> int:
     from slicewise.tracking import Mirror
+    from slicewise.tracking.mirror import why
+    from slicewise.tracking.view import NAME
 
     mirror = Mirror(options.results)
     store = options.results / "mlflow.db"
     if mirror.uri.startswith("sqlite:") and not store.is_file():
         raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
-    address = f"http://{options.host}:{options.port}"
-    for name, number in mirror.experiments().items():
+    served = mirror.uri.startswith(("http://", "https://"))
+    address = mirror.store.rstrip("/") if served else f"http://{options.host}:{options.port}"
+    try:
+        experiments = mirror.experiments()
+    except Exception as error:
+        raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise ui again") from error
+    for name, number in experiments.items():
         # The UI would begin with what it has for language models.
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
-        print(f"{name}: {page}", file=sys.stderr)
-    # Replaces this process, so that Ctrl-C reaches the server itself.
+        print(f"{name}: {page}&viewStateShareKey={NAME}", file=sys.stderr)
+    if not served:  # by a server that has the UI itself
+        print(f"MLflow on {address}", file=sys.stderr, flush=True)
+        _serve(options, mirror.uri)
+    return 0
+
+
+def _serve(options: argparse.Namespace, uri: str) -> NoReturn:
+    """Become the server, so that Ctrl-C reaches it."""
     command = [
         sys.executable,
-        *("-m", "mlflow", "ui", "--backend-store-uri", mirror.uri),
+        *("-m", "mlflow", "ui", "--backend-store-uri", uri),
         # one person looks at it, and each worker takes seconds to start
         *("--host", options.host, "--port", str(options.port), "--workers", "1"),
     ]
-    print(f"MLflow on {address}", file=sys.stderr, flush=True)
     # its jobs serve language models, and cost some processes
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, command)

@@ -186,7 +186,9 @@ class Run:
     ) -> None:
         """Take what a training made; the run stays open for its evaluation."""
         self.note["trained"] = True
-        self.note["params"] |= {k: str(v) for k, v in flatten({"resolved": facts}).items()}
+        # versions are in environment.txt
+        resolved = flatten({"resolved": {k: v for k, v in facts.items() if k != "versions"}})
+        self.note["params"] |= {k: str(v) for k, v in resolved.items()}
         self.tag({"gpu": facts["device"], "weights_digest": facts["weights_sha256"]})
         self.files(files)
         self.models({self.folder.parent.name: model}, labels)

@@ -34,6 +34,7 @@ from slicewise.tracking.journal import (
 )
 from slicewise.tracking.package import gathered, package_options
 from slicewise.tracking.secrets import redact, without_user
+from slicewise.tracking.view import TAG, image_keys, saved_view
 
 PARENT = "mlflow.parentRunId"
 JOURNAL = "slicewise.run"
@@ -169,6 +170,8 @@ class Mirror:
             self._inputs(run, known)
             self._files(run, sent, self._held(run_id) if verify else None)
             self._model(run, sent, verify)
+            self._scores(run, sent)
+            self._view(run)
             self._status(run, known)
             complete = self._children(run, run_id) and (
                 "superseded_by" not in run.note or bool(self._newer(run))
@@ -229,7 +232,7 @@ class Mirror:
         params = {k: v[:PARAM_LENGTH] for k, v in run.note["params"].items()}
         fresh = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
         unknown = [Param(k, v) for k, v in params.items() if k not in known.data.params]
-        points = {(key, value, time, 0) for key, (value, time) in run.note["metrics"].items()} | {
+        points = {
             (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
             for name in (HISTORY, SYSTEM)
             for row in read_rows(run.folder / name)
@@ -244,11 +247,33 @@ class Mirror:
             self.client.log_batch(run_id, params=some)
         for some in _parts(fresh, 100):
             self.client.log_batch(run_id, tags=some)
-        for some in _parts(sorted(points - done, key=lambda p: (p[3], p[0])), 1000):
+        for some in _parts(sorted(points - done, key=_shown_first), 1000):
             self.client.log_batch(run_id, metrics=[Metric(*point) for point in some])
             done.update(some)
         if REASON in known.data.tags and REASON not in tags:
             self.client.delete_tag(run_id, REASON)
+
+    def _scores(self, run: Run, sent: Mapping[str, Any]) -> None:
+        """Send the scores, tied to the model and the data that they are of."""
+        from mlflow.entities import Metric
+
+        test = run.note["data"].get("test")
+        points = []
+        for key, (value, time) in run.note["metrics"].items():
+            data = {}
+            if test is not None and key.startswith("test/"):
+                data = {"dataset_name": f"{run.dataset}/test", "dataset_digest": test[:36]}
+            model = sent.get("model", {}).get("id")
+            points.append(Metric(key, value, time, 0, model_id=model, **data))
+        for some in _parts(points, 1000):
+            self.client.log_batch(sent["run_id"], metrics=some)
+
+    def _view(self, run: Run) -> None:
+        """Save how the UI shows the runs of the data set, once there are overlays."""
+        keys = image_keys(run.note["files"])
+        experiment = self._experiment(run.dataset)
+        if keys and self.client.get_experiment(experiment).tags.get(TAG) != saved_view(keys):
+            self.client.set_experiment_tag(experiment, TAG, saved_view(keys))
 
     def _newer(self, run: Run) -> dict[str, str]:
         """Return the tag that names the run which superseded this one, if the store has it."""
@@ -351,6 +376,9 @@ class Mirror:
                 run_id=run_id,
                 **package_options(folder, run.note["labels"]),
             )
+        # of its own it would name a temporary script, by its path
+        source = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
+        self.client.set_logged_model_tags(info.model_id, source)
         return str(info.model_id)
 
     def _has_model(self, model_id: str) -> bool:
@@ -509,6 +537,12 @@ def why(error: BaseException, uri: str) -> str:
     if code == "403":
         return f"{server} does not let this user write here; ask for the permission EDIT"
     return f"{server} does not answer ({redact(text)[:200]})"
+
+
+def _shown_first(point: tuple[str, float, int, int]) -> tuple[bool, bool, int, str]:
+    """Sort points so that the UI, which begins with the first metric it got, shows a Dice."""
+    key, _, _, step = point
+    return key.startswith("system/"), key != "val/dice", step, key
 
 
 def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -42,7 +42,7 @@ def summary_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
 def headline(summary: Mapping[str, Any]) -> str:
     """Return what people read first on the page of a run, in Markdown."""
     lines = []
-    for subset in sorted(summary, reverse=True):
+    for subset in sorted(summary):  # test first
         for label, metrics in summary[subset].items():
             dice = metrics["dice"]
             if dice["mean"] is None or (label != "mean" and len(summary[subset]) == 2):
@@ -72,12 +72,13 @@ def patients_table(metrics: pd.DataFrame) -> str:
 def overlay_images(cases: Iterable[Any]) -> dict[str, bytes]:
     """Name the overlays of cases (JPEG) as artifacts: ``overlays/p01-0.jpg``, ….
 
-    Those of the first cases are there once more, by the names under which the
-    UI shows them side by side for several runs: one picture a case, with a
-    slider over its slices.
+    Those of the first cases by name, so that they are the same for all
+    experiments, are there once more, by the names under which the UI shows
+    them side by side for several runs: one picture a case, with a slider over
+    its slices.
     """
     named: dict[str, bytes] = {}
-    for number, figures in enumerate(cases):
+    for number, figures in enumerate(sorted(cases, key=lambda figures: figures.case)):
         for position, (_, image) in enumerate(figures.images):
             named[f"overlays/{figures.case}-{position}.jpg"] = image
             if number < COMPARED:
