@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -16,14 +21,19 @@ import yaml
 from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
-from slicewise.files import write_json
+from slicewise.files import write_json, write_yaml
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
-from slicewise.tracking.provenance import PACKAGES
+from slicewise.tracking.mirror import ADDRESS, Fetched, why
+from slicewise.tracking.provenance import PACKAGES, git_diff
+from slicewise.tracking.secrets import redact
 
 NAMES = ("settings.yaml", "cases.tsv", "metrics.tsv", "environment.txt")
+DIFF = "uncommitted.diff"
 SHOWN = 20
 
 Say = Callable[[str], None]
+print_now: Say = functools.partial(print, flush=True)
+"""What is said and what snakemake writes to the same terminal stay in order."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +42,25 @@ class Reproduction:
 
     Attributes
     ----------
+    run_id : str
+        Of the run that was made again.
     differences : list of str
-        What is not as it was: code, versions, settings, data.
-    same_weights : bool
-        Whether the weights of all folds are the same to the bit.
+        What is not as it was: code, versions, settings, data, device.
+    same_weights : bool or None
+        Whether the weights of all folds are the same to the bit; None where
+        MLflow does not hold their digests any more.
     dice_before, dice_after : float
-        Mean Dice over the test cases (validation cases, where none is tested) and labels.
+        Mean Dice over the test patients (validation patients, where none is
+        tested) that were scored both times, as reports have it.
     largest_difference : float
         Of the Dice of a case and label.
     tolerance : float
         What was allowed for the mean Dice.
     """
 
+    run_id: str
     differences: list[str]
-    same_weights: bool
+    same_weights: bool | None
     dice_before: float
     dice_after: float
     largest_difference: float
@@ -65,9 +80,13 @@ def reproduce(
     cores: str = "all",
     tolerance: float = 0.005,
     check: bool = False,
-    say: Say = print,
+    say: Say = print_now,
 ) -> Reproduction | None:
     """Compare a run with what is at hand, make it again, and compare the results.
+
+    The new run is made in ``results/reproduced/<run id>`` and tracked beside
+    the old one, with the tag ``reproduces``. What is finished is kept: after
+    an interruption the same call goes on.
 
     Parameters
     ----------
@@ -76,7 +95,7 @@ def reproduce(
     workflow : Path
         The folder of the Snakefile.
     results : Path
-        The folder ``results``; the rerun is made in ``results/reproduced/<run id>``.
+        The folder ``results``.
     cores : str
         As `snakemake` takes it.
     tolerance : float
@@ -94,66 +113,99 @@ def reproduce(
     Raises
     ------
     SlicewiseError
-        When there is no such run, or its data cannot be read any more.
+        When there is no such run, its data cannot be read any more, or
+        `snakemake` fails.
     """
-    folder = results.resolve() / "reproduced" / run_id[:12]
+    mirror = Mirror(results.resolve(), patient=True)
+    # also for the new run, whose folder of results is another one
+    os.environ[ADDRESS] = mirror.uri
+    folder = mirror.results / "reproduced" / run_id[:12]
     old = folder / "original"
-    old.mkdir(parents=True, exist_ok=True)
-    mirror = Mirror(results, patient=True)
-    fetched = mirror.fetch(run_id, NAMES, old)
-    name, settings = fetched.name, _settings(old / "settings.yaml", workflow)
-    dataset = settings["dataset"]["name"]
-    say(f"run {run_id}: {name} of data set {dataset}")
-    differences = [
-        *_code(fetched.tags, workflow),
-        *_versions(old / "environment.txt"),
-        *_chosen(settings, workflow, name),
-    ]
-    config = folder / "settings.yaml"
-    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    made = folder / "results" / dataset
-
-    def snakemake(*targets: Path) -> None:
-        _snakemake(workflow, folder, config, cores, mirror.uri, targets)
-
-    snakemake(made / "cases.tsv")
-    differences += _data(old / "cases.tsv", made / "cases.tsv")
-    for line in differences:
-        say(f"differs: {line}")
-    if not differences:
-        say("code, versions, settings and data are those of the run")
-    if check:
-        return None
-    snakemake(made / name / "report.html")
-    runs = _tag(made / name / "tracking", run_id, mirror)
-    weights = {
-        run.note["tags"]["fold"]: run.note["tags"]["resolved.weights_sha256"] for run in runs
-    }
-    before, after = (_dice(path / "metrics.tsv") for path in (old, made / name))
-    both = pd.concat([before.rename("before"), after.rename("after")], axis=1)
+    fetched = _fetch(mirror, run_id, old)
+    settings = _settings(old / "settings.yaml", workflow, run_id, fetched.tags)
+    (name,), dataset = settings["experiments"], settings["dataset"]["name"]
+    config, made = folder / "settings.yaml", folder / "results" / dataset
+    with _snakemake(workflow, folder, config, cores) as snakemake:
+        write_yaml(config, settings)
+        # the data are read again, whatever the times of their files say
+        snakemake(made / "cases.tsv", "--forcerun", "ingest")
+        differences = [
+            *_code(fetched.tags, workflow, old / DIFF),
+            *_versions(old / "environment.txt"),
+            *_chosen(settings, workflow, name),
+            *_data(old / "cases.tsv", made / "cases.tsv"),
+        ]
+        say(f"run {run_id}: {name} of data set {dataset}")
+        _say_all(differences, say)
+        if check:
+            return None
+        # what was made of other data is made anew, also where a file was replaced by an older one
+        used = folder / "cases.tsv"
+        if not used.is_file():
+            shutil.copy(made / "cases.tsv", used)
+        anew = ["--forceall"] if _data(used, made / "cases.tsv") else []
+        snakemake(made / name / "report.html", *anew)
+        shutil.copy(made / "cases.tsv", used)
+    runs = _runs(made / name / "tracking")
+    differences += _device(fetched.tags, runs[-1].note["tags"])
     result = Reproduction(
+        run_id,
         differences,
-        weights == fetched.weights,
-        float(before.mean()),
-        float(after.mean()),
-        float((both["after"] - both["before"]).abs().max()),
-        tolerance,
+        _same_weights(fetched.weights, runs),
+        **_compare(old / "metrics.tsv", made / name / "metrics.tsv"),
+        tolerance=tolerance,
     )
-    write_json(folder / "reproduction.json", asdict(result))
-    say(f"weights: {'the same to the bit' if result.same_weights else 'other ones'}")
+    kept = folder / "reproduction.json"
+    write_json(kept, {**asdict(result), "holds": result.holds})
+    say(f"run {run_id}: {name} of data set {dataset}, made again")
+    _say_all(differences, say)
+    said = {True: "the same to the bit", False: "other ones", None: "not known of the old run"}
+    say(f"weights: {said[result.same_weights]}")
     say(
-        f"mean Dice {result.dice_before:.4f} then, {result.dice_after:.4f} now; largest difference "
-        f"of a case {result.largest_difference:.4f}"
+        f"mean Dice: {result.dice_before:.4f} then, {result.dice_after:.4f} now; the largest "
+        f"difference of a case is {result.largest_difference:.4f}"
     )
+    new = _track(runs, run_id, kept, say)
+    say(f"new run{new}: {_shown(made / name / 'report.html')}")
     verdict = "within" if result.holds else "beyond"
-    say(f"{verdict} the tolerance of {tolerance:g} in mean Dice: {made / name / 'report.html'}")
+    say(f"the difference in mean Dice is {verdict} the tolerance of {tolerance:g}")
     return result
 
 
-def _settings(path: Path, workflow: Path) -> dict[str, Any]:
+# -- the old run ------------------------------------------------------------------
+
+
+def _fetch(mirror: Mirror, run_id: str, place: Path) -> Fetched:
+    """Bring what describes a run to a folder, which is made only if there is such a run."""
+    store = Path(mirror.uri.removeprefix("sqlite:///"))
+    if mirror.uri.startswith("sqlite:///") and not store.is_file():
+        raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
+    with TemporaryDirectory() as folder:
+        try:
+            mirror.probe()
+            fetched = mirror.fetch(run_id, NAMES, Path(folder))
+        except SlicewiseError:
+            raise
+        except Exception as error:
+            raise SlicewiseError(f"{why(error, mirror.uri)}; try again later") from error
+        if fetched.tags.get("git_dirty") == "true":
+            with suppress(SlicewiseError):  # without it, what was not committed is not known
+                mirror.fetch(run_id, [DIFF], Path(folder))
+        shutil.copytree(folder, place, dirs_exist_ok=True)
+    return fetched
+
+
+def _settings(path: Path, workflow: Path, run_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Read the settings of a run, for a rerun that starts in another folder."""
-    text = path.read_text(encoding="utf-8")
-    settings = load_settings(yaml.safe_load(text)).model_dump(mode="json")
+    try:
+        checked = load_settings(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except SlicewiseError as error:
+        commit = tags.get("git_commit", "")[:12]
+        there = f"; use the code of then: git worktree add ../then {commit}" if commit else ""
+        raise SlicewiseError(
+            f"run {run_id}: its settings do not fit the code here ({error}){there}"
+        ) from error
+    settings = checked.model_dump(mode="json")
     settings["split"]["check_against"] = [
         str((workflow / other).resolve()) for other in settings["split"]["check_against"]
     ]
@@ -162,18 +214,37 @@ def _settings(path: Path, workflow: Path) -> dict[str, Any]:
     return settings
 
 
-def _code(tags: Mapping[str, str], workflow: Path) -> Iterable[str]:
+# -- what is not as it was ----------------------------------------------------------
+
+
+def _say_all(differences: Iterable[str], say: Say) -> None:
+    lines = [f"differs: {line}" for line in differences]
+    for line in lines or ["code, versions, settings and data are those of the run"]:
+        say(line)
+
+
+def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
     here = git_state(workflow)
-    then, now = tags.get("git_commit", "unknown"), here.get("git_commit", "unknown")
+    then, now = tags.get("git_commit"), here.get("git_commit")
     if then != now:
-        yield f"commit {then[:12]} then, {now[:12]} now (git worktree add ../then {then[:12]})"
-    if tags.get("git_dirty") == "true":
-        yield "the run's code had changes that were not committed (its artifact uncommitted.diff)"
+        hint = f" (git worktree add ../then {then[:12]})" if then else ""
+        yield f"commit {_short(then)} then, {_short(now)} now{hint}"
+    dirty = tags.get("git_dirty") == "true"
+    kept = diff.read_text(encoding="utf-8") if dirty and diff.is_file() else None
+    if then == now and kept is not None and kept == redact(git_diff(workflow)):
+        return  # the same changes to the same commit
+    if dirty:
+        where = f"kept in {_shown(diff)}" if kept is not None else "which were not kept"
+        yield f"the code had changes then that were not committed, {where}"
     if here.get("git_dirty") == "true":
         yield "the code here has changes that are not committed"
 
 
-def _versions(path: Path) -> Iterable[str]:
+def _short(commit: str | None) -> str:
+    return "unknown" if commit is None else commit[:12]
+
+
+def _versions(path: Path) -> Iterator[str]:
     lines = path.read_text(encoding="utf-8").split()
     then = dict(line.split("==", 1) for line in lines)
     now = environment()
@@ -182,87 +253,164 @@ def _versions(path: Path) -> Iterable[str]:
     for package in direct:
         yield f"{package} {then.get(package, 'missing')} then, {now.get(package, 'missing')} now"
     if rest := [k for k in other if k not in direct]:
-        more = f" and {len(rest) - SHOWN} more" if len(rest) > SHOWN else ""
-        yield f"versions of {', '.join(rest[:SHOWN])}{more}"
+        yield f"the version of {_some(rest)}"
 
 
-def _chosen(settings: Mapping[str, Any], workflow: Path, name: str) -> Iterable[str]:
-    """Compare with the configuration of the same data set that is at hand."""
+def _chosen(settings: Mapping[str, Any], workflow: Path, name: str) -> list[str]:
+    """Compare with the configuration of the same data set that is nearest to what it was."""
+    then, found = flatten(settings), []
+    none = [f"no file in config is of data set {settings['dataset']['name']}"]
     for path in sorted((workflow / "config").glob("*.yaml")):
-        here = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if (here.get("dataset") or {}).get("name") != settings["dataset"]["name"]:
-            continue
+        try:
+            here = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if here["dataset"]["name"] != settings["dataset"]["name"]:
+                continue
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+            continue  # something else, such as an overlay
         shown = path.relative_to(workflow)
         try:
             now = flatten(yaml.safe_load(used_settings(here, name)))
         except (SlicewiseError, KeyError):
-            yield f"{shown} has no experiment {name} that can be used"
-            return
-        then = flatten(settings)
-        for key in sorted(then.keys() | now.keys()):
-            apart = key.startswith(("tracking", "run", "split.check_against"))
-            if not apart and then.get(key) != now.get(key):
-                yield f"{key} {then.get(key)} then, {now.get(key)} in {shown}"
-        return
-    yield f"no configuration in {workflow / 'config'} is of data set {settings['dataset']['name']}"
+            none = [f"{shown} has no experiment {name} that can be used"]
+            continue
+        found.append(
+            [
+                f"{key} is {_value(then.get(key))} then, {_value(now.get(key))} in {shown}"
+                for key in sorted(then.keys() | now.keys())
+                # these say nothing of how a model is trained and scored
+                if not key.startswith(("tracking.", "run", "split.check_against"))
+                and then.get(key) != now.get(key)
+            ]
+        )
+    return min(found, key=len, default=none)
 
 
-def _data(then: Path, now: Path) -> Iterable[str]:
+def _value(value: Any) -> str:
+    return "not set" if value is None else str(value)
+
+
+def _data(then: Path, now: Path) -> list[str]:
     old, new = (
         pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False).set_index("case")
         for path in (then, now)
     )
-    for case in sorted(set(old.index) ^ set(new.index)):
-        yield f"case {case} is {'gone' if case in old.index else 'new'}"
+    lines = [
+        f"case {case} is {'gone' if case in old.index else 'new'}"
+        for case in sorted(set(old.index) ^ set(new.index))
+    ]
     for case in sorted(set(old.index) & set(new.index)):
-        for kind in ("image", "mask"):
-            if old.loc[case, f"{kind}_sha256"] != new.loc[case, f"{kind}_sha256"]:
-                yield f"the {kind} of case {case} is another file"
+        one, other = old.loc[case], new.loc[case]
+        same = one["fingerprint"] == other["fingerprint"]
+        for kind, more in (("image", " with the same voxels" if same else ""), ("mask", "")):
+            if one[f"{kind}_sha256"] != other[f"{kind}_sha256"]:
+                lines.append(f"the {kind} of case {case} is another file{more}")
+    if len(lines) > SHOWN:
+        lines = [*lines[:SHOWN], f"{len(lines) - SHOWN} more cases or files"]
+    return lines
 
 
-def _dice(path: Path) -> pd.Series:
-    table = read_metrics(str(path))
-    subset = "test" if "test" in set(table["subset"]) else "validation"
-    return table[table["subset"] == subset].set_index(["case", "label"])["dice"]
+def _device(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    if then.get("gpu") == now.get("gpu"):
+        return []
+    return [f"trained on {then.get('gpu', 'unknown')} then, on {now.get('gpu', 'unknown')} now"]
 
 
-def _tag(tracking: Path, run_id: str, mirror: Mirror) -> list[Run]:
-    """Tie the new runs to the old one in MLflow; return those that were trained."""
-    trained = []
-    for fold in sorted(path for path in tracking.iterdir() if path.is_dir()):
-        run = current_run(fold)
-        if run is not None:
-            run.tag({"reproduces": run_id})
-            mirror.push(run.folder)
-            trained += [run] if fold.name != "parent" else []
-    return trained
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)
 
 
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+# -- the new run --------------------------------------------------------------------
+
+
+@contextmanager
 def _snakemake(
-    workflow: Path,
-    folder: Path,
-    config: Path,
-    cores: str,
-    uri: str,
-    targets: Sequence[Path],
-) -> None:
+    workflow: Path, folder: Path, config: Path, cores: str
+) -> Iterator[Callable[..., None]]:
+    """Give a function that makes files below a folder, while nobody else does."""
     data = Path(os.environ.get("SLICEWISE_DATA", "data"))
     command = [
         str(Path(sys.executable).parent / "snakemake"),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--directory", str(folder)),
-        *("--cores", cores, *(str(path.relative_to(folder)) for path in targets)),
-        *("--configfile", str(config)),
+        *("--configfile", str(config), "--cores", cores),
+        *("--quiet", "host", "reason", "rules"),
+        "--nolock",  # its own lock would outlive a crash
     ]
-    done = subprocess.run(
-        command,
-        env={
-            **os.environ,
-            "MLFLOW_TRACKING_URI": uri,
-            "SLICEWISE_DATA": str(data.resolve()),
-        },
-    )
-    if done.returncode:
-        raise SlicewiseError(
-            f"{folder}: making the run again failed, see the errors above; mend what they name and "
-            "run slicewise reproduce again, what is finished is kept"
+
+    def make(target: Path, *more: str) -> None:
+        process = subprocess.Popen(
+            [*command, str(target.relative_to(folder)), *more],
+            env={**os.environ, "SLICEWISE_DATA": str(data.resolve())},
+            pass_fds=[lock.fileno()],  # should it outlive this process
         )
+        while True:
+            try:
+                process.wait()
+                break
+            except KeyboardInterrupt:
+                continue  # it was told as well, and ends its jobs first
+        if process.returncode:
+            raise SlicewiseError(
+                f"{_shown(folder)}: making the run again stopped, see above; mend what errors name "
+                "and run slicewise reproduce again, what is finished is kept"
+            )
+
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SlicewiseError(
+                f"{_shown(folder)}: another process is making this run again; wait until it is done"
+            ) from None
+        yield make
+
+
+def _runs(tracking: Path) -> list[Run]:
+    """Return the runs of all folds; with several, their parent is the last."""
+    folds = sorted((path for path in tracking.iterdir() if path.is_dir()), key=lambda p: p.name)
+    return [run for fold in folds if (run := current_run(fold)) is not None]
+
+
+def _same_weights(then: Mapping[str, str], runs: Iterable[Run]) -> bool | None:
+    tags = [run.note["tags"] for run in runs if "fold" in run.note["tags"]]
+    now = {each["fold"]: each["weights_digest"] for each in tags}
+    return then == now if then.keys() == now.keys() else None
+
+
+def _compare(then: Path, now: Path) -> dict[str, float]:
+    """Compare the Dice of the cases that were scored both times."""
+    old, new = (read_metrics(str(path)) for path in (then, now))
+    subset = "test" if "test" in set(old["subset"]) else "validation"
+    both = old[old["subset"] == subset].merge(
+        new[new["subset"] == subset], on=["case", "patient", "label"], suffixes=("_old", "_new")
+    )
+    if both.empty:
+        raise SlicewiseError(
+            f"{_shown(now)}: no {subset} case was scored both then and now, so there is no Dice to "
+            "compare; bring back the data of the run"
+        )
+    mean = both.groupby("patient")[["dice_old", "dice_new"]].mean().mean()
+    return {
+        "dice_before": float(mean["dice_old"]),
+        "dice_after": float(mean["dice_new"]),
+        "largest_difference": float((both["dice_new"] - both["dice_old"]).abs().max()),
+    }
+
+
+def _track(runs: list[Run], run_id: str, kept: Path, say: Say) -> str:
+    """Tie the new runs to the old one in MLflow; return the id of the one that has the scores."""
+    mirror = Mirror(runs[-1].results, patient=True)
+    for run in runs:
+        run.tag({"reproduces": run_id})
+    runs[-1].files({kept.name: kept})
+    try:
+        mirror.probe()
+        numbers = [mirror.push(run.folder) for run in runs]
+    except Exception as error:
+        say(f"{why(error, mirror.uri)}: run slicewise reproduce again to have it tracked")
+        return ""
+    return f" {numbers[-1]}"

@@ -18,7 +18,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,8 @@ class Run:
         `patients` is a digest of the validation patients and their ground
         truth: only models that share it are compared.
         """
-        self._set(register={"name": name, "patients": patients})
+        since = self.note.get("register", {}).get("since", now())
+        self._set(register={"name": name, "patients": patients, "since": since})
 
     def finish(self, status: str = "FINISHED", reason: str | None = None) -> None:
         """End the run, saying why where that is not clear."""
@@ -273,6 +274,16 @@ def all_runs(results: Path, dataset: str = "*") -> list[Path]:
     found = [path.parent for path in results.glob(f"{dataset}/*/tracking/*/*/{NOTE}")]
     notes = {folder: read_json(folder / NOTE) for folder in found}
     return sorted(found, key=lambda f: ("children" in notes[f], -notes[f]["begun"], f))
+
+
+def to_register(folders: Iterable[Path]) -> list[Path]:
+    """Return those runs whose models are to be registered, oldest wish first.
+
+    In this order each meets the champion that it met the first time.
+    """
+    notes = {folder: read_json(folder / NOTE) for folder in folders}
+    wanted = [f for f, note in notes.items() if "register" in note and "superseded_by" not in note]
+    return sorted(wanted, key=lambda f: (notes[f]["register"]["since"], f))
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:

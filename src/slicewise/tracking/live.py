@@ -54,7 +54,7 @@ class Tracker:
         self, folder: Path, say: Callable[[str], None], judge: Judge | None = None
     ) -> None:
         self.folder, self.say = folder, say
-        self.mirror = Mirror(folder.parents[2], judge, self._beat)
+        self.mirror = Mirror(folder.parents[2], judge, self._beat, say=lambda line: self.say(line))
         self._dirty: dict[Path, None] = {}
         self._wake = threading.Event()
         self._closing = False

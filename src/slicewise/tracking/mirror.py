@@ -31,6 +31,7 @@ from slicewise.tracking.journal import (
     Run,
     all_runs,
     read_rows,
+    to_register,
 )
 from slicewise.tracking.package import gathered, package_options
 from slicewise.tracking.secrets import redact, without_user
@@ -83,6 +84,8 @@ class Mirror:
         (texts), and says whether the new one is better, and why.
     beat : callable
         Called before each request with the seconds that it should take at most.
+    say : callable
+        Told when a model was registered, and how it was decided.
     patient : bool
         Whether to wait for a slow server, as a user does who asked for it; a
         job does not.
@@ -94,9 +97,10 @@ class Mirror:
         judge: registry.Judge | None = None,
         beat: Callable[[float], None] = lambda seconds: None,
         *,
+        say: Callable[[str], None] = lambda line: None,
         patient: bool = False,
     ) -> None:
-        self.results, self.judge, self.beat = results, judge, beat
+        self.results, self.judge, self.beat, self.say = results, judge, beat, say
         self.uri = tracking_uri(results)
         self.store = DEFAULT if self.uri == default_uri(results) else without_user(self.uri)
         # what MLflow reads when it is imported
@@ -136,7 +140,9 @@ class Mirror:
         found = self._sent(folder).get("run_id")
         return None if found is None else str(found)
 
-    def push(self, folder: Path, *, verify: bool = False, wait: bool = True) -> str | None:
+    def push(
+        self, folder: Path, *, verify: bool = False, wait: bool = True, register: bool = True
+    ) -> str | None:
         """Bring one run up to date.
 
         Parameters
@@ -149,6 +155,8 @@ class Mirror:
         wait : bool
             Wait for another process that does the same; otherwise leave it to
             that one.
+        register : bool
+            Register its model where the run wants that.
 
         Returns
         -------
@@ -170,22 +178,28 @@ class Mirror:
             self._inputs(run, known)
             self._files(run, sent, self._held(run_id) if verify else None)
             self._model(run, sent, verify)
-            self._scores(run, sent)
             self._view(run)
             self._status(run, known)
             complete = self._children(run, run_id) and (
                 "superseded_by" not in run.note or bool(self._newer(run))
             )
+            # last: what the registry refuses keeps nothing else back
+            complete = self._registered(run, sent, register) and complete
             self._keep(folder, sent | {"state": state if complete else None})
             return run_id
 
     def push_pending(self, dataset: str, wanted: Callable[[], bool]) -> None:
         """Send what ended runs of a data set were not sent, as long as it is wanted."""
-        for folder in all_runs(self.results, dataset):
-            if not wanted():
-                return
-            if Run(folder).note["status"] != "RUNNING" and self.is_pending(folder):
-                self.push(folder, wait=False)
+        ended = [
+            folder
+            for folder in all_runs(self.results, dataset)
+            if Run(folder).note["status"] != "RUNNING" and self.is_pending(folder)
+        ]
+        for register, folders in ((False, ended), (True, to_register(ended))):
+            for folder in folders:
+                if not wanted():
+                    return
+                self.push(folder, wait=False, register=register)
 
     # -- its parts --------------------------------------------------------------
 
@@ -232,7 +246,8 @@ class Mirror:
         params = {k: v[:PARAM_LENGTH] for k, v in run.note["params"].items()}
         fresh = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
         unknown = [Param(k, v) for k, v in params.items() if k not in known.data.params]
-        points = {
+        # Not tied to the model: such a point may not be sent twice.
+        points = {(key, value, time, 0) for key, (value, time) in run.note["metrics"].items()} | {
             (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
             for name in (HISTORY, SYSTEM)
             for row in read_rows(run.folder / name)
@@ -252,21 +267,6 @@ class Mirror:
             done.update(some)
         if REASON in known.data.tags and REASON not in tags:
             self.client.delete_tag(run_id, REASON)
-
-    def _scores(self, run: Run, sent: Mapping[str, Any]) -> None:
-        """Send the scores, tied to the model and the data that they are of."""
-        from mlflow.entities import Metric
-
-        test = run.note["data"].get("test")
-        points = []
-        for key, (value, time) in run.note["metrics"].items():
-            data = {}
-            if test is not None and key.startswith("test/"):
-                data = {"dataset_name": f"{run.dataset}/test", "dataset_digest": test[:36]}
-            model = sent.get("model", {}).get("id")
-            points.append(Metric(key, value, time, 0, model_id=model, **data))
-        for some in _parts(points, 1000):
-            self.client.log_batch(sent["run_id"], metrics=some)
 
     def _view(self, run: Run) -> None:
         """Save how the UI shows the runs of the data set, once there are overlays."""
@@ -355,9 +355,19 @@ class Mirror:
             self.probe()
             sent["model"] = {"digest": mark, "id": self._log_model(run, sent["run_id"], models)}
             self._keep(run.folder, sent)
-        if "register" in run.note and self.judge is not None:
+
+    def _registered(self, run: Run, sent: dict[str, Any], wanted: bool) -> bool:
+        """Register the model where that is wanted; return whether nothing is left to do."""
+        if "register" not in run.note or "superseded_by" in run.note or "model" not in sent:
+            return True
+        if wanted and self.judge is not None:
+            number = sent["model"]["id"]
             with _locked(self.results / ".registry.lock", wait=True):
-                registry.register(self.client, run, sent["run_id"], sent["model"]["id"], self.judge)
+                said = registry.register(self.client, run, sent["run_id"], number, self.judge)
+            sent["registered"] = number
+            if said is not None:
+                self.say(said)
+        return bool(sent.get("registered") == sent["model"]["id"])
 
     def _log_model(self, run: Run, run_id: str, models: Mapping[str, Path]) -> str:
         import mlflow.pyfunc
@@ -438,7 +448,10 @@ class Mirror:
         experiment = found.info.experiment_id
         children = self.client.search_runs([experiment], f"tags.`{PARENT}` = '{run_id}'")
         trained = [run.data.tags for run in children or [found]]
-        weights = {tags["fold"]: tags["weights_digest"] for tags in trained}
+        # none where somebody deleted the runs of the folds
+        weights = {
+            tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags
+        }
         return Fetched(found.info.run_name, found.data.tags, weights)
 
     def experiments(self) -> dict[str, str]:
@@ -516,7 +529,11 @@ def pending_runs(results: Path, dataset: str) -> int:
 
 def tracking_uri(results: Path) -> str:
     """Return the tracking server: from the environment, else SQLite under results."""
-    return os.environ.get(ADDRESS) or default_uri(results)
+    uri = os.environ.get(ADDRESS) or default_uri(results)
+    if uri.startswith("sqlite:///"):
+        # a relative path would mean another file in another folder
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).resolve()}"
+    return uri
 
 
 def default_uri(results: Path) -> str:

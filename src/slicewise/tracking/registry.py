@@ -78,6 +78,7 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
             model_id=model_id,
             tags={
                 "run": run.note["id"],
+                "model_id": model_id,
                 "experiment": run.note["name"],
                 "patients": run.note["register"]["patients"],
                 **shown,
@@ -123,7 +124,7 @@ def _has_model(client: Any, version: Any) -> bool:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.get_logged_model(version.source.removeprefix("models:/"))
+        client.get_logged_model(version.tags["model_id"])
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return False
@@ -141,9 +142,7 @@ def _make_name(client: Any, name: str, dataset: str) -> None:
             raise
 
 
-def _compared(
-    client: Any, champion: Any, run: Run, scores: str, judge: Judge
-) -> tuple[bool, str]:
+def _compared(client: Any, champion: Any, run: Run, scores: str, judge: Judge) -> tuple[bool, str]:
     """Return whether a run's model is to be the champion, and why."""
     if champion is None:
         return True, "the data set had no champion"

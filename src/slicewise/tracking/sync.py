@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking.journal import Run, all_runs
+from slicewise.tracking.journal import Run, all_runs, to_register
 from slicewise.tracking.mirror import Mirror, why
 from slicewise.tracking.registry import Judge
 
@@ -35,17 +35,19 @@ def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) 
     folders = all_runs(results, dataset)
     if not folders:
         raise SlicewiseError(f"{results / dataset}: no run is noted there; run snakemake first")
-    mirror = Mirror(results, judge, patient=True)
+    mirror = Mirror(results, judge, say=say, patient=True)
     try:
         mirror.probe()
         for folder in folders:
             _end_if_gone(Run(folder))
             before = mirror.run_id(folder)
-            run_id = mirror.push(folder, verify=True)
+            run_id = mirror.push(folder, verify=True, register=False)
             made = "" if before == run_id else ", made anew" if before else ", new"
             run = Run(folder)
             status = "superseded" if "superseded_by" in run.note else run.note["status"].lower()
             say(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
+        for folder in to_register(folders):
+            mirror.push(folder)
     except Exception as error:
         raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise sync again") from error
     say(f"MLflow at {mirror.store} lacks nothing of {len(folders)} run{'s' * (len(folders) > 1)}")

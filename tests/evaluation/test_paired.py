@@ -1,0 +1,215 @@
+"""A paired comparison, and what it takes for a model to be called better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from slicewise.evaluation.paired import FEWEST, is_better, paired
+from slicewise.evaluation.statistics import COLUMNS, metrics_table
+
+# Multiples of 1/64 are exact, also their differences and sums.
+EXACT = st.integers(0, 64).map(lambda k: k / 64)
+
+
+@st.composite
+def scores(draw: Any) -> tuple[np.ndarray, np.ndarray]:
+    n = draw(st.integers(2, 12))
+    return draw(arrays(float, n, elements=EXACT)), draw(arrays(float, n, elements=EXACT))
+
+
+def test_worked_example() -> None:
+    first = np.array([0.80, 0.70, 0.90, 0.60, 0.75, 0.85])
+    second = np.array([0.85, 0.80, 0.88, 0.75, 0.95, 0.88])
+    found = paired(first, second)
+    assert found.n == 6
+    assert found.mean == pytest.approx(0.51 / 6)
+    # ranks of |d|: 0.02 -> 1 is the only negative one; of 2^6 signs, W- <= 1 has 2, on two sides 4
+    assert found.p == pytest.approx(4 / 64)
+    # all 6^6 resamples, instead of drawn ones
+    difference = second - first
+    grid = np.meshgrid(*[difference] * 6)
+    means = np.mean([axis.ravel() for axis in grid], axis=0)
+    low, high = np.percentile(means, (2.5, 97.5))
+    assert found.ci_low == pytest.approx(low, abs=0.005)
+    assert found.ci_high == pytest.approx(high, abs=0.005)
+
+
+def test_zeros_have_ranks_as_pratt_has_it() -> None:
+    first = np.zeros(7)
+    second = np.array([0.0, 0.0, 0.25, 0.5, 0.75, -0.625, 1.0])
+    wanted = stats.wilcoxon(second, zero_method="pratt").pvalue
+    assert paired(first, second).p == pytest.approx(wanted)
+    assert wanted != pytest.approx(stats.wilcoxon(second, zero_method="wilcox").pvalue)
+
+
+def test_no_difference_at_all() -> None:
+    found = paired(np.full(5, 0.5), np.full(5, 0.5))
+    assert (found.mean, found.ci_low, found.ci_high, found.p) == (0, 0, 0, 1)
+
+
+def test_one_patient_has_no_interval() -> None:
+    found = paired(np.array([0.5]), np.array([0.75]))
+    assert (found.n, found.mean, found.ci_low, found.ci_high) == (1, 0.25, None, None)
+
+
+@settings(max_examples=15, deadline=None)
+@given(scores())
+def test_the_other_way_round_the_sign_changes(both: tuple[np.ndarray, np.ndarray]) -> None:
+    one, other = paired(*both), paired(*both[::-1])
+    assert other.mean == -one.mean
+    assert other.p == pytest.approx(one.p)
+    # drawn resamples, so up to one patient more or less
+    noise = 1.01 * np.ptp(both[1] - both[0]) / len(both[0])
+    assert other.ci_low == pytest.approx(-one.ci_high, abs=noise)
+    assert other.ci_high == pytest.approx(-one.ci_low, abs=noise)
+
+
+@settings(max_examples=15, deadline=None)
+@given(scores(), st.randoms(use_true_random=False))
+def test_the_order_of_patients_means_nothing(
+    both: tuple[np.ndarray, np.ndarray], random: Any
+) -> None:
+    order = list(range(len(both[0])))
+    random.shuffle(order)
+    assert paired(both[0][order], both[1][order]) == paired(*both)
+
+
+@settings(max_examples=15, deadline=None)
+@given(scores())
+def test_the_interval_holds_the_mean(both: tuple[np.ndarray, np.ndarray]) -> None:
+    found = paired(*both)
+    assert found.ci_low <= found.mean <= found.ci_high
+    assert 0 < found.p <= 1
+
+
+# -- better or not ------------------------------------------------------------------
+
+
+def rows(dice: dict[str, float], subset: str = "validation", **columns: Any) -> list[dict]:
+    """A row for each patient, unless columns say otherwise."""
+    return [
+        {
+            "case": f"{patient}-scan",
+            "patient": patient,
+            "subset": subset,
+            "fold": None,
+            "label": "liver",
+            **dict.fromkeys(COLUMNS, 100.0),
+            "dice": value,
+            **columns,
+        }
+        for patient, value in dice.items()
+    ]
+
+
+def text(*parts: list[dict]) -> str:
+    return str(metrics_table([row for part in parts for row in part]).to_csv(sep="\t", index=False))
+
+
+def patients(mean: float, n: int = 8) -> dict[str, float]:
+    return {f"{k:03d}": mean + 0.01 * (k % 3) for k in range(n)}
+
+
+def raised(dice: dict[str, float], by: list[float]) -> dict[str, float]:
+    return {name: value + by[k % len(by)] for k, (name, value) in enumerate(dice.items())}
+
+
+def test_better() -> None:
+    old = patients(0.7)
+    better, why = is_better(text(rows(old)), text(rows(raised(old, [0.05, 0.02, 0.08]))))
+    assert better
+    assert why.startswith("Dice +0.04")
+    assert why.endswith("over 8 validation patients, Wilcoxon p = 0.0078")
+
+
+@pytest.mark.parametrize("by", [[0.0], [-0.05], [0.05, -0.04], [0.3, -0.01, -0.01, -0.01]])
+def test_not_better(by: list[float]) -> None:
+    old = patients(0.6)
+    better, why = is_better(text(rows(old)), text(rows(raised(old, by))))
+    assert not better
+    assert why.startswith("no better with certainty, Dice ")
+
+
+def test_few_patients_are_not_enough_however_clear() -> None:
+    for n in (0, 1, 2, FEWEST - 1):
+        old = patients(0.5, n)
+        better, why = is_better(text(rows(old)), text(rows(raised(old, [0.3, 0.31]))))
+        assert not better
+        assert why == f"only {n} validation patients, {FEWEST} are needed to compare by"
+    old = patients(0.5, FEWEST)
+    assert is_better(text(rows(old)), text(rows(raised(old, [0.3, 0.31]))))[0]
+
+
+def test_an_interval_above_zero_does_not_suffice() -> None:
+    # one patient lost and five won: the interval lies above 0, and p is 0.0625
+    old = dict.fromkeys("abcdef", 0.5)
+    new = raised(old, [0.05, 0.10, -0.02, 0.15, 0.20, 0.03])
+    found = paired(np.array([*old.values()]), np.array([*new.values()]))
+    assert found.ci_low > 0
+    assert not is_better(text(rows(old)), text(rows(new)))[0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(EXACT, max_size=6), st.lists(EXACT, max_size=6))
+def test_test_patients_are_never_looked_at(one: list[float], other: list[float]) -> None:
+    old = patients(0.7)
+    new = raised(old, [0.05, 0.02, 0.08])
+    tested = [
+        rows({f"t{k}": value for k, value in enumerate(values)}, "test") for values in (one, other)
+    ]
+    for first, second in ((old, new), (new, old)):
+        assert is_better(text(rows(first), tested[0]), text(rows(second), tested[1])) == is_better(
+            text(rows(first)), text(rows(second))
+        )
+
+
+def test_volumes_of_a_patient_count_as_one() -> None:
+    # one patient with many volumes would carry it, were they all counted
+    old, many = patients(0.7, 8), [rows({"007": 0.5}, case=f"scan {k}") for k in range(30)]
+    worse = raised(old, [-0.02, -0.03])
+    better = [rows({"007": 0.9}, case=f"scan {k}") for k in range(30)]
+    assert not is_better(text(rows(old), *many), text(rows(worse), *better))[0]
+
+
+def test_several_labels_count_alike() -> None:
+    old = patients(0.7)
+    up, down = raised(old, [0.04, 0.05]), raised(old, [-0.02, -0.01])
+    before = text(rows(old), rows(old, label="tumour"))
+    assert is_better(before, text(rows(up), rows(old, label="tumour")))[0]
+    assert is_better(before, text(rows(up), rows(down, label="tumour")))[0]
+    assert not is_better(before, text(rows(down), rows(raised(old, [0.0]), label="tumour")))[0]
+
+
+def test_the_order_of_rows_means_nothing() -> None:
+    old = patients(0.7)
+    new = raised(old, [0.05, -0.01, 0.03])
+    turned = dict(reversed(new.items()))
+    assert is_better(text(rows(old)), text(rows(turned))) == is_better(
+        text(rows(old)), text(rows(new))
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        (rows(patients(0.9, 9)), "other validation patients"),
+        (rows(patients(0.9, 7)), "other validation patients"),
+        (rows(patients(0.9), "test"), "other validation patients"),
+        (rows(patients(0.9), label="tumour"), "other labels"),
+        (rows(patients(0.9)) + rows(patients(0.9), label="tumour"), "other labels"),
+        (rows(patients(0.9), volume_ml=200.0), "another ground truth"),
+        (rows(patients(0.9)) + rows({"001": 0.9}, case="more"), "another ground truth"),
+    ],
+)
+def test_what_is_not_alike_is_not_compared(other: list[dict], what: str) -> None:
+    assert is_better(text(rows(patients(0.7))), text(other)) == (
+        False,
+        f"{what}, so they cannot be compared",
+    )
