@@ -93,7 +93,8 @@ def test_a_killed_training_goes_on_after_unlock(finished, workflow):
     assert not left, "a process outlived its group"
     assert 1 <= epoch < EPOCHS
     assert not (workflow.results / "rich" / "fold-0" / "model.keras").exists()
-    run_id = workflow.run_id("rich")
+    # MLflow may not have heard of it yet
+    note = read_json(workflow.results / "rich" / "tracking" / "fold-0" / "001" / "run.json")
 
     assert "--unlock" in workflow.snakemake(REPORT, fails=True)
     workflow.snakemake("--unlock")
@@ -110,11 +111,11 @@ def test_a_killed_training_goes_on_after_unlock(finished, workflow):
     assert not (workflow.results / "rich" / "checkpoints" / "fold-0").exists()
 
     # one run in MLflow, with one point an epoch, and ended
-    assert workflow.run_id("rich") == run_id
-    client = workflow.client()
+    client, run_id = workflow.client(), workflow.run_id("rich")
     experiment = client.get_experiment_by_name("slicewise/tiny")
     (run,) = client.search_runs([experiment.experiment_id])
     assert (run.info.run_id, run.info.status) == (run_id, "FINISHED")
+    assert run.data.tags["slicewise.run"] == note["id"]
     for key in ("train/loss", "val/dice", "lr"):
         points = client.get_metric_history(run_id, key)
         assert sorted(p.step for p in points) == list(history["epoch"])
