@@ -84,26 +84,32 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
                 **shown,
             },
         )
-    champion = _champion(client, name)
+    text = _decide(client, version, gone, run, scores, judge)
+    client.set_tag(run_id, "registered", _said(version, text))
+    client.set_model_version_tag(name, version.version, "decision", text)
+    return _said(version, text)
+
+
+def _decide(client: Any, version: Any, gone: Any, run: Run, scores: str, judge: Judge) -> str:
+    """Give a version its alias; return the decision and its reason."""
+    name, champion = version.name, _champion(client, version.name)
     if champion is not None and champion.version == version.version:
-        text = version.description  # what follows a promotion was interrupted
-    elif gone is not None and "decision" in gone.tags:
+        return str(version.description)  # what follows a promotion was interrupted
+    if gone is not None and "decision" in gone.tags:
         text = f"{gone.tags['decision']} (it was version {gone.version}, whose files are gone)"
         client.update_model_version(name, version.version, text)
         for alias in client.get_model_version(name, gone.version).aliases:
             client.set_registered_model_alias(name, alias, version.version)
-    else:
-        better, why = _compared(client, champion, run, scores, judge)
-        text = f"{'promoted' if better else 'not promoted'}, {why}"
-        client.update_model_version(name, version.version, text)
-        beaten = champion if better else version
-        if beaten is not None:
-            client.set_registered_model_alias(name, CHALLENGER, beaten.version)
-        if better:
-            client.set_registered_model_alias(name, CHAMPION, version.version)
-    client.set_tag(run_id, "registered", _said(version, text))
-    client.set_model_version_tag(name, version.version, "decision", text)
-    return _said(version, text)
+        return text
+    better, why = _compared(client, champion, run, scores, judge)
+    text = f"{'promoted' if better else 'not promoted'}, {why}"
+    client.update_model_version(name, version.version, text)
+    beaten = champion if better else version
+    if beaten is not None:
+        client.set_registered_model_alias(name, CHALLENGER, beaten.version)
+    if better:
+        client.set_registered_model_alias(name, CHAMPION, version.version)
+    return text
 
 
 def _said(version: Any, text: str) -> str:
