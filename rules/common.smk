@@ -10,7 +10,6 @@ from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence
-from slicewise.tracking import pending_runs
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import chunks, held_out_cases, split_cases, training_cases
 
@@ -129,6 +128,9 @@ SCORED_CASES = [
 
 
 def print_overview():
+    # not at the start: each job reads these rules, and none needs it
+    from slicewise.tracking import pending_runs
+
     results = Path("results")
     pending = pending_runs(results, DATASET)
     for line in overview.lines(results / DATASET, settings.wanted, pending):
