@@ -18,14 +18,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from slicewise.tracking import Tracker
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the server of the tests
+from tests.tracking.outage import Server, free_port, silent
 
 FACTS = {"device": "CPU", "weights_sha256": "0", "steps": 1}
 
@@ -67,54 +66,6 @@ def stage(name: str, folder: Path, epochs: int, work: float) -> float:
     return time.monotonic() - begun - slept
 
 
-class Server:
-    """A real MLflow server on SQLite."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-                *("--host", "127.0.0.1", "--port", str(self.port)),
-                *("--backend-store-uri", f"sqlite:///{folder / 'server.db'}"),
-                *("--artifacts-destination", str(folder / "artifacts")),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5)
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit("the MLflow server does not start")
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to all its processes."""
-        os.killpg(self.process.pid, number)
-
-
-@contextmanager
-def silent() -> Iterator[int]:
-    """Accept connections and never answer; give the port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
-        kept = []
-
-        def accept() -> None:
-            while True:
-                try:
-                    kept.append(listening.accept())
-                except OSError:
-                    return
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield listening.getsockname()[1]
-
-
 def jobs(port: int, epochs: int, work: float, after: float = -1, do: object = None) -> float:
     """Run the three jobs one after the other; return their delay."""
     total = 0.0
@@ -154,7 +105,8 @@ def main() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
         delays["not there"] = jobs(closed.getsockname()[1], epochs, work)
-    with silent() as port:
+    port = free_port()
+    with silent(port):
         delays["never answers"] = jobs(port, epochs, work)
     for name, after, number in (
         ("there", -1, None),
@@ -166,11 +118,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             server = Server(Path(folder))
             try:
+                server.start()
                 do = None if number is None else lambda s=server, n=number: s.send(n)
                 delays[name] = jobs(server.port, epochs, work, after, do)
             finally:
-                server.send(signal.SIGKILL)
-                server.process.wait()
+                server.kill()
         print(f"{name}: {delays[name]:.2f} s", flush=True)
     print(json.dumps({"delay_s": {name: round(delay, 2) for name, delay in delays.items()}}))
 

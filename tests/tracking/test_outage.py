@@ -18,16 +18,14 @@ from slicewise.tracking import Mirror, Run, sync
 from slicewise.tracking.live import AGAIN
 from slicewise.tracking.mirror import why
 from tests.tracking.conftest import (
-    Server,
     begin,
-    free_port,
     points,
     row,
     run_of,
-    silent,
     tracker,
     tracking_folder,
 )
+from tests.tracking.outage import Server, free_port, silent
 from tests.tracking.test_tracker import FACTS, no_judge
 
 EPOCHS = 6

@@ -13,7 +13,7 @@ import pytest
 from conftest import Workflow, started
 
 from slicewise.files import read_json
-from tests.tracking.conftest import Server
+from tests.tracking.outage import Server
 
 EPOCHS, STEPS = 6, 25
 MODEL = "results/tiny/rich/fold-0/model.keras"
