@@ -30,6 +30,7 @@ rule gate:
     """Stop on a scan that is there twice, here or in another data set."""
     input:
         cases="results/{dataset}/cases.tsv",
+        marks="results/{dataset}/cases.npz",
         others=settings.split.check_against,
         code=code("gate", "volumes"),
     output:
@@ -43,5 +44,7 @@ rule gate:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        not_the_same=settings.split.not_the_same,
     script:
         "../scripts/gate.py"

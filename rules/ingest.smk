@@ -1,7 +1,7 @@
 """Ingest: read and check every case, and describe it.
 
 Needs the source files of a case (NIfTI, DICOM, NRRD), or makes phantoms.
-Makes cases/<case>/passport.json, NIfTI files where the source is none, and cases.tsv.
+Makes cases/<case>/passport.json, NIfTI files where the source is none, cases.tsv and cases.npz.
 """
 
 if settings.dataset.layout == "phantom":
@@ -90,6 +90,7 @@ rule cases:
         code=code("cases", "volumes"),
     output:
         "results/{dataset}/cases.tsv",
+        "results/{dataset}/cases.npz",
     log:
         "results/{dataset}/logs/cases/cases.log",
     benchmark:

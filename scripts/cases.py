@@ -1,9 +1,12 @@
-"""Put all passports into one table."""
+"""Put all passports into one table, and the marks of their slices beside it."""
 
 from slicewise.files import read_json, write_text
 from slicewise.job import job
+from slicewise.volumes.fingerprint import beside, unpack, write_marks
 from slicewise.volumes.gate import cases_table
 
 with job(snakemake.log[0]):
-    table = cases_table(read_json(path) for path in snakemake.input.passports)
-    write_text(snakemake.output[0], table.to_csv(sep="\t", index=False))
+    passports = [read_json(path) for path in snakemake.input.passports]
+    table, target = cases_table(passports), snakemake.output[0]
+    write_marks(beside(target), {p["case"]: unpack(p["marks"]) for p in passports})
+    write_text(target, table.to_csv(sep="\t", index=False))

@@ -1,9 +1,15 @@
 """The gate: no scan twice, here or in a data set that must share none."""
 
+from functools import cache
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.volumes.gate import cases_table, check_leaks
+from slicewise.volumes.fingerprint import slice_marks
+from slicewise.volumes.gate import cases_table, check_alike, check_leaks
+from slicewise.volumes.phantom import phantom
+from slicewise.volumes.volume import Volume
 
 
 def passport(case: str, fingerprint: str) -> dict:
@@ -66,3 +72,66 @@ def test_what_was_written_is_checked_as_it_was(refused, table, tmp_path):
 def test_a_table_that_is_none_is_refused(refused, table):
     message = refused(check_leaks, table, {"notes.tsv": pd.DataFrame({"case": ["a"]})})
     assert message.startswith("notes.tsv")
+
+
+# --- the same scan, changed ----------------------------------------------------------------
+
+
+@cache
+def marks(index: int) -> np.ndarray:
+    return slice_marks(phantom(index, seed=11, size=64, slices=(12, 12))[0])
+
+
+@cache
+def copy(index: int) -> np.ndarray:
+    """What is left of a scan as three windowed slices, turned."""
+    array = phantom(index, seed=11, size=64, slices=(12, 12))[0].canonical().array
+    return slice_marks(Volume(np.rot90(np.clip(array[:, :, 3:6], 0, 255)), np.eye(4)))
+
+
+OURS = {"a": "anna", "b": "bert", "c": "carl"}
+
+
+def ours() -> dict[str, np.ndarray]:
+    return {"a": marks(1), "b": marks(2), "c": marks(3)}
+
+
+def test_different_patients_pass():
+    check_alike(OURS, ours(), {"other/cases.tsv": {"z": marks(4)}})
+
+
+def test_a_changed_copy_within_a_data_set_is_refused(refused):
+    twice = {**ours(), "d": copy(2)}
+    message = refused(check_alike, {**OURS, "d": "dora"}, twice, {})
+    assert message.startswith("cases b and d (0.9") or message.startswith("cases b and d (1.0")
+    for what in ("dataset.exclude", "same patient", "split.not_the_same"):
+        assert what in message
+
+
+def test_scans_of_one_patient_may_be_alike():
+    check_alike({**OURS, "d": "bert"}, {**ours(), "d": copy(2)}, {})
+
+
+def test_a_changed_copy_of_another_data_set_is_refused(refused):
+    others = {"one/cases.tsv": {"y": marks(5)}, "two/cases.tsv": {"a": copy(3)}}
+    message = refused(check_alike, OURS, ours(), others)
+    assert message.startswith("cases c and a (")
+    assert "in two/cases.tsv, which split.check_against names" in message
+    assert "dataset.exclude" in message
+    assert "split.not_the_same" in message
+
+
+def test_a_pair_that_is_named_is_let_through_and_no_other(refused):
+    others = {"two/cases.tsv": {"y": copy(3), "z": copy(1)}}
+    message = refused(check_alike, OURS, ours(), others, [["y", "c"]])
+    assert message.startswith("cases a and z (")
+    check_alike(OURS, ours(), others, [["y", "c"], ["a", "z"]])
+    twice = {**ours(), "d": copy(2)}
+    check_alike({**OURS, "d": "dora"}, twice, {}, [["d", "b"]])
+
+
+def test_of_many_pairs_a_few_are_listed(refused):
+    many = {f"c{k}": marks(1) for k in range(12)}
+    message = refused(check_alike, OURS, ours(), {"cases.tsv": many})
+    assert message.count("a and c") == 8
+    assert "and 4 more pairs in cases.tsv" in message

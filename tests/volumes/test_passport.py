@@ -13,6 +13,7 @@ from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 
 from slicewise.config import Content
 from slicewise.files import write_json
+from slicewise.volumes.fingerprint import slice_marks, unpack
 from slicewise.volumes.passport import fingerprint, make_passport
 from slicewise.volumes.volume import Volume
 
@@ -63,6 +64,12 @@ def test_every_number_agrees_with_an_independent_computation(files):
     assert intensity["p99.5"] == pytest.approx(np.percentile(voxels, 99.5), abs=5)
     # a voxel is 0.8 × 0.7 × 2.5 mm = 1.4 mm³
     assert found["ml"] == {"liver": pytest.approx(32 * 0.0014), "tumour": pytest.approx(4 * 0.0014)}
+
+
+def test_the_marks_are_those_of_the_image(files):
+    marks = slice_marks(Volume(scan(), AFFINE))
+    assert len(marks)
+    assert np.array_equal(unpack(passport(*files)["marks"]), marks)
 
 
 def test_it_can_be_written_and_read(files, tmp_path):

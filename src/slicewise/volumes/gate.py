@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.fingerprint import ALIKE, Marks, find_alike
+
+SHOWN = 8
 
 
 def read_table(path: str) -> pd.DataFrame:
@@ -34,7 +37,7 @@ def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None:
-    """Stop when a scan is there twice, here or in another data set.
+    """Stop when the same voxels are there twice, here or in another data set.
 
     Parameters
     ----------
@@ -68,3 +71,58 @@ def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None
                     f"case {case}: the same image as {known[mark]} in {path}, which "
                     "split.check_against names; list it in dataset.exclude"
                 )
+
+
+def check_alike(
+    patients: Mapping[str, str],
+    ours: Marks,
+    others: Mapping[str, Marks],
+    not_the_same: Iterable[Collection[str]] = (),
+) -> None:
+    """Stop when a scan is there again though its voxels differ, here or in another data set.
+
+    Parameters
+    ----------
+    patients : mapping of case to patient
+        Of this data set; scans of one patient may be alike, since a split
+        never separates them.
+    ours : mapping of case to ndarray
+        The marks of this data set.
+    others : mapping of path to mapping of case to ndarray
+        The marks of data sets that must share no scan with this one, by the
+        path of their tables.
+    not_the_same : iterable of pairs of cases
+        Pairs that are let through, in any order (``split.not_the_same``).
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the cases, how alike they are and what to do.
+    """
+    allowed = {frozenset(pair) for pair in not_the_same}
+    remedy = "or, if you know them to be different scans, name the pair in split.not_the_same"
+    pairs = [
+        (a, b, score)
+        for a, b, score in find_alike(ours, ours)
+        if a < b and patients[a] != patients[b] and frozenset((a, b)) not in allowed
+    ]
+    if pairs:
+        raise SlicewiseError(
+            f"cases {_listed(pairs)}: {_SAME}, which would leak from training to test; keep one "
+            f"and list the other in dataset.exclude, or give both the same patient, {remedy}"
+        )
+    for path, theirs in others.items():
+        pairs = [pair for pair in find_alike(ours, theirs) if frozenset(pair[:2]) not in allowed]
+        if pairs:
+            raise SlicewiseError(
+                f"cases {_listed(pairs)} in {path}, which split.check_against names: {_SAME}; "
+                f"list the first in dataset.exclude, {remedy}"
+            )
+
+
+_SAME = f"so alike (1 is the same, {ALIKE} the limit) as only the same scan is"
+
+
+def _listed(pairs: list[tuple[str, str, float]]) -> str:
+    text = ", ".join(f"{a} and {b} ({score:.3f})" for a, b, score in pairs[:SHOWN])
+    return text + (f" and {len(pairs) - SHOWN} more pairs" if len(pairs) > SHOWN else "")

@@ -13,6 +13,7 @@ from slicewise.config import Content
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, label_indices
 from slicewise.volumes.dicom import UID
+from slicewise.volumes.fingerprint import pack, slice_marks
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -44,7 +45,8 @@ def make_passport(
     -------
     dict
         Files with SHA-256, shape, spacing (mm), orientation, intensity
-        percentiles, millilitres per label and a fingerprint of the voxels.
+        percentiles, millilitres per label, a fingerprint of the voxels and the
+        marks of its slices, by which a changed copy is found.
 
     Raises
     ------
@@ -77,6 +79,7 @@ def make_passport(
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
+        "marks": pack(slice_marks(image)),
     }
 
 
@@ -94,7 +97,7 @@ def fingerprint(image: Volume) -> str:
     """Return a hash of the voxels that ignores header, compression, type and orientation.
 
     The same scan stored under another name, as another type or with axes
-    flipped has the same fingerprint; a resampled one has not.
+    flipped has the same fingerprint; a resampled one has not (`slice_marks` finds it).
     """
     array, step = image.canonical().array, 1.0
     if array.dtype.kind == "f" and any(np.any(np.rint(part) != part) for part in array):
