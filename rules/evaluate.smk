@@ -1,4 +1,4 @@
-"""Evaluate: the Dice of each case in 3-D on its own grid, and their mean with its interval.
+"""Evaluate: each case in 3-D on its own grid (Dice, distances in mm), means and intervals.
 
 Needs predictions and ground truth. Makes metrics.tsv and summary.json.
 """
@@ -39,6 +39,7 @@ rule evaluate:
             "content": CONTENT,
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
+            "tolerance_mm": settings.evaluation.tolerance_mm,
             "register": settings.tracking.register,
         },
         tracking="results/{dataset}/{experiment}/tracking",

@@ -18,7 +18,7 @@ rule train:
         truth=lambda w: [file_of("mask", case) for case in watched_by(w.fold)],
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
-        code=code("train", "model", "slices", "metrics", "volumes/truth.py"),
+        code=code("train", "model", "slices", "metrics/overlap.py", "volumes/truth.py"),
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
         history="results/{dataset}/{experiment}/fold-{fold}/history.csv",

@@ -16,7 +16,8 @@ from slicewise.volumes.gate import read_table
 folder = Path(snakemake.params.tracking)
 with job(snakemake.log[0]) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    metrics = score_cases(cfg["cases"], given.masks, given.predictions, Content(**cfg["content"]))
+    content, files = Content(**cfg["content"]), (given.masks, given.predictions)
+    metrics = score_cases(cfg["cases"], *files, content, cfg["tolerance_mm"])
     summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)

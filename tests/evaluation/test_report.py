@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from slicewise.evaluation import figures, report
+from slicewise.evaluation.statistics import METRICS, summarise
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
 
@@ -220,10 +221,58 @@ def test_repeated_row_numbers_do_no_harm():
     assert "held out by fold 1" in page.words
 
 
-def comparison(**tables: pd.DataFrame) -> str:
+def measured(metrics: pd.DataFrame, hd95: list[float]) -> pd.DataFrame:
+    """Add distances; NaN is a missed organ."""
+    missed = np.isnan(hd95)
+    return metrics.assign(
+        hd95_mm=hd95, assd_mm=np.array(hd95) / 8, nsd=np.where(missed, 0, 0.9), tolerance_mm=1.5
+    )
+
+
+def test_distances_are_told_with_their_tolerance_and_number_of_patients():
+    metrics = measured(table({"a": 0.9, "b": 0.8, "c": 0.0}), [4.08, 6.0, np.nan])
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    rows = {row[0]: row[1:] for row in page.rows if row}
+    assert rows["Surface Dice (NSD) at 1.5 mm"][0] == "0.600"
+    assert rows["HD95, mm2 of 3 patients"][0] == "5.0"
+    assert rows["ASSD, mm2 of 3 patients"][0] == "0.63"
+    header = next(row for row in page.rows if "NSD" in row)
+    assert header[5:8] == ["NSD", "HD95, mm", "ASSD, mm"]
+    assert rows["a"][4:7] == ["0.900", "4.1", "0.51"]
+    assert rows["c"][4:7] == ["0.000", "–", "–"]
+    assert "within 1.5\xa0mm of the other" in page.words
+    # the headline stays Dice
+    assert page.words.index("Mean Dice per test patient") < page.words.index("HD95")
+
+
+def test_a_set_whose_organs_were_all_missed_still_shows_its_distances():
+    metrics = measured(table({"a": 0.0, "b": 0.0}), [np.nan, np.nan])
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    assert next(row for row in page.rows if row[0] == "HD95, mm0 of 2 patients")[1] == "–"
+
+
+def test_without_neighbours_there_are_no_distances_and_the_report_says_why():
+    metrics = table(MIXED).reindex(columns=[*table(MIXED).columns, *METRICS[-3:], "tolerance_mm"])
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    assert "slices of this data set are not neighbours" in page.words
+    for word in ("HD95", "ASSD", "NSD"):
+        assert word not in page.words
+    assert "HD95" not in Page(comparison(summarise, one=metrics)).words
+
+
+def test_every_row_of_a_table_has_the_columns_of_its_header():
+    metrics = measured(table({"a": 0.9, "b": 0.8}), [4.0, 5.0])
+    for text in (experiment(metrics), comparison(summarise, one=metrics, two=metrics)):
+        for part in text.split('<table class="sortable')[1:]:
+            head, body = part.split("</tbody>")[0].split("<tbody>")
+            for row in body.split("<tr")[1:]:
+                assert row.count("data-value") == head.count("<button")
+
+
+def comparison(summarised=summary, **tables: pd.DataFrame) -> str:
     return report.comparison_report(
         dataset="ircad",
-        rows={name: summary(metrics) for name, metrics in tables.items()},
+        rows={name: summarised(metrics) for name, metrics in tables.items()},
         metrics=tables,
         histories={name: {"fold-0": history(), "fold-1": history()} for name in tables},
         links={name: f"{name}/report.html" for name in tables},
@@ -249,6 +298,19 @@ def test_the_comparison_lists_all_experiments_with_paired_differences():
     assert "7 760 000" in page.words.replace("\u202f", " ")
     # Two folds of four epochs, half a minute each.
     assert next(row for row in page.rows if row and row[0] == "tutorial")[7] == "4.0"
+
+
+def test_the_comparison_lists_distances():
+    every = measured(table({"a": 0.8, "b": 0.7}), [3.0, 4.0])
+    some = measured(table({"a": 0.9, "b": 0.0}), [2.5, np.nan])
+    page = Page(comparison(summarise, every=every, some=some))
+    header, *rows = [row for row in page.rows if row and row[0] in ("Experiment", "every", "some")]
+    place = header.index("Mean NSD")
+    assert [row[place : place + 2] for row in (header, *rows)] == [
+        ["Mean NSD", "Mean HD95, mm"],
+        ["0.900", "3.5"],
+        ["0.450", "2.5 (1 of 2)"],
+    ]
 
 
 def test_the_comparison_of_one_experiment_and_of_unpaired_patients():

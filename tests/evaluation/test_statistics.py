@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from slicewise.evaluation.statistics import (
     case_rows,
     comparison_table,
     metrics_table,
+    read_metrics,
     summarise,
 )
 
@@ -35,9 +38,39 @@ def test_rows_score_each_label() -> None:
     truth = np.array([[[0, 1, 1, 2]]], np.uint8)
     guess = np.array([[[0, 1, 2, 2]]], np.uint8)
     known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
-    one, two = case_rows(known, truth, guess, ["a", "b"], 2.0)
+    one, two = case_rows(known, truth, guess, ["a", "b"], 2.0, (1.0, 1.0, 3.0), 2.5)
     assert (one["label"], one["dice"]) == ("a", pytest.approx(2 / 3))
     assert (two["label"], two["volume_error_ml"]) == ("b", 2.0)
+    # each has one end elsewhere, by a voxel of 3 mm
+    assert (one["hd95_mm"], two["hd95_mm"]) == (3.0, 3.0)
+    assert 0 < one["nsd"] < 1
+    assert one["tolerance_mm"] == 2.5
+
+
+def test_slices_that_are_no_neighbours_have_no_distances() -> None:
+    mask = np.ones((2, 3, 4), np.uint8)
+    known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
+    scored = metrics_table(case_rows(known, mask, mask, ["a"], 2.0, None, 2.0))
+    assert scored["dice"].tolist() == [1]
+    assert scored[["hd95_mm", "assd_mm", "nsd", "tolerance_mm"]].isna().all(axis=None)
+    text = scored.to_csv(sep="\t", index=False)
+    assert text.splitlines()[1].endswith("\t\t\t\t")
+    mean = summarise(read_metrics(io.StringIO(text)))["test"]["mean"]
+    assert mean["hd95_mm"] == {**dict.fromkeys(mean["hd95_mm"]), "n": 0}
+
+
+def test_a_missed_organ_counts_in_the_surface_dice_and_not_in_distances() -> None:
+    found, missed = np.zeros((2, 6, 6, 6), np.uint8)
+    found[1:5, 1:5, 1:5] = 1
+    rows = []
+    for patient, guess in (("a", found), ("b", found), ("c", missed)):
+        known = {"case": patient, "patient": patient, "subset": "test", "fold": None}
+        rows += case_rows(known, found, guess, ["liver"], 1.0, (1.0, 1.0, 1.0), 2.0)
+    mean = summarise(metrics_table(rows))["test"]["mean"]
+    assert (mean["nsd"]["n"], mean["nsd"]["mean"]) == (3, pytest.approx(2 / 3))
+    for name in ("hd95_mm", "assd_mm"):
+        assert (mean[name]["n"], mean[name]["mean"]) == (2, 0)
+    assert "tolerance_mm" not in mean
 
 
 def test_mean_median_sd() -> None:

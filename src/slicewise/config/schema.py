@@ -159,6 +159,11 @@ class Split(Block):
     check_against: list[str] = Field(
         [], description="cases.tsv of other data sets that must share no scan with this one."
     )
+    not_the_same: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
+        [],
+        description="Pairs of cases that the gate takes for the same scan though they are not; "
+        "one of a pair may be of a data set in `check_against`.",
+    )
 
 
 class Recipe(Block):
@@ -502,6 +507,17 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+class Evaluation(Block):
+    """How predictions are scored."""
+
+    tolerance_mm: float = Field(
+        2.0,
+        gt=0,
+        description="Up to which distance two surfaces count as the same in the surface Dice, "
+        "`nsd` (Nikolov et al., 2021): as far as experts differ from each other.",
+    )
+
+
 with warnings.catch_warnings():
     # pydantic warns that a model class has a method `register` (of abstract classes)
     warnings.simplefilter("ignore", UserWarning)
@@ -524,6 +540,7 @@ class Settings(Block):
     slices: dict[Name, Recipe] = Field(min_length=1, description="Named slice recipes.")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="Named experiments.")
     run: list[Name] | None = Field(None, description="Experiments to make; null: all of them.")
+    evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
 
     @model_validator(mode="after")

@@ -21,7 +21,11 @@ Known = Sequence[object]  # case, patient, subset, fold
 
 
 def score_cases(
-    cases: Sequence[Known], masks: Sequence[str], predictions: Sequence[str], content: Content
+    cases: Sequence[Known],
+    masks: Sequence[str],
+    predictions: Sequence[str],
+    content: Content,
+    tolerance_mm: float,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -32,7 +36,9 @@ def score_cases(
     masks, predictions : sequences of str
         Files, in the same order.
     content : Content
-        What the files hold.
+        What the files hold; distances are measured where its slices are neighbours.
+    tolerance_mm : float
+        Up to which distance the surface Dice takes surfaces as the same.
 
     Returns
     -------
@@ -43,7 +49,9 @@ def score_cases(
     for known, mask, prediction in zip(cases, masks, predictions, strict=True):
         truth, guess = (read_labels(path, content) for path in (mask, prediction))
         first = dict(zip(("case", "patient", "subset", "fold"), known, strict=True))
-        rows += case_rows(first, truth.array, guess.array, list(content.labels), truth.voxel_ml)
+        spacing = truth.spacing if content.contiguous else None
+        arrays, names = (truth.array, guess.array), list(content.labels)
+        rows += case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
     return metrics_table(rows)
 
 

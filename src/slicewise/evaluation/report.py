@@ -32,17 +32,28 @@ _METRICS = {
     "jaccard": "Jaccard",
     "precision": "Precision",
     "recall": "Recall",
+    "nsd": "NSD",
+    "hd95_mm": "HD95, mm",
+    "assd_mm": "ASSD, mm",
     "volume_error_ml": "Volume error, ml",
     "volume_error_percent": "Volume error, %",
 }
+_DISTANCES = ("nsd", "hd95_mm", "assd_mm")
 _COLUMNS = {
-    **{name: _METRICS[name] for name in ("dice", "jaccard", "precision", "recall")},
+    **{name: _METRICS[name] for name in ("dice", "jaccard", "precision", "recall", *_DISTANCES)},
     "volume_ml": "Volume, ml",
     "predicted_ml": "Predicted, ml",
     "volume_error_ml": "Error, ml",
     "volume_error_percent": "Error, %",
 }
-_DIGITS = {"volume_ml": 1, "predicted_ml": 1, "volume_error_ml": 1, "volume_error_percent": 1}
+_DIGITS = {
+    "hd95_mm": 1,
+    "assd_mm": 2,
+    "volume_ml": 1,
+    "predicted_ml": 1,
+    "volume_error_ml": 1,
+    "volume_error_percent": 1,
+}
 _SUBSETS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -128,6 +139,7 @@ def experiment_report(
     subset = figures.headline_subset(metrics)
     scored = metrics[metrics["subset"] == subset]
     labels = [str(label) for label in metrics["label"].unique()]
+    tolerance = _tolerance(metrics)
     return _render(
         "experiment.html.j2",
         dataset=dataset,
@@ -140,7 +152,8 @@ def experiment_report(
         labels=labels,
         tiles=_tiles(summary, scored, subset),
         figures=_experiment_figures(summary, metrics, histories, selected),
-        summary_rows=_summary_rows(summary, subset, labels),
+        summary_rows=_summary_rows(summary, subset, labels, tolerance),
+        tolerance=tolerance,
         tables=_tables(metrics),
         gallery=_gallery(cases, scored),
         gallery_total=scored["case"].nunique(),
@@ -208,6 +221,7 @@ def comparison_report(
         subset=subset,
         entries=entries,
         best=best,
+        distances=any(e["nsd"] is not None for e in entries),
         figures=_comparison_figures(entries, scored, histories),
         differences=_differences(scored),
         same_patients=len({frozenset(part["patient"]) for part in scored.values()}) == 1,
@@ -325,6 +339,12 @@ def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> lis
     ]
 
 
+def _tolerance(metrics: pd.DataFrame) -> str | None:
+    """Write the tolerance of the surface Dice, in mm; None where there are no distances."""
+    found = _finite(metrics, "tolerance_mm")
+    return f"{found.iloc[0]:g}" if len(found) else None
+
+
 def _percent(value: Any) -> str:
     return f"{_signed(value)} %" if _usable(value) else DASH
 
@@ -355,24 +375,27 @@ def _experiment_figures(
 
 
 def _summary_rows(
-    summary: Mapping[str, Any], subset: str, labels: list[str]
+    summary: Mapping[str, Any], subset: str, labels: list[str], tolerance: str | None
 ) -> list[dict[str, Any]]:
-    """List every metric of the overall mean, then Dice and volume error of every label."""
+    """List every metric of the overall mean, then the main ones of every label."""
+    titles = _METRICS | {"nsd": f"Surface Dice (NSD) at {tolerance} mm"}
     overall = _overall(summary, subset)
     several = len(labels) > 1
     wanted = [(overall, "Mean of the labels" if several else "", tuple(_METRICS))]
     if several:
-        wanted += [(label, label, ("dice", "volume_error_percent")) for label in labels]
+        main = ("dice", "nsd", "hd95_mm", "volume_error_percent")
+        wanted += [(label, label, main) for label in labels]
     return [
         {
             "group": group,
-            "name": _METRICS[metric],
+            "name": titles[metric],
             "digits": _DIGITS.get(metric, 3),
             **_statistics(summary, subset, label, metric),
         }
         for label, group, names in wanted
         for metric in names
         if metric in ((summary.get(subset) or {}).get(label) or {})
+        and (tolerance or metric not in _DISTANCES)
     ]
 
 
@@ -390,7 +413,8 @@ def _table(subset: str, rows: pd.DataFrame) -> dict[str, Any]:
         texts["label"] = "Label"
     if "fold" in rows and rows["fold"].notna().any() and (rows["fold"].astype(str) != "").any():
         texts["fold"] = "Fold"
-    numbers = {name: title for name, title in _COLUMNS.items() if name in rows}
+    hidden = () if _tolerance(rows) else _DISTANCES
+    numbers = {k: title for k, title in _COLUMNS.items() if k in rows and k not in hidden}
     ordered = rows.sort_values("dice", kind="stable", na_position="last")
     return {
         "subset": subset,
@@ -517,8 +541,12 @@ def _entry(
     dice = figures.by_patient(scored)
     statistics = _statistics(summary, subset, _overall(summary, subset), "dice")
     validation = _statistics(summary, "validation", _overall(summary, "validation"), "dice")
+    hd95 = _statistics(summary, subset, _overall(summary, subset), "hd95_mm")
     return {
         **statistics,
+        "nsd": _statistics(summary, subset, _overall(summary, subset), "nsd")["mean"],
+        "hd95": hd95["mean"],
+        "hd95_patients": hd95["n"],
         "name": name,
         "worst": float(dice.min()) if len(dice) else None,
         "worst_patient": str(dice.idxmin()) if len(dice) else "",

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from slicewise.metrics import overlap
+from slicewise.metrics import overlap, surface_distances
 
 RESAMPLES = 9999
-COLUMNS = (
+METRICS = (
     "dice",
     "jaccard",
     "precision",
@@ -21,7 +21,12 @@ COLUMNS = (
     "predicted_ml",
     "volume_error_ml",
     "volume_error_percent",
+    "hd95_mm",
+    "assd_mm",
+    "nsd",
 )
+COLUMNS = (*METRICS, "tolerance_mm")
+"""Columns of numbers; an nsd says nothing without its tolerance."""
 
 
 def case_rows(
@@ -30,6 +35,8 @@ def case_rows(
     prediction: np.ndarray,
     labels: Sequence[str],
     voxel_ml: float,
+    spacing: tuple[float, float, float] | None,
+    tolerance_mm: float,
 ) -> list[dict[str, Any]]:
     """Score one case, one row a label.
 
@@ -43,11 +50,21 @@ def case_rows(
         Names of labels 1, 2, ….
     voxel_ml : float
         Volume of a voxel in millilitres.
+    spacing : tuple of float, or None
+        Distance of neighbouring voxels along each axis, in mm; None where
+        slices are no neighbours, which leaves out all distances.
+    tolerance_mm : float
+        Up to which distance the surface Dice takes surfaces as the same.
     """
-    return [
-        {**case, "label": name, **overlap(truth == index, prediction == index, voxel_ml)}
-        for index, name in enumerate(labels, start=1)
-    ]
+    rows = []
+    for index, name in enumerate(labels, start=1):
+        masks = truth == index, prediction == index
+        row = {**case, "label": name, **overlap(*masks, voxel_ml)}
+        if spacing is not None:
+            row |= surface_distances(*masks, spacing, tolerance_mm)
+            row["tolerance_mm"] = tolerance_mm
+        rows.append(row)
+    return rows
 
 
 def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -68,7 +85,9 @@ def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
     """Summarise the table for each subset and label.
 
     The unit is the patient: the volumes of one patient are averaged first.
-    ``mean`` stands for the mean over labels of each patient.
+    ``mean`` stands for the mean over labels of each patient. A value that is
+    missing (a distance from an empty mask) is left out of the means it would
+    be part of; ``n`` counts the patients that have one.
 
     Returns
     -------
@@ -81,12 +100,12 @@ def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
     for subset, part in metrics.groupby("subset", sort=True):
         labels = list(dict.fromkeys(part["label"]))
         by_label = {
-            label: part[part["label"] == label].groupby("patient")[list(COLUMNS)].mean()
+            label: part[part["label"] == label].groupby("patient")[list(METRICS)].mean()
             for label in labels
         }
-        by_label["mean"] = part.groupby("patient")[list(COLUMNS)].mean()
+        by_label["mean"] = part.groupby("patient")[list(METRICS)].mean()
         summary[str(subset)] = {
-            label: {metric: _describe(table[metric].to_numpy(float)) for metric in COLUMNS}
+            label: {metric: _describe(table[metric].to_numpy(float)) for metric in METRICS}
             for label, table in by_label.items()
         }
     return summary

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from slicewise.config import Experiment, Postprocessing, Recipe
-from slicewise.metrics import overlap
+from slicewise.metrics.overlap import overlap
 from slicewise.model.infer import Forward, averaged, infer, views
 from slicewise.model.losses import probabilities, segmentation_loss
 from slicewise.model.postprocess import decide, postprocess

@@ -11,7 +11,10 @@ from PIL import Image
 
 from slicewise.files import digest
 
-MIRRORED = ("dice", "jaccard", "precision", "recall", "volume_error_ml", "volume_error_percent")
+MIRRORED = (
+    *("dice", "jaccard", "precision", "recall", "volume_error_ml", "volume_error_percent"),
+    *("hd95_mm", "assd_mm", "nsd"),
+)
 PATIENTS = "patients.json"
 """The table that the UI compares across runs, patient by patient."""
 COMPARED = 6
