@@ -1,7 +1,7 @@
 """Put all experiments side by side."""
 
+from slicewise.evaluation.comparison import comparison_report
 from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.report import comparison_report
 from slicewise.evaluation.statistics import comparison_table, read_metrics
 from slicewise.files import read_json, write_text
 from slicewise.job import job

@@ -1,100 +1,11 @@
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
 import numpy as np
 import pandas as pd
-import pytest
 
 from slicewise.evaluation import figures, report
 from slicewise.evaluation.statistics import METRICS, summarise
-
-VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
-
-
-class Page(HTMLParser):
-    """Collects what the tests ask for and fails where tags do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.references: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-        self.headings: list[str] = []
-        self.rows: list[list[str]] = []
-        self.scripts = 0
-        self.words = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.references += [given[name] for name in ("src", "href") if name in given]
-        self.scripts += tag == "script"
-        if tag == "img":
-            self.images.append(given)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th") and self.rows:
-            self.rows[-1].append("")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("script", "style"):
-            return
-        self.words += data
-        if self.open and "tr" in self.open and self.rows[-1]:
-            self.rows[-1][-1] += data.strip()
-
-    def first_cells(self, names) -> list[str]:
-        return [row[0] for row in self.rows if row and row[0] in names]
-
-
-def table(dice: dict[str, float], subset: str = "test", labels=("liver",)) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "case": case,
-            "patient": case,
-            "subset": subset,
-            "fold": None,
-            "label": label,
-            "dice": value,
-            "jaccard": value / (2 - value),
-            "precision": np.nan,
-            "recall": value,
-            "volume_ml": 1500.0,
-            "predicted_ml": 1400.0,
-            "volume_error_ml": -100.0,
-            "volume_error_percent": -6.7,
-        }
-        for case, value in dice.items()
-        for label in labels
-    )
-
-
-def summary(metrics: pd.DataFrame) -> dict:
-    found: dict = {}
-    for subset, part in metrics.groupby("subset"):
-        for label in [*part["label"].unique(), "mean"]:
-            values = part if label == "mean" else part[part["label"] == label]
-            mean = float(values["dice"].mean())
-            found.setdefault(subset, {})[label] = {
-                "dice": {"mean": mean, "median": mean, "sd": None, "ci_low": mean - 0.1}
-                | {"ci_high": mean + 0.01, "n": len(values)}
-            }
-    return found
-
-
-def history() -> pd.DataFrame:
-    epochs = np.arange(4)
-    return pd.DataFrame(
-        {"epoch": epochs, "timestamp": 1.7e9 + 30 * epochs, "train/loss": 0.5, "train/dice": 0.5}
-    )
+from tests.evaluation.pages import Page, history, measured, summary, table
 
 
 def experiment(metrics: pd.DataFrame, **changed) -> str:
@@ -221,14 +132,6 @@ def test_repeated_row_numbers_do_no_harm():
     assert "held out by fold 1" in page.words
 
 
-def measured(metrics: pd.DataFrame, hd95: list[float]) -> pd.DataFrame:
-    """Add distances; NaN is a missed organ."""
-    missed = np.isnan(hd95)
-    return metrics.assign(
-        hd95_mm=hd95, assd_mm=np.array(hd95) / 8, nsd=np.where(missed, 0, 0.9), tolerance_mm=1.5
-    )
-
-
 def test_distances_are_told_with_their_tolerance_and_number_of_patients():
     metrics = measured(table({"a": 0.9, "b": 0.8, "c": 0.0}), [4.08, 6.0, np.nan])
     page = Page(experiment(metrics, summary=summarise(metrics)))
@@ -257,88 +160,14 @@ def test_without_neighbours_there_are_no_distances_and_the_report_says_why():
     assert "slices of this data set are not neighbours" in page.words
     for word in ("HD95", "ASSD", "NSD"):
         assert word not in page.words
-    assert "HD95" not in Page(comparison(summarise, one=metrics)).words
 
 
 def test_every_row_of_a_table_has_the_columns_of_its_header():
     metrics = measured(table({"a": 0.9, "b": 0.8}), [4.0, 5.0])
-    for text in (experiment(metrics), comparison(summarise, one=metrics, two=metrics)):
-        for part in text.split('<table class="sortable')[1:]:
-            head, body = part.split("</tbody>")[0].split("<tbody>")
-            for row in body.split("<tr")[1:]:
-                assert row.count("data-value") == head.count("<button")
-
-
-def comparison(summarised=summary, **tables: pd.DataFrame) -> str:
-    return report.comparison_report(
-        dataset="ircad",
-        rows={name: summarised(metrics) for name, metrics in tables.items()},
-        metrics=tables,
-        histories={name: {"fold-0": history(), "fold-1": history()} for name in tables},
-        links={name: f"{name}/report.html" for name in tables},
-        provenance={"slicewise": "0.1.0"},
-        parameters=dict.fromkeys(tables, 7_760_000),
-    )
-
-
-def test_the_comparison_lists_all_experiments_with_paired_differences():
-    page = Page(
-        comparison(
-            tutorial=table({"a": 0.8, "b": 0.7}),
-            baseline=table({"a": 0.9, "b": 0.65}),
-            large=table({"a": 0.9, "b": 0.8}),
-        )
-    )
-    links = [reference for reference in page.references if not reference.startswith("data:")]
-    assert links == [f"{name}/report.html" for name in ("tutorial", "baseline", "large")]
-    assert page.first_cells("ab") == ["b", "a"]
-    row = next(row for row in page.rows if row and row[0] == "b")
-    assert row == ["b", "0.700", "0.650", "0.800", "−0.050", "+0.100"]
-    assert "1 / 1 of 2" in page.words
-    assert "7 760 000" in page.words.replace("\u202f", " ")
-    # Two folds of four epochs, half a minute each.
-    assert next(row for row in page.rows if row and row[0] == "tutorial")[7] == "4.0"
-
-
-def test_the_comparison_lists_distances():
-    every = measured(table({"a": 0.8, "b": 0.7}), [3.0, 4.0])
-    some = measured(table({"a": 0.9, "b": 0.0}), [2.5, np.nan])
-    page = Page(comparison(summarise, every=every, some=some))
-    header, *rows = [row for row in page.rows if row and row[0] in ("Experiment", "every", "some")]
-    place = header.index("Mean NSD")
-    assert [row[place : place + 2] for row in (header, *rows)] == [
-        ["Mean NSD", "Mean HD95, mm"],
-        ["0.900", "3.5"],
-        ["0.450", "2.5 (1 of 2)"],
-    ]
-
-
-def test_the_comparison_of_one_experiment_and_of_unpaired_patients():
-    assert "Differences are from" not in Page(comparison(only=table({"a": 0.8}))).words
-    page = Page(comparison(one=table({"a": 0.8}), two=table({"b": 0.9})))
-    assert next(row for row in page.rows if row and row[0] == "a")[-1] == "–"
-    assert "Not all experiments were scored on the same patients" in page.words
-
-
-def test_the_comparison_without_test_patients_says_so():
-    assert "No test patients" in Page(comparison(one=table({"a": 0.8}, "validation"))).words
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(None, "–"), (float("nan"), "–"), (float("inf"), "–"), (-0.0001, "0.000"), (-1.5, "−1.500")],
-)
-def test_numbers_as_text(value, expected):
-    assert report._number(value) == expected
-
-
-def test_minutes_ignore_a_night_between_two_epochs_and_read_any_clock():
-    seconds = np.array([0.0, 60, 120, 40_000, 40_060])
-    clock = 1.7e9 + seconds
-    for stamps in (clock, clock * 1000, pd.to_datetime(clock, unit="s").astype(str)):
-        table_ = pd.DataFrame({"epoch": range(5), "timestamp": stamps})
-        assert report._minutes([table_]) == pytest.approx(5.0)
-    assert report._minutes([table_.head(1)]) is None
+    for part in experiment(metrics).split('<table class="sortable')[1:]:
+        head, body = part.split("</tbody>")[0].split("<tbody>")
+        for row in body.split("<tr")[1:]:
+            assert row.count("data-value") == head.count("<button")
 
 
 def test_the_legend_has_the_colours_of_the_outlines():

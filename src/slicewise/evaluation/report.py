@@ -1,31 +1,36 @@
-"""The HTML report of an experiment, and the page that compares experiments.
+"""The HTML report of an experiment.
 
-Each page is one file that needs nothing else: pictures are data URIs, style
+The page is one file that needs nothing else: pictures are data URIs, style
 and script are inline. Plain values come in, text comes out.
 """
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from slicewise.evaluation import figures
+from slicewise.evaluation.render import (
+    DASH,
+    data_uri,
+    number,
+    overall_label,
+    render,
+    signed,
+    statistics_of,
+    usable,
+)
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""
 
 FEW_PATIENTS = 20
 """Below this many patients the report says that the interval itself is rough."""
-
-DASH = "–"
 
 _METRICS = {
     "dice": "Dice",
@@ -140,7 +145,7 @@ def experiment_report(
     scored = metrics[metrics["subset"] == subset]
     labels = [str(label) for label in metrics["label"].unique()]
     tolerance = _tolerance(metrics)
-    return _render(
+    return render(
         "experiment.html.j2",
         dataset=dataset,
         experiment=experiment,
@@ -162,173 +167,42 @@ def experiment_report(
         members=_members(split),
         excluded=_excluded(excluded),
         provenance=provenance,
-        sheet=None if samples is None else _data_uri(figures.jpeg(figures.contact_sheet(samples))),
+        sheet=None if samples is None else data_uri(figures.jpeg(figures.contact_sheet(samples))),
         augmented=bool(settings.get("augmentation")),
     )
-
-
-def comparison_report(
-    *,
-    dataset: str,
-    rows: Mapping[str, Mapping[str, Any]],
-    metrics: Mapping[str, pd.DataFrame],
-    histories: Mapping[str, Mapping[str, pd.DataFrame]],
-    links: Mapping[str, str],
-    provenance: Mapping[str, str],
-    parameters: Mapping[str, int] | None = None,
-) -> str:
-    """Write the page that sets all experiments of a data set side by side.
-
-    Parameters
-    ----------
-    dataset : str
-        Its name.
-    rows : mapping of str to mapping
-        By experiment, its summary (see `experiment_report`). The first one is
-        the reference that the others are compared with, patient by patient.
-    metrics : mapping of str to pandas.DataFrame
-        By experiment, its table of cases and labels.
-    histories : mapping of str to mapping of str to pandas.DataFrame
-        By experiment, the epochs of every fold.
-    links : mapping of str to str
-        By experiment, where its report is, relative to this page.
-    provenance : mapping of str to str
-        Versions, commit and digests.
-    parameters : mapping of str to int, optional
-        By experiment, how many parameters its network has.
-
-    Returns
-    -------
-    str
-        One HTML page.
-    """
-    tested = any((table["subset"] == "test").any() for table in metrics.values())
-    subset = "test" if tested else "validation"
-    scored = {name: _scored(metrics.get(name), subset) for name in rows}
-    entries = [
-        _entry(name, summary, scored[name], subset)
-        | {
-            "link": links.get(name),
-            "minutes": _minutes(histories.get(name, {}).values()),
-            "parameters": (parameters or {}).get(name),
-        }
-        for name, summary in rows.items()
-    ]
-    best = max((e["mean"] for e in entries if e["mean"] is not None), default=None)
-    return _render(
-        "comparison.html.j2",
-        dataset=dataset,
-        subset=subset,
-        entries=entries,
-        best=best,
-        distances=any(e["nsd"] is not None for e in entries),
-        figures=_comparison_figures(entries, scored, histories),
-        differences=_differences(scored),
-        same_patients=len({frozenset(part["patient"]) for part in scored.values()}) == 1,
-        several_labels=any(table["label"].nunique() > 1 for table in scored.values()),
-        provenance=provenance,
-    )
-
-
-# Numbers and pictures as text
-
-
-def _usable(value: Any) -> bool:
-    return value is not None and not isinstance(value, str) and math.isfinite(float(value))
-
-
-def _number(value: Any, digits: int = 3) -> str:
-    """Write a number, or an en dash where there is none."""
-    if not _usable(value):
-        return DASH
-    text = f"{float(value):,.{digits}f}".replace(",", " ")
-    return text.removeprefix("-") if float(text.replace(" ", "")) == 0 else text.replace("-", "−")
-
-
-def _signed(value: Any, digits: int = 1) -> str:
-    text = _number(value, digits)
-    return f"+{text}" if _usable(value) and round(float(value), digits) > 0 else text
-
-
-def _raw(value: Any) -> str:
-    """Write what a column is sorted by; nothing for a missing value."""
-    return repr(float(value)) if _usable(value) else ""
-
-
-def _data_uri(data: bytes) -> str:
-    if data.startswith(b"\x89PNG"):
-        kind = "png"
-    elif data.startswith(b"\xff\xd8"):
-        kind = "jpeg"
-    else:
-        kind = "svg+xml"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _render(template: str, **values: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=_number, signed=_signed, raw=_raw, data_uri=_data_uri, plural=_plural
-    )
-    return environment.get_template(template).render(**values)
-
-
-def _plural(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 # The experiment
 
 
-def _statistics(
-    summary: Mapping[str, Any], subset: str, label: str, metric: str
-) -> Mapping[str, Any]:
-    """Look up one metric; every statistic is there, None where unknown."""
-    found = ((summary.get(subset) or {}).get(label) or {}).get(metric) or {}
-    return {
-        name: found.get(name) if _usable(found.get(name)) else None
-        for name in ("mean", "median", "sd", "ci_low", "ci_high", "n")
-    }
-
-
-def _overall(summary: Mapping[str, Any], subset: str) -> str:
-    """Return the label that stands for all: the mean, or the only one."""
-    labels = list(summary.get(subset) or {})
-    return "mean" if "mean" in labels or not labels else labels[0]
-
-
 def _headline(summary: Mapping[str, Any], subset: str, labels: list[str]) -> dict[str, Any]:
     several = labels if len(labels) > 1 else []
     return {
-        **_statistics(summary, subset, _overall(summary, subset), "dice"),
-        "labels": {label: _statistics(summary, subset, label, "dice") for label in several},
+        **statistics_of(summary, subset, overall_label(summary, subset), "dice"),
+        "labels": {label: statistics_of(summary, subset, label, "dice") for label in several},
     }
 
 
 def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> list[dict[str, str]]:
     dice = figures.by_patient(scored)
-    median = _statistics(summary, subset, _overall(summary, subset), "dice")["median"]
+    median = statistics_of(summary, subset, overall_label(summary, subset), "dice")["median"]
     if median is None and len(dice):
         median = float(dice.median())
     worst, best = (dice.idxmin(), dice.idxmax()) if len(dice) else (None, None)
     sizes = _finite(scored, "volume_error_percent").abs()
-    bias = _statistics(summary, subset, _overall(summary, subset), "volume_error_percent")["mean"]
+    bias = statistics_of(summary, subset, overall_label(summary, subset), "volume_error_percent")[
+        "mean"
+    ]
     return [
-        {"name": "Median", "value": _number(median), "note": "half of the patients are better"},
+        {"name": "Median", "value": number(median), "note": "half of the patients are better"},
         {
             "name": "Worst patient",
-            "value": _number(dice[worst] if worst is not None else None),
+            "value": number(dice[worst] if worst is not None else None),
             "note": str(worst) if worst is not None else "",
         },
         {
             "name": "Best patient",
-            "value": _number(dice[best] if best is not None else None),
+            "value": number(dice[best] if best is not None else None),
             "note": str(best) if best is not None else "",
         },
         {
@@ -346,7 +220,7 @@ def _tolerance(metrics: pd.DataFrame) -> str | None:
 
 
 def _percent(value: Any) -> str:
-    return f"{_signed(value)} %" if _usable(value) else DASH
+    return f"{signed(value)} %" if usable(value) else DASH
 
 
 def _finite(table: pd.DataFrame, column: str) -> pd.Series:
@@ -379,7 +253,7 @@ def _summary_rows(
 ) -> list[dict[str, Any]]:
     """List every metric of the overall mean, then the main ones of every label."""
     titles = _METRICS | {"nsd": f"Surface Dice (NSD) at {tolerance} mm"}
-    overall = _overall(summary, subset)
+    overall = overall_label(summary, subset)
     several = len(labels) > 1
     wanted = [(overall, "Mean of the labels" if several else "", tuple(_METRICS))]
     if several:
@@ -390,7 +264,7 @@ def _summary_rows(
             "group": group,
             "name": titles[metric],
             "digits": _DIGITS.get(metric, 3),
-            **_statistics(summary, subset, label, metric),
+            **statistics_of(summary, subset, label, metric),
         }
         for label, group, names in wanted
         for metric in names
@@ -524,110 +398,3 @@ def _excluded(excluded: Mapping[str, str] | Sequence[str]) -> list[tuple[str, st
     if isinstance(excluded, Mapping):
         return [(str(case), str(reason)) for case, reason in excluded.items()]
     return [(str(case), "excluded in the settings") for case in excluded]
-
-
-# The comparison
-
-
-def _scored(metrics: pd.DataFrame | None, subset: str) -> pd.DataFrame:
-    if metrics is None:
-        return pd.DataFrame({"case": [], "patient": [], "subset": [], "label": [], "dice": []})
-    return metrics[metrics["subset"] == subset]
-
-
-def _entry(
-    name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
-) -> dict[str, Any]:
-    dice = figures.by_patient(scored)
-    statistics = _statistics(summary, subset, _overall(summary, subset), "dice")
-    validation = _statistics(summary, "validation", _overall(summary, "validation"), "dice")
-    hd95 = _statistics(summary, subset, _overall(summary, subset), "hd95_mm")
-    return {
-        **statistics,
-        "nsd": _statistics(summary, subset, _overall(summary, subset), "nsd")["mean"],
-        "hd95": hd95["mean"],
-        "hd95_patients": hd95["n"],
-        "name": name,
-        "worst": float(dice.min()) if len(dice) else None,
-        "worst_patient": str(dice.idxmin()) if len(dice) else "",
-        "patients": len(dice),
-        "validation": validation["mean"],
-    }
-
-
-def _minutes(histories: Any) -> float | None:
-    """Return the minutes of training, over all folds.
-
-    The median time from epoch to epoch times the number of epochs, because the
-    plain difference would count the night between an interruption and the
-    resumption.
-    """
-    total = 0.0
-    for history in histories:
-        steps = _seconds(history).diff().dropna() if "timestamp" in history else pd.Series()
-        if steps.empty:
-            return None
-        total += float(steps.median()) * len(history)
-    return total / 60 if total else None
-
-
-def _seconds(history: pd.DataFrame) -> pd.Series:
-    stamps = history["timestamp"]
-    if pd.api.types.is_numeric_dtype(stamps):
-        # MLflow counts milliseconds; no training took place in the year 5000.
-        return stamps / 1000 if stamps.max() > 1e11 else stamps
-    return pd.to_datetime(stamps, utc=True).map(lambda moment: moment.timestamp())
-
-
-def _comparison_figures(
-    entries: list[dict[str, Any]],
-    scored: Mapping[str, pd.DataFrame],
-    histories: Mapping[str, Mapping[str, pd.DataFrame]],
-) -> dict[str, dict[str, bytes]]:
-    rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
-    means = {name: _mean_history(folds) for name, folds in histories.items() if folds}
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
-    drawn: dict[str, dict[str, bytes]] = {"dots": {}, "dice": {}}
-    for theme in themes:
-        drawn["dots"][theme] = figures.svg(figures.dot_plot(rows, theme=theme))
-        if means:
-            curve = figures.curves(means, panels=["dice"], theme=theme)
-            drawn["dice"][theme] = figures.svg(curve)
-    return drawn
-
-
-def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True).reset_index()
-
-
-def _differences(scored: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
-    """Pair the patients of every experiment with those of the first one."""
-    table = pd.DataFrame({name: figures.by_patient(part) for name, part in scored.items()})
-    if table.empty:
-        return None
-    reference, *others = table.columns
-    table = table.loc[table.min(axis=1).sort_values(kind="stable").index]
-    change = table[others].sub(table[reference], axis=0)
-    return {
-        "reference": reference,
-        "names": list(table.columns),
-        "others": others,
-        "rows": [
-            {
-                "patient": str(patient),
-                "dice": list(table.loc[patient]),
-                "change": list(change.loc[patient]),
-            }
-            for patient in table.index
-        ],
-        "means": [
-            {
-                "name": name,
-                "mean": change[name].mean(),
-                "better": int((change[name] > 0).sum()),
-                "worse": int((change[name] < 0).sum()),
-                "n": int(change[name].count()),
-            }
-            for name in others
-        ],
-    }

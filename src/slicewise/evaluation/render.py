@@ -1,0 +1,85 @@
+"""From numbers to the text of a page: what the report and the comparison share."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+DASH = "–"
+
+
+def usable(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    return value is not None and not isinstance(value, str) and math.isfinite(float(value))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Write a number, or an en dash where there is none."""
+    if not usable(value):
+        return DASH
+    text = f"{float(value):,.{digits}f}".replace(",", " ")
+    return text.removeprefix("-") if float(text.replace(" ", "")) == 0 else text.replace("-", "−")
+
+
+def signed(value: Any, digits: int = 1) -> str:
+    """Write a number with its sign."""
+    text = number(value, digits)
+    return f"+{text}" if usable(value) and round(float(value), digits) > 0 else text
+
+
+def raw(value: Any) -> str:
+    """Write what a column is sorted by; nothing for a missing value."""
+    return repr(float(value)) if usable(value) else ""
+
+
+def data_uri(data: bytes) -> str:
+    """Write a PNG, JPEG or SVG file as a data URI."""
+    if data.startswith(b"\x89PNG"):
+        kind = "png"
+    elif data.startswith(b"\xff\xd8"):
+        kind = "jpeg"
+    else:
+        kind = "svg+xml"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in a template of this package."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=number, signed=signed, raw=raw, data_uri=data_uri, plural=plural
+    )
+    return environment.get_template(template).render(**values)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Write a number of things."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def statistics_of(
+    summary: Mapping[str, Any], subset: str, label: str, metric: str
+) -> Mapping[str, Any]:
+    """Look up one metric; every statistic is there, None where unknown."""
+    found = ((summary.get(subset) or {}).get(label) or {}).get(metric) or {}
+    return {
+        name: found.get(name) if usable(found.get(name)) else None
+        for name in ("mean", "median", "sd", "ci_low", "ci_high", "n")
+    }
+
+
+def overall_label(summary: Mapping[str, Any], subset: str) -> str:
+    """Return the label that stands for all: the mean, or the only one."""
+    labels = list(summary.get(subset) or {})
+    return "mean" if "mean" in labels or not labels else labels[0]
