@@ -57,6 +57,15 @@ def fault(config) -> str:
             3,
             ["experiments.e.training.epoch", "did you mean epochs?"],
         ),
+        (
+            "experiments/e/training",
+            {"seed": 1, "seeds": [1, 2]},
+            ["experiments.e.training", "give either seed or seeds"],
+        ),
+        ("experiments/e/training/seeds", [1, 1], ["a seed is there twice"]),
+        ("experiments/e/training/seeds", [-1], ["experiments.e.training.seeds", "greater"]),
+        ("evaluation/tolerance_mm", 0.0, ["evaluation.tolerance_mm", "greater than 0"]),
+        ("evaluation/tolerance", 1.0, ["did you mean tolerance_mm?"]),
         ("experiments/e/optimiser", {}, ["experiments.e.optimiser", "did you mean optimizer?"]),
         ("slices/r/sise", 3, ["slices.r.sise", "did you mean size?", "plane"]),
         ("split/zzzzzz", 3, ["split.zzzzzz is no known key", "Allowed here: test, validation"]),
@@ -204,6 +213,33 @@ def test_a_dump_of_the_settings_loads_to_the_same_settings(name):
     settings = load_settings(changed("experiments/e/preset", name))
     assert load_settings(settings.model_dump()) == settings
     assert load_settings(json.loads(settings.model_dump_json())) == settings
+
+
+def test_seeds_make_an_experiment_each_that_knows_of_no_other():
+    one = load_settings(changed("experiments/e/training/seed", 3))
+    assert (one.wanted, one.repeats) == (["e"], {})
+    few, many = (
+        load_settings(changed("experiments/e/training/seeds", s)) for s in ([3, 1], [3, 1, 2])
+    )
+    assert many.wanted == ["e", "e-seed1", "e-seed2"]
+    assert many.repeats == {"e": many.wanted}
+    assert [many.experiments[name].training.seed for name in many.wanted] == [3, 1, 2]
+    # so one seed more trains once more, and nothing else again
+    assert {n: few.experiments[n] for n in few.wanted}.items() <= many.experiments.items()
+    assert few.experiments["e"] == one.experiments["e"]
+
+
+def test_run_makes_the_repeats_too_or_one_of_them():
+    config = changed("experiments/e/training/seeds", [1, 2])
+    assert load_settings({**config, "run": ["e"]}).wanted == ["e", "e-seed2"]
+    assert load_settings({**config, "run": ["e-seed2"]}).wanted == ["e-seed2"]
+    assert load_settings({**config, "run": ["e-seed2", "e"]}).wanted == ["e-seed2", "e"]
+
+
+def test_a_repeat_cannot_take_the_name_of_another_experiment():
+    config = changed("experiments/e/training/seeds", [1, 2])
+    config["experiments"]["e-seed2"] = {"slices": "r"}
+    assert "its repeat e-seed2 has the name of another experiment" in fault(config)
 
 
 def test_merging_leaves_its_arguments_alone():

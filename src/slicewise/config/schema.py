@@ -10,7 +10,7 @@ import re
 import warnings
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -378,6 +378,20 @@ class Training(Block):
         description="Only operations that repeat to the bit; null: on CPUs, where it costs little.",
     )
     seed: int = Field(1, ge=0, description="Seed of weights, order, augmentation and dropout.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+        [],
+        description="Train once for each of these seeds instead: the first is the experiment, and "
+        "every other one, as `<experiment>-seed<n>`, is made, scored and reported too. The "
+        "comparison shows what the seed alone changes.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_seed(self) -> Training:
+        if self.seeds and "seed" in self.model_fields_set:
+            raise ValueError("give either seed or seeds, not both")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: a seed is there twice")
+        return self
 
 
 class Inference(Block):
@@ -543,6 +557,27 @@ class Settings(Block):
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
 
+    _repeats: dict[str, list[str]] = PrivateAttr({})
+
+    @model_validator(mode="after")
+    def _repeat(self) -> Settings:
+        """Make an experiment of each seed, which knows of no other: a seed more trains once."""
+        made: dict[str, Experiment] = {}
+        for name, experiment in self.experiments.items():
+            first, *others = experiment.training.seeds or [experiment.training.seed]
+            made[name] = _seeded(experiment, first)
+            for seed in others:
+                repeat = f"{name}-seed{seed}"
+                if repeat in self.experiments:
+                    raise ValueError(
+                        f"experiments.{name}.training.seeds: its repeat {repeat} has the name of "
+                        "another experiment; rename one"
+                    )
+                made[repeat] = _seeded(experiment, seed)
+                self._repeats.setdefault(name, [name]).append(repeat)
+        object.__setattr__(self, "experiments", made)
+        return self
+
     @model_validator(mode="after")
     def _names_meet(self) -> Settings:
         for name, experiment in self.experiments.items():
@@ -590,6 +625,17 @@ class Settings(Block):
                     raise ValueError(f"experiments.{name}.{key}: this {why}")
 
     @property
+    def repeats(self) -> dict[str, list[str]]:
+        """Of an experiment with several seeds, the names of all its trainings, its own first."""
+        return self._repeats
+
+    @property
     def wanted(self) -> list[str]:
-        """Names of the experiments to make."""
-        return list(self.run if self.run is not None else self.experiments)
+        """Names of the experiments to make, with their repeats."""
+        names = self.run if self.run is not None else list(self.experiments)
+        return list(dict.fromkeys(r for n in names for r in self.repeats.get(n, [n])))
+
+
+def _seeded(experiment: Experiment, seed: int) -> Experiment:
+    training = experiment.training.model_copy(update={"seed": seed, "seeds": []})
+    return experiment.model_copy(update={"training": training})
