@@ -23,7 +23,7 @@ with job(snakemake.log[0]) as say, Tracker(folder, say, is_better) as tracker:
     write_json(out.summary, summary)
     used = read_folds(given.configs, []).used
     models = [one["resolved"]["weights_sha256"] for one in used]
-    note_scored(folder, test_set_digest(cfg["cases"], given.masks), models)
+    note_scored(folder, test_set_digest(metrics), models)
     shown = (out.metrics, out.summary, given.split, given.cases)
     tracker.evaluated(
         snakemake.wildcards.experiment,

@@ -20,7 +20,6 @@ with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
-    test_set = test_set_digest(cfg["cases"], given.masks)
     page = experiment_report(
         **dict(snakemake.wildcards.items()),  # dataset and experiment
         summary=read_json(given.summary),
@@ -31,7 +30,7 @@ with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
         split=read_table(given.split),
         provenance=flatten({**folds.used[0]["origin"], **folds.used[0]["resolved"]}),
         excluded=cfg["exclude"],
-        scored_runs=count_scored(folder.parent.parent.glob("*/tracking"), test_set),
+        scored_runs=count_scored(folder.parents[1].glob("*/tracking"), test_set_digest(metrics)),
     )
     write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))
     write_text(out.html, page)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from slicewise.evaluation import ledger
 from slicewise.evaluation.ledger import count_scored, note_scored
 
@@ -20,15 +22,12 @@ def test_counts_different_models_on_the_same_test_set(tmp_path: Path) -> None:
     assert count_scored([one, two, tmp_path / "nothing"], "another set") == 0
 
 
-def test_digest_is_of_test_cases_only(tmp_path: Path) -> None:
-    masks = []
-    for name in ("a", "b"):
-        masks.append(str(tmp_path / name))
-        Path(masks[-1]).write_text(name)
-    # a validation case may be called test
-    cases = [["test", "test", "validation", None], ["b", "b", "test", None]]
-    before = ledger.test_set_digest(cases, masks)
-    Path(masks[0]).write_text("changed")
-    assert ledger.test_set_digest(cases, masks) == before
-    Path(masks[1]).write_text("changed")
-    assert ledger.test_set_digest(cases, masks) != before
+def test_digest_is_of_the_truth_of_test_cases_only() -> None:
+    # a validation case may be called test; a case has a row for each label
+    rows = [("test", "validation", "x"), ("b", "test", "y"), ("b", "test", "y"), ("c", "test", "z")]
+    metrics = pd.DataFrame(rows, columns=["case", "subset", "truth_sha256"])
+    found = ledger.test_set_digest(metrics)
+    assert ledger.test_set_digest(metrics.iloc[[3, 1]]) == found
+    assert ledger.test_set_digest(metrics.replace("x", "changed")) == found
+    assert ledger.test_set_digest(metrics.replace("y", "changed")) != found
+    assert ledger.test_set_digest(metrics.iloc[:3]) != found

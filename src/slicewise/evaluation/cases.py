@@ -13,7 +13,7 @@ from slicewise.evaluation.figures import display_slice, jpeg, overlay, pick_slic
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import case_rows, metrics_table
 from slicewise.volumes.read import read_volume
-from slicewise.volumes.truth import read_labels
+from slicewise.volumes.truth import labels_digest, read_labels
 
 ABDOMEN = (-160.0, 240.0)
 
@@ -49,6 +49,7 @@ def score_cases(
     for known, mask, prediction in zip(cases, masks, predictions, strict=True):
         truth, guess = (read_labels(path, content) for path in (mask, prediction))
         first = dict(zip(("case", "patient", "subset", "fold"), known, strict=True))
+        first["truth_sha256"] = labels_digest(truth)
         spacing = truth.spacing if content.contiguous else None
         arrays, names = (truth.array, guess.array), list(content.labels)
         rows += case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)

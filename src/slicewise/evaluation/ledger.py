@@ -7,23 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.files import digest, read_json, write_json
 
 NAME = "scored.json"
 
 
-def test_set_digest(cases: Iterable[Sequence[object]], masks: Iterable[str]) -> str:
-    """Return a digest of the ground truth of test cases.
-
-    Parameters
-    ----------
-    cases : iterable of (case, patient, subset, fold)
-        Scored cases.
-    masks : iterable of str
-        Their ground truth, in the same order.
-    """
-    pairs = zip(cases, masks, strict=True)
-    return digest([sha256(mask) for (_, _, subset, _), mask in pairs if subset == "test"])
+def test_set_digest(metrics: pd.DataFrame) -> str:
+    """Return a digest of the ground truth of all test cases in a table of cases and labels."""
+    tested = metrics[metrics["subset"] == "test"]
+    return digest(sorted(tested.drop_duplicates("case")["truth_sha256"]))
 
 
 def files_digest(

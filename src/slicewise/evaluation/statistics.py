@@ -25,8 +25,9 @@ METRICS = (
     "assd_mm",
     "nsd",
 )
-COLUMNS = (*METRICS, "tolerance_mm")
-"""Columns of numbers; an nsd says nothing without its tolerance."""
+COLUMNS = (*METRICS, "tolerance_mm", "truth_sha256")
+"""Columns after the names: an nsd says nothing without its tolerance, no score without its truth
+(digest of the label numbers on their grid)."""
 
 
 def case_rows(
@@ -43,7 +44,7 @@ def case_rows(
     Parameters
     ----------
     case : dict
-        The first columns of the row: case, patient, subset, fold.
+        What is known of it: case, patient, subset, fold, truth_sha256.
     truth, prediction : ndarray of uint8
         Label indices on the source's grid.
     labels : sequence of str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,14 @@ def read_labels(path: str, content: Content) -> Volume:
     mask, _ = read_nifti(Path(path))
     numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
     return Volume(numbers, mask.affine)
+
+
+def labels_digest(volume: Volume) -> str:
+    """Return the SHA-256 of label numbers and their grid, however their file is packed."""
+    grid = f"{volume.array.shape} {volume.affine.round(4).tolist()}"
+    found = hashlib.sha256(grid.encode())
+    found.update(np.ascontiguousarray(volume.array, dtype=np.uint8).data)
+    return found.hexdigest()
 
 
 def truth_reader(
