@@ -21,6 +21,8 @@ rule evaluate:
         split="results/{dataset}/split.tsv",
         # only shown beside the scores, which do not depend on it
         cases=ancient("results/{dataset}/cases.tsv"),
+        # a scan on both sides stops the scoring too: it may have come after the training
+        gate=ancient("results/{dataset}/gate.json"),
         code=code("evaluate", "evaluation", "metrics", "volumes"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",

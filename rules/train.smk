@@ -1,7 +1,8 @@
 """Train: one U-net for each experiment and fold.
 
 Needs the slices of its training and held-out cases, the masks of the latter, and an open gate.
-Makes fold-<k>/{model.keras, history.csv, config.yaml, augmented.npz}, and an MLflow run.
+Makes fold-<k>/{plan.json, model.keras, history.csv, config.yaml, augmented.npz}, and an MLflow
+run.
 """
 
 
@@ -16,6 +17,7 @@ rule train:
         watched=lambda w: slices_for(recipes_of(w.experiment)[0], watched_by(w.fold)),
         # held-out cases are scored on their own grid
         truth=lambda w: [file_of("mask", case) for case in watched_by(w.fold)],
+        plan="results/{dataset}/{experiment}/fold-{fold}/plan.json",
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
         code=code("train", "model", "slices", "metrics/overlap.py", "volumes/truth.py"),
@@ -36,9 +38,36 @@ rule train:
         mem_mb=8000,
         runtime=1440,
     params:
-        cfg=training_settings,
         # no rule's output, so that it outlives a killed job
         checkpoints="results/{dataset}/{experiment}/checkpoints/fold-{fold}",
         tracking="results/{dataset}/{experiment}/tracking",
     script:
         "../scripts/train.py"
+
+
+rule plan:
+    """Write down the settings and the code of a training.
+
+    Snakemake does not ask a job that waits for an `ancient` file for its own
+    reasons while that file is made again (snakemake#4166): this is where the
+    reasons to train are looked for instead.
+    """
+    input:
+        training=rules.train.input.code,
+        code=code("plan"),
+    output:
+        "results/{dataset}/{experiment}/fold-{fold}/plan.json",
+    log:
+        "results/{dataset}/logs/plan/{experiment}/fold-{fold}.log",
+    benchmark:
+        "results/{dataset}/timings/plan/{experiment}/fold-{fold}.tsv"
+    localrule: True
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        cfg=training_settings,
+    script:
+        "../scripts/plan.py"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from slicewise.config import Content, Experiment, used_settings
-from slicewise.files import write_yaml
+from slicewise.files import read_json, write_yaml
 from slicewise.job import job, stop_check
 from slicewise.model.card import make_card
 from slicewise.model.train import train, training_key
@@ -13,7 +13,7 @@ from slicewise.volumes.truth import truth_reader
 
 folder = Path(snakemake.params.tracking)
 with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
-    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
+    given, out, cfg = snakemake.input, snakemake.output, read_json(snakemake.input.plan)["settings"]
     _, name, number = snakemake.wildcards  # dataset, experiment, fold
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
     experiment, content = Experiment(**cfg["experiment"]), Content(**cfg["content"])

@@ -16,9 +16,11 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from slicewise.files import sha256
 
 LAST = {"all": 1, "compare": 1}
-# What a new model of an experiment entails.
-PLAIN = {"train": 1, "predict_plain_0": 1, "evaluate": 1, "report": 1, **LAST}
-BOTH = {**PLAIN, "predict_rich_0": 1, "train": 2, "evaluate": 2, "report": 2}
+# What other slices of an experiment entail, and what other settings or code.
+CUT = {"train": 1, "predict_plain_0": 1, "evaluate": 1, "report": 1, **LAST}
+PLAIN = {"plan": 1, **CUT}
+CUT_BOTH = {**CUT, "predict_rich_0": 1, "train": 2, "evaluate": 2, "report": 2}
+BOTH = {"plan": 2, **CUT_BOTH}
 REPORT = "results/tiny/plain/report.html"
 MEGABYTE = 1_000_000
 
@@ -96,6 +98,14 @@ def test_an_added_test_patient_retrains_nothing(workflow):
     assert due["ingest"] == 1
 
 
+def test_a_setting_retrains_even_while_the_gate_is_checked_again(workflow):
+    workflow.add_patient("p10", "test")
+    workflow.change("experiments.plain.optimizer.learning_rate", 0.02)
+    due = workflow.due()
+    assert (due["gate"], due["train"]) == (1, 1)
+    assert "slices" not in due
+
+
 @pytest.mark.slow
 def test_an_added_test_patient_is_scored_by_the_same_model(workflow):
     model = workflow.results / "plain" / "fold-0" / "model.keras"
@@ -109,6 +119,16 @@ def test_an_added_test_patient_is_scored_by_the_same_model(workflow):
     assert workflow.due(REPORT) == {}
     run = workflow.client().get_run(workflow.run_id("plain"))
     assert run.data.metrics["test/patients"] == 3
+
+
+@pytest.mark.slow
+def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
+    raw = workflow.root / "data" / "livers" / "raw"
+    for kind in ("orig", "liver"):
+        shutil.copy2(raw / "train" / f"p03_{kind}.nii.gz", raw / "test" / f"p11_{kind}.nii.gz")
+    said = workflow.snakemake(REPORT, fails=True)
+    assert "cases p03, p11: the same image under several names" in said
+    assert "evaluate" not in started(said)
 
 
 def test_editing_the_slices_module_extracts_and_retrains(workflow):
@@ -130,7 +150,7 @@ def test_editing_a_script_reruns_its_rule(workflow):
 def test_one_byte_of_a_volume_reruns_what_depends_on_it(workflow, name):
     # the time of writing in the head of a gzip file: the volume can still be read
     change_one_byte(workflow.image(name), 4)
-    assert workflow.due() == {**BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1}
+    assert workflow.due() == {**CUT_BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1}
 
 
 def test_one_byte_of_a_test_volume_retrains_nothing(workflow):
@@ -147,6 +167,7 @@ def test_one_report_can_be_asked_for(workflow):
     workflow.write_settings(settings)
     # it is no experiment of `run`, and the finished ones have nothing to do with it
     assert workflow.due("results/tiny/other/report.html") == {
+        "plan": 1,
         "train": 1,
         "predict_other_0": 1,
         "evaluate": 1,
