@@ -1,0 +1,111 @@
+"""Where the time and the memory of an experiment went, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+SHARED = ("phantom", "convert", "ingest", "cases", "split", "gate")
+"""Stages that all experiments of a data set share, in their order."""
+OWN = ("plan", "train", "predict", "evaluate")
+TITLES = {
+    "phantom": "Making phantoms",
+    "convert": "Converting to NIfTI",
+    "ingest": "Reading and checking",
+    "cases": "Table of cases",
+    "split": "Split",
+    "gate": "Looking for leaks",
+    "slices": "Cutting slices",
+    "plan": "Plan of the training",
+    "train": "Training",
+    "predict": "Prediction",
+    "evaluate": "Scoring",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the jobs of one stage took; of a job that ran again, its last run.
+
+    Attributes
+    ----------
+    stage : str
+        The rule.
+    jobs : int
+        How many there were.
+    minutes : float
+        Of all of them, one after the other.
+    longest : float
+        Minutes of the longest.
+    peak_mb : float or None
+        Greatest resident memory of any, in MB; None where all were too short to be measured.
+    cores : float or None
+        Processors in use, averaged over the time of all jobs.
+    asked_mb, asked_minutes : float or None
+        What each was promised, where it is known.
+    """
+
+    stage: str
+    jobs: int
+    minutes: float
+    longest: float
+    peak_mb: float | None
+    cores: float | None
+    asked_mb: float | None = None
+    asked_minutes: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The stage in words."""
+        return TITLES.get(self.stage, self.stage)
+
+
+def read_costs(
+    timings: Path,
+    experiment: str,
+    recipes: Sequence[str],
+    asked: Mapping[str, tuple[float, float]] | None = None,
+) -> list[Cost]:
+    """Read what the stages of an experiment took.
+
+    Parameters
+    ----------
+    timings : Path
+        ``results/<dataset>/timings``: a folder for each rule, of the files
+        that Snakemake's ``benchmark:`` writes.
+    experiment : str
+        Its name.
+    recipes : sequence of str
+        The slice recipes that it reads.
+    asked : mapping of str to (float, float), optional
+        By rule, the memory in MB and the minutes that a job asks for.
+
+    Returns
+    -------
+    list of Cost
+        In the order of the stages; a stage without a file is left out.
+    """
+    found = [(rule, sorted((timings / rule).rglob("*.tsv"))) for rule in SHARED]
+    found.append(("slices", [p for r in recipes for p in (timings / "slices" / r).rglob("*.tsv")]))
+    for rule in OWN:
+        folder = timings / rule
+        found.append((rule, [*folder.glob(f"{experiment}.tsv"), *folder.glob(f"{experiment}/*")]))
+    return [_cost(rule, paths, (asked or {}).get(rule)) for rule, paths in found if paths]
+
+
+def _cost(rule: str, paths: Sequence[Path], asked: tuple[float, float] | None) -> Cost:
+    jobs = pd.concat([pd.read_csv(path, sep="\t", na_values=["-", "NA"]) for path in paths])
+    memory, seconds = jobs["max_rss"].astype(float).max(), float(jobs["s"].sum())
+    work = jobs["cpu_time"].astype(float).sum(min_count=1)
+    return Cost(
+        rule,
+        len(paths),
+        seconds / 60,
+        float(jobs["s"].max()) / 60,
+        None if pd.isna(memory) else float(memory),
+        None if pd.isna(work) or not seconds else float(work) / seconds,
+        *(asked or (None, None)),
+    )
