@@ -71,6 +71,12 @@ def test_a_learning_rate_retrains_its_experiment_alone(workflow):
     assert workflow.due() == PLAIN
 
 
+def test_one_more_seed_trains_once_more(workflow):
+    workflow.change("experiments.plain.training.seeds", [1, 2])
+    repeat = {"predict_plain-seed2_0": 1, "plan": 1, "train": 1, "evaluate": 1, "report": 1}
+    assert workflow.due() == {**repeat, **LAST}
+
+
 def test_a_window_extracts_nothing(workflow):
     workflow.change("experiments.plain.input.window", [-100, 200])
     assert workflow.due() == PLAIN
