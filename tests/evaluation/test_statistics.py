@@ -11,7 +11,6 @@ import pytest
 from slicewise.evaluation.statistics import (
     COLUMNS,
     case_rows,
-    comparison_table,
     metrics_table,
     read_metrics,
     summarise,
@@ -117,9 +116,3 @@ def test_undefined_values_are_left_out() -> None:
     dice = summarise(table([0.5, float("nan"), 0.7]))["test"]["liver"]["dice"]
     assert dice["n"] == 2
     assert dice["mean"] == pytest.approx(0.6)
-
-
-def test_comparison_is_side_by_side() -> None:
-    side = comparison_table({"one": table([0.5, 0.6]), "two": table([0.7, 0.4])})
-    assert list(side.columns) == ["subset", "case", "patient", "label", "one", "two"]
-    assert side["two"].tolist() == [0.7, 0.4]

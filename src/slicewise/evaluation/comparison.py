@@ -1,178 +1,344 @@
-"""The page that sets experiments side by side."""
+"""Experiments on the same patients: how every two differ, and whether that is more than chance.
+
+The patient is the unit. An experiment that was repeated with further seeds
+has for each patient the mean over its seeds, and the scatter between seeds
+stands beside every difference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from slicewise.evaluation import figures
-from slicewise.evaluation.render import overall_label, render, statistics_of
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.figures import headline_subset
+from slicewise.evaluation.paired import ALPHA, paired
+from slicewise.evaluation.render import number, plural, signed
+from slicewise.evaluation.statistics import METRICS
+
+COMPARED = ("dice", "nsd", "hd95_mm", "assd_mm", "volume_error_percent")
+"""Metrics that are compared; of the volume error, which has a sign, the size."""
+COLUMNS = (
+    *("first", "second", "subset", "label", "metric", "n", "mean_first", "mean_second"),
+    *("difference", "ci_low", "ci_high", "p", "p_holm", "sd_seeds"),
+)
+KEYS = ["subset", "case", "patient", "label"]
+SHOWN = 5
+"""Cases that an error names."""
+
+Tables = Mapping[str, pd.DataFrame]
+Repeats = Mapping[str, Sequence[str]]
 
 
-def comparison_report(
-    *,
-    dataset: str,
-    rows: Mapping[str, Mapping[str, Any]],
-    metrics: Mapping[str, pd.DataFrame],
-    histories: Mapping[str, Mapping[str, pd.DataFrame]],
-    links: Mapping[str, str],
-    provenance: Mapping[str, str],
-    parameters: Mapping[str, int] | None = None,
-) -> str:
-    """Write the page that sets all experiments of a data set side by side.
+def compare(metrics: Tables, repeats: Repeats | None = None) -> pd.DataFrame:
+    """Compare every two experiments on the patients they share.
 
     Parameters
     ----------
-    dataset : str
-        Its name.
-    rows : mapping of str to mapping
-        By experiment, its summary (see `experiment_report`). The first one is
-        the reference that the others are compared with, patient by patient.
-    metrics : mapping of str to pandas.DataFrame
-        By experiment, its table of cases and labels.
-    histories : mapping of str to mapping of str to pandas.DataFrame
-        By experiment, the epochs of every fold.
-    links : mapping of str to str
-        By experiment, where its report is, relative to this page.
-    provenance : mapping of str to str
-        Versions, commit and digests.
-    parameters : mapping of str to int, optional
-        By experiment, how many parameters its network has.
+    metrics : mapping of str to DataFrame
+        By training, its table of cases and labels.
+    repeats : mapping of str to sequence of str, optional
+        Of an experiment with several seeds, the names of its trainings.
 
     Returns
     -------
-    str
-        One HTML page.
+    DataFrame
+        A row for each subset, pair, label (``mean`` stands for the mean over
+        labels of each patient) and metric. The difference is the second minus
+        the first, with the 95 % bootstrap interval of its mean and the p of
+        the signed-rank test, see `paired`. Where a training has no value (a
+        distance from an empty mask), that case and label is left out of both;
+        ``n`` counts the patients that are left. ``p_holm`` corrects the
+        comparisons of Dice of a subset for their number (`holm`); other
+        metrics have none. ``sd_seeds`` is by how much another seed for each
+        would move the difference of the means (its standard deviation); empty
+        unless both experiments have several seeds.
+
+    Raises
+    ------
+    SlicewiseError
+        Where test patients (validation patients, if none is tested), labels
+        or ground truth differ. Validation patients are left out if they do.
     """
-    tested = any((table["subset"] == "test").any() for table in metrics.values())
-    subset = "test" if tested else "validation"
-    scored = {name: _scored(metrics.get(name), subset) for name in rows}
-    entries = [
-        _entry(name, summary, scored[name], subset)
-        | {
-            "link": links.get(name),
-            "minutes": _minutes(histories.get(name, {}).values()),
-            "parameters": (parameters or {}).get(name),
-        }
-        for name, summary in rows.items()
+    rows: list[dict[str, Any]] = []
+    groups = grouped(metrics, repeats)
+    headline = subset_of(metrics)
+    for subset in ("test", "validation"):
+        parts = {name: table[table["subset"] == subset] for name, table in metrics.items()}
+        differs = why_not(parts, subset)
+        if differs and subset == headline:
+            raise SlicewiseError(differs)
+        if not differs:
+            rows += _compared(parts, groups, subset)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def grouped(names: Iterable[str], repeats: Repeats | None = None) -> dict[str, list[str]]:
+    """Return the trainings of each experiment: its seeds, where it has several."""
+    there = list(names)
+    groups = {
+        name: [each for each in trainings if each in there]
+        for name, trainings in (repeats or {}).items()
+        if name in there
+    }
+    inside = {each for name, trainings in groups.items() for each in trainings if each != name}
+    return {name: groups.get(name, [name]) for name in there if name not in inside}
+
+
+def subset_of(metrics: Tables) -> str:
+    """Return ``test``, or ``validation`` where no experiment was scored on test patients."""
+    return headline_subset(pd.concat([table[["subset"]] for table in metrics.values()]))
+
+
+def why_not(parts: Tables, subset: str) -> str | None:
+    """Say why experiments cannot be compared, by the first that differs from the first of all.
+
+    Parameters
+    ----------
+    parts : mapping of str to DataFrame
+        By experiment, the rows of a subset. Ground truth is compared by its
+        digest, or by its volume in tables that lack one.
+    subset : str
+        Its name.
+
+    Returns
+    -------
+    str or None
+        One sentence; None where patients, labels and ground truth agree.
+    """
+    (first, one), *others = parts.items()
+    for second, other in others:
+        both = f"{first} and {second}: they cannot be compared, as"
+        cases = [set(zip(table["case"], table["patient"], strict=True)) for table in (one, other)]
+        more = [
+            f"only {name} has {_some(case for case, _ in mine - theirs)}"
+            for name, mine, theirs in zip((first, second), cases, reversed(cases), strict=True)
+            if mine - theirs
+        ]
+        if more:
+            return (
+                f"{both} their {subset} cases differ ({', '.join(more)}); score both on the same "
+                "patients"
+            )
+        keys = ["case", "label"]
+        ours, theirs = one.set_index(keys), other.set_index(keys)
+        if set(ours.index) != set(theirs.index):
+            labels = [", ".join(dict.fromkeys(table["label"])) for table in (one, other)]
+            return f"{both} their labels differ ({labels[0]}, {labels[1]}); compare the same organs"
+        differ = _other_truth(ours, theirs.loc[ours.index])
+        if differ:
+            return (
+                f"{both} the ground truth of {subset} {_some(differ)} differs; score both against "
+                "the same masks"
+            )
+    return None
+
+
+def _other_truth(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[str]:
+    if all(
+        "truth_sha256" in table and table["truth_sha256"].notna().all() for table in (ours, theirs)
+    ):
+        differ = ours["truth_sha256"].to_numpy() != theirs["truth_sha256"].to_numpy()
+    else:
+        volumes = [table["volume_ml"].to_numpy(float) for table in (ours, theirs)]
+        differ = ~np.isclose(*volumes)
+    return set(ours.index.get_level_values("case")[differ])
+
+
+def _some(names: Iterable[str]) -> str:
+    found = sorted(set(names))
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"case{'s' * (len(found) > 1)} {', '.join(found[:SHOWN])}{more}"
+
+
+def _compared(
+    parts: Tables, groups: Mapping[str, Sequence[str]], subset: str
+) -> list[dict[str, Any]]:
+    names = dict.fromkeys(label for table in parts.values() for label in table["label"])
+    labels = ["mean", *(names if len(names) > 1 else ())]
+    rows = []
+    for (first, ours), (second, theirs) in itertools.combinations(groups.items(), 2):
+        values = {metric: _values(parts, [*ours, *theirs], metric) for metric in COMPARED}
+        for label, (metric, table) in itertools.product(labels, values.items()):
+            shown = table if label == "mean" else table.xs(label, level="label", drop_level=False)
+            patients = shown.groupby("patient").mean()
+            if patients.empty:
+                continue
+            means = [patients[list(group)].mean(axis=1) for group in (ours, theirs)]
+            found = paired(*(each.to_numpy() for each in means))
+            rows.append(
+                {
+                    "first": first,
+                    "second": second,
+                    "subset": subset,
+                    "label": label,
+                    "metric": metric,
+                    "n": found.n,
+                    "mean_first": float(means[0].mean()),
+                    "mean_second": float(means[1].mean()),
+                    "difference": found.mean,
+                    "ci_low": found.ci_low,
+                    "ci_high": found.ci_high,
+                    "p": found.p,
+                    "p_holm": None,
+                    "sd_seeds": _seeds(patients, ours, theirs),
+                }
+            )
+    dice = [row for row in rows if row["metric"] == "dice"]
+    for row, corrected in zip(dice, holm([row["p"] for row in dice]), strict=True):
+        row["p_holm"] = corrected
+    return rows
+
+
+def _values(parts: Tables, trainings: Sequence[str], metric: str) -> pd.DataFrame:
+    """Return a metric by patient, case and label, a column a training, where all have it."""
+    tables = {name: parts[name].set_index(["patient", "case", "label"]) for name in trainings}
+    tolerances = [
+        table.get("tolerance_mm", pd.Series(dtype=float)).dropna() for table in tables.values()
     ]
-    best = max((e["mean"] for e in entries if e["mean"] is not None), default=None)
-    return render(
-        "comparison.html.j2",
-        dataset=dataset,
-        subset=subset,
-        entries=entries,
-        best=best,
-        distances=any(e["nsd"] is not None for e in entries),
-        figures=_comparison_figures(entries, scored, histories),
-        differences=_differences(scored),
-        same_patients=len({frozenset(part["patient"]) for part in scored.values()}) == 1,
-        several_labels=any(table["label"].nunique() > 1 for table in scored.values()),
-        provenance=provenance,
-    )
+    if metric == "nsd" and pd.concat(tolerances).nunique() > 1:
+        tables = {name: table.iloc[:0] for name, table in tables.items()}
+    columns = [table.get(metric, pd.Series(dtype=float)).rename(n) for n, table in tables.items()]
+    if any(column.empty for column in columns):
+        return pd.DataFrame(index=next(iter(tables.values())).index[:0], columns=list(tables))
+    values = pd.concat(columns, axis=1).astype(float).dropna()
+    return values.abs() if metric == "volume_error_percent" else values
 
 
-def _scored(metrics: pd.DataFrame | None, subset: str) -> pd.DataFrame:
-    if metrics is None:
-        return pd.DataFrame({"case": [], "patient": [], "subset": [], "label": [], "dice": []})
-    return metrics[metrics["subset"] == subset]
-
-
-def _entry(
-    name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
-) -> dict[str, Any]:
-    dice = figures.by_patient(scored)
-    statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
-    validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
-    hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
-    return {
-        **statistics,
-        "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
-        "hd95": hd95["mean"],
-        "hd95_patients": hd95["n"],
-        "name": name,
-        "worst": float(dice.min()) if len(dice) else None,
-        "worst_patient": str(dice.idxmin()) if len(dice) else "",
-        "patients": len(dice),
-        "validation": validation["mean"],
-    }
-
-
-def _minutes(histories: Any) -> float | None:
-    """Return the minutes of training, over all folds.
-
-    The median time from epoch to epoch times the number of epochs, because the
-    plain difference would count the night between an interruption and the
-    resumption.
-    """
-    total = 0.0
-    for history in histories:
-        steps = _seconds(history).diff().dropna() if "timestamp" in history else pd.Series()
-        if steps.empty:
-            return None
-        total += float(steps.median()) * len(history)
-    return total / 60 if total else None
-
-
-def _seconds(history: pd.DataFrame) -> pd.Series:
-    stamps = history["timestamp"]
-    if pd.api.types.is_numeric_dtype(stamps):
-        # MLflow counts milliseconds; no training took place in the year 5000.
-        return stamps / 1000 if stamps.max() > 1e11 else stamps
-    return pd.to_datetime(stamps, utc=True).map(lambda moment: moment.timestamp())
-
-
-def _comparison_figures(
-    entries: list[dict[str, Any]],
-    scored: Mapping[str, pd.DataFrame],
-    histories: Mapping[str, Mapping[str, pd.DataFrame]],
-) -> dict[str, dict[str, bytes]]:
-    rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
-    means = {name: _mean_history(folds) for name, folds in histories.items() if folds}
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
-    drawn: dict[str, dict[str, bytes]] = {"dots": {}, "dice": {}}
-    for theme in themes:
-        drawn["dots"][theme] = figures.svg(figures.dot_plot(rows, theme=theme))
-        if means:
-            curve = figures.curves(means, panels=["dice"], theme=theme)
-            drawn["dice"][theme] = figures.svg(curve)
-    return drawn
-
-
-def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True).reset_index()
-
-
-def _differences(scored: Mapping[str, pd.DataFrame]) -> dict[str, Any] | None:
-    """Pair the patients of every experiment with those of the first one."""
-    table = pd.DataFrame({name: figures.by_patient(part) for name, part in scored.items()})
-    if table.empty:
+def _seeds(patients: pd.DataFrame, *groups: Sequence[str]) -> float | None:
+    if min(map(len, groups)) < 2:
         return None
-    reference, *others = table.columns
-    table = table.loc[table.min(axis=1).sort_values(kind="stable").index]
-    change = table[others].sub(table[reference], axis=0)
+    return float(math.hypot(*(patients[list(group)].mean().std(ddof=1) for group in groups)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Correct p values for their number by Holm's step-down method.
+
+    Holm, Scand. J. Statist. 6 (1979) 65-70: the smallest of m is multiplied by
+    m, the next one by m - 1, and so on; none comes out below a smaller one, or
+    above 1.
+    """
+    values = np.asarray(p, float)
+    order = np.argsort(values, kind="stable")
+    steps = np.maximum.accumulate(values[order] * (len(values) - np.arange(len(values))))
+    corrected = np.empty(len(values))
+    corrected[order] = np.minimum(steps, 1.0)
+    return [float(value) for value in corrected]
+
+
+def fewest(comparisons: int) -> int:
+    """Return how many patients it takes that the smallest p of so many comparisons can be < 0.05.
+
+    All n differences of one sign give the signed-rank test its least p, 2 / 2^n.
+    """
+    return 1 + math.ceil(math.log2(comparisons / ALPHA))
+
+
+def is_told_apart(row: Mapping[str, Any]) -> bool:
+    """Tell whether the Dice of two experiments differ: interval and corrected p agree."""
+    one_side = row["ci_low"] is not None and (row["ci_low"] > 0 or row["ci_high"] < 0)
+    return bool(one_side and row["p_holm"] < ALPHA)
+
+
+def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
+    """Say in one plain sentence what a comparison of Dice comes to.
+
+    Parameters
+    ----------
+    row : mapping
+        Of the table from `compare`.
+    comparisons : int
+        How many of Dice there are in its subset.
+    """
+    of = "" if row["label"] == "mean" else f" for {row['label']}"
+    p = f"{_p(row['p_holm'])}{f' (Holm, {comparisons} comparisons)' * (comparisons > 1)}"
+    if is_told_apart(row):
+        up = row["difference"] > 0
+        better, worse = (row[name] for name in (("second", "first") if up else ("first", "second")))
+        by, *bounds = (
+            abs(row[name])
+            for name in ("difference", *(("ci_low", "ci_high") if up else ("ci_high", "ci_low")))
+        )
+        return (
+            f"{better} is better than {worse}{of} by {number(by)} "
+            f"[{number(bounds[0])}, {number(bounds[1])}], {p}{_beside_seeds(row, ', but')}"
+        )
+    said = f"{row['second']} and {row['first']} cannot be told apart{of} with "
+    said += plural(row["n"], f"{row['subset']} patient")
+    said += f": {row['second']} minus {row['first']} is {signed(row['difference'], 3)}"
+    if row["ci_low"] is not None and row["ci_low"] == row["ci_low"]:
+        said += f" [{signed(row['ci_low'], 3)}, {signed(row['ci_high'], 3)}]"
+    if row["n"] < fewest(comparisons):
+        among = f" in {comparisons} comparisons" * (comparisons > 1)
+        return (
+            f"{said}; the test needs {fewest(comparisons)} patients to find any difference{among}"
+        )
+    return f"{said}, {p}{_beside_seeds(row, ';')}"
+
+
+def _beside_seeds(row: Mapping[str, Any], but: str) -> str:
+    sd = row["sd_seeds"]
+    if sd is None or sd != sd:
+        return ""
+    if abs(row["difference"]) > 2 * sd:
+        return f"; that is more than seeds alone do (SD {number(sd)})"
+    return f"{but} that is no more than seeds alone can do (SD {number(sd)})"
+
+
+def _p(value: float) -> str:
+    return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
+
+
+def headline_rows(table: pd.DataFrame, subset: str, metric: str = "dice") -> list[dict[str, Any]]:
+    """Return the rows of a metric in a subset, numbers that are missing as None."""
+    rows = table[(table["subset"] == subset) & (table["metric"] == metric)]
+    return [
+        {key: None if value != value else value for key, value in row.items()}
+        for row in rows.to_dict("records")
+    ]
+
+
+def verdicts(table: pd.DataFrame, subset: str) -> list[str]:
+    """Say what the comparisons of Dice (mean over labels) of a subset come to."""
+    rows = headline_rows(table, subset)
+    return [verdict(row, len(rows)) for row in rows if row["label"] == "mean"]
+
+
+def over_seeds(metrics: Tables, repeats: Repeats | None = None) -> dict[str, pd.DataFrame]:
+    """Return a table of cases and labels by experiment, each number the mean over its seeds.
+
+    A number that one of the seeds lacks is missing.
+    """
     return {
-        "reference": reference,
-        "names": list(table.columns),
-        "others": others,
-        "rows": [
-            {
-                "patient": str(patient),
-                "dice": list(table.loc[patient]),
-                "change": list(change.loc[patient]),
-            }
-            for patient in table.index
-        ],
-        "means": [
-            {
-                "name": name,
-                "mean": change[name].mean(),
-                "better": int((change[name] > 0).sum()),
-                "worse": int((change[name] < 0).sum()),
-                "n": int(change[name].count()),
-            }
-            for name in others
-        ],
+        name: metrics[name] if trainings == [name] else _mean([metrics[n] for n in trainings])
+        for name, trainings in grouped(metrics, repeats).items()
     }
+
+
+def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    numbers = [name for name in (*METRICS, "tolerance_mm") if name in tables[0]]
+    stacked = pd.concat([table.set_index(KEYS)[numbers] for table in tables])
+    total = stacked.groupby(level=KEYS, sort=False).sum(min_count=len(tables))
+    return (total / len(tables)).reset_index()
+
+
+def case_table(metrics: Tables) -> pd.DataFrame:
+    """Put the Dice of every case and label side by side, one column a training.
+
+    Parameters
+    ----------
+    metrics : mapping of str to DataFrame
+        By training, its table of cases and labels.
+
+    Returns
+    -------
+    DataFrame
+        Columns subset, case, patient, label, then the trainings.
+    """
+    columns = [table.set_index(KEYS)["dice"].rename(name) for name, table in metrics.items()]
+    return pd.concat(columns, axis=1).sort_index(kind="stable").reset_index()

@@ -554,3 +554,60 @@ def svg(figure: Figure) -> bytes:
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     # Text looks like that of the page around it; the layout has room for DejaVu, which is wider.
     return stream.getvalue().replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'").encode()
+
+
+def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
+    """Draw paired differences of Dice: a dot for every patient, the mean and its interval.
+
+    The farthest patient of each row is named.
+    """
+    ink = _INK[theme]
+    reach = [abs(v) for row in rows for v in (*row.values, row.low, row.high) if v is not None]
+    width = 1.12 * max(reach, default=0.0) or 0.01
+    with matplotlib.rc_context(_style(theme)):
+        figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0, color=ink["muted"], linewidth=1.0)
+        for place, row in enumerate(rows):
+            _draw_difference(axes, row, place, width, ink)
+        axes.set(xlim=(-width, width), ylim=(len(rows) - 0.4, -0.6), xlabel="Difference in Dice")
+        names = ["\n− ".join(_clipped(part) for part in row.name.split(" − ")) for row in rows]
+        axes.set_yticks(range(len(rows)), names)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, symmetric=True))
+        axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+    return figure
+
+
+def _draw_difference(
+    axes: Axes, row: DotRow, place: int, width: float, ink: Mapping[str, str]
+) -> None:
+    offsets = _swarm(row.values.to_numpy(float), bin_width=2 * width / 55)
+    axes.scatter(
+        row.values,
+        place + offsets,
+        s=30,
+        color=_CYCLE[0],
+        alpha=0.9,
+        edgecolor=ink["paper"],
+        linewidth=0.6,
+        zorder=3,
+    )
+    if len(row.values) > 1:
+        far = row.values.abs().idxmax()
+        axes.annotate(
+            _clipped(str(far)),
+            (row.values[far], place + offsets[row.values.index.get_loc(far)]),
+            # towards zero there are other dots, and outwards no room
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="right" if row.values[far] > 0 else "left",
+            fontsize=8.5,
+            color=ink["muted"],
+        )
+    track = place + 0.34
+    if row.low is not None and row.high is not None:
+        axes.plot([row.low, row.high], [track] * 2, color=ink["text"], linewidth=2.2, zorder=4)
+    if row.mean is not None:
+        axes.plot(row.mean, track, "D", color=ink["text"], markersize=6, zorder=5)

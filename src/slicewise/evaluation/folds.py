@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,3 +59,27 @@ def read_folds(
         {f"fold-{k}": pd.read_csv(path) for k, path in enumerate(histories)},
         shown,
     )
+
+
+def training_minutes(histories: Iterable[pd.DataFrame]) -> float | None:
+    """Return the minutes of training, over all folds; None where they cannot be told.
+
+    The median time from epoch to epoch times the number of epochs, because the
+    plain difference would count the night between an interruption and the
+    resumption.
+    """
+    total = 0.0
+    for history in histories:
+        steps = _seconds(history).diff().dropna() if "timestamp" in history else pd.Series()
+        if steps.empty:
+            return None
+        total += float(steps.median()) * len(history)
+    return total / 60 if total else None
+
+
+def _seconds(history: pd.DataFrame) -> pd.Series:
+    stamps = history["timestamp"]
+    if pd.api.types.is_numeric_dtype(stamps):
+        # MLflow counts milliseconds; no training took place in the year 5000.
+        return stamps / 1000 if stamps.max() > 1e11 else stamps
+    return pd.to_datetime(stamps, utc=True).map(lambda moment: moment.timestamp())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -110,24 +110,6 @@ def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
             for label, table in by_label.items()
         }
     return summary
-
-
-def comparison_table(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Put the Dice of every case and label side by side, one column an experiment.
-
-    Parameters
-    ----------
-    metrics : mapping of experiment to DataFrame
-        Tables of cases and labels.
-
-    Returns
-    -------
-    DataFrame
-        Columns case, patient, subset, label, then the experiments.
-    """
-    keys = ["subset", "case", "patient", "label"]
-    columns = [table.set_index(keys)["dice"].rename(name) for name, table in metrics.items()]
-    return pd.concat(columns, axis=1).sort_index(kind="stable").reset_index()
 
 
 def _describe(values: np.ndarray) -> dict[str, float | int | None]:

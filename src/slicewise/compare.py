@@ -1,0 +1,240 @@
+"""Setting experiments side by side: those of a workflow, or any folders of results."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from slicewise.config import Content
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.changed import Files, draw_changed
+from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of, verdicts
+from slicewise.evaluation.comparison_page import comparison_report
+from slicewise.evaluation.folds import training_minutes
+from slicewise.evaluation.ledger import count_scored, test_set_digest
+from slicewise.evaluation.results import Result, read_result
+from slicewise.files import digest, write_text
+from slicewise.tracking.energy import training_energy
+
+Results = Mapping[str, Result]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Experiments side by side.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row for each pair, label and metric, see `comparison.compare`.
+    cases : DataFrame
+        Dice of every case and label, a column a training.
+    page : str
+        The same for people, HTML.
+    verdicts : list of str
+        What it comes to, a sentence for each two.
+    """
+
+    table: pd.DataFrame
+    cases: pd.DataFrame
+    page: str
+    verdicts: list[str]
+
+    def write(self, table: str | Path, cases: str | Path, page: str | Path) -> None:
+        """Write the tables and the page."""
+        write_text(table, self.table.to_csv(sep="\t", index=False))
+        write_text(cases, self.cases.to_csv(sep="\t", index=False))
+        write_text(page, self.page)
+
+
+def set_side_by_side(
+    dataset: str,
+    results: Results,
+    repeats: Mapping[str, Sequence[str]],
+    links: Mapping[str, str],
+    files: Mapping[str, Files],
+) -> Comparison:
+    """Compare experiments by their results.
+
+    Parameters
+    ----------
+    dataset : str
+        What the page calls their data set.
+    results : mapping of str to Result
+        By training.
+    repeats : mapping of str to sequence of str
+        Of an experiment with several seeds, the names of its trainings.
+    links : mapping of str to str
+        By training, where its report is, relative to the page.
+    files : mapping of str to Files
+        By case, what overlays are drawn of; cases without are not drawn.
+
+    Raises
+    ------
+    SlicewiseError
+        Where their test patients or ground truth differ.
+    """
+    metrics = {name: result.metrics for name, result in results.items()}
+    table = compare(metrics, repeats)
+    used = {name: result.folds.used[0] for name, result in results.items()}
+    first = next(iter(results))
+    groups = grouped(metrics, repeats)
+    page = comparison_report(
+        dataset=dataset,
+        rows={name: result.summary for name, result in results.items()},
+        metrics=metrics,
+        table=table,
+        histories={name: result.folds.histories for name, result in results.items()},
+        links=links,
+        provenance=used[first]["origin"],
+        repeats=repeats,
+        parameters={name: one["resolved"]["parameters"] for name, one in used.items()},
+        costs={name: _cost(result) for name, result in results.items()},
+        scored_runs=_scored_runs(results),
+        changed=list(
+            draw_changed(
+                {name: metrics[name] for name in groups}, files, Content(**used[first]["content"])
+            )
+        ),
+    )
+    return Comparison(table, case_table(metrics), page, verdicts(table, subset_of(metrics)))
+
+
+def _cost(result: Result) -> dict[str, float | None]:
+    histories, folder = result.folds.histories, result.folder
+    timings = folder.parent / "timings" / "train" / folder.name
+    memory = [
+        float(pd.read_csv(path, sep="\t", na_values=["-", "NA"])["max_rss"].max())
+        for fold in histories
+        if (path := timings / f"{fold}.tsv").is_file()
+    ]
+    return {
+        "minutes": training_minutes(histories.values()),
+        "memory_mb": max(memory, default=None),
+        "energy_wh": training_energy(folder / "tracking", len(histories)),
+    }
+
+
+def _scored_runs(results: Results) -> int | None:
+    """Count the runs scored on the test set, in the folders of all data sets; None if unknown."""
+    metrics = next(iter(results.values())).metrics
+    truths = metrics.loc[metrics["subset"] == "test", "truth_sha256"]
+    if truths.empty or truths.isna().any():
+        return None
+    datasets = {result.folder.resolve().parent for result in results.values()}
+    ledgers = itertools.chain.from_iterable(each.glob("*/tracking") for each in datasets)
+    return count_scored(ledgers, test_set_digest(metrics))
+
+
+# -- any folders ---------------------------------------------------------------
+
+
+def compare_folders(
+    folders: Sequence[Path], output: Path, say: Callable[[str], None] = print
+) -> Comparison:
+    """Compare the experiments in any folders of results.
+
+    Trainings that differ in nothing but the seed count as one experiment.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        ``results/<dataset>/<experiment>``, of any data sets or workflows.
+    output : Path
+        Where ``comparison.tsv``, ``comparison_cases.tsv`` and ``comparison.html`` go.
+    say : callable
+        Called with each verdict, and with where the page is.
+
+    Raises
+    ------
+    SlicewiseError
+        When a folder is no scored experiment, or they cannot be compared.
+    """
+    results = {name: read_result(folder) for name, folder in name_folders(folders).items()}
+    page = output / "comparison.html"
+    reports = {name: result.folder / "report.html" for name, result in results.items()}
+    made = set_side_by_side(
+        " and ".join(dict.fromkeys(r.folder.resolve().parent.name for r in results.values())),
+        results,
+        _repeats(results),
+        {n: os.path.relpath(path, output) for n, path in reports.items() if path.is_file()},
+        _files(results),
+    )
+    made.write(output / "comparison.tsv", output / "comparison_cases.tsv", page)
+    for line in made.verdicts:
+        say(line)
+    say(f"the page: {page}")
+    return made
+
+
+def name_folders(folders: Sequence[Path]) -> dict[str, Path]:
+    """Name folders by the last parts of their paths, as few as tell them apart.
+
+    Raises
+    ------
+    SlicewiseError
+        With less than two folders, or one that is there twice.
+    """
+    paths = [folder.resolve() for folder in folders]
+    if len(paths) < 2 or len(set(paths)) < len(paths):
+        raise SlicewiseError(
+            f"{', '.join(map(str, folders))}: two or more different folders can be compared; name "
+            "folders results/<dataset>/<experiment>"
+        )
+    longest = max(len(path.parts) for path in paths)
+    for length in range(1, longest + 1):
+        names = ["/".join(path.parts[-length:]).lstrip("/") for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, folders, strict=True))
+
+
+def _repeats(results: Results) -> dict[str, list[str]]:
+    """Group the trainings that differ in nothing but the seed."""
+    alike: dict[str, dict[int, str]] = {}
+    several: set[str] = set()
+    for name, result in results.items():
+        key, seed = _without_seed(result.folds.used)
+        if seed in alike.setdefault(key, {}):
+            several.add(key)  # the same training twice: that is what is compared
+        alike[key][seed] = name
+    groups = {
+        min(found.values(), key=list(results).index): list(found.values())
+        for key, found in alike.items()
+        if len(found) > 1 and key not in several
+    }
+    # where nothing else is left, the seeds are what is compared
+    return groups if len(grouped(results, groups)) > 1 else {}
+
+
+def _without_seed(used: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+    experiment = used[0]["experiment"]
+    training = {k: v for k, v in experiment["training"].items() if k not in ("seed", "seeds")}
+    parts = [{k: v for k, v in one.items() if k in ("recipe", "content", "train")} for one in used]
+    code = [one["origin"].get("git_commit") for one in used]
+    return digest([experiment | {"training": training}, parts, code]), experiment["training"][
+        "seed"
+    ]
+
+
+def _files(results: Results) -> dict[str, Files]:
+    """Return the files of the cases whose image is among the results, for the overlays."""
+    first = next(iter(results.values()))
+    found = {}
+    for case in first.metrics["case"].unique():
+        place = first.folder.parent / "cases" / case
+        pair = [place / f"{kind}.nii.gz" for kind in ("image", "mask")]
+        guesses = {
+            name: result.folder / "predictions" / f"{case}.nii.gz"
+            for name, result in results.items()
+        }
+        if all(path.is_file() for path in (*pair, *guesses.values())):
+            predictions = {name: str(path) for name, path in guesses.items()}
+            found[case] = Files(str(pair[0]), str(pair[1]), predictions)
+    return found

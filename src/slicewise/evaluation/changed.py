@@ -1,0 +1,162 @@
+"""Which patients differ most between experiments, and the slice where one sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from slicewise.config import Content
+from slicewise.evaluation.cases import display_window
+from slicewise.evaluation.comparison import subset_of
+from slicewise.evaluation.figures import display_slice, jpeg, overlay, pixel_aspect
+from slicewise.volumes.read import read_volume
+from slicewise.volumes.truth import read_labels
+
+PATIENTS, EXPERIMENTS = 6, 6
+"""How many patients, and experiments for each, are drawn."""
+MARGIN_MM = 25.0
+"""What is left to see around the organ."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a case.
+
+    Attributes
+    ----------
+    image, mask : str
+        Image and ground truth.
+    predictions : mapping of str to str
+        By training.
+    """
+
+    image: str
+    mask: str
+    predictions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One axial slice of a case, by every experiment.
+
+    Attributes
+    ----------
+    case, patient : str
+        Names.
+    place : str
+        Which slice of how many.
+    spread : float
+        Largest minus smallest Dice of the case.
+    pictures : list of (str, float, bytes)
+        Training, its Dice of the case, and a JPEG with both outlines.
+    """
+
+    case: str
+    patient: str
+    place: str
+    spread: float
+    pictures: list[tuple[str, float, bytes]]
+
+
+def most_changed(metrics: Mapping[str, pd.DataFrame], limit: int = PATIENTS) -> list[str]:
+    """Return the cases whose Dice differs most between experiments.
+
+    Parameters
+    ----------
+    metrics : mapping of str to DataFrame
+        By training, its table of cases and labels.
+    limit : int
+        How many patients at most; of each the case that differs most.
+
+    Returns
+    -------
+    list of str
+        Test cases, or validation cases where no test patient has been scored;
+        the largest difference first, none that is zero.
+    """
+    dice = _dice(metrics)
+    spread = (dice.max(axis=1) - dice.min(axis=1)).sort_values(ascending=False, kind="stable")
+    found = spread[spread > 0].reset_index().drop_duplicates("patient")
+    return list(found["case"].iloc[:limit])
+
+
+def draw_changed(
+    metrics: Mapping[str, pd.DataFrame], files: Mapping[str, Files], content: Content
+) -> Iterator[Changed]:
+    """Draw the cases that differ most, each in the axial slice where predictions differ most.
+
+    One case is in memory at a time.
+
+    Parameters
+    ----------
+    metrics : mapping of str to DataFrame
+        By training, its table of cases and labels; the first six are drawn.
+    files : mapping of str to Files
+        By case; a case without files is left out.
+    content : Content
+        What the files hold.
+    """
+    shown = dict(list(metrics.items())[:EXPERIMENTS])
+    if len(shown) < 2:
+        return
+    dice = _dice(shown).reset_index().set_index("case")
+    for case in most_changed(shown):
+        if case in files:
+            yield _drawn(dice.loc[case], files[case], list(shown), content)
+
+
+def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return Dice by patient and case, a column a training."""
+    subset = subset_of(metrics)
+    return pd.DataFrame(
+        {
+            name: table[table["subset"] == subset].groupby(["patient", "case"])["dice"].mean()
+            for name, table in metrics.items()
+        }
+    )
+
+
+def _drawn(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
+    volume = read_volume(Path(files.image)).canonical()
+    truth = read_labels(files.mask, content).canonical().array
+    guesses = [read_labels(files.predictions[n], content).canonical().array for n in names]
+    differ = np.zeros(truth.shape, bool)
+    for guess in guesses[1:]:
+        differ |= guess != guesses[0]
+    index = int(differ.sum(axis=(0, 1)).argmax())
+    seen = np.any([array[:, :, index] != 0 for array in (truth, *guesses)], axis=0)
+    window, inside = display_window(volume.array, content), _around(seen, volume.spacing)
+
+    def view(array: np.ndarray) -> np.ndarray:
+        return display_slice(array[inside], index)
+
+    pictures = [
+        overlay(
+            *(view(array) for array in (volume.array, truth, guess)),
+            window=window,
+            aspect=pixel_aspect(volume.spacing),
+        )
+        for guess in guesses
+    ]
+    scores = dice[names].astype(float)
+    return Changed(
+        str(dice.name),
+        str(dice["patient"]),
+        f"slice {index + 1} of {truth.shape[2]}",
+        float(scores.max() - scores.min()),
+        [(n, float(scores[n]), jpeg(p)) for n, p in zip(names, pictures, strict=True)],
+    )
+
+
+def _around(seen: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, slice]:
+    """Return the part of an axial slice that holds all masks, with a margin."""
+    parts = []
+    for axis in (0, 1):
+        places = np.flatnonzero(seen.any(axis=1 - axis))
+        margin = round(MARGIN_MM / spacing[axis])
+        parts.append(slice(max(places[0] - margin, 0), places[-1] + margin + 1))
+    return parts[0], parts[1]

@@ -1,0 +1,269 @@
+"""The page that sets experiments side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from slicewise.evaluation import figures
+from slicewise.evaluation.changed import EXPERIMENTS, Changed
+from slicewise.evaluation.comparison import (
+    COMPARED,
+    Repeats,
+    Tables,
+    fewest,
+    grouped,
+    headline_rows,
+    is_told_apart,
+    over_seeds,
+    subset_of,
+    verdicts,
+)
+from slicewise.evaluation.render import overall_label, render, statistics_of
+from slicewise.evaluation.statistics import summarise
+
+PAIRS_DRAWN = 15
+"""Differences in the figure: with six experiments all."""
+_METRICS = {  # digits, and whether more is better
+    "dice": ("Dice", 3, True),
+    "nsd": ("NSD", 3, True),
+    "hd95_mm": ("HD95, mm", 1, False),
+    "assd_mm": ("ASSD, mm", 2, False),
+    "volume_error_percent": ("Size of the volume error, %", 1, False),
+}
+
+
+def comparison_report(
+    *,
+    dataset: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    metrics: Tables,
+    table: pd.DataFrame,
+    histories: Mapping[str, Mapping[str, pd.DataFrame]],
+    links: Mapping[str, str],
+    provenance: Mapping[str, str],
+    repeats: Repeats | None = None,
+    parameters: Mapping[str, int] | None = None,
+    costs: Mapping[str, Mapping[str, float | None]] | None = None,
+    scored_runs: int | None = None,
+    changed: Sequence[Changed] = (),
+) -> str:
+    """Write the page that sets all experiments of a data set side by side.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    rows : mapping of str to mapping
+        By training, its summary (see `experiment_report`). The first one is
+        the reference that the others are compared with, patient by patient.
+    metrics : mapping of str to pandas.DataFrame
+        By training, its table of cases and labels.
+    table : pandas.DataFrame
+        From `comparison.compare`.
+    histories : mapping of str to mapping of str to pandas.DataFrame
+        By training, the epochs of every fold.
+    links : mapping of str to str
+        By training, where its report is, relative to this page.
+    provenance : mapping of str to str
+        Versions, commit and digests.
+    repeats : mapping of str to sequence of str, optional
+        Of an experiment with several seeds, the names of its trainings.
+    parameters : mapping of str to int, optional
+        By training, how many parameters its network has.
+    costs : mapping of str to mapping, optional
+        By training, ``minutes``, ``memory_mb`` (the highest) and
+        ``energy_wh``, all folds together; None where unknown.
+    scored_runs : int, optional
+        How many runs have been scored on this test set so far.
+    changed : sequence of Changed
+        The patients that differ most, drawn.
+
+    Returns
+    -------
+    str
+        One HTML page.
+    """
+    subset, groups = subset_of(metrics), grouped(metrics, repeats)
+    merged = over_seeds(metrics, repeats)
+    scored = {name: each[each["subset"] == subset] for name, each in merged.items()}
+    summaries = {
+        name: rows[name] if len(groups[name]) == 1 else summarise(merged[name]) for name in merged
+    }
+    entries = [
+        _entry(name, summaries[name], scored[name], subset)
+        | _cost([(costs or {}).get(each, {}) for each in groups[name]])
+        | {
+            "link": links.get(name),
+            "parameters": (parameters or {}).get(name),
+            "seeds": _seeds(groups[name], rows, subset, links),
+        }
+        for name in groups
+    ]
+    folds = {
+        name: {f"{each} {fold}": table for each in group for fold, table in histories[each].items()}
+        for name, group in groups.items()
+        if all(each in histories for each in group)
+    }
+    compared = headline_rows(table, subset)
+    return render(
+        "comparison.html.j2",
+        dataset=dataset,
+        subset=subset,
+        entries=entries,
+        best=max((e["mean"] for e in entries if e["mean"] is not None), default=None),
+        distances=any(e["nsd"] is not None for e in entries),
+        known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
+        patients=max((e["patients"] for e in entries), default=0),
+        scored_runs=scored_runs,
+        figures=_comparison_figures(entries, scored, folds, compared),
+        verdicts=verdicts(table, subset),
+        needed=fewest(max(len(compared), 1)),
+        pairs=[row | {"apart": is_told_apart(row)} for row in compared],
+        others=_other_metrics(table, subset),
+        validated=verdicts(table, "validation") if subset == "test" else [],
+        drawn=PAIRS_DRAWN,
+        changed=changed,
+        columns=EXPERIMENTS,
+        differences=_differences(scored),
+        several_labels=any(each["label"].nunique() > 1 for each in scored.values()),
+        several_seeds=any(len(group) > 1 for group in groups.values()),
+        provenance=provenance,
+    )
+
+
+def _entry(
+    name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
+) -> dict[str, Any]:
+    dice = figures.by_patient(scored)
+    statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
+    validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
+    hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
+    return {
+        **statistics,
+        "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
+        "hd95": hd95["mean"],
+        "hd95_patients": hd95["n"],
+        "name": name,
+        "worst": float(dice.min()) if len(dice) else None,
+        "worst_patient": str(dice.idxmin()) if len(dice) else "",
+        "patients": len(dice),
+        "validation": validation["mean"],
+    }
+
+
+def _cost(costs: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Return the cost of one training: the mean over seeds, and the highest memory."""
+    found: dict[str, float | None] = {}
+    for name in ("minutes", "memory_mb", "energy_wh"):
+        known = [value for cost in costs if (value := cost.get(name)) is not None]
+        whole = len(known) == len(costs)
+        found[name] = (
+            (max(known) if name == "memory_mb" else sum(known) / len(known)) if whole else None
+        )
+    return found
+
+
+def _seeds(
+    trainings: Sequence[str],
+    rows: Mapping[str, Mapping[str, Any]],
+    subset: str,
+    links: Mapping[str, str],
+) -> dict[str, Any] | None:
+    if len(trainings) == 1:
+        return None
+    means = [
+        statistics_of(rows[name], subset, overall_label(rows[name], subset), "dice")["mean"]
+        for name in trainings
+    ]
+    return {
+        "runs": [
+            {"name": name, "mean": mean, "link": links.get(name)}
+            for name, mean in zip(trainings, means, strict=True)
+        ],
+        "sd": float(pd.Series(means, dtype=float).std(ddof=1)),
+    }
+
+
+def _comparison_figures(
+    entries: list[dict[str, Any]],
+    scored: Tables,
+    folds: Mapping[str, Mapping[str, pd.DataFrame]],
+    compared: Sequence[Mapping[str, Any]],
+) -> dict[str, dict[str, bytes]]:
+    rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
+    means = {name: _mean_history(each) for name, each in folds.items() if each}
+    dice = {name: figures.by_patient(each) for name, each in scored.items()}
+    pairs = [
+        figures.DotRow(
+            f"{row['second']} − {row['first']}",
+            dice[row["second"]] - dice[row["first"]],
+            row["difference"],
+            row["ci_low"],
+            row["ci_high"],
+        )
+        for row in compared
+        if row["label"] == "mean"
+    ][:PAIRS_DRAWN]
+    themes: tuple[figures.Theme, ...] = ("light", "dark")
+    drawn: dict[str, dict[str, bytes]] = {"dots": {}, "dice": {}, "differences": {}}
+    for theme in themes:
+        drawn["dots"][theme] = figures.svg(figures.dot_plot(rows, theme=theme))
+        if pairs:
+            drawn["differences"][theme] = figures.svg(figures.difference_plot(pairs, theme=theme))
+        if means:
+            curve = figures.curves(means, panels=["dice"], theme=theme)
+            drawn["dice"][theme] = figures.svg(curve)
+    return drawn
+
+
+def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True).reset_index()
+
+
+def _other_metrics(table: pd.DataFrame, subset: str) -> list[dict[str, Any]]:
+    """List the comparisons of the other metrics, mean over labels."""
+    found = []
+    for metric in COMPARED[1:]:
+        title, digits, more = _METRICS[metric]
+        found += [
+            row | {"title": title, "digits": digits, "more": more}
+            for row in headline_rows(table, subset, metric)
+            if row["label"] == "mean"
+        ]
+    return found
+
+
+def _differences(scored: Tables) -> dict[str, Any] | None:
+    """Pair the patients of every experiment with those of the first one."""
+    table = pd.DataFrame({name: figures.by_patient(part) for name, part in scored.items()})
+    if table.empty:
+        return None
+    reference, *others = table.columns
+    table = table.loc[table.min(axis=1).sort_values(kind="stable").index]
+    change = table[others].sub(table[reference], axis=0)
+    return {
+        "reference": reference,
+        "names": list(table.columns),
+        "others": others,
+        "rows": [
+            {
+                "patient": str(patient),
+                "dice": list(table.loc[patient]),
+                "change": list(change.loc[patient]),
+            }
+            for patient in table.index
+        ],
+        "means": [
+            {
+                "name": name,
+                "mean": change[name].mean(),
+                "better": int((change[name] > 0).sum()),
+                "worse": int((change[name] < 0).sum()),
+                "n": int(change[name].count()),
+            }
+            for name in others
+        ],
+    }

@@ -1,0 +1,68 @@
+"""What an experiment left in its folder, for those who compare it with others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.folds import Folds, read_folds
+from slicewise.evaluation.statistics import COLUMNS, read_metrics
+from slicewise.files import read_json
+
+
+@dataclass(frozen=True)
+class Result:
+    """A scored experiment.
+
+    Attributes
+    ----------
+    folder : Path
+        ``results/<dataset>/<experiment>``.
+    metrics : DataFrame
+        Its table of cases and labels.
+    summary : dict
+        Content of ``summary.json``.
+    folds : Folds
+        Its trainings.
+    """
+
+    folder: Path
+    metrics: pd.DataFrame
+    summary: dict[str, Any]
+    folds: Folds
+
+
+def read_result(folder: Path) -> Result:
+    """Read the folder of a scored experiment; columns that older tables lack are empty.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file is missing.
+    """
+    first = folder / "fold-0"
+    needed = (folder / "metrics.tsv", folder / "summary.json", first / "config.yaml")
+    for path in (*needed, first / "history.csv"):
+        if not path.is_file():
+            raise SlicewiseError(
+                f"{folder}: it has no {path.relative_to(folder)}, so no experiment was scored "
+                "there; name a folder results/<dataset>/<experiment> whose report is finished"
+            )
+    metrics = read_metrics(str(folder / "metrics.tsv"))
+    missing = [name for name in COLUMNS if name not in metrics]
+    # an older training with more folds may have left some
+    number = int(read_folds([str(first / "config.yaml")], []).used[0]["folds"])
+    files = [
+        [str(folder / f"fold-{k}" / name) for k in range(number)]
+        for name in ("config.yaml", "history.csv")
+    ]
+    return Result(
+        folder,
+        metrics.reindex(columns=[*metrics.columns, *missing]),
+        read_json(folder / "summary.json"),
+        read_folds(files[0], files[1]),
+    )
