@@ -270,7 +270,7 @@ def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
         )
     said = f"{row['second']} and {row['first']} cannot be told apart{of} with "
     said += plural(row["n"], f"{row['subset']} patient")
-    said += f": {row['second']} minus {row['first']} is {signed(row['difference'], 3)}"
+    said += f": difference {signed(row['difference'], 3)}"
     if row["ci_low"] is not None and row["ci_low"] == row["ci_low"]:
         said += f" [{signed(row['ci_low'], 3)}, {signed(row['ci_high'], 3)}]"
     if row["n"] < fewest(comparisons):

@@ -562,18 +562,19 @@ def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure
     The farthest patient of each row is named.
     """
     ink = _INK[theme]
-    reach = [abs(v) for row in rows for v in (*row.values, row.low, row.high) if v is not None]
-    width = 1.12 * max(reach, default=0.0) or 0.01
+    reach = [v for row in rows for v in (*row.values, row.low, row.high, 0.0) if v is not None]
+    margin = 0.08 * (max(reach, default=0.0) - min(reach, default=0.0)) or 0.01
+    start, end = min(reach, default=0.0) - margin, max(reach, default=0.0) + margin
     with matplotlib.rc_context(_style(theme)):
         figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color=ink["muted"], linewidth=1.0)
         for place, row in enumerate(rows):
-            _draw_difference(axes, row, place, width, ink)
-        axes.set(xlim=(-width, width), ylim=(len(rows) - 0.4, -0.6), xlabel="Difference in Dice")
+            _draw_difference(axes, row, place, end - start, ink)
+        axes.set(xlim=(start, end), ylim=(len(rows) - 0.4, -0.6), xlabel="Difference in Dice")
         names = ["\n− ".join(_clipped(part) for part in row.name.split(" − ")) for row in rows]
         axes.set_yticks(range(len(rows)), names)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, symmetric=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
@@ -583,7 +584,7 @@ def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure
 def _draw_difference(
     axes: Axes, row: DotRow, place: int, width: float, ink: Mapping[str, str]
 ) -> None:
-    offsets = _swarm(row.values.to_numpy(float), bin_width=2 * width / 55)
+    offsets = _swarm(row.values.to_numpy(float), bin_width=width / 55)
     axes.scatter(
         row.values,
         place + offsets,
@@ -596,13 +597,12 @@ def _draw_difference(
     )
     if len(row.values) > 1:
         far = row.values.abs().idxmax()
-        axes.annotate(
+        axes.text(
+            row.values[far],
+            place + offsets.min() - 0.1,  # above all dots
             _clipped(str(far)),
-            (row.values[far], place + offsets[row.values.index.get_loc(far)]),
-            # towards zero there are other dots, and outwards no room
-            xytext=(0, 6),
-            textcoords="offset points",
             ha="right" if row.values[far] > 0 else "left",
+            va="bottom",
             fontsize=8.5,
             color=ink["muted"],
         )
