@@ -1,7 +1,8 @@
 """Report: pages for people.
 
 Needs the table, summary and predictions of experiments.
-Makes report.html and curves of each, and comparison.{tsv,html} of all.
+Makes report.html and curves of each; comparison.html, comparison.tsv and comparison_cases.tsv of
+all, and an MLflow run of that.
 """
 
 
@@ -89,7 +90,15 @@ rule compare:
             fold=FOLDS,
             allow_missing=True,
         ),
-        code=code("compare", "evaluation", "evaluation/templates"),
+        predictions=expand(
+            "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
+            experiment=settings.wanted,
+            case=SCORED,
+            allow_missing=True,
+        ),
+        images=[file_of("image", case) for case in SCORED],
+        masks=[file_of("mask", case) for case in SCORED],
+        code=code("compare", "compare.py", "evaluation", "evaluation/templates", "volumes"),
     output:
         html=report(
             "results/{dataset}/comparison.html",
@@ -101,7 +110,13 @@ rule compare:
             "results/{dataset}/comparison.tsv",
             caption="captions/comparison.rst",
             category="Comparison",
-            labels={"what": "table"},
+            labels={"what": "differences"},
+        ),
+        cases=report(
+            "results/{dataset}/comparison_cases.tsv",
+            caption="captions/comparison.rst",
+            category="Comparison",
+            labels={"what": "Dice of every case"},
         ),
     log:
         "results/{dataset}/logs/compare/comparison.log",
@@ -110,9 +125,15 @@ rule compare:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=60,
     params:
-        cfg={"experiments": settings.wanted, "folds": len(FOLDS)},
+        cfg={
+            "experiments": settings.wanted,
+            "repeats": settings.repeats,
+            "folds": len(FOLDS),
+            "cases": SCORED_CASES,
+        },
+        tracking="results/{dataset}/comparison/tracking",
     script:
         "../scripts/compare.py"

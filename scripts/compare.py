@@ -1,29 +1,37 @@
-"""Put all experiments side by side."""
+"""Put all experiments side by side, and tell MLflow."""
 
-from slicewise.evaluation.comparison import comparison_report
-from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.statistics import comparison_table, read_metrics
-from slicewise.files import read_json, write_text
+from pathlib import Path
+
+from slicewise.compare import set_side_by_side
+from slicewise.evaluation.changed import Files
+from slicewise.evaluation.results import read_result
 from slicewise.job import job
+from slicewise.tracking import Tracker
 
-with job(snakemake.log[0]):
-    cfg, given = snakemake.params.cfg, snakemake.input
-    names, number = cfg["experiments"], cfg["folds"]
-    metrics = {n: read_metrics(path) for n, path in zip(names, given.metrics, strict=True)}
-    files = (given.configs, given.histories)
-    folds = {
-        name: read_folds(*(paths[k * number : (k + 1) * number] for paths in files))
-        for k, name in enumerate(names)
+folder = Path(snakemake.params.tracking)
+with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
+    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
+    places = {name: folder.parents[1] / name for name in cfg["experiments"]}
+    files = {
+        case: Files(
+            image,
+            mask,
+            {name: str(place / "predictions" / f"{case}.nii.gz") for name, place in places.items()},
+        )
+        for (case, *_), image, mask in zip(cfg["cases"], given.images, given.masks, strict=True)
     }
-    page = comparison_report(
-        dataset=snakemake.wildcards.dataset,
-        rows={n: read_json(path) for n, path in zip(names, given.summaries, strict=True)},
-        metrics=metrics,
-        histories={name: one.histories for name, one in folds.items()},
-        links={name: f"{name}/report.html" for name in names},
-        provenance=folds[names[0]].used[0]["origin"],
-        parameters={n: one.used[0]["resolved"]["parameters"] for n, one in folds.items()},
+    made = set_side_by_side(
+        snakemake.wildcards.dataset,
+        {name: read_result(place) for name, place in places.items()},
+        cfg["repeats"],
+        {name: f"{name}/report.html" for name in places},
+        files,
     )
-    table = comparison_table(metrics)
-    write_text(snakemake.output.table, table.to_csv(sep="\t", index=False))
-    write_text(snakemake.output.html, page)
+    made.write(out.table, out.cases, out.html)
+    tracker.compared(
+        cfg["experiments"],
+        cfg["folds"],
+        metrics=made.metrics,
+        files={Path(path).name: path for path in (out.html, out.table, out.cases)},
+        verdicts=made.verdicts,
+    )

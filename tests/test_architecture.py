@@ -29,10 +29,12 @@ ALLOWED = {
     "files": set(),
     "job": set(),
     "": set(),
+    # sets experiments side by side
+    "compare": {"config", "evaluation", "tracking"},
     # runs the workflow again, and compares
     "reproduce": {"config", "evaluation", "tracking"},
     # the command line may start anything
-    "cli": {"config", "evaluation", "tracking", "reproduce"},
+    "cli": {"config", "evaluation", "tracking", "reproduce", "compare"},
     "__main__": {"cli"},
 }
 

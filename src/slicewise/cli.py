@@ -33,6 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
     )
     again.add_argument("--check", action="store_true", help="only compare, make nothing again")
+    beside = commands.add_parser("compare", help="set experiments side by side, patient by patient")
+    beside.add_argument(
+        "folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
+    )
+    beside.add_argument(
+        "--output",
+        type=Path,
+        default=Path("results/comparison"),
+        help="folder for page and tables (default: %(default)s)",
+    )
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=Path, help="fail unless this file holds the schema")
     options = parser.parse_args(arguments)
@@ -105,6 +115,13 @@ def _reproduce(options: argparse.Namespace) -> int:
     return 0 if found is None or found.holds else 1
 
 
+def _compare(options: argparse.Namespace) -> int:
+    from slicewise.compare import compare_folders
+
+    compare_folders(options.folders, options.output)
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     import json
 
@@ -128,7 +145,13 @@ def _schema(options: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"ui": _ui, "sync": _sync, "reproduce": _reproduce, "schema": _schema}
+COMMANDS = {
+    "ui": _ui,
+    "sync": _sync,
+    "reproduce": _reproduce,
+    "compare": _compare,
+    "schema": _schema,
+}
 
 
 if __name__ == "__main__":

@@ -46,6 +46,20 @@ class Comparison:
     page: str
     verdicts: list[str]
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The differences, by names for MLflow: ``baseline_minus_tutorial/test/dice``, …."""
+        named = {}
+        for row in self.table.to_dict("records"):
+            place = f"{row['second']}_minus_{row['first']}/{row['subset']}"
+            if row["label"] != "mean":
+                place += f"/{row['label']}"
+            named[f"{place}/{row['metric']}"] = row["difference"]
+            if row["metric"] == "dice":
+                more = ("ci_low", "ci_high", "p", "p_holm", "sd_seeds")
+                named |= {f"{place}/dice_{end}": row[end] for end in more}
+        return {name: float(value) for name, value in named.items() if value == value}
+
     def write(self, table: str | Path, cases: str | Path, page: str | Path) -> None:
         """Write the tables and the page."""
         write_text(table, self.table.to_csv(sep="\t", index=False))

@@ -1,73 +1,278 @@
+"""Every two experiments, patient by patient: numbers, verdicts, and what is refused."""
+
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from slicewise.evaluation import comparison as pages
-from slicewise.evaluation.statistics import summarise
-from tests.evaluation.pages import Page, history, measured, summary, table
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.comparison import (
+    case_table,
+    compare,
+    fewest,
+    grouped,
+    headline_rows,
+    holm,
+    over_seeds,
+    verdict,
+    verdicts,
+)
+from tests.evaluation.pages import measured, table
 
-
-def comparison(summarised=summary, **tables: pd.DataFrame) -> str:
-    return pages.comparison_report(
-        dataset="ircad",
-        rows={name: summarised(metrics) for name, metrics in tables.items()},
-        metrics=tables,
-        histories={name: {"fold-0": history(), "fold-1": history()} for name in tables},
-        links={name: f"{name}/report.html" for name in tables},
-        provenance={"slicewise": "0.1.0"},
-        parameters=dict.fromkeys(tables, 7_760_000),
-    )
-
-
-def test_the_comparison_lists_all_experiments_with_paired_differences():
-    page = Page(
-        comparison(
-            tutorial=table({"a": 0.8, "b": 0.7}),
-            baseline=table({"a": 0.9, "b": 0.65}),
-            large=table({"a": 0.9, "b": 0.8}),
-        )
-    )
-    links = [reference for reference in page.references if not reference.startswith("data:")]
-    assert links == [f"{name}/report.html" for name in ("tutorial", "baseline", "large")]
-    assert page.first_cells("ab") == ["b", "a"]
-    row = next(row for row in page.rows if row and row[0] == "b")
-    assert row == ["b", "0.700", "0.650", "0.800", "−0.050", "+0.100"]
-    assert "1 / 1 of 2" in page.words
-    assert "7 760 000" in page.words.replace("\u202f", " ")
-    # Two folds of four epochs, half a minute each.
-    assert next(row for row in page.rows if row and row[0] == "tutorial")[7] == "4.0"
+SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
 
 
-def test_the_comparison_lists_distances():
-    every = measured(table({"a": 0.8, "b": 0.7}), [3.0, 4.0])
-    some = measured(table({"a": 0.9, "b": 0.0}), [2.5, np.nan])
-    page = Page(comparison(summarise, every=every, some=some))
-    header, *rows = [row for row in page.rows if row and row[0] in ("Experiment", "every", "some")]
-    place = header.index("Mean NSD")
-    assert [row[place : place + 2] for row in (header, *rows)] == [
-        ["Mean NSD", "Mean HD95, mm"],
-        ["0.900", "3.5"],
-        ["0.450", "2.5 (1 of 2)"],
+def raised(by: float, scatter: float = 0.0) -> dict[str, float]:
+    return {name: value + by + scatter * k for k, (name, value) in enumerate(SEVEN.items())}
+
+
+def dice_row(found: pd.DataFrame, second: str = "two", label: str = "mean") -> pd.Series:
+    of = found[(found["metric"] == "dice") & (found["label"] == label)]
+    (row,) = of[of["second"] == second].to_dict("records")
+    return row
+
+
+# -- numbers ----------------------------------------------------------------------
+
+
+def test_the_difference_is_the_second_minus_the_first() -> None:
+    found = dice_row(compare({"one": table(SEVEN), "two": table(raised(0.05, 0.01))}))
+    assert (found["first"], found["subset"], found["n"]) == ("one", "test", 7)
+    assert found["difference"] == pytest.approx(0.08)
+    assert found["mean_second"] - found["mean_first"] == pytest.approx(0.08)
+    assert 0.05 <= found["ci_low"] < 0.08 < found["ci_high"] <= 0.11
+    assert found["p"] == pytest.approx(2 / 2**7)
+    assert found["p_holm"] == found["p"]
+    assert math.isnan(found["sd_seeds"])
+
+
+def test_volumes_of_a_patient_count_as_one() -> None:
+    one, two = table({"a": 0.5, "b": 0.5, "c": 0.5}), table({"a": 0.6, "b": 0.6, "c": 0.9})
+    for each in (one, two):
+        each.loc[each["case"].isin(["a", "b"]), "patient"] = "x"
+    found = dice_row(compare({"one": one, "two": two}))
+    assert (found["n"], found["difference"]) == (2, pytest.approx(0.25))
+
+
+def test_labels_are_compared_each_and_as_their_mean() -> None:
+    one = table(SEVEN, labels=("liver", "tumour"))
+    two = one.assign(dice=one["dice"] + np.where(one["label"] == "tumour", 0.1, 0.02))
+    found = compare({"one": one, "two": two})
+    shown = {label: dice_row(found, label=label)["difference"] for label in found["label"].unique()}
+    assert shown == {
+        "mean": pytest.approx(0.06),
+        "liver": pytest.approx(0.02),
+        "tumour": pytest.approx(0.1),
+    }
+
+
+def test_a_missed_organ_is_left_out_of_both() -> None:
+    one = measured(table({"a": 0.8, "b": 0.7, "c": 0.6}), [3.0, 4.0, 5.0])
+    two = measured(table({"a": 0.9, "b": 0.0, "c": 0.7}), [2.0, math.nan, 3.0])
+    found = compare({"one": one, "two": two}).set_index("metric")
+    assert (found.loc["hd95_mm", "n"], found.loc["dice", "n"]) == (2, 3)
+    assert found.loc["hd95_mm", "mean_first"] == 4.0
+    assert found.loc["hd95_mm", "difference"] == -1.5
+    assert math.isnan(found.loc["hd95_mm", "p_holm"])
+
+
+def test_surfaces_at_different_tolerances_are_not_compared() -> None:
+    one = measured(table({"a": 0.8}), [3.0])
+    found = compare({"one": one, "two": one.assign(tolerance_mm=3.0)})
+    assert set(found["metric"]) == {"dice", "hd95_mm", "assd_mm", "volume_error_percent"}
+
+
+def test_of_the_volume_error_the_size_counts() -> None:
+    one, two = table({"a": 0.8}), table({"a": 0.8}).assign(volume_error_percent=4.0)
+    found = compare({"one": one, "two": two}).set_index("metric").loc["volume_error_percent"]
+    assert (found["mean_first"], found["difference"]) == (6.7, pytest.approx(-2.7))
+
+
+def test_validation_patients_are_compared_apart() -> None:
+    tables = [pd.concat([table(SEVEN), table({"v": value}, "validation")]) for value in (0.5, 0.75)]
+    found = compare(dict(zip(("one", "two"), tables, strict=True)))
+    dice = found[found["metric"] == "dice"].set_index("subset")["difference"]
+    assert dice.to_dict() == {"test": 0.0, "validation": 0.25}
+    # other validation patients are no reason to refuse
+    others = {"one": tables[0], "two": pd.concat([table(SEVEN), table({"w": 0.5}, "validation")])}
+    assert set(compare(others)["subset"]) == {"test"}
+
+
+def test_one_experiment_has_nothing_to_be_compared_with() -> None:
+    assert compare({"one": table(SEVEN)}).empty
+    assert compare({"one": table(SEVEN).iloc[:0], "two": table(SEVEN).iloc[:0]}).empty
+
+
+# -- Holm ----------------------------------------------------------------------------
+
+
+def test_holm_gives_known_values() -> None:
+    # as p.adjust(method = "holm") of R
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_what_its_steps_reject(p: list[float]) -> None:
+    order, rejected = np.argsort(p, kind="stable"), set()
+    for step, k in enumerate(order):
+        if p[k] * (len(p) - step) >= 0.05:
+            break
+        rejected.add(int(k))
+    assert {k for k, corrected in enumerate(holm(p)) if corrected < 0.05} == rejected
+
+
+def test_all_comparisons_of_dice_are_corrected_together() -> None:
+    found = compare({"one": table(SEVEN), "two": table(raised(0.1, 0.01)), "three": table(SEVEN)})
+    dice = found[found["metric"] == "dice"]
+    assert list(zip(dice["first"], dice["second"], strict=True)) == [
+        ("one", "two"),
+        ("one", "three"),
+        ("two", "three"),
     ]
+    assert dice["p_holm"].tolist() == pytest.approx([3 / 64, 1, 3 / 64])
 
 
-def test_the_comparison_of_one_experiment_and_of_unpaired_patients():
-    assert "Differences are from" not in Page(comparison(only=table({"a": 0.8}))).words
-    page = Page(comparison(one=table({"a": 0.8}), two=table({"b": 0.9})))
-    assert next(row for row in page.rows if row and row[0] == "a")[-1] == "–"
-    assert "Not all experiments were scored on the same patients" in page.words
+@pytest.mark.parametrize("comparisons", [1, 2, 3, 6, 10])
+def test_fewest_is_where_the_test_can_find_something(comparisons: int) -> None:
+    n = fewest(comparisons)
+    least = [stats.wilcoxon(np.arange(1.0, k + 1)).pvalue * comparisons for k in (n - 1, n)]
+    assert least[1] < 0.05 <= least[0]
+    assert fewest(1) == 6
 
 
-def test_the_comparison_without_test_patients_says_so():
-    assert "No test patients" in Page(comparison(one=table({"a": 0.8}, "validation"))).words
+# -- seeds -----------------------------------------------------------------------------
+
+REPEATS = {"one": ["one", "one-seed2", "one-seed3"], "two": ["two", "two-seed2"]}
+SEEDS = {"one": 0.0, "one-seed2": 0.03, "one-seed3": -0.03, "two": 0.10, "two-seed2": 0.12}
 
 
-def test_minutes_ignore_a_night_between_two_epochs_and_read_any_clock():
-    seconds = np.array([0.0, 60, 120, 40_000, 40_060])
-    clock = 1.7e9 + seconds
-    for stamps in (clock, clock * 1000, pd.to_datetime(clock, unit="s").astype(str)):
-        table_ = pd.DataFrame({"epoch": range(5), "timestamp": stamps})
-        assert pages._minutes([table_]) == pytest.approx(5.0)
-    assert pages._minutes([table_.head(1)]) is None
+def seeds() -> dict[str, pd.DataFrame]:
+    return {name: table(raised(by)) for name, by in SEEDS.items()}
+
+
+def test_seeds_count_as_one_experiment_with_their_scatter_beside() -> None:
+    found = dice_row(compare(seeds(), REPEATS))
+    assert (found["first"], found["n"]) == ("one", 7)
+    assert found["difference"] == pytest.approx(0.11)
+    assert found["sd_seeds"] == pytest.approx(math.hypot(0.03, np.std([0.1, 0.12], ddof=1)))
+    one_seed = compare(seeds(), {"one": REPEATS["one"]})
+    assert one_seed["sd_seeds"].isna().all()
+    assert list(grouped(seeds(), REPEATS)) == ["one", "two"]
+    # of an experiment that is not made its repeats stand for themselves
+    assert list(grouped(["one-seed2", "two"], REPEATS)) == ["one-seed2", "two"]
+
+
+def test_a_table_over_seeds_holds_their_means() -> None:
+    first = measured(table({"a": 0.8, "b": 0.7}), [3.0, 4.0])
+    other = measured(table({"a": 0.9, "b": 0.0}), [5.0, math.nan])
+    both = over_seeds({"x": first, "y": other}, {"x": ["x", "y"]})["x"].set_index("case")
+    assert both["dice"].to_dict() == pytest.approx({"a": 0.85, "b": 0.35})
+    assert both.loc["a", "hd95_mm"] == 4.0
+    assert math.isnan(both.loc["b", "hd95_mm"])
+    assert set(both["subset"]) == {"test"}
+
+
+# -- verdicts -----------------------------------------------------------------------------
+
+
+def said(second: dict[str, float], first: dict[str, float] = SEVEN) -> str:
+    (sentence,) = verdicts(compare({"one": table(first), "two": table(second)}), "test")
+    return sentence
+
+
+def test_a_clear_difference_says_who_is_better() -> None:
+    better = said(raised(0.05, 0.01))
+    assert better.startswith("two is better than one by 0.080 [0.06")
+    assert better.endswith("p = 0.016")
+    worse = said(raised(-0.05, -0.01))
+    assert worse.startswith("one is better than two by 0.080 [0.06")
+
+
+def test_a_difference_by_chance_says_so() -> None:
+    mixed = {name: value + (-1) ** k * 0.02 for k, (name, value) in enumerate(SEVEN.items())}
+    assert said(mixed).startswith(
+        "two and one cannot be told apart with 7 test patients: difference"
+    )
+    assert ", p = " in said(mixed)
+
+
+def test_too_few_patients_are_named_however_clear() -> None:
+    few = dict(list(SEVEN.items())[:5])
+    text = said({name: value + 0.1 for name, value in few.items()}, few)
+    assert text.endswith("the test needs 6 patients to find any difference")
+    assert "cannot be told apart with 5 test patients" in text
+    one = said({"a": 0.9}, {"a": 0.8})
+    assert "with 1 test patient: difference +0.100; the test needs 6 patients" in one
+    tables = {name: table(raised(by)) for name, by in (("x", 0), ("y", 0.1), ("z", 0.3))}
+    for name in tables:
+        tables[name] = tables[name].head(6)
+    assert all(
+        text.endswith("the test needs 7 patients to find any difference in 3 comparisons")
+        for text in verdicts(compare(tables), "test")
+    )
+
+
+def test_a_verdict_is_read_beside_the_seeds() -> None:
+    (row,) = [r for r in headline_rows(compare(seeds(), REPEATS), "test") if r["label"] == "mean"]
+    assert verdict(row).endswith("; that is more than seeds alone do (SD 0.033)")
+    assert verdict(row | {"sd_seeds": 0.06}).endswith(
+        "p = 0.016, but that is no more than seeds alone can do (SD 0.060)"
+    )
+
+
+# -- refused ---------------------------------------------------------------------------
+
+
+def refused(one: pd.DataFrame, two: pd.DataFrame) -> str:
+    with pytest.raises(SlicewiseError) as stop:
+        compare({"tutorial": one, "baseline": two})
+    text = str(stop.value)
+    assert text.startswith("tutorial and baseline: they cannot be compared, as ")
+    assert "\n" not in text
+    return text
+
+
+def test_other_patients_are_refused_by_name() -> None:
+    text = refused(table({"a": 0.8, "b": 0.7, "c": 0.5}), table({"a": 0.8, "d": 0.7}))
+    assert "only tutorial has cases b, c, only baseline has case d" in text
+    many = refused(table({f"p{k}": 0.5 for k in range(9)}), table({"p0": 0.5}))
+    assert "cases p1, p2, p3, p4, p5 and 3 more" in many
+    # the case is there, of another patient
+    assert "case b" in refused(table(SEVEN), table(SEVEN).replace({"patient": {"b": "x"}}))
+
+
+def test_another_ground_truth_is_refused_by_its_digest_and_by_volume() -> None:
+    known = table(SEVEN).assign(truth_sha256=list("1234567"))
+    other = known.assign(truth_sha256=list("1x34y67"))
+    assert "the ground truth of test cases b, e differs" in refused(known, other)
+    # the order of rows means nothing, and other volumes of the same truth neither
+    same = known.iloc[::-1].assign(volume_ml=7.0)
+    assert not compare({"one": known, "two": same}).empty
+    # older tables have no digest
+    old = table(SEVEN)
+    assert not compare({"one": old, "two": known}).empty
+    old.loc[2, "volume_ml"] += 1
+    assert "the ground truth of test case c differs" in refused(known, old)
+
+
+def test_other_labels_are_refused() -> None:
+    text = refused(table(SEVEN), table(SEVEN, labels=("liver", "tumour")))
+    assert "their labels differ (liver against liver, tumour)" in text
+
+
+# -- every case ----------------------------------------------------------------------------
+
+
+def test_cases_are_side_by_side() -> None:
+    side = case_table({"one": table({"a": 0.5, "b": 0.6}), "two": table({"a": 0.7, "b": 0.4})})
+    assert list(side.columns) == ["subset", "case", "patient", "label", "one", "two"]
+    assert side["two"].tolist() == [0.7, 0.4]

@@ -75,7 +75,8 @@ def compare(metrics: Tables, repeats: Repeats | None = None) -> pd.DataFrame:
             raise SlicewiseError(differs)
         if not differs:
             rows += _compared(parts, groups, subset)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    numbers = dict.fromkeys(COLUMNS[COLUMNS.index("mean_first") :], float)
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(numbers)
 
 
 def grouped(names: Iterable[str], repeats: Repeats | None = None) -> dict[str, list[str]]:
@@ -129,7 +130,10 @@ def why_not(parts: Tables, subset: str) -> str | None:
         ours, theirs = one.set_index(keys), other.set_index(keys)
         if set(ours.index) != set(theirs.index):
             labels = [", ".join(dict.fromkeys(table["label"])) for table in (one, other)]
-            return f"{both} their labels differ ({labels[0]}, {labels[1]}); compare the same organs"
+            return (
+                f"{both} their labels differ ({labels[0]} against {labels[1]}); compare the same "
+                "organs"
+            )
         differ = _other_truth(ours, theirs.loc[ours.index])
         if differ:
             return (
@@ -165,7 +169,8 @@ def _compared(
     for (first, ours), (second, theirs) in itertools.combinations(groups.items(), 2):
         values = {metric: _values(parts, [*ours, *theirs], metric) for metric in COMPARED}
         for label, (metric, table) in itertools.product(labels, values.items()):
-            shown = table if label == "mean" else table.xs(label, level="label", drop_level=False)
+            of = table.index.get_level_values("label") == label
+            shown = table if label == "mean" else table[of]
             patients = shown.groupby("patient").mean()
             if patients.empty:
                 continue

@@ -570,7 +570,7 @@ def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure
         axes = figure.subplots()
         axes.axvline(0, color=ink["muted"], linewidth=1.0)
         for place, row in enumerate(rows):
-            _draw_difference(axes, row, place, end - start, ink)
+            _draw_difference(axes, row, place, (start, end), ink)
         axes.set(xlim=(start, end), ylim=(len(rows) - 0.4, -0.6), xlabel="Difference in Dice")
         names = ["\n− ".join(_clipped(part) for part in row.name.split(" − ")) for row in rows]
         axes.set_yticks(range(len(rows)), names)
@@ -582,9 +582,9 @@ def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure
 
 
 def _draw_difference(
-    axes: Axes, row: DotRow, place: int, width: float, ink: Mapping[str, str]
+    axes: Axes, row: DotRow, place: int, ends: tuple[float, float], ink: Mapping[str, str]
 ) -> None:
-    offsets = _swarm(row.values.to_numpy(float), bin_width=width / 55)
+    offsets = _swarm(row.values.to_numpy(float), bin_width=(ends[1] - ends[0]) / 55)
     axes.scatter(
         row.values,
         place + offsets,
@@ -601,7 +601,7 @@ def _draw_difference(
             row.values[far],
             place + offsets.min() - 0.1,  # above all dots
             _clipped(str(far)),
-            ha="right" if row.values[far] > 0 else "left",
+            ha="right" if row.values[far] > sum(ends) / 2 else "left",
             va="bottom",
             fontsize=8.5,
             color=ink["muted"],

@@ -12,17 +12,17 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from slicewise.files import digest
+from slicewise.files import digest, sha256
 from slicewise.tracking.journal import Run, current_run
-from slicewise.tracking.mirror import Mirror, why
-from slicewise.tracking.provenance import environment, git_diff
+from slicewise.tracking.mirror import COMPARES, Mirror, why
+from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
 from slicewise.tracking.scores import PATIENTS
 
@@ -31,6 +31,8 @@ SHOWN = {
     "mlflow.loggedImages": "True",
 }
 """Tags by which the UI finds the table and the images that it compares across runs."""
+COMPARISON = "comparison"
+"""Name of the run that compares experiments."""
 AGAIN = 30.0
 """Seconds after which a server that did not answer is tried again."""
 SAMPLE, SAMPLES = 10.0, 200
@@ -184,6 +186,53 @@ class Tracker:
         if run is not None:
             run.files(files)
             run.contents(images)
+
+    def compared(
+        self,
+        experiments: Sequence[str],
+        folds: int,
+        metrics: Mapping[str, float],
+        files: Mapping[str, str | Path],
+        verdicts: Sequence[str],
+    ) -> None:
+        """Take a comparison of experiments, as a run of its own.
+
+        Where nothing changed since the last one, that stays; with less than
+        two experiments there is none.
+
+        Parameters
+        ----------
+        experiments : sequence of str
+            Names of those compared.
+        folds : int
+            How many each of them has.
+        metrics : mapping of str to float
+            Differences, by their names in MLflow.
+        files : mapping of str to path
+            Page and tables, by artifact name.
+        verdicts : sequence of str
+            What it comes to; people read it first on the run's page.
+        """
+        if len(experiments) < 2:
+            return
+        part = "fold-0" if folds == 1 else "parent"
+        runs = {
+            name: current_run(self.folder.parents[1] / name / "tracking" / part)
+            for name in experiments
+        }
+        ids = {name: run.note["id"] for name, run in runs.items() if run is not None}
+        key = digest([ids, {name: sha256(path) for name, path in files.items()}])
+        old = self._open(COMPARISON)
+        if old is not None and old.note["key"] == key and old.note["status"] == "FINISHED":
+            return
+        tags = {COMPARES: ", ".join(experiments), "compared": ids, **place(Path())}
+        run = self._create(COMPARISON, COMPARISON, key, {}, tags)
+        if old is not None:
+            old.supersede(run)
+        run.metrics(metrics)
+        run.files(files)
+        run.tag({"mlflow.note.content": "".join(f"- {each}\n" for each in verdicts)})
+        run.finish()
 
     def _scored(self, name: str, folds: int) -> tuple[Run, list[Run]]:
         """Return the run that takes the scores, and its children."""

@@ -38,6 +38,8 @@ from slicewise.tracking.secrets import redact, without_user
 from slicewise.tracking.view import TAG, image_keys, saved_view
 
 PARENT = "mlflow.parentRunId"
+COMPARES = "compares"
+"""Tag of a run that compares others, with their names."""
 JOURNAL = "slicewise.run"
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 ADDRESS = "MLFLOW_TRACKING_URI"
@@ -436,6 +438,10 @@ class Mirror:
         if parent := found.data.tags.get(PARENT):
             raise SlicewiseError(
                 f"run {run_id}: it is one fold of run {parent}; name that one instead"
+            )
+        if compared := found.data.tags.get(COMPARES):
+            raise SlicewiseError(
+                f"run {run_id}: it compares {compared}; name the run of one of these instead"
             )
         there = {entry.path for entry in self.client.list_artifacts(run_id)}
         for name in names:
