@@ -153,8 +153,10 @@ def _drawn(dice: pd.Series, files: Files, names: list[str], content: Content) ->
 
 
 def _around(seen: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, slice]:
-    """Return the part of an axial slice that holds all masks, with a margin."""
+    """Return the part of an axial slice that holds all masks, with a margin; all, where none is."""
     parts = []
+    if not seen.any():
+        seen = np.ones_like(seen)
     for axis in (0, 1):
         places = np.flatnonzero(seen.any(axis=1 - axis))
         margin = round(MARGIN_MM / spacing[axis])

@@ -227,9 +227,9 @@ class Tracker:
             return
         tags = {COMPARES: ", ".join(experiments), "compared": ids, **place(Path())}
         run = self._create(COMPARISON, COMPARISON, key, {}, tags)
-        if old is not None:
-            old.supersede(run)
         run.metrics(metrics)
+        if old is not None:  # which has to name a run that was sent
+            old.supersede(run)
         run.files(files)
         run.tag({"mlflow.note.content": "".join(f"- {each}\n" for each in verdicts)})
         run.finish()

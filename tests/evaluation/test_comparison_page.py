@@ -1,0 +1,144 @@
+"""The page that sets experiments side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from slicewise.evaluation.changed import Changed
+from slicewise.evaluation.comparison import compare
+from slicewise.evaluation.comparison_page import comparison_report
+from slicewise.evaluation.statistics import summarise
+from tests.evaluation.pages import Page, history, measured, summary, table
+
+SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
+
+
+def comparison(tables: dict[str, pd.DataFrame], summarised=summary, **more) -> Page:
+    return Page(
+        comparison_report(
+            dataset="ircad",
+            rows={name: summarised(metrics) for name, metrics in tables.items()},
+            metrics=tables,
+            table=compare(tables, more.get("repeats")),
+            histories={name: {"fold-0": history(), "fold-1": history()} for name in tables},
+            links={name: f"{name}/report.html" for name in tables},
+            provenance={"slicewise": "0.1.0"},
+            parameters=dict.fromkeys(tables, 7_760_000),
+            **more,
+        )
+    )
+
+
+def cells(page: Page, name: str, header: str = "Experiment") -> dict[str, str]:
+    """Return a row of a table by the titles of its columns."""
+    head = next(row for row in page.rows if row and row[0] == header)
+    found = next(row for row in page.rows if row and row[0] == name and len(row) == len(head))
+    return dict(zip(head, found, strict=True))
+
+
+def test_all_experiments_are_listed_with_paired_differences():
+    page = comparison(
+        {
+            "tutorial": table({"a": 0.8, "b": 0.7}),
+            "baseline": table({"a": 0.9, "b": 0.65}),
+            "large": table({"a": 0.9, "b": 0.8}),
+        }
+    )
+    links = [reference for reference in page.references if not reference.startswith("data:")]
+    assert links == [f"{name}/report.html" for name in ("tutorial", "baseline", "large")]
+    assert page.first_cells("ab") == ["b", "a"]
+    row = next(row for row in page.rows if row and row[0] == "b")
+    assert row == ["b", "0.700", "0.650", "0.800", "−0.050", "+0.100"]
+    assert "1 / 1 of 2" in page.words
+    assert cells(page, "tutorial")["Parameters"] == "7 760 000"
+    pairs = [row for row in page.rows if row and "−" in row[0]]
+    assert [row[0] for row in pairs] == [
+        "baseline−tutorial",
+        "large−tutorial",
+        "large−baseline",
+    ]
+    assert pairs[1][1:3] == ["0.850 − 0.750", "+0.100"]
+    assert "baseline and tutorial cannot be told apart with 2 test patients" in page.words
+
+
+def test_the_verdict_comes_first():
+    better = table({name: value + 0.05 for name, value in SEVEN.items()})
+    page = comparison({"one": table(SEVEN), "two": better}, scored_runs=3)
+    assert "two is better than one by 0.050 [0.050, 0.050], p\u00a0=\u00a00.016." in page.words
+    assert "3 runs have been scored on this test set so far" in page.words
+    assert page.words.index("is better than") < page.words.index("Mean Dice")
+    # light and dark: dots, differences, curves
+    assert len(page.images) == 6
+    alone = comparison({"one": table(SEVEN), "two": better}, scored_runs=1)
+    assert "1 run has been scored on this test set so far." in alone.words
+
+
+def test_distances_are_listed():
+    every = measured(table({"a": 0.8, "b": 0.7}), [3.0, 4.0])
+    some = measured(table({"a": 0.9, "b": 0.0}), [2.5, np.nan])
+    page = comparison({"every": every, "some": some}, summarise)
+    for name, wanted in (("every", ["0.900", "3.5"]), ("some", ["0.450", "2.5 (1 of 2)"])):
+        row = cells(page, name)
+        assert [row["Mean NSD"], row["Mean HD95, mm"]] == wanted
+    row = cells(page, "HD95, mm", "Metric")
+    assert (row["Means"], row["Patients"]) == ("2.5 − 3.0", "1")
+
+
+def test_costs_are_beside_accuracy_where_they_are_known():
+    tables = {"one": table(SEVEN), "two": table(SEVEN)}
+    costs = {
+        "one": {"minutes": 4.0, "memory_mb": 2100.0, "energy_wh": 12.5},
+        "two": {"minutes": 8.0, "memory_mb": None, "energy_wh": None},
+    }
+    row = cells(comparison(tables, costs=costs), "one")
+    assert (row["Training, min"], row["Memory, MB"], row["GPU energy, Wh"]) == (
+        "4.0",
+        "2 100",
+        "12.5",
+    )
+    assert cells(comparison(tables, costs=costs), "two")["GPU energy, Wh"] == "–"
+    unknown = cells(comparison(tables), "one")
+    assert unknown["Training, min"] == "–"
+    assert not {"Memory, MB", "GPU energy, Wh"} & unknown.keys()
+
+
+def test_seeds_are_one_row_with_their_scatter():
+    tables = {name: measured(table(SEVEN), [4.0] * 7) for name in ("one", "one-seed2", "two")}
+    tables["one-seed2"]["dice"] += 0.01
+    costs = {"one": {"minutes": 4.0}, "one-seed2": {"minutes": 6.0}, "two": {"minutes": 1.0}}
+    page = comparison(tables, summarise, repeats={"one": ["one", "one-seed2"]}, costs=costs)
+    assert page.first_cells(tables) == ["one", "two"] * 2
+    assert cells(page, "one")["Mean Dice"] == "0.779"
+    assert cells(page, "one")["Training, min"] == "5.0"
+    row = next(row for row in page.rows if row[0] == "one" and len(row) == 3)
+    assert row == ["one", "0.774,0.784", "0.0071"]
+    assert "one-seed2/report.html" in page.references
+    assert next(row for row in page.rows if "−" in row[0])[-2] == "one seed"
+
+
+def test_the_patients_that_changed_most_are_shown():
+    picture = b"\xff\xd8 a JPEG"
+    shown = Changed(
+        "c1", "a", "slice 3 of 9", 0.12, [("one", 0.7, picture), ("two", 0.82, picture)]
+    )
+    page = comparison({"one": table(SEVEN), "two": table(SEVEN)}, changed=[shown])
+    alts = [image["alt"] for image in page.images if image["src"].startswith("data:image/jpeg")]
+    assert alts == [f"c1, slice 3 of 9, as {name} has it" for name in ("one", "two")]
+    assert "Dice differs by 0.120" in page.words
+
+
+def test_one_experiment_is_not_compared():
+    page = comparison({"only": table({"a": 0.8})})
+    assert "Differences are from" not in page.words
+    assert "Two by two" not in page.words
+    assert cells(page, "only")["Mean Dice"] == "0.800"
+
+
+def test_nothing_scored_is_a_page_too():
+    page = comparison({name: table({"a": 0.8}).iloc[:0] for name in ("one", "two")})
+    assert cells(page, "one")["Mean Dice"] == "–"
+
+
+def test_without_test_patients_the_page_says_so():
+    assert "No test patients" in comparison({"one": table({"a": 0.8}, "validation")}).words

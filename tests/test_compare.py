@@ -1,0 +1,163 @@
+"""`slicewise compare`: experiments in any folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from slicewise.cli import main
+from slicewise.compare import compare_folders, name_folders, set_side_by_side
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation import ledger
+from slicewise.evaluation.results import read_result
+from slicewise.evaluation.statistics import summarise
+from slicewise.files import write_json, write_text
+from slicewise.volumes.read import write_nifti
+from slicewise.volumes.volume import Volume
+from tests.evaluation.pages import history, measured, table
+
+DICE = dict(zip("abcdef", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85), strict=True))
+
+
+def scored(folder: Path, by: float = 0.0, **settings: Any) -> Path:
+    """Write what an experiment leaves, every patient better by so much."""
+    metrics = measured(table({name: value + by for name, value in DICE.items()}), [3.0] * 6)
+    metrics["truth_sha256"] = [f"digest of {name}" for name in metrics["case"]]
+    training = {"epochs": 4, "seed": settings.pop("seed", 1)}
+    used = {
+        "experiment": {"preset": "baseline", **settings, "training": training},
+        "content": {
+            "intensity": "hu",
+            "contiguous": True,
+            "labels": {"liver": [1]},
+            "other_labels": "background",
+        },
+        "folds": 1,
+        "resolved": {"parameters": 1000},
+        "origin": {"git_commit": "abc"},
+    }
+    write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+    write_json(folder / "summary.json", summarise(metrics))
+    write_text(folder / "fold-0" / "config.yaml", yaml.safe_dump(used))
+    write_text(folder / "fold-0" / "history.csv", history().to_csv(index=False))
+    return folder
+
+
+def test_folders_of_different_results_are_told_apart(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scored(tmp_path / "results" / "tiny" / "baseline")
+    scored(tmp_path / "other" / "tiny" / "baseline", 0.05)
+    write_text(tmp_path / "other" / "tiny" / "baseline" / "report.html", "a report")
+    assert main(["compare", "results/tiny/baseline", "other/tiny/baseline"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines() == [
+        "other/tiny/baseline is better than results/tiny/baseline by 0.050 [0.050, 0.050], "
+        "p = 0.031",
+        "the page: results/comparison/comparison.html",
+    ]
+    made = tmp_path / "results" / "comparison"
+    found = pd.read_csv(made / "comparison.tsv", sep="\t").set_index("metric").loc["dice"]
+    assert (found["second"], found["n"]) == ("other/tiny/baseline", 6)
+    cases = pd.read_csv(made / "comparison_cases.tsv", sep="\t")
+    assert cases["other/tiny/baseline"].tolist() == [value + 0.05 for value in DICE.values()]
+    page = (made / "comparison.html").read_text()
+    assert 'href="../../other/tiny/baseline/report.html"' in page
+    assert "Where they differ most" not in page
+
+
+def test_names_are_as_short_as_they_can_be(tmp_path):
+    folders = [tmp_path / "x" / "tiny" / "a", tmp_path / "x" / "tiny" / "b"]
+    assert list(name_folders(folders)) == ["a", "b"]
+    folders.append(tmp_path / "x" / "huge" / "a")
+    assert list(name_folders(folders)) == ["tiny/a", "tiny/b", "huge/a"]
+    for few in (folders[:1], [folders[0], folders[0]]):
+        with pytest.raises(SlicewiseError, match="two or more different folders"):
+            name_folders(few)
+
+
+def test_other_patients_are_refused_in_one_sentence(tmp_path, capsys):
+    one, two = scored(tmp_path / "r" / "t" / "one"), scored(tmp_path / "r" / "t" / "two")
+    metrics = pd.read_csv(two / "metrics.tsv", sep="\t")
+    write_text(two / "metrics.tsv", metrics.iloc[1:].to_csv(sep="\t", index=False))
+    output = tmp_path / "output"
+    assert main(["compare", str(one), str(two), "--output", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("slicewise: one and two: they cannot be compared")
+    assert said.count("\n") == 1
+    assert not output.exists()
+    assert main(["compare", str(one), str(tmp_path)]) == 1
+    assert f"{tmp_path}: it has no metrics.tsv" in capsys.readouterr().err
+
+
+def test_trainings_that_differ_by_their_seed_are_one_experiment(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    folders = [
+        scored(place / "base", 0.00),
+        scored(place / "base-seed2", 0.02, seed=2),
+        scored(place / "large", 0.05, network="large"),
+        scored(place / "large-seed2", 0.06, network="large", seed=2),
+    ]
+    found = compare_folders(folders, tmp_path / "out", lambda line: None).table
+    dice = found[found["metric"] == "dice"]
+    assert list(zip(dice["first"], dice["second"], strict=True)) == [("base", "large")]
+    assert dice["difference"].tolist() == pytest.approx([0.045])
+    assert dice["sd_seeds"].tolist() == pytest.approx([np.hypot(0.02, 0.01) / np.sqrt(2)])
+    # asked for two seeds, it compares these
+    found = compare_folders(folders[:2], tmp_path / "out", lambda line: None).table
+    assert set(found["second"]) == {"base-seed2"}
+    # the same seed twice is no repeat
+    folders[1] = scored(place / "again", 0.02)
+    found = compare_folders(folders, tmp_path / "out", lambda line: None).table
+    assert list(dict.fromkeys(found["first"])) == ["base", "again"]
+
+
+def test_overlays_are_drawn_where_images_are_at_hand(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    folders = [scored(place / "one"), scored(place / "two")]
+    metrics = pd.read_csv(folders[1] / "metrics.tsv", sep="\t")
+    metrics.loc[metrics["case"] == "c", "dice"] = 0.1
+    write_text(folders[1] / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+    mask = np.zeros((40, 40, 4), np.uint8)
+    mask[10:30, 10:30, 1:3] = 1
+    for k, (path, array) in enumerate(
+        [
+            (place / "cases" / "c" / "image.nii.gz", 100 * mask.astype(np.int16)),
+            (place / "cases" / "c" / "mask.nii.gz", mask),
+            (folders[0] / "predictions" / "c.nii.gz", mask),
+            (folders[1] / "predictions" / "c.nii.gz", np.zeros_like(mask)),
+        ]
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_nifti(path, Volume(array, np.eye(4)), dtype=np.uint8 if k else np.int16)
+    made = compare_folders(folders, tmp_path / "out", lambda line: None)
+    assert made.page.count("data:image/jpeg") == 2
+    assert "c, slice 2 of 4, as two has it" in made.page
+
+
+def test_cost_and_scored_runs_come_from_beside_the_results(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    for k, name in enumerate(("one", "two")):
+        folder = scored(place / name, k / 100)
+        write_text(place / "timings" / "train" / name / "fold-0.tsv", "s\tmax_rss\n9\t2345.6\n")
+        metrics = read_result(folder).metrics
+        ledger.note_scored(folder / "tracking", ledger.test_set_digest(metrics), [name])
+    results = {name: read_result(place / name) for name in ("one", "two")}
+    page = set_side_by_side("tiny", results, {}, {}, {}).page
+    assert "2 runs have been scored on this test set" in page
+    assert ">2 346<" in page
+
+
+def test_older_tables_are_compared_too(tmp_path):
+    folders = [scored(tmp_path / "t" / "one"), scored(tmp_path / "t" / "two", 0.01)]
+    for folder in folders:
+        metrics = pd.read_csv(folder / "metrics.tsv", sep="\t")
+        old = metrics.drop(columns=["truth_sha256", "nsd", "hd95_mm", "assd_mm", "tolerance_mm"])
+        write_text(folder / "metrics.tsv", old.to_csv(sep="\t", index=False))
+    made = compare_folders(folders, tmp_path / "out", lambda line: None)
+    assert set(made.table["metric"]) == {"dice", "volume_error_percent"}
+    assert "scored on this test set" not in made.page
