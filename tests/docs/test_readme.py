@@ -169,7 +169,8 @@ def test_the_archive_holds_the_reports(workflow):
     results = workflow / "results" / "phantom"
     experiments = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["experiments"]
     pages = [f"{name}/report.html" for name in experiments] + ["comparison.html"]
-    others = [f"{name}/figures/curves.png" for name in experiments] + ["comparison.tsv"]
+    others = [f"{name}/figures/curves.png" for name in experiments]
+    others += ["comparison.tsv", "comparison_cases.tsv"]
     for name in [*pages, *others]:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(f"<p>the page {name}</p>", encoding="utf-8")

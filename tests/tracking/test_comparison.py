@@ -100,7 +100,8 @@ def test_a_dead_server_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert comparison_of(results).data.metrics == {DIFFERENCE: 0.1}
 
 
-def test_one_experiment_is_no_comparison(tmp_path: Path) -> None:
+def test_one_experiment_is_no_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     compared(tmp_path / "results", names=("one",))
     assert all_runs(tmp_path / "results") == []
 

@@ -48,7 +48,8 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
     client = finished.client()
     experiment = client.get_experiment_by_name("slicewise/tiny")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
-    assert runs.keys() == {"rich", "plain"}
+    assert runs.keys() == {"rich", "plain", "comparison"}
+    compared = runs.pop("comparison")
     head = ["git", "-C", str(finished.root), "rev-parse", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
     for name, run in runs.items():
@@ -91,6 +92,19 @@ def test_each_experiment_is_one_run_in_mlflow(finished):
         assert len(client.list_artifacts(run_id, "images")) == 3 * 2 * len(TEST)
         assert f"over {len(TEST)} test patients" in tags["mlflow.note.content"]
     assert runs["rich"].data.params["optimizer.learning_rate"] == "0.005"
+
+    difference = pd.read_csv(finished.results / "comparison.tsv", sep="\t")
+    assert compared.info.status == "FINISHED"
+    dice = difference[(difference["metric"] == "dice") & (difference["subset"] == "test")]
+    found = compared.data.metrics["plain_minus_rich/test/dice"]
+    assert [found] == pytest.approx(dice["difference"])
+    for name, run in runs.items():
+        assert compared.data.tags[f"compared.{name}"] == run.data.tags["slicewise.run"]
+    files = {file.path for file in client.list_artifacts(compared.info.run_id)}
+    assert files == {"comparison.html", "comparison.tsv", "comparison_cases.tsv"}
+    page = (finished.results / "comparison.html").read_text()
+    assert "2 runs have been scored on this test set" in page
+    assert page.count("data:image/jpeg") == 2 * len(TEST)
     assert runs["plain"].data.params["optimizer.name"] == "adam"
 
 

@@ -196,7 +196,13 @@ def test_a_report_archive_holds_pages_and_captions(workflow):
         "All experiments of data set tiny",
     ):
         assert caption in pages
-    for end in ("report.html", "comparison.html", "comparison.tsv", "curves.png"):
+    for end in (
+        "report.html",
+        "comparison.html",
+        "comparison.tsv",
+        "comparison_cases.tsv",
+        "curves.png",
+    ):
         assert any(name.endswith(end) for name in names), end
 
 
