@@ -143,7 +143,10 @@ def test_cost_and_scored_runs_come_from_beside_the_results(tmp_path):
     place = tmp_path / "results" / "tiny"
     for k, name in enumerate(("one", "two")):
         folder = scored(place / name, k / 100)
-        write_text(place / "timings" / "train" / name / "fold-0.tsv", "s\tmax_rss\n9\t2345.6\n")
+        write_text(
+            place / "timings" / "train" / name / "fold-0.tsv",
+            "s\tmax_rss\tcpu_time\n9\t2345.6\t1\n",
+        )
         metrics = read_result(folder).metrics
         ledger.note_scored(folder / "tracking", ledger.test_set_digest(metrics), [name])
     results = {name: read_result(place / name) for name in ("one", "two")}

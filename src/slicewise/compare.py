@@ -16,6 +16,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.changed import Files, draw_changed
 from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of, verdicts
 from slicewise.evaluation.comparison_page import comparison_report
+from slicewise.evaluation.cost import read_costs
 from slicewise.evaluation.folds import training_minutes
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
@@ -122,15 +123,10 @@ def set_side_by_side(
 
 def _cost(result: Result) -> dict[str, float | None]:
     histories, folder = result.folds.histories, result.folder
-    timings = folder.parent / "timings" / "train" / folder.name
-    memory = [
-        float(pd.read_csv(path, sep="\t", na_values=["-", "NA"])["max_rss"].max())
-        for fold in histories
-        if (path := timings / f"{fold}.tsv").is_file()
-    ]
+    stages = {cost.stage: cost for cost in read_costs(folder.parent / "timings", folder.name, [])}
     return {
         "minutes": training_minutes(histories.values()),
-        "memory_mb": max(memory, default=None),
+        "memory_mb": stages["train"].peak_mb if "train" in stages else None,
         "energy_wh": training_energy(folder / "tracking", len(histories)),
     }
 
