@@ -8,6 +8,7 @@ import pandas as pd
 from slicewise.evaluation.changed import Changed
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.comparison_page import comparison_report
+from slicewise.evaluation.figures import DotRow, difference_plot, svg
 from slicewise.evaluation.statistics import summarise
 from tests.evaluation.pages import Page, history, measured, summary, table
 
@@ -142,3 +143,15 @@ def test_nothing_scored_is_a_page_too():
 
 def test_without_test_patients_the_page_says_so():
     assert "No test patients" in comparison({"one": table({"a": 0.8}, "validation")}).words
+
+
+def test_differences_are_drawn_with_the_farthest_patient_named():
+    values = pd.Series({"near": 0.01, "far": -0.2, "mid": 0.05})
+    row = DotRow("large − baseline", values, -0.05, -0.1, 0.02)
+    text = svg(difference_plot([row])).decode()
+    for word in ("large", "− baseline", "far", "Difference in Dice"):
+        assert f">{word}<" in text
+    assert ">near<" not in text
+    assert svg(difference_plot([])) != svg(difference_plot([row]))
+    # one patient, and no difference at all
+    assert b"<svg" in svg(difference_plot([DotRow("a − b", pd.Series({"x": 0.0}), 0.0)]))
