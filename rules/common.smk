@@ -1,5 +1,6 @@
 """What all stages share: the settings, the cases and their split, and where things lie."""
 
+import functools
 import os
 import re
 import sys
@@ -11,7 +12,13 @@ from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence
 from slicewise.volumes.layouts import find_cases
-from slicewise.volumes.split import chunks, held_out_cases, split_cases, training_cases
+from slicewise.volumes.split import (
+    batches,
+    chunks,
+    held_out_cases,
+    split_cases,
+    training_cases,
+)
 
 STARTED = time.time()
 DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
@@ -29,6 +36,8 @@ except SlicewiseError as error:
 DATASET = settings.dataset.name
 FOLDS = range(settings.split.folds)
 CONTENT = settings.dataset.content.model_dump()
+BATCHES = batches(CASES.values(), SPLIT.values())
+BATCH_OF = {case: batch for batch, members in BATCHES.items() for case in members}
 
 
 wildcard_constraints:
@@ -37,8 +46,10 @@ wildcard_constraints:
     recipe="|".join(map(re.escape, settings.slices)),
     fold=r"\d+",
     case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    batch=r"(train|test|case)-[A-Za-z0-9._-]+",
 
 
+@functools.cache
 def code(script, *parts):
     """A script and the library's source that it depends on: an edit reruns, a touch does not.
 
@@ -91,14 +102,16 @@ def recipes_of(experiment):
     return [settings.experiments[experiment].slices, *settings.experiments[experiment].also]
 
 
-def slices_for(recipe, cases):
-    return expand(
-        "results/{dataset}/slices/{recipe}/{case}/{name}",
-        dataset=DATASET,
-        recipe=recipe,
-        case=cases,
-        name=("image.npy", "mask.npy", "geometry.json"),
-    )
+def passports_of(cases):
+    """The files that hold the passports of these cases, and of others of their batches."""
+    found = dict.fromkeys(BATCH_OF[case] for case in cases)
+    return [f"results/{DATASET}/cases/_batches/{batch}.json" for batch in found]
+
+
+def slices_of(recipe, cases):
+    """The files that stand for the slices of these cases, and of others of their batches."""
+    found = dict.fromkeys(BATCH_OF[case] for case in cases)
+    return [f"results/{DATASET}/slices/{recipe}/_batches/{batch}.json" for batch in found]
 
 
 def training_settings(wildcards):
@@ -108,8 +121,7 @@ def training_settings(wildcards):
         "experiment": experiment.model_dump(exclude={"prediction"}),
         "recipe": settings.slices[experiment.slices].model_dump(),
         "content": CONTENT,
-        # a case for each recipe
-        "train": trained_on(wildcards.fold) * len(recipes_of(wildcards.experiment)),
+        "train": trained_on(wildcards.fold),
         "watched": watched_by(wildcards.fold),
         "folds": len(FOLDS),
     }

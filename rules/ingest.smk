@@ -1,34 +1,41 @@
 """Ingest: read and check every case, and describe it.
 
-Needs the source files of a case (NIfTI, DICOM, NRRD), or makes phantoms.
-Makes cases/<case>/passport.json, NIfTI files where the source is none, cases.tsv and cases.npz.
+Needs the source files of cases (NIfTI, DICOM, NRRD), or makes phantoms.
+Makes cases/<case>/passport.json, which are declared by one file a batch that holds them all, NIfTI
+files where the source is none, cases.tsv and cases.npz.
+
+Snakemake hashes all inputs of a job once for each of its outputs, and keeps a list of them beside
+each, so a job that reads many volumes had better make one file.
 """
 
 if settings.dataset.layout == "phantom":
 
-    rule phantom:
-        """Make one synthetic CT with its masks."""
-        input:
-            code=code("phantom", "volumes"),
-        output:
-            image="results/{dataset}/cases/{case}/image.nii.gz",
-            mask="results/{dataset}/cases/{case}/mask.nii.gz",
-        log:
-            "results/{dataset}/logs/phantom/{case}.log",
-        benchmark:
-            "results/{dataset}/timings/phantom/{case}.tsv"
-        conda:
-            "../environment.yml"
-        resources:
-            mem_mb=1000,
-            runtime=10,
-        params:
-            cfg=lambda w: {
-                "index": list(CASES).index(w.case) + 1,
-                "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
-            },
-        script:
-            "../scripts/phantom.py"
+    for batch, members in BATCHES.items():
+
+        rule:
+            name:
+                f"phantom_{batch}"
+            input:
+                code=code("phantom", "volumes"),
+            output:
+                image=[file_of("image", case) for case in members],
+                mask=[file_of("mask", case) for case in members],
+            log:
+                f"results/{DATASET}/logs/phantom/{batch}.log",
+            benchmark:
+                f"results/{DATASET}/timings/phantom/{batch}.tsv"
+            conda:
+                "../environment.yml"
+            resources:
+                mem_mb=1000,
+                runtime=10,
+            params:
+                cfg={
+                    "indices": [list(CASES).index(case) + 1 for case in members],
+                    "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
+                },
+            script:
+                "../scripts/phantom.py"
 
 else:
 
@@ -57,26 +64,29 @@ else:
 
 
 rule ingest:
-    """Check a case and write its passport."""
+    """Check a batch of cases and write their passports."""
     input:
-        image=lambda w: file_of("image", w.case),
-        mask=lambda w: file_of("mask", w.case),
-        image_sources=lambda w: sources_of("image", w.case),
-        mask_sources=lambda w: sources_of("mask", w.case),
+        image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
+        mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
+        image_sources=lambda w: [f for case in BATCHES[w.batch] for f in sources_of("image", case)],
+        mask_sources=lambda w: [f for case in BATCHES[w.batch] for f in sources_of("mask", case)],
         code=code("ingest", "volumes"),
     output:
-        "results/{dataset}/cases/{case}/passport.json",
+        "results/{dataset}/cases/_batches/{batch}.json",
     log:
-        "results/{dataset}/logs/ingest/{case}.log",
+        "results/{dataset}/logs/ingest/{batch}.log",
     benchmark:
-        "results/{dataset}/timings/ingest/{case}.tsv"
+        "results/{dataset}/timings/ingest/{batch}.tsv"
     conda:
         "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=20,
     params:
-        cfg=lambda w: {"content": CONTENT, "patient": CASES[w.case].patient},
+        cfg=lambda w: {
+            "content": CONTENT,
+            "cases": [[case, CASES[case].patient] for case in BATCHES[w.batch]],
+        },
     script:
         "../scripts/ingest.py"
 
@@ -84,9 +94,7 @@ rule ingest:
 rule cases:
     """Put all passports into one table."""
     input:
-        passports=expand(
-            "results/{dataset}/cases/{case}/passport.json", case=CASES, allow_missing=True
-        ),
+        passports=passports_of(CASES),
         code=code("cases", "volumes"),
     output:
         "results/{dataset}/cases.tsv",

@@ -18,9 +18,8 @@ for experiment in settings.experiments:
                     experiment=experiment,
                     fold=sorted({fold for case in chunk for fold in models_for(case)}),
                 ),
-                passports=expand(
-                    "results/{dataset}/cases/{case}/passport.json", dataset=DATASET, case=chunk
-                ),
+                # they have to be in order; what is read are the images
+                passports=ancient(passports_of(chunk)),
                 images=[file_of("image", case) for case in chunk],
                 code=code("predict", "model", "slices", "volumes"),
             output:

@@ -1,24 +1,23 @@
-"""Slices: cut a case into .npy arrays.
+"""Slices: cut cases into .npy arrays, a batch in each job.
 
-Needs a case that was ingested. Makes slices/<recipe>/<case>/{image,mask}.npy and geometry.json.
+Needs cases that were ingested. Makes slices/<recipe>/<case>/{image,mask}.npy and geometry.json,
+which are declared by one file of digests a batch.
 """
 
 
 rule slices:
-    """Cut one case by one recipe."""
+    """Cut a batch of cases by one recipe."""
     input:
-        passport="results/{dataset}/cases/{case}/passport.json",
-        image=lambda w: file_of("image", w.case),
-        mask=lambda w: file_of("mask", w.case),
+        passports="results/{dataset}/cases/_batches/{batch}.json",
+        image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
+        mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
         code=code("slices", "slices", "volumes"),
     output:
-        image="results/{dataset}/slices/{recipe}/{case}/image.npy",
-        mask="results/{dataset}/slices/{recipe}/{case}/mask.npy",
-        geometry="results/{dataset}/slices/{recipe}/{case}/geometry.json",
+        "results/{dataset}/slices/{recipe}/_batches/{batch}.json",
     log:
-        "results/{dataset}/logs/slices/{recipe}/{case}.log",
+        "results/{dataset}/logs/slices/{recipe}/{batch}.log",
     benchmark:
-        "results/{dataset}/timings/slices/{recipe}/{case}.tsv"
+        "results/{dataset}/timings/slices/{recipe}/{batch}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -28,6 +27,7 @@ rule slices:
         cfg=lambda w: {
             "content": CONTENT,
             "recipe": settings.slices[w.recipe].model_dump(),
+            "cases": BATCHES[w.batch],
         },
     script:
         "../scripts/slices.py"

@@ -9,12 +9,11 @@ run.
 rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:
-        train=lambda w: [
-            file
+        slices=lambda w: [
+            batch
             for recipe in recipes_of(w.experiment)
-            for file in slices_for(recipe, trained_on(w.fold))
+            for batch in slices_of(recipe, [*trained_on(w.fold), *watched_by(w.fold)])
         ],
-        watched=lambda w: slices_for(recipes_of(w.experiment)[0], watched_by(w.fold)),
         # held-out cases are scored on their own grid
         truth=lambda w: [file_of("mask", case) for case in watched_by(w.fold)],
         plan="results/{dataset}/{experiment}/fold-{fold}/plan.json",
@@ -41,6 +40,7 @@ rule train:
         # no rule's output, so that it outlives a killed job
         checkpoints="results/{dataset}/{experiment}/checkpoints/fold-{fold}",
         tracking="results/{dataset}/{experiment}/tracking",
+        slices=lambda w: [f"results/{DATASET}/slices/{r}" for r in recipes_of(w.experiment)],
     script:
         "../scripts/train.py"
 

@@ -6,7 +6,8 @@ from slicewise.volumes.fingerprint import beside, unpack, write_marks
 from slicewise.volumes.gate import cases_table
 
 with job(snakemake.log[0]):
-    passports = [read_json(path) for path in snakemake.input.passports]
+    read = (passport for path in snakemake.input.passports for passport in read_json(path))
+    passports = sorted(read, key=lambda passport: passport["case"])
     table, target = cases_table(passports), snakemake.output[0]
     write_marks(beside(target), {p["case"]: unpack(p["marks"]) for p in passports})
     write_text(target, table.to_csv(sep="\t", index=False))

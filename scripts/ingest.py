@@ -1,23 +1,26 @@
-"""Check one case and write its passport."""
+"""Check a batch of cases and write their passports."""
 
 from pathlib import Path
 
 from slicewise.config import Content
-from slicewise.files import write_json
+from slicewise.files import digest, sha256, write_json
 from slicewise.job import job
-from slicewise.volumes.passport import make_passport
+from slicewise.volumes.ingest import CaseFiles, ingest
 
 with job(snakemake.log[0]):
-    cfg, given = snakemake.params.cfg, snakemake.input
-    passport = make_passport(
-        snakemake.wildcards.case,
-        cfg["patient"],
-        Path(given.image),
-        Path(given.mask),
-        {
-            "image": [Path(p) for p in given.get("image_sources")],
-            "mask": [Path(p) for p in given.get("mask_sources")],
-        },
-        Content(**cfg["content"]),
-    )
-    write_json(snakemake.output[0], passport)
+    cfg, given, target = snakemake.params.cfg, snakemake.input, Path(snakemake.output[0])
+    files = {k: [Path(p) for p in given.get(k)] for k in ("image", "mask")}
+    sources = {k: [Path(p) for p in given.get(f"{k}_sources")] for k in files}
+    cases = [
+        CaseFiles(
+            name,
+            patient,
+            files["image"][n],
+            files["mask"][n],
+            # a case of several files has a batch of its own
+            sources if len(cfg["cases"]) == 1 else {k: [p[n]] for k, p in sources.items()},
+        )
+        for n, (name, patient) in enumerate(cfg["cases"])
+    ]
+    version = digest([sha256(path) for path in given.code])
+    write_json(target, ingest(cases, Content(**cfg["content"]), version, target.parents[1]))

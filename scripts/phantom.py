@@ -1,4 +1,4 @@
-"""Make one synthetic patient."""
+"""Make a batch of synthetic patients."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from slicewise.volumes.phantom import phantom
 from slicewise.volumes.read import write_nifti
 
 with job(snakemake.log[0]):
-    cfg = snakemake.params.cfg
-    image, mask = phantom(cfg["index"], **cfg["phantom"])
-    write_nifti(Path(snakemake.output.image), image, dtype=np.int16)
-    write_nifti(Path(snakemake.output.mask), mask, dtype=np.uint8)
+    cfg, out = snakemake.params.cfg, snakemake.output
+    for index, image_path, mask_path in zip(cfg["indices"], out.image, out.mask, strict=True):
+        image, mask = phantom(index, **cfg["phantom"])
+        write_nifti(Path(image_path), image, dtype=np.int16)
+        write_nifti(Path(mask_path), mask, dtype=np.uint8)

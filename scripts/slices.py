@@ -1,23 +1,28 @@
-"""Cut one case into slices."""
+"""Cut a batch of cases by one recipe."""
 
 from pathlib import Path
 
 from slicewise.config import Content, Recipe
-from slicewise.files import write_json
+from slicewise.files import digest, read_json, sha256, write_json
 from slicewise.job import job
-from slicewise.slices.extract import extract
-from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_volume
+from slicewise.slices.batches import SliceFolder
+from slicewise.slices.cases import cut_case
 
 with job(snakemake.log[0]):
-    content, mask = Content(**snakemake.params.cfg["content"]), snakemake.input.mask
-    geometry = extract(
-        read_volume(Path(snakemake.input.image)),
-        label_indices(read_volume(Path(mask)), mask, content.labels, content.other_labels),
-        list(content.labels),
-        Recipe(**snakemake.params.cfg["recipe"]),
-        content.intensity,
-        Path(snakemake.output.image),
-        Path(snakemake.output.mask),
-    )
-    write_json(snakemake.output.geometry, geometry)
+    cfg, given, target = snakemake.params.cfg, snakemake.input, Path(snakemake.output[0])
+    content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
+    code = [sha256(path) for path in given.code]
+    read = {p["case"]: p["made_from"] for p in read_json(given.passports)}
+    files = zip(cfg["cases"], map(Path, given.image), map(Path, given.mask), strict=True)
+    cut = {
+        case: cut_case(
+            image,
+            mask,
+            content,
+            recipe,
+            SliceFolder.below(target.parents[1], case),
+            digest([read[case], code]),
+        )
+        for case, image, mask in files
+    }
+    write_json(target, cut)

@@ -17,8 +17,9 @@ with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
     _, name, number = snakemake.wildcards  # dataset, experiment, fold
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
     experiment, content = Experiment(**cfg["experiment"]), Content(**cfg["content"])
-    slices = SliceSet.from_files(cfg["train"], given.train, **experiment.reading)
-    watched = SliceSet.from_files(cfg["watched"], given.watched, **experiment.reading)
+    recipes = [Path(recipe) for recipe in snakemake.params.slices]
+    slices = SliceSet.from_recipes(cfg["train"], recipes, **experiment.reading)
+    watched = SliceSet.from_recipes(cfg["watched"], recipes[:1], **experiment.reading)
     truth = truth_reader(cfg["watched"], given.truth, content)
     card, here = make_card(content, cfg["recipe"], experiment), place(Path())
     key = training_key(slices, watched, experiment, card, may_select=single)

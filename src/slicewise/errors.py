@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class SlicewiseError(Exception):
     """A fault in the input, the settings or the surroundings of a job.
@@ -13,3 +15,17 @@ class SlicewiseError(Exception):
 
 class StoppedError(SlicewiseError):
     """Nothing is wrong: a job was told to stop, and goes on when it is run again."""
+
+
+class SeveralErrors(SlicewiseError):
+    """Faults of several cases that one job met, each with its own sentence.
+
+    Parameters
+    ----------
+    errors : sequence of SlicewiseError
+        At least one.
+    """
+
+    def __init__(self, errors: Sequence[SlicewiseError]) -> None:
+        super().__init__(" ".join(map(str, errors)))
+        self.errors = list(errors)

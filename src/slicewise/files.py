@@ -79,6 +79,15 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def kept_json(path: str | os.PathLike[str], made_from: str) -> Any | None:
+    """Read a JSON object that was made from just this (its key `made_from`), else None."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("made_from") == made_from else None
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
     with Path(path).open("rb") as stream:

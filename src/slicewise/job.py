@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SeveralErrors, SlicewiseError
 
 MARK = "error: "
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -55,7 +55,8 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
     try:
         yield say
     except SlicewiseError as error:
-        say(sentence(error))
+        for one in error.errors if isinstance(error, SeveralErrors) else [error]:
+            say(sentence(one))
         sys.exit(1)
     except OSError as error:
         if error.errno not in FULL:

@@ -25,6 +25,12 @@ class SliceFolder:
     mask: Path
     geometry: Path
 
+    @classmethod
+    def below(cls, recipe: Path, case: str) -> SliceFolder:
+        """Return where the slices of a case lie below the folder of its recipe."""
+        names = ("image.npy", "mask.npy", "geometry.json")
+        return cls(case, *(recipe / case / name for name in names))
+
 
 @dataclass(frozen=True)
 class _Case:
@@ -81,7 +87,7 @@ class SliceSet:
     Raises
     ------
     SlicewiseError
-        When a file is damaged.
+        When a file is missing or damaged.
     """
 
     def __init__(
@@ -121,15 +127,12 @@ class SliceSet:
             case.image.keep = case.mask.keep = self.in_memory
 
     @classmethod
-    def from_files(cls, cases: Sequence[str], files: Sequence[str], **options: Any) -> SliceSet:
-        """Make a set from image.npy, mask.npy and geometry.json of each case, in that order."""
-        paths = [Path(file) for file in files]
+    def from_recipes(
+        cls, cases: Sequence[str], recipes: Sequence[Path], **options: Any
+    ) -> SliceSet:
+        """Make a set of cases, each cut by each recipe: the folders ``<recipe>/<case>``."""
         return cls(
-            [
-                SliceFolder(case, *paths[3 * position : 3 * position + 3])
-                for position, case in enumerate(cases)
-            ],
-            **options,
+            [SliceFolder.below(recipe, case) for recipe in recipes for case in cases], **options
         )
 
     def each(self) -> list[SliceSet]:
@@ -214,6 +217,8 @@ class SliceSet:
 def _geometry(path: Path) -> dict[str, Any]:
     try:
         return read_json(path)
+    except FileNotFoundError as error:
+        raise damaged(path, "it is gone") from error
     except ValueError as error:
         raise damaged(path, "it is not JSON") from error
 

@@ -17,6 +17,9 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 
 
+BATCHES = "_batches"  # beside the folders of cases: no case can be called so
+
+
 class StoredSlices:
     """The slices of one case in a ``.npy`` file.
 
@@ -39,17 +42,20 @@ class StoredSlices:
     Raises
     ------
     SlicewiseError
-        When the file is damaged, cut off, or holds something else.
+        When the file is missing, damaged, cut off, or holds something else.
     """
 
     def __init__(self, path: Path, shape: Sequence[int]) -> None:
         self.path = path
         self.shape = tuple(shape)
         self.keep = False
-        with path.open("rb") as stream:
-            found, fortran, self.dtype = self._read_header(stream)
-            self._offset = stream.tell()
-            size = stream.seek(0, 2)
+        try:
+            with path.open("rb") as stream:
+                found, fortran, self.dtype = self._read_header(stream)
+                self._offset = stream.tell()
+                size = stream.seek(0, 2)
+        except FileNotFoundError as error:
+            raise damaged(path, "it is gone") from error
         if found != self.shape or fortran or self.dtype.hasobject:
             raise damaged(path, f"its array is not one of {self.shape} numbers, row by row")
         if size != self._offset + self.nbytes:
@@ -92,8 +98,8 @@ class StoredSlices:
 def damaged(path: Path, why: str) -> SlicewiseError:
     """Return the error for a file that is not as it was written."""
     return SlicewiseError(
-        f"{path}: the file is damaged ({why}); delete it and run snakemake again, which cuts the "
-        "case anew"
+        f"{path}: the file is damaged ({why}); delete {path.parents[1] / BATCHES} and run "
+        "snakemake again, which cuts the case anew"
     )
 
 

@@ -12,6 +12,10 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes.layouts import Case
 
 FEWEST_TO_VALIDATE = 4
+# A batch: long enough that the start of a process does not count, short enough to lose.
+BATCH = 32
+# As many batches as small machines have cores, powers of two; small data sets use them too.
+FEWEST_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ def split_table(assignments: Iterable[Assignment]) -> str:
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
-def chunks(cases: Iterable[str], size: int) -> dict[int, list[str]]:
+def chunks(cases: Iterable[str], size: int, least: int = 1) -> dict[int, list[str]]:
     """Share out cases to jobs so that a new case changes one job only.
 
     A case's chunk is a hash of its name modulo a power of two, so all chunks
@@ -167,6 +171,8 @@ def chunks(cases: Iterable[str], size: int) -> dict[int, list[str]]:
         Names.
     size : int
         About how many cases a chunk should hold, at most on average.
+    least : int
+        At least so many chunks, a power of two; some stay empty where cases are few.
 
     Returns
     -------
@@ -174,8 +180,41 @@ def chunks(cases: Iterable[str], size: int) -> dict[int, list[str]]:
         The chunks that are not empty by their number, each sorted.
     """
     names = sorted(cases)
-    number = 1 << max(0, math.ceil(math.log2(max(1, len(names)) / size)))
+    number = max(least, 1 << max(0, math.ceil(math.log2(max(1, len(names)) / size))))
     shares: list[list[str]] = [[] for _ in range(number)]
     for name in names:
         shares[_hash(0, "chunk", name) % number].append(name)
     return {position: share for position, share in enumerate(shares) if share}
+
+
+def batches(cases: Iterable[Case], assignments: Iterable[Assignment]) -> dict[str, list[str]]:
+    """Share out cases to the jobs that ingest and cut them.
+
+    Test cases and others never share a batch: what is done to the first must
+    not train anybody again. A case that has to be converted has a batch of its
+    own, so that others do not wait for its conversion.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        All cases.
+    assignments : iterable of Assignment
+        Where they go.
+
+    Returns
+    -------
+    dict of str to list of str
+        Cases by the name of their batch, each sorted.
+    """
+    subset = {a.case: "test" if a.subset == "test" else "train" for a in assignments}
+    shared: dict[str, list[str]] = {"test": [], "train": []}
+    found = {}
+    for case in cases:
+        if case.needs_conversion:
+            found[f"case-{case.name}"] = [case.name]
+        else:
+            shared[subset[case.name]].append(case.name)
+    for name, members in shared.items():
+        for number, chunk in chunks(members, BATCH, FEWEST_BATCHES).items():
+            found[f"{name}-{number}"] = chunk
+    return found

@@ -1,0 +1,95 @@
+"""Ingesting a batch of cases: each is checked and described, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slicewise.config import Content
+from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.files import digest, kept_json, sha256, write_json
+from slicewise.volumes.passport import make_passport
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files of one case.
+
+    Attributes
+    ----------
+    case, patient : str
+        Names.
+    image, mask : Path
+        NIfTI files.
+    sources : mapping of {"image", "mask"} to paths
+        The files they come from: themselves, or a DICOM series.
+    """
+
+    case: str
+    patient: str
+    image: Path
+    mask: Path
+    sources: Mapping[str, Sequence[Path]]
+
+
+def ingest(
+    cases: Iterable[CaseFiles], content: Content, version: str, folder: Path
+) -> list[dict[str, Any]]:
+    """Check and describe cases, and keep what is still true of them.
+
+    A passport is written as soon as its case was checked, so that a fault of
+    one case, or the end of the job, costs no other.
+
+    Parameters
+    ----------
+    cases : iterable of CaseFiles
+        What to read.
+    content : Content
+        What the files should hold.
+    version : str
+        Another one makes all passports anew.
+    folder : Path
+        The place of ``<case>/passport.json``.
+
+    Returns
+    -------
+    list of dict
+        The passports (see `make_passport`), with a digest of all that each was
+        made from.
+
+    Raises
+    ------
+    SeveralErrors
+        When cases fail a check, after all others are done.
+    """
+    passports, errors = [], []
+    for case in cases:
+        path = folder / case.case / "passport.json"
+        key = _made_from(case, content, version)
+        passport = kept_json(path, key)
+        if passport is None:
+            # what is no longer true must not outlive a case that is refused now
+            path.unlink(missing_ok=True)
+            try:
+                passport = make_passport(
+                    case.case, case.patient, case.image, case.mask, case.sources, content
+                )
+            except SlicewiseError as error:
+                errors.append(error)
+                continue
+            passport["made_from"] = key
+            write_json(path, passport)
+        passports.append(passport)
+    if errors:
+        raise SeveralErrors(errors)
+    return passports
+
+
+def _made_from(case: CaseFiles, content: Content, version: str) -> str:
+    files = [case.image, case.mask, *case.sources["image"], *case.sources["mask"]]
+    hashes = {path: sha256(path) for path in dict.fromkeys(files)}
+    return digest(
+        [version, content.model_dump(), case.patient, [[str(p), hashes[p]] for p in files]]
+    )
