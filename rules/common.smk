@@ -69,6 +69,7 @@ def code(script, *parts):
     ]
 
 
+@functools.cache
 def file_of(kind, case):
     """The NIfTI file of a case's image or mask: its source, or what was made of it."""
     sources = getattr(CASES[case], kind)
@@ -77,9 +78,10 @@ def file_of(kind, case):
     return f"results/{DATASET}/cases/{case}/{kind}.nii.gz"
 
 
-def sources_of(kind, case):
-    """The files that a case's image or mask comes from."""
-    return [str(p) for p in getattr(CASES[case], kind)] or [file_of(kind, case)]
+def converted_from(kind, cases):
+    """The files that images or masks come from where these are no NIfTI files."""
+    found = [CASES[case] for case in cases if CASES[case].needs_conversion]
+    return [str(path) for case in found for path in getattr(case, kind)]
 
 
 def trained_on(fold):

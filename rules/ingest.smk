@@ -42,8 +42,8 @@ else:
     rule convert:
         """Turn DICOM or NRRD into NIfTI files without identities."""
         input:
-            image=lambda w: sources_of("image", w.case),
-            mask=lambda w: sources_of("mask", w.case),
+            image=lambda w: converted_from("image", [w.case]),
+            mask=lambda w: converted_from("mask", [w.case]),
             code=code("convert", "volumes"),
         output:
             image="results/{dataset}/cases/{case}/image.nii.gz",
@@ -68,8 +68,8 @@ rule ingest:
     input:
         image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
-        image_sources=lambda w: [f for case in BATCHES[w.batch] for f in sources_of("image", case)],
-        mask_sources=lambda w: [f for case in BATCHES[w.batch] for f in sources_of("mask", case)],
+        image_sources=lambda w: converted_from("image", BATCHES[w.batch]),
+        mask_sources=lambda w: converted_from("mask", BATCHES[w.batch]),
         code=code("ingest", "volumes"),
     output:
         "results/{dataset}/cases/_batches/{batch}.json",

@@ -40,7 +40,7 @@ rule train:
         # no rule's output, so that it outlives a killed job
         checkpoints="results/{dataset}/{experiment}/checkpoints/fold-{fold}",
         tracking="results/{dataset}/{experiment}/tracking",
-        slices=lambda w: [f"results/{DATASET}/slices/{r}" for r in recipes_of(w.experiment)],
+        recipes=lambda w: [f"results/{DATASET}/slices/{r}" for r in recipes_of(w.experiment)],
     script:
         "../scripts/train.py"
 

@@ -17,8 +17,8 @@ with job(snakemake.log[0]):
             patient,
             files["image"][n],
             files["mask"][n],
-            # a case of several files has a batch of its own
-            sources if len(cfg["cases"]) == 1 else {k: [p[n]] for k, p in sources.items()},
+            # a case that was converted has a batch of its own
+            {kind: sources[kind] or [path[n]] for kind, path in files.items()},
         )
         for n, (name, patient) in enumerate(cfg["cases"])
     ]

@@ -11,13 +11,12 @@ from slicewise.slices.batches import SliceSet, digests
 from slicewise.tracking import Tracker, place, versions
 from slicewise.volumes.truth import truth_reader
 
-folder = Path(snakemake.params.tracking)
+folder, recipes = Path(snakemake.params.tracking), snakemake.params.recipes
 with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
     given, out, cfg = snakemake.input, snakemake.output, read_json(snakemake.input.plan)["settings"]
     _, name, number = snakemake.wildcards  # dataset, experiment, fold
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
     experiment, content = Experiment(**cfg["experiment"]), Content(**cfg["content"])
-    recipes = [Path(recipe) for recipe in snakemake.params.slices]
     slices = SliceSet.from_recipes(cfg["train"], recipes, **experiment.reading)
     watched = SliceSet.from_recipes(cfg["watched"], recipes[:1], **experiment.reading)
     truth = truth_reader(cfg["watched"], given.truth, content)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.job import errors_in, job
 
 
@@ -32,6 +32,17 @@ def test_a_fault_of_the_input_is_one_line_and_status_1(tmp_path, capsys):
     sentence = "error: a.nii.gz: it is cut short; copy it again"
     assert capsys.readouterr().err.splitlines() == ["before", sentence]
     assert log.read_text().splitlines() == ["before", sentence]
+
+
+def test_faults_of_several_cases_are_a_line_each(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    faults = [SlicewiseError(f"{name}: it is\n  cut short; copy it again") for name in "ab"]
+    with pytest.raises(SystemExit) as left, job(str(log)):
+        raise SeveralErrors(faults)
+    assert left.value.code == 1
+    sentences = [f"error: {name}: it is cut short; copy it again" for name in "ab"]
+    assert capsys.readouterr().err.splitlines() == sentences
+    assert errors_in([log], 0) == [line.removeprefix("error: ") for line in sentences]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

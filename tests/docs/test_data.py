@@ -158,7 +158,7 @@ def test_every_output_of_the_rules_is_in_the_tree():
             if "/logs/" in output or "/timings/" in output:
                 continue
             assert Path(output).name.removesuffix("{fold}").strip("/") in tree or (
-                Path(output).name in ("{name}", "fold-{fold}", "{case}.nii.gz")
+                Path(output).name in ("{name}", "fold-{fold}", "{case}.nii.gz", "{batch}.json")
             ), output
 
 

@@ -255,8 +255,8 @@ def test_counts_are_those_of_the_masks(two_cases):
 
 def test_the_digest_follows_contents_and_order(two_cases):
     slices = SliceSet(two_cases)
-    files = [str(p) for f in two_cases for p in (f.image, f.mask, f.geometry)]
-    assert SliceSet.from_files(["anna", "bert"], files).digest == slices.digest
+    (recipe,) = {folder.image.parents[1] for folder in two_cases}
+    assert SliceSet.from_recipes(["anna", "bert"], [recipe]).digest == slices.digest
     assert SliceSet(two_cases[::-1]).digest != slices.digest
     assert SliceSet(two_cases[:1]).digest != slices.digest
 
@@ -356,3 +356,18 @@ def test_the_digest_follows_the_spacing(two_cases):
 def test_an_empty_set_has_no_digest(two_cases):
     full = SliceSet(two_cases)
     assert digests({"train": full, "validation": SliceSet([])}) == {"train": full.digest}
+
+
+@pytest.mark.parametrize("name", ["image", "mask", "geometry"])
+def test_a_file_that_is_gone_is_one_sentence(two_cases, name):
+    path = getattr(two_cases[0], name)
+    path.unlink()
+    batches = path.parents[1] / "_batches"
+    with pytest.raises(SlicewiseError, match=rf"{path}: .* is gone\); delete {batches} and run"):
+        SliceSet(two_cases)
+
+
+def test_several_recipes_hold_each_case_once(two_cases):
+    recipe = two_cases[0].image.parents[1]
+    slices = SliceSet.from_recipes(["anna", "bert"], [recipe, recipe])
+    assert slices.cases == ["anna", "bert", "anna", "bert"]

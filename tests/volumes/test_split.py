@@ -3,6 +3,7 @@
 import collections
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from slicewise.config import Split
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.layouts import Case
 from slicewise.volumes.split import (
+    Assignment,
+    batches,
     chunks,
     held_out_cases,
     split_cases,
@@ -233,3 +236,40 @@ def test_when_the_number_of_chunks_doubles_each_splits_in_two():
     assert (max(few) < 2, max(many) < 4) == (True, True)
     for number, share in many.items():
         assert set(share) - {"case8"} <= set(few[number % 2])
+
+
+def test_few_cases_are_shared_out_all_the_same():
+    assert len(chunks([f"case{k}" for k in range(20)], 32, least=4)) == 4
+    assert len(chunks([f"case{k}" for k in range(2000)], 32, least=4)) == 64
+
+
+# --- batches -------------------------------------------------------------------------------
+
+
+def case(name: str, *files: str) -> Case:
+    sources = tuple(map(Path, files or (f"{name}.nii.gz",)))
+    return Case(name, name, sources, (Path(f"{name}_mask.nii.gz"),))
+
+
+@quick
+@given(st.sets(names, min_size=6, max_size=120), names, st.integers(1, 4))
+def test_a_new_test_case_changes_no_batch_of_others(found, new, folds):
+    def shared(wanted: set[str]) -> tuple[dict[str, list[str]], set[str]]:
+        cases = [case(name) for name in sorted(wanted)]
+        assigned = [
+            Assignment(c.name, c.name, "test" if c.name == new else "train", folds) for c in cases
+        ]
+        made = batches(cases, assigned)
+        assert sorted(itertools.chain(*made.values())) == sorted(wanted)
+        return made, {batch for batch, members in made.items() if new in members}
+
+    (before, _), (after, own) = shared(found - {new}), shared(found | {new})
+    assert {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)} == own
+
+
+def test_a_case_that_is_converted_has_a_batch_of_its_own():
+    cases = [case("a"), case("b", "b/1.dcm", "b/2.dcm"), case("c", "c.nrrd"), case("d")]
+    assigned = split_cases(cases, Split(test=0, validation=0))
+    made = batches(cases, assigned)
+    assert (made["case-b"], made["case-c"]) == (["b"], ["c"])
+    assert sorted(itertools.chain(*made.values())) == ["a", "b", "c", "d"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import badinput as bad
 import numpy as np
 import pytest
+import yaml
 from badinput import (
     AFFINE,
     SECRETS,
@@ -165,7 +166,7 @@ def many_faults(tmp_path_factory, odd) -> tuple[Ran, dict[str, tuple[Path, Path]
     ran = snakemake(
         folder,
         *("--cores", "2", "results/x/cases.tsv"),
-        *(f"results/x/slices/r/{case}/image.npy" for case in GOOD),
+        *(f"results/x/slices/r/_batches/case-{case}.json" for case in GOOD if case != "good"),
         *("--configfile", "config.yaml"),
     )
     return ran, {name: (folder / image, folder / mask) for name, (image, mask) in rows.items()}
@@ -177,6 +178,7 @@ def test_a_bad_case_ends_the_run_with_a_status_but_not_the_good_ones(many_faults
     results = ran.folder / "results" / "x"
     for case in GOOD:
         assert json.loads((results / "cases" / case / "passport.json").read_text())["case"] == case
+    for case in ("dicom", "zipped"):
         assert np.load(results / "slices" / "r" / case / "image.npy").shape[0] == 5
     finished = {path.parent.name for path in results.glob("cases/*/passport.json")}
     assert finished == set(GOOD), "a bad case has a passport"
@@ -197,7 +199,7 @@ def test_each_fault_is_one_sentence_with_its_remedy(many_faults, name, odd):
     assert fault in said[0]
     assert remedy in said[0]
     assert ran.err.count(said[0]) == 2, "once where it happened and once at the end"
-    logs = (ran.folder / "results" / "x" / "logs").glob(f"*/{name}.log")
+    logs = (ran.folder / "results" / "x" / "logs").glob("*/*.log")
     assert said[0] in [line for log in logs for line in log.read_text().splitlines()]
 
 
@@ -234,6 +236,22 @@ def test_no_identity_is_in_anything_that_was_written(many_faults):
                 content = content.replace(own.encode(), b"")
         found = [secret for secret in SECRETS if secret.encode() in content or secret in name]
         assert not found, name
+
+
+def test_without_the_bad_cases_the_good_ones_are_not_read_again(many_faults, tmp_path):
+    ran, files = many_faults
+    folder = tmp_path / "again"
+    shutil.copytree(ran.folder, folder)
+    settings = yaml.safe_load((folder / "config.yaml").read_text())
+    settings["dataset"]["exclude"] = sorted(files.keys() - {*GOOD})
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    passport = folder / "results" / "x" / "cases" / "good" / "passport.json"
+    before = passport.stat().st_mtime_ns
+    again = snakemake(folder, "--cores", "2", "results/x/gate.json", "--configfile", "config.yaml")
+    assert again.code == 0, again.err
+    assert passport.stat().st_mtime_ns == before
+    table = (folder / "results" / "x" / "cases.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in table[1:]] == sorted(GOOD)
 
 
 # --- faults that are seen before any job starts --------------------------------------------

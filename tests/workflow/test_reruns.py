@@ -14,6 +14,7 @@ from conftest import LARGE, TRAINING, Workflow, copied, started
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from slicewise.files import sha256
+from slicewise.volumes.split import BATCH, FEWEST_BATCHES, chunks
 
 LAST = {"all": 1, "compare": 1}
 # What other slices of an experiment entail, and what other settings or code.
@@ -21,6 +22,8 @@ CUT = {"train": 1, "predict_plain_0": 1, "evaluate": 1, "report": 1, **LAST}
 PLAIN = {"plan": 1, **CUT}
 CUT_BOTH = {**CUT, "predict_rich_0": 1, "train": 2, "evaluate": 2, "report": 2}
 BOTH = {"plan": 2, **CUT_BOTH}
+# Test patients never share a batch with these.
+BATCHES = len(chunks(TRAINING, BATCH, FEWEST_BATCHES))
 REPORT = "results/tiny/plain/report.html"
 MEGABYTE = 1_000_000
 
@@ -89,12 +92,29 @@ def test_batches_of_prediction_rerun_nothing_but_prediction(workflow):
 
 def test_a_recipe_extracts_again_and_ingests_nothing(workflow):
     workflow.change("slices.axial48.size", 32)
-    assert workflow.due() == {**BOTH, "slices": len(TRAINING)}
+    assert workflow.due() == {**BOTH, "slices": BATCHES}
 
 
 def test_an_added_training_patient_is_extracted_alone(workflow):
+    def ages(*names: str) -> dict[str, int]:
+        made = (p for name in names for p in workflow.results.rglob(name))
+        return {str(path): path.stat().st_mtime_ns for path in made}
+
+    before = ages("passport.json", "image.npy")
     workflow.add_patient("p07", "train")
     assert workflow.due() == {**BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1, "split": 1}
+    (batch,) = (
+        f"_batches/train-{number}.json"
+        for number, members in chunks([*TRAINING, "p07"], BATCH, FEWEST_BATCHES).items()
+        if {"p07", "p03"} <= {*members}
+    )
+    workflow.snakemake(f"results/tiny/slices/axial48/{batch}")
+    # others of its batch were neither read nor cut again
+    after = ages("passport.json", "image.npy")
+    assert {path for path in after if after[path] != before.get(path)} == {
+        str(workflow.results / "cases" / "p07" / "passport.json"),
+        str(workflow.results / "slices" / "axial48" / "p07" / "image.npy"),
+    }
 
 
 def test_an_added_test_patient_retrains_nothing(workflow):
@@ -139,7 +159,7 @@ def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
 
 def test_editing_the_slices_module_extracts_and_retrains(workflow):
     append(workflow.root / "src" / "slicewise" / "slices" / "grid.py", "# edited")
-    assert workflow.due() == {**BOTH, "slices": len(TRAINING)}
+    assert workflow.due() == {**BOTH, "slices": BATCHES}
 
 
 def test_editing_the_evaluation_retrains_nothing(workflow):

@@ -128,11 +128,12 @@ class SliceSet:
 
     @classmethod
     def from_recipes(
-        cls, cases: Sequence[str], recipes: Sequence[Path], **options: Any
+        cls, cases: Sequence[str], recipes: Sequence[str | Path], **options: Any
     ) -> SliceSet:
         """Make a set of cases, each cut by each recipe: the folders ``<recipe>/<case>``."""
         return cls(
-            [SliceFolder.below(recipe, case) for recipe in recipes for case in cases], **options
+            [SliceFolder.below(Path(recipe), case) for recipe in recipes for case in cases],
+            **options,
         )
 
     def each(self) -> list[SliceSet]:

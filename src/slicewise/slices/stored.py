@@ -16,7 +16,6 @@ from numpy.lib import format as npy
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 
-
 BATCHES = "_batches"  # beside the folders of cases: no case can be called so
 
 

@@ -1,0 +1,93 @@
+"""A batch of cases: good ones are finished beside bad ones, and nothing valid is made again."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from slicewise.config import Content
+from slicewise.errors import SeveralErrors
+from slicewise.files import read_json
+from slicewise.volumes.ingest import CaseFiles, ingest
+
+CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
+
+
+def write(path: Path, array: np.ndarray) -> Path:
+    nib.save(nib.Nifti1Image(array, np.eye(4)), path)
+    return path
+
+
+def case(folder: Path, name: str, seed: int = 0, patient: str = "p") -> CaseFiles:
+    """A case whose image is a function of the seed; a negative one is no CT."""
+    scan = np.random.default_rng(abs(seed)).integers(-1000, 300, (8, 8, 4)).astype(np.int16)
+    mask = np.zeros((8, 8, 4), np.uint8)
+    mask[2:5, 2:5] = 1
+    image = write(folder / f"{name}.nii.gz", scan if seed >= 0 else scan.astype(np.uint8))
+    organ = write(folder / f"{name}_mask.nii.gz", mask)
+    return CaseFiles(name, patient, image, organ, {"image": [image], "mask": [organ]})
+
+
+def ages(folder: Path) -> dict[str, int]:
+    return {p.parent.name: p.stat().st_mtime_ns for p in folder.glob("*/passport.json")}
+
+
+@pytest.fixture
+def made(tmp_path) -> Path:
+    return tmp_path / "cases"
+
+
+def test_every_case_has_a_passport_beside_the_list(tmp_path, made):
+    passports = ingest([case(tmp_path, "a"), case(tmp_path, "b", 1)], CONTENT, "1", made)
+    assert [p["case"] for p in passports] == ["a", "b"]
+    assert [read_json(made / name / "passport.json") for name in "ab"] == passports
+
+
+def test_each_bad_case_is_named_after_the_good_ones_are_done(tmp_path, made):
+    cases = [case(tmp_path, "a", -1), case(tmp_path, "b", 1), case(tmp_path, "c", -2)]
+    with pytest.raises(SeveralErrors) as caught:
+        ingest([*cases, case(tmp_path, "d", 2)], CONTENT, "1", made)
+    said = [str(error) for error in caught.value.errors]
+    assert [line.split(":")[0] for line in said] == [str(c.image) for c in (cases[0], cases[2])]
+    assert ages(made).keys() == {"b", "d"}
+
+
+def test_only_what_changed_is_read_again(tmp_path, made):
+    cases = [case(tmp_path, "a"), case(tmp_path, "b", 1), case(tmp_path, "c", 2)]
+    first, before = ingest(cases, CONTENT, "1", made), ages(made)
+    cases[1] = case(tmp_path, "b", 9)
+    second, after = ingest(cases, CONTENT, "1", made), ages(made)
+    assert {name for name in after if after[name] != before[name]} == {"b"}
+    assert [second[k] == first[k] for k in range(3)] == [True, False, True]
+    assert second == ingest(cases, CONTENT, "1", tmp_path / "anew")
+
+
+@pytest.mark.parametrize(
+    ("version", "content", "patient"),
+    [
+        ("2", CONTENT, "p"),
+        ("1", CONTENT.model_copy(update={"other_labels": "refuse"}), "p"),
+        ("1", CONTENT, "q"),
+    ],
+)
+def test_a_change_of_code_or_settings_makes_it_anew(tmp_path, made, version, content, patient):
+    ingest([case(tmp_path, "a")], CONTENT, "1", made)
+    before = ages(made)
+    ingest([case(tmp_path, "a", patient=patient)], content, version, made)
+    assert ages(made) != before
+
+
+def test_a_case_that_went_bad_keeps_no_passport(tmp_path, made):
+    ingest([case(tmp_path, "a")], CONTENT, "1", made)
+    with pytest.raises(SeveralErrors):
+        ingest([case(tmp_path, "a", -1)], CONTENT, "1", made)
+    assert not ages(made)
+
+
+def test_half_a_passport_is_made_again(tmp_path, made):
+    good = ingest([case(tmp_path, "a")], CONTENT, "1", made)
+    path = made / "a" / "passport.json"
+    path.write_text(path.read_text()[:-30])
+    assert ingest([case(tmp_path, "a")], CONTENT, "1", made) == good
+    assert read_json(path) == good[0]
