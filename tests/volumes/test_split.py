@@ -273,3 +273,14 @@ def test_a_case_that_is_converted_has_a_batch_of_its_own():
     made = batches(cases, assigned)
     assert (made["case-b"], made["case-c"]) == (["b"], ["c"])
     assert sorted(itertools.chain(*made.values())) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("folds", [1, 5])
+def test_a_batch_of_test_cases_is_predicted_by_one_job(folds):
+    cases = [case(f"c{k}") for k in range(900)]
+    assigned = split_cases(cases, Split(folds=folds))
+    scored = [a.case for a in assigned if a.subset != "train" or folds > 1]
+    predicted = {name: number for number, chunk in chunks(scored, 32).items() for name in chunk}
+    for name, members in batches(cases, assigned).items():
+        if name.startswith("test"):
+            assert len({predicted[member] for member in members}) == 1

@@ -10,7 +10,7 @@ from typing import Any
 from slicewise.config import Content
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, kept_json, sha256, write_json
-from slicewise.volumes.passport import make_passport
+from slicewise.volumes.passport import describe_files, make_passport
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,6 @@ def ingest(
 
 
 def _made_from(case: CaseFiles, content: Content, version: str) -> str:
-    files = [case.image, case.mask, *case.sources["image"], *case.sources["mask"]]
-    hashes = {path: sha256(path) for path in dict.fromkeys(files)}
-    return digest(
-        [version, content.model_dump(), case.patient, [[str(p), hashes[p]] for p in files]]
-    )
+    sources = {kind: describe_files(case.sources[kind]) for kind in ("image", "mask")}
+    converted = [sha256(p) for p in (case.image, case.mask) if [p] not in case.sources.values()]
+    return digest([version, content.model_dump(), case.patient, sources, converted])

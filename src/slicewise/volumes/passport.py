@@ -64,8 +64,8 @@ def make_passport(
     return {
         "case": case,
         "patient": patient,
-        "image": _files(sources["image"]),
-        "mask": _files(sources["mask"]),
+        "image": describe_files(sources["image"]),
+        "mask": describe_files(sources["mask"]),
         "shape": list(image.array.shape),
         "spacing": [round(v, 6) for v in image.spacing],
         "orientation": image.orientation,
@@ -83,7 +83,8 @@ def make_passport(
     }
 
 
-def _files(paths: Sequence[Path]) -> dict[str, Any]:
+def describe_files(paths: Sequence[Path]) -> dict[str, Any]:
+    """Name the files that an image or mask comes from: file, SHA-256 (of all hashes), bytes."""
     hashes = [sha256(path) for path in paths]
     name = paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})"
     return {

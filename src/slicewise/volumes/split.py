@@ -180,19 +180,25 @@ def chunks(cases: Iterable[str], size: int, least: int = 1) -> dict[int, list[st
         The chunks that are not empty by their number, each sorted.
     """
     names = sorted(cases)
-    number = max(least, 1 << max(0, math.ceil(math.log2(max(1, len(names)) / size))))
+    number = max(least, _number_of_chunks(len(names), size))
     shares: list[list[str]] = [[] for _ in range(number)]
     for name in names:
         shares[_hash(0, "chunk", name) % number].append(name)
     return {position: share for position, share in enumerate(shares) if share}
 
 
+def _number_of_chunks(cases: int, size: int) -> int:
+    return 1 << max(0, math.ceil(math.log2(max(1, cases) / size)))
+
+
 def batches(cases: Iterable[Case], assignments: Iterable[Assignment]) -> dict[str, list[str]]:
     """Share out cases to the jobs that ingest and cut them.
 
     Test cases and others never share a batch: what is done to the first must
-    not train anybody again. A case that has to be converted has a batch of its
-    own, so that others do not wait for its conversion.
+    not train anybody again. A batch of test cases lies within one chunk of
+    those that are predicted, if such a chunk is no smaller. A case that has to
+    be converted has a batch of its own, so that others do not wait for its
+    conversion.
 
     Parameters
     ----------
@@ -209,12 +215,17 @@ def batches(cases: Iterable[Case], assignments: Iterable[Assignment]) -> dict[st
     subset = {a.case: "test" if a.subset == "test" else "train" for a in assignments}
     shared: dict[str, list[str]] = {"test": [], "train": []}
     found = {}
+    cases = list(cases)
     for case in cases:
         if case.needs_conversion:
             found[f"case-{case.name}"] = [case.name]
         else:
             shared[subset[case.name]].append(case.name)
+    least = {
+        "test": max(FEWEST_BATCHES, _number_of_chunks(len(cases), BATCH)),
+        "train": FEWEST_BATCHES,
+    }
     for name, members in shared.items():
-        for number, chunk in chunks(members, BATCH, FEWEST_BATCHES).items():
+        for number, chunk in chunks(members, BATCH, least[name]).items():
             found[f"{name}-{number}"] = chunk
     return found
