@@ -10,8 +10,11 @@ import pytest
 
 from slicewise.evaluation.statistics import (
     COLUMNS,
+    FAILURES,
+    agreement,
     case_rows,
     metrics_table,
+    patient_volumes,
     read_metrics,
     summarise,
 )
@@ -44,6 +47,8 @@ def test_rows_score_each_label() -> None:
     assert (one["hd95_mm"], two["hd95_mm"]) == (3.0, 3.0)
     assert 0 < one["nsd"] < 1
     assert one["tolerance_mm"] == 2.5
+    assert set(FAILURES) <= one.keys()
+    assert one["false_islands"] == one["missed_parts"] == 0
 
 
 def test_slices_that_are_no_neighbours_have_no_distances() -> None:
@@ -51,9 +56,10 @@ def test_slices_that_are_no_neighbours_have_no_distances() -> None:
     known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
     scored = metrics_table(case_rows(known, mask, mask, ["a"], 2.0, None, 2.0))
     assert scored["dice"].tolist() == [1]
-    assert scored[["hd95_mm", "assd_mm", "nsd", "tolerance_mm"]].isna().all(axis=None)
+    neighbourly = ["hd95_mm", "assd_mm", "nsd", "tolerance_mm", *FAILURES]
+    assert scored[neighbourly].isna().all(axis=None)
     text = scored.to_csv(sep="\t", index=False)
-    assert text.splitlines()[1].endswith("\t\t\t\t")
+    assert text.splitlines()[1].endswith("\t" * len(neighbourly))
     mean = summarise(read_metrics(io.StringIO(text)))["test"]["mean"]
     assert mean["hd95_mm"] == {**dict.fromkeys(mean["hd95_mm"]), "n": 0}
 
@@ -116,3 +122,34 @@ def test_undefined_values_are_left_out() -> None:
     dice = summarise(table([0.5, float("nan"), 0.7]))["test"]["liver"]["dice"]
     assert dice["n"] == 2
     assert dice["mean"] == pytest.approx(0.6)
+
+
+def test_agreement_is_that_of_bland_and_altman() -> None:
+    # Lancet 1986, table 1: the large and the mini Wright peak flow meter, first readings (l/min)
+    large = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
+    mini = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]
+    found = agreement(np.array(mini), np.array(large))
+    # as they report it: mean -2.1, sd 38.8; their limits are the mean ± 2 sd, -79.7 and 75.5
+    assert found["n"] == 17
+    assert found["bias"] == pytest.approx(-2.1, abs=0.05)
+    assert found["low"] == pytest.approx(-2.1 - 1.96 * 38.8, abs=0.15)
+    assert found["high"] == pytest.approx(-2.1 + 1.96 * 38.8, abs=0.15)
+    # -22.0 to 17.8; the limits -114.3 to -45.1 and 40.9 to 110.1, about -79.7 and 75.5
+    assert found["bias_ci"] == pytest.approx((-22.0, 17.8), abs=0.15)
+    width = (110.1 - 40.9) / 2
+    assert found["high_ci"][1] - found["high"] == pytest.approx(width, abs=0.3)
+    assert found["low"] - found["low_ci"][0] == pytest.approx(width, abs=0.3)
+
+
+def test_agreement_of_few_says_less() -> None:
+    assert agreement(np.array([]), np.array([]))["bias"] is None
+    two = agreement(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
+    assert (two["bias"], two["low"], two["bias_ci"]) == (1.5, None, None)
+
+
+def test_a_patient_has_one_volume() -> None:
+    metrics = table([0.5, 0.7, 0.9], ["a", "b", "b"])
+    metrics = metrics.assign(volume_ml=[100.0, 200, 300], predicted_ml=[90.0, 200, 320])
+    volumes = patient_volumes(metrics, "liver")
+    assert volumes.loc["b"].tolist() == [250, 260]
+    assert len(volumes) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from slicewise.metrics import overlap, surface_distances
+from slicewise.metrics import failures, overlap, surface_distances
 
 RESAMPLES = 9999
 METRICS = (
@@ -25,9 +26,20 @@ METRICS = (
     "assd_mm",
     "nsd",
 )
-COLUMNS = (*METRICS, "tolerance_mm", "truth_sha256")
+FAILURES = (
+    "false_islands",
+    "false_islands_ml",
+    "largest_false_ml",
+    "largest_false_mm",
+    "missed_parts",
+    "missed_parts_ml",
+    "largest_missed_ml",
+    "largest_bulge_ml",
+    "largest_gap_ml",
+)
+COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, "truth_sha256")
 """Columns after the names: an nsd says nothing without its tolerance, no score without its truth
-(digest of the label numbers on their grid)."""
+(digest of the label numbers on their grid), and failures are not averaged."""
 
 
 def case_rows(
@@ -53,7 +65,7 @@ def case_rows(
         Volume of a voxel in millilitres.
     spacing : tuple of float, or None
         Distance of neighbouring voxels along each axis, in mm; None where
-        slices are no neighbours, which leaves out all distances.
+        slices are no neighbours, which leaves out all distances and failures.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
     """
@@ -64,6 +76,7 @@ def case_rows(
         if spacing is not None:
             row |= surface_distances(*masks, spacing, tolerance_mm)
             row["tolerance_mm"] = tolerance_mm
+            row |= failures(*masks, voxel_ml, spacing)
         rows.append(row)
     return rows
 
@@ -110,6 +123,47 @@ def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
             for label, table in by_label.items()
         }
     return summary
+
+
+def patient_volumes(metrics: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Return volume_ml and predicted_ml of a label by patient, the mean over its cases.
+
+    A patient counts once. Patients without one of the two are left out.
+    """
+    own = metrics[metrics["label"] == label]
+    return own.groupby("patient")[["volume_ml", "predicted_ml"]].mean().dropna()
+
+
+def agreement(reference: np.ndarray, measured: np.ndarray) -> dict[str, Any]:
+    """Describe how far two ways of measuring agree (Bland & Altman, Lancet 1986).
+
+    Parameters
+    ----------
+    reference, measured : ndarray, shape (n,)
+        The same quantity, both ways.
+
+    Returns
+    -------
+    dict
+        n; bias, the mean of measured minus reference; low and high, the 95 %
+        limits of agreement, bias ± 1.96 standard deviations of the difference;
+        for each of the three its 95 % interval by Student's t, ``bias_ci``,
+        ``low_ci``, ``high_ci``, as (lower, upper), the variance of a limit
+        being three times that of the bias. None below three pairs, but for
+        the bias.
+    """
+    differences = np.asarray(measured, float) - np.asarray(reference, float)
+    n = len(differences)
+    found: dict[str, Any] = dict.fromkeys(("bias", "low", "high", "bias_ci", "low_ci", "high_ci"))
+    if n:
+        found["bias"] = float(differences.mean())
+    if n >= 3:
+        sd = float(differences.std(ddof=1))
+        found["low"], found["high"] = (found["bias"] + side * 1.96 * sd for side in (-1, 1))
+        error = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
+        for name, width in (("bias", error), ("low", 3**0.5 * error), ("high", 3**0.5 * error)):
+            found[f"{name}_ci"] = (found[name] - width, found[name] + width)
+    return {"n": n, **found}
 
 
 def _describe(values: np.ndarray) -> dict[str, float | int | None]:
