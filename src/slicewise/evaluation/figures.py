@@ -271,19 +271,25 @@ def display_slice(
         Two-dimensional. Axial: front up; coronal and sagittal: head up. The
         patient's right is on the left of the picture (sagittal: the front is).
     """
-    picture = np.take(array_canonical_ras, index, axis=_NORMAL[plane])
+    # a view: np.take would first copy a volume whose first axis varies fastest
+    picture = np.moveaxis(array_canonical_ras, PLANE_AXES[plane][2], 0)[index]
     # What is left grows to the right/front along rows and to the front/head
     # along columns; pictures are read the other way on both.
     return picture[::-1, ::-1].T
 
 
-_NORMAL: dict[Plane, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
+PLANE_AXES: dict[Plane, tuple[int, int, int]] = {
+    "axial": (0, 1, 2),
+    "coronal": (0, 2, 1),
+    "sagittal": (1, 2, 0),
+}
+"""The axes of a volume that run across and up a picture of `display_slice`, and its normal."""
 
 
 def pixel_aspect(spacing_ras: Sequence[float], plane: Plane = "axial") -> float:
     """Return height over width of a pixel of `display_slice`, from the spacing in mm."""
-    width, height = (float(s) for axis, s in enumerate(spacing_ras) if axis != _NORMAL[plane])
-    return height / width
+    across, up, _ = PLANE_AXES[plane]
+    return float(spacing_ras[up]) / float(spacing_ras[across])
 
 
 @dataclass(frozen=True)
@@ -314,7 +320,7 @@ def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.n
         that slice; NaN where none does.
     """
     others = tuple(other for other in range(truth.ndim) if other != axis)
-    labels = [label for label in np.union1d(np.unique(truth), np.unique(prediction)) if label]
+    labels = range(1, max(int(mask.max(initial=0)) for mask in (truth, prediction)) + 1)
     total = np.zeros(truth.shape[axis])
     present = np.zeros(truth.shape[axis])
     for label in labels:
@@ -496,6 +502,66 @@ def _swarm(values: np.ndarray, bin_width: float) -> np.ndarray:
     step = min(0.11, 0.5 / max(int(rank.max(initial=0)), 1))
     side = np.where(rank % 2 == 0, 1, -1)
     return -0.05 - side * ((rank + 1) // 2) * step
+
+
+def bland_altman(
+    volumes: pd.DataFrame, limits: Mapping[str, Any], *, theme: Theme = "light"
+) -> Figure:
+    """Draw differences of volumes against their means (Bland & Altman, Lancet 1986).
+
+    Parameters
+    ----------
+    volumes : pandas.DataFrame
+        By patient, columns volume_ml (reference) and predicted_ml.
+    limits : mapping
+        From `slicewise.evaluation.statistics.agreement`.
+    theme : {"light", "dark"}
+        Colours of text and lines.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A dot is a patient; the highest and the lowest are named. Bands are the
+        95 % intervals of the bias and of the limits.
+    """
+    ink = _INK[theme]
+    means = volumes.mean(axis=1)
+    differences = volumes["predicted_ml"] - volumes["volume_ml"]
+    with matplotlib.rc_context(_style(theme)):
+        figure = Figure(figsize=(4.9, 3.3), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(0, color=ink["muted"], linewidth=0.9, zorder=1)
+        for name, style in (("low", "--"), ("bias", "-"), ("high", "--")):
+            if limits[name] is None:
+                continue
+            axes.axhline(limits[name], color=_CYCLE[1], linestyle=style, linewidth=1.6, zorder=2)
+            if limits[f"{name}_ci"] is not None:
+                axes.axhspan(*limits[f"{name}_ci"], color=_CYCLE[1], alpha=0.13, linewidth=0)
+        axes.scatter(
+            means,
+            differences,
+            s=30,
+            color=_CYCLE[0],
+            edgecolor=ink["paper"],
+            linewidth=0.6,
+            zorder=3,
+        )
+        middle = (means.min() + means.max()) / 2
+        for patient in {differences.idxmin(), differences.idxmax()}:
+            right = bool(means[patient] <= middle)
+            axes.annotate(
+                _clipped(str(patient)),
+                (means[patient], differences[patient]),
+                xytext=(7 if right else -7, 0),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="center",
+                fontsize=8.5,
+                color=ink["text"],
+            )
+        axes.margins(x=0.12, y=0.12)
+        axes.set(xlabel="Mean of both volumes, ml", ylabel="Predicted − reference, ml")
+    return figure
 
 
 def _clipped(text: str, length: int = 18) -> str:
