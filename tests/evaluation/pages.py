@@ -7,7 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 
+from slicewise.evaluation.statistics import FAILURES
+
 VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
+DRAWN = {"path", "rect"}
 
 
 class Page(HTMLParser):
@@ -36,10 +39,12 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th") and self.rows:
             self.rows[-1].append("")
-        if tag not in VOID:
+        if tag not in VOID | DRAWN:
             self.open.append(tag)
 
     def handle_endtag(self, tag):
+        if tag in DRAWN:
+            return
         assert self.open.pop() == tag
 
     def handle_data(self, data):
@@ -100,4 +105,17 @@ def measured(metrics: pd.DataFrame, hd95: list[float]) -> pd.DataFrame:
     missed = np.isnan(hd95)
     return metrics.assign(
         hd95_mm=hd95, assd_mm=np.array(hd95) / 8, nsd=np.where(missed, 0, 0.9), tolerance_mm=1.5
+    )
+
+
+def pieces(metrics: pd.DataFrame, **columns: list[float]) -> pd.DataFrame:
+    """Add what is wrong in whole pieces: nothing, but for what is given."""
+    added = metrics.assign(**{name: columns.get(name, 0.0) for name in FAILURES})
+    false = added["largest_false_ml"] > 0
+    return added.assign(
+        false_islands=false.astype(int),
+        false_islands_ml=added["largest_false_ml"],
+        largest_false_mm=np.where(false, 41.0, np.nan),
+        missed_parts=(added["largest_missed_ml"] > 0).astype(int),
+        missed_parts_ml=added["largest_missed_ml"],
     )

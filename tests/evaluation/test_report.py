@@ -4,15 +4,24 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation import figures, report
+from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.statistics import METRICS, summarise
-from tests.evaluation.pages import Page, history, measured, summary, table
+from slicewise.evaluation.viewer import plane_views
+from tests.evaluation.pages import Page, history, measured, pieces, summary, table
+
+
+def views(frames: int = 4):
+    truth, prediction = np.zeros((2, 9, 8, 7), np.uint8)
+    truth[2:7, 2:6, 2:6] = prediction[3:8, 2:6, 2:6] = 1
+    planes = ("axial", "coronal", "sagittal")
+    return plane_views(truth * 50.0, truth, prediction, (1.0, 1.0, 2.0), (0, 100), planes, frames)
+
+
+VIEWS = views()
 
 
 def experiment(metrics: pd.DataFrame, **changed) -> str:
-    picture = figures.jpeg(np.zeros((8, 8, 3), np.uint8))
-    cases = [
-        report.CaseFigures(case, [("Worst slice", picture)]) for case in metrics["case"].unique()
-    ]
+    cases = [report.CaseFigures(case, views=VIEWS) for case in metrics["case"].unique()]
     values = {
         "dataset": "ircad",
         "experiment": "baseline",
@@ -60,6 +69,12 @@ def test_the_headline_is_the_mean_of_the_test_patients():
     assert page.words.index("Test patients") < page.words.index("Validation patients")
 
 
+def test_the_headline_is_put_into_words():
+    page = Page(experiment(table({"a": 0.9, "b": 0.8}).assign(precision=0.95)))
+    assert "In 2 new patients, 85 % of the reference liver was found" in page.words
+    assert "off by 6.7 % (median)" in page.words
+
+
 def test_without_test_patients_the_report_says_so():
     page = Page(experiment(table(MIXED, "validation")))
     assert "No test patients" in page.words
@@ -76,7 +91,7 @@ def test_without_any_patient_there_is_no_number():
 
 def test_names_are_escaped():
     hostile = "<script>alert(1)</script>"
-    plain = Page(experiment(table(MIXED)))
+    plain = Page(experiment(table({"a": 0.5, "x": 0.6})))
     text = experiment(
         table({hostile: 0.5, "x": 0.6}, labels=(hostile,)),
         provenance={hostile: hostile},
@@ -115,7 +130,7 @@ def test_only_the_worst_of_many_patients_are_pictured():
     text = experiment(many)
     page = Page(text)
     assert text.count('class="case card"') == report.GALLERY_LIMIT
-    assert "Only the 30 worst of 100" in page.words
+    assert "only the 30 worst of 100" in page.words
     assert len([row for row in page.rows if row and row[0].startswith("case-")]) == 100
 
 
@@ -189,3 +204,56 @@ def test_training_slices_are_shown_as_the_network_sees_them():
     plain = Page(experiment(table(MIXED), samples=samples, settings={"augmentation": None}))
     assert "augmented" not in plain.words
     assert "Contact sheet" not in experiment(table(MIXED))
+
+
+def test_each_patient_has_three_planes_that_scroll():
+    page = Page(experiment(table(MIXED)))
+    text = experiment(table(MIXED))
+    assert text.count('class="view"') == 3 * len(MIXED)
+    assert text.count('type="range"') == 3 * len(MIXED)
+    shown = [image for image in page.images if "slice: outlines" in (image["alt"] or "")]
+    assert len(shown) == 3 * len(MIXED)
+    assert all(image["src"].startswith("data:image/webp") for image in shown)
+
+
+def test_a_single_frame_needs_no_slider():
+    cases = [report.CaseFigures(case, views=views(frames=1)) for case in MIXED]
+    text = experiment(table(MIXED), cases=cases)
+    assert text.count('class="view"') == 3 * len(MIXED)
+    assert 'type="range"' not in text
+    assert "application/json" not in text
+
+
+def test_failures_are_a_table_and_a_sentence():
+    metrics = pieces(table({"a": 0.9, "b": 0.95}), largest_false_ml=[12.3, 0.0])
+    text = experiment(metrics)
+    page = Page(text)
+    header = next(row for row in page.rows if "False islands" in row)
+    found = [row for row in page.rows if row and row[0] == "a"][-1]
+    assert found[header.index("Largest island, ml")] == "12.3"
+    assert "Predicted an island of 12.3 ml, 41 mm from the liver." in page.words
+    assert "Nothing wrong in whole pieces" in page.words
+    assert "False islands" not in experiment(table(MIXED))
+
+
+def test_agreement_is_drawn_for_each_label_of_two_patients_or_more():
+    both = experiment(table(MIXED, labels=("liver", "spleen")))
+    assert both.count("Bland-Altman plot of the volume of") == 2 * 2  # light and dark
+    rows = {row[0]: row[1:] for row in Page(experiment(table(MIXED))).rows if row}
+    assert rows["Bias"] == ["−100.0", "−100.0 to −100.0"]
+    assert rows["Upper limit"][0] == "−100.0"
+    assert "Bland-Altman" not in experiment(table({"a": 0.9}))
+
+
+def test_evidence_leads_back_to_the_files():
+    links = [Link("Scores", "f" * 64, "SHA-256 of metrics.tsv"), Link("Code", None, "git commit")]
+    run = {"experiment": "slicewise/ircad", "name": "baseline", "run_id": "0123abcd"}
+    page = Page(experiment(table(MIXED), evidence=Evidence(links, run)))
+    assert "f" * 64 in page.words
+    assert "not known" in page.words
+    assert "slicewise reproduce 0123abcd" in page.words
+    unsent = Page(
+        experiment(table(MIXED), evidence=Evidence(links, {"name": "b", "experiment": "e"}))
+    )
+    assert "slicewise reproduce RUN_ID" in unsent.words
+    assert "slicewise sync" in unsent.words

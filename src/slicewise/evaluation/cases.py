@@ -9,13 +9,26 @@ import numpy as np
 import pandas as pd
 
 from slicewise.config import Content
-from slicewise.evaluation.figures import display_slice, jpeg, overlay, pick_slices, pixel_aspect
+from slicewise.evaluation.figures import (
+    Plane,
+    display_slice,
+    jpeg,
+    overlay,
+    pick_slices,
+    pixel_aspect,
+)
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import case_rows, metrics_table
+from slicewise.evaluation.viewer import plane_views
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.truth import labels_digest, read_labels
 
 ABDOMEN = (-160.0, 240.0)
+SCROLLED, FRAMES = 12, 28
+"""How many cases the report scrolls through, the worst, and by how many slices of a plane.
+
+Of the others it has one slice of each plane, or it would be too heavy to open.
+"""
 
 Known = Sequence[object]  # case, patient, subset, fold
 
@@ -64,7 +77,11 @@ def case_figures(
     predictions: Sequence[str],
     content: Content,
 ) -> list[CaseFigures]:
-    """Draw the worst, median and best axial slice of the worst cases.
+    """Draw the worst cases, one in memory at a time.
+
+    For the report three planes, of which the first dozen can be scrolled; only
+    the axial one where slices are no neighbours. For MLflow the worst, median
+    and best axial slice.
 
     Parameters
     ----------
@@ -84,10 +101,15 @@ def case_figures(
     """
     paths = zip(images, masks, predictions, strict=True)
     files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
-    return [_figures(case, *files[case], content) for case in gallery_cases(metrics)]
+    return [
+        _figures(case, *files[case], content, FRAMES if number < SCROLLED else 1)
+        for number, case in enumerate(gallery_cases(metrics))
+    ]
 
 
-def _figures(case: str, image: str, mask: str, prediction: str, content: Content) -> CaseFigures:
+def _figures(
+    case: str, image: str, mask: str, prediction: str, content: Content, frames: int
+) -> CaseFigures:
     volume = read_volume(Path(image)).canonical()
     truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
     window = display_window(volume.array, content)
@@ -101,7 +123,11 @@ def _figures(case: str, image: str, mask: str, prediction: str, content: Content
         score = f", Dice {picked.dice:.2f}" if np.isfinite(picked.dice) else ""
         place = f"{picked.index + 1} of {volume.array.shape[2]}"
         drawn.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
-    return CaseFigures(case, drawn)
+    planes: tuple[Plane, ...] = (
+        ("axial", "coronal", "sagittal") if content.contiguous else ("axial",)
+    )
+    views = plane_views(volume.array, truth, guess, volume.spacing, window, planes, frames)
+    return CaseFigures(case, drawn, views)
 
 
 def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:

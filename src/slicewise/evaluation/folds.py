@@ -33,7 +33,14 @@ class Folds:
     @property
     def shown(self) -> dict[str, Any]:
         """What the report shows of the trainings, by its own names."""
-        return {name: getattr(self, name) for name in ("histories", "selected", "samples")}
+        first = self.used[0]
+        return {
+            "histories": self.histories,
+            "selected": self.selected,
+            "samples": self.samples,
+            "settings": first["experiment"],
+            "provenance": {**first["origin"], **first["resolved"]},
+        }
 
     @property
     def selected(self) -> dict[str, int]:

@@ -38,9 +38,11 @@ def raw(value: Any) -> str:
 
 
 def data_uri(data: bytes) -> str:
-    """Write a PNG, JPEG or SVG file as a data URI."""
+    """Write a PNG, JPEG, WebP or SVG file as a data URI."""
     if data.startswith(b"\x89PNG"):
         kind = "png"
+    elif data.startswith(b"RIFF"):
+        kind = "webp"
     elif data.startswith(b"\xff\xd8"):
         kind = "jpeg"
     else:

@@ -6,6 +6,7 @@ and script are inline. Plain values come in, text comes out.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation import figures
+from slicewise.evaluation.evidence import Evidence
 from slicewise.evaluation.render import (
     DASH,
     data_uri,
@@ -25,9 +27,15 @@ from slicewise.evaluation.render import (
     statistics_of,
     usable,
 )
+from slicewise.evaluation.statistics import FAILURES, agreement, patient_volumes
+from slicewise.evaluation.viewer import View
+from slicewise.evaluation.words import failure_note, meaning
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""
+
+AGREEMENT_LIMIT = 4
+"""Of how many labels the volumes are compared in a picture; the first."""
 
 FEW_PATIENTS = 20
 """Below this many patients the report says that the interval itself is rough."""
@@ -51,7 +59,20 @@ _COLUMNS = {
     "volume_error_ml": "Error, ml",
     "volume_error_percent": "Error, %",
 }
+_FAILURES = {
+    "false_islands": "False islands",
+    "largest_false_ml": "Largest island, ml",
+    "largest_false_mm": "Off by, mm",
+    "missed_parts": "Missed parts",
+    "largest_missed_ml": "Largest part, ml",
+    "largest_gap_ml": "Gap, ml",
+    "largest_bulge_ml": "Bulge, ml",
+}
 _DIGITS = {
+    **{
+        name: 0 if name in ("false_islands", "missed_parts", "largest_false_mm") else 1
+        for name in FAILURES
+    },
     "hd95_mm": 1,
     "assd_mm": 2,
     "volume_ml": 1,
@@ -68,7 +89,9 @@ class CaseFigures:
 
     case: str
     images: list[tuple[str, bytes]] = field(default_factory=list)
-    """Caption and PNG or JPEG file, in the order shown."""
+    """Caption and JPEG file of some axial slices, the worst first."""
+    views: list[View] = field(default_factory=list)
+    """The planes that the report shows."""
 
 
 def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str]:
@@ -100,11 +123,12 @@ def experiment_report(
     cases: Sequence[CaseFigures],
     settings: Mapping[str, Any],
     split: pd.DataFrame,
-    provenance: Mapping[str, str],
+    provenance: Mapping[str, Any],
     excluded: Mapping[str, str] | Sequence[str] = (),
     selected: Mapping[str, int] | None = None,
     scored_runs: int | None = None,
     samples: Mapping[str, np.ndarray] | None = None,
+    evidence: Evidence | None = None,
 ) -> str:
     """Write the report of one experiment.
 
@@ -125,8 +149,8 @@ def experiment_report(
         The experiment's full settings, nested.
     split : pandas.DataFrame
         Columns case, patient, subset, fold.
-    provenance : mapping of str to str
-        Versions, commit and digests.
+    provenance : mapping
+        Versions, commit, and what training resolved, nested.
     excluded : mapping of str to str, or sequence of str
         Cases left out, with the reason where there is one.
     selected : mapping of str to int, optional
@@ -135,6 +159,8 @@ def experiment_report(
         How many runs have been scored on this test set so far.
     samples : mapping of str to ndarray, optional
         Training slices as the network saw them, as `figures.contact_sheet` takes them.
+    evidence : Evidence, optional
+        What the scores rest on.
 
     Returns
     -------
@@ -151,22 +177,27 @@ def experiment_report(
         experiment=experiment,
         subset=subset,
         headline=_headline(summary, subset, labels),
+        meaning=meaning(scored, subset),
         patients=scored["patient"].nunique(),
         few=FEW_PATIENTS,
         scored_runs=scored_runs,
         labels=labels,
         tiles=_tiles(summary, scored, subset),
         figures=_experiment_figures(summary, metrics, histories, selected),
+        agreement=_agreement(scored, labels),
+        volumes=bool((scored.groupby(["patient", "label"])["case"].nunique() > 1).any()),
         summary_rows=_summary_rows(summary, subset, labels, tolerance),
         tolerance=tolerance,
         tables=_tables(metrics),
+        failures=_failures(scored),
         gallery=_gallery(cases, scored),
         gallery_total=scored["case"].nunique(),
         settings=_settings(settings),
         split=_split_rows(split),
         members=_members(split),
         excluded=_excluded(excluded),
-        provenance=provenance,
+        evidence=evidence,
+        provenance=dict(_flat(provenance)),
         sheet=None if samples is None else data_uri(figures.jpeg(figures.contact_sheet(samples))),
         augmented=bool(settings.get("augmentation")),
     )
@@ -248,6 +279,23 @@ def _experiment_figures(
     return drawn
 
 
+def _agreement(scored: pd.DataFrame, labels: list[str]) -> list[dict[str, Any]]:
+    """Compare predicted and reference volumes, label by label."""
+    themes: tuple[figures.Theme, ...] = ("light", "dark")
+    panels = []
+    for label in labels[:AGREEMENT_LIMIT]:
+        volumes = patient_volumes(scored, label)
+        limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())
+        if limits["n"] < 2:
+            continue
+        drawn = {
+            theme: figures.svg(figures.bland_altman(volumes, limits, theme=theme))
+            for theme in themes
+        }
+        panels.append({"label": label, "limits": limits, "figure": drawn})
+    return panels
+
+
 def _summary_rows(
     summary: Mapping[str, Any], subset: str, labels: list[str], tolerance: str | None
 ) -> list[dict[str, Any]]:
@@ -280,6 +328,24 @@ def _tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _table(subset: str, rows: pd.DataFrame) -> dict[str, Any]:
+    hidden = () if _tolerance(rows) else _DISTANCES
+    numbers = {k: title for k, title in _COLUMNS.items() if k in rows and k not in hidden}
+    return {
+        "subset": subset,
+        "title": f"{_SUBSETS[subset]} patients",
+        "patients": rows["patient"].nunique(),
+        **_sorted_rows(rows, numbers),
+    }
+
+
+def _failures(scored: pd.DataFrame) -> dict[str, Any] | None:
+    """Prepare the table of what is wrong in whole pieces, worst Dice first."""
+    if not len(_finite(scored, "false_islands")):
+        return None
+    return _sorted_rows(scored, {"dice": "Dice", **_FAILURES})
+
+
+def _sorted_rows(rows: pd.DataFrame, numbers: Mapping[str, str]) -> dict[str, Any]:
     texts = {"patient": "Patient"}
     if (rows["case"].astype(str) != rows["patient"].astype(str)).any():
         texts["case"] = "Case"
@@ -287,13 +353,8 @@ def _table(subset: str, rows: pd.DataFrame) -> dict[str, Any]:
         texts["label"] = "Label"
     if "fold" in rows and rows["fold"].notna().any() and (rows["fold"].astype(str) != "").any():
         texts["fold"] = "Fold"
-    hidden = () if _tolerance(rows) else _DISTANCES
-    numbers = {k: title for k, title in _COLUMNS.items() if k in rows and k not in hidden}
     ordered = rows.sort_values("dice", kind="stable", na_position="last")
     return {
-        "subset": subset,
-        "title": f"{_SUBSETS[subset]} patients",
-        "patients": rows["patient"].nunique(),
         "texts": list(texts.values()),
         "numbers": list(numbers.values()),
         "rows": [
@@ -325,16 +386,67 @@ def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[st
         value = dice.get(shown.case, math.nan)
         return math.inf if math.isnan(value) else float(value)
 
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in scored.to_dict("records"):
+        rows.setdefault(str(row["case"]), []).append(row)
     return [
         {
             "case": shown.case,
             "patient": patients.get(shown.case, shown.case),
             "dice": dice.get(shown.case),
-            "images": shown.images,
+            "note": failure_note(rows.get(shown.case, [])),
+            "views": [_viewed(view, shown.views) for view in shown.views],
+            "frames": [_frames(view) for view in shown.views],
         }
         for shown in sorted(cases, key=badness)[:GALLERY_LIMIT]
-        if shown.images
+        if shown.views
     ]
+
+
+def _viewed(view: View, beside: Sequence[View]) -> dict[str, Any]:
+    """Lay a view out on a screen of the size of the widest and the highest one beside it."""
+    width, height = (max(each.extent_mm[side] for each in beside) for side in (0, 1))
+    frame = view.frames[view.worst]
+    return {
+        "plane": view.plane,
+        "screen": f"{width:.1f} / {height:.1f}",
+        "size": [
+            round(100 * a / b, 2) for a, b in zip(view.extent_mm, (width, height), strict=True)
+        ],
+        "voxels": view.voxels,
+        "frame": frame,
+        "dice": f"{frame.dice:.2f}" if usable(frame.dice) else DASH,
+        "slices": view.slices,
+        "scrolled": len(view.frames) > 1,
+        "last": len(view.frames) - 1,
+        "worst": view.worst,
+        "bars": "".join(
+            f"M{place} 1V{1 - dice:.2f}h1V1z"
+            for place, dice in enumerate(view.dice)
+            if usable(dice)
+        ),
+        "bar": frame.index - view.first,
+        "span": len(view.dice),
+    }
+
+
+def _frames(view: View) -> dict[str, Any]:
+    """Return what the script of the page needs to show another slice of a plane."""
+    return {
+        "first": view.first,
+        "left": view.left,
+        "top": view.top,
+        "frames": [
+            [
+                frame.index,
+                f"{frame.dice:.2f}" if usable(frame.dice) else DASH,
+                base64.b64encode(frame.image).decode(),
+                frame.truth,
+                frame.prediction,
+            ]
+            for frame in view.frames
+        ],
+    }
 
 
 def _settings(settings: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -234,6 +234,27 @@ class Tracker:
         run.tag({"mlflow.note.content": "".join(f"- {each}\n" for each in verdicts)})
         run.finish()
 
+    def facts(self, folds: int) -> dict[str, str]:
+        """Return what is known of the run that holds an experiment's scores.
+
+        Returns
+        -------
+        dict of str to str
+            ``experiment`` (of MLflow), ``name``, ``run_id`` where the store has
+            given one, ``data_digest``, ``environment_sha256``; empty without a run.
+        """
+        run = self._open("fold-0" if folds == 1 else "parent")
+        if run is None:
+            return {}
+        found = {
+            "experiment": f"slicewise/{run.dataset}",
+            "name": run.note["name"],
+            "run_id": self.mirror.run_id(run.folder),
+            "data_digest": run.note["tags"].get("data_digest"),
+            "environment_sha256": run.note["files"].get("environment.txt", (None, None))[1],
+        }
+        return {key: value for key, value in found.items() if value is not None}
+
     def _scored(self, name: str, folds: int) -> tuple[Run, list[Run]]:
         """Return the run that takes the scores, and its children."""
         trained = [

@@ -1,0 +1,108 @@
+"""The way back from a Dice: to scores, weights, data, split, code and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slicewise.files import sha256
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of the chain from a number to what it rests on.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    value : str or None
+        Its digest, commit or id; None where that is not known.
+    note : str
+        What the value is of, and where to find the thing itself.
+    """
+
+    name: str
+    value: str | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the numbers of a report rest on.
+
+    Attributes
+    ----------
+    links : list of Link
+        From the scores back to the environment.
+    run : mapping of str to str
+        The tracked run: experiment and name in MLflow, run_id where there is
+        one; empty without a run.
+    """
+
+    links: list[Link]
+    run: Mapping[str, str]
+
+
+def evidence(
+    used: Sequence[Mapping[str, Any]],
+    run: Mapping[str, str],
+    truth: str,
+    metrics: str,
+    split: str,
+) -> Evidence:
+    """List what a Dice rests on.
+
+    Parameters
+    ----------
+    used : sequence of mapping
+        Content of each fold's config.yaml.
+    run : mapping of str to str
+        What is known of the tracked run: experiment, name, run_id,
+        data_digest, environment_sha256, each where it is known.
+    truth : str
+        Digest of the ground truth of the test cases.
+    metrics, split : str
+        The files ``metrics.tsv`` and ``split.tsv``.
+
+    Returns
+    -------
+    Evidence
+    """
+    origin = used[0]["origin"]
+    state = {
+        "true": "with changes that were not committed: see uncommitted.diff of the run",
+        "false": "without any changes",
+    }.get(str(origin.get("git_dirty")), "unknown, as the code was in no git repository")
+    links = [
+        Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
+        *_each(used, "Weights", "weights_sha256", "digest of the arrays in {}/model.keras"),
+        Link("Ground truth", truth, "digest of the mask files of all test cases"),
+        Link(
+            "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
+        ),
+        Link("Split", sha256(split), "SHA-256 of split.tsv"),
+        *_each(
+            used, "Training slices", "slices_sha256", "digest of all slices that {} was fitted to"
+        ),
+        Link("Code", origin.get("git_commit"), f"git commit, {state}"),
+        Link(
+            "Environment",
+            run.get("environment_sha256"),
+            "SHA-256 of environment.txt of the run, every package with its version",
+        ),
+    ]
+    return Evidence(links, run)
+
+
+def _each(used: Sequence[Mapping[str, Any]], name: str, key: str, note: str) -> list[Link]:
+    """Make a link of each fold, named where there are several."""
+    return [
+        Link(
+            name if len(used) == 1 else f"{name}, fold {number}",
+            one["resolved"].get(key),
+            note.format(f"fold-{number}"),
+        )
+        for number, one in enumerate(used)
+    ]

@@ -1,0 +1,242 @@
+"""The pages in a real browser: what is shown, what moves, and whether it can be read."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from slicewise.evaluation.evidence import Evidence, Link
+from slicewise.evaluation.report import CaseFigures, experiment_report
+from slicewise.evaluation.statistics import case_rows, metrics_table, summarise
+from slicewise.evaluation.viewer import plane_views
+from tests.evaluation.pages import history
+
+CASES = ("worst", "middle", "best")
+SPACING = (2.0, 2.0, 3.0)
+LOADED = """() => Promise.all(Array.from(document.images, (image) => {
+    image.loading = "eager";
+    return image.decode().then(() => 0, () => 1);
+})).then((failed) => failed.reduce((a, b) => a + b, 0))"""
+
+
+def volumes(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An image, a body, and the body moved, with an island."""
+    truth, prediction = np.zeros((2, 60, 50, 30), np.uint8)
+    truth[10:40, 10:40, 5:25] = 1
+    prediction[14 - 2 * number : 44 - 2 * number, 10:40, 5:25] = 1
+    prediction[50:55, 42:47, 26:29] = 1
+    noise = np.random.default_rng(number).normal(0, 40, truth.shape)
+    return noise + 100.0 * truth, truth, prediction
+
+
+def report() -> str:
+    rows, cases = [], []
+    planes = ("axial", "coronal", "sagittal")
+    for number, case in enumerate(CASES):
+        image, truth, prediction = volumes(number)
+        known = {"case": case, "patient": case, "subset": "test", "fold": None}
+        rows += case_rows(known, truth, prediction, ["liver"], 0.012, SPACING, 2.0)
+        frames = 10 if case != "best" else 1
+        views = plane_views(image, truth, prediction, SPACING, (-160, 240), planes, frames)
+        cases.append(CaseFigures(case, views=views))
+    metrics = metrics_table(rows)
+    grey = np.full((2, 8, 8), 90, np.uint8)
+    return experiment_report(
+        dataset="phantom",
+        experiment="baseline",
+        summary=summarise(metrics),
+        metrics=metrics,
+        histories={"fold-0": history()},
+        cases=cases,
+        settings={"training": {"epochs": 4}},
+        split=metrics[["case", "patient", "subset", "fold"]],
+        provenance={"keras": "3"},
+        samples={"images": grey, "masks": grey * 0},
+        evidence=Evidence([Link("Scores", "f" * 64, "SHA-256 of metrics.tsv")], {}),
+    )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium")
+    if path is None:
+        if os.environ.get("SLICEWISE_CI") == "1":
+            pytest.fail("chromium is not installed: .ci/run has to install it")
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as drivers:
+        started = drivers.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(report(), encoding="utf-8")
+    return path.as_uri()
+
+
+@contextmanager
+def opened(browser, address, width=1280, scheme="light", **more):
+    """A page; complains of whatever its console says and of all that it asks for."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, **more
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda r: r.url.startswith("http") and wrong.append(r.url))
+    try:
+        page.goto(address)
+        yield page
+    finally:
+        context.close()
+    assert wrong == []
+
+
+def viewer(page, case: str, plane: str):
+    return page.get_by_role("group", name=f"Slices of {case}").locator(f"[data-plane={plane}]")
+
+
+def place(view) -> tuple[int, float]:
+    """The number of the slice and its Dice, as the caption has them."""
+    text = view.locator("figcaption").inner_text()
+    found = re.search(r"(\d+) of \d+, Dice ([\d.]+|–)", text)
+    assert found, text
+    return int(found[1]), float(found[2].replace("–", "nan"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wrong_and_all_can_be_read(browser, address, width, scheme):
+    with opened(browser, address, width, scheme) as page:
+        assert page.evaluate(LOADED) == 0
+        assert page.evaluate("document.images.length") > 12
+        sides = page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert sides[0] <= sides[1], "the page itself scrolls sideways"
+        for details in page.locator("details").all():
+            details.evaluate("(element) => { element.open = true; }")
+        # WCAG 2.1 AA: contrast of all text, names of all controls, headings, tables, …
+        rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
+        found = Axe().run(page, options=rules)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_sliders_move_the_picture_its_outlines_and_its_caption(browser, address):
+    with opened(browser, address) as page:
+        view = viewer(page, "worst", "axial")
+        slider, image = view.get_by_role("slider"), view.locator("img")
+        bar = view.locator(".strip rect")
+        slider.focus()
+        page.keyboard.press("Home")
+        first, source = place(view), image.get_attribute("src")
+        assert bar.get_attribute("x") == "0"
+        # the island, which the reference has not, is at the upper end
+        page.keyboard.press("End")
+        last = place(view)
+        assert last == (29, 0)
+        assert last[0] > first[0]
+        assert image.get_attribute("src") != source
+        assert bar.get_attribute("x") == str(last[0] - first[0])
+        assert view.locator("path.truth").get_attribute("d") == ""
+        assert view.locator("path.prediction").get_attribute("d").startswith("M")
+        page.keyboard.press("ArrowLeft")
+        assert first[0] < place(view)[0] < last[0]
+        assert slider.get_attribute("aria-valuetext").startswith(f"{place(view)[0]} of 30")
+        assert page.evaluate(LOADED) == 0
+
+
+def test_a_click_moves_the_other_planes_and_the_wheel_goes_on(browser, address):
+    with opened(browser, address) as page:
+        axial, coronal, sagittal = (
+            viewer(page, "worst", plane) for plane in ("axial", "coronal", "sagittal")
+        )
+        picture = axial.locator(".picture")
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
+        scrolled = page.evaluate("scrollY")
+        page.mouse.move(box["x"] + 5, box["y"] + 5)
+        here = place(axial)[0]
+        page.mouse.wheel(0, 60)
+        page.wait_for_function(f"scrollY !== {scrolled}")
+        assert place(axial)[0] == here, "the wheel scrolls the page until a view is chosen"
+        picture.scroll_into_view_if_needed()
+        # the patient's left and back lie right and low in the picture
+        picture.click(position={"x": box["width"] - 3, "y": box["height"] - 3})
+        low = place(sagittal)[0], place(coronal)[0]
+        picture.click(position={"x": 3, "y": 3})
+        high = place(sagittal)[0], place(coronal)[0]
+        assert low[0] < high[0]
+        assert low[1] < high[1]
+        assert place(axial)[0] == here
+        page.mouse.wheel(0, 120)
+        expect(axial.locator(".place")).not_to_have_text(f"{here} of 30")
+        # both lines are there, and meet where the click was
+        assert axial.locator("path.cross").get_attribute("d").count("M") == 2
+
+
+def test_outlines_can_be_switched_off(browser, address):
+    with opened(browser, address) as page:
+        shown = {
+            name: viewer(page, "worst", "axial").locator(f"path.{name}")
+            for name in ("truth", "prediction")
+        }
+        for outline in shown.values():
+            expect(outline).to_be_visible()
+        page.get_by_label("reference mask").uncheck()
+        expect(shown["truth"]).to_be_hidden()
+        expect(shown["prediction"]).to_be_visible()
+        page.get_by_label("reference mask").check()
+        page.get_by_label("prediction").uncheck()
+        expect(shown["truth"]).to_be_visible()
+        expect(shown["prediction"]).to_be_hidden()
+
+
+def test_tables_sort(browser, address):
+    with opened(browser, address) as page:
+        table = page.get_by_role("table", name=re.compile("^Test patients"))
+        names = table.locator("tbody th")
+        assert names.all_inner_texts() == list(CASES)
+        table.get_by_role("button", name="Recall").click()
+        assert names.all_inner_texts() == list(CASES)
+        table.get_by_role("button", name="Recall").click()
+        assert names.all_inner_texts() == list(CASES)[::-1]
+        table.get_by_role("button", name="Patient").click()
+        assert names.all_inner_texts() == sorted(CASES)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_paper_has_the_worst_slice_of_each_plane(browser, address, scripts):
+    with opened(browser, address, java_script_enabled=scripts) as page:
+        page.emulate_media(media="print")
+        assert page.get_by_role("slider").count() == 0
+        for case in CASES:
+            for plane in ("axial", "coronal", "sagittal"):
+                view = viewer(page, case, plane)
+                expect(view.locator("img")).to_be_visible()
+                expect(view.locator("path.truth")).to_be_attached()
+                assert view.locator("img").evaluate("(image) => image.naturalWidth") > 10
+                assert place(view)
+        pictures = page.pdf().count(b"/Subtype /Image")
+        assert pictures >= 3 * len(CASES)
+
+
+def test_only_a_case_with_several_frames_has_sliders(browser, address):
+    with opened(browser, address) as page:
+        assert viewer(page, "worst", "axial").get_by_role("slider").count() == 1
+        assert viewer(page, "best", "axial").get_by_role("slider").count() == 0
+        assert isinstance(place(viewer(page, "best", "axial")), tuple)

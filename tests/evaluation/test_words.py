@@ -1,0 +1,100 @@
+"""Sentences that are made of numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slicewise.evaluation.words import failure_note, meaning
+from tests.evaluation.pages import measured, pieces, table
+
+
+def scored(dice: dict[str, float], hd95: float = 3.0, **columns) -> pd.DataFrame:
+    rows = measured(table(dice), [hd95] * len(dice)).assign(precision=0.97)
+    return pieces(rows, **columns)
+
+
+def note(**columns) -> str:
+    given = {name: [value] for name, value in columns.items()}
+    row = pieces(table({"a": 0.9}), **given)
+    known = {k: v for k, v in given.items() if k in ("volume_ml", "predicted_ml", "false_islands")}
+    known |= {k: v for k, v in given.items() if k.endswith("_parts") or k.endswith("islands_ml")}
+    return failure_note(row.assign(**known).to_dict("records"))
+
+
+def test_the_meaning_of_several_patients():
+    rows = scored({"a": 0.9, "b": 0.8, "c": 0.7}, largest_gap_ml=[0.0, 0.9, 30.0])
+    rows["nsd"] = [0.95, 0.95, 0.5]
+    rows["volume_error_percent"] = [1.0, -2.0, 30.0]
+    assert meaning(rows, "test") == [
+        "In 3 new patients, 80 % of the reference liver was found, and 97 % of what was "
+        "predicted as liver is liver in the reference, on average.",
+        "The volume was off by 2.0 % (median) and by 30 % at most.",
+        "In 1 of 3, more than a tenth of the outline is over 1.5 mm off.",
+        "In 1 of 3, a whole piece of 1 ml or more was added or left out.",
+    ]
+
+
+def test_the_meaning_of_one_patient_is_no_average():
+    said = meaning(scored({"a": 0.9}), "validation")
+    assert said[0].startswith("In 1 validation patient, 90 %")
+    assert "average" not in said[0]
+    assert said[1:] == [
+        "The volume was off by 6.7 %.",
+        "At most a tenth of the outline is over 1.5 mm off.",
+        "Not a whole piece of 1 ml or more was added or left out.",
+    ]
+
+
+def test_the_meaning_says_only_what_was_measured():
+    plain = table({"a": 0.9, "b": 0.8}).assign(precision=0.9)
+    assert len(meaning(plain, "test")) == 2
+    assert meaning(plain.iloc[:0], "test") == []
+    assert meaning(table({"a": 0.9}), "test") == []  # precision is unknown
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(1.0, "100 %"), (0.9999, "99.9 %"), (0.994, "99.4 %"), (0.99, "99 %"), (0.874, "87 %")],
+)
+def test_only_what_is_complete_is_a_hundred_per_cent(share, said):
+    (first, *_) = meaning(scored({"a": 0.5}).assign(recall=share), "test")
+    assert f", {said} of the reference liver" in first
+
+
+def test_several_labels_are_organs():
+    rows = table({"a": 0.9, "b": 0.8}, labels=("liver", "spleen")).assign(precision=0.9)
+    assert "85 % of each organ of the reference was found" in meaning(rows, "test")[0]
+
+
+def test_failures_in_a_sentence():
+    assert note(largest_false_ml=12.3) == "Predicted an island of 12.3 ml, 41 mm from the liver."
+    assert note(largest_missed_ml=8.1) == "Missed a part of 8.1 ml."
+    assert note(largest_gap_ml=77.4, largest_bulge_ml=130.0) == (
+        "Left a gap of 77.4 ml in what it found; added a bulge of 130 ml to what it found."
+    )
+    assert note(largest_false_ml=4.6, false_islands=6, false_islands_ml=4.7) == (
+        "Predicted an island of 4.6 ml, 41 mm from the liver, the largest of 6 (4.7 ml together)."
+    )
+    assert note(largest_missed_ml=0.01, missed_parts=3) == "Missed 3 specks below 0.1 ml."
+    assert note() == "Nothing wrong in whole pieces: what differs is the outline."
+
+
+def test_whole_organs_in_a_sentence():
+    assert note(predicted_ml=0.0, largest_missed_ml=1500.0) == (
+        "Missed the liver altogether, 1 500 ml."
+    )
+    assert note(volume_ml=0.0, predicted_ml=3.0) == (
+        "Predicted 3.0 ml of liver where the reference has none."
+    )
+    assert note(volume_ml=0.0, predicted_ml=0.0) == "Rightly predicted no liver."
+
+
+def test_labels_have_their_own_sentences_and_unknown_ones_none():
+    both = pieces(table({"a": 0.9}, labels=("liver", "spleen")), largest_gap_ml=[5.0, 0.0])
+    said = failure_note(both.to_dict("records"))
+    assert said.startswith("liver: Left a gap of 5.0 ml")
+    assert "spleen: Nothing wrong" in said
+    assert failure_note(table({"a": 0.9}).to_dict("records")) == ""
+    assert failure_note(both.assign(false_islands=np.nan).to_dict("records")) == ""
