@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from slicewise import files
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, digest, read_json, sha256, write_json, write_text, write_yaml
 
@@ -98,9 +97,9 @@ def test_digests(tmp_path):
     )
 
 
-def test_two_processes_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+def test_two_processes_do_not_share_a_temporary_file(tmp_path):
+    """Not even those that have the same number on two nodes."""
     with atomic(tmp_path / "a") as mine:
-        monkeypatch.setattr(files.os, "getpid", lambda: 12345)
         with atomic(tmp_path / "a") as theirs:
             assert mine != theirs
             theirs.write_text("theirs")

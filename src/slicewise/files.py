@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         When the disk is full; the temporary file is removed.
     """
     path = Path(path)
-    temporary = path.parent / f".{os.getpid()}.{path.name}"
+    # containers on different nodes have the same process numbers
+    temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.{path.name}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
