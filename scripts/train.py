@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from slicewise.config import Content, Experiment, used_settings
+from slicewise.config import Content, Experiment, load_settings, used_settings
 from slicewise.files import read_json, write_yaml
 from slicewise.job import job, stop_check
 from slicewise.model.card import make_card
 from slicewise.model.train import train, training_key
 from slicewise.slices.batches import SliceSet, digests
+from slicewise.slices.staging import staged
 from slicewise.tracking import Tracker, place, versions
 from slicewise.volumes.truth import truth_reader
 
-folder, recipes = Path(snakemake.params.tracking), snakemake.params.recipes
-with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
+with job(snakemake.log[0]) as say, Tracker(Path(snakemake.params.tracking), say) as tracker:
     given, out, cfg = snakemake.input, snakemake.output, read_json(snakemake.input.plan)["settings"]
-    _, name, number = snakemake.wildcards  # dataset, experiment, fold
+    (_, name, number), recipes = snakemake.wildcards, snakemake.params.recipes
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
     experiment, content = Experiment(**cfg["experiment"]), Content(**cfg["content"])
     slices = SliceSet.from_recipes(cfg["train"], recipes, **experiment.reading)
@@ -34,7 +34,7 @@ with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
         files = {"history.csv": out.history, "config.yaml": out.config}
         run.trained(trained.facts, files, out.model, content.labels)
 
-    calls = {"log": run.epoch, "say": say, "save": save, "told_to_stop": stop}
     given_all = (slices, watched, truth, experiment, card, Path(snakemake.params.checkpoints))
-    with run.ending_with_errors():
-        train(*given_all, may_select=single, **calls)
+    sets = (slices, watched) if load_settings(snakemake.config).staging.slices else ()
+    with run.ending_with_errors(), staged(sets, say, stop):
+        train(*given_all, may_select=single, log=run.epoch, say=say, save=save, told_to_stop=stop)

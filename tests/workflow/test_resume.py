@@ -45,12 +45,14 @@ def working_in(folder: Path) -> list[int]:
     return found
 
 
-def kill_in_training(workflow: Workflow, target: str, kill: Callable[[int, int], None]) -> int:
+def kill_in_training(
+    workflow: Workflow, target: str, kill: Callable[[int, int], None], **environment: str
+) -> int:
     """Start `snakemake` and kill it when an epoch is safe; return the number of that epoch."""
     process = subprocess.Popen(
         workflow.command(target),
         cwd=workflow.root,
-        env=workflow.environment(),
+        env=workflow.environment(**environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -151,6 +153,25 @@ def test_a_warned_training_saves_between_two_steps(finished, workflow):
     assert "because" in run.data.tags["stopped_because"]
     workflow.snakemake("--unlock")
     assert "going on after epoch" in workflow.snakemake(MODEL)
+    same_weights(workflow, finished)
+
+
+@pytest.mark.slow
+def test_staged_slices_change_no_weights_and_are_deleted(finished, workflow, tmp_path):
+    workflow.change("staging", {"slices": True})
+    assert workflow.due() == {}
+    workflow.change("experiments.rich.training.memory", 0)  # else there is nothing to stage
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    kill_in_training(workflow, MODEL, lambda pid, _: os.killpg(pid, signal.SIGTERM), TMPDIR=disk)
+    assert not wait_until_idle(workflow, 60)
+    log = workflow.results / "logs" / "train" / "rich" / "fold-0.log"
+    assert "error: training stops" in log.read_text()
+    assert not list(disk.glob("slicewise-*"))
+    workflow.snakemake("--unlock")
+    workflow.snakemake(MODEL, TMPDIR=disk)
+    assert re.search(rf"staged \d+ MB of slices in {disk}/slicewise-slices-", log.read_text())
+    assert not list(disk.glob("slicewise-*"))
     same_weights(workflow, finished)
 
 

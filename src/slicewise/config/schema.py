@@ -532,6 +532,16 @@ class Evaluation(Block):
     )
 
 
+class Staging(Block):
+    """Where a training reads from; changes no result and retrains nothing."""
+
+    slices: bool = Field(
+        False,
+        description="Copy the slices to $TMPDIR of the training's node first, and delete them "
+        "there at its end: for network file systems that are slow with many small reads.",
+    )
+
+
 with warnings.catch_warnings():
     # pydantic warns that a model class has a method `register` (of abstract classes)
     warnings.simplefilter("ignore", UserWarning)
@@ -556,6 +566,7 @@ class Settings(Block):
     run: list[Name] | None = Field(None, description="Experiments to make; null: all of them.")
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
+    staging: Staging = Staging()
 
     _repeats: dict[str, list[str]] = PrivateAttr({})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,18 @@ class SliceSet:
             [SliceFolder.below(Path(recipe), case) for recipe in recipes for case in cases],
             **options,
         )
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that slices are read from."""
+        return [file for one in self._folders for file in (one.image, one.mask)]
+
+    def read_from(self, places: Mapping[Path, Path]) -> None:
+        """Read slices from copies of their files; those that have none stay where they are."""
+        for position, (folder, case) in enumerate(zip(self._folders, self._cases, strict=True)):
+            image, mask = (places.get(path, path) for path in (folder.image, folder.mask))
+            self._folders[position] = replace(folder, image=image, mask=mask)
+            case.image.path, case.mask.path = image, mask
 
     def each(self) -> list[SliceSet]:
         """Return a set of each folder alone, whose slices have its own size."""
