@@ -22,6 +22,9 @@ from slicewise.volumes.split import (
 
 STARTED = time.time()
 DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
+# Of a training or a prediction. Each job reads it again, so no profile can say it.
+# 0 will not do: to Kubernetes that is a request, too.
+GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
     settings = load_settings(config)
@@ -35,6 +38,7 @@ except SlicewiseError as error:
 
 DATASET = settings.dataset.name
 FOLDS = range(settings.split.folds)
+IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
 CONTENT = settings.dataset.content.model_dump()
 BATCHES = batches(CASES.values(), SPLIT.values())
 BATCH_OF = {case: batch for batch, members in BATCHES.items() for case in members}
@@ -55,6 +59,8 @@ def code(script, *parts):
 
     A part is a package of the library or one of its files.
     """
+    if IN_BUCKET:
+        return []  # what runs is the image's
     # relative, so that a workflow that was moved as a whole has nothing to rerun
     base = Path(os.path.relpath(workflow.basedir))
     library = base / "src" / "slicewise"
@@ -69,19 +75,27 @@ def code(script, *parts):
     ]
 
 
+def source(path):
+    """A file of the data set; with results in a bucket, it lies on a volume that all jobs mount."""
+    if not IN_BUCKET:
+        return str(path)
+    # read once from start to end, so a link will do for a copy
+    return access.sequential(storage.fs(str(path.resolve())))
+
+
 @functools.cache
 def file_of(kind, case):
     """The NIfTI file of a case's image or mask: its source, or what was made of it."""
     sources = getattr(CASES[case], kind)
     if sources and not CASES[case].needs_conversion:
-        return str(sources[0])
+        return source(sources[0])
     return f"results/{DATASET}/cases/{case}/{kind}.nii.gz"
 
 
 def converted_from(kind, cases):
     """The files that images or masks come from where these are no NIfTI files."""
     found = [CASES[case] for case in cases if CASES[case].needs_conversion]
-    return [str(path) for case in found for path in getattr(case, kind)]
+    return [source(path) for case in found for path in getattr(case, kind)]
 
 
 def trained_on(fold):

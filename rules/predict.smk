@@ -38,7 +38,7 @@ for experiment in settings.experiments:
                 "../environment.yml"
             threads: lambda w: workflow.cores
             resources:
-                gpu=1,
+                gpu=GPUS,
                 mem_mb=6000,
                 runtime=240,
             params:

@@ -33,7 +33,7 @@ rule train:
         "../environment.yml"
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
     resources:
-        gpu=1,
+        gpu=GPUS,
         mem_mb=8000,
         runtime=1440,
     params:
