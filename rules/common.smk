@@ -75,6 +75,11 @@ def code(script, *parts):
     ]
 
 
+def memory(mb):
+    """Memory in MB of a job's first attempt; the next attempts get as much more each."""
+    return lambda wildcards, attempt: mb * attempt
+
+
 def source(path):
     """A file of the data set; with results in a bucket, it lies on a volume that all jobs mount."""
     if not IN_BUCKET:

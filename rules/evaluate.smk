@@ -34,7 +34,7 @@ rule evaluate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         cfg={

@@ -18,7 +18,7 @@ rule split:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         cfg=[[a.case, a.patient, a.subset, a.fold] for a in SPLIT.values()],
@@ -42,7 +42,7 @@ rule gate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         not_the_same=settings.split.not_the_same,

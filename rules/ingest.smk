@@ -27,7 +27,7 @@ if settings.dataset.layout == "phantom":
             conda:
                 "../environment.yml"
             resources:
-                mem_mb=1000,
+                mem_mb=memory(1000),
                 runtime=10,
             params:
                 cfg={
@@ -55,7 +55,7 @@ else:
         conda:
             "../environment.yml"
         resources:
-            mem_mb=2000,
+            mem_mb=memory(2000),
             runtime=20,
         params:
             cfg=settings.dataset.model_dump(include={"layout", "labels"}),
@@ -80,7 +80,7 @@ rule ingest:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=20,
     params:
         cfg=lambda w: {
@@ -106,7 +106,7 @@ rule cases:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     script:
         "../scripts/cases.py"

@@ -39,7 +39,7 @@ for experiment in settings.experiments:
             threads: lambda w: workflow.cores
             resources:
                 gpu=GPUS,
-                mem_mb=6000,
+                mem_mb=memory(6000),
                 runtime=240,
             params:
                 cfg={

@@ -51,7 +51,7 @@ rule report:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         cfg={
@@ -125,7 +125,7 @@ rule compare:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
         runtime=60,
     params:
         cfg={

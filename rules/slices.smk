@@ -21,7 +21,7 @@ rule slices:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
         runtime=20,
     params:
         cfg=lambda w: {

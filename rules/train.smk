@@ -34,7 +34,7 @@ rule train:
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=8000,
+        mem_mb=memory(8000),
         runtime=1440,
     params:
         # no rule's output, so that it outlives a killed job
@@ -65,7 +65,7 @@ rule plan:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
         runtime=10,
     params:
         cfg=training_settings,
