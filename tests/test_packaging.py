@@ -67,8 +67,8 @@ def locked() -> dict[str, tuple[str, list[str]]]:
 
 def direct() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    listed = [*PROJECT["dependencies"], *extras["server"], *extras["dev"]]
-    # dev names the extra of the server as an extra of the project itself
+    listed = [*PROJECT["dependencies"], *extras["server"], *extras["slurm"], *extras["dev"]]
+    # dev names other extras as extras of the project itself
     return [Requirement(text) for text in listed if not text.startswith(PROJECT["name"])]
 
 
