@@ -1,0 +1,232 @@
+"""A Slurm of one node for the tests of this folder, and runs of the workflow on it."""
+
+import copy
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflow.conftest import CONFIG, TEST, TRAINING, Workflow, checked_out, copied
+
+SCRIPT = Path(__file__).parent / "slurm"
+# as docs/cluster.md has it
+COMMAND = "snakemake --workflow-profile profiles/slurm --configfile config/mydata.yaml"
+# a test cannot wait as long as a cluster wants it
+OFTEN = (
+    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--seconds-between-status-checks", "2", "--latency-wait", "10"),
+)
+# Waits for the end of pytest, whatever ends it, so that nothing is left running.
+WATCHMAN = 'tail --pid="$1" -f /dev/null; "$2" stop "$3"; rm -rf "$3"'
+
+
+@dataclass
+class Slurm:
+    """A running Slurm: its environment, and what it knows of jobs."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "SLURM_CONF": str(self.folder / "slurm.conf"),
+            # as after `source .venv/bin/activate`
+            "PATH": os.pathsep.join(
+                [str(self.folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
+        }
+
+    def run(self, command: str, workflow: Workflow | None = None) -> str:
+        """Run a command as one types it, if need be in a workflow; return what it said."""
+        environment = workflow.environment if workflow else lambda **more: {**os.environ, **more}
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=workflow.root if workflow else None,
+            env=environment(**self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def jobs(self) -> dict[str, dict[str, str]]:
+        """What `scontrol show job` says of each job that it knows."""
+        lines = self.run("scontrol --oneliner show job").splitlines()
+        found = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines]
+        return {job["JobId"]: job for job in found if "JobId" in job}
+
+    def drain(self) -> None:
+        """Let the node finish the jobs that it has, and begin no other."""
+        self.run("scontrol update NodeName=one State=DRAIN Reason=test")
+
+    def resume(self) -> None:
+        """Let it begin jobs again."""
+        if "drain" in self.run("sinfo --noheader --Node --format=%T"):
+            self.run("scontrol update NodeName=one State=RESUME")
+
+    def processes(self, job: str) -> list[int]:
+        """The processes of a job that are training."""
+        done = subprocess.run(
+            ["scontrol", "listpids", job],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,  # gone meanwhile
+        )
+        numbers = {int(n) for n in re.findall(r"^(\d+) ", done.stdout, re.M)}
+        return [n for n in numbers if b".snakemake/scripts" in command_of(n)]
+
+
+def command_of(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@contextmanager
+def running_slurm() -> Iterator[Slurm]:
+    """Start it in a new folder; stop it and remove the folder at the end."""
+    # not pytest's own folder, whose path is too long for a socket
+    folder = Path(tempfile.mkdtemp(prefix="slicewise-slurm-", dir="/tmp"))
+    watchman = subprocess.Popen(
+        ["bash", "-c", WATCHMAN, "watchman", str(os.getpid()), str(SCRIPT), str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        subprocess.run([SCRIPT, "start", folder], check=True)
+        yield Slurm(folder)
+    finally:
+        subprocess.run([SCRIPT, "stop", folder], check=True)
+        os.killpg(watchman.pid, signal.SIGKILL)
+        watchman.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """A Slurm that all tests share."""
+    path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
+    needed = ("munged", "slurmctld", "slurmd", "sbatch")
+    if not all(shutil.which(program, path=path) for program in needed):
+        reason = "Slurm is not installed (Debian: tests/cluster/slurm install)"
+        if os.environ.get("SLICEWISE_CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running_slurm() as slurm:
+        yield slurm
+
+
+@dataclass
+class Run:
+    """A run of `snakemake` that sends jobs to Slurm, and what was seen of these."""
+
+    slurm: Slurm
+    workflow: Workflow
+    more: str = ""
+    command: str = COMMAND
+    jobs: dict[str, dict[str, str]] = field(default_factory=dict)
+    together: set[frozenset[str]] = field(default_factory=set)
+    waiting: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._said = self.workflow.root / "said.txt"
+        snakemake, *arguments = shlex.split(self.command)
+        environment = self.workflow.environment(**self.slurm.environment)
+        with self._said.open("w") as stream:
+            self.process = subprocess.Popen(
+                # before `--configfile`, which swallows what follows it
+                [snakemake, *shlex.split(self.more), *OFTEN, *arguments],
+                cwd=self.workflow.root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def look(self) -> dict[str, dict[str, str]]:
+        """The jobs of this run, as they are now; the last that was seen of each is kept."""
+        here = str(self.workflow.root)
+        jobs = {k: v for k, v in self.slurm.jobs().items() if v.get("WorkDir") == here}
+        self.jobs |= jobs
+        running = [v["Comment"] for v in jobs.values() if v["JobState"] == "RUNNING"]
+        self.together.add(frozenset(running))
+        return jobs
+
+    def of(self, comment: str) -> list[dict[str, str]]:
+        """The jobs of a rule, or of a group, in the order in which they were sent."""
+        found = [job for job in self.jobs.values() if job["Comment"].startswith(f"rule_{comment}")]
+        return sorted(found, key=lambda job: int(job["JobId"]))
+
+    def until(self, condition: Callable[[], bool], seconds: float = 300) -> None:
+        """Look again and again until something is so."""
+        end = time.monotonic() + seconds
+        while not condition():
+            self.look()
+            assert time.monotonic() < end, self.said[-4000:]
+            time.sleep(0.3)
+
+    def finish(self) -> str:
+        """Wait for its end, which is to be a good one; return all that it said."""
+        self.until(lambda: self.process.poll() is not None, 600)
+        assert self.process.returncode == 0, self.said[-6000:]
+        return self.said
+
+    def stop(self) -> None:
+        """End it, if it has not ended, and its jobs."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            jobs = [k for k, v in self.look().items() if v["JobState"] in ("RUNNING", "PENDING")]
+            if jobs:
+                self.slurm.run(f"scancel {' '.join(jobs)}")
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory) -> Workflow:
+    """A data set and one experiment with three folds, nothing of which is made yet."""
+    workflow = checked_out(tmp_path_factory.mktemp("cluster") / "fresh")
+    for name in TRAINING[:4]:
+        workflow.add_patient(name, "train")
+    workflow.add_patient(TEST[0], "test")
+    settings = copy.deepcopy(CONFIG)
+    settings["split"] = {"folds": 3}
+    settings["experiments"] = {"rich": settings["experiments"]["rich"]}
+    settings["run"] = ["rich"]
+    write(workflow, settings)
+    return workflow
+
+
+def write(workflow: Workflow, settings: dict[str, Any]) -> None:
+    """Write the settings to where docs/cluster.md has them, and for a run without Slurm."""
+    workflow.write_settings(settings)
+    shutil.copy(workflow.root / "config" / "config.yaml", workflow.root / "config" / "mydata.yaml")
+
+
+@pytest.fixture(scope="session")
+def local(fresh) -> Workflow:
+    """The same, made on this machine without Slurm; not to be changed."""
+    workflow = copied(fresh.root, fresh.root.with_name("local"))
+    workflow.snakemake()
+    return workflow

@@ -1,0 +1,357 @@
+"""The workflow on a real Slurm: what its jobs ask for, and what becomes of them when they fail."""
+
+import hashlib
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import pandas as pd
+import pytest
+
+from tests.cluster.conftest import COMMAND, Run, Slurm, command_of, write
+from tests.workflow.conftest import copied
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+# What a user types, as the page has it.
+SHOWN = {
+    "run": COMMAND,
+    "plan": COMMAND.replace("snakemake", "snakemake -n", 1),
+    "each case": COMMAND.replace(" --config", " --group-components cases=1 checks=2 --config"),
+    "partitions": "sinfo",
+    "queue": "squeue --me",
+    "job": "scontrol show job JOBID",
+    "cancel": "scancel JOBID",
+    "cancel all": "scancel --me",
+    "unlock": "snakemake --unlock",
+    "environment": "make .venv/ready",
+    "activate": "source .venv/bin/activate",
+    # what the fixture `slurm` does, in a folder of its own
+    "install": "tests/cluster/slurm install",
+    "start": "tests/cluster/slurm start /tmp/slurm",
+    "use": "source /tmp/slurm/environment",
+    "stop": "tests/cluster/slurm stop /tmp/slurm",
+}
+FOLDS = range(3)
+CANCELLED, OUT_OF_TIME, OUT_OF_MEMORY = FOLDS
+# Less than TensorFlow needs; twice as much, which the second attempt gets, is enough.
+LITTLE = 800
+# What is measured, not computed.
+BY_THE_CLOCK = ["timestamp", "images_per_second"]
+
+
+def freeze(processes: list[int]) -> None:
+    """Let a training hang, so that what happens to it happens in its midst."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGSTOP)
+
+
+def keep_frozen(processes: list[int]) -> None:
+    """Let it hang whoever wakes it, until it is killed."""
+
+    def hold() -> None:
+        while any(command_of(process) for process in processes):
+            freeze(processes)
+            time.sleep(0.002)
+
+    Thread(target=hold, daemon=True).start()
+
+
+class Faults:
+    """What befalls the trainings of a run, each in its first attempt."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.drained = False
+        self.struck: set[int] = set()
+
+    def saved(self, fold: int) -> bool:
+        place = self.run.workflow.results / "rich" / "checkpoints" / f"fold-{fold}"
+        return any(place.glob("*/step-*.npz"))
+
+    def first(self, fold: int) -> dict[str, str]:
+        return (attempts(self.run, fold) or [{"JobId": "", "JobState": "PENDING"}])[0]
+
+    def over(self, fold: int) -> bool:
+        return self.first(fold)["JobState"] not in ("PENDING", "RUNNING", "COMPLETING")
+
+    def strike(self) -> bool:
+        """Do what is due; return whether all of it was done and all first attempts are over."""
+        slurm, first = self.run.slurm, {fold: self.first(fold) for fold in FOLDS}
+        if not self.drained and all(job["JobState"] != "PENDING" for job in first.values()):
+            # the node takes no more jobs, and those that it has go on
+            slurm.drain()
+            self.drained = True
+            look_as_a_user(slurm, first[OUT_OF_TIME]["JobId"])
+        for fold in {CANCELLED, OUT_OF_TIME} - self.struck:
+            if self.drained and self.saved(fold):
+                number = first[fold]["JobId"]
+                freeze(processes := slurm.processes(number))
+                self.struck.add(fold)
+                if fold == CANCELLED:
+                    slurm.run(SHOWN["cancel"].replace("JOBID", number))
+                else:
+                    # it cannot answer the warning
+                    keep_frozen(processes)
+                    slurm.run(f"scontrol update JobId={number} TimeLimit=1")
+        return all(map(self.over, FOLDS))
+
+
+def look_as_a_user(slurm: Slurm, number: str) -> None:
+    assert re.search(r"^gpu +up 2-00:00:00 +1 +(drng|drain) one$", slurm.run("sinfo"), re.M)
+    assert re.search(rf"^ +{number} +gpu .* R ", slurm.run(SHOWN["queue"]), re.M)
+    assert "TresPerJob=gres:gpu:1" in slurm.run(SHOWN["job"].replace("JOBID", number))
+
+
+@pytest.fixture(scope="module")
+def disturbed(slurm, fresh) -> Iterator[Run]:
+    """A whole run, in which each of three trainings is stopped in another way."""
+    workflow = copied(fresh.root, fresh.root.with_name("disturbed"))
+    little = f"{LITTLE} * attempt if wildcards.fold == '{OUT_OF_MEMORY}' else 8000 * attempt"
+    more = f'--set-resources train:constraint=tested "train:mem_mb={little}" '
+    run = Run(slurm, workflow, more + "--slurm-partition-config profiles/slurm/partitions.yaml")
+    try:
+        run.until(Faults(run).strike, 900)
+        # sent again, but not begun
+        run.until(lambda: all(len(attempts(run, fold)) == 2 for fold in FOLDS))
+        time.sleep(3)
+        run.look()
+        run.waiting = [attempts(run, fold)[1] for fold in FOLDS]
+        slurm.resume()
+        run.finish()
+        run.look()
+        yield run
+    finally:
+        slurm.resume()
+        run.stop()
+
+
+def attempts(run: Run, fold: int) -> list[dict[str, str]]:
+    return run.of(f"train_wildcards_tiny_rich_{fold}")
+
+
+def log_of(run: Run, job: dict[str, str]) -> str:
+    """The log of a failed job, at the place that `snakemake` named."""
+    (path,) = set(re.findall(rf"\(log: (\S+/{job['JobId']}\.log)\)", run.said))
+    return Path(path).read_text()
+
+
+def test_each_command_of_the_page_is_tried():
+    blocks = re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S)
+    assert sorted("".join(blocks).splitlines()) == sorted(SHOWN.values())
+    for target in re.findall(r"\]\(([^)#:]+)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+
+
+def test_the_environment_is_the_one_that_make_makes(slurm):
+    said = slurm.run(f"make -n -B -C {ROOT} {SHOWN['environment'].split()[1]}")
+    assert ".venv/bin/python -m pip install" in said
+    # the plugin is in the lock
+    assert "snakemake-executor-plugin-slurm==" in (ROOT / "requirements.txt").read_text()
+    # the script that started this Slurm finds nothing to install
+    slurm.run(str(ROOT / SHOWN["install"].split()[0]) + " install")
+
+
+def test_jobs_get_what_the_rules_ask_for(disturbed):
+    # rule or group: memory, time, GPUs, partition
+    expected = {
+        "evaluate": ("4000M", "01:00:00", None, "cpu"),
+        "report": ("4000M", "01:00:00", None, "cpu"),
+        "compare": ("2000M", "00:30:00", None, "cpu"),
+        "predict": ("6000M", "04:00:00", "gres:gpu:1", "gpu"),
+        f"train_wildcards_tiny_rich_{CANCELLED}": ("8000M", "1-00:00:00", "gres:gpu:1", "gpu"),
+    }
+    for rule, wanted in expected.items():
+        job = disturbed.of(rule)[0]
+        keys = ("MinMemoryNode", "TimeLimit", "TresPerJob", "Partition")
+        assert tuple(job.get(key) for key in keys) == wanted, rule
+    for fold in FOLDS:
+        assert {job["Features"] for job in attempts(disturbed, fold)} == {"tested"}
+    # as many as `training.threads` says, and all that the profile gives
+    assert attempts(disturbed, CANCELLED)[0]["NumCPUs"] == "1"
+    assert disturbed.of("predict")[0]["NumCPUs"] == "8"
+
+
+def test_cases_share_a_job(disturbed):
+    said = disturbed.said
+    assert len(re.findall(r"^ *rule ingest:$", said, re.M)) == 5
+    (job,) = [j for j in disturbed.jobs.values() if "group_cases" in j["StdOut"]]
+    # five side by side, each with its memory, one stage after the other
+    assert (job["NumCPUs"], job["MinMemoryNode"], job["TimeLimit"]) == ("5", "10000M", "00:40:00")
+
+
+def test_folds_train_side_by_side(disturbed):
+    folds = {f"rule_train_wildcards_tiny_rich_{fold}" for fold in FOLDS}
+    assert any(folds <= together for together in disturbed.together)
+
+
+def test_a_cancelled_training_is_sent_again(disturbed):
+    first, second = attempts(disturbed, CANCELLED)
+    assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
+    log = log_of(disturbed, first)
+    # warned, it saved what it had
+    assert re.search(r"error: training stops in epoch \d after step \d+, because ", log), log
+    assert "going on after epoch" in own_log(disturbed, CANCELLED)
+
+
+def test_a_training_that_is_out_of_time_is_sent_again(disturbed):
+    first, second = attempts(disturbed, OUT_OF_TIME)
+    assert (first["JobState"], second["JobState"]) == ("TIMEOUT", "COMPLETED")
+    log = log_of(disturbed, first)
+    assert "DUE TO TIME LIMIT" in log
+    # it did not answer the warning
+    assert "Killed" in log
+    assert "going on after epoch" in own_log(disturbed, OUT_OF_TIME)
+
+
+def test_a_training_that_is_out_of_memory_gets_more(disturbed):
+    first, second = attempts(disturbed, OUT_OF_MEMORY)
+    assert first["JobState"] not in ("COMPLETED", "RUNNING")
+    assert second["JobState"] == "COMPLETED"
+    assert "exceeded memory limit" in log_of(disturbed, first)
+    memory = [job["MinMemoryNode"] for job in (first, second)]
+    assert memory == [f"{LITTLE}M", f"{2 * LITTLE}M"]
+    # the rules' own memory grows likewise
+    assert attempts(disturbed, CANCELLED)[1]["MinMemoryNode"] == "16000M"
+
+
+def test_jobs_wait_while_their_node_drains(disturbed):
+    assert [job["JobState"] for job in disturbed.waiting] == ["PENDING"] * 3
+    for job in disturbed.waiting:
+        assert re.match("Nodes_required.*DRAIN|ReqNodeNotAvail", job["Reason"]), job["Reason"]
+
+
+def own_log(run: Run, fold: int) -> str:
+    return (run.workflow.results / "logs" / "train" / "rich" / f"fold-{fold}.log").read_text()
+
+
+def test_the_numbers_are_those_of_a_run_without_slurm(disturbed, local):
+    there, here = disturbed.workflow, local
+    same = ["split.tsv", "cases.tsv", "rich/metrics.tsv", "rich/summary.json", "comparison.tsv"]
+    same += [str(p.relative_to(here.results)) for p in here.results.glob("slices/*/*/*")]
+    same += [str(p.relative_to(here.results)) for p in here.results.glob("rich/predictions/*")]
+    assert len(same) == 5 + 4 * 3 + 5
+    for name in same:
+        digests = [hashlib.sha256((w.results / name).read_bytes()) for w in (there, here)]
+        assert digests[0].digest() == digests[1].digest(), name
+    for fold in FOLDS:
+        facts = [w.used("rich", fold)["resolved"] for w in (there, here)]
+        for key in ("weights_sha256", "slices_sha256", "steps", "selected_epoch"):
+            assert facts[0][key] == facts[1][key], (fold, key)
+        histories = [
+            pd.read_csv(w.results / "rich" / f"fold-{fold}" / "history.csv").drop(
+                columns=BY_THE_CLOCK
+            )
+            for w in (there, here)
+        ]
+        pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_mlflow_holds_one_run_a_fold(disturbed, local):
+    def runs(workflow):
+        client = workflow.client()
+        experiment = client.get_experiment_by_name("slicewise/tiny")
+        return client, client.search_runs([experiment.experiment_id])
+
+    (client, found), (_, expected) = runs(disturbed.workflow), runs(local)
+    names = sorted(run.info.run_name for run in found)
+    assert names == sorted(run.info.run_name for run in expected)
+    assert {run.info.status for run in found} == {"FINISHED"}
+    values = {run.info.run_name: run.data.metrics for run in expected}
+    for run in found:
+        for key in ("train/loss", "val/dice", "test/dice_mean"):
+            assert run.data.metrics.get(key) == values[run.info.run_name].get(key)
+        assert "superseded_by" not in run.data.tags
+    # the job that made it, the last attempt
+    for fold in FOLDS:
+        folder = disturbed.workflow.results / "rich" / "tracking" / f"fold-{fold}"
+        assert [p.name for p in folder.iterdir()] == ["001"]
+        run_id = disturbed.workflow.run_id("rich", f"fold-{fold}")
+        steps = [p.step for p in client.get_metric_history(run_id, "train/loss")]
+        assert sorted(steps) == list(range(1, 7))
+        tag = client.get_run(run_id).data.tags["slurm_job"]
+        assert tag in {job["JobId"] for job in attempts(disturbed, fold)}
+
+
+def test_then_nothing_is_to_be_done(disturbed, slurm):
+    workflow = disturbed.workflow
+    assert workflow.due() == {}
+    assert "Nothing to be done" in slurm.run(SHOWN["plan"], workflow)
+
+
+@pytest.fixture
+def full(slurm):
+    """A cluster on which nothing begins."""
+    slurm.drain()
+    yield slurm
+    slurm.resume()
+
+
+def test_two_hundred_cases_are_twenty_submissions(full, fresh, tmp_path):
+    workflow = copied(fresh.root, tmp_path / "slicewise")
+    settings = workflow.settings()
+    settings["dataset"] = {"name": "tiny", "layout": "phantom", "labels": {"liver": 1}}
+    settings["dataset"]["phantom"] = {"cases": 200}
+    settings["split"] = {"test": 0.2}
+    write(workflow, settings)
+    run = Run(full, workflow)
+    try:
+        run.until(lambda: len(run.of("cases")) == 20)
+        time.sleep(2)
+        run.look()
+        assert len(run.jobs) == 20
+        # ten cases, of which eight at a time, each with 2 GB
+        assert {j["MinMemoryNode"] for j in run.jobs.values()} == {"16000M"}
+        assert {j["NumCPUs"] for j in run.jobs.values()} == {"8"}
+        phantoms = set(re.findall(r"cases/(phantom_\d+)/image.nii.gz", run.said))
+        assert len(phantoms) == 200
+        # Ctrl-C takes what waits out of the queue
+        os.killpg(run.process.pid, signal.SIGINT)
+        run.until(lambda: run.process.poll() is not None)
+        assert {job["JobState"] for job in run.look().values()} == {"CANCELLED"}
+    finally:
+        run.stop()
+
+
+def test_a_killed_snakemake_leaves_jobs_that_can_be_taken_out(full, fresh, tmp_path):
+    workflow = copied(fresh.root, tmp_path / "slicewise")
+    run = Run(full, workflow)
+    try:
+        run.until(lambda: len(run.of("cases")) == 1)
+        os.killpg(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+        assert [job["JobState"] for job in run.look().values()] == ["PENDING"]
+        full.run(SHOWN["cancel all"])
+        run.until(lambda: [j["JobState"] for j in run.look().values()] == ["CANCELLED"])
+        assert "Unlocked" in full.run(SHOWN["unlock"], workflow)
+        assert "rule ingest:" in full.run(SHOWN["plan"], workflow)
+    finally:
+        run.stop()
+
+
+def test_a_bad_case_spares_the_others_that_have_jobs_of_their_own(slurm, fresh, tmp_path):
+    workflow = copied(fresh.root, tmp_path / "slicewise")
+    workflow.image("p02").write_bytes(b"no image")
+    made = [f"results/tiny/cases/{name}/passport.json" for name in ("p01", "p02", "p03")]
+    run = Run(slurm, workflow, f"{' '.join(made)} --retries 0", SHOWN["each case"])
+    try:
+        run.until(lambda: run.process.poll() is not None)
+        assert run.process.returncode != 0
+        assert [(workflow.root / name).exists() for name in made] == [True, False, True]
+        # its sentence is repeated at the end, as without a cluster
+        assert re.search(r"^error: .*p02_orig\.nii\.gz", run.said, re.M), run.said[-3000:]
+    finally:
+        run.stop()
+
+
+def test_without_gpus_none_is_asked_for(local):
+    said = local.snakemake("--dry-run", "--forceall", SLICEWISE_GPUS="0")
+    assert set(re.findall(r"gpu=(\d)", said)) == {"0"}
