@@ -83,6 +83,8 @@ rule ingest:
         mem_mb=memory(2000),
         runtime=20,
     params:
+        # no rule's output, so that what is valid outlives the other cases of its batch
+        folder="results/{dataset}/cases",
         cfg=lambda w: {
             "content": CONTENT,
             "cases": [[case, CASES[case].patient] for case in BATCHES[w.batch]],

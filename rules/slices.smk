@@ -24,6 +24,8 @@ rule slices:
         mem_mb=memory(2000),
         runtime=20,
     params:
+        # no rule's output, so that what is valid outlives the other cases of its batch
+        folder="results/{dataset}/slices/{recipe}",
         cfg=lambda w: {
             "content": CONTENT,
             "recipe": settings.slices[w.recipe].model_dump(),

@@ -8,7 +8,7 @@ from slicewise.job import job
 from slicewise.volumes.ingest import CaseFiles, ingest
 
 with job(snakemake.log[0]):
-    cfg, given, target = snakemake.params.cfg, snakemake.input, Path(snakemake.output[0])
+    cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     files = {k: [Path(p) for p in given.get(k)] for k in ("image", "mask")}
     sources = {k: [Path(p) for p in given.get(f"{k}_sources")] for k in files}
     cases = [
@@ -23,4 +23,5 @@ with job(snakemake.log[0]):
         for n, (name, patient) in enumerate(cfg["cases"])
     ]
     version = digest([sha256(path) for path in given.code])
-    write_json(target, ingest(cases, Content(**cfg["content"]), version, target.parents[1]))
+    passports = ingest(cases, Content(**cfg["content"]), version, folder)
+    write_json(snakemake.output[0], passports)

@@ -9,7 +9,7 @@ from slicewise.slices.batches import SliceFolder
 from slicewise.slices.cases import cut_case
 
 with job(snakemake.log[0]):
-    cfg, given, target = snakemake.params.cfg, snakemake.input, Path(snakemake.output[0])
+    cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
     code = [sha256(path) for path in given.code]
     read = {p["case"]: p["made_from"] for p in read_json(given.passports)}
@@ -20,9 +20,9 @@ with job(snakemake.log[0]):
             mask,
             content,
             recipe,
-            SliceFolder.below(target.parents[1], case),
+            SliceFolder.below(folder, case),
             digest([read[case], code]),
         )
         for case, image, mask in files
     }
-    write_json(target, cut)
+    write_json(snakemake.output[0], cut)

@@ -21,6 +21,7 @@ from kubernetesapi import VERSION, Cluster, faults, quantity
 from moto.server import ThreadedMotoServer
 
 from slicewise.files import read_json
+from slicewise.volumes.split import FEWEST_BATCHES
 
 BUCKET = "slicewise"
 SECRET = "planted-7d20aa"
@@ -123,7 +124,8 @@ def site(tmp_path):
 def test_all_stages_run_in_pods_and_leave_their_results_in_the_bucket(site):
     said = site.snakemake(REPORT)
     jobs = len(site.cluster.jobs)
-    assert f"{jobs} of {jobs} steps (100%) done" in said, "some job was no pod"
+    # the plan of the training is made where `snakemake` runs
+    assert f"{jobs + 1} of {jobs + 1} steps (100%) done" in said, "some job was no pod"
     kept = {item.key: item.size for item in site.bucket().objects.all()}
     for name in (MODEL, REPORT, "results/tiny/plain/predictions/p08.nii.gz"):
         assert kept[name] > 1000, name
@@ -181,20 +183,21 @@ def test_the_image_is_made_of_what_the_context_lets_through():
 def submitted(site):
     """Submits a training whose inputs seem to be there; the job is not run."""
     site.cluster.run = False
-    for case in ("p01", "p02", "p03", "p04"):
-        for name in ("image.npy", "mask.npy", "geometry.json"):
-            site.put(f"results/tiny/slices/axial48/{case}/{name}")
+    for number in range(FEWEST_BATCHES):
+        site.put(f"results/tiny/slices/axial48/_batches/train-{number}.json")
     site.put("results/tiny/gate.json")
+    site.put("results/tiny/plain/fold-0/plan.json")
 
-    def submit(*arguments: str) -> str:
-        return site.snakemake(MODEL, "--allowed-rules", "train", *arguments, fails=True)
+    def submit(*arguments: str, **environment: str) -> str:
+        allowed = ("--allowed-rules", "train")
+        return site.snakemake(MODEL, *allowed, *arguments, fails=True, **environment)
 
     return submit
 
 
 def test_without_gpus_no_job_asks_for_one(site, submitted):
     """Kubernetes takes 0 for a request, too."""
-    submitted("--resources", "gpu=0")
+    submitted(SLICEWISE_GPUS="0")
     (manifest,) = site.cluster.jobs
     assert "gpu" not in str(container(manifest)["resources"])
     assert "tolerations" not in manifest["spec"]["template"]["spec"]
