@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -318,3 +319,17 @@ def test_history_of_a_run_is_a_table(results: Path) -> None:
     run_id = run_of(results, "table").info.run_id
     # an epoch without validation has no point of it
     assert points(results, run_id, "val/dice") == [(2, 6, 0.7)]
+
+
+def test_a_job_does_not_wait_for_a_stopped_process_that_holds_a_lock(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slicewise.tracking.mirror.HELD", 0.2)
+    said: list[str] = []
+    with tracker(results, "held") as one:
+        run = begin(one)
+    with (run.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with tracker(results, "held", said) as one:
+            one.begin("fold-0", "baseline", "key", {}, {}, {}).epoch(row(1, 0.5))
+    assert "it takes too long to answer: results are complete" in said[-1]

@@ -49,6 +49,8 @@ PROBE = 2.0
 """Seconds in which a server has to say that it is there."""
 ANSWER = 4.0
 """Seconds that a request should take at most."""
+HELD = 60.0
+"""Seconds for which a job that ends waits for another process that tells the store of the same."""
 SPEED = 1e6
 """Bytes that a file should move in a second at least."""
 
@@ -165,7 +167,7 @@ class Mirror:
         str or None
             The run's id; None where it was left to another process.
         """
-        with _locked(folder / ".lock", wait) as mine:
+        with self._locked(folder / ".lock", wait) as mine:
             if not mine:
                 return None
             run = Run(folder)
@@ -364,7 +366,7 @@ class Mirror:
             return True
         if wanted and self.judge is not None:
             number = sent["model"]["id"]
-            with _locked(self.results / ".registry.lock", wait=True):
+            with self._locked(self.results / ".registry.lock"):
                 said = registry.register(self.client, run, sent["run_id"], number, self.judge)
             sent["registered"] = number
             if said is not None:
@@ -467,6 +469,22 @@ class Mirror:
 
     # -- inside ---------------------------------------------------------------
 
+    @contextmanager
+    def _locked(self, path: Path, wait: bool = True) -> Iterator[bool]:
+        """Keep others out; tell whether that was possible, where it is not waited for."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not wait:
+                    yield False
+                    return
+                # whoever has it may be stopped, or on a machine that is gone
+                self.beat(HELD)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield True
+
     @cached_property
     def client(self) -> Any:
         """The connection, made at its first use."""
@@ -484,7 +502,7 @@ class Mirror:
         if name not in self._experiments:
             # Several jobs that meet a fresh SQLite file would all migrate it and
             # most would die, so the first contact is made one at a time.
-            with _locked(self.results / ".mlflow.lock", wait=True):
+            with self._locked(self.results / ".mlflow.lock"):
                 known = self.client.get_experiment_by_name(name)
                 if known is None:
                     place = None
@@ -571,15 +589,3 @@ def _shown_first(point: tuple[str, float, int, int]) -> tuple[bool, bool, int, s
 def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-@contextmanager
-def _locked(path: Path, wait: bool) -> Iterator[bool]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
