@@ -142,8 +142,9 @@ def test_a_run_is_planned_to_its_end(workflow, command):
     said = run(workflow, command.replace("snakemake ", "snakemake -n ", 1))
     for rule in ("train", "evaluate", "report"):
         assert re.search(rf"^{rule} +\d+$", said, re.M), said
-    cases = {"mydata": 8, "ircad": 6}
-    for name, number in cases.items():
+    # eight NIfTI cases in five batches; a case that is converted has a job of its own
+    jobs = {"mydata": 5, "ircad": 6}
+    for name, number in jobs.items():
         if name in command:
             assert re.search(rf"^ingest +{number}$", said, re.M), said
 
