@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from slicewise.config import Content
+from slicewise.evaluation import cost, ledger
 from slicewise.evaluation.cases import case_figures
 from slicewise.evaluation.evidence import evidence
 from slicewise.evaluation.figures import curves, png
 from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.report import experiment_report
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json, write_bytes, write_text
@@ -21,7 +21,7 @@ with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
-    test_set, run = test_set_digest(metrics), tracker.facts(cfg["folds"])
+    test_set, run = ledger.test_set_digest(metrics), tracker.facts(cfg["folds"])
     page = experiment_report(
         **dict(snakemake.wildcards.items()),  # dataset and experiment
         summary=read_json(given.summary),
@@ -31,7 +31,8 @@ with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
         split=read_table(given.split),
         excluded=cfg["exclude"],
         evidence=evidence(folds.used, run, test_set, given.metrics, given.split),
-        scored_runs=count_scored(folder.parents[1].glob("*/tracking"), test_set),
+        costs=cost.read_costs(folder.parent, folds.recipes),
+        scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
     )
     write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))
     write_text(out.html, page)

@@ -123,7 +123,7 @@ def set_side_by_side(
 
 def _cost(result: Result) -> dict[str, float | None]:
     histories, folder = result.folds.histories, result.folder
-    stages = {cost.stage: cost for cost in read_costs(folder.parent / "timings", folder.name, [])}
+    stages = {cost.stage: cost for cost in read_costs(folder, [])}
     return {
         "minutes": training_minutes(histories.values()),
         "memory_mb": stages["train"].peak_mb if "train" in stages else None,

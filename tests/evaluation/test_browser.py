@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.report import CaseFigures, experiment_report
 from slicewise.evaluation.statistics import case_rows, metrics_table, summarise
@@ -60,6 +61,7 @@ def report() -> str:
         provenance={"keras": "3"},
         samples={"images": grey, "masks": grey * 0},
         evidence=Evidence([Link("Scores", "f" * 64, "SHA-256 of metrics.tsv")], {}),
+        costs=[Cost("train", 1, 90.0, 90.0, 1100.0, 1.8, 8000.0, 1440.0, 2.0)],
     )
 
 

@@ -94,8 +94,8 @@ def test_all_pictures_load_and_nothing_is_wider_than_the_screen(shown: Page) -> 
     assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     # what is wider scrolls by itself
     assert shown.evaluate(
-        """[...document.querySelectorAll("main table, .side")].every(element => {
-            const box = element.closest(".scroll, .side, .card");
+        """[...document.querySelectorAll("main table, .beside")].every(element => {
+            const box = element.closest(".scroll, .beside, .card");
             return box.getBoundingClientRect().right <= window.innerWidth;
         })"""
     )
@@ -103,7 +103,9 @@ def test_all_pictures_load_and_nothing_is_wider_than_the_screen(shown: Page) -> 
 
 @pytest.mark.parametrize("shown", [(390, "light"), (1280, "light")], indirect=True)
 def test_the_same_slice_of_all_experiments_is_in_one_row(shown: Page) -> None:
-    row = shown.locator(".side").first
+    row = shown.locator(".beside").first
+    card, inside = shown.locator(".case").first.bounding_box(), row.bounding_box()
+    assert card["y"] < inside["y"] < inside["y"] + inside["height"] < card["y"] + card["height"]
     tops = {round(figure.bounding_box()["y"]) for figure in row.locator("figure").all()}
     assert len(tops) == 1
     assert all(img.bounding_box()["width"] > 180 for img in row.locator("img").all())
@@ -162,7 +164,7 @@ def test_text_can_be_read(shown: Page) -> None:
 def test_print_shows_every_experiment(shown: Page) -> None:
     shown.emulate_media(media="print")
     shown.set_viewport_size({"width": 700, "height": 1000})
-    for figure in shown.locator(".side").first.locator("figure").all():
+    for figure in shown.locator(".beside").first.locator("figure").all():
         box = figure.bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 700

@@ -8,16 +8,21 @@ import pytest
 
 from slicewise.evaluation.cost import read_costs
 
-HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
 
 
-def job(path: Path, seconds: float, rss: object = 100.0, work: object = 1.0) -> None:
+def job(
+    path: Path, seconds: float, rss: object = 100.0, work: object = 1.0, asked: str | None = None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{HEADER}{seconds}\t0:00:01\t{rss}\t1\t1\t1\t1\t1\t1\t{work}\n")
+    values = f"{seconds}\t0:00:01\t{rss}\t1\t1\t1\t1\t1\t1\t{work}"
+    more = ("", "") if asked is None else ("\tresources", f"\t{asked}")
+    path.write_text(f"{HEADER}{more[0]}\n{values}{more[1]}\n")
 
 
 @pytest.fixture
-def timings(tmp_path: Path) -> Path:
+def results(tmp_path: Path) -> Path:
+    tmp_path /= "timings"
     job(tmp_path / "ingest" / "a.tsv", 60, 300, 30)
     job(tmp_path / "ingest" / "b.tsv", 120, 200, 60)
     job(tmp_path / "split" / "split.tsv", 0.1, "NA", "NA")  # over before it was looked at
@@ -25,13 +30,16 @@ def timings(tmp_path: Path) -> Path:
         job(tmp_path / "slices" / recipe / "a.tsv", 6)
     for experiment in ("one", "two"):
         for fold in range(2):
-            job(tmp_path / "train" / experiment / f"fold-{fold}.tsv", 600 + fold, 2000 + fold, 1100)
+            path = tmp_path / "train" / experiment / f"fold-{fold}.tsv"
+            # the second attempt of one
+            asked = {"tmpdir": "/tmp", "runtime": 1440, "mem_mb": 8000 * (1 + fold), "_cores": 2}
+            job(path, 600 + fold, 2000 + fold, 1100, repr(asked))
         job(tmp_path / "evaluate" / f"{experiment}.tsv", 30)
-    return tmp_path
+    return tmp_path.parent
 
 
-def test_shared_stages_and_those_of_one_experiment_are_added_up(timings):
-    costs = read_costs(timings, "one", ["axial"], {"train": (8000, 1440)})
+def test_shared_stages_and_those_of_one_experiment_are_added_up(results):
+    costs = read_costs(results / "one", ["axial"])
     assert [c.stage for c in costs] == ["ingest", "split", "slices", "train", "evaluate"]
     ingest, split, slices, train, _ = costs
     assert (ingest.jobs, ingest.minutes, ingest.longest, ingest.peak_mb) == (2, 3.0, 2.0, 300)
@@ -40,9 +48,9 @@ def test_shared_stages_and_those_of_one_experiment_are_added_up(timings):
     assert slices.jobs == 1
     assert (train.jobs, train.peak_mb) == (2, 2001)
     assert train.minutes == pytest.approx(1201 / 60)
-    assert (train.asked_mb, train.asked_minutes) == (8000, 1440)
+    assert (train.asked_mb, train.asked_minutes, train.asked_cores) == (16000, 1440, 2)
     assert ingest.asked_mb is None
 
 
 def test_without_files_nothing_is_said(tmp_path):
-    assert read_costs(tmp_path, "one", ["axial"]) == []
+    assert read_costs(tmp_path / "one", ["axial"]) == []

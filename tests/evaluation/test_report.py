@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from slicewise.evaluation import figures, report
+from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.statistics import METRICS, summarise
 from slicewise.evaluation.viewer import plane_views
@@ -48,6 +51,19 @@ def test_the_report_parses_and_needs_nothing_else():
     assert "https://" not in page.words
     for expected in ("abc123", "no mask", "training", "loss.dice", "95", "ircad"):
         assert expected in page.words
+
+
+def test_what_stages_took_is_beside_what_they_asked_for():
+    costs = [
+        Cost("ingest", 3, 1.5, 0.75, None, None),
+        Cost("train", 2, 200.0, 150.0, 1100.0, 1.8, 8000.0, 1440.0, 2.0),
+    ]
+    text = re.sub("<[^>]+>|\\s+", " ", experiment(table(MIXED), costs=costs))
+    part = re.sub(" +", " ", text[text.index("Where time and memory went") :])
+    assert "Reading and checking 3 1.5 0.8 – – " in part
+    assert "Training 2 200.0 150.0 of 1 440 1 100 of 8 000 1.8 of 2 " in part
+    assert "Together 5 201.5 " in part
+    assert "Where time" not in experiment(table(MIXED))
 
 
 def test_rows_and_gallery_are_worst_first():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,8 +44,8 @@ class Cost:
         Greatest resident memory of any, in MB; None where all were too short to be measured.
     cores : float or None
         Processors in use, averaged over the time of all jobs.
-    asked_mb, asked_minutes : float or None
-        What each was promised, where it is known.
+    asked_mb, asked_minutes, asked_cores : float or None
+        The most that a job had asked for, where it is known.
     """
 
     stage: str
@@ -56,6 +56,7 @@ class Cost:
     cores: float | None
     asked_mb: float | None = None
     asked_minutes: float | None = None
+    asked_cores: float | None = None
 
     @property
     def title(self) -> str:
@@ -63,49 +64,53 @@ class Cost:
         return TITLES.get(self.stage, self.stage)
 
 
-def read_costs(
-    timings: Path,
-    experiment: str,
-    recipes: Sequence[str],
-    asked: Mapping[str, tuple[float, float]] | None = None,
-) -> list[Cost]:
+def read_costs(folder: Path, recipes: Sequence[str]) -> list[Cost]:
     """Read what the stages of an experiment took.
 
     Parameters
     ----------
-    timings : Path
-        ``results/<dataset>/timings``: a folder for each rule, of the files
-        that Snakemake's ``benchmark:`` writes.
-    experiment : str
-        Its name.
+    folder : Path
+        ``results/<dataset>/<experiment>``. In ``timings`` beside it lies a
+        folder for each rule, of the files that Snakemake's ``benchmark:``
+        writes; what was asked for is in them with ``benchmark-extended``.
     recipes : sequence of str
         The slice recipes that it reads.
-    asked : mapping of str to (float, float), optional
-        By rule, the memory in MB and the minutes that a job asks for.
 
     Returns
     -------
     list of Cost
         In the order of the stages; a stage without a file is left out.
     """
+    timings, experiment = folder.parent / "timings", folder.name
     found = [(rule, sorted((timings / rule).rglob("*.tsv"))) for rule in SHARED]
     found.append(("slices", [p for r in recipes for p in (timings / "slices" / r).rglob("*.tsv")]))
     for rule in OWN:
-        folder = timings / rule
-        found.append((rule, [*folder.glob(f"{experiment}.tsv"), *folder.glob(f"{experiment}/*")]))
-    return [_cost(rule, paths, (asked or {}).get(rule)) for rule, paths in found if paths]
+        own = timings / rule
+        found.append((rule, [*own.glob(f"{experiment}.tsv"), *own.glob(f"{experiment}/*")]))
+    return [_cost(rule, paths) for rule, paths in found if paths]
 
 
-def _cost(rule: str, paths: Sequence[Path], asked: tuple[float, float] | None) -> Cost:
+def _cost(rule: str, paths: Sequence[Path]) -> Cost:
     jobs = pd.concat([pd.read_csv(path, sep="\t", na_values=["-", "NA"]) for path in paths])
-    memory, seconds = jobs["max_rss"].astype(float).max(), float(jobs["s"].sum())
+    seconds = float(jobs["s"].sum())
     work = jobs["cpu_time"].astype(float).sum(min_count=1)
     return Cost(
         rule,
         len(paths),
         seconds / 60,
         float(jobs["s"].max()) / 60,
-        None if pd.isna(memory) else float(memory),
+        _most(jobs["max_rss"]),
         None if pd.isna(work) or not seconds else float(work) / seconds,
-        *(asked or (None, None)),
+        *(_asked(jobs, name) for name in ("mem_mb", "runtime", "_cores")),
     )
+
+
+def _asked(jobs: pd.DataFrame, resource: str) -> float | None:
+    if "resources" not in jobs:
+        return None
+    return _most(jobs["resources"].str.extract(rf"'{resource}': (\d+)", expand=False))
+
+
+def _most(values: pd.Series) -> float | None:
+    most = values.astype(float).max()
+    return None if pd.isna(most) else float(most)

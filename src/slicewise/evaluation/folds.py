@@ -43,6 +43,12 @@ class Folds:
         }
 
     @property
+    def recipes(self) -> list[str]:
+        """The slice recipes that were trained on."""
+        experiment = self.used[0]["experiment"]
+        return [experiment["slices"], *experiment["also"]]
+
+    @property
     def selected(self) -> dict[str, int]:
         """The epoch that each fold chose by validation; nothing for final weights."""
         resolved = {f"fold-{k}": one["resolved"] for k, one in enumerate(self.used)}

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation import figures
+from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.evidence import Evidence
 from slicewise.evaluation.render import (
     DASH,
@@ -129,6 +130,7 @@ def experiment_report(
     scored_runs: int | None = None,
     samples: Mapping[str, np.ndarray] | None = None,
     evidence: Evidence | None = None,
+    costs: Sequence[Cost] = (),
 ) -> str:
     """Write the report of one experiment.
 
@@ -161,6 +163,8 @@ def experiment_report(
         Training slices as the network saw them, as `figures.contact_sheet` takes them.
     evidence : Evidence, optional
         What the scores rest on.
+    costs : sequence of Cost
+        What the stages took.
 
     Returns
     -------
@@ -197,6 +201,7 @@ def experiment_report(
         members=_members(split),
         excluded=_excluded(excluded),
         evidence=evidence,
+        costs=costs,
         provenance=dict(_flat(provenance)),
         sheet=None if samples is None else data_uri(figures.jpeg(figures.contact_sheet(samples))),
         augmented=bool(settings.get("augmentation")),
