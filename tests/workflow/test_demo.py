@@ -1,5 +1,6 @@
 """A whole run: what it leaves under results and in MLflow."""
 
+import re
 import socket
 import subprocess
 
@@ -42,6 +43,15 @@ def test_the_demo_runs_from_a_clone(clone, tmp_path):
             for grid in ("GetSize", "GetSpacing", "GetOrigin", "GetDirection"):
                 assert getattr(made, grid)() == getattr(image, grid)(), (case, grid)
     assert workflow.due() == {}
+
+
+def test_the_report_says_what_each_stage_took_and_asked_for(finished):
+    page = (finished.results / "rich" / "report.html").read_text()
+    words = re.sub(r"<[^>]+>|\s+", " ", page[page.index("Where time and memory went") :])
+    taken = re.search(r"Training +1 +[\d.]+ +[\d.]+ +of 1 440 +([\d ]+) +of 8 000 ", words)
+    assert 300 < float(taken[1].replace(" ", "")) < 8000
+    for stage in ("Reading and checking", "Cutting slices", "Prediction", "Scoring"):
+        assert f" {stage} " in words
 
 
 def test_each_experiment_is_one_run_in_mlflow(finished):
