@@ -110,7 +110,7 @@ def jobs_of(plan: str) -> dict[str, int]:
 
 
 def submissions(jobs: dict[str, int], profile: Path) -> int | None:
-    """Return how many jobs a cluster is sent: groups of a profile are sent as one.
+    """Return how many jobs a cluster is sent: groups of a profile are sent as one, `plan` is not.
 
     A group holds the jobs of a batch (ingest, then slices) once for each of its
     components.
@@ -119,7 +119,7 @@ def submissions(jobs: dict[str, int], profile: Path) -> int | None:
         return None
     settings = yaml.safe_load(profile.read_text())
     groups, components = settings.get("groups", {}), settings.get("group-components", {})
-    alone = sum(count for rule, count in jobs.items() if rule not in groups)
+    alone = sum(count for rule, count in jobs.items() if rule not in {*groups, "plan"})
     chains: dict[str, int] = {}
     for rule, group in groups.items():
         chains[group] = max(chains.get(group, 0), jobs.get(rule, 0))
