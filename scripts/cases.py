@@ -5,7 +5,7 @@ from slicewise.job import job
 from slicewise.volumes.fingerprint import beside, unpack, write_marks
 from slicewise.volumes.gate import cases_table
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources):
     read = (passport for path in snakemake.input.passports for passport in read_json(path))
     passports = sorted(read, key=lambda passport: passport["case"])
     table, target = cases_table(passports), snakemake.output[0]

@@ -9,7 +9,7 @@ from slicewise.job import job
 from slicewise.tracking import Tracker
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
+with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     places = {name: folder.parents[1] / name for name in cfg["experiments"]}
     files = {

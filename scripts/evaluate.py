@@ -14,7 +14,7 @@ from slicewise.tracking import Tracker, headline, patients_table, summary_metric
 from slicewise.volumes.gate import read_table
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0]) as say, Tracker(folder, say, is_better) as tracker:
+with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
     metrics = score_cases(cfg["cases"], *files, content, cfg["tolerance_mm"])

@@ -5,7 +5,7 @@ from slicewise.job import job
 from slicewise.volumes.fingerprint import beside, read_marks
 from slicewise.volumes.gate import check_alike, check_leaks, read_table
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0], snakemake.resources) as say:
 
     def marks_of(path, table):
         marks = read_marks(beside(path), table["case"])

@@ -7,7 +7,7 @@ from slicewise.files import digest, sha256, write_json
 from slicewise.job import job
 from slicewise.volumes.ingest import CaseFiles, ingest
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources):
     cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     files = {k: [Path(p) for p in given.get(k)] for k in ("image", "mask")}
     sources = {k: [Path(p) for p in given.get(f"{k}_sources")] for k in files}

@@ -8,7 +8,7 @@ from slicewise.job import job
 from slicewise.volumes.phantom import phantom
 from slicewise.volumes.read import write_nifti
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources):
     cfg, out = snakemake.params.cfg, snakemake.output
     for index, image_path, mask_path in zip(cfg["indices"], out.image, out.mask, strict=True):
         image, mask = phantom(index, **cfg["phantom"])

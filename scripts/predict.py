@@ -7,7 +7,7 @@ import numpy as np
 from slicewise.job import job
 from slicewise.model.predict import Request, load_model, predict_cases, prepare
 
-with job(snakemake.log[0]) as say:
+with job(snakemake.log[0], snakemake.resources) as say:
     cfg = snakemake.params.cfg
     prepare()
     folds = sorted({fold for case in cfg["cases"] for fold in cfg["folds"][case]})

@@ -16,7 +16,7 @@ from slicewise.tracking import Tracker, overlay_images
 from slicewise.volumes.gate import read_table
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0]) as say, Tracker(folder, say) as tracker:
+with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)

@@ -8,7 +8,7 @@ from slicewise.job import job
 from slicewise.slices.batches import SliceFolder
 from slicewise.slices.cases import cut_case
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources):
     cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
     code = [sha256(path) for path in given.code]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.job import errors_in, job
+from slicewise.job import asked_for, errors_in, job
 
 
 def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
@@ -21,6 +21,18 @@ def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.err == "two voxels were rounded\n" * 2
     assert captured.out == ""
+
+
+def test_a_log_begins_with_what_was_asked_for(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    with job(str(log), {"mem_mb": 8000, "_cores": 2, "tmpdir": "/tmp", "gpu": None}) as say:
+        say("100 MB were read")
+    assert log.read_text() == "asked for 8000 MB, 2 CPUs\n100 MB were read\n"
+    assert asked_for(log) == {"mem_mb": 8000, "_cores": 2}
+    assert capsys.readouterr().err == "100 MB were read\n"
+    with job(str(log)) as say:
+        say("100 MB were read")
+    assert asked_for(log) == asked_for(tmp_path / "none.log") == {}
 
 
 def test_a_fault_of_the_input_is_one_line_and_status_1(tmp_path, capsys):

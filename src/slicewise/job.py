@@ -5,27 +5,33 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from slicewise.errors import SeveralErrors, SlicewiseError
 
 MARK = "error: "
+ASKED = "asked for "
+RESOURCES = {"mem_mb": "MB", "runtime": "minutes", "_cores": "CPUs"}
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def job(log: str) -> Iterator[Callable[[str], None]]:
+def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Callable[[str], None]]:
     """Run the body of a script, turning faults of the input into one sentence.
 
     Parameters
     ----------
     log : str
         The job's log file, begun anew.
+    resources : mapping, optional
+        What Snakemake asked for on behalf of the job: mem_mb, runtime
+        (minutes), _cores. The log begins with it, see `asked_for`.
 
     Yields
     ------
@@ -48,7 +54,9 @@ def job(log: str) -> Iterator[Callable[[str], None]]:
         print(line, file=sys.stderr, flush=True)
         write(line + "\n")
 
-    write("", "w")
+    known = {} if resources is None else resources
+    asked = [f"{known.get(name)} {unit}" for name, unit in RESOURCES.items() if known.get(name)]
+    write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
     # what the library has to warn of, such as files that it left aside
     handler = _Saying(say)
     logging.getLogger("slicewise").addHandler(handler)
@@ -121,3 +129,16 @@ def errors_in(logs: Iterable[Path], since: float) -> list[str]:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             found += [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
     return list(dict.fromkeys(found))
+
+
+def asked_for(log: Path) -> dict[str, float]:
+    """Return what a job had asked for, by its log: mem_mb, runtime, _cores, where known."""
+    try:
+        with log.open(encoding="utf-8", errors="replace") as stream:
+            first = stream.readline()
+    except FileNotFoundError:
+        return {}
+    if not first.startswith(ASKED):
+        return {}
+    found = {unit: float(number) for number, unit in re.findall(r"(\d+) (\w+)", first)}
+    return {name: found[unit] for name, unit in RESOURCES.items() if unit in found}

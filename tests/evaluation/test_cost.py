@@ -7,35 +7,34 @@ from pathlib import Path
 import pytest
 
 from slicewise.evaluation.cost import read_costs
+from slicewise.job import job
 
-HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
 
-def job(
-    path: Path, seconds: float, rss: object = 100.0, work: object = 1.0, asked: str | None = None
-) -> None:
+def timed(path: Path, seconds: float, rss: object = 100.0, work: object = 1.0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = f"{seconds}\t0:00:01\t{rss}\t1\t1\t1\t1\t1\t1\t{work}"
-    more = ("", "") if asked is None else ("\tresources", f"\t{asked}")
-    path.write_text(f"{HEADER}{more[0]}\n{values}{more[1]}\n")
+    path.write_text(f"{HEADER}{seconds}\t0:00:01\t{rss}\t1\t1\t1\t1\t1\t1\t{work}\n")
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    tmp_path /= "timings"
-    job(tmp_path / "ingest" / "a.tsv", 60, 300, 30)
-    job(tmp_path / "ingest" / "b.tsv", 120, 200, 60)
-    job(tmp_path / "split" / "split.tsv", 0.1, "NA", "NA")  # over before it was looked at
+    place, tmp_path = tmp_path, tmp_path / "timings"
+    timed(tmp_path / "ingest" / "a.tsv", 60, 300, 30)
+    timed(tmp_path / "ingest" / "b.tsv", 120, 200, 60)
+    timed(tmp_path / "split" / "split.tsv", 0.1, "NA", "NA")  # over before it was looked at
     for recipe in ("axial", "other"):
-        job(tmp_path / "slices" / recipe / "a.tsv", 6)
+        timed(tmp_path / "slices" / recipe / "a.tsv", 6)
     for experiment in ("one", "two"):
         for fold in range(2):
             path = tmp_path / "train" / experiment / f"fold-{fold}.tsv"
+            timed(path, 600 + fold, 2000 + fold, 1100)
             # the second attempt of one
-            asked = {"tmpdir": "/tmp", "runtime": 1440, "mem_mb": 8000 * (1 + fold), "_cores": 2}
-            job(path, 600 + fold, 2000 + fold, 1100, repr(asked))
-        job(tmp_path / "evaluate" / f"{experiment}.tsv", 30)
-    return tmp_path.parent
+            asked = {"runtime": 1440, "mem_mb": 8000 * (1 + fold), "_cores": 2, "tmpdir": "/tmp"}
+            with job(str(place / "logs" / "train" / experiment / f"fold-{fold}.log"), asked):
+                pass
+        timed(tmp_path / "evaluate" / f"{experiment}.tsv", 30)
+    return place
 
 
 def test_shared_stages_and_those_of_one_experiment_are_added_up(results):

@@ -96,7 +96,8 @@ def test_two_users_train_into_one_server_at_once(finished, tmp_path, mlflow_serv
         monkeypatch.setenv(name, value)
     from mlflow import MlflowClient
 
-    client = MlflowClient()
+    # an earlier test of this process may have chosen another store
+    client = MlflowClient(mlflow_server.uri, mlflow_server.uri)
     number = client.get_experiment_by_name("slicewise/tiny").experiment_id
     runs = {
         run.info.run_id for run in client.search_runs([number], "attributes.run_name = 'plain'")

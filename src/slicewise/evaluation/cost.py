@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from slicewise.job import RESOURCES, asked_for
+
 SHARED = ("phantom", "convert", "ingest", "cases", "split", "gate")
 """Stages that all experiments of a data set share, in their order."""
 OWN = ("plan", "train", "predict", "evaluate")
@@ -70,9 +72,9 @@ def read_costs(folder: Path, recipes: Sequence[str]) -> list[Cost]:
     Parameters
     ----------
     folder : Path
-        ``results/<dataset>/<experiment>``. In ``timings`` beside it lies a
+        ``results/<dataset>/<experiment>``. Beside it, ``timings`` holds a
         folder for each rule, of the files that Snakemake's ``benchmark:``
-        writes; what was asked for is in them with ``benchmark-extended``.
+        writes, and ``logs`` the same, which say what was asked for.
     recipes : sequence of str
         The slice recipes that it reads.
 
@@ -93,6 +95,7 @@ def read_costs(folder: Path, recipes: Sequence[str]) -> list[Cost]:
 def _cost(rule: str, paths: Sequence[Path]) -> Cost:
     jobs = pd.concat([pd.read_csv(path, sep="\t", na_values=["-", "NA"]) for path in paths])
     seconds = float(jobs["s"].sum())
+    asked = pd.DataFrame([asked_for(_log(path)) for path in paths], columns=list(RESOURCES))
     work = jobs["cpu_time"].astype(float).sum(min_count=1)
     return Cost(
         rule,
@@ -101,14 +104,13 @@ def _cost(rule: str, paths: Sequence[Path]) -> Cost:
         float(jobs["s"].max()) / 60,
         _most(jobs["max_rss"]),
         None if pd.isna(work) or not seconds else float(work) / seconds,
-        *(_asked(jobs, name) for name in ("mem_mb", "runtime", "_cores")),
+        *(_most(asked[name]) for name in ("mem_mb", "runtime", "_cores")),
     )
 
 
-def _asked(jobs: pd.DataFrame, resource: str) -> float | None:
-    if "resources" not in jobs:
-        return None
-    return _most(jobs["resources"].str.extract(rf"'{resource}': (\d+)", expand=False))
+def _log(timing: Path) -> Path:
+    folder = next(parent for parent in timing.parents if parent.name == "timings")
+    return (folder.with_name("logs") / timing.relative_to(folder)).with_suffix(".log")
 
 
 def _most(values: pd.Series) -> float | None:
