@@ -3,6 +3,8 @@
 import errno
 import logging
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -111,3 +113,13 @@ def test_warnings_of_the_library_are_said(tmp_path, capsys):
     logging.getLogger("slicewise.volumes.dicom").warning("after the job")
     assert log.read_text() == "warning: 3 files were left aside\n"
     assert "warning: 3 files were left aside" in capsys.readouterr().err
+
+
+def test_a_second_warning_ends_no_job():
+    # scancel: slurmd tells every process of the job, and srun tells its own once more
+    code = (
+        "import os, signal; from slicewise.job import stop_check; reason = stop_check();"
+        "print(reason()); [os.kill(os.getpid(), signal.SIGTERM) for _ in range(3)]; print(reason())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "None\nit was told to (SIGTERM)\n"), done.stderr

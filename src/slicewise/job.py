@@ -97,14 +97,15 @@ def stop_check() -> Callable[[], str | None]:
     A cluster warns a job by SIGTERM before it kills it, and so does
     ``snakemake`` when it is stopped. A job outlives a ``snakemake`` that is
     killed itself; what it would make then counts for nothing. In either case
-    a long job had better stop where it can go on. A second SIGTERM ends it at once.
+    a long job had better stop where it can go on. Slurm warns twice, by itself
+    and by ``srun``, so a further SIGTERM says no more than the first; what does
+    not stop is killed by SIGKILL.
     """
     parent = os.getppid()
     reasons: list[str] = []
 
     def warned(number: int, frame: object) -> None:
         reasons.append("it was told to (SIGTERM)")
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, warned)
 
