@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,19 @@ from slicewise.tracking import Tracker
 folder = Path(sys.argv[1]) / "tiny" / sys.argv[2] / "tracking"
 with Tracker(folder, print) as tracker:
     tracker.begin("fold-0", "baseline", "key", {}, {}, {})
+"""
+# Dies in the middle of making a store.
+KILL = """
+import os, signal
+import sqlalchemy
+
+made = []
+
+@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "after_cursor_execute")
+def count(connection, cursor, statement, *more):
+    made.append("CREATE TABLE" in statement)
+    if sum(made) == 12:
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 FACTS = {"device": "CPU", "weights_sha256": "abc", "steps": 7}
 
@@ -288,6 +302,20 @@ def test_jobs_that_meet_a_fresh_store_all_find_a_place(tmp_path: Path) -> None:
     mirror = Mirror(tmp_path / "results")
     (number,) = mirror.experiments().values()
     assert len(mirror.client.search_runs([number])) == 6
+
+
+@pytest.mark.slow
+def test_a_job_that_is_killed_while_it_makes_the_store_spoils_it_for_no_other(
+    tmp_path: Path,
+) -> None:
+    # half of the tables, and MLflow can neither use the store nor make the rest
+    killed = subprocess.run([sys.executable, "-c", KILL + JOB, tmp_path / "results", "first"])
+    assert killed.returncode == -signal.SIGKILL
+    said: list[str] = []
+    with tracker(tmp_path / "results", "second", said) as one:
+        begin(one)
+    assert said == []
+    assert run_of(tmp_path / "results", "second").info.status == "RUNNING"
 
 
 def test_secrets_reach_no_file(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.files import atomic, digest, read_json, sha256, write_json
 from slicewise.tracking import registry
 from slicewise.tracking.journal import (
     HISTORY,
@@ -44,6 +44,7 @@ JOURNAL = "slicewise.run"
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 ADDRESS = "MLFLOW_TRACKING_URI"
 DEFAULT = "results/mlflow.db"
+SQLITE = "sqlite:///"
 ABOUT = "Trainings of slicewise on the data set {}: docs/mlflow.md says what a run holds."
 PROBE = 2.0
 """Seconds in which a server has to say that it is there."""
@@ -209,7 +210,7 @@ class Mirror:
 
     def _find(self, run: Run) -> Any:
         """Return the store's run, made where it is missing or was deleted."""
-        client, experiment = self.client, self._experiment(run.dataset)
+        experiment, client = self._experiment(run.dataset), self.client
         known = self.run_id(run.folder)
         found = self._get(known) if known is not None else None
         if found is None:
@@ -494,7 +495,24 @@ class Mirror:
         for name in ("mlflow", "urllib3"):  # that it tries again, and the like
             logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
+        self._make_store()
         return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
+
+    def _make_store(self) -> None:
+        """Make the file of the store where it is missing: MLflow can mend no half of one."""
+        if not self.uri.startswith(SQLITE):
+            return
+        path = Path(self.uri.removeprefix(SQLITE))
+        if path.exists():
+            return
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        with atomic(path) as temporary:
+            SqlAlchemyStore(f"{SQLITE}{temporary}", self._artifacts).engine.dispose()
+
+    @property
+    def _artifacts(self) -> str:
+        return (self.results / "mlartifacts").resolve().as_uri()
 
     def _experiment(self, dataset: str) -> str:
         """Return the id of a data set's experiment, made where it is missing."""
@@ -505,12 +523,10 @@ class Mirror:
             with self._locked(self.results / ".mlflow.lock"):
                 known = self.client.get_experiment_by_name(name)
                 if known is None:
-                    place = None
-                    if self.uri.startswith("sqlite:"):
-                        place = (self.results / "mlartifacts").resolve().as_uri()
+                    local = self.uri.startswith("sqlite:")
                     self._experiments[name] = self.client.create_experiment(
                         name,
-                        artifact_location=place,
+                        artifact_location=self._artifacts if local else None,
                         tags={"mlflow.note.content": ABOUT.format(dataset)},
                     )
                 else:
@@ -554,15 +570,15 @@ def pending_runs(results: Path, dataset: str) -> int:
 def tracking_uri(results: Path) -> str:
     """Return the tracking server: from the environment, else SQLite under results."""
     uri = os.environ.get(ADDRESS) or default_uri(results)
-    if uri.startswith("sqlite:///"):
+    if uri.startswith(SQLITE):
         # a relative path would mean another file in another folder
-        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).resolve()}"
+        return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
     return uri
 
 
 def default_uri(results: Path) -> str:
     """Return the address of the SQLite store under results."""
-    return f"sqlite:///{(results / 'mlflow.db').resolve()}"
+    return f"{SQLITE}{(results / 'mlflow.db').resolve()}"
 
 
 def why(error: BaseException, uri: str) -> str:
