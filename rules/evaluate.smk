@@ -1,6 +1,7 @@
 """Evaluate: each case in 3-D on its own grid (Dice, distances in mm), means and intervals.
 
-Needs predictions and ground truth. Makes metrics.tsv and summary.json.
+Needs predictions and ground truth. Makes metrics.tsv and summary.json, and deletes the checkpoints
+of the trainings, which it can no longer need.
 """
 
 
@@ -23,7 +24,7 @@ rule evaluate:
         cases=ancient("results/{dataset}/cases.tsv"),
         # a scan on both sides stops the scoring too: it may have come after the training
         gate=ancient("results/{dataset}/gate.json"),
-        code=code("evaluate", "evaluation", "metrics", "volumes"),
+        code=code("evaluate", "evaluation", "metrics", "model/checkpoints.py", "volumes"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",
         summary="results/{dataset}/{experiment}/summary.json",
@@ -44,6 +45,7 @@ rule evaluate:
             "tolerance_mm": settings.evaluation.tolerance_mm,
             "register": settings.tracking.register,
         },
+        checkpoints="results/{dataset}/{experiment}/checkpoints",
         tracking="results/{dataset}/{experiment}/tracking",
     script:
         "../scripts/evaluate.py"

@@ -10,6 +10,7 @@ from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
 from slicewise.job import job
+from slicewise.model.checkpoints import forget
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
 from slicewise.volumes.gate import read_table
 
@@ -36,3 +37,4 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_
         test=files_digest(cases, cfg["cases"], "test"),
         register=files_digest(cases, cfg["cases"], "validation") if cfg["register"] else None,
     )
+    forget(Path(snakemake.params.checkpoints))

@@ -133,16 +133,23 @@ def test_changed_settings_make_a_new_run(results: Path) -> None:
     assert (old.info.status, new.info.status) == ("KILLED", "RUNNING")
 
 
-def test_a_training_that_is_made_again_is_a_new_run(results: Path, tmp_path: Path) -> None:
-    for _ in range(2):
+def test_a_training_that_is_made_again_after_it_was_scored_is_a_new_run(results: Path) -> None:
+    def train_and_report() -> None:
         with tracker(results, "again") as one:
             run = begin(one)
             run.epoch(row(1, 0.5))
             model = results / "model.keras"
             model.write_bytes(b"")
             run.trained(FACTS, {}, model, ["liver"])
+
+    train_and_report()
+    train_and_report()  # as its job was killed before Snakemake noted what it had made
+    with tracker(results, "again") as one:
+        one.evaluated("baseline", 1, {}, {}, {}, {}, note="", test="t")
+    train_and_report()
     old, new = (run_of(results, "again", number) for number in ("001", "002"))
     assert old.data.tags["superseded_by"] == new.info.run_id
+    assert (old.info.status, new.info.status) == ("FINISHED", "RUNNING")
     assert new.data.params["resolved.steps"] == "7"
 
 

@@ -130,9 +130,9 @@ def test_all_stages_run_in_pods_and_leave_their_results_in_the_bucket(site):
     for name in (MODEL, REPORT, "results/tiny/plain/predictions/p08.nii.gz"):
         assert kept[name] > 1000, name
     assert "results/tiny/logs/train/plain/fold-0.log" in kept
-    # what is no rule's output is on the volume; a finished training has removed its checkpoints
+    # what is no rule's output is on the volume; scoring has removed the checkpoints
     volume = site.cluster.volume("slicewise-results") / "tiny" / "plain"
-    assert read_json(volume / "tracking" / "fold-0" / "001" / "run.json")["trained"]
+    assert read_json(volume / "tracking" / "fold-0" / "001" / "run.json")["models"]
     assert not list((volume / "checkpoints").rglob("*.npz"))
     assert not list((site.cluster.root / "pods").iterdir())
     assert not (site.workflow.results / "plain").exists(), "results belong into the bucket"

@@ -28,7 +28,8 @@ class Checkpoints:
     ----------
     folder : Path
         Named after everything the training depends on, so that a checkpoint
-        of other settings is never found here. Deleted by `finish`.
+        of other settings is never found here. It outlives the training, whose
+        job may be killed before its files count as made; see `forget`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -82,22 +83,39 @@ class Checkpoints:
                 continue  # the disk's fault: the generation before serves
         return None
 
-    def finish(self) -> None:
-        """Delete this folder and those that trainings of other settings left beside it."""
+    def settle(self) -> None:
+        """Keep the newest state only, and delete what trainings of other settings left beside."""
+        for old in self._files()[:-1]:
+            old.unlink()
         for folder in self.folder.parent.iterdir():
-            if folder == self.folder or _is_free(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # not empty while another training runs
-            self.folder.parent.rmdir()
+            if folder != self.folder:
+                _delete(folder)
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.npz"))
 
 
-def _is_free(folder: Path) -> bool:
+def forget(folder: Path) -> None:
+    """Delete the checkpoints of trainings whose files are safe, and of stopped ones.
+
+    Parameters
+    ----------
+    folder : Path
+        ``<experiment>/checkpoints``: a folder for each fold, and in it one for
+        each training. Those that a process owns stay.
+    """
+    for path in folder.glob("*/*"):
+        _delete(path)
+    for path in (*folder.glob("*"), folder):
+        with suppress(OSError):  # not empty while a training runs
+            path.rmdir()
+
+
+def _delete(folder: Path) -> None:
+    """Delete the checkpoints of a training unless a process owns them."""
     try:
         with (folder / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return False
-    return True
+        return

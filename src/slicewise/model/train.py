@@ -128,7 +128,8 @@ def train(
         From `make_card`: carried by the model.
     checkpoints : Path
         Folder for checkpoints; this training makes one below it that is
-        named after all it depends on.
+        named after all it depends on. The last one stays, so that the same
+        training has nothing to do but `save`; see `checkpoints.forget`.
     may_select : bool
         Whether `watched` may choose the epoch and the postprocessing;
         held-out folds must not.
@@ -138,8 +139,7 @@ def train(
     say : callable
         Called with a line of progress for people.
     save : callable
-        Called with the result while the checkpoints are still there: they
-        are deleted when it returns, so that nothing is lost before.
+        Called with the result, to store it.
     told_to_stop : callable
         Asked after each step; where it gives a reason, training saves and stops.
 
@@ -168,7 +168,7 @@ def train(
         run.epochs(log)
         trained = run.finish(threads, watched.digest)
         save(trained)
-        store.finish()
+        store.settle()
     return trained
 
 

@@ -77,7 +77,6 @@ class Run:
             "begun": now(),
             "ended": None,
             "status": "RUNNING",
-            "trained": False,
             "process": None,
             "params": {k: str(v) for k, v in flatten(params).items()},
             "tags": {
@@ -185,7 +184,6 @@ class Run:
         labels: Sequence[str],
     ) -> None:
         """Take what a training made; the run stays open for its evaluation."""
-        self.note["trained"] = True
         # versions are in environment.txt
         resolved = flatten({"resolved": {k: v for k, v in facts.items() if k != "versions"}})
         self.note["params"] |= {k: str(v) for k, v in resolved.items()}

@@ -100,15 +100,16 @@ class Tracker:
             Name of the run for people.
         key : str
             Digest of all that the weights depend on. A run that was begun for
-            another one, or that is trained, is superseded by a new one.
+            another one, or that was scored, is superseded by a new one.
         params, tags : mapping
             Settings, and where the run comes from; nested ones get dotted names.
         contents : mapping of str to str
             Texts to keep as artifacts, beside those of the environment.
         """
         old = self._open(fold)
-        if old is not None and old.note["key"] == key and not old.note["trained"]:
-            run = old
+        scored = old is not None and old.note["status"] == "FINISHED"
+        if old is not None and old.note["key"] == key and not scored:
+            run = old  # trained even, in a job that was killed before its files counted
         else:
             run = self._create(fold, name, key, params, tags)
             run.contents(
