@@ -32,6 +32,12 @@ rule gate:
         cases="results/{dataset}/cases.tsv",
         marks="results/{dataset}/cases.npz",
         others=settings.split.check_against,
+        # the script says what is missing where one is not there
+        other_marks=[
+            path
+            for path in (Path(table).with_suffix(".npz") for table in settings.split.check_against)
+            if IN_BUCKET or path.exists()
+        ],
         code=code("gate", "volumes"),
     output:
         "results/{dataset}/gate.json",

@@ -5,25 +5,14 @@ from slicewise.job import job
 from slicewise.volumes.fingerprint import beside, read_marks
 from slicewise.volumes.gate import check_alike, check_leaks, read_table
 
-with job(snakemake.log[0], snakemake.resources) as say:
-
-    def marks_of(path, table):
-        marks = read_marks(beside(path), table["case"])
-        if marks is None:
-            say(
-                f"{path}: no {beside(path).name} of this version lies beside it, so only exact "
-                "copies of its scans are found; let snakemake make both again"
-            )
-        return marks or {}
-
-    own = str(snakemake.input.cases)
-    cases = read_table(own)
-    others = {str(path): read_table(path) for path in snakemake.input.others}
+with job(snakemake.log[0], snakemake.resources):
+    given = snakemake.input
+    cases, others = read_table(given.cases), {str(path): read_table(path) for path in given.others}
     check_leaks(cases, others)
     check_alike(
         dict(zip(cases["case"], cases["patient"], strict=True)),
-        marks_of(own, cases),
-        {path: marks_of(path, table) for path, table in others.items()},
+        read_marks(beside(given.cases), cases["case"]),
+        {path: read_marks(beside(path), table["case"]) for path, table in others.items()},
         snakemake.params.get("not_the_same", []),
     )
     write_json(snakemake.output[0], {"leaks": []})

@@ -107,6 +107,7 @@ def fault(config) -> str:
         ("run", ["f"], ["run: no experiment is called 'f'", "there are: e"]),
         ("dataset/labels", {"liver": "liver"}, ["labels.liver must be a mask value"]),
         ("dataset/labels", {"liver": 0}, ["labels.liver", "from 1 to 255"]),
+        ("dataset/labels", {"mean": 1}, ["labels.mean", "taken"]),
         ("dataset/labels", {"a": 1, "b": [2, 1]}, ["labels", "share a mask value"]),
         ("dataset/phantom", {}, ["phantom", "goes with layout phantom only"]),
         ("dataset/patient_pattern", "(", ["dataset.patient_pattern", "no", "regular expression"]),

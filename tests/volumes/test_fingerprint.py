@@ -194,13 +194,13 @@ def test_they_lie_beside_the_table(tmp_path):
     assert path.read_bytes() == first
 
 
-def test_none_are_read_where_there_are_none_or_others(tmp_path, monkeypatch):
+def test_where_there_are_none_or_others_a_gate_must_not_open(tmp_path, monkeypatch, refused):
     path = tmp_path / "cases.npz"
-    assert read_marks(path, ["a"]) is None
+    assert refused(read_marks, path, ["a"]).startswith(f"{path}: it is missing")
     with monkeypatch.context() as patch:
         patch.setattr(fingerprint, "METHOD", fingerprint.METHOD + 1)
         write_marks(path, {"a": marks(1)})
-    assert read_marks(path, ["a"]) is None
+    assert refused(read_marks, path, ["a"]).startswith(f"{path}: another version")
 
 
 def test_a_file_that_is_damaged_or_of_another_table_is_refused(tmp_path, refused):

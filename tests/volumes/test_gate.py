@@ -130,6 +130,14 @@ def test_a_pair_that_is_named_is_let_through_and_no_other(refused):
     check_alike({**OURS, "d": "dora"}, twice, {}, [["d", "b"]])
 
 
+def test_a_pair_of_this_data_set_lets_no_other_through(refused):
+    # names such as p01 are in many data sets
+    others = {"two/cases.tsv": {"b": copy(3)}}
+    message = refused(check_alike, OURS, ours(), others, [["c", "b"], ["c", "c"]])
+    assert message.endswith("split.not_the_same, as [c, two/cases.tsv:b]")
+    check_alike(OURS, ours(), others, [["two/cases.tsv:b", "c"]])
+
+
 def test_of_many_pairs_a_few_are_listed(refused):
     many = {f"c{k}": marks(1) for k in range(12)}
     message = refused(check_alike, OURS, ours(), {"cases.tsv": many})

@@ -106,6 +106,8 @@ class Dataset(Block):
             numbers = value if isinstance(value, list) else [value]
             if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
                 raise ValueError(f"labels.{name}: mask values go from 1 to 255")
+        if "mean" in self.labels:
+            raise ValueError("labels.mean: this name is taken by the mean over the labels")
         values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
         if len(set(values)) < len(values):
             raise ValueError("labels: two labels share a mask value")
@@ -162,7 +164,8 @@ class Split(Block):
     not_the_same: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
         [],
         description="Pairs of cases that the gate takes for the same scan though they are not; "
-        "one of a pair may be of a data set in `check_against`.",
+        "a case of a data set in `check_against` is `<its cases.tsv>:<case>`, or the case alone "
+        "where this data set has none of that name.",
     )
 
 

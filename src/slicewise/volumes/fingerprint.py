@@ -235,7 +235,7 @@ def write_marks(path: Path, marks: Marks) -> None:
         )
 
 
-def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray] | None:
+def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
     """Read the marks of a data set.
 
     Parameters
@@ -247,21 +247,24 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray] | None
 
     Returns
     -------
-    dict of case to ndarray, or None
-        None where there is no such file or another version of slicewise made it.
+    dict of case to ndarray
 
     Raises
     ------
     SlicewiseError
-        When the file is damaged or of other cases than the table.
+        When the file is missing, damaged, of other cases than the table, or
+        of another version of slicewise.
     """
     again = "delete it and the table beside it, and let snakemake make both again"
     if not path.exists():
-        return None
+        raise SlicewiseError(
+            f"{path}: it is missing, and without it only exact copies of the scans in the table "
+            "beside it would be found; copy it there, or let snakemake make both again"
+        )
     try:
         with np.load(path, allow_pickle=False) as stored:
             if int(stored["method"]) != METHOD:
-                return None
+                raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
             ends = np.cumsum(stored["numbers"])
             rows = np.split(stored["marks"].reshape(-1, COEFFICIENTS), ends[:-1])
             marks = dict(zip(map(str, stored["cases"]), rows, strict=True))

@@ -92,7 +92,9 @@ def check_alike(
         The marks of data sets that must share no scan with this one, by the
         path of their tables.
     not_the_same : iterable of pairs of cases
-        Pairs that are let through, in any order (``split.not_the_same``).
+        Pairs that are let through, in any order (``split.not_the_same``). A
+        case of another data set is ``path:case``, or its name alone where this
+        data set has no case of that name.
 
     Raises
     ------
@@ -101,6 +103,11 @@ def check_alike(
     """
     allowed = {frozenset(pair) for pair in not_the_same}
     remedy = "or, if you know them to be different scans, name the pair in split.not_the_same"
+
+    def let_through(path: str, case: str, other: str) -> bool:
+        names = [f"{path}:{other}", *([] if other in patients else [other])]
+        return any(frozenset((case, name)) in allowed for name in names)
+
     pairs = [
         (a, b, score)
         for a, b, score in find_alike(ours, ours)
@@ -112,11 +119,12 @@ def check_alike(
             f"and list the other in dataset.exclude, or give both the same patient, {remedy}"
         )
     for path, theirs in others.items():
-        pairs = [pair for pair in find_alike(ours, theirs) if frozenset(pair[:2]) not in allowed]
+        pairs = [pair for pair in find_alike(ours, theirs) if not let_through(path, *pair[:2])]
         if pairs:
+            a, b, _ = pairs[0]
             raise SlicewiseError(
                 f"cases {_listed(pairs)} in {path}, which split.check_against names: {_SAME}; "
-                f"list the first in dataset.exclude, {remedy}"
+                f"list the first in dataset.exclude, {remedy}, as [{a}, {path}:{b}]"
             )
 
 
