@@ -32,18 +32,38 @@ def mask() -> np.ndarray:
 
 def test_the_digest_of_labels_is_that_of_their_meaning_not_of_their_file(tmp_path, mask):
     liver = content(liver=[7])
-    first = labels_digest(read_labels(written(tmp_path / "a.nii.gz", mask), liver))
+    first = labels_digest(read_labels(written(tmp_path / "a.nii.gz", mask), liver), ["liver"])
     packed = written(tmp_path / "b.nii", mask.astype(np.int16))
-    assert labels_digest(read_labels(packed, liver)) == first
+    assert labels_digest(read_labels(packed, liver), ["liver"]) == first
     renamed = written(tmp_path / "c.nii.gz", np.where(mask, 3, 0).astype(np.uint8))
-    assert labels_digest(read_labels(renamed, content(liver=[3]))) == first
+    assert labels_digest(read_labels(renamed, content(liver=[3])), ["liver"]) == first
 
 
 def test_a_voxel_or_a_grid_that_differs_makes_another_digest(tmp_path, mask):
     liver = content(liver=[7])
-    first = labels_digest(read_labels(written(tmp_path / "a.nii.gz", mask), liver))
+    first = labels_digest(read_labels(written(tmp_path / "a.nii.gz", mask), liver), ["liver"])
     other = mask.copy()
     other[0, 0, 0] = 7
-    assert labels_digest(read_labels(written(tmp_path / "b.nii.gz", other), liver)) != first
+    assert (
+        labels_digest(read_labels(written(tmp_path / "b.nii.gz", other), liver), ["liver"]) != first
+    )
     thicker = written(tmp_path / "c.nii.gz", mask, np.diag([-0.8, -0.8, 5, 1]))
-    assert labels_digest(read_labels(thicker, liver)) != first
+    assert labels_digest(read_labels(thicker, liver), ["liver"]) != first
+
+
+def test_neither_the_order_of_labels_nor_single_precision_makes_another_digest(tmp_path, mask):
+    mask[4:, :2] = 2
+    affine = np.array(
+        [[-0.7421875, 0, 0, 173.03711], [0, 0.7421875, 0, -1e-17], [0, 0, 1.6, -309.3]]
+    )
+    affine = np.vstack([affine, [0, 0, 0, 1]])
+    found = set()
+    for name, kind, names in (
+        ("a.nii.gz", np.float64, {"liver": [7], "spleen": [2]}),
+        ("b.nii.gz", np.float32, {"spleen": [2], "liver": [7]}),
+    ):
+        path = written(tmp_path / name, mask, affine.astype(kind))
+        found.add(labels_digest(read_labels(path, content(**names)), list(names)))
+    assert len(found) == 1
+    swapped = content(liver=[2], spleen=[7])
+    assert labels_digest(read_labels(path, swapped), ["liver", "spleen"]) not in found

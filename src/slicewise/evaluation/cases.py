@@ -62,9 +62,9 @@ def score_cases(
     for known, mask, prediction in zip(cases, masks, predictions, strict=True):
         truth, guess = (read_labels(path, content) for path in (mask, prediction))
         first = dict(zip(("case", "patient", "subset", "fold"), known, strict=True))
-        first["truth_sha256"] = labels_digest(truth)
-        spacing = truth.spacing if content.contiguous else None
         arrays, names = (truth.array, guess.array), list(content.labels)
+        first["truth_sha256"] = labels_digest(truth, names)
+        spacing = truth.spacing if content.contiguous else None
         rows += case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
     return metrics_table(rows)
 

@@ -21,11 +21,21 @@ def read_labels(path: str, content: Content) -> Volume:
     return Volume(numbers, mask.affine)
 
 
-def labels_digest(volume: Volume) -> str:
-    """Return the SHA-256 of label numbers and their grid, however their file is packed."""
-    grid = f"{volume.array.shape} {volume.affine.round(4).tolist()}"
-    found = hashlib.sha256(grid.encode())
-    found.update(np.ascontiguousarray(volume.array, dtype=np.uint8).data)
+def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
+    """Return the SHA-256 of labels and their grid, however their file is packed.
+
+    Parameters
+    ----------
+    volume : Volume
+        Label numbers.
+    labels : sequence of str
+        Names of labels 1, 2, …; their order makes no difference.
+    """
+    # 0.01 mm: a header in single precision is the same grid; and there is no -0
+    affine = (volume.affine.round(2) + 0.0).tolist()
+    found = hashlib.sha256(f"{volume.array.shape} {affine} {sorted(labels)}".encode())
+    ranks = np.array([0, *(sorted(labels).index(name) + 1 for name in labels)], np.uint8)
+    found.update(np.ascontiguousarray(ranks[volume.array]).data)
     return found.hexdigest()
 
 
