@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from slicewise.config import Content
+from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import score_cases
 from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.ledger import files_digest, note_scored, test_set_digest
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
@@ -22,9 +22,9 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_
     summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
-    used = read_folds(given.configs, []).used
-    models = [one["resolved"]["weights_sha256"] for one in used]
-    note_scored(folder, test_set_digest(metrics), models)
+    models = [ledger.model_digest(used) for used in read_folds(given.configs, []).used]
+    ledger.note_scored(folder, ledger.test_set_digest(metrics), models)
+    validated = ledger.files_digest(cases, cfg["cases"], "validation")
     shown = (out.metrics, out.summary, given.split, given.cases)
     tracker.evaluated(
         snakemake.wildcards.experiment,
@@ -33,8 +33,8 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_
         files={Path(path).name: path for path in shown},
         contents={"patients.json": patients_table(metrics)},
         note=headline(summary),
-        tags={"split_digest": sha256(given.split), "data_digest": files_digest(cases)},
-        test=files_digest(cases, cfg["cases"], "test"),
-        register=files_digest(cases, cfg["cases"], "validation") if cfg["register"] else None,
+        tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
+        test=ledger.files_digest(cases, cfg["cases"], "test"),
+        register=validated if cfg["register"] else None,
     )
     forget(Path(snakemake.params.checkpoints))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from slicewise.evaluation import ledger
-from slicewise.evaluation.ledger import count_scored, note_scored
+from slicewise.evaluation.ledger import count_scored, model_digest, note_scored
 
 
 def test_counts_different_models_on_the_same_test_set(tmp_path: Path) -> None:
@@ -20,6 +20,20 @@ def test_counts_different_models_on_the_same_test_set(tmp_path: Path) -> None:
     note_scored(two, "set", ["weights a", "weights b"])  # two folds together
     assert count_scored([one, two], "set") == 3
     assert count_scored([one, two, tmp_path / "nothing"], "another set") == 0
+
+
+def test_another_threshold_is_another_model() -> None:
+    ways = {"input": {}, "inference": {"flip": "none"}, "postprocessing": {"threshold": 0.5}}
+    used = {"experiment": ways, "resolved": {"weights_sha256": "w", "postprocessing": {}}}
+    first = model_digest(used)
+    assert model_digest({**used, "origin": {"git_commit": "another"}}) == first
+    changed = [
+        {**used, "experiment": {**ways, "postprocessing": {"threshold": 0.4}}},
+        {**used, "experiment": {**ways, "inference": {"flip": "both"}}},
+        {**used, "resolved": {"weights_sha256": "v", "postprocessing": {}}},
+        {**used, "resolved": {"weights_sha256": "w", "postprocessing": {"fill_holes": True}}},
+    ]
+    assert len({first, *map(model_digest, changed)}) == 5
 
 
 def test_digest_is_of_the_truth_of_test_cases_only() -> None:

@@ -48,7 +48,7 @@ class Evidence:
 def evidence(
     used: Sequence[Mapping[str, Any]],
     run: Mapping[str, str],
-    truth: str,
+    truth: str | None,
     metrics: str,
     split: str,
 ) -> Evidence:
@@ -61,8 +61,8 @@ def evidence(
     run : mapping of str to str
         What is known of the tracked run: experiment, name, run_id,
         data_digest, environment_sha256, each where it is known.
-    truth : str
-        Digest of the ground truth of the test cases.
+    truth : str or None
+        Digest of the ground truth of the test cases, if there are any.
     metrics, split : str
         The files ``metrics.tsv`` and ``split.tsv``.
 
@@ -78,7 +78,7 @@ def evidence(
     links = [
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
         *_each(used, "Weights", "weights_sha256", "digest of the arrays in {}/model.keras"),
-        Link("Ground truth", truth, "digest of the mask files of all test cases"),
+        Link("Ground truth", truth, "digest of the labels of all test cases, voxel by voxel"),
         Link(
             "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
         ),

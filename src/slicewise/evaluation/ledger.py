@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,10 +13,10 @@ from slicewise.files import digest, read_json, write_json
 NAME = "scored.json"
 
 
-def test_set_digest(metrics: pd.DataFrame) -> str:
+def test_set_digest(metrics: pd.DataFrame) -> str | None:
     """Return a digest of the ground truth of all test cases in a table of cases and labels."""
     tested = metrics[metrics["subset"] == "test"]
-    return digest(sorted(tested.drop_duplicates("case")["truth_sha256"]))
+    return digest(sorted(tested.drop_duplicates("case")["truth_sha256"])) if len(tested) else None
 
 
 def files_digest(
@@ -38,26 +39,41 @@ def files_digest(
     return digest(shown[["case", "image_sha256", "mask_sha256"]].to_numpy().tolist())
 
 
-def note_scored(folder: Path, test_set: str, models: Sequence[str]) -> None:
-    """Add the models of an experiment (digests of their weights) to its ledger.
+def model_digest(used: Mapping[str, Any]) -> str:
+    """Return a digest of what a trained model predicts by: weights, views and postprocessing.
+
+    Parameters
+    ----------
+    used : mapping
+        Content of a fold's config.yaml.
+    """
+    resolved, experiment = used["resolved"], used["experiment"]
+    ways = [experiment[name] for name in ("input", "inference", "postprocessing")]
+    return digest([resolved["weights_sha256"], resolved["postprocessing"], ways])
+
+
+def note_scored(folder: Path, test_set: str | None, models: Sequence[str]) -> None:
+    """Add the models of an experiment to its ledger, as one.
 
     Parameters
     ----------
     folder : Path
         The experiment's folder that is no rule's output, so that reruns add
         to the ledger instead of replacing it.
-    test_set : str
-        From `test_set_digest`.
+    test_set : str or None
+        From `test_set_digest`; without test cases nothing is noted.
     models : sequence of str
-        Digests of the weights that made the predictions together.
+        Digests of those that made the predictions together, see `model_digest`.
     """
+    if test_set is None:
+        return
     path = folder / NAME
     known = read_json(path) if path.is_file() else {}
     known[test_set] = sorted({*known.get(test_set, []), digest(list(models))})
     write_json(path, known)
 
 
-def count_scored(folders: Iterable[Path], test_set: str) -> int:
+def count_scored(folders: Iterable[Path], test_set: str | None) -> int:
     """Count the different models that ledgers hold for a test set."""
     found: set[str] = set()
     for folder in folders:
