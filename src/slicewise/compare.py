@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -107,7 +108,7 @@ def set_side_by_side(
         table=table,
         histories={name: result.folds.histories for name, result in results.items()},
         links=links,
-        provenance=used[first]["origin"],
+        provenance=_origins({name: one["origin"] for name, one in used.items()}),
         repeats=repeats,
         parameters={name: one["resolved"]["parameters"] for name, one in used.items()},
         costs={name: _cost(result) for name, result in results.items()},
@@ -119,6 +120,17 @@ def set_side_by_side(
         ),
     )
     return Comparison(table, case_table(metrics), page, verdicts(table, subset_of(metrics)))
+
+
+def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return versions and commits that all share, and of the others each one's own."""
+    found = {}
+    for key in dict.fromkeys(key for origin in origins.values() for key in origin):
+        values = {name: str(origin.get(key, "unknown")) for name, origin in origins.items()}
+        different = len(set(values.values())) > 1
+        shown = [f"{name}: {value}" for name, value in values.items()]
+        found[key] = ", ".join(shown) if different else next(iter(values.values()))
+    return found
 
 
 def _cost(result: Result) -> dict[str, float | None]:
@@ -173,7 +185,7 @@ def compare_folders(
         " and ".join(dict.fromkeys(r.folder.resolve().parent.name for r in results.values())),
         results,
         _repeats(results),
-        {n: os.path.relpath(path, output) for n, path in reports.items() if path.is_file()},
+        {n: quote(os.path.relpath(p, output)) for n, p in reports.items() if p.is_file()},
         _files(results),
     )
     made.write(output / "comparison.tsv", output / "comparison_cases.tsv", page)

@@ -223,10 +223,25 @@ def test_too_few_patients_are_named_however_clear() -> None:
 
 def test_a_verdict_is_read_beside_the_seeds() -> None:
     (row,) = [r for r in headline_rows(compare(seeds(), REPEATS), "test") if r["label"] == "mean"]
-    assert verdict(row).endswith("; that is more than seeds alone do (SD 0.033)")
-    assert verdict(row | {"sd_seeds": 0.06}).endswith(
-        "p = 0.016, but that is no more than seeds alone can do (SD 0.060)"
+    assert verdict(row).endswith(
+        "; that is more than seeds alone do (up to 0.065 in 95 % of cases)"
     )
+    assert verdict(row | {"reach_seeds": 0.12}).endswith(
+        "p = 0.016, but that is no more than seeds alone can do (up to 0.120 in 95 % of cases)"
+    )
+
+
+def test_what_seeds_reach_is_the_interval_of_welch() -> None:
+    tables, means = {}, {"one": [0.80, 0.83, 0.79], "two": [0.90, 0.905, 0.91, 0.93]}
+    for name, values in means.items():
+        for k, mean in enumerate(values):
+            tables[f"{name}{k}"] = table(dict.fromkeys(SEVEN, mean))
+    repeats = {f"{n}0": [f"{n}{k}" for k in range(len(v))] for n, v in means.items()}
+    (row,) = [r for r in headline_rows(compare(tables, repeats), "test") if r["label"] == "mean"]
+    theirs = stats.ttest_ind(means["two"], means["one"], equal_var=False)
+    interval = theirs.confidence_interval(0.95)
+    assert row["reach_seeds"] == pytest.approx((interval.high - interval.low) / 2)
+    assert row["difference"] == pytest.approx((interval.high + interval.low) / 2)
 
 
 # -- refused ---------------------------------------------------------------------------
