@@ -1,4 +1,4 @@
-"""Time and memory of scoring one case: overlap and distances, against distances without a crop.
+"""Time and memory of scoring a case (overlap, distances, pieces), against distances without a crop.
 
 python benchmarks/metrics.py [--truth MASK --prediction MASK] [--repeats 5]
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.metrics import overlap, surface, surface_distances
+from slicewise.metrics import failures, overlap, surface, surface_distances
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -47,7 +47,8 @@ def score(truth: Volume, guess: Volume) -> dict[str, float]:
     """Do what the rule `evaluate` does to a case after reading it."""
     masks = truth.array, guess.array
     distances = surface_distances(*masks, truth.spacing, TOLERANCE)
-    return overlap(*masks, truth.voxel_ml) | distances
+    pieces = failures(*masks, truth.voxel_ml, truth.spacing)
+    return overlap(*masks, truth.voxel_ml) | distances | pieces
 
 
 def uncropped(truth: Volume, guess: Volume) -> dict[str, float]:

@@ -151,8 +151,35 @@ def test_only_the_worst_of_many_patients_are_pictured():
 
 
 def test_the_number_of_scored_runs_is_told():
-    assert "only run" in Page(experiment(table(MIXED), scored_runs=1)).words
-    assert "5 runs have been scored" in Page(experiment(table(MIXED), scored_runs=5)).words
+    # others may be scored later, and need not make this page again
+    alone = Page(experiment(table(MIXED), scored_runs=1)).words
+    assert "When this page was made, this was the only run scored" in alone
+    assert "5 runs had been scored" in Page(experiment(table(MIXED), scored_runs=5)).words
+
+
+def held_out(dice: dict[str, float]) -> pd.DataFrame:
+    return table(dice, "validation").assign(fold=[float(k % 2) for k in range(len(dice))])
+
+
+def test_patients_that_folds_held_out_guided_no_choice():
+    metrics = held_out(MIXED)
+    words = Page(experiment(metrics, split=metrics.assign(subset="train"))).words
+    assert "Mean Dice per held-out patient" in words
+    assert "guided no choice" in words
+    assert "may have guided" not in words
+    assert "Training, each held out once" in words
+    plain = Page(experiment(table(MIXED, "validation"))).words
+    assert "may have guided" in plain
+    assert "held-out" not in plain
+
+
+def test_the_cross_validation_stands_beside_the_test():
+    metrics = pd.concat([table({"x": 0.9, "y": 0.7}), held_out(MIXED)])
+    page = Page(experiment(metrics))
+    assert "Cross-validation: 0.807, " in page.words
+    assert "4 held-out patients" in page.words
+    assert "Each was predicted by the model of the fold" in page.words
+    assert "Cross-validation" not in Page(experiment(table(MIXED))).words
 
 
 def test_repeated_row_numbers_do_no_harm():

@@ -43,8 +43,15 @@ def test_the_meaning_of_one_patient_is_no_average():
     assert said[1:] == [
         "The volume was off by 6.7 %.",
         "At most a tenth of the outline is over 1.5 mm off.",
-        "Not a whole piece of 1 ml or more was added or left out.",
+        "No whole piece of 1 ml or more was added or left out.",
     ]
+
+
+def test_at_most_is_of_any_label_and_scan():
+    rows = scored({"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}).assign(patient=["p", "p", "q", "q"])
+    rows["volume_error_percent"] = [1.0, -3.0, 4.0, 98.0]
+    # of each patient the mean size of the error, then their median
+    assert "The volume was off by 26 % (median) and by 98 % at most." in meaning(rows, "test")
 
 
 def test_the_meaning_says_only_what_was_measured():

@@ -547,7 +547,7 @@ def bland_altman(
             zorder=3,
         )
         middle = (means.min() + means.max()) / 2
-        for patient in {differences.idxmin(), differences.idxmax()}:
+        for patient in dict.fromkeys((differences.idxmin(), differences.idxmax())):
             right = bool(means[patient] <= middle)
             axes.annotate(
                 _clipped(str(patient)),

@@ -174,6 +174,7 @@ def experiment_report(
     subset = figures.headline_subset(metrics)
     scored = metrics[metrics["subset"] == subset]
     labels = [str(label) for label in metrics["label"].unique()]
+    crossed = _crossed(metrics)
     tolerance = _tolerance(metrics)
     return render(
         "experiment.html.j2",
@@ -181,7 +182,10 @@ def experiment_report(
         experiment=experiment,
         subset=subset,
         headline=_headline(summary, subset, labels),
-        meaning=meaning(scored, subset),
+        meaning=meaning(scored, _called(subset, crossed)),
+        who=_called(subset, crossed),
+        crossed=crossed,
+        held_out=statistics_of(summary, "validation", overall_label(summary, "validation"), "dice"),
         patients=scored["patient"].nunique(),
         few=FEW_PATIENTS,
         scored_runs=scored_runs,
@@ -192,12 +196,12 @@ def experiment_report(
         volumes=bool((scored.groupby(["patient", "label"])["case"].nunique() > 1).any()),
         summary_rows=_summary_rows(summary, subset, labels, tolerance),
         tolerance=tolerance,
-        tables=_tables(metrics),
+        tables=_tables(metrics, crossed),
         failures=_failures(scored),
         gallery=_gallery(cases, scored),
         gallery_total=scored["case"].nunique(),
         settings=_settings(settings),
-        split=_split_rows(split),
+        split=_split_rows(split, crossed),
         members=_members(split),
         excluded=_excluded(excluded),
         evidence=evidence,
@@ -209,6 +213,15 @@ def experiment_report(
 
 
 # The experiment
+
+
+def _crossed(metrics: pd.DataFrame) -> bool:
+    """Tell whether folds held out the patients that are not tested."""
+    return "fold" in metrics and bool(metrics["fold"].replace("", None).notna().any())
+
+
+def _called(subset: str, crossed: bool) -> str:
+    return "held-out" if crossed and subset == "validation" else subset
 
 
 def _headline(summary: Mapping[str, Any], subset: str, labels: list[str]) -> dict[str, Any]:
@@ -225,12 +238,16 @@ def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> lis
     if median is None and len(dice):
         median = float(dice.median())
     worst, best = (dice.idxmin(), dice.idxmax()) if len(dice) else (None, None)
-    sizes = _finite(scored, "volume_error_percent").abs()
+    sizes = _finite(scored, "volume_error_percent").abs().groupby(scored["patient"]).mean()
     bias = statistics_of(summary, subset, overall_label(summary, subset), "volume_error_percent")[
         "mean"
     ]
     return [
-        {"name": "Median", "value": number(median), "note": "half of the patients are better"},
+        {
+            "name": "Median",
+            "value": number(median),
+            "note": "half of the patients are better" if len(dice) > 1 else "",
+        },
         {
             "name": "Worst patient",
             "value": number(dice[worst] if worst is not None else None),
@@ -326,18 +343,18 @@ def _summary_rows(
     ]
 
 
-def _tables(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+def _tables(metrics: pd.DataFrame, crossed: bool) -> list[dict[str, Any]]:
     """Prepare a table a subset, test first, its rows worst first."""
     found = [subset for subset in ("test", "validation") if (metrics["subset"] == subset).any()]
-    return [_table(subset, metrics[metrics["subset"] == subset]) for subset in found]
+    return [_table(subset, metrics[metrics["subset"] == subset], crossed) for subset in found]
 
 
-def _table(subset: str, rows: pd.DataFrame) -> dict[str, Any]:
+def _table(subset: str, rows: pd.DataFrame, crossed: bool) -> dict[str, Any]:
     hidden = () if _tolerance(rows) else _DISTANCES
     numbers = {k: title for k, title in _COLUMNS.items() if k in rows and k not in hidden}
     return {
         "subset": subset,
-        "title": f"{_SUBSETS[subset]} patients",
+        "title": f"{_called(subset, crossed).capitalize()} patients",
         "patients": rows["patient"].nunique(),
         **_sorted_rows(rows, numbers),
     }
@@ -486,10 +503,11 @@ def _setting(value: Any) -> str:
     return str(value)
 
 
-def _split_rows(split: pd.DataFrame) -> list[dict[str, Any]]:
+def _split_rows(split: pd.DataFrame, crossed: bool) -> list[dict[str, Any]]:
+    names = _SUBSETS | ({"train": "Training, each held out once"} if crossed else {})
     return [
         {
-            "name": _SUBSETS[subset],
+            "name": names[subset],
             "patients": part["patient"].nunique(),
             "cases": part["case"].nunique(),
         }

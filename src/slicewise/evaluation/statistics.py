@@ -13,6 +13,7 @@ from scipy import stats
 from slicewise.metrics import failures, overlap, surface_distances
 
 RESAMPLES = 9999
+BATCH = 500  # resamples at a time, so that memory does not grow with the patients
 METRICS = (
     "dice",
     "jaccard",
@@ -187,6 +188,11 @@ def interval(values: np.ndarray) -> tuple[float | None, float | None]:
     if np.ptp(values) == 0:
         return float(values[0]), float(values[0])
     interval = stats.bootstrap(
-        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(0)
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        method="percentile",
+        rng=np.random.default_rng(0),
     ).confidence_interval
     return float(interval.low), float(interval.high)

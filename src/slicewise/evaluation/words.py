@@ -25,7 +25,7 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
     scored : DataFrame
         The rows of one subset: a row a case and label.
     subset : str
-        ``test`` or ``validation``.
+        ``test``, ``validation`` or ``held-out``.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         return []
     return [
         _found(scored, subset, n, shares["recall"], shares["precision"]),
-        *_volume(scored["volume_error_percent"].abs().groupby(scored["patient"]).mean().dropna()),
+        *_volume(scored),
         *_outline(scored, n),
         *_pieces(scored, n),
     ]
@@ -51,7 +51,7 @@ def _found(scored: pd.DataFrame, subset: str, n: int, recall: float, precision: 
         organ, predicted, true = f"the reference {labels[0]}", labels[0], labels[0]
     else:
         organ, predicted, true = "each organ of the reference", "an organ", "that organ"
-    who = plural(n, "validation patient" if subset == "validation" else "new patient")
+    who = plural(n, "new patient" if subset == "test" else f"{subset} patient")
     average = ", on average" if n > 1 or len(labels) > 1 else ""
     return (
         f"In {who}, {_share(recall)} of {organ} was found, and {_share(precision)} of what was "
@@ -59,13 +59,15 @@ def _found(scored: pd.DataFrame, subset: str, n: int, recall: float, precision: 
     )
 
 
-def _volume(off: pd.Series) -> list[str]:
+def _volume(scored: pd.DataFrame) -> list[str]:
+    off = scored["volume_error_percent"].abs().dropna()
     if not len(off):
         return []
     if len(off) == 1:
         return [f"The volume was off by {_percent(off.iloc[0])}."]
+    middle = off.groupby(scored["patient"]).mean().median()
     most = f"by {_percent(off.max())} at most"
-    return [f"The volume was off by {_percent(off.median())} (median) and {most}."]
+    return [f"The volume was off by {_percent(middle)} (median) and {most}."]
 
 
 def _outline(scored: pd.DataFrame, n: int) -> list[str]:
@@ -87,7 +89,7 @@ def _pieces(scored: pd.DataFrame, n: int) -> list[str]:
     bad = int((worst.max(axis=1).groupby(scored["patient"]).max() >= NOTABLE_ML).sum())
     piece = f"a whole piece of {NOTABLE_ML:g} ml or more"
     if n == 1:
-        return [f"{piece.capitalize() if bad else f'Not {piece}'} was added or left out."]
+        return [f"{'A' if bad else 'No'} {piece.removeprefix('a ')} was added or left out."]
     if not bad:
         return [f"In none of them was {piece} added or left out."]
     return [f"In {bad} of {n}, {piece} was added or left out."]
