@@ -151,8 +151,12 @@ class Run:
         environment = self.workflow.environment(**self.slurm.environment)
         with self._said.open("w") as stream:
             self.process = subprocess.Popen(
-                # before `--configfile`, which swallows what follows it
-                [snakemake, *shlex.split(self.more), *OFTEN, *arguments],
+                [
+                    # a shell may have started the tests with Ctrl-C ignored
+                    *("env", "--default-signal=INT", snakemake),
+                    # before `--configfile`, which swallows what follows it
+                    *(*shlex.split(self.more), *OFTEN, *arguments),
+                ],
                 cwd=self.workflow.root,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -214,6 +218,8 @@ def fresh(tmp_path_factory) -> Workflow:
     settings["split"] = {"folds": 3}
     settings["experiments"] = {"rich": settings["experiments"]["rich"]}
     settings["run"] = ["rich"]
+    # long enough that a machine that is busy catches it in its midst
+    settings["experiments"]["rich"]["training"]["steps_per_epoch"] = 100
     write(workflow, settings)
     return workflow
 

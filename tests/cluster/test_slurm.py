@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,7 @@ SHOWN = {
     "plan": COMMAND.replace("snakemake", "snakemake -n", 1),
     "each case": COMMAND.replace(" --config", " --group-components cases=1 checks=2 --config"),
     "partitions": "sinfo",
+    "features": "sinfo --format '%N %f'",
     "queue": "squeue --me",
     "job": "scontrol show job JOBID",
     "cancel": "scancel JOBID",
@@ -43,7 +45,7 @@ SHOWN = {
 FOLDS = range(3)
 CANCELLED, OUT_OF_TIME, OUT_OF_MEMORY = FOLDS
 # Less than TensorFlow needs; twice as much, which the second attempt gets, is enough.
-LITTLE = 800
+LITTLE = 900
 # What is measured, not computed.
 BY_THE_CLOCK = ["timestamp", "images_per_second"]
 
@@ -127,6 +129,9 @@ def disturbed(slurm, fresh) -> Iterator[Run]:
         run.look()
         run.waiting = [attempts(run, fold)[1] for fold in FOLDS]
         slurm.resume()
+        run.until(lambda: goes_on(run, CANCELLED))
+        freeze(slurm.processes(attempts(run, CANCELLED)[1]["JobId"]))
+        slurm.run("sbatch --partition=urgent --gres=gpu:4 --output=/dev/null --wrap=true")
         run.finish()
         run.look()
         yield run
@@ -145,6 +150,13 @@ def log_of(run: Run, job: dict[str, str]) -> str:
     return Path(path).read_text()
 
 
+def goes_on(run: Run, fold: int) -> bool:
+    """Tell whether a training went on where an earlier attempt stopped, by its own log."""
+    log = run.workflow.results / "logs" / "train" / "rich" / f"fold-{fold}.log"
+    # Snakemake removes it before it starts the job
+    return log.exists() and "going on after epoch" in log.read_text()
+
+
 def test_each_command_of_the_page_is_tried():
     blocks = re.findall(r"^```console\n(.*?)^```", PAGE, re.M | re.S)
     assert sorted("".join(blocks).splitlines()) == sorted(SHOWN.values())
@@ -159,6 +171,21 @@ def test_the_environment_is_the_one_that_make_makes(slurm):
     assert "snakemake-executor-plugin-slurm==" in (ROOT / "requirements.txt").read_text()
     # the script that started this Slurm finds nothing to install
     slurm.run(str(ROOT / SHOWN["install"].split()[0]) + " install")
+
+
+def test_a_shell_uses_it_by_what_the_page_says(slurm):
+    command = SHOWN["use"].replace("/tmp/slurm", str(slurm.folder))
+    foreign = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+    for shown in ("partitions", "features"):
+        said = subprocess.run(
+            ["bash", "-c", f"{command} && {SHOWN[shown]}"],
+            env=foreign,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert "one" in said
+    assert "tested" in said
 
 
 def test_jobs_get_what_the_rules_ask_for(disturbed):
@@ -202,7 +229,7 @@ def test_a_cancelled_training_is_sent_again(disturbed):
     log = log_of(disturbed, first)
     # warned, it saved what it had
     assert re.search(r"error: training stops in epoch \d after step \d+, because ", log), log
-    assert "going on after epoch" in own_log(disturbed, CANCELLED)
+    assert goes_on(disturbed, CANCELLED)
 
 
 def test_a_training_that_is_out_of_time_is_sent_again(disturbed):
@@ -212,7 +239,7 @@ def test_a_training_that_is_out_of_time_is_sent_again(disturbed):
     assert "DUE TO TIME LIMIT" in log
     # it did not answer the warning
     assert "Killed" in log
-    assert "going on after epoch" in own_log(disturbed, OUT_OF_TIME)
+    assert goes_on(disturbed, OUT_OF_TIME)
 
 
 def test_a_training_that_is_out_of_memory_gets_more(disturbed):
@@ -226,15 +253,17 @@ def test_a_training_that_is_out_of_memory_gets_more(disturbed):
     assert attempts(disturbed, CANCELLED)[1]["MinMemoryNode"] == "16000M"
 
 
+def test_a_training_that_makes_way_for_an_urgent_job_goes_on_in_the_same_job(disturbed):
+    job = attempts(disturbed, CANCELLED)[1]
+    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
+    assert goes_on(disturbed, CANCELLED)
+
+
 def test_jobs_wait_while_their_node_drains(disturbed):
     assert [job["JobState"] for job in disturbed.waiting] == ["PENDING"] * 3
     reasons = [job["Reason"] for job in disturbed.waiting]
     # of the first in the queue; others may be said to wait for it
     assert any(re.match("Nodes_required.*DRAIN|ReqNodeNotAvail", why) for why in reasons), reasons
-
-
-def own_log(run: Run, fold: int) -> str:
-    return (run.workflow.results / "logs" / "train" / "rich" / f"fold-{fold}.log").read_text()
 
 
 def test_the_numbers_are_those_of_a_run_without_slurm(disturbed, local):
