@@ -11,6 +11,7 @@ from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence
+from slicewise.sources import sources_of
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
     batches,
@@ -54,25 +55,15 @@ wildcard_constraints:
 
 
 @functools.cache
-def code(script, *parts):
-    """A script and the library's source that it depends on: an edit reruns, a touch does not.
-
-    A part is a package of the library or one of its files.
-    """
+def code(script, *templates, direct=()):
+    """A script, what it imports of the library, and templates: an edit reruns, a touch does not."""
     if IN_BUCKET:
         return []  # what runs is the image's
     # relative, so that a workflow that was moved as a whole has nothing to rerun
     base = Path(os.path.relpath(workflow.basedir))
-    library = base / "src" / "slicewise"
-    return [
-        str(base / "scripts" / f"{script}.py"),
-        *sorted(
-            str(p)
-            for part in parts
-            for p in library.glob(part if part.endswith(".py") else f"{part}/*.*")
-            if p.is_file()
-        ),
-    ]
+    path, library = base / "scripts" / f"{script}.py", base / "src" / "slicewise"
+    shown = sorted(p for folder in templates for p in (library / folder).glob("[!.]*"))
+    return [str(p) for p in (path, *sources_of(path, library, direct), *shown)]
 
 
 def memory(mb):
@@ -174,3 +165,15 @@ def print_errors():
     errors = errors_in((Path("results") / DATASET / "logs").rglob("*.log"), STARTED)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
+
+
+def jobs_of(experiment):
+    """The names of the jobs that led to an experiment's scores, by rule, where there are several."""
+    parts = chunks(SCORED, settings.experiments[experiment].prediction.chunk)
+    folds = [f"fold-{fold}" for fold in FOLDS]
+    return {
+        **dict.fromkeys(("phantom", "ingest", "slices"), list(BATCHES)),
+        **dict.fromkeys(("plan", "train"), folds),
+        "convert": [case for case in CASES if CASES[case].needs_conversion],
+        "predict": [str(number) for number in parts],
+    }

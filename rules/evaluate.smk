@@ -24,7 +24,7 @@ rule evaluate:
         cases=ancient("results/{dataset}/cases.tsv"),
         # a scan on both sides stops the scoring too: it may have come after the training
         gate=ancient("results/{dataset}/gate.json"),
-        code=code("evaluate", "evaluation", "metrics", "model/checkpoints.py", "volumes"),
+        code=code("evaluate"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",
         summary="results/{dataset}/{experiment}/summary.json",

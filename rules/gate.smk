@@ -8,7 +8,7 @@ Makes split.tsv and gate.json, whose content never changes while the gate is ope
 rule split:
     """Write down the split."""
     input:
-        code=code("split", "volumes"),
+        code=code("split"),
     output:
         "results/{dataset}/split.tsv",
     log:
@@ -34,11 +34,11 @@ rule gate:
         others=settings.split.check_against,
         # the script says what is missing where one is not there
         other_marks=[
-            path
+            str(path)
             for path in (Path(table).with_suffix(".npz") for table in settings.split.check_against)
             if IN_BUCKET or path.exists()
         ],
-        code=code("gate", "volumes"),
+        code=code("gate"),
     output:
         "results/{dataset}/gate.json",
     log:

@@ -16,7 +16,7 @@ if settings.dataset.layout == "phantom":
             name:
                 f"phantom_{batch}"
             input:
-                code=code("phantom", "volumes"),
+                code=code("phantom"),
             output:
                 image=[file_of("image", case) for case in members],
                 mask=[file_of("mask", case) for case in members],
@@ -31,7 +31,7 @@ if settings.dataset.layout == "phantom":
                 runtime=10,
             params:
                 cfg={
-                    "indices": [list(CASES).index(case) + 1 for case in members],
+                    "indices": [int(case.rsplit("_", 1)[1]) for case in members],
                     "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
                 },
             script:
@@ -44,7 +44,7 @@ else:
         input:
             image=lambda w: converted_from("image", [w.case]),
             mask=lambda w: converted_from("mask", [w.case]),
-            code=code("convert", "volumes"),
+            code=code("convert"),
         output:
             image="results/{dataset}/cases/{case}/image.nii.gz",
             mask="results/{dataset}/cases/{case}/mask.nii.gz",
@@ -70,7 +70,7 @@ rule ingest:
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
         image_sources=lambda w: converted_from("image", BATCHES[w.batch]),
         mask_sources=lambda w: converted_from("mask", BATCHES[w.batch]),
-        code=code("ingest", "volumes"),
+        code=code("ingest"),
     output:
         "results/{dataset}/cases/_batches/{batch}.json",
     log:
@@ -97,7 +97,7 @@ rule cases:
     """Put all passports into one table."""
     input:
         passports=passports_of(CASES),
-        code=code("cases", "volumes"),
+        code=code("cases"),
     output:
         "results/{dataset}/cases.tsv",
         "results/{dataset}/cases.npz",

@@ -22,7 +22,7 @@ for experiment in settings.experiments:
                 # that changed together with the passports.
                 passports=passports_of(chunk),
                 images=[file_of("image", case) for case in chunk],
-                code=code("predict", "model", "slices", "volumes"),
+                code=code("predict"),
             output:
                 expand(
                     "results/{dataset}/{experiment}/predictions/{case}.nii.gz",

@@ -11,7 +11,7 @@ rule slices:
         passports="results/{dataset}/cases/_batches/{batch}.json",
         image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
-        code=code("slices", "slices", "volumes"),
+        code=code("slices"),
     output:
         "results/{dataset}/slices/{recipe}/_batches/{batch}.json",
     log:

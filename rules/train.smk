@@ -19,7 +19,8 @@ rule train:
         plan="results/{dataset}/{experiment}/fold-{fold}/plan.json",
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
-        code=code("train", "model", "slices", "metrics/overlap.py", "volumes/truth.py"),
+        # of what reads images and measures, only what it calls: the contents of slices are inputs
+        code=code("train", direct=("metrics", "volumes")),
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
         history="results/{dataset}/{experiment}/fold-{fold}/history.csv",

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from slicewise.config import Content
-from slicewise.files import digest, sha256, write_json
+from slicewise.files import write_json
 from slicewise.job import job
-from slicewise.volumes.ingest import CaseFiles, ingest
+from slicewise.sources import sources_digest
+from slicewise.volumes import ingest as batch
 
 with job(snakemake.log[0], snakemake.resources):
     cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     files = {k: [Path(p) for p in given.get(k)] for k in ("image", "mask")}
     sources = {k: [Path(p) for p in given.get(f"{k}_sources")] for k in files}
     cases = [
-        CaseFiles(
+        batch.CaseFiles(
             name,
             patient,
             files["image"][n],
@@ -22,6 +23,6 @@ with job(snakemake.log[0], snakemake.resources):
         )
         for n, (name, patient) in enumerate(cfg["cases"])
     ]
-    version = digest([sha256(path) for path in given.code])
-    passports = ingest(cases, Content(**cfg["content"]), version, folder)
+    version = sources_digest(Path(batch.__file__))
+    passports = batch.ingest(cases, Content(**cfg["content"]), version, folder)
     write_json(snakemake.output[0], passports)

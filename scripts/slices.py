@@ -3,19 +3,20 @@
 from pathlib import Path
 
 from slicewise.config import Content, Recipe
-from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.files import digest, read_json, write_json
 from slicewise.job import job
+from slicewise.slices import cases
 from slicewise.slices.batches import SliceFolder
-from slicewise.slices.cases import cut_case
+from slicewise.sources import sources_digest
 
 with job(snakemake.log[0], snakemake.resources):
     cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
-    code = [sha256(path) for path in given.code]
+    code = sources_digest(Path(cases.__file__))
     read = {p["case"]: p["made_from"] for p in read_json(given.passports)}
     files = zip(cfg["cases"], map(Path, given.image), map(Path, given.mask), strict=True)
     cut = {
-        case: cut_case(
+        case: cases.cut_case(
             image,
             mask,
             content,

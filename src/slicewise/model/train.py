@@ -30,6 +30,7 @@ from slicewise.model.trainer import assign, choose_precision, make_trainer, nump
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.model.validate import Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
+from slicewise.sources import sources_of
 
 HISTORY = (
     "epoch",
@@ -194,8 +195,9 @@ def training_key(
 
 
 def _source_digest() -> str:
-    here = Path(__file__).parent
-    return digest([p.read_text(encoding="utf-8") for p in sorted(here.glob("*.py"))])
+    here = Path(__file__)
+    files = [here, *(path for path in sources_of(here) if path.parent == here.parent)]
+    return digest([path.read_text(encoding="utf-8") for path in files])
 
 
 class Batches:
