@@ -4,12 +4,22 @@ import errno
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic, digest, read_json, sha256, write_json, write_text, write_yaml
+from slicewise.files import (
+    atomic,
+    digest,
+    read_json,
+    sha256,
+    sweep,
+    write_json,
+    write_text,
+    write_yaml,
+)
 
 
 def test_a_file_appears_with_its_folder_and_nothing_beside_it(tmp_path):
@@ -105,3 +115,19 @@ def test_two_processes_do_not_share_a_temporary_file(tmp_path):
             theirs.write_text("theirs")
         mine.write_text("mine")
     assert (tmp_path / "a").read_text() == "mine"
+
+
+def test_what_a_killed_job_left_is_swept_and_nothing_else(tmp_path):
+    target = tmp_path / "image.npy"
+    with suppress(ZeroDivisionError), atomic(target) as temporary:
+        temporary.write_bytes(b"half")
+        left = temporary.with_name(temporary.name)
+        kept = left.read_bytes()
+        raise ZeroDivisionError
+    left.write_bytes(kept)  # as SIGKILL leaves it
+    others = [tmp_path / name for name in ("image.npy", "mask.npy", ".hidden", ".a-b.mask.npy")]
+    for path in others:
+        path.write_bytes(b"")
+    sweep(target)
+    assert sorted(tmp_path.iterdir()) == sorted(others)
+    sweep(tmp_path / "no folder" / "image.npy")

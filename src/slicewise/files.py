@@ -55,6 +55,13 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(*paths: Path) -> None:
+    """Delete what killed jobs left of files that `atomic` was to write."""
+    for path in paths:
+        for left in path.parent.glob(f".*-*.{path.name}"):
+            left.unlink(missing_ok=True)
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` in one step."""
     with atomic(path) as temporary:

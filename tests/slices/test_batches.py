@@ -316,7 +316,7 @@ def test_memory_changes_nothing_and_is_used_only_where_all_fits(two_cases):
         folder.image.unlink()
         folder.mask.unlink()
     assert kept.read([0, 7])[0].shape == (2, 20, 30, 1)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SlicewiseError, match="it is gone"):
         files.read([0])
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from slicewise.config import Recipe
-from slicewise.errors import StoppedError
+from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import write_json
 from slicewise.slices import staging
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
-from slicewise.slices.staging import PREFIX, staged
+from slicewise.slices.staging import STAGED, staged
 from slicewise.volumes.volume import Volume
 
 CASES = ("anna", "bert", "carl")
@@ -73,7 +73,7 @@ def test_copies_are_read_and_deleted(folders, disk):
     assert same(arrays(training, watched), before[:4])
     size = sum(place.stat().st_size for place in places)
     (line,) = said
-    assert line.startswith(f"staged {size / 1e6:.0f} MB of slices in {disk}{os.sep}{PREFIX}")
+    assert line.startswith(f"staged {size / 1e6:.0f} MB of slices in {disk}{os.sep}{STAGED}")
     assert not list(disk.iterdir())
 
 
@@ -148,7 +148,7 @@ def test_the_copies_of_a_killed_training_are_deleted_and_those_of_a_living_one_k
         "import fcntl, os, sys, time; d = os.open(sys.argv[1], os.O_RDONLY); "
         "fcntl.flock(d, fcntl.LOCK_EX); print(flush=True); time.sleep(600)"
     )
-    left = [disk / f"{PREFIX}{name}" for name in ("dead", "alive")]
+    left = [disk / f"{STAGED}{name}" for name in ("dead", "alive")]
     for folder in left:
         folder.mkdir()
         (folder / "0.npy").write_bytes(b"0" * 1000)
@@ -168,4 +168,39 @@ def test_the_copies_of_a_killed_training_are_deleted_and_those_of_a_living_one_k
             owner.kill()
             owner.wait()
             owner.stdout.close()
-    assert Path(disk / f"{PREFIX}alive").exists()
+    assert Path(disk / f"{STAGED}alive").exists()
+
+
+def test_a_copy_that_is_damaged_is_made_anew_by_a_rerun(folders, disk):
+    one = SliceSet(folders)
+    with staged([one], lambda line: None):
+        for copy in disk.rglob("*.npy"):
+            copy.unlink()
+        with pytest.raises(
+            SlicewiseError, match=r"it is gone\); run snakemake again, which copies"
+        ):
+            one.read([0])
+    one.read([0])
+
+
+STAGING = """
+import sys
+from pathlib import Path
+from slicewise.slices import staging
+
+for _ in range(300):
+    staging._sweep()
+    folder, owner = staging._own_folder()
+    (folder / "0.npy").write_bytes(b"")
+    staging.shutil.rmtree(folder)
+    staging.os.close(owner)
+"""
+
+
+def test_trainings_that_start_together_leave_each_other_alone(disk):
+    environment = {**os.environ, "TMPDIR": str(disk)}
+    jobs = [
+        subprocess.Popen([sys.executable, "-c", STAGING], env=environment, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    assert [job.communicate()[1] for job in jobs] == [b""] * 3

@@ -48,7 +48,7 @@ def test_only_kept_slices_outlive_their_file(stored):
     kept.read([0])
     path.unlink()
     np.testing.assert_array_equal(kept.read([5]), array[[5]])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SlicewiseError, match="it is gone"):
         read.read([5])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slicewise.config import Content, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, kept_json, write_json
+from slicewise.files import digest, kept_json, sweep, write_json
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
 from slicewise.volumes.checks import label_indices
@@ -41,6 +41,7 @@ def cut_case(
     if geometry is None or not _whole(folder):
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
+        sweep(folder.image, folder.mask, folder.geometry)
         labels = label_indices(read_volume(mask), str(mask), content.labels, content.other_labels)
         geometry = extract(
             read_volume(image),

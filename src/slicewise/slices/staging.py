@@ -14,8 +14,8 @@ from pathlib import Path
 
 from slicewise.errors import StoppedError
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.stored import STAGED
 
-PREFIX = "slicewise-slices-"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -52,9 +52,7 @@ def staged(
         yield
         return
     _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    owner = os.open(folder, os.O_RDONLY)
-    fcntl.flock(owner, fcntl.LOCK_EX)
+    folder, owner = _own_folder()
     copies: dict[Path, Path] = {}
     try:
         copies = _copy(files, folder, say, told_to_stop)
@@ -66,6 +64,19 @@ def staged(
             one.read_from({copy: file for file, copy in copies.items()})
         shutil.rmtree(folder, ignore_errors=True)
         os.close(owner)
+
+
+def _own_folder() -> tuple[Path, int]:
+    """Make a folder, and return a descriptor whose lock says that it is in use."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=STAGED))
+        # another training may take it for a left one before it is locked
+        with suppress(FileNotFoundError):
+            owner = os.open(folder, os.O_RDONLY)
+            fcntl.flock(owner, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, owner
+            os.close(owner)
 
 
 def _copy(
@@ -104,7 +115,7 @@ def _copy(
 
 def _sweep() -> None:
     """Delete what trainings left behind that were killed on this node."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    for folder in Path(tempfile.gettempdir()).glob(f"{STAGED}*"):
         with suppress(OSError):  # another user's, or just gone
             descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
             try:

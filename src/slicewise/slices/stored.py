@@ -16,6 +16,7 @@ from numpy.lib import format as npy
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 
+STAGED = "slicewise-slices-"  # begins the name of a folder of copies
 BATCHES = "_batches"  # beside the folders of cases: no case can be called so
 
 
@@ -77,11 +78,14 @@ class StoredSlices:
 
     def _read(self, numbers: Sequence[int] | np.ndarray) -> np.ndarray:
         out = np.empty((len(numbers), *self.shape[1:]), self.dtype)
-        with self.path.open("rb") as stream:
-            for number, one in zip(numbers, out, strict=True):
-                stream.seek(self._offset + int(number) * one.nbytes)
-                if stream.readinto(one) < one.nbytes:
-                    raise damaged(self.path, f"it ends within slice {number}")
+        try:
+            with self.path.open("rb") as stream:
+                for number, one in zip(numbers, out, strict=True):
+                    stream.seek(self._offset + int(number) * one.nbytes)
+                    if stream.readinto(one) < one.nbytes:
+                        raise damaged(self.path, f"it ends within slice {number}")
+        except FileNotFoundError as error:
+            raise damaged(self.path, "it is gone") from error
         return out
 
     def _read_header(self, stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -95,11 +99,11 @@ class StoredSlices:
 
 
 def damaged(path: Path, why: str) -> SlicewiseError:
-    """Return the error for a file that is not as it was written."""
-    return SlicewiseError(
-        f"{path}: the file is damaged ({why}); delete {path.parents[1] / BATCHES} and run "
-        "snakemake again, which cuts the case anew"
-    )
+    """Return the error for a file that is not as it was written, or a staged copy of it."""
+    remedy = f"delete {path.parents[1] / BATCHES} and run snakemake again, which cuts the case anew"
+    if path.parent.name.startswith(STAGED):
+        remedy = "run snakemake again, which copies it anew"
+    return SlicewiseError(f"{path}: the file is damaged ({why}); {remedy}")
 
 
 def write_slices(

@@ -9,7 +9,7 @@ from typing import Any
 
 from slicewise.config import Content
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.files import digest, kept_json, sha256, write_json
+from slicewise.files import digest, kept_json, sha256, sweep, write_json
 from slicewise.volumes.passport import describe_files, make_passport
 
 
@@ -72,6 +72,7 @@ def ingest(
         if passport is None:
             # what is no longer true must not outlive a case that is refused now
             path.unlink(missing_ok=True)
+            sweep(path)
             try:
                 passport = make_passport(
                     case.case, case.patient, case.image, case.mask, case.sources, content
