@@ -30,7 +30,7 @@ rule report:
             allow_missing=True,
         ),
         samples="results/{dataset}/{experiment}/fold-0/augmented.npz",
-        code=code("report", "evaluation", "evaluation/templates", "volumes"),
+        code=code("report", "evaluation/templates"),
     output:
         html=report(
             "results/{dataset}/{experiment}/report.html",
@@ -54,11 +54,12 @@ rule report:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        cfg={
+        cfg=lambda w: {
             "content": CONTENT,
             "folds": len(FOLDS),
             "exclude": settings.dataset.exclude,
             "cases": SCORED_CASES,
+            "jobs": jobs_of(w.experiment),
         },
         tracking="results/{dataset}/{experiment}/tracking",
     script:
@@ -98,7 +99,7 @@ rule compare:
         ),
         images=[file_of("image", case) for case in SCORED],
         masks=[file_of("mask", case) for case in SCORED],
-        code=code("compare", "compare.py", "evaluation", "evaluation/templates", "volumes"),
+        code=code("compare", "evaluation/templates"),
     output:
         html=report(
             "results/{dataset}/comparison.html",

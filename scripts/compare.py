@@ -11,7 +11,8 @@ from slicewise.tracking import Tracker
 folder = Path(snakemake.params.tracking)
 with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    places = {name: folder.parents[1] / name for name in cfg["experiments"]}
+    # with results in a bucket, what was fetched of them lies elsewhere
+    places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
     files = {
         case: Files(
             image,
@@ -22,7 +23,7 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
     }
     made = set_side_by_side(
         snakemake.wildcards.dataset,
-        {name: read_result(place) for name, place in places.items()},
+        {name: read_result(place, folder.parents[1] / name) for name, place in places.items()},
         cfg["repeats"],
         {name: f"{name}/report.html" for name in places},
         files,

@@ -31,7 +31,7 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
         split=read_table(given.split),
         excluded=cfg["exclude"],
         evidence=evidence(folds.used, run, test_set, given.metrics, given.split),
-        costs=cost.read_costs(folder.parent, folds.recipes),
+        costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
         scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
     )
     write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))

@@ -51,5 +51,16 @@ def test_shared_stages_and_those_of_one_experiment_are_added_up(results):
     assert ingest.asked_mb is None
 
 
+def test_jobs_of_a_data_set_as_it_once_was_do_not_count(results):
+    jobs = {"ingest": ["b", "c"], "train": ["fold-0"], "slices": []}
+    costs = read_costs(results / "one", ["axial"], jobs)
+    assert [(c.stage, c.jobs) for c in costs] == [
+        ("ingest", 1),
+        ("split", 1),
+        ("train", 1),
+        ("evaluate", 1),
+    ]
+
+
 def test_without_files_nothing_is_said(tmp_path):
     assert read_costs(tmp_path / "one", ["axial"]) == []

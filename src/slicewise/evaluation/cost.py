@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,9 @@ class Cost:
         return TITLES.get(self.stage, self.stage)
 
 
-def read_costs(folder: Path, recipes: Sequence[str]) -> list[Cost]:
+def read_costs(
+    folder: Path, recipes: Sequence[str], jobs: Mapping[str, Collection[str]] | None = None
+) -> list[Cost]:
     """Read what the stages of an experiment took.
 
     Parameters
@@ -77,6 +79,9 @@ def read_costs(folder: Path, recipes: Sequence[str]) -> list[Cost]:
         writes, and ``logs`` the same, which say what was asked for.
     recipes : sequence of str
         The slice recipes that it reads.
+    jobs : mapping of str to collection of str, optional
+        By stage, the names of its jobs: others are of a data set as it once
+        was. Of a stage that is not named all count.
 
     Returns
     -------
@@ -89,7 +94,11 @@ def read_costs(folder: Path, recipes: Sequence[str]) -> list[Cost]:
     for rule in OWN:
         own = timings / rule
         found.append((rule, [*own.glob(f"{experiment}.tsv"), *own.glob(f"{experiment}/*")]))
-    return [_cost(rule, paths) for rule, paths in found if paths]
+    counted = (
+        (rule, [p for p in paths if jobs is None or p.stem in jobs.get(rule, [p.stem])])
+        for rule, paths in found
+    )
+    return [_cost(rule, paths) for rule, paths in counted if paths]
 
 
 def _cost(rule: str, paths: Sequence[Path]) -> Cost:

@@ -21,7 +21,7 @@ class Result:
     Attributes
     ----------
     folder : Path
-        ``results/<dataset>/<experiment>``.
+        ``results/<dataset>/<experiment>``: what is no rule's output lies there.
     metrics : DataFrame
         Its table of cases and labels.
     summary : dict
@@ -36,33 +36,40 @@ class Result:
     folds: Folds
 
 
-def read_result(folder: Path) -> Result:
+def read_result(files: Path, folder: Path | None = None) -> Result:
     """Read the folder of a scored experiment; columns that older tables lack are empty.
+
+    Parameters
+    ----------
+    files : Path
+        The folder ``results/<dataset>/<experiment>``, or what was fetched of it.
+    folder : Path, optional
+        The folder itself, where that is another one.
 
     Raises
     ------
     SlicewiseError
         When a file is missing.
     """
-    first = folder / "fold-0"
-    needed = (folder / "metrics.tsv", folder / "summary.json", first / "config.yaml")
+    first = files / "fold-0"
+    needed = (files / "metrics.tsv", files / "summary.json", first / "config.yaml")
     for path in (*needed, first / "history.csv"):
         if not path.is_file():
             raise SlicewiseError(
-                f"{folder}: it has no {path.relative_to(folder)}, so no experiment was scored "
+                f"{files}: it has no {path.relative_to(files)}, so no experiment was scored "
                 "there; name a folder results/<dataset>/<experiment> whose report is finished"
             )
-    metrics = read_metrics(str(folder / "metrics.tsv"))
+    metrics = read_metrics(str(files / "metrics.tsv"))
     missing = [name for name in COLUMNS if name not in metrics]
     # an older training with more folds may have left some
     number = int(read_folds([str(first / "config.yaml")], []).used[0]["folds"])
-    files = [
-        [str(folder / f"fold-{k}" / name) for k in range(number)]
+    trainings = [
+        [str(files / f"fold-{k}" / name) for k in range(number)]
         for name in ("config.yaml", "history.csv")
     ]
     return Result(
-        folder,
+        folder or files,
         metrics.reindex(columns=[*metrics.columns, *missing]),
-        read_json(folder / "summary.json"),
-        read_folds(files[0], files[1]),
+        read_json(files / "summary.json"),
+        read_folds(trainings[0], trainings[1]),
     )
