@@ -14,6 +14,8 @@ from conftest import LARGE, TRAINING, Workflow, copied, started
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from slicewise.files import sha256
+from slicewise.volumes.phantom import phantom
+from slicewise.volumes.read import read_volume
 from slicewise.volumes.split import BATCH, FEWEST_BATCHES, chunks
 
 LAST = {"all": 1, "compare": 1}
@@ -167,9 +169,41 @@ def test_editing_the_evaluation_retrains_nothing(workflow):
     assert workflow.due() == {"evaluate": 2, "report": 2, **LAST}
 
 
+def test_an_edit_that_no_stage_imports_reruns_nothing(workflow):
+    append(workflow.root / "src" / "slicewise" / "model" / "serve.py", "# edited")
+    (workflow.root / "src" / "slicewise" / "model" / ".train.py.swp").touch()  # an open editor
+    assert workflow.due() == {}
+
+
+def test_an_edit_of_the_gate_reads_no_volume_again(workflow):
+    append(workflow.root / "src" / "slicewise" / "volumes" / "gate.py", "# edited")
+    assert not {"ingest", "slices", "train", "predict_plain_0"} & workflow.due().keys()
+
+
 def test_editing_a_script_reruns_its_rule(workflow):
     append(workflow.root / "scripts" / "report.py", "# edited")
     assert workflow.due() == {"report": 2, "all": 1}
+
+
+def test_a_phantom_that_is_left_out_changes_no_other(clone, tmp_path):
+    workflow = copied(clone.root, tmp_path / "slicewise")
+    made = {"seed": 7, "size": 48, "slices": [8, 10]}
+    workflow.write_settings(
+        {
+            "dataset": {
+                "name": "made",
+                "layout": "phantom",
+                "labels": {"liver": 1},
+                "phantom": {"cases": 4, **made},
+                "exclude": ["phantom_002"],
+            },
+            "slices": {"axial48": {"size": 48}},
+            "experiments": {"plain": {"slices": "axial48"}},
+        }
+    )
+    workflow.snakemake("results/made/cases/phantom_003/image.nii.gz")
+    image = read_volume(workflow.root / "results/made/cases/phantom_003/image.nii.gz")
+    np.testing.assert_array_equal(image.array, phantom(3, **made)[0].array.astype(np.int16))
 
 
 @pytest.mark.parametrize("name", [LARGE, "p01"])
