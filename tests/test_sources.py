@@ -1,6 +1,7 @@
 """What a script depends on, by its imports."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,11 +70,11 @@ def test_of_some_packages_only_what_is_named_outside_of_them(library):
     assert found == ["a/__init__.py", "a/one.py", "b/__init__.py", "b/two.py"]
 
 
-def test_a_digest_is_of_a_file_and_what_it_imports(monkeypatch):
-    texts = {path: path.read_text() for path in LIBRARY.rglob("*.py")}
-    monkeypatch.setattr(Path, "read_text", lambda path, **_: texts[path])
-    cases = LIBRARY / "slices" / "cases.py"
-    first = sources_digest(cases)
+def test_a_digest_is_of_a_file_and_what_it_imports(tmp_path):
+    library = Path(shutil.copytree(LIBRARY, tmp_path / "slicewise"))
+    cases = library / "slices" / "cases.py"
+    first = sources_digest(cases, library)
+    assert first == sources_digest(LIBRARY / "slices" / "cases.py")
     for name, changes in (
         ("slices/cases.py", True),
         ("volumes/read.py", True),
@@ -81,7 +82,7 @@ def test_a_digest_is_of_a_file_and_what_it_imports(monkeypatch):
         ("volumes/gate.py", False),
         ("config/schema.py", False),
     ):
-        kept = texts[LIBRARY / name]
-        texts[LIBRARY / name] += "# edited\n"
-        assert (sources_digest(cases) != first) == changes, name
-        texts[LIBRARY / name] = kept
+        kept = (library / name).read_text()
+        (library / name).write_text(f"{kept}# edited\n")
+        assert (sources_digest(cases, library) != first) == changes, name
+        (library / name).write_text(kept)

@@ -46,9 +46,9 @@ def sources_of(path: Path, library: Path = LIBRARY, direct: Collection[str] = ()
     return sorted(found - {path})
 
 
-def sources_digest(path: Path) -> str:
+def sources_digest(path: Path, library: Path = LIBRARY) -> str:
     """Return a digest of a file of the library, what it depends on, and what reads images."""
-    texts = [each.read_text(encoding="utf-8") for each in (path, *sources_of(path))]
+    texts = [each.read_text(encoding="utf-8") for each in (path, *sources_of(path, library))]
     return digest([texts, [version(name) for name in READERS]])
 
 

@@ -325,6 +325,33 @@ def test_then_nothing_is_to_be_done(disturbed, slurm):
     assert "Nothing to be done" in slurm.run(SHOWN["plan"], workflow)
 
 
+def test_a_training_that_failed_goes_on_with_the_next_snakemake(slurm, local, tmp_path):
+    workflow = copied(local.root, tmp_path / "slicewise")
+    workflow.forget("rich")
+    model = "results/tiny/rich/fold-0/model.keras"
+    runs = [Run(slurm, workflow, f"{model} --retries 0")]
+    try:
+        runs[0].until(lambda: Faults(runs[0]).saved(0))
+        (job,) = attempts(runs[0], 0)
+        freeze(slurm.processes(job["JobId"]))
+        slurm.run(SHOWN["cancel"].replace("JOBID", job["JobId"]))
+        runs[0].until(lambda: runs[0].process.poll() is not None)
+        assert runs[0].process.returncode != 0
+        assert "training stops in epoch" in log_of(runs[0], job)
+        # the sentence is repeated at the end
+        assert re.search(r"^error: training stops in epoch \d after", runs[0].said, re.M)
+        runs.append(Run(slurm, workflow, model))
+        runs[1].finish()
+    finally:
+        for run in runs:
+            run.stop()
+    assert goes_on(runs[1], 0)
+    weights = [w.used("rich", 0)["resolved"]["weights_sha256"] for w in (workflow, local)]
+    assert weights[0] == weights[1]
+    tracked = (workflow.results / "rich" / "tracking" / "fold-0").iterdir()
+    assert [path.name for path in tracked] == ["001"]
+
+
 def write_table(workflow: Workflow, cases: dict[str, tuple[str, str]], test: list[str]) -> None:
     """Make a data set of links: of each case the patient whose files it has, and their format."""
     rows = []

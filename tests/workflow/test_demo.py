@@ -151,6 +151,7 @@ def test_folds_are_children_of_one_run(workflow):
         used, own = workflow.used("plain", fold), held_out.loc[held_out["fold"] == fold, "case"]
         assert used["watched"] == sorted(own)
         assert not {*used["train"]} & {*own, *TEST}
+        assert used["resolved"]["selected_by"] == "final"
 
     client = workflow.client()
     experiment = client.get_experiment_by_name("slicewise/tiny")
@@ -160,6 +161,14 @@ def test_folds_are_children_of_one_run(workflow):
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
     assert parent.data.metrics["test/patients"] == len(TEST)
     assert "test/dice_mean" in parent.data.metrics
+    # out-of-fold: every patient once, by the final weights of the fold that held it out
+    summary = read_json(workflow.results / "plain" / "summary.json")["validation"]["mean"]["dice"]
+    assert parent.data.metrics["validation/patients"] == len(TRAINING)
+    for name in ("mean", "ci_low", "ci_high"):
+        assert parent.data.metrics[f"validation/dice_{name}"] == summary[name]
+    assert summary["mean"] == pytest.approx(held_out["dice"].mean())
+    page = (workflow.results / "plain" / "report.html").read_text()
+    assert f"Cross-validation: {summary['mean']:.3f}" in page
     assert parent.data.params["optimizer.name"] == "adam"
     for fold in ("0", "1"):
         child = runs[f"plain/fold-{fold}"]

@@ -1,6 +1,7 @@
 """What runs again: all that depends on a change, and nothing else."""
 
 import os
+import re
 import shutil
 import time
 import zipfile
@@ -15,8 +16,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from slicewise.files import sha256
 from slicewise.volumes.phantom import phantom
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import read_volume, write_nifti
 from slicewise.volumes.split import BATCH, FEWEST_BATCHES, chunks
+from slicewise.volumes.volume import Volume
 
 LAST = {"all": 1, "compare": 1}
 # What other slices of an experiment entail, and what other settings or code.
@@ -157,6 +159,35 @@ def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
     said = workflow.snakemake(REPORT, fails=True)
     assert "cases p03, p11: the same image under several names" in said
     assert "evaluate" not in started(said)
+
+
+@pytest.mark.slow
+def test_a_scan_of_another_data_set_keeps_the_gate_shut(workflow):
+    raw = workflow.root / "data" / "others" / "raw" / "train"
+    raw.mkdir(parents=True)
+    for kind in ("orig", "liver"):  # mirrored, under another name
+        volume = read_volume(workflow.image("p03").with_name(f"p03_{kind}.nii.gz"))
+        mirrored = Volume(volume.array[::-1].copy(), volume.affine)
+        write_nifti(raw / f"q01_{kind}.nii.gz", mirrored, dtype=volume.array.dtype)
+    settings = workflow.settings()
+    settings["dataset"] |= {"name": "others", "root": "others", "pairs": {"test": None}}
+    settings["split"] = {"check_against": ["results/tiny/cases.tsv"]}
+    workflow.write_settings(settings)
+    gate = "results/others/gate.json"
+    said = workflow.snakemake(gate, fails=True)
+    assert re.search(
+        r"error: cases q01 and p03 \((1\.000|0\.9\d+)\) in results/tiny/cases.tsv", said
+    )
+    # nor does it open where only exact copies could be found, until the marks are there again
+    marks = workflow.results / "cases.npz"
+    marks.rename(marks.with_suffix(".away"))
+    assert "results/tiny/cases.npz: it is missing" in workflow.snakemake(gate, fails=True)
+    marks.with_suffix(".away").rename(marks)
+    settings["split"]["not_the_same"] = [["q01", "results/tiny/cases.tsv:p03"]]
+    workflow.write_settings(settings)
+    workflow.snakemake(gate)
+    marks.write_bytes(marks.read_bytes() + b"-")
+    assert workflow.due(gate) == {"gate": 1}
 
 
 def test_editing_the_slices_module_extracts_and_retrains(workflow):
