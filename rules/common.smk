@@ -151,17 +151,30 @@ SCORED_CASES = [
 ]
 
 
-def print_overview():
+def print_overview(experiments=settings.wanted):
     # not at the start: each job reads these rules, and none needs it
     from slicewise.tracking import pending_runs
 
     results = Path("results")
     pending = pending_runs(results, DATASET)
-    for line in overview.lines(results / DATASET, settings.wanted, pending):
+    for line in overview.lines(results / DATASET, experiments, pending):
         print(line, file=sys.stderr)
 
 
+def scored_experiments():
+    """The experiments whose scores are those of the settings: made now, or not due."""
+    dag = workflow.dag
+    found = {
+        job.wildcards.experiment
+        for job in dag.jobs
+        if job.rule.name == "evaluate" and (dag.finished(job) or not dag.needrun(job))
+    }
+    return [name for name in settings.wanted if name in found]
+
+
 def print_errors():
+    # what is scored is known, whatever failed after it
+    print_overview(scored_experiments())
     errors = errors_in((Path("results") / DATASET / "logs").rglob("*.log"), STARTED)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)

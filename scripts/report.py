@@ -6,7 +6,7 @@ from slicewise.config import Content
 from slicewise.evaluation import cost, ledger
 from slicewise.evaluation.cases import case_figures
 from slicewise.evaluation.evidence import evidence
-from slicewise.evaluation.figures import curves, png
+from slicewise.evaluation.figures import curves_png
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.report import experiment_report
 from slicewise.evaluation.statistics import read_metrics
@@ -34,7 +34,7 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
         costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
         scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
     )
-    write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))
+    write_bytes(out.curves, curves_png(folds.histories, folds.selected))
     write_text(out.html, page)
     files = {"report.html": out.html, "figures/curves.png": out.curves}
     tracker.reported(cfg["folds"], files, overlay_images(figures))

@@ -123,3 +123,15 @@ def test_a_second_warning_ends_no_job():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "None\nit was told to (SIGTERM)\n"), done.stderr
+
+
+def test_where_a_warning_comes_from_is_for_the_log_alone(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    with job(str(log)):
+        try:
+            raise KeyError("unseen")
+        except KeyError:
+            logging.getLogger("slicewise.evaluation").warning("no dots", exc_info=True)
+    assert capsys.readouterr().err == "warning: no dots\n"
+    assert "KeyError: 'unseen'" in log.read_text()
+    assert errors_in([log], 0) == []

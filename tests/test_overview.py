@@ -9,6 +9,7 @@ from slicewise.overview import lines
 def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:
     dice = {"mean": 0.8712, "ci_low": low, "ci_high": low and 0.914, "n": n}
     write_json(results / name / "summary.json", {subset: {"mean": {"dice": dice}}})
+    (results / name / "report.html").touch()
 
 
 def test_each_experiment_that_is_there_has_its_number_and_its_report(tmp_path):
@@ -49,3 +50,11 @@ def test_what_mlflow_lacks_is_said(tmp_path):
     assert "sync" not in "\n".join(lines(tmp_path, ["e"]))
     assert "lacks something of 1 run: slicewise sync" in lines(tmp_path, ["e"], pending=1)[-1]
     assert "of 2 runs" in lines(tmp_path, ["e"], pending=2)[-1]
+
+
+def test_without_a_report_the_number_is_there_all_the_same(tmp_path):
+    summary(tmp_path, "e")
+    (tmp_path / "e" / "report.html").unlink()
+    text = "\n".join(lines(tmp_path, ["e"]))
+    assert "0.871" in text
+    assert f"no report, but {tmp_path / 'e' / 'metrics.tsv'}" in text

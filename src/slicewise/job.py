@@ -58,7 +58,7 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     asked = [f"{known.get(name)} {unit}" for name, unit in RESOURCES.items() if known.get(name)]
     write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
     # what the library has to warn of, such as files that it left aside
-    handler = _Saying(say)
+    handler = _Saying(say, write)
     logging.getLogger("slicewise").addHandler(handler)
     try:
         yield say
@@ -82,13 +82,16 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
 class _Saying(logging.Handler):
     """Says each record of a logger as a line."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], write: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
         self.say = say
+        self.write = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say one record."""
+        """Say one record; where it comes from, if that is known, is for the log alone."""
         self.say(f"warning: {record.getMessage()}")
+        if record.exc_info:
+            self.write("".join(traceback.format_exception(*record.exc_info)))
 
 
 def stop_check() -> Callable[[], str | None]:

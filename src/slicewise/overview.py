@@ -25,8 +25,10 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
     for name in experiments:
         path = results / name / "summary.json"
         if path.is_file():
+            report = results / name / "report.html"
+            shown = report if report.is_file() else f"no report, but {results / name}/metrics.tsv"
             said.append(f"  {name:<{width}}  {_headline(read_json(path))}")
-            said.append(f"  {'':<{width}}  {results / name / 'report.html'}")
+            said.append(f"  {'':<{width}}  {shown}")
     if not said:
         return []
     comparison = results / "comparison.html"

@@ -10,6 +10,7 @@ from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.comparison_page import comparison_report
 from slicewise.evaluation.figures import DotRow, difference_plot, svg
 from slicewise.evaluation.statistics import summarise
+from slicewise.evaluation.undrawn import Undrawn
 from tests.evaluation.pages import Page, history, measured, summary, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
@@ -155,3 +156,17 @@ def test_differences_are_drawn_with_the_farthest_patient_named():
     assert svg(difference_plot([])) != svg(difference_plot([row]))
     # one patient, and no difference at all
     assert b"<svg" in svg(difference_plot([DotRow("a − b", pd.Series({"x": 0.0}), 0.0)]))
+
+
+def test_pictures_that_fail_hide_no_number(monkeypatch):
+    tables = {"one": table(SEVEN), "two": table({k: v + 0.05 for k, v in SEVEN.items()})}
+    whole = comparison(tables)
+
+    def fail(*given, **named):
+        raise ValueError("no such font")
+
+    monkeypatch.setattr("slicewise.evaluation.figures.svg", fail)
+    page = comparison(tables, changed=[Undrawn("c1 could not be drawn (x).")])
+    assert [row for row in page.rows if row in whole.rows] == whole.rows
+    assert page.words.count("(ValueError: no such font)") == 3
+    assert "c1 could not be drawn (x)." in page.words

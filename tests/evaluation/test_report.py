@@ -9,6 +9,7 @@ from slicewise.evaluation import figures, report
 from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.statistics import METRICS, summarise
+from slicewise.evaluation.undrawn import Undrawn
 from slicewise.evaluation.viewer import plane_views
 from tests.evaluation.pages import Page, history, measured, pieces, summary, table
 
@@ -300,3 +301,24 @@ def test_evidence_leads_back_to_the_files():
     )
     assert "slicewise reproduce RUN_ID" in unsent.words
     assert "slicewise sync" in unsent.words
+
+
+def fail(*given, **named):
+    raise OSError("broken data stream when writing image file")
+
+
+def test_pictures_that_fail_hide_no_number(monkeypatch):
+    whole = Page(experiment(table(MIXED)))
+    monkeypatch.setattr(figures, "svg", fail)
+    monkeypatch.setattr(figures, "jpeg", fail)
+    samples = {name: np.zeros((2, 8, 8), np.uint8) for name in ("images", "masks")}
+    missing = report.CaseFigures("b", undrawn=Undrawn("b could not be drawn (x)."))
+    cases = [missing, report.CaseFigures("a", views=VIEWS)]
+    page = Page(experiment(table(MIXED), samples=samples, cases=cases))
+    assert [row for row in page.rows if row in whole.rows] == whole.rows
+    # both curves, the dots, the agreement of volumes, the sheet
+    assert page.words.count("(OSError: broken data stream when writing image file)") == 5
+    assert "b could not be drawn (x)." in page.words
+    shown = [image["alt"] for image in page.images]
+    assert shown == [alt for alt in shown if alt.startswith("a, ")]
+    assert len(shown) == 3

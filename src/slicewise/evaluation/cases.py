@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from slicewise.evaluation.figures import (
 )
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import case_rows, metrics_table
+from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import plane_views
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.truth import labels_digest, read_labels
@@ -101,10 +103,12 @@ def case_figures(
     """
     paths = zip(images, masks, predictions, strict=True)
     files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
-    return [
-        _figures(case, *files[case], content, FRAMES if number < SCROLLED else 1)
-        for number, case in enumerate(gallery_cases(metrics))
-    ]
+    found = []
+    for number, case in enumerate(gallery_cases(metrics)):
+        frames = FRAMES if number < SCROLLED else 1
+        made = drawn(case, partial(_figures, case, *files[case], content, frames))
+        found.append(CaseFigures(case, undrawn=made) if isinstance(made, Undrawn) else made)
+    return found
 
 
 def _figures(
@@ -113,7 +117,7 @@ def _figures(
     volume = read_volume(Path(image)).canonical()
     truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
     window = display_window(volume.array, content)
-    drawn = []
+    pictures = []
     for picked in pick_slices(truth, guess):
         picture = overlay(
             *(display_slice(array, picked.index) for array in (volume.array, truth, guess)),
@@ -122,12 +126,12 @@ def _figures(
         )
         score = f", Dice {picked.dice:.2f}" if np.isfinite(picked.dice) else ""
         place = f"{picked.index + 1} of {volume.array.shape[2]}"
-        drawn.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
+        pictures.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
     planes: tuple[Plane, ...] = (
         ("axial", "coronal", "sagittal") if content.contiguous else ("axial",)
     )
     views = plane_views(volume.array, truth, guess, volume.spacing, window, planes, frames)
-    return CaseFigures(case, drawn, views)
+    return CaseFigures(case, pictures, views)
 
 
 def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:

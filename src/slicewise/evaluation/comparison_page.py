@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from slicewise.evaluation.comparison import (
 )
 from slicewise.evaluation.render import overall_label, render, statistics_of
 from slicewise.evaluation.statistics import summarise
+from slicewise.evaluation.undrawn import Undrawn
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
@@ -48,7 +50,7 @@ def comparison_report(
     parameters: Mapping[str, int] | None = None,
     costs: Mapping[str, Mapping[str, float | None]] | None = None,
     scored_runs: int | None = None,
-    changed: Sequence[Changed] = (),
+    changed: Sequence[Changed | Undrawn] = (),
 ) -> str:
     """Write the page that sets all experiments of a data set side by side.
 
@@ -78,7 +80,7 @@ def comparison_report(
         ``energy_wh``, all folds together; None where unknown.
     scored_runs : int, optional
         How many runs have been scored on this test set so far.
-    changed : sequence of Changed
+    changed : sequence of Changed or Undrawn
         The patients that differ most, drawn.
 
     Returns
@@ -192,7 +194,7 @@ def _comparison_figures(
     scored: Tables,
     folds: Mapping[str, Mapping[str, pd.DataFrame]],
     compared: Sequence[Mapping[str, Any]],
-) -> dict[str, dict[str, bytes]]:
+) -> dict[str, figures.Themed | Undrawn]:
     rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
     means = {name: _mean_history(each) for name, each in folds.items() if each}
     dice = {name: figures.by_patient(each) for name, each in scored.items()}
@@ -207,16 +209,18 @@ def _comparison_figures(
         for row in compared
         if row["label"] == "mean"
     ][:PAIRS_DRAWN]
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
-    drawn: dict[str, dict[str, bytes]] = {"dots": {}, "dice": {}, "differences": {}}
-    for theme in themes:
-        drawn["dots"][theme] = figures.svg(figures.dot_plot(rows, theme=theme))
-        if pairs:
-            drawn["differences"][theme] = figures.svg(figures.difference_plot(pairs, theme=theme))
-        if means:
-            curve = figures.curves(means, panels=["dice"], theme=theme)
-            drawn["dice"][theme] = figures.svg(curve)
-    return drawn
+    shown: dict[str, figures.Themed | Undrawn] = {"dice": {}, "differences": {}}
+    shown["dots"] = figures.themed("The dots of the patients", partial(figures.dot_plot, rows))
+    if pairs:
+        shown["differences"] = figures.themed(
+            "The differences of the patients", partial(figures.difference_plot, pairs)
+        )
+    if means:
+        shown["dice"] = figures.themed(
+            "The curves of the dice",
+            lambda theme: figures.curves(means, panels=["dice"], theme=theme),
+        )
+    return shown
 
 
 def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

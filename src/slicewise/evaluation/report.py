@@ -10,6 +10,7 @@ import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.evidence import Evidence
 from slicewise.evaluation.render import (
     DASH,
-    data_uri,
     number,
     overall_label,
     render,
@@ -29,6 +29,7 @@ from slicewise.evaluation.render import (
     usable,
 )
 from slicewise.evaluation.statistics import FAILURES, agreement, patient_volumes
+from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import View
 from slicewise.evaluation.words import failure_note, meaning
 
@@ -93,6 +94,8 @@ class CaseFigures:
     """Caption and JPEG file of some axial slices, the worst first."""
     views: list[View] = field(default_factory=list)
     """The planes that the report shows."""
+    undrawn: Undrawn | None = None
+    """Why there is no picture."""
 
 
 def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str]:
@@ -198,7 +201,8 @@ def experiment_report(
         tolerance=tolerance,
         tables=_tables(metrics, crossed),
         failures=_failures(scored),
-        gallery=_gallery(cases, scored),
+        gallery=(gallery := _gallery(cases, scored)),
+        scrolled=any(view["scrolled"] for case in gallery for view in case["views"]),
         gallery_total=scored["case"].nunique(),
         settings=_settings(settings),
         split=_split_rows(split, crossed),
@@ -207,7 +211,7 @@ def experiment_report(
         evidence=evidence,
         costs=costs,
         provenance=dict(_flat(provenance)),
-        sheet=None if samples is None else data_uri(figures.jpeg(figures.contact_sheet(samples))),
+        sheet=_sheet(samples),
         augmented=bool(settings.get("augmentation")),
     )
 
@@ -286,35 +290,46 @@ def _experiment_figures(
     metrics: pd.DataFrame,
     histories: Mapping[str, pd.DataFrame],
     selected: Mapping[str, int] | None,
-) -> dict[str, dict[str, bytes]]:
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
-    drawn: dict[str, dict[str, bytes]] = {"dice": {}, "loss": {}, "dots": {}}
-    for theme in themes:
-        if histories:
-            for quantity in ("dice", "loss"):
-                figure = figures.curves(
-                    histories, selected=selected, panels=[quantity], theme=theme
-                )
-                drawn[quantity][theme] = figures.svg(figure)
-        if len(metrics):
-            drawn["dots"][theme] = figures.svg(figures.dice_dots(metrics, summary, theme=theme))
-    return drawn
+) -> dict[str, figures.Themed | Undrawn]:
+    def history(quantity: figures.Quantity) -> figures.Themed | Undrawn:
+        return figures.themed(
+            f"The curves of the {quantity}",
+            lambda theme: figures.curves(
+                histories, selected=selected, panels=[quantity], theme=theme
+            ),
+        )
+
+    return {
+        "dice": history("dice") if histories else {},
+        "loss": history("loss") if histories else {},
+        "dots": figures.themed(
+            "The dots of the patients",
+            lambda theme: figures.dice_dots(metrics, summary, theme=theme),
+        )
+        if len(metrics)
+        else {},
+    }
+
+
+def _sheet(samples: Mapping[str, np.ndarray] | None) -> bytes | Undrawn | None:
+    if samples is None:
+        return None
+    return drawn("The sheet of slices", lambda: figures.jpeg(figures.contact_sheet(samples)))
 
 
 def _agreement(scored: pd.DataFrame, labels: list[str]) -> list[dict[str, Any]]:
     """Compare predicted and reference volumes, label by label."""
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
     panels = []
     for label in labels[:AGREEMENT_LIMIT]:
         volumes = patient_volumes(scored, label)
         limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())
         if limits["n"] < 2:
             continue
-        drawn = {
-            theme: figures.svg(figures.bland_altman(volumes, limits, theme=theme))
-            for theme in themes
-        }
-        panels.append({"label": label, "limits": limits, "figure": drawn})
+        figure = figures.themed(
+            f"The volumes of {label}",
+            partial(figures.bland_altman, volumes, limits),
+        )
+        panels.append({"label": label, "limits": limits, "figure": figure})
     return panels
 
 
@@ -417,11 +432,12 @@ def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[st
             "patient": patients.get(shown.case, shown.case),
             "dice": dice.get(shown.case),
             "note": failure_note(rows.get(shown.case, [])),
+            "undrawn": shown.undrawn,
             "views": [_viewed(view, shown.views) for view in shown.views],
             "frames": [_frames(view) for view in shown.views],
         }
         for shown in sorted(cases, key=badness)[:GALLERY_LIMIT]
-        if shown.views
+        if shown.views or shown.undrawn
     ]
 
 
