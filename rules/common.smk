@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from slicewise import overview
+from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence
@@ -31,6 +32,7 @@ try:
     settings = load_settings(config)
     CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
     SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split)}
+    check_backend()
 except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run

@@ -10,7 +10,12 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from slicewise import backends
+
+backends.choose()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# as TensorFlow is told below: no more of a GPU's memory than it takes, others may work there
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 # What TensorFlow says at every start on a machine without a GPU, whatever its
 # log level; it would bury the lines meant for the user.
