@@ -26,6 +26,11 @@ rule all:
         expand("results/{dataset}/comparison.html", dataset=DATASET),
 
 
+onstart:
+    # here, as Snakemake has its own answer to signals only now
+    pass_on_stops()
+
+
 onsuccess:
     print_overview()
 

@@ -11,7 +11,7 @@ from slicewise import overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.job import errors_in, sentence
+from slicewise.job import errors_in, pass_on_stops, sentence
 from slicewise.sources import sources_of
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
