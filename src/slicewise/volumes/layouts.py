@@ -299,7 +299,7 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.name.endswith((".nii", ".nii.gz", ".nrrd", ".mha"))
+    return path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz"))
 
 
 def _stem(name: str) -> str:
