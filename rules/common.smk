@@ -11,6 +11,7 @@ from slicewise import overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
+from slicewise.files import expanded
 from slicewise.job import errors_in, pass_on_stops, sentence
 from slicewise.sources import sources_of
 from slicewise.volumes.layouts import find_cases
@@ -23,12 +24,12 @@ from slicewise.volumes.split import (
 )
 
 STARTED = time.time()
-DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
 # Of a training or a prediction. Each job reads it again, so no profile can say it.
 # 0 will not do: to Kubernetes that is a request, too.
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
+    DATA = expanded(os.environ.get("SLICEWISE_DATA") or "data", "SLICEWISE_DATA")
     settings = load_settings(config)
     CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
     SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split)}

@@ -168,3 +168,12 @@ def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
         # the server has workers; the whole group is ours
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(20)
+
+
+def test_paths_are_expanded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STUDY", str(tmp_path / "there"))
+    assert main(["ui", "--results=$STUDY"]) == 1
+    assert str(tmp_path / "there" / "mlflow.db") in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["ui", "--results=$NOT_SET/x"])
+    assert "the variable $NOT_SET is not set" in capsys.readouterr().err

@@ -131,3 +131,20 @@ def test_what_a_killed_job_left_is_swept_and_nothing_else(tmp_path):
     sweep(target)
     assert sorted(tmp_path.iterdir()) == sorted(others)
     sweep(tmp_path / "no folder" / "image.npy")
+
+
+def test_a_path_is_expanded_as_by_a_shell(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("STUDY", "liver study")
+    monkeypatch.chdir(tmp_path)
+    assert expanded("~/data", "x") == tmp_path / "data"
+    assert expanded("$HOME/$STUDY", "x") == expanded("${HOME}/${STUDY}", "x")
+    assert expanded("a/$STUDY/~", "x") == Path("a/liver study/~")
+    assert expanded("plain", "x") == Path("plain")
+    assert expanded("~nobody-of-this-name/a", "x") == Path("~nobody-of-this-name/a")
+    with pytest.raises(
+        SlicewiseError, match=r"^dataset.root: \$NONE/a: the variable \$NONE is not"
+    ):
+        expanded("$NONE/a", "dataset.root")
+    (tmp_path / "$NONE").mkdir()
+    assert expanded("$NONE", "x") == Path("$NONE"), "it is there under this very name"

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from slicewise import __version__
 from slicewise.errors import SlicewiseError
+from slicewise.files import expanded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,15 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     ui = commands.add_parser("ui", help="open the MLflow UI on the results")
-    ui.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
+    ui.add_argument("--results", type=_path, default=Path("results"), help="the folder results")
     ui.add_argument("--host", default="127.0.0.1", help="address to listen on")
     ui.add_argument("--port", type=int, default=5000, help="port to listen on")
     sync = commands.add_parser("sync", help="send to MLflow what it lacks of the runs in results")
-    sync.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
+    sync.add_argument("--results", type=_path, default=Path("results"), help="the folder results")
     sync.add_argument("--dataset", default="*", help="of this data set only")
     again = commands.add_parser("reproduce", help="make a tracked run again, and compare")
     again.add_argument("run_id", help="id of the run in MLflow")
-    again.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
+    again.add_argument("--results", type=_path, default=Path("results"), help="the folder results")
     again.add_argument("--cores", default="all", help="as snakemake takes it")
     again.add_argument(
         "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
@@ -35,22 +36,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     again.add_argument("--check", action="store_true", help="only compare, make nothing again")
     beside = commands.add_parser("compare", help="set experiments side by side, patient by patient")
     beside.add_argument(
-        "folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
+        "folders", type=_path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
     )
     beside.add_argument(
         "--output",
-        type=Path,
+        type=_path,
         default=Path("results/comparison"),
         help="folder for page and tables (default: %(default)s)",
     )
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
-    schema.add_argument("--check", type=Path, help="fail unless this file holds the schema")
+    schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     options = parser.parse_args(arguments)
     try:
         return COMMANDS[options.command](options)
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
         return 1
+
+
+def _path(text: str) -> Path:
+    try:
+        return expanded(text, "the command line")
+    except SlicewiseError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _ui(options: argparse.Namespace) -> int:

@@ -6,15 +6,43 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from slicewise.errors import SlicewiseError
+
+
+def expanded(path: str | os.PathLike[str], named: str) -> Path:
+    """Replace a leading ~ and $VARIABLES of a path, as a shell would.
+
+    Parameters
+    ----------
+    path : path-like
+        As a user wrote it. What is there under this very name is left alone.
+    named : str
+        How a message names where it was written.
+
+    Raises
+    ------
+    SlicewiseError
+        When a variable is not set.
+    """
+    text = os.fspath(path)
+    if Path(text).exists():
+        return Path(text)
+    found = Path(os.path.expandvars(text))
+    with suppress(RuntimeError):  # no such user: the path will be missed by its name
+        found = found.expanduser()
+    left = re.search(r"\$(\w+|\{\w+\})", str(found))
+    if left:
+        raise SlicewiseError(f"{named}: {text}: the variable {left[0]} is not set; export it")
+    return found
 
 
 @contextmanager

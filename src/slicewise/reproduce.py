@@ -21,7 +21,7 @@ import yaml
 from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
-from slicewise.files import write_json, write_yaml
+from slicewise.files import expanded, write_json, write_yaml
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
 from slicewise.tracking.mirror import ADDRESS, Fetched, why
 from slicewise.tracking.provenance import PACKAGES, git_diff
@@ -332,7 +332,7 @@ def _snakemake(
     workflow: Path, folder: Path, config: Path, cores: str
 ) -> Iterator[Callable[..., None]]:
     """Give a function that makes files below a folder, while nobody else does."""
-    data = Path(os.environ.get("SLICEWISE_DATA", "data"))
+    data = expanded(os.environ.get("SLICEWISE_DATA") or "data", "SLICEWISE_DATA")
     command = [
         str(Path(sys.executable).parent / "snakemake"),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--directory", str(folder)),

@@ -76,8 +76,9 @@ def fault(config) -> str:
         ("split/check_against", "a.tsv", ["split.check_against", "valid list"]),
         ("dataset/contiguous", "no", ["dataset.contiguous", '"no"', "valid boolean"]),
         ("dataset/exclude", "p1", ["dataset.exclude", "valid list"]),
-        ("dataset/root", 3, ["dataset.root is 3", "valid string"]),
-        ("experiments/e/optimizer/learning_rate", "1e-3", ["learning_rate", '"1e-3"']),
+        ("dataset/root", 3, ["dataset.root is 3", "quotes are missing"]),
+        ("experiments/e/optimizer/learning_rate", "1e-3x", ["learning_rate", '"1e-3x"']),
+        ("experiments/e/training/epochs", "1e-2", ["training.epochs", "valid integer"]),
         ("experiments/e/network/filters", [8, "16"], ["experiments.e.network.filters", '"16"']),
         ("slices", [], ["slices is []"]),
         # values out of range
@@ -293,3 +294,57 @@ def test_every_setting_is_described():
         return found
 
     assert not undescribed(Settings, "settings")
+
+
+@pytest.mark.parametrize("written", ["1e-3", "1E-3", "+1e-3", "10e-4", "0.1e-2", ".1e-2", "1.e-3"])
+def test_a_number_with_an_exponent_is_a_number(written):
+    # to YAML 1.1, which Snakemake reads, most of these are text
+    config = yaml.safe_load(
+        f"dataset: {{name: x, layout: msd, root: x, labels: {{liver: 1}}}}\n"
+        "slices: {r: {size: 64}}\n"
+        f"experiments: {{e: {{preset: tutorial, slices: r, optimizer: {{learning_rate: {written}}}}}}}"
+    )
+    before = copy.deepcopy(config)
+    assert load_settings(config).experiments["e"].optimizer.learning_rate == pytest.approx(1e-3)
+    assert config == before
+
+
+def test_a_whole_number_with_an_exponent_counts_epochs_and_a_list_has_its_numbers():
+    config = changed("experiments/e/training/epochs", "1e2")
+    config["experiments"]["e"]["input"] = {"window": ["-1.5e2", "2e2"]}
+    experiment = load_settings(config).experiments["e"]
+    assert experiment.training.epochs == 100
+    assert isinstance(experiment.training.epochs, int)
+    assert experiment.input.window == [-150.0, 200.0]
+
+
+def test_where_a_name_is_meant_an_exponent_stays_one():
+    config = changed("dataset/name", "1e3")
+    config["experiments"] = {"2e5": {"slices": "r", "optimizer": {"learning_rate": "1e-4"}}}
+    config["dataset"]["exclude"] = ["1e-3"]
+    settings = load_settings(config)
+    assert settings.dataset.name == "1e3"
+    assert settings.dataset.exclude == ["1e-3"]
+    assert settings.experiments["2e5"].optimizer.learning_rate == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "parts"),
+    [
+        ("dataset/exclude", "[001]", ["dataset.exclude.0 is 1", "001 becomes 1"]),
+        ("dataset/exclude", "[a, 010]", ["dataset.exclude.1 is 8"]),
+        ("dataset/exclude", "[1.10]", ["dataset.exclude.0 is 1.1"]),
+        ("dataset/name", "2024", ["dataset.name is 2024"]),
+        ("dataset/name", "2024-05-01", ['dataset.name is "2024-05-01"', "a date"]),
+        ("dataset/name", "12:30", ["dataset.name is 750"]),
+        ("dataset/name", "no", ["dataset.name is false", "no becomes false"]),
+        ("dataset/labels", "{1: 1}", ["dataset.labels.1 is 1"]),
+        ("experiments", "{7: {slices: r}}", ["experiments.7 is 7"]),
+        ("experiments/e/slices", "48", ["experiments.e.slices is 48"]),
+        ("run", "[3]", ["run.0 is 3"]),
+    ],
+)
+def test_a_name_without_quotes_says_that_they_are_missing(key, written, parts):
+    message = fault(changed(key, yaml.safe_load(written)))
+    for part in (*parts, "quotes are missing", "write it in quotes"):
+        assert part in message

@@ -323,8 +323,11 @@ def test_a_table_names_anything(data, tmp_path):
         ([("case", "image"), ("a", "a.nii.gz")], "no column mask"),
         ([("case", "image", "mask")], "no case found"),
         ([("case", "image", "mask"), ("a", "none.nii.gz", "m.nii.gz")], "none.nii.gz"),
-        ([("case", "image", "mask"), ("a", "a.nii.gz", "")], "case a"),
-        ([("case", "image", "mask"), ("", "a.nii.gz", "m.nii.gz")], "case names ''"),
+        (
+            [("case", "image", "mask"), ("a", "a.nii.gz", "")],
+            "row 2 (case a): the cell of mask is empty",
+        ),
+        ([("case", "image", "mask"), ("", "a.nii.gz", "m.nii.gz")], "row 2: the cell of case"),
         ([("case", "image", "mask"), ("../up", "a.nii.gz", "m.nii.gz")], "'../up'"),
         (
             [
@@ -346,7 +349,7 @@ def test_a_table_names_anything(data, tmp_path):
             ],
             "subset is given for some cases only",
         ),
-        ([("case,image,mask",), ("a,a.nii.gz,m.nii.gz",)], "tabs"),
+        ([("case|image|mask",), ("a|a.nii.gz|m.nii.gz",)], "tabs, semicolons or commas"),
     ],
 )
 def test_table_faults(data, refused, rows, part):
@@ -389,3 +392,73 @@ def test_the_real_data_are_found(real_data, layout, root, labels, count, tested)
     assert len(cases) == count
     assert sum(case.subset == "test" for case in cases) == tested
     assert all(path.is_file() for case in cases for path in (*case.image, *case.mask))
+
+
+# --- folders of real life --------------------------------------------------------------------
+
+LITTER = [
+    *(".DS_Store", "._.DS_Store", "Thumbs.db", "thumbs.DB", "desktop.ini", "Desktop.ini"),
+    *("@eaDir/a/SYNOFILE_THUMB_M.jpg", "#recycle/p1_orig.nii.gz", "__MACOSX/._p1_orig.nii.gz"),
+]
+
+
+def litter(folder: Path) -> None:
+    """Leave what macOS, Windows and a Synology leave: also beside each file, under its name."""
+    for path in [p for p in folder.rglob("*") if p.is_file()]:
+        touch(path.parent, f"._{path.name}", f"@eaDir/{path.name}/SYNOINDEX_{path.name}")
+    for place in [
+        folder,
+        *(p for p in folder.rglob("*") if p.is_dir() and "@eaDir" not in p.parts),
+    ]:
+        touch(place, *LITTER)
+        (place / "empty").mkdir(exist_ok=True)
+
+
+def test_litter_changes_no_case_of_any_layout(data, tmp_path):
+    touch(data / "pairs/raw", "p1_orig.nii.gz", "p1_liver.nii.gz")
+    touch(data / "ircad/3Dircadb1.1", "PATIENT_DICOM/i1", "MASKS_DICOM/liver/i1")
+    touch(data / "msd", "imagesTr/a.nii.gz", "labelsTr/a.nii.gz")
+    describe(data / "msd", [entry("a")])
+    touch(data / "nnunet", "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz")
+    touch(data / "nnunet", "imagesTs/b_0000.nii.gz", "labelsTs/b.nii.gz")
+    touch(data / "table", "ct/1", "ct/2", "m.nii.gz")
+    (data / "table/cases.tsv").write_text("case\timage\tmask\na\tct\tm.nii.gz\n")
+    every = [
+        dataset("pairs", root="data/pairs", **ONE_FOLDER),
+        dataset("ircad", {"liver": "liver"}, root="data/ircad"),
+        dataset("msd", root="data/msd"),
+        dataset("nnunet", root="data/nnunet"),
+        dataset("table", root="data/table/cases.tsv"),
+    ]
+    before = [find_cases(settings, tmp_path) for settings in every]
+    litter(data)
+    for name in ("3Dircadb1.2", "3Dircadb1.3"):
+        (data / "ircad" / name / "PATIENT_DICOM").mkdir(parents=True)
+    touch(data / "ircad" / "3Dircadb1.3", "PATIENT_DICOM/Thumbs.db", ".DS_Store")
+    (data / "pairs/raw/p2_orig.nii.gz").mkdir()  # a folder may have any name
+    described = json.loads((data / "msd/dataset.json").read_text())["training"]
+    describe(data / "msd", [*described, entry("._a")])
+    assert [find_cases(settings, tmp_path) for settings in every] == before
+    assert all(before)
+
+
+def test_a_folder_of_nothing_but_litter_is_empty(data, refused):
+    touch(data, "ct/.DS_Store", "ct/Thumbs.db", "m.nii.gz")
+    settings = write_table(data, ("case", "image", "mask"), ("a", "ct", "m.nii.gz"))
+    message = refused(find_cases, settings, data.parent)
+    assert f"{data / 'ct'}: the folder is empty" in message
+
+
+def test_root_may_hold_variables_and_a_home(data, tmp_path, monkeypatch, refused):
+    touch(data / "raw", "p1_orig.nii.gz", "p1_liver.nii.gz")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("STUDY", "data")
+    for root in ("~/data", "$HOME/data", "${STUDY}", "$STUDY"):
+        (case,) = find_cases(dataset("pairs", root=root, **ONE_FOLDER), tmp_path)
+        assert case.image == (data / "raw/p1_orig.nii.gz",)
+    message = refused(find_cases, dataset("pairs", root="$STUDIES/x", **ONE_FOLDER), tmp_path)
+    assert message.startswith("dataset.root: $STUDIES/x: the variable $STUDIES is not set")
+    literal = tmp_path / "$STUDIES"
+    data.rename(literal)
+    (case,) = find_cases(dataset("pairs", root="$STUDIES", **ONE_FOLDER), tmp_path)
+    assert case.image[0].is_relative_to(literal)

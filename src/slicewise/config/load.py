@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -12,6 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from slicewise.config.schema import Settings
 from slicewise.errors import SlicewiseError
+
+NUMBERS = ("float_type", "float_parsing", "int_type", "int_parsing")
+EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:
@@ -34,12 +39,48 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         key, the nearest right spelling.
     """
     try:
-        return Settings.model_validate(dict(config))
+        return _validated(config)
     except ValidationError as error:
         problems = [_sentence(e) for e in error.errors()]
         # Unions report one problem per member; the reader needs each key once.
         unique = dict(reversed(problems))
         raise SlicewiseError("configuration: " + "; ".join(reversed(unique.values()))) from None
+
+
+def _validated(config: Mapping[str, Any]) -> Settings:
+    """Check a configuration, and take numbers that YAML 1.1 calls text for what they are.
+
+    To it 1e-3 is a word, as the dot and a sign are missing. Only where a number
+    is asked for: elsewhere it may be a name.
+    """
+    try:
+        return Settings.model_validate(dict(config))
+    except ValidationError as error:
+        repaired = copy.deepcopy(dict(config))
+        found = [_put_number(repaired, e) for e in error.errors()]
+        if not any(found):
+            raise
+    return Settings.model_validate(repaired)
+
+
+def _put_number(config: Any, error: Any) -> bool:
+    """Put a number in the place of its text; tell whether the error was of this kind."""
+    text = error.get("input")
+    if error["type"] not in NUMBERS or not isinstance(text, str) or not EXPONENT.fullmatch(text):
+        return False
+    read = float(text)
+    whole = error["type"] in ("int_type", "int_parsing") and read.is_integer()
+    number = int(read) if whole else read
+    place, last = None, None
+    for part in error["loc"]:
+        inside = config if place is None else place[last]
+        there = isinstance(inside, dict) and part in inside
+        if there or (isinstance(inside, list) and isinstance(part, int) and part < len(inside)):
+            place, last = inside, part
+    if place is None or place[last] != text:
+        return False
+    place[last] = number
+    return True
 
 
 def used_settings(config: Mapping[str, Any], experiment: str) -> str:
@@ -68,10 +109,22 @@ def _sentence(error: Any) -> tuple[str, str]:
         message = str(error["ctx"]["error"])
         return key, f"{key} {message}" if key and not message.startswith(key) else message
     text = error["msg"]
+    if kind == "string_type" and value is not None and not isinstance(value, dict | list):
+        return key, f"{key} is {json.dumps(value, default=str)}: {_unquoted(value)}"
     if kind == "string_pattern_mismatch":
         text = "names are letters, digits, _ and -, and begin with a letter or digit"
     text = text.removeprefix("Input ")
     return key, f"{key} is {json.dumps(value, default=str)}: {text}"
+
+
+def _unquoted(value: Any) -> str:
+    """Say what became of a name that was written without quotes."""
+    what = "true or false" if isinstance(value, bool) else "a number or a date"
+    became = "no becomes false" if isinstance(value, bool) else "001 becomes 1"
+    return (
+        f"quotes are missing: YAML has taken this name for {what} ({became}); write it in quotes, "
+        "as it is called"
+    )
 
 
 def _shown(path: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ import SimpleITK as sitk
 from pydicom.uid import ExplicitVRLittleEndian
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.formats import is_litter
 from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -276,7 +277,8 @@ def _wanted(names: Sequence[str], prefix: str | None) -> tuple[str, ...]:
             name
             for name in names
             if (prefix is None or name.startswith(prefix))
-            and not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+            and not any(part.startswith(".") for part in PurePosixPath(name).parts)
+            and not is_litter(PurePosixPath(name))
             and PurePosixPath(name).name.upper() != "DICOMDIR"
         )
     )

@@ -13,10 +13,13 @@ from typing import Literal
 from slicewise.config import Dataset
 from slicewise.config.schema import Pairs, Phantom
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.formats import is_nifti
+from slicewise.files import expanded
+from slicewise.volumes.formats import is_litter, is_nifti
+from slicewise.volumes.tables import read_rows
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHOWN = 8
+_SUBSETS: dict[str, Literal["train", "test"] | None] = {"train": "train", "test": "test", "": None}
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
         name is not safe; the offenders are listed.
     """
     root = data / (dataset.root or "")
+    if not root.exists():
+        root = data / expanded(dataset.root or "", "dataset.root")
     if dataset.layout != "phantom" and not root.exists():
         raise SlicewiseError(
             f"{root}: no data there (dataset.root of {dataset.name}); set SLICEWISE_DATA to the "
@@ -196,14 +201,32 @@ def _matching(folder: Path, pattern: str) -> dict[str, list[Path]]:
     before, after = pattern.split("*")
     matching = defaultdict(list)
     for path in sorted(folder.glob(pattern)):
+        if _is_left_aside(path):
+            continue
         matching[path.name[len(before) : len(path.name) - len(after)]].append(path)
     return matching
+
+
+def _is_left_aside(path: Path) -> bool:
+    """Tell litter, and folders that hold nothing else, from images."""
+    return is_litter(path.name) or (path.is_dir() and not _files_below(path))
+
+
+def _files_below(folder: Path) -> tuple[Path, ...]:
+    return tuple(
+        sorted(
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and not is_litter(path.relative_to(folder))
+        )
+    )
 
 
 def _ircad(dataset: Dataset, root: Path) -> list[_Found]:
     images: dict[str, list[Path]] = {}
     masks: dict[str, list[Path]] = {}
-    for folder in sorted(p for p in root.glob("3Dircadb*") if p.is_dir()):
+    folders = (p for p in root.glob("3Dircadb*") if p.is_dir() and not _is_left_aside(p))
+    for folder in sorted(folders):
         for stem, sources in (("PATIENT_DICOM", images), ("MASKS_DICOM", masks)):
             candidates = [p for p in (folder / stem, folder / f"{stem}.zip") if p.exists()]
             if candidates:
@@ -219,7 +242,7 @@ def _ircad(dataset: Dataset, root: Path) -> list[_Found]:
 
 def _files_of_series(path: Path) -> tuple[Path, ...]:
     if path.is_dir():
-        files = tuple(sorted(p for p in path.rglob("*") if p.is_file()))
+        files = _files_below(path)
         if not files:
             raise SlicewiseError(f"{path}: the folder is empty; put the DICOM series into it")
         return files
@@ -231,7 +254,7 @@ def _files_of_masks(path: Path, organs: list[str]) -> tuple[Path, ...]:
         return (path,)
     missing = [organ for organ in organs if not (path / organ).is_dir()]
     if missing:
-        there = sorted(p.name for p in path.iterdir() if p.is_dir())
+        there = sorted(p.name for p in path.iterdir() if p.is_dir() and not is_litter(p.name))
         raise SlicewiseError(
             f"{path}: no organ folder called {missing[0]}; there are: {_list(there)}; correct "
             "dataset.labels or exclude the case"
@@ -246,13 +269,15 @@ def _msd(dataset: Dataset, root: Path) -> list[_Found]:
     try:
         items = [
             (Path(item["image"]), Path(item["label"]))
-            for item in json.loads(path.read_text(encoding="utf-8"))["training"]
+            for item in json.loads(path.read_text(encoding="utf-8-sig"))["training"]
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise SlicewiseError(
             f"{path}: not a Medical Segmentation Decathlon description ({error!r}); each entry of "
             "training needs an image and a label"
         ) from error
+    # lists are written by machines, too, in folders that a file manager has seen
+    items = [pair for pair in items if not any(is_litter(path) for path in pair)]
     missing = [str(p) for pair in items for p in pair if not (root / p).is_file()]
     if missing:
         raise SlicewiseError(
@@ -299,6 +324,8 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
 
 
 def _is_image(path: Path) -> bool:
+    if is_litter(path.name):
+        return False
     return path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz"))
 
 
@@ -307,38 +334,27 @@ def _stem(name: str) -> str:
 
 
 def _table(dataset: Dataset, root: Path) -> list[_Found]:
-    import pandas as pd  # slow to import, and most data sets have no table
-
-    try:
-        table = pd.read_csv(root, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise SlicewiseError(f"{root}: not readable as a table ({error}); use tabs") from error
-    missing = [name for name in ("case", "image", "mask") if name not in table]
-    if missing:
-        raise SlicewiseError(
-            f"{root}: the table has no column {_list(missing)}; it needs case, image and mask, "
-            "and may have patient and subset, separated by tabs"
-        )
     found = []
-    for row in table.to_dict("records"):
-        image, mask = root.parent / row["image"], root.parent / row["mask"]
+    for row in read_rows(root, ("case", "image", "mask"), ("patient", "subset")):
+        image, mask = (root.parent / expanded(row[k], str(root)) for k in ("image", "mask"))
         for path in (image, mask):
-            if not path.exists() or path == root.parent:
+            if not path.exists():
                 raise SlicewiseError(
                     f"{root}: case {row['case']}: {path} does not exist; correct the table"
                 )
-        subset = row.get("subset") or None
-        if subset not in ("train", "test", None):
+        if row["subset"].lower() not in _SUBSETS:
             raise SlicewiseError(
-                f"{root}: case {row['case']}: subset is {subset!r}; write train, test or nothing"
+                f"{root}: case {row['case']}: subset is {row['subset']!r}; write train, test or "
+                "nothing"
             )
+        subset = _SUBSETS[row["subset"].lower()]
         found.append(
             _Found(
                 row["case"],
                 _files_of_series(image),
                 _files_of_series(mask),
                 subset,
-                row.get("patient") or None,
+                row["patient"] or None,
             )
         )
     some = {f.subset is None for f in found}
