@@ -25,6 +25,7 @@ from slicewise.tracking.mirror import COMPARES, Mirror, why
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
 from slicewise.tracking.scores import PATIENTS
+from slicewise.tracking.secrets import redact
 
 SHOWN = {
     "mlflow.loggedArtifacts": json.dumps([{"path": PATIENTS, "type": "table"}]),
@@ -115,7 +116,7 @@ class Tracker:
             run.contents(
                 {
                     "environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items()),
-                    **({"uncommitted.diff": diff} if (diff := git_diff(Path())) else {}),
+                    **({"uncommitted.diff": redact(diff)} if (diff := git_diff(Path())) else {}),
                     **contents,
                 }
             )
