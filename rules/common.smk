@@ -135,6 +135,11 @@ def training_settings(wildcards):
         "content": CONTENT,
         "train": trained_on(wildcards.fold),
         "watched": watched_by(wildcards.fold),
+        # each patient counts once in what is watched; what may choose is not scored by it
+        "validation": {
+            "may_select": len(FOLDS) == 1,
+            "patients": {case: SPLIT[case].patient for case in watched_by(wildcards.fold)},
+        },
         "folds": len(FOLDS),
     }
 

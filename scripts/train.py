@@ -21,7 +21,7 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
     watched = batches.SliceSet.from_recipes(cfg["watched"], recipes[:1], **experiment.reading)
     truth, here = truth_reader(cfg["watched"], given.truth, content), place(Path())
     card = make_card(content, cfg["recipe"], experiment)
-    key = training_key(slices, watched, experiment, card, may_select=single)
+    key = training_key(slices, watched, experiment, card, **cfg["validation"])
     tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
     params = {**cfg["experiment"], **{k: cfg[k] for k in ("recipe", "content", "folds")}}
     kept = {"settings.yaml": used_settings(snakemake.config, name)}
@@ -37,4 +37,4 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
     given_all = (slices, watched, truth, experiment, card, checkpoints)
     sets = (slices, watched) if load_settings(snakemake.config).staging.slices else ()
     with run.ending_with_errors(), staging.staged(sets, say, stop):
-        train(*given_all, may_select=single, log=run.epoch, say=say, save=save, told_to_stop=stop)
+        train(*given_all, **cfg["validation"], log=run.epoch, say=say, save=save, told_to_stop=stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -42,6 +42,8 @@ HISTORY = (
     "lr",
     "images_per_second",
 )
+SCORE = {"loss": ("val/loss", -1), "dice": ("val/dice", 1)}
+"""By setting, what weights are selected by, and its sign: the greatest is best."""
 SHOWN = 16  # augmented slices kept for the report
 BLACK, WHITE = -2.5, 2.5  # of their normalised intensities
 
@@ -107,6 +109,7 @@ def train(
     checkpoints: Path,
     *,
     may_select: bool = True,
+    patients: Mapping[str, str] | None = None,
     log: Log = lambda row: None,
     say: Say = print,
     save: Callable[[Trained], None] = lambda trained: None,
@@ -134,6 +137,9 @@ def train(
     may_select : bool
         Whether `watched` may choose the epoch and the postprocessing;
         held-out folds must not.
+    patients : mapping of str to str, optional
+        The patient of each watched case: a score is a mean over patients. By
+        default each case is one.
     log : callable
         Called with the row of the history of each epoch, also of those before a resumption.
         It may return the row to keep instead, such as one with an earlier timestamp.
@@ -160,10 +166,12 @@ def train(
     begun = time.monotonic()
     settings = experiment.training
     check_labels(slices)
-    key = training_key(slices, watched, experiment, card, may_select)
+    key = training_key(slices, watched, experiment, card, may_select, patients)
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
-        validation = Validation(watched, truth, experiment, card) if len(watched) else None
+        validation = None
+        if len(watched):
+            validation = Validation(watched, truth, experiment, card, patients)
         options = (may_select, say, told_to_stop, begun)
         run = _Run(slices, validation, experiment, card, store, *options)
         run.epochs(log)
@@ -179,14 +187,17 @@ def training_key(
     experiment: Experiment,
     card: dict[str, Any],
     may_select: bool,
+    patients: Mapping[str, str] | None = None,
 ) -> str:
     """Return a digest of all that the weights depend on: settings, slices, code, versions."""
+    owners = {case: case if patients is None else patients[case] for case in watched.cases}
     return digest(
         {
             "experiment": experiment.model_dump(exclude={"prediction"}),
             "card": card,
             "slices": [slices.digest, watched.digest if len(watched) else ""],
             "select": may_select,
+            "patients": owners,
             "threads": experiment.training.threads or backend.available_threads(),
             "versions": backend.versions(),
             "source": _source_digest(),
@@ -301,6 +312,9 @@ class _Run:
         if state.steps:
             part = f", step {len(state.losses)}" if state.losses else ""
             self.say(f"going on after epoch {len(state.history)}{part}")
+        elif self.validation is not None:
+            for line in self.validation.notes():
+                self.say(line)
         for index, row in enumerate(state.history):
             state.history[index] = log(row) or row
         while not self._over():
@@ -326,7 +340,14 @@ class _Run:
     def finish(self, threads: int, watched_digest: str) -> Trained:
         """Settle weights and postprocessing, and describe what came out."""
         state, trainer = self.state, self.trainer
-        if self.select == "final":
+        selected_by = self.select
+        if self.select != "final" and state.best_score is None:
+            self.say(
+                f"no validation patient has what training.select: {self.select} is measured on, "
+                "so the last weights are kept"
+            )
+            selected_by = "final"
+        if selected_by == "final":
             if self.experiment.optimizer.ema is not None:
                 trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
             state.best_epoch = len(state.history)
@@ -357,7 +378,7 @@ class _Run:
             "slices_sha256": self.slices.digest,
             "watched_sha256": watched_digest,
             "selected_epoch": state.best_epoch,
-            "selected_by": self.select,
+            "selected_by": selected_by,
             "postprocessing": decided,
             "weights_sha256": weights_digest(model),
             "device": backend.gpu_name() or "CPU",
@@ -387,13 +408,13 @@ class _Run:
     def _over(self, finished: int | None = None) -> bool:
         settings, state = self.experiment.training, self.state
         finished = len(state.history) if finished is None else finished
-        if settings.minutes is not None:
-            return state.steps > 0 and self._out_of_time()
         if settings.patience is not None and self.may_select:
-            name, sign = ("val/loss", -1) if self.select == "loss" else ("val/dice", 1)
+            name, sign = SCORE.get(self.select, SCORE["dice"])
             scores = [sign * row[name] for row in state.history if name in row]
             if scores and len(scores) - 1 - int(np.argmax(scores)) >= settings.patience:
                 return True
+        if settings.minutes is not None:
+            return state.steps > 0 and self._out_of_time()
         return finished >= settings.epochs
 
     def _train_epoch(self) -> dict[str, float]:
@@ -450,7 +471,10 @@ class _Run:
         begun = time.monotonic()
         with self._averaged_weights(), self._enough_memory():
             scores = self.validation.score(self._logits)
-            score = {"loss": -scores["val/loss"], "dice": scores["val/dice"]}.get(self.select)
+            # what nobody has is no score: neither a best one nor a point of a curve
+            scores = {name: value for name, value in scores.items() if not np.isnan(value)}
+            name, sign = SCORE.get(self.select, ("", 1))
+            score = sign * scores[name] if name in scores else None
             state = self.state
             if score is not None and (state.best_score is None or score > state.best_score):
                 state.best_score, state.best_epoch = score, len(state.history) + 1
