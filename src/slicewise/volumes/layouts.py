@@ -6,13 +6,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from slicewise.config import Dataset
 from slicewise.config.schema import Pairs, Phantom
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.companions import Folders, whole_volume
 from slicewise.volumes.formats import is_nifti
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -30,8 +31,8 @@ class Case:
     patient : str
         Whose volume it is; splits never separate the volumes of a patient.
     image, mask : tuple of Path
-        Source files: one file, the files of a DICOM series, or nothing for a
-        phantom, which has no source.
+        Source files: one file and those that belong to it, the files of a DICOM
+        series, or nothing for a phantom, which has no source.
     subset : {"train", "test"} or None
         Where the layout puts the case; None leaves it to the split.
     """
@@ -104,7 +105,21 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     kept = [case for case in cases if case.name not in dataset.exclude]
     if not kept:
         raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
-    return kept
+    folders = Folders()
+    return [_whole(case, folders) for case in kept]
+
+
+def _whole(case: Case, folders: Folders) -> Case:
+    """Add the files that belong to those of a case."""
+    image, mask = (
+        whole_volume(files[0], folders) if len(files) == 1 else files
+        for files in (case.image, case.mask)
+    )
+    if both := sorted(set(image) & set(mask)):
+        raise SlicewiseError(
+            f"case {case.name}: {both[0]} is a file of both image and mask; give each its own"
+        )
+    return replace(case, image=image, mask=mask)
 
 
 def _patient(name: str, dataset: Dataset) -> str:
@@ -299,11 +314,14 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.name.endswith((".nii", ".nii.gz", ".nrrd", ".mha"))
+    # of formats in several files, the header stands for all
+    suffixes = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz")
+    return path.name.lower().endswith(suffixes)
 
 
 def _stem(name: str) -> str:
-    return name.removesuffix(".gz").rsplit(".", 1)[0]
+    unpacked = name[:-3] if name.lower().endswith(".gz") else name
+    return unpacked.rsplit(".", 1)[0]
 
 
 def _table(dataset: Dataset, root: Path) -> list[_Found]:

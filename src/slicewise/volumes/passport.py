@@ -12,6 +12,7 @@ import numpy as np
 from slicewise.config import Content
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
 from slicewise.volumes.fingerprint import pack, slice_marks
 from slicewise.volumes.read import read_volume
@@ -37,7 +38,8 @@ def make_passport(
     image_path, mask_path : Path
         NIfTI files.
     sources : mapping of {"image", "mask"} to paths
-        The files they come from: themselves, or a DICOM series.
+        The files they come from: themselves, a file with those that belong to
+        it, or a DICOM series.
     content : Content
         What the files should hold.
 
@@ -86,7 +88,8 @@ def make_passport(
 def describe_files(paths: Sequence[Path]) -> dict[str, Any]:
     """Name the files that an image or mask comes from: file, SHA-256 (of all hashes), bytes."""
     hashes = [sha256(path) for path in paths]
-    name = paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})"
+    alone = len(paths) == 1 or is_header(paths[0])
+    name = paths[0].name if alone else f"{paths[0].parent.name} ({len(paths)})"
     return {
         "file": UID.sub("(UID)", name),  # scanners name files and folders by it
         "sha256": hashes[0] if len(hashes) == 1 else digest(hashes),

@@ -18,7 +18,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import dicom
+from slicewise.volumes import companions, dicom
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.volume import Volume
 
@@ -36,8 +36,9 @@ def read_volume(path: Path) -> Volume:
     Parameters
     ----------
     path : pathlib.Path
-        NIfTI (``.nii``, ``.nii.gz``), NRRD or MetaImage (``.nrrd``, ``.nhdr``,
-        ``.mha``, ``.mhd``), or a folder, ``.zip`` or single slice of DICOM.
+        NIfTI (``.nii``, ``.nii.gz``, or a pair ``.hdr`` and ``.img``), NRRD or
+        MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``), or a folder,
+        ``.zip`` or single slice of DICOM.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def read_volume(path: Path) -> Volume:
     """
     path = Path(path)
     name = path.name.lower()
-    if is_nifti(path):
+    if is_nifti(path) or companions.is_pair(path):
         return read_nifti(path)[0]
     if name.endswith(ITK_SUFFIXES):
         return _read_itk(path)
@@ -65,7 +66,17 @@ def read_volume(path: Path) -> Volume:
 
 
 def read_sources(paths: Sequence[Path]) -> Volume:
-    """Read a volume from its source files: one file, or the files of a DICOM series."""
+    """Read a volume from its source files: a file and those that belong to it, or a series.
+
+    Raises
+    ------
+    SlicewiseError
+        As `read_volume`; also when the file names others than these as its data.
+    """
+    if companions.is_header(paths[0]):
+        _must_exist(paths[0])
+        companions.check_whole(paths)
+        return read_volume(paths[0])
     return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
 
 
@@ -75,7 +86,8 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     Parameters
     ----------
     path : pathlib.Path
-        ``.nii`` or ``.nii.gz``, of any orientation.
+        ``.nii`` or ``.nii.gz``, or either half of a pair (``.hdr`` and ``.img``,
+        each also with ``.gz``), of any orientation.
 
     Returns
     -------
@@ -95,7 +107,7 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     path = Path(path)
     _must_exist(path)
     try:
-        image, raw = _load(path)
+        image, raw = _load_pair(path) if companions.is_pair(path) else _load(path)
     except ImageFileError as error:
         raise SlicewiseError(
             f"{path}: this is no NIfTI image whatever its name says; convert it to NIfTI again"
@@ -194,6 +206,32 @@ def _load(path: Path) -> tuple[Any, np.ndarray]:
         while stream.read(1 << 20):
             pass
     return image, raw
+
+
+def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
+    """Return a NIfTI image in two files and its voxels as stored."""
+    header, image = companions.check_pair(path)
+    with _stream(header) as top, _stream(image) as stream:
+        start = top.read(nib.Nifti2Header.sizeof_hdr)
+        top.seek(0)
+        kinds = (nib.Nifti1Pair, nib.Nifti2Pair)
+        kind = next((k for k in kinds if k.header_class.may_contain_header(start)), None)
+        if kind is None and nib.AnalyzeHeader.may_contain_header(start):
+            raise SlicewiseError(
+                f"{path}: an Analyze 7.5 image, which does not say where left and right are; "
+                "convert it to NIfTI with the program that wrote it"
+            )
+        if kind is None:
+            raise ImageFileError
+        holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
+        found = kind.from_file_map(holders)
+        declared = math.prod(found.shape) * found.get_data_dtype().itemsize
+        if declared > GZIP_RATIO * image.stat().st_size:
+            raise EOFError
+        raw = np.array(found.dataobj.get_unscaled())
+        while stream.read(1 << 20):
+            pass
+    return found, raw
 
 
 def _kind(start: bytes) -> Any:
@@ -305,8 +343,11 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
 def _read_itk(path: Path) -> Volume:
     """Read NRRD or MetaImage."""
     _must_exist(path)
+    companions.check_data(path)
+    # named, because it knows suffixes in lower case only
+    reader = "NrrdImageIO" if path.suffix.lower() in companions.NRRD else "MetaImageIO"
     try:
-        image = sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path), imageIO=reader)
     except RuntimeError as error:
         raise SlicewiseError(
             f"{path}: the file cannot be read (damaged, or its data file is missing); "
