@@ -10,7 +10,7 @@ from pathlib import Path
 from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.job import errors_in, sentence
+from slicewise.job import errors_in, sentence, warnings_said
 from slicewise.sources import sources_of
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
@@ -19,6 +19,7 @@ from slicewise.volumes.split import (
     held_out_cases,
     split_cases,
     training_cases,
+    warn_of_shared,
 )
 
 STARTED = time.time()
@@ -28,9 +29,13 @@ DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
-    settings = load_settings(config)
-    CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
-    SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split)}
+    # each job reads these rules again
+    with warnings_said(workflow.is_main_process):
+        settings = load_settings(config)
+        CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
+        SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split, DATA)}
+        if workflow.is_main_process:
+            warn_of_shared(CASES.values(), SPLIT)
 except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run

@@ -79,6 +79,25 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
         logging.getLogger("slicewise").removeHandler(handler)
 
 
+@contextmanager
+def warnings_said(here: bool) -> Iterator[None]:
+    """Say on standard error what the library warns of, once a run.
+
+    Parameters
+    ----------
+    here : bool
+        False in a process that does again what another one did and said.
+    """
+    handler: logging.Handler = logging.NullHandler()
+    if here:
+        handler = _Saying(lambda line: print(line, file=sys.stderr, flush=True))
+    logging.getLogger("slicewise").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("slicewise").removeHandler(handler)
+
+
 class _Saying(logging.Handler):
     """Says each record of a logger as a line."""
 

@@ -11,6 +11,7 @@ from slicewise.cli import main
 from slicewise.config import Settings, json_schema, load_settings
 from slicewise.config.schema import PRESETS, RESERVED, merge
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.statistics import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "quick")
@@ -108,6 +109,17 @@ def fault(config) -> str:
         ("dataset/labels", {"liver": "liver"}, ["labels.liver must be a mask value"]),
         ("dataset/labels", {"liver": 0}, ["labels.liver", "from 1 to 255"]),
         ("dataset/labels", {"mean": 1}, ["labels.mean", "taken"]),
+        ("dataset/labels", {"Background": 1}, ["labels.Background", "something else"]),
+        ("dataset/labels", {"dice": 1}, ["labels.dice", "something else"]),
+        ("dataset/labels", {"HD95-mm": 1}, ["labels.HD95-mm", "something else"]),
+        ("dataset/labels", {"dice_mean": 1}, ["labels.dice_mean", "something else"]),
+        ("dataset/labels", {"liver": 1, "LIVER": 2}, ["labels.LIVER", "differs from liver"]),
+        ("dataset/labels", {"l-lung": 1, "l_lung": 2}, ["labels.l_lung", "differs from l-lung"]),
+        ("dataset/labels", {"2": 1}, ["labels.2", "choose a word"]),
+        ("dataset/different_patients", [["p1"]], ["dataset.different_patients"]),
+        ("dataset/empty_masks", "ok", ["dataset.empty_masks", "'refuse' or 'allow'"]),
+        ("split/strata", "t.tsv", ["split", "strata goes with stratify"]),
+        ("experiments/e/training/missing_labels", True, ["training.missing_labels"]),
         ("dataset/labels", {"a": 1, "b": [2, 1]}, ["labels", "share a mask value"]),
         ("dataset/phantom", {}, ["phantom", "goes with layout phantom only"]),
         ("dataset/patient_pattern", "(", ["dataset.patient_pattern", "no", "regular expression"]),
@@ -137,6 +149,17 @@ def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
     message = fault(changed(key, value))
     for part in parts:
         assert part in message
+
+
+@pytest.mark.parametrize("name", [*COLUMNS, "case", "patient", "subset", "fold", "label", "mean"])
+def test_no_label_has_the_name_of_a_column_of_scores(name):
+    for spelling in (name, name.upper()):
+        assert f"labels.{spelling}" in fault(changed("dataset/labels", {spelling: 1}))
+
+
+@pytest.mark.parametrize("name", ["liver", "n", "1", "volume", "mean_organ", "diced", "foreground"])
+def test_other_names_of_labels_are_free(name):
+    load_settings(changed("dataset/labels", {name: 1}))
 
 
 @pytest.mark.parametrize(

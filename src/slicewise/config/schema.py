@@ -17,6 +17,20 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Plane = Literal["axial", "coronal", "sagittal"]
 RESERVED = ("cases", "slices", "logs", "timings", "comparison")
+# Label names that mean something else where labels are named: what is no label, the columns of
+# tables, and the metrics.
+NO_LABELS = frozenset(
+    (
+        *("background", "bg", "ignore", "none", "null", "nan", "na", "mean"),
+        *("case", "patient", "subset", "fold", "label", "labels"),
+        *("dice", "jaccard", "iou", "precision", "recall", "sensitivity", "specificity"),
+        *("loss", "accuracy", "volume_ml", "predicted_ml", "volume_error_ml"),
+        *("volume_error_percent", "hd95", "hd95_mm", "assd", "assd_mm", "nsd", "tolerance_mm"),
+        *("false_islands", "false_islands_ml", "largest_false_ml", "largest_false_mm"),
+        *("missed_parts", "missed_parts_ml", "largest_missed_ml", "largest_bulge_ml"),
+        *("largest_gap_ml", "truth_sha256"),
+    )
+)
 
 
 class Block(BaseModel):
@@ -78,8 +92,21 @@ class Dataset(Block):
     other_labels: Literal["refuse", "background"] = Field(
         "refuse", description="What to do with mask values that are no label."
     )
+    empty_masks: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether a mask without any label is a fault, or a healthy patient's: to train "
+        "and to be tested on like others.",
+    )
     patient_pattern: str | None = Field(
-        None, description="Regex with a group `patient`, searched in the case's name."
+        None,
+        description="Regex with a group `patient`, searched in the case's name. null: each case is "
+        "a patient of its own; where nothing is said that is so, too, and a line warns of names "
+        "that look like several cases of a patient.",
+    )
+    different_patients: list[Annotated[list[str], Field(min_length=2)]] | Literal["all"] = Field(
+        [],
+        description="Groups of patients who differ although their names look like one in several "
+        "spellings (`p1`, `P1`, `p01`); all: names are taken to the letter.",
     )
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
@@ -106,8 +133,7 @@ class Dataset(Block):
             numbers = value if isinstance(value, list) else [value]
             if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
                 raise ValueError(f"labels.{name}: mask values go from 1 to 255")
-        if "mean" in self.labels:
-            raise ValueError("labels.mean: this name is taken by the mean over the labels")
+        _check_label_names(self.labels)
         values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
         if len(set(values)) < len(values):
             raise ValueError("labels: two labels share a mask value")
@@ -135,7 +161,37 @@ class Dataset(Block):
             contiguous=self.contiguous,
             labels=labels,
             other_labels=self.other_labels,
+            empty_masks=self.empty_masks,
         )
+
+
+def _check_label_names(labels: dict[str, Any]) -> None:
+    """Refuse names that stand for something else, or for another label in another spelling."""
+    taken = {_letters(name): name for name in NO_LABELS}
+    seen: dict[str, str] = {}
+    for name, value in labels.items():
+        plain = _letters(name)
+        measured = re.sub(r"(mean|median|sd|cilow|cihigh|n)$", "", plain)
+        if plain in taken or (measured in taken and measured not in ("", "na")):
+            raise ValueError(
+                f"labels.{name}: this name is taken: it means something else in tables and "
+                "reports; choose another"
+            )
+        if name.isdecimal() and value not in (int(name), [int(name)]):
+            raise ValueError(
+                f"labels.{name}: a number as a name is taken for a mask value, and its value is "
+                "another; choose a word"
+            )
+        if plain in seen:
+            raise ValueError(
+                f"labels.{name}: differs from {seen[plain]} in upper and lower case, or in signs, "
+                "only; choose another name"
+            )
+        seen[plain] = name
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[-_]", "", name).lower()
 
 
 class Content(Block):
@@ -145,6 +201,7 @@ class Content(Block):
     contiguous: bool
     labels: dict[Name, list[int]]
     other_labels: Literal["refuse", "background"]
+    empty_masks: Literal["refuse", "allow"] = "refuse"
 
 
 class Split(Block):
@@ -158,6 +215,16 @@ class Split(Block):
     )
     folds: int = Field(1, ge=1, description="Cross-validation folds over the non-test patients.")
     seed: int = Field(13, ge=0, description="Seed of the split.")
+    stratify: str | None = Field(
+        None,
+        description="Column whose values test, validation and folds share in proportion, such as "
+        "the hospital; of a column `ml_<label>`, whether there is any.",
+    )
+    strata: str | None = Field(
+        None,
+        description="Table with that column and a column case or patient, below $SLICEWISE_DATA or "
+        "data/, such as a copy of an earlier cases.tsv; null: the table of layout table.",
+    )
     check_against: list[str] = Field(
         [], description="cases.tsv of other data sets that must share no scan with this one."
     )
@@ -167,6 +234,12 @@ class Split(Block):
         "a case of a data set in `check_against` is `<its cases.tsv>:<case>`, or the case alone "
         "where this data set has none of that name.",
     )
+
+    @model_validator(mode="after")
+    def _strata_of_a_column(self) -> Split:
+        if self.strata is not None and self.stratify is None:
+            raise ValueError("strata goes with stratify: name the column of the table")
+        return self
 
 
 class Recipe(Block):
@@ -353,6 +426,11 @@ class Training(Block):
     )
     foreground: Fraction = Field(
         0.33, description="At least this share of each batch shows a label (0: as it comes)."
+    )
+    missing_labels: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Where no training patient (of a fold) has a label: stop before anything is "
+        "trained, or train without it and leave its scores empty.",
     )
     validate_every: int = Field(1, ge=1, description="Epochs from one validation to the next.")
     select: Literal["final", "loss", "dice"] = Field(
