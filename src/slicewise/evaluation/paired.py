@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from slicewise.evaluation.signed_rank import NOTHING, signed_rank
 from slicewise.evaluation.statistics import interval, read_metrics
 
 ALPHA = 0.05
@@ -30,8 +30,10 @@ class Paired:
         95 % percentile bootstrap interval of the mean over patients (Efron,
         1979); None below two of them.
     p : float
-        Of the Wilcoxon signed-rank test (Wilcoxon, 1945; ties and zeros after
-        Pratt, 1959); 1 where no patient differs.
+        Of the exact Wilcoxon signed-rank test (Wilcoxon, 1945; zeros after
+        Pratt, 1959), see `signed_rank`; 1 where no patient differs.
+    changed : int
+        Patients that differ at all. No p is below 2 / 2^changed.
     """
 
     n: int
@@ -39,6 +41,7 @@ class Paired:
     ci_low: float | None
     ci_high: float | None
     p: float
+    changed: int
 
 
 def paired(first: np.ndarray, second: np.ndarray) -> Paired:
@@ -49,10 +52,9 @@ def paired(first: np.ndarray, second: np.ndarray) -> Paired:
     # sorted, because the bootstrap draws positions
     difference = np.sort(np.asarray(second, float) - np.asarray(first, float))
     low, high = interval(difference)
-    p = 1.0
-    if np.any(difference):
-        p = float(stats.wilcoxon(difference, zero_method="pratt").pvalue)
-    return Paired(len(difference), float(difference.mean()), low, high, p)
+    changed = int((np.abs(difference) > NOTHING).sum())
+    mean = float(difference.mean())
+    return Paired(len(difference), mean, low, high, signed_rank(difference), changed)
 
 
 def is_better(champion: str, challenger: str) -> tuple[bool, str]:
