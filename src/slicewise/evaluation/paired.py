@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from slicewise.evaluation.intervals import interval
 from slicewise.evaluation.signed_rank import NOTHING, signed_rank
-from slicewise.evaluation.statistics import interval, read_metrics
+from slicewise.evaluation.statistics import read_metrics
 
 ALPHA = 0.05
 FEWEST = 6
