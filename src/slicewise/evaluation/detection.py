@@ -114,6 +114,20 @@ def lesion_counts(rows: pd.DataFrame) -> dict[str, Any] | None:
     }
 
 
+def together(rows: pd.DataFrame) -> dict[str, Any]:
+    """Count over all labels at once: each patient once a label.
+
+    Returns
+    -------
+    dict
+        with_label, found, without_label and wrongly_found, as of `detection`,
+        summed over the labels.
+    """
+    each = [detection(part) for _, part in rows.groupby("label", sort=False)]
+    names = ("with_label", "found", "without_label", "wrongly_found")
+    return {name: sum(counts[name] for counts in each) for name in names}
+
+
 def overall(rows: pd.DataFrame, scored: np.ndarray) -> dict[str, Any]:
     """Count the patients of a subset, and those who have any label that was scored."""
     return {
