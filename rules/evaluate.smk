@@ -42,7 +42,7 @@ rule evaluate:
             "content": CONTENT,
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
-            "tolerance_mm": settings.evaluation.tolerance_mm,
+            "scoring": settings.evaluation.model_dump(),
             "register": settings.tracking.register,
         },
         checkpoints="results/{dataset}/{experiment}/checkpoints",

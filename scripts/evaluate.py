@@ -18,7 +18,7 @@ folder = Path(snakemake.params.tracking)
 with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
-    metrics = score_cases(cfg["cases"], *files, content, cfg["tolerance_mm"])
+    metrics = score_cases(cfg["cases"], *files, content, **cfg["scoring"])
     summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)

@@ -66,6 +66,10 @@ def fault(config) -> str:
         ("experiments/e/training/seeds", [1, 1], ["a seed is there twice"]),
         ("experiments/e/training/seeds", [-1], ["experiments.e.training.seeds", "greater"]),
         ("evaluation/tolerance_mm", 0.0, ["evaluation.tolerance_mm", "greater than 0"]),
+        ("evaluation/lesions", ["lungs"], ["evaluation.lesions: no label is called 'lungs'"]),
+        ("evaluation/lesions", ["liver", "liver"], ["evaluation", "a label is there twice"]),
+        ("evaluation/lesion_iou", 0.5, ["lesion_iou: no label is named in lesions"]),
+        ("evaluation/absent_labels", "zero", ["evaluation.absent_labels", "challenge"]),
         ("evaluation/tolerance", 1.0, ["did you mean tolerance_mm?"]),
         ("experiments/e/optimiser", {}, ["experiments.e.optimiser", "did you mean optimizer?"]),
         ("slices/r/sise", 3, ["slices.r.sise", "did you mean size?", "plane"]),
@@ -175,6 +179,12 @@ def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key,
     config = changed("dataset/contiguous", False)
     config["experiments"]["e"][block] = {key: value}
     assert f"experiments.e.{block}.{key}" in fault(config)
+
+
+def test_lesions_of_a_pile_of_slices_are_refused():
+    config = changed("dataset/contiguous", False)
+    config["evaluation"] = {"lesions": ["liver"]}
+    assert "evaluation.lesions: a lesion means nothing" in fault(config)
 
 
 @pytest.mark.parametrize("recipe", [{"plane": "coronal"}, {"tilt": [0.0, 5.0]}])

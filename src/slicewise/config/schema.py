@@ -611,6 +611,31 @@ class Evaluation(Block):
         description="Up to which distance two surfaces count as the same in the surface Dice, "
         "`nsd` (Nikolov et al., 2021): as far as experts differ from each other.",
     )
+    absent_labels: Literal["exclude", "challenge"] = Field(
+        "exclude",
+        description="What a label scores in a patient who does not have it: nothing, so that means "
+        "are of those who have it, or, as some challenges have it, 1 where none was predicted and "
+        "0 otherwise. Comparisons, promotion and choices in training are over those who have it "
+        "either way.",
+    )
+    lesions: list[Name] = Field(
+        [],
+        description="Labels whose components are lesions: each is counted as found or missed, and "
+        "components of the prediction as false.",
+    )
+    lesion_iou: Probability = Field(
+        0.1,
+        description="By which overlap with a component of the prediction (intersection over union) "
+        "a lesion counts as found, one by each; 0: by any voxel.",
+    )
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Evaluation:
+        if len(set(self.lesions)) < len(self.lesions):
+            raise ValueError("lesions: a label is there twice")
+        if not self.lesions and self.lesion_iou != Evaluation.model_fields["lesion_iou"].default:
+            raise ValueError("lesion_iou: no label is named in lesions, so that it does nothing")
+        return self
 
 
 class Staging(Block):
@@ -695,6 +720,12 @@ class Settings(Block):
                     f"run: no experiment is called {name!r}; there are: "
                     f"{', '.join(self.experiments)}"
                 )
+        for label in self.evaluation.lesions:
+            if label not in self.dataset.labels:
+                raise ValueError(
+                    f"evaluation.lesions: no label is called {label!r}; there are: "
+                    f"{', '.join(self.dataset.labels)}"
+                )
         if not self.dataset.contiguous:
             self._refuse_3d()
         return self
@@ -704,6 +735,8 @@ class Settings(Block):
         for name, recipe in self.slices.items():
             if recipe.plane != "axial" or recipe.oblique:
                 raise ValueError(f"slices.{name}: a cut through a pile of slices {why}")
+        if self.evaluation.lesions:
+            raise ValueError(f"evaluation.lesions: a lesion {why}")
         for name, experiment in self.experiments.items():
             for key, used in (
                 ("input.context", experiment.input.context > 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,6 +41,10 @@ def score_cases(
     predictions: Sequence[str],
     content: Content,
     tolerance_mm: float,
+    absent_labels: str = "exclude",
+    lesions: Sequence[str] = (),
+    lesion_iou: float = 0.1,
+    untrained: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -54,6 +58,10 @@ def score_cases(
         What the files hold; distances are measured where its slices are neighbours.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
+    absent_labels, lesions, lesion_iou
+        As in the settings' block `evaluation`.
+    untrained : mapping of str to sequence of str, optional
+        By case, labels that none of the models that predicted it was trained on.
 
     Returns
     -------
@@ -67,7 +75,18 @@ def score_cases(
         arrays, names = (truth.array, guess.array), list(content.labels)
         first["truth_sha256"] = labels_digest(truth, names)
         spacing = truth.spacing if content.contiguous else None
-        rows += case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
+        rows += case_rows(
+            first,
+            *arrays,
+            names,
+            truth.voxel_ml,
+            spacing,
+            tolerance_mm,
+            absent_labels,
+            lesions,
+            lesion_iou,
+            (untrained or {}).get(str(known[0]), ()),
+        )
     return metrics_table(rows)
 
 

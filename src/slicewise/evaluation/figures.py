@@ -24,6 +24,7 @@ from skimage.morphology import dilation, erosion
 from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
+from slicewise.evaluation import statistics
 from slicewise.evaluation.undrawn import Undrawn, drawn
 
 Theme = Literal["light", "dark"]
@@ -438,8 +439,8 @@ def headline_subset(metrics: pd.DataFrame) -> str:
 
 
 def by_patient(metrics: pd.DataFrame) -> pd.Series:
-    """Return Dice by patient: the mean over labels and cases, so that each counts once."""
-    return metrics.groupby("patient", sort=True)["dice"].mean().dropna()
+    """Return Dice by patient, the mean over cases and labels; of those who have any."""
+    return statistics.by_patient(metrics, "dice").dropna()
 
 
 def dot_row(name: str, values: pd.Series, marks: Mapping[str, Any] | None = None) -> DotRow:
