@@ -101,7 +101,9 @@ def warnings_said(here: bool) -> Iterator[None]:
 class _Saying(logging.Handler):
     """Says each record of a logger as a line."""
 
-    def __init__(self, say: Callable[[str], None], write: Callable[[str], None]) -> None:
+    def __init__(
+        self, say: Callable[[str], None], write: Callable[[str], None] = lambda text: None
+    ) -> None:
         super().__init__(logging.WARNING)
         self.say = say
         self.write = write
