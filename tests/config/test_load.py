@@ -155,13 +155,19 @@ def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
         assert part in message
 
 
-@pytest.mark.parametrize("name", [*COLUMNS, "case", "patient", "subset", "fold", "label", "mean"])
+# what people call a label, which is no score
+SCORES = [name for name in COLUMNS if name != "lesions"]
+
+
+@pytest.mark.parametrize("name", [*SCORES, "case", "patient", "subset", "fold", "label", "mean"])
 def test_no_label_has_the_name_of_a_column_of_scores(name):
     for spelling in (name, name.upper()):
         assert f"labels.{spelling}" in fault(changed("dataset/labels", {spelling: 1}))
 
 
-@pytest.mark.parametrize("name", ["liver", "n", "1", "volume", "mean_organ", "diced", "foreground"])
+@pytest.mark.parametrize(
+    "name", ["liver", "n", "1", "volume", "mean_organ", "diced", "foreground", "lesions"]
+)
 def test_other_names_of_labels_are_free(name):
     load_settings(changed("dataset/labels", {name: 1}))
 

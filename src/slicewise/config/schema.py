@@ -28,7 +28,7 @@ NO_LABELS = frozenset(
         *("volume_error_percent", "hd95", "hd95_mm", "assd", "assd_mm", "nsd", "tolerance_mm"),
         *("false_islands", "false_islands_ml", "largest_false_ml", "largest_false_mm"),
         *("missed_parts", "missed_parts_ml", "largest_missed_ml", "largest_bulge_ml"),
-        *("largest_gap_ml", "truth_sha256"),
+        *("largest_gap_ml", "lesions_found", "lesions_false", "lesion_iou", "truth_sha256"),
     )
 )
 
