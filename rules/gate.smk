@@ -27,10 +27,11 @@ rule split:
 
 
 rule gate:
-    """Stop on a scan that is there twice, here or in another data set."""
+    """Stop on a scan that is there twice, here or in another data set, or a label never trained."""
     input:
         cases="results/{dataset}/cases.tsv",
         marks="results/{dataset}/cases.npz",
+        split="results/{dataset}/split.tsv",
         others=settings.split.check_against,
         # the script says what is missing where one is not there
         other_marks=[
@@ -52,5 +53,11 @@ rule gate:
         runtime=10,
     params:
         not_the_same=settings.split.not_the_same,
+        folds=len(FOLDS),
+        # of all experiments the strictest: where one may lack no label, nothing is trained
+        missing_labels=max(
+            (settings.experiments[name].training.missing_labels for name in settings.wanted),
+            default="refuse",
+        ),
     script:
         "../scripts/gate.py"

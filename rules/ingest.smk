@@ -86,7 +86,7 @@ rule ingest:
         # no rule's output, so that what is valid outlives the other cases of its batch
         folder="results/{dataset}/cases",
         cfg=lambda w: {
-            "content": CONTENT,
+            "content": settings.dataset.content.model_dump(),
             "cases": [[case, CASES[case].patient] for case in BATCHES[w.batch]],
         },
     script:

@@ -18,12 +18,14 @@ folder = Path(snakemake.params.tracking)
 with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
-    metrics = score_cases(cfg["cases"], *files, content, **cfg["scoring"])
+    folds, scoring = read_folds(given.configs, []), cfg["scoring"]
+    metrics = score_cases(
+        cfg["cases"], *files, content, untrained=folds.untrained, **cfg["scoring"]
+    )
     summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
-    models = [ledger.model_digest(used) for used in read_folds(given.configs, []).used]
-    ledger.note_scored(folder, ledger.test_set_digest(metrics), models)
+    ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
     validated = ledger.files_digest(cases, cfg["cases"], "validation")
     shown = (out.metrics, out.summary, given.split, given.cases)
     tracker.evaluated(

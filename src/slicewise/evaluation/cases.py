@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +27,8 @@ from slicewise.evaluation.viewer import plane_views
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.truth import labels_digest, read_labels
 
+_log = logging.getLogger(__name__)
+
 ABDOMEN = (-160.0, 240.0)
 SCROLLED, FRAMES = 12, 28
 """How many cases the report scrolls through, the worst, and by how many slices of a plane.
@@ -41,10 +45,10 @@ def score_cases(
     predictions: Sequence[str],
     content: Content,
     tolerance_mm: float,
+    untrained: Sequence[Collection[str]] = (),
     absent_labels: str = "exclude",
     lesions: Sequence[str] = (),
     lesion_iou: float = 0.1,
-    untrained: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -58,10 +62,12 @@ def score_cases(
         What the files hold; distances are measured where its slices are neighbours.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
+    untrained : sequence of collections of str
+        The labels that each fold was trained without. Where all models that
+        predicted a case were, its scores of the label are empty: a model that
+        never saw a label cannot find it.
     absent_labels, lesions, lesion_iou
         As in the settings' block `evaluation`.
-    untrained : mapping of str to sequence of str, optional
-        By case, labels that none of the models that predicted it was trained on.
 
     Returns
     -------
@@ -85,9 +91,28 @@ def score_cases(
             absent_labels,
             lesions,
             lesion_iou,
-            (untrained or {}).get(str(known[0]), ()),
+            [name for name in names if _never_seen({**first, "label": name}, untrained)],
         )
+    _say_untrained(rows, untrained)
     return metrics_table(rows)
+
+
+def _never_seen(row: Mapping[str, Any], untrained: Sequence[Collection[str]]) -> bool:
+    """Whether no model that predicted the case of a row had been trained on its label."""
+    models = untrained if row["subset"] == "test" else untrained[row["fold"] or 0 :][:1]
+    return bool(models) and all(row["label"] in labels for labels in models)
+
+
+def _say_untrained(rows: Sequence[Mapping[str, Any]], untrained: Sequence[Collection[str]]) -> None:
+    for label in dict.fromkeys(label for labels in untrained for label in labels):
+        folds = [str(fold) for fold, labels in enumerate(untrained) if label in labels]
+        empty = {r["patient"] for r in rows if r["label"] == label and _never_seen(r, untrained)}
+        _log.warning(
+            "label %s: no training patient of fold %s had it, so %d patients have no score of it",
+            label,
+            ", ".join(folds),
+            len(empty),
+        )
 
 
 def case_figures(

@@ -45,6 +45,8 @@ COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, *LESIONS, "lesion_iou", "truth_s
 """Columns after the names: an nsd says nothing without its tolerance, a lesion nothing without the
 overlap by which it was found, no score without its truth (digest of the label numbers on their
 grid), and failures are not averaged."""
+UNSCORED = ("volume_ml", "tolerance_mm", "truth_sha256")
+"""What a row says of the ground truth and of how it is scored, not of a prediction."""
 
 
 def case_rows(
@@ -101,8 +103,8 @@ def case_rows(
                 row |= lesions(*masks, lesion_iou)
                 row["lesion_iou"] = lesion_iou
         if name in untrained:
-            kept = {**case, "label": name, "volume_ml": row["volume_ml"]}
-            row = dict.fromkeys(row, float("nan")) | kept
+            known = {key: row[key] for key in UNSCORED if key in row}
+            row = dict.fromkeys(row, float("nan")) | {**case, "label": name} | known
         elif absent_labels == "challenge" and not row["volume_ml"]:
             row |= _as_challenges_do(row)
         rows.append(row)

@@ -165,7 +165,9 @@ def train(
     """
     begun = time.monotonic()
     settings = experiment.training
-    check_labels(slices)
+    untrained = check_labels(slices, settings.missing_labels)
+    if untrained:
+        say(f"no training case has {', '.join(untrained)}: the model never learns it")
     key = training_key(slices, watched, experiment, card, may_select, patients)
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
@@ -175,7 +177,7 @@ def train(
         options = (may_select, say, told_to_stop, begun)
         run = _Run(slices, validation, experiment, card, store, *options)
         run.epochs(log)
-        trained = run.finish(threads, watched.digest)
+        trained = run.finish(threads, watched.digest, untrained)
         save(trained)
         store.settle()
     return trained
@@ -337,7 +339,7 @@ class _Run:
             state.history[-1] = log(row) or row
             self.say(self._progress(row))
 
-    def finish(self, threads: int, watched_digest: str) -> Trained:
+    def finish(self, threads: int, watched_digest: str, untrained: list[str]) -> Trained:
         """Settle weights and postprocessing, and describe what came out."""
         state, trainer = self.state, self.trainer
         selected_by = self.select
@@ -372,6 +374,8 @@ class _Run:
             "mean": self.preprocess.mean,
             "sd": self.preprocess.sd,
             "parameters": int(model.count_params()),
+            # a model that never saw a label has no score of it, see evaluation
+            "untrained_labels": untrained,
             "training_slices": len(usable(self.slices, self.experiment.training.empty)),
             "steps": state.steps,
             "seconds": round(self._used(), 1),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -266,18 +266,28 @@ def usable(slices: SliceSet, empty: float) -> np.ndarray:
     Returns
     -------
     ndarray of int, ascending
-
-    Raises
-    ------
-    SlicewiseError
-        When no training slice shows any label.
+        None at all where `empty` is 0 and no slice shows a label, as of a healthy patient.
     """
-    shows = _shows(slices)
+    shows = slices.counts.sum(axis=1) > 0
     return np.arange(len(shows)) if empty else np.flatnonzero(shows)
 
 
-def check_labels(slices: SliceSet) -> None:
-    """Refuse a training set in which some label never occurs.
+def check_labels(
+    slices: SliceSet, missing_labels: Literal["refuse", "allow"] = "refuse"
+) -> list[str]:
+    """Return the labels that never occur in a training set, or refuse it.
+
+    Parameters
+    ----------
+    slices : SliceSet
+        What is trained on.
+    missing_labels : {"refuse", "allow"}
+        Whether it may lack some label, though never all of them.
+
+    Returns
+    -------
+    list of str
+        Labels without any pixel; empty unless they are allowed.
 
     Raises
     ------
@@ -287,11 +297,13 @@ def check_labels(slices: SliceSet) -> None:
     _shows(slices)
     pixels = slices.counts.sum(axis=0)
     missing = [name for name, seen in zip(slices.labels, pixels, strict=True) if not seen]
-    if missing:
+    if missing and missing_labels == "refuse":
         raise SlicewiseError(
             f"label {' and label '.join(missing)}: never occurs in the {len(set(slices.cases))} "
-            "training cases; check dataset.labels, or move patients who have it to training"
+            "training cases; check dataset.labels, move patients who have it to training, or set "
+            "training.missing_labels to allow, which leaves its scores empty"
         )
+    return missing
 
 
 def _shows(slices: SliceSet) -> np.ndarray:

@@ -42,7 +42,10 @@ def cut_case(
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
         sweep(folder.image, folder.mask, folder.geometry)
-        labels = label_indices(read_volume(mask), str(mask), content.labels, content.other_labels)
+        # whether a mask may be empty was decided when it was ingested
+        labels = label_indices(
+            read_volume(mask), str(mask), content.labels, content.other_labels, may_be_empty=True
+        )
         geometry = extract(
             read_volume(image),
             labels,

@@ -138,7 +138,7 @@ def label_indices(
     other : {"refuse", "background"}
         ``dataset.other_labels``: what to do with values of no label.
     may_be_empty : bool
-        Accept a mask without any label: a prediction may be empty.
+        Accept a mask without any label: that of a healthy patient, or a prediction.
 
     Returns
     -------
@@ -171,8 +171,8 @@ def label_indices(
         )
     if not may_be_empty and not counts[table > 0].any():
         raise SlicewiseError(
-            f"{path}: it has no voxel of any label ({named}); correct dataset.labels, "
-            "or exclude the case"
+            f"{path}: it has no voxel of any label ({named}); correct dataset.labels, set "
+            "dataset.empty_masks to allow if the patient has none of them, or exclude the case"
         )
     indices = np.empty_like(mask.array, dtype=np.uint8)
     for part, target in zip(_slabs(mask.array), _slabs(indices), strict=True):

@@ -60,7 +60,13 @@ def make_passport(
     check_image(image, shown["image"], content.intensity)
     mask = read_volume(mask_path)
     check_pair(image, mask, shown["image"], shown["mask"])
-    labels = label_indices(mask, shown["mask"], content.labels, content.other_labels)
+    labels = label_indices(
+        mask,
+        shown["mask"],
+        content.labels,
+        content.other_labels,
+        may_be_empty=content.empty_masks == "allow",
+    )
     counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
     values = np.percentile(image.array, PERCENTILES, method="nearest")
     return {
@@ -77,12 +83,17 @@ def make_passport(
             "max": float(image.array.max()),
         },
         "ml": {
-            name: round(float(counts[index]) * image.voxel_ml, 4)
+            name: _rounded(float(counts[index]) * image.voxel_ml)
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
         "marks": pack(slice_marks(image)),
     }
+
+
+def _rounded(ml: float) -> float:
+    """Round to a tenth of a microlitre, but what is there never to nothing."""
+    return round(ml, 4) or float(f"{ml:.3g}")
 
 
 def describe_files(paths: Sequence[Path]) -> dict[str, Any]:
