@@ -18,6 +18,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.model import backend
 from slicewise.model.checkpoints import Checkpoints, forget
+from slicewise.model.precision import Machine
 from slicewise.model.predict import predict_volume
 from slicewise.model.train import HISTORY, train, training_key
 from slicewise.model.trainer import Trainer
@@ -245,27 +246,23 @@ def test_checkpoints_that_a_process_owns_are_not_forgotten(tmp_path: Path) -> No
     forget(tmp_path / "checkpoints")
 
 
-def test_precision_is_chosen_by_a_probe_and_kept(
-    slices: SliceSet, watched: SliceSet, tmp_path: Path
+def test_precision_is_decided_once_said_and_written_down(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = experiment(epochs=2, precision="auto")
+    given = (slices, watched, disc_truth, settings, CARD, tmp_path)
     said: list[str] = []
+    monkeypatch.setattr(backend, "machine", lambda: Machine("tensorflow", "A100", (8, 0)))
     with pytest.raises(Stop):
-        train(
-            slices,
-            watched,
-            disc_truth,
-            settings,
-            CARD,
-            tmp_path,
-            log=stop_after(1),
-            say=said.append,
-        )
-    assert "bfloat16" in said[0]
+        train(*given, log=stop_after(1), say=said.append)
+    why = "A100 (compute capability 8.0) has units for bfloat16"
+    assert said[0] == f"precision: mixed_bfloat16, because {why}"
+    # it goes on where there is no such GPU
+    monkeypatch.setattr(backend, "machine", lambda: Machine("tensorflow"))
     again: list[str] = []
-    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=again.append)
-    assert done.facts["precision"] in said[0] + " float32"
-    assert not any("bfloat16" in line for line in again), "a resumed training does not probe"
+    done = train(*given, say=again.append)
+    assert (done.facts["precision"], done.facts["precision_because"]) == ("mixed_bfloat16", why)
+    assert not any("bfloat16" in line for line in again)
 
 
 def test_bfloat16_trains_and_gives_a_float32_model(

@@ -8,7 +8,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
+
+from slicewise.model.precision import INSTRUCTIONS, Machine
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -161,6 +164,44 @@ def gpu_name() -> str | None:
             if device.platform in ("gpu", "cuda"):
                 return str(device.device_kind)
     return None
+
+
+def machine() -> Machine:
+    """Return what the backend computes on, as far as that decides the precision."""
+    name, gpu = keras.backend.backend(), gpu_name()
+    if gpu is not None:
+        return Machine(name, gpu, _capability())
+    return Machine(name, instructions=_instructions())
+
+
+def _capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first GPU, where there is one."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        (first, *_) = tf.config.list_physical_devices("GPU")
+        found = tf.config.experimental.get_device_details(first).get("compute_capability")
+    else:
+        import jax
+
+        gpus = [one for one in jax.devices() if one.platform in ("gpu", "cuda")]
+        text = str(getattr(gpus[0], "compute_capability", "")).split(".")
+        found = tuple(map(int, text)) if len(text) == 2 and all(map(str.isdigit, text)) else None
+    return None if found is None else (int(found[0]), int(found[1]))
+
+
+def _instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return the instructions for bfloat16 that oneDNN may use on this processor."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    allowed = limit in ("ALL", "DEFAULT") or "BF16" in limit or "AMX" in limit
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") == "0" or not allowed:
+        return []
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # no Linux
+        return []
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
+    return [name for name in INSTRUCTIONS if name in flags]
 
 
 def has_gpu() -> bool:

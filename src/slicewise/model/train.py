@@ -25,8 +25,9 @@ from slicewise.model.checkpoints import Checkpoints
 from slicewise.model.feed import ahead
 from slicewise.model.fit import fit_preprocess
 from slicewise.model.layers import Preprocess
+from slicewise.model.precision import decide_precision
 from slicewise.model.schedule import learning_rate
-from slicewise.model.trainer import assign, choose_precision, make_trainer, numpy_of
+from slicewise.model.trainer import assign, make_trainer, numpy_of
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.model.validate import Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
@@ -89,6 +90,7 @@ class _State:
     """What a checkpoint holds besides variables."""
 
     precision: str = ""
+    because: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
     steps: int = 0
     used: float = 0.0  # seconds
@@ -296,11 +298,12 @@ class _Run:
         if loaded is not None:
             self.state, self.best = _State(**loaded[1]), _group(loaded[0], "best")
         else:
-            first = self.batches.read(self.batches.indices(0)[0], 0, 0)
-            with self._enough_memory():
-                self.state.precision = choose_precision(
-                    experiment, self.preprocess, labels, first, say
-                )
+            wanted, filters = experiment.training.precision, experiment.network.filters
+            self.state.precision, self.state.because = decide_precision(
+                wanted, filters, backend.machine()
+            )
+            if wanted == "auto":
+                say(f"precision: {self.state.precision}, because {self.state.because}")
         self.trainer = make_trainer(experiment, self.preprocess, labels, self.state.precision)
         if loaded is not None:
             assign(self.trainer.unet.variables, _group(loaded[0], "model"))
@@ -369,6 +372,7 @@ class _Run:
         model = finished_model(self._preprocess({**self.card, "postprocessing": after}), plain)
         facts = {
             "precision": state.precision,
+            "precision_because": state.because,
             "threads": threads,
             "window": [self.preprocess.low, self.preprocess.high],
             "mean": self.preprocess.mean,
