@@ -28,6 +28,7 @@ import pandas as pd
 from slicewise import __version__
 from slicewise.errors import StoppedError
 from slicewise.files import digest, read_json, sha256, write_bytes, write_text
+from slicewise.tracking.names import TABLE, without_file_names
 from slicewise.tracking.secrets import redact, redact_value
 
 NOTE, HISTORY, SYSTEM, SENT = "run.json", "history.csv", "system.csv", "sent.json"
@@ -99,6 +100,12 @@ class Run:
     def dataset(self) -> str:
         """Name of the data set."""
         return self.folder.parents[3].name
+
+    def shown(self, text: str) -> str:
+        """Return free text without secrets and without names of source files, on one line."""
+        # a secret with a line break in it is no longer found once that is a blank
+        named = without_file_names(redact(text), self.results / self.dataset / TABLE)
+        return " ".join(named.split())
 
     # -- what stages say -------------------------------------------------------
 
@@ -201,8 +208,7 @@ class Run:
     def finish(self, status: str = "FINISHED", reason: str | None = None) -> None:
         """End the run, saying why where that is not clear."""
         if reason is not None:
-            # a secret with a line break in it is no longer found once that is a blank
-            self.note["tags"][REASON] = " ".join(redact(reason).split())
+            self.note["tags"][REASON] = self.shown(reason)
         self._set(status=status, ended=self.note["ended"] or now(), process=None)
 
     def supersede(self, fresh: Run) -> None:

@@ -22,6 +22,7 @@ import psutil
 from slicewise.files import digest, sha256
 from slicewise.tracking.journal import Run, current_run
 from slicewise.tracking.mirror import COMPARES, Mirror, why
+from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
 from slicewise.tracking.scores import PATIENTS
@@ -113,13 +114,11 @@ class Tracker:
             run = old  # trained even, in a job that was killed before its files counted
         else:
             run = self._create(fold, name, key, params, tags)
-            run.contents(
-                {
-                    "environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items()),
-                    **({"uncommitted.diff": redact(diff)} if (diff := git_diff(Path())) else {}),
-                    **contents,
-                }
-            )
+            kept = {"environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items())}
+            if diff := git_diff(Path()):
+                table = run.results / run.dataset / TABLE
+                kept["uncommitted.diff"] = without_listed_names(redact(diff), table)
+            run.contents({**kept, **contents})
             if old is not None:
                 old.supersede(run)
         run.working()

@@ -33,6 +33,7 @@ from slicewise.tracking.journal import (
     read_rows,
     to_register,
 )
+from slicewise.tracking.names import TABLE, shareable
 from slicewise.tracking.package import gathered, package_options
 from slicewise.tracking.secrets import redact, without_user
 from slicewise.tracking.view import TAG, image_keys, saved_view
@@ -312,22 +313,27 @@ class Mirror:
     def _files(self, run: Run, sent: dict[str, Any], held: Mapping[str, int] | None) -> None:
         for name, (relative, mark) in run.note["files"].items():
             path = self.results / relative
-            if sent["files"].get(name) == mark and (
-                held is None or not path.is_file() or held.get(name) == path.stat().st_size
-            ):
+            is_sent = sent["files"].get(name) == mark
+            if is_sent and (held is None or not path.is_file()):
                 continue
             # A file that was made anew since belongs to another run.
             if not path.is_file() or sha256(path) != mark:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 named = Path(folder) / Path(name).name
-                named.symlink_to(path.resolve())
+                if name == TABLE:
+                    named.write_bytes(shareable(path))
+                else:
+                    named.symlink_to(path.resolve())
+                size = named.stat().st_size
+                if is_sent and held is not None and held.get(name) == size:
+                    continue
                 place = str(Path(name).parent)
                 self.client.log_artifact(
                     sent["run_id"],
                     str(named),
                     None if place == "." else place,
-                    seconds=ANSWER + path.stat().st_size / SPEED,
+                    seconds=ANSWER + size / SPEED,
                 )
             sent["files"][name] = mark
             self._keep(run.folder, sent)
