@@ -19,20 +19,17 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
     folds, scoring = read_folds(given.configs, []), cfg["scoring"]
-    metrics = score_cases(
-        cfg["cases"], *files, content, untrained=folds.untrained, **cfg["scoring"]
-    )
+    metrics = score_cases(cfg["cases"], *files, content, untrained=folds.untrained, **scoring)
     summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
     ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
     validated = ledger.files_digest(cases, cfg["cases"], "validation")
-    shown = (out.metrics, out.summary, given.split, given.cases)
     tracker.evaluated(
         snakemake.wildcards.experiment,
         cfg["folds"],
         metrics=summary_metrics(summary),
-        files={Path(path).name: path for path in shown},
+        files={Path(p).name: p for p in (out.metrics, out.summary, given.split, given.cases)},
         contents={"patients.json": patients_table(metrics)},
         note=headline(summary),
         tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
