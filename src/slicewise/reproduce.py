@@ -198,7 +198,8 @@ def _fetch(mirror: Mirror, run_id: str, place: Path) -> Fetched:
 def _settings(path: Path, workflow: Path, run_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Read the settings of a run, for a rerun that starts in another folder."""
     try:
-        checked = load_settings(yaml.safe_load(path.read_text(encoding="utf-8")))
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        checked = load_settings(written, dumped=True)
     except SlicewiseError as error:
         commit = tags.get("git_commit", "")[:12]
         there = f"; use the code of then: git worktree add ../then {commit}" if commit else ""

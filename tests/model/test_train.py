@@ -378,6 +378,44 @@ def test_patience_stops_early(slices: SliceSet, watched: SliceSet, tmp_path: Pat
     assert len(done.history) == 5, "a held-out fold decides nothing"
 
 
+@pytest.mark.usefixtures("ticking")
+def test_patience_stops_before_the_minutes_are_over(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(
+        training={"epochs": None, "minutes": 2.0, "patience": 2},
+        optimizer={"learning_rate": 1e-7, "warmup": 0.0, "ema": None},
+    )
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+    scores = done.history["val/dice"].to_numpy()
+    assert len(scores) - 1 - int(np.argmax(scores)) == 2
+    assert done.facts["seconds"] < 60, "of 120"
+    said: list[str] = []
+    alone = changed(training={"epochs": None, "minutes": 0.1, "patience": 1})
+    train(
+        *(slices, watched, disc_truth, alone, CARD, tmp_path / "a"),
+        may_select=False,
+        say=said.append,
+    )
+    assert said[0] == "training.patience stops nothing: no validation patient may choose"
+
+
+def test_weights_that_would_never_move(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
+    settings = changed(training={"epochs": 2}, optimizer={"accumulate": 11})
+    with pytest.raises(
+        SlicewiseError, match="move after each 11 batches, and this training has 10"
+    ):
+        train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+
+
+def test_devices_that_are_not_there(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
+    settings = changed(training={"devices": 3})
+    with pytest.raises(
+        SlicewiseError, match=r"training.devices: 3 are asked for, and 1 is visible"
+    ):
+        train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+
+
 def test_validation_dice_is_of_the_source_grid(
     slices: SliceSet, watched: SliceSet, tmp_path: Path
 ) -> None:

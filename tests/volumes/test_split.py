@@ -327,8 +327,8 @@ def test_the_seed_matters_and_is_not_the_only_thing_that_does():
 
 def test_a_subset_that_the_layout_gives_is_kept():
     cases = cases_of("abcdefgh", subset="train") + cases_of("xyz", subset="test")
-    # split.test is not used: the folders say who is tested on
-    found = subsets(cases, Split(test=1, validation=2))
+    # the default of split.test is not used: the folders say who is tested on
+    found = subsets(cases, Split(validation=2))
     assert {p for p, subset in found.items() if subset == "test"} == set("xyz")
     assert collections.Counter(found.values())["validation"] == 2
 
@@ -443,3 +443,14 @@ def test_a_batch_of_test_cases_is_predicted_by_one_job(folds):
     for name, members in batches(cases, assigned).items():
         if name.startswith("test"):
             assert len({predicted[member] for member in members}) == 1
+
+
+def test_a_number_of_test_patients_beside_a_test_folder(refused):
+    cases = [Case("a", "a", (), (), "train"), Case("b", "b", (), (), "test")]
+    message = refused(split_cases, cases, Split(test=0.35))
+    assert message.startswith("split.test does nothing: ")
+    # a default, and settings that were written down, say nothing of their own
+    for unsaid in (Split(validation=0), Split(**Split().model_dump())):
+        assert [a.subset for a in split_cases(cases, unsaid)] == ["train", "test"]
+    with pytest.raises(SlicewiseError, match="does nothing"):
+        split_cases(cases, Split.model_validate({"test": 1, "seed": 2}))

@@ -380,7 +380,11 @@ class Augmentation(Block):
     shift_probability: Probability = Field(0.8, description="Of a shift.")
     shear: float = Field(0.0, ge=0, le=45, description="Greatest shear, degrees.")
     shear_probability: Probability = Field(0.2, description="Of a shear.")
-    flip: bool = Field(False, description="Mirror the rows (left and right); where anatomy allows.")
+    flip: bool | Literal["both"] = Field(
+        False,
+        description="true: mirror the rows (left and right); both: rows and columns, each by "
+        "itself. Where anatomy allows.",
+    )
     flip_probability: Probability = Field(0.5, description="Of a mirroring.")
     elastic: float = Field(
         0.0, ge=0, lt=0.2, description="Deviation of elastic displacements, fraction of the side."
@@ -407,7 +411,9 @@ class Augmentation(Block):
 class Training(Block):
     """How long, on what, and which weights are kept."""
 
-    epochs: int = Field(60, ge=1, description="Passes over the training slices.")
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        60, description="Passes over the training slices; null: as `minutes` say."
+    )
     minutes: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="Wall-time budget: training ends after so many minutes instead of after "
@@ -416,8 +422,8 @@ class Training(Block):
     patience: int | None = Field(
         None,
         ge=1,
-        description="Stop after so many validations without a better score. Needs validation "
-        "patients; held-out folds never stop a training.",
+        description="Stop after so many validations without a better score, also before `minutes` "
+        "are over. Needs validation patients; held-out folds never stop a training.",
     )
     batch: int = Field(10, ge=1, description="Slices in a batch.")
     steps_per_epoch: int | None = Field(None, ge=1, description="null: all slices once.")
@@ -440,7 +446,9 @@ class Training(Block):
         "folds: the last.",
     )
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where a probe shows it is at least 1.2 times faster."
+        "auto",
+        description="auto: bfloat16 on GPUs with units for it, and on processors with instructions "
+        "for it if every stage has 16 filters or more; else float32.",
     )
     threads: int | None = Field(
         None, ge=1, description="Threads of TensorFlow on the CPU; null: all. Results depend on it."
@@ -467,6 +475,12 @@ class Training(Block):
     )
 
     @model_validator(mode="after")
+    def _ends(self) -> Training:
+        if self.epochs is None and self.minutes is None:
+            raise ValueError("epochs is null: say how many, or give minutes")
+        return self
+
+    @model_validator(mode="after")
     def _one_way_to_seed(self) -> Training:
         if self.seeds and "seed" in self.model_fields_set:
             raise ValueError("give either seed or seeds, not both")
@@ -480,8 +494,8 @@ class Inference(Block):
 
     flip: Literal["none", "one", "both"] = Field(
         "none",
-        description="Average with mirrored copies: of rows, or of rows and columns; only with "
-        "`augmentation.flip`.",
+        description="Average with mirrored copies: of rows, or of rows and columns; only of what "
+        "`augmentation.flip` mirrors.",
     )
     shift: int = Field(
         0, ge=0, le=64, description="Average with four copies moved by so many pixels; 0: none."
@@ -489,6 +503,13 @@ class Inference(Block):
     planes: list[Plane] = Field(
         [], description="Average over cuts in these planes, trained on or not; none: the recipe's."
     )
+
+    @field_validator("planes")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("a plane is there twice")
+        return value
 
 
 class Postprocessing(Block):
@@ -560,6 +581,11 @@ class Experiment(Block):
             raise ValueError(
                 "inference.flip goes with augmentation.flip only: the network never saw a mirrored "
                 "slice"
+            )
+        if self.inference.flip == "both" and flips != "both":
+            raise ValueError(
+                "inference.flip: both mirrors columns, which augmentation.flip: true does not; "
+                "write inference.flip: one, or augmentation.flip: both"
             )
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -11,9 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from slicewise.errors import SlicewiseError
 from slicewise.model.precision import INSTRUCTIONS, Machine
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+LOG = logging.getLogger("slicewise.model.backend")
 
 # What TensorFlow says at every start on a machine without a GPU, whatever its
 # log level; it would bury the lines meant for the user.
@@ -65,6 +69,7 @@ def prepare(threads: int | None = None, seed: int | None = None, strict: bool | 
     int
         The number of threads in use.
     """
+    asked = threads
     threads = threads or available_threads()
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -81,9 +86,29 @@ def prepare(threads: int | None = None, seed: int | None = None, strict: bool | 
                 tf.config.experimental.set_memory_growth(gpu, True)
         if seed is not None and (not gpus if strict is None else strict):
             tf.config.experimental.enable_op_determinism()
+    else:
+        threads = _not_tensorflow(asked, strict)
     if seed is not None:
         keras.utils.set_random_seed(seed)
     return threads
+
+
+def _not_tensorflow(threads: int | None, strict: bool | None) -> int:
+    """Say what another backend does not do, and return the number of threads that it takes."""
+    name = keras.backend.backend()
+    if strict and has_gpu():
+        raise SlicewiseError(
+            f"training.strict: {name} cannot be held to operations that repeat to the bit on a "
+            "GPU; use TensorFlow (KERAS_BACKEND=tensorflow), or leave it out"
+        )
+    if threads is not None and threads != available_threads():
+        LOG.warning(
+            "training.threads: %s takes all %d processors whatever it says; limit them by "
+            "taskset, or use TensorFlow",
+            name,
+            available_threads(),
+        )
+    return available_threads()
 
 
 def devices(wanted: int | None = None) -> list[str]:

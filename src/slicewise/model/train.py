@@ -293,6 +293,7 @@ class _Run:
             slices, usable(slices, experiment.training.empty), experiment.input, card
         )
         labels = len(card["labels"])
+        self._check_moves()
         loaded = store.load()
         self.state, self.best = _State(), list[np.ndarray]()
         if loaded is not None:
@@ -310,6 +311,18 @@ class _Run:
             assign(self.trainer.optimizer.variables, _group(loaded[0], "optimizer"))
         self.begun = begun - self.state.used
         self.validating = 0.0  # seconds that the last validation took
+
+    def _check_moves(self) -> None:
+        settings, accumulate = self.experiment.training, self.experiment.optimizer.accumulate
+        if settings.minutes is None and settings.epochs is not None:
+            steps = settings.epochs * self.batches.per_epoch
+            if steps < accumulate:
+                raise SlicewiseError(
+                    f"optimizer.accumulate: the weights move after each {accumulate} batches, and "
+                    f"this training has {steps}; lower it, or train longer"
+                )
+        if settings.patience is not None and not self.may_select:
+            self.say("training.patience stops nothing: no validation patient may choose")
 
     def epochs(self, log: Log) -> None:
         """Train to the end, saving after each epoch."""
@@ -408,6 +421,7 @@ class _Run:
         settings = self.experiment.training
         if settings.minutes is not None:
             return self._used() / max(settings.minutes * 60 - self.validating, 1e-3)
+        assert settings.epochs is not None
         return (self.state.steps + 0.5) / (settings.epochs * self.batches.per_epoch)
 
     def _out_of_time(self) -> bool:
@@ -423,6 +437,7 @@ class _Run:
                 return True
         if settings.minutes is not None:
             return state.steps > 0 and self._out_of_time()
+        assert settings.epochs is not None
         return finished >= settings.epochs
 
     def _train_epoch(self) -> dict[str, float]:
@@ -556,10 +571,12 @@ class _Run:
 
     def _progress(self, row: dict[str, float]) -> str:
         settings = self.experiment.training
-        number, total = len(self.state.history), f"/{settings.epochs}"
-        done = number / settings.epochs
+        number = len(self.state.history)
         if settings.minutes is not None:
             total, done = "", min(1.0, self._done())
+        else:
+            assert settings.epochs is not None
+            total, done = f"/{settings.epochs}", number / settings.epochs
         parts = [f"epoch {number}{total}"]
         for name, key in (
             ("loss", "train/loss"),

@@ -130,6 +130,12 @@ def make_trainer(
     """
     keras.utils.set_random_seed(experiment.training.seed)
     devices = backend.devices(experiment.training.devices)
+    wanted = experiment.training.devices or 1
+    if wanted > max(len(devices), 1):
+        raise SlicewiseError(
+            f"training.devices: {wanted} are asked for, and {max(len(devices), 1)} is visible; "
+            "ask for so many, or for null: all that are visible"
+        )
     if experiment.training.batch % max(len(devices), 1):
         raise SlicewiseError(
             f"training.batch: {experiment.training.batch} slices cannot be shared evenly by "

@@ -180,6 +180,17 @@ def label_indices(
     return indices
 
 
+def count_values(numbers: np.ndarray) -> np.ndarray:
+    """Count each value of a mask of label numbers (uint8), as an array of 256.
+
+    Slab by slab, because counting makes 64-bit numbers of what it counts.
+    """
+    counts = np.zeros(256, np.int64)
+    for part in _slabs(numbers):
+        counts += np.bincount(part.ravel("K"), minlength=256)
+    return counts
+
+
 def _check_shape(array: np.ndarray, path: str) -> None:
     if array.ndim != 3 or array.size == 0:
         raise SlicewiseError(

@@ -11,10 +11,11 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.files import digest, sha256
-from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.checks import check_image, check_pair, count_values, label_indices
 from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
 from slicewise.volumes.fingerprint import pack, slice_marks
+from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -67,8 +68,9 @@ def make_passport(
         content.other_labels,
         may_be_empty=content.empty_masks == "allow",
     )
-    counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
-    values = np.percentile(image.array, PERCENTILES, method="nearest")
+    counts = count_values(labels)
+    del mask, labels  # what follows looks at the image alone, and both may be large
+    values = percentiles(image.array, PERCENTILES)
     return {
         "case": case,
         "patient": patient,

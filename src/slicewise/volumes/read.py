@@ -276,11 +276,12 @@ def _scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     if target is None:
         return (raw.astype(np.float64) * slope + inter).astype(np.float32)
     # Integer arithmetic wraps around, and the result fits: what overflows between comes back.
-    scaled = raw.astype(target, copy=False)
+    # In place: a second copy of a whole body is as large as all else that is done to it.
+    scaled = raw.astype(target, copy=not raw.flags.writeable)
     if slope != 1:
-        scaled = scaled * np.int64(slope).astype(target)
+        scaled *= np.int64(slope).astype(target)
     if inter != 0:
-        scaled = scaled + np.int64(inter).astype(target)
+        scaled += np.int64(inter).astype(target)
     return scaled
 
 

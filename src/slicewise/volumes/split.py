@@ -74,12 +74,14 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
     ------
     SlicewiseError
         When a patient would be on both sides, too few patients are left, or a
-        patient has no stratum, or two.
+        patient has no stratum, or two, or a number of test patients was written
+        where the layout says who they are.
     """
     fixed = any(case.subset for case in cases)
     patients = sorted({case.patient for case in cases})
     strata = read_strata(cases, settings, data)
     if fixed:
+        _refuse_idle_test(settings)
         test = {case.patient for case in cases if case.subset == "test"}
         both = sorted(test & {case.patient for case in cases if case.subset == "train"})
         if both:
@@ -111,6 +113,16 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         Assignment(case.name, case.patient, subset.get(case.patient, "train"), None)
         for case in cases
     ]
+
+
+def _refuse_idle_test(settings: Split) -> None:
+    written = settings.model_fields_set
+    # a dump names every setting, and nobody wrote it
+    if "test" in written and written != set(Split.model_fields):
+        raise SlicewiseError(
+            "split.test does nothing: the folders or the table say who is tested on; leave it out, "
+            "or take the test folder (dataset.pairs.test: null) or the column subset away"
+        )
 
 
 def _with_folds(
