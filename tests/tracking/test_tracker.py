@@ -359,7 +359,7 @@ def test_history_of_a_run_is_a_table(results: Path) -> None:
 def test_a_job_does_not_wait_for_a_stopped_process_that_holds_a_lock(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slicewise.tracking.mirror.HELD", 0.2)
+    monkeypatch.setattr("slicewise.tracking.store.HELD", 0.2)
     said: list[str] = []
     with tracker(results, "held") as one:
         run = begin(one)

@@ -6,21 +6,20 @@ same value, step and timestamp once, and the rest is compared first.
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import logging
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic, digest, read_json, sha256, write_json
+from slicewise.files import digest, read_json, sha256, write_json
 from slicewise.tracking import registry
 from slicewise.tracking.journal import (
     HISTORY,
@@ -36,6 +35,7 @@ from slicewise.tracking.journal import (
 from slicewise.tracking.names import TABLE, shareable
 from slicewise.tracking.package import gathered, package_options
 from slicewise.tracking.secrets import redact, without_user
+from slicewise.tracking.store import SQLITE, locked, make_store
 from slicewise.tracking.view import TAG, image_keys, saved_view
 
 PARENT = "mlflow.parentRunId"
@@ -45,14 +45,11 @@ JOURNAL = "slicewise.run"
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 ADDRESS = "MLFLOW_TRACKING_URI"
 DEFAULT = "results/mlflow.db"
-SQLITE = "sqlite:///"
 ABOUT = "Trainings of slicewise on the data set {}: docs/mlflow.md says what a run holds."
 PROBE = 2.0
 """Seconds in which a server has to say that it is there."""
 ANSWER = 4.0
 """Seconds that a request should take at most."""
-HELD = 60.0
-"""Seconds for which a job that ends waits for another process that tells the store of the same."""
 SPEED = 1e6
 """Bytes that a file should move in a second at least."""
 
@@ -476,21 +473,8 @@ class Mirror:
 
     # -- inside ---------------------------------------------------------------
 
-    @contextmanager
-    def _locked(self, path: Path, wait: bool = True) -> Iterator[bool]:
-        """Keep others out; tell whether that was possible, where it is not waited for."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not wait:
-                    yield False
-                    return
-                # whoever has it may be stopped, or on a machine that is gone
-                self.beat(HELD)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield True
+    def _locked(self, path: Path, wait: bool = True) -> AbstractContextManager[bool]:
+        return locked(path, self.beat, wait)
 
     @cached_property
     def client(self) -> Any:
@@ -501,20 +485,9 @@ class Mirror:
         for name in ("mlflow", "urllib3"):  # that it tries again, and the like
             logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
-        self._make_store()
+        if self.uri.startswith(SQLITE):
+            make_store(Path(self.uri.removeprefix(SQLITE)), self._artifacts, self.beat)
         return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
-
-    def _make_store(self) -> None:
-        """Make the file of the store where it is missing: MLflow can mend no half of one."""
-        if not self.uri.startswith(SQLITE):
-            return
-        path = Path(self.uri.removeprefix(SQLITE))
-        if path.exists():
-            return
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        with atomic(path) as temporary:
-            SqlAlchemyStore(f"{SQLITE}{temporary}", self._artifacts).engine.dispose()
 
     @property
     def _artifacts(self) -> str:
@@ -524,22 +497,36 @@ class Mirror:
         """Return the id of a data set's experiment, made where it is missing."""
         name = f"slicewise/{dataset}"
         if name not in self._experiments:
-            # Several jobs that meet a fresh SQLite file would all migrate it and
+            # Several jobs that meet a fresh database would all migrate it and
             # most would die, so the first contact is made one at a time.
             with self._locked(self.results / ".mlflow.lock"):
-                known = self.client.get_experiment_by_name(name)
-                if known is None:
-                    local = self.uri.startswith("sqlite:")
-                    self._experiments[name] = self.client.create_experiment(
-                        name,
-                        artifact_location=self._artifacts if local else None,
-                        tags={"mlflow.note.content": ABOUT.format(dataset)},
-                    )
-                else:
-                    if known.lifecycle_stage == "deleted":
-                        self.client.restore_experiment(known.experiment_id)
-                    self._experiments[name] = known.experiment_id
+                self._experiments[name] = self._found_experiment(name) or self._made(name, dataset)
         return self._experiments[name]
+
+    def _found_experiment(self, name: str) -> str | None:
+        known = self.client.get_experiment_by_name(name)
+        if known is None:
+            return None
+        if known.lifecycle_stage == "deleted":
+            self.client.restore_experiment(known.experiment_id)
+        return str(known.experiment_id)
+
+    def _made(self, name: str, dataset: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        local = self.uri.startswith("sqlite:")
+        try:
+            made = self.client.create_experiment(
+                name,
+                artifact_location=self._artifacts if local else None,
+                tags={"mlflow.note.content": ABOUT.format(dataset)},
+            )
+        except MlflowException:
+            # from another folder of results, which shares the store
+            made = self._found_experiment(name)
+            if made is None:
+                raise
+        return str(made)
 
     def _sent(self, folder: Path) -> dict[str, Any]:
         path = folder / SENT
