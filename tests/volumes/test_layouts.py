@@ -405,6 +405,20 @@ def test_a_table_names_the_rows_of_patients_in_two_spellings(data, refused):
     assert len(find_cases(write_table(data, *rows), data.parent)) == 2
 
 
+@pytest.mark.parametrize(
+    ("column", "meant"), [("Patient_ID", "patient"), ("subject", "patient"), ("split", "subset")]
+)
+def test_a_column_that_seems_to_be_meant_for_another_is_said(data, caplog, column, meant):
+    touch(data, "i.nii.gz", "m.nii.gz")
+    rows = [("case", "image", "mask", column), ("c1", "i.nii.gz", "m.nii.gz", "x")]
+    find_cases(write_table(data, *rows), data.parent)
+    assert f"the column '{column}' is not read; call it {meant}" in caplog.text
+    caplog.clear()
+    rows = [(*rows[0], meant), (*rows[1], "train")]
+    find_cases(write_table(data, *rows), data.parent)
+    assert not caplog.records
+
+
 def test_a_table_without_some_patients_is_said_and_further_columns_are_kept(data, caplog):
     touch(data, "i.nii.gz", "m.nii.gz")
     rows = [

@@ -47,6 +47,7 @@ def test_stripping_takes_ends_only(text):
         ("p\uff11", "p1", "Unicode form"),
         ("p\u00a01", "p 1", "Unicode form"),
         ("\ufb01n", "fin", "Unicode form"),
+        ("\u0410\u0432e", "A\u0432e", "look-alike"),  # a Cyrillic A
         ("p-1", "p_1", "separators"),
         ("p\u20131", "p-1", "separators"),
         ("P-01", "p1", "separators"),

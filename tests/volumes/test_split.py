@@ -224,6 +224,9 @@ def test_strata_of_another_table_and_presence_of_a_label(tmp_path, refused):
         2: 1,
         3: 1,
     }
+    (tmp_path / "cases.npz").touch()
+    assert "copy it" in refused(split_cases, [Case("p1", "p1", (), ())], wanted, tmp_path)
+    (tmp_path / "cases.npz").unlink()
     cases = [Case(p, p, (), ()) for p in [*patients, "new"]]
     assert "no ml_tumour" in refused(split_cases, cases, wanted, tmp_path)
     for text, part in (("a\tb\n1\t2\n", "case or patient"), ("case\tx\np1\t2\n", "ml_tumour")):

@@ -55,6 +55,7 @@ def workflow(clone, tmp_path_factory) -> Workflow:
     return made
 
 
+@pytest.mark.slow
 def test_what_is_refused_first_and_trained_then(workflow):
     said = workflow.snakemake(fails=True)
     for name in sorted(HEALTHY):

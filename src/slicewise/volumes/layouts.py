@@ -385,6 +385,12 @@ def _stem(name: str) -> str:
 
 
 COLUMNS = ("case", "patient", "image", "mask", "subset")
+_MEANT = {
+    **dict.fromkeys(("patientid", "patientname", "patients", "subject", "subjectid"), "patient"),
+    **dict.fromkeys(("pid", "participant", "participantid", "mrn", "person"), "patient"),
+    **dict.fromkeys(("split", "set", "partition", "subsets", "usage"), "subset"),
+}
+"""What people call the columns that may be left out, and what they are called here."""
 
 
 def _table(dataset: Dataset, root: Path) -> list[_Found]:
@@ -395,6 +401,7 @@ def _table(dataset: Dataset, root: Path) -> list[_Found]:
             f"{root}: the table has no column {_list(missing)}; it needs case, image and mask, "
             "and may have patient and subset, separated by tabs"
         )
+    _say_unread(header, root)
     found = [_of_row(row, root) for row in rows]
     some = {f.subset is None for f in found}
     if len(some) > 1:
@@ -407,6 +414,16 @@ def _table(dataset: Dataset, root: Path) -> list[_Found]:
             _list(alone),
         )
     return found
+
+
+def _say_unread(header: list[str], root: Path) -> None:
+    """Say where a column seems to be meant for one that is read."""
+    for name in header:
+        meant = _MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
+        if meant and name not in COLUMNS and meant not in header:
+            _log.warning(
+                "%s: the column %r is not read; call it %s if it is meant so", root, name, meant
+            )
 
 
 def _of_row(row: Row, root: Path) -> _Found:

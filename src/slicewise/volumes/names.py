@@ -13,6 +13,11 @@ from statistics import median
 
 # Letters and symbols that are shown as nothing: the fillers of Hangul, and the blank of Braille.
 UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
+# Capitals and small letters of Cyrillic and Greek that look like Latin ones.
+LOOKALIKES = str.maketrans(
+    "АВЕКМНОРСТХІЈЅаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABEKMHOPCTXIJSaeopcyxijsABEZHIKMNOPTYXo",
+)
 BLANK = ("Zs", "Zl", "Zp", "Cc", "Cf")  # separators, control characters, and what is only format
 
 
@@ -49,9 +54,9 @@ def find_alike(
     -------
     list of (names, how)
         Each group of different names that are the same without regard to upper
-        and lower case, Unicode form (NFKC), blanks,
-        leading zeros of a number, or which sign separates their parts; and by
-        what the first two of them differ, in words.
+        and lower case, Unicode form (NFKC), letters of other scripts that look
+        alike, blanks, leading zeros of a number, or which sign separates their
+        parts; and by what the first two of them differ, in words.
     """
     unique = sorted(set(names))
     apart = [frozenset(each) for each in known]
@@ -78,7 +83,8 @@ def _plain(name: str) -> str:
     if name.isascii():
         return name.lower()
     # Compatibility forms first: fi for the ligature, 1 for a full-width 1; dashes become one.
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    text = unicodedata.normalize("NFKC", name).translate(LOOKALIKES)
+    text = unicodedata.normalize("NFKC", text.casefold())
     return "".join("-" if unicodedata.category(letter) == "Pd" else letter for letter in text)
 
 
@@ -108,7 +114,7 @@ def _difference(one: str, other: str) -> str:
         return "in leading zeros"
     if equal(lambda name: "".join(letter for letter in name if not is_blank(letter))):
         return "in blanks"
-    return "in case, blanks, leading zeros, separators or Unicode form"
+    return "in case, blanks, leading zeros, separators, Unicode form or look-alike letters"
 
 
 # --- cases that may share a patient ---------------------------------------------------------

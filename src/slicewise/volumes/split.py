@@ -223,6 +223,11 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
 
 
 def _column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, str | None]:
+    if path.name == "cases.tsv" and path.with_name("cases.npz").exists():
+        raise SlicewiseError(
+            f"{path}: this table is made again by runs, and the split cannot wait for it; copy it "
+            "to your data and name the copy in split.strata"
+        )
     header, rows = read_rows(path, ("case", "patient"))
     key = next((name for name in ("case", "patient") if name in header), None)
     if key is None or column not in header:
