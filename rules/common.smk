@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from slicewise import overview
+from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence, warnings_said
@@ -29,6 +30,7 @@ DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
+    check_backend()
     # each job reads these rules again
     with warnings_said(workflow.is_main_process):
         settings = load_settings(config)

@@ -13,8 +13,8 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
-FOUNDATION = {"errors", "files", "job", "sources", ""}
-"""What everybody may import: errors, files, how a job speaks, what imports what, the version."""
+FOUNDATION = {"backends", "errors", "files", "job", "sources", ""}
+"""What everybody may import: errors, files, how a job speaks, and what knows no volume yet."""
 
 ALLOWED = {
     "config": set(),
@@ -24,6 +24,7 @@ ALLOWED = {
     "model": {"config", "volumes", "slices", "metrics"},
     "evaluation": {"config", "volumes", "metrics"},
     "tracking": set(),
+    "backends": set(),
     "overview": set(),
     "errors": set(),
     "files": set(),

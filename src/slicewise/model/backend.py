@@ -12,10 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from slicewise import backends
 from slicewise.errors import SlicewiseError
 from slicewise.model.precision import INSTRUCTIONS, Machine
 
+backends.choose()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# as TensorFlow is told below: no more of a GPU's memory than it takes, others may work there
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 LOG = logging.getLogger("slicewise.model.backend")
 

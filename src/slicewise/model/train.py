@@ -522,6 +522,8 @@ class _Run:
         variables = self.trainer.trainable_variables
         own = numpy_of(variables)
         self.trainer.optimizer.finalize_variable_values(variables)
+        # jax let both share one array, which a prediction would consume with the weights
+        assign(variables, numpy_of(variables))
         try:
             yield
         finally:
