@@ -51,6 +51,9 @@ rule gate:
         mem_mb=memory(1000),
         runtime=10,
     params:
-        not_the_same=settings.split.not_the_same,
+        cfg={
+            "not_the_same": settings.split.not_the_same,
+            "check_against": settings.split.check_against,
+        },
     script:
         "../scripts/gate.py"

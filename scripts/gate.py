@@ -1,11 +1,11 @@
 """Stop when a scan is there twice, here or in another data set."""
 
 from slicewise.files import write_json
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.volumes.fingerprint import beside, read_marks
 from slicewise.volumes.gate import check_alike, check_leaks, read_table
 
-with job(snakemake.log[0], snakemake.resources):
+with script_job(snakemake):
     given = snakemake.input
     cases, others = read_table(given.cases), {str(path): read_table(path) for path in given.others}
     check_leaks(cases, others)
@@ -13,6 +13,6 @@ with job(snakemake.log[0], snakemake.resources):
         dict(zip(cases["case"], cases["patient"], strict=True)),
         read_marks(beside(given.cases), cases["case"]),
         {path: read_marks(beside(path), table["case"]) for path, table in others.items()},
-        snakemake.params.get("not_the_same", []),
+        snakemake.params.cfg["not_the_same"],
     )
     write_json(snakemake.output[0], {"leaks": []})

@@ -13,8 +13,9 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
-FOUNDATION = {"errors", "files", "job", "sources", ""}
-"""What everybody may import: errors, files, how a job speaks, what imports what, the version."""
+FOUNDATION = {"errors", "files", "job", "records", "sources", ""}
+"""What everybody may import: errors, files, how a job speaks, records, what imports what, the
+version."""
 
 ALLOWED = {
     "config": set(),
@@ -28,6 +29,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "job": set(),
+    "records": set(),
     "sources": set(),
     "": set(),
     # sets experiments side by side

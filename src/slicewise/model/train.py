@@ -30,7 +30,7 @@ from slicewise.model.trainer import assign, choose_precision, make_trainer, nump
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.model.validate import Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
-from slicewise.sources import sources_of
+from slicewise.sources import TRAINED_BY, sources_of
 
 HISTORY = (
     "epoch",
@@ -107,6 +107,7 @@ def train(
     checkpoints: Path,
     *,
     may_select: bool = True,
+    also: object = None,
     log: Log = lambda row: None,
     say: Say = print,
     save: Callable[[Trained], None] = lambda trained: None,
@@ -134,6 +135,8 @@ def train(
     may_select : bool
         Whether `watched` may choose the epoch and the postprocessing;
         held-out folds must not.
+    also : JSON-like
+        What else the weights depend on, see `training_key`.
     log : callable
         Called with the row of the history of each epoch, also of those before a resumption.
         It may return the row to keep instead, such as one with an earlier timestamp.
@@ -160,7 +163,7 @@ def train(
     begun = time.monotonic()
     settings = experiment.training
     check_labels(slices)
-    key = training_key(slices, watched, experiment, card, may_select)
+    key = training_key(slices, watched, experiment, card, may_select, also)
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
         validation = Validation(watched, truth, experiment, card) if len(watched) else None
@@ -179,24 +182,37 @@ def training_key(
     experiment: Experiment,
     card: dict[str, Any],
     may_select: bool,
+    also: object = None,
 ) -> str:
-    """Return a digest of all that the weights depend on: settings, slices, code, versions."""
+    """Return a digest of all that the weights depend on: settings, slices, code, versions.
+
+    Parameters
+    ----------
+    slices, watched, experiment, card, may_select
+        As of `train`.
+    also : JSON-like
+        What the caller knows and they do not say: digests of its own code and
+        of the files that ground truth is read from.
+    """
+    reading = [slices.context, slices.context_mm]
     return digest(
         {
             "experiment": experiment.model_dump(exclude={"prediction"}),
             "card": card,
-            "slices": [slices.digest, watched.digest if len(watched) else ""],
+            "slices": [slices.digest, watched.digest if len(watched) else "", reading],
             "select": may_select,
             "threads": experiment.training.threads or backend.available_threads(),
             "versions": backend.versions(),
             "source": _source_digest(),
+            "also": also,
         }
     )
 
 
 def _source_digest() -> str:
+    """Return a digest of the code that runs: what the rule `train` has as inputs, too."""
     here = Path(__file__)
-    files = [here, *(path for path in sources_of(here) if path.parent == here.parent)]
+    files = [here, *sources_of(here, direct=TRAINED_BY)]
     return digest([path.read_text(encoding="utf-8") for path in files])
 
 
