@@ -30,7 +30,7 @@ from slicewise.model.trainer import assign, choose_precision, make_trainer, nump
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.model.validate import Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
-from slicewise.sources import TRAINED_BY, sources_of
+from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 
 HISTORY = (
     "epoch",
@@ -203,16 +203,16 @@ def training_key(
             "select": may_select,
             "threads": experiment.training.threads or backend.available_threads(),
             "versions": backend.versions(),
-            "source": _source_digest(),
+            "source": source_digest(),
             "also": also,
         }
     )
 
 
-def _source_digest() -> str:
+def source_digest(library: Path = LIBRARY) -> str:
     """Return a digest of the code that runs: what the rule `train` has as inputs, too."""
-    here = Path(__file__)
-    files = [here, *sources_of(here, direct=TRAINED_BY)]
+    here = library / "model" / "train.py"
+    files = [here, *sources_of(here, library, TRAINED_BY)]
     return digest([path.read_text(encoding="utf-8") for path in files])
 
 
