@@ -26,6 +26,9 @@ rule all:
         expand("results/{dataset}/comparison.html", dataset=DATASET),
 
 
+look_at_records()
+
+
 onsuccess:
     print_overview()
 

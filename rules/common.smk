@@ -12,7 +12,8 @@ from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence, warnings_said
-from slicewise.sources import sources_of
+from slicewise.records import READING, SOURCES, Look, kind_of
+from slicewise.sources import TRAINED_BY, sources_of
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
     batches,
@@ -148,6 +149,9 @@ def training_settings(wildcards):
             "may_select": len(FOLDS) == 1,
             "patients": {case: SPLIT[case].patient for case in watched_by(wildcards.fold)},
         },
+        # of each training case: scoring refuses all cases of a patient who was trained on
+        "patients": {case: SPLIT[case].patient for case in trained_on(wildcards.fold)},
+        "also": [settings.slices[recipe].model_dump() for recipe in experiment.also],
         "folds": len(FOLDS),
     }
 
@@ -162,6 +166,60 @@ SCORED_CASES = [
     [a.case, a.patient, "test" if a.subset == "test" else "validation", a.fold]
     for a in map(SPLIT.get, SCORED)
 ]
+
+
+LOOK = Look()
+REMARKED = set()
+
+
+def look_at_records():
+    """Make jobs run again whose results say that they were made from something else.
+
+    Snakemake compares only what it has noted below .snakemake, which the commonest remedies
+    delete, and with some of its options not even that. Done once, not in each job.
+    """
+    if workflow.is_main_process and not IN_BUCKET:
+        for each in workflow.rules:
+            if each.output:
+                # asked for each job of a run before any of them starts; it names no file
+                each.set_input(record=look_before(each))
+
+
+def look_before(maker):
+    """Return the input function that compares the record of a rule's job with what is asked for."""
+
+    def given(name, wildcards):
+        found = maker.input.get(name, [])
+        for item in found if isinstance(found, list) else [found]:
+            if callable(item) or getattr(item, "callable", None):
+                made = maker.apply_input_function(item, wildcards)[0]
+                yield from [made] if isinstance(made, str) else map(str, made)
+            else:
+                yield str(item.apply_wildcards(wildcards))
+
+    def compare(wildcards):
+        outputs = [str(path.apply_wildcards(wildcards)) for path in maker.output]
+        cfg, kind = maker.params.get("cfg"), kind_of(maker.name)
+        why = LOOK.stale_because(
+            outputs,
+            cfg(wildcards) if callable(cfg) else cfg,
+            [*given("code", wildcards), *given("training", wildcards)],
+            {name: [*given(name, wildcards)] for name in SOURCES if kind in READING},
+            [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
+        )
+        if why:
+            # of these, Snakemake takes those whose jobs are part of the run anyway
+            workflow.dag.forcefiles.update(outputs)
+            if (kind, why) not in REMARKED:
+                print(f"{outputs[0]}: {why}, so it and its like are made again", file=sys.stderr)
+                REMARKED.add((kind, why))
+        return []
+
+    return compare
+
+
+def is_ancient(path):
+    return isinstance(path, str) and bool(getattr(path, "flags", {}).get("ancient"))
 
 
 def print_overview(experiments=settings.wanted):

@@ -22,8 +22,9 @@ rule evaluate:
         split="results/{dataset}/split.tsv",
         # only shown beside the scores, which do not depend on it
         cases=ancient("results/{dataset}/cases.tsv"),
-        # a scan on both sides stops the scoring too: it may have come after the training
-        gate=ancient("results/{dataset}/gate.json"),
+        # A scan on both sides stops the scoring too: it may have come after the training. Not
+        # ancient: while such a file is made again, Snakemake does not look at other reasons.
+        gate="results/{dataset}/gate.json",
         code=code("evaluate"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",

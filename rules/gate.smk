@@ -52,12 +52,15 @@ rule gate:
         mem_mb=memory(1000),
         runtime=10,
     params:
-        not_the_same=settings.split.not_the_same,
-        folds=len(FOLDS),
-        # of all experiments the strictest: where one may lack no label, nothing is trained
-        missing_labels=max(
-            (settings.experiments[name].training.missing_labels for name in settings.wanted),
-            default="refuse",
-        ),
+        cfg={
+            "not_the_same": settings.split.not_the_same,
+            "check_against": settings.split.check_against,
+            "folds": len(FOLDS),
+            # of all experiments the strictest: where one may lack no label, nothing is trained
+            "missing_labels": max(
+                (settings.experiments[name].training.missing_labels for name in settings.wanted),
+                default="refuse",
+            ),
+        },
     script:
         "../scripts/gate.py"

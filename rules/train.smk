@@ -20,7 +20,7 @@ rule train:
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
         # of what reads images and measures, only what it calls: the contents of slices are inputs
-        code=code("train", direct=("metrics", "volumes")),
+        code=code("train", direct=TRAINED_BY),
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
         history="results/{dataset}/{experiment}/fold-{fold}/history.csv",

@@ -10,10 +10,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.records import Recorder, Told
 
 MARK = "error: "
 ASKED = "asked for "
@@ -22,7 +23,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Callable[[str], None]]:
+def job(
+    log: str, resources: Mapping[str, object] | None = None, told: Told | None = None
+) -> Iterator[Callable[[str], None]]:
     """Run the body of a script, turning faults of the input into one sentence.
 
     Parameters
@@ -32,6 +35,8 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     resources : mapping, optional
         What Snakemake asked for on behalf of the job: mem_mb, runtime
         (minutes), _cores. The log begins with it, see `asked_for`.
+    told : object, optional
+        See `script_job`.
 
     Yields
     ------
@@ -60,8 +65,13 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     # what the library has to warn of, such as files that it left aside
     handler = _Saying(say, write)
     logging.getLogger("slicewise").addHandler(handler)
+    recorder = None if told is None else Recorder(told)
     try:
+        if recorder is not None:
+            recorder.begin()
         yield say
+        if recorder is not None:
+            recorder.finish()
     except SlicewiseError as error:
         for one in error.errors if isinstance(error, SeveralErrors) else [error]:
             say(sentence(one))
@@ -96,6 +106,20 @@ def warnings_said(here: bool) -> Iterator[None]:
         yield
     finally:
         logging.getLogger("slicewise").removeHandler(handler)
+
+
+def script_job(told: Told) -> AbstractContextManager[Callable[[str], None]]:
+    """Run the body of a script of the workflow, see `job`.
+
+    What it reads is compared with the records of its makers first, and its own
+    record is written at the end; see `slicewise.records`.
+
+    Parameters
+    ----------
+    told : object
+        The ``snakemake`` of the script.
+    """
+    return job(told.log[0], told.resources, told)
 
 
 class _Saying(logging.Handler):

@@ -10,8 +10,21 @@ from pathlib import Path
 from slicewise.files import digest
 
 LIBRARY = Path(__file__).parent
-NO_RESULT = {"__init__.py", "config", "errors.py", "files.py", "job.py", "sources.py", "tracking"}
+NO_RESULT = {
+    "__init__.py",
+    "backends.py",
+    "config",
+    "errors.py",
+    "files.py",
+    "job.py",
+    "records.py",
+    "sources.py",
+    "tracking",
+}
 """What changes no result by itself: settings reach jobs as values, and tracking only watches."""
+TRAINED_BY = ("metrics", "volumes")
+"""Of these a training depends only on what it calls itself: the contents of slices are its inputs,
+however they were read."""
 READERS = ("nibabel", "numpy", "pydicom", "scikit-image", "scipy", "SimpleITK")
 _IMPORT = re.compile(r"^[ \t]*from slicewise([.\w]*) import (\([^)]*\)|[^\n(]+)", re.M)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,10 +22,11 @@ from slicewise.model import backend
 from slicewise.model.checkpoints import Checkpoints, forget
 from slicewise.model.precision import Machine
 from slicewise.model.predict import predict_volume
-from slicewise.model.train import HISTORY, train, training_key
+from slicewise.model.train import HISTORY, source_digest, train, training_key
 from slicewise.model.trainer import Trainer
 from slicewise.model.unet import model_card
 from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 from tests.model.conftest import CARD, disc_truth, disc_volume, experiment
 
 
@@ -145,6 +148,90 @@ def test_key_depends_on_what_weights_depend_on(slices: SliceSet, watched: SliceS
     assert base != training_key(slices, watched, experiment(seed=9), CARD, True)
     assert base != training_key(watched, slices, experiment(), CARD, True)
     assert base != training_key(slices, watched, experiment(), CARD, False)
+
+
+def leaves(settings: dict, name: str = "") -> dict[str, object]:
+    """Flatten nested settings to dotted names."""
+    found: dict[str, object] = {}
+    for key, value in settings.items():
+        below = leaves(value, f"{name}{key}.") if isinstance(value, dict) else {name + key: value}
+        found |= below
+    return found
+
+
+def test_a_change_of_any_setting_makes_another_key(slices: SliceSet, watched: SliceSet) -> None:
+    """Values need not be allowed: that the key tells them apart is what is asked."""
+    base = training_key(slices, watched, experiment(), CARD, True)
+    for name in leaves(experiment().model_dump()):
+        *above, last = name.split(".")
+        chain = [experiment()]
+        for key in above:
+            chain.append(getattr(chain[-1], key))
+        fresh = chain[-1].model_copy(update={last: "another"})
+        for owner, key in zip(reversed(chain[:-1]), reversed(above), strict=True):
+            fresh = owner.model_copy(update={key: fresh})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # pydantic's, of the values
+            key = training_key(slices, watched, fresh, CARD, True)
+        assert (key == base) == (above == ["prediction"]), name
+
+
+def test_a_change_of_the_card_the_reading_or_the_callers_files_makes_another_key(
+    folders: list[SliceFolder], slices: SliceSet, watched: SliceSet
+) -> None:
+    two = CARD | {"labels": ["liver", "b"], "values": {"liver": [5], "b": [6]}}
+    turned = CARD | {"labels": ["b", "liver"], "values": {"b": [6], "liver": [5]}}
+    keys = [
+        training_key(slices, watched, experiment(), CARD, True),
+        training_key(slices, watched, experiment(), two, True),
+        training_key(slices, watched, experiment(), turned, True),
+        training_key(slices, watched, experiment(), CARD, True, ["another truth"]),
+        training_key(SliceSet(folders[:3], context=3), watched, experiment(), CARD, True),
+        training_key(SliceSet(folders[:3], context_mm=9), watched, experiment(), CARD, True),
+        training_key(SliceSet(folders[2::-1]), watched, experiment(), CARD, True),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_edit_of_code_that_weights_depend_on_makes_another_key(tmp_path: Path) -> None:
+    library = Path(shutil.copytree(LIBRARY, tmp_path / "slicewise"))
+    first = source_digest(library)
+    assert first == source_digest()
+    for name, changes in {
+        "model/train.py": True,
+        "model/augment.py": True,
+        "model/validate.py": True,
+        "slices/batches.py": True,
+        "slices/context.py": True,
+        "slices/stored.py": True,
+        "slices/grid.py": True,
+        "metrics/overlap.py": True,
+        "model/serve.py": False,
+        "model/predict.py": False,
+        # what merely reads images: its outcome is in the slices, whose digest counts
+        "volumes/read.py": False,
+        "volumes/dicom.py": False,
+        "evaluation/statistics.py": False,
+        "tracking/mirror.py": False,
+        "config/schema.py": False,  # settings are in the key as values
+    }.items():
+        kept = (library / name).read_text()
+        (library / name).write_text(f"{kept}# edited\n")
+        assert (source_digest(library) != first) == changes, name
+        (library / name).write_text(kept)
+
+
+def test_all_code_of_the_key_reruns_the_rule() -> None:
+    """What the rule `train` has as inputs is found from its script, the key's from the library."""
+    script = Path(__file__).parents[2] / "scripts" / "train.py"
+    rule = set(sources_of(script, direct=TRAINED_BY))
+    here = LIBRARY / "model" / "train.py"
+    assert {here, *sources_of(here, direct=TRAINED_BY)} <= rule
+    # of the rest only what opens, checks or copies files: the script hands the key its digest
+    rest = rule - {here, *sources_of(here, direct=TRAINED_BY)}
+    names = {str(path.relative_to(LIBRARY)) for path in rest}
+    names.discard("volumes/__init__.py")
+    assert names <= {"model/plan.py", "model/card.py", "slices/staging.py", "volumes/truth.py"}
 
 
 def test_nan_names_epoch_and_cases(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from slicewise.model.trainer import assign, make_trainer, numpy_of
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.model.validate import Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
-from slicewise.sources import sources_of
+from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 
 HISTORY = (
     "epoch",
@@ -112,6 +112,7 @@ def train(
     *,
     may_select: bool = True,
     patients: Mapping[str, str] | None = None,
+    also: object = None,
     log: Log = lambda row: None,
     say: Say = print,
     save: Callable[[Trained], None] = lambda trained: None,
@@ -142,6 +143,8 @@ def train(
     patients : mapping of str to str, optional
         The patient of each watched case: a score is a mean over patients. By
         default each case is one.
+    also : JSON-like
+        What else the weights depend on, see `training_key`.
     log : callable
         Called with the row of the history of each epoch, also of those before a resumption.
         It may return the row to keep instead, such as one with an earlier timestamp.
@@ -170,7 +173,7 @@ def train(
     untrained = check_labels(slices, settings.missing_labels)
     if untrained:
         say(f"no training case has {', '.join(untrained)}: the model never learns it")
-    key = training_key(slices, watched, experiment, card, may_select, patients)
+    key = training_key(slices, watched, experiment, card, may_select, patients, also)
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
         validation = None
@@ -192,26 +195,39 @@ def training_key(
     card: dict[str, Any],
     may_select: bool,
     patients: Mapping[str, str] | None = None,
+    also: object = None,
 ) -> str:
-    """Return a digest of all that the weights depend on: settings, slices, code, versions."""
+    """Return a digest of all that the weights depend on: settings, slices, code, versions.
+
+    Parameters
+    ----------
+    slices, watched, experiment, card, may_select, patients
+        As of `train`.
+    also : JSON-like
+        What the caller knows and they do not say: digests of its own code and
+        of the files that ground truth is read from.
+    """
+    reading = [slices.context, slices.context_mm]
     owners = {case: case if patients is None else patients[case] for case in watched.cases}
     return digest(
         {
             "experiment": experiment.model_dump(exclude={"prediction"}),
             "card": card,
-            "slices": [slices.digest, watched.digest if len(watched) else ""],
+            "slices": [slices.digest, watched.digest if len(watched) else "", reading],
             "select": may_select,
             "patients": owners,
             "threads": experiment.training.threads or backend.available_threads(),
             "versions": backend.versions(),
-            "source": _source_digest(),
+            "source": source_digest(),
+            "also": also,
         }
     )
 
 
-def _source_digest() -> str:
-    here = Path(__file__)
-    files = [here, *(path for path in sources_of(here) if path.parent == here.parent)]
+def source_digest(library: Path = LIBRARY) -> str:
+    """Return a digest of the code that runs: what the rule `train` has as inputs, too."""
+    here = library / "model" / "train.py"
+    files = [here, *sources_of(here, library, TRAINED_BY)]
     return digest([path.read_text(encoding="utf-8") for path in files])
 
 

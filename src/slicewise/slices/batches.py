@@ -75,6 +75,8 @@ class SliceSet:
         Position in `cases` of each slice.
     labels : list of str
         Names of the labels.
+    recipes : list of dict
+        By which recipe each folder was cut.
     counts : ndarray of int, shape (n, labels)
         Pixels of each label in each slice.
     aspect : ndarray of float32, shape (n,)
@@ -102,12 +104,20 @@ class SliceSet:
         self._folders = list(folders)
         self.cases = [folder.case for folder in folders]
         self.labels: list[str] = []
+        self.recipes: list[dict[str, Any]] = []
         self._cases: list[_Case] = []
         counts: list[np.ndarray] = []
         aspects: list[float] = []
         for folder in folders:
             geometry = _geometry(folder.geometry)
+            if self.labels not in ([], geometry["labels"]):
+                raise damaged(
+                    folder.geometry,
+                    f"its labels are {', '.join(geometry['labels'])}, those of other cases "
+                    f"{', '.join(self.labels)}",
+                )
             self.labels = geometry["labels"]
+            self.recipes.append(geometry["recipe"])
             counts.append(np.asarray(geometry["counts"], np.int64).reshape(-1, len(self.labels)))
             rows, columns = geometry["pixel_spacing"]
             aspects.append(rows / columns)
@@ -135,6 +145,11 @@ class SliceSet:
             [SliceFolder.below(Path(recipe), case) for recipe in recipes for case in cases],
             **options,
         )
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folder of each case as it was cut by each recipe."""
+        return [one.geometry.parent for one in self._folders]
 
     @property
     def files(self) -> list[Path]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import math
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,7 @@ from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+NOTE = "slicewise"  # the key of what is noted in headers
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
 
@@ -136,6 +138,7 @@ def write_nifti(
     volume: Volume,
     header: nib.Nifti1Header | None = None,
     dtype: np.typing.DTypeLike | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a volume as NIfTI, in one step and always the same bytes.
 
@@ -152,6 +155,8 @@ def write_nifti(
         free text may name the patient.
     dtype : numpy dtype, optional
         Voxel type in the file; by default the array's. Integers must fit.
+    note : mapping, optional
+        What the volume was made from, as JSON in a comment of the header; see `read_note`.
 
     Raises
     ------
@@ -161,6 +166,9 @@ def write_nifti(
     path = Path(path)
     array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype))
     image = _image(array, volume.affine, header)
+    if note is not None:
+        text = json.dumps({NOTE: note}).encode()
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
     with files.atomic(path) as temporary, temporary.open("wb") as stream:
         if path.name.lower().endswith(".gz"):
             # Without a time and a name in its header, equal volumes give equal bytes.
@@ -168,6 +176,21 @@ def write_nifti(
                 image.to_stream(packed)
         else:
             image.to_stream(stream)
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """Return what `write_nifti` noted in the header of a file; None where it noted nothing."""
+    _must_exist(path)
+    try:
+        extensions = nib.load(path).header.extensions
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, zlib.error):
+        return None  # whoever reads the voxels says what is wrong
+    for extension in extensions:
+        with suppress(ValueError):
+            found = json.loads(extension.get_content())
+            if isinstance(found, dict) and isinstance(found.get(NOTE), dict):
+                return dict(found[NOTE])
+    return None
 
 
 # --- NIfTI ---------------------------------------------------------------------------------
