@@ -48,8 +48,8 @@ except SlicewiseError as error:
 DATASET = settings.dataset.name
 FOLDS = range(settings.split.folds)
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
-# whether masks may be empty is decided when they are read first
-CONTENT = settings.dataset.content.model_dump(exclude={"empty_masks"})
+# of what was ingested
+CONTENT = settings.dataset.content.once_read
 BATCHES = batches(CASES.values(), SPLIT.values())
 BATCH_OF = {case: batch for batch, members in BATCHES.items() for case in members}
 

@@ -203,6 +203,11 @@ class Content(Block):
     other_labels: Literal["refuse", "background"]
     empty_masks: Literal["refuse", "allow"] = "refuse"
 
+    @property
+    def once_read(self) -> dict[str, Any]:
+        """What counts once a mask was read: whether it may be empty was decided then."""
+        return self.model_dump(exclude={"empty_masks"})
+
 
 class Split(Block):
     """Who is trained on, validated on and tested on; always whole patients."""

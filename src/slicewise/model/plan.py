@@ -69,7 +69,7 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[st
         "experiment": experiment.model_dump(exclude={"prediction"}, mode="json"),
         "recipe": settings.slices[experiment.slices].model_dump(mode="json"),
         "also": [settings.slices[recipe].model_dump(mode="json") for recipe in experiment.also],
-        "content": settings.dataset.content.model_dump(mode="json"),
+        "content": settings.dataset.content.once_read,
         "folds": settings.split.folds,
     }
     if changed := differences({key: planned.get(key) for key in told}, told):

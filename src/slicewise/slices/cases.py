@@ -55,7 +55,7 @@ def cut_cases(
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         passport = known[case]
-        changed = differences(passport["content"], content.model_dump())
+        changed = differences(Content(**passport["content"]).once_read, content.once_read)
         if changed:
             raise SlicewiseError(
                 f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
