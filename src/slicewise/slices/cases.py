@@ -55,8 +55,8 @@ def cut_cases(
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         passport = known[case]
-        changed = differences(passport["content"], content.model_dump())
-        if changed:
+        told = content.model_dump()
+        if changed := differences(passport.get("content", told), told):
             raise SlicewiseError(
                 f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
                 "run snakemake again, which checks it anew"
