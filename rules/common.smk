@@ -210,9 +210,14 @@ def look_before(maker):
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)
-            if (kind, why) not in REMARKED:
-                print(f"{outputs[0]}: {why}, so it and its like are made again", file=sys.stderr)
-                REMARKED.add((kind, why))
+            if kind not in REMARKED:
+                so = (
+                    "which no touch changes"
+                    if workflow.touch
+                    else "so it and its like are made again"
+                )
+                print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
+                REMARKED.add(kind)
         return []
 
     return compare

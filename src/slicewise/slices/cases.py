@@ -55,8 +55,8 @@ def cut_cases(
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         passport = known[case]
-        changed = differences(Content(**passport["content"]).once_read, content.once_read)
-        if changed:
+        checked = Content(**passport.get("content", cfg["content"]))
+        if changed := differences(checked.once_read, content.once_read):
             raise SlicewiseError(
                 f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
                 "run snakemake again, which checks it anew"
