@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +39,10 @@ def score_cases(
     predictions: Sequence[str],
     content: Content,
     tolerance_mm: float,
+    *,
     absent_labels: str = "exclude",
     lesions: Sequence[str] = (),
     lesion_iou: float = 0.1,
-    untrained: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -58,8 +58,6 @@ def score_cases(
         Up to which distance the surface Dice takes surfaces as the same.
     absent_labels, lesions, lesion_iou
         As in the settings' block `evaluation`.
-    untrained : mapping of str to sequence of str, optional
-        By case, labels that none of the models that predicted it was trained on.
 
     Returns
     -------
@@ -83,7 +81,6 @@ def score_cases(
             absent_labels,
             lesions,
             lesion_iou,
-            (untrained or {}).get(str(known[0]), ()),
         )
     return metrics_table(rows)
 
