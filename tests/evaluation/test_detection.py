@@ -13,7 +13,6 @@ from scipy import stats
 
 from slicewise.evaluation.detection import counts_absent, detection, is_notable
 from slicewise.evaluation.intervals import proportion, ratio
-from slicewise.evaluation.statistics import case_rows, metrics_table
 from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 
 
@@ -64,13 +63,9 @@ def test_what_nobody_has():
 
 
 def test_of_a_label_that_was_not_trained_nothing_counts():
-    known = {"case": "a", "patient": "a", "subset": "test", "fold": None}
-    arguments = (["tumour", "liver"], 1.0, (1.0, 1.0, 1.0), 2.0)
-    rows = case_rows(known, HIT, HIT, *arguments, untrained=["tumour"])
-    other = case_rows(known | {"patient": "b"}, NOTHING, HIT, *arguments, untrained=["tumour"])
-    table = metrics_table([rows[0], other[0]])
-    assert table[["dice", "predicted_ml", "nsd", "false_islands"]].isna().all(axis=None)
-    found = detection(table)
+    table = scored({"a": [(HIT, HIT)], "b": [(NOTHING, HIT)]})
+    blank = table.columns.difference(["case", "patient", "subset", "fold", "label", "volume_ml"])
+    found = detection(table.assign(**dict.fromkeys(blank, None)))
     assert (found["unscored"], found["with_label"], found["without_label"]) == (1, 0, 0)
     assert "1 of 2 has it, no score for 1, whose model was trained without it" in found["in_words"]
 

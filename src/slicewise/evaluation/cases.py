@@ -21,7 +21,7 @@ from slicewise.evaluation.figures import (
     pixel_aspect,
 )
 from slicewise.evaluation.report import CaseFigures, gallery_cases
-from slicewise.evaluation.statistics import case_rows, metrics_table
+from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
 from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import plane_views
 from slicewise.volumes.read import read_volume
@@ -46,6 +46,7 @@ def score_cases(
     content: Content,
     tolerance_mm: float,
     untrained: Sequence[Collection[str]] = (),
+    *,
     absent_labels: str = "exclude",
     lesions: Sequence[str] = (),
     lesion_iou: float = 0.1,
@@ -81,7 +82,7 @@ def score_cases(
         arrays, names = (truth.array, guess.array), list(content.labels)
         first["truth_sha256"] = labels_digest(truth, names)
         spacing = truth.spacing if content.contiguous else None
-        rows += case_rows(
+        scored = case_rows(
             first,
             *arrays,
             names,
@@ -91,8 +92,8 @@ def score_cases(
             absent_labels,
             lesions,
             lesion_iou,
-            [name for name in names if _never_seen({**first, "label": name}, untrained)],
         )
+        rows += [_without_score(row, untrained) for row in scored]
     _say_untrained(rows, untrained)
     return metrics_table(rows)
 
@@ -101,6 +102,13 @@ def _never_seen(row: Mapping[str, Any], untrained: Sequence[Collection[str]]) ->
     """Whether no model that predicted the case of a row had been trained on its label."""
     models = untrained if row["subset"] == "test" else untrained[row["fold"] or 0 :][:1]
     return bool(models) and all(row["label"] in labels for labels in models)
+
+
+def _without_score(row: dict[str, Any], untrained: Sequence[Collection[str]]) -> dict[str, Any]:
+    if not _never_seen(row, untrained):
+        return row
+    known = ("case", "patient", "subset", "fold", "label", *UNSCORED)
+    return {name: value if name in known else None for name, value in row.items()}
 
 
 def _say_untrained(rows: Sequence[Mapping[str, Any]], untrained: Sequence[Collection[str]]) -> None:

@@ -374,6 +374,12 @@ def verdicts(table: pd.DataFrame, subset: str) -> list[str]:
         for row in headline_rows(table, subset, FALSE_ML)
         if row["label"] == "mean"
     }
+    if not rows:
+        return [
+            f"{second} and {first} have no Dice to be compared by, as no {subset} patient has a "
+            f"label{_beside_false(row)}"
+            for (first, second), row in false.items()
+        ]
     return [
         verdict(row, len(rows)) + _beside_false(false.get((row["first"], row["second"])))
         for row in rows

@@ -22,7 +22,7 @@ from slicewise.evaluation.comparison import (
     subset_of,
     verdicts,
 )
-from slicewise.evaluation.detection import together
+from slicewise.evaluation.detection import lacks_label, together
 from slicewise.evaluation.render import overall_label, render, statistics_of
 from slicewise.evaluation.statistics import summarise
 from slicewise.evaluation.undrawn import Undrawn
@@ -118,7 +118,7 @@ def comparison_report(
         dataset=dataset,
         subset=subset,
         entries=entries,
-        best=max((e["mean"] for e in entries if e["mean"] is not None), default=None),
+        best=max((e["judged"] for e in entries if e["judged"] is not None), default=None),
         distances=any(e["nsd"] is not None for e in entries),
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
         patients=max((each["patient"].nunique() for each in scored.values()), default=0),
@@ -149,8 +149,12 @@ def _entry(
     statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
     hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
+    # finding nothing makes no experiment the best, whatever the means count
+    there = figures.by_patient(scored[~lacks_label(scored)])
+    judged = float(there.mean()) if len(there) else None
     return {
         **statistics,
+        "judged": judged if convention(scored) else statistics["mean"],
         "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
         "hd95": hd95["mean"],
         "hd95_patients": hd95["n"],

@@ -60,7 +60,6 @@ def case_rows(
     absent_labels: str = "exclude",
     lesion_labels: Collection[str] = (),
     lesion_iou: float = 0.1,
-    untrained: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Score one case, one row a label.
 
@@ -87,9 +86,6 @@ def case_rows(
         Labels whose components are lesions, to be counted one by one.
     lesion_iou : float
         By which overlap a lesion counts as found, see `metrics.lesions`.
-    untrained : collection of str
-        Labels that the model was not trained on: they have no score, and
-        nothing that was predicted of them counts.
     """
     rows = []
     for index, name in enumerate(labels, start=1):
@@ -102,10 +98,7 @@ def case_rows(
             if name in lesion_labels:
                 row |= lesions(*masks, lesion_iou)
                 row["lesion_iou"] = lesion_iou
-        if name in untrained:
-            known = {key: row[key] for key in UNSCORED if key in row}
-            row = dict.fromkeys(row, float("nan")) | {**case, "label": name} | known
-        elif absent_labels == "challenge" and not row["volume_ml"]:
+        if absent_labels == "challenge" and not row["volume_ml"]:
             row |= _as_challenges_do(row)
         rows.append(row)
     return rows

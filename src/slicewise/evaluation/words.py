@@ -153,7 +153,7 @@ def _pieces(scored: pd.DataFrame, n: int) -> list[str]:
         return [f"{'A' if bad else 'No'} {piece.removeprefix('a ')} was added or left out."]
     if not bad:
         everybody = not lacks_label(scored).any()
-        of = "them" if everybody else f"all {n}"
+        of = "them" if everybody else f"the {n}"
         return [f"In none of {of} was {piece} added or left out."]
     return [f"In {bad} of {n}, {piece} was added or left out."]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import math
 import os
 import re
 import tempfile
@@ -250,7 +251,11 @@ class Mirror:
         fresh = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
         unknown = [Param(k, v) for k, v in params.items() if k not in known.data.params]
         # Not tied to the model: such a point may not be sent twice.
-        points = {(key, value, time, 0) for key, (value, time) in run.note["metrics"].items()} | {
+        # What has no value any more is NaN there, always the same one, as no other equals it.
+        points = {
+            (key, math.nan if value is None else value, time, 0)
+            for key, (value, time) in run.note["metrics"].items()
+        } | {
             (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
             for name in (HISTORY, SYSTEM)
             for row in read_rows(run.folder / name)
