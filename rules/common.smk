@@ -7,13 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-from slicewise import overview
+from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, sentence, warnings_said
 from slicewise.records import READING, SOURCES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
+from slicewise.volumes import shapes
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
     batches,
@@ -77,7 +78,36 @@ def code(script, *templates, direct=()):
 
 def memory(mb):
     """Memory in MB of a job's first attempt; the next attempts get as much more each."""
+    if callable(mb):
+        return lambda wildcards, attempt: mb(wildcards) * attempt
     return lambda wildcards, attempt: mb * attempt
+
+
+@functools.cache
+def size_of(case):
+    """How large a case is, by its header: known before anything is opened or made."""
+    return shapes.size_of(CASES[case], settings.dataset)
+
+
+def sizes_of(cases):
+    return [size_of(case) for case in cases]
+
+
+def memory_to_train(wildcards):
+    experiment = settings.experiments[wildcards.experiment]
+    return needs.train(
+        sizes_of(watched_by(wildcards.fold)),
+        experiment,
+        [settings.slices[recipe] for recipe in recipes_of(wildcards.experiment)],
+        len(CONTENT["labels"]),
+        gpu=GPUS is not None,
+    )
+
+
+def memory_to_predict(name, cases):
+    experiment = settings.experiments[name]
+    recipe, labels = settings.slices[experiment.slices], len(CONTENT["labels"])
+    return lambda w: needs.predict(sizes_of(cases), experiment, recipe, labels, len(FOLDS))
 
 
 def source(path):

@@ -36,7 +36,7 @@ rule evaluate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(lambda w: needs.evaluate(sizes_of(SCORED))),
         runtime=60,
     params:
         cfg={

@@ -49,7 +49,7 @@ rule gate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
     params:
         cfg={

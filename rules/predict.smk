@@ -45,7 +45,7 @@ for experiment in settings.experiments:
             threads: lambda w: workflow.cores
             resources:
                 gpu=GPUS,
-                mem_mb=memory(6000),
+                mem_mb=memory(memory_to_predict(experiment, chunk)),
                 runtime=240,
             params:
                 cfg={

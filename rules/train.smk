@@ -35,7 +35,7 @@ rule train:
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(8000),
+        mem_mb=memory(memory_to_train),
         runtime=1440,
     params:
         # no rule's output, so that it outlives a killed job

@@ -33,6 +33,8 @@ ALLOWED = {
     "records": set(),
     "sources": set(),
     "": set(),
+    # how much memory jobs ask for
+    "needs": {"config", "volumes"},
     # sets experiments side by side
     "compare": {"config", "evaluation", "tracking"},
     # runs the workflow again, and compares
