@@ -29,6 +29,11 @@ rule all:
 look_at_records()
 
 
+onstart:
+    # here, as Snakemake has its own answer to signals only now
+    pass_on_stops()
+
+
 onsuccess:
     print_overview()
 

@@ -11,7 +11,7 @@ from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.job import errors_in, sentence, warnings_said
+from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
 from slicewise.records import READING, SOURCES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
 from slicewise.volumes import shapes

@@ -276,7 +276,7 @@ def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
     def told() -> str | None:
         return "it was told to" if next(asked) == at else None
 
-    with pytest.raises(SlicewiseError, match=f"stops in epoch {epoch} after step {step},"):
+    with pytest.raises(SlicewiseError, match=f"saved at step {step} of epoch {epoch},"):
         train(
             *(slices, watched, disc_truth, settings, CARD, tmp_path / "b"),
             say=quiet,
@@ -294,7 +294,7 @@ def test_stops_during_a_validation(slices: SliceSet, watched: SliceSet, tmp_path
     settings = experiment(epochs=2)
     whole = train(slices, watched, disc_truth, settings, CARD, tmp_path / "a", say=quiet)
     asked = itertools.count(1)
-    with pytest.raises(SlicewiseError, match="stops in epoch 1 after step 5"):
+    with pytest.raises(SlicewiseError, match="saved at step 5 of epoch 1"):
         train(
             *(slices, watched, disc_truth, settings, CARD, tmp_path / "b"),
             say=quiet,

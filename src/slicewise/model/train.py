@@ -20,6 +20,7 @@ from keras import ops
 from slicewise.config import Experiment
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import atomic, digest, write_text
+from slicewise.job import AGAIN
 from slicewise.model import augment
 from slicewise.model.checkpoints import Checkpoints
 from slicewise.model.feed import ahead
@@ -361,9 +362,8 @@ class _Run:
             except _ToldToStop as told:
                 self._save()
                 raise StoppedError(
-                    f"training stops in epoch {len(state.history) + 1} after step "
-                    f"{len(state.losses)}, because {told}; run snakemake again (after snakemake "
-                    "--unlock, if it asks for that): it goes on from here"
+                    f"training saved at step {len(state.losses)} of epoch "
+                    f"{len(state.history) + 1}, because {told}; {AGAIN}"
                 ) from None
             state.history.append(row)
             state.losses, state.dice, state.seconds = [], [], 0.0
