@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from slicewise.job import script_job
 from slicewise.volumes.dicom import read_organ_masks
-from slicewise.volumes.read import read_sources, write_nifti
+from slicewise.volumes.read import read_mask, read_sources, write_nifti
 
 with script_job(snakemake) as say:
     cfg = snakemake.params.cfg
@@ -19,6 +17,6 @@ with script_job(snakemake) as say:
         if overlapping:
             say(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
     else:
-        mask = read_sources(masks)
+        mask = read_mask(masks)
     write_nifti(Path(snakemake.output.image), image)
-    write_nifti(Path(snakemake.output.mask), mask, dtype=np.uint8)
+    write_nifti(Path(snakemake.output.mask), mask)

@@ -191,6 +191,32 @@ def count_values(numbers: np.ndarray) -> np.ndarray:
     return counts
 
 
+def mask_values(array: np.ndarray, path: str) -> np.ndarray:
+    """Take the values of a mask, of any type, to 8 bits, or to 16 where these are needed.
+
+    Parameters
+    ----------
+    array : ndarray, shape (i, j, k)
+        Label values; floating point is accepted when whole.
+    path : str
+        How messages name it.
+
+    Returns
+    -------
+    ndarray of uint8 or uint16, shape (i, j, k)
+
+    Raises
+    ------
+    SlicewiseError
+        When a value is no whole number from 0 to 65535.
+    """
+    _check_shape(array, path)
+    values = np.empty_like(array, dtype=np.uint8 if array.max() < 256 else np.uint16)
+    for part, target in zip(_slabs(array), _slabs(values), strict=True):
+        target[...] = _whole(part, path)
+    return values
+
+
 def _check_shape(array: np.ndarray, path: str) -> None:
     if array.ndim != 3 or array.size == 0:
         raise SlicewiseError(

@@ -375,7 +375,7 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
 
 def _is_image(path: Path) -> bool:
     # of formats in several files, the header stands for all
-    suffixes = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz")
+    suffixes = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz", ".mgz")
     return path.name.lower().endswith(suffixes)
 
 

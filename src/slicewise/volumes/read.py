@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,21 +16,32 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 from nibabel.filebasedimages import ImageFileError
+from nibabel.freesurfer.mghformat import MGHError
 from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
 from slicewise.errors import SlicewiseError
 from slicewise.volumes import companions, dicom
+from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 NOTE = "slicewise"  # the key of what is noted in headers
+FREESURFER_SUFFIXES = (".mgz", ".mgh")
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
 
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, ArithmeticError, np.linalg.LinAlgError),
+    *(HeaderDataError, MGHError),
+)
+"""What nibabel raises of headers and voxels that make no sense."""
+
 GZIP_RATIO = 1100
 """Gzip shrinks at most about 1030 times: a header that declares more would only fill memory."""
+
+logger = logging.getLogger(__name__)
 
 
 def read_volume(path: Path) -> Volume:
@@ -39,7 +51,8 @@ def read_volume(path: Path) -> Volume:
     ----------
     path : pathlib.Path
         NIfTI (``.nii``, ``.nii.gz``, or a pair ``.hdr`` and ``.img``), NRRD or
-        MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``), or a folder,
+        MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``), FreeSurfer's
+        (``.mgz``, ``.mgh``), or a folder,
         ``.zip`` or single slice of DICOM.
 
     Returns
@@ -58,12 +71,14 @@ def read_volume(path: Path) -> Volume:
         return read_nifti(path)[0]
     if name.endswith(ITK_SUFFIXES):
         return _read_itk(path)
-    if path.is_dir() or name.endswith((".zip", ".dcm", ".dicom", ".ima")):
+    if name.endswith(FREESURFER_SUFFIXES):
+        return _read_freesurfer(path)
+    if dicom.is_dicom(path):
         return dicom.read_series(path)
     _must_exist(path)
     raise SlicewiseError(
         f"{path}: this is no format that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd), "
-        "MetaImage (.mha, .mhd), or a folder or zip of DICOM"
+        "MetaImage (.mha, .mhd), FreeSurfer's .mgz, or a folder or zip of DICOM"
     )
 
 
@@ -80,6 +95,44 @@ def read_sources(paths: Sequence[Path]) -> Volume:
         companions.check_whole(paths)
         return read_volume(paths[0])
     return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
+
+
+def read_mask(paths: Sequence[Path]) -> Volume:
+    """Read a mask from its source files, of whatever type its values are.
+
+    A DICOM mask is often written into a copy of its CT's header. Where the
+    rescale intercept turns its values into none of a mask, the stored ones
+    are taken, with a line that says so.
+
+    Returns
+    -------
+    Volume
+        The label values, uint8 or uint16.
+
+    Raises
+    ------
+    SlicewiseError
+        When the files cannot be read, or a value is no whole number from 0 to 65535.
+    """
+    shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
+    volume = read_sources(paths)
+    try:
+        return Volume(mask_values(volume.array, shown), volume.affine)
+    except SlicewiseError:
+        if len(paths) == 1 and not dicom.is_dicom(paths[0]):
+            raise
+        stored = dicom.read_series(paths[0] if len(paths) == 1 else paths, rescaled=False)
+        try:
+            values = mask_values(stored.array, shown)
+        except SlicewiseError:
+            values = None
+        if values is None:
+            raise
+    logger.warning(
+        f"{shown}: this mask carries the rescale slope and intercept of an image; its values are "
+        "taken as they are stored"
+    )
+    return Volume(values, stored.affine)
 
 
 def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
@@ -107,14 +160,25 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
         affine is singular.
     """
     path = Path(path)
+    image, array = _read_nibabel(path, _kind, "NIfTI")
+    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+
+
+def _read_freesurfer(path: Path) -> Volume:
+    image, array = _read_nibabel(path, _freesurfer, "FreeSurfer")
+    return Volume(array, np.asarray(image.affine, dtype=np.float64))
+
+
+def _read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple[Any, np.ndarray]:
+    """Return an image of nibabel and its voxels, scaled, in three dimensions."""
     _must_exist(path)
     try:
-        image, raw = _load_pair(path) if companions.is_pair(path) else _load(path)
+        image, raw = _load_pair(path) if companions.is_pair(path) else _load(path, kind)
     except ImageFileError as error:
         raise SlicewiseError(
-            f"{path}: this is no NIfTI image whatever its name says; convert it to NIfTI again"
+            f"{path}: this is no {called} image whatever its name says; convert it to NIfTI again"
         ) from error
-    except (OSError, EOFError, ValueError, OverflowError, HeaderDataError, zlib.error) as error:
+    except (*_DAMAGED, zlib.error) as error:
         if isinstance(error, OSError) and error.errno:
             raise SlicewiseError(
                 f"{path}: the file cannot be opened ({error.strerror}); check its permissions and "
@@ -130,7 +194,7 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
         )
     array = _scaled(_three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
     _check_affine(image.affine, path)
-    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+    return image, array
 
 
 def write_nifti(
@@ -160,11 +224,13 @@ def write_nifti(
 
     Raises
     ------
+    SlicewiseError
+        When `dtype` is uint8, as that of masks, and a value is no label.
     ValueError
-        When the array is not 3-D, or `dtype` would change a value.
+        When the array is not 3-D, or another `dtype` would change a value.
     """
     path = Path(path)
-    array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype))
+    array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype), path)
     image = _image(array, volume.affine, header)
     if note is not None:
         text = json.dumps({NOTE: note}).encode()
@@ -212,12 +278,12 @@ def _stream(path: Path) -> Iterator[gzip.GzipFile | BinaryIO]:
             yield plain
 
 
-def _load(path: Path) -> tuple[Any, np.ndarray]:
-    """Return a NIfTI image and its voxels as stored."""
+def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
+    """Return an image and its voxels as stored; its kind is told by the start of the header."""
     with _stream(path) as stream:
-        kind = _kind(stream.read(nib.Nifti2Header.sizeof_hdr))
+        found = kind(stream.read(nib.Nifti2Header.sizeof_hdr))
         stream.seek(0)
-        image = kind.from_stream(stream)
+        image = found.from_stream(stream)
         declared = math.prod(image.shape) * image.get_data_dtype().itemsize
         if declared > GZIP_RATIO * path.stat().st_size:
             raise EOFError
@@ -265,6 +331,15 @@ def _kind(start: bytes) -> Any:
     if not start:
         raise EOFError
     raise ImageFileError
+
+
+def _freesurfer(start: bytes) -> Any:
+    """Tell an image of FreeSurfer by its version, the first four bytes."""
+    if not start:
+        raise EOFError
+    if start[:4] != b"\x00\x00\x00\x01":
+        raise ImageFileError
+    return nib.MGHImage
 
 
 def _three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
@@ -330,10 +405,18 @@ def _check_affine(affine: np.ndarray, path: Path) -> None:
         )
 
 
-def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _cast(array: np.ndarray, dtype: np.dtype, path: Path) -> np.ndarray:
     """Convert an array to write, refusing what would change its values."""
     if array.ndim != 3:
         raise ValueError(f"a volume to write has 3 dimensions, not {array.ndim}")
+    if dtype == np.uint8 and array.dtype.kind != "b":
+        values = mask_values(array, str(path))
+        if values.dtype != dtype:
+            raise SlicewiseError(
+                f"{path}: a mask of 8 bits holds label values up to 255, but this has "
+                f"{values.max()}; check that it is the mask and not the image"
+            )
+        return values
     if dtype.kind in "iu" and array.dtype.kind != "b":
         limits = np.iinfo(dtype)
         if array.dtype.kind not in "iu" or array.min() < limits.min or array.max() > limits.max:
