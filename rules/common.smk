@@ -7,6 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+try:
+    from slicewise.sources import refuse_other_library
+
+    refuse_other_library(Path(workflow.basedir))
+except Exception as error:
+    # first, as nothing else may fit where the library is another version's
+    said = f"{workflow.basedir}: its own library is not the one installed ({error}); pip install -e"
+    unfit = isinstance(error, ImportError)
+    print(f"error: {f'{said} {workflow.basedir}' if unfit else error}", file=sys.stderr)
+    sys.exit(1)
+
 from slicewise import overview
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError

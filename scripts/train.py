@@ -19,7 +19,7 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
     experiment, content = Experiment(**cfg["experiment"]), Content(**cfg["content"])
     slices = batches.SliceSet.from_recipes(cfg["train"], recipes, **experiment.reading)
     watched = batches.SliceSet.from_recipes(cfg["watched"], recipes[:1], **experiment.reading)
-    truth, here = truth_reader(cfg["watched"], given.truth, content), place(Path())
+    truth, here = truth_reader(cfg["watched"], given.truth, content), place()
     card = make_card(content, cfg["recipe"], experiment)
     key = training_key(slices, watched, experiment, card, may_select=single)
     tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}

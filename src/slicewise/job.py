@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
 ASKED = "asked for "
@@ -61,6 +62,9 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     handler = _Saying(say)
     logging.getLogger("slicewise").addHandler(handler)
     try:
+        # the interpreter of a script may be another one than Snakemake's
+        if (workflow := workflow_folder()) is not None:
+            refuse_other_library(workflow)
         yield say
     except SlicewiseError as error:
         for one in error.errors if isinstance(error, SeveralErrors) else [error]:

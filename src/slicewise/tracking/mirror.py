@@ -34,6 +34,7 @@ from slicewise.tracking.journal import (
     to_register,
 )
 from slicewise.tracking.package import gathered, package_options
+from slicewise.tracking.provenance import UNKNOWN
 from slicewise.tracking.secrets import redact, without_user
 from slicewise.tracking.view import TAG, image_keys, saved_view
 
@@ -223,7 +224,7 @@ class Mirror:
         shown = {  # the columns Source, Version and User of the MLflow UI
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
-            "mlflow.source.git.commit": tags.get("git_commit", ""),
+            "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
             "mlflow.user": getpass.getuser(),
         }
         return client.create_run(
