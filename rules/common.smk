@@ -12,10 +12,10 @@ try:
 
     refuse_other_library(Path(workflow.basedir))
 except Exception as error:
-    # first, as nothing else may fit where the library is another version's
-    said = f"{workflow.basedir}: its own library is not the one installed ({error}); pip install -e"
-    unfit = isinstance(error, ImportError)
-    print(f"error: {f'{said} {workflow.basedir}' if unfit else error}", file=sys.stderr)
+    # first, as nothing else need fit a library of another version
+    here = workflow.basedir
+    unfit = f", so the slicewise of {here} is not what is installed; pip install -e {here}"
+    print(f"error: {error}{unfit if isinstance(error, ImportError) else ''}", file=sys.stderr)
     sys.exit(1)
 
 from slicewise import overview
