@@ -96,7 +96,7 @@ def code_digests(workflow: Path | None) -> dict[str, str]:
         Neither depends on where they lie.
     """
     found = {"library_sha256": digest(_contents(LIBRARY))}
-    if workflow is not None:
+    if workflow is not None and is_workflow(workflow):
         parts = [_contents(workflow / name) for name in ("rules", "scripts")]
         found["workflow_sha256"] = digest([sha256(workflow / "Snakefile"), parts])
     return found
