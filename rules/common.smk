@@ -143,6 +143,7 @@ def training_settings(wildcards):
         # how predictions are batched changes no result, so it must not retrain
         "experiment": experiment.model_dump(exclude={"prediction"}),
         "recipe": settings.slices[experiment.slices].model_dump(),
+        "also": [settings.slices[name].model_dump() for name in experiment.also],
         "content": CONTENT,
         "train": trained_on(wildcards.fold),
         "watched": watched_by(wildcards.fold),
@@ -176,6 +177,15 @@ def print_errors():
     errors = errors_in((Path("results") / DATASET / "logs").rglob("*.log"), STARTED)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
+
+
+def kept_of(experiments):
+    """What people keep of experiments beside their pages: models, predictions, tables, split."""
+    models = [f"fold-{fold}/{name}" for fold in FOLDS for name in ("model.keras", "config.yaml")]
+    predictions = [f"predictions/{case}.nii.gz" for case in SCORED]
+    each = [*models, *predictions, "metrics.tsv", "summary.json"]
+    names = ["split.tsv", "cases.tsv", *[f"{one}/{name}" for one in experiments for name in each]]
+    return [f"results/{DATASET}/{name}" for name in names]
 
 
 def jobs_of(experiment):

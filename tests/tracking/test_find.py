@@ -63,7 +63,7 @@ def test_by_folder_and_by_id(results):
 
 def test_what_may_be_an_id_of_mlflow(results):
     made(results, "one")
-    for name in ("nonsense", "0" * 32, "", "a"):
+    for name in ("nonsense", "0" * 32, "a"):
         assert find_run(name, results) is None
     assert find_run("0" * 32, results / "nothing") is None
 
@@ -72,7 +72,8 @@ def test_what_is_no_run_is_one_sentence(results):
     made(results, "one")
     made(results, "two")
     (results / "tiny" / "logs").mkdir()
-    assert "there is no such folder" in refused("results/tiny/three", results)
+    for name in ("results/tiny/three", "results/tiny/one/nothing", "results/tiny/one/report.html"):
+        assert "there is no such folder" in refused(name, results)
     assert "(there are one, two in it)" in refused("results/tiny", results)
     assert "no experiment that was tracked; name" in refused("results/tiny/logs", results)
     made(results, "three", scored=False)

@@ -89,6 +89,11 @@ def copy_files(run: Run, names: Sequence[str], folder: Path) -> Fetched | None:
 def _of_folder(folder: Path) -> Run:
     """Return the current run of an experiment's folder, or the run whose folder it is."""
     place = folder.resolve()
+    shown = os.path.relpath(folder)
+    if not place.is_dir():
+        raise SlicewiseError(
+            f"{shown}: there is no such folder; name results/<dataset>/<experiment> or a run's id"
+        )
     if (place / NOTE).is_file():
         return Run(place)
     for experiment in (place, *place.parents[:3]):
@@ -99,11 +104,6 @@ def _of_folder(folder: Path) -> Run:
         if scored or found:
             # after a change of folds, only one of them is of the last training
             return max(scored or found, key=lambda run: run.note["begun"])
-    shown = os.path.relpath(folder)
-    if not folder.exists():
-        raise SlicewiseError(
-            f"{shown}: there is no such folder; name results/<dataset>/<experiment> or a run's id"
-        )
     there = sorted(path.parent.name for path in place.glob("*/tracking") if path.is_dir())
     hint = f" (there are {', '.join(there)} in it)" if there else ""
     raise SlicewiseError(
