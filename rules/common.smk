@@ -143,7 +143,6 @@ def training_settings(wildcards):
         # how predictions are batched changes no result, so it must not retrain
         "experiment": experiment.model_dump(exclude={"prediction"}),
         "recipe": settings.slices[experiment.slices].model_dump(),
-        "also": [settings.slices[name].model_dump() for name in experiment.also],
         "content": CONTENT,
         "train": trained_on(wildcards.fold),
         "watched": watched_by(wildcards.fold),
@@ -180,11 +179,15 @@ def print_errors():
 
 
 def kept_of(experiments):
-    """What people keep of experiments beside their pages: models, predictions, tables, split."""
-    models = [f"fold-{fold}/{name}" for fold in FOLDS for name in ("model.keras", "config.yaml")]
-    predictions = [f"predictions/{case}.nii.gz" for case in SCORED]
-    each = [*models, *predictions, "metrics.tsv", "summary.json"]
-    names = ["split.tsv", "cases.tsv", *[f"{one}/{name}" for one in experiments for name in each]]
+    """What people keep beside the pages: a run makes again what was deleted of it."""
+    if IN_BUCKET:
+        return []  # it would all be fetched
+    models = ("model.keras", "history.csv", "config.yaml")
+    each = [f"fold-{fold}/{name}" for fold in FOLDS for name in models]
+    each += [f"predictions/{case}.nii.gz" for case in SCORED]
+    each += ["metrics.tsv", "summary.json", "figures/curves.png"]
+    tables = ["split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv"]
+    names = [*tables, *(f"{one}/{name}" for one in experiments for name in each)]
     return [f"results/{DATASET}/{name}" for name in names]
 
 

@@ -9,10 +9,8 @@ run.
 rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:
-        # cut again though unchanged, as after they were deleted, they are no reason to train:
-        # what they are made from is, see the plan
         slices=lambda w: [
-            ancient(batch)
+            batch
             for recipe in recipes_of(w.experiment)
             for batch in slices_of(recipe, [*trained_on(w.fold), *watched_by(w.fold)])
         ],
@@ -53,13 +51,10 @@ rule plan:
 
     Snakemake does not ask a job that waits for an `ancient` file for its own
     reasons while that file is made again (snakemake#4166): this is where the
-    reasons to train are looked for instead: its settings and code, and what
-    its slices are made from.
+    reasons to train are looked for instead.
     """
     input:
         training=rules.train.input.code,
-        passports=lambda w: passports_of([*trained_on(w.fold), *watched_by(w.fold)]),
-        cutting=code("slices"),
         code=code("plan"),
     output:
         "results/{dataset}/{experiment}/fold-{fold}/plan.json",
