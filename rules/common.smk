@@ -7,6 +7,17 @@ import sys
 import time
 from pathlib import Path
 
+try:
+    from slicewise.sources import refuse_other_library
+
+    refuse_other_library(Path(workflow.basedir))
+except Exception as error:
+    # first, as nothing else need fit a library of another version
+    here = workflow.basedir
+    unfit = f", so the slicewise of {here} is not what is installed; pip install -e {here}"
+    print(f"error: {error}{unfit if isinstance(error, ImportError) else ''}", file=sys.stderr)
+    sys.exit(1)
+
 from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
@@ -284,6 +295,19 @@ def print_errors():
     errors = errors_in((Path("results") / DATASET / "logs").rglob("*.log"), STARTED)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
+
+
+def kept_of(experiments):
+    """What people keep beside the pages: a run makes again what was deleted of it."""
+    if IN_BUCKET:
+        return []  # it would all be fetched
+    models = ("model.keras", "history.csv", "config.yaml")
+    each = [f"fold-{fold}/{name}" for fold in FOLDS for name in models]
+    each += [f"predictions/{case}.nii.gz" for case in SCORED]
+    each += ["metrics.tsv", "summary.json", "figures/curves.png"]
+    tables = ["split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv"]
+    names = [*tables, *(f"{one}/{name}" for one in experiments for name in each)]
+    return [f"results/{DATASET}/{name}" for name in names]
 
 
 def jobs_of(experiment):

@@ -19,6 +19,7 @@ import psutil
 
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.records import Recorder, Told
+from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
 ASKED = "asked for "
@@ -77,6 +78,9 @@ def job(
     recorder = None if told is None else Recorder(told)
     before = _on_stops(_interrupt)
     try:
+        # the interpreter of a script may be another one than Snakemake's
+        if (workflow := workflow_folder()) is not None:
+            refuse_other_library(workflow)
         if recorder is not None:
             recorder.begin()
         yield say

@@ -35,6 +35,7 @@ from slicewise.tracking.journal import (
 )
 from slicewise.tracking.names import TABLE, shareable
 from slicewise.tracking.package import gathered, package_options
+from slicewise.tracking.provenance import UNKNOWN
 from slicewise.tracking.secrets import redact, without_user
 from slicewise.tracking.store import SQLITE, locked, make_store
 from slicewise.tracking.view import TAG, image_keys, saved_view
@@ -69,11 +70,14 @@ class Fetched:
         Its tags.
     weights : dict of str to str
         Digest of the weights of each fold.
+    run_id : str
+        The store's id of it, where it is of a store.
     """
 
     name: str
     tags: dict[str, str]
     weights: dict[str, str]
+    run_id: str = ""
 
 
 class Mirror:
@@ -222,7 +226,7 @@ class Mirror:
         shown = {  # the columns Source, Version and User of the MLflow UI
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
-            "mlflow.source.git.commit": tags.get("git_commit", ""),
+            "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
             "mlflow.user": getpass.getuser(),
         }
         return client.create_run(
@@ -434,18 +438,20 @@ class Mirror:
     # -- what others made -------------------------------------------------------
 
     def fetch(self, run_id: str, names: Sequence[str], folder: Path) -> Fetched:
-        """Bring files of a run to a folder, under their own names.
+        """Bring files of a run, by the store's id or its own, to a folder under their own names.
 
         Raises
         ------
         SlicewiseError
             When the store has no such run, or the run lacks one of the files.
         """
-        found = self._get(run_id)
+        found = self._get(run_id) or self._own(run_id)
         if found is None:
             raise SlicewiseError(
-                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page"
+                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page, "
+                "or name the folder results/<dataset>/<experiment>"
             )
+        run_id = str(found.info.run_id)
         if parent := found.data.tags.get(PARENT):
             raise SlicewiseError(
                 f"run {run_id}: it is one fold of run {parent}; name that one instead"
@@ -469,7 +475,15 @@ class Mirror:
         weights = {
             tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags
         }
-        return Fetched(found.info.run_name, found.data.tags, weights)
+        return Fetched(found.info.run_name, found.data.tags, weights, run_id)
+
+    def _own(self, number: str) -> Any:
+        """Return the run that has an id of slicewise's own, if there is one."""
+        if not re.fullmatch(r"[0-9a-f]{32}", number):
+            return None
+        mark = f"tags.`{JOURNAL}` = '{number}'"
+        places = list(self.experiments().values())
+        return next(iter(self.client.search_runs(places, mark, max_results=1)), None)
 
     def experiments(self) -> dict[str, str]:
         """Return the id of each data set's experiment, by the experiment's name."""
