@@ -24,6 +24,11 @@ rule all:
             experiment=settings.wanted,
         ),
         expand("results/{dataset}/comparison.html", dataset=DATASET),
+        # what these pages rest on, so that it is missed where it was deleted
+        kept_of(settings.wanted),
+
+
+look_at_records()
 
 
 onstart:

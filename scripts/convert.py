@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.volumes.dicom import read_organ_masks
 from slicewise.volumes.read import read_mask, read_sources, write_nifti
 
-with job(snakemake.log[0], snakemake.resources) as say:
+with script_job(snakemake) as say:
     cfg = snakemake.params.cfg
     images, masks = ([Path(p) for p in snakemake.input.get(k)] for k in ("image", "mask"))
     image = read_sources(images)

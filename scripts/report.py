@@ -11,12 +11,12 @@ from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.report import experiment_report
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json, write_bytes, write_text
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.tracking import Tracker, overlay_images
 from slicewise.volumes.gate import read_table
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as tracker:
+with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)

@@ -12,7 +12,9 @@ import pytest
 from slicewise.errors import SlicewiseError
 from slicewise.files import (
     atomic,
+    data_folder,
     digest,
+    expanded,
     read_json,
     sha256,
     sweep,
@@ -98,7 +100,8 @@ def test_yaml_is_plain(tmp_path):
 def test_digests(tmp_path):
     (tmp_path / "a").write_bytes(b"abc" * 1000)
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 1000).hexdigest()
-    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    # labels become numbers by their order
+    assert digest({"a": 1, "b": [2]}) != digest({"b": [2], "a": 1})
     assert digest([1, 2]) != digest([2, 1])
     # digests name checkpoints and runs, so they must stay what they are over releases
     assert (
@@ -148,3 +151,16 @@ def test_a_path_is_expanded_as_by_a_shell(tmp_path, monkeypatch):
         expanded("$NONE/a", "dataset.root")
     (tmp_path / "$NONE").mkdir()
     assert expanded("$NONE", "x") == Path("$NONE"), "it is there under this very name"
+
+
+def test_the_folder_of_data_is_that_of_the_environment_else_data(tmp_path, monkeypatch):
+    monkeypatch.delenv("SLICEWISE_DATA", raising=False)
+    assert data_folder() == Path("data")
+    monkeypatch.setenv("SLICEWISE_DATA", "")
+    assert data_folder() == Path("data")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SLICEWISE_DATA", "~/study")
+    assert data_folder() == tmp_path / "study"
+    monkeypatch.setenv("SLICEWISE_DATA", "$NONE/study")
+    with pytest.raises(SlicewiseError, match=r"^SLICEWISE_DATA: .*\$NONE is not set"):
+        data_folder()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.job import asked_for, errors_in, job
+from slicewise.job import asked_for, errors_in, job, warnings_said
 
 
 def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
@@ -114,6 +114,14 @@ def test_warnings_of_the_library_are_said(tmp_path, capsys):
     logging.getLogger("slicewise.volumes.dicom").warning("after the job")
     assert log.read_text() == "warning: 3 files were left aside\n"
     assert "warning: 3 files were left aside" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_warnings_while_rules_are_read_are_said_by_one_process(here, capsys):
+    with warnings_said(here):
+        logging.getLogger("slicewise.volumes.tables").warning("%s is odd", "a.tsv")
+    said = capsys.readouterr().err
+    assert said == ("warning: a.tsv is odd\n" if here else "")
 
 
 def test_a_second_warning_ends_no_job():

@@ -250,7 +250,9 @@ def _without_seed(used: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     experiment = used[0]["experiment"]
     training = {k: v for k, v in experiment["training"].items() if k not in ("seed", "seeds")}
     parts = [{k: v for k, v in one.items() if k in ("recipe", "content", "train")} for one in used]
-    code = [one["origin"].get("git_commit") for one in used]
+    # by what ran: one commit may have been trained with changes, and several be the same code
+    origins = [one["origin"] for one in used]
+    code = [origin.get("library_sha256") or origin.get("git_commit") for origin in origins]
     return digest([experiment | {"training": training}, parts, code]), experiment["training"][
         "seed"
     ]

@@ -11,13 +11,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.records import Recorder, Told
+from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
 ASKED = "asked for "
@@ -31,7 +33,9 @@ AGAIN = "the same command goes on (after snakemake --unlock, if it asks for that
 
 
 @contextmanager
-def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Callable[[str], None]]:
+def job(
+    log: str, resources: Mapping[str, object] | None = None, told: Told | None = None
+) -> Iterator[Callable[[str], None]]:
     """Run the body of a script, turning faults of the input into one sentence.
 
     Parameters
@@ -41,6 +45,8 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     resources : mapping, optional
         What Snakemake asked for on behalf of the job: mem_mb, runtime
         (minutes), _cores. The log begins with it, see `asked_for`.
+    told : object, optional
+        See `script_job`.
 
     Yields
     ------
@@ -69,9 +75,17 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     # what the library has to warn of, such as files that it left aside
     handler = _Saying(say, write)
     logging.getLogger("slicewise").addHandler(handler)
+    recorder = None if told is None else Recorder(told)
     before = _on_stops(_interrupt)
     try:
+        # the interpreter of a script may be another one than Snakemake's
+        if (workflow := workflow_folder()) is not None:
+            refuse_other_library(workflow)
+        if recorder is not None:
+            recorder.begin()
         yield say
+        if recorder is not None:
+            recorder.finish()
     except KeyboardInterrupt:
         say(f"{MARK}stopped, because {TOLD}; {AGAIN}")
         sys.exit(1)
@@ -95,10 +109,45 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
             signal.signal(number, signal.SIG_IGN if _received else old)
 
 
+@contextmanager
+def warnings_said(here: bool) -> Iterator[None]:
+    """Say on standard error what the library warns of, once a run.
+
+    Parameters
+    ----------
+    here : bool
+        False in a process that does again what another one did and said.
+    """
+    handler: logging.Handler = logging.NullHandler()
+    if here:
+        handler = _Saying(lambda line: print(line, file=sys.stderr, flush=True))
+    logging.getLogger("slicewise").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("slicewise").removeHandler(handler)
+
+
+def script_job(told: Told) -> AbstractContextManager[Callable[[str], None]]:
+    """Run the body of a script of the workflow, see `job`.
+
+    What it reads is compared with the records of its makers first, and its own
+    record is written at the end; see `slicewise.records`.
+
+    Parameters
+    ----------
+    told : object
+        The ``snakemake`` of the script.
+    """
+    return job(told.log[0], told.resources, told)
+
+
 class _Saying(logging.Handler):
     """Says each record of a logger as a line."""
 
-    def __init__(self, say: Callable[[str], None], write: Callable[[str], None]) -> None:
+    def __init__(
+        self, say: Callable[[str], None], write: Callable[[str], None] = lambda text: None
+    ) -> None:
         super().__init__(logging.WARNING)
         self.say = say
         self.write = write

@@ -201,6 +201,16 @@ def test_dots_have_a_row_a_label_and_a_dot_a_test_patient():
     assert [len(dots.get_offsets()) for dots in axes.collections] == [2, 2]
 
 
+def test_dots_say_of_how_many_they_are_and_may_be_none():
+    table = metrics(subsets=("test",) * 3)
+    table.loc[table["label"] == "spleen", "dice"] = [0.9, np.nan, np.nan]
+    table.loc[table["label"] == "liver", "dice"] = np.nan
+    figure = figures.dice_dots(table)
+    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert names == ["liver\n0 of 3", "spleen\n1 of 3"]
+    assert figures.svg(figure)
+
+
 def test_dots_mark_the_interval_of_the_summary():
     summary = {"test": {"liver": {"dice": {"mean": 0.8, "ci_low": 0.7, "ci_high": 0.85}}}}
     axes = figures.dice_dots(metrics(labels=("liver",)), summary).axes[0]

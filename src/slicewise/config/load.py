@@ -13,19 +13,23 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from slicewise.config.schema import Settings
+from slicewise.config.unused import unused
 from slicewise.errors import SlicewiseError
 
 NUMBERS = ("float_type", "float_parsing", "int_type", "int_parsing")
 EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
-def load_settings(config: Mapping[str, Any]) -> Settings:
+def load_settings(config: Mapping[str, Any], *, dumped: bool = False) -> Settings:
     """Check a configuration and fill in its defaults.
 
     Parameters
     ----------
     config : mapping
         The configuration as read from YAML.
+    dumped : bool
+        Whether it is no user's, but settings as they were written down, which
+        name what has no effect beside another setting, too.
 
     Returns
     -------
@@ -36,31 +40,37 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     ------
     SlicewiseError
         Naming each wrong key, its value, what is allowed and, for an unknown
-        key, the nearest right spelling.
+        key, the nearest right spelling; or each key that was written and does
+        nothing beside another one.
     """
     try:
-        return _validated(config)
+        settings, config = _validated(config)
     except ValidationError as error:
         problems = [_sentence(e) for e in error.errors()]
         # Unions report one problem per member; the reader needs each key once.
         unique = dict(reversed(problems))
         raise SlicewiseError("configuration: " + "; ".join(reversed(unique.values()))) from None
+    idle = [] if dumped else unused(config, settings)
+    if idle:
+        raise SlicewiseError("configuration: " + "; ".join(idle))
+    return settings
 
 
-def _validated(config: Mapping[str, Any]) -> Settings:
+def _validated(config: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Any]]:
     """Check a configuration, and take numbers that YAML 1.1 calls text for what they are.
 
-    To it 1e-3 is a word, as the dot and a sign are missing. Only where a number
-    is asked for: elsewhere it may be a name.
+    Returns the settings, and the configuration with these numbers. To YAML 1e-3
+    is a word, as the dot and a sign are missing. Only where a number is asked
+    for: elsewhere it may be a name.
     """
     try:
-        return Settings.model_validate(dict(config))
+        return Settings.model_validate(dict(config)), config
     except ValidationError as error:
         repaired = copy.deepcopy(dict(config))
         found = [_put_number(repaired, e) for e in error.errors()]
         if not any(found):
             raise
-    return Settings.model_validate(repaired)
+    return Settings.model_validate(repaired), repaired
 
 
 def _put_number(config: Any, error: Any) -> bool:

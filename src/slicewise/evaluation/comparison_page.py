@@ -22,9 +22,11 @@ from slicewise.evaluation.comparison import (
     subset_of,
     verdicts,
 )
+from slicewise.evaluation.detection import lacks_label, together
 from slicewise.evaluation.render import overall_label, render, statistics_of
 from slicewise.evaluation.statistics import summarise
 from slicewise.evaluation.undrawn import Undrawn
+from slicewise.evaluation.words import convention
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
@@ -34,6 +36,7 @@ _METRICS = {  # digits, and whether more is better
     "hd95_mm": ("HD95, mm", 1, False),
     "assd_mm": ("ASSD, mm", 2, False),
     "volume_error_percent": ("Size of the volume error, %", 1, False),
+    "false_ml": ("Predicted where a label is not, ml", 1, False),
 }
 
 
@@ -115,10 +118,13 @@ def comparison_report(
         dataset=dataset,
         subset=subset,
         entries=entries,
-        best=max((e["mean"] for e in entries if e["mean"] is not None), default=None),
+        best=max((e["judged"] for e in entries if e["judged"] is not None), default=None),
         distances=any(e["nsd"] is not None for e in entries),
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
-        patients=max((e["patients"] for e in entries), default=0),
+        patients=max((each["patient"].nunique() for each in scored.values()), default=0),
+        having=max((e["patients"] for e in entries), default=0),
+        lacking=any(e["without_label"] for e in entries),
+        convention=next(filter(None, map(convention, scored.values())), ""),
         scored_runs=scored_runs,
         figures=_comparison_figures(entries, scored, folds, compared),
         verdicts=verdicts(table, subset),
@@ -143,8 +149,12 @@ def _entry(
     statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
     hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
+    # finding nothing makes no experiment the best, whatever the means count
+    there = figures.by_patient(scored[~lacks_label(scored)])
+    judged = float(there.mean()) if len(there) else None
     return {
         **statistics,
+        "judged": judged if convention(scored) else statistics["mean"],
         "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
         "hd95": hd95["mean"],
         "hd95_patients": hd95["n"],
@@ -153,6 +163,7 @@ def _entry(
         "worst_patient": str(dice.idxmin()) if len(dice) else "",
         "patients": len(dice),
         "validation": validation["mean"],
+        **together(scored),
     }
 
 

@@ -24,6 +24,7 @@ from skimage.morphology import dilation, erosion
 from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
+from slicewise.evaluation import statistics
 from slicewise.evaluation.undrawn import Undrawn, drawn
 
 Theme = Literal["light", "dark"]
@@ -421,14 +422,13 @@ def dice_dots(
     """
     subset = headline_subset(metrics)
     shown = metrics[metrics["subset"] == subset]
-    rows = [
-        dot_row(
-            str(label),
-            by_patient(shown[shown["label"] == label]),
-            ((summary or {}).get(subset, {}).get(label) or {}).get("dice"),
-        )
-        for label in shown["label"].unique()
-    ]
+    rows = []
+    for label in shown["label"].unique():
+        own = shown[shown["label"] == label]
+        values, patients = by_patient(own), own["patient"].nunique()
+        some = f"\n{len(values)} of {patients}" if len(values) < patients else ""
+        marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
+        rows.append(dot_row(f"{_clipped(str(label))}{some}", values, marks))
     return dot_plot(rows, theme=theme)
 
 
@@ -438,8 +438,8 @@ def headline_subset(metrics: pd.DataFrame) -> str:
 
 
 def by_patient(metrics: pd.DataFrame) -> pd.Series:
-    """Return Dice by patient: the mean over labels and cases, so that each counts once."""
-    return metrics.groupby("patient", sort=True)["dice"].mean().dropna()
+    """Return Dice by patient, the mean over cases and labels; of those who have any."""
+    return statistics.by_patient(metrics, "dice").dropna()
 
 
 def dot_row(name: str, values: pd.Series, marks: Mapping[str, Any] | None = None) -> DotRow:
@@ -461,7 +461,8 @@ def dot_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
         for place, row in enumerate(rows):
             _draw_dots(axes, row, place, low, ink)
         axes.set(xlim=(low, 1.0 + 0.02 * (1.0 - low)), ylim=(len(rows) - 0.4, -0.6), xlabel="Dice")
-        axes.set_yticks(range(len(rows)), [_clipped(row.name) for row in rows])
+        names = ["\n".join(map(_clipped, row.name.split("\n"))) for row in rows]
+        axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from slicewise.evaluation import figures
 from slicewise.evaluation.cost import Cost
+from slicewise.evaluation.detection import detection, is_notable, lacks_label
 from slicewise.evaluation.evidence import Evidence
 from slicewise.evaluation.render import (
     DASH,
@@ -31,7 +32,7 @@ from slicewise.evaluation.render import (
 from slicewise.evaluation.statistics import FAILURES, agreement, patient_volumes
 from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import View
-from slicewise.evaluation.words import failure_note, meaning
+from slicewise.evaluation.words import convention, failure_note, meaning
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""
@@ -104,7 +105,8 @@ def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str
     Parameters
     ----------
     metrics : pandas.DataFrame
-        A row per case and label, with columns case, subset, dice.
+        A row per case and label, with columns case, subset, dice, and volume_ml
+        and predicted_ml, which say where what was predicted is all wrong.
     limit : int
         How many at most.
 
@@ -114,7 +116,7 @@ def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str
         Test cases, or validation cases where no test patient has been scored.
     """
     shown = metrics[metrics["subset"] == figures.headline_subset(metrics)]
-    return [str(case) for case in _case_dice(shown).sort_values(kind="stable").index[:limit]]
+    return [str(case) for case in _worst_first(shown)[:limit]]
 
 
 def experiment_report(
@@ -190,6 +192,9 @@ def experiment_report(
         crossed=crossed,
         held_out=statistics_of(summary, "validation", overall_label(summary, "validation"), "dice"),
         patients=scored["patient"].nunique(),
+        having=len(figures.by_patient(scored)),
+        convention=convention(scored),
+        detection=_detection(scored),
         few=FEW_PATIENTS,
         scored_runs=scored_runs,
         labels=labels,
@@ -234,6 +239,15 @@ def _headline(summary: Mapping[str, Any], subset: str, labels: list[str]) -> dic
         **statistics_of(summary, subset, overall_label(summary, subset), "dice"),
         "labels": {label: statistics_of(summary, subset, label, "dice") for label in several},
     }
+
+
+def _detection(scored: pd.DataFrame) -> list[dict[str, Any]]:
+    """List in whom each label was found; nothing where all have all of them, and all were found."""
+    counts = [
+        {"label": str(label), **detection(rows)}
+        for label, rows in scored.groupby("label", sort=False)
+    ]
+    return counts if any(map(is_notable, counts)) else []
 
 
 def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> list[dict[str, str]]:
@@ -390,7 +404,10 @@ def _sorted_rows(rows: pd.DataFrame, numbers: Mapping[str, str]) -> dict[str, An
         texts["label"] = "Label"
     if "fold" in rows and rows["fold"].notna().any() and (rows["fold"].astype(str) != "").any():
         texts["fold"] = "Fold"
-    ordered = rows.sort_values("dice", kind="stable", na_position="last")
+    # of those without a Dice, who do not have the label, the most that was predicted
+    ordered = rows.assign(most=-rows["predicted_ml"].astype(float)).sort_values(
+        ["dice", "most"], kind="stable", na_position="last"
+    )
     return {
         "texts": list(texts.values()),
         "numbers": list(numbers.values()),
@@ -415,13 +432,22 @@ def _case_dice(metrics: pd.DataFrame) -> pd.Series:
     return metrics.groupby(metrics["case"].astype(str), sort=False)["dice"].mean()
 
 
+def _worst_first(metrics: pd.DataFrame) -> list[str]:
+    """Sort cases by their Dice; where none of the labels is, what was predicted is all wrong."""
+    dice = _case_dice(metrics)
+    healthy = metrics[lacks_label(metrics) & metrics["predicted_ml"].gt(0)]
+    wrong = dice.index.isin(healthy["case"].astype(str)) & dice.isna()
+    return list(dice.mask(wrong, 0.0).sort_values(kind="stable").index)
+
+
 def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[str, Any]]:
     dice = _case_dice(scored)
     patients = dict(zip(scored["case"].astype(str), scored["patient"].astype(str), strict=True))
 
+    places = {case: place for place, case in enumerate(_worst_first(scored))}
+
     def badness(shown: CaseFigures) -> float:
-        value = dice.get(shown.case, math.nan)
-        return math.inf if math.isnan(value) else float(value)
+        return places.get(shown.case, math.inf)
 
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in scored.to_dict("records"):

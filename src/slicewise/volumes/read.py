@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,12 +21,13 @@ from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import dicom
+from slicewise.volumes import companions, dicom
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+NOTE = "slicewise"  # the key of what is noted in headers
 FREESURFER_SUFFIXES = (".mgz", ".mgh")
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
@@ -48,8 +50,9 @@ def read_volume(path: Path) -> Volume:
     Parameters
     ----------
     path : pathlib.Path
-        NIfTI (``.nii``, ``.nii.gz``), NRRD or MetaImage (``.nrrd``, ``.nhdr``,
-        ``.mha``, ``.mhd``), FreeSurfer's (``.mgz``, ``.mgh``), or a folder,
+        NIfTI (``.nii``, ``.nii.gz``, or a pair ``.hdr`` and ``.img``), NRRD or
+        MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``), FreeSurfer's
+        (``.mgz``, ``.mgh``), or a folder,
         ``.zip`` or single slice of DICOM.
 
     Returns
@@ -64,7 +67,7 @@ def read_volume(path: Path) -> Volume:
     """
     path = Path(path)
     name = path.name.lower()
-    if is_nifti(path):
+    if is_nifti(path) or companions.is_pair(path):
         return read_nifti(path)[0]
     if name.endswith(ITK_SUFFIXES):
         return _read_itk(path)
@@ -80,7 +83,17 @@ def read_volume(path: Path) -> Volume:
 
 
 def read_sources(paths: Sequence[Path]) -> Volume:
-    """Read a volume from its source files: one file, or the files of a DICOM series."""
+    """Read a volume from its source files: a file and those that belong to it, or a series.
+
+    Raises
+    ------
+    SlicewiseError
+        As `read_volume`; also when the file names others than these as its data.
+    """
+    if companions.is_header(paths[0]):
+        _must_exist(paths[0])
+        companions.check_whole(paths)
+        return read_volume(paths[0])
     return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
 
 
@@ -128,7 +141,8 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     Parameters
     ----------
     path : pathlib.Path
-        ``.nii`` or ``.nii.gz``, of any orientation.
+        ``.nii`` or ``.nii.gz``, or either half of a pair (``.hdr`` and ``.img``,
+        each also with ``.gz``), of any orientation.
 
     Returns
     -------
@@ -159,7 +173,7 @@ def _read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tupl
     """Return an image of nibabel and its voxels, scaled, in three dimensions."""
     _must_exist(path)
     try:
-        image, raw = _load(path, kind)
+        image, raw = _load_pair(path) if companions.is_pair(path) else _load(path, kind)
     except ImageFileError as error:
         raise SlicewiseError(
             f"{path}: this is no {called} image whatever its name says; convert it to NIfTI again"
@@ -188,6 +202,7 @@ def write_nifti(
     volume: Volume,
     header: nib.Nifti1Header | None = None,
     dtype: np.typing.DTypeLike | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a volume as NIfTI, in one step and always the same bytes.
 
@@ -204,6 +219,8 @@ def write_nifti(
         free text may name the patient.
     dtype : numpy dtype, optional
         Voxel type in the file; by default the array's. Integers must fit.
+    note : mapping, optional
+        What the volume was made from, as JSON in a comment of the header; see `read_note`.
 
     Raises
     ------
@@ -215,6 +232,9 @@ def write_nifti(
     path = Path(path)
     array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype), path)
     image = _image(array, volume.affine, header)
+    if note is not None:
+        text = json.dumps({NOTE: note}).encode()
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
     with files.atomic(path) as temporary, temporary.open("wb") as stream:
         if path.name.lower().endswith(".gz"):
             # Without a time and a name in its header, equal volumes give equal bytes.
@@ -222,6 +242,21 @@ def write_nifti(
                 image.to_stream(packed)
         else:
             image.to_stream(stream)
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """Return what `write_nifti` noted in the header of a file; None where it noted nothing."""
+    _must_exist(path)
+    try:
+        extensions = nib.load(path).header.extensions
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, zlib.error):
+        return None  # whoever reads the voxels says what is wrong
+    for extension in extensions:
+        with suppress(ValueError):
+            found = json.loads(extension.get_content())
+            if isinstance(found, dict) and isinstance(found.get(NOTE), dict):
+                return dict(found[NOTE])
+    return None
 
 
 # --- NIfTI ---------------------------------------------------------------------------------
@@ -260,6 +295,32 @@ def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
         while stream.read(1 << 20):
             pass
     return image, raw
+
+
+def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
+    """Return a NIfTI image in two files and its voxels as stored."""
+    header, image = companions.check_pair(path)
+    with _stream(header) as top, _stream(image) as stream:
+        start = top.read(nib.Nifti2Header.sizeof_hdr)
+        top.seek(0)
+        kinds = (nib.Nifti1Pair, nib.Nifti2Pair)
+        kind = next((k for k in kinds if k.header_class.may_contain_header(start)), None)
+        if kind is None and nib.AnalyzeHeader.may_contain_header(start):
+            raise SlicewiseError(
+                f"{path}: an Analyze 7.5 image, which does not say where left and right are; "
+                "convert it to NIfTI with the program that wrote it"
+            )
+        if kind is None:
+            raise ImageFileError
+        holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
+        found = kind.from_file_map(holders)
+        declared = math.prod(found.shape) * found.get_data_dtype().itemsize
+        if declared > GZIP_RATIO * image.stat().st_size:
+            raise EOFError
+        raw = np.array(found.dataobj.get_unscaled())
+        while stream.read(1 << 20):
+            pass
+    return found, raw
 
 
 def _kind(start: bytes) -> Any:
@@ -313,11 +374,12 @@ def _scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     if target is None:
         return (raw.astype(np.float64) * slope + inter).astype(np.float32)
     # Integer arithmetic wraps around, and the result fits: what overflows between comes back.
-    scaled = raw.astype(target, copy=False)
+    # In place: a second copy of a whole body is as large as all else that is done to it.
+    scaled = raw.astype(target, copy=not raw.flags.writeable)
     if slope != 1:
-        scaled = scaled * np.int64(slope).astype(target)
+        scaled *= np.int64(slope).astype(target)
     if inter != 0:
-        scaled = scaled + np.int64(inter).astype(target)
+        scaled += np.int64(inter).astype(target)
     return scaled
 
 
@@ -388,8 +450,11 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
 def _read_itk(path: Path) -> Volume:
     """Read NRRD or MetaImage."""
     _must_exist(path)
+    companions.check_data(path)
+    # named, because it knows suffixes in lower case only
+    reader = "NrrdImageIO" if path.suffix.lower() in companions.NRRD else "MetaImageIO"
     try:
-        image = sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path), imageIO=reader)
     except RuntimeError as error:
         raise SlicewiseError(
             f"{path}: the file cannot be read (damaged, or its data file is missing); "
