@@ -32,11 +32,11 @@ rule gate:
         cases="results/{dataset}/cases.tsv",
         marks="results/{dataset}/cases.npz",
         split="results/{dataset}/split.tsv",
-        others=settings.split.check_against,
+        others=CHECK_AGAINST,
         # the script says what is missing where one is not there
         other_marks=[
             str(path)
-            for path in (Path(table).with_suffix(".npz") for table in settings.split.check_against)
+            for path in (Path(table).with_suffix(".npz") for table in CHECK_AGAINST)
             if IN_BUCKET or path.exists()
         ],
         code=code("gate"),

@@ -21,7 +21,7 @@ import yaml
 from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
-from slicewise.files import DATA, data_folder, write_json, write_yaml
+from slicewise.files import DATA, data_folder, expanded, write_json, write_yaml
 from slicewise.sources import code_digests
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
 from slicewise.tracking.find import copy_files, find_run
@@ -234,7 +234,8 @@ def _settings(path: Path, project: Path, run_id: str, tags: Mapping[str, str]) -
         ) from error
     settings = checked.model_dump(mode="json")
     settings["split"]["check_against"] = [
-        str((project / other).resolve()) for other in settings["split"]["check_against"]
+        str((project / expanded(other, "split.check_against")).resolve())
+        for other in settings["split"]["check_against"]
     ]
     # the run is tracked, but nothing is promoted by it
     settings["tracking"]["register"] = False

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,8 @@ def fault(config) -> str:
         ("dataset/exclude", "p1", ["dataset.exclude", "valid list"]),
         ("dataset/root", 3, ["dataset.root is 3", "quotes are missing"]),
         ("experiments/e/optimizer/learning_rate", "1e-3x", ["learning_rate", '"1e-3x"']),
+        ("experiments/e/optimizer/learning_rate", math.inf, ["learning_rate", "finite number"]),
+        ("experiments/e/optimizer/learning_rate", "1e999", ["learning_rate", '"1e999"']),
         ("experiments/e/training/epochs", "1e-2", ["training.epochs", "valid integer"]),
         ("experiments/e/network/filters", [8, "16"], ["experiments.e.network.filters", '"16"']),
         ("slices", [], ["slices is []"]),
@@ -352,7 +355,10 @@ def test_a_number_with_an_exponent_is_a_number(written):
 def test_a_whole_number_with_an_exponent_counts_epochs_and_a_list_has_its_numbers():
     config = changed("experiments/e/training/epochs", "1e2")
     config["experiments"]["e"]["input"] = {"window": ["-1.5e2", "2e2"]}
-    experiment = load_settings(config).experiments["e"]
+    config["split"] = {"test": "1e1", "validation": "2e-1"}
+    settings = load_settings(config)
+    assert (settings.split.test, settings.split.validation) == (10, 0.2)
+    experiment = settings.experiments["e"]
     assert experiment.training.epochs == 100
     assert isinstance(experiment.training.epochs, int)
     assert experiment.input.window == [-150.0, 200.0]
@@ -378,6 +384,8 @@ def test_where_a_name_is_meant_an_exponent_stays_one():
         ("dataset/name", "2024-05-01", ['dataset.name is "2024-05-01"', "a date"]),
         ("dataset/name", "12:30", ["dataset.name is 750"]),
         ("dataset/name", "no", ["dataset.name is false", "no becomes false"]),
+        ("dataset/different_patients", "[[001, 002]]", ["different_patients.0.0 is 1"]),
+        ("split/not_the_same", "[[7, 8]]", ["split.not_the_same.0.1 is 8"]),
         ("dataset/labels", "{1: 1}", ["dataset.labels.1 is 1"]),
         ("experiments", "{7: {slices: r}}", ["experiments.7 is 7"]),
         ("experiments/e/slices", "48", ["experiments.e.slices is 48"]),

@@ -198,6 +198,22 @@ def test_other_files_in_the_folder_are_left_aside_with_a_line(tmp_path, write_se
     assert "1 of 6 files are no DICOM" in caplog.text
 
 
+def test_litter_of_file_managers_is_no_file_of_the_series(tmp_path, write_series, caplog):
+    stored = write_series(tmp_path / "ct")
+    one = next(path for path in sorted((tmp_path / "ct").iterdir()))
+    litter = ("Thumbs.db", "desktop.ini", ".DS_Store", f"._{one.name}", f"@eaDir/{one.name}/x.jpg")
+    for name in (*litter, f"__MACOSX/{one.name}"):
+        path = tmp_path / "ct" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # the same slice again, where it were read
+        path.write_bytes(one.read_bytes())
+    (tmp_path / "ct" / "empty").mkdir()
+    with caplog.at_level(logging.WARNING):
+        for source in (tmp_path / "ct", zipped(tmp_path / "ct", tmp_path / "ct.zip")):
+            np.testing.assert_array_equal(read_series(source).array, stored - 1024)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("step", [0.625, 1.0, 2.5])
 def test_positions_rounded_to_a_tenth_of_a_millimetre_are_even(tmp_path, write_series, step):
     def edit(header, k):

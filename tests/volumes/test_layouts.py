@@ -552,7 +552,10 @@ def test_litter_changes_no_case_of_any_layout(data, tmp_path):
     for name in ("3Dircadb1.2", "3Dircadb1.3"):
         (data / "ircad" / name / "PATIENT_DICOM").mkdir(parents=True)
     touch(data / "ircad" / "3Dircadb1.3", "PATIENT_DICOM/Thumbs.db", ".DS_Store")
-    (data / "pairs/raw/p2_orig.nii.gz").mkdir()  # a folder may have any name
+    # a folder may have any name
+    (data / "pairs/raw/p2_orig.nii.gz").mkdir()
+    (data / "nnunet/imagesTr/c_0001.nii.gz").mkdir()
+    touch(data / "nnunet/labelsTs/c.nrrd", "@eaDir/c.nrrd")
     described = json.loads((data / "msd/dataset.json").read_text())["training"]
     describe(data / "msd", [*described, entry("._a")])
     assert [find_cases(settings, tmp_path) for settings in every] == before

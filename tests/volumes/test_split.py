@@ -212,7 +212,7 @@ def test_strata_of_their_own_do_not_go_by_their_names():
     assert sorted(p for p, s in found.items() if s == "test") != sorted(centres)[:10]
 
 
-def test_strata_of_another_table_and_presence_of_a_label(tmp_path, refused):
+def test_strata_of_another_table_and_presence_of_a_label(tmp_path, monkeypatch, refused):
     patients = [f"p{k}" for k in range(12)]
     rows = "".join(f"{p}\t{0.0 if k % 3 else 1.5}\n" for k, p in enumerate(patients))
     (tmp_path / "cases.tsv").write_text("case\tml_tumour\n" + rows)
@@ -224,6 +224,11 @@ def test_strata_of_another_table_and_presence_of_a_label(tmp_path, refused):
         2: 1,
         3: 1,
     }
+    cases = [Case(p, p, (), ()) for p in patients]
+    monkeypatch.setenv("STRATA", str(tmp_path / "cases.tsv"))
+    for path in ("$STRATA", str(tmp_path / "${NAME}.tsv")):
+        monkeypatch.setenv("NAME", "cases")
+        assert split_cases(cases, wanted.model_copy(update={"strata": path}), tmp_path) == found
     (tmp_path / "cases.npz").touch()
     assert "copy it" in refused(split_cases, [Case("p1", "p1", (), ())], wanted, tmp_path)
     (tmp_path / "cases.npz").unlink()

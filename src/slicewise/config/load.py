@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -79,8 +80,10 @@ def _put_number(config: Any, error: Any) -> bool:
     if error["type"] not in NUMBERS or not isinstance(text, str) or not EXPONENT.fullmatch(text):
         return False
     read = float(text)
-    whole = error["type"] in ("int_type", "int_parsing") and read.is_integer()
-    number = int(read) if whole else read
+    if not math.isfinite(read):
+        return False
+    # a whole number is one of either kind
+    number = int(read) if read.is_integer() else read
     place, last = None, None
     for part in error["loc"]:
         inside = config if place is None else place[last]

@@ -36,7 +36,9 @@ NO_LABELS = frozenset(
 class Block(BaseModel):
     """A block of settings: unknown keys and values of the wrong type are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class Phantom(Block):

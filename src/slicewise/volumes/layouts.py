@@ -398,11 +398,9 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
 
 
 def _is_image(path: Path) -> bool:
-    if is_litter(path.name):
-        return False
     # of formats in several files, the header stands for all
     suffixes = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz", ".mgz")
-    return path.name.lower().endswith(suffixes)
+    return path.name.lower().endswith(suffixes) and not _is_left_aside(path)
 
 
 def _stem(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from slicewise.config import Split
 from slicewise.errors import SlicewiseError
+from slicewise.files import expanded
 from slicewise.volumes.layouts import Case
 from slicewise.volumes.names import find_shared, pattern_for
 from slicewise.volumes.tables import read_rows
@@ -196,8 +197,10 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
     values = {case.name: dict(case.columns).get(column) for case in cases}
     place = "the table of the data set"
     if settings.strata is not None:
-        place = str(data / settings.strata)
-        values = _column_of(data / settings.strata, column, cases)
+        path = data / settings.strata
+        if not path.exists():
+            path = data / expanded(settings.strata, "split.strata")
+        place, values = str(path), _column_of(path, column, cases)
     elif all(value is None for value in values.values()):
         known = sorted({name for case in cases for name, _ in case.columns})
         raise SlicewiseError(
