@@ -22,7 +22,7 @@ from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.files import data_folder, expanded
+from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
 from slicewise.records import READING, SOURCES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
@@ -44,16 +44,19 @@ GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
     DATA = data_folder()
+    refuse_braces([workflow.basedir])
     check_backend()
     # each job reads these rules again
     with warnings_said(workflow.is_main_process):
         settings = load_settings(config)
         CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
+        refuse_braces(path for case in CASES.values() for path in (*case.image, *case.mask))
         SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split, DATA)}
         if workflow.is_main_process:
             warn_of_shared(CASES.values(), SPLIT)
     against = settings.split.check_against
     CHECK_AGAINST = [str(expanded(table, "split.check_against")) for table in against]
+    refuse_braces(CHECK_AGAINST)
 except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run

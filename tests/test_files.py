@@ -16,6 +16,7 @@ from slicewise.files import (
     digest,
     expanded,
     read_json,
+    refuse_braces,
     sha256,
     sweep,
     write_json,
@@ -164,3 +165,10 @@ def test_the_folder_of_data_is_that_of_the_environment_else_data(tmp_path, monke
     monkeypatch.setenv("SLICEWISE_DATA", "$NONE/study")
     with pytest.raises(SlicewiseError, match=r"^SLICEWISE_DATA: .*\$NONE is not set"):
         data_folder()
+
+
+def test_paths_that_snakemake_would_fill_in_are_refused():
+    refuse_braces(["a b/[c]/%d/que?x=1/ü#.nii", Path("x")])
+    for path in ("a/{b}/c.nii", Path("{x"), "y}"):
+        with pytest.raises(SlicewiseError, match=r"^.*[{}].*: to Snakemake, .*; rename"):
+            refuse_braces(["fine", path])

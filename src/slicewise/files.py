@@ -8,7 +8,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,22 @@ def expanded(path: str | os.PathLike[str], named: str) -> Path:
     if left:
         raise SlicewiseError(f"{named}: {text}: the variable {left[0]} is not set; export it")
     return found
+
+
+def refuse_braces(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse paths that Snakemake would fill in.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the first one with a brace.
+    """
+    for path in paths:
+        if set("{}") & set(os.fspath(path)):
+            raise SlicewiseError(
+                f"{path}: to Snakemake, what is in braces is a name to fill in; rename the file or "
+                "folder that has one in its name"
+            )
 
 
 DATA = "SLICEWISE_DATA"

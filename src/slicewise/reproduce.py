@@ -28,6 +28,7 @@ from slicewise.tracking.find import copy_files, find_run
 from slicewise.tracking.mirror import ADDRESS, Fetched, why
 from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
+from slicewise.tracking.store import SQLITE, absolute, file_of
 
 NAMES = ("settings.yaml", "cases.tsv", "metrics.tsv", "environment.txt")
 DIFF = "uncommitted.diff"
@@ -129,7 +130,7 @@ def reproduce(
     run = find_run(run_id, results.resolve())
     mirror = Mirror(results.resolve() if run is None else run.results, patient=True)
     # also for the new run, whose folder of results is another one
-    os.environ[ADDRESS] = mirror.uri
+    os.environ[ADDRESS] = absolute(mirror.uri) if mirror.uri.startswith(SQLITE) else mirror.uri
     with TemporaryDirectory() as place:
         fetched = _fetch(mirror, run_id, run, Path(place))
         run_id = fetched.run_id
@@ -199,8 +200,8 @@ def _fetch(mirror: Mirror, name: str, run: Run | None, place: Path) -> Fetched:
             # without it, what was not committed is not known
             copy_files(run, [DIFF], place)
             return replace(own, run_id=known)
-    store = Path(mirror.uri.removeprefix("sqlite:///"))
-    if mirror.uri.startswith("sqlite:///") and not store.is_file():
+    store = file_of(mirror.uri)
+    if mirror.uri.startswith(SQLITE) and not store.is_file():
         raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
     try:
         mirror.probe()

@@ -10,7 +10,7 @@ import yaml
 
 from slicewise.cli import main
 from slicewise.config import Settings, json_schema, load_settings
-from slicewise.config.schema import PRESETS, RESERVED, merge
+from slicewise.config.schema import IN_RESULTS, PRESETS, RESERVED, merge
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import COLUMNS
 
@@ -202,6 +202,16 @@ def test_a_pile_of_slices_is_cut_as_it_lies(recipe):
     config = changed("dataset/contiguous", False)
     config["slices"]["other"] = recipe
     assert "slices.other" in fault(config)
+
+
+@pytest.mark.parametrize("name", [*IN_RESULTS, "Reproduced"])
+def test_names_of_folders_beside_results_are_no_data_set(name):
+    message = fault(changed("dataset/name", name))
+    assert message == (
+        f"configuration: dataset.name is {name!r}: results/{name.lower()} is used by slicewise "
+        "itself; choose another name"
+    )
+    load_settings(changed("dataset/name", f"{name}2"))
 
 
 @pytest.mark.parametrize("name", RESERVED)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from slicewise.errors import SlicewiseError
 from slicewise.tracking import Mirror, store
 from slicewise.tracking.journal import all_runs
-from slicewise.tracking.store import locked, make_store
+from slicewise.tracking.store import absolute, address_of, file_of, fitting, locked, make_store
 from tests.tracking.conftest import begin, tracker
 
 JOB = """
@@ -183,3 +184,64 @@ def test_two_folders_may_hold_the_same_data_set(
     assert said == []
     assert len(asked) == 2
     assert not Mirror(tmp_path / "b" / "results").is_pending(run.folder)
+
+
+# --- folders with a question mark ------------------------------------------------------------
+
+
+def test_an_address_never_holds_a_question_mark_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "que?x=1" / "work"
+    inside.mkdir(parents=True)
+    whole = inside / "results" / "mlflow.db"
+    assert address_of(tmp_path / "mlflow.db") == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.chdir(inside)
+    for path in (Path("results/mlflow.db"), whole):
+        assert address_of(path) == "sqlite:///results/mlflow.db"
+    assert absolute("sqlite:///results/mlflow.db") == f"sqlite:///{whole}"
+    (inside / "again").mkdir()
+    monkeypatch.chdir(inside / "again")
+    assert fitting(f"sqlite:///{whole}") == "sqlite:///../results/mlflow.db"
+    assert file_of(f"sqlite:///{whole}") == whole
+    assert fitting(f"sqlite:///{whole}?timeout=30") == "sqlite:///../results/mlflow.db?timeout=30"
+    assert file_of("sqlite:////a/b.db?timeout=30") == Path("/a/b.db")
+
+
+def test_where_no_address_fits_a_sentence_says_so_and_nothing_is_made(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "que?").mkdir()
+    monkeypatch.chdir("/")
+    with pytest.raises(SlicewiseError, match=r"que\?/mlflow.db: MLflow finds no database below"):
+        make(tmp_path / "que?" / "mlflow.db")
+    assert [p.name for p in tmp_path.rglob("*")] == ["que?"]
+    said: list[str] = []
+    with tracker(tmp_path / "que?" / "results", "one", said) as one:
+        begin(one)
+    (line,) = said
+    assert "question mark in its name" in line
+    assert "does not answer" not in line
+
+
+@pytest.mark.slow
+def test_runs_below_a_question_mark_are_tracked_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "que?x=1#%41 [ü]"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    said: list[str] = []
+    with tracker(Path("results"), "one", said) as one:
+        run = begin(one)
+        run.epoch({"epoch": 1, "timestamp": 1_700_000_000_000, "train/loss": 0.5})
+        run.finish()
+    assert said == []
+    mirror = Mirror(Path("results"))
+    run_id = mirror.run_id(run.folder)
+    assert run_id is not None
+    assert mirror.client.get_run(run_id).data.metrics["train/loss"] == 0.5
+    assert not mirror.is_pending(run.folder)
+    kept = {path.name for path in (folder / "results" / "mlartifacts").rglob("*")}
+    assert "environment.txt" in kept
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]

@@ -275,6 +275,11 @@ def unsafe_name(folder: Path) -> None:
     configure(folder, ALL_TRAIN)
 
 
+def braces(folder: Path) -> None:
+    pair(folder, "of {ward}/raw", "p1")
+    configure(folder, {**ALL_TRAIN, "pairs": {"train": "of {ward}/raw", "test": None}})
+
+
 def on_both_sides(folder: Path) -> None:
     pair(folder, "raw/train", "p1_a")
     pair(folder, "raw/train", "p2_a")
@@ -309,6 +314,7 @@ BEFORE: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
         ("/nowhere", "no data there", "SLICEWISE_DATA"),
     ),
     "unsafe name": (unsafe_name, ("'née;rm -rf'", "safe", "layout: table")),
+    "braces": (braces, ("of {ward}/raw/p1_orig", "in braces is a name to fill in", "rename")),
     "patient on both sides": (on_both_sides, ("p1", "training and in the test", "move")),
     "too many test patients": (
         too_many_test_patients,
@@ -431,6 +437,15 @@ def test_a_fault_seen_before_the_start_is_one_sentence(run, name):
     # neither a traceback nor the place in our files, which Snakemake adds to its own errors
     assert not re.search(r"Traceback|\.smk", ran.out + ran.err)
     assert not (ran.folder / "results").exists()
+
+
+def test_a_workflow_in_a_folder_with_braces_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "of {me}").symlink_to(ROOT)
+    ran = snakemake(tmp_path, "-n", "--snakefile", str(tmp_path / "of {me}" / "Snakefile"))
+    assert ran.code != 0
+    (sentence,) = ran.sentences
+    assert f"{tmp_path}/of {{me}}: to Snakemake" in sentence
+    assert "Traceback" not in ran.out + ran.err
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

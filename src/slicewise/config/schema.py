@@ -17,6 +17,9 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Plane = Literal["axial", "coronal", "sagittal"]
 RESERVED = ("cases", "slices", "logs", "timings", "comparison")
+"""Names that no experiment may have."""
+IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
+"""Names that no data set may have, in any case: some file systems see no difference."""
 # Label names that mean something else where labels are named: what is no label, the columns of
 # tables, and the metrics.
 NO_LABELS = frozenset(
@@ -113,6 +116,16 @@ class Dataset(Block):
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
     phantom: Phantom | None = Field(None, description="Settings of layout phantom.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, value: str) -> str:
+        if value.lower() in IN_RESULTS:
+            raise ValueError(
+                f"dataset.name is {value!r}: results/{value.lower()} is used by slicewise itself; "
+                "choose another name"
+            )
+        return value
 
     @field_validator("patient_pattern")
     @classmethod

@@ -37,7 +37,7 @@ from slicewise.tracking.names import TABLE, shareable
 from slicewise.tracking.package import gathered, package_options
 from slicewise.tracking.provenance import UNKNOWN
 from slicewise.tracking.secrets import redact, without_user
-from slicewise.tracking.store import SQLITE, locked, make_store
+from slicewise.tracking.store import SQLITE, address_of, file_of, fitting, locked, make_store
 from slicewise.tracking.view import TAG, image_keys, saved_view
 
 PARENT = "mlflow.parentRunId"
@@ -505,7 +505,7 @@ class Mirror:
             logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
         if self.uri.startswith(SQLITE):
-            make_store(Path(self.uri.removeprefix(SQLITE)), self._artifacts, self.beat)
+            make_store(file_of(self.uri), self._artifacts, self.beat)
         return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
 
     @property
@@ -584,18 +584,20 @@ def tracking_uri(results: Path) -> str:
     uri = os.environ.get(ADDRESS) or default_uri(results)
     if uri.startswith(SQLITE):
         # a relative path would mean another file in another folder
-        return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
+        return fitting(uri)
     return uri
 
 
 def default_uri(results: Path) -> str:
     """Return the address of the SQLite store under results."""
-    return f"{SQLITE}{(results / 'mlflow.db').resolve()}"
+    return address_of(results / "mlflow.db")
 
 
 def why(error: BaseException, uri: str) -> str:
     """Return what an error of MLflow means for a user: one sentence, and no secret in it."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, SlicewiseError):
+        return text
     code = next(iter(re.findall(r"error code (40[13])\b", text)), None)
     server = f"MLflow at {without_user(uri)}"
     if code == "401":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from slicewise.errors import SlicewiseError
 from slicewise.files import sweep
 
 SQLITE = "sqlite:///"
@@ -18,6 +19,43 @@ BESIDE = ("", "-journal", "-wal", "-shm")
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 HELD = 60.0
 """Seconds for which a job that ends waits for another process that tells the store of the same."""
+
+
+def address_of(path: Path) -> str:
+    """Return the address of a SQLite store.
+
+    To SQLAlchemy options begin at a question mark, and no quoting helps: where a
+    folder has one in its name, the address is relative to the current folder.
+    """
+    whole = path.resolve()
+    relative = (path, Path(os.path.relpath(whole))) if "?" in str(whole) else ()
+    fit = next((other for other in relative if "?" not in str(other)), whole)
+    return f"{SQLITE}{fit}"
+
+
+def file_of(uri: str) -> Path:
+    """Return the file of a SQLite store, by its address."""
+    return Path(_file_and_options(uri)[0])
+
+
+def absolute(uri: str) -> str:
+    """Return an address of a SQLite store by which it is found from any folder, see `fitting`."""
+    file, options = _file_and_options(uri)
+    return f"{SQLITE}{Path(file).resolve()}{options}"
+
+
+def fitting(uri: str) -> str:
+    """Return the address of a SQLite store as it is understood in the current folder."""
+    file, options = _file_and_options(uri)
+    return f"{address_of(Path(file))}{options}"
+
+
+def _file_and_options(uri: str) -> tuple[str, str]:
+    text = uri.removeprefix(SQLITE)
+    file, mark, options = text.rpartition("?")
+    if mark and "=" in options and "/" not in options:
+        return file, f"?{options}"
+    return text, ""
 
 
 @contextmanager
@@ -69,6 +107,11 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
     beat : callable
         See `locked`.
     """
+    if "?" in address_of(path):
+        raise SlicewiseError(
+            f"{path}: MLflow finds no database below a folder with a question mark in its name; "
+            "start in the folder above results, or rename it"
+        )
     lock = path.parent / f".{path.name}.lock"
     halves = [Path(f"{path}{end}") for end in BESIDE]
     if _is_made(path):
@@ -97,7 +140,7 @@ def _is_made(path: Path) -> bool:
 def _fill(path: Path, artifacts: str) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    SqlAlchemyStore(f"{SQLITE}{path}", artifacts).engine.dispose()
+    SqlAlchemyStore(address_of(path), artifacts).engine.dispose()
 
 
 def _publish(temporary: Path, path: Path) -> None:
