@@ -15,6 +15,7 @@ import pytest
 import yaml
 from badinput import (
     AFFINE,
+    ROOT,
     SECRETS,
     Ran,
     configure,
