@@ -442,7 +442,9 @@ def test_a_fault_seen_before_the_start_is_one_sentence(run, name):
 
 def test_a_workflow_in_a_folder_with_braces_is_refused_in_one_sentence(tmp_path):
     (tmp_path / "of {me}").symlink_to(ROOT)
-    ran = snakemake(tmp_path, "-n", "--snakefile", str(tmp_path / "of {me}" / "Snakefile"))
+    files = ("--snakefile", "Snakefile"), ("--configfile", "config/config.yaml")
+    named = [part for flag, file in files for part in (flag, str(tmp_path / "of {me}" / file))]
+    ran = snakemake(tmp_path, "-n", *named)
     assert ran.code != 0
     (sentence,) = ran.sentences
     assert f"{tmp_path}/of {{me}}: to Snakemake" in sentence
