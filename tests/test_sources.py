@@ -163,7 +163,7 @@ def test_a_job_refuses_as_well(checkout):
         source = root / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, checkout / name)
     # as Snakemake runs a script: a copy that is told the name of the original
-    script = checkout / "copy.py"
+    script = checkout / "script_of_plan.py"
     script.write_text(
         f"__file__ = {str(checkout / 'scripts' / 'plan.py')!r}\n"
         "from slicewise.job import job\n"
@@ -172,7 +172,7 @@ def test_a_job_refuses_as_well(checkout):
     )
     command = [sys.executable, str(script)]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"ran {checkout}\n")
+    assert (done.returncode, done.stdout) == (0, f"ran {checkout}\n"), done.stderr
     edit(checkout / "src" / "slicewise" / "model" / "losses.py")
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
