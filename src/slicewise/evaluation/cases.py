@@ -20,7 +20,8 @@ from slicewise.evaluation.figures import (
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import case_rows, metrics_table
 from slicewise.evaluation.viewer import plane_views
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.intensity import ordinary_range
+from slicewise.volumes.read import read_image
 from slicewise.volumes.truth import labels_digest, read_labels
 
 ABDOMEN = (-160.0, 240.0)
@@ -110,7 +111,7 @@ def case_figures(
 def _figures(
     case: str, image: str, mask: str, prediction: str, content: Content, frames: int
 ) -> CaseFigures:
-    volume = read_volume(Path(image)).canonical()
+    volume = read_image(Path(image), content).canonical()
     truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
     window = display_window(volume.array, content)
     drawn = []
@@ -135,4 +136,10 @@ def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:
     if content.intensity == "hu":
         return ABDOMEN
     low, high = np.percentile(array, (1, 99))
-    return float(low), float(max(high, low + 1e-6))
+    if content.intensity == "arbitrary":
+        bounds = ordinary_range(array)
+        low, high = (float(np.clip(value, *bounds)) for value in (low, high))
+        if low == high:
+            low, high = bounds
+    # whatever the unit: values of 1e-9 have a contrast, too
+    return float(low), float(high if high > low else low + (abs(low) or 1) * 1e-6)

@@ -10,7 +10,7 @@ from slicewise.files import digest, kept_json, sweep, write_json
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
 from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import read_image, read_volume
 
 
 def cut_case(
@@ -44,7 +44,7 @@ def cut_case(
         sweep(folder.image, folder.mask, folder.geometry)
         labels = label_indices(read_volume(mask), str(mask), content.labels, content.other_labels)
         geometry = extract(
-            read_volume(image),
+            read_image(image, content),
             labels,
             list(content.labels),
             recipe,

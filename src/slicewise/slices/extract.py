@@ -13,6 +13,7 @@ from slicewise.slices.context import fill
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.slices.oblique import cut
 from slicewise.slices.stored import write_slices
+from slicewise.volumes.intensity import Scale, robust_scale
 from slicewise.volumes.volume import Volume
 
 AIR = -1024.0
@@ -32,7 +33,7 @@ class SliceSource:
         How to cut it.
     intensity : {"hu", "clipped_hu", "arbitrary"}
         Hounsfield units stay whole numbers (int16); arbitrary intensities
-        become z-scores of the volume (float16).
+        become z-scores of the volume (float16), see `robust_scale`.
 
     Attributes
     ----------
@@ -50,9 +51,10 @@ class SliceSource:
         self.spacing = round(canonical.spacing[PLANES[recipe.plane][0]], 6)
         self.dtype = np.dtype(np.float16 if intensity == "arbitrary" else np.int16)
         self.shift, self.scale = 0.0, 1.0
+        self._scores: Scale | None = None
         if intensity == "arbitrary":
-            self.shift = float(np.mean(image.array, dtype=np.float64))
-            self.scale = float(np.std(image.array, dtype=np.float64)) or 1.0
+            self._scores = robust_scale(canonical.array)
+            self.shift, self.scale = self._scores.mean, self._scores.deviation
         # CT is surrounded by air; z-scores by their mean, which a network reads as nothing.
         self.pad = AIR if intensity == "hu" else self.shift
         if intensity == "clipped_hu":
@@ -64,10 +66,12 @@ class SliceSource:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return slices `start` to `stop`, shape (n, *grid.size)."""
-        block = self.grid.shrink(self._stack[start:stop], self.pad)
-        if self.dtype == np.int16:
+        block = self._stack[start:stop]
+        if self._scores is None:
+            block = self.grid.shrink(block, self.pad)
             return np.rint(block).clip(-32768, 32767).astype(np.int16)
-        return ((block - self.shift) / self.scale).astype(np.float16)
+        # before pixels are averaged, so that an absurd voxel spoils no others
+        return self.grid.shrink(self._scores.apply(block), 0.0).astype(np.float16)
 
     def windows(self, start: int, stop: int, context: int, context_mm: float) -> np.ndarray:
         """Return slices `start` to `stop` with their neighbours, as `SliceSet.read` does.

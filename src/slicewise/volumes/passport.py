@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, label_indices
 from slicewise.volumes.dicom import UID
 from slicewise.volumes.fingerprint import pack, slice_marks
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.read import read_image, read_volume
+from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
@@ -44,9 +49,10 @@ def make_passport(
     Returns
     -------
     dict
-        Files with SHA-256, shape, spacing (mm), orientation, intensity
-        percentiles, millilitres per label, a fingerprint of the voxels and the
-        marks of its slices, by which a changed copy is found.
+        Files with SHA-256, shape, spacing (mm), orientation, whether the image
+        has lost its geometry, intensity percentiles, millilitres per label, a
+        fingerprint of the voxels and the marks of its slices, by which a
+        changed copy is found.
 
     Raises
     ------
@@ -54,9 +60,12 @@ def make_passport(
         When image or mask fails a check.
     """
     shown = {kind: str(files[0]) for kind, files in sources.items()}
-    image = read_volume(image_path)
-    check_image(image, shown["image"], content.intensity)
-    mask = read_volume(mask_path)
+    image = read_image(image_path, content)
+    check_image(image, shown["image"], content.intensity, content.offset)
+    if content.contiguous:
+        check_repeats(image, shown["image"])
+    _say_lost(image, shown["image"], content)
+    mask = with_spacing(read_volume(mask_path), content.spacing)
     check_pair(image, mask, shown["image"], shown["mask"])
     labels = label_indices(mask, shown["mask"], content.labels, content.other_labels)
     counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
@@ -69,6 +78,7 @@ def make_passport(
         "shape": list(image.array.shape),
         "spacing": [round(v, 6) for v in image.spacing],
         "orientation": image.orientation,
+        "lost": image.lost,
         "intensity": {
             "min": float(image.array.min()),
             **{f"p{p:g}": float(v) for p, v in zip(PERCENTILES, values, strict=True)},
@@ -81,6 +91,19 @@ def make_passport(
         "fingerprint": fingerprint(image),
         "marks": pack(slice_marks(image)),
     }
+
+
+def _say_lost(image: Volume, path: str, content: Content) -> None:
+    """Say that an image does not know the size of its voxels."""
+    if not image.lost:
+        return
+    sizes = " × ".join(f"{v:g}" for v in image.spacing)
+    source = "1 mm is made up" if content.spacing is None else "by dataset.spacing"
+    logger.warning(
+        "%s: its header has lost the geometry (it has no place, and 1 × 1 × 1 mm); its voxels are "
+        "taken as %s mm (%s), and what is left and right is not known",
+        *(path, sizes, source),
+    )
 
 
 def describe_files(paths: Sequence[Path]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,14 +18,25 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
+from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes import dicom
 from slicewise.volumes.formats import is_nifti
+from slicewise.volumes.geometry import (
+    check_geometry,
+    in_millimetres,
+    is_lost,
+    millimetres,
+    with_spacing,
+)
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
+
+NRRD_HEADER = 1 << 16
+"""Where a NRRD header is looked for; it ends with the first empty line."""
 
 GZIP_RATIO = 1100
 """Gzip shrinks at most about 1030 times: a header that declares more would only fill memory."""
@@ -47,7 +59,8 @@ def read_volume(path: Path) -> Volume:
     Raises
     ------
     SlicewiseError
-        When the file is missing, damaged, or no volume.
+        When the file is missing, damaged, or no volume, or its voxels have a
+        size that no scanner makes (see `check_geometry`).
     """
     path = Path(path)
     name = path.name.lower()
@@ -56,7 +69,7 @@ def read_volume(path: Path) -> Volume:
     if name.endswith(ITK_SUFFIXES):
         return _read_itk(path)
     if path.is_dir() or name.endswith((".zip", ".dcm", ".dicom", ".ima")):
-        return dicom.read_series(path)
+        return _series(path, path)
     _must_exist(path)
     raise SlicewiseError(
         f"{path}: this is no format that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd), "
@@ -66,7 +79,25 @@ def read_volume(path: Path) -> Volume:
 
 def read_sources(paths: Sequence[Path]) -> Volume:
     """Read a volume from its source files: one file, or the files of a DICOM series."""
-    return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
+    return read_volume(paths[0]) if len(paths) == 1 else _series(paths, paths[0].parent)
+
+
+def read_image(path: Path, content: Content) -> Volume:
+    """Read an image as a data set means it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        NIfTI file of an image.
+    content : Content
+        ``dataset.offset`` is added to all voxels, ``dataset.spacing`` is the
+        size of voxels whose file says nothing of it.
+
+    Returns
+    -------
+    Volume
+    """
+    return with_spacing(read_volume(path), content.spacing).plus(content.offset)
 
 
 def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
@@ -82,15 +113,16 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     volume : Volume
         Array of shape (i, j, k). Integers stay integers (of 16 bits where the
         values fit) as long as slope and intercept are; else float32. A single
-        slice becomes (i, j, 1).
+        slice becomes (i, j, 1). The affine is in mm whatever the header's unit
+        is, which a line says where it is another one.
     header : nibabel.Nifti1Header
         The file's own header, to write a result on the same grid.
 
     Raises
     ------
     SlicewiseError
-        When the file is missing, damaged, no NIfTI, in colour, 4-D, or its
-        affine is singular.
+        When the file is missing, damaged, no NIfTI, in colour, 4-D, its affine
+        is singular, or its voxels have a size that no scanner makes.
     """
     path = Path(path)
     _must_exist(path)
@@ -115,8 +147,9 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
             "number a voxel"
         )
     array = _scaled(_three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
-    _check_affine(image.affine, path)
-    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+    unit = _unit(image.header)
+    affine = in_millimetres(image.affine, unit, array.shape, path)
+    return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
 
 
 def write_nifti(
@@ -135,7 +168,9 @@ def write_nifti(
         Array of shape (i, j, k) and affine.
     header : nibabel.Nifti1Header, optional
         Header of the image that the volume belongs to; its units and the codes
-        of its sform and qform are kept. Its intensity scale, display range,
+        of its sform and qform are kept (the affine is written in its unit, so
+        that a program that heeds no unit still sees the mask on its image).
+        Its intensity scale, display range,
         intent, free text and extensions are not: they are the source's, and
         free text may name the patient.
     dtype : numpy dtype, optional
@@ -256,16 +291,18 @@ def _integer_type(dtype: np.dtype, low: int, high: int, changed: bool) -> Any:
     return None
 
 
-def _check_affine(affine: np.ndarray, path: Path) -> None:
-    columns = np.asarray(affine, dtype=np.float64)[:3, :3]
-    lengths = np.linalg.norm(columns, axis=0)
-    # The determinant of unit columns does not depend on the size of the voxels.
-    usable = bool(np.isfinite(affine).all()) and lengths.min() > 0
-    if not usable or abs(np.linalg.det(columns / lengths)) < 1e-3:
-        raise SlicewiseError(
-            f"{path}: its affine is singular, so its voxels have no place in space; "
-            "repair the header (sform and qform) or convert the original again"
-        )
+def _unit(header: Any) -> str:
+    """Return the unit of length of a NIfTI header; codes without a meaning are no unit."""
+    try:
+        return str(header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
+
+
+def _lost(header: Any, affine: np.ndarray) -> bool:
+    """Tell whether a NIfTI header says nothing of the size and place of its voxels."""
+    silent = not header["sform_code"] and not header["qform_code"]
+    return is_lost(affine) or (silent and bool(np.all(header["pixdim"][1:4] == 1)))
 
 
 def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -287,6 +324,8 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
         image.set_qform(affine, code=1, strip_shears=True)
         image.header.set_xyzt_units("mm")
         return image
+    factor = 1 / millimetres(_unit(header))
+    affine = np.diag([factor, factor, factor, 1.0]) @ affine
     header = header.as_byteswapped("<")
     header.extensions.clear()
     for text in ("data_type", "db_name", "descrip", "aux_file", "intent_name"):
@@ -327,6 +366,37 @@ def _read_itk(path: Path) -> Volume:
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    affine = dicom.LPS_TO_RAS @ affine
-    _check_affine(affine, path)
-    return Volume(_scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0), affine)
+    unit = _itk_unit(image, path)
+    affine = in_millimetres(dicom.LPS_TO_RAS @ affine, unit, image.GetSize(), path)
+    array = _scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0)
+    return Volume(array, affine, is_lost(affine))
+
+
+def _itk_unit(image: sitk.Image, path: Path) -> str:
+    """Return the unit of length of a NRRD or MetaImage header, which ITK does not heed.
+
+    NRRD has a unit for each axis (``space units``, or ``units``); they must agree.
+    """
+    if image.HasMetaDataKey("ITK_VoxelUnits"):
+        return str(image.GetMetaData("ITK_VoxelUnits"))
+    if not path.name.lower().endswith((".nrrd", ".nhdr")):
+        return ""
+    with path.open("rb") as stream:
+        header = stream.read(NRRD_HEADER).split(b"\n\n")[0].split(b"\r\n\r\n")[0]
+    text = header.decode("utf-8", errors="replace")
+    found = re.search(r"^(?:space )?units:(.*)$", text, re.M)
+    units = dict.fromkeys(re.findall(r'"([^"]*)"|(\S+)', found[1])) if found else {}
+    named = [quoted or plain for quoted, plain in units if quoted or plain]
+    if len(named) > 1:
+        raise SlicewiseError(
+            f"{path}: its header measures its axes in several units ({', '.join(named)}); write it "
+            "again in millimetres"
+        )
+    return named[0] if named else ""
+
+
+def _series(source: Path | Sequence[Path], place: Path) -> Volume:
+    """Read a DICOM series, whose lengths are in millimetres."""
+    volume = dicom.read_series(source)
+    check_geometry(volume.affine, volume.array.shape, place)
+    return volume
