@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, read_json
+from slicewise.slices.bound import cut_words
 from slicewise.slices.context import fill
 from slicewise.slices.stored import StoredSlices, damaged
 
@@ -140,6 +142,10 @@ class SliceSet:
     def files(self) -> list[Path]:
         """The files that slices are read from."""
         return [file for one in self._folders for file in (one.image, one.mask)]
+
+    def geometries(self) -> list[dict[str, Any]]:
+        """Return what is known of each folder, read again."""
+        return [_geometry(folder.geometry) for folder in self._folders]
 
     def read_from(self, places: Mapping[Path, Path]) -> None:
         """Read slices from copies of their files; those that have none stay where they are."""
@@ -287,6 +293,7 @@ def check_labels(slices: SliceSet) -> None:
     _shows(slices)
     pixels = slices.counts.sum(axis=0)
     missing = [name for name, seen in zip(slices.labels, pixels, strict=True) if not seen]
+    _check_lost(slices, missing)
     if missing:
         raise SlicewiseError(
             f"label {' and label '.join(missing)}: never occurs in the {len(set(slices.cases))} "
@@ -297,11 +304,37 @@ def check_labels(slices: SliceSet) -> None:
 def _shows(slices: SliceSet) -> np.ndarray:
     shows: np.ndarray = slices.counts.sum(axis=1) > 0
     if not shows.any():
+        _check_lost(slices, slices.labels)
         raise SlicewiseError(
             f"cases {', '.join([*dict.fromkeys(slices.cases)][:8])}: no training slice shows any "
             "label; check dataset.labels and the slice recipe"
         )
     return shows
+
+
+def _check_lost(slices: SliceSet, missing: Sequence[str]) -> None:
+    """Refuse labels that training cases have, but that the cut leaves no pixel of.
+
+    Raises
+    ------
+    SlicewiseError
+        Names the labels, the cut and what to do.
+    """
+    if not missing:
+        return
+    found = slices.geometries()
+    for name in missing:
+        had = [each for each in found if each.get("recipe_bound", {}).get(name, {}).get("voxels")]
+        if not had:
+            continue
+        voxels = sum(each["recipe_bound"][name]["voxels"] for each in had)
+        cuts = " and ".join({cut_words(Recipe(**each["recipe"])): None for each in had})
+        raise SlicewiseError(
+            f"label {name}: {len(had)} of {len(found)} cut training cases have it ({voxels} "
+            f"voxels), but it was lost when they were cut {cuts}: it is smaller than a pixel of "
+            "the slices; give the recipe in `slices` a larger size (null keeps all pixels), or "
+            "leave the label out"
+        )
 
 
 def epoch_batches(

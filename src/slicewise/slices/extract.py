@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from slicewise.config import Recipe
+from slicewise.slices.bound import RecipeBound
 from slicewise.slices.context import fill
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.slices.oblique import cut
@@ -104,6 +105,7 @@ def extract(
     intensity: Intensity,
     image_path: Path,
     mask_path: Path,
+    contiguous: bool = True,
 ) -> dict[str, Any]:
     """Write the slices of one case as ``.npy`` and describe them.
 
@@ -121,22 +123,29 @@ def extract(
         What the image's values are.
     image_path, mask_path : Path
         Where the arrays go: shape (slices, rows, columns).
+    contiguous : bool
+        Whether the volume's slices are neighbours.
 
     Returns
     -------
     dict
-        Geometry, digests of both arrays, and for each slice the number of
-        pixels of each label.
+        Geometry, digests of both arrays, for each slice the number of pixels
+        of each label, and what the recipe leaves of each label (`RecipeBound`;
+        of an oblique cut, which is never predicted, only voxels before).
     """
     source = SliceSource(image, recipe, intensity)
     grid = source.grid
     shape = (grid.number, *grid.size)
     masks = cut(Volume(labels, image.affine).canonical(), recipe, order=0, outside=0)
     counts: list[list[int]] = []
+    bound = RecipeBound(grid, len(names), contiguous)
 
     def mask_blocks() -> Iterator[np.ndarray]:
         for start in range(0, grid.number, BLOCK):
-            block = grid.shrink_mask(masks[start : start + BLOCK], len(names))
+            whole = masks[start : start + BLOCK]
+            block = grid.shrink_mask(whole, len(names))
+            if not recipe.oblique:
+                bound.add(whole, block)
             for one in block:
                 counts.append(np.bincount(one.ravel(), minlength=len(names) + 1)[1:].tolist())
             yield block
@@ -161,6 +170,20 @@ def extract(
         "scale": source.scale,
         "labels": names,
         "counts": counts,
+        "recipe_bound": (
+            _voxels(labels, names)
+            if recipe.oblique
+            else bound.result(names, image.voxel_ml)
+        ),
         "image_sha256": image_digest,
         "mask_sha256": mask_digest,
     }
+
+
+def _voxels(labels: np.ndarray, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the voxels of each label, where no bound is known."""
+    counts = np.zeros(len(names) + 1, np.int64)
+    for part in np.moveaxis(labels, int(np.argmax(np.abs(labels.strides))), 0):
+        counts += np.bincount(part.ravel(), minlength=len(counts))
+    unknown = {"dice": None, "components": None, "lost_components": None, "lost_ml": None}
+    return {n: {"voxels": int(v), **unknown} for n, v in zip(names, counts[1:], strict=True)}

@@ -14,7 +14,7 @@ from slicewise.config import Content
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, label_indices
 from slicewise.volumes.dicom import UID
-from slicewise.volumes.fingerprint import pack, slice_marks
+from slicewise.volumes.fingerprint import all_marks, changing, pack
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.repeats import check_repeats
@@ -62,12 +62,13 @@ def make_passport(
     shown = {kind: str(files[0]) for kind, files in sources.items()}
     image = read_image(image_path, content)
     check_image(image, shown["image"], content.intensity, content.offset)
-    if content.contiguous:
-        check_repeats(image, shown["image"])
     _say_lost(image, shown["image"], content)
     mask = with_spacing(read_volume(mask_path), content.spacing)
     check_pair(image, mask, shown["image"], shown["mask"])
     labels = label_indices(mask, shown["mask"], content.labels, content.other_labels)
+    marks = all_marks(image)
+    if content.contiguous:
+        check_repeats(image, marks, labels, shown["image"])
     counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
     values = np.percentile(image.array, PERCENTILES, method="nearest")
     return {
@@ -89,7 +90,7 @@ def make_passport(
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
-        "marks": pack(slice_marks(image)),
+        "marks": pack(changing(marks)),
     }
 
 
@@ -121,7 +122,7 @@ def fingerprint(image: Volume) -> str:
     """Return a hash of the voxels that ignores header, compression, type and orientation.
 
     The same scan stored under another name, as another type or with axes
-    flipped has the same fingerprint; a resampled one has not (`slice_marks` finds it).
+    flipped has the same fingerprint; a resampled one has not (`all_marks` finds it).
     """
     array, step = image.canonical().array, 1.0
     if array.dtype.kind == "f" and any(np.any(np.rint(part) != part) for part in array):
