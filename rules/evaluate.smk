@@ -38,8 +38,9 @@ rule evaluate:
         mem_mb=memory(4000),
         runtime=60,
     params:
-        cfg={
+        cfg=lambda w: {
             "content": CONTENT,
+            "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
             "tolerance_mm": settings.evaluation.tolerance_mm,

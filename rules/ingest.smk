@@ -110,5 +110,7 @@ rule cases:
     resources:
         mem_mb=memory(1000),
         runtime=10,
+    params:
+        content=CONTENT,
     script:
         "../scripts/cases.py"

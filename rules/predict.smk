@@ -45,6 +45,7 @@ for experiment in settings.experiments:
                 cfg={
                     "cases": chunk,
                     "folds": {case: models_for(case) for case in chunk},
+                    "given": settings.dataset.model_dump(include={"offset", "spacing"}),
                 },
                 batch=settings.experiments[experiment].prediction.batch,
             script:

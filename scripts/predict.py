@@ -16,7 +16,13 @@ with job(snakemake.log[0], snakemake.resources) as say:
         for fold, path in zip(folds, snakemake.input.models, strict=True)
     }
     requests = [
-        Request(case, Path(image), Path(mask), [models[fold] for fold in cfg["folds"][case]])
+        Request(
+            case,
+            Path(image),
+            Path(mask),
+            [models[fold] for fold in cfg["folds"][case]],
+            **cfg["given"],
+        )
         for case, image, mask in zip(
             cfg["cases"], snakemake.input.images, snakemake.output, strict=True
         )

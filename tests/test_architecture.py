@@ -22,7 +22,7 @@ ALLOWED = {
     "slices": {"config", "volumes"},
     "metrics": set(),
     "model": {"config", "volumes", "slices", "metrics"},
-    "evaluation": {"config", "volumes", "metrics"},
+    "evaluation": {"config", "volumes", "slices", "metrics"},
     "tracking": set(),
     "overview": set(),
     "errors": set(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from slicewise.config import Content
+from slicewise.config import Content, Recipe
 from slicewise.evaluation.figures import (
     Plane,
     display_slice,
@@ -20,6 +20,7 @@ from slicewise.evaluation.figures import (
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import case_rows, metrics_table
 from slicewise.evaluation.viewer import plane_views
+from slicewise.slices.bound import recipe_bound
 from slicewise.volumes.intensity import ordinary_range
 from slicewise.volumes.read import read_image
 from slicewise.volumes.truth import labels_digest, read_labels
@@ -40,6 +41,7 @@ def score_cases(
     predictions: Sequence[str],
     content: Content,
     tolerance_mm: float,
+    recipe: Recipe | None = None,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -53,6 +55,8 @@ def score_cases(
         What the files hold; distances are measured where its slices are neighbours.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
+    recipe : Recipe, optional
+        How slices are cut: ``recipe_dice`` is the Dice that it allows at all.
 
     Returns
     -------
@@ -66,7 +70,11 @@ def score_cases(
         arrays, names = (truth.array, guess.array), list(content.labels)
         first["truth_sha256"] = labels_digest(truth, names)
         spacing = truth.spacing if content.contiguous else None
-        rows += case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
+        found = case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
+        if recipe is not None:
+            bound = recipe_bound(truth, recipe, names, content.contiguous)
+            found = [{**row, "recipe_dice": bound[row["label"]]["dice"]} for row in found]
+        rows += found
     return metrics_table(rows)
 
 

@@ -38,9 +38,10 @@ FAILURES = (
     "largest_bulge_ml",
     "largest_gap_ml",
 )
-COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, "truth_sha256")
-"""Columns after the names: an nsd says nothing without its tolerance, no score without its truth
-(digest of the label numbers on their grid), and failures are not averaged."""
+COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, "recipe_dice", "truth_sha256")
+"""Columns after the names: an nsd says nothing without its tolerance, no score without what the
+slices allow and without its truth (digest of the label numbers on their grid), and failures are not
+averaged."""
 
 
 def case_rows(

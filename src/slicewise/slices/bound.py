@@ -231,7 +231,9 @@ def cut_words(recipe: Recipe) -> str:
     """Name the size of the slices of a recipe."""
     if recipe.size is not None:
         return f"to size {recipe.size}"
-    return f"with every {recipe.every}. pixel" if recipe.every > 1 else f"in the {recipe.plane} plane"
+    return (
+        f"with every {recipe.every}. pixel" if recipe.every > 1 else f"in the {recipe.plane} plane"
+    )
 
 
 def lost_words(bound: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -249,4 +251,3 @@ def lost_words(bound: Mapping[str, Mapping[str, Any]]) -> list[str]:
         elif dice is not None and dice < NOTABLE:
             said.append(f"of label {name} a Dice of {dice:.3f} is the most it allows")
     return said
-

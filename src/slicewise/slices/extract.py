@@ -171,9 +171,7 @@ def extract(
         "labels": names,
         "counts": counts,
         "recipe_bound": (
-            _voxels(labels, names)
-            if recipe.oblique
-            else bound.result(names, image.voxel_ml)
+            _voxels(labels, names) if recipe.oblique else bound.result(names, image.voxel_ml)
         ),
         "image_sha256": image_digest,
         "mask_sha256": mask_digest,

@@ -100,7 +100,7 @@ def _refuse_offset(
             "Hounsfield units; leave out dataset.offset, or exclude the case where the others "
             "need it"
         )
-    if not offset and _is_stored_with_offset(array, low, high):
+    if not offset and is_stored_with_offset(array):
         raise SlicewiseError(
             f"{values}, but {fault}; they fit Hounsfield units that are stored with {-STORED} "
             f"added: set dataset.offset: {STORED}, or convert the original again to Hounsfield "
@@ -250,8 +250,11 @@ def _no_hounsfield(array: np.ndarray, low: float, high: float, offset: int = 0) 
     return None
 
 
-def _is_stored_with_offset(array: np.ndarray, low: float, high: float) -> bool:
+def is_stored_with_offset(array: np.ndarray) -> bool:
     """Tell whether these are Hounsfield units with 1024 added: air at 0 to 24, not at -1000."""
+    low, high = float(array.min()), float(array.max())
+    if _no_hounsfield(array, low, high) is None:
+        return False
     if _no_hounsfield(array, low, high, STORED) is not None:
         return False
     # padding has one value, whatever it is

@@ -52,9 +52,7 @@ def millimetres(unit: str) -> float:
     return 1.0 if name in _SILENT else _MILLIMETRES[name]
 
 
-def in_millimetres(
-    affine: np.ndarray, unit: str, shape: Sequence[int], path: object
-) -> np.ndarray:
+def in_millimetres(affine: np.ndarray, unit: str, shape: Sequence[int], path: object) -> np.ndarray:
     """Turn the affine of a header into millimetres, and check it.
 
     Parameters
@@ -133,7 +131,7 @@ def check_geometry(
             f"{path}: its voxels measure {sizes} mm{known}, and what scanners make lies from "
             f"{SMALLEST_MM:g} to {LARGEST_MM:g} mm; {remedy}"
         )
-    field = float((lengths * np.asarray(shape[:3])).max())
+    field = max((length * n for length, n in zip(lengths, shape, strict=False)), default=0.0)
     if field > LARGEST_FIELD_MM:
         raise SlicewiseError(
             f"{path}: it is {field / 1000:.4g} m long (voxels of {sizes} mm{known}), and no scan "
@@ -167,4 +165,3 @@ def with_spacing(volume: Volume, spacing: Sequence[float] | None) -> Volume:
     affine = volume.affine.copy()
     affine[:3, :3] *= np.asarray(spacing) / np.asarray(volume.spacing)
     return replace(volume, affine=affine)
-

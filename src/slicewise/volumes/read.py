@@ -152,6 +152,22 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
 
 
+def has_lost_geometry(path: Path) -> bool:
+    """Tell, from the header alone, whether a NIfTI file says nothing of its voxels' size and place.
+
+    What is no NIfTI file has not lost anything; reading it says what is wrong.
+    """
+    try:
+        with _stream(path) as stream:
+            start = stream.read(nib.Nifti2Header.sizeof_hdr)
+            kind = _kind(start)
+            stream.seek(0)
+            header = kind.header_class.from_fileobj(stream, check=False)
+            return _lost(header, in_millimetres(header.get_best_affine(), _unit(header), (), path))
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, SlicewiseError):
+        return False
+
+
 def write_nifti(
     path: Path,
     volume: Volume,

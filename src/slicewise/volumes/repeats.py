@@ -71,9 +71,7 @@ def check_repeats(image: Volume, marks: np.ndarray, labels: np.ndarray, path: st
 
 
 def _named(first: int, second: int, count: int) -> str:
-    return (
-        f"slices {second + 1} to {second + count} and slices {first + 1} to {first + count}"
-    )
+    return f"slices {second + 1} to {second + count} and slices {first + 1} to {first + count}"
 
 
 def _same(slices: np.ndarray) -> tuple[int, int, int] | None:

@@ -63,7 +63,7 @@ class Volume:
         array = self.array
         if array.dtype.kind in "biu":
             ends = [int(array.min()) + offset, int(array.max()) + offset]
-            fits = -32768 <= min(ends) and max(ends) <= 32767
+            fits = min(ends) >= -32768 and max(ends) <= 32767
             array = array.astype(np.int16 if fits else np.int32 if max(ends) < 2**31 else np.int64)
             array += array.dtype.type(offset)
         else:
