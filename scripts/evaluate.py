@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from slicewise.config import Content, Recipe
+from slicewise.config import Content
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import score_cases
 from slicewise.evaluation.folds import read_folds
@@ -18,8 +18,7 @@ folder = Path(snakemake.params.tracking)
 with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
-    recipe = Recipe(**cfg["recipe"])
-    metrics = score_cases(cfg["cases"], *files, content, cfg["tolerance_mm"], recipe)
+    metrics = score_cases(cfg["cases"], *files, content, cfg["tolerance_mm"], cfg["recipe"])
     summary, cases = summarise(metrics), read_table(given.cases)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ def score_cases(
     predictions: Sequence[str],
     content: Content,
     tolerance_mm: float,
-    recipe: Recipe | None = None,
+    recipe: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -55,8 +56,8 @@ def score_cases(
         What the files hold; distances are measured where its slices are neighbours.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
-    recipe : Recipe, optional
-        How slices are cut: ``recipe_dice`` is the Dice that it allows at all.
+    recipe : mapping, optional
+        How slices are cut (`Recipe`): ``recipe_dice`` is the Dice that it allows at all.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def score_cases(
         spacing = truth.spacing if content.contiguous else None
         found = case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
         if recipe is not None:
-            bound = recipe_bound(truth, recipe, names, content.contiguous)
+            bound = recipe_bound(truth, Recipe(**recipe), names, content.contiguous)
             found = [{**row, "recipe_dice": bound[row["label"]]["dice"]} for row in found]
         rows += found
     return metrics_table(rows)

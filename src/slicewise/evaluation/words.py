@@ -77,8 +77,8 @@ def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
         return {"sentence": f"{sentence}.", "notable": False}
     return {
         "sentence": f"{sentence}; in the worst case ({worst['label']} of {worst['case']}) "
-        f"{number(worst['recipe_dice'])}. What is smaller than a pixel of the slices is lost before "
-        "the network sees it: larger slices would keep it.",
+        f"{number(worst['recipe_dice'])}. What is smaller than a pixel of the slices is lost "
+        "before the network sees it: larger slices would keep it.",
         "notable": True,
     }
 

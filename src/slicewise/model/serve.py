@@ -23,7 +23,7 @@ import pandas as pd
 
 from slicewise.errors import SlicewiseError
 from slicewise.model.unet import model_card
-from slicewise.volumes.checks import check_image, is_stored_with_offset
+from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.read import has_lost_geometry, read_nifti, write_nifti
@@ -196,16 +196,15 @@ class Segmenter:
 
     def _check(self, image: Volume, name: str) -> None:
         """Refuse intensities of another kind than the models were trained on."""
-        if self.card["intensity"] == "hu" and is_stored_with_offset(image.array):
-            raise SlicewiseError(
-                f"{name}: its values fit Hounsfield units that are stored with 1024 added; set the "
-                "parameter offset to -1024"
-            )
         try:
             check_image(image, name, self.card["intensity"])
         except SlicewiseError as error:
             # what a data set's settings could change about it, a finished model cannot
             fault, _, _ = str(error).rpartition("; ")
+            if OFFSET_FITS in str(error):
+                raise SlicewiseError(
+                    f"{fault}; they {OFFSET_FITS}: set the parameter offset to {STORED}"
+                ) from None
             wanted = INTENSITIES[self.card["intensity"]]
             raise SlicewiseError(
                 f"{fault}; give {wanted}, like those that the model was trained on"

@@ -87,14 +87,14 @@ class RecipeBound:
         bound = {}
         for index, name in enumerate(names, start=1):
             before, after, both = (int(total[index]) for total in self._sums)
-            sizes, kept = self._parts[index - 1].result()
-            lost = sizes[~kept]
+            parts = self._parts[index - 1]
+            parts.finish()
             bound[name] = {
                 "voxels": before,
                 "dice": round(2 * both / (before + after), 6) if before else None,
-                "components": len(sizes) if self.scaled else None,
-                "lost_components": len(lost),
-                "lost_ml": round(float(lost.sum()) * voxel_ml, 6),
+                "components": parts.number if self.scaled else None,
+                "lost_components": parts.lost,
+                "lost_ml": round(parts.lost_voxels * voxel_ml, 6),
             }
         return bound
 
@@ -164,76 +164,102 @@ def brought_back(grid: Grid, small: np.ndarray, labels: int) -> np.ndarray:
 
 
 class _Components:
-    """Connected components of one label, found slice by slice."""
+    """Connected components of one label, found slice by slice.
+
+    Only those that reach the last slice are in memory, the others are counted.
+
+    Attributes
+    ----------
+    number, lost, lost_voxels : int
+        Components; those of which nothing comes back; their voxels.
+    """
 
     def __init__(self, contiguous: bool) -> None:
+        self.number = self.lost = self.lost_voxels = 0
         self._contiguous = contiguous
-        self._sizes: list[np.ndarray] = []
-        self._kept: list[np.ndarray] = []
-        self._links: list[np.ndarray] = []
-        self._number = 0
-        self._last: tuple[np.ndarray, int] | None = None
+        self._last: np.ndarray | None = None  # component of each pixel of the slice, with a rim
+        self._open(np.zeros(0, np.int64), np.zeros(0, bool))
+
+    def _open(self, sizes: np.ndarray, kept: np.ndarray) -> None:
+        self._sizes, self._kept = sizes, kept
 
     def add(
         self, one: np.ndarray, found: np.ndarray, label: int, box: tuple[slice, slice] | None
     ) -> None:
         """Take the next slice: the mask, and the part of it that comes back."""
         if box is None:
-            self._last = None
+            self.finish()
             return
         parts, number = ndimage.label(one[box] == label, TOUCHING)
-        parts = parts.astype(np.int64)
-        self._sizes.append(np.bincount(parts.ravel(), minlength=number + 1)[1:])
+        sizes = np.bincount(parts.ravel(), minlength=number + 1)[1:]
         kept = np.zeros(number + 1, bool)
         kept[parts[found[box] == label]] = True
-        self._kept.append(kept[1:])
+        if self._last is None or not self._contiguous:
+            self.finish()
+            place = np.arange(number + 1)
+            self._open(sizes, kept[1:])
+        else:
+            place = self._join(parts, box, sizes, kept[1:])
         if self._contiguous:
-            here = np.zeros((one.shape[0] + 2, one.shape[1] + 2), np.int32)
-            here[1:-1, 1:-1][box] = parts
-            if self._last is not None:
-                self._link(parts, box, *self._last)
-            self._last = here, self._number
-        self._number += number
+            self._last = np.zeros((one.shape[0] + 2, one.shape[1] + 2), np.int32)
+            self._last[1:-1, 1:-1][box] = place[parts]
 
-    def _link(
-        self, parts: np.ndarray, box: tuple[slice, slice], last: np.ndarray, first: int
-    ) -> None:
-        """Note which parts of a slice touch which of the one before, with a rim around it."""
+    def finish(self) -> None:
+        """Count what no further slice can reach."""
+        self._close(self._sizes, self._kept)
+        self._open(np.zeros(0, np.int64), np.zeros(0, bool))
+        self._last = None
+
+    def _close(self, sizes: np.ndarray, kept: np.ndarray) -> None:
+        self.number += len(sizes)
+        self.lost += int(np.count_nonzero(~kept))
+        self.lost_voxels += int(sizes[~kept].sum())
+
+    def _join(
+        self, parts: np.ndarray, box: tuple[slice, slice], sizes: np.ndarray, kept: np.ndarray
+    ) -> np.ndarray:
+        """Join the parts of a slice to what they touch in the last; return the number of each."""
+        before, now = len(self._sizes), len(sizes)
+        own, other = self._touching(parts, box)
+        pairs = (other - 1, own - 1 + before)
+        shape = (before + now, before + now)
+        graph = sparse.coo_array((np.ones(len(own), bool), pairs), shape)
+        number, owner = csgraph.connected_components(graph, directed=False)
+        total = np.bincount(owner, np.concatenate([self._sizes, sizes]), number).astype(np.int64)
+        some = np.bincount(owner, np.concatenate([self._kept, kept]), number) > 0
+        here = np.zeros(number, bool)
+        here[owner[before:]] = True
+        self._close(total[~here], some[~here])
+        self._open(total[here], some[here])
+        return np.concatenate([[0], np.cumsum(here)[owner[before:]]])
+
+    def _touching(
+        self, parts: np.ndarray, box: tuple[slice, slice]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return which parts of a slice touch which components of the last one."""
+        assert self._last is not None
         rows, columns = box
-        width = int(last.max()) + 1
-        touching = []
+        width = len(self._sizes) + 1
+        found = []
         for i, j in _AROUND:
-            moved = last[
+            moved = self._last[
                 rows.start + 1 + i : rows.stop + 1 + i, columns.start + 1 + j : columns.stop + 1 + j
             ]
-            pairs = (parts * width + moved)[(parts > 0) & (moved > 0)]
+            both = (parts > 0) & (moved > 0)
+            pairs = parts[both].astype(np.int64) * width + moved[both]
             # neighbours are nearly always of the same two
-            new = np.flatnonzero(np.diff(pairs, prepend=-1))
-            touching.append(np.unique(pairs[new]))
-        found = np.unique(np.concatenate(touching))
-        own, other = np.divmod(found, width)
-        self._links.append(np.stack([own + self._number, other + first], axis=1))
-
-    def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the voxels of each component, and whether some of it comes back."""
-        if not self._number:
-            return np.zeros(0, np.int64), np.zeros(0, bool)
-        links = np.concatenate([*self._links, np.empty((0, 2), np.int64)]).astype(np.int64) - 1
-        shape = (self._number, self._number)
-        graph = sparse.coo_array((np.ones(len(links), bool), (links[:, 0], links[:, 1])), shape)
-        number, owner = csgraph.connected_components(graph, directed=False)
-        sizes = np.bincount(owner, np.concatenate(self._sizes), number).astype(np.int64)
-        kept = np.bincount(owner, np.concatenate(self._kept), number) > 0
-        return sizes, kept
+            found.append(np.unique(pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]))
+        own, other = np.divmod(np.unique(np.concatenate(found)), width)
+        return own, other
 
 
 def cut_words(recipe: Recipe) -> str:
     """Name the size of the slices of a recipe."""
     if recipe.size is not None:
         return f"to size {recipe.size}"
-    return (
-        f"with every {recipe.every}. pixel" if recipe.every > 1 else f"in the {recipe.plane} plane"
-    )
+    if recipe.every > 1:
+        return f"with every {recipe.every}. pixel"
+    return f"in the {recipe.plane} plane"
 
 
 def lost_words(bound: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -26,6 +26,7 @@ CT_RANGE = (-1100, 3100)
 """What a clip of Hounsfield units may keep: the range of 12-bit scanners, with some room."""
 STORED = -1024
 """What has to be added where scanners and converters keep Hounsfield units above 0."""
+OFFSET_FITS = f"fit Hounsfield units that are stored with {-STORED} added"
 LARGEST_LABEL = 65535
 
 
@@ -102,9 +103,8 @@ def _refuse_offset(
         )
     if not offset and is_stored_with_offset(array):
         raise SlicewiseError(
-            f"{values}, but {fault}; they fit Hounsfield units that are stored with {-STORED} "
-            f"added: set dataset.offset: {STORED}, or convert the original again to Hounsfield "
-            "units, or set dataset.intensity to arbitrary if this is no CT"
+            f"{values}, but {fault}; they {OFFSET_FITS}: set dataset.offset: {STORED}, or "
+            "convert the original again to Hounsfield units, or set dataset.intensity to arbitrary if this is no CT"
         )
 
 
@@ -253,13 +253,11 @@ def _no_hounsfield(array: np.ndarray, low: float, high: float, offset: int = 0) 
 def is_stored_with_offset(array: np.ndarray) -> bool:
     """Tell whether these are Hounsfield units with 1024 added: air at 0 to 24, not at -1000."""
     low, high = float(array.min()), float(array.max())
-    if _no_hounsfield(array, low, high) is None:
-        return False
     if _no_hounsfield(array, low, high, STORED) is not None:
         return False
     # padding has one value, whatever it is
     impossible = (np.count_nonzero((p < CT_RANGE[0] - STORED) & (p > low)) for p in _slabs(array))
-    return sum(impossible) < 0.01 * array.size
+    return bool(sum(impossible) < 0.01 * array.size)
 
 
 def _no_clipped_hounsfield(low: float, high: float) -> str | None:

@@ -20,8 +20,8 @@ PERCENTILES = (0.5, 2, 5, 10, 50, 90, 95, 98, 99.5)
 OCTILES = (12.5, 25, 37.5, 50, 62.5, 75, 87.5)
 REACH = 500.0
 """What lies so many times farther off than the others spread is none of them. It may not be less:
-where a thin patient fills less than a tenth of a PET, tissue is a few hundred times as bright as the
-noise of the air that all other voxels hold."""
+where a thin patient fills less than a tenth of a PET, tissue is a few hundred times as bright as
+the noise of the air that all other voxels hold."""
 FILLED = 20.0
 """A value that many voxels share is left out of the range if it is so many widths away: 0 around a
 brain is not, -9999 around values from 0 to 1 is."""

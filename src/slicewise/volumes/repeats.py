@@ -1,4 +1,4 @@
-"""A scan that was appended to itself: its slices come twice, its organs too, its labels often once."""
+"""A scan that was appended to itself: its slices come twice, but its labels often once."""
 
 from __future__ import annotations
 
@@ -110,7 +110,8 @@ def _key(part: np.ndarray) -> bytes | None:
 
 def _alike(marks: np.ndarray) -> tuple[int, int, int] | None:
     """Find axial slices that look like others, in their order: begin, begin again, how many."""
-    number, seen = len(marks), marks.any(axis=1)
+    number = len(marks)
+    seen = np.asarray(marks.any(axis=1))
     least = max(LEAST, round(PART * number))
     products = marks @ marks.T
     best, found = 0.0, None
