@@ -104,7 +104,8 @@ def _refuse_offset(
     if not offset and is_stored_with_offset(array):
         raise SlicewiseError(
             f"{values}, but {fault}; they {OFFSET_FITS}: set dataset.offset: {STORED}, or "
-            "convert the original again to Hounsfield units, or set dataset.intensity to arbitrary if this is no CT"
+            "convert the original again to Hounsfield units, or set dataset.intensity to "
+            "arbitrary if this is no CT"
         )
 
 
