@@ -20,7 +20,10 @@ from slicewise.volumes.read import (
 )
 from slicewise.volumes.volume import Volume
 
-MM = np.array([[-0.8, 0, 0, 100], [0, -0.6, 0.3, 70], [0, 0.2, 2.5, -300], [0, 0, 0, 1]])
+TURN = np.array([[-1, 0, 0], [0, -0.8, 0.6], [0, 0.6, 0.8]])
+MM = np.eye(4)
+MM[:3, :3] = TURN * (0.8, 0.7, 2.5)
+MM[:3, 3] = (100, 70, -300)
 PER_MM = {"mm": 1.0, "unknown": 1.0, "meter": 1e-3, "micron": 1e3}
 CT = {"intensity": "hu", "contiguous": True, "labels": {"l": [1]}, "other_labels": "refuse"}
 
@@ -43,9 +46,7 @@ def in_unit(path: Path, unit: str, affine: np.ndarray = MM, form: str = "both") 
 @pytest.mark.parametrize("form", ["sform", "qform", "both"])
 @pytest.mark.parametrize("unit", PER_MM)
 def test_a_nifti_is_in_millimetres_whatever_its_unit(tmp_path, unit, form, caplog):
-    # a qform cannot hold a shear
-    affine = np.diag([-0.8, 0.7, 2.5, 1.0]) if form == "qform" else MM
-    affine[:3, 3] = MM[:3, 3]
+    affine = MM
     path = in_unit(tmp_path / "i.nii.gz", unit, affine, form)
     volume, _ = read_nifti(path)
     np.testing.assert_allclose(volume.affine, affine, rtol=1e-5, atol=1e-5)
@@ -63,9 +64,7 @@ def test_a_nifti_is_in_millimetres_whatever_its_unit(tmp_path, unit, form, caplo
 @pytest.mark.parametrize("form", ["sform", "qform", "both"])
 @pytest.mark.parametrize("unit", PER_MM)
 def test_a_mask_lies_on_its_image_for_readers_with_and_without_units(tmp_path, unit, form):
-    affine = np.diag([-0.8, 0.7, 2.5, 1.0])
-    affine[:3, 3] = MM[:3, 3]
-    path = in_unit(tmp_path / "i.nii.gz", unit, affine, form)
+    path = in_unit(tmp_path / "i.nii.gz", unit, MM, form)
     volume, header = read_nifti(path)
     write_nifti(tmp_path / "m.nii.gz", Volume((volume.array > 0) * 1, volume.affine), header, "u1")
     image, mask = nib.load(path), nib.load(tmp_path / "m.nii.gz")
@@ -85,7 +84,7 @@ def test_a_mask_lies_on_its_image_for_readers_with_and_without_units(tmp_path, u
         ('space units: "m" "m" "m"', 1000),
         ('space units: "um" "um" "um"', 1e-3),
         ('space units: "µm" "µm" "µm"', 1e-3),
-        ('units: "cm" "cm" "cm"', 10),
+        ('space units: "cm" "cm" "cm"', 10),
         ('space units: "" "" ""', 1),
     ],
 )
@@ -101,6 +100,14 @@ def test_a_nrrd_is_in_millimetres_whatever_its_unit(tmp_path, units, factor, suf
     volume = read_volume(path)
     np.testing.assert_allclose(volume.spacing, (0.8, 0.7, 2.5))
     np.testing.assert_allclose(volume.affine[:3, 3], (12, -34, 56))
+
+
+def test_a_nrrd_of_plain_spacings_has_units_of_its_axes(tmp_path):
+    path = tmp_path / "i.nrrd"
+    text = "NRRD0004\ntype: short\ndimension: 3\nsizes: 5 6 7\nspacings: 800 700 2500\n"
+    text += 'units: "um" "um" "um"\nendian: little\nencoding: raw\n\n'
+    path.write_bytes(text.encode() + voxels().tobytes())
+    np.testing.assert_allclose(read_volume(path).spacing, (0.8, 0.7, 2.5))
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("um", 1e-3), ("cm", 10)])
@@ -160,7 +167,10 @@ def test_every_format_refuses_them(tmp_path, suffix, size, refused):
 
 
 def test_a_dicom_series_refuses_them(tmp_path, write_series, refused):
-    write_series(tmp_path / "ct", PixelSpacing=[0.0007, 0.0008])
+    def shrink(header, k):
+        header.PixelSpacing = [0.0007, 0.0008]
+
+    write_series(tmp_path / "ct", edit=shrink)
     assert "what scanners make" in refused(read_volume, tmp_path / "ct")
 
 
@@ -239,7 +249,7 @@ def test_the_setting_is_for_lost_geometry_only(tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32])
 def test_an_offset_never_wraps(dtype):
-    ends = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.finfo(np.float16)
+    ends = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.iinfo(np.int16)
     low, high = max(ends.min, -(2**30)), min(ends.max, 2**30)
     array = np.array([low, 0, high]).astype(dtype).reshape(3, 1, 1)
     for offset in (-1024, 32767, -32768):
