@@ -17,9 +17,9 @@ from slicewise.volumes.volume import Volume
 from tests.model.conftest import CARD, RECIPE
 
 MR = {**CARD, "intensity": "arbitrary"}
-X, Y, _ = np.mgrid[:48, :48, :12]
-ORGAN = (X - 24) ** 2 + (Y - 22) ** 2 < 60
-BODY = (X - 24) ** 2 + (Y - 24) ** 2 < 400
+X, Y, _ = np.mgrid[:32, :32, :24]
+ORGAN = (X - 16) ** 2 + (Y - 15) ** 2 < 30
+BODY = (X - 16) ** 2 + (Y - 16) ** 2 < 180
 
 
 def mr(seed: int, noise: float = 10.0) -> np.ndarray:
@@ -32,7 +32,7 @@ def cut(folder: Path, arrays: list[np.ndarray], intensity: str = "arbitrary") ->
     made = []
     for number, array in enumerate(arrays):
         one = SliceFolder.below(folder, f"case{number}")
-        one.image.parent.mkdir()
+        one.image.parent.mkdir(parents=True)
         image = Volume(array.astype(np.float32), np.diag([1, 1, 3, 1.0]))
         masks = ORGAN.astype(np.uint8)
         known = extract(image, masks, ["organ"], RECIPE, intensity, one.image, one.mask)

@@ -109,7 +109,7 @@ def test_a_label_that_is_not_there_has_no_dice():
 
 
 def test_little_is_not_said():
-    x, y, z = np.mgrid[:128, :128, :20]
+    x, y, _ = np.mgrid[:128, :128, :20]
     array = (((x - 60) ** 2 + (y - 60) ** 2) < 2000).astype(np.uint8)
     array[120, 120, 3] = 1  # a speck of the pen
     bound = recipe_bound(Volume(array, np.diag([0.7, 0.7, 2, 1])), Recipe(size=64), ["liver"])
