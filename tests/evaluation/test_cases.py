@@ -6,6 +6,7 @@ import pytest
 
 from slicewise.config import Content, Recipe
 from slicewise.evaluation.cases import ABDOMEN, display_window, score_cases
+from slicewise.evaluation.statistics import COLUMNS, UNSCORED, summarise
 
 CONTENT = Content(
     intensity="hu", contiguous=True, labels={"organ": [3], "lesion": [7]}, other_labels="refuse"
@@ -26,11 +27,11 @@ def files(tmp_path):
 def test_what_the_recipe_allows_is_beside_each_score(files):
     case = ["a", "p", "test", None]
     recipe = Recipe(size=16).model_dump()
-    rows = score_cases([case], files[:1], files[1:], CONTENT, 2.0, recipe).set_index("label")
+    rows = score_cases([case], files[:1], files[1:], CONTENT, 2.0, recipe=recipe).set_index("label")
     assert 0.8 < rows["recipe_dice"]["organ"] < 1
     assert rows["recipe_dice"]["lesion"] == 0
     assert rows["dice"]["lesion"] == 1
-    whole = score_cases([case], files[:1], files[1:], CONTENT, 2.0, Recipe().model_dump())
+    whole = score_cases([case], files[:1], files[1:], CONTENT, 2.0, recipe=Recipe().model_dump())
     assert whole["recipe_dice"].tolist() == [1, 1]
     assert score_cases([case], files[:1], files[1:], CONTENT, 2.0)["recipe_dice"].isna().all()
 
@@ -56,3 +57,59 @@ def test_pictures_show_tissue_whatever_a_few_voxels_hold():
     low, high = display_window(random.normal(0, 1e-9, (9, 9, 9)), content)
     assert 1e-10 < high - low < 1e-8
     assert display_window(array, CONTENT) == ABDOMEN
+
+
+# -- a model that never saw a label has no score of it ------------------------------------
+
+LABELS = Content(
+    intensity="hu", contiguous=True, labels={"liver": [1], "tumour": [2]}, other_labels="refuse"
+)
+CASES = [("a", "p1", "validation", 0), ("b", "p2", "validation", 1), ("t", "p3", "test", None)]
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """Score the same prediction of three cases, with folds that lacked labels."""
+    truth = np.zeros((8, 9, 6), np.uint8)
+    truth[1:6, 2:7, 1:5] = 1
+    truth[2:4, 3:5, 2:4] = 2
+    guess = np.minimum(truth, 1)
+    for name, array in (("truth", truth), ("guess", guess)):
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+
+    def score(untrained, cases=CASES):
+        files = ([str(tmp_path / f"{name}.nii.gz")] * len(cases) for name in ("truth", "guess"))
+        return score_cases(cases, *files, LABELS, 2.0, untrained).set_index(["case", "label"])
+
+    return score
+
+
+def test_a_fold_that_lacked_a_label_leaves_its_scores_empty(scored, caplog):
+    plain, table = scored(()), scored([["tumour"], []])
+    scores = [name for name in COLUMNS if name not in UNSCORED]
+    assert table.loc[("a", "tumour"), scores].isna().all()
+    assert table.loc[("a", "tumour"), "volume_ml"] == plain.loc[("a", "tumour"), "volume_ml"] > 0
+    others = [key for key in table.index if key != ("a", "tumour")]
+    # an ensemble of which one fold knew the label is scored
+    assert table.loc[others, "dice"].tolist() == plain.loc[others, "dice"].tolist()
+    assert plain.loc[("a", "tumour"), "dice"] == 0
+    (record,) = caplog.records
+    assert "tumour: no training patient of fold 0 had it, so 1 patients" in record.getMessage()
+
+
+def test_an_ensemble_without_a_fold_that_knew_the_label_has_no_score(scored):
+    table = scored([["tumour"], ["tumour"]])
+    assert table.xs("tumour", level="label")["dice"].isna().all()
+    assert table.xs("liver", level="label")["dice"].notna().all()
+
+
+def test_without_folds_the_one_model_counts(scored):
+    cases = [("a", "p1", "validation", None), ("t", "p3", "test", None)]
+    assert scored([["tumour"]], cases).xs("tumour", level="label")["dice"].isna().all()
+    assert scored([[]], cases)["dice"].notna().all()
+
+
+def test_means_leave_them_out(scored):
+    summary = summarise(scored([["tumour"], []]).reset_index())
+    assert summary["validation"]["tumour"]["dice"]["n"] == 1
+    assert summary["validation"]["liver"]["dice"]["n"] == 2

@@ -113,3 +113,13 @@ def test_offset_and_spacing_are_those_of_the_data_set(files, folder):
     assert plain["slice_spacing"] == 1
     assert known["slice_spacing"] == 5
     assert known["pixel_spacing"] == [0.8, 0.7]
+
+
+def test_a_healthy_patient_has_slices_without_labels(files, folder):
+    nib.save(nib.Nifti1Image(np.zeros((20, 18, 5), np.uint8), np.eye(4)), files[1])
+    cut_case(*files, CONTENT, RECIPE, folder, "1")
+    slices = SliceSet([folder])
+    assert len(slices) == 5
+    assert not slices.counts.any()
+    assert usable(slices, 0.0).tolist() == []
+    assert usable(slices, 1.0).tolist() == [0, 1, 2, 3, 4]

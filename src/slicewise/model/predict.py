@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -64,6 +64,8 @@ class Request:
     models : sequence of keras.Model
         Finished models of the same labels and slice recipe; their mean
         probability is taken.
+    note : mapping, optional
+        What the mask is made from, kept in its header.
     offset : int
         Added to all voxels: ``dataset.offset``. Models take true intensities,
         so they do not carry it.
@@ -75,6 +77,7 @@ class Request:
     image: Path
     mask: Path
     models: Sequence[keras.Model]
+    note: Mapping[str, Any] | None = None
     offset: int = 0
     spacing: Sequence[float] | None = None
 
@@ -148,8 +151,9 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
             case.assembly.add(probabilities)
             if case.assembly.complete:
                 mask = case.assembly.mask()
-                write_nifti(case.request.mask, Volume(mask, case.affine), case.header, np.uint8)
-                yield case.request.case, mask
+                request, volume = case.request, Volume(mask, case.affine)
+                write_nifti(request.mask, volume, case.header, np.uint8, request.note)
+                yield request.case, mask
 
 
 class Assembly:

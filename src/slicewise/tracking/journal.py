@@ -28,7 +28,8 @@ import pandas as pd
 from slicewise import __version__
 from slicewise.errors import StoppedError
 from slicewise.files import digest, read_json, sha256, write_bytes, write_text
-from slicewise.tracking.secrets import redact
+from slicewise.tracking.names import TABLE, without_file_names
+from slicewise.tracking.secrets import redact, redact_value
 
 NOTE, HISTORY, SYSTEM, SENT = "run.json", "history.csv", "system.csv", "sent.json"
 REASON = "stopped_because"
@@ -78,10 +79,8 @@ class Run:
             "ended": None,
             "status": "RUNNING",
             "process": None,
-            "params": {k: str(v) for k, v in flatten(params).items()},
-            "tags": {
-                k: str(v) for k, v in {"workflow_version": __version__, **flatten(tags)}.items()
-            },
+            "params": _shown(params),
+            "tags": _shown({"workflow_version": __version__, **tags}),
             "data": {},
             "metrics": {},
             "files": {},
@@ -89,7 +88,7 @@ class Run:
             "labels": [],
             **more,
         }
-        write_text(folder / NOTE, redact(json.dumps(note, indent=1)))
+        write_text(folder / NOTE, json.dumps(note, indent=1))
         return cls(folder)
 
     @property
@@ -101,6 +100,12 @@ class Run:
     def dataset(self) -> str:
         """Name of the data set."""
         return self.folder.parents[3].name
+
+    def shown(self, text: str) -> str:
+        """Return free text without secrets and without names of source files, on one line."""
+        # a secret with a line break in it is no longer found once that is a blank
+        named = without_file_names(redact(text), self.results / self.dataset / TABLE)
+        return " ".join(named.split())
 
     # -- what stages say -------------------------------------------------------
 
@@ -133,19 +138,24 @@ class Run:
 
     def tag(self, tags: Mapping[str, Any]) -> None:
         """Set tags; nested ones get dotted names."""
-        self._set(tags=self.note["tags"] | {k: str(v) for k, v in flatten(tags).items()})
+        self._set(tags=self.note["tags"] | _shown(tags))
 
     def data(self, digests: Mapping[str, str]) -> None:
         """Note the data that go in: by context (train, validation, test), a digest of all files."""
         self._set(data=self.note["data"] | dict(digests))
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
-        """Note numbers that belong to no epoch; a number that did not change keeps its time."""
+        """Note all numbers that belong to no epoch; one that did not change keeps its time.
+
+        One that had a value and has none any more is noted as None, or the
+        store would go on showing what it was.
+        """
         known, time = self.note["metrics"], now()
+        plain = {k: None if v is None or v != v else float(v) for k, v in values.items()}
         fresh = {
-            k: [float(v), time]
-            for k, v in values.items()
-            if v is not None and v == v and known.get(k, [None])[0] != float(v)
+            k: [v, time]
+            for k, v in (dict.fromkeys(known) | plain).items()
+            if known.get(k, [None])[0] != v
         }
         self._set(metrics=known | fresh)
 
@@ -160,7 +170,7 @@ class Run:
     def contents(self, contents: Mapping[str, bytes | str]) -> None:
         """Keep contents that are no file of a rule, and note them, by the name of the artifact."""
         for name, content in contents.items():
-            data = redact(content).encode() if isinstance(content, str) else content
+            data = redact_value(content).encode() if isinstance(content, str) else content
             write_bytes(self.folder / "files" / name, data)
         self.files({name: self.folder / "files" / name for name in contents})
 
@@ -185,8 +195,8 @@ class Run:
     ) -> None:
         """Take what a training made; the run stays open for its evaluation."""
         # versions are in environment.txt
-        resolved = flatten({"resolved": {k: v for k, v in facts.items() if k != "versions"}})
-        self.note["params"] |= {k: str(v) for k, v in resolved.items()}
+        resolved = {"resolved": {k: v for k, v in facts.items() if k != "versions"}}
+        self.note["params"] |= _shown(resolved)
         self.tag({"gpu": facts["device"], "weights_digest": facts["weights_sha256"]})
         self.files(files)
         self.models({self.folder.parent.name: model}, labels)
@@ -203,7 +213,7 @@ class Run:
     def finish(self, status: str = "FINISHED", reason: str | None = None) -> None:
         """End the run, saying why where that is not clear."""
         if reason is not None:
-            self.note["tags"][REASON] = reason
+            self.note["tags"][REASON] = self.shown(reason)
         self._set(status=status, ended=self.note["ended"] or now(), process=None)
 
     def supersede(self, fresh: Run) -> None:
@@ -222,7 +232,7 @@ class Run:
             yield
         except BaseException as error:
             killed = isinstance(error, StoppedError | KeyboardInterrupt)
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = str(error).strip() or type(error).__name__
             self.finish("KILLED" if killed else "FAILED", reason)
             raise
 
@@ -243,7 +253,7 @@ class Run:
 
     def _set(self, **values: Any) -> None:
         self.note |= values
-        write_text(self.folder / NOTE, redact(json.dumps(self.note, indent=1)))
+        write_text(self.folder / NOTE, json.dumps(self.note, indent=1))
         self.changed()
 
     def _fork(self, number: int) -> None:
@@ -307,6 +317,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def now() -> int:
     """Return milliseconds since 1970."""
     return int(time.time() * 1000)
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings or tags as MLflow takes them: dotted names, texts without secrets."""
+    return {key: redact_value(str(value)) for key, value in flatten(values).items()}
 
 
 def _timeless(row: Mapping[str, float]) -> dict[str, float]:

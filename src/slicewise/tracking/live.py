@@ -20,17 +20,22 @@ from typing import Any
 import psutil
 
 from slicewise.files import digest, sha256
+from slicewise.sources import code_digests, workflow_folder
 from slicewise.tracking.journal import Run, current_run
 from slicewise.tracking.mirror import COMPARES, Mirror, why
+from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
 from slicewise.tracking.scores import PATIENTS
+from slicewise.tracking.secrets import redact
 
 SHOWN = {
     "mlflow.loggedArtifacts": json.dumps([{"path": PATIENTS, "type": "table"}]),
     "mlflow.loggedImages": "True",
 }
 """Tags by which the UI finds the table and the images that it compares across runs."""
+SCORED_BY = "scored_by_library_sha256"
+"""Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
 AGAIN = 30.0
@@ -112,13 +117,11 @@ class Tracker:
             run = old  # trained even, in a job that was killed before its files counted
         else:
             run = self._create(fold, name, key, params, tags)
-            run.contents(
-                {
-                    "environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items()),
-                    **({"uncommitted.diff": diff} if (diff := git_diff(Path())) else {}),
-                    **contents,
-                }
-            )
+            kept = {"environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items())}
+            if diff := git_diff(workflow_folder()):
+                table = run.results / run.dataset / TABLE
+                kept["uncommitted.diff"] = without_listed_names(redact(diff), table)
+            run.contents({**kept, **contents})
             if old is not None:
                 old.supersede(run)
         run.working()
@@ -167,8 +170,9 @@ class Tracker:
         run.contents(contents)
         run.data({"test": test})
         run.tag({"mlflow.note.content": note, **SHOWN})
+        scored_by = code_digests(None)["library_sha256"]
         for each in (run, *children):
-            each.tag(tags)
+            each.tag({**tags, SCORED_BY: scored_by})
         if register is not None:
             if children:  # they predict together
                 run.models(
@@ -226,7 +230,7 @@ class Tracker:
         old = self._open(COMPARISON)
         if old is not None and old.note["key"] == key and old.note["status"] == "FINISHED":
             return
-        tags = {COMPARES: ", ".join(experiments), "compared": ids, **place(Path())}
+        tags = {COMPARES: ", ".join(experiments), "compared": ids, **place()}
         run = self._create(COMPARISON, COMPARISON, key, {}, tags)
         run.metrics(metrics)
         if old is not None:  # which has to name a run that was sent
@@ -242,7 +246,8 @@ class Tracker:
         -------
         dict of str to str
             ``experiment`` (of MLflow), ``name``, ``run_id`` where the store has
-            given one, ``data_digest``, ``environment_sha256``; empty without a run.
+            given one, ``data_digest``, ``scored_by_library_sha256``,
+            ``environment_sha256``; empty without a run.
         """
         run = self._open("fold-0" if folds == 1 else "parent")
         if run is None:
@@ -252,6 +257,7 @@ class Tracker:
             "name": run.note["name"],
             "run_id": self.mirror.run_id(run.folder),
             "data_digest": run.note["tags"].get("data_digest"),
+            SCORED_BY: run.note["tags"].get(SCORED_BY),
             "environment_sha256": run.note["files"].get("environment.txt", (None, None))[1],
         }
         return {key: value for key, value in found.items() if value is not None}

@@ -6,21 +6,21 @@ same value, step and timestamp once, and the rest is compared first.
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import logging
+import math
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic, digest, read_json, sha256, write_json
+from slicewise.files import digest, read_json, sha256, write_json
 from slicewise.tracking import registry
 from slicewise.tracking.journal import (
     HISTORY,
@@ -33,8 +33,11 @@ from slicewise.tracking.journal import (
     read_rows,
     to_register,
 )
+from slicewise.tracking.names import TABLE, shareable
 from slicewise.tracking.package import gathered, package_options
+from slicewise.tracking.provenance import UNKNOWN
 from slicewise.tracking.secrets import redact, without_user
+from slicewise.tracking.store import SQLITE, locked, make_store
 from slicewise.tracking.view import TAG, image_keys, saved_view
 
 PARENT = "mlflow.parentRunId"
@@ -44,14 +47,11 @@ JOURNAL = "slicewise.run"
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 ADDRESS = "MLFLOW_TRACKING_URI"
 DEFAULT = "results/mlflow.db"
-SQLITE = "sqlite:///"
 ABOUT = "Trainings of slicewise on the data set {}: docs/mlflow.md says what a run holds."
 PROBE = 2.0
 """Seconds in which a server has to say that it is there."""
 ANSWER = 4.0
 """Seconds that a request should take at most."""
-HELD = 60.0
-"""Seconds for which a job that ends waits for another process that tells the store of the same."""
 SPEED = 1e6
 """Bytes that a file should move in a second at least."""
 
@@ -70,11 +70,14 @@ class Fetched:
         Its tags.
     weights : dict of str to str
         Digest of the weights of each fold.
+    run_id : str
+        The store's id of it, where it is of a store.
     """
 
     name: str
     tags: dict[str, str]
     weights: dict[str, str]
+    run_id: str = ""
 
 
 class Mirror:
@@ -223,7 +226,7 @@ class Mirror:
         shown = {  # the columns Source, Version and User of the MLflow UI
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
-            "mlflow.source.git.commit": tags.get("git_commit", ""),
+            "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
             "mlflow.user": getpass.getuser(),
         }
         return client.create_run(
@@ -252,7 +255,11 @@ class Mirror:
         fresh = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
         unknown = [Param(k, v) for k, v in params.items() if k not in known.data.params]
         # Not tied to the model: such a point may not be sent twice.
-        points = {(key, value, time, 0) for key, (value, time) in run.note["metrics"].items()} | {
+        # What has no value any more is NaN there, always the same one, as no other equals it.
+        points = {
+            (key, math.nan if value is None else value, time, 0)
+            for key, (value, time) in run.note["metrics"].items()
+        } | {
             (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
             for name in (HISTORY, SYSTEM)
             for row in read_rows(run.folder / name)
@@ -312,22 +319,27 @@ class Mirror:
     def _files(self, run: Run, sent: dict[str, Any], held: Mapping[str, int] | None) -> None:
         for name, (relative, mark) in run.note["files"].items():
             path = self.results / relative
-            if sent["files"].get(name) == mark and (
-                held is None or not path.is_file() or held.get(name) == path.stat().st_size
-            ):
+            is_sent = sent["files"].get(name) == mark
+            if is_sent and (held is None or not path.is_file()):
                 continue
             # A file that was made anew since belongs to another run.
             if not path.is_file() or sha256(path) != mark:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 named = Path(folder) / Path(name).name
-                named.symlink_to(path.resolve())
+                if name == TABLE:
+                    named.write_bytes(shareable(path))
+                else:
+                    named.symlink_to(path.resolve())
+                size = named.stat().st_size
+                if is_sent and held is not None and held.get(name) == size:
+                    continue
                 place = str(Path(name).parent)
                 self.client.log_artifact(
                     sent["run_id"],
                     str(named),
                     None if place == "." else place,
-                    seconds=ANSWER + path.stat().st_size / SPEED,
+                    seconds=ANSWER + size / SPEED,
                 )
             sent["files"][name] = mark
             self._keep(run.folder, sent)
@@ -426,18 +438,20 @@ class Mirror:
     # -- what others made -------------------------------------------------------
 
     def fetch(self, run_id: str, names: Sequence[str], folder: Path) -> Fetched:
-        """Bring files of a run to a folder, under their own names.
+        """Bring files of a run, by the store's id or its own, to a folder under their own names.
 
         Raises
         ------
         SlicewiseError
             When the store has no such run, or the run lacks one of the files.
         """
-        found = self._get(run_id)
+        found = self._get(run_id) or self._own(run_id)
         if found is None:
             raise SlicewiseError(
-                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page"
+                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page, "
+                "or name the folder results/<dataset>/<experiment>"
             )
+        run_id = str(found.info.run_id)
         if parent := found.data.tags.get(PARENT):
             raise SlicewiseError(
                 f"run {run_id}: it is one fold of run {parent}; name that one instead"
@@ -461,7 +475,15 @@ class Mirror:
         weights = {
             tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags
         }
-        return Fetched(found.info.run_name, found.data.tags, weights)
+        return Fetched(found.info.run_name, found.data.tags, weights, run_id)
+
+    def _own(self, number: str) -> Any:
+        """Return the run that has an id of slicewise's own, if there is one."""
+        if not re.fullmatch(r"[0-9a-f]{32}", number):
+            return None
+        mark = f"tags.`{JOURNAL}` = '{number}'"
+        places = list(self.experiments().values())
+        return next(iter(self.client.search_runs(places, mark, max_results=1)), None)
 
     def experiments(self) -> dict[str, str]:
         """Return the id of each data set's experiment, by the experiment's name."""
@@ -470,21 +492,8 @@ class Mirror:
 
     # -- inside ---------------------------------------------------------------
 
-    @contextmanager
-    def _locked(self, path: Path, wait: bool = True) -> Iterator[bool]:
-        """Keep others out; tell whether that was possible, where it is not waited for."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not wait:
-                    yield False
-                    return
-                # whoever has it may be stopped, or on a machine that is gone
-                self.beat(HELD)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield True
+    def _locked(self, path: Path, wait: bool = True) -> AbstractContextManager[bool]:
+        return locked(path, self.beat, wait)
 
     @cached_property
     def client(self) -> Any:
@@ -495,20 +504,9 @@ class Mirror:
         for name in ("mlflow", "urllib3"):  # that it tries again, and the like
             logging.getLogger(name).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
-        self._make_store()
+        if self.uri.startswith(SQLITE):
+            make_store(Path(self.uri.removeprefix(SQLITE)), self._artifacts, self.beat)
         return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
-
-    def _make_store(self) -> None:
-        """Make the file of the store where it is missing: MLflow can mend no half of one."""
-        if not self.uri.startswith(SQLITE):
-            return
-        path = Path(self.uri.removeprefix(SQLITE))
-        if path.exists():
-            return
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        with atomic(path) as temporary:
-            SqlAlchemyStore(f"{SQLITE}{temporary}", self._artifacts).engine.dispose()
 
     @property
     def _artifacts(self) -> str:
@@ -518,22 +516,36 @@ class Mirror:
         """Return the id of a data set's experiment, made where it is missing."""
         name = f"slicewise/{dataset}"
         if name not in self._experiments:
-            # Several jobs that meet a fresh SQLite file would all migrate it and
+            # Several jobs that meet a fresh database would all migrate it and
             # most would die, so the first contact is made one at a time.
             with self._locked(self.results / ".mlflow.lock"):
-                known = self.client.get_experiment_by_name(name)
-                if known is None:
-                    local = self.uri.startswith("sqlite:")
-                    self._experiments[name] = self.client.create_experiment(
-                        name,
-                        artifact_location=self._artifacts if local else None,
-                        tags={"mlflow.note.content": ABOUT.format(dataset)},
-                    )
-                else:
-                    if known.lifecycle_stage == "deleted":
-                        self.client.restore_experiment(known.experiment_id)
-                    self._experiments[name] = known.experiment_id
+                self._experiments[name] = self._found_experiment(name) or self._made(name, dataset)
         return self._experiments[name]
+
+    def _found_experiment(self, name: str) -> str | None:
+        known = self.client.get_experiment_by_name(name)
+        if known is None:
+            return None
+        if known.lifecycle_stage == "deleted":
+            self.client.restore_experiment(known.experiment_id)
+        return str(known.experiment_id)
+
+    def _made(self, name: str, dataset: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        local = self.uri.startswith("sqlite:")
+        try:
+            made = self.client.create_experiment(
+                name,
+                artifact_location=self._artifacts if local else None,
+                tags={"mlflow.note.content": ABOUT.format(dataset)},
+            )
+        except MlflowException:
+            # from another folder of results, which shares the store
+            made = self._found_experiment(name)
+            if made is None:
+                raise
+        return str(made)
 
     def _sent(self, folder: Path) -> dict[str, Any]:
         path = folder / SENT

@@ -12,10 +12,12 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.files import digest, sha256
-from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.checks import check_image, check_pair, count_values, label_indices
+from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
 from slicewise.volumes.fingerprint import all_marks, changing, pack
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
@@ -42,7 +44,8 @@ def make_passport(
     image_path, mask_path : Path
         NIfTI files.
     sources : mapping of {"image", "mask"} to paths
-        The files they come from: themselves, or a DICOM series.
+        The files they come from: themselves, a file with those that belong to
+        it, or a DICOM series.
     content : Content
         What the files should hold.
 
@@ -65,12 +68,20 @@ def make_passport(
     _say_lost(image, shown["image"], content)
     mask = with_spacing(read_volume(mask_path), content.spacing)
     check_pair(image, mask, shown["image"], shown["mask"])
-    labels = label_indices(mask, shown["mask"], content.labels, content.other_labels)
+    labels = label_indices(
+        mask,
+        shown["mask"],
+        content.labels,
+        content.other_labels,
+        may_be_empty=content.empty_masks == "allow",
+    )
+    counts = count_values(labels)
+    del mask  # what follows looks at the image and the labels, and all may be large
     marks = all_marks(image)
     if content.contiguous:
         check_repeats(image, marks, labels, shown["image"])
-    counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
-    values = np.percentile(image.array, PERCENTILES, method="nearest")
+    del labels
+    values = percentiles(image.array, PERCENTILES)
     return {
         "case": case,
         "patient": patient,
@@ -86,7 +97,7 @@ def make_passport(
             "max": float(image.array.max()),
         },
         "ml": {
-            name: round(float(counts[index]) * image.voxel_ml, 4)
+            name: _rounded(float(counts[index]) * image.voxel_ml)
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
@@ -107,10 +118,16 @@ def _say_lost(image: Volume, path: str, content: Content) -> None:
     )
 
 
+def _rounded(ml: float) -> float:
+    """Round to a tenth of a microlitre, but what is there never to nothing."""
+    return round(ml, 4) or float(f"{ml:.3g}")
+
+
 def describe_files(paths: Sequence[Path]) -> dict[str, Any]:
     """Name the files that an image or mask comes from: file, SHA-256 (of all hashes), bytes."""
     hashes = [sha256(path) for path in paths]
-    name = paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})"
+    alone = len(paths) == 1 or is_header(paths[0])
+    name = paths[0].name if alone else f"{paths[0].parent.name} ({len(paths)})"
     return {
         "file": UID.sub("(UID)", name),  # scanners name files and folders by it
         "sha256": hashes[0] if len(hashes) == 1 else digest(hashes),

@@ -1,0 +1,115 @@
+"""The file of a SQLite store: made once, whoever comes first, and never replaced."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from slicewise.files import sweep
+
+SQLITE = "sqlite:///"
+BESIDE = ("", "-journal", "-wal", "-shm")
+"""What SQLite puts beside a file."""
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
+HELD = 60.0
+"""Seconds for which a job that ends waits for another process that tells the store of the same."""
+
+
+@contextmanager
+def locked(path: Path, beat: Callable[[float], None], wait: bool = True) -> Iterator[bool]:
+    """Keep others out; tell whether that was possible, where it is not waited for.
+
+    Parameters
+    ----------
+    path : Path
+        The lock, a file that stays.
+    beat : callable
+        Told how long it may take, where another process has the lock.
+    wait : bool
+        Whether to wait for that other process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = path.open("a")
+    except PermissionError:
+        if not path.is_file():
+            raise
+        lock = path.open()  # another user's; a lock needs no writing
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                yield False
+                return
+            # whoever has it may be stopped, or on a machine that is gone
+            beat(HELD)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield True
+
+
+def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> None:
+    """Make the file of a store where it is missing: MLflow can mend no half of one.
+
+    The lock is beside the file, as several folders of results may share it, on
+    several machines. Where a file system knows no locks, whoever comes second
+    finds the file there and uses it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    artifacts : str
+        Address of the artifacts of MLflow's own default experiment, which is not used.
+    beat : callable
+        See `locked`.
+    """
+    lock = path.parent / f".{path.name}.lock"
+    halves = [Path(f"{path}{end}") for end in BESIDE]
+    if _is_made(path):
+        if any(half.parent.glob(f".*-*.{half.name}") for half in halves):
+            with suppress(OSError), locked(lock, beat, wait=False) as mine:
+                if mine:
+                    sweep(*halves)
+        return
+    with locked(lock, beat):
+        sweep(*halves)
+        if _is_made(path):
+            return
+        temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.{path.name}"
+        try:
+            _fill(temporary, artifacts)
+            _publish(temporary, path)
+        finally:
+            for end in BESIDE:
+                Path(f"{temporary}{end}").unlink(missing_ok=True)
+
+
+def _is_made(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _fill(path: Path, artifacts: str) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(f"{SQLITE}{path}", artifacts).engine.dispose()
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a file its final name, unless another has it."""
+    if path.exists() and not _is_made(path):
+        path.unlink()  # empty, as made by `touch`
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if not path.exists():
+            temporary.rename(path)

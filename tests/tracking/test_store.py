@@ -1,0 +1,185 @@
+"""A fresh SQLite store that several folders of results share."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from slicewise.tracking import Mirror, store
+from slicewise.tracking.journal import all_runs
+from slicewise.tracking.store import locked, make_store
+from tests.tracking.conftest import begin, tracker
+
+JOB = """
+import sys
+from pathlib import Path
+from slicewise.tracking import Tracker
+
+with Tracker(Path(sys.argv[1]) / "tiny" / "one" / "tracking", print) as tracker:
+    run = tracker.begin("fold-0", "one", sys.argv[1], {}, {}, {})
+    run.epoch({"epoch": 1, "timestamp": 1_700_000_000_000, "train/loss": 0.5})
+    run.finish()
+"""
+
+
+def fill(path: Path, artifacts: str) -> None:
+    """Stand in for MLflow, which takes seconds."""
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE made (by TEXT)")
+
+
+def tables(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return [name for (name,) in database.execute("SELECT name FROM sqlite_master")]
+
+
+def make(path: Path) -> None:
+    make_store(path, "file:///nowhere", lambda seconds: None)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(store, "_fill", fill)
+    return tmp_path / "mlflow.db"
+
+
+@pytest.mark.slow
+def test_folders_that_meet_a_fresh_store_all_find_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path}/shared/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    folders = [tmp_path / str(number) / "results" for number in range(4)]
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", JOB, str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for folder in folders
+    ]
+    assert [job.communicate(timeout=300)[0] for job in jobs] == [""] * 4
+    for folder in folders:
+        mirror = Mirror(folder)
+        (run,) = all_runs(folder)
+        assert not mirror.is_pending(run)
+        found = mirror.client.get_run(mirror.run_id(run))
+        assert found.data.metrics["train/loss"] == 0.5
+    left = {each.name for each in (tmp_path / "shared").iterdir()}
+    assert left == {"mlflow.db", ".mlflow.db.lock"}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_whoever_comes_second_uses_the_store_of_the_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def overtaken(temporary: Path, artifacts: str) -> None:
+        fill(temporary, artifacts)
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute("CREATE TABLE first (run TEXT)")
+
+    # as where a file system knows no locks
+    monkeypatch.setattr(store, "_fill", overtaken)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", refused)
+    make(path)
+    assert tables(path) == ["first"]
+    assert [each.name for each in path.parent.iterdir() if each.suffix == ".db"] == ["mlflow.db"]
+
+
+def refused(self: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, "this file system knows no links")
+
+
+def test_a_store_is_made_where_there_are_no_links(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    make(path)
+    assert tables(path) == ["made"]
+
+
+def test_an_empty_file_is_no_store(path: Path) -> None:
+    path.touch()
+    make(path)
+    assert tables(path) == ["made"]
+
+
+@pytest.mark.parametrize("before", [lambda path: None, make])
+def test_halves_of_killed_processes_are_swept(path: Path, before: Callable[[Path], None]) -> None:
+    before(path)
+    for end in ("", "-journal", "-wal"):
+        (path.parent / f".4194305-0a1b2c3d.mlflow.db{end}").write_bytes(b"half")
+    kept = path.parent / ".other.db"
+    kept.touch()
+    make(path)
+    names = {each.name for each in path.parent.iterdir()}
+    assert names == {"mlflow.db", ".mlflow.db.lock", ".other.db"}
+    assert tables(path) == ["made"]
+
+
+def test_what_another_process_makes_is_no_half(path: Path) -> None:
+    make(path)
+    half = path.parent / ".7-0a1b2c3d.mlflow.db"
+    half.touch()
+    with (path.parent / ".mlflow.db.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make(path)
+    assert half.exists()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_lock_that_is_read_only_is_used(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    lock.touch(0o444)
+    with locked(lock, lambda seconds: None) as mine:
+        assert mine
+
+
+def test_a_lock_of_another_user_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, opened = tmp_path / ".lock", Path.open
+    lock.touch()
+
+    def not_for_writing(self: Path, mode: str = "r", *more: object) -> object:
+        if mode != "r":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", not_for_writing)
+    with locked(lock, lambda seconds: None) as mine:
+        assert mine
+        with locked(lock, lambda seconds: None, wait=False) as second:
+            assert not second
+
+
+def test_two_folders_may_hold_the_same_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    find = Mirror._found_experiment
+    asked: list[str] = []
+
+    def too_early(self: Mirror, name: str) -> str | None:
+        asked.append(name)
+        # another folder's job makes it after this one looked
+        return None if len(asked) == 1 else find(self, name)
+
+    with tracker(tmp_path / "a" / "results", "one") as one:
+        begin(one)
+    monkeypatch.setattr(Mirror, "_found_experiment", too_early)
+    said: list[str] = []
+    with tracker(tmp_path / "b" / "results", "one", said) as one:
+        run = begin(one)
+    assert said == []
+    assert len(asked) == 2
+    assert not Mirror(tmp_path / "b" / "results").is_pending(run.folder)
