@@ -87,8 +87,24 @@ def test_what_the_cut_loses_is_said(tmp_path, folder, caplog):
     with pytest.raises(SlicewiseError, match="lost when they were cut to size 16") as caught:
         check_labels(SliceSet([folder]))
     assert "1 of 1 cut training cases have it (4 voxels)" in str(caught.value)
-    with pytest.raises(SlicewiseError, match="lost when they were cut to size 16"):
-        usable(SliceSet([folder]), 0)
+
+
+def test_a_label_lost_in_all_is_said_where_it_may_be_missing(tmp_path, folder, caplog):
+    image = np.random.default_rng(0).integers(-1000, 300, (128, 128, 5)).astype(np.int16)
+    mask = np.zeros(image.shape, np.uint8)
+    mask[60:120, 41:100, 1:4] = 1
+    mask[21:23, 41:43, 2] = 2
+    files = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
+    for path, array in zip(files, (image, mask), strict=True):
+        nib.save(nib.Nifti1Image(array, np.diag([2, 2, 5, 1])), path)
+    content = CONTENT.model_copy(update={"labels": {"l": [1], "small": [2]}})
+    cut_case(*files, content, RECIPE, folder, "1")
+    with pytest.raises(SlicewiseError, match="label small: 1 of 1 cut training cases have it"):
+        check_labels(SliceSet([folder]))
+    caplog.clear()
+    assert check_labels(SliceSet([folder]), "allow") == ["small"]
+    (record,) = caplog.records
+    assert "it was lost when they were cut to size 16" in record.getMessage()
 
 
 def test_what_an_oblique_cut_loses_is_said(tmp_path, folder, caplog):

@@ -220,6 +220,49 @@ def test_what_has_a_place_or_a_size_is_not_lost(tmp_path, affine):
     assert not has_lost_geometry(path)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_an_image_of_freesurfer_without_its_flag_has_lost_it(tmp_path, known):
+    path = tmp_path / "a.mgh"
+    nib.save(nib.MGHImage(voxels(), MM), path)
+    held = bytearray(path.read_bytes())
+    assert held[28:30] == b"\x00\x01"
+    held[28:30] = (b"\x00\x00", b"\x00\x01")[known]
+    path.write_bytes(held)
+    volume = read_volume(path)
+    assert volume.lost is not known
+    assert volume.spacing == pytest.approx((0.8, 0.7, 2.5) if known else (1, 1, 1))
+
+
+def test_conversion_makes_up_no_geometry(tmp_path):
+    """What was lost in the source is lost in the NIfTI file that is made of it."""
+    paths = [tmp_path / f"a{suffix}" for suffix in (".mgh", ".nrrd", ".mha", ".hdr")]
+    nib.save(nib.MGHImage(voxels(), MM), paths[0])
+    held = bytearray(paths[0].read_bytes())
+    held[28:30] = b"\x00\x00"
+    paths[0].write_bytes(held)
+    for path in paths[1:3]:
+        sitk.WriteImage(sitk.GetImageFromArray(voxels()), str(path))
+    pair = nib.Nifti1Pair(voxels(), None)
+    pair.header["pixdim"][1:4] = 1
+    nib.save(pair, paths[3])
+    for path in paths:
+        volume = read_volume(path)
+        assert volume.lost, path
+        write_nifti(tmp_path / "made.nii.gz", volume)
+        made = read_volume(tmp_path / "made.nii.gz")
+        assert made.lost, path
+        assert made.orientation == volume.orientation
+        np.testing.assert_array_equal(made.array, volume.array)
+        assert has_lost_geometry(tmp_path / "made.nii.gz")
+
+
+@pytest.mark.parametrize("size", [0.01, 100.0])
+def test_sizes_at_the_limits_pass_in_a_file(tmp_path, size):
+    # a header holds 0.01 in single precision, which is a little less
+    write_nifti(tmp_path / "a.nii.gz", Volume(voxels(), np.diag([size, 1, 1, 1])))
+    assert read_volume(tmp_path / "a.nii.gz").spacing[0] == pytest.approx(size)
+
+
 def test_no_file_has_lost_anything_that_is_none(tmp_path):
     (tmp_path / "text.nii").write_text("no image" * 100)
     assert not has_lost_geometry(tmp_path / "text.nii")

@@ -20,6 +20,8 @@ LARGEST_MM = 100.0
 """Localizers and thick MR slabs have 10 to 50 mm; a whole-body slice of more is no picture."""
 LARGEST_FIELD_MM = 5000.0
 """The longest scanners cover two metres."""
+ROUNDING = 1 + 1e-6
+"""Headers hold single precision: 0.01 comes back a little smaller."""
 
 _MILLIMETRES = {
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1000.0),
@@ -126,7 +128,7 @@ def check_geometry(
     known = "" if unit.lower() in ("mm", *_SILENT) else f" (its header is in {unit})"
     sizes = " × ".join(f"{length:.4g}" for length in lengths)
     remedy = "correct the spacing or the unit in the header, or convert the original again"
-    if lengths.min() < SMALLEST_MM or lengths.max() > LARGEST_MM:
+    if lengths.min() * ROUNDING < SMALLEST_MM or lengths.max() > LARGEST_MM * ROUNDING:
         raise SlicewiseError(
             f"{path}: its voxels measure {sizes} mm{known}, and what scanners make lies from "
             f"{SMALLEST_MM:g} to {LARGEST_MM:g} mm; {remedy}"
@@ -165,3 +167,14 @@ def with_spacing(volume: Volume, spacing: Sequence[float] | None) -> Volume:
     affine = volume.affine.copy()
     affine[:3, :3] *= np.asarray(spacing) / np.asarray(volume.spacing)
     return replace(volume, affine=affine)
+
+
+def without_place(volume: Volume) -> np.ndarray:
+    """Return the affine to write of a volume, so that `is_lost` tells of one that has lost it.
+
+    Some formats place such a volume elsewhere (FreeSurfer around the origin).
+    """
+    affine = volume.affine.copy()
+    if volume.lost:
+        affine[:3, 3] = 0
+    return affine

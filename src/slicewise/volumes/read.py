@@ -33,6 +33,7 @@ from slicewise.volumes.geometry import (
     is_lost,
     millimetres,
     with_spacing,
+    without_place,
 )
 from slicewise.volumes.volume import Volume
 
@@ -204,8 +205,8 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
 def _read_freesurfer(path: Path) -> Volume:
     """Read an image of FreeSurfer, whose lengths are in millimetres."""
     image, array = _read_nibabel(path, _freesurfer, "FreeSurfer")
+    # nibabel puts FreeSurfer's own default where the file has none, and says so nowhere
     with _stream(path) as stream:
-        # nibabel puts FreeSurfer's own default where the file has none, and says so nowhere
         known = any(stream.read(MGH_FLAG.stop)[MGH_FLAG])
     affine = in_millimetres(image.affine, "mm", array.shape, path)
     return Volume(array, affine, not known or is_lost(affine))
@@ -268,7 +269,8 @@ def write_nifti(
     path : pathlib.Path
         ``.nii`` or ``.nii.gz``.
     volume : Volume
-        Array of shape (i, j, k) and affine.
+        Array of shape (i, j, k) and affine. One that has lost its geometry has
+        lost it in the file, too, where no header is given.
     header : nibabel.Nifti1Header, optional
         Header of the image that the volume belongs to; its units and the codes
         of its sform and qform are kept (the affine is written in its unit, so
@@ -290,7 +292,7 @@ def write_nifti(
     """
     path = Path(path)
     array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype), path)
-    image = _image(array, volume.affine, header)
+    image = _image(array, without_place(volume) if header is None else volume.affine, header)
     if note is not None:
         text = json.dumps({NOTE: note}).encode()
         image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
