@@ -15,7 +15,7 @@ from slicewise.evaluation.cases import display_window
 from slicewise.evaluation.comparison import subset_of
 from slicewise.evaluation.figures import display_slice, jpeg, overlay, pixel_aspect
 from slicewise.evaluation.undrawn import Undrawn, drawn
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import read_image
 from slicewise.volumes.truth import read_labels
 
 PATIENTS, EXPERIMENTS = 6, 6
@@ -124,7 +124,7 @@ def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
-    volume = read_volume(Path(files.image)).canonical()
+    volume = read_image(Path(files.image), content).canonical()
     truth = read_labels(files.mask, content).canonical().array
     guesses = [read_labels(files.predictions[n], content).canonical().array for n in names]
     differ = np.zeros(truth.shape, bool)

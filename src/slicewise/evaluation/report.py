@@ -32,7 +32,7 @@ from slicewise.evaluation.render import (
 from slicewise.evaluation.statistics import FAILURES, agreement, patient_volumes
 from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import View
-from slicewise.evaluation.words import convention, failure_note, meaning
+from slicewise.evaluation.words import bound, convention, failure_note, meaning
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""
@@ -188,6 +188,7 @@ def experiment_report(
         subset=subset,
         headline=_headline(summary, subset, labels),
         meaning=meaning(scored, _called(subset, crossed)),
+        bound=bound(scored),
         who=_called(subset, crossed),
         crossed=crossed,
         held_out=statistics_of(summary, "validation", overall_label(summary, "validation"), "dice"),

@@ -41,11 +41,19 @@ FAILURES = (
 )
 DISTANCES = ("hd95_mm", "assd_mm")
 VOLUMES = ("volume_ml", "predicted_ml", "volume_error_ml")
-COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, *LESIONS, "lesion_iou", "truth_sha256")
+COLUMNS = (
+    *METRICS,
+    "tolerance_mm",
+    *FAILURES,
+    *LESIONS,
+    "lesion_iou",
+    "recipe_dice",
+    "truth_sha256",
+)
 """Columns after the names: an nsd says nothing without its tolerance, a lesion nothing without the
-overlap by which it was found, no score without its truth (digest of the label numbers on their
-grid), and failures are not averaged."""
-UNSCORED = ("volume_ml", "tolerance_mm", "truth_sha256")
+overlap by which it was found, no score without what the slices allow and without its truth (digest
+of the label numbers on their grid), and failures are not averaged."""
+UNSCORED = ("volume_ml", "tolerance_mm", "recipe_dice", "truth_sha256")
 """What a row says of the ground truth and of how it is scored, not of a prediction."""
 
 

@@ -16,11 +16,14 @@ from slicewise.evaluation.detection import (
 )
 from slicewise.evaluation.render import number, plural, usable
 from slicewise.evaluation.statistics import by_patient
+from slicewise.metrics.patients import mean_over_patients
 
 SPECK_ML = 0.05
 """What is smaller has no digit at 0.1 ml."""
 NOTABLE_ML = 1.0
 """From this size a piece counts among those that were added or left out."""
+ALLOWED = 0.95
+"""Below this Dice that the slices allow at all, the page warns of it."""
 DETECTED = 4
 """Labels whose detection is put into words; a table has them all."""
 OUTLINE = 0.9
@@ -60,6 +63,41 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         *_outline(there),
         *_pieces(scored, n),
     ]
+
+
+def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
+    """Say how good a score the slices allow at all.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        The rows of one subset: a row a case and label, with ``recipe_dice``.
+
+    Returns
+    -------
+    dict
+        ``sentence``, and ``notable``: whether some per cent are lost. None
+        where it is not known.
+    """
+    known = scored[scored["recipe_dice"].notna()] if "recipe_dice" in scored else scored[:0]
+    if not len(known):
+        return None
+    table = known.pivot_table("recipe_dice", ["patient", "case"], "label")
+    patients = [str(patient) for patient, _ in table.index]
+    most = mean_over_patients(table.to_numpy(float), patients)
+    worst = known.loc[known["recipe_dice"].idxmin()]
+    sentence = (
+        f"The size of the slices allows a mean Dice of {number(most)} at most: so good is the "
+        "reference itself once it was cut and brought back"
+    )
+    if worst["recipe_dice"] >= ALLOWED:
+        return {"sentence": f"{sentence}.", "notable": False}
+    return {
+        "sentence": f"{sentence}; in the worst case ({worst['label']} of {worst['case']}) "
+        f"{number(worst['recipe_dice'])}. What is smaller than a pixel of the slices is lost "
+        "before the network sees it: larger slices would keep it.",
+        "notable": True,
+    }
 
 
 def _patients(n: int, subset: str) -> str:
