@@ -23,7 +23,7 @@ from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
-from slicewise.records import READING, SOURCES, Look, kind_of
+from slicewise.records import VOLUMES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
 from slicewise.volumes import shapes
 from slicewise.volumes.layouts import find_cases
@@ -245,7 +245,7 @@ def look_before(maker):
             outputs,
             cfg(wildcards) if callable(cfg) else cfg,
             [*given("code", wildcards), *given("training", wildcards)],
-            {name: [*given(name, wildcards)] for name in SOURCES if kind in READING},
+            {name: [*given(name, wildcards)] for name in VOLUMES},
             [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
         )
         if why:

@@ -22,7 +22,7 @@ from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import write_json, write_yaml
-from slicewise.sources import code_digests
+from slicewise.sources import library_digests
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
 from slicewise.tracking.find import copy_files, find_run
 from slicewise.tracking.mirror import ADDRESS, Fetched, why
@@ -251,7 +251,7 @@ def _say_all(differences: Iterable[str], say: Say) -> None:
 
 
 def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
-    here, digests = git_state(workflow), code_digests(workflow)
+    here, digests = git_state(workflow), library_digests(workflow)
     known = [key for key in digests if key in tags]
     same = bool(known) and all(tags[key] == digests[key] for key in known)
     then, now = (state.get("git_commit", UNKNOWN) for state in (tags, here))

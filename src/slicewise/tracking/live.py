@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from slicewise.files import digest, sha256
-from slicewise.sources import code_digests, workflow_folder
+from slicewise.sources import library_digests, workflow_folder
 from slicewise.tracking.journal import Run, current_run
 from slicewise.tracking.mirror import COMPARES, Mirror, why
 from slicewise.tracking.names import TABLE, without_listed_names
@@ -170,7 +170,7 @@ class Tracker:
         run.contents(contents)
         run.data({"test": test})
         run.tag({"mlflow.note.content": note, **SHOWN})
-        scored_by = code_digests(None)["library_sha256"]
+        scored_by = library_digests(None)["library_sha256"]
         for each in (run, *children):
             each.tag({**tags, SCORED_BY: scored_by})
         if register is not None:
