@@ -20,7 +20,7 @@ import yaml
 
 from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.statistics import read_metrics
+from slicewise.evaluation.statistics import by_patient, read_metrics
 from slicewise.files import write_json, write_yaml
 from slicewise.sources import library_digests
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
@@ -477,11 +477,20 @@ def _compare(then: Path, now: Path) -> dict[str, float]:
             f"{_shown(now)}: no {subset} case was scored both then and now, so there is no Dice to "
             "compare; bring back the data of the run"
         )
-    mean = both.groupby("patient")[["dice_old", "dice_new"]].mean().mean()
+    # what only one of them scored is no agreement
+    columns = ["dice_old", "dice_new"]
+    known = both[both[columns].notna().any(axis=1)].fillna(dict.fromkeys(columns, 0.0))
+    if known.empty:
+        raise SlicewiseError(
+            f"{_shown(now)}: no {subset} case has a Dice, then or now, as none has a label, so "
+            "there is nothing to compare; compare the predicted volumes in the two tables"
+        )
+    before, after = (by_patient(known, column).mean() for column in columns)
+    largest = (known["dice_new"] - known["dice_old"]).abs().max()
     return {
-        "dice_before": float(mean["dice_old"]),
-        "dice_after": float(mean["dice_new"]),
-        "largest_difference": float((both["dice_new"] - both["dice_old"]).abs().max()),
+        "dice_before": float(before),
+        "dice_after": float(after),
+        "largest_difference": float(largest),
     }
 
 

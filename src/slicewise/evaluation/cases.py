@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.config import Content, Recipe
+from slicewise.evaluation.detection import is_untrained
 from slicewise.evaluation.figures import (
     Plane,
     display_slice,
@@ -141,6 +142,8 @@ def case_figures(
 ) -> list[CaseFigures]:
     """Draw the worst cases, one in memory at a time.
 
+    A label that the models of a case were trained without is not drawn: an
+    outline of the reference alone would look like something that was missed.
     For the report three planes, of which the first dozen can be scrolled; only
     the axial one where slices are no neighbours. For MLflow the worst, median
     and best axial slice.
@@ -163,19 +166,30 @@ def case_figures(
     """
     paths = zip(images, masks, predictions, strict=True)
     files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
+    blank = metrics[is_untrained(metrics)].groupby("case")["label"].agg(list).to_dict()
+    places = {label: place for place, label in enumerate(content.labels, start=1)}
     found = []
     for number, case in enumerate(gallery_cases(metrics)):
+        hidden = [places[label] for label in blank.get(case, [])]
         frames = FRAMES if number < SCROLLED else 1
-        made = drawn(case, partial(_figures, case, *files[case], content, frames))
+        made = drawn(case, partial(_figures, case, *files[case], content, frames, hidden))
         found.append(CaseFigures(case, undrawn=made) if isinstance(made, Undrawn) else made)
     return found
 
 
 def _figures(
-    case: str, image: str, mask: str, prediction: str, content: Content, frames: int
+    case: str,
+    image: str,
+    mask: str,
+    prediction: str,
+    content: Content,
+    frames: int,
+    hidden: Sequence[int],
 ) -> CaseFigures:
     volume = read_image(Path(image), content).canonical()
     truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
+    if hidden:
+        truth, guess = (np.where(np.isin(each, hidden), 0, each) for each in (truth, guess))
     window = display_window(volume.array, content)
     pictures = []
     for picked in pick_slices(truth, guess):
