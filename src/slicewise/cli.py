@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from slicewise import __version__
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SlicewiseError, explained
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[options.command](options)
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        said = explained(error)
+        if said is None:
+            raise
+        print(f"slicewise: {said}", file=sys.stderr)
         return 1
 
 

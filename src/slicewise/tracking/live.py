@@ -21,10 +21,11 @@ import psutil
 
 from slicewise.files import digest, sha256
 from slicewise.tracking.journal import Run, current_run
-from slicewise.tracking.mirror import COMPARES, Mirror, why
+from slicewise.tracking.mirror import COMPARES, SPEED, Mirror
 from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
+from slicewise.tracking.said import forget, is_news
 from slicewise.tracking.scores import PATIENTS
 from slicewise.tracking.secrets import redact
 
@@ -35,6 +36,8 @@ SHOWN = {
 """Tags by which the UI finds the table and the images that it compares across runs."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
+CLOSING = 30.0
+"""Seconds that all sending may take once the work of a job is done, and more for a large model."""
 AGAIN = 30.0
 """Seconds after which a server that did not answer is tried again."""
 SAMPLE, SAMPLES = 10.0, 200
@@ -65,6 +68,7 @@ class Tracker:
         self._deadline = math.inf
         self._failed: float | None = None
         self._watched: Run | None = None
+        self._runs: list[Run] = []
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
     def __enter__(self) -> Tracker:
@@ -73,13 +77,19 @@ class Tracker:
 
     def __exit__(self, *error: object) -> None:
         """Send what is left, unless the server keeps the job waiting."""
+        end = time.monotonic() + CLOSING + self._size() / SPEED
         self._closing = True
         self._wake.set()
-        while self._thread.is_alive() and time.monotonic() < self._deadline:
+        while self._thread.is_alive() and time.monotonic() < min(self._deadline, end):
             self._thread.join(0.02)
         if self._thread.is_alive():
             self._say_once("it takes too long to answer")
         self.say = lambda line: None
+
+    def _size(self) -> int:
+        """Return how many bytes of models there may be to send."""
+        paths = {path for run in self._runs for path in run.own_models().values()}
+        return sum(path.stat().st_size for path in paths if path.is_file())
 
     # -- runs -----------------------------------------------------------------
 
@@ -293,6 +303,7 @@ class Tracker:
             self._wake.set()
 
         run.changed = changed
+        self._runs.append(run)
         return run
 
     # -- the thread ------------------------------------------------------------
@@ -342,9 +353,10 @@ class Tracker:
             action()
             if self._failed is not None:
                 self._failed = None
+                forget(self.mirror.results)
                 self.say("MLflow answers again")
         except Exception as error:
-            self._say_once(why(error, self.mirror.uri))
+            self._say_once(self.mirror.why(error))
             self._failed = time.monotonic()
         self._deadline = math.inf
 
@@ -352,10 +364,11 @@ class Tracker:
         self._deadline = time.monotonic() + seconds
 
     def _say_once(self, reason: str) -> None:
-        if self._failed is None:
+        """Say it once: neither for every epoch nor for every job."""
+        if self._failed is None and is_news(self.mirror.results, reason):
             self.say(
-                f"{reason}: results are complete under {self.folder.parent}, and the next job or "
-                "slicewise sync sends what MLflow lacks"
+                f"{reason}: results are complete under {self.folder.parents[1]}, and the next job "
+                "or slicewise sync sends what MLflow lacks"
             )
 
 
