@@ -24,6 +24,16 @@ rule all:
             experiment=settings.wanted,
         ),
         expand("results/{dataset}/comparison.html", dataset=DATASET),
+        # what these pages rest on, so that it is missed where it was deleted
+        kept_of(settings.wanted),
+
+
+look_at_records()
+
+
+onstart:
+    # here, as Snakemake has its own answer to signals only now
+    pass_on_stops()
 
 
 onsuccess:

@@ -97,7 +97,8 @@ def main() -> None:
         minutes, shown = (seconds_of(first, dataset) - AROUND) / 60, [first, second]
     with tempfile.TemporaryDirectory() as folder:
         overlay = Path(folder) / "budget.yaml"
-        budget = {"experiments": {second: {"training": {"minutes": round(minutes, 2)}}}}
+        timed = {"epochs": None, "minutes": round(minutes, 2)}
+        budget = {"experiments": {second: {"training": timed}}}
         overlay.write_text(yaml.safe_dump(budget), encoding="utf-8")
         run(second, dataset, [*configs, str(overlay)], options.cores)
     table = pd.DataFrame([row for experiment in shown for row in rows(experiment, dataset)])

@@ -7,11 +7,25 @@ import sys
 import time
 from pathlib import Path
 
-from slicewise import overview
+try:
+    from slicewise.sources import refuse_other_library
+
+    refuse_other_library(Path(workflow.basedir))
+except Exception as error:
+    # first, as nothing else need fit a library of another version
+    here = workflow.basedir
+    unfit = f", so the slicewise of {here} is not what is installed; pip install -e {here}"
+    print(f"error: {error}{unfit if isinstance(error, ImportError) else ''}", file=sys.stderr)
+    sys.exit(1)
+
+from slicewise import needs, overview
+from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.job import errors_in, sentence
-from slicewise.sources import sources_of
+from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
+from slicewise.records import READING, SOURCES, Look, kind_of
+from slicewise.sources import TRAINED_BY, sources_of
+from slicewise.volumes import shapes
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
     batches,
@@ -19,6 +33,7 @@ from slicewise.volumes.split import (
     held_out_cases,
     split_cases,
     training_cases,
+    warn_of_shared,
 )
 
 STARTED = time.time()
@@ -30,9 +45,14 @@ DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
-    settings = load_settings(config)
-    CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
-    SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split)}
+    check_backend()
+    # each job reads these rules again
+    with warnings_said(workflow.is_main_process):
+        settings = load_settings(config)
+        CASES = {case.name: case for case in find_cases(settings.dataset, DATA)}
+        SPLIT = {a.case: a for a in split_cases(list(CASES.values()), settings.split, DATA)}
+        if workflow.is_main_process:
+            warn_of_shared(CASES.values(), SPLIT)
 except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run
@@ -42,7 +62,8 @@ except SlicewiseError as error:
 DATASET = settings.dataset.name
 FOLDS = range(settings.split.folds)
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
-CONTENT = settings.dataset.content.model_dump()
+# of what was ingested
+CONTENT = settings.dataset.content.once_read
 BATCHES = batches(CASES.values(), SPLIT.values())
 BATCH_OF = {case: batch for batch, members in BATCHES.items() for case in members}
 
@@ -70,7 +91,36 @@ def code(script, *templates, direct=()):
 
 def memory(mb):
     """Memory in MB of a job's first attempt; the next attempts get as much more each."""
+    if callable(mb):
+        return lambda wildcards, attempt: mb(wildcards) * attempt
     return lambda wildcards, attempt: mb * attempt
+
+
+@functools.cache
+def size_of(case):
+    """How large a case is, by its header: known before anything is opened or made."""
+    return shapes.size_of(CASES[case], settings.dataset)
+
+
+def sizes_of(cases):
+    return [size_of(case) for case in cases]
+
+
+def memory_to_train(wildcards):
+    experiment = settings.experiments[wildcards.experiment]
+    return needs.train(
+        sizes_of(watched_by(wildcards.fold)),
+        experiment,
+        [settings.slices[recipe] for recipe in recipes_of(wildcards.experiment)],
+        len(CONTENT["labels"]),
+        gpu=GPUS is not None,
+    )
+
+
+def memory_to_predict(name, cases):
+    experiment = settings.experiments[name]
+    recipe, labels = settings.slices[experiment.slices], len(CONTENT["labels"])
+    return lambda w: needs.predict(sizes_of(cases), experiment, recipe, labels, len(FOLDS))
 
 
 def source(path):
@@ -137,6 +187,14 @@ def training_settings(wildcards):
         "content": CONTENT,
         "train": trained_on(wildcards.fold),
         "watched": watched_by(wildcards.fold),
+        # each patient counts once in what is watched; what may choose is not scored by it
+        "validation": {
+            "may_select": len(FOLDS) == 1,
+            "patients": {case: SPLIT[case].patient for case in watched_by(wildcards.fold)},
+        },
+        # of each training case: scoring refuses all cases of a patient who was trained on
+        "patients": {case: SPLIT[case].patient for case in trained_on(wildcards.fold)},
+        "also": [settings.slices[recipe].model_dump() for recipe in experiment.also],
         "folds": len(FOLDS),
     }
 
@@ -153,20 +211,105 @@ SCORED_CASES = [
 ]
 
 
-def print_overview():
+LOOK = Look()
+REMARKED = set()
+
+
+def look_at_records():
+    """Make jobs run again whose results say that they were made from something else.
+
+    Snakemake compares only what it has noted below .snakemake, which the commonest remedies
+    delete, and with some of its options not even that. Done once, not in each job.
+    """
+    if workflow.is_main_process and not IN_BUCKET:
+        for each in workflow.rules:
+            if each.output:
+                # asked for each job of a run before any of them starts; it names no file
+                each.set_input(record=look_before(each))
+
+
+def look_before(maker):
+    """Return the input function that compares the record of a rule's job with what is asked for."""
+
+    def given(name, wildcards):
+        found = maker.input.get(name, [])
+        for item in found if isinstance(found, list) else [found]:
+            if callable(item) or getattr(item, "callable", None):
+                made = maker.apply_input_function(item, wildcards)[0]
+                yield from [made] if isinstance(made, str) else map(str, made)
+            else:
+                yield str(item.apply_wildcards(wildcards))
+
+    def compare(wildcards):
+        outputs = [str(path.apply_wildcards(wildcards)) for path in maker.output]
+        cfg, kind = maker.params.get("cfg"), kind_of(maker.name)
+        why = LOOK.stale_because(
+            outputs,
+            cfg(wildcards) if callable(cfg) else cfg,
+            [*given("code", wildcards), *given("training", wildcards)],
+            {name: [*given(name, wildcards)] for name in SOURCES if kind in READING},
+            [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
+        )
+        if why:
+            # of these, Snakemake takes those whose jobs are part of the run anyway
+            workflow.dag.forcefiles.update(outputs)
+            if kind not in REMARKED:
+                so = (
+                    "which no touch changes"
+                    if workflow.touch
+                    else "so it and its like are made again"
+                )
+                print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
+                REMARKED.add(kind)
+        return []
+
+    return compare
+
+
+def is_ancient(path):
+    return isinstance(path, str) and bool(getattr(path, "flags", {}).get("ancient"))
+
+
+def print_overview(experiments=settings.wanted):
     # not at the start: each job reads these rules, and none needs it
     from slicewise.tracking import pending_runs
 
     results = Path("results")
     pending = pending_runs(results, DATASET)
-    for line in overview.lines(results / DATASET, settings.wanted, pending):
+    for line in overview.lines(results / DATASET, experiments, pending):
         print(line, file=sys.stderr)
 
 
+def scored_experiments():
+    """The experiments whose scores are those of the settings: made now, or not due."""
+    dag = workflow.dag
+    found = {
+        job.wildcards.experiment
+        for job in dag.jobs
+        if job.rule.name == "evaluate" and (dag.finished(job) or not dag.needrun(job))
+    }
+    return [name for name in settings.wanted if name in found]
+
+
 def print_errors():
+    # what is scored is known, whatever failed after it
+    print_overview(scored_experiments())
     errors = errors_in((Path("results") / DATASET / "logs").rglob("*.log"), STARTED)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
+
+
+def kept_of(experiments):
+    """What people keep beside the pages: a run makes again what was deleted of it."""
+    if IN_BUCKET:
+        return []  # it would all be fetched
+    models = ("model.keras", "history.csv", "config.yaml")
+    each = [f"fold-{fold}/{name}" for fold in FOLDS for name in models]
+    each += [f"predictions/{case}.nii.gz" for case in SCORED]
+    each += ["metrics.tsv", "summary.json", "figures/curves.png"]
+    tables = ["split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv"]
+    names = [*tables, *(f"{one}/{name}" for one in experiments for name in each)]
+    return [f"results/{DATASET}/{name}" for name in names]
 
 
 def jobs_of(experiment):

@@ -22,8 +22,9 @@ rule evaluate:
         split="results/{dataset}/split.tsv",
         # only shown beside the scores, which do not depend on it
         cases=ancient("results/{dataset}/cases.tsv"),
-        # a scan on both sides stops the scoring too: it may have come after the training
-        gate=ancient("results/{dataset}/gate.json"),
+        # A scan on both sides stops the scoring too: it may have come after the training. Not
+        # ancient: while such a file is made again, Snakemake does not look at other reasons.
+        gate="results/{dataset}/gate.json",
         code=code("evaluate"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",
@@ -35,14 +36,14 @@ rule evaluate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(lambda w: needs.evaluate(sizes_of(SCORED))),
         runtime=60,
     params:
         cfg={
             "content": CONTENT,
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
-            "tolerance_mm": settings.evaluation.tolerance_mm,
+            "scoring": settings.evaluation.model_dump(),
             "register": settings.tracking.register,
         },
         checkpoints="results/{dataset}/{experiment}/checkpoints",

@@ -27,10 +27,11 @@ rule split:
 
 
 rule gate:
-    """Stop on a scan that is there twice, here or in another data set."""
+    """Stop on a scan that is there twice, here or in another data set, or a label never trained."""
     input:
         cases="results/{dataset}/cases.tsv",
         marks="results/{dataset}/cases.npz",
+        split="results/{dataset}/split.tsv",
         others=settings.split.check_against,
         # the script says what is missing where one is not there
         other_marks=[
@@ -48,9 +49,18 @@ rule gate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
     params:
-        not_the_same=settings.split.not_the_same,
+        cfg={
+            "not_the_same": settings.split.not_the_same,
+            "check_against": settings.split.check_against,
+            "folds": len(FOLDS),
+            # of all experiments the strictest: where one may lack no label, nothing is trained
+            "missing_labels": max(
+                (settings.experiments[name].training.missing_labels for name in settings.wanted),
+                default="refuse",
+            ),
+        },
     script:
         "../scripts/gate.py"

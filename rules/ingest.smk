@@ -27,7 +27,7 @@ if settings.dataset.layout == "phantom":
             conda:
                 "../environment.yml"
             resources:
-                mem_mb=memory(1000),
+                mem_mb=memory(lambda w: needs.phantom(sizes_of(CASES))),
                 runtime=10,
             params:
                 cfg={
@@ -55,7 +55,7 @@ else:
         conda:
             "../environment.yml"
         resources:
-            mem_mb=memory(2000),
+            mem_mb=memory(lambda w: needs.convert(sizes_of([w.case]))),
             runtime=20,
         params:
             cfg=settings.dataset.model_dump(include={"layout", "labels"}),
@@ -80,13 +80,13 @@ rule ingest:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(lambda w: needs.ingest(sizes_of(BATCHES[w.batch]))),
         runtime=20,
     params:
         # no rule's output, so that what is valid outlives the other cases of its batch
         folder="results/{dataset}/cases",
         cfg=lambda w: {
-            "content": CONTENT,
+            "content": settings.dataset.content.model_dump(),
             "cases": [[case, CASES[case].patient] for case in BATCHES[w.batch]],
         },
     script:
@@ -108,7 +108,9 @@ rule cases:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(1000),
+        mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
+    params:
+        cfg=sorted(CASES),
     script:
         "../scripts/cases.py"

@@ -18,6 +18,12 @@ for experiment in settings.experiments:
                     experiment=experiment,
                     fold=sorted({fold for case in chunk for fold in models_for(case)}),
                 ),
+                configs=expand(
+                    "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
+                    dataset=DATASET,
+                    experiment=experiment,
+                    fold=sorted({fold for case in chunk for fold in models_for(case)}),
+                ),
                 # Not ancient, though only the images are read: Snakemake then overlooks an image
                 # that changed together with the passports.
                 passports=passports_of(chunk),
@@ -39,12 +45,17 @@ for experiment in settings.experiments:
             threads: lambda w: workflow.cores
             resources:
                 gpu=GPUS,
-                mem_mb=memory(6000),
+                mem_mb=memory(memory_to_predict(experiment, chunk)),
                 runtime=240,
             params:
                 cfg={
                     "cases": chunk,
                     "folds": {case: models_for(case) for case in chunk},
+                    "patients": {case: CASES[case].patient for case in chunk},
+                    "content": CONTENT,
+                    "recipe": settings.slices[
+                        settings.experiments[experiment].slices
+                    ].model_dump(),
                 },
                 batch=settings.experiments[experiment].prediction.batch,
             script:

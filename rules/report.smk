@@ -51,7 +51,7 @@ rule report:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
         runtime=60,
     params:
         cfg=lambda w: {
@@ -126,7 +126,7 @@ rule compare:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
         runtime=60,
     params:
         cfg={

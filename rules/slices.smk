@@ -21,7 +21,7 @@ rule slices:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(lambda w: needs.slices(sizes_of(BATCHES[w.batch]), settings.dataset.content)),
         runtime=20,
     params:
         # no rule's output, so that what is valid outlives the other cases of its batch

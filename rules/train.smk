@@ -20,7 +20,7 @@ rule train:
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
         # of what reads images and measures, only what it calls: the contents of slices are inputs
-        code=code("train", direct=("metrics", "volumes")),
+        code=code("train", direct=TRAINED_BY),
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
         history="results/{dataset}/{experiment}/fold-{fold}/history.csv",
@@ -35,7 +35,7 @@ rule train:
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(8000),
+        mem_mb=memory(memory_to_train),
         runtime=1440,
     params:
         # no rule's output, so that it outlives a killed job

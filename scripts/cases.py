@@ -1,11 +1,11 @@
 """Put all passports into one table, and the marks of their slices beside it."""
 
 from slicewise.files import read_json, write_text
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.volumes.fingerprint import beside, unpack, write_marks
 from slicewise.volumes.gate import cases_table
 
-with job(snakemake.log[0], snakemake.resources):
+with script_job(snakemake):
     read = (passport for path in snakemake.input.passports for passport in read_json(path))
     passports = sorted(read, key=lambda passport: passport["case"])
     table, target = cases_table(passports), snakemake.output[0]

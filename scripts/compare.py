@@ -5,11 +5,11 @@ from pathlib import Path
 from slicewise.compare import set_side_by_side
 from slicewise.evaluation.changed import Files
 from slicewise.evaluation.results import read_result
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.tracking import Tracker
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as tracker:
+with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     # with results in a bucket, what was fetched of them lies elsewhere
     places = {Path(path).parent.name: Path(path).parent for path in given.metrics}

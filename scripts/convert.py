@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.volumes.dicom import read_organ_masks
-from slicewise.volumes.read import read_sources, write_nifti
+from slicewise.volumes.read import read_mask, read_sources, write_nifti
 
-with job(snakemake.log[0], snakemake.resources) as say:
+with script_job(snakemake) as say:
     cfg = snakemake.params.cfg
     images, masks = ([Path(p) for p in snakemake.input.get(k)] for k in ("image", "mask"))
     image = read_sources(images)
@@ -19,6 +17,6 @@ with job(snakemake.log[0], snakemake.resources) as say:
         if overlapping:
             say(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
     else:
-        mask = read_sources(masks)
+        mask = read_mask(masks)
     write_nifti(Path(snakemake.output.image), image)
-    write_nifti(Path(snakemake.output.mask), mask, dtype=np.uint8)
+    write_nifti(Path(snakemake.output.mask), mask)

@@ -5,32 +5,32 @@ from pathlib import Path
 from slicewise.config import Content
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import score_cases
-from slicewise.evaluation.folds import read_folds
+from slicewise.evaluation.origin import read_origins
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.model.checkpoints import forget
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
 from slicewise.volumes.gate import read_table
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say, is_better) as tracker:
+with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
-    metrics = score_cases(cfg["cases"], *files, content, cfg["tolerance_mm"])
-    summary, cases = summarise(metrics), read_table(given.cases)
+    cases, scoring = read_table(given.cases), cfg["scoring"]
+    folds = read_origins(given.configs, cfg["cases"], given.predictions, cases)
+    metrics = score_cases(cfg["cases"], *files, content, untrained=folds.untrained, **scoring)
+    summary = summarise(metrics)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary)
-    models = [ledger.model_digest(used) for used in read_folds(given.configs, []).used]
-    ledger.note_scored(folder, ledger.test_set_digest(metrics), models)
-    validated = ledger.files_digest(cases, cfg["cases"], "validation")
-    shown = (out.metrics, out.summary, given.split, given.cases)
+    ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
+    validated = ledger.files_digest(cases, cfg["cases"], "validation", content.labels)
     tracker.evaluated(
         snakemake.wildcards.experiment,
         cfg["folds"],
         metrics=summary_metrics(summary),
-        files={Path(path).name: path for path in shown},
+        files={Path(path).name: path for path in (*out, given.split, given.cases)},
         contents={"patients.json": patients_table(metrics)},
         note=headline(summary),
         tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},

@@ -1,18 +1,19 @@
-"""Stop when a scan is there twice, here or in another data set."""
+"""Stop when a scan is there twice, here or in another data set, or a label is never trained."""
 
 from slicewise.files import write_json
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.volumes.fingerprint import beside, read_marks
-from slicewise.volumes.gate import check_alike, check_leaks, read_table
+from slicewise.volumes.gate import check_alike, check_labels_trained, check_leaks, read_table
 
-with job(snakemake.log[0], snakemake.resources):
-    given = snakemake.input
+with script_job(snakemake):
+    given, cfg = snakemake.input, snakemake.params.cfg
     cases, others = read_table(given.cases), {str(path): read_table(path) for path in given.others}
     check_leaks(cases, others)
     check_alike(
         dict(zip(cases["case"], cases["patient"], strict=True)),
         read_marks(beside(given.cases), cases["case"]),
         {path: read_marks(beside(path), table["case"]) for path, table in others.items()},
-        snakemake.params.get("not_the_same", []),
+        cfg["not_the_same"],
     )
+    check_labels_trained(cases, read_table(given.split), cfg["folds"], cfg["missing_labels"])
     write_json(snakemake.output[0], {"leaks": []})

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from slicewise.config import Content
 from slicewise.files import write_json
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.sources import sources_digest
 from slicewise.volumes import ingest as batch
 
-with job(snakemake.log[0], snakemake.resources):
+with script_job(snakemake):
     cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
     files = {k: [Path(p) for p in given.get(k)] for k in ("image", "mask")}
     sources = {k: [Path(p) for p in given.get(f"{k}_sources")] for k in files}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.volumes.phantom import phantom
 from slicewise.volumes.read import write_nifti
 
-with job(snakemake.log[0], snakemake.resources):
+with script_job(snakemake):
     cfg, out = snakemake.params.cfg, snakemake.output
     for index, image_path, mask_path in zip(cfg["indices"], out.image, out.mask, strict=True):
         image, mask = phantom(index, **cfg["phantom"])

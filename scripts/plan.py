@@ -1,8 +1,9 @@
 """Write down the settings and the code of a training."""
 
-from slicewise.files import sha256, write_json
-from slicewise.job import job
+from slicewise.files import write_json
+from slicewise.job import script_job
+from slicewise.records import code_digests
 
-with job(snakemake.log[0], snakemake.resources):
-    code = {path: sha256(path) for path in snakemake.input.training}
-    write_json(snakemake.output[0], {"settings": snakemake.params.cfg, "code": code})
+with script_job(snakemake):
+    plan = {"settings": snakemake.params.cfg, "code": code_digests(snakemake.input.training)}
+    write_json(snakemake.output[0], plan)

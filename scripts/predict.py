@@ -1,25 +1,16 @@
 """Segment a chunk of cases, each with the models that may see it."""
 
-from pathlib import Path
-
 import numpy as np
 
-from slicewise.job import job
-from slicewise.model.predict import Request, load_model, predict_cases, prepare
+from slicewise.job import script_job
+from slicewise.model.predict import predict_cases, prepare
+from slicewise.model.requests import requests_of
 
-with job(snakemake.log[0], snakemake.resources) as say:
-    cfg = snakemake.params.cfg
+with script_job(snakemake) as say:
+    cfg, given = snakemake.params.cfg, snakemake.input
     prepare()
-    folds = sorted({fold for case in cfg["cases"] for fold in cfg["folds"][case]})
-    models = {
-        fold: load_model(Path(path))
-        for fold, path in zip(folds, snakemake.input.models, strict=True)
-    }
-    requests = [
-        Request(case, Path(image), Path(mask), [models[fold] for fold in cfg["folds"][case]])
-        for case, image, mask in zip(
-            cfg["cases"], snakemake.input.images, snakemake.output, strict=True
-        )
-    ]
+    requests = requests_of(
+        cfg, given.models, given.configs, given.passports, given.images, snakemake.output
+    )
     for case, mask in predict_cases(requests, snakemake.params.batch):
         say(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")

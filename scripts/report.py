@@ -6,17 +6,17 @@ from slicewise.config import Content
 from slicewise.evaluation import cost, ledger
 from slicewise.evaluation.cases import case_figures
 from slicewise.evaluation.evidence import evidence
-from slicewise.evaluation.figures import curves, png
+from slicewise.evaluation.figures import curves_png
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.report import experiment_report
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json, write_bytes, write_text
-from slicewise.job import job
+from slicewise.job import script_job
 from slicewise.tracking import Tracker, overlay_images
 from slicewise.volumes.gate import read_table
 
 folder = Path(snakemake.params.tracking)
-with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as tracker:
+with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
@@ -34,7 +34,7 @@ with job(snakemake.log[0], snakemake.resources) as say, Tracker(folder, say) as 
         costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
         scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
     )
-    write_bytes(out.curves, png(curves(folds.histories, selected=folds.selected)))
+    write_bytes(out.curves, curves_png(folds.histories, folds.selected))
     write_text(out.html, page)
     files = {"report.html": out.html, "figures/curves.png": out.curves}
     tracker.reported(cfg["folds"], files, overlay_images(figures))

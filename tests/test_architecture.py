@@ -13,8 +13,9 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
-FOUNDATION = {"errors", "files", "job", "sources", ""}
-"""What everybody may import: errors, files, how a job speaks, what imports what, the version."""
+FOUNDATION = {"backends", "errors", "files", "job", "records", "sources", ""}
+"""What everybody may import: errors, files, how a job speaks, records, and what knows no volume
+yet."""
 
 ALLOWED = {
     "config": set(),
@@ -24,12 +25,16 @@ ALLOWED = {
     "model": {"config", "volumes", "slices", "metrics"},
     "evaluation": {"config", "volumes", "metrics"},
     "tracking": set(),
+    "backends": set(),
     "overview": set(),
     "errors": set(),
     "files": set(),
     "job": set(),
+    "records": set(),
     "sources": set(),
     "": set(),
+    # how much memory jobs ask for
+    "needs": {"config", "volumes"},
     # sets experiments side by side
     "compare": {"config", "evaluation", "tracking"},
     # runs the workflow again, and compares

@@ -107,10 +107,13 @@ def test_sync_sends_the_runs(tmp_path, monkeypatch, capsys):
 
 def test_reproduce_wants_the_folder_of_the_workflow(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    # neither here nor, as where it was installed by itself, beside the library
+    monkeypatch.setattr("slicewise.sources.LIBRARY", tmp_path / "site-packages" / "slicewise")
     assert main(["reproduce", "abc"]) == 1
-    assert capsys.readouterr().err == (
-        "slicewise: Snakefile: not here; run it in the workflow's folder\n"
-    )
+    assert "slicewise's is neither here nor beside the library" in capsys.readouterr().err
+    (tmp_path / "Snakefile").touch()  # somebody else's
+    assert main(["reproduce", "abc", "--snakefile", "Snakefile"]) == 1
+    assert "Snakefile: this is not slicewise's Snakefile" in capsys.readouterr().err
 
 
 def free_port() -> int:

@@ -164,3 +164,19 @@ def test_older_tables_are_compared_too(tmp_path):
     made = compare_folders(folders, tmp_path / "out", lambda line: None)
     assert set(made.table["metric"]) == {"dice", "volume_error_percent"}
     assert "scored on this test set" not in made.page
+
+
+def test_a_page_that_fails_loses_no_table(tmp_path, monkeypatch, caplog):
+    place = tmp_path / "results" / "tiny"
+    folders = [scored(place / "one"), scored(place / "two", 0.05)]
+
+    def fail(**given):
+        raise ZeroDivisionError("a <fault> of ours")
+
+    monkeypatch.setattr("slicewise.compare.comparison_report", fail)
+    made = compare_folders(folders, tmp_path / "out", lambda line: None)
+    assert len(pd.read_csv(tmp_path / "out" / "comparison.tsv", sep="\t")) == len(made.table)
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "ZeroDivisionError: a &lt;fault&gt; of ours" in page
+    assert "better than" in page
+    assert "The page of the comparison could not be drawn" in caplog.text

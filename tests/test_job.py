@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.job import asked_for, errors_in, job
+from slicewise.job import asked_for, errors_in, job, warnings_said
 
 
 def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
@@ -115,6 +116,14 @@ def test_warnings_of_the_library_are_said(tmp_path, capsys):
     assert "warning: 3 files were left aside" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_warnings_while_rules_are_read_are_said_by_one_process(here, capsys):
+    with warnings_said(here):
+        logging.getLogger("slicewise.volumes.tables").warning("%s is odd", "a.tsv")
+    said = capsys.readouterr().err
+    assert said == ("warning: a.tsv is odd\n" if here else "")
+
+
 def test_a_second_warning_ends_no_job():
     # scancel: slurmd tells every process of the job, and srun tells its own once more
     code = (
@@ -122,4 +131,141 @@ def test_a_second_warning_ends_no_job():
         "print(reason()); [os.kill(os.getpid(), signal.SIGTERM) for _ in range(3)]; print(reason())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "None\nit was told to (SIGTERM)\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "None\nit was told to stop (SIGTERM)\n"), (
+        done.stderr
+    )
+
+
+def test_where_a_warning_comes_from_is_for_the_log_alone(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    with job(str(log)):
+        try:
+            raise KeyError("unseen")
+        except KeyError:
+            logging.getLogger("slicewise.evaluation").warning("no dots", exc_info=True)
+    assert capsys.readouterr().err == "warning: no dots\n"
+    assert "KeyError: 'unseen'" in log.read_text()
+    assert errors_in([log], 0) == []
+
+
+def run_until_ready(code: str, *arguments: str, **options) -> subprocess.Popen:
+    """Start a program that says "ready" on standard output, and wait for that."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # as at a terminal, whatever started these tests
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **options,
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_that_is_told_to_stop_is_one_line_without_traceback(tmp_path, number):
+    code = (
+        "import sys, time; from slicewise.job import job; from slicewise.files import atomic\n"
+        "with job(sys.argv[1]), atomic(sys.argv[2]) as file:\n"
+        "    file.write_text('half'); print('ready', flush=True); time.sleep(60)"
+    )
+    log, target = tmp_path / "a.log", tmp_path / "made" / "a.txt"
+    process = run_until_ready(code, str(log), str(target))
+    for _ in range(2):
+        process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said == log.read_text()
+    assert said.startswith("error: stopped, because it was told to stop; the same command goes on")
+    assert said.count("\n") == 1
+    assert list(target.parent.iterdir()) == [], "nothing half-written"
+
+
+def test_ctrl_c_is_a_reason_to_stop_however_often_it_is_pressed(tmp_path):
+    code = (
+        "import sys, time; from slicewise.job import job, stop_check\n"
+        "with job(sys.argv[1]):\n"
+        "    reason = stop_check(); print('ready', flush=True)\n"
+        "    while reason() is None: time.sleep(0.01)\n"
+        "    time.sleep(0.5); print(reason())"
+    )
+    process = run_until_ready(code, str(tmp_path / "a.log"))
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    out, said = process.communicate(timeout=30)
+    assert (process.returncode, out, said) == (0, "it was told to stop (Ctrl-C)\n", "")
+
+
+def test_what_ctrl_c_shall_not_reach_it_does_not_reach(tmp_path):
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from slicewise.job import job, stop_check\n"
+        "with job(sys.argv[1]):\n"
+        "    reason = stop_check()\n"
+        "    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.log")], check=True)
+
+
+def test_handlers_are_as_before_when_a_job_has_ended(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with job(str(tmp_path / "a.log")):
+        pass
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_a_script_that_still_imports_is_stopped_in_one_line():
+    code = (
+        "class snakemake: wildcards = ()\n"
+        "import time; import slicewise.job\n"
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    process = run_until_ready(code)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert said.startswith("error: stopped, because it was told to stop; ")
+    assert "Traceback" not in said
+
+
+MAIN = """
+import signal, subprocess, sys, time
+from slicewise.job import pass_on_stops
+signal.signal(signal.SIGTERM, lambda *given: print("snakemake heard it", flush=True))
+pass_on_stops()
+# one below a shell that does not give its place to the script, one beside
+command = f"set -euo pipefail; {sys.executable} {sys.argv[1]}; echo the shell goes on"
+shell = subprocess.Popen(["bash", "-c", command])
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"])
+time.sleep(float(sys.argv[2]))
+print("ready", flush=True)
+shell.wait()
+print("the other runs:", other.poll() is None)
+other.kill()
+"""
+
+
+def test_what_snakemake_is_told_reaches_its_jobs_and_no_other_process(tmp_path):
+    script = tmp_path / ".snakemake" / "scripts" / "tmp1.train.py"
+    script.parent.mkdir(parents=True)
+    begun = tmp_path / "begun"
+    script.write_text(
+        "import pathlib, sys, time; from slicewise.job import stop_check; reason = stop_check()\n"
+        f"pathlib.Path({str(begun)!r}).touch()\n"
+        "while reason() is None: time.sleep(0.01)\n"
+        "print('the job:', reason(), flush=True)"
+    )
+    process = run_until_ready(MAIN, str(script), "0")
+    until = time.monotonic() + 60
+    while not begun.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert sorted(out.splitlines()) == [
+        "snakemake heard it",
+        "the job: it was told to stop (SIGTERM)",
+        "the other runs: True",
+        "the shell goes on",
+    ]

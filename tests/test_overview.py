@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import pandas as pd
+
+from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.overview import lines
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 
 
 def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:
     dice = {"mean": 0.8712, "ci_low": low, "ci_high": low and 0.914, "n": n}
     write_json(results / name / "summary.json", {subset: {"mean": {"dice": dice}}})
+    (results / name / "report.html").touch()
 
 
 def test_each_experiment_that_is_there_has_its_number_and_its_report(tmp_path):
@@ -49,3 +54,46 @@ def test_what_mlflow_lacks_is_said(tmp_path):
     assert "sync" not in "\n".join(lines(tmp_path, ["e"]))
     assert "lacks something of 1 run: slicewise sync" in lines(tmp_path, ["e"], pending=1)[-1]
     assert "of 2 runs" in lines(tmp_path, ["e"], pending=2)[-1]
+
+
+def test_without_a_report_the_number_is_there_all_the_same(tmp_path):
+    summary(tmp_path, "e")
+    (tmp_path / "e" / "report.html").unlink()
+    text = "\n".join(lines(tmp_path, ["e"]))
+    assert "0.871" in text
+    assert f"no report, but {tmp_path / 'e' / 'metrics.tsv'}" in text
+
+
+def shown(folder: Path, metrics: pd.DataFrame) -> str:
+    write_json(folder / "e" / "summary.json", summarise(metrics))
+    text = "\n".join(lines(folder, ["e"]))
+    assert "nan" not in text.lower()
+    return text
+
+
+def test_a_label_that_some_have_is_told_of_them_and_of_the_others(tmp_path):
+    nobody = {f"n{k}": [(NOTHING, NOTHING)] for k in range(7)}
+    rows = {"a": [(HIT, HIT)], "b": [(HIT, NOTHING)], "c": [(NOTHING, WRONG)]} | nobody
+    text = shown(tmp_path, scored(rows))
+    assert (
+        "e  0.500 [95 % interval 0.000 to 1.000] over the 2 of 10 test patients who have the"
+        in (text)
+    )
+    assert "tumour: 2 of 10 have it, found in 1 of 2, wrongly found in 1 of 8 (0.5 ml" in text
+    challenge = shown(tmp_path, scored(rows, absent_labels="challenge"))
+    assert "0.800 [" in challenge
+    assert "counts as 1 or 0 (absent_labels: challenge)" in challenge
+
+
+def test_without_any_label_there_is_no_dice(tmp_path):
+    text = shown(tmp_path, scored({"a": [(NOTHING, NOTHING)], "b": [(NOTHING, WRONG)]}))
+    assert "e  no Dice, as of 2 test patients none has the label" in text
+    assert "wrongly found in 1 of 2" in text
+
+
+def test_of_many_labels_a_few_are_told(tmp_path):
+    labels = tuple(f"l{k}" for k in range(1, 9))
+    text = shown(tmp_path, scored({"a": [(HIT, HIT)], "b": [(HIT, HIT)]}, labels=labels))
+    assert "l2: 0 of 2 have it" in text
+    assert "and 3 more labels: see the report" in text
+    assert "l1:" not in text

@@ -67,7 +67,8 @@ def locked() -> dict[str, tuple[str, list[str]]]:
 
 def direct() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    listed = [*PROJECT["dependencies"], *extras["server"], *extras["slurm"], *extras["dev"]]
+    used = [*extras["tensorflow"], *extras["server"], *extras["slurm"], *extras["dev"]]
+    listed = [*PROJECT["dependencies"], *used]
     # dev names other extras as extras of the project itself
     return [Requirement(text) for text in listed if not text.startswith(PROJECT["name"])]
 
@@ -96,7 +97,8 @@ def test_what_the_library_imports_is_declared():
         "SimpleITK": "simpleitk",
         "jinja2": "jinja2",
     }
-    declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    listed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["tensorflow"]]
+    declared = {canonicalize_name(Requirement(text).name) for text in listed}
     missing = set()
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -116,9 +118,17 @@ def test_what_the_library_imports_is_declared():
 
 def test_the_gpu_extra_is_the_same_tensorflow():
     gpu = [Requirement(text) for text in PROJECT["optional-dependencies"]["gpu"]]
-    plain = {r.name: r.specifier for r in map(Requirement, PROJECT["dependencies"])}
-    assert [(r.name, r.specifier) for r in gpu] == [("tensorflow", plain["tensorflow"])]
+    (plain,) = (Requirement(text) for text in PROJECT["optional-dependencies"]["tensorflow"])
+    assert [(r.name, r.specifier) for r in gpu] == [("tensorflow", plain.specifier)]
     assert gpu[0].extras == {"and-cuda"}
+
+
+def test_jax_with_cuda_comes_without_tensorflow_and_in_the_range_that_is_tested():
+    (jax,) = (Requirement(text) for text in PROJECT["optional-dependencies"]["gpu-jax"])
+    assert (jax.name, jax.extras) == ("jax", {"cuda12"})
+    assert jax.specifier.contains(locked()["jax"][0])
+    named = {Requirement(text).name for text in PROJECT["dependencies"]}
+    assert not {"tensorflow", "jax"} & named, "a backend that everybody would get"
 
 
 def test_conda_installs_the_lock():

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.sources import LIBRARY, NO_RESULT, sources_digest, sources_of
+from slicewise import sources
+from slicewise.errors import SlicewiseError
+from slicewise.sources import (
+    LIBRARY,
+    NO_RESULT,
+    code_digests,
+    refuse_other_library,
+    sources_digest,
+    sources_of,
+)
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "scripts").glob("*.py"))
 IMPORTS = re.compile(r"^from slicewise[.\w]* import (?:\([^)]*\)|[^\n(]+)$", re.M)
@@ -86,3 +95,97 @@ def test_a_digest_is_of_a_file_and_what_it_imports(tmp_path):
         (library / name).write_text(f"{kept}# edited\n")
         assert (sources_digest(cases, library) != first) == changes, name
         (library / name).write_text(kept)
+
+
+# --- which library runs --------------------------------------------------------------
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A second clone, whose library is the same."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(LIBRARY, tmp_path / "clone" / "src" / "slicewise", ignore=ignored)
+    return tmp_path / "clone"
+
+
+def edit(path: Path) -> None:
+    path.write_text(f"{path.read_text()}\n# edited\n")
+
+
+def test_the_same_library_elsewhere_will_do(checkout):
+    refuse_other_library(checkout)
+    cache = checkout / "src" / "slicewise" / "__pycache__"
+    cache.mkdir()
+    (cache / "x.py").touch()
+    (checkout / "src" / "slicewise" / ".losses.py.swp").touch()
+    (checkout / "src" / "slicewise" / "notes.txt").touch()
+    refuse_other_library(checkout)
+
+
+@pytest.mark.parametrize(
+    "name", ["model/losses.py", "config/schema.py", "evaluation/templates/page.css", "new.py"]
+)
+def test_another_library_is_refused(checkout, name):
+    path = checkout / "src" / "slicewise" / name
+    path.touch()
+    edit(path)
+    with pytest.raises(SlicewiseError) as caught:
+        refuse_other_library(checkout)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert f"{checkout}: its jobs would not run its own library but that in {LIBRARY}" in said
+    assert f"({name})" in said
+    assert f"PYTHONPATH={checkout / 'src'}" in said
+
+
+def test_a_missing_file_differs_too(checkout):
+    (checkout / "src" / "slicewise" / "overview.py").unlink()
+    edit(checkout / "src" / "slicewise" / "job.py")
+    with pytest.raises(SlicewiseError, match=r"\(job\.py and 1 more files\)"):
+        refuse_other_library(checkout)
+
+
+def test_a_workflow_without_a_library_takes_what_is_installed(tmp_path):
+    """As in an image of a cluster, or where the Snakefile alone was copied."""
+    refuse_other_library(tmp_path)
+
+
+def test_a_link_to_the_same_folder_is_the_same(tmp_path, monkeypatch):
+    (tmp_path / "src").symlink_to(LIBRARY.parent)
+    monkeypatch.setattr(sources, "_contents", None)  # nothing is read
+    refuse_other_library(tmp_path)
+
+
+def test_a_job_refuses_as_well(checkout):
+    """Its interpreter may be another one than that of snakemake: a conda environment."""
+    root = Path(__file__).parents[1]
+    for name in ("Snakefile", "rules", "scripts"):
+        source = root / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, checkout / name)
+    # as Snakemake runs a script: a copy that is told the name of the original
+    script = checkout / "copy.py"
+    script.write_text(
+        f"__file__ = {str(checkout / 'scripts' / 'plan.py')!r}\n"
+        "from slicewise.job import job\n"
+        "from slicewise.sources import workflow_folder\n"
+        "with job('job.log'):\n    print('ran', workflow_folder())\n"
+    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"ran {checkout}\n")
+    edit(checkout / "src" / "slicewise" / "model" / "losses.py")
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {checkout}: its jobs would not run its own library")
+    assert done.stderr == (checkout / "job.log").read_text()
+
+
+def test_the_digest_of_the_code_is_of_contents(checkout, monkeypatch):
+    root = Path(__file__).parents[1]
+    first = code_digests(root)
+    assert set(first) == {"library_sha256", "workflow_sha256"}
+    monkeypatch.setattr(sources, "LIBRARY", checkout / "src" / "slicewise")
+    assert code_digests(None) == {"library_sha256": first["library_sha256"]}
+    edit(checkout / "src" / "slicewise" / "slices" / "batches.py")
+    assert code_digests(root)["library_sha256"] != first["library_sha256"]
+    assert code_digests(root)["workflow_sha256"] == first["workflow_sha256"]

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from slicewise import __version__
 from slicewise.errors import SlicewiseError, explained
+from slicewise.sources import is_workflow, workflow_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,13 +27,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sync.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
     sync.add_argument("--dataset", default="*", help="of this data set only")
     again = commands.add_parser("reproduce", help="make a tracked run again, and compare")
-    again.add_argument("run_id", help="id of the run in MLflow")
+    again.add_argument(
+        "run", help="id of the run (MLflow's or slicewise's own), or results/<dataset>/<experiment>"
+    )
     again.add_argument("--results", type=Path, default=Path("results"), help="the folder results")
     again.add_argument("--cores", default="all", help="as snakemake takes it")
     again.add_argument(
         "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
     )
     again.add_argument("--check", action="store_true", help="only compare, make nothing again")
+    again.add_argument(
+        "-s", "--snakefile", type=Path, help="slicewise's Snakefile (default: found)"
+    )
+    again.add_argument(
+        "--configfile",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="the configuration to compare settings with (default: the nearest that is found)",
+    )
     beside = commands.add_parser("compare", help="set experiments side by side, patient by patient")
     beside.add_argument(
         "folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
@@ -61,7 +74,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ui(options: argparse.Namespace) -> int:
     from slicewise.tracking import Mirror
-    from slicewise.tracking.mirror import why
     from slicewise.tracking.view import NAME
 
     mirror = Mirror(options.results)
@@ -73,7 +85,7 @@ def _ui(options: argparse.Namespace) -> int:
     try:
         experiments = mirror.experiments()
     except Exception as error:
-        raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise ui again") from error
+        raise SlicewiseError(f"{mirror.why(error)}; then run slicewise ui again") from error
     for name, number in experiments.items():
         # The UI would begin with what it has for language models.
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
@@ -108,17 +120,34 @@ def _sync(options: argparse.Namespace) -> int:
 def _reproduce(options: argparse.Namespace) -> int:
     from slicewise.reproduce import reproduce
 
-    if not Path("Snakefile").is_file():
-        raise SlicewiseError("Snakefile: not here; run it in the workflow's folder")
+    workflow = _workflow(options.snakefile)
     found = reproduce(
-        options.run_id,
-        Path(),
+        options.run,
+        workflow,
         options.results,
         cores=options.cores,
         tolerance=options.tolerance,
         check=options.check,
+        configs=options.configfile,
     )
     return 0 if found is None or found.holds else 1
+
+
+def _workflow(snakefile: Path | None) -> Path:
+    """Return the folder of slicewise's Snakefile: that which is named, here, or the library's."""
+    if snakefile is not None:
+        if not is_workflow(snakefile.parent):
+            raise SlicewiseError(
+                f"{snakefile}: this is not slicewise's Snakefile; name the one in its clone"
+            )
+        return snakefile.parent
+    found = Path() if is_workflow(Path()) else workflow_folder()
+    if found is None:
+        raise SlicewiseError(
+            "Snakefile: slicewise's is neither here nor beside the library; run it in the "
+            "workflow's folder, or name it with --snakefile"
+        )
+    return found
 
 
 def _compare(options: argparse.Namespace) -> int:

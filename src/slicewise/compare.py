@@ -20,7 +20,9 @@ from slicewise.evaluation.comparison_page import comparison_report
 from slicewise.evaluation.cost import read_costs
 from slicewise.evaluation.folds import training_minutes
 from slicewise.evaluation.ledger import count_scored, test_set_digest
+from slicewise.evaluation.render import plain_page
 from slicewise.evaluation.results import Result, read_result
+from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.files import digest, write_text
 from slicewise.tracking.energy import training_energy
 
@@ -101,25 +103,34 @@ def set_side_by_side(
     used = {name: result.folds.used[0] for name, result in results.items()}
     first = next(iter(results))
     groups = grouped(metrics, repeats)
-    page = comparison_report(
-        dataset=dataset,
-        rows={name: result.summary for name, result in results.items()},
-        metrics=metrics,
-        table=table,
-        histories={name: result.folds.histories for name, result in results.items()},
-        links=links,
-        provenance=_origins({name: one["origin"] for name, one in used.items()}),
-        repeats=repeats,
-        parameters={name: one["resolved"]["parameters"] for name, one in used.items()},
-        costs={name: _cost(result) for name, result in results.items()},
-        scored_runs=_scored_runs(results),
-        changed=list(
-            draw_changed(
-                {name: metrics[name] for name in groups}, files, Content(**used[first]["content"])
-            )
-        ),
-    )
-    return Comparison(table, case_table(metrics), page, verdicts(table, subset_of(metrics)))
+
+    def page() -> str:
+        return comparison_report(
+            dataset=dataset,
+            rows={name: result.summary for name, result in results.items()},
+            metrics=metrics,
+            table=table,
+            histories={name: result.folds.histories for name, result in results.items()},
+            links=links,
+            provenance=_origins({name: one["origin"] for name, one in used.items()}),
+            repeats=repeats,
+            parameters={name: one["resolved"]["parameters"] for name, one in used.items()},
+            costs={name: _cost(result) for name, result in results.items()},
+            scored_runs=_scored_runs(results),
+            changed=list(
+                draw_changed(
+                    {name: metrics[name] for name in groups},
+                    files,
+                    Content(**used[first]["content"]),
+                )
+            ),
+        )
+
+    said, made = verdicts(table, subset_of(metrics)), drawn("The page of the comparison", page)
+    if isinstance(made, Undrawn):
+        # the tables are outputs of the same job: they would be lost with the page
+        made = plain_page(dataset, [made.sentence, *said, *links.values()])
+    return Comparison(table, case_table(metrics), made, said)
 
 
 def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -239,7 +250,9 @@ def _without_seed(used: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
     experiment = used[0]["experiment"]
     training = {k: v for k, v in experiment["training"].items() if k not in ("seed", "seeds")}
     parts = [{k: v for k, v in one.items() if k in ("recipe", "content", "train")} for one in used]
-    code = [one["origin"].get("git_commit") for one in used]
+    # by what ran: one commit may have been trained with changes, and several be the same code
+    origins = [one["origin"] for one in used]
+    code = [origin.get("library_sha256") or origin.get("git_commit") for origin in origins]
     return digest([experiment | {"training": training}, parts, code]), experiment["training"][
         "seed"
     ]

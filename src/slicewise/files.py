@@ -104,6 +104,12 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def digest(value: Any) -> str:
-    """Return the SHA-256 of a JSON-like value, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """Return the SHA-256 of a JSON-like value: of its keys in their order, too.
+
+    Labels become numbers by their position, so a digest that forgot the order
+    of keys would take masks of other numbers for the same. Settings are dumped
+    in the order of the schema, however they were written. Where an order means
+    nothing, the caller sorts.
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

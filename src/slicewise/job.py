@@ -7,20 +7,33 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from slicewise.errors import SeveralErrors, SlicewiseError, explained
+from slicewise.records import Recorder, Told
+from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
 ASKED = "asked for "
 RESOURCES = {"mem_mb": "MB", "runtime": "minutes", "_cores": "CPUs"}
+STOPS = (signal.SIGTERM, signal.SIGINT)
+TOLD = "it was told to stop"
+SCRIPTS = f".snakemake{os.sep}scripts{os.sep}"
+"""Where Snakemake writes the scripts that it runs."""
+AGAIN = "the same command goes on (after snakemake --unlock, if it asks for that)"
 
 
 @contextmanager
-def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Callable[[str], None]]:
+def job(
+    log: str, resources: Mapping[str, object] | None = None, told: Told | None = None
+) -> Iterator[Callable[[str], None]]:
     """Run the body of a script, turning faults of the input into one sentence.
 
     Parameters
@@ -30,6 +43,8 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     resources : mapping, optional
         What Snakemake asked for on behalf of the job: mem_mb, runtime
         (minutes), _cores. The log begins with it, see `asked_for`.
+    told : object, optional
+        See `script_job`.
 
     Yields
     ------
@@ -56,10 +71,22 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
     asked = [f"{wanted.get(name)} {unit}" for name, unit in RESOURCES.items() if wanted.get(name)]
     write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
     # what the library has to warn of, such as files that it left aside
-    handler = _Saying(say)
+    handler = _Saying(say, write)
     logging.getLogger("slicewise").addHandler(handler)
+    recorder = None if told is None else Recorder(told)
+    before = _on_stops(_interrupt)
     try:
+        # the interpreter of a script may be another one than Snakemake's
+        if (workflow := workflow_folder()) is not None:
+            refuse_other_library(workflow)
+        if recorder is not None:
+            recorder.begin()
         yield say
+        if recorder is not None:
+            recorder.finish()
+    except KeyboardInterrupt:
+        say(f"{MARK}stopped, because {TOLD}; {AGAIN}")
+        sys.exit(1)
     except SlicewiseError as error:
         for one in error.errors if isinstance(error, SeveralErrors) else [error]:
             say(sentence(one))
@@ -76,37 +103,80 @@ def job(log: str, resources: Mapping[str, object] | None = None) -> Iterator[Cal
         raise
     finally:
         logging.getLogger("slicewise").removeHandler(handler)
+        for number, old in before.items():
+            # told once, it ends: a further signal must not end it in the midst of that
+            signal.signal(number, signal.SIG_IGN if _received else old)
+
+
+@contextmanager
+def warnings_said(here: bool) -> Iterator[None]:
+    """Say on standard error what the library warns of, once a run.
+
+    Parameters
+    ----------
+    here : bool
+        False in a process that does again what another one did and said.
+    """
+    handler: logging.Handler = logging.NullHandler()
+    if here:
+        handler = _Saying(lambda line: print(line, file=sys.stderr, flush=True))
+    logging.getLogger("slicewise").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("slicewise").removeHandler(handler)
+
+
+def script_job(told: Told) -> AbstractContextManager[Callable[[str], None]]:
+    """Run the body of a script of the workflow, see `job`.
+
+    What it reads is compared with the records of its makers first, and its own
+    record is written at the end; see `slicewise.records`.
+
+    Parameters
+    ----------
+    told : object
+        The ``snakemake`` of the script.
+    """
+    return job(told.log[0], told.resources, told)
 
 
 class _Saying(logging.Handler):
     """Says each record of a logger as a line."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, say: Callable[[str], None], write: Callable[[str], None] = lambda text: None
+    ) -> None:
         super().__init__(logging.WARNING)
         self.say = say
+        self.write = write
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say one record."""
+        """Say one record; where it comes from, if that is known, is for the log alone."""
         self.say(f"warning: {record.getMessage()}")
+        if record.exc_info:
+            self.write("".join(traceback.format_exception(*record.exc_info)))
 
 
 def stop_check() -> Callable[[], str | None]:
     """Return a function that gives the reason to stop, once there is one.
 
-    A cluster warns a job by SIGTERM before it kills it, and so does
-    ``snakemake`` when it is stopped. A job outlives a ``snakemake`` that is
-    killed itself; what it would make then counts for nothing. In either case
+    A cluster warns a job by SIGTERM before it kills it, so does `snakemake`
+    when it is told to stop (`pass_on_stops`), and Ctrl-C is SIGINT for all that
+    a terminal has started. A job outlives a ``snakemake`` that is
+    killed itself; what it would make then counts for nothing. In each case
     a long job had better stop where it can go on. Slurm warns twice, by itself
-    and by ``srun``, so a further SIGTERM says no more than the first; what does
-    not stop is killed by SIGKILL.
+    and by ``srun``, and people press Ctrl-C twice, so a further signal says no
+    more than the first; what does not stop is killed by SIGKILL.
     """
     parent = os.getppid()
     reasons: list[str] = []
 
     def warned(number: int, frame: object) -> None:
-        reasons.append("it was told to (SIGTERM)")
+        how = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+        reasons.append(f"{TOLD} ({how})")
 
-    signal.signal(signal.SIGTERM, warned)
+    _on_stops(warned)
 
     def reason() -> str | None:
         if os.getppid() != parent:
@@ -114,6 +184,68 @@ def stop_check() -> Callable[[], str | None]:
         return reasons[0] if reasons else None
 
     return reason
+
+
+_received: list[int] = []
+"""The signals that told this process to stop."""
+
+
+def _on_stops(handler: Callable[[int, object], None]) -> dict[int, Any]:
+    """Handle what tells a process to stop; return what handled it before.
+
+    What was started so that Ctrl-C does not reach it (``nohup``, ``&``) stays so.
+    """
+    before: dict[int, Any] = {}
+
+    def received(number: int, frame: object) -> None:
+        _received.append(number)
+        handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        return before
+    for number in STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, received)
+    return before
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Stop a job that keeps nothing of what is half done, once."""
+    if len(_received) == 1:
+        raise KeyboardInterrupt
+
+
+def _quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Say in one line that a script was stopped while it still imported its libraries."""
+    if issubclass(kind, KeyboardInterrupt):
+        print(f"{MARK}stopped, because {TOLD}; {AGAIN}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if hasattr(getattr(sys.modules["__main__"], "snakemake", None), "wildcards"):
+    sys.excepthook = _quiet  # this process is a script of a rule
+
+
+def pass_on_stops() -> None:
+    """Make SIGTERM to `snakemake` reach the jobs that it runs on this machine.
+
+    Snakemake's own answer is to start no further job and to wait for those
+    that run, which for a training may be a day. To be called when Snakemake
+    has set up its own, which is kept.
+    """
+    kept = signal.getsignal(signal.SIGTERM)
+
+    def passed_on(number: int, frame: Any) -> None:
+        for process in psutil.Process().children(recursive=True):
+            # not the shells between: one that is killed hides that its job still saves
+            with suppress(psutil.Error):
+                if any(SCRIPTS in program for program in process.cmdline()[1:2]):
+                    process.send_signal(number)
+        if callable(kept):
+            kept(number, frame)
+
+    signal.signal(signal.SIGTERM, passed_on)
 
 
 def sentence(error: SlicewiseError) -> str:

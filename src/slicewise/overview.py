@@ -7,6 +7,9 @@ from pathlib import Path
 
 from slicewise.files import read_json
 
+SHOWN = 4
+"""Labels of an experiment of which it is said in whom they were found."""
+
 
 def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[str]:
     """Say the Dice of each experiment that is there, and where its report is.
@@ -25,8 +28,12 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
     for name in experiments:
         path = results / name / "summary.json"
         if path.is_file():
-            said.append(f"  {name:<{width}}  {_headline(read_json(path))}")
-            said.append(f"  {'':<{width}}  {results / name / 'report.html'}")
+            report = results / name / "report.html"
+            shown = report if report.is_file() else f"no report, but {results / name}/metrics.tsv"
+            summary = read_json(path)
+            said.append(f"  {name:<{width}}  {_headline(summary)}")
+            said += [f"  {'':<{width}}  {line}" for line in _detected(summary)]
+            said.append(f"  {'':<{width}}  {shown}")
     if not said:
         return []
     comparison = results / "comparison.html"
@@ -39,13 +46,40 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
 
 
+def _subset(summary: dict) -> str | None:
+    return "test" if "test" in summary else next(iter(summary), None)
+
+
 def _headline(summary: dict) -> str:
-    subset = "test" if "test" in summary else next(iter(summary), None)
+    subset = _subset(summary)
     if subset is None:
         return "no patient was scored"
-    dice = summary[subset]["mean"]["dice"]
+    mean = summary[subset]["mean"]
+    dice, counts = mean["dice"], mean.get("detection", {})
+    number = counts.get("patients", dice["n"])
+    patients = f"{number} {subset} patient{'s' if number != 1 else ''}"
+    label = "the label" if len(summary[subset]) <= 2 else "any of the labels"
+    if dice["mean"] is None:
+        return f"no Dice, as of {patients} none has {label}"
     interval = ""
     if dice["ci_low"] is not None:
         interval = f" [95 % interval {dice['ci_low']:.3f} to {dice['ci_high']:.3f}]"
-    patients = f"{dice['n']} {subset} patient{'s' if dice['n'] != 1 else ''}"
+    if dice["n"] < number:
+        has = "has" if dice["n"] == 1 else "have"
+        patients = f"the {dice['n']} of {patients} who {has} {label}"
+    if counts.get("absent_labels") == "challenge":
+        patients += ", where a label that is not there counts as 1 or 0 (absent_labels: challenge)"
     return f"{dice['mean']:.3f}{interval} over {patients}"
+
+
+def _detected(summary: dict) -> list[str]:
+    """Say of labels that some lack, or were not found in, in whom they were found; of a few."""
+    labels = summary.get(_subset(summary) or "", {})
+    said = []
+    for label, numbers in labels.items():
+        counts = numbers.get("detection", {})
+        everybody = counts.get("found") == counts.get("patients") and not counts.get("lesions")
+        if "in_words" in counts and not everybody:
+            said.append(f"{label}: {counts['in_words']}")
+    more = [f"and {len(said) - SHOWN} more labels: see the report"] * (len(said) > SHOWN + 1)
+    return [*said[:SHOWN], *more] if more else said

@@ -1,4 +1,4 @@
-"""Making a tracked run again beside the old one: ``slicewise reproduce RUN_ID``."""
+"""Making a tracked run again beside the old one: ``slicewise reproduce RUN``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,14 +22,18 @@ from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import write_json, write_yaml
+from slicewise.sources import code_digests
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
-from slicewise.tracking.mirror import ADDRESS, Fetched, why
-from slicewise.tracking.provenance import PACKAGES, git_diff
+from slicewise.tracking.find import copy_files, find_run
+from slicewise.tracking.mirror import ADDRESS, Fetched
+from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
 
 NAMES = ("settings.yaml", "cases.tsv", "metrics.tsv", "environment.txt")
 DIFF = "uncommitted.diff"
 SHOWN = 20
+LARGEST_CONFIG = 1 << 20
+"""Bytes; a larger file beside it is something else."""
 
 Say = Callable[[str], None]
 print_now: Say = functools.partial(print, flush=True)
@@ -43,7 +47,7 @@ class Reproduction:
     Attributes
     ----------
     run_id : str
-        Of the run that was made again.
+        Of the run that was made again: MLflow's, or its own where MLflow has none.
     differences : list of str
         What is not as it was: code, versions, settings, data, device.
     same_weights : bool or None
@@ -80,6 +84,7 @@ def reproduce(
     cores: str = "all",
     tolerance: float = 0.005,
     check: bool = False,
+    configs: Sequence[Path] = (),
     say: Say = print_now,
 ) -> Reproduction | None:
     """Compare a run with what is at hand, make it again, and compare the results.
@@ -91,17 +96,22 @@ def reproduce(
     Parameters
     ----------
     run_id : str
-        Of MLflow: a run that was evaluated; with folds, their parent.
+        A run that was evaluated; with folds, their parent: its id in MLflow,
+        slicewise's own id of it (of its ``run.json``), or the folder
+        ``results/<dataset>/<experiment>``.
     workflow : Path
         The folder of the Snakefile.
     results : Path
-        The folder ``results``.
+        The folder ``results``; a run that is named by a folder brings its own.
     cores : str
         As `snakemake` takes it.
     tolerance : float
         Difference in mean Dice that still counts as the same result.
     check : bool
         Only compare, without making the run again.
+    configs : sequence of Path
+        The configuration that settings are compared with, later files over
+        earlier ones; by default the nearest that is found, see `_candidates`.
     say : callable
         Called with a line for each finding.
 
@@ -116,23 +126,27 @@ def reproduce(
         When there is no such run, its data cannot be read any more, or
         `snakemake` fails.
     """
-    mirror = Mirror(results.resolve(), patient=True)
+    run = find_run(run_id, results.resolve())
+    mirror = Mirror(results.resolve() if run is None else run.results, patient=True)
     # also for the new run, whose folder of results is another one
     os.environ[ADDRESS] = mirror.uri
-    folder = mirror.results / "reproduced" / run_id[:12]
-    old = folder / "original"
-    fetched = _fetch(mirror, run_id, old)
-    settings = _settings(old / "settings.yaml", workflow, run_id, fetched.tags)
+    with TemporaryDirectory() as place:
+        fetched = _fetch(mirror, run_id, run, Path(place))
+        run_id = fetched.run_id
+        folder, project = mirror.results / "reproduced" / run_id[:12], mirror.results.parent
+        old = folder / "original"
+        shutil.copytree(place, old, dirs_exist_ok=True)
+    settings = _settings(old / "settings.yaml", project, run_id, fetched.tags)
     (name,), dataset = settings["experiments"], settings["dataset"]["name"]
     config, made = folder / "settings.yaml", folder / "results" / dataset
-    with _snakemake(workflow, folder, config, cores) as snakemake:
+    with _snakemake(workflow, folder, config, cores, project) as snakemake:
         write_yaml(config, settings)
         # the data are read again, whatever the times of their files say
         snakemake(made / "cases.tsv", "--forcerun", "ingest")
         differences = [
             *_code(fetched.tags, workflow, old / DIFF),
             *_versions(old / "environment.txt"),
-            *_chosen(settings, workflow, name),
+            *_chosen(settings, name, _candidates(workflow, project, configs)),
             *_data(old / "cases.tsv", made / "cases.tsv"),
         ]
         say(f"run {run_id}: {name} of data set {dataset}")
@@ -175,39 +189,52 @@ def reproduce(
 # -- the old run ------------------------------------------------------------------
 
 
-def _fetch(mirror: Mirror, run_id: str, place: Path) -> Fetched:
-    """Bring what describes a run to a folder, which is made only if there is such a run."""
+def _fetch(mirror: Mirror, name: str, run: Run | None, place: Path) -> Fetched:
+    """Bring what describes a run to a folder: of its own files, or else from MLflow."""
+    known = None
+    if run is not None:
+        known = mirror.run_id(run.folder) or run.note["id"]
+        own = copy_files(run, NAMES, place)
+        if own is not None:
+            # without it, what was not committed is not known
+            copy_files(run, [DIFF], place)
+            return replace(own, run_id=known)
     store = Path(mirror.uri.removeprefix("sqlite:///"))
     if mirror.uri.startswith("sqlite:///") and not store.is_file():
         raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
-    with TemporaryDirectory() as folder:
-        try:
-            mirror.probe()
-            fetched = mirror.fetch(run_id, NAMES, Path(folder))
-        except SlicewiseError:
+    try:
+        mirror.probe()
+        fetched = mirror.fetch(known or name, NAMES, place)
+    except SlicewiseError as error:
+        if run is None:
             raise
-        except Exception as error:
-            raise SlicewiseError(f"{why(error, mirror.uri)}; try again later") from error
-        if fetched.tags.get("git_dirty") == "true":
-            with suppress(SlicewiseError):  # without it, what was not committed is not known
-                mirror.fetch(run_id, [DIFF], Path(folder))
-        shutil.copytree(folder, place, dirs_exist_ok=True)
+        raise SlicewiseError(
+            f"run {name}: its files in {_shown(mirror.results)} were made anew since, and of then "
+            f"MLflow has none ({error}); name a run that is whole"
+        ) from error
+    except Exception as error:
+        raise SlicewiseError(f"{mirror.why(error)}; try again later") from error
+    if fetched.tags.get("git_dirty") == "true":
+        with suppress(SlicewiseError):
+            mirror.fetch(fetched.run_id, [DIFF], place)
     return fetched
 
 
-def _settings(path: Path, workflow: Path, run_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
+def _settings(path: Path, project: Path, run_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Read the settings of a run, for a rerun that starts in another folder."""
     try:
-        checked = load_settings(yaml.safe_load(path.read_text(encoding="utf-8")))
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        checked = load_settings(written, dumped=True)
     except SlicewiseError as error:
-        commit = tags.get("git_commit", "")[:12]
-        there = f"; use the code of then: git worktree add ../then {commit}" if commit else ""
+        commit = tags.get("git_commit", UNKNOWN)
+        there = f"; use the code of then: git worktree add ../then {commit[:12]}"
+        there = "" if commit == UNKNOWN else there
         raise SlicewiseError(
             f"run {run_id}: its settings do not fit the code here ({error}){there}"
         ) from error
     settings = checked.model_dump(mode="json")
     settings["split"]["check_against"] = [
-        str((workflow / other).resolve()) for other in settings["split"]["check_against"]
+        str((project / other).resolve()) for other in settings["split"]["check_against"]
     ]
     # the run is tracked, but nothing is promoted by it
     settings["tracking"]["register"] = False
@@ -224,24 +251,27 @@ def _say_all(differences: Iterable[str], say: Say) -> None:
 
 
 def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
-    here = git_state(workflow)
-    then, now = tags.get("git_commit"), here.get("git_commit")
+    here, digests = git_state(workflow), code_digests(workflow)
+    known = [key for key in digests if key in tags]
+    same = bool(known) and all(tags[key] == digests[key] for key in known)
+    then, now = (state.get("git_commit", UNKNOWN) for state in (tags, here))
     if then != now:
-        hint = f" (git worktree add ../then {then[:12]})" if then else ""
-        yield f"commit {_short(then)} then, {_short(now)} now{hint}"
+        hint = f" (git worktree add ../then {then[:12]})" if then != UNKNOWN else ""
+        yield f"commit {then[:12]} then, {now[:12]} now{', of the same code' if same else hint}"
+    if same:
+        return  # whatever else of the repository changed
     dirty = tags.get("git_dirty") == "true"
     kept = diff.read_text(encoding="utf-8") if dirty and diff.is_file() else None
-    if then == now and kept is not None and kept == redact(git_diff(workflow)):
+    if not known and then == now and kept is not None and kept == redact(git_diff(workflow)):
         return  # the same changes to the same commit
     if dirty:
         where = f"kept in {_shown(diff)}" if kept is not None else "which were not kept"
         yield f"the code had changes then that were not committed, {where}"
     if here.get("git_dirty") == "true":
         yield "the code here has changes that are not committed"
-
-
-def _short(commit: str | None) -> str:
-    return "unknown" if commit is None else commit[:12]
+    if other := [key for key in known if tags[key] != digests[key]]:
+        what = {"library_sha256": "library", "workflow_sha256": "rules or scripts"}
+        yield f"other code ran, by its digest: {' and '.join(what[key] for key in other)}"
 
 
 def _versions(path: Path) -> Iterator[str]:
@@ -256,18 +286,72 @@ def _versions(path: Path) -> Iterator[str]:
         yield f"the version of {_some(rest)}"
 
 
-def _chosen(settings: Mapping[str, Any], workflow: Path, name: str) -> list[str]:
+def _candidates(
+    workflow: Path, project: Path, given: Sequence[Path] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return configurations by what they are called: those given, or those that are found.
+
+    Looked for in ``config/`` and the folder of the workflow, and in the folder
+    that `snakemake` was run in, there also two folders deep.
+    """
+    if given:
+        whole: dict[str, Any] = {}
+        for path in given:
+            _merge(whole, _mapping(path))
+        return {" and ".join(map(_shown, given)): whole}
+    here = [path for place in (workflow / "config", workflow) for path in place.glob("*.*")]
+    if project.resolve() != workflow.resolve():
+        here += [path for path in _files(project, depth=2) if path.is_file()]
+    found = {}
+    for path in sorted({path.resolve(): path for path in here}.values()):
+        if path.suffix in (".yaml", ".yml", ".json") and path.stat().st_size < LARGEST_CONFIG:
+            with suppress(SlicewiseError):
+                found[_shown(path)] = _mapping(path)
+    return found
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it that may hold a configuration."""
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir():
+            yield path
+        elif depth and not path.name.startswith((".", "results", "data")):
+            with suppress(OSError):
+                yield from _files(path, depth - 1)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SlicewiseError(
+            f"{_shown(path)}: cannot be read as a configuration; correct the path or the file"
+        ) from error
+    if not isinstance(found, dict):
+        raise SlicewiseError(f"{_shown(path)}: holds no settings; correct the path or the file")
+    return found
+
+
+def _merge(settings: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Put settings over others, as `snakemake` does with several files."""
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(settings.get(key), dict):
+            _merge(settings[key], value)
+        else:
+            settings[key] = value
+
+
+def _chosen(
+    settings: Mapping[str, Any], name: str, candidates: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
     """Compare with the configuration of the same data set that is nearest to what it was."""
     then, found = flatten(settings), []
-    none = [f"no file in config is of data set {settings['dataset']['name']}"]
-    for path in sorted((workflow / "config").glob("*.yaml")):
-        try:
-            here = yaml.safe_load(path.read_text(encoding="utf-8"))
-            if here["dataset"]["name"] != settings["dataset"]["name"]:
-                continue
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+    dataset = settings["dataset"]["name"]
+    none = [f"no configuration of data set {dataset} was found to compare with: --configfile"]
+    for shown, here in candidates.items():
+        block = here.get("dataset")
+        if not isinstance(block, Mapping) or block.get("name") != dataset:
             continue  # something else, such as an overlay
-        shown = path.relative_to(workflow)
         try:
             now = flatten(yaml.safe_load(used_settings(here, name)))
         except (SlicewiseError, KeyError):
@@ -329,10 +413,10 @@ def _some(names: list[str]) -> str:
 
 @contextmanager
 def _snakemake(
-    workflow: Path, folder: Path, config: Path, cores: str
+    workflow: Path, folder: Path, config: Path, cores: str, project: Path
 ) -> Iterator[Callable[..., None]]:
     """Give a function that makes files below a folder, while nobody else does."""
-    data = Path(os.environ.get("SLICEWISE_DATA", "data"))
+    data = Path(os.environ.get("SLICEWISE_DATA", project / "data"))
     command = [
         str(Path(sys.executable).parent / "snakemake"),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--directory", str(folder)),
@@ -411,6 +495,6 @@ def _track(runs: list[Run], run_id: str, kept: Path, say: Say) -> str:
         mirror.probe()
         numbers = [mirror.push(run.folder) for run in runs]
     except Exception as error:
-        say(f"{why(error, mirror.uri)}: run slicewise reproduce again to have it tracked")
+        say(f"{mirror.why(error)}: run slicewise reproduce again to have it tracked")
         return ""
     return f" {numbers[-1]}"

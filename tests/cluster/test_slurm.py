@@ -228,7 +228,7 @@ def test_a_cancelled_training_is_sent_again(disturbed):
     assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
     log = log_of(disturbed, first)
     # warned, it saved what it had
-    assert re.search(r"error: training stops in epoch \d after step \d+, because ", log), log
+    assert re.search(r"error: training saved at step \d+ of epoch \d, because ", log), log
     assert goes_on(disturbed, CANCELLED)
 
 
@@ -337,9 +337,9 @@ def test_a_training_that_failed_goes_on_with_the_next_snakemake(slurm, local, tm
         slurm.run(SHOWN["cancel"].replace("JOBID", job["JobId"]))
         runs[0].until(lambda: runs[0].process.poll() is not None)
         assert runs[0].process.returncode != 0
-        assert "training stops in epoch" in log_of(runs[0], job)
+        assert "training saved at step" in log_of(runs[0], job)
         # the sentence is repeated at the end
-        assert re.search(r"^error: training stops in epoch \d after", runs[0].said, re.M)
+        assert re.search(r"^error: training saved at step \d+ of", runs[0].said, re.M)
         runs.append(Run(slurm, workflow, model))
         runs[1].finish()
     finally:

@@ -11,6 +11,7 @@ from slicewise.cli import main
 from slicewise.config import Settings, json_schema, load_settings
 from slicewise.config.schema import PRESETS, RESERVED, merge
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.statistics import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "quick")
@@ -65,6 +66,10 @@ def fault(config) -> str:
         ("experiments/e/training/seeds", [1, 1], ["a seed is there twice"]),
         ("experiments/e/training/seeds", [-1], ["experiments.e.training.seeds", "greater"]),
         ("evaluation/tolerance_mm", 0.0, ["evaluation.tolerance_mm", "greater than 0"]),
+        ("evaluation/lesions", ["lungs"], ["evaluation.lesions: no label is called 'lungs'"]),
+        ("evaluation/lesions", ["liver", "liver"], ["evaluation", "a label is there twice"]),
+        ("evaluation/lesion_iou", 0.5, ["lesion_iou: no label is named in lesions"]),
+        ("evaluation/absent_labels", "zero", ["evaluation.absent_labels", "challenge"]),
         ("evaluation/tolerance", 1.0, ["did you mean tolerance_mm?"]),
         ("experiments/e/optimiser", {}, ["experiments.e.optimiser", "did you mean optimizer?"]),
         ("slices/r/sise", 3, ["slices.r.sise", "did you mean size?", "plane"]),
@@ -108,6 +113,17 @@ def fault(config) -> str:
         ("dataset/labels", {"liver": "liver"}, ["labels.liver must be a mask value"]),
         ("dataset/labels", {"liver": 0}, ["labels.liver", "from 1 to 255"]),
         ("dataset/labels", {"mean": 1}, ["labels.mean", "taken"]),
+        ("dataset/labels", {"Background": 1}, ["labels.Background", "something else"]),
+        ("dataset/labels", {"dice": 1}, ["labels.dice", "something else"]),
+        ("dataset/labels", {"HD95-mm": 1}, ["labels.HD95-mm", "something else"]),
+        ("dataset/labels", {"dice_mean": 1}, ["labels.dice_mean", "something else"]),
+        ("dataset/labels", {"liver": 1, "LIVER": 2}, ["labels.LIVER", "differs from liver"]),
+        ("dataset/labels", {"l-lung": 1, "l_lung": 2}, ["labels.l_lung", "differs from l-lung"]),
+        ("dataset/labels", {"2": 1}, ["labels.2", "choose a word"]),
+        ("dataset/different_patients", [["p1"]], ["dataset.different_patients"]),
+        ("dataset/empty_masks", "ok", ["dataset.empty_masks", "'refuse' or 'allow'"]),
+        ("split/strata", "t.tsv", ["split", "strata goes with stratify"]),
+        ("experiments/e/training/missing_labels", True, ["training.missing_labels"]),
         ("dataset/labels", {"a": 1, "b": [2, 1]}, ["labels", "share a mask value"]),
         ("dataset/phantom", {}, ["phantom", "goes with layout phantom only"]),
         ("dataset/patient_pattern", "(", ["dataset.patient_pattern", "no", "regular expression"]),
@@ -139,6 +155,23 @@ def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
         assert part in message
 
 
+# what people call a label, which is no score
+SCORES = [name for name in COLUMNS if name != "lesions"]
+
+
+@pytest.mark.parametrize("name", [*SCORES, "case", "patient", "subset", "fold", "label", "mean"])
+def test_no_label_has_the_name_of_a_column_of_scores(name):
+    for spelling in (name, name.upper()):
+        assert f"labels.{spelling}" in fault(changed("dataset/labels", {spelling: 1}))
+
+
+@pytest.mark.parametrize(
+    "name", ["liver", "n", "1", "volume", "mean_organ", "diced", "foreground", "lesions"]
+)
+def test_other_names_of_labels_are_free(name):
+    load_settings(changed("dataset/labels", {name: 1}))
+
+
 @pytest.mark.parametrize(
     ("block", "key", "value"),
     [
@@ -152,6 +185,12 @@ def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key,
     config = changed("dataset/contiguous", False)
     config["experiments"]["e"][block] = {key: value}
     assert f"experiments.e.{block}.{key}" in fault(config)
+
+
+def test_lesions_of_a_pile_of_slices_are_refused():
+    config = changed("dataset/contiguous", False)
+    config["evaluation"] = {"lesions": ["liver"]}
+    assert "evaluation.lesions: a lesion means nothing" in fault(config)
 
 
 @pytest.mark.parametrize("recipe", [{"plane": "coronal"}, {"tilt": [0.0, 5.0]}])

@@ -166,11 +166,47 @@ def test_every_output_of_the_rules_is_in_the_tree():
 def test_definitions_of_empty_masks_are_those_of_the_code():
     import numpy as np
 
-    from slicewise.metrics import overlap
+    from slicewise.evaluation.statistics import case_rows
 
-    none, some = np.zeros(3, bool), np.ones(3, bool)
-    ratios = ("dice", "jaccard", "precision", "recall")
-    assert all(overlap(none, none, 1.0)[name] == 1 for name in ratios)
-    for truth, prediction in ((none, some), (some, none)):
-        assert all(overlap(truth, prediction, 1.0)[name] == 0 for name in ratios)
-    assert np.isnan(overlap(none, some, 1.0)["volume_error_percent"])
+    none, some = np.zeros((3, 3, 3), np.uint8), np.ones((3, 3, 3), np.uint8)
+
+    def score(truth, prediction, absent_labels="exclude"):
+        scoring = (["a"], 1.0, (1.0, 1.0, 1.0), 2.0, absent_labels)
+        return case_rows({}, truth, prediction, *scoring)[0]
+
+    ratios, distances = ("dice", "jaccard", "precision", "recall", "nsd"), ("hd95_mm", "assd_mm")
+    part = RESULTS[RESULTS.index("Empty masks:") : RESULTS.index("Distances, to be quoted")]
+    assert "nothing has a value but the volumes" in part.replace("\n", " ")
+    for prediction in (none, some):
+        row = score(none, prediction)
+        assert np.isnan([row[name] for name in (*ratios, *distances)]).all()
+        assert row["predicted_ml"] == prediction.sum()
+    missed = score(some, none)
+    assert [missed[name] for name in ratios] == [0] * 5
+    assert np.isnan([missed[name] for name in distances]).all()
+    assert "`evaluation.absent_labels: challenge`" in part
+    right, wrong = (score(none, guess, "challenge") for guess in (none, some))
+    assert [right[name] for name in (*ratios, *distances)] == [1] * 5 + [0] * 2
+    assert [wrong[name] for name in ratios] == [0] * 5
+    assert np.isnan([wrong[name] for name in distances]).all()
+    assert score(some, some, "challenge")["dice"] == score(some, some)["dice"] == 1
+
+
+def test_keys_of_the_detection_are_described():
+    from slicewise.evaluation.detection import detection
+    from tests.evaluation.masks import HIT, scored
+
+    part = RESULTS[RESULTS.index("## `summary.json`") : RESULTS.index("## `history.csv`")]
+    rows = re.findall(r"^\| (`.*?) \|", part, re.M)
+    named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    found = detection(scored({"a": [(HIT, HIT)]}, lesion_labels=["tumour"]))
+    assert sorted(named) == sorted(found)
+    for key in found["lesions"]:
+        assert f"`{key}`" in part
+
+
+def test_columns_of_the_comparison_are_described():
+    from slicewise.evaluation import comparison
+
+    assert table_of("comparison.tsv") == list(comparison.COLUMNS)
+    assert all(f"`{m}`" in RESULTS for m in comparison.COMPARED)

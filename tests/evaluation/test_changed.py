@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from slicewise.config import Content
+from slicewise.evaluation import changed
 from slicewise.evaluation.changed import EXPERIMENTS, Files, draw_changed, most_changed
 from slicewise.evaluation.figures import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.volumes.read import write_nifti
@@ -94,3 +95,19 @@ def test_only_the_first_experiments_are_drawn(files: Files):
     blank = written(Path(files.image).with_name("blank.nii.gz"), np.zeros((80, 60, 6), np.uint8))
     empty = Files(files.image, blank, dict.fromkeys(tables, blank))
     assert len(list(draw_changed(tables, {"a": empty}, CONTENT))) == 1
+
+
+def test_a_case_that_cannot_be_drawn_leaves_the_others(files, monkeypatch):
+    tables = {"one": table({"a": 0.9, "b": 0.8}), "two": table({"a": 0.5, "b": 0.7})}
+    real = changed.overlay
+    calls = iter(range(10))
+
+    def first_fails(*given, **named):
+        if next(calls) == 0:
+            raise OSError("broken data stream")
+        return real(*given, **named)
+
+    monkeypatch.setattr(changed, "overlay", first_fails)
+    first, second = draw_changed(tables, {"a": files, "b": files}, CONTENT)
+    assert "a by every experiment could not be drawn (OSError: broken" in first.sentence
+    assert second.case == "b"

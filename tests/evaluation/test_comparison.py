@@ -23,6 +23,7 @@ from slicewise.evaluation.comparison import (
     verdict,
     verdicts,
 )
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 from tests.evaluation.pages import measured, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
@@ -242,6 +243,81 @@ def test_what_seeds_reach_is_the_interval_of_welch() -> None:
     interval = theirs.confidence_interval(0.95)
     assert row["reach_seeds"] == pytest.approx((interval.high - interval.low) / 2)
     assert row["difference"] == pytest.approx((interval.high + interval.low) / 2)
+
+
+# -- labels that many patients do not have ------------------------------------------------
+
+
+def tumours(found: np.ndarray, elsewhere: np.ndarray, **how) -> pd.DataFrame:
+    """Score six patients with a tumour and two without."""
+    rows = {f"p{k}": [(HIT, found)] for k in range(6)}
+    return scored(rows | {f"h{k}": [(NOTHING, elsewhere)] for k in range(2)}, **how)
+
+
+@pytest.mark.parametrize("absent", ["exclude", "challenge"])
+def test_finding_nothing_wins_nothing(absent: str) -> None:
+    silent = tumours(NOTHING, NOTHING, absent_labels=absent)
+    tries = tumours(HIT, WRONG, absent_labels=absent)
+    table = compare({"silent": silent, "tries": tries})
+    found = dice_row(table, "tries")
+    assert (found["n"], found["mean_first"], found["mean_second"]) == (6, 0, 1)
+    (false,) = table[table["metric"] == "false_ml"].to_dict("records")
+    assert (false["n"], false["mean_first"], false["mean_second"]) == (2, 0, 4)
+    assert verdicts(table, "test") == [
+        "tries is better than silent by 1.000 [1.000, 1.000], p = 0.031; in the 2 patients who "
+        "lack a label, tries predicts 4.0 ml of it and silent 0.0 ml on average"
+    ]
+
+
+def test_without_any_label_only_what_is_false_is_compared() -> None:
+    tables = {
+        name: scored({"a": [(NOTHING, guess)]}) for name, guess in (("x", NOTHING), ("y", WRONG))
+    }
+    table = compare(tables)
+    assert set(table["metric"]) == {"false_ml"}
+    assert verdicts(table, "test") == [
+        "y and x have no Dice to be compared by, as no test patient has a label; in the 1 patient "
+        "who lacks a label, y predicts 4.0 ml of it and x 0.0 ml"
+    ]
+
+
+def test_tables_of_different_conventions_are_refused() -> None:
+    text = refused(tumours(HIT, WRONG), tumours(HIT, WRONG, absent_labels="challenge"))
+    assert "baseline scores labels that a patient does not have and tutorial does not" in text
+
+
+def test_labels_count_alike_whatever_scans_have_them() -> None:
+    # of two scans one has both labels: the mean is over labels, not over scans and labels
+    truths = [HIT + 2 * WRONG, HIT]
+    one = scored({"a": [(truth, truth) for truth in truths]}, labels=("x", "y"))
+    two = scored({"a": [(HIT, HIT), (HIT, NOTHING)]}, labels=("x", "y"))
+    two["volume_ml"] = one["volume_ml"]
+    two.loc[two["label"] == "y", "dice"] = [0.0, math.nan]
+    found = dice_row(compare({"one": one, "two": two}))
+    assert (found["mean_first"], found["mean_second"]) == (1, 0.25)
+
+
+def test_a_score_that_one_left_empty_is_nothing() -> None:
+    empty = table(SEVEN).assign(dice=[math.nan, *list(SEVEN.values())[1:]])
+    found = dice_row(compare({"one": table(SEVEN), "two": empty}))
+    assert (found["n"], found["changed"]) == (7, 1)
+    assert found["difference"] == pytest.approx(-SEVEN["a"] / 7)
+
+
+def test_few_that_differ_are_named() -> None:
+    many = {f"p{k:02d}": 0.5 + k / 100 for k in range(20)}
+    few = {name: value + 0.01 * (k < 4) * (k + 1) for k, (name, value) in enumerate(many.items())}
+    text = said(few, many)
+    assert text.endswith("p = 0.12, as 4 of them differ")
+    assert said(many, many).endswith("p = 1, as none of them differs")
+
+
+def test_a_patient_whose_organ_was_missed_has_no_distance_by_the_others() -> None:
+    both = HIT + 2 * WRONG
+    full = scored({"a": [(both, both)], "b": [(both, both)]}, labels=("x", "y"))
+    part = scored({"a": [(both, both)], "b": [(both, HIT)]}, labels=("x", "y"))
+    found = compare({"one": full, "two": part}).set_index(["label", "metric"])["n"]
+    assert (found["mean", "hd95_mm"], found["x", "hd95_mm"], found["y", "hd95_mm"]) == (1, 2, 1)
 
 
 # -- refused ---------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.comparison_page import comparison_report
 from slicewise.evaluation.figures import DotRow, difference_plot, svg
 from slicewise.evaluation.statistics import summarise
+from slicewise.evaluation.undrawn import Undrawn
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 from tests.evaluation.pages import Page, history, measured, summary, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
@@ -155,3 +157,64 @@ def test_differences_are_drawn_with_the_farthest_patient_named():
     assert svg(difference_plot([])) != svg(difference_plot([row]))
     # one patient, and no difference at all
     assert b"<svg" in svg(difference_plot([DotRow("a − b", pd.Series({"x": 0.0}), 0.0)]))
+
+
+def test_pictures_that_fail_hide_no_number(monkeypatch):
+    tables = {"one": table(SEVEN), "two": table({k: v + 0.05 for k, v in SEVEN.items()})}
+    whole = comparison(tables)
+
+    def fail(*given, **named):
+        raise ValueError("no such font")
+
+    monkeypatch.setattr("slicewise.evaluation.figures.svg", fail)
+    page = comparison(tables, changed=[Undrawn("c1 could not be drawn (x).")])
+    assert [row for row in page.rows if row in whole.rows] == whole.rows
+    assert page.words.count("(ValueError: no such font)") == 3
+    assert "c1 could not be drawn (x)." in page.words
+
+
+# -- labels that many patients do not have --------------------------------------------
+
+
+def tumours(found: np.ndarray, elsewhere: np.ndarray, **how) -> pd.DataFrame:
+    rows = {"a": [(HIT, found)], "b": [(HIT, found)]}
+    return scored(rows | {f"h{k}": [(NOTHING, elsewhere)] for k in range(3)}, **how)
+
+
+def test_who_has_a_label_and_in_whom_it_was_found_is_told():
+    tables = {"silent": tumours(NOTHING, NOTHING), "tries": tumours(HIT, WRONG)}
+    page = comparison(tables, summarise)
+    assert "on the same 5 test patients, of whom 2 have the label" in page.words
+    row = cells(page, "tries")
+    assert (row["Mean Dice"], row["Found"], row["Wrongly found"]) == ("1.000", "2 of 2", "3 of 3")
+    assert cells(page, "silent")["Found"] == "0 of 2"
+    assert "Predicted where a label is not, ml" in page.words
+
+
+def test_the_convention_of_challenges_makes_no_silent_experiment_the_best():
+    how = {"absent_labels": "challenge"}
+    tables = {"silent": tumours(NOTHING, NOTHING, **how), "tries": tumours(HIT, WRONG, **how)}
+    page = comparison(tables, summarise)
+    assert cells(page, "silent")["Mean Dice"] == "0.600"
+    assert cells(page, "tries")["Mean Dice"] == "0.400"
+    assert "Labels that are not there count in the means" in page.words
+    text = comparison_report(
+        dataset="d",
+        rows={name: summarise(metrics) for name, metrics in tables.items()},
+        metrics=tables,
+        table=compare(tables),
+        histories={},
+        links={},
+        provenance={},
+    )
+    assert text.split('class="best"')[1].split("</th>")[0].endswith("tries")
+
+
+def test_pages_of_patients_without_any_label_are_made():
+    tables = {
+        name: scored({"a": [(NOTHING, guess)]}) for name, guess in (("x", NOTHING), ("y", WRONG))
+    }
+    page = comparison(tables, summarise)
+    assert "y and x have no Dice to be compared by" in page.words
+    assert "1 test patient, of whom none has the label" in page.words
+    assert not {"nan", "None"} & set(page.words.split())

@@ -6,7 +6,7 @@ from slicewise.evaluation.evidence import evidence
 from slicewise.files import sha256
 
 USED = {
-    "origin": {"git_commit": "c" * 40, "git_dirty": "true"},
+    "origin": {"git_commit": "c" * 40, "git_dirty": "true", "library_sha256": "l" * 64},
     "resolved": {"weights_sha256": "w" * 64, "slices_sha256": "s" * 64},
 }
 
@@ -26,6 +26,7 @@ def test_every_link_is_a_digest_of_what_is_there(tmp_path):
         "Split": sha256(files[1]),
         "Training slices": "s" * 64,
         "Code": "c" * 40,
+        "Library": "l" * 64,
         "Environment": None,
     }
     notes = {link.name: link.note for link in found.links}
@@ -47,3 +48,17 @@ def test_folds_are_told_apart(tmp_path):
     ]
     assert code.value is None
     assert "no git repository" in code.note
+
+
+def test_somebody_elses_commit_is_not_the_codes(tmp_path):
+    (tmp_path / "f").touch()
+    origin = {"git_commit": "unknown", "library_sha256": "l", "project_commit": "p" * 40}
+    run = {"scored_by_library_sha256": "m"}
+    files = [str(tmp_path / "f")] * 2
+    links = {
+        link.name: link for link in evidence([{**USED, "origin": origin}], run, None, *files).links
+    }
+    assert links["Code"].value is None
+    assert "no git repository of its own" in links["Code"].note
+    assert links["Project"].value == "p" * 40
+    assert (links["Library"].value, links["Scoring"].value) == ("l", "m")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
 from slicewise.evaluation import figures
 from slicewise.evaluation.statistics import agreement
@@ -199,6 +201,16 @@ def test_dots_have_a_row_a_label_and_a_dot_a_test_patient():
     assert [len(dots.get_offsets()) for dots in axes.collections] == [2, 2]
 
 
+def test_dots_say_of_how_many_they_are_and_may_be_none():
+    table = metrics(subsets=("test",) * 3)
+    table.loc[table["label"] == "spleen", "dice"] = [0.9, np.nan, np.nan]
+    table.loc[table["label"] == "liver", "dice"] = np.nan
+    figure = figures.dice_dots(table)
+    names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert names == ["liver\n0 of 3", "spleen\n1 of 3"]
+    assert figures.svg(figure)
+
+
 def test_dots_mark_the_interval_of_the_summary():
     summary = {"test": {"liver": {"dice": {"mean": 0.8, "ci_low": 0.7, "ci_high": 0.85}}}}
     axes = figures.dice_dots(metrics(labels=("liver",)), summary).axes[0]
@@ -256,3 +268,57 @@ def test_bland_altman_of_two_patients_has_no_limits():
     volumes = pd.DataFrame({"volume_ml": [100.0, 200], "predicted_ml": [110.0, 190]}, ["a", "b"])
     axes = figures.bland_altman(volumes, agreement(np.array([100, 200]), np.array([110, 190])))
     assert len(axes.axes[0].lines) == 2  # zero and the bias
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (64, 512), (1500, 2000)])
+@pytest.mark.parametrize("content", ["noise", "constant", "checkers"])
+def test_a_picture_of_any_content_and_size_becomes_a_jpeg(shape, content):
+    picture = np.full((*shape, 3), 77, np.uint8)
+    if content == "noise":
+        picture = np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    elif content == "checkers":  # the highest frequency there is
+        picture = np.where(np.indices((*shape, 3)).sum(axis=0) % 2, 255, 0).astype(np.uint8)
+    read = np.asarray(Image.open(io.BytesIO(figures.jpeg(picture))))
+    assert read.shape == picture.shape
+    assert abs(read.astype(int).mean() - picture.astype(int).mean()) < 4
+
+
+@pytest.mark.parametrize("side", [(1, 1), (1, 900), (700, 3), (2048, 2048)])
+@pytest.mark.parametrize("values", ["noise", "constant", "gaps"])
+def test_an_overlay_of_any_content_and_size_can_be_drawn(side, values):
+    random = np.random.default_rng(4)
+    image = np.full(side, 5.0)
+    if values == "noise":
+        image = random.normal(0, 1e6, side)
+    elif values == "gaps":
+        image[::2] = np.nan
+    labels = random.integers(0, 40, side)
+    seen = np.nan_to_num(image)
+    window = (float(seen.min()), float(seen.max()))
+    picture = figures.overlay(image, labels, labels[::-1], window=window)
+    assert 384 <= max(picture.shape) <= 512
+    assert figures.jpeg(picture).startswith(b"\xff\xd8")
+
+
+def test_the_sheet_of_large_slices_fits_a_page():
+    random = np.random.default_rng(5)
+    images = random.integers(0, 256, (3, 2048, 1024), dtype=np.uint8)
+    masks = np.zeros_like(images)
+    masks[:, 300:900, 300:900] = 1
+    sheet = figures.contact_sheet({"images": images, "masks": masks}, columns=2)
+    assert sheet.shape == (2 * 256, 2 * 512, 3)
+    assert (sheet != sheet[..., :1]).any(), "the label is outlined"
+    assert figures.jpeg(sheet).startswith(b"\xff\xd8")
+
+
+def test_curves_that_cannot_be_drawn_are_a_picture_that_says_so(monkeypatch, caplog):
+    assert figures.curves_png({"fold-0": history()}).startswith(b"\x89PNG")
+    assert not caplog.records
+
+    def fail(*given, **named):
+        raise ValueError("no fonts – at all")
+
+    monkeypatch.setattr(figures, "curves", fail)
+    made = figures.curves_png({"fold-0": history()})
+    assert Image.open(io.BytesIO(made)).convert("L").getextrema()[0] < 128, "there is text"
+    assert "The curves of the training could not be drawn (ValueError: no fonts" in caplog.text

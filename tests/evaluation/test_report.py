@@ -9,7 +9,9 @@ from slicewise.evaluation import figures, report
 from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.statistics import METRICS, summarise
+from slicewise.evaluation.undrawn import Undrawn
 from slicewise.evaluation.viewer import plane_views
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 from tests.evaluation.pages import Page, history, measured, pieces, summary, table
 
 
@@ -300,3 +302,94 @@ def test_evidence_leads_back_to_the_files():
     )
     assert "slicewise reproduce RUN_ID" in unsent.words
     assert "slicewise sync" in unsent.words
+
+
+def fail(*given, **named):
+    raise OSError("broken data stream when writing image file")
+
+
+def test_pictures_that_fail_hide_no_number(monkeypatch):
+    whole = Page(experiment(table(MIXED)))
+    monkeypatch.setattr(figures, "svg", fail)
+    monkeypatch.setattr(figures, "jpeg", fail)
+    samples = {name: np.zeros((2, 8, 8), np.uint8) for name in ("images", "masks")}
+    missing = report.CaseFigures("b", undrawn=Undrawn("b could not be drawn (x)."))
+    cases = [missing, report.CaseFigures("a", views=VIEWS)]
+    page = Page(experiment(table(MIXED), samples=samples, cases=cases))
+    assert [row for row in page.rows if row in whole.rows] == whole.rows
+    # both curves, the dots, the agreement of volumes, the sheet
+    assert page.words.count("(OSError: broken data stream when writing image file)") == 5
+    assert "b could not be drawn (x)." in page.words
+    shown = [image["alt"] for image in page.images]
+    assert shown == [alt for alt in shown if alt.startswith("a, ")]
+    assert len(shown) == 3
+
+
+# -- labels that many patients do not have --------------------------------------------
+
+NOBODY = {f"n{k}": [(NOTHING, NOTHING)] for k in range(7)}
+TUMOURS = {"a": [(HIT, HIT)], "b": [(HIT, NOTHING)], "c": [(NOTHING, WRONG)]} | NOBODY
+
+
+def test_the_headline_says_who_has_the_label_and_a_table_in_whom_it_was_found():
+    metrics = scored(TUMOURS)
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    words = " ".join(page.words.split())
+    assert "0.500" in words
+    assert "the 2 of 10 patients who have the label" in words
+    assert "With only 2 patients the interval is itself rough" in words
+    assert "In the 2 of 10 new patients who have tumour, 50 % of the" in words
+    row = next(row for row in page.rows if row[:2] == ["tumour", "2"])
+    assert row[2] == "1"
+    assert row[3].startswith("0.50")
+    assert row[4:6] == ["8", "1"]
+    assert row[6].startswith("0.88")
+    assert row[7:] == ["0.5", "4.0"]
+    assert "nothing has a value but the volumes" in words
+    assert "Labels that are not there" not in words
+
+
+def test_what_is_found_in_who_does_not_have_it_comes_before_who_was_right():
+    metrics = scored({"n": [(NOTHING, NOTHING)], "a": [(HIT, HIT)], "c": [(NOTHING, WRONG)]})
+    assert report.gallery_cases(metrics) == ["c", "a", "n"]
+    text = experiment(metrics, summary=summarise(metrics))
+    gallery = text[text.index('id="gallery"') :]
+    places = [gallery.index(f"Slices of {case}") for case in "can"]
+    assert places == sorted(places)
+    assert "Predicted 4.0 ml of tumour where the reference has none." in gallery
+    assert Page(text).first_cells("can")[:3] == ["a", "c", "n"]
+
+
+def test_the_convention_of_challenges_is_on_the_page():
+    metrics = scored(TUMOURS, absent_labels="challenge")
+    words = " ".join(Page(experiment(metrics, summary=summarise(metrics))).words.split())
+    assert "Labels that are not there count in the means." in words
+    assert "ratios are 1 where nothing was predicted and 0 otherwise" in words
+
+
+def test_labels_of_lesions_have_a_table_of_them():
+    metrics = scored(TUMOURS, lesion_labels=["tumour"])
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    row = next(row for row in page.rows if row[:3] == ["tumour", "2", "1"] and len(row) == 6)
+    assert row[3].startswith("0.50")
+    assert row[4] == "1"
+    assert "overlaps it by 0.10 or more" in page.words
+    assert "Lesions one by one" not in experiment(scored(TUMOURS))
+
+
+def test_a_report_of_patients_without_any_label_is_made():
+    for patients in ({"a": [(NOTHING, WRONG)]}, NOBODY):
+        metrics = scored(patients)
+        page = Page(experiment(metrics, summary=summarise(metrics)))
+        assert not {"nan", "inf"} & set(page.words.split())
+        who = "1 patient" if len(patients) == 1 else "7 patients"
+        assert f"none of {who} has the label" in " ".join(page.words.split())
+        assert "so that there is no Dice" in page.words
+
+
+def test_volumes_are_compared_of_those_who_have_the_label():
+    metrics = scored(TUMOURS)
+    text = experiment(metrics, summary=summarise(metrics))
+    rows = {row[0]: row[1:] for row in Page(text).rows if row}
+    assert rows["Bias"][0] == "−4.0"
+    assert "A dot is a test patient who has the label" in text

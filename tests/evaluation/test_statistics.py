@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import io
+import json
+import math
+import statistics
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slicewise.evaluation.statistics import (
     COLUMNS,
     FAILURES,
     agreement,
+    by_patient,
     case_rows,
     metrics_table,
     patient_volumes,
     read_metrics,
     summarise,
 )
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 
 
 def table(dice: list[float], patients: list[str] | None = None, label: str = "liver"):
@@ -153,3 +160,106 @@ def test_a_patient_has_one_volume() -> None:
     volumes = patient_volumes(metrics, "liver")
     assert volumes.loc["b"].tolist() == [250, 260]
     assert len(volumes) == 2
+
+
+# -- labels that many patients do not have -------------------------------------------
+
+
+def test_a_label_that_is_never_found_scores_nothing_where_it_is():
+    nobody = {f"n{k}": [(NOTHING, NOTHING)] for k in range(8)}
+    found = summarise(scored({"a": [(HIT, NOTHING)], "b": [(HIT, NOTHING)]} | nobody))["test"]
+    for place in ("tumour", "mean"):
+        assert (found[place]["dice"]["mean"], found[place]["dice"]["n"]) == (0, 2)
+        assert found[place]["predicted_ml"] == found[place]["predicted_ml"] | {"mean": 0, "n": 2}
+        assert (found[place]["hd95_mm"]["mean"], found[place]["hd95_mm"]["n"]) == (None, 0)
+    assert found["mean"]["detection"] == {
+        "patients": 10,
+        "with_label": 2,
+        "absent_labels": "exclude",
+    }
+
+
+def test_silence_wins_nothing():
+    healthy = {f"n{k}": [(NOTHING, NOTHING)] for k in range(20)}
+    tries = healthy | {"n0": [(NOTHING, WRONG)], "n1": [(NOTHING, WRONG)]}
+    silent = scored({"a": [(HIT, NOTHING)]} | healthy)
+    other = scored({"a": [(HIT, HIT + WRONG)]} | tries)
+    means = [summarise(each)["test"]["mean"]["dice"]["mean"] for each in (silent, other)]
+    assert means[0] < means[1]
+
+
+def test_a_label_that_nobody_has_lifts_no_mean():
+    two = {"a": [(HIT, HIT + WRONG)], "b": [(HIT, HIT)]}
+    found = summarise(scored(two, labels=("tumour", "cyst")))["test"]
+    assert found["cyst"]["dice"] == {**dict.fromkeys(found["cyst"]["dice"]), "n": 0}
+    assert found["cyst"]["hd95_mm"]["mean"] is None
+    assert found["mean"]["dice"]["mean"] == pytest.approx((2 * 8 / 20 + 1) / 2)
+    assert found["mean"]["dice"] == found["tumour"]["dice"]
+
+
+def test_all_absent_is_null_in_the_file():
+    found = summarise(scored({"a": [(NOTHING, NOTHING)], "b": [(NOTHING, WRONG)]}))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["test"]["mean"]["dice"]["mean"] is None
+    assert found["test"]["mean"]["detection"]["with_label"] == 0
+
+
+def test_a_challenge_counts_those_who_lack_it_and_says_so():
+    rows = {"a": [(HIT, NOTHING)], "b": [(NOTHING, NOTHING)], "c": [(NOTHING, WRONG)]}
+    found = summarise(scored(rows, absent_labels="challenge"))["test"]
+    assert found["tumour"]["dice"]["mean"] == pytest.approx(1 / 3)
+    assert found["tumour"]["nsd"]["mean"] == pytest.approx(1 / 3)
+    assert found["mean"]["detection"]["absent_labels"] == "challenge"
+    assert found["tumour"]["predicted_ml"]["n"] == 1
+
+
+def test_an_organ_that_was_missed_does_not_better_the_distances_of_its_patient():
+    both, one = HIT + 2 * WRONG, HIT
+    found = summarise(scored({"a": [(both, both)], "b": [(both, one)]}, labels=("x", "y")))["test"]
+    assert (found["x"]["hd95_mm"]["n"], found["y"]["hd95_mm"]["n"]) == (2, 1)
+    # b's mean would be that of x alone
+    assert found["mean"]["hd95_mm"]["n"] == 1
+    assert found["mean"]["nsd"]["mean"] == pytest.approx(0.75)
+    # nor does a scan in which it was missed
+    twice = scored({"a": [(HIT, HIT), (HIT, NOTHING)]})
+    assert math.isnan(by_patient(twice, "hd95_mm")["a"])
+    assert by_patient(twice, "dice")["a"] == 0.5
+
+
+@st.composite
+def tables(draw) -> pd.DataFrame:
+    """Draw cases of a few patients, two labels that some of them have."""
+    kinds = st.sampled_from([(HIT, HIT), (HIT, WRONG + HIT), (HIT, NOTHING), (NOTHING, WRONG)])
+    scans = st.lists(kinds | st.just((NOTHING, NOTHING)), min_size=1, max_size=3)
+    patients = st.dictionaries(st.sampled_from("abcd"), scans, min_size=1)
+    first, other = scored(draw(patients)), scored(draw(patients)).assign(label="cyst")
+    other = other[other["case"].isin(first["case"])]
+    return pd.concat([first, other], ignore_index=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(tables())
+def test_means_are_those_of_plain_loops(rows: pd.DataFrame):
+    """The same idea once more: of cases, then labels, then patients, without arrays."""
+    patients = []
+    for patient in sorted(set(rows["patient"])):
+        labels = []
+        for label in ("tumour", "cyst"):
+            of = [
+                row["dice"]
+                for row in rows.to_dict("records")
+                if (row["patient"], row["label"]) == (patient, label) and row["volume_ml"] > 0
+            ]
+            if of:
+                labels.append(statistics.mean(of))
+        if labels:
+            patients.append(statistics.mean(labels))
+    dice = summarise(rows)["test"]["mean"]["dice"]
+    assert dice["n"] == len(patients)
+    wanted = statistics.mean(patients) if patients else None
+    assert dice["mean"] == (pytest.approx(wanted) if patients else None)
+
+
+def test_volumes_agree_over_those_who_have_the_label():
+    rows = scored({"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)], "c": [(NOTHING, WRONG)]})
+    assert list(patient_volumes(rows, "tumour").index) == ["a"]

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.evaluation.words import failure_note, meaning
+from slicewise.evaluation.words import convention, failure_note, meaning
+from tests.evaluation import masks
+from tests.evaluation.masks import HIT, NOTHING, WRONG
 from tests.evaluation.pages import measured, pieces, table
 
 
@@ -105,3 +107,53 @@ def test_labels_have_their_own_sentences_and_unknown_ones_none():
     assert "spleen: Nothing wrong" in said
     assert failure_note(table({"a": 0.9}).to_dict("records")) == ""
     assert failure_note(both.assign(false_islands=np.nan).to_dict("records")) == ""
+
+
+def test_a_label_that_some_have_is_told_of_those_and_of_the_others():
+    nobody = {f"n{k}": [(NOTHING, NOTHING)] for k in range(7)}
+    rows = {"a": [(HIT, HIT)], "b": [(HIT, NOTHING)], "c": [(NOTHING, WRONG)]} | nobody
+    assert meaning(masks.scored(rows), "test") == [
+        "In the 2 of 10 new patients who have tumour, 50 % of the reference tumour was found, and "
+        "50 % of what was predicted as tumour is tumour in the reference, on average.",
+        "tumour: 2 of 10 have it, found in 1 of 2, wrongly found in 1 of 8 (0.5 ml on average, "
+        "4.0 ml at most).",
+        "The volume was off by 50 % (median) and by 100 % at most.",
+        "In 1 of 2, more than a tenth of the outline is over 2 mm off.",
+        "In 2 of 10, a whole piece of 1 ml or more was added or left out.",
+    ]
+
+
+def test_nothing_predicted_and_nothing_there():
+    silent = {"a": [(HIT, NOTHING)], "b": [(NOTHING, NOTHING)]}
+    said = meaning(masks.scored(silent), "test")
+    assert said[0] == (
+        "In the 1 of 2 new patients who has tumour, 0 % of the reference tumour was found, and "
+        "nothing was predicted as tumour."
+    )
+    healthy = {"a": [(NOTHING, WRONG)], "b": [(NOTHING, NOTHING)]}
+    said = meaning(masks.scored(healthy), "test")
+    assert said[0].startswith("None of 2 new patients has tumour, so that there is no Dice")
+    assert said[1].startswith("tumour: 0 of 2 have it, wrongly found in 1 of 2")
+    one = meaning(masks.scored({"a": [(NOTHING, NOTHING)]}), "validation")
+    assert one[0].startswith("The validation patient lacks tumour")
+    assert "In none" not in " ".join(said)
+
+
+def test_of_many_labels_a_few_are_put_into_words():
+    labels = tuple(f"l{k}" for k in range(1, 8))
+    rows = masks.scored({"a": [(HIT, HIT)], "b": [(HIT, HIT)]}, labels=labels)
+    said = meaning(rows, "test")
+    assert said[0].startswith("In 2 new patients, 100 % of the reference l1 was found")
+    assert [sentence[:3] for sentence in said[1:5]] == ["l2:", "l3:", "l4:", "l5:"]
+    assert said[5] == "2 more labels are not in everybody, or were not found in somebody: see " + (
+        "the table."
+    )
+
+
+def test_the_convention_of_challenges_is_told():
+    patients = {"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)]}
+    assert convention(masks.scored(patients)) == ""
+    challenge = masks.scored(patients, absent_labels="challenge")
+    assert "as some challenges have it" in convention(challenge)
+    # what was found is told of those who have it, whatever the convention
+    assert meaning(challenge, "test") == meaning(masks.scored(patients), "test")

@@ -29,11 +29,18 @@ def test_equals_simpleitk(seed: int, p: float, q: float) -> None:
     assert got["volume_error_ml"] == pytest.approx((guess.sum() - truth.sum()) * 0.5)
 
 
-def test_empty_masks() -> None:
+def test_without_the_label_there_is_no_overlap_and_what_was_predicted_is_counted() -> None:
     empty, full = np.zeros((2, 2, 2), bool), np.ones((2, 2, 2), bool)
-    ratios = ("dice", "jaccard", "precision", "recall")
-    assert [overlap(empty, empty, 1.0)[k] for k in ratios] == [1, 1, 1, 1]
-    assert [overlap(empty, full, 1.0)[k] for k in ratios] == [0, 0, 0, 0]
-    assert [overlap(full, empty, 1.0)[k] for k in ratios] == [0, 0, 0, 0]
-    assert np.isnan(overlap(empty, full, 1.0)["volume_error_percent"])
-    assert overlap(full, empty, 1.0)["volume_error_percent"] == -100
+    ratios = ("dice", "jaccard", "precision", "recall", "volume_error_percent")
+    for predicted in (empty, full):
+        got = overlap(empty, predicted, 0.5)
+        assert all(np.isnan(got[name]) for name in ratios)
+        assert (got["volume_ml"], got["predicted_ml"]) == (0, predicted.sum() * 0.5)
+        assert got["volume_error_ml"] == got["predicted_ml"]
+
+
+def test_a_label_that_was_missed_scores_nothing() -> None:
+    empty, full = np.zeros((2, 2, 2), bool), np.ones((2, 2, 2), bool)
+    got = overlap(full, empty, 1.0)
+    assert [got[name] for name in ("dice", "jaccard", "precision", "recall")] == [0, 0, 0, 0]
+    assert got["volume_error_percent"] == -100

@@ -105,12 +105,11 @@ def test_full_masks_end_at_the_edge_of_the_image() -> None:
 
 def test_empty_masks() -> None:
     empty, full = np.zeros((4, 4, 4), bool), np.ones((4, 4, 4), bool)
-    both = surface_distances(empty, empty, UNIT, 1.0)
-    assert both == {"hd95_mm": 0, "assd_mm": 0, "nsd": 1}
-    for pair in ((empty, full), (full, empty)):
-        one = surface_distances(*pair, UNIT, 1.0)
-        assert np.isnan([one["hd95_mm"], one["assd_mm"]]).all()
-        assert one["nsd"] == 0
+    for predicted in (empty, full):
+        assert np.isnan([*surface_distances(empty, predicted, UNIT, 1.0).values()]).all()
+    missed = surface_distances(full, empty, UNIT, 1.0)
+    assert np.isnan([missed["hd95_mm"], missed["assd_mm"]]).all()
+    assert missed["nsd"] == 0
 
 
 def test_a_distance_of_the_tolerance_is_within_it_whatever_the_header_rounds() -> None:
@@ -190,7 +189,8 @@ def same(one: dict[str, float], other: dict[str, float]) -> bool:
 def test_numbers_do_not_depend_on_how_masks_are_stored(pair) -> None:
     truth, guess, spacing = pair
     found = surface_distances(truth, guess, spacing, 2.0)
-    assert same(found, surface_distances(guess, truth, spacing, 2.0))
+    if truth.any() and guess.any():  # which of them is empty makes a difference
+        assert same(found, surface_distances(guess, truth, spacing, 2.0))
     for axis in range(3):
         flipped = np.flip(truth, axis), np.flip(guess, axis)
         assert same(found, surface_distances(*flipped, spacing, 2.0))

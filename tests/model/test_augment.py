@@ -184,6 +184,25 @@ def test_a_mirror_image() -> None:
     np.testing.assert_array_equal(labels, masks[:, ::-1])
 
 
+def test_both_mirrors_rows_and_columns_each_by_itself() -> None:
+    ranges, rows = only("flip", flip="both"), only("flip", flip=True)
+    images, size, number = picture(), (24, 31), 400
+    half = ranges.model_copy(update={"flip_probability": 0.5})
+    table = augment.draw(half, number, size, 0, 0, 0)["table"]
+    ways = {(a < 0, d < 0) for a, d in zip(table[:, 0], table[:, 4], strict=True)}
+    assert len(ways) == 4
+    assert 150 < (table[:, 4] < 0).sum() < 250
+    moved, _ = apply(images, images[..., 0] > 0, augment.draw(ranges, 3, size, 0, 0, 0), ranges)
+    np.testing.assert_allclose(moved, images[:, ::-1, ::-1], atol=1e-5)
+    # what else is drawn is as without it
+    everything = Augmentation(**EVERYTHING)
+    with_it = everything.model_copy(update={"flip": "both", "flip_probability": 1.0})
+    one, other = (augment.draw(s, 9, size, 1, 2, 3) for s in (everything, with_it))
+    np.testing.assert_array_equal(one["bends"], other["bends"])
+    np.testing.assert_array_equal(one["table"][:, 6:], other["table"][:, 6:])
+    assert augment.used(rows) == augment.used(ranges) == {"flip"}
+
+
 def spline_weights(side: int) -> np.ndarray:
     """Weights of the nodes by the formula of the uniform cubic B-spline, pixel by pixel."""
     intervals = augment.NODES - 3

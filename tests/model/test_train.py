@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,11 +20,13 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.model import backend
 from slicewise.model.checkpoints import Checkpoints, forget
+from slicewise.model.precision import Machine
 from slicewise.model.predict import predict_volume
-from slicewise.model.train import HISTORY, train, training_key
+from slicewise.model.train import HISTORY, source_digest, train, training_key
 from slicewise.model.trainer import Trainer
 from slicewise.model.unet import model_card
 from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 from tests.model.conftest import CARD, disc_truth, disc_volume, experiment
 
 
@@ -146,6 +150,90 @@ def test_key_depends_on_what_weights_depend_on(slices: SliceSet, watched: SliceS
     assert base != training_key(slices, watched, experiment(), CARD, False)
 
 
+def leaves(settings: dict, name: str = "") -> dict[str, object]:
+    """Flatten nested settings to dotted names."""
+    found: dict[str, object] = {}
+    for key, value in settings.items():
+        below = leaves(value, f"{name}{key}.") if isinstance(value, dict) else {name + key: value}
+        found |= below
+    return found
+
+
+def test_a_change_of_any_setting_makes_another_key(slices: SliceSet, watched: SliceSet) -> None:
+    """Values need not be allowed: that the key tells them apart is what is asked."""
+    base = training_key(slices, watched, experiment(), CARD, True)
+    for name in leaves(experiment().model_dump()):
+        *above, last = name.split(".")
+        chain = [experiment()]
+        for key in above:
+            chain.append(getattr(chain[-1], key))
+        fresh = chain[-1].model_copy(update={last: "another"})
+        for owner, key in zip(reversed(chain[:-1]), reversed(above), strict=True):
+            fresh = owner.model_copy(update={key: fresh})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # pydantic's, of the values
+            key = training_key(slices, watched, fresh, CARD, True)
+        assert (key == base) == (above == ["prediction"]), name
+
+
+def test_a_change_of_the_card_the_reading_or_the_callers_files_makes_another_key(
+    folders: list[SliceFolder], slices: SliceSet, watched: SliceSet
+) -> None:
+    two = CARD | {"labels": ["liver", "b"], "values": {"liver": [5], "b": [6]}}
+    turned = CARD | {"labels": ["b", "liver"], "values": {"b": [6], "liver": [5]}}
+    keys = [
+        training_key(slices, watched, experiment(), CARD, True),
+        training_key(slices, watched, experiment(), two, True),
+        training_key(slices, watched, experiment(), turned, True),
+        training_key(slices, watched, experiment(), CARD, True, ["another truth"]),
+        training_key(SliceSet(folders[:3], context=3), watched, experiment(), CARD, True),
+        training_key(SliceSet(folders[:3], context_mm=9), watched, experiment(), CARD, True),
+        training_key(SliceSet(folders[2::-1]), watched, experiment(), CARD, True),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_edit_of_code_that_weights_depend_on_makes_another_key(tmp_path: Path) -> None:
+    library = Path(shutil.copytree(LIBRARY, tmp_path / "slicewise"))
+    first = source_digest(library)
+    assert first == source_digest()
+    for name, changes in {
+        "model/train.py": True,
+        "model/augment.py": True,
+        "model/validate.py": True,
+        "slices/batches.py": True,
+        "slices/context.py": True,
+        "slices/stored.py": True,
+        "slices/grid.py": True,
+        "metrics/overlap.py": True,
+        "model/serve.py": False,
+        "model/predict.py": False,
+        # what merely reads images: its outcome is in the slices, whose digest counts
+        "volumes/read.py": False,
+        "volumes/dicom.py": False,
+        "evaluation/statistics.py": False,
+        "tracking/mirror.py": False,
+        "config/schema.py": False,  # settings are in the key as values
+    }.items():
+        kept = (library / name).read_text()
+        (library / name).write_text(f"{kept}# edited\n")
+        assert (source_digest(library) != first) == changes, name
+        (library / name).write_text(kept)
+
+
+def test_all_code_of_the_key_reruns_the_rule() -> None:
+    """What the rule `train` has as inputs is found from its script, the key's from the library."""
+    script = Path(__file__).parents[2] / "scripts" / "train.py"
+    rule = set(sources_of(script, direct=TRAINED_BY))
+    here = LIBRARY / "model" / "train.py"
+    assert {here, *sources_of(here, direct=TRAINED_BY)} <= rule
+    # of the rest only what opens, checks or copies files: the script hands the key its digest
+    rest = rule - {here, *sources_of(here, direct=TRAINED_BY)}
+    names = {str(path.relative_to(LIBRARY)) for path in rest}
+    names.discard("volumes/__init__.py")
+    assert names <= {"model/plan.py", "model/card.py", "slices/staging.py", "volumes/truth.py"}
+
+
 def test_nan_names_epoch_and_cases(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
     settings = experiment(epochs=3).model_copy(
         update={"optimizer": experiment().optimizer.model_copy(update={"learning_rate": 1e30})}
@@ -188,7 +276,7 @@ def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
     def told() -> str | None:
         return "it was told to" if next(asked) == at else None
 
-    with pytest.raises(SlicewiseError, match=f"stops in epoch {epoch} after step {step},"):
+    with pytest.raises(SlicewiseError, match=f"saved at step {step} of epoch {epoch},"):
         train(
             *(slices, watched, disc_truth, settings, CARD, tmp_path / "b"),
             say=quiet,
@@ -206,7 +294,7 @@ def test_stops_during_a_validation(slices: SliceSet, watched: SliceSet, tmp_path
     settings = experiment(epochs=2)
     whole = train(slices, watched, disc_truth, settings, CARD, tmp_path / "a", say=quiet)
     asked = itertools.count(1)
-    with pytest.raises(SlicewiseError, match="stops in epoch 1 after step 5"):
+    with pytest.raises(SlicewiseError, match="saved at step 5 of epoch 1"):
         train(
             *(slices, watched, disc_truth, settings, CARD, tmp_path / "b"),
             say=quiet,
@@ -245,27 +333,23 @@ def test_checkpoints_that_a_process_owns_are_not_forgotten(tmp_path: Path) -> No
     forget(tmp_path / "checkpoints")
 
 
-def test_precision_is_chosen_by_a_probe_and_kept(
-    slices: SliceSet, watched: SliceSet, tmp_path: Path
+def test_precision_is_decided_once_said_and_written_down(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = experiment(epochs=2, precision="auto")
+    given = (slices, watched, disc_truth, settings, CARD, tmp_path)
     said: list[str] = []
+    monkeypatch.setattr(backend, "machine", lambda: Machine("tensorflow", "A100", (8, 0)))
     with pytest.raises(Stop):
-        train(
-            slices,
-            watched,
-            disc_truth,
-            settings,
-            CARD,
-            tmp_path,
-            log=stop_after(1),
-            say=said.append,
-        )
-    assert "bfloat16" in said[0]
+        train(*given, log=stop_after(1), say=said.append)
+    why = "A100 (compute capability 8.0) has units for bfloat16"
+    assert said[0] == f"precision: mixed_bfloat16, because {why}"
+    # it goes on where there is no such GPU
+    monkeypatch.setattr(backend, "machine", lambda: Machine("tensorflow"))
     again: list[str] = []
-    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=again.append)
-    assert done.facts["precision"] in said[0] + " float32"
-    assert not any("bfloat16" in line for line in again), "a resumed training does not probe"
+    done = train(*given, say=again.append)
+    assert (done.facts["precision"], done.facts["precision_because"]) == ("mixed_bfloat16", why)
+    assert not any("bfloat16" in line for line in again)
 
 
 def test_bfloat16_trains_and_gives_a_float32_model(
@@ -379,6 +463,44 @@ def test_patience_stops_early(slices: SliceSet, watched: SliceSet, tmp_path: Pat
         *(slices, watched, disc_truth, held_out, CARD, tmp_path), may_select=False, say=quiet
     )
     assert len(done.history) == 5, "a held-out fold decides nothing"
+
+
+@pytest.mark.usefixtures("ticking")
+def test_patience_stops_before_the_minutes_are_over(
+    slices: SliceSet, watched: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(
+        training={"epochs": None, "minutes": 2.0, "patience": 2},
+        optimizer={"learning_rate": 1e-7, "warmup": 0.0, "ema": None},
+    )
+    done = train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+    scores = done.history["val/dice"].to_numpy()
+    assert len(scores) - 1 - int(np.argmax(scores)) == 2
+    assert done.facts["seconds"] < 60, "of 120"
+    said: list[str] = []
+    alone = changed(training={"epochs": None, "minutes": 0.1, "patience": 1})
+    train(
+        *(slices, watched, disc_truth, alone, CARD, tmp_path / "a"),
+        may_select=False,
+        say=said.append,
+    )
+    assert said[0] == "training.patience stops nothing: no validation patient may choose"
+
+
+def test_weights_that_would_never_move(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
+    settings = changed(training={"epochs": 2}, optimizer={"accumulate": 11})
+    with pytest.raises(
+        SlicewiseError, match="move after each 11 batches, and this training has 10"
+    ):
+        train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+
+
+def test_devices_that_are_not_there(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
+    settings = changed(training={"devices": 3})
+    with pytest.raises(
+        SlicewiseError, match=r"training.devices: 3 are asked for, and 1 is visible"
+    ):
+        train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
 
 
 def test_validation_dice_is_of_the_source_grid(

@@ -138,12 +138,15 @@ def test_a_label_that_never_occurs_is_named():
     counts = np.array([[5, 0, 0], [0, 0, 0], [1, 0, 2]])
     with pytest.raises(SlicewiseError, match="label spleen: never occurs in the 2 training cases"):
         check_labels(Counted(counts))
+    assert check_labels(Counted(counts), "allow") == ["spleen"]
     counts[1, 1] = 1
-    check_labels(Counted(counts))
+    assert check_labels(Counted(counts)) == check_labels(Counted(counts), "allow") == []
     with pytest.raises(SlicewiseError, match="label liver and label spleen: never"):
         check_labels(Counted(counts * [0, 0, 1]))
     with pytest.raises(SlicewiseError, match="no training slice shows any label"):
         check_labels(Counted(counts * 0))
+    with pytest.raises(SlicewiseError, match="no training slice shows any label"):
+        check_labels(Counted(counts * 0), "allow")
 
 
 @QUICK

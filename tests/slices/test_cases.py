@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content, Recipe
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceFolder, SliceSet, usable
 from slicewise.slices.cases import cut_case
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"l": [1]}, other_labels="refuse")
@@ -64,3 +64,13 @@ def test_what_is_gone_or_damaged_is_cut_anew(files, folder, name, damage):
     damage(getattr(folder, name))
     assert cut_case(*files, CONTENT, RECIPE, folder, "1") == first
     assert {path: path.read_bytes() for path in whole} == whole
+
+
+def test_a_healthy_patient_has_slices_without_labels(files, folder):
+    nib.save(nib.Nifti1Image(np.zeros((20, 18, 5), np.uint8), np.eye(4)), files[1])
+    cut_case(*files, CONTENT, RECIPE, folder, "1")
+    slices = SliceSet([folder])
+    assert len(slices) == 5
+    assert not slices.counts.any()
+    assert usable(slices, 0.0).tolist() == []
+    assert usable(slices, 1.0).tolist() == [0, 1, 2, 3, 4]

@@ -16,7 +16,7 @@ import pytest
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import Mirror, Run, sync
 from slicewise.tracking.live import AGAIN
-from slicewise.tracking.mirror import why
+from slicewise.tracking.reasons import why
 from tests.tracking.conftest import (
     begin,
     points,

@@ -191,13 +191,21 @@ def test_links_are_gone_afterwards(home: Path) -> None:
 
 def test_requirements_are_direct_dependencies_as_installed() -> None:
     with (ROOT / "pyproject.toml").open("rb") as stream:
-        direct = tomllib.load(stream)["project"]["dependencies"]
+        project = tomllib.load(stream)["project"]
+    direct = [*project["dependencies"], *project["optional-dependencies"]["tensorflow"]]
     names = {re.match(r"[\w-]+", line)[0].lower() for line in direct}
     found = dict(line.lower().split("==") for line in requirements())
     assert found.keys() <= names
     assert {"tensorflow", "keras", "numpy", "nibabel", "simpleitk", "pyyaml"} <= found.keys()
-    assert not {"snakemake", "mlflow", "matplotlib", "jinja2"} & found.keys()
+    assert not {"snakemake", "mlflow", "matplotlib", "jinja2", "jax"} & found.keys()
     assert all(version(name) == number for name, number in found.items())
+
+
+def test_requirements_follow_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    found = dict(line.lower().split("==") for line in requirements())
+    assert found["jax"] == version("jax")
+    assert "tensorflow" not in found
 
 
 class Untouched(np.ndarray):

@@ -58,7 +58,7 @@ def test_what_logs_in_within_an_address_is_hidden(text: str, left: str) -> None:
         "https://github.com/org/repo@v1.0",
         "https://host/x?mail=me@example.org&page=2",
         "http://[::1]:5000/runs@x",
-        "sqlite:////home/a:b/c@d/mlflow.db",
+        "sqlite:////srv/a:b/c@d/mlflow.db",
         "file:///data/a@b.nii.gz",
         "me@example.org wrote 3:4@5",
         "no address://",

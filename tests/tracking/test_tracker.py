@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -93,6 +94,21 @@ def test_a_number_that_did_not_change_is_stored_once(results: Path) -> None:
             one.evaluated("baseline", metrics={"test/dice_mean": value}, **scores)
     run_id = run_of(results, "twice").info.run_id
     assert [value for _, _, value in points(results, run_id, "test/dice_mean")] == [0.9, 0.8]
+
+
+def test_a_number_that_is_no_more_is_not_shown_any_more(results: Path) -> None:
+    scores = {"folds": 1, "files": {}, "contents": {}, "tags": {}, "note": "", "test": "t"}
+    with tracker(results, "gone") as tracked:
+        begin(tracked)
+    before = {"test/dice_mean": 0.9, "test/cyst/dice_mean": 1.0, "test/specificity": 0.5}
+    for metrics in (before, *[{"test/dice_mean": 0.8, "test/cyst/dice_mean": None}] * 2):
+        with tracker(results, "gone") as tracked:
+            tracked.evaluated("baseline", metrics=metrics, **scores)
+    found = run_of(results, "gone")
+    assert found.data.metrics["test/dice_mean"] == 0.8
+    for name in ("test/cyst/dice_mean", "test/specificity"):
+        assert math.isnan(found.data.metrics[name])
+        assert len(points(results, found.info.run_id, name)) == 2
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,11 @@ def test_many_unknown_values_are_cut_short(refused):
 
 def test_only_other_labels_is_empty(refused):
     array = np.full((3, 3, 3), 9, np.uint8)
-    assert "no voxel of any" in refused(label_indices, volume(array), "m", LABELS, "background")
+    message = refused(label_indices, volume(array), "m", LABELS, "background")
+    assert "no voxel of any" in message
+    assert "dataset.empty_masks" in message
+    found = label_indices(volume(array), "m", LABELS, "background", may_be_empty=True)
+    assert not found.any()
 
 
 # --- real data ---------------------------------------------------------------------------------

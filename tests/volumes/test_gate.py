@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from slicewise.volumes.fingerprint import slice_marks
-from slicewise.volumes.gate import cases_table, check_alike, check_leaks
+from slicewise.volumes.gate import cases_table, check_alike, check_labels_trained, check_leaks
 from slicewise.volumes.phantom import phantom
 from slicewise.volumes.volume import Volume
 
@@ -143,3 +143,66 @@ def test_of_many_pairs_a_few_are_listed(refused):
     message = refused(check_alike, OURS, ours(), {"cases.tsv": many})
     assert message.count("a and c") == 8
     assert "and 4 more pairs in cases.tsv" in message
+
+
+# --- labels that are never trained ---------------------------------------------------------
+
+
+def presence(**ml: dict[str, str]) -> pd.DataFrame:
+    """A table of cases, as it is read: millilitres of each label, by patient."""
+    patients = sorted({patient for values in ml.values() for patient in values})
+    columns = {f"ml_{label}": [v.get(p, "0.0") for p in patients] for label, v in ml.items()}
+    return pd.DataFrame({"case": [f"{p}-ct" for p in patients], "patient": patients, **columns})
+
+
+def placed(**places: str) -> pd.DataFrame:
+    """A split: of each patient the fold that holds it out, or its subset."""
+    rows = [
+        (f"{p}-ct", p, "train" if place.isdigit() else place, place if place.isdigit() else "")
+        for p, place in places.items()
+    ]
+    return pd.DataFrame(rows, columns=["case", "patient", "subset", "fold"])
+
+
+LIVERS = dict.fromkeys("abcdef", "900.0")
+FOLDS = placed(a="0", b="0", c="1", d="1", e="test", f="test")
+
+
+@pytest.mark.parametrize(
+    ("tumour", "parts"),
+    [
+        ({"a": "1.5"}, ["fold 0 would not see label tumour", "only patient a has"]),
+        ({"c": "1", "d": "0.0000001"}, ["fold 1 would not see", "only patients c, d have"]),
+        ({"c": "1", "e": "1"}, ["fold 1 would not see", "only patients c, e have"]),
+        ({"e": "1"}, ["fold 0 would", "fold 1 would", "only patient e has"]),
+        ({}, ["fold 0 would", "fold 1 would", "nobody has"]),
+    ],
+)
+def test_a_label_that_a_fold_would_not_see_is_told_with_those_who_have_it(refused, tumour, parts):
+    cases = presence(liver=LIVERS, tumour=tumour)
+    message = refused(check_labels_trained, cases, FOLDS, 2)
+    for part in [*parts, "training.missing_labels", "split.stratify"]:
+        assert part in message
+    assert "liver" not in message
+    check_labels_trained(cases, FOLDS, 2, "allow")
+
+
+def test_labels_that_every_training_sees_pass():
+    check_labels_trained(presence(liver=LIVERS, tumour={"a": "1", "d": "2"}), FOLDS, 2)
+    alone = placed(a="train", b="train", c="validation", d="test")
+    alone["fold"] = ""
+    check_labels_trained(presence(liver=LIVERS, tumour={"a": "1"}), alone, 1)
+
+
+@pytest.mark.parametrize("owner", ["c", "d"])
+def test_without_folds_only_training_patients_count(refused, owner):
+    split = placed(a="train", b="train", c="validation", d="test")
+    message = refused(check_labels_trained, presence(liver=LIVERS, tumour={owner: "1"}), split, 1)
+    assert f"the training would not see label tumour, which only patient {owner} has" in message
+
+
+def test_a_training_without_any_label_is_refused_whatever_is_allowed(refused):
+    split = placed(a="train", b="train", c="validation", d="test")
+    cases = presence(liver={"a": "0", "b": "0.0", "c": "9", "d": "9"})
+    for allowed in ("refuse", "allow"):
+        assert "nothing to learn" in refused(check_labels_trained, cases, split, 1, allowed)

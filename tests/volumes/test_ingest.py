@@ -68,6 +68,7 @@ def test_only_what_changed_is_read_again(tmp_path, made):
     [
         ("2", CONTENT, "p"),
         ("1", CONTENT.model_copy(update={"other_labels": "refuse"}), "p"),
+        ("1", CONTENT.model_copy(update={"empty_masks": "allow"}), "p"),
         ("1", CONTENT, "q"),
     ],
 )

@@ -162,6 +162,48 @@ def test_a_pattern_says_whose_a_volume_is(data, refused):
     assert "dataset.patient_pattern" in refused(find_cases, settings, data.parent)
 
 
+def test_a_pattern_whose_group_is_empty_or_missing_is_refused(data, refused):
+    touch(
+        data / "raw", *(f"{n}_{kind}.nii.gz" for n in ("p1-a", "b") for kind in ("orig", "liver"))
+    )
+    for pattern in ("^(?P<patient>p[0-9]*)?", "^(?P<patient>p?)", "(?P<patient>p)|b"):
+        settings = dataset("pairs", patient_pattern=pattern, **ONE_FOLDER)
+        message = refused(find_cases, settings, data.parent)
+        assert "dataset.patient_pattern" in message
+        assert "'b'" in message
+
+
+def test_patients_that_differ_in_spelling_only_are_refused_in_every_layout(data, refused):
+    names = ["p1", "p01", "q2"]
+    touch(data / "raw", *(f"{n}_{kind}.nii.gz" for n in names for kind in ("orig", "liver")))
+    message = refused(find_cases, dataset("pairs", **ONE_FOLDER), data.parent)
+    assert "'p01' (case p01) and 'p1' (case p1) differ in leading zeros only" in message
+    assert "dataset.different_patients, as [[p01, p1]]" in message
+    for known in ([["p1", "p01"]], "all"):
+        settings = dataset("pairs", different_patients=known, **ONE_FOLDER)
+        assert len(find_cases(settings, data.parent)) == 3
+    wrong = dataset("pairs", different_patients=[["p1", "p2"]], **ONE_FOLDER)
+    assert "no patient is called p2" in refused(find_cases, wrong, data.parent)
+    # one that is left out stands in no one's way, and may still be named
+    for known in ([], [["p1", "p01"]]):
+        left = dataset("pairs", exclude=["p01"], different_patients=known, **ONE_FOLDER)
+        assert len(find_cases(left, data.parent)) == 2
+
+
+def test_patients_of_a_pattern_that_differ_in_spelling_only_are_refused(data, refused):
+    names = ["P1-a", "p1-b"]
+    touch(data / "raw", *(f"{n}_{kind}.nii.gz" for n in names for kind in ("orig", "liver")))
+    settings = dataset("pairs", patient_pattern="^(?P<patient>[Pp][0-9]+)", **ONE_FOLDER)
+    assert "upper and lower case" in refused(find_cases, settings, data.parent)
+
+
+def test_only_a_case_of_which_nothing_says_whose_it_is_is_guessed(data):
+    touch(data / "raw", *(f"p1_{kind}.nii.gz" for kind in ("orig", "liver")))
+    for keys, guessed in (({}, True), ({"patient_pattern": None}, False)):
+        (case,) = find_cases(dataset("pairs", **keys, **ONE_FOLDER), data.parent)
+        assert case.guessed == guessed
+
+
 # --- ircad ---------------------------------------------------------------------------------
 
 ORGANS = {"liver": "liver", "kidney": "leftkidney"}
@@ -250,6 +292,21 @@ def test_msd_faults(data, refused):
     assert "Decathlon" in refused(find_cases, dataset("msd"), data.parent)
 
 
+def test_labels_are_those_of_the_description(data, refused):
+    touch(data, "imagesTr/a_0000.nii.gz", "imagesTr/a.nii.gz", "labelsTr/a.nii.gz")
+    described = {"labels": {"0": "background", "1": "Anterior", "2": "Posterior"}}
+    entries = {"training": [entry("a")]}
+    (data / "dataset.json").write_text(json.dumps({**described, **entries}))
+    swapped = {"anterior": 2, "posterior": 1}
+    assert "dataset.labels" in refused(find_cases, dataset("msd", swapped), data.parent)
+    assert len(find_cases(dataset("msd", {"anterior": 1, "posterior": 2}), data.parent)) == 1
+    (data / "imagesTr/a.nii.gz").unlink()
+    (data / "dataset.json").write_text(json.dumps({"labels": {"anterior": 1, "posterior": 2}}))
+    assert "dataset.labels" in refused(find_cases, dataset("nnunet", swapped), data.parent)
+    (data / "dataset.json").unlink()
+    assert len(find_cases(dataset("nnunet", swapped), data.parent)) == 1
+
+
 def test_nnunet_strips_the_channel_and_keeps_its_test_folder(data):
     touch(data, "imagesTr/a_1_0000.nii.gz", "labelsTr/a_1.nii.gz", "imagesTr/readme.txt")
     assert found(data, dataset("nnunet")) == {
@@ -315,6 +372,66 @@ def test_a_table_names_anything(data, tmp_path):
     }
     assert [case.needs_conversion for case in cases.values()] == [True, False, False, True]
     assert [case.subset for case in cases.values()] == ["test", "test", "train", "train"]
+
+
+@pytest.mark.parametrize("other", ["{} ", " {}", "{}\u00a0", "\u200b{}", "{}\t", "\ufeff{}"])
+def test_a_blank_in_a_cell_makes_no_other_patient(data, other, caplog):
+    touch(data, "i.nii.gz", "m.nii.gz")
+    other = other.replace("\t", "\u2003")
+    rows = [("case", "patient", "image", "mask")]
+    for name in "ABCD":
+        rows.append((f"{name}1", name, "i.nii.gz", "m.nii.gz"))
+        rows.append((f"{name}2 ", other.format(name), " i.nii.gz", "m.nii.gz"))
+    cases = find_cases(write_table(data, *rows), data.parent)
+    assert [case.patient for case in cases] == list("AABBCCDD")
+    assert [case.name for case in cases] == [f"{p}{k}" for p in "ABCD" for k in (1, 2)]
+    assert "blanks" in caplog.text
+
+
+def test_a_table_names_the_rows_of_patients_in_two_spellings(data, refused):
+    touch(data, "i.nii.gz", "m.nii.gz")
+    rows = [
+        ("case", "patient", "image", "mask"),
+        ("c1", "A", "i.nii.gz", "m.nii.gz"),
+        ("c2", "b", "i.nii.gz", "m.nii.gz"),
+        ("c3", "a", "i.nii.gz", "m.nii.gz"),
+    ]
+    message = refused(find_cases, write_table(data, *rows), data.parent)
+    assert (
+        "cases.tsv: patients 'A' (row 2) and 'a' (row 4) differ in upper and lower case" in message
+    )
+    # cases that look alike are no matter where the table says whose they are
+    rows = [rows[0], ("c1", "A", *rows[1][2:]), ("c01", "B", *rows[1][2:])]
+    assert len(find_cases(write_table(data, *rows), data.parent)) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"), [("Patient_ID", "patient"), ("subject", "patient"), ("split", "subset")]
+)
+def test_a_column_that_seems_to_be_meant_for_another_is_said(data, caplog, column, meant):
+    touch(data, "i.nii.gz", "m.nii.gz")
+    rows = [("case", "image", "mask", column), ("c1", "i.nii.gz", "m.nii.gz", "x")]
+    find_cases(write_table(data, *rows), data.parent)
+    assert f"the column '{column}' is not read; call it {meant}" in caplog.text
+    caplog.clear()
+    rows = [(*rows[0], meant), (*rows[1], "train")]
+    find_cases(write_table(data, *rows), data.parent)
+    assert not caplog.records
+
+
+def test_a_table_without_some_patients_is_said_and_further_columns_are_kept(data, caplog):
+    touch(data, "i.nii.gz", "m.nii.gz")
+    rows = [
+        ("Case", "Patient", "Image", "Mask", "centre"),
+        ("c1", "A", "i.nii.gz", "m.nii.gz", "Bern"),
+        ("c2", "", "i.nii.gz", "m.nii.gz", "Basel "),
+    ]
+    cases = find_cases(write_table(data, *rows), data.parent)
+    assert [(c.patient, c.columns, c.guessed) for c in cases] == [
+        ("A", (("centre", "Bern"),), False),
+        ("c2", (("centre", "Basel"),), True),
+    ]
+    assert "no patient is given for c2" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,28 @@ def test_a_label_that_a_case_lacks_has_no_volume(files, tmp_path):
     assert passport(*files, content=content)["ml"]["spleen"] == 0
 
 
+def test_a_healthy_patient_is_refused_unless_the_settings_say_so(files, tmp_path, refused):
+    empty = tmp_path / "empty.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((12, 14, 6), np.uint8), AFFINE), empty)
+    assert "dataset.empty_masks" in refused(passport, files[0], empty)
+    allowed = CONTENT.model_copy(update={"empty_masks": "allow"})
+    assert passport(files[0], empty, allowed)["ml"] == {"liver": 0, "tumour": 0}
+    # nothing else is allowed by it
+    nib.save(nib.Nifti1Image(np.full((12, 14, 6), 9, np.uint8), AFFINE), empty)
+    assert "does not name: 9" in refused(passport, files[0], empty, allowed)
+
+
+def test_what_is_there_never_has_no_volume(tmp_path):
+    mask = np.zeros((12, 14, 6), np.uint8)
+    mask[3, 3, 3] = 1
+    affine = np.diag([0.01, 0.01, 0.01, 1])
+    paths = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
+    for path, array in zip(paths, (scan(), mask), strict=True):
+        nib.save(nib.Nifti1Image(array, affine), path)
+    assert passport(*paths)["ml"]["liver"] == pytest.approx(1e-9, rel=0.01)
+    assert passport(*paths)["ml"]["tumour"] == 0
+
+
 def test_the_sources_are_described_and_named_in_what_is_refused(files, tmp_path, refused):
     slices = [tmp_path / "series" / f"image_{k}" for k in range(3)]
     slices[0].parent.mkdir()

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.read import is_nifti, read_nifti, read_volume, write_nifti
+from slicewise.volumes.checks import label_indices
+from slicewise.volumes.read import is_nifti, read_mask, read_nifti, read_volume, write_nifti
 from slicewise.volumes.volume import Volume, from_canonical
 
 AFFINE = np.array([[-0.7, 0, 0, 12], [0, 0.8, 0, -34], [0, 0, 2.5, 56], [0, 0, 0, 1.0]])
@@ -382,11 +383,136 @@ def test_writing_never_changes_a_value(tmp_path):
         (np.full((2, 2, 2), -1), "uint8"),
         (np.zeros((2, 2)), "float32"),
     ]:
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError, SlicewiseError)):
             write_nifti(tmp_path / "a.nii.gz", Volume(array, AFFINE), dtype=dtype)
     assert list(tmp_path.iterdir()) == []
     write_nifti(tmp_path / "a.nii", Volume(voxels() > 5, AFFINE))
     assert read_nifti(tmp_path / "a.nii")[0].array.dtype == np.uint8
+
+
+# --- masks of any type -------------------------------------------------------------------------
+
+GOOD = [("uint8", 5), ("int8", 5), ("int16", 200), ("uint16", 300), ("int32", 300), ("float64", 2)]
+BAD = [
+    ("int16", -1, "has -1; check that it is the mask"),
+    ("float32", 0.5, "this has 0.5; give the label map itself"),
+    ("float32", np.nan, "this has nan; give the label map itself"),
+    ("float64", 1e9, "this has 1e.09; check"),
+    ("int32", 70000, "this has 70000; check"),
+]
+FORMATS = [".nii.gz", ".nrrd", ".mha", ".mhd", ".mgz"]
+
+
+def mask_file(path, dtype, value):
+    array = np.zeros((4, 5, 6), dtype)
+    array[1:3, 2, 3] = value
+    if path.suffix == ".mgz":
+        stored = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+        nib.save(nib.MGHImage(stored, AFFINE), path)
+    elif path.name.endswith(".nii.gz"):
+        nib.save(nib.Nifti1Image(array, AFFINE), path)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(array.transpose(2, 1, 0)), str(path))
+    return array
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(("dtype", "value"), GOOD)
+def test_whole_numbers_are_a_mask_whatever_their_type(tmp_path, suffix, dtype, value):
+    path = tmp_path / f"m{suffix}"
+    array = mask_file(path, dtype, value)
+    mask = read_mask([path])
+    np.testing.assert_array_equal(mask.array, array)
+    assert mask.array.dtype == (np.uint8 if value < 256 else np.uint16)
+    write_nifti(tmp_path / "out.nii.gz", mask)
+    np.testing.assert_array_equal(nib.load(tmp_path / "out.nii.gz").get_fdata(), array)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(("dtype", "value", "said"), BAD)
+def test_other_numbers_are_refused_in_the_same_sentence(tmp_path, suffix, dtype, value, said):
+    path = tmp_path / f"m{suffix}"
+    mask_file(path, dtype, value)
+    for read in (
+        lambda: read_mask([path]),
+        lambda: label_indices(read_volume(path), str(path), {"a": 1}, "refuse"),
+    ):
+        with pytest.raises(SlicewiseError, match=said) as caught:
+            read()
+        assert str(caught.value).startswith(str(path))
+
+
+def test_a_dicom_mask_with_the_intercept_of_its_ct_is_taken_as_stored(
+    tmp_path, write_series, caplog
+):
+    stored = np.zeros((12, 16, 5), np.uint8)
+    stored[3:6, 4:9, 2] = 2
+    write_series(tmp_path / "seg", stored=stored)  # with an intercept of -1024
+    paths = sorted((tmp_path / "seg").iterdir())
+    for sources in ([tmp_path / "seg"], paths):
+        caplog.clear()
+        mask = read_mask(sources)
+        np.testing.assert_array_equal(mask.array, stored)
+        np.testing.assert_array_equal(mask.affine, read_volume(tmp_path / "seg").affine)
+        (record,) = caplog.records
+        assert f"{tmp_path / 'seg'}: this mask carries the rescale slope" in record.getMessage()
+
+    def plain(header, k):
+        header.RescaleIntercept = 0
+
+    caplog.clear()
+    write_series(tmp_path / "plain", stored=stored, edit=plain)
+    np.testing.assert_array_equal(read_mask([tmp_path / "plain"]).array, stored)
+    assert not caplog.records
+
+
+def test_a_dicom_image_in_place_of_a_mask_is_refused(tmp_path, write_series, refused):
+    stored = np.full((12, 16, 5), 70000, np.uint32)
+    stored[0] = 3
+    write_series(tmp_path / "ct", stored=stored)
+    assert "check that it is the mask" in refused(read_mask, [tmp_path / "ct"])
+
+
+# --- FreeSurfer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".mgz", ".mgh"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32"])
+def test_freesurfer_has_the_same_place_in_space(tmp_path, suffix, dtype):
+    affine = np.array([[-0.8, 0, 0.6, 12], [0, 0, 1.1, -34], [0, -2.5, 0, 56], [0, 0, 0, 1.0]])
+    affine[:3, :3] = np.linalg.qr(affine[:3, :3])[0] * (0.8, 1.1, 2.5)
+    nib.save(nib.MGHImage(voxels(dtype), affine), tmp_path / f"a{suffix}")
+    volume = read_volume(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(volume.array, voxels(dtype))
+    np.testing.assert_allclose(volume.affine, affine, atol=1e-4)
+    nib.save(nib.Nifti1Image(voxels(dtype), affine), tmp_path / "a.nii.gz")
+    nifti = read_volume(tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(volume.affine, nifti.affine, atol=1e-4)
+    assert volume.array.dtype == nifti.array.dtype
+
+
+def test_spoilt_freesurfer_files_are_refused_in_a_sentence(tmp_path, refused):
+    nib.save(nib.MGHImage(voxels(), AFFINE), tmp_path / "good.mgh")
+    good, random = (tmp_path / "good.mgh").read_bytes(), np.random.default_rng(8)
+    outcomes = set()
+    for number in range(150):
+        spoilt = bytearray(good[: random.integers(0, len(good))] if number % 3 == 0 else good)
+        for _ in range(number % 5):
+            if spoilt:
+                spoilt[random.integers(0, min(len(spoilt), 90))] = random.integers(0, 256)
+        path = tmp_path / ("s.mgz" if number % 2 else "s.mgh")
+        path.write_bytes(gzip.compress(bytes(spoilt)) if number % 2 else bytes(spoilt))
+        try:
+            read_volume(path)
+            outcomes.add("read")
+        except SlicewiseError as error:
+            assert str(error).startswith(str(path))
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
+    path.write_bytes(b"<html>404</html>" * 40)
+    assert "no FreeSurfer image whatever its name says" in refused(read_volume, path)
+    path.write_bytes(b"")
+    assert "cut short or damaged" in refused(read_volume, path)
 
 
 # --- real data ---------------------------------------------------------------------------------

@@ -191,16 +191,12 @@ def test_a_check_says_whatever_differs(workflow):
     said = reproduce(workflow, run_id, "--check")
     found = differences(said)
     diff = f"results/reproduced/{run_id[:12]}/original/uncommitted.diff"
-    assert found[:3] == [
-        f"commit {then[:12]} then, {now[:12]} now (git worktree add ../then {then[:12]})",
-        f"the code had changes then that were not committed, kept in {diff}",
-        "the code here has changes that are not committed",
-    ]
-    assert "rich" in (workflow.root / diff).read_text()
-    assert found[3] == f"numpy 1.0 then, {np.__version__} now"
-    assert found[4].startswith("the version of ")
-    assert "pytest" in found[4]
-    assert found[5:] == [
+    assert found[0] == f"commit {then[:12]} then, {now[:12]} now, of the same code"
+    assert "rich" in (workflow.root / diff).read_text(), "only the configuration was changed"
+    assert found[1] == f"numpy 1.0 then, {np.__version__} now"
+    assert found[2].startswith("the version of ")
+    assert "pytest" in found[2]
+    assert found[3:] == [
         "experiments.plain.training.epochs is 2 then, 3 in config/config.yaml",
         "case p05 is gone",
         "case p07 is new",
@@ -262,7 +258,7 @@ def test_what_cannot_be_reproduced_is_one_sentence(workflow):
     said = reproduce(workflow, "nonsense", status=1)
     assert said == (
         "slicewise: run nonsense: MLflow at results/mlflow.db has no such run; copy the id from "
-        "its page\n"
+        "its page, or name the folder results/<dataset>/<experiment>\n"
     )
     said = reproduce(workflow, "x", status=1, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert said.startswith("slicewise: MLflow at http://127.0.0.1:9 does not answer (")
@@ -300,7 +296,9 @@ def settings(tmp_path):
     """The settings of a run, read as for a rerun from another folder."""
     path = tmp_path / "settings.yaml"
     path.write_text(used_settings(CONFIG, "plain"))
-    return module._settings(path, tmp_path, "x", {})
+    found = module._settings(path, tmp_path, "x", {})
+    path.unlink()  # as a configuration it would be found
+    return found
 
 
 def written(folder: Path, name: str, content: object) -> None:
@@ -309,9 +307,14 @@ def written(folder: Path, name: str, content: object) -> None:
     (folder / "config" / name).write_text(text)
 
 
-def test_the_nearest_configuration_counts(settings, tmp_path):
+def test_the_nearest_configuration_counts(settings, tmp_path, monkeypatch):
     whole = CONFIG
-    none = [f"no file in config is of data set {DATASET}"]
+    none = [f"no configuration of data set {DATASET} was found to compare with: --configfile"]
+
+    def chosen() -> list[str]:
+        return module._chosen(settings, "plain", module._candidates(tmp_path, tmp_path))
+
+    monkeypatch.chdir(tmp_path)
     for name, content in (
         ("broken.yaml", "a: [1"),
         ("empty.yaml", ""),
@@ -320,19 +323,17 @@ def test_the_nearest_configuration_counts(settings, tmp_path):
         ("other.yaml", whole | {"dataset": whole["dataset"] | {"name": "other"}}),
     ):
         written(tmp_path, name, content)
-    assert module._chosen(settings, tmp_path, "plain") == none
+    assert chosen() == none
     without = {k: v for k, v in whole["experiments"].items() if k != "plain"}
     written(tmp_path, "a.yaml", whole | {"experiments": without, "run": ["rich"]})
-    assert module._chosen(settings, tmp_path, "plain") == [
-        "config/a.yaml has no experiment plain that can be used"
-    ]
+    assert chosen() == ["config/a.yaml has no experiment plain that can be used"]
     written(tmp_path, "b.yaml", whole | {"split": {"validation": 2, "seed": 5}})
-    assert module._chosen(settings, tmp_path, "plain") == [
+    assert chosen() == [
         "split.seed is 13 then, 5 in config/b.yaml",
         "split.validation is 1 then, 2 in config/b.yaml",
     ]
     written(tmp_path, "c.yaml", whole | {"tracking": {"register": True}, "run": ["rich"]})
-    assert module._chosen(settings, tmp_path, "plain") == []
+    assert chosen() == []
 
 
 def test_settings_are_made_to_fit_another_folder(tmp_path):
@@ -349,6 +350,10 @@ def test_settings_are_made_to_fit_another_folder(tmp_path):
         module._settings(path, tmp_path, "x", {"git_commit": "0123456789abcdef"})
     assert "run x: its settings do not fit the code here" in str(caught.value)
     assert str(caught.value).endswith("git worktree add ../then 0123456789ab")
+
+
+NOW = {"library_sha256": "l", "workflow_sha256": "w"}
+OTHER = {"library_sha256": "m", "workflow_sha256": "w"}
 
 
 @pytest.mark.parametrize(
@@ -377,10 +382,22 @@ def test_settings_are_made_to_fit_another_folder(tmp_path):
         ({"git_commit": "a"}, "x", {"git_commit": "a", "git_dirty": "true"}, 1),
         ({"git_commit": "a"}, None, {}, 1),
         ({}, None, {}, 0),
+        # what ran is known by its digest
+        (NOW | {"git_commit": "b", "git_dirty": "true"}, "y", {"git_commit": "a"}, 1),
+        (NOW | {"git_commit": "a"}, None, {"git_commit": "a", "git_dirty": "true"}, 0),
+        (OTHER | {"git_commit": "a"}, None, {"git_commit": "a"}, 1),
+        (OTHER | {"git_commit": "unknown"}, None, {"git_commit": "unknown"}, 1),
+        (
+            OTHER | {"git_commit": "a", "git_dirty": "true"},
+            "x",
+            {"git_commit": "a", "git_dirty": "true"},
+            3,
+        ),
     ],
 )
 def test_code(tmp_path, monkeypatch, then, kept, here, said):
     monkeypatch.setattr(module, "git_state", lambda folder: here)
+    monkeypatch.setattr(module, "code_digests", lambda folder: NOW)
     monkeypatch.setattr(module, "git_diff", lambda folder: "x")
     diff = tmp_path / "uncommitted.diff"
     if kept is not None:
@@ -448,14 +465,14 @@ def test_what_was_made_of_other_data_is_made_anew(tmp_path, monkeypatch):
     """Also where the other file is older, as from a backup: snakemake would not notice."""
     calls, now, results = [], SimpleNamespace(), tmp_path / "results"
 
-    def fetch(mirror, run_id, place):
+    def fetch(mirror, run_id, run, place):
         cases(place / "cases.tsv", "of then")
         (place / "settings.yaml").write_text(used_settings(CONFIG, "plain"))
         (place / "environment.txt").write_text("")
-        return Fetched("plain", {}, {})
+        return Fetched("plain", {}, {}, run_id)
 
     @contextmanager
-    def snakemake(workflow, folder, config, cores):
+    def snakemake(workflow, folder, config, cores, project):
         def make(target, *more):
             if target.name == "cases.tsv":
                 cases(target, now.mask)
@@ -485,6 +502,45 @@ def test_what_was_made_of_other_data_is_made_anew(tmp_path, monkeypatch):
         with pytest.raises(Stopped) if now.stops else nullcontext():
             module.reproduce("x", tmp_path, results, say=lambda line: None)
         assert calls.pop() == (("--forceall",) if forced else ())
+
+
+def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypatch):
+    """With the Snakefile in a clone, and the configuration in the folder of a project."""
+    clone, project = tmp_path / "clone", tmp_path / "project"
+    (clone / "config").mkdir(parents=True)
+    (project / "study" / "one").mkdir(parents=True)
+    monkeypatch.chdir(project)
+    for place, change in (
+        (clone / "config" / "a.yaml", 3),
+        (project / "study" / "one" / "b.yml", 2),
+        # neither results, nor what lies too deep, nor what is hidden
+        (project / "results" / "c.yaml", 1),
+        (project / ".kept" / "c.yaml", 1),
+        (project / "study" / "one" / "deep" / "c.yaml", 1),
+    ):
+        place.parent.mkdir(exist_ok=True)
+        changed = CONFIG | {"split": {"validation": 1, "seed": 13 + change}}
+        place.write_text(yaml.safe_dump(changed))
+    found = module._candidates(clone, project)
+    assert set(found) == {"../clone/config/a.yaml", "study/one/b.yml"}
+    near = ["split.seed is 13 then, 15 in study/one/b.yml"]
+    assert len(module._chosen(settings, "plain", found)) == 1
+    (clone / "config" / "a.yaml").unlink()
+    assert module._chosen(settings, "plain", module._candidates(clone, project)) == near
+
+    # one that is named counts, and files over each other as snakemake has them
+    over = project / "over.yaml"
+    over.write_text("split: {seed: 13}\n")
+    given = [Path("study/one/b.yml"), over]
+    found = module._candidates(clone, project, given)
+    assert list(found) == ["study/one/b.yml and over.yaml"]
+    assert module._chosen(settings, "plain", found) == []
+    for text in ("a: [1", "- 1"):
+        over.write_text(text)
+        with pytest.raises(SlicewiseError, match=r"over\.yaml: .*; correct the path or the file"):
+            module._candidates(clone, project, [over])
+    with pytest.raises(SlicewiseError, match=r"gone\.yaml: cannot be read"):
+        module._candidates(clone, project, [project / "gone.yaml"])
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 0.1])

@@ -53,9 +53,11 @@ def kill_in_training(
         workflow.command(target),
         cwd=workflow.root,
         env=workflow.environment(**environment),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=(workflow.root / "killed.txt").open("w"),
+        stderr=subprocess.STDOUT,
         start_new_session=True,
+        # as at a terminal, whatever started these tests
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         epoch = wait_for_checkpoint(workflow, process)
@@ -141,13 +143,26 @@ def test_a_training_whose_snakemake_was_killed_is_not_repeated(workflow):
 
 
 @pytest.mark.slow
-def test_a_warned_training_saves_between_two_steps(finished, workflow):
-    """SIGTERM to the whole job, as a cluster sends it before it kills."""
+@pytest.mark.parametrize(
+    "tell",
+    [
+        # a cluster tells the whole job, before it kills it
+        lambda pid, _: os.killpg(pid, signal.SIGTERM),
+        lambda pid, _: os.killpg(pid, signal.SIGINT),
+        lambda pid, _: os.kill(pid, signal.SIGTERM),
+    ],
+    ids=["warning of a cluster", "Ctrl-C", "kill PID"],
+)
+def test_a_warned_training_saves_between_two_steps(finished, workflow, tell):
     workflow.forget("rich")
-    kill_in_training(workflow, MODEL, lambda pid, _: os.killpg(pid, signal.SIGTERM))
+    kill_in_training(workflow, MODEL, tell)
     assert not wait_until_idle(workflow, 60)
+    said = (workflow.root / "killed.txt").read_text()
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+    assert "because it was told to stop" in said
     log = (workflow.results / "logs" / "train" / "rich" / "fold-0.log").read_text()
-    assert re.search(r"error: training stops in epoch \d after step \d+, because ", log)
+    assert re.search(r"error: training saved at step \d+ of epoch \d, because ", log)
     run = workflow.client().get_run(workflow.run_id("rich"))
     assert run.info.status == "KILLED"
     assert "because" in run.data.tags["stopped_because"]
@@ -166,7 +181,7 @@ def test_staged_slices_change_no_weights_and_are_deleted(finished, workflow, tmp
     kill_in_training(workflow, MODEL, lambda pid, _: os.killpg(pid, signal.SIGTERM), TMPDIR=disk)
     assert not wait_until_idle(workflow, 60)
     log = workflow.results / "logs" / "train" / "rich" / "fold-0.log"
-    assert "error: training stops" in log.read_text()
+    assert "error: training saved" in log.read_text()
     assert not list(disk.glob("slicewise-*"))
     workflow.snakemake("--unlock")
     workflow.snakemake(MODEL, TMPDIR=disk)

@@ -11,16 +11,20 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from slicewise.config.schema import Settings
+from slicewise.config.unused import unused
 from slicewise.errors import SlicewiseError
 
 
-def load_settings(config: Mapping[str, Any]) -> Settings:
+def load_settings(config: Mapping[str, Any], *, dumped: bool = False) -> Settings:
     """Check a configuration and fill in its defaults.
 
     Parameters
     ----------
     config : mapping
         The configuration as read from YAML.
+    dumped : bool
+        Whether it is no user's, but settings as they were written down, which
+        name what has no effect beside another setting, too.
 
     Returns
     -------
@@ -31,15 +35,20 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     ------
     SlicewiseError
         Naming each wrong key, its value, what is allowed and, for an unknown
-        key, the nearest right spelling.
+        key, the nearest right spelling; or each key that was written and does
+        nothing beside another one.
     """
     try:
-        return Settings.model_validate(dict(config))
+        settings = Settings.model_validate(dict(config))
     except ValidationError as error:
         problems = [_sentence(e) for e in error.errors()]
         # Unions report one problem per member; the reader needs each key once.
         unique = dict(reversed(problems))
         raise SlicewiseError("configuration: " + "; ".join(reversed(unique.values()))) from None
+    idle = [] if dumped else unused(config, settings)
+    if idle:
+        raise SlicewiseError("configuration: " + "; ".join(idle))
+    return settings
 
 
 def used_settings(config: Mapping[str, Any], experiment: str) -> str:

@@ -17,6 +17,20 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Plane = Literal["axial", "coronal", "sagittal"]
 RESERVED = ("cases", "slices", "logs", "timings", "comparison")
+# Label names that mean something else where labels are named: what is no label, the columns of
+# tables, and the metrics.
+NO_LABELS = frozenset(
+    (
+        *("background", "bg", "ignore", "none", "null", "nan", "na", "mean"),
+        *("case", "patient", "subset", "fold", "label", "labels"),
+        *("dice", "jaccard", "iou", "precision", "recall", "sensitivity", "specificity"),
+        *("loss", "accuracy", "volume_ml", "predicted_ml", "volume_error_ml"),
+        *("volume_error_percent", "hd95", "hd95_mm", "assd", "assd_mm", "nsd", "tolerance_mm"),
+        *("false_islands", "false_islands_ml", "largest_false_ml", "largest_false_mm"),
+        *("missed_parts", "missed_parts_ml", "largest_missed_ml", "largest_bulge_ml"),
+        *("largest_gap_ml", "lesions_found", "lesions_false", "lesion_iou", "truth_sha256"),
+    )
+)
 
 
 class Block(BaseModel):
@@ -78,8 +92,21 @@ class Dataset(Block):
     other_labels: Literal["refuse", "background"] = Field(
         "refuse", description="What to do with mask values that are no label."
     )
+    empty_masks: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether a mask without any label is a fault, or a healthy patient's: to train "
+        "and to be tested on like others.",
+    )
     patient_pattern: str | None = Field(
-        None, description="Regex with a group `patient`, searched in the case's name."
+        None,
+        description="Regex with a group `patient`, searched in the case's name. null: each case is "
+        "a patient of its own; where nothing is said that is so, too, and a line warns of names "
+        "that look like several cases of a patient.",
+    )
+    different_patients: list[Annotated[list[str], Field(min_length=2)]] | Literal["all"] = Field(
+        [],
+        description="Groups of patients who differ although their names look like one in several "
+        "spellings (`p1`, `P1`, `p01`); all: names are taken to the letter.",
     )
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
@@ -106,8 +133,7 @@ class Dataset(Block):
             numbers = value if isinstance(value, list) else [value]
             if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
                 raise ValueError(f"labels.{name}: mask values go from 1 to 255")
-        if "mean" in self.labels:
-            raise ValueError("labels.mean: this name is taken by the mean over the labels")
+        _check_label_names(self.labels)
         values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
         if len(set(values)) < len(values):
             raise ValueError("labels: two labels share a mask value")
@@ -135,7 +161,37 @@ class Dataset(Block):
             contiguous=self.contiguous,
             labels=labels,
             other_labels=self.other_labels,
+            empty_masks=self.empty_masks,
         )
+
+
+def _check_label_names(labels: dict[str, Any]) -> None:
+    """Refuse names that stand for something else, or for another label in another spelling."""
+    taken = {_letters(name): name for name in NO_LABELS}
+    seen: dict[str, str] = {}
+    for name, value in labels.items():
+        plain = _letters(name)
+        measured = re.sub(r"(mean|median|sd|cilow|cihigh|n)$", "", plain)
+        if plain in taken or (measured in taken and measured not in ("", "na")):
+            raise ValueError(
+                f"labels.{name}: this name is taken: it means something else in tables and "
+                "reports; choose another"
+            )
+        if name.isdecimal() and value not in (int(name), [int(name)]):
+            raise ValueError(
+                f"labels.{name}: a number as a name is taken for a mask value, and its value is "
+                "another; choose a word"
+            )
+        if plain in seen:
+            raise ValueError(
+                f"labels.{name}: differs from {seen[plain]} in upper and lower case, or in signs, "
+                "only; choose another name"
+            )
+        seen[plain] = name
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[-_]", "", name).lower()
 
 
 class Content(Block):
@@ -145,6 +201,12 @@ class Content(Block):
     contiguous: bool
     labels: dict[Name, list[int]]
     other_labels: Literal["refuse", "background"]
+    empty_masks: Literal["refuse", "allow"] = "refuse"
+
+    @property
+    def once_read(self) -> dict[str, Any]:
+        """What counts once a mask was read: whether it may be empty was decided then."""
+        return self.model_dump(exclude={"empty_masks"})
 
 
 class Split(Block):
@@ -158,6 +220,16 @@ class Split(Block):
     )
     folds: int = Field(1, ge=1, description="Cross-validation folds over the non-test patients.")
     seed: int = Field(13, ge=0, description="Seed of the split.")
+    stratify: str | None = Field(
+        None,
+        description="Column whose values test, validation and folds share in proportion, such as "
+        "the hospital; of a column `ml_<label>`, whether there is any.",
+    )
+    strata: str | None = Field(
+        None,
+        description="Table with that column and a column case or patient, below $SLICEWISE_DATA or "
+        "data/, such as a copy of an earlier cases.tsv; null: the table of layout table.",
+    )
     check_against: list[str] = Field(
         [], description="cases.tsv of other data sets that must share no scan with this one."
     )
@@ -167,6 +239,12 @@ class Split(Block):
         "a case of a data set in `check_against` is `<its cases.tsv>:<case>`, or the case alone "
         "where this data set has none of that name.",
     )
+
+    @model_validator(mode="after")
+    def _strata_of_a_column(self) -> Split:
+        if self.strata is not None and self.stratify is None:
+            raise ValueError("strata goes with stratify: name the column of the table")
+        return self
 
 
 class Recipe(Block):
@@ -307,7 +385,11 @@ class Augmentation(Block):
     shift_probability: Probability = Field(0.8, description="Of a shift.")
     shear: float = Field(0.0, ge=0, le=45, description="Greatest shear, degrees.")
     shear_probability: Probability = Field(0.2, description="Of a shear.")
-    flip: bool = Field(False, description="Mirror the rows (left and right); where anatomy allows.")
+    flip: bool | Literal["both"] = Field(
+        False,
+        description="true: mirror the rows (left and right); both: rows and columns, each by "
+        "itself. Where anatomy allows.",
+    )
     flip_probability: Probability = Field(0.5, description="Of a mirroring.")
     elastic: float = Field(
         0.0, ge=0, lt=0.2, description="Deviation of elastic displacements, fraction of the side."
@@ -334,7 +416,9 @@ class Augmentation(Block):
 class Training(Block):
     """How long, on what, and which weights are kept."""
 
-    epochs: int = Field(60, ge=1, description="Passes over the training slices.")
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        60, description="Passes over the training slices; null: as `minutes` say."
+    )
     minutes: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="Wall-time budget: training ends after so many minutes instead of after "
@@ -343,8 +427,8 @@ class Training(Block):
     patience: int | None = Field(
         None,
         ge=1,
-        description="Stop after so many validations without a better score. Needs validation "
-        "patients; held-out folds never stop a training.",
+        description="Stop after so many validations without a better score, also before `minutes` "
+        "are over. Needs validation patients; held-out folds never stop a training.",
     )
     batch: int = Field(10, ge=1, description="Slices in a batch.")
     steps_per_epoch: int | None = Field(None, ge=1, description="null: all slices once.")
@@ -354,6 +438,11 @@ class Training(Block):
     foreground: Fraction = Field(
         0.33, description="At least this share of each batch shows a label (0: as it comes)."
     )
+    missing_labels: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Where no training patient (of a fold) has a label: stop before anything is "
+        "trained, or train without it and leave its scores empty.",
+    )
     validate_every: int = Field(1, ge=1, description="Epochs from one validation to the next.")
     select: Literal["final", "loss", "dice"] = Field(
         "dice",
@@ -362,7 +451,9 @@ class Training(Block):
         "folds: the last.",
     )
     precision: Literal["auto", "float32", "mixed_bfloat16"] = Field(
-        "auto", description="auto: bfloat16 where a probe shows it is at least 1.2 times faster."
+        "auto",
+        description="auto: bfloat16 on GPUs with units for it, and on processors with instructions "
+        "for it if every stage has 16 filters or more; else float32.",
     )
     threads: int | None = Field(
         None, ge=1, description="Threads of TensorFlow on the CPU; null: all. Results depend on it."
@@ -389,6 +480,12 @@ class Training(Block):
     )
 
     @model_validator(mode="after")
+    def _ends(self) -> Training:
+        if self.epochs is None and self.minutes is None:
+            raise ValueError("epochs is null: say how many, or give minutes")
+        return self
+
+    @model_validator(mode="after")
     def _one_way_to_seed(self) -> Training:
         if self.seeds and "seed" in self.model_fields_set:
             raise ValueError("give either seed or seeds, not both")
@@ -402,8 +499,8 @@ class Inference(Block):
 
     flip: Literal["none", "one", "both"] = Field(
         "none",
-        description="Average with mirrored copies: of rows, or of rows and columns; only with "
-        "`augmentation.flip`.",
+        description="Average with mirrored copies: of rows, or of rows and columns; only of what "
+        "`augmentation.flip` mirrors.",
     )
     shift: int = Field(
         0, ge=0, le=64, description="Average with four copies moved by so many pixels; 0: none."
@@ -411,6 +508,13 @@ class Inference(Block):
     planes: list[Plane] = Field(
         [], description="Average over cuts in these planes, trained on or not; none: the recipe's."
     )
+
+    @field_validator("planes")
+    @classmethod
+    def _each_once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("a plane is there twice")
+        return value
 
 
 class Postprocessing(Block):
@@ -483,6 +587,11 @@ class Experiment(Block):
                 "inference.flip goes with augmentation.flip only: the network never saw a mirrored "
                 "slice"
             )
+        if self.inference.flip == "both" and flips != "both":
+            raise ValueError(
+                "inference.flip: both mirrors columns, which augmentation.flip: true does not; "
+                "write inference.flip: one, or augmentation.flip: both"
+            )
         return self
 
 
@@ -533,6 +642,31 @@ class Evaluation(Block):
         description="Up to which distance two surfaces count as the same in the surface Dice, "
         "`nsd` (Nikolov et al., 2021): as far as experts differ from each other.",
     )
+    absent_labels: Literal["exclude", "challenge"] = Field(
+        "exclude",
+        description="What a label scores in a patient who does not have it: nothing, so that means "
+        "are of those who have it, or, as some challenges have it, 1 where none was predicted and "
+        "0 otherwise. Comparisons, promotion and choices in training are over those who have it "
+        "either way.",
+    )
+    lesions: list[Name] = Field(
+        [],
+        description="Labels whose components are lesions: each is counted as found or missed, and "
+        "components of the prediction as false.",
+    )
+    lesion_iou: Probability = Field(
+        0.1,
+        description="By which overlap with a component of the prediction (intersection over union) "
+        "a lesion counts as found, one by each; 0: by any voxel.",
+    )
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Evaluation:
+        if len(set(self.lesions)) < len(self.lesions):
+            raise ValueError("lesions: a label is there twice")
+        if not self.lesions and self.lesion_iou != Evaluation.model_fields["lesion_iou"].default:
+            raise ValueError("lesion_iou: no label is named in lesions, so that it does nothing")
+        return self
 
 
 class Staging(Block):
@@ -617,6 +751,12 @@ class Settings(Block):
                     f"run: no experiment is called {name!r}; there are: "
                     f"{', '.join(self.experiments)}"
                 )
+        for label in self.evaluation.lesions:
+            if label not in self.dataset.labels:
+                raise ValueError(
+                    f"evaluation.lesions: no label is called {label!r}; there are: "
+                    f"{', '.join(self.dataset.labels)}"
+                )
         if not self.dataset.contiguous:
             self._refuse_3d()
         return self
@@ -626,6 +766,8 @@ class Settings(Block):
         for name, recipe in self.slices.items():
             if recipe.plane != "axial" or recipe.oblique:
                 raise ValueError(f"slices.{name}: a cut through a pile of slices {why}")
+        if self.evaluation.lesions:
+            raise ValueError(f"evaluation.lesions: a lesion {why}")
         for name, experiment in self.experiments.items():
             for key, used in (
                 ("input.context", experiment.input.context > 1),

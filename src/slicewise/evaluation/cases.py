@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +21,13 @@ from slicewise.evaluation.figures import (
     pixel_aspect,
 )
 from slicewise.evaluation.report import CaseFigures, gallery_cases
-from slicewise.evaluation.statistics import case_rows, metrics_table
+from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
+from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import plane_views
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.truth import labels_digest, read_labels
+
+_log = logging.getLogger(__name__)
 
 ABDOMEN = (-160.0, 240.0)
 SCROLLED, FRAMES = 12, 28
@@ -39,6 +45,11 @@ def score_cases(
     predictions: Sequence[str],
     content: Content,
     tolerance_mm: float,
+    untrained: Sequence[Collection[str]] = (),
+    *,
+    absent_labels: str = "exclude",
+    lesions: Sequence[str] = (),
+    lesion_iou: float = 0.1,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
@@ -52,6 +63,12 @@ def score_cases(
         What the files hold; distances are measured where its slices are neighbours.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
+    untrained : sequence of collections of str
+        The labels that each fold was trained without. Where all models that
+        predicted a case were, its scores of the label are empty: a model that
+        never saw a label cannot find it.
+    absent_labels, lesions, lesion_iou
+        As in the settings' block `evaluation`.
 
     Returns
     -------
@@ -65,8 +82,45 @@ def score_cases(
         arrays, names = (truth.array, guess.array), list(content.labels)
         first["truth_sha256"] = labels_digest(truth, names)
         spacing = truth.spacing if content.contiguous else None
-        rows += case_rows(first, *arrays, names, truth.voxel_ml, spacing, tolerance_mm)
+        scored = case_rows(
+            first,
+            *arrays,
+            names,
+            truth.voxel_ml,
+            spacing,
+            tolerance_mm,
+            absent_labels,
+            lesions,
+            lesion_iou,
+        )
+        rows += [_without_score(row, untrained) for row in scored]
+    _say_untrained(rows, untrained)
     return metrics_table(rows)
+
+
+def _never_seen(row: Mapping[str, Any], untrained: Sequence[Collection[str]]) -> bool:
+    """Whether no model that predicted the case of a row had been trained on its label."""
+    models = untrained if row["subset"] == "test" else untrained[row["fold"] or 0 :][:1]
+    return bool(models) and all(row["label"] in labels for labels in models)
+
+
+def _without_score(row: dict[str, Any], untrained: Sequence[Collection[str]]) -> dict[str, Any]:
+    if not _never_seen(row, untrained):
+        return row
+    known = ("case", "patient", "subset", "fold", "label", *UNSCORED)
+    return {name: value if name in known else None for name, value in row.items()}
+
+
+def _say_untrained(rows: Sequence[Mapping[str, Any]], untrained: Sequence[Collection[str]]) -> None:
+    for label in dict.fromkeys(label for labels in untrained for label in labels):
+        folds = [str(fold) for fold, labels in enumerate(untrained) if label in labels]
+        empty = {r["patient"] for r in rows if r["label"] == label and _never_seen(r, untrained)}
+        _log.warning(
+            "label %s: no training patient of fold %s had it, so %d patients have no score of it",
+            label,
+            ", ".join(folds),
+            len(empty),
+        )
 
 
 def case_figures(
@@ -101,10 +155,12 @@ def case_figures(
     """
     paths = zip(images, masks, predictions, strict=True)
     files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
-    return [
-        _figures(case, *files[case], content, FRAMES if number < SCROLLED else 1)
-        for number, case in enumerate(gallery_cases(metrics))
-    ]
+    found = []
+    for number, case in enumerate(gallery_cases(metrics)):
+        frames = FRAMES if number < SCROLLED else 1
+        made = drawn(case, partial(_figures, case, *files[case], content, frames))
+        found.append(CaseFigures(case, undrawn=made) if isinstance(made, Undrawn) else made)
+    return found
 
 
 def _figures(
@@ -113,7 +169,7 @@ def _figures(
     volume = read_volume(Path(image)).canonical()
     truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
     window = display_window(volume.array, content)
-    drawn = []
+    pictures = []
     for picked in pick_slices(truth, guess):
         picture = overlay(
             *(display_slice(array, picked.index) for array in (volume.array, truth, guess)),
@@ -122,12 +178,12 @@ def _figures(
         )
         score = f", Dice {picked.dice:.2f}" if np.isfinite(picked.dice) else ""
         place = f"{picked.index + 1} of {volume.array.shape[2]}"
-        drawn.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
+        pictures.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
     planes: tuple[Plane, ...] = (
         ("axial", "coronal", "sagittal") if content.contiguous else ("axial",)
     )
     views = plane_views(volume.array, truth, guess, volume.spacing, window, planes, frames)
-    return CaseFigures(case, drawn, views)
+    return CaseFigures(case, pictures, views)
 
 
 def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:

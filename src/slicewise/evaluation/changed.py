@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from slicewise.config import Content
 from slicewise.evaluation.cases import display_window
 from slicewise.evaluation.comparison import subset_of
 from slicewise.evaluation.figures import display_slice, jpeg, overlay, pixel_aspect
+from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.truth import read_labels
 
@@ -86,7 +88,7 @@ def most_changed(metrics: Mapping[str, pd.DataFrame], limit: int = PATIENTS) -> 
 
 def draw_changed(
     metrics: Mapping[str, pd.DataFrame], files: Mapping[str, Files], content: Content
-) -> Iterator[Changed]:
+) -> Iterator[Changed | Undrawn]:
     """Draw the cases that differ most, each in the axial slice where predictions differ most.
 
     One case is in memory at a time.
@@ -106,7 +108,8 @@ def draw_changed(
     dice = _dice(shown).reset_index().set_index("case")
     for case in most_changed(shown):
         if case in files:
-            yield _drawn(dice.loc[case], files[case], list(shown), content)
+            given = (dice.loc[case], files[case], list(shown), content)
+            yield drawn(f"{case} by every experiment", partial(_draw, *given))
 
 
 def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -120,7 +123,7 @@ def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def _drawn(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
+def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
     volume = read_volume(Path(files.image)).canonical()
     truth = read_labels(files.mask, content).canonical().array
     guesses = [read_labels(files.predictions[n], content).canonical().array for n in names]

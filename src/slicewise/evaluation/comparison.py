@@ -17,15 +17,19 @@ import pandas as pd
 from scipy import stats
 
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.detection import counts_absent
 from slicewise.evaluation.figures import headline_subset
 from slicewise.evaluation.paired import ALPHA, paired
 from slicewise.evaluation.render import number, plural, signed
-from slicewise.evaluation.statistics import METRICS
+from slicewise.evaluation.statistics import DISTANCES, METRICS, by_patient
 
-COMPARED = ("dice", "nsd", "hd95_mm", "assd_mm", "volume_error_percent")
-"""Metrics that are compared; of the volume error, which has a sign, the size."""
+FALSE_ML = "false_ml"
+COMPARED = ("dice", "nsd", "hd95_mm", "assd_mm", "volume_error_percent", FALSE_ML)
+"""Metrics that are compared, over those who have a label; of the volume error, which has a sign,
+the size. The last is what was predicted in those who do not have the label, in ml."""
 COLUMNS = (
-    *("first", "second", "subset", "label", "metric", "n", "mean_first", "mean_second"),
+    *("first", "second", "subset", "label", "metric", "n", "changed"),
+    *("mean_first", "mean_second"),
     *("difference", "ci_low", "ci_high", "p", "p_holm", "sd_seeds", "reach_seeds"),
 )
 KEYS = ["subset", "case", "patient", "label"]
@@ -50,11 +54,14 @@ def compare(metrics: Tables, repeats: Repeats | None = None) -> pd.DataFrame:
     -------
     DataFrame
         A row for each subset, pair, label (``mean`` stands for the mean over
-        labels of each patient) and metric. The difference is the second minus
-        the first, with the 95 % bootstrap interval of its mean and the p of
-        the signed-rank test, see `paired`. Where a training has no value (a
-        distance from an empty mask), that case and label is left out of both;
-        ``n`` counts the patients that are left. ``p_holm`` corrects the
+        the labels that each patient has) and metric. The difference is the
+        second minus the first, with the 95 % bootstrap interval of its mean
+        and the p of the signed-rank test, see `paired`. Labels that a case does
+        not have are left out, whether they were scored or not; what was
+        predicted of them is ``false_ml``. Where a training has no distance, as
+        it missed an organ, that patient is left out of both; ``n`` counts the
+        patients that are left, and ``changed`` those of them that differ at
+        all. A Dice that only one of both left empty is 0. ``p_holm`` corrects the
         comparisons of Dice of a subset for their number (`holm`); other
         metrics have none. ``sd_seeds`` is by how much another seed for each
         would move the difference of the means (its standard deviation), and
@@ -143,6 +150,13 @@ def why_not(parts: Tables, subset: str) -> str | None:
                 f"{both} the ground truth of {subset} {_some(differ)} differs; score both against "
                 "the same masks"
             )
+        counted = [counts_absent(table) for table in (one, other)]
+        if counted[0] != counted[1]:
+            name, another = (first, second) if counted[0] else (second, first)
+            return (
+                f"{both} {name} scores labels that a patient does not have and {another} does not; "
+                "score both again with the same evaluation.absent_labels"
+            )
     return None
 
 
@@ -172,9 +186,8 @@ def _compared(
     for (first, ours), (second, theirs) in itertools.combinations(groups.items(), 2):
         values = {metric: _values(parts, [*ours, *theirs], metric) for metric in COMPARED}
         for label, (metric, table) in itertools.product(labels, values.items()):
-            of = table.index.get_level_values("label") == label
-            shown = table if label == "mean" else table[of]
-            patients = shown.groupby("patient").mean()
+            shown = table if label == "mean" else table[table["label"] == label]
+            patients = _by_patient(shown, [*ours, *theirs], metric)
             if patients.empty:
                 continue
             means = [patients[list(group)].mean(axis=1) for group in (ours, theirs)]
@@ -187,6 +200,7 @@ def _compared(
                     "label": label,
                     "metric": metric,
                     "n": found.n,
+                    "changed": found.changed,
                     "mean_first": float(means[0].mean()),
                     "mean_second": float(means[1].mean()),
                     "difference": found.mean,
@@ -204,18 +218,43 @@ def _compared(
 
 
 def _values(parts: Tables, trainings: Sequence[str], metric: str) -> pd.DataFrame:
-    """Return a metric by patient, case and label, a column a training, where all have it."""
-    tables = {name: parts[name].set_index(["patient", "case", "label"]) for name in trainings}
+    """Return a metric by patient, case and label, a column a training, where it counts."""
+    names = ["patient", "case", "label"]
+    tables = {name: parts[name].set_index(names) for name in trainings}
+    nothing = pd.DataFrame(columns=[*names, *trainings])
     tolerances = [
         table.get("tolerance_mm", pd.Series(dtype=float)).dropna() for table in tables.values()
     ]
     if metric == "nsd" and pd.concat(tolerances).nunique() > 1:
-        tables = {name: table.iloc[:0] for name, table in tables.items()}
-    columns = [table.get(metric, pd.Series(dtype=float)).rename(n) for n, table in tables.items()]
+        return nothing
+    column = "predicted_ml" if metric == FALSE_ML else metric
+    columns = [table.get(column, pd.Series(dtype=float)).rename(n) for n, table in tables.items()]
     if any(column.empty for column in columns):
-        return pd.DataFrame(index=next(iter(tables.values())).index[:0], columns=list(tables))
-    values = pd.concat(columns, axis=1).astype(float).dropna()
-    return values.abs() if metric == "volume_error_percent" else values
+        return nothing
+    values = pd.concat(columns, axis=1).astype(float)
+    volumes = next(iter(tables.values()))["volume_ml"].reindex(values.index).astype(float)
+    values = values[(volumes == 0) if metric == FALSE_ML else (volumes != 0)]
+    if metric == "dice":
+        # a score that was left empty gains nothing
+        values = values.dropna(how="all").fillna(0.0)
+    elif metric not in DISTANCES:
+        values = values.dropna()
+    return (values.abs() if metric == "volume_error_percent" else values).reset_index()
+
+
+def _by_patient(rows: pd.DataFrame, trainings: Sequence[str], metric: str) -> pd.DataFrame:
+    """Return the mean over cases and labels of each patient, a column a training.
+
+    Where an organ was missed by one of them, the patient has no distance by
+    any: that of the other organs would be the better for it.
+    """
+    if rows.empty:
+        return pd.DataFrame(columns=list(trainings))
+    patients = pd.concat([by_patient(rows, name) for name in trainings], axis=1)
+    if metric in DISTANCES:
+        missed = rows[list(trainings)].isna().any(axis=1)
+        patients = patients.drop(index=rows.loc[missed, "patient"].unique())
+    return patients
 
 
 def _seeds(patients: pd.DataFrame, *groups: Sequence[str]) -> dict[str, float | None]:
@@ -296,6 +335,9 @@ def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
         return (
             f"{said}; the test needs {fewest(comparisons)} patients to find any difference{among}"
         )
+    if row["changed"] < fewest(comparisons):
+        differ = f"{row['changed']} of them differ" if row["changed"] else "none of them differs"
+        return f"{said}, {p}, as {differ}{_beside_seeds(row, ';')}"
     return f"{said}, {p}{_beside_seeds(row, ';')}"
 
 
@@ -322,9 +364,39 @@ def headline_rows(table: pd.DataFrame, subset: str, metric: str = "dice") -> lis
 
 
 def verdicts(table: pd.DataFrame, subset: str) -> list[str]:
-    """Say what the comparisons of Dice (mean over labels) of a subset come to."""
+    """Say what the comparisons of Dice (mean over labels) of a subset come to.
+
+    Where some lack a label, what both predicted of it there is said with it.
+    """
     rows = headline_rows(table, subset)
-    return [verdict(row, len(rows)) for row in rows if row["label"] == "mean"]
+    false = {
+        (row["first"], row["second"]): row
+        for row in headline_rows(table, subset, FALSE_ML)
+        if row["label"] == "mean"
+    }
+    if not rows:
+        return [
+            f"{second} and {first} have no Dice to be compared by, as no {subset} patient has a "
+            f"label{_beside_false(row)}"
+            for (first, second), row in false.items()
+        ]
+    return [
+        verdict(row, len(rows)) + _beside_false(false.get((row["first"], row["second"])))
+        for row in rows
+        if row["label"] == "mean"
+    ]
+
+
+def _beside_false(row: Mapping[str, Any] | None) -> str:
+    """Say what two experiments predicted of labels that are not there; nothing where none did."""
+    if row is None or not (row["mean_first"] or row["mean_second"]):
+        return ""
+    amounts = [number(row[f"mean_{one}"], 1) for one in ("second", "first")]
+    where = f"in the {plural(row['n'], 'patient')} who lack{'s' * (row['n'] == 1)} a label"
+    return (
+        f"; {where}, {row['second']} predicts {amounts[0]} ml of it and {row['first']} "
+        f"{amounts[1]} ml{' on average' * (row['n'] > 1)}"
+    )
 
 
 def over_seeds(metrics: Tables, repeats: Repeats | None = None) -> dict[str, pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -21,8 +22,11 @@ from slicewise.evaluation.comparison import (
     subset_of,
     verdicts,
 )
+from slicewise.evaluation.detection import lacks_label, together
 from slicewise.evaluation.render import overall_label, render, statistics_of
 from slicewise.evaluation.statistics import summarise
+from slicewise.evaluation.undrawn import Undrawn
+from slicewise.evaluation.words import convention
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
@@ -32,6 +36,7 @@ _METRICS = {  # digits, and whether more is better
     "hd95_mm": ("HD95, mm", 1, False),
     "assd_mm": ("ASSD, mm", 2, False),
     "volume_error_percent": ("Size of the volume error, %", 1, False),
+    "false_ml": ("Predicted where a label is not, ml", 1, False),
 }
 
 
@@ -48,7 +53,7 @@ def comparison_report(
     parameters: Mapping[str, int] | None = None,
     costs: Mapping[str, Mapping[str, float | None]] | None = None,
     scored_runs: int | None = None,
-    changed: Sequence[Changed] = (),
+    changed: Sequence[Changed | Undrawn] = (),
 ) -> str:
     """Write the page that sets all experiments of a data set side by side.
 
@@ -78,7 +83,7 @@ def comparison_report(
         ``energy_wh``, all folds together; None where unknown.
     scored_runs : int, optional
         How many runs have been scored on this test set so far.
-    changed : sequence of Changed
+    changed : sequence of Changed or Undrawn
         The patients that differ most, drawn.
 
     Returns
@@ -113,10 +118,13 @@ def comparison_report(
         dataset=dataset,
         subset=subset,
         entries=entries,
-        best=max((e["mean"] for e in entries if e["mean"] is not None), default=None),
+        best=max((e["judged"] for e in entries if e["judged"] is not None), default=None),
         distances=any(e["nsd"] is not None for e in entries),
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
-        patients=max((e["patients"] for e in entries), default=0),
+        patients=max((each["patient"].nunique() for each in scored.values()), default=0),
+        having=max((e["patients"] for e in entries), default=0),
+        lacking=any(e["without_label"] for e in entries),
+        convention=next(filter(None, map(convention, scored.values())), ""),
         scored_runs=scored_runs,
         figures=_comparison_figures(entries, scored, folds, compared),
         verdicts=verdicts(table, subset),
@@ -141,8 +149,12 @@ def _entry(
     statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
     hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
+    # finding nothing makes no experiment the best, whatever the means count
+    there = figures.by_patient(scored[~lacks_label(scored)])
+    judged = float(there.mean()) if len(there) else None
     return {
         **statistics,
+        "judged": judged if convention(scored) else statistics["mean"],
         "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
         "hd95": hd95["mean"],
         "hd95_patients": hd95["n"],
@@ -151,6 +163,7 @@ def _entry(
         "worst_patient": str(dice.idxmin()) if len(dice) else "",
         "patients": len(dice),
         "validation": validation["mean"],
+        **together(scored),
     }
 
 
@@ -192,7 +205,7 @@ def _comparison_figures(
     scored: Tables,
     folds: Mapping[str, Mapping[str, pd.DataFrame]],
     compared: Sequence[Mapping[str, Any]],
-) -> dict[str, dict[str, bytes]]:
+) -> dict[str, figures.Themed | Undrawn]:
     rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
     means = {name: _mean_history(each) for name, each in folds.items() if each}
     dice = {name: figures.by_patient(each) for name, each in scored.items()}
@@ -207,16 +220,18 @@ def _comparison_figures(
         for row in compared
         if row["label"] == "mean"
     ][:PAIRS_DRAWN]
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
-    drawn: dict[str, dict[str, bytes]] = {"dots": {}, "dice": {}, "differences": {}}
-    for theme in themes:
-        drawn["dots"][theme] = figures.svg(figures.dot_plot(rows, theme=theme))
-        if pairs:
-            drawn["differences"][theme] = figures.svg(figures.difference_plot(pairs, theme=theme))
-        if means:
-            curve = figures.curves(means, panels=["dice"], theme=theme)
-            drawn["dice"][theme] = figures.svg(curve)
-    return drawn
+    shown: dict[str, figures.Themed | Undrawn] = {"dice": {}, "differences": {}}
+    shown["dots"] = figures.themed("The dots of the patients", partial(figures.dot_plot, rows))
+    if pairs:
+        shown["differences"] = figures.themed(
+            "The differences of the patients", partial(figures.difference_plot, pairs)
+        )
+    if means:
+        shown["dice"] = figures.themed(
+            "The curves of the dice",
+            lambda theme: figures.curves(means, panels=["dice"], theme=theme),
+        )
+    return shown
 
 
 def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -60,7 +60,8 @@ def evidence(
         Content of each fold's config.yaml.
     run : mapping of str to str
         What is known of the tracked run: experiment, name, run_id,
-        data_digest, environment_sha256, each where it is known.
+        data_digest, scored_by_library_sha256, environment_sha256, each where it
+        is known.
     truth : str or None
         Digest of the ground truth of the test cases, if there are any.
     metrics, split : str
@@ -74,7 +75,9 @@ def evidence(
     state = {
         "true": "with changes that were not committed: see uncommitted.diff of the run",
         "false": "without any changes",
-    }.get(str(origin.get("git_dirty")), "unknown, as the code was in no git repository")
+    }.get(str(origin.get("git_dirty")), "unknown, as the code lay in no git repository of its own")
+    commit, project = origin.get("git_commit"), origin.get("project_commit")
+    scored = run.get("scored_by_library_sha256")
     links = [
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
         *_each(used, "Weights", "weights_sha256", "digest of the arrays in {}/model.keras"),
@@ -86,7 +89,10 @@ def evidence(
         *_each(
             used, "Training slices", "slices_sha256", "digest of all slices that {} was fitted to"
         ),
-        Link("Code", origin.get("git_commit"), f"git commit, {state}"),
+        Link("Code", None if commit == "unknown" else commit, f"git commit of slicewise, {state}"),
+        *_each(used, "Library", "library_sha256", "digest of the files that trained {}", "origin"),
+        *([Link("Scoring", scored, "digest of the library's files that scored")] if scored else []),
+        *([Link("Project", project, "git commit of the folder of results")] if project else []),
         Link(
             "Environment",
             run.get("environment_sha256"),
@@ -96,12 +102,14 @@ def evidence(
     return Evidence(links, run)
 
 
-def _each(used: Sequence[Mapping[str, Any]], name: str, key: str, note: str) -> list[Link]:
+def _each(
+    used: Sequence[Mapping[str, Any]], name: str, key: str, note: str, block: str = "resolved"
+) -> list[Link]:
     """Make a link of each fold, named where there are several."""
     return [
         Link(
             name if len(used) == 1 else f"{name}, fold {number}",
-            one["resolved"].get(key),
+            one[block].get(key),
             note.format(f"fold-{number}"),
         )
         for number, one in enumerate(used)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,13 +19,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage.morphology import dilation, erosion
 from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
+from slicewise.evaluation import statistics
+from slicewise.evaluation.undrawn import Undrawn, drawn
+
 Theme = Literal["light", "dark"]
 Plane = Literal["axial", "coronal", "sagittal"]
+Quantity = Literal["loss", "dice"]
+Themed = dict[Theme, bytes]
+"""SVG files of the same figure."""
 
 # Yellow against blue differ in lightness as well as in hue, so the pair holds
 # for every common colour blindness, on grey tissue and in a grey print.
@@ -57,7 +64,7 @@ def curves(
     histories: Mapping[str, pd.DataFrame],
     *,
     selected: Mapping[str, int] | None = None,
-    panels: Sequence[Literal["loss", "dice"]] = ("loss", "dice"),
+    panels: Sequence[Quantity] = ("loss", "dice"),
     theme: Theme = "light",
 ) -> Figure:
     """Draw loss and Dice by epoch.
@@ -83,8 +90,8 @@ def curves(
     ink = _INK[theme]
     with matplotlib.rc_context(_style(theme)):
         figure = Figure(figsize=(4.9 * len(panels), 3.3), layout="constrained")
-        drawn = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axes, quantity in zip(drawn, panels, strict=True):
+        row = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, quantity in zip(row, panels, strict=True):
             for number, (name, history) in enumerate(histories.items()):
                 colour = _CYCLE[number % len(_CYCLE)]
                 kept = (selected or {}).get(name)
@@ -175,7 +182,10 @@ def contact_sheet(samples: Mapping[str, np.ndarray], columns: int = 8) -> np.nda
     """
     tiles = []
     for image, mask in zip(samples["images"], samples["masks"], strict=True):
-        grey, labels = (np.flip(each.T) for each in (image, mask))
+        grey, labels = (
+            _resized(np.flip(each.T), _tile_shape(each.T.shape), order)
+            for each, order in ((image, 1), (mask, 0))
+        )
         outlined = mark_boundaries(
             grey / 255, labels, color=tuple(np.divide(TRUTH_COLOUR, 255)), mode="inner"
         )
@@ -184,6 +194,12 @@ def contact_sheet(samples: Mapping[str, np.ndarray], columns: int = 8) -> np.nda
     tiles += [blank] * (-len(tiles) % columns)
     rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
     return np.concatenate(rows)
+
+
+def _tile_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the rows and columns of a slice in a sheet: not more than a page can show."""
+    scale = min(_LARGEST_SIDE / max(shape), 1.0)
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def overlay(
@@ -406,14 +422,13 @@ def dice_dots(
     """
     subset = headline_subset(metrics)
     shown = metrics[metrics["subset"] == subset]
-    rows = [
-        dot_row(
-            str(label),
-            by_patient(shown[shown["label"] == label]),
-            ((summary or {}).get(subset, {}).get(label) or {}).get("dice"),
-        )
-        for label in shown["label"].unique()
-    ]
+    rows = []
+    for label in shown["label"].unique():
+        own = shown[shown["label"] == label]
+        values, patients = by_patient(own), own["patient"].nunique()
+        some = f"\n{len(values)} of {patients}" if len(values) < patients else ""
+        marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
+        rows.append(dot_row(f"{_clipped(str(label))}{some}", values, marks))
     return dot_plot(rows, theme=theme)
 
 
@@ -423,8 +438,8 @@ def headline_subset(metrics: pd.DataFrame) -> str:
 
 
 def by_patient(metrics: pd.DataFrame) -> pd.Series:
-    """Return Dice by patient: the mean over labels and cases, so that each counts once."""
-    return metrics.groupby("patient", sort=True)["dice"].mean().dropna()
+    """Return Dice by patient, the mean over cases and labels; of those who have any."""
+    return statistics.by_patient(metrics, "dice").dropna()
 
 
 def dot_row(name: str, values: pd.Series, marks: Mapping[str, Any] | None = None) -> DotRow:
@@ -446,7 +461,8 @@ def dot_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
         for place, row in enumerate(rows):
             _draw_dots(axes, row, place, low, ink)
         axes.set(xlim=(low, 1.0 + 0.02 * (1.0 - low)), ylim=(len(rows) - 0.4, -0.6), xlabel="Dice")
-        axes.set_yticks(range(len(rows)), [_clipped(row.name) for row in rows])
+        names = ["\n".join(map(_clipped, row.name.split("\n"))) for row in rows]
+        axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
@@ -608,7 +624,9 @@ def jpeg(picture: np.ndarray) -> bytes:
     Colours keep their full resolution: the outlines are two pixels wide.
     """
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "jpeg", quality=85, subsampling=0, optimize=True)
+    # not `optimize`: Pillow would give the whole file a buffer of one byte a pixel, and
+    # end with "broken data stream" where noise takes more
+    Image.fromarray(picture).save(stream, "jpeg", quality=85, subsampling=0)
     return stream.getvalue()
 
 
@@ -620,6 +638,36 @@ def svg(figure: Figure) -> bytes:
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     # Text looks like that of the page around it; the layout has room for DejaVu, which is wider.
     return stream.getvalue().replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'").encode()
+
+
+def themed(what: str, draw: Callable[..., Figure]) -> Themed | Undrawn:
+    """Draw a figure for a light and for a dark page.
+
+    Parameters
+    ----------
+    what : str
+        What the page says is missing where drawing fails.
+    draw : callable
+        Given the keyword ``theme``, returns a figure.
+    """
+    themes: tuple[Theme, ...] = ("light", "dark")
+    return drawn(what, lambda: {theme: svg(draw(theme=theme)) for theme in themes})
+
+
+def curves_png(
+    histories: Mapping[str, pd.DataFrame], selected: Mapping[str, int] | None = None
+) -> bytes:
+    """Return loss and Dice by epoch as a PNG file, which holds a sentence where drawing fails."""
+    made = drawn("The curves of the training", lambda: png(curves(histories, selected=selected)))
+    if not isinstance(made, Undrawn):
+        return made
+    note = Image.new("RGB", (900, 60), "white")
+    ImageDraw.Draw(note).multiline_text(
+        (10, 10),
+        "\n".join(textwrap.wrap(made.sentence.encode("ascii", "replace").decode(), 120)),
+        "black",
+    )
+    return png(np.asarray(note))
 
 
 def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from slicewise.evaluation.ledger import model_digest
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -47,6 +49,16 @@ class Folds:
         """The slice recipes that were trained on."""
         experiment = self.used[0]["experiment"]
         return [experiment["slices"], *experiment["also"]]
+
+    @property
+    def models(self) -> list[str]:
+        """Digests of the models."""
+        return [model_digest(one) for one in self.used]
+
+    @property
+    def untrained(self) -> list[list[str]]:
+        """The labels that each fold was trained without."""
+        return [one["resolved"].get("untrained_labels", []) for one in self.used]
 
     @property
     def selected(self) -> dict[str, int]:

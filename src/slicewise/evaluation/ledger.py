@@ -20,7 +20,10 @@ def test_set_digest(metrics: pd.DataFrame) -> str | None:
 
 
 def files_digest(
-    table: pd.DataFrame, cases: Iterable[Sequence[object]] | None = None, subset: str = ""
+    table: pd.DataFrame,
+    cases: Iterable[Sequence[object]] | None = None,
+    subset: str = "",
+    labels: Mapping[str, Sequence[int]] | None = None,
 ) -> str:
     """Return a digest of the image and mask files of cases.
 
@@ -32,11 +35,15 @@ def files_digest(
         Scored cases, of which those of one subset count; otherwise all of the table.
     subset : str
         ``test`` or ``validation``.
+    labels : mapping of str to sequence of int, optional
+        Mask values of each label: equal files of other labels are another
+        ground truth. Their order makes no difference.
     """
     shown = table.sort_values("case")
     if cases is not None:
         shown = shown[shown["case"].isin([case for case, _, of, _ in cases if of == subset])]
-    return digest(shown[["case", "image_sha256", "mask_sha256"]].to_numpy().tolist())
+    files = shown[["case", "image_sha256", "mask_sha256"]].to_numpy().tolist()
+    return digest(files if labels is None else [files, sorted(labels.items())])
 
 
 def model_digest(used: Mapping[str, Any]) -> str:
@@ -52,7 +59,7 @@ def model_digest(used: Mapping[str, Any]) -> str:
     return digest([resolved["weights_sha256"], resolved["postprocessing"], ways])
 
 
-def note_scored(folder: Path, test_set: str | None, models: Sequence[str]) -> None:
+def note_scored(folder: Path, test_set: str | None, models: Iterable[str]) -> None:
     """Add the models of an experiment to its ledger, as one.
 
     Parameters
@@ -62,7 +69,7 @@ def note_scored(folder: Path, test_set: str | None, models: Sequence[str]) -> No
         to the ledger instead of replacing it.
     test_set : str or None
         From `test_set_digest`; without test cases nothing is noted.
-    models : sequence of str
+    models : iterable of str
         Digests of those that made the predictions together, see `model_digest`.
     """
     if test_set is None:

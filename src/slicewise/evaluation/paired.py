@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from slicewise.evaluation.statistics import interval, read_metrics
+from slicewise.evaluation.intervals import interval
+from slicewise.evaluation.render import plural
+from slicewise.evaluation.signed_rank import NOTHING, signed_rank
+from slicewise.evaluation.statistics import by_patient, read_metrics
 
 ALPHA = 0.05
 FEWEST = 6
@@ -30,8 +32,10 @@ class Paired:
         95 % percentile bootstrap interval of the mean over patients (Efron,
         1979); None below two of them.
     p : float
-        Of the Wilcoxon signed-rank test (Wilcoxon, 1945; ties and zeros after
-        Pratt, 1959); 1 where no patient differs.
+        Of the exact Wilcoxon signed-rank test (Wilcoxon, 1945; zeros after
+        Pratt, 1959), see `signed_rank`; 1 where no patient differs.
+    changed : int
+        Patients that differ at all. No p is below 2 / 2^changed.
     """
 
     n: int
@@ -39,6 +43,7 @@ class Paired:
     ci_low: float | None
     ci_high: float | None
     p: float
+    changed: int
 
 
 def paired(first: np.ndarray, second: np.ndarray) -> Paired:
@@ -49,19 +54,21 @@ def paired(first: np.ndarray, second: np.ndarray) -> Paired:
     # sorted, because the bootstrap draws positions
     difference = np.sort(np.asarray(second, float) - np.asarray(first, float))
     low, high = interval(difference)
-    p = 1.0
-    if np.any(difference):
-        p = float(stats.wilcoxon(difference, zero_method="pratt").pvalue)
-    return Paired(len(difference), float(difference.mean()), low, high, p)
+    changed = int((np.abs(difference) > NOTHING).sum())
+    mean = float(difference.mean())
+    return Paired(len(difference), mean, low, high, signed_rank(difference), changed)
 
 
 def is_better(champion: str, challenger: str) -> tuple[bool, str]:
     """Tell whether a model is better than another on validation (or out-of-fold) patients.
 
-    It is where the 95 % interval of the paired difference of Dice (mean over
-    labels, then over a patient's volumes) lies above 0, and the signed-rank
-    test agrees: of few patients the interval alone is too narrow. Test
-    patients are not looked at.
+    It is where the 95 % interval of the paired difference of Dice lies above 0,
+    and the signed-rank test agrees: of few patients the interval alone is too
+    narrow. Dice is over the labels that a patient has (see `by_patient`), so
+    that finding nothing is never right; who has none is left out. And it is not
+    where the interval of the difference in what was predicted of labels that
+    are not there, in ml, lies above 0, so that finding everything is not right
+    either. Test patients are not looked at.
 
     Parameters
     ----------
@@ -82,16 +89,45 @@ def is_better(champion: str, challenger: str) -> tuple[bool, str]:
     before, after = (both[f"volume_ml_{one}"].to_numpy(float) for one in ("old", "new"))
     if not len(old) == len(new) == len(both) or not np.allclose(before, after):
         return False, "another ground truth, so they cannot be compared"
-    dice = both.groupby("patient")[["dice_old", "dice_new"]].mean()
-    if len(dice) < FEWEST:
-        return False, f"only {len(dice)} validation patients, {FEWEST} are needed to compare by"
-    found = paired(dice["dice_old"].to_numpy(), dice["dice_new"].to_numpy())
+    dice = [column.dropna() for column in _dice_of_both(both)]
+    if len(dice[0]) < FEWEST:
+        few = f"{len(dice[0])} validation patients"
+        if len(dice[0]) < both["patient"].nunique():
+            few = f"{len(dice[0])} of {both['patient'].nunique()} validation patients have a label"
+        return False, f"only {few}, {FEWEST} are needed to compare by"
+    found = paired(*(column.to_numpy() for column in dice))
     figures = (
         f"Dice {found.mean:+.4f} [{found.ci_low:+.4f}, {found.ci_high:+.4f}] over {found.n} "
         f"validation patients, Wilcoxon p = {found.p:.2g}"
     )
     better = found.ci_low is not None and found.ci_low > 0 and found.p < ALPHA
-    return better, figures if better else f"no better with certainty, {figures}"
+    false = [_false_ml(both, one).dropna().to_numpy() for one in ("old", "new")]
+    if not better or not any(each.any() for each in false):
+        return better, figures if better else f"no better with certainty, {figures}"
+    low, _ = interval(np.sort(false[1] - false[0]))
+    told = (
+        f"{figures}; where a label is absent, {false[1].mean():.2f} ml of it (before "
+        f"{false[0].mean():.2f} ml) over {plural(len(false[0]), 'patient')}"
+    )
+    if low is not None and low > 0:
+        return False, f"better where a label is, but worse where it is not, {told}"
+    return True, told
+
+
+def _dice_of_both(both: pd.DataFrame) -> list[pd.Series]:
+    """Return two models' Dice by patient, of labels that the patient has.
+
+    What only one of them scored is 0 for the other, which cannot gain by it.
+    """
+    there = both[(both["volume_ml_old"] > 0) & both[["dice_old", "dice_new"]].notna().any(axis=1)]
+    filled = there.fillna({"dice_old": 0.0, "dice_new": 0.0})
+    return [by_patient(filled, f"dice_{one}") for one in ("old", "new")]
+
+
+def _false_ml(both: pd.DataFrame, one: str) -> pd.Series:
+    """Return what a model predicted of labels that a patient does not have, in ml."""
+    known = both[["predicted_ml_old", "predicted_ml_new"]].notna().all(axis=1)
+    return by_patient(both[(both["volume_ml_old"] == 0) & known], f"predicted_ml_{one}")
 
 
 def _validation(text: str) -> pd.DataFrame:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from slicewise.evaluation.undrawn import Undrawn
 
 DASH = "–"
 
@@ -62,7 +65,15 @@ def render(template: str, **values: Any) -> str:
     environment.filters.update(
         number=number, signed=signed, raw=raw, data_uri=data_uri, plural=plural
     )
+    environment.tests["undrawn"] = lambda value: isinstance(value, Undrawn)
     return environment.get_template(template).render(**values)
+
+
+def plain_page(title: str, lines: Sequence[str]) -> str:
+    """Write a page of a few lines, without the templates of which one may be what failed."""
+    body = "\n".join(f"<p>{escape(line)}</p>" for line in lines)
+    head = f'<meta charset="utf-8">\n<title>{escape(title)}</title>'
+    return f'<!doctype html>\n<html lang="en">\n{head}\n<h1>{escape(title)}</h1>\n{body}\n</html>\n'
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

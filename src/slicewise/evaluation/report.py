@@ -10,6 +10,7 @@ import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ import pandas as pd
 
 from slicewise.evaluation import figures
 from slicewise.evaluation.cost import Cost
+from slicewise.evaluation.detection import detection, is_notable, lacks_label
 from slicewise.evaluation.evidence import Evidence
 from slicewise.evaluation.render import (
     DASH,
-    data_uri,
     number,
     overall_label,
     render,
@@ -29,8 +30,9 @@ from slicewise.evaluation.render import (
     usable,
 )
 from slicewise.evaluation.statistics import FAILURES, agreement, patient_volumes
+from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import View
-from slicewise.evaluation.words import failure_note, meaning
+from slicewise.evaluation.words import convention, failure_note, meaning
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""
@@ -93,6 +95,8 @@ class CaseFigures:
     """Caption and JPEG file of some axial slices, the worst first."""
     views: list[View] = field(default_factory=list)
     """The planes that the report shows."""
+    undrawn: Undrawn | None = None
+    """Why there is no picture."""
 
 
 def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str]:
@@ -101,7 +105,8 @@ def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str
     Parameters
     ----------
     metrics : pandas.DataFrame
-        A row per case and label, with columns case, subset, dice.
+        A row per case and label, with columns case, subset, dice, and volume_ml
+        and predicted_ml, which say where what was predicted is all wrong.
     limit : int
         How many at most.
 
@@ -111,7 +116,7 @@ def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str
         Test cases, or validation cases where no test patient has been scored.
     """
     shown = metrics[metrics["subset"] == figures.headline_subset(metrics)]
-    return [str(case) for case in _case_dice(shown).sort_values(kind="stable").index[:limit]]
+    return [str(case) for case in _worst_first(shown)[:limit]]
 
 
 def experiment_report(
@@ -187,6 +192,9 @@ def experiment_report(
         crossed=crossed,
         held_out=statistics_of(summary, "validation", overall_label(summary, "validation"), "dice"),
         patients=scored["patient"].nunique(),
+        having=len(figures.by_patient(scored)),
+        convention=convention(scored),
+        detection=_detection(scored),
         few=FEW_PATIENTS,
         scored_runs=scored_runs,
         labels=labels,
@@ -198,7 +206,8 @@ def experiment_report(
         tolerance=tolerance,
         tables=_tables(metrics, crossed),
         failures=_failures(scored),
-        gallery=_gallery(cases, scored),
+        gallery=(gallery := _gallery(cases, scored)),
+        scrolled=any(view["scrolled"] for case in gallery for view in case["views"]),
         gallery_total=scored["case"].nunique(),
         settings=_settings(settings),
         split=_split_rows(split, crossed),
@@ -207,7 +216,7 @@ def experiment_report(
         evidence=evidence,
         costs=costs,
         provenance=dict(_flat(provenance)),
-        sheet=None if samples is None else data_uri(figures.jpeg(figures.contact_sheet(samples))),
+        sheet=_sheet(samples),
         augmented=bool(settings.get("augmentation")),
     )
 
@@ -230,6 +239,15 @@ def _headline(summary: Mapping[str, Any], subset: str, labels: list[str]) -> dic
         **statistics_of(summary, subset, overall_label(summary, subset), "dice"),
         "labels": {label: statistics_of(summary, subset, label, "dice") for label in several},
     }
+
+
+def _detection(scored: pd.DataFrame) -> list[dict[str, Any]]:
+    """List in whom each label was found; nothing where all have all of them, and all were found."""
+    counts = [
+        {"label": str(label), **detection(rows)}
+        for label, rows in scored.groupby("label", sort=False)
+    ]
+    return counts if any(map(is_notable, counts)) else []
 
 
 def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> list[dict[str, str]]:
@@ -286,35 +304,46 @@ def _experiment_figures(
     metrics: pd.DataFrame,
     histories: Mapping[str, pd.DataFrame],
     selected: Mapping[str, int] | None,
-) -> dict[str, dict[str, bytes]]:
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
-    drawn: dict[str, dict[str, bytes]] = {"dice": {}, "loss": {}, "dots": {}}
-    for theme in themes:
-        if histories:
-            for quantity in ("dice", "loss"):
-                figure = figures.curves(
-                    histories, selected=selected, panels=[quantity], theme=theme
-                )
-                drawn[quantity][theme] = figures.svg(figure)
-        if len(metrics):
-            drawn["dots"][theme] = figures.svg(figures.dice_dots(metrics, summary, theme=theme))
-    return drawn
+) -> dict[str, figures.Themed | Undrawn]:
+    def history(quantity: figures.Quantity) -> figures.Themed | Undrawn:
+        return figures.themed(
+            f"The curves of the {quantity}",
+            lambda theme: figures.curves(
+                histories, selected=selected, panels=[quantity], theme=theme
+            ),
+        )
+
+    return {
+        "dice": history("dice") if histories else {},
+        "loss": history("loss") if histories else {},
+        "dots": figures.themed(
+            "The dots of the patients",
+            lambda theme: figures.dice_dots(metrics, summary, theme=theme),
+        )
+        if len(metrics)
+        else {},
+    }
+
+
+def _sheet(samples: Mapping[str, np.ndarray] | None) -> bytes | Undrawn | None:
+    if samples is None:
+        return None
+    return drawn("The sheet of slices", lambda: figures.jpeg(figures.contact_sheet(samples)))
 
 
 def _agreement(scored: pd.DataFrame, labels: list[str]) -> list[dict[str, Any]]:
     """Compare predicted and reference volumes, label by label."""
-    themes: tuple[figures.Theme, ...] = ("light", "dark")
     panels = []
     for label in labels[:AGREEMENT_LIMIT]:
         volumes = patient_volumes(scored, label)
         limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())
         if limits["n"] < 2:
             continue
-        drawn = {
-            theme: figures.svg(figures.bland_altman(volumes, limits, theme=theme))
-            for theme in themes
-        }
-        panels.append({"label": label, "limits": limits, "figure": drawn})
+        figure = figures.themed(
+            f"The volumes of {label}",
+            partial(figures.bland_altman, volumes, limits),
+        )
+        panels.append({"label": label, "limits": limits, "figure": figure})
     return panels
 
 
@@ -375,7 +404,10 @@ def _sorted_rows(rows: pd.DataFrame, numbers: Mapping[str, str]) -> dict[str, An
         texts["label"] = "Label"
     if "fold" in rows and rows["fold"].notna().any() and (rows["fold"].astype(str) != "").any():
         texts["fold"] = "Fold"
-    ordered = rows.sort_values("dice", kind="stable", na_position="last")
+    # of those without a Dice, who do not have the label, the most that was predicted
+    ordered = rows.assign(most=-rows["predicted_ml"].astype(float)).sort_values(
+        ["dice", "most"], kind="stable", na_position="last"
+    )
     return {
         "texts": list(texts.values()),
         "numbers": list(numbers.values()),
@@ -400,13 +432,22 @@ def _case_dice(metrics: pd.DataFrame) -> pd.Series:
     return metrics.groupby(metrics["case"].astype(str), sort=False)["dice"].mean()
 
 
+def _worst_first(metrics: pd.DataFrame) -> list[str]:
+    """Sort cases by their Dice; where none of the labels is, what was predicted is all wrong."""
+    dice = _case_dice(metrics)
+    healthy = metrics[lacks_label(metrics) & metrics["predicted_ml"].gt(0)]
+    wrong = dice.index.isin(healthy["case"].astype(str)) & dice.isna()
+    return list(dice.mask(wrong, 0.0).sort_values(kind="stable").index)
+
+
 def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[str, Any]]:
     dice = _case_dice(scored)
     patients = dict(zip(scored["case"].astype(str), scored["patient"].astype(str), strict=True))
 
+    places = {case: place for place, case in enumerate(_worst_first(scored))}
+
     def badness(shown: CaseFigures) -> float:
-        value = dice.get(shown.case, math.nan)
-        return math.inf if math.isnan(value) else float(value)
+        return places.get(shown.case, math.inf)
 
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in scored.to_dict("records"):
@@ -417,11 +458,12 @@ def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[st
             "patient": patients.get(shown.case, shown.case),
             "dice": dice.get(shown.case),
             "note": failure_note(rows.get(shown.case, [])),
+            "undrawn": shown.undrawn,
             "views": [_viewed(view, shown.views) for view in shown.views],
             "frames": [_frames(view) for view in shown.views],
         }
         for shown in sorted(cases, key=badness)[:GALLERY_LIMIT]
-        if shown.views
+        if shown.views or shown.undrawn
     ]
 
 

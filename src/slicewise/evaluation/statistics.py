@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from slicewise.metrics import failures, overlap, surface_distances
+from slicewise.evaluation.detection import LESIONS, detection, lacks_label, overall
+from slicewise.evaluation.intervals import describe
+from slicewise.metrics import failures, lesions, overlap, surface_distances
+from slicewise.metrics.patients import mean_of, patient_scores
 
-RESAMPLES = 9999
-BATCH = 500  # resamples at a time, so that memory does not grow with the patients
 METRICS = (
     "dice",
     "jaccard",
@@ -38,9 +39,14 @@ FAILURES = (
     "largest_bulge_ml",
     "largest_gap_ml",
 )
-COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, "truth_sha256")
-"""Columns after the names: an nsd says nothing without its tolerance, no score without its truth
-(digest of the label numbers on their grid), and failures are not averaged."""
+DISTANCES = ("hd95_mm", "assd_mm")
+VOLUMES = ("volume_ml", "predicted_ml", "volume_error_ml")
+COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, *LESIONS, "lesion_iou", "truth_sha256")
+"""Columns after the names: an nsd says nothing without its tolerance, a lesion nothing without the
+overlap by which it was found, no score without its truth (digest of the label numbers on their
+grid), and failures are not averaged."""
+UNSCORED = ("volume_ml", "tolerance_mm", "truth_sha256")
+"""What a row says of the ground truth and of how it is scored, not of a prediction."""
 
 
 def case_rows(
@@ -51,6 +57,9 @@ def case_rows(
     voxel_ml: float,
     spacing: tuple[float, float, float] | None,
     tolerance_mm: float,
+    absent_labels: str = "exclude",
+    lesion_labels: Collection[str] = (),
+    lesion_iou: float = 0.1,
 ) -> list[dict[str, Any]]:
     """Score one case, one row a label.
 
@@ -66,9 +75,17 @@ def case_rows(
         Volume of a voxel in millilitres.
     spacing : tuple of float, or None
         Distance of neighbouring voxels along each axis, in mm; None where
-        slices are no neighbours, which leaves out all distances and failures.
+        slices are no neighbours, which leaves out all distances, failures and
+        lesions.
     tolerance_mm : float
         Up to which distance the surface Dice takes surfaces as the same.
+    absent_labels : {"exclude", "challenge"}
+        Whether a label that the ground truth lacks has no score, or 1 where
+        none was predicted and 0 where it was.
+    lesion_labels : collection of str
+        Labels whose components are lesions, to be counted one by one.
+    lesion_iou : float
+        By which overlap a lesion counts as found, see `metrics.lesions`.
     """
     rows = []
     for index, name in enumerate(labels, start=1):
@@ -78,8 +95,23 @@ def case_rows(
             row |= surface_distances(*masks, spacing, tolerance_mm)
             row["tolerance_mm"] = tolerance_mm
             row |= failures(*masks, voxel_ml, spacing)
+            if name in lesion_labels:
+                row |= lesions(*masks, lesion_iou)
+                row["lesion_iou"] = lesion_iou
+        if absent_labels == "challenge" and not row["volume_ml"]:
+            row |= _as_challenges_do(row)
         rows.append(row)
     return rows
+
+
+def _as_challenges_do(row: dict[str, Any]) -> dict[str, float]:
+    """Score a label that the ground truth lacks as if finding nothing was an overlap."""
+    right = not row["predicted_ml"]
+    scores = dict.fromkeys(("dice", "jaccard", "precision", "recall"), float(right))
+    if "nsd" in row:
+        scores["nsd"] = float(right)
+        scores |= dict.fromkeys(("hd95_mm", "assd_mm"), 0.0 if right else float("nan"))
+    return scores
 
 
 def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -96,42 +128,81 @@ def read_metrics(path: str | IO[str]) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype=names, keep_default_na=False, na_values=[""])
 
 
+def by_patient(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Return a metric by patient: the mean over cases, then over labels.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns patient, case, label, and the metric.
+    column : str
+        The metric.
+
+    Returns
+    -------
+    Series
+        By patient, in the order of their names; NaN where a patient has no
+        value. See `slicewise.metrics.patients.patient_scores`. Of distances
+        also where one of the patient's organs was missed altogether: it has
+        none, and the mean of the others would be the better for it.
+    """
+    if rows.empty or column not in rows:
+        return pd.Series(dtype=float, name=column, index=pd.Index([], name="patient"))
+    values = rows.assign(**{column: rows[column].astype(float)})
+    cases = values.groupby(["patient", "case", "label"])[column].mean().unstack("label")
+    owners = list(cases.index.get_level_values("patient"))
+    scores = mean_of(patient_scores(cases.to_numpy(), owners), axis=1)
+    index = pd.Index(list(dict.fromkeys(owners)), name="patient")
+    found = pd.Series(scores, index, name=column)
+    if column in DISTANCES and "nsd" in rows:
+        found[rows.loc[rows["nsd"].notna() & rows[column].isna(), "patient"].unique()] = np.nan
+    return found
+
+
 def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
     """Summarise the table for each subset and label.
 
     The unit is the patient: the volumes of one patient are averaged first.
-    ``mean`` stands for the mean over labels of each patient. A value that is
-    missing (a distance from an empty mask) is left out of the means it would
-    be part of; ``n`` counts the patients that have one.
+    ``mean`` stands for the mean over the labels that each patient has. A value
+    that is missing (everything of a label that a case does not have, a distance
+    from an empty mask) is left out of the means it would be part of; ``n``
+    counts the patients that have one. What was predicted where a label is not
+    is counted under ``detection``.
 
     Returns
     -------
     dict
         ``{subset: {label or "mean": {metric: {mean, median, sd, ci_low,
-        ci_high, n}}}}``; the interval is a 95 % percentile bootstrap over
-        patients (Efron, 1979) with a fixed seed, None below two patients.
+        ci_high, n}, "detection": {…}}}}``; the interval is a 95 % percentile
+        bootstrap over patients (Efron, 1979) with a fixed seed, None below two
+        patients. For ``detection`` see `slicewise.evaluation.detection`.
     """
     summary: dict[str, Any] = {}
     for subset, part in metrics.groupby("subset", sort=True):
-        labels = list(dict.fromkeys(part["label"]))
-        by_label = {
-            label: part[part["label"] == label].groupby("patient")[list(METRICS)].mean()
-            for label in labels
-        }
-        by_label["mean"] = part.groupby("patient")[list(METRICS)].mean()
-        summary[str(subset)] = {
-            label: {metric: _describe(table[metric].to_numpy(float)) for metric in METRICS}
-            for label, table in by_label.items()
-        }
+        shown = part.copy()
+        volumes = [name for name in VOLUMES if name in shown]
+        shown.loc[lacks_label(shown), volumes] = np.nan
+        found: dict[str, Any] = {}
+        for label in dict.fromkeys(part["label"]):
+            own = part["label"] == label
+            found[label] = _described(shown[own]) | {"detection": detection(part[own])}
+        dice = by_patient(shown, "dice").to_numpy()
+        found["mean"] = _described(shown) | {"detection": overall(part, dice)}
+        summary[str(subset)] = found
     return summary
+
+
+def _described(rows: pd.DataFrame) -> dict[str, Any]:
+    return {metric: describe(by_patient(rows, metric).to_numpy(float)) for metric in METRICS}
 
 
 def patient_volumes(metrics: pd.DataFrame, label: str) -> pd.DataFrame:
     """Return volume_ml and predicted_ml of a label by patient, the mean over its cases.
 
-    A patient counts once. Patients without one of the two are left out.
+    A patient counts once. Cases that lack the label are left out, as pairs of
+    zeros would be taken for agreement, and patients without one of the two.
     """
-    own = metrics[metrics["label"] == label]
+    own = metrics[(metrics["label"] == label) & ~lacks_label(metrics)]
     return own.groupby("patient")[["volume_ml", "predicted_ml"]].mean().dropna()
 
 
@@ -165,34 +236,3 @@ def agreement(reference: np.ndarray, measured: np.ndarray) -> dict[str, Any]:
         for name, width in (("bias", error), ("low", 3**0.5 * error), ("high", 3**0.5 * error)):
             found[f"{name}_ci"] = (found[name] - width, found[name] + width)
     return {"n": n, **found}
-
-
-def _describe(values: np.ndarray) -> dict[str, float | int | None]:
-    values = values[np.isfinite(values)]
-    n = len(values)
-    low, high = interval(values)
-    return {
-        "mean": float(values.mean()) if n else None,
-        "median": float(np.median(values)) if n else None,
-        "sd": float(values.std(ddof=1)) if n > 1 else None,
-        "ci_low": low,
-        "ci_high": high,
-        "n": n,
-    }
-
-
-def interval(values: np.ndarray) -> tuple[float | None, float | None]:
-    """Return the 95 % percentile bootstrap interval of a mean; None below two values."""
-    if len(values) < 2:
-        return None, None
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
-    interval = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        batch=BATCH,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(interval.low), float(interval.high)

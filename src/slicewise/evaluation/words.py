@@ -7,12 +7,22 @@ from typing import Any
 
 import pandas as pd
 
+from slicewise.evaluation.detection import (
+    counts_absent,
+    detection,
+    has_label,
+    is_notable,
+    lacks_label,
+)
 from slicewise.evaluation.render import number, plural, usable
+from slicewise.evaluation.statistics import by_patient
 
 SPECK_ML = 0.05
 """What is smaller has no digit at 0.1 ml."""
 NOTABLE_ML = 1.0
 """From this size a piece counts among those that were added or left out."""
+DETECTED = 4
+"""Labels whose detection is put into words; a table has them all."""
 OUTLINE = 0.9
 """Below this surface Dice, more than a tenth of the outline needs correction."""
 
@@ -32,30 +42,80 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
     list of str
         Sentences, the first one the main one; none without patients.
     """
-    patients = scored.groupby("patient")
-    n = len(patients)
-    shares = patients[["precision", "recall"]].mean().mean()
-    if not n or shares.isna().any():
+    n = int(scored["patient"].nunique())
+    there = scored[has_label(scored)]
+    shares = [by_patient(there, name).dropna() for name in ("recall", "precision")]
+    if not n:
+        return []
+    if all(len(share) for share in shares):
+        first = [_found(there, subset, n, *shares)]
+    elif lacks_label(scored).all():
+        first = [_nothing_there(scored, subset, n)]
+    else:
         return []
     return [
-        _found(scored, subset, n, shares["recall"], shares["precision"]),
-        *_volume(scored),
-        *_outline(scored, n),
+        *first,
+        *_detected(scored),
+        *_volume(there),
+        *_outline(there),
         *_pieces(scored, n),
     ]
 
 
-def _found(scored: pd.DataFrame, subset: str, n: int, recall: float, precision: float) -> str:
-    labels = [str(label) for label in scored["label"].unique()]
+def _patients(n: int, subset: str) -> str:
+    return plural(n, "new patient" if subset == "test" else f"{subset} patient")
+
+
+def _found(
+    there: pd.DataFrame, subset: str, n: int, recall: pd.Series, precision: pd.Series
+) -> str:
+    labels = [str(label) for label in there["label"].unique()]
     if len(labels) == 1:
-        organ, predicted, true = f"the reference {labels[0]}", labels[0], labels[0]
+        organ, predicted, true, what = (f"the reference {labels[0]}", *labels * 2, labels[0])
     else:
         organ, predicted, true = "each organ of the reference", "an organ", "that organ"
-    who = plural(n, "new patient" if subset == "test" else f"{subset} patient")
-    average = ", on average" if n > 1 or len(labels) > 1 else ""
+        what = "any of the labels"
+    m = len(recall)
+    who = f"In {_patients(n, subset)}"
+    if m < n:
+        who = f"In the {m} of {_patients(n, subset)} who {'has' if m == 1 else 'have'} {what}"
+    average = ", on average" if m > 1 or len(labels) > 1 else ""
+    right = f"{_share(precision.mean())} of what was predicted as {predicted} is {true} in the"
+    right = f"{right} reference{average}"
+    if not (there["predicted_ml"] > 0).any():
+        right = f"nothing was predicted as {predicted}"
+    return f"{who}, {_share(recall.mean())} of {organ} was found, and {right}."
+
+
+def _nothing_there(scored: pd.DataFrame, subset: str, n: int) -> str:
+    labels = [str(label) for label in scored["label"].unique()]
+    what = labels[0] if len(labels) == 1 else "any of the labels"
+    who = (
+        f"None of {_patients(n, subset)} has" if n > 1 else f"The {_patients(1, subset)[2:]} lacks"
+    )
+    return f"{who} {what}, so that there is no Dice: only false findings can be counted."
+
+
+def _detected(scored: pd.DataFrame) -> list[str]:
+    """Say of labels that some lack, or in whom they were missed, how often they were found."""
+    counts = {str(label): detection(rows) for label, rows in scored.groupby("label", sort=False)}
+    notable = {label: each for label, each in counts.items() if is_notable(each)}
+    said = [f"{label}: {each['in_words']}." for label, each in list(notable.items())[:DETECTED]]
+    if len(notable) > DETECTED:
+        more = plural(len(notable) - DETECTED, "more label is", "more labels are")
+        said.append(f"{more} not in everybody, or were not found in somebody: see the table.")
+    return said
+
+
+def convention(scored: pd.DataFrame) -> str:
+    """Say that labels which are not there were scored, where they were; else nothing."""
+    if not counts_absent(scored):
+        return ""
     return (
-        f"In {who}, {_share(recall)} of {organ} was found, and {_share(precision)} of what was "
-        f"predicted as {predicted} is {true} in the reference{average}."
+        "A patient who does not have a label counts in its means: with 1 where none was predicted, "
+        "with 0 otherwise, as some challenges have it (evaluation.absent_labels). A model that "
+        "predicts nothing gains by that, so these means are not those of the patients who have "
+        "the label."
     )
 
 
@@ -70,10 +130,11 @@ def _volume(scored: pd.DataFrame) -> list[str]:
     return [f"The volume was off by {_percent(middle)} (median) and {most}."]
 
 
-def _outline(scored: pd.DataFrame, n: int) -> list[str]:
-    if "nsd" not in scored or scored["nsd"].isna().all():
+def _outline(scored: pd.DataFrame) -> list[str]:
+    shares = by_patient(scored, "nsd").dropna()
+    if not len(shares):
         return []
-    bad = int((scored.groupby("patient")["nsd"].mean() < OUTLINE).sum())
+    bad, n = int((shares < OUTLINE).sum()), len(shares)
     over = f"over {scored['tolerance_mm'].dropna().iloc[0]:g} mm off"
     if n == 1:
         return [f"{'More than' if bad else 'At most'} a tenth of the outline is {over}."]
@@ -91,7 +152,9 @@ def _pieces(scored: pd.DataFrame, n: int) -> list[str]:
     if n == 1:
         return [f"{'A' if bad else 'No'} {piece.removeprefix('a ')} was added or left out."]
     if not bad:
-        return [f"In none of them was {piece} added or left out."]
+        everybody = not lacks_label(scored).any()
+        of = "them" if everybody else f"the {n}"
+        return [f"In none of {of} was {piece} added or left out."]
     return [f"In {bad} of {n}, {piece} was added or left out."]
 
 

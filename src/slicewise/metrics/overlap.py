@@ -1,8 +1,10 @@
 """Overlap of two masks.
 
-Definitions for empty masks: when ground truth and prediction are both empty,
-every ratio is 1; when only one of them is, every ratio is 0. The volume error
-in percent has no value when the ground truth is empty.
+Definitions for empty masks: where the ground truth is empty, no ratio has a
+value (NaN), whatever was predicted. There is nothing to find, so that 1 for
+finding nothing would praise a model that never finds anything (Maier-Hein et
+al., Nature Methods 2024). How much was predicted is in the volumes. Where only
+the prediction is empty, every ratio is 0.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ def overlap(truth: np.ndarray, prediction: np.ndarray, voxel_ml: float) -> dict[
     Returns
     -------
     dict
-        dice, jaccard, precision, recall (0 to 1); volume_ml of the ground
-        truth, predicted_ml, volume_error_ml (predicted minus true) and
-        volume_error_percent.
+        dice, jaccard, precision, recall (0 to 1) and volume_error_percent, NaN
+        where the ground truth is empty; volume_ml of the ground truth,
+        predicted_ml and volume_error_ml (predicted minus true).
     """
     both = int(np.count_nonzero(truth & prediction))
     true, predicted = int(np.count_nonzero(truth)), int(np.count_nonzero(prediction))
     error = (predicted - true) * voxel_ml
-    return {
+    ratios = {
         "dice": _ratio(2 * both, true + predicted),
         "jaccard": _ratio(both, true + predicted - both),
-        "precision": _ratio(both, predicted, empty=float(true == 0)),
-        "recall": _ratio(both, true, empty=float(predicted == 0)),
+        "precision": _ratio(both, predicted),
+        "recall": _ratio(both, true),
+    }
+    return {
+        **(ratios if true else dict.fromkeys(ratios, float("nan"))),
         "volume_ml": true * voxel_ml,
         "predicted_ml": predicted * voxel_ml,
         "volume_error_ml": error,
@@ -42,5 +47,5 @@ def overlap(truth: np.ndarray, prediction: np.ndarray, voxel_ml: float) -> dict[
     }
 
 
-def _ratio(above: int, below: int, empty: float = 1.0) -> float:
-    return above / below if below else empty
+def _ratio(above: int, below: int) -> float:
+    return above / below if below else 0.0

@@ -31,9 +31,14 @@ def patient_scores(scores: np.ndarray, patients: Sequence[str]) -> np.ndarray:
            [0.9]])
     """
     scores = np.asarray(scores, np.float64)
-    owners = np.asarray(patients)
-    rows = [mean_of(scores[owners == name], axis=0) for name in dict.fromkeys(patients)]
-    return np.array(rows).reshape(len(rows), scores.shape[1])
+    places = {name: place for place, name in enumerate(dict.fromkeys(patients))}
+    owners = np.array([places[name] for name in patients], np.intp)
+    known = ~np.isnan(scores)
+    total = np.zeros((len(places), scores.shape[1]))
+    number = np.zeros_like(total)
+    np.add.at(total, owners, np.where(known, scores, 0.0))
+    np.add.at(number, owners, known)
+    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
 
 
 def mean_over_patients(scores: np.ndarray, patients: Sequence[str]) -> float:

@@ -13,9 +13,9 @@ distance between them comes out too short, by up to about half a voxel.
 What lies beyond the edge of the image is outside: an organ that the scan cuts
 off has a surface there.
 
-Definitions for empty masks: when both are empty, distances are 0 and the
-surface Dice is 1; when only one of them is, distances have no value (NaN) and
-the surface Dice is 0.
+Definitions for empty masks: where the ground truth is empty nothing has a
+value (NaN), whatever was predicted; where only the prediction is, the surface
+Dice is 0 and distances have no value, as there is no surface to measure from.
 """
 
 from __future__ import annotations
@@ -71,9 +71,8 @@ def surface_distances(
     """
     there = bool(truth.any()), bool(prediction.any())
     if not all(there):
-        alike = not any(there)
-        distance = 0.0 if alike else float("nan")
-        return {"hd95_mm": distance, "assd_mm": distance, "nsd": float(alike)}
+        nothing = float("nan")
+        return {"hd95_mm": nothing, "assd_mm": nothing, "nsd": 0.0 if there[0] else nothing}
     box = _bounding_box(truth | prediction)
     codes = [_codes(np.pad(mask[box], 1)) for mask in (truth, prediction)]
     # all eight outside, or all inside: no surface

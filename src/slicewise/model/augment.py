@@ -47,7 +47,7 @@ def used(settings: Augmentation) -> set[str]:
     return {
         change
         for change in CHANGES
-        if getattr(settings, change) > NEUTRAL.get(change, 0.0)
+        if getattr(settings, change) not in (False, NEUTRAL.get(change, 0.0))
         and getattr(settings, f"{change}_probability") > 0
     }
 
@@ -109,11 +109,12 @@ def draw(
     down = settings.shift * size[0] * signed("shift")
     right = settings.shift * size[1] * signed("shift")
     shear = np.tan(np.deg2rad(settings.shear) * signed("shear"))
-    mirror = np.where(settings.flip & chosen["flip"], -1.0, 1.0)
+    mirror = np.where((settings.flip is not False) & chosen["flip"], -1.0, 1.0)
+    across = np.where(_columns_mirrored(settings, number, seed, epoch, step), -1.0, 1.0)
 
     table = np.empty((number, COLUMNS), np.float32)
     a, b = np.cos(angle) * mirror, (np.cos(angle) * shear - np.sin(angle)) * mirror
-    c, d = np.sin(angle), np.sin(angle) * shear + np.cos(angle)
+    c, d = np.sin(angle) * across, (np.sin(angle) * shear + np.cos(angle)) * across
     # so far millimetres to millimetres
     a, b, c, d = a / scale, b / scale / aspect, c / scale * aspect, d / scale
     row, column = (size[0] - 1) / 2, (size[1] - 1) / 2
@@ -131,6 +132,17 @@ def draw(
         bends *= chosen["elastic"][:, None, None, None]
         changes["bends"] = bends.astype(np.float32)
     return changes
+
+
+def _columns_mirrored(
+    settings: Augmentation, number: int, seed: int, epoch: int, step: int
+) -> np.ndarray | bool:
+    """Draw by itself whose columns are mirrored, so that no other draw depends on it."""
+    if settings.flip != "both":
+        return False
+    random = np.random.default_rng([seed, epoch, 1, step, 1])
+    drawn: np.ndarray = random.random(number) < settings.flip_probability
+    return drawn
 
 
 def apply(

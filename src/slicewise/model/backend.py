@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+from slicewise import backends
+from slicewise.errors import SlicewiseError
+from slicewise.model.precision import INSTRUCTIONS, Machine
+
+backends.choose()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# as TensorFlow is told below: no more of a GPU's memory than it takes, others may work there
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+LOG = logging.getLogger("slicewise.model.backend")
 
 # What TensorFlow says at every start on a machine without a GPU, whatever its
 # log level; it would bury the lines meant for the user.
@@ -62,6 +73,7 @@ def prepare(threads: int | None = None, seed: int | None = None, strict: bool | 
     int
         The number of threads in use.
     """
+    asked = threads
     threads = threads or available_threads()
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -78,9 +90,29 @@ def prepare(threads: int | None = None, seed: int | None = None, strict: bool | 
                 tf.config.experimental.set_memory_growth(gpu, True)
         if seed is not None and (not gpus if strict is None else strict):
             tf.config.experimental.enable_op_determinism()
+    else:
+        threads = _not_tensorflow(asked, strict)
     if seed is not None:
         keras.utils.set_random_seed(seed)
     return threads
+
+
+def _not_tensorflow(threads: int | None, strict: bool | None) -> int:
+    """Say what another backend does not do, and return the number of threads that it takes."""
+    name = keras.backend.backend()
+    if strict and has_gpu():
+        raise SlicewiseError(
+            f"training.strict: {name} cannot be held to operations that repeat to the bit on a "
+            "GPU; use TensorFlow (KERAS_BACKEND=tensorflow), or leave it out"
+        )
+    if threads is not None and threads != available_threads():
+        LOG.warning(
+            "training.threads: %s takes all %d processors whatever it says; limit them by "
+            "taskset, or use TensorFlow",
+            name,
+            available_threads(),
+        )
+    return available_threads()
 
 
 def devices(wanted: int | None = None) -> list[str]:
@@ -161,6 +193,44 @@ def gpu_name() -> str | None:
             if device.platform in ("gpu", "cuda"):
                 return str(device.device_kind)
     return None
+
+
+def machine() -> Machine:
+    """Return what the backend computes on, as far as that decides the precision."""
+    name, gpu = keras.backend.backend(), gpu_name()
+    if gpu is not None:
+        return Machine(name, gpu, _capability())
+    return Machine(name, instructions=_instructions())
+
+
+def _capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first GPU, where there is one."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        (first, *_) = tf.config.list_physical_devices("GPU")
+        found = tf.config.experimental.get_device_details(first).get("compute_capability")
+    else:
+        import jax
+
+        gpus = [one for one in jax.devices() if one.platform in ("gpu", "cuda")]
+        text = str(getattr(gpus[0], "compute_capability", "")).split(".")
+        found = tuple(map(int, text)) if len(text) == 2 and all(map(str.isdigit, text)) else None
+    return None if found is None else (int(found[0]), int(found[1]))
+
+
+def _instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
+    """Return the instructions for bfloat16 that oneDNN may use on this processor."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+    allowed = limit in ("ALL", "DEFAULT") or "BF16" in limit or "AMX" in limit
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") == "0" or not allowed:
+        return []
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # no Linux
+        return []
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), [])
+    return [name for name in INSTRUCTIONS if name in flags]
 
 
 def has_gpu() -> bool:

@@ -77,22 +77,74 @@ def _loss(logits: Any, masks: Any, settings: Loss) -> Any:
     truth = one_hot(masks, logits.shape[-1])
     loss = ops.zeros((), "float32")
     if settings.dice or settings.tversky:
-        by_slice = overlaps(logits, truth)
-        whole = tuple(ops.sum(part, axis=0) for part in by_slice)
-        if settings.dice:
-            sums = by_slice if settings.dice_over == "image" else whole
-            dice = tversky_index(sums, 0.5, 0.5, settings.smooth)
-            loss = loss + settings.dice * (1.0 - dice)
-        if settings.tversky:
-            alpha, beta = settings.tversky_alpha, settings.tversky_beta
-            index = tversky_index(whole, alpha, beta, settings.smooth)
-            loss = loss + settings.tversky * (1.0 - index)
+        loss = overlap_loss(overlaps(logits, truth), settings)
     if settings.cross_entropy:
         loss = loss + settings.cross_entropy * ops.mean(cross_entropy(logits, truth))
     if settings.focal:
         focal = focal_loss(logits, truth, settings.focal_gamma)
         loss = loss + settings.focal * ops.mean(focal)
     return loss
+
+
+def overlap_loss(by_slice: tuple[Any, ...], settings: Loss) -> Any:
+    """Weighted Dice and Tversky loss of a batch, from the `overlaps` of its slices."""
+    whole = tuple(ops.sum(part, axis=0) for part in by_slice)
+    loss = ops.zeros((), "float32")
+    if settings.dice:
+        sums = by_slice if settings.dice_over == "image" else whole
+        dice = tversky_index(sums, 0.5, 0.5, settings.smooth)
+        loss = loss + settings.dice * (1.0 - dice)
+    if settings.tversky:
+        alpha, beta = settings.tversky_alpha, settings.tversky_beta
+        index = tversky_index(whole, alpha, beta, settings.smooth)
+        loss = loss + settings.tversky * (1.0 - index)
+    return loss
+
+
+class BatchLoss:
+    """The `segmentation_loss` of a batch whose slices come a few at a time.
+
+    What is kept of a slice are a few sums, so that memory does not grow with
+    the batch; the loss differs from that of the whole by rounding.
+
+    Parameters
+    ----------
+    settings : Loss
+        Weights of the parts and what they depend on.
+    """
+
+    def __init__(self, settings: Loss) -> None:
+        self.settings = settings
+        self._sums: list[tuple[Any, ...]] = []
+        self._pixels: list[Any] = []
+        self.slices = 0
+
+    def add(self, logits: Any, masks: Any) -> None:
+        """Take slices: logits (n, rows, columns, outputs) and label indices."""
+        settings, logits = self.settings, ops.cast(logits, "float32")
+        truth = one_hot(masks, logits.shape[-1])
+        if settings.dice or settings.tversky:
+            self._sums.append(overlaps(logits, truth))
+        pixels = ops.zeros((), "float32")
+        if settings.cross_entropy:
+            pixels = settings.cross_entropy * _by_slice(cross_entropy(logits, truth))
+        if settings.focal:
+            focal = focal_loss(logits, truth, settings.focal_gamma)
+            pixels = pixels + settings.focal * _by_slice(focal)
+        self._pixels.append(pixels + ops.zeros((logits.shape[0],), "float32"))
+        self.slices += int(logits.shape[0])
+
+    def value(self) -> float:
+        """Return the loss of all slices together."""
+        loss = ops.mean(ops.concatenate(self._pixels))
+        if self._sums:
+            by_slice = tuple(ops.concatenate(part) for part in zip(*self._sums, strict=True))
+            loss = overlap_loss(by_slice, self.settings) + loss
+        return float(loss)
+
+
+def _by_slice(pixels: Any) -> Any:
+    return ops.mean(pixels, axis=tuple(range(1, len(pixels.shape))))
 
 
 def probabilities(logits: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -63,12 +63,15 @@ class Request:
     models : sequence of keras.Model
         Finished models of the same labels and slice recipe; their mean
         probability is taken.
+    note : mapping, optional
+        What the mask is made from, kept in its header.
     """
 
     case: str
     image: Path
     mask: Path
     models: Sequence[keras.Model]
+    note: Mapping[str, Any] | None = None
 
 
 def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8) -> np.ndarray:
@@ -140,8 +143,9 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
             case.assembly.add(probabilities)
             if case.assembly.complete:
                 mask = case.assembly.mask()
-                write_nifti(case.request.mask, Volume(mask, case.affine), case.header, np.uint8)
-                yield case.request.case, mask
+                request, volume = case.request, Volume(mask, case.affine)
+                write_nifti(request.mask, volume, case.header, np.uint8, request.note)
+                yield request.case, mask
 
 
 class Assembly:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -20,17 +20,19 @@ from keras import ops
 from slicewise.config import Experiment
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import atomic, digest, write_text
+from slicewise.job import AGAIN
 from slicewise.model import augment
 from slicewise.model.checkpoints import Checkpoints
 from slicewise.model.feed import ahead
 from slicewise.model.fit import fit_preprocess
 from slicewise.model.layers import Preprocess
+from slicewise.model.precision import decide_precision
 from slicewise.model.schedule import learning_rate
-from slicewise.model.trainer import assign, choose_precision, make_trainer, numpy_of
+from slicewise.model.trainer import assign, make_trainer, numpy_of
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.model.validate import Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
-from slicewise.sources import sources_of
+from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 
 HISTORY = (
     "epoch",
@@ -42,6 +44,8 @@ HISTORY = (
     "lr",
     "images_per_second",
 )
+SCORE = {"loss": ("val/loss", -1), "dice": ("val/dice", 1)}
+"""By setting, what weights are selected by, and its sign: the greatest is best."""
 SHOWN = 16  # augmented slices kept for the report
 BLACK, WHITE = -2.5, 2.5  # of their normalised intensities
 
@@ -87,6 +91,7 @@ class _State:
     """What a checkpoint holds besides variables."""
 
     precision: str = ""
+    because: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
     steps: int = 0
     used: float = 0.0  # seconds
@@ -107,6 +112,8 @@ def train(
     checkpoints: Path,
     *,
     may_select: bool = True,
+    patients: Mapping[str, str] | None = None,
+    also: object = None,
     log: Log = lambda row: None,
     say: Say = print,
     save: Callable[[Trained], None] = lambda trained: None,
@@ -134,6 +141,11 @@ def train(
     may_select : bool
         Whether `watched` may choose the epoch and the postprocessing;
         held-out folds must not.
+    patients : mapping of str to str, optional
+        The patient of each watched case: a score is a mean over patients. By
+        default each case is one.
+    also : JSON-like
+        What else the weights depend on, see `training_key`.
     log : callable
         Called with the row of the history of each epoch, also of those before a resumption.
         It may return the row to keep instead, such as one with an earlier timestamp.
@@ -159,15 +171,19 @@ def train(
     """
     begun = time.monotonic()
     settings = experiment.training
-    check_labels(slices)
-    key = training_key(slices, watched, experiment, card, may_select)
+    untrained = check_labels(slices, settings.missing_labels)
+    if untrained:
+        say(f"no training case has {', '.join(untrained)}: the model never learns it")
+    key = training_key(slices, watched, experiment, card, may_select, patients, also)
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
-        validation = Validation(watched, truth, experiment, card) if len(watched) else None
+        validation = None
+        if len(watched):
+            validation = Validation(watched, truth, experiment, card, patients)
         options = (may_select, say, told_to_stop, begun)
         run = _Run(slices, validation, experiment, card, store, *options)
         run.epochs(log)
-        trained = run.finish(threads, watched.digest)
+        trained = run.finish(threads, watched.digest, untrained)
         save(trained)
         store.settle()
     return trained
@@ -179,24 +195,40 @@ def training_key(
     experiment: Experiment,
     card: dict[str, Any],
     may_select: bool,
+    patients: Mapping[str, str] | None = None,
+    also: object = None,
 ) -> str:
-    """Return a digest of all that the weights depend on: settings, slices, code, versions."""
+    """Return a digest of all that the weights depend on: settings, slices, code, versions.
+
+    Parameters
+    ----------
+    slices, watched, experiment, card, may_select, patients
+        As of `train`.
+    also : JSON-like
+        What the caller knows and they do not say: digests of its own code and
+        of the files that ground truth is read from.
+    """
+    reading = [slices.context, slices.context_mm]
+    owners = {case: case if patients is None else patients[case] for case in watched.cases}
     return digest(
         {
             "experiment": experiment.model_dump(exclude={"prediction"}),
             "card": card,
-            "slices": [slices.digest, watched.digest if len(watched) else ""],
+            "slices": [slices.digest, watched.digest if len(watched) else "", reading],
             "select": may_select,
+            "patients": owners,
             "threads": experiment.training.threads or backend.available_threads(),
             "versions": backend.versions(),
-            "source": _source_digest(),
+            "source": source_digest(),
+            "also": also,
         }
     )
 
 
-def _source_digest() -> str:
-    here = Path(__file__)
-    files = [here, *(path for path in sources_of(here) if path.parent == here.parent)]
+def source_digest(library: Path = LIBRARY) -> str:
+    """Return a digest of the code that runs: what the rule `train` has as inputs, too."""
+    here = library / "model" / "train.py"
+    files = [here, *sources_of(here, library, TRAINED_BY)]
     return digest([path.read_text(encoding="utf-8") for path in files])
 
 
@@ -278,16 +310,18 @@ class _Run:
             slices, usable(slices, experiment.training.empty), experiment.input, card
         )
         labels = len(card["labels"])
+        self._check_moves()
         loaded = store.load()
         self.state, self.best = _State(), list[np.ndarray]()
         if loaded is not None:
             self.state, self.best = _State(**loaded[1]), _group(loaded[0], "best")
         else:
-            first = self.batches.read(self.batches.indices(0)[0], 0, 0)
-            with self._enough_memory():
-                self.state.precision = choose_precision(
-                    experiment, self.preprocess, labels, first, say
-                )
+            wanted, filters = experiment.training.precision, experiment.network.filters
+            self.state.precision, self.state.because = decide_precision(
+                wanted, filters, backend.machine()
+            )
+            if wanted == "auto":
+                say(f"precision: {self.state.precision}, because {self.state.because}")
         self.trainer = make_trainer(experiment, self.preprocess, labels, self.state.precision)
         if loaded is not None:
             assign(self.trainer.unet.variables, _group(loaded[0], "model"))
@@ -295,12 +329,27 @@ class _Run:
         self.begun = begun - self.state.used
         self.validating = 0.0  # seconds that the last validation took
 
+    def _check_moves(self) -> None:
+        settings, accumulate = self.experiment.training, self.experiment.optimizer.accumulate
+        if settings.minutes is None and settings.epochs is not None:
+            steps = settings.epochs * self.batches.per_epoch
+            if steps < accumulate:
+                raise SlicewiseError(
+                    f"optimizer.accumulate: the weights move after each {accumulate} batches, and "
+                    f"this training has {steps}; lower it, or train longer"
+                )
+        if settings.patience is not None and not self.may_select:
+            self.say("training.patience stops nothing: no validation patient may choose")
+
     def epochs(self, log: Log) -> None:
         """Train to the end, saving after each epoch."""
         state, settings = self.state, self.experiment.training
         if state.steps:
             part = f", step {len(state.losses)}" if state.losses else ""
             self.say(f"going on after epoch {len(state.history)}{part}")
+        elif self.validation is not None:
+            for line in self.validation.notes():
+                self.say(line)
         for index, row in enumerate(state.history):
             state.history[index] = log(row) or row
         while not self._over():
@@ -313,9 +362,8 @@ class _Run:
             except _ToldToStop as told:
                 self._save()
                 raise StoppedError(
-                    f"training stops in epoch {len(state.history) + 1} after step "
-                    f"{len(state.losses)}, because {told}; run snakemake again (after snakemake "
-                    "--unlock, if it asks for that): it goes on from here"
+                    f"training saved at step {len(state.losses)} of epoch "
+                    f"{len(state.history) + 1}, because {told}; {AGAIN}"
                 ) from None
             state.history.append(row)
             state.losses, state.dice, state.seconds = [], [], 0.0
@@ -323,10 +371,17 @@ class _Run:
             state.history[-1] = log(row) or row
             self.say(self._progress(row))
 
-    def finish(self, threads: int, watched_digest: str) -> Trained:
+    def finish(self, threads: int, watched_digest: str, untrained: list[str]) -> Trained:
         """Settle weights and postprocessing, and describe what came out."""
         state, trainer = self.state, self.trainer
-        if self.select == "final":
+        selected_by = self.select
+        if self.select != "final" and state.best_score is None:
+            self.say(
+                f"no validation patient has what training.select: {self.select} is measured on, "
+                "so the last weights are kept"
+            )
+            selected_by = "final"
+        if selected_by == "final":
             if self.experiment.optimizer.ema is not None:
                 trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
             state.best_epoch = len(state.history)
@@ -346,18 +401,21 @@ class _Run:
         model = finished_model(self._preprocess({**self.card, "postprocessing": after}), plain)
         facts = {
             "precision": state.precision,
+            "precision_because": state.because,
             "threads": threads,
             "window": [self.preprocess.low, self.preprocess.high],
             "mean": self.preprocess.mean,
             "sd": self.preprocess.sd,
             "parameters": int(model.count_params()),
+            # a model that never saw a label has no score of it, see evaluation
+            "untrained_labels": untrained,
             "training_slices": len(usable(self.slices, self.experiment.training.empty)),
             "steps": state.steps,
             "seconds": round(self._used(), 1),
             "slices_sha256": self.slices.digest,
             "watched_sha256": watched_digest,
             "selected_epoch": state.best_epoch,
-            "selected_by": self.select,
+            "selected_by": selected_by,
             "postprocessing": decided,
             "weights_sha256": weights_digest(model),
             "device": backend.gpu_name() or "CPU",
@@ -379,6 +437,7 @@ class _Run:
         settings = self.experiment.training
         if settings.minutes is not None:
             return self._used() / max(settings.minutes * 60 - self.validating, 1e-3)
+        assert settings.epochs is not None
         return (self.state.steps + 0.5) / (settings.epochs * self.batches.per_epoch)
 
     def _out_of_time(self) -> bool:
@@ -387,13 +446,14 @@ class _Run:
     def _over(self, finished: int | None = None) -> bool:
         settings, state = self.experiment.training, self.state
         finished = len(state.history) if finished is None else finished
-        if settings.minutes is not None:
-            return state.steps > 0 and self._out_of_time()
         if settings.patience is not None and self.may_select:
-            name, sign = ("val/loss", -1) if self.select == "loss" else ("val/dice", 1)
+            name, sign = SCORE.get(self.select, SCORE["dice"])
             scores = [sign * row[name] for row in state.history if name in row]
             if scores and len(scores) - 1 - int(np.argmax(scores)) >= settings.patience:
                 return True
+        if settings.minutes is not None:
+            return state.steps > 0 and self._out_of_time()
+        assert settings.epochs is not None
         return finished >= settings.epochs
 
     def _train_epoch(self) -> dict[str, float]:
@@ -450,7 +510,10 @@ class _Run:
         begun = time.monotonic()
         with self._averaged_weights(), self._enough_memory():
             scores = self.validation.score(self._logits)
-            score = {"loss": -scores["val/loss"], "dice": scores["val/dice"]}.get(self.select)
+            # what nobody has is no score: neither a best one nor a point of a curve
+            scores = {name: value for name, value in scores.items() if not np.isnan(value)}
+            name, sign = SCORE.get(self.select, ("", 1))
+            score = sign * scores[name] if name in scores else None
             state = self.state
             if score is not None and (state.best_score is None or score > state.best_score):
                 state.best_score, state.best_epoch = score, len(state.history) + 1
@@ -475,6 +538,8 @@ class _Run:
         variables = self.trainer.trainable_variables
         own = numpy_of(variables)
         self.trainer.optimizer.finalize_variable_values(variables)
+        # jax let both share one array, which a prediction would consume with the weights
+        assign(variables, numpy_of(variables))
         try:
             yield
         finally:
@@ -524,10 +589,12 @@ class _Run:
 
     def _progress(self, row: dict[str, float]) -> str:
         settings = self.experiment.training
-        number, total = len(self.state.history), f"/{settings.epochs}"
-        done = number / settings.epochs
+        number = len(self.state.history)
         if settings.minutes is not None:
             total, done = "", min(1.0, self._done())
+        else:
+            assert settings.epochs is not None
+            total, done = f"/{settings.epochs}", number / settings.epochs
         parts = [f"epoch {number}{total}"]
         for name, key in (
             ("loss", "train/loss"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from slicewise.model import backend  # isort: skip  (sets up the backend before keras starts)
@@ -18,8 +17,6 @@ from slicewise.model import augment
 from slicewise.model.layers import Preprocess
 from slicewise.model.losses import hard_masks, segmentation_loss
 from slicewise.model.unet import build_unet
-
-WORTH_IT = 1.2  # bfloat16 changes results a little, so it has to pay
 
 
 @keras.saving.register_keras_serializable(package="slicewise")
@@ -133,6 +130,12 @@ def make_trainer(
     """
     keras.utils.set_random_seed(experiment.training.seed)
     devices = backend.devices(experiment.training.devices)
+    wanted = experiment.training.devices or 1
+    if wanted > max(len(devices), 1):
+        raise SlicewiseError(
+            f"training.devices: {wanted} are asked for, and {max(len(devices), 1)} is visible; "
+            "ask for so many, or for null: all that are visible"
+        )
     if experiment.training.batch % max(len(devices), 1):
         raise SlicewiseError(
             f"training.batch: {experiment.training.batch} slices cannot be shared evenly by "
@@ -174,50 +177,6 @@ def make_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
         optimizer = keras.optimizers.SGD(**common, momentum=settings.momentum, nesterov=True)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
-
-
-def choose_precision(
-    experiment: Experiment,
-    preprocess: Preprocess,
-    labels: int,
-    inputs: dict[str, np.ndarray],
-    say: Callable[[str], None],
-) -> str:
-    """Try a batch in float32 and in bfloat16, and return the faster where it pays.
-
-    Parameters
-    ----------
-    experiment, preprocess, labels
-        As of `make_trainer`.
-    inputs : dict
-        A batch.
-    say : callable
-        Told what was found.
-    """
-    wanted = experiment.training.precision
-    if wanted != "auto":
-        return wanted
-    seconds = {}
-    for precision in ("float32", "mixed_bfloat16"):
-        try:
-            trainer = make_trainer(experiment, preprocess, labels, precision)
-            trainer.train_on_batch(inputs)
-            times = []
-            for _ in range(3):
-                begun = time.monotonic()
-                trainer.train_on_batch(inputs)
-                times.append(time.monotonic() - begun)
-            seconds[precision] = min(times)
-        except Exception as error:
-            # Some processors and backends refuse bfloat16; each with its own exception.
-            if precision == "float32":
-                raise
-            say(f"bfloat16 does not run here ({type(error).__name__}): float32 is used")
-            return "float32"
-    gain = seconds["float32"] / seconds["mixed_bfloat16"]
-    chosen = "mixed_bfloat16" if gain >= WORTH_IT else "float32"
-    say(f"bfloat16 is {gain:.2f} times as fast as float32 here: {chosen} is used")
-    return chosen
 
 
 def numpy_of(variables: list[Any]) -> list[np.ndarray]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations, groupby
 from typing import Any
 
 import keras
@@ -10,19 +11,24 @@ import numpy as np
 from keras import ops
 
 from slicewise.config import Experiment, Postprocessing, Recipe
-from slicewise.metrics.overlap import overlap
-from slicewise.model.infer import Forward, averaged, infer, views
-from slicewise.model.losses import probabilities, segmentation_loss
+from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
+from slicewise.model.infer import Forward, averaged, batched, views
+from slicewise.model.losses import BatchLoss, probabilities
 from slicewise.model.postprocess import decide, postprocess
-from slicewise.slices.batches import SliceSet, usable
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.grid import Grid
 
 Truth = Callable[[str], np.ndarray]
 STEPS = ("largest_component", "fill_holes")
+AT_A_TIME = 8_000_000  # bytes of outputs that are worked on; each takes several copies
 
 
 class Validation:
-    """Held-out cases, scored patient by patient on the source grid.
+    """Held-out cases, scored on the source grid, each patient counting once.
+
+    Slices are decided as they leave the network, as in a prediction: of a case
+    the ground truth and the decided mask are whole in memory, a byte a voxel
+    each, however many labels there are.
 
     Parameters
     ----------
@@ -35,14 +41,23 @@ class Validation:
         Loss, batch, threshold.
     card : dict
         Labels and slice recipe.
+    patients : mapping of str to str, optional
+        The patient of each case; by default each case is one.
     """
 
     def __init__(
-        self, watched: SliceSet, truth: Truth, experiment: Experiment, card: dict[str, Any]
+        self,
+        watched: SliceSet,
+        truth: Truth,
+        experiment: Experiment,
+        card: dict[str, Any],
+        patients: Mapping[str, str] | None = None,
     ) -> None:
         self.cases, self.truth, self.experiment, self.card = watched.each(), truth, experiment, card
         self.labels = len(card["labels"])
         self.recipe = Recipe(**card["recipe"])
+        names = [case.cases[0] for case in self.cases]
+        self.patients = [name if patients is None else patients[name] for name in names]
 
     def score(self, logits_of: Forward) -> dict[str, float]:
         """Return loss and mean per-patient Dice.
@@ -56,33 +71,47 @@ class Validation:
         -------
         dict
             ``val/loss``: on slices of the kind that is trained on, of each
-            case by batches; ``val/dice``: on all slices, 3-D, on the source
-            grid, mean over labels and then patients.
+            case by batches; NaN where no slice shows any label. ``val/dice``:
+            on all slices, 3-D, on the source grid, of the labels that a case
+            has; mean over the cases of a patient, the labels, the patients
+            (`mean_over_patients`); NaN where nobody has any label.
         """
         losses, slices, dice = 0.0, 0, []
-        for case, logits in self._outputs(logits_of):
-            masks = case.masks(np.arange(len(case)))
-            used = usable(case, self.experiment.training.empty)
-            batch = self.experiment.training.batch
-            for part in (used[k : k + batch] for k in range(0, len(used), batch)):
-                loss = segmentation_loss(
-                    ops.convert_to_tensor(logits[part]),
-                    ops.convert_to_tensor(masks[part].astype(np.int32)),
-                    self.experiment.loss,
-                )
-                losses, slices = losses + float(loss) * len(part), slices + len(part)
-            probability = ops.convert_to_numpy(probabilities(ops.convert_to_tensor(logits)))
-            truth, mask = self._native(case, probability)
-            dice.append(np.mean(dice_of_labels(truth, mask, self.labels)))
+        for case, pieces in self._outputs(logits_of):
+            loss, mask = _Losses(case, self.experiment), _Mask(self, case)
+            for logits in (part for piece in pieces for part in _parts(piece)):
+                loss.add(logits)
+                probability = probabilities(ops.convert_to_tensor(logits))
+                mask.add(ops.convert_to_numpy(probability))
+            loss.finish()
+            losses, slices = losses + loss.total, slices + loss.slices
+            dice.append(dice_of_labels(mask.truth, mask.mask, self.labels))
         return {
             "val/loss": losses / slices if slices else float("nan"),
-            "val/dice": float(np.mean(dice)),
+            "val/dice": mean_over_patients(np.array(dice), self.patients),
         }
+
+    def notes(self) -> list[str]:
+        """Say, before anything is trained, what these cases cannot tell."""
+        bare = [case.cases[0] for case in self.cases if not case.counts.any()]
+        seen = sum(case.counts.sum(axis=0) for case in self.cases)
+        pixels = dict(zip(self.card["labels"], seen, strict=True))
+        unseen = [name for name, number in pixels.items() if not number]
+        lines = []
+        if bare:
+            lines.append(
+                f"validation cases {', '.join(bare[:8])}{', …' if bare[8:] else ''}: no slice "
+                "shows any label, so they have no validation loss; a label that the mask has "
+                "counts in the Dice on its own grid"
+            )
+        if unseen and len(bare) < len(self.cases):
+            lines.append(f"label {', '.join(unseen)}: no slice of the validation cases shows it")
+        return lines
 
     def try_postprocessing(
         self, model: keras.Model, settings: dict[str, Any], steps: list[str]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Add those steps to a postprocessing that make the held-out cases better.
+        """Add those steps to a postprocessing that make the held-out patients better.
 
         Parameters
         ----------
@@ -98,56 +127,151 @@ class Validation:
         settings : dict
             The postprocessing with what was added.
         found : dict
-            For each step: mean Dice without and with it, and whether it is kept.
+            For each step: mean Dice (as ``val/dice``) without and with it, None
+            where nobody has any label, and whether it is kept: it raises the
+            mean and lowers that of no label.
         """
-        forward = averaged([model.predict_on_batch], views(self.experiment.inference))
-        cases = [self._native(*each) for each in self._outputs(forward)]
+        scores = self._scores_after(model, settings, steps)
+        chosen: tuple[str, ...] = ()
         found = {}
         for step in steps:
-            tried = {**settings, step: True}
-            without, with_it = (self._mean_dice(cases, each) for each in (settings, tried))
-            kept = bool(with_it.mean() > without.mean() and (with_it >= without).all())
+            tried = (*chosen, step)
+            without = mean_over_patients(scores[chosen], self.patients)
+            with_it = mean_over_patients(scores[tried], self.patients)
+            lower = self._by_label(scores[tried]) < self._by_label(scores[chosen])
+            # no comparison holds where there is no score
+            kept = bool(with_it > without and not lower.any())
             found[step] = {
-                "dice_without": float(without.mean()),
-                "dice_with": float(with_it.mean()),
+                "dice_without": _or_none(without),
+                "dice_with": _or_none(with_it),
                 "kept": kept,
             }
-            settings = tried if kept else settings
-        return settings, found
+            chosen = tried if kept else chosen
+        return {**settings, **dict.fromkeys(chosen, True)}, found
 
-    def _mean_dice(
-        self, cases: list[tuple[np.ndarray, np.ndarray]], settings: dict[str, Any]
-    ) -> np.ndarray:
-        """Mean over the patients, for each label."""
-        after, contiguous = Postprocessing(**settings), self.card["contiguous"]
-        scores = [
-            dice_of_labels(truth, postprocess(mask, self.labels, after, contiguous), self.labels)
-            for truth, mask in cases
+    def _scores_after(
+        self, model: keras.Model, settings: dict[str, Any], steps: list[str]
+    ) -> dict[tuple[str, ...], np.ndarray]:
+        """Dice of each case and label after all choices of steps, one case at a time."""
+        forward = averaged([model.predict_on_batch], views(self.experiment.inference))
+        choices = [
+            chosen for number in range(len(steps) + 1) for chosen in combinations(steps, number)
         ]
-        return np.mean(scores, axis=0)
+        scores: dict[tuple[str, ...], list[np.ndarray]] = {chosen: [] for chosen in choices}
+        for case, pieces in self._outputs(forward):
+            decided = _Mask(self, case)
+            for probability in (part for piece in pieces for part in _parts(piece)):
+                decided.add(probability)
+            for chosen in choices:
+                after = Postprocessing(**{**settings, **dict.fromkeys(chosen, True)})
+                mask = postprocess(decided.mask, self.labels, after, self.card["contiguous"])
+                scores[chosen].append(dice_of_labels(decided.truth, mask, self.labels))
+        return {chosen: np.array(rows) for chosen, rows in scores.items()}
 
-    def _outputs(self, forward: Forward) -> Iterator[tuple[SliceSet, np.ndarray]]:
-        def reader(case: SliceSet) -> Callable[[int, int], np.ndarray]:
-            return lambda start, stop: case.images(np.arange(start, stop))
+    def _by_label(self, scores: np.ndarray) -> np.ndarray:
+        """Mean over the patients, for each label."""
+        return mean_of(patient_scores(scores, self.patients), axis=0)
 
-        cases = ((case, len(case), reader(case)) for case in self.cases)
-        return infer(cases, self.experiment.training.batch, forward)
+    def _outputs(self, forward: Forward) -> Iterator[tuple[SliceSet, Iterator[np.ndarray]]]:
+        """Yield each case with its outputs, some slices at a time; batches are full."""
+        batch = self.experiment.training.batch
 
-    def _native(self, case: SliceSet, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ground truth and decision of one case, as canonical arrays on the source grid."""
+        def blocks() -> Iterator[tuple[int, np.ndarray]]:
+            for number, case in enumerate(self.cases):
+                for start in range(0, len(case), batch):
+                    yield number, case.images(np.arange(start, min(start + batch, len(case))))
+
+        done = batched(blocks(), batch, forward)
+        for number, pieces in groupby(done, key=lambda piece: piece[0]):
+            yield self.cases[number], (outputs for _, outputs in pieces)
+
+
+class _Mask:
+    """Ground truth of a case, and its mask as it is decided, both canonical on the source grid."""
+
+    def __init__(self, validation: Validation, case: SliceSet) -> None:
         (name,) = case.cases
-        truth = self.truth(name)
-        x, y, z = truth.shape
-        grid = Grid((x, y, z), self.recipe)
-        threshold = self.experiment.postprocessing.threshold
-        return truth, grid.unstack(decide(grid.enlarge(probability), threshold))
+        self.truth = validation.truth(name)
+        x, y, z = self.truth.shape
+        self.grid = Grid((x, y, z), validation.recipe)
+        self.threshold = validation.experiment.postprocessing.threshold
+        # slice after slice in memory, whatever the plane
+        self._stack = np.zeros(self.grid.stack(self.truth).shape, np.uint8)
+        self._next = 0
+
+    @property
+    def mask(self) -> np.ndarray:
+        return self.grid.unstack(self._stack)
+
+    def add(self, probability: np.ndarray) -> None:
+        """Take the next slices."""
+        for one in probability:  # enlarged they may be many times as large
+            native = self.grid.enlarge(one[None])
+            self._stack[self._next] = decide(native, self.threshold)[0]
+            self._next += 1
+
+
+class _Losses:
+    """Losses of a case's batches, of the kind of slices that is trained on."""
+
+    def __init__(self, case: SliceSet, experiment: Experiment) -> None:
+        self.case, self.experiment = case, experiment
+        shows = case.counts.sum(axis=1) > 0
+        # where no slice shows a label, the loss would only reward silence
+        all_of_them = experiment.training.empty > 0 and shows.any()
+        self._used = np.ones_like(shows) if all_of_them else shows
+        self._next = 0
+        self._batch = BatchLoss(experiment.loss)
+        self.total, self.slices = 0.0, 0
+
+    def add(self, logits: np.ndarray) -> None:
+        """Take the next slices."""
+        numbers = np.arange(self._next, self._next + len(logits))
+        self._next += len(logits)
+        numbers, logits = numbers[self._used[numbers]], logits[self._used[numbers]]
+        while len(numbers):
+            room = self.experiment.training.batch - self._batch.slices
+            masks = self.case.masks(numbers[:room]).astype(np.int32)
+            self._batch.add(ops.convert_to_tensor(logits[:room]), ops.convert_to_tensor(masks))
+            numbers, logits = numbers[room:], logits[room:]
+            if self._batch.slices == self.experiment.training.batch:
+                self.finish()
+
+    def finish(self) -> None:
+        """Add the loss of the slices that are there, if any are."""
+        if self._batch.slices:
+            self.total += self._batch.value() * self._batch.slices
+            self.slices += self._batch.slices
+            self._batch = BatchLoss(self.experiment.loss)
+
+
+def _parts(outputs: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield as many slices at a time as memory is meant for, one at least."""
+    number = max(1, AT_A_TIME // outputs[0].nbytes)
+    yield from (outputs[k : k + number] for k in range(0, len(outputs), number))
 
 
 def dice_of_labels(truth: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarray:
-    """Return the Dice of each label; 1 where both are empty."""
-    return np.array(
-        [overlap(truth == k, mask == k, voxel_ml=1.0)["dice"] for k in range(1, labels + 1)]
-    )
+    """Return the Dice of each label; NaN for one that the ground truth does not have.
+
+    Parameters
+    ----------
+    truth, mask : ndarray of uint8, shape (x, y, z)
+        Label numbers.
+    labels : int
+        Number of labels.
+    """
+    both, true, found = (np.zeros(256, np.int64) for _ in range(3))
+    axis = int(np.argmax(np.abs(truth.strides)))
+    # slab by slab: counting makes 64-bit numbers of them
+    for one, other in zip(np.moveaxis(truth, axis, 0), np.moveaxis(mask, axis, 0), strict=True):
+        both += np.bincount(one[one == other], minlength=256)
+        true += np.bincount(one.ravel("K"), minlength=256)
+        found += np.bincount(other.ravel("K"), minlength=256)
+    wanted = slice(1, labels + 1)
+    dice = np.full(labels, np.nan)
+    np.divide(2 * both[wanted], (true + found)[wanted], out=dice, where=true[wanted] > 0)
+    return dice
 
 
 def settle_postprocessing(
@@ -175,3 +299,7 @@ def settle_postprocessing(
     if not open_steps or validation is None:
         return settings, {}
     return validation.try_postprocessing(model, settings, open_steps)
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -75,6 +75,8 @@ class SliceSet:
         Position in `cases` of each slice.
     labels : list of str
         Names of the labels.
+    recipes : list of dict
+        By which recipe each folder was cut.
     counts : ndarray of int, shape (n, labels)
         Pixels of each label in each slice.
     aspect : ndarray of float32, shape (n,)
@@ -102,12 +104,20 @@ class SliceSet:
         self._folders = list(folders)
         self.cases = [folder.case for folder in folders]
         self.labels: list[str] = []
+        self.recipes: list[dict[str, Any]] = []
         self._cases: list[_Case] = []
         counts: list[np.ndarray] = []
         aspects: list[float] = []
         for folder in folders:
             geometry = _geometry(folder.geometry)
+            if self.labels not in ([], geometry["labels"]):
+                raise damaged(
+                    folder.geometry,
+                    f"its labels are {', '.join(geometry['labels'])}, those of other cases "
+                    f"{', '.join(self.labels)}",
+                )
             self.labels = geometry["labels"]
+            self.recipes.append(geometry["recipe"])
             counts.append(np.asarray(geometry["counts"], np.int64).reshape(-1, len(self.labels)))
             rows, columns = geometry["pixel_spacing"]
             aspects.append(rows / columns)
@@ -135,6 +145,11 @@ class SliceSet:
             [SliceFolder.below(Path(recipe), case) for recipe in recipes for case in cases],
             **options,
         )
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folder of each case as it was cut by each recipe."""
+        return [one.geometry.parent for one in self._folders]
 
     @property
     def files(self) -> list[Path]:
@@ -266,18 +281,28 @@ def usable(slices: SliceSet, empty: float) -> np.ndarray:
     Returns
     -------
     ndarray of int, ascending
-
-    Raises
-    ------
-    SlicewiseError
-        When no training slice shows any label.
+        None at all where `empty` is 0 and no slice shows a label, as of a healthy patient.
     """
-    shows = _shows(slices)
+    shows = slices.counts.sum(axis=1) > 0
     return np.arange(len(shows)) if empty else np.flatnonzero(shows)
 
 
-def check_labels(slices: SliceSet) -> None:
-    """Refuse a training set in which some label never occurs.
+def check_labels(
+    slices: SliceSet, missing_labels: Literal["refuse", "allow"] = "refuse"
+) -> list[str]:
+    """Return the labels that never occur in a training set, or refuse it.
+
+    Parameters
+    ----------
+    slices : SliceSet
+        What is trained on.
+    missing_labels : {"refuse", "allow"}
+        Whether it may lack some label, though never all of them.
+
+    Returns
+    -------
+    list of str
+        Labels without any pixel; empty unless they are allowed.
 
     Raises
     ------
@@ -287,11 +312,13 @@ def check_labels(slices: SliceSet) -> None:
     _shows(slices)
     pixels = slices.counts.sum(axis=0)
     missing = [name for name, seen in zip(slices.labels, pixels, strict=True) if not seen]
-    if missing:
+    if missing and missing_labels == "refuse":
         raise SlicewiseError(
             f"label {' and label '.join(missing)}: never occurs in the {len(set(slices.cases))} "
-            "training cases; check dataset.labels, or move patients who have it to training"
+            "training cases; check dataset.labels, move patients who have it to training, or set "
+            "training.missing_labels to allow, which leaves its scores empty"
         )
+    return missing
 
 
 def _shows(slices: SliceSet) -> np.ndarray:

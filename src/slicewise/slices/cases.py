@@ -2,19 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slicewise.config import Content, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, kept_json, sweep, write_json
+from slicewise.files import digest, kept_json, read_json, sweep, write_json
+from slicewise.records import differences
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
+from slicewise.sources import sources_digest
+from slicewise.volumes.agree import check_read
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.read import read_volume
 
 
+def cut_cases(
+    cfg: Mapping[str, Any],
+    passports: Path,
+    images: Sequence[str],
+    masks: Sequence[str],
+    place: Path,
+) -> dict[str, str]:
+    """Cut a batch of cases by one recipe.
+
+    Parameters
+    ----------
+    cfg : mapping
+        ``cases`` (names), ``content``, ``recipe``.
+    passports : Path
+        The file of their passports.
+    images, masks : sequences of str
+        NIfTI files of each case.
+    place : Path
+        The recipe's folder.
+
+    Returns
+    -------
+    dict of str to str
+        By case, the digest of all that was cut.
+
+    Raises
+    ------
+    SlicewiseError
+        When a case was checked for other content than it is to be cut for, or
+        its files changed since.
+    """
+    content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
+    code = sources_digest(Path(__file__))
+    known = {passport["case"]: passport for passport in read_json(passports)}
+    cut = {}
+    for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
+        passport = known[case]
+        checked = Content(**passport.get("content", cfg["content"]))
+        if changed := differences(checked.once_read, content.once_read):
+            raise SlicewiseError(
+                f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
+                "run snakemake again, which checks it anew"
+            )
+        version = digest([passport["made_from"], code])
+        folder = SliceFolder.below(place, case)
+        cut[case] = cut_case(Path(image), Path(mask), content, recipe, folder, version, passport)
+    return cut
+
+
 def cut_case(
-    image: Path, mask: Path, content: Content, recipe: Recipe, folder: SliceFolder, version: str
+    image: Path,
+    mask: Path,
+    content: Content,
+    recipe: Recipe,
+    folder: SliceFolder,
+    version: str,
+    passport: Mapping[str, Any] | None = None,
 ) -> str:
     """Cut one case by one recipe, unless that was done already.
 
@@ -30,19 +90,28 @@ def cut_case(
         Where the slices go.
     version : str
         Stands for the contents of the files and the code; another one cuts anew.
+    passport : mapping, optional
+        Of the case: files that are cut have to be those that it describes.
 
     Returns
     -------
     str
         Digest of all that was cut.
     """
+    # of the labels in their order, too: they are stored as numbers
     made_from = digest([version, content.model_dump(), recipe.model_dump()])
     geometry = kept_json(folder.geometry, made_from)
     if geometry is None or not _whole(folder):
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
         sweep(folder.image, folder.mask, folder.geometry)
-        labels = label_indices(read_volume(mask), str(mask), content.labels, content.other_labels)
+        if passport is not None:
+            check_read(passport, "image", image)
+            check_read(passport, "mask", mask)
+        # whether a mask may be empty was decided when it was ingested
+        labels = label_indices(
+            read_volume(mask), str(mask), content.labels, content.other_labels, may_be_empty=True
+        )
         geometry = extract(
             read_volume(image),
             labels,
@@ -61,6 +130,6 @@ def cut_case(
 def _whole(folder: SliceFolder) -> bool:
     try:
         SliceSet([folder])
-    except (SlicewiseError, KeyError):
+    except (SlicewiseError, KeyError, TypeError, ValueError):
         return False
     return True

@@ -145,12 +145,17 @@ class Run:
         self._set(data=self.note["data"] | dict(digests))
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
-        """Note numbers that belong to no epoch; a number that did not change keeps its time."""
+        """Note all numbers that belong to no epoch; one that did not change keeps its time.
+
+        One that had a value and has none any more is noted as None, or the
+        store would go on showing what it was.
+        """
         known, time = self.note["metrics"], now()
+        plain = {k: None if v is None or v != v else float(v) for k, v in values.items()}
         fresh = {
-            k: [float(v), time]
-            for k, v in values.items()
-            if v is not None and v == v and known.get(k, [None])[0] != float(v)
+            k: [v, time]
+            for k, v in (dict.fromkeys(known) | plain).items()
+            if known.get(k, [None])[0] != v
         }
         self._set(metrics=known | fresh)
 

@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from slicewise.files import digest, sha256
+from slicewise.sources import code_digests, workflow_folder
 from slicewise.tracking.journal import Run, current_run
 from slicewise.tracking.mirror import COMPARES, SPEED, Mirror
 from slicewise.tracking.names import TABLE, without_listed_names
@@ -34,6 +35,8 @@ SHOWN = {
     "mlflow.loggedImages": "True",
 }
 """Tags by which the UI finds the table and the images that it compares across runs."""
+SCORED_BY = "scored_by_library_sha256"
+"""Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
 CLOSING = 30.0
@@ -125,7 +128,7 @@ class Tracker:
         else:
             run = self._create(fold, name, key, params, tags)
             kept = {"environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items())}
-            if diff := git_diff(Path()):
+            if diff := git_diff(workflow_folder()):
                 table = run.results / run.dataset / TABLE
                 kept["uncommitted.diff"] = without_listed_names(redact(diff), table)
             run.contents({**kept, **contents})
@@ -177,8 +180,9 @@ class Tracker:
         run.contents(contents)
         run.data({"test": test})
         run.tag({"mlflow.note.content": note, **SHOWN})
+        scored_by = code_digests(None)["library_sha256"]
         for each in (run, *children):
-            each.tag(tags)
+            each.tag({**tags, SCORED_BY: scored_by})
         if register is not None:
             if children:  # they predict together
                 run.models(
@@ -236,7 +240,7 @@ class Tracker:
         old = self._open(COMPARISON)
         if old is not None and old.note["key"] == key and old.note["status"] == "FINISHED":
             return
-        tags = {COMPARES: ", ".join(experiments), "compared": ids, **place(Path())}
+        tags = {COMPARES: ", ".join(experiments), "compared": ids, **place()}
         run = self._create(COMPARISON, COMPARISON, key, {}, tags)
         run.metrics(metrics)
         if old is not None:  # which has to name a run that was sent
@@ -252,7 +256,8 @@ class Tracker:
         -------
         dict of str to str
             ``experiment`` (of MLflow), ``name``, ``run_id`` where the store has
-            given one, ``data_digest``, ``environment_sha256``; empty without a run.
+            given one, ``data_digest``, ``scored_by_library_sha256``,
+            ``environment_sha256``; empty without a run.
         """
         run = self._open("fold-0" if folds == 1 else "parent")
         if run is None:
@@ -262,6 +267,7 @@ class Tracker:
             "name": run.note["name"],
             "run_id": self.mirror.run_id(run.folder),
             "data_digest": run.note["tags"].get("data_digest"),
+            SCORED_BY: run.note["tags"].get(SCORED_BY),
             "environment_sha256": run.note["files"].get("environment.txt", (None, None))[1],
         }
         return {key: value for key, value in found.items() if value is not None}

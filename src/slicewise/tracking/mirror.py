@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import getpass
 import logging
+import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -40,6 +42,7 @@ from slicewise.tracking.journal import (
 )
 from slicewise.tracking.models import has_model, send_model
 from slicewise.tracking.names import TABLE, shareable
+from slicewise.tracking.provenance import UNKNOWN
 from slicewise.tracking.reasons import why
 from slicewise.tracking.secrets import without_user
 from slicewise.tracking.store import SQLITE, locked, make_store
@@ -78,11 +81,14 @@ class Fetched:
         Its tags.
     weights : dict of str to str
         Digest of the weights of each fold.
+    run_id : str
+        The store's id of it, where it is of a store.
     """
 
     name: str
     tags: dict[str, str]
     weights: dict[str, str]
+    run_id: str = ""
 
 
 class Mirror:
@@ -248,7 +254,7 @@ class Mirror:
         shown = {  # the columns Source, Version and User of the MLflow UI
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
-            "mlflow.source.git.commit": tags.get("git_commit", ""),
+            "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
             "mlflow.user": _user(),
         }
         made = client.create_run(
@@ -467,18 +473,20 @@ class Mirror:
     # -- what others made -------------------------------------------------------
 
     def fetch(self, run_id: str, names: Sequence[str], folder: Path) -> Fetched:
-        """Bring files of a run to a folder, under their own names.
+        """Bring files of a run, by the store's id or its own, to a folder under their own names.
 
         Raises
         ------
         SlicewiseError
             When the store has no such run, or the run lacks one of the files.
         """
-        found = self._get(run_id)
+        found = self._get(run_id) or self._noted(run_id)
         if found is None:
             raise SlicewiseError(
-                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page"
+                f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page, "
+                "or name the folder results/<dataset>/<experiment>"
             )
+        run_id = str(found.info.run_id)
         if parent := found.data.tags.get(PARENT):
             raise SlicewiseError(
                 f"run {run_id}: it is one fold of run {parent}; name that one instead"
@@ -502,7 +510,15 @@ class Mirror:
         weights = {
             tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags
         }
-        return Fetched(found.info.run_name, found.data.tags, weights)
+        return Fetched(found.info.run_name, found.data.tags, weights, run_id)
+
+    def _noted(self, number: str) -> Any:
+        """Return the run that has an id of slicewise's own, if there is one."""
+        if not re.fullmatch(r"[0-9a-f]{32}", number):
+            return None
+        mark = f"tags.`{JOURNAL}` = '{number}'"
+        places = list(self.experiments().values())
+        return next(iter(self.client.search_runs(places, mark, max_results=1)), None)
 
     def experiments(self) -> dict[str, str]:
         """Return the id of each data set's experiment, by the experiment's name."""
@@ -640,7 +656,11 @@ def _user() -> str:
 def _points(run: Run) -> set[tuple[str, float, int, int]]:
     """Return all points of a run: key, value, time, step."""
     # Not tied to the model: such a point may not be sent twice.
-    return {(key, value, time, 0) for key, (value, time) in run.note["metrics"].items()} | {
+    # What has no value any more is NaN there, always the same one, as no other equals it.
+    return {
+        (key, math.nan if value is None else value, time, 0)
+        for key, (value, time) in run.note["metrics"].items()
+    } | {
         (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
         for name in (HISTORY, SYSTEM)
         for row in read_rows(run.folder / name)

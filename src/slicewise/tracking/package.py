@@ -18,11 +18,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import slicewise
+from slicewise import backends
 
 LOADER = "slicewise.model.serve"
 CODE = Path(slicewise.__file__).parent
-OTHER_BACKENDS = {"jax", "torch"}
-"""Asked for by name only where Keras was told to use them; any backend runs a model."""
+BACKENDS = {"tensorflow", "jax", "torch"}
+"""Any of them runs a model; the one that is needed is the one that made it."""
 
 
 @contextmanager
@@ -110,11 +111,12 @@ def signature(labels: Sequence[str] = ()) -> Any:
 def requirements() -> list[str]:
     """Return the packages that a model needs, as ``name==version`` of those installed here.
 
-    Found in the imports of the module that loads it. slicewise itself is not
-    among them, as its code is stored with the model.
+    Found in the imports of the module that loads it. Of the backends of Keras
+    there is the one in use here. slicewise itself is not among them, as its
+    code is stored with the model.
     """
     distributions = packages_distributions()
-    imported = _imported(LOADER) - OTHER_BACKENDS
+    imported = _imported(LOADER) - BACKENDS | {backends.chosen()}
     needed = {name for top in imported for name in distributions.get(top, [])}
     return sorted(f"{name}=={version(name)}" for name in needed)
 

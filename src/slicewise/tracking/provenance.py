@@ -9,6 +9,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
+from slicewise.sources import code_digests, workflow_folder
+
 PACKAGES = (
     "slicewise",
     "snakemake",
@@ -22,39 +24,121 @@ PACKAGES = (
 )
 
 
-def git_state(folder: Path) -> dict[str, str]:
-    """Return the commit and whether files differ from it; empty outside a repository."""
+UNKNOWN = "unknown"
+CODE = ("Snakefile", "rules", "scripts", "src/slicewise")
+"""What of a clone is the code that runs: a file of it that git was never told of counts too."""
+
+
+def git_state(workflow: Path | None) -> dict[str, str]:
+    """Return slicewise's own commit, and whether files differ from it.
+
+    Parameters
+    ----------
+    workflow : Path or None
+        The folder of the Snakefile. A repository that merely surrounds it is
+        somebody else's, and does not count.
+
+    Returns
+    -------
+    dict of str to str
+        ``git_commit``, which may be unknown, and ``git_dirty`` if it is not.
+    """
     try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+        if workflow is None or _root(workflow) != workflow.resolve():
+            return {"git_commit": UNKNOWN}
+        return {
+            "git_commit": _git(workflow, "rev-parse", "HEAD").strip(),
+            "git_dirty": str(_is_dirty(workflow) or bool(_untracked(workflow))).lower(),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return {"git_commit": UNKNOWN}
+
+
+def project_state(folder: Path, workflow: Path | None) -> dict[str, str]:
+    """Return the commit of the repository that a folder lies in, where it is not slicewise's own.
+
+    Parameters
+    ----------
+    folder : Path
+        Where results are made.
+    workflow : Path or None
+        The folder of the Snakefile.
+
+    Returns
+    -------
+    dict of str to str
+        ``project_commit`` and ``project_dirty``; empty where there is none.
+    """
+    try:
+        if workflow is not None and _root(folder) == workflow.resolve():
+            return {}
+        return {
+            "project_commit": _git(folder, "rev-parse", "HEAD").strip(),
+            "project_dirty": str(_is_dirty(folder)).lower(),
+        }
     except (OSError, subprocess.SubprocessError):
         return {}
-    return {"git_commit": commit.strip(), "git_dirty": str(dirty).lower()}
 
 
-def git_diff(folder: Path) -> str:
-    """Return how the tracked files differ from the commit; empty outside a repository."""
+def git_diff(workflow: Path | None) -> str:
+    """Return how slicewise's files differ from its commit, new files of code included.
+
+    Empty where its commit is not known.
+    """
+    if git_state(workflow)["git_commit"] == UNKNOWN or workflow is None:
+        return ""
+    options = ("--no-ext-diff", "--no-color")
     try:
-        return _git(folder, "diff", "--no-ext-diff", "--no-color", "HEAD")
+        changed = _git(workflow, "diff", *options, "HEAD")
+        new = [
+            # it ends with 1, as there is a difference
+            _git(workflow, "diff", *options, "--no-index", "--", os.devnull, name, ends=1)
+            for name in _untracked(workflow)
+        ]
     except (OSError, subprocess.SubprocessError):
         return ""
+    return "".join([changed, *new])
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def _root(folder: Path) -> Path:
+    return Path(_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
+
+
+def _is_dirty(folder: Path) -> bool:
+    return bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _untracked(workflow: Path) -> list[str]:
+    names = _git(workflow, "ls-files", "-z", "--others", "--exclude-standard", "--", *CODE)
+    return [name for name in names.split("\0") if name]
+
+
+def _git(folder: Path, *arguments: str, ends: int = 0) -> str:
+    # in a hook, these name the repository that it belongs to
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
         errors="replace",
-        check=True,
+        check=False,
         timeout=20,
+        env={**kept, "GIT_OPTIONAL_LOCKS": "0"},
     )
+    if done.returncode != ends:
+        raise subprocess.CalledProcessError(done.returncode, done.args)
     return done.stdout
 
 
-def place(folder: Path) -> dict[str, str]:
-    """Return where something is made: commit, host and Slurm job."""
-    found = {**git_state(folder), "host": socket.gethostname()}
+def place() -> dict[str, str]:
+    """Return where something is made: slicewise's commit and code, the project, host, Slurm job."""
+    workflow = workflow_folder()
+    found = {
+        **git_state(workflow),
+        **code_digests(workflow),
+        **project_state(Path(), workflow),
+        "host": socket.gethostname(),
+    }
     if job := os.environ.get("SLURM_JOB_ID"):
         found["slurm_job"] = job
     return found

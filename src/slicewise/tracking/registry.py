@@ -200,5 +200,5 @@ def _shown(run: Run) -> dict[str, str]:
     return {
         name.replace("/", "_"): f"{run.note['metrics'][name][0]:.4f}"
         for name in names
-        if name in run.note["metrics"]
+        if run.note["metrics"].get(name, [None])[0] is not None
     }

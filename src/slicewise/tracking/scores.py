@@ -26,13 +26,18 @@ def summary_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
     """Name the numbers of a summary as MLflow metrics: ``test/dice_mean``, ….
 
     Those of a label are ``test/liver/dice_mean``, …, where there are several.
+    ``test/patients`` counts those who have a label, of whom means are;
+    ``sensitivity``, ``specificity`` and ``false_ml`` tell of the others too.
     """
     named: dict[str, float | None] = {}
     for subset, labels in summary.items():
+        single = len(labels) == 2
         for label, metrics in labels.items():
-            if label != "mean" and len(labels) == 2:
+            alone = label != "mean" and single
+            place = subset if label == "mean" or alone else f"{subset}/{label}"
+            named |= _detection_metrics(place, metrics.get("detection", {}))
+            if alone:
                 continue  # a single label is the mean
-            place = subset if label == "mean" else f"{subset}/{label}"
             for metric, numbers in metrics.items():
                 if metric in MIRRORED:
                     named[f"{place}/{metric}_mean"] = numbers["mean"]
@@ -42,25 +47,64 @@ def summary_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
     return named
 
 
+def _detection_metrics(place: str, counts: Mapping[str, Any]) -> dict[str, float | None]:
+    """Name in how many patients a label was found; nothing where nobody lacks or misses it."""
+    if not _some_lack(counts):
+        return {}
+    named = {
+        f"{place}/sensitivity": counts["sensitivity"]["value"],
+        f"{place}/specificity": counts["specificity"]["value"],
+        f"{place}/false_ml": counts["false_ml"]["mean"],
+    }
+    if counts["lesions"]:
+        named[f"{place}/lesion_sensitivity"] = counts["lesions"]["sensitivity"]["value"]
+        named[f"{place}/false_lesions"] = counts["lesions"]["false_per_scan"]["mean"]
+    return named
+
+
+def _some_lack(counts: Mapping[str, Any]) -> bool:
+    """Tell whether somebody lacks a label or was not found to have it, or lesions were counted."""
+    if "in_words" not in counts:  # of the mean over labels, or of an older table
+        return False
+    return counts["found"] < counts["patients"] or counts["lesions"] is not None
+
+
 def headline(summary: Mapping[str, Any]) -> str:
     """Return what people read first on the page of a run, in Markdown."""
     lines = []
     for subset in sorted(summary):  # test first
-        for label, metrics in summary[subset].items():
-            dice = metrics["dice"]
-            if dice["mean"] is None or (label != "mean" and len(summary[subset]) == 2):
-                continue
-            name = "Dice" if label == "mean" else f"Dice of {label}"
-            interval = ""
-            if dice["ci_low"] is not None:
-                interval = f" [{dice['ci_low']:.3f}, {dice['ci_high']:.3f}]"
-            lines.append(
-                f"**{name} {dice['mean']:.3f}**{interval} per patient in 3-D over {dice['n']} "
-                f"{subset} patients"
-            )
+        # the mean over labels before them
+        for label, metrics in sorted(summary[subset].items(), key=lambda each: each[0] != "mean"):
+            single = label != "mean" and len(summary[subset]) == 2
+            counts = metrics.get("detection", {})
+            found = counts["in_words"] if _some_lack(counts) else None
+            told = f" ({found})" if found else ""
+            if not single:
+                lines.append(_dice_line(summary[subset], subset, label) + told)
+            elif found:
+                lines.append(f"{label}, {subset} patients: {found}")
     files = "Artifacts: `report.html` for people, `metrics.tsv` a row a case, `split.tsv`, "
     files += "`cases.tsv` with the SHA-256 of every file, `settings.yaml`, `environment.txt`."
     return "\n\n".join([*lines, files])
+
+
+def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
+    dice, counts = labels[label]["dice"], labels["mean"].get("detection", {})
+    name = "Dice" if label == "mean" else f"Dice of {label}"
+    number = counts.get("patients", dice["n"])
+    if dice["mean"] is None:
+        what = "any label" if label == "mean" else "it"
+        return f"**{name}: none**, as none of {number} {subset} patients has {what}"
+    interval = ""
+    if dice["ci_low"] is not None:
+        interval = f" [{dice['ci_low']:.3f}, {dice['ci_high']:.3f}]"
+    over = f"{dice['n']} {subset} patients"
+    if dice["n"] < number:
+        what = "a label" if label == "mean" else "it"
+        over = f"the {dice['n']} of {number} {subset} patients who have {what}"
+    if counts.get("absent_labels") == "challenge":
+        over += ", a label that is not there counting as 1 or 0 (`absent_labels: challenge`)"
+    return f"**{name} {dice['mean']:.3f}**{interval} per patient in 3-D over {over}"
 
 
 def patients_table(metrics: pd.DataFrame) -> str:

@@ -138,7 +138,7 @@ def label_indices(
     other : {"refuse", "background"}
         ``dataset.other_labels``: what to do with values of no label.
     may_be_empty : bool
-        Accept a mask without any label: a prediction may be empty.
+        Accept a mask without any label: that of a healthy patient, or a prediction.
 
     Returns
     -------
@@ -171,13 +171,50 @@ def label_indices(
         )
     if not may_be_empty and not counts[table > 0].any():
         raise SlicewiseError(
-            f"{path}: it has no voxel of any label ({named}); correct dataset.labels, "
-            "or exclude the case"
+            f"{path}: it has no voxel of any label ({named}); correct dataset.labels, set "
+            "dataset.empty_masks to allow if the patient has none of them, or exclude the case"
         )
     indices = np.empty_like(mask.array, dtype=np.uint8)
     for part, target in zip(_slabs(mask.array), _slabs(indices), strict=True):
         target[...] = table[part.astype(np.intp)]
     return indices
+
+
+def count_values(numbers: np.ndarray) -> np.ndarray:
+    """Count each value of a mask of label numbers (uint8), as an array of 256.
+
+    Slab by slab, because counting makes 64-bit numbers of what it counts.
+    """
+    counts = np.zeros(256, np.int64)
+    for part in _slabs(numbers):
+        counts += np.bincount(part.ravel("K"), minlength=256)
+    return counts
+
+
+def mask_values(array: np.ndarray, path: str) -> np.ndarray:
+    """Take the values of a mask, of any type, to 8 bits, or to 16 where these are needed.
+
+    Parameters
+    ----------
+    array : ndarray, shape (i, j, k)
+        Label values; floating point is accepted when whole.
+    path : str
+        How messages name it.
+
+    Returns
+    -------
+    ndarray of uint8 or uint16, shape (i, j, k)
+
+    Raises
+    ------
+    SlicewiseError
+        When a value is no whole number from 0 to 65535.
+    """
+    _check_shape(array, path)
+    values = np.empty_like(array, dtype=np.uint8 if array.max() < 256 else np.uint16)
+    for part, target in zip(_slabs(array), _slabs(values), strict=True):
+        target[...] = _whole(part, path)
+    return values
 
 
 def _check_shape(array: np.ndarray, path: str) -> None:

@@ -20,7 +20,7 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -136,7 +136,14 @@ class _Grid:
         return LPS_TO_RAS @ affine
 
 
-def read_series(source: Path | Sequence[Path], member_prefix: str | None = None) -> Volume:
+def is_dicom(path: Path) -> bool:
+    """Tell by its name whether a file is DICOM, or a folder or zip that may hold such."""
+    return path.is_dir() or path.name.lower().endswith((".zip", ".dcm", ".dicom", ".ima"))
+
+
+def read_series(
+    source: Path | Sequence[Path], member_prefix: str | None = None, *, rescaled: bool = True
+) -> Volume:
     """Read one DICOM series as a volume in Hounsfield units.
 
     Parameters
@@ -145,6 +152,8 @@ def read_series(source: Path | Sequence[Path], member_prefix: str | None = None)
         A folder (searched to any depth), a zip, or the files themselves.
     member_prefix : str, optional
         Read only the files whose path below the folder or in the zip starts so.
+    rescaled : bool
+        Whether to apply the rescale slope and intercept; else the values are those stored.
 
     Returns
     -------
@@ -161,7 +170,7 @@ def read_series(source: Path | Sequence[Path], member_prefix: str | None = None)
     """
     with _opened(source, member_prefix) as files:
         grid = _grid(files, _headers(files))
-        return Volume(_intensities(files, grid), grid.affine)
+        return Volume(_intensities(files, grid, rescaled), grid.affine)
 
 
 def read_organ_masks(
@@ -589,8 +598,11 @@ def _no_gap(files: _Files, along: np.ndarray, step: float) -> None:
 # --- pixels --------------------------------------------------------------------------------
 
 
-def _intensities(files: _Files, grid: _Grid) -> np.ndarray:
-    """Read the rescaled voxels of all slices, shape (columns, rows, slices)."""
+def _intensities(files: _Files, grid: _Grid, rescaled: bool = True) -> np.ndarray:
+    """Read the voxels of all slices, rescaled or not, shape (columns, rows, slices)."""
+    if not rescaled:
+        plain = tuple(replace(one, slope=1.0, intercept=0.0) for one in grid.slices)
+        grid = replace(grid, slices=plain)
     first = grid.slices[0]
     shape = (len(grid.slices), first.rows, first.columns)
     whole = all(s.slope.is_integer() and s.intercept.is_integer() for s in grid.slices)

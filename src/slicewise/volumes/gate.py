@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -71,6 +71,72 @@ def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None
                     f"case {case}: the same image as {known[mark]} in {path}, which "
                     "split.check_against names; list it in dataset.exclude"
                 )
+
+
+def check_labels_trained(
+    cases: pd.DataFrame,
+    split: pd.DataFrame,
+    folds: int,
+    missing_labels: Literal["refuse", "allow"] = "refuse",
+) -> None:
+    """Stop before the first training where one would never see a label.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        The table of cases.
+    split : DataFrame
+        The table of the split.
+    folds : int
+        How many there are.
+    missing_labels : {"refuse", "allow"}
+        ``training.missing_labels``. With `allow`, only a training that would
+        see no label at all is refused.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the labels, who has them, and what to do.
+    """
+    labels = [name.removeprefix("ml_") for name in cases if str(name).startswith("ml_")]
+    has = {label: cases.loc[cases[f"ml_{label}"].astype(float) > 0] for label in labels}
+    without = []
+    for fold in range(folds):
+        mine = split["subset"] == "train"
+        if folds > 1:
+            mine &= split["fold"] != str(fold)
+        trained = set(split["case"][mine])
+        lacking = [label for label in labels if trained.isdisjoint(has[label]["case"])]
+        if len(lacking) == len(labels):
+            raise SlicewiseError(
+                f"{_training(fold, folds)}: none of its patients has any label, so there is "
+                "nothing to learn; check dataset.labels, or change the split"
+            )
+        without += [(label, fold) for label in lacking]
+    if without and missing_labels == "refuse":
+        listed = ", and ".join(
+            f"{_training(fold, folds)} would not see label {label}, which {_owners(has[label])}"
+            for label, fold in without[:SHOWN]
+        )
+        more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
+        raise SlicewiseError(
+            f"{listed}{more}; change the split (split.seed, split.folds, split.stratify), drop the "
+            "label, or set training.missing_labels of all experiments to allow, which leaves its "
+            "scores empty there"
+        )
+
+
+def _training(fold: int, folds: int) -> str:
+    return f"fold {fold}" if folds > 1 else "the training"
+
+
+def _owners(rows: pd.DataFrame) -> str:
+    patients = sorted(set(rows["patient"]))
+    if not patients:
+        return "nobody has"
+    more = f" and {len(patients) - SHOWN} more" if len(patients) > SHOWN else ""
+    who = "patient" if len(patients) == 1 else "patients"
+    return f"only {who} {', '.join(patients[:SHOWN])}{more} {'has' if who == 'patient' else 'have'}"
 
 
 def check_alike(

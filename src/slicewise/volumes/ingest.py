@@ -56,8 +56,9 @@ def ingest(
     Returns
     -------
     list of dict
-        The passports (see `make_passport`), with a digest of all that each was
-        made from.
+        The passports (see `make_passport`), with the content that the files
+        were checked for, the SHA-256 of the files that were read, and a digest
+        of all that each was made from.
 
     Raises
     ------
@@ -80,6 +81,8 @@ def ingest(
             except SlicewiseError as error:
                 errors.append(error)
                 continue
+            passport["content"] = content.model_dump()
+            passport["read"] = {"image": sha256(case.image), "mask": sha256(case.mask)}
             passport["made_from"] = key
             write_json(path, passport)
         passports.append(passport)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from slicewise.config import Dataset
 from slicewise.config.schema import Pairs, Phantom
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.companions import Folders, whole_volume
+from slicewise.volumes.described import check_described, read_description
 from slicewise.volumes.formats import is_nifti
+from slicewise.volumes.names import find_alike, stripped
+from slicewise.volumes.tables import Row, read_rows
+
+_log = logging.getLogger(__name__)
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHOWN = 8
@@ -30,10 +36,14 @@ class Case:
     patient : str
         Whose volume it is; splits never separate the volumes of a patient.
     image, mask : tuple of Path
-        Source files: one file, the files of a DICOM series, or nothing for a
-        phantom, which has no source.
+        Source files: one file and those that belong to it, the files of a DICOM
+        series, or nothing for a phantom, which has no source.
     subset : {"train", "test"} or None
         Where the layout puts the case; None leaves it to the split.
+    columns : tuple of (str, str)
+        What a table says of it beyond that, column by column.
+    guessed : bool
+        Whether it is taken for a patient of its own because nothing says whose it is.
     """
 
     name: str
@@ -41,6 +51,8 @@ class Case:
     image: tuple[Path, ...]
     mask: tuple[Path, ...]
     subset: Literal["train", "test"] | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    guessed: bool = False
 
     @property
     def needs_conversion(self) -> bool:
@@ -57,6 +69,8 @@ class _Found:
     mask: tuple[Path, ...]
     subset: Literal["train", "test"] | None = None
     patient: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    row: int | None = None
 
 
 def find_cases(dataset: Dataset, data: Path) -> list[Case]:
@@ -77,8 +91,9 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     Raises
     ------
     SlicewiseError
-        When nothing is there, when images and masks do not pair up, or when a
-        name is not safe; the offenders are listed.
+        When nothing is there, when images and masks do not pair up, when a name
+        is not safe, when two patients may be one in two spellings, or when
+        labels are not those of dataset.json; the offenders are listed.
     """
     root = data / (dataset.root or "")
     if dataset.layout != "phantom" and not root.exists():
@@ -94,17 +109,69 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
         )
     _refuse_unsafe(found)
     _refuse_twice(found)
-    cases = [
-        Case(f.name, f.patient or _patient(f.name, dataset), f.image, f.mask, f.subset)
-        for f in sorted(found, key=lambda f: f.name)
-    ]
+    cases = [_case(f, dataset) for f in sorted(found, key=lambda f: f.name)]
     unknown = sorted(set(dataset.exclude) - {case.name for case in cases})
     if unknown:
         raise SlicewiseError(f"dataset.exclude: no case is called {_list(unknown)}; correct it")
     kept = [case for case in cases if case.name not in dataset.exclude]
     if not kept:
         raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
-    return kept
+    rows = {f.name: f.row for f in found if f.row is not None}
+    _refuse_alike(kept, {case.patient for case in cases}, dataset, root, rows)
+    folders = Folders()
+    return [_whole(case, folders) for case in kept]
+
+
+def _whole(case: Case, folders: Folders) -> Case:
+    """Add the files that belong to those of a case."""
+    image, mask = (
+        whole_volume(files[0], folders) if len(files) == 1 else files
+        for files in (case.image, case.mask)
+    )
+    if both := sorted(set(image) & set(mask)):
+        raise SlicewiseError(
+            f"case {case.name}: {both[0]} is a file of both image and mask; give each its own"
+        )
+    return replace(case, image=image, mask=mask)
+
+
+def _case(found: _Found, dataset: Dataset) -> Case:
+    patient, guessed = found.patient, False
+    if patient is None:
+        patient = _patient(found.name, dataset)
+        guessed = "patient_pattern" not in dataset.model_fields_set
+    return Case(found.name, patient, found.image, found.mask, found.subset, found.columns, guessed)
+
+
+def _refuse_alike(
+    cases: list[Case], known: set[str], dataset: Dataset, root: Path, rows: dict[str, int]
+) -> None:
+    """Refuse patients who may be one in two spellings, unless a setting says that they differ."""
+    different = dataset.different_patients
+    if different == "all":
+        return
+    nobody = sorted({name for names in different for name in names} - known)
+    if nobody:
+        raise SlicewiseError(
+            f"dataset.different_patients: no patient is called {_list(nobody)}; correct it"
+        )
+    alike = find_alike((case.patient for case in cases), different)
+    if not alike:
+        return
+    where: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        row = f"row {rows[case.name]}" if case.name in rows else f"case {case.name}"
+        where[case.patient].append(row)
+    shown = [
+        " and ".join(f"{name!r} ({_list(where[name])})" for name in names) + f" differ {how} only"
+        for names, how in alike
+    ]
+    place = f"{root}: " if rows else ""
+    raise SlicewiseError(
+        f"{place}patients {_list(shown, '; ')}, so one patient might be trained and tested on; "
+        "spell a patient in one way, or list those who differ in dataset.different_patients, as "
+        f"[[{', '.join(alike[0][0])}]]"
+    )
 
 
 def _patient(name: str, dataset: Dataset) -> str:
@@ -116,7 +183,13 @@ def _patient(name: str, dataset: Dataset) -> str:
             f"dataset.patient_pattern: does not match the case {name!r}; correct the pattern or "
             "use layout: table"
         )
-    return match["patient"]
+    patient = stripped(match["patient"] or "")
+    if not patient:
+        raise SlicewiseError(
+            f"dataset.patient_pattern: its group patient is empty in the case {name!r}; correct "
+            "the pattern or use layout: table"
+        )
+    return patient
 
 
 def _refuse_unsafe(found: Iterable[_Found]) -> None:
@@ -142,9 +215,9 @@ def _refuse_twice(found: Iterable[_Found]) -> None:
         )
 
 
-def _list(items: list[str]) -> str:
+def _list(items: list[str], between: str = ", ") -> str:
     more = len(items) - SHOWN
-    return ", ".join(items[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return between.join(items[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _pair(
@@ -243,12 +316,10 @@ def _msd(dataset: Dataset, root: Path) -> list[_Found]:
     path = root / "dataset.json"
     if not path.is_file():
         raise SlicewiseError(f"{path}: missing; the layout msd needs it beside imagesTr")
+    description = read_description(path)
     try:
-        items = [
-            (Path(item["image"]), Path(item["label"]))
-            for item in json.loads(path.read_text(encoding="utf-8"))["training"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        items = [(Path(item["image"]), Path(item["label"])) for item in description["training"]]
+    except (KeyError, TypeError) as error:
         raise SlicewiseError(
             f"{path}: not a Medical Segmentation Decathlon description ({error!r}); each entry of "
             "training needs an image and a label"
@@ -259,6 +330,7 @@ def _msd(dataset: Dataset, root: Path) -> list[_Found]:
             f"{path}: lists files that are not there: {_list(missing)}; "
             "add them or take them off the list"
         )
+    check_described(dataset.labels, path, description)
     return [
         _Found(_stem(image.name), (root / image,), (root / mask,)) for image, mask in sorted(items)
     ]
@@ -266,6 +338,9 @@ def _msd(dataset: Dataset, root: Path) -> list[_Found]:
 
 def _nnunet(dataset: Dataset, root: Path) -> list[_Found]:
     found = _nnunet_pairs(root / "imagesTr", root / "labelsTr")
+    path = root / "dataset.json"
+    if path.is_file():
+        check_described(dataset.labels, path, read_description(path))
     if not (root / "labelsTs").is_dir():
         return found
     train = [_Found(f.name, f.image, f.mask, "train") for f in found]
@@ -299,52 +374,79 @@ def _nnunet_pairs(image_folder: Path, mask_folder: Path) -> list[_Found]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.name.endswith((".nii", ".nii.gz", ".nrrd", ".mha"))
+    # of formats in several files, the header stands for all
+    suffixes = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".hdr", ".hdr.gz", ".mgz")
+    return path.name.lower().endswith(suffixes)
 
 
 def _stem(name: str) -> str:
-    return name.removesuffix(".gz").rsplit(".", 1)[0]
+    unpacked = name[:-3] if name.lower().endswith(".gz") else name
+    return unpacked.rsplit(".", 1)[0]
+
+
+COLUMNS = ("case", "patient", "image", "mask", "subset")
+_MEANT = {
+    **dict.fromkeys(("patientid", "patientname", "patients", "subject", "subjectid"), "patient"),
+    **dict.fromkeys(("pid", "participant", "participantid", "mrn", "person"), "patient"),
+    **dict.fromkeys(("split", "set", "partition", "subsets", "usage"), "subset"),
+}
+"""What people call the columns that may be left out, and what they are called here."""
 
 
 def _table(dataset: Dataset, root: Path) -> list[_Found]:
-    import pandas as pd  # slow to import, and most data sets have no table
-
-    try:
-        table = pd.read_csv(root, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise SlicewiseError(f"{root}: not readable as a table ({error}); use tabs") from error
-    missing = [name for name in ("case", "image", "mask") if name not in table]
+    header, rows = read_rows(root, COLUMNS)
+    missing = [name for name in ("case", "image", "mask") if name not in header]
     if missing:
         raise SlicewiseError(
             f"{root}: the table has no column {_list(missing)}; it needs case, image and mask, "
             "and may have patient and subset, separated by tabs"
         )
-    found = []
-    for row in table.to_dict("records"):
-        image, mask = root.parent / row["image"], root.parent / row["mask"]
-        for path in (image, mask):
-            if not path.exists() or path == root.parent:
-                raise SlicewiseError(
-                    f"{root}: case {row['case']}: {path} does not exist; correct the table"
-                )
-        subset = row.get("subset") or None
-        if subset not in ("train", "test", None):
-            raise SlicewiseError(
-                f"{root}: case {row['case']}: subset is {subset!r}; write train, test or nothing"
-            )
-        found.append(
-            _Found(
-                row["case"],
-                _files_of_series(image),
-                _files_of_series(mask),
-                subset,
-                row.get("patient") or None,
-            )
-        )
+    _say_unread(header, root)
+    found = [_of_row(row, root) for row in rows]
     some = {f.subset is None for f in found}
     if len(some) > 1:
         raise SlicewiseError(f"{root}: subset is given for some cases only; give all or none")
+    alone = sorted(f.name for f in found if f.patient is None)
+    if 0 < len(alone) < len(found) and dataset.patient_pattern is None:
+        _log.warning(
+            "%s: no patient is given for %s: each counts as a patient of its own",
+            root,
+            _list(alone),
+        )
     return found
+
+
+def _say_unread(header: list[str], root: Path) -> None:
+    """Say where a column seems to be meant for one that is read."""
+    for name in header:
+        meant = _MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
+        if meant and name not in COLUMNS and meant not in header:
+            _log.warning(
+                "%s: the column %r is not read; call it %s if it is meant so", root, name, meant
+            )
+
+
+def _of_row(row: Row, root: Path) -> _Found:
+    cells = row.cells
+    case = f"{root}: row {row.number}, case {cells['case']}"
+    image, mask = root.parent / cells["image"], root.parent / cells["mask"]
+    for path in (image, mask):
+        if not path.exists() or path == root.parent:
+            raise SlicewiseError(f"{case}: {path} does not exist; correct the table")
+    given = cells.get("subset", "")
+    subsets: dict[str, Literal["train", "test"] | None]
+    subsets = {"train": "train", "test": "test", "": None}
+    if given not in subsets:
+        raise SlicewiseError(f"{case}: subset is {given!r}; write train, test or nothing")
+    return _Found(
+        cells["case"],
+        _files_of_series(image),
+        _files_of_series(mask),
+        subsets[given],
+        cells.get("patient") or None,
+        tuple((name, cell) for name, cell in cells.items() if name not in COLUMNS),
+        row.number,
+    )
 
 
 def _phantom(dataset: Dataset, root: Path) -> list[_Found]:

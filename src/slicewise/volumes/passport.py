@@ -11,9 +11,11 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.files import digest, sha256
-from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.checks import check_image, check_pair, count_values, label_indices
+from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
 from slicewise.volumes.fingerprint import pack, slice_marks
+from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -37,7 +39,8 @@ def make_passport(
     image_path, mask_path : Path
         NIfTI files.
     sources : mapping of {"image", "mask"} to paths
-        The files they come from: themselves, or a DICOM series.
+        The files they come from: themselves, a file with those that belong to
+        it, or a DICOM series.
     content : Content
         What the files should hold.
 
@@ -58,9 +61,16 @@ def make_passport(
     check_image(image, shown["image"], content.intensity)
     mask = read_volume(mask_path)
     check_pair(image, mask, shown["image"], shown["mask"])
-    labels = label_indices(mask, shown["mask"], content.labels, content.other_labels)
-    counts = np.bincount(labels.ravel(), minlength=len(content.labels) + 1)
-    values = np.percentile(image.array, PERCENTILES, method="nearest")
+    labels = label_indices(
+        mask,
+        shown["mask"],
+        content.labels,
+        content.other_labels,
+        may_be_empty=content.empty_masks == "allow",
+    )
+    counts = count_values(labels)
+    del mask, labels  # what follows looks at the image alone, and both may be large
+    values = percentiles(image.array, PERCENTILES)
     return {
         "case": case,
         "patient": patient,
@@ -75,7 +85,7 @@ def make_passport(
             "max": float(image.array.max()),
         },
         "ml": {
-            name: round(float(counts[index]) * image.voxel_ml, 4)
+            name: _rounded(float(counts[index]) * image.voxel_ml)
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
@@ -83,10 +93,16 @@ def make_passport(
     }
 
 
+def _rounded(ml: float) -> float:
+    """Round to a tenth of a microlitre, but what is there never to nothing."""
+    return round(ml, 4) or float(f"{ml:.3g}")
+
+
 def describe_files(paths: Sequence[Path]) -> dict[str, Any]:
     """Name the files that an image or mask comes from: file, SHA-256 (of all hashes), bytes."""
     hashes = [sha256(path) for path in paths]
-    name = paths[0].name if len(paths) == 1 else f"{paths[0].parent.name} ({len(paths)})"
+    alone = len(paths) == 1 or is_header(paths[0])
+    name = paths[0].name if alone else f"{paths[0].parent.name} ({len(paths)})"
     return {
         "file": UID.sub("(UID)", name),  # scanners name files and folders by it
         "sha256": hashes[0] if len(hashes) == 1 else digest(hashes),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
+import logging
 import math
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,20 +16,32 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 from nibabel.filebasedimages import ImageFileError
+from nibabel.freesurfer.mghformat import MGHError
 from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import dicom
+from slicewise.volumes import companions, dicom
+from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+NOTE = "slicewise"  # the key of what is noted in headers
+FREESURFER_SUFFIXES = (".mgz", ".mgh")
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
 
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, ArithmeticError, np.linalg.LinAlgError),
+    *(HeaderDataError, MGHError),
+)
+"""What nibabel raises of headers and voxels that make no sense."""
+
 GZIP_RATIO = 1100
 """Gzip shrinks at most about 1030 times: a header that declares more would only fill memory."""
+
+logger = logging.getLogger(__name__)
 
 
 def read_volume(path: Path) -> Volume:
@@ -36,8 +50,10 @@ def read_volume(path: Path) -> Volume:
     Parameters
     ----------
     path : pathlib.Path
-        NIfTI (``.nii``, ``.nii.gz``), NRRD or MetaImage (``.nrrd``, ``.nhdr``,
-        ``.mha``, ``.mhd``), or a folder, ``.zip`` or single slice of DICOM.
+        NIfTI (``.nii``, ``.nii.gz``, or a pair ``.hdr`` and ``.img``), NRRD or
+        MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``), FreeSurfer's
+        (``.mgz``, ``.mgh``), or a folder,
+        ``.zip`` or single slice of DICOM.
 
     Returns
     -------
@@ -51,22 +67,72 @@ def read_volume(path: Path) -> Volume:
     """
     path = Path(path)
     name = path.name.lower()
-    if is_nifti(path):
+    if is_nifti(path) or companions.is_pair(path):
         return read_nifti(path)[0]
     if name.endswith(ITK_SUFFIXES):
         return _read_itk(path)
-    if path.is_dir() or name.endswith((".zip", ".dcm", ".dicom", ".ima")):
+    if name.endswith(FREESURFER_SUFFIXES):
+        return _read_freesurfer(path)
+    if dicom.is_dicom(path):
         return dicom.read_series(path)
     _must_exist(path)
     raise SlicewiseError(
         f"{path}: this is no format that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd), "
-        "MetaImage (.mha, .mhd), or a folder or zip of DICOM"
+        "MetaImage (.mha, .mhd), FreeSurfer's .mgz, or a folder or zip of DICOM"
     )
 
 
 def read_sources(paths: Sequence[Path]) -> Volume:
-    """Read a volume from its source files: one file, or the files of a DICOM series."""
+    """Read a volume from its source files: a file and those that belong to it, or a series.
+
+    Raises
+    ------
+    SlicewiseError
+        As `read_volume`; also when the file names others than these as its data.
+    """
+    if companions.is_header(paths[0]):
+        _must_exist(paths[0])
+        companions.check_whole(paths)
+        return read_volume(paths[0])
     return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
+
+
+def read_mask(paths: Sequence[Path]) -> Volume:
+    """Read a mask from its source files, of whatever type its values are.
+
+    A DICOM mask is often written into a copy of its CT's header. Where the
+    rescale intercept turns its values into none of a mask, the stored ones
+    are taken, with a line that says so.
+
+    Returns
+    -------
+    Volume
+        The label values, uint8 or uint16.
+
+    Raises
+    ------
+    SlicewiseError
+        When the files cannot be read, or a value is no whole number from 0 to 65535.
+    """
+    shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
+    volume = read_sources(paths)
+    try:
+        return Volume(mask_values(volume.array, shown), volume.affine)
+    except SlicewiseError:
+        if len(paths) == 1 and not dicom.is_dicom(paths[0]):
+            raise
+        stored = dicom.read_series(paths[0] if len(paths) == 1 else paths, rescaled=False)
+        try:
+            values = mask_values(stored.array, shown)
+        except SlicewiseError:
+            values = None
+        if values is None:
+            raise
+    logger.warning(
+        f"{shown}: this mask carries the rescale slope and intercept of an image; its values are "
+        "taken as they are stored"
+    )
+    return Volume(values, stored.affine)
 
 
 def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
@@ -75,7 +141,8 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     Parameters
     ----------
     path : pathlib.Path
-        ``.nii`` or ``.nii.gz``, of any orientation.
+        ``.nii`` or ``.nii.gz``, or either half of a pair (``.hdr`` and ``.img``,
+        each also with ``.gz``), of any orientation.
 
     Returns
     -------
@@ -93,14 +160,25 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
         affine is singular.
     """
     path = Path(path)
+    image, array = _read_nibabel(path, _kind, "NIfTI")
+    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+
+
+def _read_freesurfer(path: Path) -> Volume:
+    image, array = _read_nibabel(path, _freesurfer, "FreeSurfer")
+    return Volume(array, np.asarray(image.affine, dtype=np.float64))
+
+
+def _read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple[Any, np.ndarray]:
+    """Return an image of nibabel and its voxels, scaled, in three dimensions."""
     _must_exist(path)
     try:
-        image, raw = _load(path)
+        image, raw = _load_pair(path) if companions.is_pair(path) else _load(path, kind)
     except ImageFileError as error:
         raise SlicewiseError(
-            f"{path}: this is no NIfTI image whatever its name says; convert it to NIfTI again"
+            f"{path}: this is no {called} image whatever its name says; convert it to NIfTI again"
         ) from error
-    except (OSError, EOFError, ValueError, OverflowError, HeaderDataError, zlib.error) as error:
+    except (*_DAMAGED, zlib.error) as error:
         if isinstance(error, OSError) and error.errno:
             raise SlicewiseError(
                 f"{path}: the file cannot be opened ({error.strerror}); check its permissions and "
@@ -116,7 +194,7 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
         )
     array = _scaled(_three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
     _check_affine(image.affine, path)
-    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+    return image, array
 
 
 def write_nifti(
@@ -124,6 +202,7 @@ def write_nifti(
     volume: Volume,
     header: nib.Nifti1Header | None = None,
     dtype: np.typing.DTypeLike | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a volume as NIfTI, in one step and always the same bytes.
 
@@ -140,15 +219,22 @@ def write_nifti(
         free text may name the patient.
     dtype : numpy dtype, optional
         Voxel type in the file; by default the array's. Integers must fit.
+    note : mapping, optional
+        What the volume was made from, as JSON in a comment of the header; see `read_note`.
 
     Raises
     ------
+    SlicewiseError
+        When `dtype` is uint8, as that of masks, and a value is no label.
     ValueError
-        When the array is not 3-D, or `dtype` would change a value.
+        When the array is not 3-D, or another `dtype` would change a value.
     """
     path = Path(path)
-    array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype))
+    array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype), path)
     image = _image(array, volume.affine, header)
+    if note is not None:
+        text = json.dumps({NOTE: note}).encode()
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
     with files.atomic(path) as temporary, temporary.open("wb") as stream:
         if path.name.lower().endswith(".gz"):
             # Without a time and a name in its header, equal volumes give equal bytes.
@@ -156,6 +242,21 @@ def write_nifti(
                 image.to_stream(packed)
         else:
             image.to_stream(stream)
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """Return what `write_nifti` noted in the header of a file; None where it noted nothing."""
+    _must_exist(path)
+    try:
+        extensions = nib.load(path).header.extensions
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, zlib.error):
+        return None  # whoever reads the voxels says what is wrong
+    for extension in extensions:
+        with suppress(ValueError):
+            found = json.loads(extension.get_content())
+            if isinstance(found, dict) and isinstance(found.get(NOTE), dict):
+                return dict(found[NOTE])
+    return None
 
 
 # --- NIfTI ---------------------------------------------------------------------------------
@@ -177,12 +278,12 @@ def _stream(path: Path) -> Iterator[gzip.GzipFile | BinaryIO]:
             yield plain
 
 
-def _load(path: Path) -> tuple[Any, np.ndarray]:
-    """Return a NIfTI image and its voxels as stored."""
+def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
+    """Return an image and its voxels as stored; its kind is told by the start of the header."""
     with _stream(path) as stream:
-        kind = _kind(stream.read(nib.Nifti2Header.sizeof_hdr))
+        found = kind(stream.read(nib.Nifti2Header.sizeof_hdr))
         stream.seek(0)
-        image = kind.from_stream(stream)
+        image = found.from_stream(stream)
         declared = math.prod(image.shape) * image.get_data_dtype().itemsize
         if declared > GZIP_RATIO * path.stat().st_size:
             raise EOFError
@@ -196,6 +297,32 @@ def _load(path: Path) -> tuple[Any, np.ndarray]:
     return image, raw
 
 
+def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
+    """Return a NIfTI image in two files and its voxels as stored."""
+    header, image = companions.check_pair(path)
+    with _stream(header) as top, _stream(image) as stream:
+        start = top.read(nib.Nifti2Header.sizeof_hdr)
+        top.seek(0)
+        kinds = (nib.Nifti1Pair, nib.Nifti2Pair)
+        kind = next((k for k in kinds if k.header_class.may_contain_header(start)), None)
+        if kind is None and nib.AnalyzeHeader.may_contain_header(start):
+            raise SlicewiseError(
+                f"{path}: an Analyze 7.5 image, which does not say where left and right are; "
+                "convert it to NIfTI with the program that wrote it"
+            )
+        if kind is None:
+            raise ImageFileError
+        holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
+        found = kind.from_file_map(holders)
+        declared = math.prod(found.shape) * found.get_data_dtype().itemsize
+        if declared > GZIP_RATIO * image.stat().st_size:
+            raise EOFError
+        raw = np.array(found.dataobj.get_unscaled())
+        while stream.read(1 << 20):
+            pass
+    return found, raw
+
+
 def _kind(start: bytes) -> Any:
     """Tell NIfTI-1 from NIfTI-2 by the first bytes of the header."""
     for kind in (nib.Nifti1Image, nib.Nifti2Image):
@@ -204,6 +331,15 @@ def _kind(start: bytes) -> Any:
     if not start:
         raise EOFError
     raise ImageFileError
+
+
+def _freesurfer(start: bytes) -> Any:
+    """Tell an image of FreeSurfer by its version, the first four bytes."""
+    if not start:
+        raise EOFError
+    if start[:4] != b"\x00\x00\x00\x01":
+        raise ImageFileError
+    return nib.MGHImage
 
 
 def _three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
@@ -238,11 +374,12 @@ def _scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     if target is None:
         return (raw.astype(np.float64) * slope + inter).astype(np.float32)
     # Integer arithmetic wraps around, and the result fits: what overflows between comes back.
-    scaled = raw.astype(target, copy=False)
+    # In place: a second copy of a whole body is as large as all else that is done to it.
+    scaled = raw.astype(target, copy=not raw.flags.writeable)
     if slope != 1:
-        scaled = scaled * np.int64(slope).astype(target)
+        scaled *= np.int64(slope).astype(target)
     if inter != 0:
-        scaled = scaled + np.int64(inter).astype(target)
+        scaled += np.int64(inter).astype(target)
     return scaled
 
 
@@ -268,10 +405,18 @@ def _check_affine(affine: np.ndarray, path: Path) -> None:
         )
 
 
-def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _cast(array: np.ndarray, dtype: np.dtype, path: Path) -> np.ndarray:
     """Convert an array to write, refusing what would change its values."""
     if array.ndim != 3:
         raise ValueError(f"a volume to write has 3 dimensions, not {array.ndim}")
+    if dtype == np.uint8 and array.dtype.kind != "b":
+        values = mask_values(array, str(path))
+        if values.dtype != dtype:
+            raise SlicewiseError(
+                f"{path}: a mask of 8 bits holds label values up to 255, but this has "
+                f"{values.max()}; check that it is the mask and not the image"
+            )
+        return values
     if dtype.kind in "iu" and array.dtype.kind != "b":
         limits = np.iinfo(dtype)
         if array.dtype.kind not in "iu" or array.min() < limits.min or array.max() > limits.max:
@@ -305,8 +450,11 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
 def _read_itk(path: Path) -> Volume:
     """Read NRRD or MetaImage."""
     _must_exist(path)
+    companions.check_data(path)
+    # named, because it knows suffixes in lower case only
+    reader = "NrrdImageIO" if path.suffix.lower() in companions.NRRD else "MetaImageIO"
     try:
-        image = sitk.ReadImage(str(path))
+        image = sitk.ReadImage(str(path), imageIO=reader)
     except RuntimeError as error:
         raise SlicewiseError(
             f"{path}: the file cannot be read (damaged, or its data file is missing); "

@@ -31,6 +31,7 @@ def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
     labels : sequence of str
         Names of labels 1, 2, …; their order makes no difference.
     """
+    # The same ground truth is meant, however labels are numbered: hence sorted names and ranks.
     # 0.01 mm: a header in single precision is the same grid; and there is no -0
     affine = (volume.affine.round(2) + 0.0).tolist()
     found = hashlib.sha256(f"{volume.array.shape} {affine} {sorted(labels)}".encode())

@@ -1,0 +1,283 @@
+"""Settings that do nothing beside another one: what a user wrote and would not get.
+
+Only what is written in a configuration is looked at, never a default or a
+preset; and never a dump of complete settings, which says everything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from slicewise.config.schema import Augmentation, Experiment, Settings
+
+Why = Callable[[Settings, Experiment], str | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a setting of an experiment does nothing.
+
+    Attributes
+    ----------
+    key : str
+        Of the experiment, with dots.
+    why : callable
+        Says what wins over it, or gives None where it has an effect.
+    harmless : tuple
+        Values that say no more than what happens anyway.
+    """
+
+    key: str
+    why: Why
+    harmless: tuple[Any, ...] = ()
+
+
+def unused(config: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Say of each setting that was written and does nothing what wins over it.
+
+    Parameters
+    ----------
+    config : mapping
+        What was written.
+    settings : Settings
+        What came of it.
+    """
+    if _is_whole(config, Settings):
+        return []
+    return [*_of_the_data(config, settings), *_of_experiments(config, settings)]
+
+
+def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    layout, labels = settings.dataset.layout, settings.dataset.labels
+    for key, harmless, wins, why in (
+        (
+            "dataset.root",
+            None,
+            layout == "phantom",
+            "layout phantom makes its volumes and reads none",
+        ),
+        (
+            "dataset.other_labels",
+            "",
+            layout == "ircad",
+            f"layout ircad reads the organ folders of {', '.join(labels)} and no other",
+        ),
+        (
+            "split.validation",
+            0,
+            settings.split.folds > 1,
+            f"with split.folds: {settings.split.folds} each fold is watched on what it holds out",
+        ),
+        (
+            "evaluation.tolerance_mm",
+            "",
+            not settings.dataset.contiguous,
+            "no distance is measured where dataset.contiguous is false",
+        ),
+    ):
+        found, value = _written(config, key)
+        if found and wins and value != harmless:
+            yield f"{key} does nothing: {why}; leave it out"
+
+
+def _of_experiments(config: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    for name, given in config["experiments"].items():
+        experiment = settings.experiments[name]
+        for rule in RULES:
+            found, value = _written(given, rule.key)
+            if not found or any(value is same or value == same for same in rule.harmless):
+                continue
+            why = rule.why(settings, experiment)
+            if why is not None:
+                yield f"experiments.{name}.{rule.key} does nothing: {why}; leave it out"
+
+
+def _written(config: Any, key: str) -> tuple[bool, Any]:
+    """Return whether a key is there, and its value."""
+    for part in key.split("."):
+        if not isinstance(config, Mapping) or part not in config:
+            return False, None
+        config = config[part]
+    return True, config
+
+
+def _is_whole(value: Any, model: type[BaseModel]) -> bool:
+    """Tell a dump, which has every key of every block, from what people write."""
+    if not isinstance(value, Mapping) or set(value) != set(model.model_fields):
+        return False
+    for name, field in model.model_fields.items():
+        block, named = _block(field.annotation)
+        inner = value[name]
+        if block is None or inner is None:
+            continue
+        if not all(_is_whole(one, block) for one in (inner.values() if named else [inner])):
+            return False
+    return True
+
+
+def _block(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Return the block that a type holds, and whether it is a map of them by name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for argument in get_args(annotation):
+        found, _ = _block(argument)
+        if found is not None:
+            return found, getattr(annotation, "__origin__", None) is dict
+    return None, False
+
+
+# --- the rules -----------------------------------------------------------------------------
+
+
+def _only_if(used: Callable[[Experiment], bool], why: str) -> Why:
+    """Make a rule of what the experiment alone says; `why` may name its settings in braces."""
+    return lambda settings, e: None if used(e) else why.format(e=e)
+
+
+def _nobody_chooses(settings: Settings, experiment: Experiment) -> str | None:
+    if settings.split.folds > 1:
+        return (
+            f"with split.folds: {settings.split.folds} the held-out patients are scored and "
+            "choose nothing, and the last weights are kept"
+        )
+    if settings.split.validation == 0:
+        return "split.validation is 0, so there are no validation patients"
+    return None
+
+
+def _nobody_watches(settings: Settings, experiment: Experiment) -> str | None:
+    return _nobody_chooses(settings, experiment) if settings.split.folds == 1 else None
+
+
+def _too_patient(settings: Settings, experiment: Experiment) -> str | None:
+    training = experiment.training
+    why = _nobody_chooses(settings, experiment)
+    if why or training.patience is None or training.minutes or training.epochs is None:
+        return why
+    validations = math.ceil(training.epochs / training.validate_every)
+    if training.patience + 1 < validations:
+        return None
+    return (
+        f"training.epochs: {training.epochs} with validate_every: {training.validate_every} ends "
+        f"after {validations} validations, before it could stop anything"
+    )
+
+
+def _auto(key: str) -> Why:
+    def why(settings: Settings, experiment: Experiment) -> str | None:
+        auto = getattr(experiment.postprocessing, key) == "auto"
+        return _nobody_chooses(settings, experiment) if auto else None
+
+    return why
+
+
+def _far_shift(settings: Settings, experiment: Experiment) -> str | None:
+    size = settings.slices[experiment.slices].size
+    if size is None or experiment.inference.shift < size:
+        return None
+    return f"slices of {size} pixels that are moved by so many show nothing"
+
+
+def _again(settings: Settings, experiment: Experiment) -> str | None:
+    names = [experiment.slices, *experiment.also]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return f"{', '.join(twice)} would be trained on twice over" if twice else None
+
+
+def _several_labels(settings: Settings, experiment: Experiment) -> str | None:
+    number = len(settings.dataset.labels)
+    return None if number == 1 else f"of {number} labels and the background the likeliest wins"
+
+
+def _of_changes() -> Iterator[Rule]:
+    """Each random change has a range and a probability, and needs both."""
+    for key in Augmentation.model_fields:
+        if not key.endswith("_probability"):
+            continue
+        change = key.removesuffix("_probability")
+        neutral = {"gamma": 1.0, "low_resolution": 1.0}.get(change, 0.0)
+
+        def no_range(s: Settings, e: Experiment, name: str = change, off: float = neutral) -> Any:
+            without = e.augmentation is None or getattr(e.augmentation, name) == off
+            return f"augmentation.{name} is {_yaml(off, name)}" if without else None
+
+        def never(s: Settings, e: Experiment, name: str = key) -> Any:
+            without = e.augmentation is None or getattr(e.augmentation, name) == 0
+            return f"augmentation.{name} is 0" if without else None
+
+        yield Rule(f"augmentation.{key}", no_range, (0,))
+        yield Rule(f"augmentation.{change}", never, (neutral,))
+
+
+def _yaml(value: float, change: str) -> str:
+    return "false" if change == "flip" else f"{value:g}"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("also", _again),
+    Rule(
+        "input.context_mm",
+        _only_if(lambda e: e.input.context > 1, "input.context is 1, so no neighbour is looked at"),
+    ),
+    Rule(
+        "network.deep_supervision",
+        _only_if(
+            lambda e: len(e.network.filters) > 2, "a network of two stages has no coarser one"
+        ),
+        (False,),
+    ),
+    Rule("loss.dice_over", _only_if(lambda e: e.loss.dice > 0, "loss.dice is 0")),
+    Rule("loss.focal_gamma", _only_if(lambda e: e.loss.focal > 0, "loss.focal is 0")),
+    Rule("loss.tversky_alpha", _only_if(lambda e: e.loss.tversky > 0, "loss.tversky is 0")),
+    Rule("loss.tversky_beta", _only_if(lambda e: e.loss.tversky > 0, "loss.tversky is 0")),
+    Rule(
+        "loss.smooth",
+        _only_if(lambda e: e.loss.dice + e.loss.tversky > 0, "loss.dice and loss.tversky are 0"),
+    ),
+    Rule(
+        "optimizer.momentum",
+        _only_if(
+            lambda e: e.optimizer.name == "sgd",
+            "optimizer.name is {e.optimizer.name}, and it is the momentum of sgd",
+        ),
+        (0,),
+    ),
+    Rule(
+        "optimizer.weight_decay",
+        _only_if(
+            lambda e: e.optimizer.name != "adam",
+            "optimizer.name is adam, and only adamw and sgd have a weight decay",
+        ),
+        (0,),
+    ),
+    *_of_changes(),
+    Rule(
+        "training.epochs",
+        _only_if(
+            lambda e: e.training.minutes is None,
+            "training.minutes: {e.training.minutes:g} ends the training (in a file that is laid "
+            "over another one write epochs: null)",
+        ),
+        (None,),
+    ),
+    Rule("training.patience", _too_patient, (None,)),
+    Rule("training.validate_every", _nobody_watches),
+    Rule("training.select", _nobody_chooses, ("final",)),
+    Rule(
+        "training.foreground",
+        _only_if(
+            lambda e: e.training.empty > 0,
+            "training.empty is 0, so every slice of a batch shows a label",
+        ),
+        (0,),
+    ),
+    Rule("inference.shift", _far_shift),
+    Rule("postprocessing.threshold", _several_labels),
+    Rule("postprocessing.largest_component", _auto("largest_component")),
+    Rule("postprocessing.fill_holes", _auto("fill_holes")),
+)

@@ -1,0 +1,127 @@
+"""What a training is made from, and whether what it reads is what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slicewise.config import Content, Experiment, load_settings
+from slicewise.errors import SlicewiseError
+from slicewise.files import read_json
+from slicewise.records import code_digests, differences
+from slicewise.slices.batches import SliceSet
+
+AGAIN = "run snakemake again, which makes it anew"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training is to be made from.
+
+    Attributes
+    ----------
+    settings : dict
+        All of them, as ``plan.json`` has them.
+    experiment : Experiment
+        The block of the experiment.
+    content : Content
+        What the data set holds.
+    code : list of str
+        SHA-256 of each file of the training's code.
+    """
+
+    settings: dict[str, Any]
+    experiment: Experiment
+    content: Content
+    code: list[str]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What a tracked run is told of the settings."""
+        shown = {key: self.settings[key] for key in ("recipe", "content", "folds")}
+        return {**self.settings["experiment"], **shown}
+
+
+def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[str]) -> Plan:
+    """Read what a training is to be made from, and compare it with what is at hand.
+
+    Parameters
+    ----------
+    path : str
+        ``plan.json``.
+    config : mapping
+        The configuration that the job was given.
+    name : str
+        The experiment.
+    code : sequence of str
+        The files of the code that the job runs.
+
+    Raises
+    ------
+    SlicewiseError
+        When the plan was written for other settings or other code.
+    """
+    plan, settings = read_json(path), load_settings(config)
+    planned, experiment = plan["settings"], settings.experiments[name]
+    told = {
+        "experiment": experiment.model_dump(exclude={"prediction"}, mode="json"),
+        "recipe": settings.slices[experiment.slices].model_dump(mode="json"),
+        "also": [settings.slices[recipe].model_dump(mode="json") for recipe in experiment.also],
+        "content": settings.dataset.content.once_read,
+        "folds": settings.split.folds,
+    }
+    if changed := differences({key: planned.get(key) for key in told}, told):
+        raise SlicewiseError(f"{path}: written for other settings ({', '.join(changed)}); {AGAIN}")
+    now = code_digests(code)
+    if edited := differences(plan["code"], now):
+        raise SlicewiseError(
+            f"{path}: the code was edited since it was written ({', '.join(edited)}); {AGAIN}"
+        )
+    return Plan(
+        planned,
+        Experiment(**planned["experiment"]),
+        Content(**planned["content"]),
+        list(now.values()),
+    )
+
+
+def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, SliceSet]:
+    """Open the slices of the training and of the watched cases of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+        Names the cases.
+    recipes : sequence of path
+        The folder of each recipe; watched cases are cut by the first.
+
+    Raises
+    ------
+    SlicewiseError
+        When slices are missing or damaged, or of other labels or recipes than planned.
+    """
+    cfg = plan.settings
+    asked, reading = [cfg["recipe"], *cfg["also"]], plan.experiment.reading
+    slices = SliceSet.from_recipes(cfg["train"], recipes, **reading)
+    watched = SliceSet.from_recipes(cfg["watched"], recipes[:1], **reading)
+    for each, number in ((slices, len(asked)), (watched, 1)):
+        for folder, wanted in zip(recipes[:number], asked, strict=False):
+            _check_cut(each, plan.content, wanted, Path(folder))
+    return slices, watched
+
+
+def _check_cut(slices: SliceSet, content: Content, wanted: Mapping[str, Any], folder: Path) -> None:
+    """Compare the slices of one recipe with the labels and the recipe that they are to be of."""
+    labels = list(content.labels)
+    if len(slices) and slices.labels != labels:
+        raise SlicewiseError(
+            f"{folder}: masks are numbered by {', '.join(slices.labels)}, and dataset.labels are "
+            f"{', '.join(labels)}; {AGAIN}"
+        )
+    for case, place, recipe in zip(slices.cases, slices.folders, slices.recipes, strict=True):
+        if place.parent == folder and (changed := differences(dict(recipe), dict(wanted))):
+            raise SlicewiseError(
+                f"{place}: {case} was cut by another recipe ({', '.join(changed)}); {AGAIN}"
+            )

@@ -1,0 +1,118 @@
+"""Which models predict which cases, after all have been compared with their records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from slicewise.model.predict import Request, load_model  # isort: skip  (before keras)
+
+import keras
+import yaml
+
+from slicewise.config import Content
+from slicewise.errors import SlicewiseError
+from slicewise.files import read_json
+from slicewise.model.unet import model_card, weights_digest
+from slicewise.records import differences
+from slicewise.volumes.agree import check_read, check_unseen
+
+
+def requests_of(
+    cfg: Mapping[str, Any],
+    models: Sequence[str],
+    configs: Sequence[str],
+    passports: Sequence[str],
+    images: Sequence[str],
+    masks: Sequence[str],
+) -> list[Request]:
+    """Load models and say which of them segment which case, after comparing all with each other.
+
+    Parameters
+    ----------
+    cfg : mapping
+        ``cases`` (names), ``folds`` and ``patients`` (of each), ``content``, ``recipe``.
+    models, configs : sequences of str
+        The files ``model.keras`` and ``config.yaml`` of all folds that are
+        needed, in their order.
+    passports : sequence of str
+        Files of passports, of these cases and of others.
+    images, masks : sequences of str
+        What is read and written of each case.
+
+    Raises
+    ------
+    SlicewiseError
+        When a model is not what the record of its training says, or of other
+        settings, when it was trained on a case or on its patient, and when an
+        image is not what was ingested.
+    """
+    content, folds = (
+        Content(**cfg["content"]),
+        sorted({k for f in cfg["folds"].values() for k in f}),
+    )
+    loaded, used = {}, {}
+    for fold, path, config in zip(folds, models, configs, strict=True):
+        loaded[fold] = model = load_model(Path(path))
+        used[fold] = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+        check_model(path, model, used[fold], content, cfg["recipe"])
+    known = {each["case"]: each for path in passports for each in read_json(path)}
+    requests = []
+    for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
+        for fold in cfg["folds"][case]:
+            check_unseen(case, cfg["patients"][case], f"fold-{fold}", used[fold])
+        check_read(known[case], "image", Path(image))
+        weights = [used[fold]["resolved"]["weights_sha256"] for fold in cfg["folds"][case]]
+        note = {"case": case, "models": weights, "image": known[case]["image"]["sha256"]}
+        chosen = [loaded[fold] for fold in cfg["folds"][case]]
+        requests.append(Request(case, Path(image), Path(mask), chosen, note))
+    return requests
+
+
+def check_model(
+    path: str,
+    model: keras.Model,
+    used: Mapping[str, Any],
+    content: Content,
+    recipe: Mapping[str, Any],
+) -> None:
+    """Compare a model with the record of its training, and with what is asked for.
+
+    Parameters
+    ----------
+    path : str
+        The model's file.
+    model : keras.Model
+        What it holds.
+    used : mapping
+        Content of the ``config.yaml`` beside it.
+    content : Content
+        What the data set holds now.
+    recipe : mapping
+        The recipe of what it is to predict.
+
+    Raises
+    ------
+    SlicewiseError
+        When they differ.
+    """
+    card = model_card(model)
+    if weights_digest(model) != used["resolved"]["weights_sha256"]:
+        raise SlicewiseError(
+            f"{path}: its weights are not those of the training that config.yaml beside it tells "
+            "of; delete both and run snakemake again, which trains anew"
+        )
+    wanted = {
+        "labels": list(content.labels),
+        "values": {name: list(values) for name, values in content.labels.items()},
+        "recipe": dict(recipe),
+        "intensity": content.intensity,
+        "contiguous": content.contiguous,
+    }
+    changed = differences({key: card[key] for key in wanted}, wanted)
+    if changed:
+        raise SlicewiseError(
+            f"{path}: trained with other settings ({', '.join(changed)}); run snakemake again, "
+            "which trains anew"
+        )

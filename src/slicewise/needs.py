@@ -1,0 +1,182 @@
+"""How much memory a job asks for, by the size of its volumes, labels, slices and network.
+
+Each figure is the least that a rule asks for, or an estimate where that is more. Shares of a
+volume and of a batch were measured by ``benchmarks/memory.py``, which prints what each job asked
+for beside what it took; a job that needs more all the same is sent again with twice as much.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from slicewise.config import Content, Experiment, Recipe
+from slicewise.volumes.shapes import UNKNOWN, Size
+
+MB = 1_000_000
+SPARE = 1.2
+CONVERTED = 4
+"""Bytes of a voxel that is stored in another type than it is worked on: float32, int32."""
+
+
+def phantom(sizes: Iterable[Size]) -> int:
+    """Return MB to make a phantom: many maps in double precision at once."""
+    return _asked(1000, 300, _largest(sizes, lambda size: 150 * size.voxels))
+
+
+def convert(sizes: Iterable[Size]) -> int:
+    """Return MB to make NIfTI files of a case: the image, one slice of it, and its mask."""
+    return _asked(
+        2000, 300, _largest(sizes, lambda size: _read(size, size.image) + 3 * size.voxels)
+    )
+
+
+def ingest(sizes: Iterable[Size]) -> int:
+    """Return MB to check and describe a case: its image, its mask, and the mask as numbers."""
+
+    def taken(size: Size) -> float:
+        image, mask = (_kept(size, stored) for stored in (size.image, size.mask))
+        beside = max(_read(size, size.mask), mask + size.voxels)
+        return max(_read(size, size.image), image + beside)
+
+    return _asked(2000, 250, _largest(sizes, taken))
+
+
+def slices(sizes: Iterable[Size], content: Content) -> int:
+    """Return MB to cut a case: the mask as numbers, then its image; z-scores take more."""
+    scores = 8 if content.intensity == "arbitrary" else 0
+
+    def taken(size: Size) -> float:
+        mask = max(_read(size, size.mask), _kept(size, size.mask) + size.voxels)
+        image = max(_read(size, size.image), _kept(size, size.image) + scores * size.voxels)
+        return max(mask, size.voxels + image)
+
+    return _asked(2000, 300, _largest(sizes, taken))
+
+
+def train(
+    watched: Iterable[Size],
+    experiment: Experiment,
+    recipes: Sequence[Recipe],
+    labels: int,
+    *,
+    gpu: bool,
+) -> int:
+    """Return MB of a training: its network, and one held-out case as it is scored.
+
+    Without a GPU the activations of a batch lie in the same memory: about 20
+    arrays of each stage, 10 of its outputs.
+
+    Parameters
+    ----------
+    watched : iterable of Size
+        Of the held-out cases.
+    experiment, recipes
+        What is trained on slices of these recipes, which are padded to the largest.
+    labels : int
+        How many there are.
+    gpu : bool
+        Whether the job asks for one.
+    """
+    settings, known = experiment.training, list(watched)
+    pixels = settings.batch * max(_pixels(recipe, known) for recipe in recipes)
+    outputs = _outputs(labels)
+    # a mask and its ground truth, which is read; then components of a step that is tried
+    scored = 2 + (9 if "auto" in experiment.postprocessing.model_dump().values() else 0)
+    validation = _largest(known, lambda size: _read(size, size.mask) + scored * size.voxels)
+    batch = 3 * 4 * pixels * outputs
+    if not gpu:
+        batch += 4 * pixels * (20 * _width(experiment) + 10 * outputs)
+    weights = 8 * 4 * 30 * max(experiment.network.filters) ** 2
+    return _asked(8000, 1300 + settings.memory, validation + batch + weights)
+
+
+def predict(
+    sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int, models: int
+) -> int:
+    """Return MB of a prediction: a volume, its mask, and batches on their way.
+
+    Parameters
+    ----------
+    sizes : iterable of Size
+        Of the cases.
+    experiment, recipe
+        What predicts slices of this recipe.
+    labels, models : int
+        How many there are.
+    """
+    known, batch, outputs = list(sizes), experiment.prediction.batch, _outputs(labels)
+    after = experiment.postprocessing
+    whole = 2 + (9 if after.largest_component or after.fill_holes else 0)
+    if len(experiment.inference.planes) > 1:
+        whole += 4 * outputs  # probabilities are averaged on the grid of the volume
+    volumes = _largest(known, lambda size: _read(size, size.image) + whole * size.voxels)
+    pixels = batch * _pixels(recipe, known)
+    # four batches wait, one is made, one is enlarged to its own grid
+    small = 4 * pixels * (6 * outputs + 6 * _width(experiment))
+    large = 3 * 4 * batch * outputs * _largest(known, lambda size: size.slice)
+    weights = 4 * 4 * 30 * max(experiment.network.filters) ** 2 * models
+    return _asked(6000, 1300, volumes + small + large + weights)
+
+
+def evaluate(sizes: Iterable[Size]) -> int:
+    """Return MB to score a case: two masks as numbers, then surfaces of each label in turn."""
+    return _asked(
+        4000, 500, _largest(sizes, lambda size: _read(size, size.mask) + 14 * size.voxels)
+    )
+
+
+def report(sizes: Iterable[Size]) -> int:
+    """Return MB to draw a case: its image, ground truth and prediction."""
+
+    def taken(size: Size) -> float:
+        return _read(size, size.image) + _kept(size, size.image) + 8 * size.voxels
+
+    return _asked(4000, 800, _largest(sizes, taken))
+
+
+def cases(number: int) -> int:
+    """Return MB to put so many passports, with the marks of their slices, into one table."""
+    return _asked(1000, 400, number * 0.3 * MB)
+
+
+# -------------------------------------------------------------------------------------------
+
+
+def _asked(least: int, base: float, more: float) -> int:
+    """Round up to hundreds of MB, `base` in MB and `more` in bytes."""
+    wanted = SPARE * (base + more / MB)
+    return max(least, math.ceil(wanted / 100) * 100)
+
+
+def _largest(sizes: Iterable[Size], taken: Callable[[Size], float]) -> float:
+    return max(map(taken, sizes), default=0.0)
+
+
+def _kept(size: Size, stored: int) -> int:
+    """Bytes of a volume in memory, once it is read."""
+    return size.voxels * (stored if stored <= 2 else CONVERTED)
+
+
+def _read(size: Size, stored: int) -> int:
+    """Bytes of a volume while it is read: as stored, and as it is kept where that is another."""
+    kept = _kept(size, stored)
+    copied = stored > 4 or not size.packed
+    return kept + (size.voxels * stored if copied else 0)
+
+
+def _pixels(recipe: Recipe, sizes: Sequence[Size]) -> float:
+    """Pixels of a slice."""
+    if recipe.size is not None:
+        return recipe.size**2
+    return _largest(sizes or [UNKNOWN], lambda size: size.slice) / recipe.every**2
+
+
+def _outputs(labels: int) -> int:
+    return labels + 1 if labels > 1 else 1
+
+
+def _width(experiment: Experiment) -> float:
+    """Filters of all stages, each by the share of pixels that it has."""
+    filters = experiment.network.filters
+    return sum(number / 4**stage for stage, number in enumerate(filters))

@@ -1,0 +1,123 @@
+"""Finding a run under results by what people have at hand: a folder, or slicewise's own id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import read_json, sha256
+from slicewise.tracking.journal import NOTE, Run, all_runs, current_run
+from slicewise.tracking.mirror import COMPARES, Fetched
+
+SCORES = "metrics.tsv"
+
+
+def find_run(name: str, results: Path) -> Run | None:
+    """Return the scored run that a folder or an id of slicewise's own stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``results/<dataset>/<experiment>`` (``results`` may be left out), a
+        folder in it, or the ``id`` in a ``run.json``, whole or its first
+        characters (8 or more).
+    results : Path
+        The folder ``results`` in which ids are looked for.
+
+    Returns
+    -------
+    Run or None
+        None for what is no folder and no id of slicewise's own: it may be
+        MLflow's.
+
+    Raises
+    ------
+    SlicewiseError
+        When it names no run, one fold of several, a comparison, or a run that
+        was not scored.
+    """
+    folder = Path(name).expanduser()
+    if not folder.exists() and (results / name).is_dir():
+        folder = results / name
+    if folder.exists() or len(folder.parts) > 1:
+        run = _of_folder(folder)
+    else:
+        found = [Run(path) for path in all_runs(results)]
+        own = [run for run in found if len(name) >= 8 and run.note["id"].startswith(name)]
+        if len(own) != 1:
+            return None
+        run = own[0]
+    if compared := run.note["tags"].get(COMPARES):
+        raise SlicewiseError(
+            f"run {name}: it compares {compared}; name the folder of one of these instead"
+        )
+    if parent := _parent(run):
+        raise SlicewiseError(
+            f"run {name}: it is one fold of run {parent.note['id']}; name that one instead"
+        )
+    if SCORES not in run.note["files"]:
+        raise SlicewiseError(
+            f"run {name}: it was trained but not scored, so there is nothing to compare with; let "
+            "snakemake make its report first"
+        )
+    return run
+
+
+def copy_files(run: Run, names: Sequence[str], folder: Path) -> Fetched | None:
+    """Copy what describes a run to a folder, under its own names; None if that is gone by now.
+
+    A later run of the workflow may have made the files anew.
+    """
+    noted = run.note["files"]
+    for name in names:
+        place, digest = noted.get(name, ("", ""))
+        path = run.results / place
+        if not place or not path.is_file() or sha256(path) != digest:
+            return None
+        shutil.copy(path, folder / name)
+    tracking = run.folder.parents[1]
+    children = [tracking / child / NOTE for child in run.note.get("children", ())]
+    notes = [read_json(path) for path in children if path.is_file()]
+    trained = [note["tags"] for note in notes or [run.note]]
+    weights = {tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags}
+    return Fetched(run.note["name"], run.note["tags"], weights)
+
+
+def _of_folder(folder: Path) -> Run:
+    """Return the current run of an experiment's folder, or the run whose folder it is."""
+    place = folder.resolve()
+    shown = os.path.relpath(folder)
+    if not place.is_dir():
+        raise SlicewiseError(
+            f"{shown}: there is no such folder; name results/<dataset>/<experiment> or a run's id"
+        )
+    if (place / NOTE).is_file():
+        return Run(place)
+    for experiment in (place, *place.parents[:3]):
+        tracking = experiment / "tracking"
+        runs = [current_run(tracking / part) for part in ("parent", "fold-0")]
+        found = [run for run in runs if run is not None]
+        scored = [run for run in found if SCORES in run.note["files"]]
+        if scored or found:
+            # after a change of folds, only one of them is of the last training
+            return max(scored or found, key=lambda run: run.note["begun"])
+    there = sorted(path.parent.name for path in place.glob("*/tracking") if path.is_dir())
+    hint = f" (there are {', '.join(there)} in it)" if there else ""
+    raise SlicewiseError(
+        f"{shown}: this is no experiment that was tracked{hint}; name "
+        "results/<dataset>/<experiment>"
+    )
+
+
+def _parent(run: Run) -> Run | None:
+    """Return the run that takes the scores of several folds, if this is the run of one."""
+    tracking = run.folder.parents[1]
+    own = str(run.folder.relative_to(tracking))
+    for path in sorted((tracking / "parent").glob(f"*/{NOTE}"), reverse=True):
+        parent = Run(path.parent)
+        if own in parent.note.get("children", ()):
+            return parent
+    return None

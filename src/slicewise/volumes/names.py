@@ -1,0 +1,322 @@
+"""Names of patients: which are one name in two spellings, and which cases may share a patient."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+# Letters and symbols that are shown as nothing: the fillers of Hangul, and the blank of Braille.
+UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
+# Capitals and small letters of Cyrillic and Greek that look like Latin ones.
+LOOKALIKES = str.maketrans(
+    "АВЕКМНОРСТХІЈЅаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο",
+    "ABEKMHOPCTXIJSaeopcyxijsABEZHIKMNOPTYXo",
+)
+BLANK = ("Zs", "Zl", "Zp", "Cc", "Cf")  # separators, control characters, and what is only format
+
+
+@functools.cache
+def is_blank(letter: str) -> bool:
+    """Whether a character is shown as nothing: a blank of any width, a tab, a byte-order mark, …"""
+    return letter.isspace() or letter in UNSEEN or unicodedata.category(letter) in BLANK
+
+
+def stripped(text: str) -> str:
+    """Return a text without any kind of blank at its ends."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    shown = [position for position, letter in enumerate(text) if not is_blank(letter)]
+    return text[shown[0] : shown[-1] + 1] if shown else ""
+
+
+# --- one name in two spellings --------------------------------------------------------------
+
+
+def find_alike(
+    names: Iterable[str], known: Iterable[Collection[str]] = ()
+) -> list[tuple[list[str], str]]:
+    """Find names that people hold for the same.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of patients.
+    known : iterable of collections of str
+        Names that are known to stand for different patients.
+
+    Returns
+    -------
+    list of (names, how)
+        Each group of different names that are the same without regard to upper
+        and lower case, Unicode form (NFKC), letters of other scripts that look
+        alike, blanks, leading zeros of a number, or which sign separates their
+        parts; and by what the first two of them differ, in words.
+    """
+    unique = sorted(set(names))
+    apart = [frozenset(each) for each in known]
+    alike: list[list[str]] = []
+    for key in (_without_blanks, _without_separators):
+        by_key = defaultdict(list)
+        for name in unique:
+            by_key[key(name)].append(name)
+        alike += [group for group in by_key.values() if len(group) > 1]
+    found = {}
+    for group in alike:
+        open_pairs = [
+            pair
+            for pair in itertools.combinations(group, 2)
+            if not any(apart_group.issuperset(pair) for apart_group in apart)
+        ]
+        left = sorted({name for pair in open_pairs for name in pair})
+        if left:
+            found[tuple(left)] = _difference(*open_pairs[0])
+    return [(list(group), how) for group, how in sorted(found.items())]
+
+
+def _plain(name: str) -> str:
+    if name.isascii():
+        return name.lower()
+    # Compatibility forms first: fi for the ligature, 1 for a full-width 1; dashes become one.
+    text = unicodedata.normalize("NFKC", name).translate(LOOKALIKES)
+    text = unicodedata.normalize("NFKC", text.casefold())
+    return "".join("-" if unicodedata.category(letter) == "Pd" else letter for letter in text)
+
+
+def _zeros(text: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", text)
+
+
+def _without_blanks(name: str) -> str:
+    return _zeros("".join(letter for letter in _plain(name) if not is_blank(letter)))
+
+
+def _without_separators(name: str) -> str:
+    """One sign for all separators, and none where a letter stands beside it: p-01, p_01, p01."""
+    text = "".join("-" if is_blank(x) or x in "_." else x for x in _plain(name)).strip("-")
+    return _zeros(re.sub(r"(?<=\d)-+(?=\d)", "-", re.sub(r"(?<!\d)-+|-+(?!\d)", "", text)))
+
+
+def _difference(one: str, other: str) -> str:
+    def equal(change: object) -> bool:
+        return change(one) == change(other)  # type: ignore[operator]
+
+    if equal(lambda name: unicodedata.normalize("NFKC", name)):
+        return "in their Unicode form"
+    if equal(str.casefold):
+        return "in upper and lower case"
+    if equal(_zeros):
+        return "in leading zeros"
+    if equal(lambda name: "".join(letter for letter in name if not is_blank(letter))):
+        return "in blanks"
+    return "in case, blanks, leading zeros, separators, Unicode form or look-alike letters"
+
+
+# --- cases that may share a patient ---------------------------------------------------------
+
+SMALL_GROUP = 12
+"""Numbered scans of one patient are at most about so many; a site has more patients."""
+LARGEST_SCAN = 30
+"""A number that counts the scans of a patient is not greater."""
+PERSONS = (
+    *("p", "pat", "patient", "pt", "ptnt", "sub", "subj", "subject", "case", "person"),
+    *("participant", "id", "mouse", "rat"),
+)
+"""Words that begin the name of somebody: what follows is no scan of what stands before."""
+PLACES = (
+    *("site", "sites", "center", "centre", "hospital", "clinic", "scanner", "vendor", "fold"),
+    *("batch", "set", "dataset", "data", "task", "study", "cohort", "group", "part", "train"),
+    *("training", "test", "testing", "val", "validation", "tr", "ts", "volume", "vol", "img"),
+    "image",
+)
+"""Words before a number that names many patients at once."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Cases that seem to be of one patient.
+
+    Attributes
+    ----------
+    stem : str
+        What their names share, by which the patient would be called.
+    cases : tuple of str
+        Their names, two or more.
+    """
+
+    stem: str
+    cases: tuple[str, ...]
+
+
+def find_shared(names: Iterable[str]) -> list[Shared]:
+    """Find cases whose names look like several scans of one patient.
+
+    Two ways of naming scans are known. What follows the patient is set off
+    (``p01_ED`` and ``p01_ES``, ``sub-01_ses-1``, ``case_01a``), and returns with
+    other patients; or it is the end of one number (``genius_0100``,
+    ``genius_0101``), which begins anew with each patient. A plain numbering of
+    patients does neither.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of cases that are taken for a patient each.
+
+    Returns
+    -------
+    list of Shared
+        Sorted by stem; empty where names look like one case a patient.
+    """
+    unique = sorted(set(names))
+    for level in range(1, 1 + max((len(_tokens(name)) for name in unique), default=0)):
+        groups = _at_level(unique, level)
+        if groups:
+            return groups
+    return _by_number(unique)
+
+
+def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
+    """Return a ``patient_pattern`` by which just the cases of each group have one patient.
+
+    Parameters
+    ----------
+    names : iterable of str
+        All cases.
+    shared : iterable of Shared
+        The groups, from `find_shared`.
+
+    Returns
+    -------
+    str or None
+        None where no simple pattern does it for all names.
+    """
+    unique, groups = sorted(set(names)), list(shared)
+    wanted = sorted(group.cases for group in groups)
+    for stem in dict.fromkeys(group.stem for group in groups):
+        exact = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", re.escape(stem))
+        numbers = re.sub(r"\d+", "[0-9]+", re.escape(stem))
+        words = re.sub(r"(?<!\[)[A-Za-z]+", "[A-Za-z]+", numbers)
+        for form in (numbers, exact, words):
+            found = defaultdict(list)
+            for name in unique:
+                match = re.search(f"^(?P<patient>{form})", name)
+                found[match["patient"] if match else ""].append(name)
+            several = sorted(tuple(group) for group in found.values() if len(group) > 1)
+            if "" not in found and several == wanted:
+                return f"^(?P<patient>{form})"
+    return None
+
+
+def _tokens(name: str) -> list[str]:
+    """Split a name into parts, each with the separators that follow it."""
+    return re.findall(r"[^-_. ]*\d(?=[A-Za-z])|[^-_. ]*[-_. ]+|[^-_. ]+$", name)
+
+
+def _at_level(names: Sequence[str], level: int) -> list[Shared]:
+    tails: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in names:
+        tokens = _tokens(name)
+        stem = "".join(tokens[:level]).rstrip("-_. ")
+        tails[stem][name] = "".join(tokens[level:])
+    several = {stem: group for stem, group in tails.items() if len(group) > 1}
+    if len(tails) < 2 or not several or not _are_scans(tails, several):
+        return []
+    return [Shared(stem, tuple(sorted(group))) for stem, group in sorted(several.items())]
+
+
+def _are_scans(
+    tails: Mapping[str, Mapping[str, str]], several: Mapping[str, Mapping[str, str]]
+) -> bool:
+    """Whether groups of names are the scans of patients each."""
+    stems = list(tails)
+    ends = [tail for group in several.values() for tail in group.values() if tail]
+    if any(_word(tail) in PERSONS for tail in ends) or any(_last_word(s) in PLACES for s in stems):
+        return False
+    numbered = all(tail[0].isdigit() for tail in ends)
+    if numbered and median(len(group) for group in several.values()) > SMALL_GROUP:
+        return False
+    if all(_is_date(tail) for tail in ends):
+        return any(character.isdigit() for stem in several for character in stem)
+    if numbered and any(_number(tail) > LARGEST_SCAN for tail in ends):
+        return False
+    if not all(any(character.isdigit() for character in stem) for stem in several):
+        # names of persons, perhaps: anna_1, anna_2, bert_1
+        small = max(map(len, tails.values())) <= 6 and len(tails) >= 3
+        every = [tail for group in tails.values() for tail in group.values()]
+        if not (small and all(re.fullmatch(r"\d{1,2}", tail) for tail in every)):
+            return False
+    # The name of another case with something added: p07 and p07_repeat.
+    added = sum("" in group.values() and len(group) > 1 for group in several.values())
+    if added == len(several):
+        return True
+    seen = Counter(tail for group in tails.values() for tail in set(group.values()))
+    again = sum(seen[tail] > 1 for tail in ends)
+    return 2 * again >= len(ends) or (len(several) == 1 and not numbered and _alike(ends))
+
+
+def _alike(tails: Sequence[str]) -> bool:
+    """Whether ends differ in one number or letter only: frame01 and frame12, a and b."""
+    shapes = {re.sub(r"\d+", "0", tail) for tail in tails}
+    letters = all(len(tail) == 1 for tail in tails)
+    return (len(shapes) == 1 or letters) and max(map(len, tails)) <= 8
+
+
+def _word(tail: str) -> str:
+    return re.match(r"[A-Za-z]*", tail)[0].lower()  # type: ignore[index]
+
+
+def _last_word(stem: str) -> str:
+    found = re.search(r"([A-Za-z]+)[-_. ]*\d*$", stem)
+    return found[1].lower() if found else ""
+
+
+def _number(tail: str) -> int:
+    digits = re.match(r"\d+", tail)[0]  # type: ignore[index]
+    return int(digits) if len(digits) <= 3 else LARGEST_SCAN + 1
+
+
+def _is_date(tail: str) -> bool:
+    date = r"(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
+    return re.match(date, tail) is not None
+
+
+def _by_number(names: Sequence[str]) -> list[Shared]:
+    """Find the scans of patients in numbers whose first digits are the patient's."""
+    series: dict[tuple[str, int, str], list[tuple[str, str]]] = defaultdict(list)
+    for name in names:
+        found = re.fullmatch(r"(.*?)(\d{3,})(\D*)", name)
+        if found:
+            series[found[1], len(found[2]), found[3]].append((name, found[2]))
+    shared: list[Shared] = []
+    for (before, _, _), members in sorted(series.items()):
+        for digits in (2, 1):
+            groups = defaultdict(list)
+            for name, number in members:
+                groups[before + number[:-digits]].append((int(number[-digits:]), name))
+            if _count_anew([[n for n, _ in group] for group in groups.values()], digits):
+                shared += [
+                    Shared(stem, tuple(name for _, name in sorted(group)))
+                    for stem, group in sorted(groups.items())
+                    if len(group) > 1
+                ]
+                break
+    return shared
+
+
+def _count_anew(groups: Sequence[Sequence[int]], digits: int) -> bool:
+    """Whether numbers begin anew in each group, at 0 or 1, and never fill their digits."""
+    if len(groups) < 2 or max(map(len, groups)) < 2:
+        return False
+    first = min(map(min, groups))
+    if first > 1 or any(min(group) != first for group in groups):
+        return False
+    # 7 of 10 and 50 of 100 are not reached by scans, but by patients who are numbered through
+    if max(map(max, groups)) >= {1: 7, 2: 50}[digits]:
+        return False
+    # some scans may be missing, but not every other one
+    return sum(map(max, groups)) + (1 - first) * len(groups) <= 1.5 * sum(map(len, groups))

@@ -1,0 +1,30 @@
+"""Small masks of a tumour that is there, is not, or is elsewhere, and tables of their scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slicewise.evaluation.statistics import case_rows, metrics_table
+
+HIT, WRONG, NOTHING = np.zeros((3, 8, 8, 8), np.uint8)
+HIT[1:3, 1:3, 1:3] = 1  # 8 voxels
+WRONG[5:7, 5:7, 5:6] = 1  # 4 voxels, apart from them
+
+
+def scored(
+    patients: dict[str, list[tuple[np.ndarray, np.ndarray]]],
+    subset: str = "test",
+    labels: tuple[str, ...] = ("tumour",),
+    **how: Any,
+) -> pd.DataFrame:
+    """Score the scans of patients, each a ground truth and a prediction, voxels of 1 ml."""
+    rows = []
+    for patient, scans in patients.items():
+        for number, (truth, guess) in enumerate(scans):
+            case = patient if len(scans) == 1 else f"{patient}-{number}"
+            known = {"case": case, "patient": patient, "subset": subset, "fold": None}
+            rows += case_rows(known, truth, guess, labels, 1.0, (1.0, 1.0, 1.0), 2.0, **how)
+    return metrics_table(rows)

@@ -1,0 +1,89 @@
+"""Scores are of predictions that the models beside them made, of patients they have not seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.origin import check_origins, read_origins
+from slicewise.volumes.read import read_note, read_volume, write_nifti
+from slicewise.volumes.volume import Volume
+
+CASES = [["a1", "a", "validation", 0], ["b1", "b", "validation", 1], ["t1", "t", "test", None]]
+TABLE = pd.DataFrame({"case": ["a1", "b1", "t1"], "image_sha256": ["ia", "ib", "it"]})
+USED = [
+    {"train": ["b1"], "patients": {"b1": "b"}, "resolved": {"weights_sha256": "w0"}},
+    {"train": ["a1"], "patients": {"a1": "a"}, "resolved": {"weights_sha256": "w1"}},
+]
+NOTES = {
+    "a1": {"case": "a1", "models": ["w0"], "image": "ia"},
+    "b1": {"case": "b1", "models": ["w1"], "image": "ib"},
+    "t1": {"case": "t1", "models": ["w0", "w1"], "image": "it"},
+}
+
+
+@pytest.fixture
+def predictions(tmp_path) -> list[str]:
+    paths = []
+    for case, note in NOTES.items():
+        write(tmp_path / f"{case}.nii.gz", note)
+        paths.append(str(tmp_path / f"{case}.nii.gz"))
+    return paths
+
+
+def write(path: Path, note: dict | None) -> None:
+    write_nifti(path, Volume(np.ones((2, 3, 4), np.uint8), np.eye(4)), note=note)
+
+
+def test_predictions_of_the_models_that_lie_beside_them_are_scored(predictions, tmp_path):
+    check_origins(CASES, predictions, USED, TABLE)
+    configs = []
+    for k, one in enumerate(USED):
+        configs.append(str(tmp_path / f"{k}.yaml"))
+        Path(configs[-1]).write_text(yaml.safe_dump(one))
+    assert read_origins(configs, CASES, predictions, TABLE).used == USED
+
+
+@pytest.mark.parametrize(
+    ("position", "note", "said"),
+    [
+        (0, None, "it does not say which models made it"),
+        (0, NOTES["b1"], "it is the prediction of case b1"),
+        (0, {**NOTES["a1"], "models": ["w1"]}, "other models made it"),
+        (2, {**NOTES["t1"], "models": ["w0"]}, "other models made it"),
+        (1, {**NOTES["b1"], "image": "older"}, "it was made from another image"),
+    ],
+)
+def test_another_origin_is_refused(predictions, position, note, said):
+    write(Path(predictions[position]), note)
+    with pytest.raises(SlicewiseError, match=said):
+        check_origins(CASES, predictions, USED, TABLE)
+
+
+def test_a_case_that_its_model_was_trained_on_is_refused_though_the_split_says_otherwise(
+    predictions,
+):
+    # both folds tell of the other one's cases: folds were moved, or their number was changed
+    swapped = [["a1", "a", "validation", 1], ["b1", "b", "validation", 0]]
+    with pytest.raises(SlicewiseError, match=r"the model in fold-1 was trained on a1"):
+        check_origins(swapped, predictions[:2], USED, TABLE)
+
+
+@pytest.mark.parametrize("case", ["a1", "a2"])
+def test_no_fold_may_have_seen_a_test_patient(predictions, case):
+    tested = [[case, "a", "test", None]]
+    with pytest.raises(SlicewiseError, match="the model in fold-1 was trained on a1"):
+        check_origins(tested, predictions[2:], USED, TABLE)
+
+
+def test_a_note_changes_no_voxel_and_is_read_whatever_its_length(tmp_path):
+    for size in (0, 1, 15, 16, 5000):
+        note = {"case": "é" * size}
+        write(tmp_path / "a.nii.gz", note)
+        assert read_note(tmp_path / "a.nii.gz") == note
+        assert (read_volume(tmp_path / "a.nii.gz").array == 1).all()
+    write(tmp_path / "b.nii.gz", None)
+    assert read_note(tmp_path / "b.nii.gz") is None

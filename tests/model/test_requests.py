@@ -1,0 +1,123 @@
+"""Models are compared with the records of their trainings before they predict."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256, write_json
+from slicewise.model.layers import Preprocess
+from slicewise.model.predict import predict_cases
+from slicewise.model.requests import requests_of
+from slicewise.model.unet import build_unet, finished_model, weights_digest
+from slicewise.volumes.read import read_note, write_nifti
+from tests.model.conftest import CARD, disc_volume, experiment
+
+CONTENT = {
+    "intensity": "hu",
+    "contiguous": True,
+    "labels": {"liver": [5]},
+    "other_labels": "background",
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """Two folds that were never trained, their records and two ingested cases."""
+    root = tmp_path_factory.mktemp("experiment")
+    passports = []
+    for fold in range(2):
+        unet = build_unet(experiment().network, 1)
+        model = finished_model(Preprocess(-100, 200, 0, 50, CARD, name="preprocess"), unet)
+        (root / f"fold-{fold}").mkdir()
+        model.save(root / f"fold-{fold}" / "model.keras")
+        used = {
+            "train": [f"case{1 - fold}"],
+            "patients": {f"case{1 - fold}": f"patient{1 - fold}"},
+            "resolved": {"weights_sha256": weights_digest(model)},
+        }
+        (root / f"fold-{fold}" / "config.yaml").write_text(yaml.safe_dump(used))
+        image = root / f"case{fold}.nii.gz"
+        write_nifti(image, disc_volume(fold)[0])
+        passports.append(
+            {
+                "case": f"case{fold}",
+                "image": {"sha256": f"source{fold}"},
+                "read": {"image": sha256(image)},
+            }
+        )
+    write_json(root / "passports.json", passports)
+    return root
+
+
+def requests(root: Path, target: Path, **changed: Any):
+    cfg = {
+        "cases": ["case0", "case1"],
+        "folds": {"case0": [0], "case1": [1]},
+        "patients": {"case0": "patient0", "case1": "patient1"},
+        "content": CONTENT,
+        "recipe": CARD["recipe"],
+        **changed,
+    }
+    folds = [root / f"fold-{k}" for k in range(2)]
+    files = [[str(fold / name) for fold in folds] for name in ("model.keras", "config.yaml")]
+    images = [str(root / f"{case}.nii.gz") for case in cfg["cases"]]
+    masks = [str(target / f"{case}.nii.gz") for case in cfg["cases"]]
+    return requests_of(cfg, *files, [str(root / "passports.json")], images, masks)
+
+
+def used(root: Path, fold: int) -> dict[str, Any]:
+    return yaml.safe_load((root / f"fold-{fold}" / "config.yaml").read_text())
+
+
+def test_predictions_say_what_they_were_made_from(built, tmp_path):
+    for case, _ in predict_cases(requests(built, tmp_path)):
+        number = int(case.removeprefix("case"))
+        assert read_note(tmp_path / f"{case}.nii.gz") == {
+            "case": case,
+            "models": [used(built, number)["resolved"]["weights_sha256"]],
+            "image": f"source{number}",
+        }
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"folds": {"case0": [1], "case1": [0]}}, "the model in fold-1 was trained on case0"),
+        ({"folds": {"case0": [0], "case1": [0, 1]}}, "the model in fold-0 was trained on case1"),
+        (
+            {"patients": {"case0": "patient1", "case1": "patient1"}},
+            "fold-0 was trained on case1, of the same patient",
+        ),
+        ({"content": {**CONTENT, "labels": {"spleen": [5]}}}, "other settings .*labels"),
+        ({"content": {**CONTENT, "labels": {"liver": [6]}}}, r"other settings \(values.liver\)"),
+        ({"content": {**CONTENT, "contiguous": False}}, "contiguous"),
+        ({"recipe": {**CARD["recipe"], "size": 64}}, r"other settings \(recipe.size\)"),
+    ],
+)
+def test_what_was_not_asked_for_is_refused(built, tmp_path, changed, said):
+    with pytest.raises(SlicewiseError, match=said):
+        requests(built, tmp_path, **changed)
+
+
+def test_a_model_of_another_training_is_refused(built, tmp_path):
+    path = built / "fold-0" / "config.yaml"
+    kept = path.read_text()
+    other = used(built, 0) | {"resolved": used(built, 1)["resolved"]}
+    path.write_text(yaml.safe_dump(other))
+    with pytest.raises(SlicewiseError, match="its weights are not those of the training"):
+        requests(built, tmp_path)
+    path.write_text(kept)
+
+
+def test_an_image_that_is_not_what_was_ingested_is_refused(built, tmp_path):
+    path = built / "case1.nii.gz"
+    kept = path.read_bytes()
+    volume = disc_volume(1)[0]
+    write_nifti(path, type(volume)(volume.array + np.int16(1), volume.affine))
+    with pytest.raises(SlicewiseError, match="it was changed since it was checked"):
+        requests(built, tmp_path)
+    path.write_bytes(kept)

@@ -1,0 +1,361 @@
+"""Validation: decided slice by slice, each patient counts once, and silence wins nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from keras import ops
+from scipy import ndimage
+
+from slicewise.config import Experiment, Recipe
+from slicewise.config.schema import merge
+from slicewise.files import read_json, write_json
+from slicewise.model.infer import infer
+from slicewise.model.losses import probabilities, segmentation_loss
+from slicewise.model.train import train, training_key
+from slicewise.model.validate import Validation, dice_of_labels, settle_postprocessing
+from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.extract import extract
+from slicewise.slices.grid import Grid
+from slicewise.volumes.volume import Volume
+from tests.model.conftest import CARD, disc_truth, experiment
+
+
+def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Recipe) -> SliceFolder:
+    """Cut a noisy image and this mask into slices."""
+    one = SliceFolder.below(folder, name)
+    image = np.random.default_rng(len(name)).integers(-100, 100, mask.shape, np.int16)
+    names = [f"l{k}" for k in range(1, labels + 1)]
+    volume = Volume(image, np.diag([1.0, 1.0, 2.0, 1.0]))
+    write_json(one.geometry, extract(volume, mask, names, recipe, "hu", one.image, one.mask))
+    return one
+
+
+def card_of(labels: int, recipe: Recipe, **more: Any) -> dict[str, Any]:
+    names = [f"l{k}" for k in range(1, labels + 1)]
+    values = {name: [k] for k, name in enumerate(names, start=1)}
+    return {**CARD, "labels": names, "values": values, "recipe": recipe.model_dump(), **more}
+
+
+def noise(outputs: int) -> Any:
+    """Return a network that knows nothing: the same logits for the same slices."""
+    weights = np.random.default_rng(0).normal(0, 0.05, outputs).astype(np.float32)
+    return lambda images: images * weights + np.sin(images * 7 * weights)
+
+
+def settings(**blocks: dict[str, Any]) -> Experiment:
+    return Experiment.model_validate(merge(experiment().model_dump(), blocks))
+
+
+def all_at_once(
+    cases: list[SliceSet], truth: Any, given: Experiment, card: dict[str, Any], network: Any
+) -> tuple[float, list[np.ndarray]]:
+    """Return the loss, and each case's mask, from arrays of whole cases."""
+    batch, recipe = given.training.batch, Recipe(**card["recipe"])
+
+    def reader(case: SliceSet) -> Any:
+        return lambda start, stop: case.images(np.arange(start, stop))
+
+    total, slices, masks = 0.0, 0, []
+    for case, logits in infer(((c, len(c), reader(c)) for c in cases), batch, network):
+        shows = case.counts.sum(axis=1) > 0
+        used = np.arange(len(case)) if given.training.empty else np.flatnonzero(shows)
+        for part in (used[k : k + batch] for k in range(0, len(used), batch)):
+            loss = segmentation_loss(
+                ops.convert_to_tensor(logits[part]),
+                ops.convert_to_tensor(case.masks(part).astype(np.int32)),
+                given.loss,
+            )
+            total, slices = total + float(loss) * len(part), slices + len(part)
+        grid = Grid(truth(case.cases[0]).shape, recipe)
+        native = grid.enlarge(ops.convert_to_numpy(probabilities(ops.convert_to_tensor(logits))))
+        several = native.shape[-1] > 1
+        decided = native.argmax(axis=-1) if several else native[..., 0] > 0.5
+        masks.append(grid.unstack(decided.astype(np.uint8)))
+    return total / slices, masks
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+@pytest.mark.parametrize(
+    "recipe",
+    [Recipe(size=16), Recipe(size=40), Recipe(every=2, plane="coronal"), Recipe(size=17)],
+    ids=["smaller", "padded", "every", "odd"],
+)
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        {},
+        {"training": {"empty": 0.0, "batch": 5}, "loss": {"dice_over": "image", "focal": 0.4}},
+        {"loss": {"dice": 0.0, "cross_entropy": 0.0, "tversky": 1.0}, "training": {"batch": 4}},
+    ],
+    ids=["usual", "each slice", "tversky"],
+)
+def test_slice_by_slice_is_what_whole_cases_give(
+    tmp_path: Path, labels: int, recipe: Recipe, blocks: dict[str, Any], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("slicewise.model.validate.AT_A_TIME", 9000)  # a few slices
+    random = np.random.default_rng(3)
+    masks = {}
+    for name, depth in (("a", 9), ("bb", 13)):
+        mask = random.integers(0, labels + 1, (32, 28, depth)).astype(np.uint8)
+        mask[..., :4] = 0
+        masks[name] = mask
+    folders = [written(tmp_path, name, mask, labels, recipe) for name, mask in masks.items()]
+    card, given, network = (
+        card_of(labels, recipe),
+        settings(**blocks),
+        noise(max(labels, 1) + (labels > 1)),
+    )
+    validation = Validation(SliceSet(folders), masks.__getitem__, given, card)
+    found = validation.score(network)
+    loss, decided = all_at_once(validation.cases, masks.__getitem__, given, card, network)
+    dice = [
+        np.mean(
+            [
+                2 * ((t == k) & (m == k)).sum() / ((t == k).sum() + (m == k).sum())
+                for k in range(1, labels + 1)
+            ]
+        )
+        for t, m in zip(masks.values(), decided, strict=True)
+    ]
+    assert found["val/dice"] == pytest.approx(np.mean(dice), rel=1e-14)
+    assert 0.01 < found["val/dice"] < 0.99
+    assert found["val/loss"] == pytest.approx(loss, rel=2e-6)
+
+
+SCRIPT = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from slicewise.model import backend
+from slicewise.model.validate import Validation
+from slicewise.config import Recipe
+from slicewise.slices.batches import SliceSet
+from tests.model.test_validate import card_of, settings, written
+
+labels, folder = int(sys.argv[1]), Path(sys.argv[2])
+backend.prepare(1, 1)
+recipe, shape = Recipe(size=128), (128, 128, 60)
+mask = (np.arange(128)[:, None, None] % (labels + 1)).astype(np.uint8) * np.ones(shape, np.uint8)
+one = written(folder, "a", mask, labels, recipe)
+validation = Validation(SliceSet([one]), lambda case: mask, settings(), card_of(labels, recipe))
+outputs = labels + 1
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+validation.score(lambda images: np.zeros((*images.shape[:3], outputs), np.float32))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_labels(tmp_path: Path) -> None:
+    """61 outputs of this case in single precision are 240 MB, and were there several times."""
+    peaks = []
+    for labels in (3, 60):
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(labels), str(tmp_path / str(labels))],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(float(done.stdout.split()[-1]))
+    assert peaks[1] < peaks[0] + 200
+
+
+# --- who counts --------------------------------------------------------------------------------
+
+
+def discs(tmp_path: Path, radii: dict[str, float]) -> tuple[list[SliceFolder], dict[str, Any]]:
+    """Write cases that show a disc of some radius; 0: no disc at all."""
+    x, y, _ = np.mgrid[:32, :32, :6]
+    masks = {
+        name: ((x - 16) ** 2 + (y - 16) ** 2 < radius**2).astype(np.uint8)
+        for name, radius in radii.items()
+    }
+    recipe = Recipe(size=32)
+    return [written(tmp_path, name, mask, 1, recipe) for name, mask in masks.items()], masks
+
+
+def a_disc(radius: float) -> Any:
+    """Return a network that always finds a disc of this radius; 0: none."""
+    x, y = np.mgrid[:32, :32]
+    found = ((x - 16) ** 2 + (y - 16) ** 2 < radius**2) * 10.0 - 5.0
+    return lambda images: np.broadcast_to(found[None, :, :, None], images.shape).astype(np.float32)
+
+
+def test_each_patient_counts_once_however_many_scans(tmp_path: Path) -> None:
+    """Patients of 4, 4, 1 and 1 scans; the network is good at those who have many."""
+    radii = dict(zip("abcdefghij", [9.0, 9.0, 9.0, 9.0, 8.0, 8.0, 8.0, 8.0, 3.0, 4.0], strict=True))
+    patients = dict(zip("abcdefghij", "AAAABBBBCD", strict=True))
+    folders, masks = discs(tmp_path, radii)
+    given, card = settings(), card_of(1, Recipe(size=32))
+    pixels = {name: int(mask[..., 0].sum()) for name, mask in masks.items()}
+    found = pixels["a"]
+    dice = {name: 2 * min(found, n) / (found + n) for name, n in pixels.items()}
+    by_patient = [np.mean([dice[c] for c in dice if patients[c] == p]) for p in "ABCD"]
+    validation = Validation(SliceSet(folders), masks.__getitem__, given, card, patients)
+    assert validation.score(a_disc(9))["val/dice"] == pytest.approx(np.mean(by_patient))
+    alone = Validation(SliceSet(folders), masks.__getitem__, given, card)
+    assert alone.score(a_disc(9))["val/dice"] == pytest.approx(np.mean(list(dice.values())))
+    assert np.mean(by_patient) < np.mean(list(dice.values())) - 0.2
+
+
+def test_a_model_that_finds_nothing_beats_nobody(tmp_path: Path) -> None:
+    """Two of ten have it."""
+    folders, masks = discs(tmp_path, {**dict.fromkeys("abcdefgh", 0.0), "i": 6.0, "j": 6.0})
+    validation = Validation(
+        SliceSet(folders), masks.__getitem__, settings(), card_of(1, Recipe(size=32))
+    )
+    assert validation.score(a_disc(0))["val/dice"] == 0
+    assert validation.score(a_disc(5))["val/dice"] > 0.7
+
+
+def test_dice_of_labels_is_only_of_those_that_are_there() -> None:
+    random = np.random.default_rng(0)
+    truth, mask = random.integers(0, 4, (2, 7, 8, 9)).astype(np.uint8)
+    truth[truth == 2] = 0
+    for turned in (truth, np.asfortranarray(truth), truth[::-1]):
+        same = {"truth": turned, "mask": mask[::-1] if turned.base is truth else mask}
+        found = dice_of_labels(**same, labels=3)
+        assert np.isnan(found[1])
+        for k in (1, 3):
+            t, m = same["truth"] == k, same["mask"] == k
+            assert found[k - 1] == 2 * (t & m).sum() / (t.sum() + m.sum())
+
+
+# --- what the slices do not show ---------------------------------------------------------------
+
+
+def test_a_case_whose_label_no_slice_shows_counts_on_its_own_grid(tmp_path: Path) -> None:
+    """A dot of one pixel is gone in slices of a quarter of the size."""
+    recipe = Recipe(size=16)
+    masks = {name: np.zeros((64, 64, 6), np.uint8) for name in ("seen", "dot")}
+    masks["seen"][16:48, 16:48] = 1
+    masks["dot"][30, 30] = 1
+    folders = [written(tmp_path, name, mask, 1, recipe) for name, mask in masks.items()]
+    sets = SliceSet(folders)
+    assert sets.counts.sum(axis=1).reshape(2, -1).any(axis=1).tolist() == [True, False]
+    for empty in (0.0, 1.0):
+        given, card = settings(training={"empty": empty}), card_of(1, recipe)
+        validation = Validation(sets, masks.__getitem__, given, card)
+        alone = Validation(SliceSet(folders[:1]), masks.__getitem__, given, card)
+        found, other = validation.score(noise(1)), alone.score(noise(1))
+        assert found["val/loss"] == other["val/loss"], "no loss of what shows nothing"
+        dot = Validation(SliceSet(folders[1:]), masks.__getitem__, given, card).score(noise(1))
+        assert np.isnan(dot["val/loss"])
+        assert found["val/dice"] == pytest.approx((other["val/dice"] + dot["val/dice"]) / 2)
+        (said,) = validation.notes()
+        assert said.startswith("validation cases dot: no slice shows any label")
+        assert alone.notes() == []
+
+
+def without_labels(folders: list[SliceFolder], where: Path) -> list[SliceFolder]:
+    """Return these folders as if no slice showed a label."""
+    made = []
+    for one in folders:
+        mask = np.load(one.mask, allow_pickle=False)
+        place = where / one.case
+        place.mkdir(parents=True)
+        np.save(place / "mask.npy", np.zeros_like(mask), allow_pickle=False)
+        geometry = read_json(one.geometry)
+        geometry["counts"] = [[0] for _ in geometry["counts"]]
+        write_json(place / "geometry.json", geometry)
+        made.append(SliceFolder(one.case, one.image, place / "mask.npy", place / "geometry.json"))
+    return made
+
+
+def test_training_goes_on_where_a_validation_case_shows_nothing(
+    folders: list[SliceFolder], tmp_path: Path
+) -> None:
+    watched = SliceSet([*without_labels(folders[3:4], tmp_path / "bare"), folders[4]])
+    said: list[str] = []
+    given = experiment(epochs=2, empty=0.0)
+    done = train(
+        *(SliceSet(folders[:3]), watched, disc_truth, given, CARD, tmp_path / "c"), say=said.append
+    )
+    assert said[0].startswith("validation cases case3: no slice shows any label")
+    assert "epoch 1/2" in said[1], "it is said before anything is trained"
+    assert done.facts["selected_by"] == "dice"
+    assert done.history["val/loss"].notna().all()
+
+
+@pytest.mark.parametrize("select", ["dice", "loss"])
+def test_where_no_validation_patient_has_a_label_the_last_weights_are_kept(
+    folders: list[SliceFolder], tmp_path: Path, select: str
+) -> None:
+    watched = SliceSet(without_labels(folders[3:], tmp_path / "bare"))
+    said: list[str] = []
+    given = settings(
+        training={"epochs": 3, "select": select, "patience": 1},
+        postprocessing={"largest_component": "auto"},
+    )
+    done = train(
+        *(SliceSet(folders[:3]), watched, lambda case: np.zeros((32, 32, 10), np.uint8)),
+        *(given, CARD, tmp_path / "c"),
+        say=said.append,
+    )
+    assert (done.facts["selected_by"], done.facts["selected_epoch"]) == ("final", 3)
+    assert done.history["val/dice"].isna().all()
+    assert f"no validation patient has what training.select: {select} is measured on" in said[-1]
+    assert done.facts["postprocessing"]["largest_component"] == {
+        "dice_without": None,
+        "dice_with": None,
+        "kept": False,
+    }
+
+
+# --- postprocessing ----------------------------------------------------------------------------
+
+
+class Given:
+    """A model whose probabilities are given."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-self.network(images)))
+
+
+def test_auto_follows_the_patients_and_not_their_scans(tmp_path: Path) -> None:
+    """The second piece is right in one patient's four scans, wrong in two patients of one."""
+    recipe, shape = Recipe(size=32), (32, 32, 6)
+    both, large = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    large[4:16, 4:16] = 1
+    both[4:16, 4:16] = 1
+    both[20:26, 20:26] = 1
+    masks = {**dict.fromkeys("abcd", both), "e": large, "f": large}
+    folders = [written(tmp_path, name, mask, 1, recipe) for name, mask in masks.items()]
+    found = np.where(both[..., 0] > 0, 5.0, -5.0)[None, :, :, None]
+    model = Given(lambda images: np.broadcast_to(found, images.shape).astype(np.float32))
+    given = settings(postprocessing={"largest_component": "auto", "fill_holes": "auto"})
+    card, patients = card_of(1, recipe), dict(zip("abcdef", "AAAABC", strict=True))
+    kept = {}
+    for name, owners in (("cases", None), ("patients", patients)):
+        validation = Validation(SliceSet(folders), masks.__getitem__, given, card, owners)
+        after, decided = settle_postprocessing(given, validation, model)  # type: ignore[arg-type]
+        kept[name] = after["largest_component"]
+        assert after["fill_holes"] is decided["fill_holes"]["kept"] is False
+    parts, _ = ndimage.label(both)
+    sizes = np.bincount(parts.ravel())[1:]
+    small, whole = sizes.min(), sizes.sum()
+    with_it = [2 * (whole - small) / (2 * whole - small), 1.0, 1.0]
+    without = [1.0, *[2 * (whole - small) / (2 * whole - small)] * 2]
+    assert decided["largest_component"]["dice_with"] == pytest.approx(np.mean(with_it))
+    assert decided["largest_component"]["dice_without"] == pytest.approx(np.mean(without))
+    assert kept == {"cases": False, "patients": True}
+
+
+def test_the_key_knows_who_the_patients_are(slices: SliceSet, watched: SliceSet) -> None:
+    def key(patients: dict[str, str] | None) -> str:
+        return training_key(slices, watched, experiment(), CARD, True, patients)
+
+    assert key(None) == key({"case3": "case3", "case4": "case4"})
+    assert key(None) != key({"case3": "anna", "case4": "anna"})

@@ -1,0 +1,214 @@
+"""Records of what results were made from: written by jobs, compared by those that read them."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.job import script_job
+from slicewise.records import Look, Makers, differences, record_path
+
+
+class Named(list):
+    """A list some of whose items have names, as Snakemake hands it over."""
+
+    def __init__(self, **named):
+        lists = {k: v if isinstance(v, list) else [v] for k, v in named.items()}
+        super().__init__(item for items in lists.values() for item in items)
+        self.named = named
+
+    def get(self, name, default=None):
+        return self.named.get(name, default)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cut", "score"):
+        path = tmp_path / "scripts" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"# {name}\n")
+    return tmp_path
+
+
+CUT, TABLE = "results/a/slices/all.json", "results/a/one/metrics.tsv"
+
+
+def told(rule, output, cfg, **inputs):
+    return SimpleNamespace(
+        rule=rule,
+        log=[f"results/a/logs/{rule}.log"],
+        resources={},
+        input=Named(**inputs),
+        output=[output],
+        params={"cfg": cfg},
+    )
+
+
+def write(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+
+
+def cut(content: str = "1", cfg: object = None) -> None:
+    cfg = {"size": 3, "labels": {"a": 1, "b": 2}} if cfg is None else cfg
+    with script_job(told("cut", CUT, cfg, code=["scripts/cut.py"])):
+        write(CUT, content)
+
+
+def score() -> None:
+    with script_job(told("score", TABLE, {}, cut=CUT, code=["scripts/score.py"])):
+        write(TABLE, Path(CUT).read_text())
+
+
+def why_cut(cfg: object) -> str | None:
+    return Look().stale_because([CUT], cfg, ["scripts/cut.py"], {})
+
+
+def why_scored() -> str | None:
+    return Look().stale_because([TABLE], {}, ["scripts/score.py"], {})
+
+
+ASKED = {"size": 3, "labels": {"a": 1, "b": 2}}
+
+
+def test_what_was_made_as_it_is_asked_for_is_kept():
+    cut()
+    assert why_cut(ASKED) is None
+    # how often a record is read, and where from, makes no difference
+    assert why_cut(json.loads(json.dumps(ASKED))) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"size": 4, "labels": {"a": 1, "b": 2}}, "size"),
+        ({"size": 3, "labels": {"b": 2, "a": 1}}, "the order of labels"),
+        ({"size": 3, "labels": {"a": 1, "b": 3}}, "labels.b"),
+        ({"size": 3, "labels": {"a": 1}}, "labels.b"),
+        ({"size": 3, "labels": {"a": 1, "b": 2}, "more": None}, "more"),
+        ({"size": 3.5, "labels": {"a": 1, "b": 2}}, "size"),
+    ],
+)
+def test_a_changed_setting_is_named(changed, named):
+    cut()
+    assert why_cut(changed) == f"made with other settings ({named})"
+
+
+def test_an_edit_is_named_and_a_touch_is_none():
+    cut()
+    Path("scripts/cut.py").touch()
+    assert why_cut(ASKED) is None
+    Path("scripts/cut.py").write_text("# edited\n")
+    assert why_cut(ASKED) == "made by other code (scripts/cut.py)"
+
+
+def test_a_result_without_a_record_is_of_nobody_knows_what():
+    cut()
+    record_path(CUT).unlink()
+    assert why_cut(ASKED) == "no record says what it was made from"
+    record_path(CUT).write_text('{"made": 1')  # cut off
+    assert why_cut(ASKED) == "no record says what it was made from"
+    Path(CUT).unlink()
+    assert why_cut(ASKED) is None  # Snakemake makes what is missing in any case
+
+
+def test_what_was_made_from_something_else_is_found_by_records_alone():
+    cut("1")
+    score()
+    assert why_scored() is None
+    cut("2")
+    assert why_scored() == f"made from another {CUT}"
+    score()
+    assert why_scored() is None
+    # made again, it came out the same
+    cut("2")
+    assert why_scored() is None
+
+
+def test_an_input_that_does_not_count_may_differ():
+    cut("1")
+    score()
+    cut("2")
+    found = Look().stale_because([TABLE], {}, ["scripts/score.py"], {}, [CUT])
+    assert found is None
+
+
+def test_a_file_that_its_maker_did_not_write_is_refused(capsys):
+    cut("1")
+    write(CUT, "edited by hand")
+    with pytest.raises(SystemExit):
+        score()
+    assert f"error: {CUT}: it is not what the job wrote that made it; delete it" in (
+        capsys.readouterr().err
+    )
+    assert not Path(TABLE).exists()
+    assert not record_path(TABLE).exists()
+
+
+def test_a_job_that_fails_leaves_no_record():
+    cut()
+    with pytest.raises(SystemExit), script_job(told("cut", CUT, {}, code=[])):
+        raise SlicewiseError("no")
+    assert not record_path(CUT).exists()
+
+
+def test_the_last_of_two_records_of_a_file_counts(monkeypatch):
+    times = iter(range(1, 9))
+    monkeypatch.setattr("slicewise.records.time.time", lambda: next(times))
+    first, second = (f"results/a/predictions/{case}.nii.gz" for case in "ab")
+    for output, content in (([first, second], "1"), ([second], "2")):
+        job = told("predict", output[0], {}, code=[])
+        job.output = output
+        with script_job(job):
+            for path in output:
+                write(path, content)
+    makers = Makers()
+    assert makers.of(Path(first)) != makers.of(Path(second))
+    # so a chunk of which a part was made again by another job is not taken for whole
+    assert Look().stale_because([first], {}, [], {}) == "made together with others"
+
+
+def test_records_move_with_their_results(here):
+    cut()
+    score()
+    shutil.move(here / "results" / "a", here / "results" / "b")
+    paths = [path.replace("/a/", "/b/") for path in (CUT, TABLE)]
+    look = Look()
+    assert look.stale_because(paths[:1], ASKED, ["scripts/cut.py"], {}) is None
+    assert look.stale_because(paths[1:], {}, ["scripts/score.py"], {}) is None
+    Path(paths[0]).unlink()
+    cut("2")
+    shutil.copytree(
+        here / "results" / "a" / "slices", here / "results/b/slices", dirs_exist_ok=True
+    )
+    assert Look().stale_because(paths[1:], {}, ["scripts/score.py"], {}) == (
+        f"made from another {paths[0]}"
+    )
+
+
+def test_sizes_of_volumes_are_compared_where_they_are_read_first():
+    write("data/a.nii.gz", "four")
+    inputs = {"image": ["data/a.nii.gz"], "code": []}
+    with script_job(told("ingest", CUT, {}, **inputs)):
+        write(CUT, "x")
+    files = {"image": ["data/a.nii.gz"]}
+    assert Look().stale_because([CUT], {}, [], files) is None
+    write("data/a.nii.gz", "another")
+    assert Look().stale_because([CUT], {}, [], files) == "made from files of other sizes"
+
+
+def test_nothing_is_written_where_results_lie_in_a_bucket(here):
+    output = ".snakemake/storage/s3/bucket/results/a/one/metrics.tsv"
+    with script_job(told("score", output, {}, code=[])):
+        write(output, "x")
+    assert not [*here.rglob("_made")]
+
+
+def test_differences_are_named_by_their_keys():
+    assert differences({"a": {"b": 1, "c": [1]}}, {"a": {"b": 2, "c": [1, 2]}}) == ["a.b", "a.c"]
+    assert differences([1], {"a": 1}) == ["all"]
+    assert differences({}, {}) == []

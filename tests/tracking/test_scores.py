@@ -1,0 +1,60 @@
+"""How a summary is called in MLflow, and what its page says first."""
+
+from __future__ import annotations
+
+from slicewise.evaluation.statistics import summarise
+from slicewise.tracking.scores import headline, patients_table, summary_metrics
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+
+TUMOURS = {
+    "a": [(HIT, HIT)],
+    "b": [(HIT, NOTHING)],
+    "c": [(NOTHING, WRONG)],
+    "d": [(NOTHING, NOTHING)],
+}
+
+
+def test_a_label_that_some_have_has_its_numbers() -> None:
+    named = summary_metrics(summarise(scored(TUMOURS)))
+    assert named["test/dice_mean"] == 0.5
+    assert named["test/patients"] == 2
+    assert (named["test/sensitivity"], named["test/specificity"]) == (0.5, 0.5)
+    assert named["test/false_ml"] == 2.0
+    assert "test/tumour/dice_mean" not in named
+
+
+def test_a_label_that_nobody_has_has_none() -> None:
+    named = summary_metrics(summarise(scored(TUMOURS, labels=("tumour", "cyst"))))
+    assert named["test/cyst/dice_mean"] is None
+    assert named["test/cyst/specificity"] == 1
+    assert named["test/dice_mean"] == named["test/tumour/dice_mean"] == 0.5
+
+
+def test_what_all_have_and_was_found_has_no_more_than_its_means() -> None:
+    named = summary_metrics(summarise(scored({"a": [(HIT, HIT)]})))
+    assert not [name for name in named if "sensitivity" in name or "false" in name]
+
+
+def test_lesions_have_their_numbers() -> None:
+    named = summary_metrics(summarise(scored(TUMOURS, lesion_labels=["tumour"])))
+    assert (named["test/lesion_sensitivity"], named["test/false_lesions"]) == (0.5, 0.25)
+
+
+def test_the_page_begins_with_whom_the_dice_is_of() -> None:
+    text = headline(summarise(scored(TUMOURS)))
+    assert text.startswith("**Dice 0.500** [0.000, 1.000] per patient in 3-D over the 2 of 4 test")
+    assert "tumour, test patients: 2 of 4 have it, found in 1 of 2, wrongly found in 1 of" in text
+    nobody = headline(summarise(scored({"a": [(NOTHING, WRONG)]})))
+    assert nobody.startswith("**Dice: none**, as none of 1 test patients has any label")
+    challenge = headline(summarise(scored(TUMOURS, absent_labels="challenge")))
+    assert "`absent_labels: challenge`" in challenge
+    several = headline(summarise(scored(TUMOURS, labels=("tumour", "cyst"))))
+    assert "**Dice of cyst: none**, as none of 4 test patients has it (0 of 4 have it" in several
+    plain = headline(summarise(scored({"a": [(HIT, HIT)], "b": [(HIT, HIT)]})))
+    assert "per patient in 3-D over 2 test patients\n" in plain
+    assert "found" not in plain
+
+
+def test_the_table_of_patients_is_json() -> None:
+    assert "NaN" not in patients_table(scored(TUMOURS))
+    assert "null" in patients_table(scored(TUMOURS))

@@ -1,0 +1,36 @@
+"""Models are asked about people whom they have not seen, files are those that were checked."""
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256
+from slicewise.volumes.agree import check_read, check_unseen
+
+USED = {"train": ["a1", "b1"], "patients": {"a1": "a", "b1": "b"}}
+
+
+def test_a_stranger_may_be_predicted():
+    check_unseen("c1", "c", "fold-0", USED)
+
+
+def test_what_a_model_was_trained_on_is_refused_whatever_it_is_called_now():
+    with pytest.raises(SlicewiseError, match="case a1: the model in fold-1 was trained on a1"):
+        check_unseen("a1", "z", "fold-1", USED)
+    with pytest.raises(SlicewiseError, match=r"b2: .* trained on b1, of the same patient \(b\)"):
+        check_unseen("b2", "b", "fold-1", USED)
+
+
+def test_a_training_that_did_not_note_patients_is_known_by_its_cases():
+    check_unseen("b2", "b", "fold-0", {"train": ["b1"]})
+    with pytest.raises(SlicewiseError, match="b1"):
+        check_unseen("b1", "b", "fold-0", {"train": ["b1"]})
+
+
+def test_a_file_that_changed_since_it_was_ingested_is_refused(tmp_path):
+    path = tmp_path / "image.nii.gz"
+    path.write_bytes(b"first")
+    passport = {"case": "a1", "read": {"image": sha256(path)}}
+    check_read(passport, "image", path)
+    path.write_bytes(b"other")
+    with pytest.raises(SlicewiseError, match="changed since it was checked as the image of"):
+        check_read(passport, "image", path)

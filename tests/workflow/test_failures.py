@@ -1,0 +1,62 @@
+"""A stage that fails after the scoring hides no number, and none of another training is shown."""
+
+import re
+
+import pytest
+from conftest import Workflow
+
+NUMBER = "Mean Dice per patient in 3-D, tiny:"
+
+
+def numbers(said: str) -> set[str]:
+    """The experiments of which a Dice was printed."""
+    return set(re.findall(r"^  (\w+) +0\.\d+", said.split(NUMBER)[-1], re.M))
+
+
+def broken(workflow: Workflow, module: str, line: str) -> None:
+    """Let a function of the library raise an exception that nobody foresaw."""
+    path = workflow.root / "src" / "slicewise" / module
+    text = path.read_text()
+    assert text.count(line) == 1
+    path.write_text(text.replace(line, f"    raise ZeroDivisionError('a fault of ours')\n{line}"))
+
+
+@pytest.mark.slow
+def test_a_report_that_fails_hides_no_number(workflow):
+    broken(
+        workflow,
+        "evaluation/report.py",
+        "    subset = figures.headline_subset(metrics)\n    scored",
+    )
+    for _ in range(2):  # also when nothing but the report is left to do
+        said = workflow.snakemake(fails=True)
+        assert "a fault of ours" in said
+        assert NUMBER in said
+        assert numbers(said) == {"plain", "rich"}
+        assert "no report, but results/tiny/plain/metrics.tsv" in said
+    for name in ("plain", "rich"):
+        assert (workflow.results / name / "metrics.tsv").is_file()
+        assert (workflow.results / name / "summary.json").is_file()
+        assert not (workflow.results / name / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_pictures_and_pages_that_fail_end_no_run(workflow):
+    broken(workflow, "evaluation/figures.py", "    stream = io.StringIO()\n")
+    broken(workflow, "evaluation/comparison_page.py", "    subset, groups = subset_of(metrics)")
+    said = workflow.snakemake()
+    assert "could not be drawn (ZeroDivisionError: a fault of ours)" in said
+    assert NUMBER in said
+    assert "a fault of ours" in (workflow.results / "plain" / "report.html").read_text()
+    assert "a fault of ours" in (workflow.results / "comparison.html").read_text()
+    assert (workflow.results / "comparison.tsv").stat().st_size > 100
+
+
+@pytest.mark.slow
+def test_after_a_training_that_failed_the_old_number_is_not_shown_as_its_own(workflow):
+    settings = workflow.settings()
+    settings["experiments"]["plain"]["optimizer"] = {"learning_rate": 1e38}  # no number, at once
+    workflow.write_settings(settings)
+    said = workflow.snakemake(fails=True)
+    assert "error: " in said
+    assert numbers(said) == {"rich"}
