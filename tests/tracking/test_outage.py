@@ -207,4 +207,4 @@ def test_why_names_what_to_do() -> None:
     assert refused.startswith("MLflow at https://mlflow.example.org refuses the user name")
     assert "MLFLOW_TRACKING_PASSWORD" in refused
     assert "EDIT" in why(RuntimeError(text.format(403)), uri)
-    assert "does not answer (x)" in why(RuntimeError("x"), uri)
+    assert "could not be told (x)" in why(RuntimeError("x"), uri)

@@ -71,6 +71,7 @@ class Tracker:
         self._deadline = math.inf
         self._failed: float | None = None
         self._watched: Run | None = None
+        self._load: _Load | None = None
         self._runs: list[Run] = []
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
@@ -86,12 +87,13 @@ class Tracker:
         while self._thread.is_alive() and time.monotonic() < min(self._deadline, end):
             self._thread.join(0.02)
         if self._thread.is_alive():
-            self._say_once("it takes too long to answer")
+            self._say_once(f"MLflow at {self.mirror.store} takes too long to answer")
         self.say = lambda line: None
 
     def _size(self) -> int:
-        """Return how many bytes of models there may be to send."""
-        paths = {path for run in self._runs for path in run.own_models().values()}
+        """Return how many bytes of models there are to send."""
+        unsent = [run for run in self._runs if not self.mirror.has_sent_model(run)]
+        paths = {path for run in unsent for path in run.own_models().values()}
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     # -- runs -----------------------------------------------------------------
@@ -316,7 +318,6 @@ class Tracker:
 
     def _work(self) -> None:
         psutil.cpu_percent()  # counts from here
-        load: _Load | None = None
         begun = looked = time.monotonic()
         # An answer is waited for while the job works, not when it ends.
         self._try(lambda: self.mirror.connect(self.folder.parents[1].name))
@@ -326,15 +327,23 @@ class Tracker:
             self._wake.clear()
             closing, now = self._closing, time.monotonic()
             if self._watched is not None:
-                load = load or _Load()
                 due = now - looked >= max(SAMPLE, (now - begun) / SAMPLES)
                 if due or (closing and looked == begun):
                     looked = now
-                    self._watched.sample(load.now())
+                    self._sample(self._watched)
             if self._dirty:
                 self._try(self._send)
             if closing:
                 return
+
+    def _sample(self, run: Run) -> None:
+        """Note the load of the machine; what hinders that hinders nothing else."""
+        try:
+            self._load = self._load or _Load()
+            run.sample(self._load.now())
+        except Exception as error:
+            self._watched = None
+            self.say(f"the load of the machine is not noted any more ({error})")
 
     def _catch_up(self) -> None:
         dataset = self.folder.parents[1].name

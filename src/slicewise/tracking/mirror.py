@@ -136,6 +136,7 @@ class Mirror:
             ("GIT_PYTHON_REFRESH", "quiet"),
         ):
             os.environ.setdefault(key, value)
+        _have_home()
         self._experiments: dict[str, str] = {}
         self._known_points: dict[str, set[tuple[str, float, int, int]]] = {}
 
@@ -173,6 +174,11 @@ class Mirror:
         """Return the id that the store gave a run, if it took it."""
         found = self._sent(folder).get("run_id")
         return str(found) if found else None
+
+    def has_sent_model(self, run: Run) -> bool:
+        """Tell whether the store was sent the models that a run has now."""
+        sent = self._sent(run.folder).get("model", {})
+        return bool(sent.get("digest") == digest(run.note["models"]))
 
     def push(
         self, folder: Path, *, verify: bool = False, wait: bool = True, register: bool = True
@@ -651,6 +657,14 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
         return f"uid {os.getuid()}"
+
+
+def _have_home() -> None:
+    """Name a home where there is none, as MLflow is not imported without."""
+    try:
+        Path.home()
+    except RuntimeError:  # a number without a name, in a container
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _points(run: Run) -> set[tuple[str, float, int, int]]:

@@ -77,6 +77,18 @@ TEXTS = (
         "does not answer (it broke off in the middle); try later, or tell whoever runs it",
     ),
     (
+        r"password authentication failed|Access denied for user",
+        f"refuses the user name or password that {ADDRESS} has; correct them there",
+    ),
+    (
+        r"database \"[^\"]*\" does not exist|Unknown database",
+        f"has no database of that name; make it, or correct {ADDRESS}",
+    ),
+    (
+        r"unsupported URI|Could not parse SQLAlchemy URL|Can't load plugin: sqlalchemy",
+        f"is no address of a store; set {ADDRESS} to http://…, https://… or sqlite:///…",
+    ),
+    (
         r"No module named '?(psycopg2|pg8000|pymysql|MySQLdb)",
         "needs a driver that is not installed; python -m pip install it (its name is the one "
         "behind + in the address)",
@@ -164,7 +176,7 @@ def _what(error: BaseException, uri: str) -> str:
     if status is not None or type(error).__module__.startswith("mlflow"):
         code = "" if status is None else f" ({status})"
         return f"refuses it{code}: {_short(redact(text))}"
-    return f"does not answer ({_short(redact(text))})"
+    return f"could not be told ({_short(redact(text))})"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

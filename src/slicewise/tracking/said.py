@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from pathlib import Path
 from typing import TextIO
 
@@ -22,10 +23,16 @@ def is_news(results: Path, sentence: str) -> bool:
         with (results / NAME).open("a+", encoding="utf-8") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             known = _read(stream, run)
-            _write(stream, run, [*known, sentence])
-            return sentence not in known
+            _write(stream, run, [*known, _kind(sentence)])
+            return _kind(sentence) not in known
     except OSError:
         return True  # nobody may write there, which is said once more then
+
+
+def _kind(sentence: str) -> str:
+    """Return what is the same whenever it is said: a number of seconds, say, may be another."""
+    remedy = sentence.partition(" (it says: ")[0].rpartition(";")[2]
+    return re.sub(r"[0-9a-f]{8,}|[0-9]+", "", remedy)
 
 
 def forget(results: Path) -> None:
