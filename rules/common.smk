@@ -37,6 +37,8 @@ from slicewise.volumes.split import (
 )
 
 STARTED = time.time()
+# all jobs inherit it: what one of them said of MLflow, the next ones need not
+os.environ.setdefault("SLICEWISE_RUN", f"{os.getpid()}-{STARTED}")
 DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
 # Of a training or a prediction. Each job reads it again, so no profile can say it.
 # 0 will not do: to Kubernetes that is a request, too.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from slicewise import __version__
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SlicewiseError, explained
 from slicewise.sources import is_workflow, workflow_folder
 
 
@@ -64,11 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        said = explained(error)
+        if said is None:
+            raise
+        print(f"slicewise: {said}", file=sys.stderr)
+        return 1
 
 
 def _ui(options: argparse.Namespace) -> int:
     from slicewise.tracking import Mirror
-    from slicewise.tracking.mirror import why
     from slicewise.tracking.view import NAME
 
     mirror = Mirror(options.results)
@@ -80,7 +85,7 @@ def _ui(options: argparse.Namespace) -> int:
     try:
         experiments = mirror.experiments()
     except Exception as error:
-        raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise ui again") from error
+        raise SlicewiseError(f"{mirror.why(error)}; then run slicewise ui again") from error
     for name, number in experiments.items():
         # The UI would begin with what it has for language models.
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"

@@ -25,7 +25,7 @@ from slicewise.files import write_json, write_yaml
 from slicewise.sources import library_digests
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
 from slicewise.tracking.find import copy_files, find_run
-from slicewise.tracking.mirror import ADDRESS, Fetched, why
+from slicewise.tracking.mirror import ADDRESS, Fetched
 from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
 
@@ -213,7 +213,7 @@ def _fetch(mirror: Mirror, name: str, run: Run | None, place: Path) -> Fetched:
             f"MLflow has none ({error}); name a run that is whole"
         ) from error
     except Exception as error:
-        raise SlicewiseError(f"{why(error, mirror.uri)}; try again later") from error
+        raise SlicewiseError(f"{mirror.why(error)}; try again later") from error
     if fetched.tags.get("git_dirty") == "true":
         with suppress(SlicewiseError):
             mirror.fetch(fetched.run_id, [DIFF], place)
@@ -504,6 +504,6 @@ def _track(runs: list[Run], run_id: str, kept: Path, say: Say) -> str:
         mirror.probe()
         numbers = [mirror.push(run.folder) for run in runs]
     except Exception as error:
-        say(f"{why(error, mirror.uri)}: run slicewise reproduce again to have it tracked")
+        say(f"{mirror.why(error)}: run slicewise reproduce again to have it tracked")
         return ""
     return f" {numbers[-1]}"
