@@ -34,6 +34,7 @@ look_at_records()
 onstart:
     # here, as Snakemake has its own answer to signals only now
     pass_on_stops()
+    LOOK.note_touched()
 
 
 onsuccess:

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from slicewise.evaluation.statistics import read_metrics
+from slicewise.evaluation.statistics import by_patient, read_metrics
 from slicewise.files import read_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ def rows(experiment: str, dataset: str) -> list[dict[str, object]]:
     made = []
     for label in labels:
         chosen = metrics if label == "mean" else metrics[metrics["label"] == label]
-        dice = chosen.groupby("patient")["dice"].mean()
+        dice = by_patient(chosen, "dice").dropna()
         found = summary[label]["dice"]
         made.append(
             {

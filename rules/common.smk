@@ -24,7 +24,7 @@ from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
-from slicewise.records import READING, SOURCES, Look, kind_of
+from slicewise.records import VOLUMES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
 from slicewise.volumes import shapes
 from slicewise.volumes.layouts import find_cases
@@ -38,6 +38,8 @@ from slicewise.volumes.split import (
 )
 
 STARTED = time.time()
+# all jobs inherit it: what one of them said of MLflow, the next ones need not
+os.environ.setdefault("SLICEWISE_RUN", f"{os.getpid()}-{STARTED}")
 # Of a training or a prediction. Each job reads it again, so no profile can say it.
 # 0 will not do: to Kubernetes that is a request, too.
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
@@ -251,7 +253,7 @@ def look_before(maker):
             outputs,
             cfg(wildcards) if callable(cfg) else cfg,
             [*given("code", wildcards), *given("training", wildcards)],
-            {name: [*given(name, wildcards)] for name in SOURCES if kind in READING},
+            {name: [*given(name, wildcards)] for name in VOLUMES},
             [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
         )
         if why:

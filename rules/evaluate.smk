@@ -39,8 +39,9 @@ rule evaluate:
         mem_mb=memory(lambda w: needs.evaluate(sizes_of(SCORED))),
         runtime=60,
     params:
-        cfg={
+        cfg=lambda w: {
             "content": CONTENT,
+            "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
             "scoring": settings.evaluation.model_dump(),

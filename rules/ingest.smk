@@ -111,6 +111,6 @@ rule cases:
         mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
     params:
-        cfg=sorted(CASES),
+        cfg={"content": CONTENT, "cases": sorted(CASES)},
     script:
         "../scripts/cases.py"

@@ -18,12 +18,12 @@ folder = Path(snakemake.params.tracking)
 with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
-    cases, scoring = read_table(given.cases), cfg["scoring"]
+    cases = read_table(given.cases)
     folds = read_origins(given.configs, cfg["cases"], given.predictions, cases)
-    metrics = score_cases(cfg["cases"], *files, content, untrained=folds.untrained, **scoring)
-    summary = summarise(metrics)
+    scoring = cfg["scoring"] | {"untrained": folds.untrained, "recipe": cfg["recipe"]}
+    metrics = score_cases(cfg["cases"], *files, content, **scoring)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
-    write_json(out.summary, summary)
+    write_json(out.summary, summary := summarise(metrics))
     ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
     validated = ledger.files_digest(cases, cfg["cases"], "validation", content.labels)
     tracker.evaluated(

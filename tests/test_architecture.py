@@ -23,7 +23,7 @@ ALLOWED = {
     "slices": {"config", "volumes"},
     "metrics": set(),
     "model": {"config", "volumes", "slices", "metrics"},
-    "evaluation": {"config", "volumes", "metrics"},
+    "evaluation": {"config", "volumes", "slices", "metrics"},
     "tracking": set(),
     "backends": set(),
     "overview": set(),

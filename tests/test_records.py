@@ -1,6 +1,7 @@
 """Records of what results were made from: written by jobs, compared by those that read them."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -190,15 +191,81 @@ def test_records_move_with_their_results(here):
     )
 
 
-def test_sizes_of_volumes_are_compared_where_they_are_read_first():
-    write("data/a.nii.gz", "four")
-    inputs = {"image": ["data/a.nii.gz"], "code": []}
-    with script_job(told("ingest", CUT, {}, **inputs)):
+VOLUME = {"image": ["data/a.nii"]}
+
+
+def read_volume(content: str = "four") -> Path:
+    """Run a job that reads a volume, and pretend that it was written long before."""
+    write(VOLUME["image"][0], content)
+    os.utime(VOLUME["image"][0], (1000, 1000))
+    with script_job(told("ingest", CUT, {}, **VOLUME, code=[])):
         write(CUT, "x")
-    files = {"image": ["data/a.nii.gz"]}
-    assert Look().stale_because([CUT], {}, [], files) is None
-    write("data/a.nii.gz", "another")
-    assert Look().stale_because([CUT], {}, [], files) == "made from files of other sizes"
+    return Path(VOLUME["image"][0])
+
+
+def why_read(look: Look | None = None, files: dict[str, list[str]] = VOLUME) -> str | None:
+    return (look or Look()).stale_because([CUT], {}, [], files)
+
+
+@pytest.mark.parametrize("time", [1000, 500, 2000])
+def test_another_volume_of_equal_size_is_found_however_old_it_is(time):
+    """As `rsync -a` and `cp -p` bring one along: older than all results."""
+    path = read_volume()
+    assert why_read() is None
+    path.write_text("five")
+    os.utime(path, (time, time))
+    # neither size nor time: then nothing tells them apart but reading all data each time
+    assert why_read() == (None if time == 1000 else "made from another data/a.nii")
+
+
+def test_another_volume_of_another_size_is_found():
+    path = read_volume()
+    path.write_text("a longer one")
+    os.utime(path, (1000, 1000))
+    assert why_read() == "made from another data/a.nii"
+
+
+def test_a_volume_that_was_touched_is_read_once(monkeypatch):
+    path = read_volume()
+    path.touch()
+    look = Look()
+    assert why_read(look) is None
+    look.note_touched()
+    monkeypatch.setattr("slicewise.records.sha256", None)  # nothing is read
+    assert why_read() is None
+
+
+def test_what_is_touched_and_cannot_be_noted_is_read_again(monkeypatch):
+    path = read_volume()
+    path.touch()
+    look = Look()
+    assert why_read(look) is None
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("slicewise.records.write_json", refuse)
+    look.note_touched()
+    assert why_read() is None
+
+
+def test_more_or_fewer_volumes_are_others():
+    read_volume()
+    write("data/b.nii", "more")
+    assert why_read(files={"image": ["data/a.nii", "data/b.nii"]}) == "made from other volumes"
+    assert why_read(files={}) == "made from other volumes"
+    assert why_read(files=VOLUME | {"mask": []}) is None
+
+
+def test_a_volume_that_was_deleted_is_no_reason_to_make_all_from_it_again():
+    """It is made again where something needs it, and compared then."""
+    path = read_volume()
+    path.unlink()
+    look = Look()
+    assert why_read(look) is None
+    assert not look.touched
+    write("data/a.nii", "five")
+    assert why_read() == "made from another data/a.nii"
 
 
 def test_nothing_is_written_where_results_lie_in_a_bucket(here):

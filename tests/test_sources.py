@@ -13,7 +13,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.sources import (
     LIBRARY,
     NO_RESULT,
-    code_digests,
+    library_digests,
     refuse_other_library,
     sources_digest,
     sources_of,
@@ -163,7 +163,7 @@ def test_a_job_refuses_as_well(checkout):
         source = root / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, checkout / name)
     # as Snakemake runs a script: a copy that is told the name of the original
-    script = checkout / "copy.py"
+    script = checkout / "a_copy.py"  # no name of a module
     script.write_text(
         f"__file__ = {str(checkout / 'scripts' / 'plan.py')!r}\n"
         "from slicewise.job import job\n"
@@ -172,7 +172,7 @@ def test_a_job_refuses_as_well(checkout):
     )
     command = [sys.executable, str(script)]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, f"ran {checkout}\n")
+    assert (done.returncode, done.stdout) == (0, f"ran {checkout}\n"), done.stderr
     edit(checkout / "src" / "slicewise" / "model" / "losses.py")
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
@@ -182,10 +182,10 @@ def test_a_job_refuses_as_well(checkout):
 
 def test_the_digest_of_the_code_is_of_contents(checkout, monkeypatch):
     root = Path(__file__).parents[1]
-    first = code_digests(root)
+    first = library_digests(root)
     assert set(first) == {"library_sha256", "workflow_sha256"}
     monkeypatch.setattr(sources, "LIBRARY", checkout / "src" / "slicewise")
-    assert code_digests(None) == {"library_sha256": first["library_sha256"]}
+    assert library_digests(None) == {"library_sha256": first["library_sha256"]}
     edit(checkout / "src" / "slicewise" / "slices" / "batches.py")
-    assert code_digests(root)["library_sha256"] != first["library_sha256"]
-    assert code_digests(root)["workflow_sha256"] == first["workflow_sha256"]
+    assert library_digests(root)["library_sha256"] != first["library_sha256"]
+    assert library_digests(root)["workflow_sha256"] == first["workflow_sha256"]

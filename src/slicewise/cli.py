@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from slicewise import __version__
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SlicewiseError, explained
 from slicewise.files import expanded
 from slicewise.sources import is_workflow, workflow_folder
 
@@ -65,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        said = explained(error)
+        if said is None:
+            raise
+        print(f"slicewise: {said}", file=sys.stderr)
+        return 1
 
 
 def _path(text: str) -> Path:
@@ -76,7 +82,6 @@ def _path(text: str) -> Path:
 
 def _ui(options: argparse.Namespace) -> int:
     from slicewise.tracking import Mirror
-    from slicewise.tracking.mirror import why
     from slicewise.tracking.view import NAME
 
     mirror = Mirror(options.results)
@@ -88,7 +93,7 @@ def _ui(options: argparse.Namespace) -> int:
     try:
         experiments = mirror.experiments()
     except Exception as error:
-        raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise ui again") from error
+        raise SlicewiseError(f"{mirror.why(error)}; then run slicewise ui again") from error
     for name, number in experiments.items():
         # The UI would begin with what it has for language models.
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"

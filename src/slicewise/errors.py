@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+OF_SYSTEM = {
+    **dict.fromkeys(FULL, "no space left on the disk; free some and rerun"),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM),
+        "this user may not read or write it; ask its owner for that right, or work in a folder of "
+        "your own",
+    ),
+    errno.EROFS: "the file system is read-only; work in a folder that can be written",
+    errno.EFBIG: "larger than files may be here; raise the limit (ulimit -f) or that of the file "
+    "system, and rerun",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n) and rerun",
+    errno.ENAMETOOLONG: "the name is longer than the file system takes; choose shorter names",
+}
+"""What users can do about errors of the operating system."""
 
 
 class SlicewiseError(Exception):
@@ -29,3 +46,22 @@ class SeveralErrors(SlicewiseError):
     def __init__(self, errors: Sequence[SlicewiseError]) -> None:
         super().__init__(" ".join(map(str, errors)))
         self.errors = list(errors)
+
+
+def explained(error: OSError, path: object = None) -> str | None:
+    """Return the sentence for an error of the operating system that users can do something about.
+
+    Parameters
+    ----------
+    error : OSError
+    path : path-like, optional
+        What is named where the error names no file.
+
+    Returns
+    -------
+    str or None
+        None for other errors, which are faults of ours.
+    """
+    said = OF_SYSTEM.get(error.errno or 0)
+    place = error.filename2 or error.filename or path
+    return None if said is None else f"{place}: {said}" if place is not None else said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -17,14 +16,13 @@ from typing import Any
 
 import psutil
 
-from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.errors import SeveralErrors, SlicewiseError, explained
 from slicewise.records import Recorder, Told
 from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
 ASKED = "asked for "
 RESOURCES = {"mem_mb": "MB", "runtime": "minutes", "_cores": "CPUs"}
-FULL = (errno.ENOSPC, errno.EDQUOT)
 STOPS = (signal.SIGTERM, signal.SIGINT)
 TOLD = "it was told to stop"
 SCRIPTS = f".snakemake{os.sep}scripts{os.sep}"
@@ -56,21 +54,21 @@ def job(
     path = Path(log)
 
     def write(text: str, mode: str = "a") -> None:
-        # A disk too full for the log must not hide the sentence.
+        # A log that cannot be written must not hide the sentence.
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open(mode, encoding="utf-8") as stream:
                 stream.write(text)
         except OSError as error:
-            if error.errno not in FULL:
+            if explained(error) is None:
                 raise
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
         write(line + "\n")
 
-    known = {} if resources is None else resources
-    asked = [f"{known.get(name)} {unit}" for name, unit in RESOURCES.items() if known.get(name)]
+    wanted = {} if resources is None else resources
+    asked = [f"{wanted.get(name)} {unit}" for name, unit in RESOURCES.items() if wanted.get(name)]
     write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
     # what the library has to warn of, such as files that it left aside
     handler = _Saying(say, write)
@@ -94,10 +92,11 @@ def job(
             say(sentence(one))
         sys.exit(1)
     except OSError as error:
-        if error.errno not in FULL:
+        known = explained(error, path)
+        if known is None:
             write(traceback.format_exc())
             raise
-        say(f"{MARK}{error.filename or path}: no space left on the disk; free some and rerun")
+        say(f"{MARK}{known}")
         sys.exit(1)
     except Exception:
         write(traceback.format_exc())

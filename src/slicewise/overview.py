@@ -59,6 +59,9 @@ def _headline(summary: dict) -> str:
     number = counts.get("patients", dice["n"])
     patients = f"{number} {subset} patient{'s' if number != 1 else ''}"
     label = "the label" if len(summary[subset]) <= 2 else "any of the labels"
+    untrained = counts.get("unscored", 0)
+    if dice["mean"] is None and untrained:
+        return f"no Dice, as no training patient had what {untrained} of {patients} have"
     if dice["mean"] is None:
         return f"no Dice, as of {patients} none has {label}"
     interval = ""
@@ -66,7 +69,8 @@ def _headline(summary: dict) -> str:
         interval = f" [95 % interval {dice['ci_low']:.3f} to {dice['ci_high']:.3f}]"
     if dice["n"] < number:
         has = "has" if dice["n"] == 1 else "have"
-        patients = f"the {dice['n']} of {patients} who {has} {label}"
+        score = " and a score of it" if untrained else ""
+        patients = f"the {dice['n']} of {patients} who {has} {label}{score}"
     if counts.get("absent_labels") == "challenge":
         patients += ", where a label that is not there counts as 1 or 0 (absent_labels: challenge)"
     return f"{dice['mean']:.3f}{interval} over {patients}"
@@ -78,8 +82,7 @@ def _detected(summary: dict) -> list[str]:
     said = []
     for label, numbers in labels.items():
         counts = numbers.get("detection", {})
-        everybody = counts.get("found") == counts.get("patients") and not counts.get("lesions")
-        if "in_words" in counts and not everybody:
+        if counts.get("notable"):
             said.append(f"{label}: {counts['in_words']}")
     more = [f"and {len(said) - SHOWN} more labels: see the report"] * (len(said) > SHOWN + 1)
     return [*said[:SHOWN], *more] if more else said

@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,11 +27,12 @@ RESULTS = "results"
 CODE = ("code", "training")
 """Names of inputs that are code."""
 VOLUMES = ("image", "images", "image_sources", "mask", "masks", "mask_sources", "truth")
-"""Names of inputs that are too large to be read for a record; passports have their SHA-256."""
-SOURCES = ("image", "mask", "image_sources", "mask_sources")
-"""Those of them whose sizes are compared where volumes are read for the first time."""
-READING = ("convert", "ingest")
+"""Names of inputs that are large: they are read again only where they were touched."""
 SHOWN = 4
+
+
+Volumes = dict[str, list[list[Any]]]
+"""By the name of the input, of each of its files bytes, time of change (ns) and SHA-256."""
 
 
 class Told(Protocol):
@@ -66,6 +68,7 @@ class Recorder:
         self.active = bool(self.outputs) and Path(self.outputs[0]).parts[0] == RESULTS
         self.path = record_path(self.outputs[0]) if self.outputs else Path()
         self.inputs: dict[str, str] = {}
+        self.volumes: Volumes = {}
 
     def begin(self) -> None:
         """Forget the old record, and compare the inputs with the records of their makers.
@@ -87,6 +90,13 @@ class Recorder:
                     f"{path}: it is not what the job wrote that made it; delete it and run "
                     "snakemake again, which makes it anew"
                 )
+        # before they are read: one that changes meanwhile differs from the record
+        listed = {name: _listed(self.told.input, name) for name in VOLUMES}
+        self.volumes = {
+            name: [[*_stamp(path), sha256(path)] for path in paths]
+            for name, paths in listed.items()
+            if paths
+        }
 
     def finish(self) -> None:
         """Write the record: the outputs are there."""
@@ -99,9 +109,7 @@ class Recorder:
             "settings": told.params.get("cfg"),
             "code": code_digests(path for name in CODE for path in _listed(told.input, name)),
             "inputs": {os.path.relpath(path, base): sha for path, sha in self.inputs.items()},
-            "bytes": sizes({name: _listed(told.input, name) for name in SOURCES})
-            if kind_of(told.rule) in READING
-            else {},
+            "volumes": self.volumes,
             "outputs": {os.path.relpath(path, base): sha256(path) for path in self.outputs},
         }
         write_json(self.path, record)
@@ -134,16 +142,13 @@ def code_digests(paths: Iterable[str | Path]) -> dict[str, str]:
     return found
 
 
-def sizes(files: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
-    """Return the bytes of files; those that are missing count as -1."""
-
-    def size(path: str) -> int:
-        try:
-            return Path(path).stat().st_size
-        except OSError:
-            return -1
-
-    return {name: [size(path) for path in paths] for name, paths in files.items() if paths}
+def _stamp(path: str) -> list[int]:
+    """Return size and time of change (ns) of a file; of one that is missing, nothing."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return []
+    return [found.st_size, found.st_mtime_ns]
 
 
 @dataclass
@@ -191,20 +196,29 @@ def read_record(path: Path) -> dict[str, Any] | None:
 class Look:
     """A look at the records of all jobs of a run before it starts.
 
-    Files are not read but for their records and the library's code, so it costs
-    little: a small file a job.
+    Files are not read but for their records, the library's code, and volumes
+    that were touched since, so it costs little: a small file a job.
+
+    Attributes
+    ----------
+    touched : dict
+        Records of which volumes were touched and are the same, as they had
+        better be; see `note_touched`.
     """
 
     def __init__(self) -> None:
         self.makers = Makers()
+        self.touched: dict[Path, dict[str, Any]] = {}
         self._code: dict[str, tuple[str, str]] = {}
+        self._stamps: dict[str, list[int]] = {}
+        self._read: dict[str, str] = {}
 
     def stale_because(
         self,
         outputs: Sequence[str],
         settings: Any,
         code: Sequence[str],
-        sources: Mapping[str, Sequence[str]],
+        volumes: Mapping[str, Sequence[str]],
         ignored: Sequence[str] = (),
     ) -> str | None:
         """Say why files are not what a job would make now.
@@ -217,8 +231,9 @@ class Look:
             What it would be told.
         code : sequence of str
             The files of its code.
-        sources : mapping of str to sequence of str
-            Source files whose sizes are compared, by the name of the input.
+        volumes : mapping of str to sequence of str
+            Files of volumes, by the name of the input (see `VOLUMES`). One
+            that has the size and the time of change of then is the same.
         ignored : sequence of str
             Inputs that may differ.
 
@@ -231,7 +246,8 @@ class Look:
         """
         if not all(Path(path).exists() for path in outputs):
             return None
-        record = read_record(record_path(outputs[0]))
+        place = record_path(outputs[0])
+        record = read_record(place)
         if record is None:
             return "no record says what it was made from"
         if {Path(path).name for path in outputs} != {Path(path).name for path in record["outputs"]}:
@@ -242,8 +258,8 @@ class Look:
         edited = differences(record["code"], self._digests(code))
         if edited:
             return f"made by other code ({_some(edited)})"
-        if record.get("bytes", {}) != sizes(sources):
-            return "made from files of other sizes"
+        if another := self._another(place, record, volumes):
+            return another
         base = Path(outputs[0]).parent
         skipped = {os.path.normpath(path) for path in ignored}
         for name, sha in record["inputs"].items():
@@ -252,6 +268,42 @@ class Look:
             if wrote not in (None, sha) and str(path) not in skipped:
                 return f"made from another {path}"
         return None
+
+    def note_touched(self) -> None:
+        """Correct the times in records, so that what was touched is read but once."""
+        for place, record in self.touched.items():
+            # results of others may be read only
+            with suppress(OSError):
+                write_json(place, record)
+        self.touched.clear()
+
+    def _another(
+        self, place: Path, record: dict[str, Any], volumes: Mapping[str, Sequence[str]]
+    ) -> str | None:
+        """Say which volume is not what was read then."""
+        then: Volumes = record.get("volumes", {})
+        given = {name: paths for name, paths in volumes.items() if paths}
+        if {n: len(p) for n, p in given.items()} != {n: len(p) for n, p in then.items()}:
+            return "made from other volumes"
+        now: Volumes = {}
+        for name, paths in given.items():
+            for path, (*stamp, sha) in zip(paths, then[name], strict=True):
+                if path not in self._stamps:
+                    self._stamps[path] = _stamp(path)
+                # one that is missing is made again where something needs it, and compared then
+                found = self._stamps[path] or stamp
+                if found != stamp and self._sha256(path) != sha:
+                    return f"made from another {path}"
+                now.setdefault(name, []).append([*found, sha])
+        if now != then:
+            self.touched[place] = {**record, "volumes": now}
+        return None
+
+    def _sha256(self, path: str) -> str | None:
+        if path not in self._read:
+            with suppress(OSError):
+                self._read[path] = sha256(path)
+        return self._read.get(path)
 
     def _digests(self, code: Sequence[str]) -> dict[str, str]:
         for path in code:

@@ -20,12 +20,12 @@ import yaml
 
 from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.statistics import read_metrics
+from slicewise.evaluation.statistics import by_patient, read_metrics
 from slicewise.files import DATA, data_folder, expanded, write_json, write_yaml
-from slicewise.sources import code_digests
+from slicewise.sources import library_digests
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
 from slicewise.tracking.find import copy_files, find_run
-from slicewise.tracking.mirror import ADDRESS, Fetched, why
+from slicewise.tracking.mirror import ADDRESS, Fetched
 from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
 from slicewise.tracking.store import SQLITE, absolute, file_of
@@ -214,7 +214,7 @@ def _fetch(mirror: Mirror, name: str, run: Run | None, place: Path) -> Fetched:
             f"MLflow has none ({error}); name a run that is whole"
         ) from error
     except Exception as error:
-        raise SlicewiseError(f"{why(error, mirror.uri)}; try again later") from error
+        raise SlicewiseError(f"{mirror.why(error)}; try again later") from error
     if fetched.tags.get("git_dirty") == "true":
         with suppress(SlicewiseError):
             mirror.fetch(fetched.run_id, [DIFF], place)
@@ -253,7 +253,7 @@ def _say_all(differences: Iterable[str], say: Say) -> None:
 
 
 def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
-    here, digests = git_state(workflow), code_digests(workflow)
+    here, digests = git_state(workflow), library_digests(workflow)
     known = [key for key in digests if key in tags]
     same = bool(known) and all(tags[key] == digests[key] for key in known)
     then, now = (state.get("git_commit", UNKNOWN) for state in (tags, here))
@@ -479,11 +479,20 @@ def _compare(then: Path, now: Path) -> dict[str, float]:
             f"{_shown(now)}: no {subset} case was scored both then and now, so there is no Dice to "
             "compare; bring back the data of the run"
         )
-    mean = both.groupby("patient")[["dice_old", "dice_new"]].mean().mean()
+    # what only one of them scored is no agreement
+    columns = ["dice_old", "dice_new"]
+    known = both[both[columns].notna().any(axis=1)].fillna(dict.fromkeys(columns, 0.0))
+    if known.empty:
+        raise SlicewiseError(
+            f"{_shown(now)}: no {subset} case has a Dice, then or now, as none has a label, so "
+            "there is nothing to compare; compare the predicted volumes in the two tables"
+        )
+    before, after = (by_patient(known, column).mean() for column in columns)
+    largest = (known["dice_new"] - known["dice_old"]).abs().max()
     return {
-        "dice_before": float(mean["dice_old"]),
-        "dice_after": float(mean["dice_new"]),
-        "largest_difference": float((both["dice_new"] - both["dice_old"]).abs().max()),
+        "dice_before": float(before),
+        "dice_after": float(after),
+        "largest_difference": float(largest),
     }
 
 
@@ -497,6 +506,6 @@ def _track(runs: list[Run], run_id: str, kept: Path, say: Say) -> str:
         mirror.probe()
         numbers = [mirror.push(run.folder) for run in runs]
     except Exception as error:
-        say(f"{why(error, mirror.uri)}: run slicewise reproduce again to have it tracked")
+        say(f"{mirror.why(error)}: run slicewise reproduce again to have it tracked")
         return ""
     return f" {numbers[-1]}"

@@ -93,7 +93,7 @@ def is_workflow(folder: Path) -> bool:
     return all((folder / part).is_file() for part in parts)
 
 
-def code_digests(workflow: Path | None) -> dict[str, str]:
+def library_digests(workflow: Path | None) -> dict[str, str]:
     """Return the SHA-256 of the library that runs and, where it is known, of its workflow.
 
     Parameters

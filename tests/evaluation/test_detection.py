@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from slicewise.evaluation.detection import counts_absent, detection, is_notable
+from slicewise.evaluation.detection import counts_absent, detection
 from slicewise.evaluation.intervals import proportion, ratio
 from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
 
@@ -49,10 +49,10 @@ def test_scans_of_a_patient_count_by_whether_they_have_it():
 
 def test_what_all_have_and_nobody_lacks():
     found = detection(scored({"a": [(HIT, HIT)], "b": [(HIT, HIT)]}))
-    assert not is_notable(found)
+    assert not found["notable"]
     assert found["specificity"] == {"value": None, "ci_low": None, "ci_high": None, "n": 0}
     assert found["in_words"] == "2 of 2 have it, found in 2 of 2"
-    assert is_notable(detection(scored({"a": [(HIT, NOTHING)]})))
+    assert detection(scored({"a": [(HIT, NOTHING)]}))["notable"]
 
 
 def test_what_nobody_has():
@@ -67,7 +67,10 @@ def test_of_a_label_that_was_not_trained_nothing_counts():
     blank = table.columns.difference(["case", "patient", "subset", "fold", "label", "volume_ml"])
     found = detection(table.assign(**dict.fromkeys(blank, None)))
     assert (found["unscored"], found["with_label"], found["without_label"]) == (1, 0, 0)
-    assert "1 of 2 has it, no score for 1, whose model was trained without it" in found["in_words"]
+    assert (found["untrained"], found["notable"]) == (2, True)
+    assert found["in_words"] == (
+        "1 of 2 has it, untrained: no training patient had it, so that it has no score"
+    )
 
 
 def test_lesions_are_counted_where_components_are_lesions():

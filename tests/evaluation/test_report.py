@@ -304,6 +304,16 @@ def test_evidence_leads_back_to_the_files():
     assert "slicewise sync" in unsent.words
 
 
+def test_what_the_slices_allow_is_on_every_page():
+    rows = table(MIXED)
+    page = Page(experiment(rows.assign(recipe_dice=0.991)))
+    assert "allows a mean Dice of 0.991 at most" in page.words
+    assert "lost before the network sees it" not in page.words
+    page = Page(experiment(rows.assign(recipe_dice=[0.991, 0.4, 0.99, 0.99])))
+    assert "lost before the network sees it" in page.words
+    assert "at most: so good is" not in Page(experiment(rows)).words
+
+
 def fail(*given, **named):
     raise OSError("broken data stream when writing image file")
 

@@ -175,6 +175,7 @@ def test_a_label_that_is_never_found_scores_nothing_where_it_is():
     assert found["mean"]["detection"] == {
         "patients": 10,
         "with_label": 2,
+        "unscored": 0,
         "absent_labels": "exclude",
     }
 

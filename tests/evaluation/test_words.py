@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.evaluation.words import convention, failure_note, meaning
+from slicewise.evaluation.words import bound, convention, failure_note, meaning
 from tests.evaluation import masks
 from tests.evaluation.masks import HIT, NOTHING, WRONG
 from tests.evaluation.pages import measured, pieces, table
@@ -107,6 +107,27 @@ def test_labels_have_their_own_sentences_and_unknown_ones_none():
     assert "spleen: Nothing wrong" in said
     assert failure_note(table({"a": 0.9}).to_dict("records")) == ""
     assert failure_note(both.assign(false_islands=np.nan).to_dict("records")) == ""
+
+
+def test_what_the_slices_allow_is_said_and_warned_of():
+    rows = table({"a": 0.9, "b": 0.8}).assign(recipe_dice=[0.99, 0.97])
+    said = bound(rows)
+    assert said["sentence"].startswith("The size of the slices allows a mean Dice of 0.980 at most")
+    assert not said["notable"]
+    rows["recipe_dice"] = [0.99, 0.5]
+    said = bound(rows)
+    assert said["notable"]
+    assert "0.745 at most" in said["sentence"]
+    assert "of b) 0.500" in said["sentence"]
+    assert "lost before the network sees it" in said["sentence"]
+
+
+def test_what_the_slices_allow_is_a_mean_over_patients():
+    rows = table({"a": 0.9, "b": 0.8, "c": 0.7}).assign(recipe_dice=[1.0, 0.96, np.nan])
+    rows["patient"] = ["p", "p", "q"]
+    assert "0.980" in bound(rows)["sentence"]
+    assert bound(rows.drop(columns="recipe_dice")) is None
+    assert bound(rows.assign(recipe_dice=np.nan)) is None
 
 
 def test_a_label_that_some_have_is_told_of_those_and_of_the_others():

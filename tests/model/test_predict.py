@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from slicewise.config import Network, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
@@ -281,3 +284,38 @@ def test_a_full_disk_leaves_no_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(SlicewiseError, match=r"mask0\.nii\.gz: no space left"):
         list(predict_cases(requests))
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_offset_and_spacing_are_those_of_the_data_set(tmp_path: Path) -> None:
+    model = finished(context={"slices": 3, "mm": 2.5})
+    truth = phantom(3, (19, 26, 9))
+    requests = written(tmp_path, [truth, truth], [[model]] * 2)
+    # as somebody stored it who keeps 1024 above, and no geometry
+    plain = Volume((truth.array + 1024).astype(np.uint16), np.eye(4))
+    write_nifti(requests[1].image, plain)
+    requests[1] = replace(requests[1], offset=-1024, spacing=[0.8, 0.8, 2.5])
+    masks = dict(predict_cases(requests))
+    np.testing.assert_array_equal(masks["case0"], masks["case1"])
+    assert 0.02 < np.mean(masks["case0"] > 0) < 0.98
+    # and it lies where the file says that its image is
+    mask, _ = read_nifti(requests[1].mask)
+    np.testing.assert_array_equal(mask.affine, np.eye(4))
+
+
+@pytest.mark.parametrize("unit", ["mm", "meter", "micron"])
+def test_a_mask_lies_on_an_image_of_any_unit(tmp_path: Path, unit: str) -> None:
+    image = phantom(3)
+    affine = np.diag([0.8, 0.8, 2.5, 1.0])
+    affine[:3, 3] = (-90, -100, 300)
+    factor = {"mm": 1, "meter": 1e-3, "micron": 1e3}[unit]
+    file = nib.Nifti1Image(image.array, np.diag([factor] * 3 + [1]) @ affine)
+    file.header.set_xyzt_units(unit)
+    nib.save(file, tmp_path / "image.nii.gz")
+    request = Request("a", tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz", [finished()])
+    ((_, mask),) = predict_cases([request])
+    np.testing.assert_array_equal(mask, predict_volume([finished()], Volume(image.array, affine)))
+    one, two = (nib.load(tmp_path / f"{name}.nii.gz") for name in ("image", "mask"))
+    np.testing.assert_array_equal(one.affine, two.affine)
+    one, two = (sitk.ReadImage(str(tmp_path / f"{name}.nii.gz")) for name in ("image", "mask"))
+    assert (one.GetSpacing(), one.GetOrigin()) == (two.GetSpacing(), two.GetOrigin())
+    np.testing.assert_allclose(two.GetSpacing(), (0.8, 0.8, 2.5), rtol=1e-5)

@@ -288,3 +288,33 @@ def test_models_that_do_not_belong_together(tmp_path: Path) -> None:
             Segmenter([finished(2), other])
     with pytest.raises(SlicewiseError, match="there is no model"):
         _load_pyfunc(str(tmp_path))
+
+
+def test_ct_that_is_stored_with_1024_added(tmp_path: Path, segmenter: Segmenter) -> None:
+    image = ct(1)
+    plain = segmenter.predict([{"image": image.array, "affine": image.affine}])
+    above = (image.array + 1024).astype(np.int16)
+    path = stored(tmp_path / "ct.nii", Volume(above, image.affine))
+    for row in ({"image": path}, {"image": above, "affine": image.affine}):
+        with pytest.raises(SlicewiseError, match="set the parameter offset to -1024") as caught:
+            segmenter.predict([row])
+        assert "dataset." not in str(caught.value)
+    row = {"image": path, "mask": str(tmp_path / "mask.nii.gz")}
+    given = segmenter.predict([row], {"offset": -1024})
+    np.testing.assert_array_equal(read_nifti(Path(row["mask"]))[0].array, plain["mask"][0])
+    assert given["organ0_ml"][0] == pytest.approx(plain["organ0_ml"][0])
+
+
+def test_a_file_that_has_lost_its_geometry(tmp_path: Path, segmenter: Segmenter) -> None:
+    image = ct(1)
+    path = stored(tmp_path / "ct.nii", Volume(image.array, np.eye(4)))
+    with pytest.raises(SlicewiseError, match="add the column spacing"):
+        segmenter.predict([{"image": path}])
+    with pytest.raises(SlicewiseError, match="not three positive numbers"):
+        segmenter.predict([{"image": path, "spacing": [1, 2]}])
+    row = {"image": path, "spacing": [0.8, 0.8, 2.5], "mask": str(tmp_path / "mask.nii")}
+    given = segmenter.predict([row])
+    array = segmenter.predict([{"image": image.array, "spacing": [0.8, 0.8, 2.5]}])
+    assert given["organ0_ml"][0] == pytest.approx(array["organ0_ml"][0])
+    assert given["organ0_ml"][0] > 0
+    assert place(row["mask"])[1:] == place(path)[1:]

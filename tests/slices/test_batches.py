@@ -37,6 +37,9 @@ class Counted:
     def __len__(self) -> int:
         return len(self.counts)
 
+    def geometries(self) -> list[dict]:
+        return []
+
 
 def slices_of(shows: list[bool]) -> Counted:
     return Counted(np.array([[9 * value] for value in shows]).reshape(len(shows), 1))

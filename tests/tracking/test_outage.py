@@ -16,7 +16,7 @@ import pytest
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import Mirror, Run, sync
 from slicewise.tracking.live import AGAIN
-from slicewise.tracking.mirror import why
+from slicewise.tracking.reasons import why
 from tests.tracking.conftest import (
     begin,
     points,
@@ -207,4 +207,4 @@ def test_why_names_what_to_do() -> None:
     assert refused.startswith("MLflow at https://mlflow.example.org refuses the user name")
     assert "MLFLOW_TRACKING_PASSWORD" in refused
     assert "EDIT" in why(RuntimeError(text.format(403)), uri)
-    assert "does not answer (x)" in why(RuntimeError("x"), uri)
+    assert "could not be told (x)" in why(RuntimeError("x"), uri)

@@ -383,4 +383,4 @@ def test_a_job_does_not_wait_for_a_stopped_process_that_holds_a_lock(
         fcntl.flock(lock, fcntl.LOCK_EX)
         with tracker(results, "held", said) as one:
             one.begin("fold-0", "baseline", "key", {}, {}, {}).epoch(row(1, 0.5))
-    assert "it takes too long to answer: results are complete" in said[-1]
+    assert "takes too long to answer: results are complete" in said[-1]

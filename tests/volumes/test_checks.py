@@ -59,6 +59,42 @@ def test_intensities_that_contradict_the_settings(refused, array, intensity, fau
     assert "set dataset.intensity to" in message
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        body() + 1024,
+        (body() + 1024).clip(0, 4095).astype(np.uint16),
+        (body() + 1024).astype(np.float32) + 0.25,
+        # padding outside the field of view
+        np.where(body() < -990, -2000, body() + 1024),
+    ],
+)
+def test_a_ct_stored_with_1024_added_is_told_the_remedy(refused, array):
+    message = refused(check_image, volume(array), "p1", "hu")
+    assert "dataset.offset: -1024" in message
+    assert "clipped_hu" not in message
+    shifted = volume(array).plus(-1024)
+    check_image(shifted, "p1", "hu", -1024)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.clip(body(), 0, 255).astype(np.uint8),
+        np.where(body() > 0, 400, body()),
+        np.where(body() < 0, 3000, body()),
+        np.random.default_rng(0).gamma(2, 60, (20, 20, 10)),  # MR
+    ],
+)
+def test_what_is_no_ct_with_1024_added_is_not(refused, array):
+    assert "offset" not in refused(check_image, volume(array), "p1", "hu")
+
+
+def test_an_offset_that_is_not_needed_is_refused(refused):
+    message = refused(check_image, volume(body() - 1024), "p1", "hu", -1024)
+    assert "without it they are Hounsfield units; leave out dataset.offset" in message
+
+
 def test_a_mask_of_hounsfield_may_be_clipped_or_arbitrary(refused):
     array = np.clip(body(), 0, 255)
     message = refused(check_image, volume(array), "p1", "hu")
@@ -232,6 +268,17 @@ def test_real_ircad_pair(real_data):
     mask, _ = read_organ_masks(masks, {"liver": "liver"}, case / "PATIENT_DICOM.zip")
     check_pair(image, mask, "image", "mask")
     assert label_indices(mask, "mask", {"liver": 1}, "refuse").sum() > 1e6
+
+
+def test_real_ct_stored_with_1024_added(real_data, refused):
+    for path in (
+        real_data / "ircad" / "3Dircadb1.17" / "PATIENT_DICOM.zip",
+        real_data / "odd" / "totalsegmentator_torso" / "ct.nii.gz",
+        real_data / "odd" / "ct_seg_dicom" / "ct-3slice",
+    ):
+        stored = read_volume(path).plus(1024)
+        assert "dataset.offset: -1024" in refused(check_image, stored, "ct", "hu")
+        check_image(stored.plus(-1024), "ct", "hu", -1024)
 
 
 def test_real_image_without_hounsfield_scale(real_data, refused):

@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slicewise.config import Content
 from slicewise.volumes.fingerprint import slice_marks
-from slicewise.volumes.gate import cases_table, check_alike, check_labels_trained, check_leaks
+from slicewise.volumes.gate import (
+    cases_table,
+    check_alike,
+    check_geometry_known,
+    check_labels_trained,
+    check_leaks,
+)
 from slicewise.volumes.phantom import phantom
 from slicewise.volumes.volume import Volume
 
@@ -39,6 +46,23 @@ def test_the_table_has_a_row_a_case_in_order(table):
     assert first["image_sha256"] == "aa"
     assert (first["shape"], first["spacing"]) == ("10x12x5", "0.75x0.75x2.5")
     assert (first["ml_liver"], first["intensity_p50"]) == (1500.25, 30.0)
+
+
+def test_a_ct_data_set_that_has_lost_its_geometry_is_refused(refused):
+    plain = {"labels": {"l": [1]}, "other_labels": "refuse"}
+    ct = Content(intensity="hu", contiguous=True, **plain)
+    lost = [{**passport(case, case), "lost": True} for case in "abc"]
+    message = refused(check_geometry_known, lost, ct)
+    assert "none of the 3 images" in message
+    assert "dataset.spacing: [0.8, 0.8, 5.0]" in message
+    for legal in (
+        ct.model_copy(update={"spacing": [0.8, 0.8, 5.0]}),
+        Content(intensity="hu", contiguous=False, **plain),
+        Content(intensity="clipped_hu", contiguous=False, **plain),
+        Content(intensity="arbitrary", contiguous=True, **plain),
+    ):
+        check_geometry_known(lost, legal)
+    check_geometry_known([*lost, {**passport("d", "d"), "lost": False}], ct)
 
 
 def test_different_scans_pass(table):

@@ -92,3 +92,46 @@ def test_half_a_passport_is_made_again(tmp_path, made):
     path.write_text(path.read_text()[:-30])
     assert ingest([case(tmp_path, "a")], CONTENT, "1", made) == good
     assert read_json(path) == good[0]
+
+
+def test_lost_geometry_is_said_for_each_case_and_spacing_is_its_remedy(tmp_path, made, caplog):
+    (passport,) = ingest([case(tmp_path, "a")], CONTENT, "1", made)
+    assert passport["lost"]
+    assert passport["spacing"] == [1, 1, 1]
+    said = caplog.records[0].getMessage()
+    assert "a.nii.gz: its header has lost the geometry" in said
+    assert "1 mm is made up" in said
+    content = CONTENT.model_copy(update={"spacing": [0.8, 0.7, 5.0]})
+    (passport,) = ingest([case(tmp_path, "a")], content, "1", made)
+    assert passport["spacing"] == [0.8, 0.7, 5.0]
+    assert passport["ml"]["liver"] == pytest.approx(36 * 0.8 * 0.7 * 5 / 1000)
+    assert "by dataset.spacing" in caplog.records[1].getMessage()
+
+
+def test_an_offset_is_added_before_anything_is_checked(tmp_path, made):
+    image, organ = tmp_path / "a.nii.gz", tmp_path / "a_mask.nii.gz"
+    plain = case(tmp_path, "a")
+    (first,) = ingest([plain], CONTENT, "1", made)
+    stored = np.asanyarray(nib.load(image).dataobj) + 1024
+    write(image, stored.astype(np.uint16))
+    with pytest.raises(SeveralErrors) as caught:
+        ingest([plain], CONTENT, "1", made)
+    assert "dataset.offset: -1024" in str(caught.value.errors[0])
+    content = CONTENT.model_copy(update={"offset": -1024})
+    (again,) = ingest([plain], content, "1", made)
+    for key in ("intensity", "fingerprint", "marks", "ml"):
+        assert again[key] == first[key]
+    assert organ.is_file()
+
+
+def test_a_scan_that_was_appended_to_itself_is_refused(tmp_path, made):
+    whole = case(tmp_path, "a")
+    array, mask = (np.asanyarray(nib.load(p).dataobj) for p in (whole.image, whole.mask))
+    write(whole.image, np.concatenate([array, array], 2))
+    write(whole.mask, np.concatenate([mask, 0 * mask], 2))
+    with pytest.raises(SeveralErrors) as caught:
+        ingest([whole], CONTENT, "1", made)
+    assert "slices 5 to 8 and slices 1 to 4 hold the same voxels" in str(caught.value.errors[0])
+    # of slices that are no neighbours, some may come twice
+    pile = CONTENT.model_copy(update={"contiguous": False})
+    assert len(ingest([whole], pile, "1", made)) == 1

@@ -397,7 +397,7 @@ OTHER = {"library_sha256": "m", "workflow_sha256": "w"}
 )
 def test_code(tmp_path, monkeypatch, then, kept, here, said):
     monkeypatch.setattr(module, "git_state", lambda folder: here)
-    monkeypatch.setattr(module, "code_digests", lambda folder: NOW)
+    monkeypatch.setattr(module, "library_digests", lambda folder: NOW)
     monkeypatch.setattr(module, "git_diff", lambda folder: "x")
     diff = tmp_path / "uncommitted.diff"
     if kept is not None:

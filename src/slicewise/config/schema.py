@@ -16,6 +16,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Plane = Literal["axial", "coronal", "sagittal"]
+Spacing = Annotated[
+    list[Annotated[float, Field(ge=0.01, le=100)]], Field(min_length=3, max_length=3)
+]
 RESERVED = ("cases", "slices", "logs", "timings", "comparison")
 """Names that no experiment may have."""
 IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
@@ -31,7 +34,8 @@ NO_LABELS = frozenset(
         *("volume_error_percent", "hd95", "hd95_mm", "assd", "assd_mm", "nsd", "tolerance_mm"),
         *("false_islands", "false_islands_ml", "largest_false_ml", "largest_false_mm"),
         *("missed_parts", "missed_parts_ml", "largest_missed_ml", "largest_bulge_ml"),
-        *("largest_gap_ml", "lesions_found", "lesions_false", "lesion_iou", "truth_sha256"),
+        *("largest_gap_ml", "lesions_found", "lesions_false", "lesion_iou", "recipe_dice"),
+        "truth_sha256",
     )
 )
 
@@ -87,6 +91,18 @@ class Dataset(Block):
         "hu",
         description="Hounsfield units, Hounsfield units cut to a window and shifted, or anything "
         "(such as MR, then z-scored per volume). Checked against the data.",
+    )
+    offset: int = Field(
+        0,
+        ge=-32768,
+        le=32767,
+        description="Added to every voxel of every image when it is read: -1024 for CT that is "
+        "stored with 1024 added (intensity hu only).",
+    )
+    spacing: Spacing | None = Field(
+        None,
+        description="Voxel size in mm along each axis of the arrays, for images whose header has "
+        "lost it (1 × 1 × 1 mm at the origin); others keep their own.",
     )
     contiguous: bool = Field(
         True, description="false: a file is a pile of slices that are not neighbours."
@@ -152,6 +168,8 @@ class Dataset(Block):
         values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
         if len(set(values)) < len(values):
             raise ValueError("labels: two labels share a mask value")
+        if self.offset and self.intensity != "hu":
+            raise ValueError("offset goes with intensity hu only")
         if self.layout != "phantom" and self.root is None:
             raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
         for block in ("pairs", "phantom"):
@@ -176,6 +194,8 @@ class Dataset(Block):
             contiguous=self.contiguous,
             labels=labels,
             other_labels=self.other_labels,
+            offset=self.offset,
+            spacing=self.spacing,
             empty_masks=self.empty_masks,
         )
 
@@ -216,6 +236,8 @@ class Content(Block):
     contiguous: bool
     labels: dict[Name, list[int]]
     other_labels: Literal["refuse", "background"]
+    offset: int = 0
+    spacing: Spacing | None = None
     empty_masks: Literal["refuse", "allow"] = "refuse"
 
     @property

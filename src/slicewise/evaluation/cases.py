@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slicewise.config import Content
+from slicewise.config import Content, Recipe
+from slicewise.evaluation.detection import is_untrained
 from slicewise.evaluation.figures import (
     Plane,
     display_slice,
@@ -24,7 +25,9 @@ from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
 from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import plane_views
-from slicewise.volumes.read import read_volume
+from slicewise.slices.bound import recipe_bound
+from slicewise.volumes.intensity import ordinary_range
+from slicewise.volumes.read import read_image
 from slicewise.volumes.truth import labels_digest, read_labels
 
 _log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ def score_cases(
     tolerance_mm: float,
     untrained: Sequence[Collection[str]] = (),
     *,
+    recipe: Mapping[str, Any] | None = None,
     absent_labels: str = "exclude",
     lesions: Sequence[str] = (),
     lesion_iou: float = 0.1,
@@ -67,6 +71,8 @@ def score_cases(
         The labels that each fold was trained without. Where all models that
         predicted a case were, its scores of the label are empty: a model that
         never saw a label cannot find it.
+    recipe : mapping, optional
+        How slices are cut (`Recipe`): ``recipe_dice`` is the Dice that it allows at all.
     absent_labels, lesions, lesion_iou
         As in the settings' block `evaluation`.
 
@@ -93,6 +99,9 @@ def score_cases(
             lesions,
             lesion_iou,
         )
+        if recipe is not None:
+            bound = recipe_bound(truth, Recipe(**recipe), names, content.contiguous)
+            scored = [{**row, "recipe_dice": bound[row["label"]]["dice"]} for row in scored]
         rows += [_without_score(row, untrained) for row in scored]
     _say_untrained(rows, untrained)
     return metrics_table(rows)
@@ -133,6 +142,8 @@ def case_figures(
 ) -> list[CaseFigures]:
     """Draw the worst cases, one in memory at a time.
 
+    A label that the models of a case were trained without is not drawn: an
+    outline of the reference alone would look like something that was missed.
     For the report three planes, of which the first dozen can be scrolled; only
     the axial one where slices are no neighbours. For MLflow the worst, median
     and best axial slice.
@@ -155,19 +166,30 @@ def case_figures(
     """
     paths = zip(images, masks, predictions, strict=True)
     files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
+    blank = metrics[is_untrained(metrics)].groupby("case")["label"].agg(list).to_dict()
+    places = {label: place for place, label in enumerate(content.labels, start=1)}
     found = []
     for number, case in enumerate(gallery_cases(metrics)):
+        hidden = [places[label] for label in blank.get(case, [])]
         frames = FRAMES if number < SCROLLED else 1
-        made = drawn(case, partial(_figures, case, *files[case], content, frames))
+        made = drawn(case, partial(_figures, case, *files[case], content, frames, hidden))
         found.append(CaseFigures(case, undrawn=made) if isinstance(made, Undrawn) else made)
     return found
 
 
 def _figures(
-    case: str, image: str, mask: str, prediction: str, content: Content, frames: int
+    case: str,
+    image: str,
+    mask: str,
+    prediction: str,
+    content: Content,
+    frames: int,
+    hidden: Sequence[int],
 ) -> CaseFigures:
-    volume = read_volume(Path(image)).canonical()
+    volume = read_image(Path(image), content).canonical()
     truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
+    if hidden:
+        truth, guess = (np.where(np.isin(each, hidden), 0, each) for each in (truth, guess))
     window = display_window(volume.array, content)
     pictures = []
     for picked in pick_slices(truth, guess):
@@ -191,4 +213,10 @@ def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:
     if content.intensity == "hu":
         return ABDOMEN
     low, high = np.percentile(array, (1, 99))
-    return float(low), float(max(high, low + 1e-6))
+    if content.intensity == "arbitrary":
+        bounds = ordinary_range(array)
+        low, high = (float(np.clip(value, *bounds)) for value in (low, high))
+        if low == high:
+            low, high = bounds
+    # whatever the unit: values of 1e-9 have a contrast, too
+    return float(low), float(high if high > low else low + (abs(low) or 1) * 1e-6)

@@ -14,8 +14,9 @@ from slicewise.config import Content
 from slicewise.evaluation.cases import display_window
 from slicewise.evaluation.comparison import subset_of
 from slicewise.evaluation.figures import display_slice, jpeg, overlay, pixel_aspect
+from slicewise.evaluation.statistics import by_case
 from slicewise.evaluation.undrawn import Undrawn, drawn
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import read_image
 from slicewise.volumes.truth import read_labels
 
 PATIENTS, EXPERIMENTS = 6, 6
@@ -115,16 +116,17 @@ def draw_changed(
 def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return Dice by patient and case, a column a training."""
     subset = subset_of(metrics)
-    return pd.DataFrame(
-        {
-            name: table[table["subset"] == subset].groupby(["patient", "case"])["dice"].mean()
-            for name, table in metrics.items()
-        }
+    parts = {name: table[table["subset"] == subset] for name, table in metrics.items()}
+    dice = pd.DataFrame({name: by_case(part, "dice") for name, part in parts.items()})
+    owners = pd.concat([part.set_index("case")["patient"] for part in parts.values()])
+    patients = dice.index.map(owners[~owners.index.duplicated()])
+    return dice.set_index(
+        pd.MultiIndex.from_arrays([patients, dice.index], names=["patient", "case"])
     )
 
 
 def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
-    volume = read_volume(Path(files.image)).canonical()
+    volume = read_image(Path(files.image), content).canonical()
     truth = read_labels(files.mask, content).canonical().array
     guesses = [read_labels(files.predictions[n], content).canonical().array for n in names]
     differ = np.zeros(truth.shape, bool)

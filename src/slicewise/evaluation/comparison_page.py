@@ -22,11 +22,11 @@ from slicewise.evaluation.comparison import (
     subset_of,
     verdicts,
 )
-from slicewise.evaluation.detection import lacks_label, together
+from slicewise.evaluation.detection import has_label, together
 from slicewise.evaluation.render import overall_label, render, statistics_of
 from slicewise.evaluation.statistics import summarise
 from slicewise.evaluation.undrawn import Undrawn
-from slicewise.evaluation.words import convention
+from slicewise.evaluation.words import convention, untrained
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
@@ -97,8 +97,10 @@ def comparison_report(
     summaries = {
         name: rows[name] if len(groups[name]) == 1 else summarise(merged[name]) for name in merged
     }
+    judged = _judged(scored)
     entries = [
         _entry(name, summaries[name], scored[name], subset)
+        | {"judged": float(judged[name].mean()) if len(judged[name]) else None}
         | _cost([(costs or {}).get(each, {}) for each in groups[name]])
         | {
             "link": links.get(name),
@@ -122,7 +124,8 @@ def comparison_report(
         distances=any(e["nsd"] is not None for e in entries),
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
         patients=max((each["patient"].nunique() for each in scored.values()), default=0),
-        having=max((e["patients"] for e in entries), default=0),
+        having=_having(scored),
+        untrained=_untrained(scored),
         lacking=any(e["without_label"] for e in entries),
         convention=next(filter(None, map(convention, scored.values())), ""),
         scored_runs=scored_runs,
@@ -142,6 +145,35 @@ def comparison_report(
     )
 
 
+def _having(scored: Tables) -> int:
+    """Count the patients who have a label, or who are scored as if they had."""
+    rows = pd.concat(list(scored.values()))
+    return int(rows.loc[has_label(rows) | rows["dice"].notna(), "patient"].nunique())
+
+
+def _untrained(scored: Tables) -> list[str]:
+    """Say which experiments have empty scores, as they were trained without a label."""
+    said = {name: untrained(rows) for name, rows in scored.items()}
+    return [f"{name}: {sentence}" for name, sentences in said.items() for sentence in sentences]
+
+
+def _judged(scored: Tables) -> dict[str, pd.Series]:
+    """Return the Dice by patient that experiments are compared by.
+
+    Finding nothing makes no experiment the best, whatever the means count: it
+    is of labels that a patient has, and what only one of several left empty, as
+    it was trained without the label, is 0.
+    """
+    keys = ["patient", "case", "label"]
+    rows = pd.concat([each[has_label(each) & each["dice"].notna()] for each in scored.values()])
+    known = pd.MultiIndex.from_frame(rows[keys])
+    there = {
+        name: each[pd.MultiIndex.from_frame(each[keys]).isin(known)].fillna({"dice": 0.0})
+        for name, each in scored.items()
+    }
+    return {name: figures.by_patient(each) for name, each in there.items()}
+
+
 def _entry(
     name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
 ) -> dict[str, Any]:
@@ -149,12 +181,8 @@ def _entry(
     statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
     hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
-    # finding nothing makes no experiment the best, whatever the means count
-    there = figures.by_patient(scored[~lacks_label(scored)])
-    judged = float(there.mean()) if len(there) else None
     return {
         **statistics,
-        "judged": judged if convention(scored) else statistics["mean"],
         "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
         "hd95": hd95["mean"],
         "hd95_patients": hd95["n"],
@@ -208,7 +236,7 @@ def _comparison_figures(
 ) -> dict[str, figures.Themed | Undrawn]:
     rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
     means = {name: _mean_history(each) for name, each in folds.items() if each}
-    dice = {name: figures.by_patient(each) for name, each in scored.items()}
+    dice = _judged(scored)
     pairs = [
         figures.DotRow(
             f"{row['second']} − {row['first']}",

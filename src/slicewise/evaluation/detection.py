@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from slicewise.evaluation.intervals import describe, proportion, ratio
+from slicewise.metrics.patients import patient_scores
 
 LESIONS = ("lesions", "lesions_found", "lesions_false")
 
@@ -25,6 +25,14 @@ def has_label(rows: pd.DataFrame) -> pd.Series:
 def lacks_label(rows: pd.DataFrame) -> pd.Series:
     """Tell of each row whether the ground truth of the case lacks the label."""
     return rows["volume_ml"].astype(float) == 0
+
+
+def is_untrained(rows: pd.DataFrame) -> pd.Series:
+    """Tell of each row whether no model that predicted the case was trained on the label.
+
+    Nothing was asked, so that nothing was missed: such a row holds nothing of a prediction.
+    """
+    return rows["predicted_ml"].isna() & rows["dice"].isna()
 
 
 def counts_absent(rows: pd.DataFrame) -> bool:
@@ -57,10 +65,12 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
         who lack it, and wrongly_found, in whom any was predicted; unscored, who
         have it and no score. sensitivity (of found) and specificity (of those
         in whom none was found wrongly), each with value, ci_low, ci_high
-        (Wilson) and n. false_ml, what was predicted in those who lack it, as
-        `describe` has it, and false_ml_max. lesions, see `lesion_counts`, None
-        where they were not counted. in_words, the counts as a sentence without
-        its subject.
+        (Wilson) and n. untrained, whose models were trained without it (all
+        of `unscored`, and of those who lack it). false_ml, what was predicted
+        in those who lack it, as `describe` has it, and false_ml_max. lesions,
+        see `lesion_counts`, None where they were not counted. in_words, the
+        counts as a sentence without its subject. notable, whether there is more
+        to say than that all have the label, in whom it was found.
     """
     names = rows["patient"]
     has, lacks = has_label(rows), lacks_label(rows)
@@ -70,7 +80,7 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
     judged = lacks & predicted.notna()
     found = (dice[scored] > 0).groupby(names[scored]).all()
     false = (predicted[judged] > 0).groupby(names[judged]).any()
-    false_ml = predicted[judged].groupby(names[judged]).mean()
+    false_ml = patient_scores(predicted[judged].to_frame(), list(names[judged]))[:, 0]
     counts = {
         "patients": int(names.nunique()),
         "with_label": len(found),
@@ -78,13 +88,14 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
         "without_label": len(false),
         "wrongly_found": int(false.sum()),
         "unscored": int(names[has & dice.isna()].nunique()),
+        "untrained": int(names[is_untrained(rows)].nunique()),
         "sensitivity": proportion(int(found.sum()), len(found)),
         "specificity": proportion(int((~false).sum()), len(false)),
-        "false_ml": describe(false_ml.to_numpy(float)),
+        "false_ml": describe(false_ml),
         "false_ml_max": float(false_ml.max()) if len(false_ml) else None,
         "lesions": lesion_counts(rows),
     }
-    return counts | {"in_words": _in_words(counts)}
+    return counts | {"in_words": _in_words(counts), "notable": _is_notable(counts)}
 
 
 def lesion_counts(rows: pd.DataFrame) -> dict[str, Any] | None:
@@ -102,7 +113,7 @@ def lesion_counts(rows: pd.DataFrame) -> dict[str, Any] | None:
         return None
     counted = rows[rows["lesions"].notna()]
     sums = counted.groupby("patient")[list(LESIONS)].sum()
-    false = counted.groupby("patient")["lesions_false"].mean()
+    false = patient_scores(counted[["lesions_false"]], list(counted["patient"]))[:, 0]
     total, found = (sums[name].to_numpy(float) for name in ("lesions", "lesions_found"))
     return {
         "iou": float(counted["lesion_iou"].iloc[0]),
@@ -110,7 +121,7 @@ def lesion_counts(rows: pd.DataFrame) -> dict[str, Any] | None:
         "found": int(found.sum()),
         "false": int(sums["lesions_false"].sum()),
         "sensitivity": ratio(found, total),
-        "false_per_scan": describe(false.to_numpy(float)),
+        "false_per_scan": describe(false),
     }
 
 
@@ -128,17 +139,34 @@ def together(rows: pd.DataFrame) -> dict[str, Any]:
     return {name: sum(counts[name] for counts in each) for name in names}
 
 
-def overall(rows: pd.DataFrame, scored: np.ndarray) -> dict[str, Any]:
-    """Count the patients of a subset, and those who have any label that was scored."""
+def overall(rows: pd.DataFrame, dice: pd.Series) -> dict[str, Any]:
+    """Count the patients of a subset.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The rows of all labels in the subset.
+    dice : Series
+        By patient, NaN where there is none.
+
+    Returns
+    -------
+    dict
+        patients, all; with_label, who have any label that was scored; unscored,
+        who have labels, all of which their models were trained without;
+        absent_labels, the convention, see `counts_absent`.
+    """
+    having = set(rows.loc[has_label(rows), "patient"])
+    scored = dice[dice.notna()].index
     return {
         "patients": int(rows["patient"].nunique()),
-        "with_label": int(np.isfinite(scored).sum()),
+        "with_label": len(scored),
+        "unscored": len(having.difference(scored)),
         "absent_labels": "challenge" if counts_absent(rows) else "exclude",
     }
 
 
-def is_notable(counts: dict[str, Any]) -> bool:
-    """Tell whether there is more to say than that all have a label in whom it was found."""
+def _is_notable(counts: dict[str, Any]) -> bool:
     everybody = counts["found"] == counts["with_label"] == counts["patients"]
     return not everybody or counts["wrongly_found"] > 0 or counts["lesions"] is not None
 
@@ -146,8 +174,10 @@ def is_notable(counts: dict[str, Any]) -> bool:
 def _in_words(counts: dict[str, Any]) -> str:
     patients, there = counts["patients"], counts["with_label"] + counts["unscored"]
     said = [f"{there} of {patients} {'has' if there == 1 else 'have'} it"]
-    if counts["unscored"]:
-        said.append(f"no score for {counts['unscored']}, whose model was trained without it")
+    if counts["untrained"] == patients:
+        said.append("untrained: no training patient had it, so that it has no score")
+    elif counts["untrained"]:
+        said.append(f"untrained in the models of {counts['untrained']}, who have no score of it")
     if counts["with_label"]:
         said.append(f"found in {counts['found']} of {counts['with_label']}")
     if counts["without_label"]:

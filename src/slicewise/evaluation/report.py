@@ -18,7 +18,7 @@ import pandas as pd
 
 from slicewise.evaluation import figures
 from slicewise.evaluation.cost import Cost
-from slicewise.evaluation.detection import detection, is_notable, lacks_label
+from slicewise.evaluation.detection import detection, lacks_label, overall
 from slicewise.evaluation.evidence import Evidence
 from slicewise.evaluation.render import (
     DASH,
@@ -29,10 +29,16 @@ from slicewise.evaluation.render import (
     statistics_of,
     usable,
 )
-from slicewise.evaluation.statistics import FAILURES, agreement, patient_volumes
+from slicewise.evaluation.statistics import (
+    FAILURES,
+    agreement,
+    by_case,
+    by_patient,
+    patient_volumes,
+)
 from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.evaluation.viewer import View
-from slicewise.evaluation.words import convention, failure_note, meaning
+from slicewise.evaluation.words import bound, convention, failure_note, meaning, untrained
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""
@@ -188,11 +194,14 @@ def experiment_report(
         subset=subset,
         headline=_headline(summary, subset, labels),
         meaning=meaning(scored, _called(subset, crossed)),
+        bound=bound(scored),
         who=_called(subset, crossed),
         crossed=crossed,
         held_out=statistics_of(summary, "validation", overall_label(summary, "validation"), "dice"),
         patients=scored["patient"].nunique(),
         having=len(figures.by_patient(scored)),
+        unscored=overall(scored, figures.by_patient(scored))["unscored"],
+        untrained=untrained(scored),
         convention=convention(scored),
         detection=_detection(scored),
         few=FEW_PATIENTS,
@@ -247,7 +256,7 @@ def _detection(scored: pd.DataFrame) -> list[dict[str, Any]]:
         {"label": str(label), **detection(rows)}
         for label, rows in scored.groupby("label", sort=False)
     ]
-    return counts if any(map(is_notable, counts)) else []
+    return counts if any(each["notable"] for each in counts) else []
 
 
 def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> list[dict[str, str]]:
@@ -256,7 +265,7 @@ def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> lis
     if median is None and len(dice):
         median = float(dice.median())
     worst, best = (dice.idxmin(), dice.idxmax()) if len(dice) else (None, None)
-    sizes = _finite(scored, "volume_error_percent").abs().groupby(scored["patient"]).mean()
+    sizes = _volume_errors(scored)
     bias = statistics_of(summary, subset, overall_label(summary, subset), "volume_error_percent")[
         "mean"
     ]
@@ -282,6 +291,14 @@ def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> lis
             "note": f"mean, with sign; median size {_percent(sizes.median()).lstrip('+')}",
         },
     ]
+
+
+def _volume_errors(scored: pd.DataFrame) -> pd.Series:
+    """Return the size of the volume error in per cent by patient."""
+    column = "volume_error_percent"
+    if column not in scored:
+        return pd.Series(dtype=float)
+    return by_patient(scored.assign(**{column: scored[column].astype(float).abs()}), column)
 
 
 def _tolerance(metrics: pd.DataFrame) -> str | None:
@@ -428,20 +445,16 @@ def _word(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _case_dice(metrics: pd.DataFrame) -> pd.Series:
-    return metrics.groupby(metrics["case"].astype(str), sort=False)["dice"].mean()
-
-
 def _worst_first(metrics: pd.DataFrame) -> list[str]:
     """Sort cases by their Dice; where none of the labels is, what was predicted is all wrong."""
-    dice = _case_dice(metrics)
+    dice = by_case(metrics, "dice").reindex(metrics["case"].astype(str).unique())
     healthy = metrics[lacks_label(metrics) & metrics["predicted_ml"].gt(0)]
     wrong = dice.index.isin(healthy["case"].astype(str)) & dice.isna()
     return list(dice.mask(wrong, 0.0).sort_values(kind="stable").index)
 
 
 def _gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[str, Any]]:
-    dice = _case_dice(scored)
+    dice = by_case(scored, "dice")
     patients = dict(zip(scored["case"].astype(str), scored["patient"].astype(str), strict=True))
 
     places = {case: place for place, case in enumerate(_worst_first(scored))}

@@ -41,11 +41,19 @@ FAILURES = (
 )
 DISTANCES = ("hd95_mm", "assd_mm")
 VOLUMES = ("volume_ml", "predicted_ml", "volume_error_ml")
-COLUMNS = (*METRICS, "tolerance_mm", *FAILURES, *LESIONS, "lesion_iou", "truth_sha256")
+COLUMNS = (
+    *METRICS,
+    "tolerance_mm",
+    *FAILURES,
+    *LESIONS,
+    "lesion_iou",
+    "recipe_dice",
+    "truth_sha256",
+)
 """Columns after the names: an nsd says nothing without its tolerance, a lesion nothing without the
-overlap by which it was found, no score without its truth (digest of the label numbers on their
-grid), and failures are not averaged."""
-UNSCORED = ("volume_ml", "tolerance_mm", "truth_sha256")
+overlap by which it was found, no score without what the slices allow and without its truth (digest
+of the label numbers on their grid), and failures are not averaged."""
+UNSCORED = ("volume_ml", "tolerance_mm", "recipe_dice", "truth_sha256")
 """What a row says of the ground truth and of how it is scored, not of a prediction."""
 
 
@@ -159,6 +167,11 @@ def by_patient(rows: pd.DataFrame, column: str) -> pd.Series:
     return found
 
 
+def by_case(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Return a metric by case: the mean over the labels, see `by_patient`."""
+    return by_patient(rows.assign(patient=rows["case"].astype(str)), column).rename_axis("case")
+
+
 def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
     """Summarise the table for each subset and label.
 
@@ -186,8 +199,7 @@ def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
         for label in dict.fromkeys(part["label"]):
             own = part["label"] == label
             found[label] = _described(shown[own]) | {"detection": detection(part[own])}
-        dice = by_patient(shown, "dice").to_numpy()
-        found["mean"] = _described(shown) | {"detection": overall(part, dice)}
+        found["mean"] = _described(shown) | {"detection": overall(part, by_patient(shown, "dice"))}
         summary[str(subset)] = found
     return summary
 
@@ -203,7 +215,8 @@ def patient_volumes(metrics: pd.DataFrame, label: str) -> pd.DataFrame:
     zeros would be taken for agreement, and patients without one of the two.
     """
     own = metrics[(metrics["label"] == label) & ~lacks_label(metrics)]
-    return own.groupby("patient")[["volume_ml", "predicted_ml"]].mean().dropna()
+    columns = ["volume_ml", "predicted_ml"]
+    return pd.DataFrame({name: by_patient(own, name) for name in columns}).dropna()
 
 
 def agreement(reference: np.ndarray, measured: np.ndarray) -> dict[str, Any]:

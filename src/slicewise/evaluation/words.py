@@ -11,16 +11,19 @@ from slicewise.evaluation.detection import (
     counts_absent,
     detection,
     has_label,
-    is_notable,
+    is_untrained,
     lacks_label,
 )
 from slicewise.evaluation.render import number, plural, usable
 from slicewise.evaluation.statistics import by_patient
+from slicewise.metrics.patients import mean_over_patients
 
 SPECK_ML = 0.05
 """What is smaller has no digit at 0.1 ml."""
 NOTABLE_ML = 1.0
 """From this size a piece counts among those that were added or left out."""
+ALLOWED = 0.95
+"""Below this Dice that the slices allow at all, the page warns of it."""
 DETECTED = 4
 """Labels whose detection is put into words; a table has them all."""
 OUTLINE = 0.9
@@ -43,14 +46,18 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         Sentences, the first one the main one; none without patients.
     """
     n = int(scored["patient"].nunique())
-    there = scored[has_label(scored)]
+    asked = ~is_untrained(scored)
+    there = scored[has_label(scored) & asked]
     shares = [by_patient(there, name).dropna() for name in ("recall", "precision")]
     if not n:
         return []
     if all(len(share) for share in shares):
-        first = [_found(there, subset, n, *shares)]
+        unscored = bool((has_label(scored) & ~asked).any())
+        first = [_found(there, subset, n, unscored, *shares)]
     elif lacks_label(scored).all():
         first = [_nothing_there(scored, subset, n)]
+    elif not len(there):
+        first = [f"Of {_patients(n, subset)} there is no Dice: nothing that they have was trained."]
     else:
         return []
     return [
@@ -58,8 +65,43 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         *_detected(scored),
         *_volume(there),
         *_outline(there),
-        *_pieces(scored, n),
+        *_pieces(scored[asked]),
     ]
+
+
+def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
+    """Say how good a score the slices allow at all.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        The rows of one subset: a row a case and label, with ``recipe_dice``.
+
+    Returns
+    -------
+    dict
+        ``sentence``, and ``notable``: whether some per cent are lost. None
+        where it is not known.
+    """
+    known = scored[scored["recipe_dice"].notna()] if "recipe_dice" in scored else scored[:0]
+    if not len(known):
+        return None
+    table = known.pivot_table("recipe_dice", ["patient", "case"], "label")
+    patients = [str(patient) for patient, _ in table.index]
+    most = mean_over_patients(table.to_numpy(float), patients)
+    worst = known.loc[known["recipe_dice"].idxmin()]
+    sentence = (
+        f"The size of the slices allows a mean Dice of {number(most)} at most: so good is the "
+        "reference itself once it was cut and brought back"
+    )
+    if worst["recipe_dice"] >= ALLOWED:
+        return {"sentence": f"{sentence}.", "notable": False}
+    return {
+        "sentence": f"{sentence}; in the worst case ({worst['label']} of {worst['case']}) "
+        f"{number(worst['recipe_dice'])}. What is smaller than a pixel of the slices is lost "
+        "before the network sees it: larger slices would keep it.",
+        "notable": True,
+    }
 
 
 def _patients(n: int, subset: str) -> str:
@@ -67,7 +109,12 @@ def _patients(n: int, subset: str) -> str:
 
 
 def _found(
-    there: pd.DataFrame, subset: str, n: int, recall: pd.Series, precision: pd.Series
+    there: pd.DataFrame,
+    subset: str,
+    n: int,
+    unscored: bool,
+    recall: pd.Series,
+    precision: pd.Series,
 ) -> str:
     labels = [str(label) for label in there["label"].unique()]
     if len(labels) == 1:
@@ -79,6 +126,7 @@ def _found(
     who = f"In {_patients(n, subset)}"
     if m < n:
         who = f"In the {m} of {_patients(n, subset)} who {'has' if m == 1 else 'have'} {what}"
+        who += " and a score of it" if unscored else ""
     average = ", on average" if m > 1 or len(labels) > 1 else ""
     right = f"{_share(precision.mean())} of what was predicted as {predicted} is {true} in the"
     right = f"{right} reference{average}"
@@ -99,7 +147,7 @@ def _nothing_there(scored: pd.DataFrame, subset: str, n: int) -> str:
 def _detected(scored: pd.DataFrame) -> list[str]:
     """Say of labels that some lack, or in whom they were missed, how often they were found."""
     counts = {str(label): detection(rows) for label, rows in scored.groupby("label", sort=False)}
-    notable = {label: each for label, each in counts.items() if is_notable(each)}
+    notable = {label: each for label, each in counts.items() if each["notable"]}
     said = [f"{label}: {each['in_words']}." for label, each in list(notable.items())[:DETECTED]]
     if len(notable) > DETECTED:
         more = plural(len(notable) - DETECTED, "more label is", "more labels are")
@@ -119,13 +167,31 @@ def convention(scored: pd.DataFrame) -> str:
     )
 
 
+def untrained(scored: pd.DataFrame) -> list[str]:
+    """Say which labels have no score, or not of everybody, as models were trained without them."""
+    said = []
+    for label, rows in scored.groupby("label", sort=False):
+        empty = rows[is_untrained(rows)]
+        number, n = empty["patient"].nunique(), rows["patient"].nunique()
+        having = empty.loc[has_label(empty), "patient"].nunique()
+        if not number:
+            continue
+        whose = "the model was" if number == n else f"the models of {number} of {n} patients were"
+        said.append(
+            f"No training patient had {label}: {whose} trained without it, and its scores are "
+            f"empty, neither right nor wrong ({having} of these {number} have it)."
+        )
+    return said
+
+
 def _volume(scored: pd.DataFrame) -> list[str]:
-    off = scored["volume_error_percent"].abs().dropna()
+    sizes = scored.assign(off=scored["volume_error_percent"].astype(float).abs())
+    off = sizes["off"].dropna()
     if not len(off):
         return []
     if len(off) == 1:
         return [f"The volume was off by {_percent(off.iloc[0])}."]
-    middle = off.groupby(scored["patient"]).mean().median()
+    middle = by_patient(sizes, "off").median()
     most = f"by {_percent(off.max())} at most"
     return [f"The volume was off by {_percent(middle)} (median) and {most}."]
 
@@ -143,10 +209,11 @@ def _outline(scored: pd.DataFrame) -> list[str]:
     return [f"In {bad} of {n}, more than a tenth of the outline is {over}."]
 
 
-def _pieces(scored: pd.DataFrame, n: int) -> list[str]:
+def _pieces(scored: pd.DataFrame) -> list[str]:
     if "largest_gap_ml" not in scored or scored["largest_gap_ml"].isna().all():
         return []
     worst = scored[[f"largest_{kind}_ml" for kind in ("false", "missed", "bulge", "gap")]]
+    n = int(scored["patient"].nunique())
     bad = int((worst.max(axis=1).groupby(scored["patient"]).max() >= NOTABLE_ML).sum())
     piece = f"a whole piece of {NOTABLE_ML:g} ml or more"
     if n == 1:
@@ -166,11 +233,21 @@ def failure_note(rows: Iterable[Mapping[str, Any]]) -> str:
     rows : iterable of mapping
         The case's rows of the table, one a label.
     """
-    known = [row for row in rows if usable(row.get("false_islands"))]
+    given = list(rows)
+    known = [row for row in given if usable(row.get("false_islands"))]
     notes = [_note(row) for row in known]
-    if len(notes) < 2:
-        return "".join(notes)
-    return " ".join(f"{row['label']}: {note}" for row, note in zip(known, notes, strict=True))
+    if len(notes) > 1:
+        notes = [f"{row['label']}: {note}" for row, note in zip(known, notes, strict=True)]
+    return " ".join([*notes, *map(_not_asked, given)]).strip()
+
+
+def _not_asked(row: Mapping[str, Any]) -> str:
+    if usable(row.get("dice")) or usable(row.get("predicted_ml")) or not row["volume_ml"]:
+        return ""
+    return (
+        f"The {_ml(row['volume_ml'])} of {row['label']} are neither scored nor drawn: the model "
+        "was trained without it."
+    )
 
 
 def _note(row: Mapping[str, Any]) -> str:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from slicewise.config import Input
+from slicewise.errors import SlicewiseError
 from slicewise.model.layers import Preprocess
 from slicewise.slices.batches import SliceSet
+from slicewise.volumes.intensity import PERCENTILES, steady
 
-FINE = {"arbitrary": 256}  # z-scores are counted in steps of 1/256, Hounsfield units of 1
-OFFSET = 1 << 16
+OFFSET = 1 << 15  # slices are stored in 16 bits
+HALF = 0.002
+"""Half the width of a window that would have none."""
+JUMP = 20.0
+"""As `intensity.REACH`, but inside the labels, and of z-scores, which grow by logarithm."""
+SHOWN = 8
 
 
 def fit_preprocess(
@@ -37,36 +44,81 @@ def fit_preprocess(
     -------
     Preprocess
         The layer.
+
+    Raises
+    ------
+    SlicewiseError
+        When all voxels that count have one value: there is nothing to tell
+        apart, and no deviation to divide by.
     """
-    steps = FINE.get(card["intensity"], 1)
-    everything = np.zeros(2 * OFFSET + 1, np.int64)
+    bins, values = _bins(card["intensity"])
+    everything = np.zeros(len(values), np.int64)
     inside = np.zeros_like(everything)
     for index in indices:
         image, mask = slices.unpadded(index)
-        scaled = np.rint(image.astype(np.float32) * steps)
-        bins = np.clip(scaled, -OFFSET, OFFSET).astype(np.int64) + OFFSET
+        found = bins(image)
         # counting from the lowest value on keeps the counts of a slice short
-        first = int(bins.min())
-        for total, counted in ((everything, bins.ravel()), (inside, bins[mask > 0])):
+        first = int(found.min())
+        for total, counted in ((everything, found.ravel()), (inside, found[mask > 0])):
             counts = np.bincount(counted - first)
             total[first : first + len(counts)] += counts
-    values = (np.arange(len(everything)) - OFFSET) / steps
     low: float | None
     high: float | None
     if isinstance(settings.window, list):
         low, high = settings.window
     elif settings.window == "foreground":
-        share = np.cumsum(inside) / inside.sum()
-        low = float(values[np.searchsorted(share, 0.005)])
-        high = float(values[np.searchsorted(share, 0.995)])
+        jump = JUMP if card["intensity"] == "arbitrary" else np.inf
+        low, high = _ordinary(inside, values, jump)
         if low == high:
-            low, high = low - 0.5 / steps, high + 0.5 / steps
+            low, high = low - HALF, high + HALF
     else:
         low = high = None
     mean, sd = 0.0, 1.0
     if settings.normalisation != "none":
         counts = inside if settings.normalisation == "foreground" else everything
         seen = values if low is None else np.clip(values, low, high)
+        if low is None and card["intensity"] == "arbitrary":
+            # only what is learnt is bounded, not what the network sees
+            seen = np.clip(values, *_ordinary(counts, values, np.inf))
         mean = float(np.average(seen, weights=counts))
-        sd = float(np.sqrt(np.average((seen - mean) ** 2, weights=counts))) or 1.0
+        sd = float(np.sqrt(np.average((seen - mean) ** 2, weights=counts)))
+        if not sd:
+            raise _constant(slices, settings, mean)
     return Preprocess(low, high, mean, sd, card, name="preprocess")
+
+
+def _ordinary(counts: np.ndarray, values: np.ndarray, jump: float) -> tuple[float, float]:
+    """Return the 0.5 and 99.5 percentiles, or less where they are beyond a jump."""
+    share = np.cumsum(counts) / counts.sum()
+    marks = [float(values[np.searchsorted(share, each / 100)]) for each in PERCENTILES]
+    return steady(marks, jump)
+
+
+def _bins(intensity: str) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray]:
+    """Return a function from stored slices to numbers of bins, and the value of each bin."""
+    if intensity != "arbitrary":
+        return (lambda image: image.astype(np.int64) + OFFSET), np.arange(2 * OFFSET) - OFFSET
+    # z-scores are stored in 16 bits: each number that these can hold has a bin, in their order
+    bits = np.arange(2 * OFFSET)
+    ordered = np.where(bits < OFFSET, 2 * OFFSET - 1 - bits, bits - OFFSET).astype(np.uint16)
+    values = ordered.view(np.float16).astype(np.float64)
+
+    def place(image: np.ndarray) -> np.ndarray:
+        code = image.astype(np.float16).view(np.uint16).astype(np.int64)
+        return np.where(code < OFFSET, code + OFFSET, 2 * OFFSET - 1 - code)
+
+    return place, np.where(np.isfinite(values), values, 0.0)
+
+
+def _constant(slices: SliceSet, settings: Input, value: float) -> SlicewiseError:
+    cases = list(dict.fromkeys(slices.cases))
+    named = ", ".join(cases[:SHOWN]) + (f" and {len(cases) - SHOWN} more" * (len(cases) > SHOWN))
+    where = " inside the labels" if settings.normalisation == "foreground" else ""
+    given = isinstance(settings.window, list)
+    window = " once they are clipped to input.window" if given else ""
+    change = "input.window" if given else "input.normalisation (to all, or to none)"
+    return SlicewiseError(
+        f"cases {named}: all voxels{where} of the training slices have one value ({value:g})"
+        f"{window}, so their deviation is 0 and the network would see no contrast; look at the "
+        f"images and at dataset.labels, or change {change}"
+    )

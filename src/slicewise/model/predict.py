@@ -23,6 +23,7 @@ from slicewise.model.postprocess import decide, postprocess
 from slicewise.model.unet import model_card
 from slicewise.slices.extract import SliceSource
 from slicewise.slices.grid import Grid
+from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.read import read_nifti, write_nifti
 from slicewise.volumes.volume import Volume, from_canonical
 
@@ -65,6 +66,11 @@ class Request:
         probability is taken.
     note : mapping, optional
         What the mask is made from, kept in its header.
+    offset : int
+        Added to all voxels: ``dataset.offset``. Models take true intensities,
+        so they do not carry it.
+    spacing : sequence of float, optional
+        Voxel size in mm of an image that has lost it: ``dataset.spacing``.
     """
 
     case: str
@@ -72,6 +78,8 @@ class Request:
     mask: Path
     models: Sequence[keras.Model]
     note: Mapping[str, Any] | None = None
+    offset: int = 0
+    spacing: Sequence[float] | None = None
 
 
 def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8) -> np.ndarray:
@@ -248,7 +256,8 @@ def _read(requests: Requests, batch: int) -> Pieces:
 def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
     card = model_card(request.models[0])
     image, header = read_nifti(request.image)
-    cuts = _cuts(image, card)
+    cuts = _cuts(with_spacing(image, request.spacing).plus(request.offset), card)
+    # the mask goes where the file says that its image is
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
     case = _Case(request, forward, image.affine, header, assembly)
     for images in _blocks(cuts, card, batch):

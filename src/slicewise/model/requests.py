@@ -66,7 +66,9 @@ def requests_of(
         weights = [used[fold]["resolved"]["weights_sha256"] for fold in cfg["folds"][case]]
         note = {"case": case, "models": weights, "image": known[case]["image"]["sha256"]}
         chosen = [loaded[fold] for fold in cfg["folds"][case]]
-        requests.append(Request(case, Path(image), Path(mask), chosen, note))
+        place = Path(image), Path(mask)
+        given = content.offset, content.spacing
+        requests.append(Request(case, *place, chosen, note, *given))
     return requests
 
 

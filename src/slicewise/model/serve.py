@@ -23,9 +23,10 @@ import pandas as pd
 
 from slicewise.errors import SlicewiseError
 from slicewise.model.unet import model_card
-from slicewise.volumes.checks import check_image
+from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.formats import is_nifti
-from slicewise.volumes.read import read_nifti, write_nifti
+from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.read import has_lost_geometry, read_nifti, write_nifti
 from slicewise.volumes.volume import Volume
 
 COLUMNS = ("image", "mask", "spacing", "affine")
@@ -71,11 +72,14 @@ class _Order:
         NIfTI file, or what was handed over as an array.
     mask : Path or None
         NIfTI file to write; None: the mask is returned.
+    spacing : sequence of float, or None
+        Voxel size in mm of a file that has lost it.
     """
 
     name: str
     image: Path | Volume
     mask: Path | None
+    spacing: Sequence[float] | None = None
 
 
 class Segmenter:
@@ -120,8 +124,13 @@ class Segmenter:
                 front and head (RAS+).
             mask : path, with a path
                 NIfTI file to write. An image is never overwritten.
+
+            A `spacing` beside a path is for a file that has lost the size of
+            its voxels; others are refused.
         params : mapping, optional
             ``overwrite``: whether a `mask` may replace a file (default False).
+            ``offset``: added to all voxels of all images (default 0), such as
+            -1024 for CT that is stored with 1024 added.
 
         Returns
         -------
@@ -147,19 +156,22 @@ class Segmenter:
         orders = [_order(record, number) for number, record in enumerate(records)]
         _check_masks(orders, bool((params or {}).get("overwrite", False)))
         columns = ["mask", *(f"{label}_ml" for label in self.card["labels"])]
+        offset = int((params or {}).get("offset", 0))
         with self._alone:
-            rows = [self._segment(order) for order in orders]
+            rows = [self._segment(order, offset) for order in orders]
         return pd.DataFrame(rows, index=index, columns=columns)
 
-    def _segment(self, order: _Order) -> dict[str, Any]:
+    def _segment(self, order: _Order, offset: int) -> dict[str, Any]:
         header = None
         if isinstance(order.image, Volume):
-            image = order.image
+            stored = order.image
         else:
-            image, header = read_nifti(order.image)
+            stored, header = read_nifti(order.image)
+        image = self._placed(stored, order).plus(offset)
         self._check(image, order.name)
         array = predict_volume(self.models, image)
-        mask = Volume(array, image.affine)
+        # the mask goes where the file says that its image is
+        mask = Volume(array, stored.affine)
         result: Any = array
         if order.mask is not None:
             _write(order.mask, mask, header)
@@ -172,6 +184,16 @@ class Segmenter:
             row[f"{label}_ml"] = voxels * image.voxel_ml
         return row
 
+    def _placed(self, image: Volume, order: _Order) -> Volume:
+        """Give a file without geometry its voxel size; refuse it where millilitres need one."""
+        if image.lost and order.spacing is None and self.card["contiguous"]:
+            raise SlicewiseError(
+                f"{order.name}: its header has lost the size of its voxels (it has no place, and "
+                "1 × 1 × 1 mm), so no volume can be told; add the column spacing (three numbers, "
+                "mm)"
+            )
+        return with_spacing(image, order.spacing)
+
     def _check(self, image: Volume, name: str) -> None:
         """Refuse intensities of another kind than the models were trained on."""
         try:
@@ -179,6 +201,10 @@ class Segmenter:
         except SlicewiseError as error:
             # what a data set's settings could change about it, a finished model cannot
             fault, _, _ = str(error).rpartition("; ")
+            if OFFSET_FITS in str(error):
+                raise SlicewiseError(
+                    f"{fault}; they {OFFSET_FITS}: set the parameter offset to {STORED}"
+                ) from None
             wanted = INTENSITIES[self.card["intensity"]]
             raise SlicewiseError(
                 f"{fault}; give {wanted}, like those that the model was trained on"
@@ -209,11 +235,12 @@ def _order(record: Any, number: int) -> _Order:
         raise SlicewiseError(
             f"{path}: there is no such file where the model runs; give a path of that machine"
         )
-    if affine is not None or spacing is not None:
+    if affine is not None or (spacing is not None and not has_lost_geometry(path)):
         raise SlicewiseError(
             f"{path}: a file knows where its voxels lie; leave out affine and spacing"
         )
-    return _Order(str(path), path, None if mask is None else Path(mask))
+    sizes = None if spacing is None else _sizes(spacing, str(path))
+    return _Order(str(path), path, None if mask is None else Path(mask), sizes)
 
 
 def _given(record: Mapping[str, Any], column: str) -> Any:
@@ -243,13 +270,7 @@ def _affine(affine: Any, spacing: Any, name: str) -> np.ndarray:
             "(three numbers, mm)"
         )
     if affine is None:
-        sizes = _numbers(spacing, (3,))
-        if sizes is None or sizes.min() <= 0:
-            raise SlicewiseError(
-                f"{name}: its spacing is not three positive numbers; give the voxel size along "
-                "each axis in mm"
-            )
-        return np.diag([*sizes, 1.0])
+        return np.diag([*_sizes(spacing, name), 1.0])
     matrix = _numbers(affine, (4, 4))
     usable = matrix is not None and np.linalg.matrix_rank(matrix[:3, :3]) == 3
     if matrix is None or not usable or matrix[3].tolist() != [0, 0, 0, 1]:
@@ -258,6 +279,16 @@ def _affine(affine: Any, spacing: Any, name: str) -> np.ndarray:
             "the one from voxel indices to mm in RAS+, as NIfTI has it"
         )
     return matrix
+
+
+def _sizes(spacing: Any, name: str) -> list[float]:
+    sizes = _numbers(spacing, (3,))
+    if sizes is None or sizes.min() <= 0:
+        raise SlicewiseError(
+            f"{name}: its spacing is not three positive numbers; give the voxel size along "
+            "each axis in mm"
+        )
+    return [float(size) for size in sizes]
 
 
 def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray | None:

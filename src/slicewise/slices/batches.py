@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, read_json
+from slicewise.slices.bound import cut_words
 from slicewise.slices.context import fill
 from slicewise.slices.stored import StoredSlices, damaged
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,10 @@ class SliceSet:
     def files(self) -> list[Path]:
         """The files that slices are read from."""
         return [file for one in self._folders for file in (one.image, one.mask)]
+
+    def geometries(self) -> list[dict[str, Any]]:
+        """Return what is known of each folder, read again."""
+        return [_geometry(folder.geometry) for folder in self._folders]
 
     def read_from(self, places: Mapping[Path, Path]) -> None:
         """Read slices from copies of their files; those that have none stay where they are."""
@@ -312,6 +321,11 @@ def check_labels(
     _shows(slices)
     pixels = slices.counts.sum(axis=0)
     missing = [name for name, seen in zip(slices.labels, pixels, strict=True) if not seen]
+    lost = _lost(slices, missing)
+    if lost and missing_labels == "refuse":
+        raise SlicewiseError(lost)
+    if lost:
+        logger.warning("%s", lost)
     if missing and missing_labels == "refuse":
         raise SlicewiseError(
             f"label {' and label '.join(missing)}: never occurs in the {len(set(slices.cases))} "
@@ -325,10 +339,29 @@ def _shows(slices: SliceSet) -> np.ndarray:
     shows: np.ndarray = slices.counts.sum(axis=1) > 0
     if not shows.any():
         raise SlicewiseError(
-            f"cases {', '.join([*dict.fromkeys(slices.cases)][:8])}: no training slice shows any "
-            "label; check dataset.labels and the slice recipe"
+            _lost(slices, slices.labels)
+            or f"cases {', '.join([*dict.fromkeys(slices.cases)][:8])}: no training slice shows "
+            "any label; check dataset.labels and the slice recipe"
         )
     return shows
+
+
+def _lost(slices: SliceSet, missing: Sequence[str]) -> str:
+    """Say of labels that training cases have, but that the cut leaves no pixel of, what to do."""
+    found = slices.geometries() if missing else []
+    for name in missing:
+        had = [each for each in found if each.get("recipe_bound", {}).get(name, {}).get("voxels")]
+        if not had:
+            continue
+        voxels = sum(each["recipe_bound"][name]["voxels"] for each in had)
+        cuts = " and ".join({cut_words(Recipe(**each["recipe"])): None for each in had})
+        return (
+            f"label {name}: {len(had)} of {len(found)} cut training cases have it ({voxels} "
+            f"voxels), but it was lost when they were cut {cuts}: it is smaller than a pixel of "
+            "the slices; give the recipe in `slices` a larger size (null keeps all pixels), or "
+            "leave the label out"
+        )
+    return ""
 
 
 def epoch_batches(

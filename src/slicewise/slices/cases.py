@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from slicewise.config import Content, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, kept_json, read_json, sweep, write_json
 from slicewise.records import differences
 from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.bound import cut_words, lost_words
 from slicewise.slices.extract import extract
 from slicewise.sources import sources_digest
 from slicewise.volumes.agree import check_read
 from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import read_image, read_volume
+
+logger = logging.getLogger(__name__)
 
 
 def cut_cases(
@@ -113,18 +119,34 @@ def cut_case(
             read_volume(mask), str(mask), content.labels, content.other_labels, may_be_empty=True
         )
         geometry = extract(
-            read_volume(image),
+            read_image(image, content),
             labels,
             list(content.labels),
             recipe,
             content.intensity,
             folder.image,
             folder.mask,
+            content.contiguous,
         )
+        _say_lost(folder.case, recipe, geometry)
         geometry["made_from"] = made_from
         write_json(folder.geometry, geometry)
     # whatever it was made from, only what is there makes a training different
     return digest({key: value for key, value in geometry.items() if key != "made_from"})
+
+
+def _say_lost(case: str, recipe: Recipe, geometry: dict[str, Any]) -> None:
+    """Say what of the labels a recipe loses in a case."""
+    bound, pixels = geometry["recipe_bound"], np.sum(geometry["counts"], axis=0)
+    said = lost_words(bound)
+    if recipe.oblique:
+        gone = [name for name, left in zip(bound, pixels, strict=True) if not left]
+        said = [f"of label {name} no pixel is left" for name in gone if bound[name]["voxels"]]
+    if said:
+        logger.warning(
+            "%s: cut %s, %s; what is lost is trained as background (a larger size keeps more)",
+            *(case, cut_words(recipe), "; ".join(said)),
+        )
 
 
 def _whole(folder: SliceFolder) -> bool:

@@ -9,10 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from slicewise.config import Recipe
+from slicewise.slices.bound import RecipeBound
 from slicewise.slices.context import fill
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.slices.oblique import cut
 from slicewise.slices.stored import write_slices
+from slicewise.volumes.intensity import Scale, robust_scale
 from slicewise.volumes.volume import Volume
 
 AIR = -1024.0
@@ -32,7 +34,7 @@ class SliceSource:
         How to cut it.
     intensity : {"hu", "clipped_hu", "arbitrary"}
         Hounsfield units stay whole numbers (int16); arbitrary intensities
-        become z-scores of the volume (float16).
+        become z-scores of the volume (float16), see `robust_scale`.
 
     Attributes
     ----------
@@ -50,9 +52,10 @@ class SliceSource:
         self.spacing = round(canonical.spacing[PLANES[recipe.plane][0]], 6)
         self.dtype = np.dtype(np.float16 if intensity == "arbitrary" else np.int16)
         self.shift, self.scale = 0.0, 1.0
+        self._scores: Scale | None = None
         if intensity == "arbitrary":
-            self.shift = float(np.mean(image.array, dtype=np.float64))
-            self.scale = float(np.std(image.array, dtype=np.float64)) or 1.0
+            self._scores = robust_scale(canonical.array)
+            self.shift, self.scale = self._scores.mean, self._scores.deviation
         # CT is surrounded by air; z-scores by their mean, which a network reads as nothing.
         self.pad = AIR if intensity == "hu" else self.shift
         if intensity == "clipped_hu":
@@ -64,10 +67,12 @@ class SliceSource:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return slices `start` to `stop`, shape (n, *grid.size)."""
-        block = self.grid.shrink(self._stack[start:stop], self.pad)
-        if self.dtype == np.int16:
+        block = self._stack[start:stop]
+        if self._scores is None:
+            block = self.grid.shrink(block, self.pad)
             return np.rint(block).clip(-32768, 32767).astype(np.int16)
-        return ((block - self.shift) / self.scale).astype(np.float16)
+        # before pixels are averaged, so that an absurd voxel spoils no others
+        return self.grid.shrink(self._scores.apply(block), 0.0).astype(np.float16)
 
     def windows(self, start: int, stop: int, context: int, context_mm: float) -> np.ndarray:
         """Return slices `start` to `stop` with their neighbours, as `SliceSet.read` does.
@@ -100,6 +105,7 @@ def extract(
     intensity: Intensity,
     image_path: Path,
     mask_path: Path,
+    contiguous: bool = True,
 ) -> dict[str, Any]:
     """Write the slices of one case as ``.npy`` and describe them.
 
@@ -117,22 +123,29 @@ def extract(
         What the image's values are.
     image_path, mask_path : Path
         Where the arrays go: shape (slices, rows, columns).
+    contiguous : bool
+        Whether the volume's slices are neighbours.
 
     Returns
     -------
     dict
-        Geometry, digests of both arrays, and for each slice the number of
-        pixels of each label.
+        Geometry, digests of both arrays, for each slice the number of pixels
+        of each label, and what the recipe leaves of each label (`RecipeBound`;
+        of an oblique cut, which is never predicted, only voxels before).
     """
     source = SliceSource(image, recipe, intensity)
     grid = source.grid
     shape = (grid.number, *grid.size)
     masks = cut(Volume(labels, image.affine).canonical(), recipe, order=0, outside=0)
     counts: list[list[int]] = []
+    bound = RecipeBound(grid, len(names), contiguous)
 
     def mask_blocks() -> Iterator[np.ndarray]:
         for start in range(0, grid.number, BLOCK):
-            block = grid.shrink_mask(masks[start : start + BLOCK], len(names))
+            whole = masks[start : start + BLOCK]
+            block = grid.shrink_mask(whole, len(names))
+            if not recipe.oblique:
+                bound.add(whole, block)
             for one in block:
                 counts.append(np.bincount(one.ravel(), minlength=len(names) + 1)[1:].tolist())
             yield block
@@ -157,6 +170,18 @@ def extract(
         "scale": source.scale,
         "labels": names,
         "counts": counts,
+        "recipe_bound": (
+            _voxels(labels, names) if recipe.oblique else bound.result(names, image.voxel_ml)
+        ),
         "image_sha256": image_digest,
         "mask_sha256": mask_digest,
     }
+
+
+def _voxels(labels: np.ndarray, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the voxels of each label, where no bound is known."""
+    counts = np.zeros(len(names) + 1, np.int64)
+    for part in np.moveaxis(labels, int(np.argmax(np.abs(labels.strides))), 0):
+        counts += np.bincount(part.ravel(), minlength=len(counts))
+    unknown = {"dice": None, "components": None, "lost_components": None, "lost_ml": None}
+    return {n: {"voxels": int(v), **unknown} for n, v in zip(names, counts[1:], strict=True)}

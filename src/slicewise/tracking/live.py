@@ -20,12 +20,13 @@ from typing import Any
 import psutil
 
 from slicewise.files import digest, sha256
-from slicewise.sources import code_digests, workflow_folder
+from slicewise.sources import library_digests, workflow_folder
 from slicewise.tracking.journal import Run, current_run
-from slicewise.tracking.mirror import COMPARES, Mirror, why
+from slicewise.tracking.mirror import COMPARES, SPEED, Mirror
 from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
+from slicewise.tracking.said import forget, is_news
 from slicewise.tracking.scores import PATIENTS
 from slicewise.tracking.secrets import redact
 
@@ -38,6 +39,8 @@ SCORED_BY = "scored_by_library_sha256"
 """Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
+CLOSING = 30.0
+"""Seconds that all sending may take once the work of a job is done, and more for a large model."""
 AGAIN = 30.0
 """Seconds after which a server that did not answer is tried again."""
 SAMPLE, SAMPLES = 10.0, 200
@@ -68,6 +71,8 @@ class Tracker:
         self._deadline = math.inf
         self._failed: float | None = None
         self._watched: Run | None = None
+        self._load: _Load | None = None
+        self._runs: list[Run] = []
         self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
 
     def __enter__(self) -> Tracker:
@@ -76,13 +81,20 @@ class Tracker:
 
     def __exit__(self, *error: object) -> None:
         """Send what is left, unless the server keeps the job waiting."""
+        end = time.monotonic() + CLOSING + self._size() / SPEED
         self._closing = True
         self._wake.set()
-        while self._thread.is_alive() and time.monotonic() < self._deadline:
+        while self._thread.is_alive() and time.monotonic() < min(self._deadline, end):
             self._thread.join(0.02)
         if self._thread.is_alive():
-            self._say_once("it takes too long to answer")
+            self._say_once(f"MLflow at {self.mirror.store} takes too long to answer")
         self.say = lambda line: None
+
+    def _size(self) -> int:
+        """Return how many bytes of models there are to send."""
+        unsent = [run for run in self._runs if not self.mirror.has_sent_model(run)]
+        paths = {path for run in unsent for path in run.own_models().values()}
+        return sum(path.stat().st_size for path in paths if path.is_file())
 
     # -- runs -----------------------------------------------------------------
 
@@ -170,7 +182,7 @@ class Tracker:
         run.contents(contents)
         run.data({"test": test})
         run.tag({"mlflow.note.content": note, **SHOWN})
-        scored_by = code_digests(None)["library_sha256"]
+        scored_by = library_digests(None)["library_sha256"]
         for each in (run, *children):
             each.tag({**tags, SCORED_BY: scored_by})
         if register is not None:
@@ -299,13 +311,13 @@ class Tracker:
             self._wake.set()
 
         run.changed = changed
+        self._runs.append(run)
         return run
 
     # -- the thread ------------------------------------------------------------
 
     def _work(self) -> None:
         psutil.cpu_percent()  # counts from here
-        load: _Load | None = None
         begun = looked = time.monotonic()
         # An answer is waited for while the job works, not when it ends.
         self._try(lambda: self.mirror.connect(self.folder.parents[1].name))
@@ -315,15 +327,23 @@ class Tracker:
             self._wake.clear()
             closing, now = self._closing, time.monotonic()
             if self._watched is not None:
-                load = load or _Load()
                 due = now - looked >= max(SAMPLE, (now - begun) / SAMPLES)
                 if due or (closing and looked == begun):
                     looked = now
-                    self._watched.sample(load.now())
+                    self._sample(self._watched)
             if self._dirty:
                 self._try(self._send)
             if closing:
                 return
+
+    def _sample(self, run: Run) -> None:
+        """Note the load of the machine; what hinders that hinders nothing else."""
+        try:
+            self._load = self._load or _Load()
+            run.sample(self._load.now())
+        except Exception as error:
+            self._watched = None
+            self.say(f"the load of the machine is not noted any more ({error})")
 
     def _catch_up(self) -> None:
         dataset = self.folder.parents[1].name
@@ -348,9 +368,10 @@ class Tracker:
             action()
             if self._failed is not None:
                 self._failed = None
+                forget(self.mirror.results)
                 self.say("MLflow answers again")
         except Exception as error:
-            self._say_once(why(error, self.mirror.uri))
+            self._say_once(self.mirror.why(error))
             self._failed = time.monotonic()
         self._deadline = math.inf
 
@@ -358,10 +379,11 @@ class Tracker:
         self._deadline = time.monotonic() + seconds
 
     def _say_once(self, reason: str) -> None:
-        if self._failed is None:
+        """Say it once: neither for every epoch nor for every job."""
+        if self._failed is None and is_news(self.mirror.results, reason):
             self.say(
-                f"{reason}: results are complete under {self.folder.parent}, and the next job or "
-                "slicewise sync sends what MLflow lacks"
+                f"{reason}: results are complete under {self.folder.parents[1]}, and the next job "
+                "or slicewise sync sends what MLflow lacks"
             )
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,13 @@ from typing import Any, TypeVar
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, read_json, sha256, write_json
 from slicewise.tracking import registry
+from slicewise.tracking.answers import (
+    ForeignAnswerError,
+    NotTakenError,
+    held_files,
+    known_id,
+    lacking,
+)
 from slicewise.tracking.journal import (
     HISTORY,
     NOTE,
@@ -33,10 +40,11 @@ from slicewise.tracking.journal import (
     read_rows,
     to_register,
 )
+from slicewise.tracking.models import has_model, send_model
 from slicewise.tracking.names import TABLE, shareable
-from slicewise.tracking.package import gathered, package_options
 from slicewise.tracking.provenance import UNKNOWN
-from slicewise.tracking.secrets import redact, without_user
+from slicewise.tracking.reasons import why
+from slicewise.tracking.secrets import without_user
 from slicewise.tracking.store import SQLITE, address_of, file_of, fitting, locked, make_store
 from slicewise.tracking.view import TAG, image_keys, saved_view
 
@@ -44,12 +52,15 @@ PARENT = "mlflow.parentRunId"
 COMPARES = "compares"
 """Tag of a run that compares others, with their names."""
 JOURNAL = "slicewise.run"
+RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+ONCE = ("log_outputs", "create_model_version")
+"""Requests that add something at each repetition, and nothing takes it away again."""
 PARAM_LENGTH, TAG_LENGTH = 6000, 5000
 ADDRESS = "MLFLOW_TRACKING_URI"
 DEFAULT = "results/mlflow.db"
 ABOUT = "Trainings of slicewise on the data set {}: docs/mlflow.md says what a run holds."
-PROBE = 2.0
-"""Seconds in which a server has to say that it is there."""
+PROBE, SLOW = 2.0, 60.0
+"""Seconds in which a server has to say that it is there: to a job, and to somebody who waits."""
 ANSWER = 4.0
 """Seconds that a request should take at most."""
 SPEED = 1e6
@@ -111,17 +122,23 @@ class Mirror:
         self.results, self.judge, self.beat, self.say = results, judge, beat, say
         self.uri = tracking_uri(results)
         self.store = DEFAULT if self.uri == default_uri(results) else without_user(self.uri)
+        self.patience = SLOW if patient else PROBE
+        self.leads_to: str | None = None
         # what MLflow reads when it is imported
         for key, value in (
-            ("MLFLOW_HTTP_REQUEST_TIMEOUT", "60" if patient else "5"),
-            ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3" if patient else "1"),
+            ("MLFLOW_HTTP_REQUEST_TIMEOUT", f"{SLOW:.0f}" if patient else "5"),
+            (RETRIES, "3" if patient else "1"),
+            # a job asks again by itself
+            ("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", str(patient).lower()),
             ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
             ("MLFLOW_DISABLE_TELEMETRY", "true"),
+            ("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true"),
             ("GIT_PYTHON_REFRESH", "quiet"),
         ):
             os.environ.setdefault(key, value)
+        _have_home()
         self._experiments: dict[str, str] = {}
-        self._points: dict[str, set[tuple[str, float, int, int]]] = {}
+        self._known_points: dict[str, set[tuple[str, float, int, int]]] = {}
 
     def probe(self) -> None:
         """Raise unless something answers at the address of the server, whatever it says."""
@@ -129,8 +146,17 @@ class Mirror:
             return
         import requests
 
-        self.beat(PROBE + 0.5)
-        requests.get(f"{without_user(self.uri)}/health", timeout=PROBE, allow_redirects=False)
+        self.beat(self.patience + 0.5)
+        found = requests.get(
+            f"{without_user(self.uri).rstrip('/')}/health",
+            timeout=self.patience,
+            allow_redirects=False,
+        )
+        self.leads_to = found.headers.get("Location") if found.is_redirect else None
+
+    def why(self, error: BaseException) -> str:
+        """Return what an error means for a user."""
+        return why(error, self.uri, self.leads_to)
 
     def connect(self, dataset: str) -> None:
         """Make the connection and a data set's experiment, so that a later request need not."""
@@ -141,12 +167,18 @@ class Mirror:
 
     def is_pending(self, folder: Path) -> bool:
         """Tell whether a run has something that the store was not sent."""
-        return bool(self._sent(folder).get("state") != Run(folder).state)
+        sent = self._sent(folder)
+        return not sent.get("run_id") or bool(sent.get("state") != Run(folder).state)
 
     def run_id(self, folder: Path) -> str | None:
         """Return the id that the store gave a run, if it took it."""
         found = self._sent(folder).get("run_id")
-        return None if found is None else str(found)
+        return str(found) if found else None
+
+    def has_sent_model(self, run: Run) -> bool:
+        """Tell whether the store was sent the models that a run has now."""
+        sent = self._sent(run.folder).get("model", {})
+        return bool(sent.get("digest") == digest(run.note["models"]))
 
     def push(
         self, folder: Path, *, verify: bool = False, wait: bool = True, register: bool = True
@@ -176,7 +208,7 @@ class Mirror:
                 return None
             run = Run(folder)
             state, sent = run.state, self._sent(folder)
-            known = self._find(run)
+            known = self._find(run, verify)
             run_id = str(known.info.run_id)
             if sent.get("run_id") != run_id:
                 sent = {"run_id": run_id, "files": {}}
@@ -184,10 +216,12 @@ class Mirror:
                 self._name_to_older(run, run_id)
             self._numbers_and_tags(run, known, verify)
             self._inputs(run, known)
-            self._files(run, sent, self._held(run_id) if verify else None)
+            self._files(run, sent, verify)
             self._model(run, sent, verify)
             self._view(run)
             self._status(run, known)
+            if run.note["status"] != "RUNNING":
+                self._counted(run, run_id)
             complete = self._children(run, run_id) and (
                 "superseded_by" not in run.note or bool(self._newer(run))
             )
@@ -211,15 +245,15 @@ class Mirror:
 
     # -- its parts --------------------------------------------------------------
 
-    def _find(self, run: Run) -> Any:
+    def _find(self, run: Run, verify: bool) -> Any:
         """Return the store's run, made where it is missing or was deleted."""
         experiment, client = self._experiment(run.dataset), self.client
         known = self.run_id(run.folder)
         found = self._get(known) if known is not None else None
-        if found is None:
-            # a request whose answer was lost may have made it
-            mark = f"tags.`{JOURNAL}` = '{run.note['id']}'"
-            found = next(iter(client.search_runs([experiment], mark, max_results=1)), None)
+        if found is not None and not verify:
+            return self._own(found, run)
+        # a request whose answer was lost may have made it
+        found = self._only(run, experiment, found)
         if found is not None:
             return found
         tags = run.note["tags"]
@@ -227,14 +261,34 @@ class Mirror:
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
             "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
-            "mlflow.user": getpass.getuser(),
+            "mlflow.user": _user(),
         }
-        return client.create_run(
+        made = client.create_run(
             experiment,
             start_time=run.note["begun"],
             run_name=run.note["name"],
             tags={JOURNAL: run.note["id"], **shown},
         )
+        made = self._own(self._get(known_id(made.info.run_id)), run)
+        # a client or a proxy that got no answer may have asked twice
+        return self._only(run, experiment, made)
+
+    def _only(self, run: Run, experiment: str, known: Any) -> Any:
+        """Return the one run of the store that has the mark of this one, and delete others."""
+        mark = f"tags.`{JOURNAL}` = '{run.note['id']}'"
+        same = list(self.client.search_runs([experiment], mark))
+        if known is None and same:
+            known = min(same, key=lambda found: (found.info.start_time, found.info.run_id))
+        for other in same:
+            if self._own(other, run).info.run_id != known.info.run_id:
+                self.client.delete_run(other.info.run_id)
+        return None if known is None else self._own(known, run)
+
+    def _own(self, found: Any, run: Run) -> Any:
+        """Return a run of the store that is this one: an id counts only if the store knows it."""
+        if found is None or found.data.tags.get(JOURNAL) != run.note["id"]:
+            raise ForeignAnswerError("an id of a run that the store does not know")
+        return found
 
     def _get(self, run_id: str) -> Any:
         from mlflow.exceptions import MlflowException
@@ -245,6 +299,8 @@ class Mirror:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             raise
+        if known_id(found.info.run_id) != run_id:
+            raise ForeignAnswerError("another run than the one that was asked for")
         return found if found.info.lifecycle_stage == "active" else None
 
     def _numbers_and_tags(self, run: Run, known: Any, verify: bool) -> None:
@@ -254,20 +310,9 @@ class Mirror:
         params = {k: v[:PARAM_LENGTH] for k, v in run.note["params"].items()}
         fresh = [RunTag(k, v) for k, v in tags.items() if known.data.tags.get(k) != v]
         unknown = [Param(k, v) for k, v in params.items() if k not in known.data.params]
-        # Not tied to the model: such a point may not be sent twice.
-        # What has no value any more is NaN there, always the same one, as no other equals it.
-        points = {
-            (key, math.nan if value is None else value, time, 0)
-            for key, (value, time) in run.note["metrics"].items()
-        } | {
-            (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
-            for name in (HISTORY, SYSTEM)
-            for row in read_rows(run.folder / name)
-            for key, value in row.items()
-            if key not in ("epoch", "step", "timestamp")
-        }
+        points = _points(run)
         run_id = known.info.run_id
-        done = self._points.setdefault(run_id, set())
+        done = self._known_points.setdefault(run_id, set())
         if verify:
             done.clear()
         for some in _parts(unknown, 100):
@@ -316,7 +361,11 @@ class Mirror:
         if inputs:
             self.client.log_inputs(known.info.run_id, datasets=inputs)
 
-    def _files(self, run: Run, sent: dict[str, Any], held: Mapping[str, int] | None) -> None:
+    def _files(self, run: Run, sent: dict[str, Any], verify: bool) -> None:
+        """Send files, and note those that the store holds then: an answer alone proves nothing."""
+        run_id = sent["run_id"]
+        held = self._held(run_id) if verify else None
+        fresh: dict[str, int] = {}
         for name, (relative, mark) in run.note["files"].items():
             path = self.results / relative
             is_sent = sent["files"].get(name) == mark
@@ -332,28 +381,46 @@ class Mirror:
                 else:
                     named.symlink_to(path.resolve())
                 size = named.stat().st_size
-                if is_sent and held is not None and held.get(name) == size:
+                if is_sent and held is not None and not lacking({name: size}, held):
                     continue
-                place = str(Path(name).parent)
-                self.client.log_artifact(
-                    sent["run_id"],
-                    str(named),
-                    None if place == "." else place,
-                    seconds=ANSWER + size / SPEED,
-                )
-            sent["files"][name] = mark
-            self._keep(run.folder, sent)
+                self._upload(run_id, named, str(Path(name).parent), size)
+            fresh[name] = size
+        if not fresh:
+            return
+        missing = lacking(fresh, self._held(run_id))
+        sent["files"] |= {k: run.note["files"][k][1] for k in fresh if k not in missing}
+        for name in missing:
+            sent["files"].pop(name, None)
+        self._keep(run.folder, sent)
+        if missing:
+            raise NotTakenError(missing)
 
-    def _held(self, run_id: str) -> dict[str, int]:
+    def _upload(self, run_id: str, path: Path, place: str, size: int) -> None:
+        folder = None if place == "." else place
+        self.client.log_artifact(run_id, str(path), folder, seconds=ANSWER + size / SPEED)
+
+    def _held(self, run_id: str) -> dict[str, int | None]:
         """Return the size of every artifact that the store holds."""
-        found, folders = {}, [""]
-        while folders:
-            for entry in self.client.list_artifacts(run_id, folders.pop() or None):
-                if entry.is_dir:
-                    folders.append(entry.path)
-                else:
-                    found[entry.path] = entry.file_size
-        return found
+        return held_files(lambda folder: self.client.list_artifacts(run_id, folder))
+
+    def _counted(self, run: Run, run_id: str) -> None:
+        """Look once at what the store holds of a run that has ended."""
+        found = self._own(self._get(run_id), run)
+        points = _points(run)
+        missing = [f"param {key}" for key in run.note["params"] if key not in found.data.params]
+        missing += [f"tag {key}" for key in run.note["tags"] if key not in found.data.tags]
+        missing += {f"metric {key}" for key, *_ in points if key not in found.data.metrics}
+        if found.info.status != run.note["status"]:
+            missing.append(f"status {run.note['status']}")
+        by_epoch = [key for key, *_ in points if not key.startswith(("system/", "test/"))]
+        if by_epoch and not missing:
+            longest = max(sorted(set(by_epoch)), key=by_epoch.count)
+            there = {(m.step, m.timestamp) for m in self.client.get_metric_history(run_id, longest)}
+            wanted = {(step, time) for key, _, time, step in points if key == longest}
+            missing += [f"{longest} of step {step}" for step, _ in sorted(wanted - there)]
+        if missing:
+            self._known_points.pop(run_id, None)
+            raise NotTakenError(missing)
 
     def _model(self, run: Run, sent: dict[str, Any], verify: bool) -> None:
         """Send the models that predict together as one, and register it where that is wanted."""
@@ -362,7 +429,7 @@ class Mirror:
             return
         mark = digest(run.note["models"])
         if sent.get("model", {}).get("digest") != mark or (
-            verify and not self._has_model(sent["model"]["id"])
+            verify and not has_model(self.client, sent["model"]["id"], models)
         ):
             if any(
                 not models[name].is_file() or sha256(models[name]) != value
@@ -387,36 +454,10 @@ class Mirror:
         return bool(sent.get("registered") == sent["model"]["id"])
 
     def _log_model(self, run: Run, run_id: str, models: Mapping[str, Path]) -> str:
-        import mlflow.pyfunc
-        from mlflow.models import Model
-
-        # else the model would go to the default experiment
-        mlflow.set_experiment(experiment_id=self._experiment(run.dataset))
-
         size = sum(path.stat().st_size for path in models.values())
-        self.beat(10 * ANSWER + size / SPEED)  # some ten requests
-        with gathered(models) as folder:
-            info = Model.log(
-                artifact_path=None,
-                name="model",
-                flavor=mlflow.pyfunc,
-                run_id=run_id,
-                **package_options(folder, run.note["labels"]),
-            )
-        # of its own it would name a temporary script, by its path
-        source = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
-        self.client.set_logged_model_tags(info.model_id, source)
-        return str(info.model_id)
-
-    def _has_model(self, model_id: str) -> bool:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return bool(self.client.get_logged_model(model_id).status == "READY")
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return False
-            raise
+        seconds = 10 * ANSWER + size / SPEED  # some ten requests
+        experiment = self._experiment(run.dataset)
+        return send_model(self.client, experiment, run, run_id, models, self.beat, seconds)
 
     def _children(self, run: Run, run_id: str) -> bool:
         """Make the runs of the folds children of this one; return whether all were there."""
@@ -445,7 +486,7 @@ class Mirror:
         SlicewiseError
             When the store has no such run, or the run lacks one of the files.
         """
-        found = self._get(run_id) or self._own(run_id)
+        found = self._get(run_id) or self._noted(run_id)
         if found is None:
             raise SlicewiseError(
                 f"run {run_id}: MLflow at {self.store} has no such run; copy the id from its page, "
@@ -477,7 +518,7 @@ class Mirror:
         }
         return Fetched(found.info.run_name, found.data.tags, weights, run_id)
 
-    def _own(self, number: str) -> Any:
+    def _noted(self, number: str) -> Any:
         """Return the run that has an id of slicewise's own, if there is one."""
         if not re.fullmatch(r"[0-9a-f]{32}", number):
             return None
@@ -526,9 +567,11 @@ class Mirror:
         known = self.client.get_experiment_by_name(name)
         if known is None:
             return None
+        if known.name != name:
+            raise ForeignAnswerError("another experiment than the one that was asked for")
         if known.lifecycle_stage == "deleted":
             self.client.restore_experiment(known.experiment_id)
-        return str(known.experiment_id)
+        return known_id(known.experiment_id)
 
     def _made(self, name: str, dataset: str) -> str:
         from mlflow.exceptions import MlflowException
@@ -545,7 +588,7 @@ class Mirror:
             made = self._found_experiment(name)
             if made is None:
                 raise
-        return str(made)
+        return known_id(made)
 
     def _sent(self, folder: Path) -> dict[str, Any]:
         path = folder / SENT
@@ -568,9 +611,24 @@ class _Beating:
 
         def request(*arguments: Any, seconds: float = ANSWER, **named: Any) -> Any:
             self._beat(seconds)
-            return method(*arguments, **named)
+            with _asking_once() if name in ONCE else nullcontext():
+                return method(*arguments, **named)
 
         return request
+
+
+@contextmanager
+def _asking_once() -> Iterator[None]:
+    """Have MLflow not repeat a request that was not answered, as it may have been taken."""
+    before = os.environ.get(RETRIES)
+    os.environ[RETRIES] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[RETRIES]
+        else:
+            os.environ[RETRIES] = before
 
 
 def pending_runs(results: Path, dataset: str) -> int:
@@ -593,21 +651,36 @@ def default_uri(results: Path) -> str:
     return address_of(results / "mlflow.db")
 
 
-def why(error: BaseException, uri: str) -> str:
-    """Return what an error of MLflow means for a user: one sentence, and no secret in it."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, SlicewiseError):
-        return text
-    code = next(iter(re.findall(r"error code (40[13])\b", text)), None)
-    server = f"MLflow at {without_user(uri)}"
-    if code == "401":
-        return (
-            f"{server} refuses the user name or password; set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD"
-        )
-    if code == "403":
-        return f"{server} does not let this user write here; ask for the permission EDIT"
-    return f"{server} does not answer ({redact(text)[:200]})"
+def _user() -> str:
+    """Return the name of the user; in a container, a number may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}"
+
+
+def _have_home() -> None:
+    """Name a home where there is none, as MLflow is not imported without."""
+    try:
+        Path.home()
+    except RuntimeError:  # a number without a name, in a container
+        os.environ["HOME"] = tempfile.gettempdir()
+
+
+def _points(run: Run) -> set[tuple[str, float, int, int]]:
+    """Return all points of a run: key, value, time, step."""
+    # Not tied to the model: such a point may not be sent twice.
+    # What has no value any more is NaN there, always the same one, as no other equals it.
+    return {
+        (key, math.nan if value is None else value, time, 0)
+        for key, (value, time) in run.note["metrics"].items()
+    } | {
+        (key, float(value), int(row["timestamp"]), int(row.get("epoch", row.get("step", 0))))
+        for name in (HISTORY, SYSTEM)
+        for row in read_rows(run.folder / name)
+        for key, value in row.items()
+        if key not in ("epoch", "step", "timestamp")
+    }
 
 
 def _shown_first(point: tuple[str, float, int, int]) -> tuple[bool, bool, int, str]:

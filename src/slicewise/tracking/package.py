@@ -104,7 +104,12 @@ def signature(labels: Sequence[str] = ()) -> Any:
                 *(ColSpec(DataType.double, f"{label}_ml") for label in labels),
             ]
         ),
-        params=ParamSchema([ParamSpec("overwrite", DataType.boolean, False)]),
+        params=ParamSchema(
+            [
+                ParamSpec("overwrite", DataType.boolean, False),
+                ParamSpec("offset", DataType.long, 0),
+            ]
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
-from slicewise.sources import code_digests, workflow_folder
+from slicewise.sources import library_digests, workflow_folder
 
 PACKAGES = (
     "slicewise",
@@ -135,7 +135,7 @@ def place() -> dict[str, str]:
     workflow = workflow_folder()
     found = {
         **git_state(workflow),
-        **code_digests(workflow),
+        **library_digests(workflow),
         **project_state(Path(), workflow),
         "host": socket.gethostname(),
     }

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from slicewise.tracking.answers import known_id
 from slicewise.tracking.journal import Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -84,6 +85,8 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
                 **shown,
             },
         )
+        known_id(version.name)
+        known_id(str(version.version or ""))
     text = _decide(client, version, gone, run, scores, judge)
     client.set_tag(run_id, "registered", _said(version, text))
     client.set_model_version_tag(name, version.version, "decision", text)

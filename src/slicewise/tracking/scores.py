@@ -49,7 +49,7 @@ def summary_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
 def _detection_metrics(place: str, counts: Mapping[str, Any]) -> dict[str, float | None]:
     """Name in how many patients a label was found; nothing where nobody lacks or misses it."""
-    if not _some_lack(counts):
+    if not counts.get("notable"):
         return {}
     named = {
         f"{place}/sensitivity": counts["sensitivity"]["value"],
@@ -62,13 +62,6 @@ def _detection_metrics(place: str, counts: Mapping[str, Any]) -> dict[str, float
     return named
 
 
-def _some_lack(counts: Mapping[str, Any]) -> bool:
-    """Tell whether somebody lacks a label or was not found to have it, or lesions were counted."""
-    if "in_words" not in counts:  # of the mean over labels, or of an older table
-        return False
-    return counts["found"] < counts["patients"] or counts["lesions"] is not None
-
-
 def headline(summary: Mapping[str, Any]) -> str:
     """Return what people read first on the page of a run, in Markdown."""
     lines = []
@@ -77,7 +70,7 @@ def headline(summary: Mapping[str, Any]) -> str:
         for label, metrics in sorted(summary[subset].items(), key=lambda each: each[0] != "mean"):
             single = label != "mean" and len(summary[subset]) == 2
             counts = metrics.get("detection", {})
-            found = counts["in_words"] if _some_lack(counts) else None
+            found = counts["in_words"] if counts.get("notable") else None
             told = f" ({found})" if found else ""
             if not single:
                 lines.append(_dice_line(summary[subset], subset, label) + told)
@@ -92,6 +85,12 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
     dice, counts = labels[label]["dice"], labels["mean"].get("detection", {})
     name = "Dice" if label == "mean" else f"Dice of {label}"
     number = counts.get("patients", dice["n"])
+    untrained = labels[label].get("detection", {}).get("unscored", 0)
+    if dice["mean"] is None and untrained:
+        return (
+            f"**{name}: none**, as no training patient had what {untrained} of {number} {subset} "
+            "patients have"
+        )
     if dice["mean"] is None:
         what = "any label" if label == "mean" else "it"
         return f"**{name}: none**, as none of {number} {subset} patients has {what}"
@@ -101,7 +100,8 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
     over = f"{dice['n']} {subset} patients"
     if dice["n"] < number:
         what = "a label" if label == "mean" else "it"
-        over = f"the {dice['n']} of {number} {subset} patients who have {what}"
+        score = " and a score of it" if untrained else ""
+        over = f"the {dice['n']} of {number} {subset} patients who have {what}{score}"
     if counts.get("absent_labels") == "challenge":
         over += ", a label that is not there counting as 1 or 0 (`absent_labels: challenge`)"
     return f"**{name} {dice['mean']:.3f}**{interval} per patient in 3-D over {over}"

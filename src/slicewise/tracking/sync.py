@@ -9,7 +9,8 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.tracking.journal import Run, all_runs, to_register
-from slicewise.tracking.mirror import Mirror, why
+from slicewise.tracking.mirror import Mirror
+from slicewise.tracking.patience import Patience
 from slicewise.tracking.registry import Judge
 
 
@@ -35,22 +36,31 @@ def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) 
     folders = all_runs(results, dataset)
     if not folders:
         raise SlicewiseError(f"{results / dataset}: no run is noted there; run snakemake first")
-    mirror = Mirror(results, judge, say=say, patient=True)
-    try:
+    patience = Patience(Mirror(results).store, say)
+    mirror = Mirror(results, judge, patience.beat, say=say, patient=True)
+
+    def send() -> None:
         mirror.probe()
         for folder in folders:
-            _end_if_gone(Run(folder))
-            before = mirror.run_id(folder)
-            run_id = mirror.push(folder, verify=True, register=False)
-            made = "" if before == run_id else ", made anew" if before else ", new"
-            run = Run(folder)
-            status = "superseded" if "superseded_by" in run.note else run.note["status"].lower()
-            say(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
+            _send(mirror, folder, say)
         for folder in to_register(folders):
             mirror.push(folder)
+
+    try:
+        patience.run(send)
     except Exception as error:
-        raise SlicewiseError(f"{why(error, mirror.uri)}; then run slicewise sync again") from error
+        raise SlicewiseError(f"{mirror.why(error)}; then run slicewise sync again") from error
     say(f"MLflow at {mirror.store} lacks nothing of {len(folders)} run{'s' * (len(folders) > 1)}")
+
+
+def _send(mirror: Mirror, folder: Path, say: Callable[[str], None]) -> None:
+    _end_if_gone(Run(folder))
+    before = mirror.run_id(folder)
+    run_id = mirror.push(folder, verify=True, register=False)
+    made = "" if before == run_id else ", made anew" if before else ", new"
+    run = Run(folder)
+    status = "superseded" if "superseded_by" in run.note else run.note["status"].lower()
+    say(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
 
 
 def _end_if_gone(run: Run) -> None:

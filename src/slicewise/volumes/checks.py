@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.intensity import say_absurd
 from slicewise.volumes.volume import Volume
 
 Intensity = Literal["hu", "clipped_hu", "arbitrary"]
@@ -23,10 +24,13 @@ DENSE = 700
 """Only compact bone, contrast medium and metal lie above it, in HU."""
 CT_RANGE = (-1100, 3100)
 """What a clip of Hounsfield units may keep: the range of 12-bit scanners, with some room."""
+STORED = -1024
+"""What has to be added where scanners and converters keep Hounsfield units above 0."""
+OFFSET_FITS = f"fit Hounsfield units that are stored with {-STORED} added"
 LARGEST_LABEL = 65535
 
 
-def check_image(volume: Volume, path: str, intensity: Intensity) -> None:
+def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0) -> None:
     """Check that an image holds intensities of the kind the settings say.
 
     Parameters
@@ -39,7 +43,10 @@ def check_image(volume: Volume, path: str, intensity: Intensity) -> None:
         ``dataset.intensity``. ``hu``: some voxels below -200, at least 1 % from
         0 to 200, at most a quarter above 700, none beyond 16 bits.
         ``clipped_hu``: all within -1100 to 3100 and at least 50 apart.
-        ``arbitrary``: anything finite that is not constant.
+        ``arbitrary``: anything finite that is not constant; voxels that are
+        absurdly far from all others are said in a line.
+    offset : int
+        ``dataset.offset``, which has been added to the voxels.
 
     Raises
     ------
@@ -65,11 +72,40 @@ def check_image(volume: Volume, path: str, intensity: Intensity) -> None:
         fault = _no_hounsfield(array, low, high)
     elif intensity == "clipped_hu":
         fault = _no_clipped_hounsfield(low, high)
+    else:
+        say_absurd(array, path)
+    if fault and intensity == "hu":
+        _refuse_offset(array, low, high, path, fault, offset)
     if fault:
         others = " or ".join({"hu": ("clipped_hu", "arbitrary")}.get(intensity, ("arbitrary",)))
         raise SlicewiseError(
             f"{path}: its values go from {low:g} to {high:g}, but {fault}; convert the original "
             f"again to Hounsfield units, or set dataset.intensity to {others} if it is meant so"
+        )
+
+
+def _refuse_offset(
+    array: np.ndarray, low: float, high: float, path: str, fault: str, offset: int
+) -> None:
+    """Refuse a CT that would hold Hounsfield units but for a number that is added to all voxels.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming ``dataset.offset``, where that is the remedy.
+    """
+    values = f"{path}: its values go from {low:g} to {high:g}"
+    if offset and _no_hounsfield(array, low, high, -offset) is None:
+        raise SlicewiseError(
+            f"{values} after dataset.offset ({offset}) was added, but without it they are "
+            "Hounsfield units; leave out dataset.offset, or exclude the case where the others "
+            "need it"
+        )
+    if not offset and is_stored_with_offset(array):
+        raise SlicewiseError(
+            f"{values}, but {fault}; they {OFFSET_FITS}: set dataset.offset: {STORED}, or "
+            "convert the original again to Hounsfield units, or set dataset.intensity to "
+            "arbitrary if this is no CT"
         )
 
 
@@ -230,16 +266,18 @@ def _check_shape(array: np.ndarray, path: str) -> None:
         )
 
 
-def _no_hounsfield(array: np.ndarray, low: float, high: float) -> str | None:
-    """Say why these are not the Hounsfield units of a body, or return None."""
+def _no_hounsfield(array: np.ndarray, low: float, high: float, offset: int = 0) -> str | None:
+    """Say why these are, with an offset, not the Hounsfield units of a body, or return None."""
+    low += offset
+    high += offset
     if low < -32768 or high > 32767:
         return "Hounsfield units fit 16 bits"
     if low > AIR:
         return f"a CT in Hounsfield units has air, which is below {AIR}"
     soft = dense = 0
     for part in _slabs(array):
-        soft += int(np.count_nonzero((part >= SOFT[0]) & (part <= SOFT[1])))
-        dense += int(np.count_nonzero(part > DENSE))
+        soft += int(np.count_nonzero((part >= SOFT[0] - offset) & (part <= SOFT[1] - offset)))
+        dense += int(np.count_nonzero(part > DENSE - offset))
     if soft < 0.01 * array.size:
         return f"less than 1 % of the voxels are soft tissue ({SOFT[0]} to {SOFT[1]} HU)"
     if dense > 0.25 * array.size:
@@ -248,6 +286,16 @@ def _no_hounsfield(array: np.ndarray, low: float, high: float) -> str | None:
             "as if the rescale intercept had not been applied"
         )
     return None
+
+
+def is_stored_with_offset(array: np.ndarray) -> bool:
+    """Tell whether these are Hounsfield units with 1024 added: air at 0 to 24, not at -1000."""
+    low, high = float(array.min()), float(array.max())
+    if _no_hounsfield(array, low, high, STORED) is not None:
+        return False
+    # padding has one value, whatever it is
+    impossible = (np.count_nonzero((p < CT_RANGE[0] - STORED) & (p > low)) for p in _slabs(array))
+    return bool(sum(impossible) < 0.01 * array.size)
 
 
 def _no_clipped_hounsfield(low: float, high: float) -> str | None:

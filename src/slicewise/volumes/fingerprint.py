@@ -73,11 +73,25 @@ def slice_marks(image: Volume) -> np.ndarray:
         A row a slice, from the feet up, without those that hardly differ from
         the last one and those without any contrast.
     """
+    return changing(all_marks(image))
+
+
+def all_marks(image: Volume) -> np.ndarray:
+    """Return the mark of every axial slice, float32; zeros where it has no contrast."""
     array = image.canonical().array
-    found: list[np.ndarray] = []
+    marks = np.zeros((array.shape[2], COEFFICIENTS), np.float32)
     for k in range(array.shape[2]):
         mark = _mark(array[:, :, k])
-        if mark is not None and not (found and float(mark @ found[-1]) >= STEADY):
+        if mark is not None:
+            marks[k] = mark
+    return marks
+
+
+def changing(every: np.ndarray) -> np.ndarray:
+    """Return what `slice_marks` does, from `all_marks`."""
+    found: list[np.ndarray] = []
+    for mark in every:
+        if mark.any() and not (found and float(mark @ found[-1]) >= STEADY):
             found.append(mark)
     marks = np.array(found, np.float32).reshape(-1, COEFFICIENTS)
     return np.rint(marks * (127 / np.abs(marks).max(axis=1, keepdims=True))).astype(np.int8)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.fingerprint import ALIKE, Marks, find_alike
 
@@ -34,6 +35,34 @@ def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         row["fingerprint"] = passport["fingerprint"]
         rows.append(row)
     return pd.DataFrame(rows).sort_values("case", ignore_index=True)
+
+
+def check_geometry_known(passports: Iterable[Mapping[str, Any]], content: Content) -> None:
+    """Stop where no image of a CT data set knows the size of its voxels.
+
+    Parameters
+    ----------
+    passports : iterable of mapping
+        Of all cases.
+    content : Content
+        Only Hounsfield units of whole volumes have a size in millimetres to
+        lose; with ``dataset.spacing`` it is known.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the setting that gives it.
+    """
+    if content.intensity != "hu" or not content.contiguous or content.spacing is not None:
+        return
+    cases = list(passports)
+    if cases and all(passport.get("lost") for passport in cases):
+        raise SlicewiseError(
+            f"none of the {len(cases)} images says how large its voxels are (their headers have "
+            "lost the geometry: no place, and 1 × 1 × 1 mm), so all millilitres and millimetres "
+            "would be wrong; convert the originals again, or give the voxel size in mm along each "
+            "axis of the arrays, such as dataset.spacing: [0.8, 0.8, 5.0]"
+        )
 
 
 def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None:

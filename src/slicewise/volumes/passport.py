@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, count_values, label_indices
 from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
-from slicewise.volumes.fingerprint import pack, slice_marks
+from slicewise.volumes.fingerprint import all_marks, changing, pack
+from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import read_image, read_volume
+from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
+
+logger = logging.getLogger(__name__)
 
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
@@ -47,9 +52,10 @@ def make_passport(
     Returns
     -------
     dict
-        Files with SHA-256, shape, spacing (mm), orientation, intensity
-        percentiles, millilitres per label, a fingerprint of the voxels and the
-        marks of its slices, by which a changed copy is found.
+        Files with SHA-256, shape, spacing (mm), orientation, whether the image
+        has lost its geometry, intensity percentiles, millilitres per label, a
+        fingerprint of the voxels and the marks of its slices, by which a
+        changed copy is found.
 
     Raises
     ------
@@ -57,9 +63,10 @@ def make_passport(
         When image or mask fails a check.
     """
     shown = {kind: str(files[0]) for kind, files in sources.items()}
-    image = read_volume(image_path)
-    check_image(image, shown["image"], content.intensity)
-    mask = read_volume(mask_path)
+    image = read_image(image_path, content)
+    check_image(image, shown["image"], content.intensity, content.offset)
+    _say_lost(image, shown["image"], content)
+    mask = with_spacing(read_volume(mask_path), content.spacing)
     check_pair(image, mask, shown["image"], shown["mask"])
     labels = label_indices(
         mask,
@@ -69,7 +76,11 @@ def make_passport(
         may_be_empty=content.empty_masks == "allow",
     )
     counts = count_values(labels)
-    del mask, labels  # what follows looks at the image alone, and both may be large
+    del mask  # what follows looks at the image and the labels, and all may be large
+    marks = all_marks(image)
+    if content.contiguous:
+        check_repeats(image, marks, labels, shown["image"])
+    del labels
     values = percentiles(image.array, PERCENTILES)
     return {
         "case": case,
@@ -79,6 +90,7 @@ def make_passport(
         "shape": list(image.array.shape),
         "spacing": [round(v, 6) for v in image.spacing],
         "orientation": image.orientation,
+        "lost": image.lost,
         "intensity": {
             "min": float(image.array.min()),
             **{f"p{p:g}": float(v) for p, v in zip(PERCENTILES, values, strict=True)},
@@ -89,8 +101,21 @@ def make_passport(
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
-        "marks": pack(slice_marks(image)),
+        "marks": pack(changing(marks)),
     }
+
+
+def _say_lost(image: Volume, path: str, content: Content) -> None:
+    """Say that an image does not know the size of its voxels."""
+    if not image.lost:
+        return
+    sizes = " × ".join(f"{v:g}" for v in image.spacing)
+    source = "1 mm is made up" if content.spacing is None else "by dataset.spacing"
+    logger.warning(
+        "%s: its header has lost the geometry (it has no place, and 1 × 1 × 1 mm); its voxels are "
+        "taken as %s mm (%s), and what is left and right is not known",
+        *(path, sizes, source),
+    )
 
 
 def _rounded(ml: float) -> float:
@@ -114,7 +139,7 @@ def fingerprint(image: Volume) -> str:
     """Return a hash of the voxels that ignores header, compression, type and orientation.
 
     The same scan stored under another name, as another type or with axes
-    flipped has the same fingerprint; a resampled one has not (`slice_marks` finds it).
+    flipped has the same fingerprint; a resampled one has not (`all_marks` finds it).
     """
     array, step = image.canonical().array, 1.0
     if array.dtype.kind == "f" and any(np.any(np.rint(part) != part) for part in array):

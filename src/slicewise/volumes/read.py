@@ -6,9 +6,11 @@ import gzip
 import json
 import logging
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,10 +22,19 @@ from nibabel.freesurfer.mghformat import MGHError
 from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
+from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes import companions, dicom
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
+from slicewise.volumes.geometry import (
+    check_geometry,
+    in_millimetres,
+    is_lost,
+    millimetres,
+    with_spacing,
+    without_place,
+)
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -31,6 +42,12 @@ NOTE = "slicewise"  # the key of what is noted in headers
 FREESURFER_SUFFIXES = (".mgz", ".mgh")
 GZIP_LEVEL = 1
 """Noise of a CT compresses hardly better at higher levels, which take up to four times as long."""
+
+NRRD_HEADER = 1 << 16
+"""Where a NRRD header is looked for; it ends with the first empty line."""
+MGH_FLAG = slice(28, 30)
+"""Bytes of FreeSurfer's header that are 0 where it says nothing of the voxels' size and place."""
+
 
 _DAMAGED = (
     *(OSError, EOFError, ValueError, KeyError, TypeError, ArithmeticError, np.linalg.LinAlgError),
@@ -63,7 +80,8 @@ def read_volume(path: Path) -> Volume:
     Raises
     ------
     SlicewiseError
-        When the file is missing, damaged, or no volume.
+        When the file is missing, damaged, or no volume, or its voxels have a
+        size that no scanner makes (see `check_geometry`).
     """
     path = Path(path)
     name = path.name.lower()
@@ -74,7 +92,7 @@ def read_volume(path: Path) -> Volume:
     if name.endswith(FREESURFER_SUFFIXES):
         return _read_freesurfer(path)
     if dicom.is_dicom(path):
-        return dicom.read_series(path)
+        return _series(path, path)
     _must_exist(path)
     raise SlicewiseError(
         f"{path}: this is no format that can be read; give NIfTI (.nii, .nii.gz), NRRD (.nrrd), "
@@ -94,7 +112,25 @@ def read_sources(paths: Sequence[Path]) -> Volume:
         _must_exist(paths[0])
         companions.check_whole(paths)
         return read_volume(paths[0])
-    return read_volume(paths[0]) if len(paths) == 1 else dicom.read_series(paths)
+    return read_volume(paths[0]) if len(paths) == 1 else _series(paths, paths[0].parent)
+
+
+def read_image(path: Path, content: Content) -> Volume:
+    """Read an image as a data set means it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        NIfTI file of an image.
+    content : Content
+        ``dataset.offset`` is added to all voxels, ``dataset.spacing`` is the
+        size of voxels whose file says nothing of it.
+
+    Returns
+    -------
+    Volume
+    """
+    return with_spacing(read_volume(path), content.spacing).plus(content.offset)
 
 
 def read_mask(paths: Sequence[Path]) -> Volume:
@@ -117,7 +153,7 @@ def read_mask(paths: Sequence[Path]) -> Volume:
     shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
     volume = read_sources(paths)
     try:
-        return Volume(mask_values(volume.array, shown), volume.affine)
+        return replace(volume, array=mask_values(volume.array, shown))
     except SlicewiseError:
         if len(paths) == 1 and not dicom.is_dicom(paths[0]):
             raise
@@ -132,7 +168,7 @@ def read_mask(paths: Sequence[Path]) -> Volume:
         f"{shown}: this mask carries the rescale slope and intercept of an image; its values are "
         "taken as they are stored"
     )
-    return Volume(values, stored.affine)
+    return replace(stored, array=values)
 
 
 def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
@@ -149,24 +185,31 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     volume : Volume
         Array of shape (i, j, k). Integers stay integers (of 16 bits where the
         values fit) as long as slope and intercept are; else float32. A single
-        slice becomes (i, j, 1).
+        slice becomes (i, j, 1). The affine is in mm whatever the header's unit
+        is, which a line says where it is another one.
     header : nibabel.Nifti1Header
         The file's own header, to write a result on the same grid.
 
     Raises
     ------
     SlicewiseError
-        When the file is missing, damaged, no NIfTI, in colour, 4-D, or its
-        affine is singular.
+        When the file is missing, damaged, no NIfTI, in colour, 4-D, its affine
+        is singular, or its voxels have a size that no scanner makes.
     """
     path = Path(path)
     image, array = _read_nibabel(path, _kind, "NIfTI")
-    return Volume(array, np.asarray(image.affine, dtype=np.float64)), image.header.copy()
+    affine = in_millimetres(image.affine, _unit(image.header), array.shape, path)
+    return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
 
 
 def _read_freesurfer(path: Path) -> Volume:
+    """Read an image of FreeSurfer, whose lengths are in millimetres."""
     image, array = _read_nibabel(path, _freesurfer, "FreeSurfer")
-    return Volume(array, np.asarray(image.affine, dtype=np.float64))
+    # nibabel puts FreeSurfer's own default where the file has none, and says so nowhere
+    with _stream(path) as stream:
+        known = any(stream.read(MGH_FLAG.stop)[MGH_FLAG])
+    affine = in_millimetres(image.affine, "mm", array.shape, path)
+    return Volume(array, affine, not known or is_lost(affine))
 
 
 def _read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple[Any, np.ndarray]:
@@ -193,8 +236,23 @@ def _read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tupl
             "number a voxel"
         )
     array = _scaled(_three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
-    _check_affine(image.affine, path)
     return image, array
+
+
+def has_lost_geometry(path: Path) -> bool:
+    """Tell, from the header alone, whether a NIfTI file says nothing of its voxels' size and place.
+
+    What is no NIfTI file has not lost anything; reading it says what is wrong.
+    """
+    try:
+        with _stream(path) as stream:
+            start = stream.read(nib.Nifti2Header.sizeof_hdr)
+            kind = _kind(start)
+            stream.seek(0)
+            header = kind.header_class.from_fileobj(stream, check=False)
+            return _lost(header, in_millimetres(header.get_best_affine(), _unit(header), (), path))
+    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, SlicewiseError):
+        return False
 
 
 def write_nifti(
@@ -211,10 +269,13 @@ def write_nifti(
     path : pathlib.Path
         ``.nii`` or ``.nii.gz``.
     volume : Volume
-        Array of shape (i, j, k) and affine.
+        Array of shape (i, j, k) and affine. One that has lost its geometry has
+        lost it in the file, too, where no header is given.
     header : nibabel.Nifti1Header, optional
         Header of the image that the volume belongs to; its units and the codes
-        of its sform and qform are kept. Its intensity scale, display range,
+        of its sform and qform are kept (the affine is written in its unit, so
+        that a program that heeds no unit still sees the mask on its image).
+        Its intensity scale, display range,
         intent, free text and extensions are not: they are the source's, and
         free text may name the patient.
     dtype : numpy dtype, optional
@@ -231,7 +292,7 @@ def write_nifti(
     """
     path = Path(path)
     array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype), path)
-    image = _image(array, volume.affine, header)
+    image = _image(array, without_place(volume) if header is None else volume.affine, header)
     if note is not None:
         text = json.dumps({NOTE: note}).encode()
         image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
@@ -393,16 +454,18 @@ def _integer_type(dtype: np.dtype, low: int, high: int, changed: bool) -> Any:
     return None
 
 
-def _check_affine(affine: np.ndarray, path: Path) -> None:
-    columns = np.asarray(affine, dtype=np.float64)[:3, :3]
-    lengths = np.linalg.norm(columns, axis=0)
-    # The determinant of unit columns does not depend on the size of the voxels.
-    usable = bool(np.isfinite(affine).all()) and lengths.min() > 0
-    if not usable or abs(np.linalg.det(columns / lengths)) < 1e-3:
-        raise SlicewiseError(
-            f"{path}: its affine is singular, so its voxels have no place in space; "
-            "repair the header (sform and qform) or convert the original again"
-        )
+def _unit(header: Any) -> str:
+    """Return the unit of length of a NIfTI header; codes without a meaning are no unit."""
+    try:
+        return str(header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
+
+
+def _lost(header: Any, affine: np.ndarray) -> bool:
+    """Tell whether a NIfTI header says nothing of the size and place of its voxels."""
+    silent = not header["sform_code"] and not header["qform_code"]
+    return is_lost(affine) or (silent and bool(np.all(header["pixdim"][1:4] == 1)))
 
 
 def _cast(array: np.ndarray, dtype: np.dtype, path: Path) -> np.ndarray:
@@ -432,6 +495,8 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
         image.set_qform(affine, code=1, strip_shears=True)
         image.header.set_xyzt_units("mm")
         return image
+    factor = 1 / millimetres(_unit(header))
+    affine = np.diag([factor, factor, factor, 1.0]) @ affine
     header = header.as_byteswapped("<")
     header.extensions.clear()
     for text in ("data_type", "db_name", "descrip", "aux_file", "intent_name"):
@@ -475,6 +540,37 @@ def _read_itk(path: Path) -> Volume:
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    affine = dicom.LPS_TO_RAS @ affine
-    _check_affine(affine, path)
-    return Volume(_scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0), affine)
+    unit = _itk_unit(image, path)
+    affine = in_millimetres(dicom.LPS_TO_RAS @ affine, unit, image.GetSize(), path)
+    array = _scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0)
+    return Volume(array, affine, is_lost(affine))
+
+
+def _itk_unit(image: sitk.Image, path: Path) -> str:
+    """Return the unit of length of a NRRD or MetaImage header, which ITK does not heed.
+
+    NRRD has a unit for each axis (``space units``, or ``units``); they must agree.
+    """
+    if image.HasMetaDataKey("ITK_VoxelUnits"):
+        return str(image.GetMetaData("ITK_VoxelUnits"))
+    if not path.name.lower().endswith((".nrrd", ".nhdr")):
+        return ""
+    with path.open("rb") as stream:
+        header = stream.read(NRRD_HEADER).split(b"\n\n")[0].split(b"\r\n\r\n")[0]
+    text = header.decode("utf-8", errors="replace")
+    found = re.search(r"^(?:space )?units:(.*)$", text, re.M)
+    units = dict.fromkeys(re.findall(r'"([^"]*)"|(\S+)', found[1])) if found else {}
+    named = [quoted or plain for quoted, plain in units if quoted or plain]
+    if len(named) > 1:
+        raise SlicewiseError(
+            f"{path}: its header measures its axes in several units ({', '.join(named)}); write it "
+            "again in millimetres"
+        )
+    return named[0] if named else ""
+
+
+def _series(source: Path | Sequence[Path], place: Path) -> Volume:
+    """Read a DICOM series, whose lengths are in millimetres."""
+    volume = dicom.read_series(source)
+    check_geometry(volume.affine, volume.array.shape, place)
+    return volume

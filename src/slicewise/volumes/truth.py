@@ -10,13 +10,14 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.volumes.checks import label_indices
+from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.read import read_nifti
 from slicewise.volumes.volume import Volume
 
 
 def read_labels(path: str, content: Content) -> Volume:
     """Read ground truth or a prediction as label numbers, on its own grid."""
-    mask, _ = read_nifti(Path(path))
+    mask = with_spacing(read_nifti(Path(path))[0], content.spacing)
     numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
     return Volume(numbers, mask.affine)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
@@ -19,10 +19,14 @@ class Volume:
         Intensities (Hounsfield units for CT) or label values.
     affine : ndarray, shape (4, 4)
         From voxel indices to millimetres in RAS+ world coordinates, as in NIfTI.
+    lost : bool
+        Whether the file says nothing of the size and place of the voxels, so
+        that `affine` is made up (1 × 1 × 1 mm).
     """
 
     array: np.ndarray
     affine: np.ndarray
+    lost: bool = False
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -49,7 +53,22 @@ class Volume:
         return Volume(
             orientations.apply_orientation(self.array, turn),
             self.affine @ orientations.inv_ornt_aff(turn, self.array.shape),
+            self.lost,
         )
+
+    def plus(self, offset: int) -> Volume:
+        """Return the same volume with a number added to all voxels; integers never wrap."""
+        if not offset:
+            return self
+        array = self.array
+        if array.dtype.kind in "biu":
+            ends = [int(array.min()) + offset, int(array.max()) + offset]
+            fits = min(ends) >= -32768 and max(ends) <= 32767
+            array = array.astype(np.int16 if fits else np.int32 if max(ends) < 2**31 else np.int64)
+            array += array.dtype.type(offset)
+        else:
+            array = array + array.dtype.type(offset)
+        return replace(self, array=array)
 
 
 def from_canonical(array: np.ndarray, affine: np.ndarray) -> np.ndarray:

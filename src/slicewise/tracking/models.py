@@ -1,0 +1,180 @@
+"""The model of a run in the store: one, whole, and found again by a mark.
+
+It is made in steps, and each may be the last one of a job: the store is told
+of a model, then gets its files, then that it is ready. So it gets a mark at
+the first step, and whoever comes next goes on with what has that mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from slicewise.files import digest
+from slicewise.tracking.answers import (
+    ForeignAnswerError,
+    NotTakenError,
+    held_files,
+    known_id,
+    lacking,
+)
+from slicewise.tracking.journal import Run
+from slicewise.tracking.package import gathered, package_options
+
+NAME = "model"
+MARK = "slicewise.model"
+SOURCE = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
+"""Of its own MLflow would name a temporary script, by its path."""
+
+
+def send_model(
+    client: Any,
+    experiment: str,
+    run: Run,
+    run_id: str,
+    models: Mapping[str, Path],
+    beat: Callable[[float], None],
+    seconds: float,
+) -> str:
+    """Bring the models that predict together to the store, as one; return its id.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    experiment, run_id : str
+        Ids of the store.
+    run : Run
+    models : mapping from name to Path
+        Finished models.
+    beat : callable
+        Called before what takes long, with the seconds that it should take at most.
+    seconds : float
+        How long their files should take.
+
+    Raises
+    ------
+    NotTakenError
+        When the store does not hold the files afterwards.
+    """
+    mark = f"{run.note['id']}:{digest(run.note['models'])}"
+    model = _only(client, experiment, run_id, mark)
+    if model is not None and str(model.status) == "READY" and is_whole(client, model, models):
+        _link(client, run_id, str(model.model_id))
+        return str(model.model_id)
+    if model is None:
+        model = client.create_logged_model(
+            experiment,
+            name=NAME,
+            source_run_id=run_id,
+            tags={MARK: mark, **SOURCE},
+            params=run.note["params"],
+        )
+        known_id(model.model_id)
+        # a client or a proxy that got no answer may have asked twice
+        model = _only(client, experiment, run_id, mark)
+        if model is None:
+            raise ForeignAnswerError("an id of a model that the store does not know")
+    model_id = known_id(model.model_id)
+    _link(client, run_id, model_id)
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / NAME
+        beat(seconds)
+        _save(place, model, run, run_id, models)
+        client.log_model_artifacts(model_id, str(place), seconds=seconds)
+        sizes = {
+            str(path.relative_to(place)): path.stat().st_size
+            for path in place.rglob("*")
+            if path.is_file()
+        }
+    missing = lacking(sizes, _held(client, model_id))
+    if missing:
+        raise NotTakenError(f"{NAME}/{name}" for name in missing)
+    client.finalize_logged_model(model_id, "READY")
+    if client.get_logged_model(model_id).status != "READY":
+        raise NotTakenError([f"{NAME} as ready"])
+    return model_id
+
+
+def has_model(client: Any, model_id: str, models: Mapping[str, Path]) -> bool:
+    """Tell whether the store holds a model, ready and with its files."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        model = client.get_logged_model(model_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return bool(model.status == "READY") and is_whole(client, model, models)
+
+
+def is_whole(client: Any, model: Any, models: Mapping[str, Path]) -> bool:
+    """Tell whether a model in the store has the files of these models."""
+    held = _held(client, model.model_id)
+    wanted = {
+        f"data/models/{name}.keras": path.stat().st_size
+        for name, path in models.items()
+        if path.is_file()
+    }
+    return "MLmodel" in held and not lacking(wanted, held)
+
+
+def _held(client: Any, model_id: str) -> dict[str, int | None]:
+    return held_files(lambda folder: client.list_logged_model_artifacts(model_id, folder))
+
+
+def _only(client: Any, experiment: str, run_id: str, mark: str) -> Any:
+    """Return the run's model that has the mark; take away what was begun and not finished.
+
+    Others that are ready stay where somebody registered them.
+    """
+    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    own = [model for model in found if model.name == NAME and model.source_run_id == run_id]
+    same = [model for model in own if model.tags.get(MARK) == mark]
+    kept = min(same, key=lambda m: (str(m.status) != "READY", m.creation_timestamp), default=None)
+    rest = [model for model in own if kept is None or model.model_id != kept.model_id]
+    ready = [model for model in rest if str(model.status) == "READY" and MARK in model.tags]
+    registered = _registered(client, run_id) if ready else set()
+    for model in rest:
+        if str(model.status) != "READY" or (model in ready and model.model_id not in registered):
+            client.delete_logged_model(model.model_id)
+    return kept
+
+
+def _registered(client: Any, run_id: str) -> set[str]:
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    named = {version.tags.get("model_id") for version in versions}
+    return named | {str(version.source).removeprefix("models:/") for version in versions}
+
+
+def _link(client: Any, run_id: str, model_id: str) -> None:
+    """Name the model among what came out of the run, once."""
+    from mlflow.entities import LoggedModelOutput
+
+    if model_id in _linked(client, run_id):
+        return
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    if model_id not in _linked(client, run_id):
+        raise NotTakenError([f"{NAME} as an output"])
+
+
+def _linked(client: Any, run_id: str) -> set[str]:
+    outputs = client.get_run(run_id).outputs
+    return {output.model_id for output in outputs.model_outputs} if outputs else set()
+
+
+def _save(place: Path, model: Any, run: Run, run_id: str, models: Mapping[str, Path]) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    described = Model(
+        artifact_path=model.artifact_location,
+        model_uuid=model.model_id,
+        run_id=run_id,
+        model_id=model.model_id,
+    )
+    with gathered(models) as folder:
+        options = package_options(folder, run.note["labels"])
+        mlflow.pyfunc.save_model(path=str(place), mlflow_model=described, **options)
