@@ -91,12 +91,7 @@ class Recorder:
                     "snakemake again, which makes it anew"
                 )
         # before they are read: one that changes meanwhile differs from the record
-        listed = {name: _listed(self.told.input, name) for name in VOLUMES}
-        self.volumes = {
-            name: [[*_stamp(path), sha256(path)] for path in paths]
-            for name, paths in listed.items()
-            if paths
-        }
+        self.volumes = stamps({name: _listed(self.told.input, name) for name in VOLUMES})
 
     def finish(self) -> None:
         """Write the record: the outputs are there."""
@@ -140,6 +135,15 @@ def code_digests(paths: Iterable[str | Path]) -> dict[str, str]:
         tops = [n for n, part in enumerate(parts) if part in ("scripts", "slicewise")]
         found["/".join(parts[tops[-1] :] if tops else parts[-1:])] = sha256(path)
     return found
+
+
+def stamps(volumes: Mapping[str, Sequence[str]]) -> Volumes:
+    """Return bytes, time of change and SHA-256 of files, by the name of the input."""
+    return {
+        name: [[*_stamp(path), sha256(path)] for path in paths]
+        for name, paths in volumes.items()
+        if paths
+    }
 
 
 def _stamp(path: str) -> list[int]:
