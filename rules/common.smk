@@ -247,15 +247,22 @@ def look_before(maker):
                 yield str(item.apply_wildcards(wildcards))
 
     def compare(wildcards):
-        outputs = [str(path.apply_wildcards(wildcards)) for path in maker.output]
+        made = [path.apply_wildcards(wildcards) for path in maker.output]
+        outputs = [str(path) for path in made]
         cfg, kind = maker.params.get("cfg"), kind_of(maker.name)
+        code = [*given("code", wildcards), *given("training", wildcards)]
+        volumes = {name: [*given(name, wildcards)] for name in VOLUMES}
         why = LOOK.stale_because(
             outputs,
             cfg(wildcards) if callable(cfg) else cfg,
-            [*given("code", wildcards), *given("training", wildcards)],
-            {name: [*given(name, wildcards)] for name in VOLUMES},
+            code,
+            volumes,
             [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
         )
+        if not why and not workflow.persistence.metadata(made[0]):
+            # without its notes, Snakemake goes by the times of files alone
+            timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
+            LOOK.keep(outputs, [*code, *sum(volumes.values(), [])], timed)
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)
