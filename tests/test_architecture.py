@@ -134,6 +134,18 @@ def test_no_pickle_is_loaded():
         assert "yaml.load(" not in text, name(path)
 
 
+def test_means_over_patients_have_one_definition():
+    """`slicewise.metrics.patients`: scans, then labels, then patients, without what is missing."""
+    own = re.compile(r"\bgroupby\(\[?'(patient|case)'|\['dice\w*'\]|'dice_old'")
+    for path in [*MODULES, *SCRIPTS, *sorted((ROOT / "benchmarks").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr in ("mean", "nanmean", "average", "fmean", "nanmedian"):
+                over = " ".join(map(ast.unparse, [node.func.value, *node.args]))
+                assert not own.search(over), f"{name(path)}: {ast.unparse(node)}"
+
+
 # --- the workflow ------------------------------------------------------------
 
 
