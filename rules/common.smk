@@ -21,10 +21,11 @@ except Exception as error:
 from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SlicewiseError, explained
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
 from slicewise.records import READING, SOURCES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
+from slicewise.surroundings import check_writable, folders_of, give_names
 from slicewise.volumes import shapes
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
@@ -45,6 +46,9 @@ DATA = Path(os.environ.get("SLICEWISE_DATA", "data"))
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
+    give_names()
+    if workflow.is_main_process:
+        check_writable([Path(".snakemake"), *Path(".snakemake").glob("*/")])
     check_backend()
     # each job reads these rules again
     with warnings_said(workflow.is_main_process):
@@ -57,6 +61,11 @@ except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run
     print(sentence(error), file=sys.stderr)
+    sys.exit(1)
+except OSError as error:
+    if explained(error) is None:
+        raise
+    print(f"error: {explained(error)}", file=sys.stderr)
     sys.exit(1)
 
 DATASET = settings.dataset.name
@@ -75,6 +84,16 @@ wildcard_constraints:
     fold=r"\d+",
     case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     batch=r"(train|test|case)-[A-Za-z0-9._-]+",
+
+
+def check_results():
+    """Stop where this user cannot write results; for a dry run it is enough to read them."""
+    try:
+        if not IN_BUCKET:
+            check_writable(folders_of(Path("results"), DATASET))
+    except SlicewiseError as error:
+        print(sentence(error), file=sys.stderr)
+        sys.exit(1)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from slicewise.errors import SlicewiseError
+from slicewise.errors import OF_SYSTEM, SlicewiseError
 
 
 @contextmanager
@@ -35,7 +35,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     SlicewiseError
-        When the disk is full; the temporary file is removed.
+        When the disk is full, a limit is reached, or this user may not write there; the temporary
+        file is removed.
     """
     path = Path(path)
     # containers on different nodes have the same process numbers
@@ -50,6 +51,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
                 f"{path}: no space left on the disk while writing it; free some space and run "
                 "snakemake again, finished files are kept"
             ) from error
+        if error.errno in OF_SYSTEM and error.filename in (None, str(temporary), str(path)):
+            raise SlicewiseError(f"{path}: {OF_SYSTEM[error.errno]}") from error
         raise
     finally:
         temporary.unlink(missing_ok=True)

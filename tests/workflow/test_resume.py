@@ -200,7 +200,9 @@ def test_a_dead_tracking_server_costs_no_result(workflow):
     )
     # asked for one report, it made what this takes and no more
     assert started(said) == ["plan", "train", "predict_other_0", "evaluate", "report"]
-    assert said.count("MLflow at http://127.0.0.1:9 does not answer") == 1  # once a run of snakemake, not once a job
+    assert (
+        said.count("MLflow at http://127.0.0.1:9 does not answer") == 1
+    )  # once a run of snakemake, not once a job
     made = workflow.results / "other"
     for name in ("fold-0/model.keras", "fold-0/history.csv", "metrics.tsv", "report.html"):
         assert (made / name).is_file(), name

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.surroundings import give_names
 from slicewise.tracking import registry
 from slicewise.tracking.answers import (
     ForeignAnswerError,
@@ -136,7 +137,7 @@ class Mirror:
             ("GIT_PYTHON_REFRESH", "quiet"),
         ):
             os.environ.setdefault(key, value)
-        _have_home()
+        give_names()
         self._experiments: dict[str, str] = {}
         self._known_points: dict[str, set[tuple[str, float, int, int]]] = {}
 
@@ -261,7 +262,7 @@ class Mirror:
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
             "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
-            "mlflow.user": _user(),
+            "mlflow.user": getpass.getuser(),
         }
         made = client.create_run(
             experiment,
@@ -649,22 +650,6 @@ def tracking_uri(results: Path) -> str:
 def default_uri(results: Path) -> str:
     """Return the address of the SQLite store under results."""
     return f"{SQLITE}{(results / 'mlflow.db').resolve()}"
-
-
-def _user() -> str:
-    """Return the name of the user; in a container, a number may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return f"uid {os.getuid()}"
-
-
-def _have_home() -> None:
-    """Name a home where there is none, as MLflow is not imported without."""
-    try:
-        Path.home()
-    except RuntimeError:  # a number without a name, in a container
-        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _points(run: Run) -> set[tuple[str, float, int, int]]:
