@@ -66,9 +66,17 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, c
 
 
 def test_another_fault_of_the_system_is_not_taken_for_a_full_disk(tmp_path):
-    with pytest.raises(PermissionError), atomic(tmp_path / "a.txt"):
+    said = r"a\.txt: this user may not read or write it; ask its owner"
+    with pytest.raises(SlicewiseError, match=said), atomic(tmp_path / "a.txt"):
         raise PermissionError(errno.EACCES, "no")
+    with pytest.raises(OSError, match="broken"), atomic(tmp_path / "a.txt"):
+        raise OSError(errno.EIO, "broken")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_of_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(PermissionError, match="other"), atomic(tmp_path / "a.txt"):
+        raise PermissionError(errno.EACCES, "no", "other")
 
 
 def test_a_disk_that_is_too_full_for_the_folder_is_the_same_sentence(tmp_path, monkeypatch):
