@@ -22,6 +22,7 @@ from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError, explained
+from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
 from slicewise.records import READING, SOURCES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
@@ -87,10 +88,15 @@ wildcard_constraints:
 
 
 def check_results():
-    """Stop where this user cannot write results; for a dry run it is enough to read them."""
+    """Stop where this user cannot write results, and sweep what was left half-written there.
+
+    Not in a dry run, to which it is enough to read them.
+    """
     try:
         if not IN_BUCKET:
             check_writable(folders_of(Path("results"), DATASET))
+            sweep_halves(Path("results") / DATASET)
+            sweep_halves(Path("results"), deep=False)
     except SlicewiseError as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)

@@ -543,8 +543,9 @@ class Mirror:
         self.beat(60)
         import mlflow
 
-        for name in ("mlflow", "urllib3"):  # that it tries again, and the like
-            logging.getLogger(name).setLevel(logging.ERROR)
+        # that it tries again, and tracebacks of what it raises anyway
+        for name in ("mlflow", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         mlflow.set_tracking_uri(self.uri)
         if self.uri.startswith(SQLITE):
             make_store(Path(self.uri.removeprefix(SQLITE)), self._artifacts, self.beat)
