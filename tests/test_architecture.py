@@ -13,7 +13,7 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
-FOUNDATION = {"backends", "errors", "files", "job", "records", "sources", ""}
+FOUNDATION = {"backends", "errors", "files", "job", "records", "sources", "surroundings", ""}
 """What everybody may import: errors, files, how a job speaks, records, and what knows no volume
 yet."""
 
@@ -32,6 +32,7 @@ ALLOWED = {
     "job": set(),
     "records": set(),
     "sources": set(),
+    "surroundings": set(),
     "": set(),
     # how much memory jobs ask for
     "needs": {"config", "volumes"},
