@@ -83,6 +83,15 @@ def test_predictions_say_what_they_were_made_from(built, tmp_path):
         }
 
 
+def test_offset_and_spacing_are_those_of_the_data_set(built, tmp_path):
+    plain = requests(built, tmp_path)
+    assert {(each.offset, each.spacing) for each in plain} == {(0, None)}
+    content = {**CONTENT, "offset": -1024, "spacing": [0.8, 0.7, 5.0]}
+    for each in requests(built, tmp_path, content=content):
+        assert each.offset == -1024
+        assert each.spacing == [0.8, 0.7, 5.0]
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -105,7 +105,7 @@ def check_whole(given: Sequence[Path]) -> None:
     Parameters
     ----------
     given : sequence of Path
-        What `whole_volume` found, the header first.
+        What `whole_volume` found, the header first; the header alone: what it finds now.
 
     Raises
     ------
@@ -115,6 +115,8 @@ def check_whole(given: Sequence[Path]) -> None:
     header = given[0]
     if not _suffix(header, TEXT_HEADERS):
         return
+    if len(given) == 1:
+        given = whole_volume(header)
     known = {os.path.normpath(path) for path in given}
     for file in check_data(header):
         if os.path.normpath(file) in known:
