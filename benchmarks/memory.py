@@ -65,7 +65,8 @@ def configuration(shape: tuple[int, int, int], labels: int) -> dict[str, object]
             "labels": names,
             "pairs": {"train": ".", "test": None},
         },
-        "split": {"test": 0, "folds": 2},
+        # their bodies are the same, as only those of one patient are
+        "split": {"test": 0, "folds": 2, "not_the_same": [["p1", "p2"]]},
         "slices": {"axial": {"size": min(256, shape[0])}},
         "experiments": {
             "e": {
