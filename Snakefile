@@ -32,6 +32,7 @@ look_at_records()
 
 
 onstart:
+    check_results()
     # here, as Snakemake has its own answer to signals only now
     pass_on_stops()
     LOOK.note_touched()

@@ -4,10 +4,10 @@ python benchmarks/scale.py [--cases 20 200 2000 20000] [--made 2000] [--folder D
 
 All cases are hard links to one tiny CT. For each number of cases it plans a run from nothing
 (`snakemake -n`: seconds, memory, jobs, and what Slurm is sent with profiles/slurm), stands in empty
-files for all results, has Snakemake note them as made (`--touch`) and plans again, when nothing is
-to be done. Up to `--made` cases it lets the real jobs ingest and cut them. It trains a few steps of
-a small network on as many cases (all the same files) and gives the memory of that process. Prints a
-line of JSON for each number of cases.
+files for all results, has Snakemake note them as made (`--touch`), writes the records that jobs
+leave, and plans again, when nothing is to be done. Up to `--made` cases it lets the real jobs
+ingest and cut them. It trains a few steps of a small network on as many cases (all the same files)
+and gives the memory of that process. Prints a line of JSON for each number of cases.
 """
 
 from __future__ import annotations
@@ -56,6 +56,30 @@ EXPERIMENT = Experiment.model_validate(
 )
 
 
+RECORDING = """
+import sys
+from pathlib import Path
+from snakemake.cli import main
+from slicewise import records
+
+def note(look, outputs, settings, code, volumes, ignored=()):
+    record = {
+        "made": 1,
+        "settings": settings,
+        "code": records.code_digests(code),
+        "inputs": {},
+        "volumes": records.stamps(volumes),
+        "outputs": {Path(path).name: EMPTY for path in outputs},
+    }
+    records.write_json(records.record_path(outputs[0]), record)
+
+EMPTY = records.sha256(sys.argv.pop(1))
+records.Look.stale_because = note
+main()
+"""
+"""A `snakemake` that writes the records of all jobs, as if they had been run just so."""
+
+
 def make_data(folder: Path, cases: int) -> None:
     """Write one small CT with its liver, and link it as often as there are cases."""
     one = folder / "data" / "one"
@@ -92,10 +116,15 @@ def measured(command: Sequence[str], folder: Path) -> tuple[str, dict[str, float
 
 
 def snakemake(folder: Path, *arguments: str) -> tuple[str, dict[str, float]]:
-    profile = str(ROOT / "profiles" / "default")
-    command = [str(Path(sys.executable).parent / "snakemake"), "--workflow-profile", profile]
-    command += ["--snakefile", str(ROOT / "Snakefile"), *arguments]
-    return measured([*command, "--configfile", "config.yaml"], folder)
+    program = str(Path(sys.executable).parent / "snakemake")
+    return measured([program, *_arguments(*arguments)], folder)
+
+
+def _arguments(*arguments: str) -> list[str]:
+    """Return the arguments of a `snakemake` that runs this workflow in another folder."""
+    where = ["--snakefile", str(ROOT / "Snakefile")]
+    where += ["--workflow-profile", str(ROOT / "profiles" / "default")]
+    return [*where, *arguments, "--configfile", "config.yaml"]
 
 
 def jobs_of(plan: str) -> dict[str, int]:
@@ -135,6 +164,8 @@ def stand_in(folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}")
     snakemake(folder, "--touch", "--forceall", "--cores", "1", "--quiet")
+    recording = [sys.executable, "-c", RECORDING, str(path)]
+    measured([*recording, *_arguments("--dry-run", "--quiet")], folder)
 
 
 def make_slices(folder: Path, cases: int) -> dict[str, float]:

@@ -21,11 +21,12 @@ except Exception as error:
 from slicewise import needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
-from slicewise.errors import SlicewiseError
-from slicewise.files import data_folder, expanded, refuse_braces
+from slicewise.errors import SlicewiseError, explained
+from slicewise.files import data_folder, expanded, refuse_braces, sweep_halves
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
 from slicewise.records import VOLUMES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
+from slicewise.surroundings import check_writable, folders_of, give_names
 from slicewise.volumes import shapes
 from slicewise.volumes.layouts import find_cases
 from slicewise.volumes.split import (
@@ -45,6 +46,9 @@ os.environ.setdefault("SLICEWISE_RUN", f"{os.getpid()}-{STARTED}")
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 
 try:
+    give_names()
+    if workflow.is_main_process:
+        check_writable([Path(".snakemake"), *Path(".snakemake").glob("*/")])
     DATA = data_folder()
     refuse_braces([workflow.basedir])
     check_backend()
@@ -64,6 +68,11 @@ except SlicewiseError as error:
     # standard output in a dry run
     print(sentence(error), file=sys.stderr)
     sys.exit(1)
+except OSError as error:
+    if explained(error) is None:
+        raise
+    print(f"error: {explained(error)}", file=sys.stderr)
+    sys.exit(1)
 
 DATASET = settings.dataset.name
 FOLDS = range(settings.split.folds)
@@ -81,6 +90,21 @@ wildcard_constraints:
     fold=r"\d+",
     case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     batch=r"(train|test|case)-[A-Za-z0-9._-]+",
+
+
+def check_results():
+    """Stop where this user cannot write results, and sweep what was left half-written there.
+
+    Not in a dry run, to which it is enough to read them.
+    """
+    try:
+        if not IN_BUCKET:
+            check_writable(folders_of(Path("results"), DATASET))
+            sweep_halves(Path("results") / DATASET)
+            sweep_halves(Path("results"), deep=False)
+    except SlicewiseError as error:
+        print(sentence(error), file=sys.stderr)
+        sys.exit(1)
 
 
 @functools.cache
@@ -247,15 +271,22 @@ def look_before(maker):
                 yield str(item.apply_wildcards(wildcards))
 
     def compare(wildcards):
-        outputs = [str(path.apply_wildcards(wildcards)) for path in maker.output]
+        made = [path.apply_wildcards(wildcards) for path in maker.output]
+        outputs = [str(path) for path in made]
         cfg, kind = maker.params.get("cfg"), kind_of(maker.name)
+        code = [*given("code", wildcards), *given("training", wildcards)]
+        volumes = {name: [*given(name, wildcards)] for name in VOLUMES}
         why = LOOK.stale_because(
             outputs,
             cfg(wildcards) if callable(cfg) else cfg,
-            [*given("code", wildcards), *given("training", wildcards)],
-            {name: [*given(name, wildcards)] for name in VOLUMES},
+            code,
+            volumes,
             [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
         )
+        if not why and not workflow.persistence.metadata(made[0]):
+            # without its notes, Snakemake goes by the times of files alone
+            timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
+            LOOK.keep(outputs, [*code, *sum(volumes.values(), [])], timed)
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)

@@ -13,7 +13,7 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
-FOUNDATION = {"backends", "errors", "files", "job", "records", "sources", ""}
+FOUNDATION = {"backends", "errors", "files", "job", "records", "sources", "surroundings", ""}
 """What everybody may import: errors, files, how a job speaks, records, and what knows no volume
 yet."""
 
@@ -32,6 +32,7 @@ ALLOWED = {
     "job": set(),
     "records": set(),
     "sources": set(),
+    "surroundings": set(),
     "": set(),
     # how much memory jobs ask for
     "needs": {"config", "volumes"},
@@ -132,6 +133,18 @@ def test_no_pickle_is_loaded():
         for call in re.findall(r"np\.load\([^\n]*", text):
             assert "allow_pickle=False" in call, f"{name(path)}: {call}"
         assert "yaml.load(" not in text, name(path)
+
+
+def test_means_over_patients_have_one_definition():
+    """`slicewise.metrics.patients`: scans, then labels, then patients, without what is missing."""
+    own = re.compile(r"\bgroupby\(\[?'(patient|case)'|\['dice\w*'\]|'dice_old'")
+    for path in [*MODULES, *SCRIPTS, *sorted((ROOT / "benchmarks").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr in ("mean", "nanmean", "average", "fmean", "nanmedian"):
+                over = " ".join(map(ast.unparse, [node.func.value, *node.args]))
+                assert not own.search(over), f"{name(path)}: {ast.unparse(node)}"
 
 
 # --- the workflow ------------------------------------------------------------

@@ -4,6 +4,9 @@ import errno
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from slicewise.files import (
     refuse_braces,
     sha256,
     sweep,
+    sweep_halves,
     write_json,
     write_text,
     write_yaml,
@@ -69,9 +73,50 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, c
 
 
 def test_another_fault_of_the_system_is_not_taken_for_a_full_disk(tmp_path):
-    with pytest.raises(PermissionError), atomic(tmp_path / "a.txt"):
+    said = r"a\.txt: this user may not read or write it; ask its owner"
+    with pytest.raises(SlicewiseError, match=said), atomic(tmp_path / "a.txt"):
         raise PermissionError(errno.EACCES, "no")
+    with pytest.raises(OSError, match="broken"), atomic(tmp_path / "a.txt"):
+        raise OSError(errno.EIO, "broken")
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from slicewise.files import atomic
+with atomic(Path(sys.argv[1])) as half:
+    half.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_kill_leaves_is_swept_and_nothing_else(tmp_path):
+    for name in ("model.keras", "fold-0/history.csv", "mlflow.db"):
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        done = subprocess.run([sys.executable, "-c", KILLED, str(target)])
+        assert done.returncode == -signal.SIGKILL
+    left = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(left) == 3
+    kept = [tmp_path / ".registry.lock", tmp_path / ".1-a.b", tmp_path / "1-abcd12345678.x"]
+    of_others = tmp_path / f".{os.getpid()}-0000abcd1234.model.keras"
+    for path in [*kept, of_others]:
+        path.write_text("")
+    with atomic(tmp_path / "now.txt") as mine:
+        mine.write_text("under way")
+        assert {path.parent for path in sweep_halves(tmp_path, deep=False)} == {tmp_path}
+        assert [path.parent.name for path in sweep_halves(tmp_path)] == ["fold-0"]
+        assert mine.exists(), "its process lives"
+    assert of_others.exists(), "of another machine nobody knows"
+    os.utime(of_others, (1, 1))
+    assert sweep_halves(tmp_path) == [of_others]
+    assert all(path.exists() for path in [*kept, tmp_path / "now.txt"])
+
+
+def test_a_fault_of_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(PermissionError, match="other"), atomic(tmp_path / "a.txt"):
+        raise PermissionError(errno.EACCES, "no", "other")
 
 
 def test_a_disk_that_is_too_full_for_the_folder_is_the_same_sentence(tmp_path, monkeypatch):

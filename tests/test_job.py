@@ -60,6 +60,17 @@ def test_faults_of_several_cases_are_a_line_each(tmp_path, capsys):
     assert errors_in([log], 0) == [line.removeprefix("error: ") for line in sentences]
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.EFBIG])
+def test_what_users_can_mend_is_one_line_without_a_traceback(tmp_path, capsys, code):
+    log = tmp_path / "a.log"
+    with pytest.raises(SystemExit), job(str(log)):
+        raise OSError(code, os.strerror(code), "results/image.npy")
+    said = capsys.readouterr().err
+    assert said.startswith("error: results/image.npy: ")
+    assert said.count("\n") == 1
+    assert log.read_text() == said
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_one_line(tmp_path, capsys, code):
     with pytest.raises(SystemExit) as left, job(str(tmp_path / "a.log")):

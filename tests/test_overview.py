@@ -7,7 +7,7 @@ import pandas as pd
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.overview import lines
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
 
 
 def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:
@@ -97,3 +97,16 @@ def test_of_many_labels_a_few_are_told(tmp_path):
     assert "l2: 0 of 2 have it" in text
     assert "and 3 more labels: see the report" in text
     assert "l1:" not in text
+
+
+def test_a_label_that_was_not_trained_is_called_so(tmp_path):
+    rows = {"a": [(HIT, HIT)], "b": [(HIT, HIT)], "c": [(NOTHING, NOTHING)]}
+    text = shown(tmp_path, untrained(scored(rows)))
+    assert "e  no Dice, as no training patient had what 2 of 3 test patients have" in text
+    assert (
+        "tumour: 2 of 3 have it, untrained: no training patient had it, so that it has no" in text
+    )
+    assert "found" not in text
+    text = shown(tmp_path, untrained(scored(rows), patients="a"))
+    assert "over the 1 of 3 test patients who has the label and a score of it" in text
+    assert "untrained in the models of 1, who have no score of it, found in 1 of 1" in text

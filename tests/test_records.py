@@ -268,6 +268,52 @@ def test_a_volume_that_was_deleted_is_no_reason_to_make_all_from_it_again():
     assert why_read() == "made from another data/a.nii"
 
 
+def age(path: str, seconds: int) -> None:
+    os.utime(path, (seconds, seconds))
+
+
+def times(*paths: str) -> list[int]:
+    return [int(Path(path).stat().st_mtime) for path in paths]
+
+
+def test_results_out_of_order_get_one_time():
+    """With what Snakemake takes for outputs beside them, and with what was looked at before."""
+    cut()
+    score()
+    write("results/a/timings/score.tsv", "s")
+    timed = ["results/a/timings/score.tsv"]
+    for k, path in enumerate(["scripts/cut.py", "scripts/score.py", CUT, TABLE, *timed]):
+        age(path, 1000 + k)
+    Look().keep([TABLE], [CUT, "scripts/score.py"], timed)
+    assert times(CUT, TABLE, *timed) == [1002, 1003, 1004]  # in order: as it is
+    age("scripts/cut.py", 2000)
+    look = Look()
+    look.keep([TABLE], ["scripts/score.py"], timed)
+    look.keep([CUT], ["scripts/cut.py"])
+    assert len({*times(CUT, TABLE, *timed)}) == 1
+    assert times(CUT)[0] > 2000
+
+
+@pytest.mark.parametrize("old", [TABLE, "results/a/timings/score.tsv"])
+def test_a_result_that_is_older_than_what_its_record_names_is_out_of_order(old):
+    cut()
+    score()
+    write("results/a/timings/score.tsv", "s")
+    age(old, 1000)
+    Look().keep([TABLE], [], ["results/a/timings/score.tsv"])
+    assert times(old)[0] > 1000
+
+
+def test_what_no_record_vouches_for_keeps_its_time():
+    cut()
+    score()
+    record_path(TABLE).unlink()
+    age(TABLE, 1000)
+    Look().keep([TABLE], [CUT])
+    Look().keep(["results/a/missing.tsv"], [CUT])
+    assert times(TABLE) == [1000]
+
+
 def test_nothing_is_written_where_results_lie_in_a_bucket(here):
     output = ".snakemake/storage/s3/bucket/results/a/one/metrics.tsv"
     with script_job(told("score", output, {}, code=[])):

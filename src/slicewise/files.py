@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import json
 import os
 import re
 import secrets
+import socket
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +18,12 @@ from typing import Any
 
 import yaml
 
-from slicewise.errors import SlicewiseError
+from slicewise.errors import OF_SYSTEM, SlicewiseError
+
+HALF = re.compile(r"\.(\d+)-([0-9a-f]{4})(?:[0-9a-f]{4}){1,2}\..")
+"""Names of what is not finished: the process, where it runs, and digits."""
+OLD = 86400.0
+"""Seconds after which nobody writes such a file any more."""
 
 
 def expanded(path: str | os.PathLike[str], named: str) -> Path:
@@ -87,11 +95,11 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     SlicewiseError
-        When the disk is full; the temporary file is removed.
+        When the disk is full, a limit is reached, or this user may not write there; the temporary
+        file is removed.
     """
     path = Path(path)
-    # containers on different nodes have the same process numbers
-    temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.{path.name}"
+    temporary = half_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -102,9 +110,66 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
                 f"{path}: no space left on the disk while writing it; free some space and run "
                 "snakemake again, finished files are kept"
             ) from error
+        if error.errno in OF_SYSTEM and error.filename in (None, str(temporary), str(path)):
+            raise SlicewiseError(f"{path}: {OF_SYSTEM[error.errno]}") from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def half_of(path: Path) -> Path:
+    """Return a name beside a path for what is not finished, which tells whose it is."""
+    # containers on different nodes have the same process numbers
+    return path.parent / f".{os.getpid()}-{_place()}{secrets.token_hex(4)}.{path.name}"
+
+
+def sweep_halves(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Delete what killed processes left unfinished in a folder and those below; return that.
+
+    Of other machines nobody here can tell whether a process is gone, so what
+    they left has to be a day old.
+    """
+    swept = []
+    for place, folders, names in os.walk(folder):
+        if not deep:
+            folders.clear()
+        for name in filter(HALF.match, names):
+            half = Path(place) / name
+            with suppress(OSError):  # finished meanwhile, or another user's
+                if _is_left(half):
+                    half.unlink()
+                    swept.append(half)
+    return swept
+
+
+def _is_left(half: Path) -> bool:
+    found = HALF.match(half.name)
+    assert found is not None
+    if found[2] == _place():
+        return not _is_alive(int(found[1]))
+    return time.time() - half.stat().st_mtime > OLD
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        pass
+    return True
+
+
+@functools.cache
+def _place() -> str:
+    """Return four digits for all that shares process numbers with this process."""
+    try:
+        space = Path("/proc/self/ns/pid").stat().st_ino
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+    except OSError:
+        space, boot = 0, ""
+    known = f"{socket.gethostname()} {space} {boot}"
+    return hashlib.sha256(known.encode()).hexdigest()[:4]
 
 
 def sweep(*paths: Path) -> None:

@@ -91,12 +91,7 @@ class Recorder:
                     "snakemake again, which makes it anew"
                 )
         # before they are read: one that changes meanwhile differs from the record
-        listed = {name: _listed(self.told.input, name) for name in VOLUMES}
-        self.volumes = {
-            name: [[*_stamp(path), sha256(path)] for path in paths]
-            for name, paths in listed.items()
-            if paths
-        }
+        self.volumes = stamps({name: _listed(self.told.input, name) for name in VOLUMES})
 
     def finish(self) -> None:
         """Write the record: the outputs are there."""
@@ -140,6 +135,15 @@ def code_digests(paths: Iterable[str | Path]) -> dict[str, str]:
         tops = [n for n, part in enumerate(parts) if part in ("scripts", "slicewise")]
         found["/".join(parts[tops[-1] :] if tops else parts[-1:])] = sha256(path)
     return found
+
+
+def stamps(volumes: Mapping[str, Sequence[str]]) -> Volumes:
+    """Return bytes, time of change and SHA-256 of files, by the name of the input."""
+    return {
+        name: [[*_stamp(path), sha256(path)] for path in paths]
+        for name, paths in volumes.items()
+        if paths
+    }
 
 
 def _stamp(path: str) -> list[int]:
@@ -210,6 +214,8 @@ class Look:
         self.makers = Makers()
         self.touched: dict[Path, dict[str, Any]] = {}
         self._code: dict[str, tuple[str, str]] = {}
+        self._kept: list[str] = []
+        self._now = 0
         self._stamps: dict[str, list[int]] = {}
         self._read: dict[str, str] = {}
 
@@ -268,6 +274,46 @@ class Look:
             if wrote not in (None, sha) and str(path) not in skipped:
                 return f"made from another {path}"
         return None
+
+    def keep(
+        self, outputs: Sequence[str], inputs: Sequence[str], beside: Sequence[str] = ()
+    ) -> None:
+        """Let results that are as they would be made be no older than what they were made from.
+
+        A copy has times in the order of copying, and Snakemake goes by them
+        where it has no notes. Once one is out of order all get one time, or
+        what was made from it would be.
+
+        Parameters
+        ----------
+        outputs : sequence of str
+            A job's files; where one is missing, nothing is done.
+        inputs : sequence of str
+            Its code and volumes. What its record names comes in addition.
+        beside : sequence of str
+            What Snakemake takes for outputs, too, where it is there: how long
+            the job took.
+        """
+        base, record = Path(outputs[0]).parent, read_record(record_path(outputs[0]))
+        times = [self._time(path) for path in outputs]
+        if record is None or 0 in times:
+            return
+        times += filter(None, map(self._time, beside))
+        late = [*outputs, *beside]
+        self._kept += late
+        if not self._now:
+            made = [os.path.normpath(base / name) for name in record["inputs"]]
+            if max(map(self._time, [*inputs, *made]), default=0) <= min(times):
+                return
+            self._now, late = time.time_ns(), self._kept
+        for path in late:
+            with suppress(OSError):
+                os.utime(path, ns=(self._now, self._now))
+
+    def _time(self, path: str) -> int:
+        if path not in self._stamps:
+            self._stamps[path] = _stamp(path)
+        return self._stamps[path][1] if self._stamps[path] else 0
 
     def note_touched(self) -> None:
         """Correct the times in records, so that what was touched is read but once."""

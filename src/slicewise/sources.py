@@ -22,6 +22,7 @@ NO_RESULT = {
     "job.py",
     "records.py",
     "sources.py",
+    "surroundings.py",
     "tracking",
 }
 """What changes no result by itself: settings reach jobs as values, and tracking only watches."""

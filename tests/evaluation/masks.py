@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation.statistics import case_rows, metrics_table
+from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
 
 HIT, WRONG, NOTHING = np.zeros((3, 8, 8, 8), np.uint8)
 HIT[1:3, 1:3, 1:3] = 1  # 8 voxels
@@ -28,3 +28,10 @@ def scored(
             known = {"case": case, "patient": patient, "subset": subset, "fold": None}
             rows += case_rows(known, truth, guess, labels, 1.0, (1.0, 1.0, 1.0), 2.0, **how)
     return metrics_table(rows)
+
+
+def untrained(table: pd.DataFrame, label: str = "tumour", patients: str = "") -> pd.DataFrame:
+    """Empty what models that were trained without a label leave empty, of all patients or some."""
+    empty = (table["label"] == label) & (table["patient"].isin([*patients]) | (not patients))
+    kept = ["case", "patient", "subset", "fold", "label", *UNSCORED]
+    return table.mask(empty, table.assign(**dict.fromkeys(table.columns.difference(kept), np.nan)))

@@ -11,7 +11,7 @@ from slicewise.evaluation.comparison_page import comparison_report
 from slicewise.evaluation.figures import DotRow, difference_plot, svg
 from slicewise.evaluation.statistics import summarise
 from slicewise.evaluation.undrawn import Undrawn
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
 from tests.evaluation.pages import Page, history, measured, summary, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
@@ -218,3 +218,21 @@ def test_pages_of_patients_without_any_label_are_made():
     assert "y and x have no Dice to be compared by" in page.words
     assert "1 test patient, of whom none has the label" in page.words
     assert not {"nan", "None"} & set(page.words.split())
+
+
+def test_no_experiment_is_the_better_for_a_label_it_was_trained_without():
+    both = HIT + 2 * WRONG
+    rows = {k: [(both, HIT)] for k in "abcdefg"} | {"h": [(HIT, HIT)]}
+    tries = scored(rows, labels=("organ", "tumour"))
+    tables = {"tries": tries, "without": untrained(tries)}
+    page = comparison(tables, summarise)
+    # alone it has 1.000 for the organ
+    assert summarise(tables["without"])["test"]["mean"]["dice"]["mean"] == 1
+    assert cells(page, "without")["Mean Dice"] == cells(page, "tries")["Mean Dice"] == "0.562"
+    assert cells(page, "without")["Found"] == "8 of 8"
+    assert cells(page, "tries")["Found"] == "8 of 15"
+    assert cells(page, "a", "Patient")["Δ without"] == "0.000"
+    assert "without: No training patient had tumour: its scores are empty (7 of 8" in page.words
+    # what none was trained on is empty on both sides
+    page = comparison({name: untrained(tries) for name in tables}, summarise)
+    assert cells(page, "without")["Mean Dice"] == "1.000"

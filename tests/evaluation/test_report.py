@@ -11,7 +11,7 @@ from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.statistics import METRICS, summarise
 from slicewise.evaluation.undrawn import Undrawn
 from slicewise.evaluation.viewer import plane_views
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
 from tests.evaluation.pages import Page, history, measured, pieces, summary, table
 
 
@@ -403,3 +403,36 @@ def test_volumes_are_compared_of_those_who_have_the_label():
     rows = {row[0]: row[1:] for row in Page(text).rows if row}
     assert rows["Bias"][0] == "−4.0"
     assert "A dot is a test patient who has the label" in text
+
+
+def test_a_label_that_was_not_trained_is_called_so_and_not_missed():
+    metrics = untrained(scored(TUMOURS, labels=("tumour", "cyst")))
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    words = " ".join(page.words.split())
+    assert (
+        "No training patient had tumour: its scores are empty (2 of 10 have it), neither" in words
+    )
+    row = next(row for row in page.rows if row[:2] == ["tumouruntrained", "2"])
+    assert row[2:] == ["0", "–", "0", "0", "–", "–", "–"]
+    assert "The 8.0 ml of tumour are neither scored nor drawn" in words
+    assert "none of 10 patients has a label and a score of it" in words
+    assert "There is no Dice of 10 new patients: no training patient had a label" in words
+    assert not {"nan", "None"} & set(page.words.split())
+    # of a fold's patients only
+    some = untrained(scored(TUMOURS), patients="bc")
+    words = " ".join(Page(experiment(some, summary=summarise(some))).words.split())
+    assert (
+        "Of 2 of 10 patients, no training patient of their model had tumour: its scores are"
+        in words
+    )
+    assert "the 1 of 10 patients who has the label and a score of it" in words
+    assert "In the 1 of 10 new patients who has tumour and a score of it, 100 % of the" in words
+    assert "In none of the 8 was a whole piece" in words
+    assert "untrained for 2" in words
+    assert "Untrained labels" not in experiment(scored(TUMOURS))
+
+
+def test_the_volume_error_of_a_patient_with_many_scans_counts_once():
+    twice = scored({"a": [(HIT, HIT)] * 3, "b": [(HIT, NOTHING)]}, labels=("tumour", "cyst"))
+    page = Page(experiment(twice, summary=summarise(twice)))
+    assert "mean, with sign; median size 50.0 %" in page.words

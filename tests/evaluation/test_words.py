@@ -171,6 +171,16 @@ def test_of_many_labels_a_few_are_put_into_words():
     )
 
 
+def test_volume_errors_are_averaged_by_patient_and_label():
+    # two scans with the second label, one without: a mean over rows would be 67 %
+    part = HIT.copy()
+    part[1, 1, 1] = part[1, 1, 2] = 0
+    two = HIT + 2 * WRONG
+    scans = {"a": [(two, HIT), (two, HIT), (HIT, HIT)]}
+    said = meaning(masks.scored(scans, labels=("organ", "cyst")), "test")
+    assert "The volume was off by 50 % (median) and by 100 % at most." in said
+
+
 def test_the_convention_of_challenges_is_told():
     patients = {"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)]}
     assert convention(masks.scored(patients)) == ""

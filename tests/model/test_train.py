@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -240,6 +241,30 @@ def test_nan_names_epoch_and_cases(slices: SliceSet, watched: SliceSet, tmp_path
     )
     with pytest.raises(SlicewiseError, match=r"epoch \d+ at step \d+ \(cases case\d"):
         train(slices, watched, disc_truth, settings, CARD, tmp_path, say=quiet)
+
+
+def test_weights_that_the_last_step_broke_are_no_model(
+    slices: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loss is computed after it, so only the weights tell."""
+    real = backend.train_step
+
+    def breaking(trainer: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, object]:
+        logs = real(trainer, inputs)
+        first = trainer.unet.trainable_variables[0]
+        first.assign(np.full(first.shape, np.nan))
+        return logs
+
+    monkeypatch.setattr(backend, "train_step", breaking)
+    given = Experiment.model_validate(
+        merge(experiment(epochs=1, steps_per_epoch=1).model_dump(), {"optimizer": {"ema": None}})
+    )
+    kept: list[object] = []
+    with pytest.raises(SlicewiseError, match="the weights are no numbers after epoch 1; try a low"):
+        train(
+            *(slices, SliceSet([]), disc_truth, given, CARD, tmp_path), say=quiet, save=kept.append
+        )
+    assert not kept
 
 
 def test_one_owner_at_a_time(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from slicewise.config import Experiment, Recipe
 from slicewise.config.schema import merge
+from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.model.infer import infer
 from slicewise.model.losses import probabilities, segmentation_loss
@@ -254,6 +255,16 @@ def test_a_case_whose_label_no_slice_shows_counts_on_its_own_grid(tmp_path: Path
         (said,) = validation.notes()
         assert said.startswith("validation cases dot: no slice shows any label")
         assert alone.notes() == []
+
+
+def test_a_loss_that_is_no_number_is_none_to_choose_by(tmp_path: Path) -> None:
+    """It is not the NaN of a case without labels, which is left out of the choice."""
+    folders, masks = discs(tmp_path, {"a": 6.0, "b": 5.0})
+    validation = Validation(
+        SliceSet(folders), masks.__getitem__, settings(), card_of(1, Recipe(size=32))
+    )
+    with pytest.raises(SlicewiseError, match="validation loss of case a is no number; try a lower"):
+        validation.score(lambda images: np.full((*images.shape[:3], 1), np.nan, np.float32))
 
 
 def without_labels(folders: list[SliceFolder], where: Path) -> list[SliceFolder]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.tracking.scores import headline, patients_table, summary_metrics
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
 
 TUMOURS = {
     "a": [(HIT, HIT)],
@@ -58,3 +58,12 @@ def test_the_page_begins_with_whom_the_dice_is_of() -> None:
 def test_the_table_of_patients_is_json() -> None:
     assert "NaN" not in patients_table(scored(TUMOURS))
     assert "null" in patients_table(scored(TUMOURS))
+
+
+def test_a_label_that_was_not_trained_is_called_so() -> None:
+    summary = summarise(untrained(scored(TUMOURS)))
+    assert headline(summary).startswith(
+        "**Dice: none**, as no training patient had what 2 of 4 test patients have"
+    )
+    assert "tumour, test patients: 2 of 4 have it, untrained:" in headline(summary)
+    assert summary_metrics(summary)["test/sensitivity"] is None

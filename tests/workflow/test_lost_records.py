@@ -1,6 +1,7 @@
 """Without Snakemake's notes of the last run, what is due is what is due with them."""
 
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -160,11 +161,41 @@ def test_what_is_asked_for_alone_is_made_again(lost):
 
 
 @pytest.mark.slow
-def test_results_that_moved_without_notes_have_nothing_to_do(crossed, tmp_path):
+@pytest.mark.parametrize("copy", [shutil.copy2, shutil.copy], ids=["cp -a", "cp -r"])
+def test_results_that_moved_without_notes_have_nothing_to_do(crossed, tmp_path, copy):
     moved = tmp_path / "elsewhere"
-    shutil.copytree(crossed.root, moved, symlinks=True)
+    shutil.copytree(crossed.root, moved, symlinks=True, copy_function=copy)
     shutil.rmtree(moved / ".snakemake")
     assert Workflow(moved).due() == {}
+    assert Workflow(moved).due(*BY_TIME) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notes", [True, False])
+def test_files_of_any_age_have_nothing_to_do_unless_they_differ(lost, notes):
+    if not notes:
+        delete_notes(lost)
+    for place in ("results", "src", "scripts"):
+        files = sorted(path for path in (lost.root / place).rglob("*") if path.is_file())
+        for age, path in enumerate(random.Random(place).sample(files, len(files))):
+            os.utime(path, (1e9 + age, 1e9 + age))
+    assert lost.due("results/tiny/one/metrics.tsv") == {}  # the rest is out of order still
+    assert lost.due() == {}
+    lost.change(*CHANGES["tolerance"])
+    assert lost.due() == {"evaluate": 1, "report": 1, "compare": 1, "all": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notes", [True, False])
+def test_another_mask_that_is_older_than_all_results_is_found(lost, notes):
+    """As rsync brings a corrected mask, of which everything else has to know."""
+    masks = [lost.results / "cases" / f"phantom_00{k}" / "mask.nii.gz" for k in (1, 2)]
+    if not notes:
+        delete_notes(lost)
+    masks[0].write_bytes(masks[1].read_bytes())
+    os.utime(masks[0], (1e9, 1e9))
+    due = lost.due()
+    assert due["ingest"] == 1 and {"evaluate", "report", "compare"} <= {*due}
 
 
 @pytest.mark.slow

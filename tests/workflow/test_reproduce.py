@@ -447,6 +447,22 @@ def test_dice_is_that_of_reports(tmp_path):
     other = scores(tmp_path / "other", {("5", "d", "l"): 0.9})
     with pytest.raises(SlicewiseError, match="no test case was scored both then and now"):
         module._compare(old, other)
+    # labels are averaged after the scans, so that one in few of them counts as much
+    scans = pd.DataFrame(
+        [("a", "x", "liver", 0.8), ("b", "x", "liver", 0.8), ("a", "x", "tumour", 0.2)],
+        columns=["case", "patient", "label", "dice"],
+    ).assign(subset="test")
+    empty = scans.assign(dice=[0.8, 0.8, np.nan])
+    paths = [tmp_path / name for name in ("scans.tsv", "empty.tsv")]
+    for path, table in zip(paths, (scans, empty), strict=True):
+        table.to_csv(path, sep="\t", index=False)
+    assert module._compare(paths[0], paths[0])["dice_before"] == pytest.approx(0.5)
+    # a score that only one has is a difference
+    assert module._compare(*paths)["dice_after"] == pytest.approx(0.4)
+    assert module._compare(*paths)["largest_difference"] == pytest.approx(0.2)
+    scans.assign(dice=np.nan).to_csv(paths[1], sep="\t", index=False)
+    with pytest.raises(SlicewiseError, match="no test case has a Dice, then or now"):
+        module._compare(paths[1], paths[1])
     watched = scores(tmp_path / "watched", {("1", "a", "l"): 0.3}, "validation")
     assert module._compare(watched, watched)["dice_after"] == pytest.approx(0.3)
 

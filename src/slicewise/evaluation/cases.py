@@ -21,6 +21,7 @@ from slicewise.evaluation.figures import (
     pick_slices,
     pixel_aspect,
 )
+from slicewise.evaluation.render import plural
 from slicewise.evaluation.report import CaseFigures, gallery_cases
 from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
 from slicewise.evaluation.undrawn import Undrawn, drawn
@@ -125,10 +126,10 @@ def _say_untrained(rows: Sequence[Mapping[str, Any]], untrained: Sequence[Collec
         folds = [str(fold) for fold, labels in enumerate(untrained) if label in labels]
         empty = {r["patient"] for r in rows if r["label"] == label and _never_seen(r, untrained)}
         _log.warning(
-            "label %s: no training patient of fold %s had it, so %d patients have no score of it",
+            "label %s: no training patient of fold %s had it, so %s no score of it",
             label,
             ", ".join(folds),
-            len(empty),
+            plural(len(empty), "patient has", "patients have"),
         )
 
 

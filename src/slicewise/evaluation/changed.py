@@ -12,7 +12,7 @@ import pandas as pd
 
 from slicewise.config import Content
 from slicewise.evaluation.cases import display_window
-from slicewise.evaluation.comparison import subset_of
+from slicewise.evaluation.comparison import comparable, subset_of
 from slicewise.evaluation.figures import display_slice, jpeg, overlay, pixel_aspect
 from slicewise.evaluation.statistics import by_case
 from slicewise.evaluation.undrawn import Undrawn, drawn
@@ -116,7 +116,7 @@ def draw_changed(
 def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return Dice by patient and case, a column a training."""
     subset = subset_of(metrics)
-    parts = {name: table[table["subset"] == subset] for name, table in metrics.items()}
+    parts = {name: table[table["subset"] == subset] for name, table in comparable(metrics).items()}
     dice = pd.DataFrame({name: by_case(part, "dice") for name, part in parts.items()})
     owners = pd.concat([part.set_index("case")["patient"] for part in parts.values()])
     patients = dice.index.map(owners[~owners.index.duplicated()])

@@ -417,6 +417,23 @@ def _mean(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return (total / len(tables)).reset_index()
 
 
+def comparable(metrics: Tables) -> dict[str, pd.DataFrame]:
+    """Return the tables with a Dice of 0 where an experiment left it empty and another did not.
+
+    Who was trained without a label has no score of it, and would be the better
+    for it. A table of which nothing was filled in is returned as it is.
+    """
+    keys = ["subset", "case", "label"]
+    known = pd.concat([each.loc[each["dice"].notna(), keys] for each in metrics.values()])
+    asked = pd.MultiIndex.from_frame(known)
+    found = {}
+    for name, each in metrics.items():
+        empty = each["dice"].isna() & pd.MultiIndex.from_frame(each[keys]).isin(asked)
+        zero = dict.fromkeys(("dice", "nsd") if "nsd" in each else ("dice",), 0.0)
+        found[name] = each.mask(empty, each.assign(**zero)) if empty.any() else each
+    return found
+
+
 def case_table(metrics: Tables) -> pd.DataFrame:
     """Put the Dice of every case and label side by side, one column a training.
 

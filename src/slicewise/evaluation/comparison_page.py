@@ -14,6 +14,7 @@ from slicewise.evaluation.comparison import (
     COMPARED,
     Repeats,
     Tables,
+    comparable,
     fewest,
     grouped,
     headline_rows,
@@ -93,14 +94,20 @@ def comparison_report(
     """
     subset, groups = subset_of(metrics), grouped(metrics, repeats)
     merged = over_seeds(metrics, repeats)
-    scored = {name: each[each["subset"] == subset] for name, each in merged.items()}
+    filled = comparable(merged)
+    scored = {name: each[each["subset"] == subset] for name, each in filled.items()}
+    asked = {name: each[each["subset"] == subset] for name, each in merged.items()}
     summaries = {
-        name: rows[name] if len(groups[name]) == 1 else summarise(merged[name]) for name in merged
+        name: rows[name]
+        if len(groups[name]) == 1 and filled[name] is merged[name]
+        else summarise(filled[name])
+        for name in merged
     }
     judged = _judged(scored)
     entries = [
         _entry(name, summaries[name], scored[name], subset)
         | {"judged": float(judged[name].mean()) if len(judged[name]) else None}
+        | together(asked[name])
         | _cost([(costs or {}).get(each, {}) for each in groups[name]])
         | {
             "link": links.get(name),
@@ -125,7 +132,7 @@ def comparison_report(
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
         patients=max((each["patient"].nunique() for each in scored.values()), default=0),
         having=_having(scored),
-        untrained=_untrained(scored),
+        untrained=_untrained(asked),
         lacking=any(e["without_label"] for e in entries),
         convention=next(filter(None, map(convention, scored.values())), ""),
         scored_runs=scored_runs,
@@ -158,20 +165,11 @@ def _untrained(scored: Tables) -> list[str]:
 
 
 def _judged(scored: Tables) -> dict[str, pd.Series]:
-    """Return the Dice by patient that experiments are compared by.
+    """Return the Dice by patient that experiments are compared by: of labels that are there.
 
-    Finding nothing makes no experiment the best, whatever the means count: it
-    is of labels that a patient has, and what only one of several left empty, as
-    it was trained without the label, is 0.
+    Finding nothing makes no experiment the best, whatever the means count.
     """
-    keys = ["patient", "case", "label"]
-    rows = pd.concat([each[has_label(each) & each["dice"].notna()] for each in scored.values()])
-    known = pd.MultiIndex.from_frame(rows[keys])
-    there = {
-        name: each[pd.MultiIndex.from_frame(each[keys]).isin(known)].fillna({"dice": 0.0})
-        for name, each in scored.items()
-    }
-    return {name: figures.by_patient(each) for name, each in there.items()}
+    return {name: figures.by_patient(each[has_label(each)]) for name, each in scored.items()}
 
 
 def _entry(
@@ -191,7 +189,6 @@ def _entry(
         "worst_patient": str(dice.idxmin()) if len(dice) else "",
         "patients": len(dice),
         "validation": validation["mean"],
-        **together(scored),
     }
 
 

@@ -156,8 +156,7 @@ def by_patient(rows: pd.DataFrame, column: str) -> pd.Series:
     """
     if rows.empty or column not in rows:
         return pd.Series(dtype=float, name=column, index=pd.Index([], name="patient"))
-    values = rows.assign(**{column: rows[column].astype(float)})
-    cases = values.groupby(["patient", "case", "label"])[column].mean().unstack("label")
+    cases = rows.set_index(["patient", "case", "label"])[column].astype(float).unstack("label")
     owners = list(cases.index.get_level_values("patient"))
     scores = mean_of(patient_scores(cases.to_numpy(), owners), axis=1)
     index = pd.Index(list(dict.fromkeys(owners)), name="patient")

@@ -57,7 +57,8 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
     elif lacks_label(scored).all():
         first = [_nothing_there(scored, subset, n)]
     elif not len(there):
-        first = [f"Of {_patients(n, subset)} there is no Dice: nothing that they have was trained."]
+        who = _patients(n, subset)
+        first = [f"There is no Dice of {who}: no training patient had a label that they have."]
     else:
         return []
     return [
@@ -176,10 +177,13 @@ def untrained(scored: pd.DataFrame) -> list[str]:
         having = empty.loc[has_label(empty), "patient"].nunique()
         if not number:
             continue
-        whose = "the model was" if number == n else f"the models of {number} of {n} patients were"
+        why = f"no training patient had {label}"
+        where = f"({having} of {number} have it)"
+        if number < n:
+            why = f"of {number} of {n} patients, no training patient of their model had {label}"
+            where = f"there ({having} of the {number} have it)"
         said.append(
-            f"No training patient had {label}: {whose} trained without it, and its scores are "
-            f"empty, neither right nor wrong ({having} of these {number} have it)."
+            f"{why[0].upper()}{why[1:]}: its scores are empty {where}, neither right nor wrong."
         )
     return said
 

@@ -180,19 +180,29 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def gpu_name() -> str | None:
-    """Return the name of the first GPU that the backend sees, such as NVIDIA H100 80GB HBM3."""
-    if keras.backend.backend() == "tensorflow":
+    """Return the name of the first GPU (or TPU) that the backend sees, as NVIDIA H100 80GB HBM3."""
+    name = keras.backend.backend()
+    if name == "tensorflow":
         import tensorflow as tf
 
         for gpu in tf.config.list_physical_devices("GPU"):
             return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
-    elif keras.backend.backend() == "jax":
-        import jax
+    elif name == "jax":
+        for device in _jax_gpus():
+            return str(device.device_kind)
+    elif name == "torch":
+        import torch
 
-        for device in jax.devices():
-            if device.platform in ("gpu", "cuda"):
-                return str(device.device_kind)
+        if torch.cuda.is_available():
+            return str(torch.cuda.get_device_name(0))
     return None
+
+
+def _jax_gpus() -> list[Any]:
+    """Return the devices of jax that are no processors."""
+    import jax
+
+    return [one for one in jax.devices() if one.platform in ("gpu", "cuda", "rocm", "tpu")]
 
 
 def machine() -> Machine:
@@ -204,18 +214,21 @@ def machine() -> Machine:
 
 
 def _capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first GPU, where there is one."""
-    if keras.backend.backend() == "tensorflow":
+    """Return the compute capability of the first GPU, where the backend tells it."""
+    name = keras.backend.backend()
+    if name == "tensorflow":
         import tensorflow as tf
 
         (first, *_) = tf.config.list_physical_devices("GPU")
         found = tf.config.experimental.get_device_details(first).get("compute_capability")
-    else:
-        import jax
-
-        gpus = [one for one in jax.devices() if one.platform in ("gpu", "cuda")]
-        text = str(getattr(gpus[0], "compute_capability", "")).split(".")
+    elif name == "jax":
+        text = str(getattr(_jax_gpus()[0], "compute_capability", "")).split(".")
         found = tuple(map(int, text)) if len(text) == 2 and all(map(str.isdigit, text)) else None
+    else:
+        import torch
+
+        # AMD's GPUs are counted in another way
+        found = None if torch.version.hip else torch.cuda.get_device_capability(0)
     return None if found is None else (int(found[0]), int(found[1]))
 
 

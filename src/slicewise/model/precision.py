@@ -6,6 +6,7 @@ quiet one, so its weights are the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -14,6 +15,11 @@ INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 """Instructions of x86 processors that multiply bfloat16, by their names in /proc/cpuinfo."""
 AMPERE = (8, 0)
 """Compute capability from which NVIDIA's GPUs multiply bfloat16 in tensor cores."""
+HAVE_UNITS = re.compile(
+    r"\b(A(2|10G?|16|30|40|100|800)|H(20|100|200|800)|GH200|GB[123]00|B[123]00|L(4|20|40S?))\b"
+    r"|\bRTX (A\d{3,4}|PRO|\d{4} (\w+ )?Ada)\b|\bGeForce RTX [3-9]0\d0\b|\bTPU v?\d"
+)
+"""Names of GPUs (from Ampere) and TPUs with units for bfloat16, where the backend tells no more."""
 NARROWEST = 16
 """Filters from which bfloat16 pays on processors: oneDNN fills its blocks of 16 channels up. With
 every stage at least as wide a step took 0.55 to 0.65 of its time in float32, with a first stage of
@@ -82,8 +88,10 @@ def decide_precision(wanted: str, filters: Collection[int], machine: Machine) ->
 
 
 def _on_gpu(machine: Machine) -> tuple[str, str]:
-    name = machine.gpu
+    name = str(machine.gpu)
     if machine.capability is None:
+        if HAVE_UNITS.search(name):
+            return MIXED, f"{name} has units for bfloat16, by its name"
         return FLOAT, f"nothing is known of bfloat16 on {name}"
     shown = f"{name} (compute capability {machine.capability[0]}.{machine.capability[1]})"
     if machine.capability < AMPERE:

@@ -30,7 +30,7 @@ from slicewise.model.precision import decide_precision
 from slicewise.model.schedule import learning_rate
 from slicewise.model.trainer import assign, make_trainer, numpy_of
 from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
-from slicewise.model.validate import Truth, Validation, settle_postprocessing
+from slicewise.model.validate import LESS, Truth, Validation, settle_postprocessing
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 
@@ -394,6 +394,11 @@ class _Run:
             channels=self.experiment.input.context,
         )
         copy_weights(trainer.unet, plain)
+        if not all(np.isfinite(each).all() for each in plain.get_weights()):
+            # the last step of all, which no loss was computed after
+            raise SlicewiseError(
+                f"the weights are no numbers after epoch {state.best_epoch}; {LESS}"
+            )
         chooser = self.validation if self.may_select else None
         after, decided = settle_postprocessing(
             self.experiment, chooser, finished_model(self.preprocess, plain)
@@ -500,8 +505,7 @@ class _Run:
             cases = sorted({self.slices.cases[self.slices.case_of[i]] for i in indices})
             raise SlicewiseError(
                 f"the loss is no number in epoch {len(self.state.history) + 1} at step {step + 1} "
-                f"(cases {', '.join(cases)}); try a lower optimizer.learning_rate, a clip_norm, or "
-                "precision: float32"
+                f"(cases {', '.join(cases)}); {LESS}"
             )
 
     def _validate(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from slicewise.config import Experiment, Postprocessing, Recipe
+from slicewise.errors import SlicewiseError
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.model.infer import Forward, averaged, batched, views
 from slicewise.model.losses import BatchLoss, probabilities
@@ -20,6 +21,8 @@ from slicewise.slices.grid import Grid
 
 Truth = Callable[[str], np.ndarray]
 STEPS = ("largest_component", "fill_holes")
+LESS = "try a lower optimizer.learning_rate, a clip_norm, or precision: float32"
+"""What helps where a training runs away."""
 AT_A_TIME = 8_000_000  # bytes of outputs that are worked on; each takes several copies
 
 
@@ -75,6 +78,11 @@ class Validation:
             on all slices, 3-D, on the source grid, of the labels that a case
             has; mean over the cases of a patient, the labels, the patients
             (`mean_over_patients`); NaN where nobody has any label.
+
+        Raises
+        ------
+        SlicewiseError
+            When the loss of a case is no number.
         """
         losses, slices, dice = 0.0, 0, []
         for case, pieces in self._outputs(logits_of):
@@ -84,6 +92,10 @@ class Validation:
                 probability = probabilities(ops.convert_to_tensor(logits))
                 mask.add(ops.convert_to_numpy(probability))
             loss.finish()
+            if not np.isfinite(loss.total):
+                raise SlicewiseError(
+                    f"the validation loss of case {case.cases[0]} is no number; {LESS}"
+                )
             losses, slices = losses + loss.total, slices + loss.slices
             dice.append(dice_of_labels(mask.truth, mask.mask, self.labels))
         return {

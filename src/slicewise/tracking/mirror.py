@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.surroundings import give_names
 from slicewise.tracking import registry
 from slicewise.tracking.answers import (
     ForeignAnswerError,
@@ -136,7 +137,7 @@ class Mirror:
             ("GIT_PYTHON_REFRESH", "quiet"),
         ):
             os.environ.setdefault(key, value)
-        _have_home()
+        give_names()
         self._experiments: dict[str, str] = {}
         self._known_points: dict[str, set[tuple[str, float, int, int]]] = {}
 
@@ -261,7 +262,7 @@ class Mirror:
             "mlflow.source.name": "snakemake",
             "mlflow.source.type": "JOB",
             "mlflow.source.git.commit": tags.get("git_commit", "").replace(UNKNOWN, ""),
-            "mlflow.user": _user(),
+            "mlflow.user": getpass.getuser(),
         }
         made = client.create_run(
             experiment,
@@ -542,8 +543,9 @@ class Mirror:
         self.beat(60)
         import mlflow
 
-        for name in ("mlflow", "urllib3"):  # that it tries again, and the like
-            logging.getLogger(name).setLevel(logging.ERROR)
+        # that it tries again, and tracebacks of what it raises anyway
+        for name in ("mlflow", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         mlflow.set_tracking_uri(self.uri)
         if self.uri.startswith(SQLITE):
             make_store(file_of(self.uri), self._artifacts, self.beat)
@@ -649,22 +651,6 @@ def tracking_uri(results: Path) -> str:
 def default_uri(results: Path) -> str:
     """Return the address of the SQLite store under results."""
     return address_of(results / "mlflow.db")
-
-
-def _user() -> str:
-    """Return the name of the user; in a container, a number may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return f"uid {os.getuid()}"
-
-
-def _have_home() -> None:
-    """Name a home where there is none, as MLflow is not imported without."""
-    try:
-        Path.home()
-    except RuntimeError:  # a number without a name, in a container
-        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _points(run: Run) -> set[tuple[str, float, int, int]]:

@@ -14,6 +14,7 @@ from slicewise.tracking.secrets import redact, without_user
 LONGEST = 300
 """Signs of what others say that are shown; the beginning and the end say most."""
 SQLITE = "sqlite:"
+NO_JSON = "not in a valid JSON format"
 LOGIN = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 ADDRESS = "MLFLOW_TRACKING_URI"
 STATUS = (
@@ -85,7 +86,8 @@ TEXTS = (
         f"has no database of that name; make it, or correct {ADDRESS}",
     ),
     (
-        r"unsupported URI|Could not parse SQLAlchemy URL|Can't load plugin: sqlalchemy",
+        r"unsupported URI|Invalid database engine|Could not parse SQLAlchemy URL|"
+        r"Can't load plugin: sqlalchemy",
         f"is no address of a store; set {ADDRESS} to http://…, https://… or sqlite:///…",
     ),
     (
@@ -164,7 +166,8 @@ def _what(error: BaseException, uri: str) -> str:
     status = next((s for each in chain if (s := _status(each)) is not None), None)
     if status in OF_STATUS:
         return f"{OF_STATUS[status]}{_cause(error)}" if status != 401 else OF_STATUS[401]
-    if any(isinstance(each, ForeignAnswerError | json.JSONDecodeError) for each in chain):
+    foreign = (ForeignAnswerError, json.JSONDecodeError)
+    if NO_JSON in text or any(isinstance(each, foreign) for each in chain):
         return (
             "answers, but not as MLflow does: a page to log in, or another service; check "
             f"{ADDRESS}, and set {LOGIN}"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import sweep
+from slicewise.files import half_of, sweep
 
 SQLITE = "sqlite:///"
 BESIDE = ("", "-journal", "-wal", "-shm")
@@ -124,7 +123,7 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
         sweep(*halves)
         if _is_made(path):
             return
-        temporary = path.parent / f".{os.getpid()}-{secrets.token_hex(4)}.{path.name}"
+        temporary = half_of(path)
         try:
             _fill(temporary, artifacts)
             _publish(temporary, path)

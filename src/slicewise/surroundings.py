@@ -1,0 +1,52 @@
+"""What a run needs of the machine before it starts: a name of its user, and places to write."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from slicewise.errors import OF_SYSTEM, SlicewiseError
+
+
+def give_names() -> None:
+    """Name the user and a home where there are none, for this process and its children.
+
+    In a container, a number may have no name; Snakemake and MLflow take it for
+    granted that users have one.
+    """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"uid-{os.getuid()}"
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
+
+
+def check_writable(places: Iterable[Path]) -> None:
+    """Check that this user may write in folders, or make them.
+
+    Raises
+    ------
+    SlicewiseError
+        When one cannot be written.
+    """
+    for place in places:
+        there = next(path for path in (place, *place.absolute().parents) if path.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            read_only = os.statvfs(there).f_flag & os.ST_RDONLY
+            code = errno.EROFS if read_only else errno.EACCES
+            raise SlicewiseError(f"{there}: {OF_SYSTEM[code]}")
+
+
+def folders_of(results: Path, dataset: str) -> Iterator[Path]:
+    """Yield the folders of a data set's results, as deep as those of its experiments."""
+    yield results
+    yield results / dataset
+    for pattern in ("*/", "*/*/"):
+        yield from sorted(path for path in (results / dataset).glob(pattern) if path.is_dir())

@@ -1,0 +1,170 @@
+"""The model of a run, whose sending stops anywhere: afterwards there is one, whole and ready."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow.tracking.client
+import pytest
+
+from slicewise.tracking import Mirror, Run, sync
+from slicewise.tracking.models import send_model
+from tests.tracking.conftest import begin, run_of, tracker
+from tests.tracking.test_tracker import FACTS, no_judge
+
+STEPS = ("create_logged_model", "log_outputs", "log_model_artifacts", "finalize_logged_model")
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import mlflow.tracking.client as tracking
+from slicewise.tracking import Mirror
+
+results, folder, step, when = sys.argv[1:]
+method = getattr(tracking.MlflowClient, step)
+
+def killed(self, *arguments, **named):
+    if when == "after":
+        method(self, *arguments, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(tracking.MlflowClient, step, killed)
+Mirror(Path(results)).push(Path(folder))
+"""
+
+
+def trained(results: Path, experiment: str, weights: bytes = b"weights") -> Run:
+    """Note a run with a model, and send nothing."""
+    one = tracker(results, experiment)
+    run = begin(one, weights=weights.decode())
+    model = results / "tiny" / experiment / "model.keras"
+    model.write_bytes(weights)
+    run.trained(FACTS, {}, model, ["liver"])
+    run.finish()
+    return run
+
+
+def models(results: Path, run_id: str) -> list[Any]:
+    mirror = Mirror(results)
+    number = mirror.experiments()["slicewise/tiny"]
+    return list(mirror.client.search_logged_models([number], f"source_run_id = '{run_id}'"))
+
+
+def check(
+    results: Path, experiment: str, weights: bytes = b"weights", gone: tuple[str, ...] = ()
+) -> str:
+    found = run_of(results, experiment)
+    (model,) = models(results, found.info.run_id)
+    assert str(model.status) == "READY"
+    client = Mirror(results).client
+    (kept,) = client.list_logged_model_artifacts(model.model_id, "data/models")
+    assert kept.file_size == len(weights)
+    linked = [output.model_id for output in found.outputs.model_outputs]
+    # MLflow cannot take back that a model which is deleted came out of the run
+    assert sorted(linked) == sorted([model.model_id, *gone])
+    return str(model.model_id)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_sending_that_fails_is_gone_on_with(
+    results: Path, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    experiment = f"{step}-{when}"
+    run = trained(results, experiment)
+    method = getattr(mlflow.tracking.client.MlflowClient, step)
+
+    def broken(self: Any, *arguments: Any, **named: Any) -> None:
+        if when == "after":
+            method(self, *arguments, **named)
+        raise OSError("the connection is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.tracking.client.MlflowClient, step, broken)
+        with pytest.raises(OSError, match="lost"):
+            Mirror(results).push(run.folder)
+    mirror = Mirror(results)
+    assert mirror.is_pending(run.folder)
+    mirror.push(run.folder)
+    first = check(results, experiment)
+    mirror.push(run.folder, verify=True)
+    assert check(results, experiment) == first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("step", "when"), [("create_logged_model", "after"), ("finalize_logged_model", "after")]
+)
+def test_a_sending_that_is_killed_is_gone_on_with(results: Path, step: str, when: str) -> None:
+    experiment = f"killed-{step}"
+    run = trained(results, experiment)
+    command = [sys.executable, "-c", KILLED, str(results), str(run.folder), step, when]
+    assert subprocess.run(command, timeout=300).returncode == -signal.SIGKILL
+    assert len(models(results, run_of(results, experiment).info.run_id)) == 1
+    said: list[str] = []
+    sync(results, "tiny", no_judge, said.append)
+    check(results, experiment)
+
+
+def test_a_model_of_other_weights_takes_the_place_of_the_old_one(results: Path) -> None:
+    run = trained(results, "again")
+    mirror = Mirror(results)
+    mirror.push(run.folder)
+    old = check(results, "again")
+    path = results / "tiny" / "again" / "model.keras"
+    path.write_bytes(b"other weights")
+    run.trained(FACTS, {}, path, ["liver"])
+    mirror.push(run.folder)
+    assert check(results, "again", b"other weights", gone=(old,)) != old
+
+
+def test_a_model_that_somebody_registered_is_not_taken_away(results: Path) -> None:
+    run = trained(results, "kept")
+    mirror = Mirror(results)
+    mirror.push(run.folder)
+    old = check(results, "kept")
+    mirror.client.create_registered_model("by-hand")
+    mirror.client.create_model_version("by-hand", f"models:/{old}", model_id=old)
+    path = results / "tiny" / "kept" / "model.keras"
+    path.write_bytes(b"other weights")
+    run.trained(FACTS, {}, path, ["liver"])
+    mirror.push(run.folder)
+    found = models(results, run_of(results, "kept").info.run_id)
+    assert len(found) == 2
+    assert old in {model.model_id for model in found}
+
+
+def test_a_second_ready_model_of_an_earlier_fault_is_taken_away(results: Path) -> None:
+    """Two that are alike: one was logged, and a kill came before that was noted."""
+    run = trained(results, "twice")
+    mirror = Mirror(results)
+    mirror.push(run.folder)
+    run_id = run_of(results, "twice").info.run_id
+    (first,) = models(results, run_id)
+    number = mirror.experiments()["slicewise/tiny"]
+    mirror.client.create_logged_model(
+        number, name="model", source_run_id=run_id, tags=dict(first.tags)
+    )
+    send_model(
+        mirror.client, number, run, run_id, run.own_models(), lambda seconds: None, seconds=9
+    )
+    assert check(results, "twice") == first.model_id
+
+
+def test_models_of_others_are_left_alone(results: Path) -> None:
+    run = trained(results, "theirs")
+    mirror = Mirror(results)
+    mirror.push(run.folder)
+    run_id = run_of(results, "theirs").info.run_id
+    number = mirror.experiments()["slicewise/tiny"]
+    theirs = mirror.client.create_logged_model(number, name="mine", source_run_id=run_id)
+    mirror.push(run.folder, verify=True)
+    path = results / "tiny" / "theirs" / "model.keras"
+    path.write_bytes(b"other weights")
+    run.trained(FACTS, {}, path, ["liver"])
+    mirror.push(run.folder)
+    assert theirs.model_id in {model.model_id for model in models(results, run_id)}
