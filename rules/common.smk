@@ -298,6 +298,10 @@ def look_before(maker):
                 )
                 print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
                 REMARKED.add(kind)
+        if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
+            # A model that is asked for by its name waits for its gate, which is `ancient`. While
+            # that is made again, Snakemake overlooks that the model is missing (snakemake#4166).
+            workflow.dag.forcefiles.update(given("plan", wildcards))
         return []
 
     return compare

@@ -161,6 +161,18 @@ def test_what_is_asked_for_alone_is_made_again(lost):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("notes", [True, False])
+def test_a_model_of_a_further_fold_that_is_asked_for_is_trained(lost, notes):
+    """Though the gate that it waits for is made again, too."""
+    lost.change(*CHANGES["folds"])
+    if not notes:
+        delete_notes(lost)
+    for name in ("model.keras", "history.csv"):
+        due = lost.due(f"results/tiny/one/fold-2/{name}")
+        assert due == {"split": 1, "gate": 1, "plan": 1, "train": 1}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", [shutil.copy2, shutil.copy], ids=["cp -a", "cp -r"])
 def test_results_that_moved_without_notes_have_nothing_to_do(crossed, tmp_path, copy):
     moved = tmp_path / "elsewhere"
