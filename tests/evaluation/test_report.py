@@ -429,6 +429,10 @@ def test_a_label_that_was_not_trained_is_called_so_and_not_missed():
     assert "In the 1 of 10 new patients who has tumour and a score of it, 100 % of the" in words
     assert "In none of the 8 was a whole piece" in words
     assert "untrained for 2" in words
+    # of held-out patients beside test patients
+    held = untrained(scored({"h": [(HIT, HIT)]}, "validation"))
+    page = Page(experiment(pd.concat([scored(TUMOURS), held], ignore_index=True)))
+    assert "Of 1 of 11 patients, no training patient of their model had tumour" in page.words
     assert "Untrained labels" not in experiment(scored(TUMOURS))
 
 

@@ -201,7 +201,7 @@ def experiment_report(
         patients=scored["patient"].nunique(),
         having=len(figures.by_patient(scored)),
         unscored=overall(scored, figures.by_patient(scored))["unscored"],
-        untrained=untrained(scored),
+        untrained=untrained(metrics),  # of held-out patients, too, where others are tested
         convention=convention(scored),
         detection=_detection(scored),
         few=FEW_PATIENTS,
