@@ -39,8 +39,9 @@ SCORED_BY = "scored_by_library_sha256"
 """Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
-CLOSING = 30.0
-"""Seconds that all sending may take once the work of a job is done, and more for a large model."""
+CLOSING, CLOSING_FILE = 30.0, 120.0
+"""Seconds that all sending may take once the work of a job is done, and more for a large model: to
+a server, and to a database file, which only a busy machine makes slow, or is made yet."""
 AGAIN = 30.0
 """Seconds after which a server that did not answer is tried again."""
 SAMPLE, SAMPLES = 10.0, 200
@@ -81,7 +82,8 @@ class Tracker:
 
     def __exit__(self, *error: object) -> None:
         """Send what is left, unless the server keeps the job waiting."""
-        end = time.monotonic() + CLOSING + self._size() / SPEED
+        own = CLOSING_FILE if self.mirror.uri.startswith("sqlite:") else CLOSING
+        end = time.monotonic() + own + self._size() / SPEED
         self._closing = True
         self._wake.set()
         while self._thread.is_alive() and time.monotonic() < min(self._deadline, end):
