@@ -116,8 +116,8 @@ def test_a_wrong_password_is_one_clear_sentence(server, tmp_path):
     for line in lines:
         assert line.startswith(
             f"MLflow at {server.uri} refuses the user name or password; set "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN: results "
-            "are complete under"
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN: "
+            "results are complete under"
         )
     done = subprocess.run(
         [sys.executable, "-m", "slicewise.cli", "sync", "--results", str(results)],
