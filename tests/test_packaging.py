@@ -109,7 +109,7 @@ def test_what_the_library_imports_is_declared():
                 modules = [node.module or ""]
             for module in modules:
                 top = module.split(".")[0]
-                if top in sys.stdlib_module_names or top in ("slicewise", "jax"):
+                if top in sys.stdlib_module_names or top in ("slicewise", "jax", "torch"):
                     continue
                 if canonicalize_name(names.get(top, top)) not in declared:
                     missing.add(names.get(top, top))

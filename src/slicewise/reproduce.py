@@ -147,7 +147,7 @@ def reproduce(
         differences = [
             *_code(fetched.tags, workflow, old / DIFF),
             *_versions(old / "environment.txt"),
-            *_chosen(settings, name, _candidates(workflow, project, configs)),
+            *_chosen(settings, name, _candidates(workflow, project, dataset, configs)),
             *_data(old / "cases.tsv", made / "cases.tsv"),
         ]
         say(f"run {run_id}: {name} of data set {dataset}")
@@ -289,27 +289,35 @@ def _versions(path: Path) -> Iterator[str]:
 
 
 def _candidates(
-    workflow: Path, project: Path, given: Sequence[Path] = ()
+    workflow: Path, project: Path, dataset: str, given: Sequence[Path] = ()
 ) -> dict[str, dict[str, Any]]:
     """Return configurations by what they are called: those given, or those that are found.
 
-    Looked for in ``config/`` and the folder of the workflow, and in the folder
-    that `snakemake` was run in, there also two folders deep.
+    Looked for in the folder that `snakemake` was run in and two folders deep,
+    and where none is of the data set, in ``config/`` and the folder of the workflow.
     """
     if given:
         whole: dict[str, Any] = {}
         for path in given:
             _merge(whole, _mapping(path))
         return {" and ".join(map(_shown, given)): whole}
-    here = [path for place in (workflow / "config", workflow) for path in place.glob("*.*")]
+    places = [[path for place in (workflow / "config", workflow) for path in place.glob("*.*")]]
     if project.resolve() != workflow.resolve():
-        here += [path for path in _files(project, depth=2) if path.is_file()]
-    found = {}
-    for path in sorted({path.resolve(): path for path in here}.values()):
-        if path.suffix in (".yaml", ".yml", ".json") and path.stat().st_size < LARGEST_CONFIG:
-            with suppress(SlicewiseError):
-                found[_shown(path)] = _mapping(path)
+        places.insert(0, [path for path in _files(project, depth=2) if path.is_file()])
+    found: dict[str, dict[str, Any]] = {}
+    for here in places:
+        for path in sorted({path.resolve(): path for path in here}.values()):
+            if path.suffix in (".yaml", ".yml", ".json") and path.stat().st_size < LARGEST_CONFIG:
+                with suppress(SlicewiseError):
+                    found[_shown(path)] = _mapping(path)
+        if any(_is_of(dataset, each) for each in found.values()):
+            break
     return found
+
+
+def _is_of(dataset: str, config: Mapping[str, Any]) -> bool:
+    block = config.get("dataset")
+    return isinstance(block, Mapping) and block.get("name") == dataset
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
@@ -351,8 +359,7 @@ def _chosen(
     dataset = settings["dataset"]["name"]
     none = [f"no configuration of data set {dataset} was found to compare with: --configfile"]
     for shown, here in candidates.items():
-        block = here.get("dataset")
-        if not isinstance(block, Mapping) or block.get("name") != dataset:
+        if not _is_of(dataset, here):
             continue  # something else, such as an overlay
         try:
             now = flatten(yaml.safe_load(used_settings(here, name)))
@@ -433,13 +440,15 @@ def _snakemake(
             env={**os.environ, DATA: str(data.resolve())},
             pass_fds=[lock.fileno()],  # should it outlive this process
         )
+        told = False
         while True:
             try:
                 process.wait()
                 break
             except KeyboardInterrupt:
-                continue  # it was told as well, and ends its jobs first
-        if process.returncode:
+                told = True  # so was it, and ends its jobs first
+        # where all was done as the word came, it ends as if there had been none
+        if process.returncode or told:
             raise SlicewiseError(
                 f"{_shown(folder)}: making the run again stopped, see above; mend what errors name "
                 "and run slicewise reproduce again, what is finished is kept"

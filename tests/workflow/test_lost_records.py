@@ -110,7 +110,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "recipe": ("slices.axial48.size", 32),
     "epochs": ("experiments.one.training.epochs", 2),
     "window": ("experiments.one.input.window", [-100, 200]),
-    "threshold": ("experiments.one.postprocessing.threshold", 0.4),
+    "holes": ("experiments.one.postprocessing.fill_holes", True),
     "tolerance": ("evaluation.tolerance_mm", 3.0),
 }
 # each change with one remedy and each remedy with some; that which publishes most, with all

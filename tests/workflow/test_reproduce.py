@@ -213,7 +213,7 @@ def test_a_check_says_whatever_differs(workflow):
 @pytest.mark.slow
 def test_folds_are_made_again_together(workflow):
     shutil.rmtree(workflow.root / "results")
-    workflow.change("split.folds", 2)
+    workflow.change("split", {"folds": 2})
     workflow.change("run", ["plain"])
     workflow.snakemake("results/tiny/plain/report.html")
     run_id, child = (workflow.run_id("plain", fold) for fold in ("parent", "fold-1"))
@@ -251,6 +251,21 @@ def test_ctrl_c_ends_it_in_order(workflow):
         f"slicewise: results/reproduced/{run_id[:12]}: making the run again stop"
     )
     assert "KeyboardInterrupt" not in last
+
+
+def test_ctrl_c_counts_where_snakemake_was_done_all_the_same(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "snakemake"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\ntrap '' INT\nkill -INT $PPID\nsleep 0.5\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program.parent / "python"))
+    folder = tmp_path / "again"
+    folder.mkdir()
+    with (
+        module._snakemake(tmp_path, folder, folder / "settings.yaml", "1", tmp_path) as make,
+        pytest.raises(SlicewiseError, match="making the run again stopped"),
+    ):
+        make(folder / "cases.tsv")
 
 
 @pytest.mark.slow
@@ -312,7 +327,7 @@ def test_the_nearest_configuration_counts(settings, tmp_path, monkeypatch):
     none = [f"no configuration of data set {DATASET} was found to compare with: --configfile"]
 
     def chosen() -> list[str]:
-        return module._chosen(settings, "plain", module._candidates(tmp_path, tmp_path))
+        return module._chosen(settings, "plain", module._candidates(tmp_path, tmp_path, DATASET))
 
     monkeypatch.chdir(tmp_path)
     for name, content in (
@@ -527,7 +542,7 @@ def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypat
     (project / "study" / "one").mkdir(parents=True)
     monkeypatch.chdir(project)
     for place, change in (
-        (clone / "config" / "a.yaml", 3),
+        (clone / "config" / "a.yaml", 0),
         (project / "study" / "one" / "b.yml", 2),
         # neither results, nor what lies too deep, nor what is hidden
         (project / "results" / "c.yaml", 1),
@@ -537,26 +552,28 @@ def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypat
         place.parent.mkdir(exist_ok=True)
         changed = CONFIG | {"split": {"validation": 1, "seed": 13 + change}}
         place.write_text(yaml.safe_dump(changed))
-    found = module._candidates(clone, project)
-    assert set(found) == {"../clone/config/a.yaml", "study/one/b.yml"}
+    found = module._candidates(clone, project, DATASET)
+    # the clone's is nearer to what it was, but it is not what the project runs
+    assert set(found) == {"study/one/b.yml"}
     near = ["split.seed is 13 then, 15 in study/one/b.yml"]
-    assert len(module._chosen(settings, "plain", found)) == 1
-    (clone / "config" / "a.yaml").unlink()
-    assert module._chosen(settings, "plain", module._candidates(clone, project)) == near
+    assert module._chosen(settings, "plain", found) == near
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = module._candidates(clone, tmp_path / "elsewhere", DATASET)
+    assert "../clone/config/a.yaml" in elsewhere
 
     # one that is named counts, and files over each other as snakemake has them
     over = project / "over.yaml"
     over.write_text("split: {seed: 13}\n")
     given = [Path("study/one/b.yml"), over]
-    found = module._candidates(clone, project, given)
+    found = module._candidates(clone, project, DATASET, given)
     assert list(found) == ["study/one/b.yml and over.yaml"]
     assert module._chosen(settings, "plain", found) == []
     for text in ("a: [1", "- 1"):
         over.write_text(text)
         with pytest.raises(SlicewiseError, match=r"over\.yaml: .*; correct the path or the file"):
-            module._candidates(clone, project, [over])
+            module._candidates(clone, project, DATASET, [over])
     with pytest.raises(SlicewiseError, match=r"gone\.yaml: cannot be read"):
-        module._candidates(clone, project, [project / "gone.yaml"])
+        module._candidates(clone, project, DATASET, [project / "gone.yaml"])
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 0.1])

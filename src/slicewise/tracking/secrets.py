@@ -140,8 +140,10 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def _environment() -> set[str]:
     """Return the secrets of the environment."""
-    values = {value for key, value in os.environ.items() if SECRET.search(key)}
-    for value in os.environ.values():
+    # a list of names first: a thread of MLflow's sets and deletes variables meanwhile
+    present = {key: os.environ.get(key, "") for key in list(os.environ)}
+    values = {value for key, value in present.items() if SECRET.search(key)}
+    for value in present.values():
         found = _Address.parse(value)
         if found is not None and found.login is not None and ":" in found.login:
             password = found.login.partition(":")[2]
