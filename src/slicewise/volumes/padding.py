@@ -136,7 +136,7 @@ def fill_lowest(array: np.ndarray, inside: np.ndarray, path: str) -> np.ndarray:
 def as_air(volume: Volume, path: str | None = None) -> Volume:
     """Make padding of a CT air, though no header says that it is padding.
 
-    That is a value below -1100 or above 32767 HU which voxels at the border of
+    That is a value below -1100 or above 32767 HU which voxels at the edges of
     the volume have, and at least a thousandth of all; noise and metal do not
     have one value. So what is wrong in another way stays as it is: an
     intercept that was applied twice moves all voxels.
@@ -175,14 +175,16 @@ def as_air(volume: Volume, path: str | None = None) -> Volume:
 
 
 def _strange(array: np.ndarray) -> dict[float, int]:
-    """Return the values at the border that are padding, with how many voxels have each."""
+    """Return the values at the edges that are padding, with how many voxels have each."""
     if not array.size or array.dtype.kind not in "iuf" or array.ndim != 3:
         return {}
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)) or (low >= LEAST and high <= MOST):
         return {}
-    faces = [np.take(array, end, axis).ravel() for axis in range(3) for end in (0, -1)]
-    border = np.unique(np.concatenate(faces))
+    # metal reaches the first and the last slice, but no edge of the box
+    faces = [np.take(array, end, axis) for axis in range(3) for end in (0, -1)]
+    lines = [np.take(face, end, axis) for face in faces for axis in (0, 1) for end in (0, -1)]
+    border = np.unique(np.concatenate(lines))
     candidates = border[(border < LEAST) | (border > MOST)]
     found = {}
     # far fewer than can be padding need no count of the whole volume
