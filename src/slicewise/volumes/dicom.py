@@ -341,10 +341,20 @@ def _headers(files: _Files, *, beside: bool = False) -> list[Slice]:
             len(headers) - len(images),
             len(headers),
         )
-    if beside:
-        images, aside = scouts.without_others(images)
-        _say_aside(files, aside)
-    return [one for name, header in images for one in _slices(files, name, header)]
+    if not beside:
+        return [one for name, header in images for one in _slices(files, name, header)]
+    images, aside = scouts.without_others(images)
+    small = scouts.small_series(images)
+    slices: list[Slice] = []
+    for name, header in images:
+        try:
+            slices += _slices(files, name, header)
+        except SlicewiseError:
+            if name not in small or _is_segmentation(header):
+                raise
+            aside.append((name, "image that is no slice"))
+    _say_aside(files, aside)
+    return slices
 
 
 def _say_aside(files: _Files, aside: Sequence[tuple[str, str]]) -> None:
@@ -405,9 +415,13 @@ def _slices(files: _Files, name: str, header: pydicom.Dataset) -> list[Slice]:
     ]
 
 
+def _is_segmentation(header: pydicom.Dataset) -> bool:
+    return value_of(header, "SOPClassUID") == _SEGMENTATION or value_of(header, "Modality") == "SEG"
+
+
 def _check_kind(shown: str, header: pydicom.Dataset) -> None:
     """Refuse what is no grey image."""
-    if value_of(header, "SOPClassUID") == _SEGMENTATION or value_of(header, "Modality") == "SEG":
+    if _is_segmentation(header):
         raise SlicewiseError(
             f"{shown} is a DICOM segmentation (SEG), which is not read; convert it to NIfTI "
             "(for example with segimage2itkimage of dcmqi)"

@@ -31,10 +31,11 @@ WITHOUT_IMAGE = {
 SCREENSHOT = "7"
 _IMAGES = ("localizer", "screenshot")
 LOCALIZER = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"}
+SCREENS = {"SCREEN SAVE", "DOSE_INFO", "DOSE REPORT"}
 """Values of ImageType."""
 FEW = 3
 """So many images of another direction or series may be localizers without saying so."""
-TIMES = 4
+TIMES = 2
 """The series has at least so many times as many images as those of another direction or size."""
 TIMES_ALIKE = 10
 """And as those that lie and measure like its own."""
@@ -53,7 +54,10 @@ def what_else(header: pydicom.Dataset) -> str:
         return "screenshot"
     words = value_of(header, "ImageType") or ()
     words = [words] if isinstance(words, str) else words
-    return "localizer" if LOCALIZER & {str(word).upper() for word in words} else ""
+    words = {str(word).upper() for word in words}
+    if words & SCREENS:
+        return "screenshot"
+    return "localizer" if words & LOCALIZER else ""
 
 
 def without_others(
@@ -81,6 +85,23 @@ def without_others(
         kept = [pair for pair, what in zip(headers, told, strict=True) if what in ("", *_IMAGES)]
         aside = [(name, what) for name, what in aside if what not in _IMAGES]
     return (kept, aside) if kept else (list(headers), [])
+
+
+def small_series(headers: Sequence[tuple[str, pydicom.Dataset]]) -> set[str]:
+    """Return the files of series that have far fewer than another: they need not be slices."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    frames: Counter[str] = Counter()
+    for name, header in headers:
+        series = str(value_of(header, "SeriesInstanceUID") or "")
+        groups[series].append(name)
+        frames[series] += max(1, whole(header, "NumberOfFrames", 1))
+    most = max(frames.values(), default=0)
+    return {
+        name
+        for series, names in groups.items()
+        if frames[series] <= FEW and most >= TIMES_ALIKE * frames[series]
+        for name in names
+    }
 
 
 def keep_one_series(slices: Sequence[Slice]) -> tuple[list[Slice], list[Slice]]:
