@@ -220,6 +220,19 @@ def test_padding_that_no_header_names(tmp_path, write_series, caplog, pixel, dty
     assert "padding around what was scanned" in caplog.text
 
 
+def test_lossy_compression_makes_padding_inexact(tmp_path, write_series):
+    stored = (scan() + 1024).astype(np.int16)
+    stored[outside()] = -2000 + np.random.default_rng(0).integers(-90, 90, (outside().sum(), 6))
+
+    def edit(header, k):
+        header.add_new(VALUE, "SS", -2000)
+        header.LossyImageCompression = "01"
+
+    write_series(tmp_path / "ct", stored=stored, count=6, edit=edit)
+    array = read_series(tmp_path / "ct").array
+    np.testing.assert_array_equal(array, np.where(outside()[..., None], AIR, scan()))
+
+
 def test_a_range_of_padding(tmp_path, write_series):
     stored = (scan() + 1024).astype(np.int16)
     stored[outside()] = -2000

@@ -52,6 +52,7 @@ _HEADER = [
     "PixelRepresentation",
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
+    "LossyImageCompression",
     multiframe.SHARED,
     multiframe.PER_FRAME,
     "NumberOfFrames",
@@ -470,6 +471,7 @@ def _slice(shown: str, name: str, header: pydicom.Dataset) -> Slice:
         number="" if numbers(header, "SeriesNumber", 1) is None else str(header.SeriesNumber),
         modality=str(value_of(header, "Modality") or ""),
         padding=padding.padding_of(header),
+        lossy=str(value_of(header, "LossyImageCompression")) == "01",
     )
 
 

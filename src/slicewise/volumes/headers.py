@@ -41,6 +41,8 @@ class Slice:
         From stored values to intensities.
     padding : (int, int) or None
         First and last stored value that mean that nothing was measured there.
+    lossy : bool
+        Whether compression has changed the values, those of padding included.
     volume : tuple of (str, str)
         What tells several volumes of one file apart: stacks, echoes, points in time.
     """
@@ -60,6 +62,7 @@ class Slice:
     modality: str = ""
     kind: str = ""
     padding: tuple[int, int] | None = None
+    lossy: bool = False
     volume: tuple[tuple[str, str], ...] = ()
 
 

@@ -54,7 +54,8 @@ def fill_air(stored: np.ndarray, values: np.ndarray, one: Slice) -> int:
     """Make the padding of a slice of CT air, in place.
 
     Values that a body may have, such as 0 HU, are padding only where they are
-    connected with the edge of the slice.
+    connected with the edge of the slice. Where lossy compression has changed
+    values, all that are nearer to those of the padding than to air are padding.
 
     Parameters
     ----------
@@ -70,10 +71,12 @@ def fill_air(stored: np.ndarray, values: np.ndarray, one: Slice) -> int:
     int
         Number of pixels that became air.
     """
-    inside = is_padding(stored, one)
-    if not inside.any():
+    if one.padding is None:
         return 0
-    low, high = float(values[inside].min()), float(values[inside].max())
+    low, high = sorted(end * one.slope + one.intercept for end in one.padding)
+    inside = is_padding(stored, one)
+    if one.lossy and high < LEAST:
+        inside |= values < (high + LEAST) / 2
     if low >= LEAST and high <= LIKE_AIR:
         return 0
     if high > LIKE_AIR and low <= MOST:
