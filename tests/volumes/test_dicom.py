@@ -323,6 +323,14 @@ def no_orientation(header, k):
     del header.ImageOrientationPatient
 
 
+def steep(header, k):
+    header.RescaleSlope = "1e30"
+
+
+def flat(header, k):
+    header.RescaleSlope = "0"
+
+
 def skewed_orientation(header, k):
     header.ImageOrientationPatient = [1, 0, 0, 1, 0, 0]
 
@@ -351,6 +359,8 @@ def lookup(header, k):
         (no_orientation, "ImageOrientationPatient"),
         (skewed_orientation, "perpendicular"),
         (lookup, "lookup table"),
+        (steep, "rescale slope of 1e+30"),
+        (flat, "rescale slope of 0"),
     ],
 )
 def test_series_that_is_no_plain_volume(tmp_path, write_series, refused, edit, fault):

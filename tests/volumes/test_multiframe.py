@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from slicewise.volumes.dicom import read_organ_masks, read_series
-from slicewise.volumes.read import read_nifti, read_volume
+from slicewise.volumes.read import read_mask, read_nifti, read_sources, read_volume
 from tests.volumes.conftest import OBLIQUE, PLANTED, UID, UPRIGHT, dcm2niix
 
 CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -223,6 +223,14 @@ def test_jpeg_compressed_frames(tmp_path, stored, compressor):
     np.testing.assert_array_equal(read_series(tmp_path / "in").array, stored.astype(int) - 1024)
 
 
+def test_a_case_of_one_file_whose_name_does_not_say_what_it_is(tmp_path, stored):
+    write(tmp_path / "IM_0001", stored)
+    assert_same = np.testing.assert_array_equal
+    assert_same(read_sources([tmp_path / "IM_0001"]).array, stored.astype(int) - 1024)
+    assert_same(read_volume(tmp_path / "IM_0001").array, stored.astype(int) - 1024)
+    assert_same(read_mask([tmp_path / "IM_0001"]).array, stored)
+
+
 def test_organ_masks_in_one_file_each(tmp_path, stored):
     inside = np.zeros_like(stored)
     inside[2:5, 3:9, 1:4] = 1
@@ -327,6 +335,15 @@ def hidden(header):
     del header.PerFrameFunctionalGroupsSequence[4]
 
 
+def fewer_rows(header):
+    header.Rows = 15
+
+
+def steep(header):
+    groups = header.SharedFunctionalGroupsSequence[0]
+    groups.PixelValueTransformationSequence[0].RescaleSlope = "1e30"
+
+
 def cut(header):
     header.PixelData = header.PixelData[:-200]
 
@@ -355,7 +372,9 @@ def hidden_and_compressed(header):
         (missing, "1 of its slices are missing"),
         (too_many, "says it has 7 frames (NumberOfFrames), but where 5 lie"),
         (too_few, "says it has 4 frames (NumberOfFrames), but where 5 lie"),
-        (hidden, "says it has 4 frames (NumberOfFrames), but holds the pixels of 5"),
+        (hidden, "of 12 × 16 pixels, but holds the pixels of 5"),
+        (fewer_rows, "of 12 × 15 pixels, but holds the pixels of 5.333"),
+        (steep, "a rescale slope of 1e+30"),
         (cut, "cannot be decoded"),
         (no_groups, "multi-frame DICOM file that does not say where its 5 frames lie"),
         (no_shared, "PixelSpacing"),

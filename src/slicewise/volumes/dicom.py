@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_ZIP = 20 * 1000**3
 """Bytes that a zip may declare to hold: more is no CT but a mistake or an attack."""
+LARGEST_SLOPE = 1e9
+"""Of a rescale slope or intercept; those of CT are about 1 and -1024."""
 
 _HEADER = [
     "SOPClassUID",
@@ -116,8 +118,17 @@ class _Files:
 
 
 def is_dicom(path: Path) -> bool:
-    """Tell by its name whether a file is DICOM, or a folder or zip that may hold such."""
-    return path.is_dir() or path.name.lower().endswith((".zip", ".dcm", ".dicom", ".ima"))
+    """Tell whether a file is DICOM, or a folder or zip that may hold such.
+
+    By its name, or, as scanners give files none that says so, by its start.
+    """
+    if path.is_dir() or path.suffix.lower() in {".zip", *_DICOM_SUFFIXES}:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def read_series(
@@ -159,7 +170,9 @@ def read_series(
     """
     with _opened(source, member_prefix) as files:
         grid = _image_grid(files)
-        if not rescaled:
+        if rescaled:
+            _check_rescale(files, grid.slices)
+        else:
             plain = (replace(s, slope=1.0, intercept=0.0) for s in grid.slices)
             grid = replace(grid, slices=tuple(plain))
         filled = fill and rescaled
@@ -530,6 +543,17 @@ def _intensities(files: _Files, grid: Grid, fill: bool) -> np.ndarray:
     if unknown.size:
         stack = padding.fill_lowest(stack, unknown, files.shown)
     return stack.transpose(2, 1, 0)
+
+
+def _check_rescale(files: _Files, slices: Sequence[Slice]) -> None:
+    """Refuse a slope or intercept that no scanner writes."""
+    for one in slices:
+        if not 0 < abs(one.slope) <= LARGEST_SLOPE or abs(one.intercept) > LARGEST_SLOPE:
+            raise SlicewiseError(
+                f"{files.file(one.name)} has a rescale slope of {one.slope:g} and an intercept of "
+                f"{one.intercept:g}, which make no sense; export the original series again or "
+                "exclude the case"
+            )
 
 
 def _rescaled(stored: np.ndarray, one: Slice, exact: bool) -> np.ndarray:

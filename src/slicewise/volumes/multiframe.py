@@ -163,7 +163,7 @@ def check_one_volume(slices: Iterable[Slice], shown: str) -> None:
 
 
 def check_length(header: pydicom.Dataset, shown: str) -> None:
-    """Refuse pixels of more frames than the header says; decoders refuse too few.
+    """Refuse more pixels than the header says; decoders refuse too few.
 
     Raises
     ------
@@ -173,15 +173,21 @@ def check_length(header: pydicom.Dataset, shown: str) -> None:
     frames = whole(header, "NumberOfFrames", 1)
     if frames < 2:
         return
+    there = len(header.PixelData)
     if header.file_meta.TransferSyntaxUID.is_encapsulated:
         # one offset a frame, where the table is filled
-        there = len(pydicom.encaps.parse_basic_offsets(header.PixelData)) or frames
+        found = len(pydicom.encaps.parse_basic_offsets(header.PixelData))
+        more = found > frames
+        counted = f"{found}"
     else:
         pixels = whole(header, "Rows", 0) * whole(header, "Columns", 0)
         one = pixels * whole(header, "BitsAllocated", 16) // 8
-        there = len(header.PixelData) // max(one, 1)
-    if there > frames:
+        # one byte makes an odd number even
+        more = there > frames * one + 1
+        counted = f"{there / max(one, 1):.4g}"
+    if more:
         raise SlicewiseError(
             f"{shown} is a multi-frame DICOM file that says it has {frames} frames "
-            f"(NumberOfFrames), but holds the pixels of {there}; export the series again"
+            f"(NumberOfFrames) of {header.Columns} × {header.Rows} pixels, but holds the pixels "
+            f"of {counted}; export the series again"
         )
