@@ -331,6 +331,14 @@ def flat(header, k):
     header.RescaleSlope = "0"
 
 
+def two_slopes(header, k):
+    header.RescaleSlope = ["1", "2"]
+
+
+def no_number(header, k):
+    header.add(pydicom.DataElement(0x00281052, "LO", "Grete"))
+
+
 def skewed_orientation(header, k):
     header.ImageOrientationPatient = [1, 0, 0, 1, 0, 0]
 
@@ -360,6 +368,8 @@ def lookup(header, k):
         (skewed_orientation, "perpendicular"),
         (lookup, "lookup table"),
         (steep, "rescale slope of 1e+30"),
+        (two_slopes, "RescaleSlope that is no number"),
+        (no_number, "RescaleIntercept that is no number"),
         (flat, "rescale slope of 0"),
     ],
 )

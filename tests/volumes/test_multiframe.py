@@ -344,6 +344,11 @@ def steep(header):
     groups.PixelValueTransformationSequence[0].RescaleSlope = "1e30"
 
 
+def two_slopes(header):
+    groups = header.SharedFunctionalGroupsSequence[0]
+    groups.PixelValueTransformationSequence[0].RescaleSlope = ["1", "2"]
+
+
 def cut(header):
     header.PixelData = header.PixelData[:-200]
 
@@ -375,6 +380,7 @@ def hidden_and_compressed(header):
         (hidden, "of 12 × 16 pixels, but holds the pixels of 5"),
         (fewer_rows, "of 12 × 15 pixels, but holds the pixels of 5.333"),
         (steep, "a rescale slope of 1e+30"),
+        (two_slopes, "frame 1, has a RescaleSlope that is no number"),
         (cut, "cannot be decoded"),
         (no_groups, "multi-frame DICOM file that does not say where its 5 frames lie"),
         (no_shared, "PixelSpacing"),

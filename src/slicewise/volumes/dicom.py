@@ -1,7 +1,8 @@
 """DICOM: an image series, and the organ masks that IRCAD ships as DICOM.
 
 Only the elements named in `_HEADER` and `_PIXELS` are ever parsed, so that no
-name, date or description of a patient is in memory when a message is written.
+name, date or description of a patient is in memory when a message is written;
+of functional groups, messages show numbers only.
 A file of many frames (`multiframe`) becomes as many slices as it has frames.
 """
 
@@ -32,7 +33,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from slicewise.errors import SlicewiseError
 from slicewise.volumes import multiframe, padding, scouts
 from slicewise.volumes.formats import is_litter
-from slicewise.volumes.headers import Slice, numbers, value_of, whole
+from slicewise.volumes.headers import Slice, is_filled, numbers, value_of, whole
 from slicewise.volumes.stack import LPS_TO_RAS as LPS_TO_RAS
 from slicewise.volumes.stack import Grid, position_of, same_direction, stacked
 from slicewise.volumes.volume import Volume
@@ -371,6 +372,12 @@ def _headers(files: _Files, *, beside: bool = False) -> list[Slice]:
     return slices
 
 
+def _modality(header: pydicom.Dataset) -> str:
+    """Return the modality if it is one, and no other text, because messages show it."""
+    found = str(value_of(header, "Modality") or "").strip()
+    return found if re.fullmatch(r"[A-Z]{2,9}", found) else ""
+
+
 def _say_aside(files: _Files, aside: Sequence[tuple[str, str]]) -> None:
     if aside:
         logger.warning(
@@ -467,6 +474,12 @@ def _slice(shown: str, name: str, header: pydicom.Dataset) -> Slice:
         )
     slope = numbers(header, "RescaleSlope", 1)
     intercept = numbers(header, "RescaleIntercept", 1)
+    for keyword, number in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
+        if number is None and is_filled(header, keyword):
+            raise SlicewiseError(
+                f"{shown} has a {keyword} that is no number; export the original series again or "
+                "exclude the case"
+            )
     thickness = numbers(header, "SpacingBetweenSlices", 1)
     if thickness is None or thickness[0] <= 0:
         thickness = numbers(header, "SliceThickness", 1)
@@ -482,7 +495,7 @@ def _slice(shown: str, name: str, header: pydicom.Dataset) -> Slice:
         slope=1.0 if slope is None else float(slope[0]),
         intercept=0.0 if intercept is None else float(intercept[0]),
         number="" if numbers(header, "SeriesNumber", 1) is None else str(header.SeriesNumber),
-        modality=str(value_of(header, "Modality") or ""),
+        modality=_modality(header),
         padding=padding.padding_of(header),
         lossy=str(value_of(header, "LossyImageCompression")) == "01",
     )

@@ -74,6 +74,13 @@ def value_of(header: pydicom.Dataset, keyword: str) -> Any:
         return None
 
 
+def is_filled(header: pydicom.Dataset, keyword: str) -> bool:
+    """Tell whether an element is there and not empty, whether or not it makes sense."""
+    if keyword not in header:
+        return False
+    return header.get_item(keyword).value not in (None, b"", "")
+
+
 def whole(header: pydicom.Dataset, keyword: str, default: int) -> int:
     """Return an element as a whole number, or a default where it is none."""
     value = numbers(header, keyword, 1)

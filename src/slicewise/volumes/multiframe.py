@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.headers import Slice, value_of, whole
+from slicewise.volumes.headers import Slice, is_filled, value_of, whole
 
 SHARED = "SharedFunctionalGroupsSequence"
 PER_FRAME = "PerFrameFunctionalGroupsSequence"
@@ -101,8 +101,9 @@ def _flat(plain: pydicom.Dataset, shared: pydicom.Dataset, own: pydicom.Dataset)
     for name, keywords in GROUPS.items():
         for group in (*_items(shared, name)[:1], *_items(own, name)[:1]):
             for keyword in keywords:
-                if value_of(group, keyword) is not None:
-                    setattr(flat, keyword, value_of(group, keyword))
+                if is_filled(group, keyword):
+                    # as it was parsed: what makes no sense is said where it is used
+                    flat[keyword] = group.get_item(keyword)
     return flat
 
 
