@@ -319,3 +319,14 @@ def test_a_mask_lies_on_an_image_of_any_unit(tmp_path: Path, unit: str) -> None:
     one, two = (sitk.ReadImage(str(tmp_path / f"{name}.nii.gz")) for name in ("image", "mask"))
     assert (one.GetSpacing(), one.GetOrigin()) == (two.GetSpacing(), two.GetOrigin())
     np.testing.assert_allclose(two.GetSpacing(), (0.8, 0.8, 2.5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [-2000, 63536])
+def test_padding_is_air_as_in_training(value):
+    array = phantom(1).array.astype(np.int32)
+    array[:5] = -1024
+    padded = array.copy()
+    padded[:5] = value
+    cuts = [predict._cuts(Volume(a, np.eye(4)), CARD)[0] for a in (array, padded)]
+    one, other = (cut.windows(0, 7, 1, 2.5) for cut in cuts)
+    np.testing.assert_array_equal(one, other)

@@ -1,6 +1,8 @@
 """Synthetic DICOM with planted identities, and the way to the real data."""
 
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,3 +116,9 @@ def _write_series(
         edit(header, k)
         header.save_as(folder / name(k), enforce_file_format=True)
     return stored
+
+
+def dcm2niix() -> str | None:
+    """Return the program, or None where it is not installed."""
+    beside = Path(sys.executable).parent / "dcm2niix"
+    return str(beside) if beside.is_file() else shutil.which("dcm2niix")

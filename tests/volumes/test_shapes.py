@@ -73,6 +73,16 @@ def test_a_series_is_guessed_by_its_bytes(tmp_path):
         assert 3 * SLICE <= found <= 4 * SLICE
 
 
+def test_one_file_of_many_compressed_frames(tmp_path):
+    element = b"\x28\x00\x08\x00IS\x04\x0040  "
+    path = tmp_path / "ct.dcm"
+    path.write_bytes(bytes(132) + element + bytes(20 * SLICE))
+    found = size_of(Case("a", "a", (path,), (path,), None), MSD).voxels
+    assert 39 * SLICE <= found <= 41 * SLICE
+    path.write_bytes(bytes(132) + element.replace(b"40", b"99") + bytes(100))
+    assert size_of(Case("a", "a", (path,), (path,), None), MSD).voxels <= SLICE
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"\x1f\x8b", b"\x1f\x8bbroken", b"no header", bytes(4000), struct.pack("<i", 348)],

@@ -24,6 +24,7 @@ from slicewise.model.unet import model_card
 from slicewise.slices.extract import SliceSource
 from slicewise.slices.grid import Grid
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.padding import as_air
 from slicewise.volumes.read import read_nifti, write_nifti
 from slicewise.volumes.volume import Volume, from_canonical
 
@@ -271,6 +272,9 @@ def _forward(models: Sequence[keras.Model], card: dict[str, Any]) -> Forward:
 
 def _cuts(image: Volume, card: dict[str, Any]) -> list[SliceSource]:
     """Cut a volume in each plane that is averaged."""
+    if card["intensity"] == "hu":
+        # as images are read for training
+        image = as_air(image)
     recipe = card["recipe"]
     planes = card["inference"]["planes"] or [recipe["plane"]]
     return [

@@ -26,6 +26,7 @@ from slicewise.model.unet import model_card
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.padding import as_air
 from slicewise.volumes.read import has_lost_geometry, read_nifti, write_nifti
 from slicewise.volumes.volume import Volume
 
@@ -168,6 +169,8 @@ class Segmenter:
         else:
             stored, header = read_nifti(order.image)
         image = self._placed(stored, order).plus(offset)
+        if self.card["intensity"] == "hu":
+            image = as_air(image, order.name)
         self._check(image, order.name)
         array = predict_volume(self.models, image)
         # the mask goes where the file says that its image is

@@ -27,6 +27,8 @@ CT_RANGE = (-1100, 3100)
 STORED = -1024
 """What has to be added where scanners and converters keep Hounsfield units above 0."""
 OFFSET_FITS = f"fit Hounsfield units that are stored with {-STORED} added"
+HIDDEN = 0.05
+"""So many of all voxels are soft tissue if 1024 is added, and not only dense bone."""
 LARGEST_LABEL = 65535
 
 
@@ -70,6 +72,8 @@ def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0
     fault = None
     if intensity == "hu":
         fault = _no_hounsfield(array, low, high)
+        if fault is None and not offset and _hides_offset(array, low):
+            fault = f"only its padding ({low:g}) is below {AIR}, and a CT has air"
     elif intensity == "clipped_hu":
         fault = _no_clipped_hounsfield(low, high)
     else:
@@ -286,6 +290,19 @@ def _no_hounsfield(array: np.ndarray, low: float, high: float, offset: int = 0) 
             "as if the rescale intercept had not been applied"
         )
     return None
+
+
+def _hides_offset(array: np.ndarray, low: float) -> bool:
+    """Tell whether only padding passes for the air of a CT that has 1024 added to all voxels.
+
+    In a head that was cut out, nothing but padding is below -200, too; but few
+    voxels of it are as dense as soft tissue with 1024 added would be.
+    """
+    air = soft = 0
+    for part in _slabs(array):
+        air += int(np.count_nonzero((part <= AIR) & (part > low)))
+        soft += int(np.count_nonzero((part >= SOFT[0] - STORED) & (part <= SOFT[1] - STORED)))
+    return air == 0 and soft >= HIDDEN * array.size
 
 
 def is_stored_with_offset(array: np.ndarray) -> bool:

@@ -1,7 +1,9 @@
 """DICOM: an image series, and the organ masks that IRCAD ships as DICOM.
 
 Only the elements named in `_HEADER` and `_PIXELS` are ever parsed, so that no
-name, date or description of a patient is in memory when a message is written.
+name, date or description of a patient is in memory when a message is written;
+of functional groups, messages show numbers only.
+A file of many frames (`multiframe`) becomes as many slices as it has frames.
 """
 
 from __future__ import annotations
@@ -10,14 +12,13 @@ import difflib
 import errno
 import io
 import logging
-import math
 import os
 import re
 import stat
 import tempfile
 import warnings
 import zipfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,19 +31,33 @@ import SimpleITK as sitk
 from pydicom.uid import ExplicitVRLittleEndian
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes import multiframe, padding, scouts
 from slicewise.volumes.formats import is_litter
+from slicewise.volumes.headers import Slice, is_filled, numbers, value_of, whole
+from slicewise.volumes.stack import LPS_TO_RAS as LPS_TO_RAS
+from slicewise.volumes.stack import Grid, position_of, same_direction, stacked
 from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
 
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LARGEST_ZIP = 20 * 1000**3
 """Bytes that a zip may declare to hold: more is no CT but a mistake or an attack."""
+LARGEST_SLOPE = 1e9
+"""Of a rescale slope or intercept; those of CT are about 1 and -1024."""
 
 _HEADER = [
     "SOPClassUID",
+    "ImageType",
     "Modality",
     "SeriesInstanceUID",
+    "SeriesNumber",
+    "BitsAllocated",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "LossyImageCompression",
+    multiframe.SHARED,
+    multiframe.PER_FRAME,
     "NumberOfFrames",
     "SamplesPerPixel",
     "PhotometricInterpretation",
@@ -94,58 +109,39 @@ class _Files:
         Scanners like to name files after their UID, which must not be shown:
         the number among the files in order of their names stands in for it.
         """
+        return f"{self.shown}: {self.short(name)}"
+
+    def short(self, name: str) -> str:
+        """Name one file as `file` does, without its folder."""
         short = PurePosixPath(name).name
         number = f"file {self.names.index(name) + 1} of {len(self.names)} in order of names"
-        return f"{self.shown}: {number if UID.search(short) else short}"
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """What is needed of one slice's header; lengths in mm, directions in LPS."""
-
-    name: str
-    series: str
-    rows: int
-    columns: int
-    spacing: tuple[float, float]
-    orientation: np.ndarray | None
-    position: np.ndarray | None
-    thickness: float | None
-    slope: float
-    intercept: float
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """A stack of slices in the order of their position.
-
-    `origin` is the centre of the first voxel; `axes` has the directions of
-    growing column, row and slice as its columns (LPS); `spacing` is in mm.
-    """
-
-    slices: tuple[_Slice, ...]
-    origin: np.ndarray
-    axes: np.ndarray
-    spacing: tuple[float, float, float]
-
-    @property
-    def affine(self) -> np.ndarray:
-        """Return the affine from (column, row, slice) to RAS+ mm, shape (4, 4)."""
-        affine = np.eye(4)
-        affine[:3, :3] = self.axes * np.asarray(self.spacing)
-        affine[:3, 3] = self.origin
-        return LPS_TO_RAS @ affine
+        return number if UID.search(short) else short
 
 
 def is_dicom(path: Path) -> bool:
-    """Tell by its name whether a file is DICOM, or a folder or zip that may hold such."""
-    return path.is_dir() or path.name.lower().endswith((".zip", ".dcm", ".dicom", ".ima"))
+    """Tell whether a file is DICOM, or a folder or zip that may hold such.
+
+    By its name, or, as scanners give files none that says so, by its start.
+    """
+    if path.is_dir() or path.suffix.lower() in {".zip", *_DICOM_SUFFIXES}:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def read_series(
-    source: Path | Sequence[Path], member_prefix: str | None = None, *, rescaled: bool = True
+    source: Path | Sequence[Path],
+    member_prefix: str | None = None,
+    *,
+    rescaled: bool = True,
+    fill: bool = True,
 ) -> Volume:
     """Read one DICOM series as a volume in Hounsfield units.
+
+    Localizers, reports and screenshots that lie beside it are left aside with a line.
 
     Parameters
     ----------
@@ -155,6 +151,10 @@ def read_series(
         Read only the files whose path below the folder or in the zip starts so.
     rescaled : bool
         Whether to apply the rescale slope and intercept; else the values are those stored.
+    fill : bool
+        Whether padding becomes air in CT, and the lowest other value where it
+        lies far off in other images, with a line. Not of masks, and not of
+        values as stored.
 
     Returns
     -------
@@ -170,8 +170,17 @@ def read_series(
         When the files are no single, evenly spaced, untilted series.
     """
     with _opened(source, member_prefix) as files:
-        grid = _grid(files, _headers(files))
-        return Volume(_intensities(files, grid, rescaled), grid.affine)
+        grid = _image_grid(files)
+        if rescaled:
+            _check_rescale(files, grid.slices)
+        else:
+            plain = (replace(s, slope=1.0, intercept=0.0) for s in grid.slices)
+            grid = replace(grid, slices=tuple(plain))
+        filled = fill and rescaled
+        volume = Volume(_intensities(files, grid, filled), grid.affine)
+        if filled and grid.slices[0].modality == "CT":
+            return padding.as_air(volume, files.shown)
+        return volume
 
 
 def read_organ_masks(
@@ -204,7 +213,7 @@ def read_organ_masks(
         When an organ has no folder or its slices do not match the image's.
     """
     with _opened(series) as image_files:
-        grid = _grid(image_files, _headers(image_files))
+        grid = _image_grid(image_files)
     first = grid.slices[0]
     stack = np.zeros((len(grid.slices), first.rows, first.columns), np.uint8)
     overlap = 0
@@ -216,8 +225,8 @@ def read_organ_masks(
                     raise SlicewiseError(_no_folder(files, label, folder, folders))
                 organ = files.only(folders[folder], f"folder {folder}")
                 places = _pair(organ, _headers(organ), grid)
-                for name, inside in _foreground(organ, places):
-                    target = stack[places[name]]
+                for place, inside in _foreground(organ, places):
+                    target = stack[place]
                     overlap += int(np.count_nonzero(inside & (target != 0) & (target != value)))
                     target[inside] = value
     return Volume(stack.transpose(2, 1, 0), grid.affine), overlap
@@ -329,22 +338,52 @@ def _safe_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
 # --- headers -------------------------------------------------------------------------------
 
 
-def _headers(files: _Files) -> list[_Slice]:
-    """Read what is needed of every header; files that are no DICOM are left aside, with a line."""
+def _headers(files: _Files, *, beside: bool = False) -> list[Slice]:
+    """Read what is needed of every header; files that are no DICOM are left aside, with a line.
+
+    So are localizers and reports, where they may lie `beside` the slices.
+    """
     headers = [(name, _header(files, name)) for name in files.names]
-    slices = [_slice(files, name, header) for name, header in headers if header is not None]
-    if not slices:
+    images = [(name, header) for name, header in headers if header is not None]
+    if not images:
         raise SlicewiseError(
             f"{files.shown}: it holds no DICOM image; check the path, or convert the image to NIfTI"
         )
-    if len(slices) < len(headers):
+    if len(images) < len(headers):
         logger.warning(
             "%s: %d of %d files are no DICOM and were left aside",
             files.shown,
-            len(headers) - len(slices),
+            len(headers) - len(images),
             len(headers),
         )
+    if not beside:
+        return [one for name, header in images for one in _slices(files, name, header)]
+    images, aside = scouts.without_others(images)
+    small = scouts.small_series(images)
+    slices: list[Slice] = []
+    for name, header in images:
+        try:
+            slices += _slices(files, name, header)
+        except SlicewiseError:
+            if name not in small or _is_segmentation(header):
+                raise
+            aside.append((name, "image that is no slice"))
+    _say_aside(files, aside)
     return slices
+
+
+def _modality(header: pydicom.Dataset) -> str:
+    """Return the modality if it is one, and no other text, because messages show it."""
+    found = str(value_of(header, "Modality") or "").strip()
+    return found if re.fullmatch(r"[A-Z]{2,9}", found) else ""
+
+
+def _say_aside(files: _Files, aside: Sequence[tuple[str, str]]) -> None:
+    if aside:
+        logger.warning(
+            "%s: %d of its files are no slices of the series and were left aside: %s",
+            *(files.shown, len(aside), scouts.listed(aside, files.short)),
+        )
 
 
 def _header(files: _Files, name: str) -> pydicom.Dataset | None:
@@ -383,246 +422,172 @@ def _damaged(files: _Files, name: str, error: Exception | None = None) -> str:
     )
 
 
-def _slice(files: _Files, name: str, header: pydicom.Dataset) -> _Slice:
-    """Check that a header is a plain grey slice and take its geometry."""
+def _slices(files: _Files, name: str, header: pydicom.Dataset) -> list[Slice]:
+    """Take the slice of a file, or all frames of an enhanced one."""
     shown = files.file(name)
-    if _value(header, "SOPClassUID") == _SEGMENTATION or _value(header, "Modality") == "SEG":
+    _check_kind(shown, header)
+    if not multiframe.is_multi_frame(header):
+        return [_slice(shown, name, header)]
+    frames = multiframe.frames_of(header, shown)
+    volumes = multiframe.volume_of(header)
+    return [
+        replace(_slice(f"{shown}, frame {number + 1},", name, frame), frame=number, volume=volume)
+        for number, (frame, volume) in enumerate(zip(frames, volumes, strict=True))
+    ]
+
+
+def _is_segmentation(header: pydicom.Dataset) -> bool:
+    return value_of(header, "SOPClassUID") == _SEGMENTATION or value_of(header, "Modality") == "SEG"
+
+
+def _check_kind(shown: str, header: pydicom.Dataset) -> None:
+    """Refuse what is no grey image."""
+    if _is_segmentation(header):
         raise SlicewiseError(
             f"{shown} is a DICOM segmentation (SEG), which is not read; convert it to NIfTI "
             "(for example with segimage2itkimage of dcmqi)"
         )
-    if not _value(header, "Rows") or not _value(header, "Columns"):
+    if not value_of(header, "Rows") or not value_of(header, "Columns"):
         raise SlicewiseError(
             f"{shown} is DICOM but has no pixel data (a report, contours or a plan); "
             "keep only the image series in the folder"
         )
-    if _whole(header, "NumberOfFrames", 1) != 1:
-        raise SlicewiseError(
-            f"{shown} is a multi-frame DICOM file, which is not read; convert the series to NIfTI "
-            "(for example with dcm2niix)"
-        )
-    colour = str(_value(header, "PhotometricInterpretation") or "MONOCHROME2")
-    if _whole(header, "SamplesPerPixel", 1) != 1 or not colour.startswith("MONOCHROME"):
+    colour = str(value_of(header, "PhotometricInterpretation") or "MONOCHROME2")
+    if whole(header, "SamplesPerPixel", 1) != 1 or not colour.startswith("MONOCHROME"):
         raise SlicewiseError(
             f"{shown} is a colour image; name the grey original series instead of a screenshot"
         )
-    if _value(header, "ModalityLUTSequence"):
+    if value_of(header, "ModalityLUTSequence"):
         raise SlicewiseError(
             f"{shown} stores its intensities behind a lookup table, which is not applied; "
             "convert the series to NIfTI (for example with dcm2niix)"
         )
-    spacing = _numbers(header, "PixelSpacing", 2)
+
+
+def _slice(shown: str, name: str, header: pydicom.Dataset) -> Slice:
+    """Take the geometry of a slice or frame, and what turns its values into intensities."""
+    spacing = numbers(header, "PixelSpacing", 2)
     if spacing is None or spacing.min() <= 0:
         raise SlicewiseError(
             f"{shown} does not say how large its pixels are (PixelSpacing); "
             "export the original series again or convert it to NIfTI with the right spacing"
         )
-    slope = _numbers(header, "RescaleSlope", 1)
-    intercept = _numbers(header, "RescaleIntercept", 1)
-    thickness = _numbers(header, "SpacingBetweenSlices", 1)
+    slope = numbers(header, "RescaleSlope", 1)
+    intercept = numbers(header, "RescaleIntercept", 1)
+    for keyword, number in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
+        if number is None and is_filled(header, keyword):
+            raise SlicewiseError(
+                f"{shown} has a {keyword} that is no number; export the original series again or "
+                "exclude the case"
+            )
+    thickness = numbers(header, "SpacingBetweenSlices", 1)
     if thickness is None or thickness[0] <= 0:
-        thickness = _numbers(header, "SliceThickness", 1)
-    return _Slice(
+        thickness = numbers(header, "SliceThickness", 1)
+    return Slice(
         name=name,
-        series=str(_value(header, "SeriesInstanceUID") or ""),
+        series=str(value_of(header, "SeriesInstanceUID") or ""),
         rows=int(header.Rows),
         columns=int(header.Columns),
         spacing=(float(spacing[0]), float(spacing[1])),
-        orientation=_numbers(header, "ImageOrientationPatient", 6),
-        position=_numbers(header, "ImagePositionPatient", 3),
+        orientation=numbers(header, "ImageOrientationPatient", 6),
+        position=numbers(header, "ImagePositionPatient", 3),
         thickness=None if thickness is None or thickness[0] <= 0 else float(thickness[0]),
         slope=1.0 if slope is None else float(slope[0]),
         intercept=0.0 if intercept is None else float(intercept[0]),
+        number="" if numbers(header, "SeriesNumber", 1) is None else str(header.SeriesNumber),
+        modality=_modality(header),
+        padding=padding.padding_of(header),
+        lossy=str(value_of(header, "LossyImageCompression")) == "01",
     )
 
 
-def _value(header: pydicom.Dataset, keyword: str) -> Any:
+# --- the series ---------------------------------------------------------------------------
+
+
+def _image_grid(files: _Files) -> Grid:
+    """Find the one series of an image, whatever localizers lie beside it."""
+    slices, other = scouts.keep_one_series(_headers(files, beside=True))
+    kept, turned = scouts.without_turned(slices)
     try:
-        return header.get(keyword)
-    except Exception:  # pydicom converts values lazily and raises many types
-        return None
-
-
-def _whole(header: pydicom.Dataset, keyword: str, default: int) -> int:
-    value = _numbers(header, keyword, 1)
-    return default if value is None else int(value[0])
-
-
-def _numbers(header: pydicom.Dataset, keyword: str, count: int) -> np.ndarray | None:
-    """Return an element of `count` finite numbers, or None when it is anything else."""
-    try:
-        values = np.atleast_1d(np.asarray(_value(header, keyword), dtype=np.float64))
-    except (TypeError, ValueError):
-        return None
-    return values if values.shape == (count,) and np.isfinite(values).all() else None
-
-
-# --- geometry ------------------------------------------------------------------------------
-
-
-def position_tolerance(spacing: float) -> float:
-    """How far a slice may lie from its place on the even grid, in mm.
-
-    One per cent of the spacing, but at least 0.06 mm because many headers
-    round positions to a tenth of a millimetre, and never over a tenth of the spacing.
-    """
-    return min(max(0.01 * spacing, 0.06), 0.1 * spacing)
-
-
-def _grid(files: _Files, slices: Sequence[_Slice]) -> _Grid:
-    """Order slices along their normal and check that they make an even, upright stack."""
-    _one_series(files, slices)
-    axes = _axes(files, slices)
-    row, column = slices[0].spacing
-    along = np.array([_position(s) @ axes[:, 2] for s in slices])
-    order = np.argsort(along, kind="stable")
-    ordered = tuple(slices[index] for index in order)
-    step = _even_step(files, along[order], ordered)
-    positions = np.stack([_position(s) for s in ordered])
-    sideways = (positions - positions[0]) @ axes[:, :2]
-    drift = float(np.linalg.norm(sideways, axis=1).max())
-    if drift > max(0.05, 0.1 * min(row, column)):
-        tilt = math.degrees(math.atan2(drift, abs(float(along[order][-1] - along[order][0]))))
-        raise SlicewiseError(
-            f"{files.shown}: the slices are shifted sideways by up to {drift:.2f} mm (a gantry "
-            f"tilted by about {tilt:.1f} degrees), so they make no upright volume; convert the "
-            "series to NIfTI with tilt correction (dcm2niix does it) or exclude the case"
-        )
-    _no_gap(files, along[order], step)
-    return _Grid(ordered, positions[0], axes, (column, row, step))
-
-
-def _one_series(files: _Files, slices: Sequence[_Slice]) -> None:
-    """Refuse slices of several series, sizes, spacings or orientations."""
-    series = sorted(Counter(s.series for s in slices).values(), reverse=True)
-    if len(series) > 1:
-        counts = ", ".join(str(count) for count in series[:8]) + (", …" if series[8:] else "")
-        raise SlicewiseError(
-            f"{files.shown}: it holds {len(series)} DICOM series (of {counts} slices); "
-            "keep one series in the folder or name the files of one"
-        )
-    first = slices[0]
-    for other in slices:
-        for what, same in (
-            ("size", (other.rows, other.columns) == (first.rows, first.columns)),
-            ("pixel spacing", np.allclose(other.spacing, first.spacing, rtol=1e-3, atol=0)),
-            ("orientation", _same(other.orientation, first.orientation)),
-        ):
-            if not same:
-                raise SlicewiseError(
-                    f"{files.file(other.name)} has another {what} than the slices before it; "
-                    "keep only slices of one volume in the folder (move scouts elsewhere)"
-                )
-
-
-def _same(one: np.ndarray | None, two: np.ndarray | None) -> bool:
-    if one is None or two is None:
-        return one is two
-    return bool(np.allclose(one, two, rtol=0, atol=1e-3))
-
-
-def _axes(files: _Files, slices: Sequence[_Slice]) -> np.ndarray:
-    """Return the directions of column, row and slice index in LPS, shape (3, 3)."""
-    orientation = slices[0].orientation
-    missing = [s.name for s in slices if s.position is None]
-    if orientation is None or missing:
-        raise SlicewiseError(
-            f"{files.file(missing[0] if missing else slices[0].name)} does not say where it lies "
-            "(ImagePositionPatient, ImageOrientationPatient); export the original series again or "
-            "convert it to NIfTI"
-        )
-    along_row, along_column = orientation[:3], orientation[3:]
-    lengths = np.linalg.norm(along_row), np.linalg.norm(along_column)
-    if not np.allclose(lengths, 1, atol=1e-2) or abs(along_row @ along_column) > 1e-2:
-        raise SlicewiseError(
-            f"{files.shown}: its orientation (ImageOrientationPatient) is no pair of perpendicular "
-            "directions; export the original series again or convert it to NIfTI"
-        )
-    # Headers round directions; the normal makes the first two exactly perpendicular again.
-    along_row = along_row / lengths[0]
-    normal = np.cross(along_row, along_column)
-    normal = normal / np.linalg.norm(normal)
-    return np.column_stack([along_row, np.cross(normal, along_row), normal])
-
-
-def _position(one: _Slice) -> np.ndarray:
-    """Position of a slice that `_axes` has found to have one."""
-    assert one.position is not None
-    return one.position
-
-
-def _even_step(files: _Files, along: np.ndarray, ordered: Sequence[_Slice]) -> float:
-    """Return the distance of neighbouring slices in mm; refuse two at one place."""
-    if len(along) == 1:
-        if ordered[0].thickness is None:
-            raise SlicewiseError(
-                f"{files.shown}: its only slice does not say how thick it is (SliceThickness); "
-                "add the other slices or convert it to NIfTI with the right spacing"
-            )
-        return ordered[0].thickness
-    gaps = np.diff(along)
-    typical = float(np.median(gaps))
-    doubled = gaps <= max(0.01 * typical, 1e-3)
-    if doubled.any():
-        raise SlicewiseError(
-            f"{files.shown}: {int(doubled.sum()) + 1} slices or more share a position (the first "
-            f"at {along[:-1][doubled][0]:.2f} mm along the stack); keep one slice a position, "
-            "of one phase or reconstruction"
-        )
-    even = np.abs(gaps - typical) <= 2 * position_tolerance(typical)
-    # A line through all positions averages their rounding out, which the median does not.
-    return float(np.polyfit(np.arange(len(along)), along, 1)[0]) if even.all() else typical
-
-
-def _no_gap(files: _Files, along: np.ndarray, step: float) -> None:
-    """Refuse a stack that is not evenly spaced."""
-    if len(along) == 1:
-        return
-    gaps = np.diff(along)
-    tolerance = position_tolerance(step)
-    if np.ptp(along - step * np.arange(len(along))) / 2 <= tolerance:
-        return
-    times = np.rint(gaps / step)
-    wide = times >= 2
-    if wide.any() and np.abs(gaps - times * step).max() <= 2 * tolerance:
-        at = int(np.argmax(wide))
-        raise SlicewiseError(
-            f"{files.shown}: {int((times - 1).sum())} of its slices are missing, the first "
-            f"between {along[at]:.2f} and {along[at + 1]:.2f} mm along the stack; add the missing "
-            "files or exclude the case"
-        )
-    raise SlicewiseError(
-        f"{files.shown}: its slices are unevenly spaced ({gaps.min():.2f} to {gaps.max():.2f} mm "
-        "apart); convert the series to NIfTI with a resampled even spacing or exclude the case"
-    )
+        grid = stacked(kept, files)
+    except SlicewiseError:
+        if not turned:
+            raise
+        # what lies otherwise is missed in the stack, so it is no localizer
+        return stacked(slices, files)
+    aside = [*other, *turned]
+    _say_aside(files, [(name, "localizer") for name in dict.fromkeys(s.name for s in aside)])
+    return grid
 
 
 # --- pixels --------------------------------------------------------------------------------
 
 
-def _intensities(files: _Files, grid: _Grid, rescaled: bool = True) -> np.ndarray:
-    """Read the voxels of all slices, rescaled or not, shape (columns, rows, slices)."""
-    if not rescaled:
-        plain = tuple(replace(one, slope=1.0, intercept=0.0) for one in grid.slices)
-        grid = replace(grid, slices=plain)
+def _intensities(files: _Files, grid: Grid, fill: bool) -> np.ndarray:
+    """Read the voxels of all slices, shape (columns, rows, slices).
+
+    Padding is taken for what it is where `fill` says so, with a line.
+    """
     first = grid.slices[0]
     shape = (len(grid.slices), first.rows, first.columns)
-    whole = all(s.slope.is_integer() and s.intercept.is_integer() for s in grid.slices)
-    stack = np.empty(shape, np.int16 if whole else np.float32)
-    for index, one in enumerate(grid.slices):
-        stored = _stored(files, one.name)
-        if stored.shape != shape[1:]:
-            raise SlicewiseError(_damaged(files, one.name))
-        if not whole:
-            stack[index] = stored * one.slope + one.intercept
-            continue
-        values = stored.astype(np.int64) * int(one.slope) + int(one.intercept)
+    exact = all(s.slope.is_integer() and s.intercept.is_integer() for s in grid.slices)
+    stack = np.empty(shape, np.int16 if exact else np.float32)
+    fill = fill and any(s.padding for s in grid.slices)
+    air = 0
+    unknown = np.zeros(shape if fill and first.modality != "CT" else (0, 0, 0), bool)
+    for index, stored in _frames(files, grid.slices):
+        one = grid.slices[index]
+        values = _rescaled(stored, one, exact)
+        if fill and one.modality == "CT":
+            air += padding.fill_air(stored, values, one)
+        elif unknown.size:
+            unknown[index] = padding.is_padding(stored, one)
         if stack.dtype == np.int16 and not _fits(values, np.int16):
             stack = stack.astype(np.int32)
-        if not _fits(values, np.int32):
+        if exact and not _fits(values, np.int32):
             raise SlicewiseError(_damaged(files, one.name))
         stack[index] = values
+    if air:
+        logger.warning(
+            "%s: %d of %d voxels are padding by their header (PixelPaddingValue) and were taken as "
+            "air (%d HU)",
+            *(files.shown, air, stack.size, padding.AIR),
+        )
+    if unknown.size:
+        stack = padding.fill_lowest(stack, unknown, files.shown)
     return stack.transpose(2, 1, 0)
+
+
+def _check_rescale(files: _Files, slices: Sequence[Slice]) -> None:
+    """Refuse a slope or intercept that no scanner writes."""
+    for one in slices:
+        if not 0 < abs(one.slope) <= LARGEST_SLOPE or abs(one.intercept) > LARGEST_SLOPE:
+            raise SlicewiseError(
+                f"{files.file(one.name)} has a rescale slope of {one.slope:g} and an intercept of "
+                f"{one.intercept:g}, which make no sense; export the original series again or "
+                "exclude the case"
+            )
+
+
+def _rescaled(stored: np.ndarray, one: Slice, exact: bool) -> np.ndarray:
+    """Apply the slope and intercept of a slice, in whole numbers where `exact`."""
+    if exact:
+        return stored.astype(np.int64) * int(one.slope) + int(one.intercept)
+    return stored * one.slope + one.intercept
+
+
+def _frames(files: _Files, slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each slice's place and stored values, shape (rows, columns); a file is read once."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for index, one in enumerate(slices):
+        places[one.name].append(index)
+    for name, indices in places.items():
+        stored = _stored(files, name)
+        for index in indices:
+            one = slices[index]
+            if one.frame >= len(stored) or stored.shape[1:] != (one.rows, one.columns):
+                raise SlicewiseError(_damaged(files, name))
+            yield index, stored[one.frame]
 
 
 def _fits(values: np.ndarray, dtype: type[np.signedinteger]) -> bool:
@@ -631,7 +596,7 @@ def _fits(values: np.ndarray, dtype: type[np.signedinteger]) -> bool:
 
 
 def _stored(files: _Files, name: str) -> np.ndarray:
-    """Read the stored values of one slice, shape (rows, columns)."""
+    """Read the stored values of a file, shape (frames, rows, columns)."""
     try:
         with files.open(name) as stream:
             # A seek within a zip member decompresses it again, so it is read at once.
@@ -647,9 +612,12 @@ def _stored(files: _Files, name: str) -> np.ndarray:
             warnings.simplefilter("ignore")
             # Files older than the preamble have no transfer syntax: it was always plain.
             header.file_meta.setdefault("TransferSyntaxUID", ExplicitVRLittleEndian)
+            multiframe.check_length(header, files.file(name))
             if header.file_meta.TransferSyntaxUID.is_encapsulated:
                 return _decompressed(header)
-            return header.pixel_array
+            return header.pixel_array.reshape(-1, header.Rows, header.Columns)
+    except SlicewiseError:
+        raise
     except Exception:  # decoders raise anything; their texts may quote the header
         raise SlicewiseError(
             f"{files.file(name)} has pixel data that cannot be decoded; copy it again, or convert "
@@ -668,7 +636,7 @@ def _decompressed(header: pydicom.Dataset) -> np.ndarray:
         reader = sitk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(path))
-        return sitk.GetArrayFromImage(reader.Execute())[0]
+        return sitk.GetArrayFromImage(reader.Execute())
 
 
 # --- organ masks ---------------------------------------------------------------------------
@@ -693,7 +661,7 @@ def _no_folder(files: _Files, label: str, folder: str, folders: Mapping[str, Any
     )
 
 
-def _pair(files: _Files, masks: Sequence[_Slice], grid: _Grid) -> dict[str, int]:
+def _pair(files: _Files, masks: Sequence[Slice], grid: Grid) -> list[tuple[Slice, int]]:
     """Say which slice of the image each mask slice belongs to.
 
     By position where the masks have distinct ones, else by the number at the
@@ -728,30 +696,30 @@ def _pair(files: _Files, masks: Sequence[_Slice], grid: _Grid) -> dict[str, int]
     return places
 
 
-def _by_position(masks: Sequence[_Slice], grid: _Grid) -> dict[str, int] | None:
+def _by_position(masks: Sequence[Slice], grid: Grid) -> list[tuple[Slice, int]] | None:
     """Pair mask slices by position; None when one lies off the image's grid."""
     first = grid.slices[0]
-    if not all(_same(m.orientation, first.orientation) for m in masks):
+    if not all(same_direction(m.orientation, first.orientation) for m in masks):
         return None
     if not all(np.allclose(m.spacing, first.spacing, rtol=1e-3, atol=0) for m in masks):
         return None
-    steps = np.stack([_position(m) - grid.origin for m in masks]) @ grid.axes / grid.spacing
+    steps = np.stack([position_of(m) - grid.origin for m in masks]) @ grid.axes / grid.spacing
     indices = np.rint(steps[:, 2]).astype(int)
     steps[:, 2] -= indices
     on_grid = np.abs(steps).max() <= 0.1
     complete = np.array_equal(np.sort(indices), np.arange(len(masks)))
     if not (on_grid and complete):
         return None
-    return {m.name: int(index) for m, index in zip(masks, indices, strict=True)}
+    return [(m, int(index)) for m, index in zip(masks, indices, strict=True)]
 
 
-def _by_number(masks: Sequence[_Slice], grid: _Grid) -> dict[str, int] | None:
+def _by_number(masks: Sequence[Slice], grid: Grid) -> list[tuple[Slice, int]] | None:
     """Pair mask slices by the last number of their names; None when the sets differ."""
     places = {_number(s.name): index for index, s in enumerate(grid.slices)}
-    numbers = [_number(m.name) for m in masks]
-    if None in places or len(places) != len(masks) or set(numbers) != set(places):
+    found = [_number(m.name) for m in masks]
+    if None in places or len(places) != len(masks) or set(found) != set(places):
         return None
-    return {m.name: places[number] for m, number in zip(masks, numbers, strict=True)}
+    return [(m, places[number]) for m, number in zip(masks, found, strict=True)]
 
 
 def _number(name: str) -> int | None:
@@ -759,11 +727,12 @@ def _number(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _foreground(files: _Files, names: Mapping[str, int]) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield each mask slice as booleans of shape (rows, columns)."""
+def _foreground(
+    files: _Files, places: Sequence[tuple[Slice, int]]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the place of each mask slice, and booleans of shape (rows, columns)."""
     seen: set[int] = set()
-    for name in names:
-        stored = _stored(files, name)
+    for index, stored in _frames(files, [mask for mask, _ in places]):
         inside = stored != 0
         seen.update(np.unique(stored[inside]).tolist())
         if len(seen) > 1:
@@ -771,4 +740,4 @@ def _foreground(files: _Files, names: Mapping[str, int]) -> Iterator[tuple[str, 
                 f"{files.shown}: it is no mask, because it holds several values besides 0 "
                 f"({min(seen)} to {max(seen)}); name a folder of masks in dataset.labels"
             )
-        yield name, inside
+        yield places[index][1], inside

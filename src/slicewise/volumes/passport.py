@@ -63,7 +63,7 @@ def make_passport(
         When image or mask fails a check.
     """
     shown = {kind: str(files[0]) for kind, files in sources.items()}
-    image = read_image(image_path, content)
+    image = read_image(image_path, content, shown["image"])
     check_image(image, shown["image"], content.intensity, content.offset)
     _say_lost(image, shown["image"], content)
     mask = with_spacing(read_volume(mask_path), content.spacing)

@@ -24,7 +24,7 @@ from nibabel.spatialimages import HeaderDataError
 from slicewise import files
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import companions, dicom
+from slicewise.volumes import companions, dicom, padding
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import (
@@ -100,8 +100,15 @@ def read_volume(path: Path) -> Volume:
     )
 
 
-def read_sources(paths: Sequence[Path]) -> Volume:
+def read_sources(paths: Sequence[Path], *, fill: bool = True) -> Volume:
     """Read a volume from its source files: a file and those that belong to it, or a series.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        The files.
+    fill : bool
+        Whether padding of DICOM becomes air; not that of masks.
 
     Raises
     ------
@@ -112,10 +119,13 @@ def read_sources(paths: Sequence[Path]) -> Volume:
         _must_exist(paths[0])
         companions.check_whole(paths)
         return read_volume(paths[0])
-    return read_volume(paths[0]) if len(paths) == 1 else _series(paths, paths[0].parent)
+    if len(paths) == 1 and not dicom.is_dicom(paths[0]):
+        return read_volume(paths[0])
+    source, place = (paths[0], paths[0]) if len(paths) == 1 else (paths, paths[0].parent)
+    return _series(source, place, fill)
 
 
-def read_image(path: Path, content: Content) -> Volume:
+def read_image(path: Path, content: Content, shown: str | None = None) -> Volume:
     """Read an image as a data set means it.
 
     Parameters
@@ -124,13 +134,17 @@ def read_image(path: Path, content: Content) -> Volume:
         NIfTI file of an image.
     content : Content
         ``dataset.offset`` is added to all voxels, ``dataset.spacing`` is the
-        size of voxels whose file says nothing of it.
+        size of voxels whose file says nothing of it. Padding becomes air where
+        ``dataset.intensity`` is ``hu``.
+    shown : str, optional
+        How a line names the image that says how much was padding; none without.
 
     Returns
     -------
     Volume
     """
-    return with_spacing(read_volume(path), content.spacing).plus(content.offset)
+    volume = with_spacing(read_volume(path), content.spacing).plus(content.offset)
+    return padding.as_air(volume, shown) if content.intensity == "hu" else volume
 
 
 def read_mask(paths: Sequence[Path]) -> Volume:
@@ -151,7 +165,7 @@ def read_mask(paths: Sequence[Path]) -> Volume:
         When the files cannot be read, or a value is no whole number from 0 to 65535.
     """
     shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
-    volume = read_sources(paths)
+    volume = read_sources(paths, fill=False)
     try:
         return replace(volume, array=mask_values(volume.array, shown))
     except SlicewiseError:
@@ -569,8 +583,8 @@ def _itk_unit(image: sitk.Image, path: Path) -> str:
     return named[0] if named else ""
 
 
-def _series(source: Path | Sequence[Path], place: Path) -> Volume:
+def _series(source: Path | Sequence[Path], place: Path, fill: bool = True) -> Volume:
     """Read a DICOM series, whose lengths are in millimetres."""
-    volume = dicom.read_series(source)
+    volume = dicom.read_series(source, fill=fill)
     check_geometry(volume.affine, volume.array.shape, place)
     return volume

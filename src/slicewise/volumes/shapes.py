@@ -27,7 +27,11 @@ NIFTI = {348: (("h", 40), 72), 540: (("q", 16), 14)}
 NRRD_BYTES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4}
 SLICE, JPEG = 512 * 512, 4
 """Pixels of a slice, and how many times smaller compressed DICOM may be."""
-
+NUMBER_OF_FRAMES = re.compile(rb"\x28\x00\x08\x00IS..\s*(\d{1,6})", re.DOTALL)
+"""The element as files with explicit types have it, nearly all, before the pixels."""
+FRAMES_WITHIN = 1 << 16
+"""Bytes in which it is looked for."""
+FEW = 8
 
 GZIP_RATIO = 1100
 """No file holds more voxels than so many times its bytes."""
@@ -136,11 +140,22 @@ def _text(path: Path, sizes: str, kind: str, known: dict[str, int]) -> tuple[Seq
 def _dicom(files: Sequence[Path]) -> int:
     """Guess the voxels of a series by the bytes of its files, which are mostly pixels."""
     sizes: list[int] = []
+    slices = 0
     for path in files:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 sizes += [member.file_size for member in archive.infolist()]
+                slices += len(archive.infolist())
         else:
             sizes.append(path.stat().st_size)
+            # a series of many files has one slice in each, and they need not be opened
+            slices += _frames(path) if len(files) <= FEW else 1
     plain = sum(sizes) // 2
-    return max(plain, min(len(sizes) * SLICE, plain * JPEG))
+    return max(plain, min(slices * SLICE, plain * JPEG))
+
+
+def _frames(path: Path) -> int:
+    """Return how many frames a DICOM file says it has; 1 where that is not found at its start."""
+    with path.open("rb") as stream:
+        found = NUMBER_OF_FRAMES.search(stream.read(FRAMES_WITHIN))
+    return max(1, int(found[1])) if found else 1
