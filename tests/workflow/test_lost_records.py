@@ -117,7 +117,6 @@ CHANGES: dict[str, tuple[str, Any]] = {
 PAIRS = [
     *((change, list(REMEDIES)[k % len(REMEDIES)]) for k, change in enumerate(CHANGES)),
     *(("folds", remedy) for remedy in REMEDIES),
-    *(("labels", remedy) for remedy in REMEDIES),
 ]
 
 
