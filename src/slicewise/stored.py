@@ -184,15 +184,17 @@ def kept(path: str | os.PathLike[str], made_from: str, form: Form = MAPPING) -> 
     if not Path(path).exists():
         return None
     try:
-        found = unsealed(path, form)
+        found = unsealed(path, form, must=True)
     except SlicewiseError as error:
         _log.warning("%s", str(error).replace(AGAIN, "it is made anew"))
         return None
     return found if found.get("made_from") == made_from else None
 
 
-def unsealed(path: str | os.PathLike[str], form: Form = MAPPING, remedy: str = AGAIN) -> Any:
-    """Read what `write_sealed` wrote, without the digest; one that has none is not compared.
+def unsealed(
+    path: str | os.PathLike[str], form: Form = MAPPING, remedy: str = AGAIN, *, must: bool = False
+) -> Any:
+    """Read what `write_sealed` wrote, without the digest; it may have none, unless it must.
 
     Raises
     ------
@@ -200,9 +202,17 @@ def unsealed(path: str | os.PathLike[str], form: Form = MAPPING, remedy: str = A
         As of `read_stored`, and when it was edited.
     """
     found = read_stored(path, form, remedy)
-    if found.pop(SEAL, None) not in (None, digest(found)):
+    seal = found.pop(SEAL, None)
+    if (must or seal is not None) and seal != _digest_of(found):
         raise refused(path, "it was edited, by the digest in it", remedy)
     return found
+
+
+def _digest_of(found: dict[str, Any]) -> str | None:
+    try:
+        return digest(found)
+    except (ValueError, RecursionError):  # it holds numbers that nobody wrote
+        return None
 
 
 def read_stored_table(
@@ -244,7 +254,7 @@ def read_stored_table(
     named = "a table of MLflow" if isinstance(path, io.TextIOBase) else path
     text = path.read() if hasattr(path, "read") else text_of(path, remedy)
     try:
-        _check_cells(text, columns, separator)
+        _check_cells(text, [*dict.fromkeys([*columns, *key])], separator)
         table = pd.read_csv(io.StringIO(text), sep=separator, **options)
         _check_key(table, key)
     except (ValueError, csv.Error, OverflowError) as error:

@@ -20,9 +20,14 @@ REMEDY = (
 
 
 def test_set_digest(metrics: pd.DataFrame) -> str | None:
-    """Return a digest of the ground truth of all test cases in a table of cases and labels."""
-    tested = metrics[metrics["subset"] == "test"]
-    return digest(sorted(tested.drop_duplicates("case")["truth_sha256"])) if len(tested) else None
+    """Return a digest of the ground truth of all test cases in a table of cases and labels.
+
+    None without test cases, and of a table that does not tell.
+    """
+    tested = metrics[metrics["subset"] == "test"].drop_duplicates("case")
+    if tested.empty or "truth_sha256" not in tested or tested["truth_sha256"].isna().any():
+        return None
+    return digest(sorted(tested["truth_sha256"]))
 
 
 def files_digest(

@@ -144,7 +144,7 @@ def read_metrics(path: str | IO[str]) -> pd.DataFrame:
     names = ("case", "patient", "subset", "label")
     table = read_stored_table(
         path,
-        (*names, "fold", "dice"),
+        (*names, "fold", "dice", "volume_ml", "predicted_ml"),
         key=("case", "label"),
         numbers=("fold", *(name for name in COLUMNS if name != "truth_sha256")),
         dtype=dict.fromkeys((*names, "truth_sha256"), str),

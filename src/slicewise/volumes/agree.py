@@ -6,11 +6,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.stored import AGAIN, Count, Form, Loose, Name, Positive, read_stored, refused
+from slicewise.volumes.fingerprint import unpack
+
+
+def _are_marks(text: str) -> str:
+    unpack(text)
+    return text
 
 
 class _File(Loose):
@@ -30,7 +36,7 @@ class _Passport(Loose):
     intensity: dict[str, float]
     ml: dict[str, float]
     fingerprint: Name
-    marks: Any
+    marks: Annotated[str, AfterValidator(_are_marks)]
     content: dict[str, Any] = Field({})
     read: dict[str, str] = Field({})
     made_from: Name
