@@ -70,7 +70,7 @@ class _Training(Loose):
 
 
 PASSPORT = Form(_Passport)
-PASSPORTS = Form(list[_Passport])
+PASSPORTS = Form(Annotated[list[_Passport], Field(min_length=1)])
 TRAINING = Form(_Training)
 
 
