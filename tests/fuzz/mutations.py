@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from tests.fuzz.harness import mutated
+
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 7, 2**31, 10**400, 0.5, -2.5, 1e308),
     *(float("nan"), float("inf"), "", "x", "1", "nan", "../../etc/passwd", "a\tb\nc", "ü\0"),
@@ -121,5 +123,5 @@ def bent(content: bytes, suffix: str, draw: random.Random) -> bytes:
     """Return the content of a file after something happened to it."""
     structure = STRUCTURES.get(suffix)
     if structure is None or draw.random() < 0.35:
-        return bent_bytes(content, draw)
+        return draw.choice((bent_bytes, mutated))(content, draw)
     return structure(content, draw)

@@ -1,12 +1,14 @@
 """Files of results that were cut, saved anew or edited by hand: read, made again, or one sentence.
 
 Each target is a file of a small folder of results and what the workflow and the
-commands do with it. `SLICEWISE_FUZZ` says how many times each file is damaged
-(``make fuzz``: many), `SLICEWISE_SEED` how.
+commands do with it. `SLICEWISE_FUZZ` says how many times as often each file is
+damaged (``make fuzz``: many), `SLICEWISE_SEED` how.
 """
 
+import contextlib
 import os
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +57,12 @@ from slicewise.volumes.gate import (
 )
 from slicewise.volumes.ingest import CaseFiles, ingest
 from slicewise.volumes.split import Assignment, split_table
-from tests.fuzz.children import BAD, ends
+from tests.fuzz import harness
 from tests.fuzz.mutations import bent
 
-NUMBER = int(os.environ.get("SLICEWISE_FUZZ", "16"))
 SEED = int(os.environ.get("SLICEWISE_SEED", "1"))
+INPUTS = 8
+PLACE = Path("results/tiny")
 CASES = ("a", "b")
 CONFIG: dict[str, Any] = {
     "dataset": {"name": "tiny", "layout": "phantom", "labels": {"liver": 1}},
@@ -91,19 +94,15 @@ def record(rule: str, output: Path, cfg: Any = None, **inputs: Any) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """A small folder of results, as the jobs leave it; the working directory is above it."""
+    """A small folder of results, as the jobs leave it, and the folder that it lies in."""
     root = tmp_path_factory.mktemp("results")
-    before = Path.cwd()
-    os.chdir(root)
-    place = Path("results/tiny")
     settings = load_settings(CONFIG)
-    content = settings.dataset.content
-    _cases(place, content, settings.slices["axial"])
-    _training(place, settings)
-    _scores(place)
-    _runs(place)
-    yield place
-    os.chdir(before)
+    with contextlib.chdir(root):
+        _cases(PLACE, settings.dataset.content, settings.slices["axial"])
+        _training(PLACE, settings)
+        _scores(PLACE)
+        _runs(PLACE)
+    return root
 
 
 def _cases(place: Path, content: Content, recipe: Recipe) -> None:
@@ -453,47 +452,29 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda each: f"{each.read.__name__}-{each.file}")
-def test_a_damaged_file_of_results_ends_in_a_sentence(tree, target, capsys):
-    path = tree / target.file
-    whole = path.read_bytes()
-    geometry_path = tree / "slices/axial/a/geometry.json"
-    MADE["geometry"] = read_json(geometry_path)["made_from"]
-    MADE["cfg"] = read_json(tree / "one/fold-0/plan.json")["settings"]
-    before = everything(tree)
-    as_it_was = shown(target.read(tree))
-    restore(tree, before)
+def test_a_damaged_file_of_results_ends_in_a_sentence(tree, target, tmp_path):
+    MADE["geometry"] = read_json(tree / PLACE / "slices/axial/a/geometry.json")["made_from"]
+    MADE["cfg"] = read_json(tree / PLACE / "one/fold-0/plan.json")["settings"]
+    as_it_was: list[str] = []
 
-    def read(content: bytes) -> None:
-        restore(tree, before)
-        path.write_bytes(content)
-        found = shown(target.read(tree))
-        same = not target.exact or found in (as_it_was, shown(None))
-        assert same, "other numbers were read without a word"
+    def write(folder: Path) -> list[Path]:
+        shutil.copytree(tree, folder, dirs_exist_ok=True)
+        return [folder / PLACE / target.file]
 
-    draw = random.Random(f"{SEED} {target.file} {target.read.__name__}")
-    suffix = path.suffix
-    inputs = [bent(whole, suffix, draw) for _ in range(NUMBER)]
-    counts, bad = ends(inputs, read)
-    restore(tree, before)
-    with capsys.disabled():
-        if NUMBER > 16:
-            print(f"\n{target.read.__name__} {target.file}: {dict(sorted(counts.items()))}")
-    assert not any(counts[kind] for kind in BAD), "\n".join(bad[:20])
-    assert sum(counts.values()) == NUMBER
+    def read(folder: Path) -> None:
+        with contextlib.chdir(folder):
+            found = shown(target.read(PLACE))
+        as_it_was[:] = as_it_was or [found]  # the valid one is read first
+        if target.exact:
+            assert found in (*as_it_was, shown(None)), "other numbers were read without a word"
 
+    def damage(content: bytes, chance: random.Random) -> bytes:
+        return bent(content, Path(target.file).suffix, chance)
 
-def everything(tree: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in tree.parent.rglob("*") if path.is_file()}
-
-
-def restore(tree: Path, before: dict[Path, bytes]) -> None:
-    for path in tree.parent.rglob("*"):
-        if path.is_file() and path not in before:
-            path.unlink()
-    for path, content in before.items():
-        if not path.is_file() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+    name = f"{target.read.__name__} of {target.file}"
+    one = harness.Target(name, write, read, damage=damage)
+    report = harness.fuzz(one, tmp_path / "fuzz", harness.number_of_inputs(INPUTS), SEED)
+    harness.check([report])
 
 
 def shown(value: Any) -> str:

@@ -127,14 +127,12 @@ def held(workflow: Workflow) -> dict[str, Any]:
     """What the store holds of the experiment: runs, points, artifacts and models, counted."""
     client = workflow.client()
     experiment = client.get_experiment_by_name("slicewise/tiny").experiment_id
-    (run,) = [r for r in client.search_runs([experiment]) if r.data.tags["experiment"] == "rich"]
+    (run,) = [
+        r for r in client.search_runs([experiment]) if r.data.tags.get("experiment") == "rich"
+    ]
     number = run.info.run_id
     history = {key: client.get_metric_history(number, key) for key in ("train/loss", "val/dice")}
-    models = [
-        model
-        for model in client.search_logged_models([experiment])
-        if model.source_run_id == number
-    ]
+    models = client.search_logged_models([experiment], f"source_run_id = '{number}'")
     return {
         "status": run.info.status,
         "steps": {key: sorted(p.step for p in points) for key, points in history.items()},
