@@ -49,7 +49,7 @@ def path(tmp_path, code) -> str:
     planned = {
         "experiment": experiment.model_dump(exclude={"prediction"}),
         "recipe": settings.slices["a"].model_dump(),
-        "content": settings.dataset.content.model_dump(),
+        "content": settings.dataset.content.once_read,
         "train": ["case0", "case1"],
         "watched": ["case2"],
         "patients": {"case0": "p", "case1": "q"},
