@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two files at a time: much of the time is waiting, and more would want more than 8 GB of memory.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick lint format lock clean
+.PHONY: demo test quick fuzz kill lint format lock clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores all
@@ -14,6 +14,13 @@ test: .venv/ready
 
 quick: .venv/ready
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
+
+# What tests do a little, so many times as much; SLICEWISE_SEED gives other inputs and moments.
+fuzz: .venv/ready
+	SLICEWISE_FUZZ=$${SLICEWISE_FUZZ:-50} $(BIN)/pytest $(SIDE_BY_SIDE) tests/fuzz
+
+kill: .venv/ready
+	SLICEWISE_KILLS=$${SLICEWISE_KILLS:-25} $(BIN)/pytest tests/workflow/test_kills.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -1,14 +1,15 @@
 """Put all passports into one table, and the marks of their slices beside it."""
 
 from slicewise.config import Content
-from slicewise.files import read_json, write_text
+from slicewise.files import write_text
 from slicewise.job import script_job
+from slicewise.volumes.agree import read_passports
 from slicewise.volumes.fingerprint import beside, unpack, write_marks
 from slicewise.volumes.gate import cases_table, check_geometry_known
 
 with script_job(snakemake):
-    read = (passport for path in snakemake.input.passports for passport in read_json(path))
-    passports = sorted(read, key=lambda passport: passport["case"])
+    read = read_passports(snakemake.input.passports)
+    passports = [read[case] for case in sorted(read)]
     check_geometry_known(passports, Content(**snakemake.params.cfg["content"]))
     table, target = cases_table(passports), snakemake.output[0]
     write_marks(beside(target), {p["case"]: unpack(p["marks"]) for p in passports})

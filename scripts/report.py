@@ -9,8 +9,8 @@ from slicewise.evaluation.evidence import evidence
 from slicewise.evaluation.figures import curves_png
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.report import experiment_report
-from slicewise.evaluation.statistics import read_metrics
-from slicewise.files import read_json, write_bytes, write_text
+from slicewise.evaluation.statistics import read_metrics, read_summary
+from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job
 from slicewise.tracking import Tracker, overlay_images
 from slicewise.volumes.gate import read_table
@@ -24,7 +24,7 @@ with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     test_set, run = ledger.test_set_digest(metrics), tracker.facts(cfg["folds"])
     page = experiment_report(
         **dict(snakemake.wildcards.items()),  # dataset and experiment
-        summary=read_json(given.summary),
+        summary=read_summary(given.summary),
         metrics=metrics,
         **folds.shown,
         cases=figures,

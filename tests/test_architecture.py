@@ -13,7 +13,17 @@ MODULES = sorted(LIBRARY.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
-FOUNDATION = {"backends", "errors", "files", "job", "records", "sources", "surroundings", ""}
+FOUNDATION = {
+    "backends",
+    "errors",
+    "files",
+    "job",
+    "records",
+    "sources",
+    "stored",
+    "surroundings",
+    "",
+}
 """What everybody may import: errors, files, how a job speaks, records, and what knows no volume
 yet."""
 
@@ -32,6 +42,7 @@ ALLOWED = {
     "job": set(),
     "records": set(),
     "sources": set(),
+    "stored": set(),
     "surroundings": set(),
     "": set(),
     # how much memory jobs ask for

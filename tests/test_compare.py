@@ -30,7 +30,15 @@ def scored(folder: Path, by: float = 0.0, **settings: Any) -> Path:
     metrics["truth_sha256"] = [f"digest of {name}" for name in metrics["case"]]
     training = {"epochs": 4, "seed": settings.pop("seed", 1)}
     used = {
-        "experiment": {"preset": "baseline", **settings, "training": training},
+        "experiment": {
+            "preset": "baseline",
+            "slices": "axial",
+            "also": [],
+            **{key: {} for key in ("input", "inference", "postprocessing")},
+            **settings,
+            "training": training,
+        },
+        "train": ["z"],
         "content": {
             "intensity": "hu",
             "contiguous": True,
@@ -38,7 +46,13 @@ def scored(folder: Path, by: float = 0.0, **settings: Any) -> Path:
             "other_labels": "background",
         },
         "folds": 1,
-        "resolved": {"parameters": 1000},
+        "resolved": {
+            "parameters": 1000,
+            "weights_sha256": "w",
+            "postprocessing": {},
+            "selected_by": "final",
+            "selected_epoch": None,
+        },
         "origin": {"git_commit": "abc"},
     }
     write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))

@@ -98,6 +98,57 @@ def test_a_fault_of_ours_keeps_its_traceback(tmp_path, fault):
     assert errors_in([log], 0) == []
 
 
+SWALLOWING = """
+import gc, os, signal, sys, time, types
+snakemake = types.SimpleNamespace(wildcards={{}})  # as in a script of a rule
+from slicewise.job import job, stop_check
+
+def callback(phase, info):  # of jax, for one: what is raised in it is lost
+    if phase == "start":
+        os.kill(os.getpid(), signal.{number})
+        time.sleep(0.01)
+
+def collect():
+    gc.callbacks.append(callback)
+    gc.collect()
+    gc.callbacks.remove(callback)
+
+{body}
+"""
+SWALLOWED = {
+    "while it works": "with job('a.log'):\n    collect()\n    time.sleep(20)",
+    "before it is asked why": (
+        "with job('a.log'):\n    collect()\n    reason = stop_check()\n"
+        "    until = time.monotonic() + 20\n"
+        "    while reason() is None and time.monotonic() < until:\n        time.sleep(0.01)\n"
+        "    print(reason())\n    sys.exit(1)"
+    ),
+}
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("when", SWALLOWED)
+def test_a_stop_that_a_library_swallows_is_told_again(tmp_path, number, when):
+    code = SWALLOWING.format(number=number, body=SWALLOWED[when])
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1, "it went on to its end"
+    assert "Traceback" not in done.stderr
+    assert "it was told to stop" in done.stdout + done.stderr
+
+
+def test_a_stop_while_libraries_are_imported_is_one_line(tmp_path):
+    body = "collect()\ntime.sleep(20)"
+    code = SWALLOWING.format(number="SIGINT", body=body)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: stopped, because it was told to stop")
+
+
 def test_errors_are_found_once_in_their_order_and_only_of_this_run(tmp_path):
     for name, text in {
         "b.log": "error: b is bad\nsome line\n",

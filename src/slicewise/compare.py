@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
+from pydantic import ValidationError
 
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
@@ -24,6 +25,7 @@ from slicewise.evaluation.render import plain_page
 from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.files import digest, write_text
+from slicewise.stored import refused
 from slicewise.tracking.energy import training_energy
 
 Results = Mapping[str, Result]
@@ -121,7 +123,7 @@ def set_side_by_side(
                 draw_changed(
                     {name: metrics[name] for name in groups},
                     files,
-                    Content(**used[first]["content"]),
+                    _content(results[first].folder, used[first]["content"]),
                 )
             ),
         )
@@ -131,6 +133,14 @@ def set_side_by_side(
         # the tables are outputs of the same job: they would be lost with the page
         made = plain_page(dataset, [made.sentence, *said, *links.values()])
     return Comparison(table, case_table(metrics), made, said)
+
+
+def _content(folder: Path, told: Mapping[str, Any]) -> Content:
+    """Return what a data set holds, as a training was told."""
+    try:
+        return Content(**told)
+    except ValidationError as error:
+        raise refused(folder / "fold-0" / "config.yaml", error.errors()[0]["msg"]) from None
 
 
 def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -201,17 +201,22 @@ def write_yaml(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file; ValueError for one that is none. See `slicewise.stored`."""
+    return parse_json(Path(path).read_text(encoding="utf-8"))
 
 
-def kept_json(path: str | os.PathLike[str], made_from: str) -> Any | None:
-    """Read a JSON object that was made from just this (its key `made_from`), else None."""
+def parse_json(text: str) -> Any:
+    """Read JSON; ValueError for what is none, and for the numbers that JSON does not have."""
     try:
-        found = read_json(path)
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and found.get("made_from") == made_from else None
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error.msg} in line {error.lineno}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it holds {name}, which is no number")
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

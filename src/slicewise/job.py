@@ -223,8 +223,25 @@ def _quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         sys.__excepthook__(kind, error, trace)
 
 
+def _lost(what: Any) -> None:
+    """Tell again to stop where a library's finalizer or callback swallowed it.
+
+    What is raised in these, Python shows and forgets, so the job would go on to
+    its end. It is told by another thread, as whatever is raised here is lost, too.
+    """
+    if not issubclass(what.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(what)
+        return
+    number = _received.pop() if _received else signal.SIGINT
+    again = threading.Timer(0.1, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
+
+
 if hasattr(getattr(sys.modules["__main__"], "snakemake", None), "wildcards"):
-    sys.excepthook = _quiet  # this process is a script of a rule
+    # this process is a script of a rule
+    sys.excepthook = _quiet
+    sys.unraisablehook = _lost
 
 
 def pass_on_stops() -> None:

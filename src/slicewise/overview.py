@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from slicewise.files import read_json
+from slicewise.errors import SlicewiseError
+from slicewise.stored import SUMMARY, read_stored
 
 SHOWN = 4
 """Labels of an experiment of which it is said in whom they were found."""
@@ -30,7 +31,11 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
         if path.is_file():
             report = results / name / "report.html"
             shown = report if report.is_file() else f"no report, but {results / name}/metrics.tsv"
-            summary = read_json(path)
+            try:
+                summary = read_stored(path, SUMMARY)
+            except SlicewiseError as error:
+                said.append(f"  {name:<{width}}  {error}")
+                continue
             said.append(f"  {name:<{width}}  {_headline(summary)}")
             said += [f"  {'':<{width}}  {line}" for line in _detected(summary)]
             said.append(f"  {'':<{width}}  {shown}")

@@ -52,6 +52,30 @@ def record_path(output: str | os.PathLike[str]) -> Path:
     return path.parent / FOLDER / f"{path.name}.json"
 
 
+def check_made(paths: Iterable[str | Path]) -> None:
+    """Compare results with the records of the jobs that made them, where these are there.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file is not what the job wrote that made it.
+    """
+    makers = Makers()
+    for path in map(Path, paths):
+        _check_one(makers, path)
+
+
+def _check_one(makers: Makers, path: Path) -> str:
+    """Return the SHA-256 of a result, after a look at the record of its maker."""
+    found, wrote = sha256(path), makers.of(path)
+    if wrote is not None and wrote != found:
+        raise SlicewiseError(
+            f"{path}: it is not what the job wrote that made it; delete it and run "
+            "snakemake again, which makes it anew"
+        )
+    return found
+
+
 class Recorder:
     """Compares what a job reads with what its makers wrote, and leaves the job's own record.
 
@@ -83,13 +107,7 @@ class Recorder:
         self.path.unlink(missing_ok=True)
         makers = Makers()
         for path in self._made_inputs():
-            self.inputs[path] = found = sha256(path)
-            wrote = makers.of(Path(path))
-            if wrote is not None and wrote != found:
-                raise SlicewiseError(
-                    f"{path}: it is not what the job wrote that made it; delete it and run "
-                    "snakemake again, which makes it anew"
-                )
+            self.inputs[path] = _check_one(makers, Path(path))
         # before they are read: one that changes meanwhile differs from the record
         self.volumes = stamps({name: _listed(self.told.input, name) for name in VOLUMES})
 
@@ -191,10 +209,29 @@ def read_record(path: Path) -> dict[str, Any] | None:
         found = read_json(path)
     except (OSError, ValueError):
         return None
-    whole = isinstance(found, dict) and {"made", "settings", "code", "inputs", "outputs"} <= {
-        *found
-    }
-    return found if whole else None
+    return found if _is_record(found) else None
+
+
+def _is_record(found: Any) -> bool:
+    """Tell whether this is what `Recorder.finish` writes, whoever edited it meanwhile."""
+
+    def of_texts(value: Any) -> bool:
+        return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+    def stamp(value: Any) -> bool:
+        # one that was missing has its hash alone
+        kinds = [type(each) for each in value] if isinstance(value, list) else []
+        return kinds in ([int, int, str], [str])
+
+    if not isinstance(found, dict) or type(found.get("made")) is not int:
+        return False
+    volumes = found.get("volumes", {})
+    return (
+        "settings" in found
+        and all(of_texts(found.get(name)) for name in ("code", "inputs", "outputs"))
+        and isinstance(volumes, dict)
+        and all(isinstance(each, list) and all(map(stamp, each)) for each in volumes.values())
+    )
 
 
 class Look:

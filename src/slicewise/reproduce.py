@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from slicewise.config import load_settings, used_settings
@@ -23,6 +22,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import by_patient, read_metrics
 from slicewise.files import DATA, data_folder, expanded, write_json, write_yaml
 from slicewise.sources import library_digests
+from slicewise.stored import read_stored, read_stored_table, text_of
 from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
 from slicewise.tracking.find import copy_files, find_run
 from slicewise.tracking.mirror import ADDRESS, Fetched
@@ -224,7 +224,7 @@ def _fetch(mirror: Mirror, name: str, run: Run | None, place: Path) -> Fetched:
 def _settings(path: Path, project: Path, run_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Read the settings of a run, for a rerun that starts in another folder."""
     try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+        written = read_stored(path, remedy="name a run that is whole")
         checked = load_settings(written, dumped=True)
     except SlicewiseError as error:
         commit = tags.get("git_commit", UNKNOWN)
@@ -263,7 +263,7 @@ def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
     if same:
         return  # whatever else of the repository changed
     dirty = tags.get("git_dirty") == "true"
-    kept = diff.read_text(encoding="utf-8") if dirty and diff.is_file() else None
+    kept = diff.read_text(encoding="utf-8", errors="replace") if dirty and diff.is_file() else None
     if not known and then == now and kept is not None and kept == redact(git_diff(workflow)):
         return  # the same changes to the same commit
     if dirty:
@@ -277,8 +277,8 @@ def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
 
 
 def _versions(path: Path) -> Iterator[str]:
-    lines = path.read_text(encoding="utf-8").split()
-    then = dict(line.split("==", 1) for line in lines)
+    lines = text_of(path, "name a run that is whole").split()
+    then = {name: version for name, _, version in (line.partition("==") for line in lines)}
     now = environment()
     other = sorted(k for k in then.keys() | now.keys() if then.get(k) != now.get(k))
     direct = [k for k in other if k in {name.lower() for name in PACKAGES}]
@@ -383,8 +383,11 @@ def _value(value: Any) -> str:
 
 
 def _data(then: Path, now: Path) -> list[str]:
+    columns = ("case", "fingerprint", "image_sha256", "mask_sha256")
     old, new = (
-        pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False).set_index("case")
+        read_stored_table(path, columns, key=("case",), dtype=str, keep_default_na=False).set_index(
+            "case"
+        )
         for path in (then, now)
     )
     lines = [

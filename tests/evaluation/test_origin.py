@@ -15,8 +15,26 @@ from slicewise.volumes.volume import Volume
 CASES = [["a1", "a", "validation", 0], ["b1", "b", "validation", 1], ["t1", "t", "test", None]]
 TABLE = pd.DataFrame({"case": ["a1", "b1", "t1"], "image_sha256": ["ia", "ib", "it"]})
 USED = [
-    {"train": ["b1"], "patients": {"b1": "b"}, "resolved": {"weights_sha256": "w0"}},
-    {"train": ["a1"], "patients": {"a1": "a"}, "resolved": {"weights_sha256": "w1"}},
+    {
+        "train": [case],
+        "patients": {case: case[0]},
+        "resolved": {
+            "weights_sha256": weights,
+            "postprocessing": {},
+            "parameters": 1,
+            "selected_by": "final",
+            "selected_epoch": None,
+        },
+        "experiment": {
+            "slices": "axial",
+            "also": [],
+            **{name: {} for name in ("input", "inference", "postprocessing")},
+        },
+        "content": {},
+        "origin": {},
+        "folds": 2,
+    }
+    for case, weights in (("b1", "w0"), ("a1", "w1"))
 ]
 NOTES = {
     "a1": {"case": "a1", "models": ["w0"], "image": "ia"},

@@ -37,7 +37,21 @@ def built(tmp_path_factory) -> Path:
         used = {
             "train": [f"case{1 - fold}"],
             "patients": {f"case{1 - fold}": f"patient{1 - fold}"},
-            "resolved": {"weights_sha256": weights_digest(model)},
+            "resolved": {
+                "weights_sha256": weights_digest(model),
+                "postprocessing": {},
+                "parameters": 1,
+                "selected_by": "final",
+                "selected_epoch": None,
+            },
+            "experiment": {
+                "slices": "axial",
+                "also": [],
+                **{name: {} for name in ("input", "inference", "postprocessing")},
+            },
+            "content": {},
+            "origin": {},
+            "folds": 2,
         }
         (root / f"fold-{fold}" / "config.yaml").write_text(yaml.safe_dump(used))
         image = root / f"case{fold}.nii.gz"
@@ -45,8 +59,19 @@ def built(tmp_path_factory) -> Path:
         passports.append(
             {
                 "case": f"case{fold}",
-                "image": {"sha256": f"source{fold}"},
+                "patient": f"patient{fold}",
+                "image": {"file": image.name, "sha256": f"source{fold}"},
+                "mask": {"file": "mask.nii.gz", "sha256": "mask"},
+                "shape": [8, 8, 8],
+                "spacing": [1.0, 1.0, 1.0],
+                "orientation": "RAS",
+                "lost": False,
+                "intensity": {},
+                "ml": {},
+                "fingerprint": "voxels",
+                "marks": "",
                 "read": {"image": sha256(image)},
+                "made_from": "all of it",
             }
         )
     write_json(root / "passports.json", passports)

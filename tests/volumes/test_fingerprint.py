@@ -24,7 +24,7 @@ from slicewise.volumes.phantom import phantom
 from slicewise.volumes.volume import Volume
 
 PATIENTS = 10
-DAMAGED = "is cut short or damaged"
+DAMAGED = "the file is damaged or was edited"
 
 
 @cache

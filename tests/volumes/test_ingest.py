@@ -8,7 +8,7 @@ import pytest
 
 from slicewise.config import Content
 from slicewise.errors import SeveralErrors
-from slicewise.files import read_json
+from slicewise.stored import unsealed
 from slicewise.volumes.ingest import CaseFiles, ingest
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
@@ -41,7 +41,7 @@ def made(tmp_path) -> Path:
 def test_every_case_has_a_passport_beside_the_list(tmp_path, made):
     passports = ingest([case(tmp_path, "a"), case(tmp_path, "b", 1)], CONTENT, "1", made)
     assert [p["case"] for p in passports] == ["a", "b"]
-    assert [read_json(made / name / "passport.json") for name in "ab"] == passports
+    assert [unsealed(made / name / "passport.json") for name in "ab"] == passports
 
 
 def test_each_bad_case_is_named_after_the_good_ones_are_done(tmp_path, made):
@@ -91,7 +91,7 @@ def test_half_a_passport_is_made_again(tmp_path, made):
     path = made / "a" / "passport.json"
     path.write_text(path.read_text()[:-30])
     assert ingest([case(tmp_path, "a")], CONTENT, "1", made) == good
-    assert read_json(path) == good[0]
+    assert unsealed(path) == good[0]
 
 
 def test_lost_geometry_is_said_for_each_case_and_spacing_is_its_remedy(tmp_path, made, caplog):

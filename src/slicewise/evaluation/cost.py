@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from slicewise.errors import SlicewiseError
 from slicewise.job import RESOURCES, asked_for
+from slicewise.stored import AGAIN, read_stored_table
 
 SHARED = ("phantom", "convert", "ingest", "cases", "split", "gate")
 """Stages that all experiments of a data set share, in their order."""
@@ -26,6 +29,10 @@ TITLES = {
     "predict": "Prediction",
     "evaluate": "Scoring",
 }
+
+
+TIMES = ("s", "max_rss", "cpu_time")
+NO_TIMES = pd.DataFrame(columns=list(TIMES), dtype=float)
 
 
 @dataclass(frozen=True)
@@ -98,11 +105,13 @@ def read_costs(
         (rule, [p for p in paths if jobs is None or p.stem in jobs.get(rule, [p.stem])])
         for rule, paths in found
     )
-    return [_cost(rule, paths) for rule, paths in counted if paths]
+    costs = [_cost(rule, paths) for rule, paths in counted if paths]
+    return [cost for cost in costs if cost.jobs]
 
 
 def _cost(rule: str, paths: Sequence[Path]) -> Cost:
-    jobs = pd.concat([pd.read_csv(path, sep="\t", na_values=["-", "NA"]) for path in paths])
+    known = {path: table for path in paths if (table := _timing(path)) is not None}
+    paths, jobs = list(known), pd.concat([NO_TIMES, *known.values()])
     seconds = float(jobs["s"].sum())
     asked = pd.DataFrame([asked_for(_log(path)) for path in paths], columns=list(RESOURCES))
     work = jobs["cpu_time"].astype(float).sum(min_count=1)
@@ -115,6 +124,16 @@ def _cost(rule: str, paths: Sequence[Path]) -> Cost:
         None if pd.isna(work) or not seconds else float(work) / seconds,
         *(_most(asked[name]) for name in ("mem_mb", "runtime", "_cores")),
     )
+
+
+def _timing(path: Path) -> pd.DataFrame | None:
+    """Read what Snakemake measured of a job; None for what a kill or an editor left of it."""
+    try:
+        return read_stored_table(path, TIMES, numbers=TIMES, na_values=["-", "NA"])
+    except SlicewiseError as error:
+        line = str(error).replace(AGAIN, "what that job took is left out of the report")
+        logging.getLogger(__name__).warning("%s", line)
+        return None
 
 
 def _log(timing: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from slicewise.evaluation.ledger import model_digest
+from slicewise.stored import check_numbers, read_arrays, read_stored_table, refused
+from slicewise.volumes.agree import read_training
+
+SAMPLES = ("images", "masks")
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,42 @@ class Folds:
 def read_folds(
     configs: Sequence[str], histories: Sequence[str], samples: str | None = None
 ) -> Folds:
-    """Read the files of an experiment's folds, in their order."""
-    shown = None
-    if samples is not None:
-        with np.load(samples, allow_pickle=False) as stored:
-            shown = dict(stored)
+    """Read the files of an experiment's folds, in their order.
+
+    Raises
+    ------
+    SlicewiseError
+        When one is damaged.
+    """
     return Folds(
-        [yaml.safe_load(Path(path).read_text(encoding="utf-8")) for path in configs],
-        {f"fold-{k}": pd.read_csv(path) for k, path in enumerate(histories)},
-        shown,
+        [read_training(path) for path in configs],
+        {f"fold-{k}": read_history(path) for k, path in enumerate(histories)},
+        None if samples is None else read_arrays(samples, SAMPLES, _trained_anew(samples)),
     )
+
+
+def read_history(path: str) -> pd.DataFrame:
+    """Read the history.csv of a training; its timestamps may be numbers or dates.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
+    remedy = _trained_anew(path)
+    table = read_stored_table(path, ("epoch",), key=("epoch",), separator=",", remedy=remedy)
+    try:
+        training_minutes([table])
+    except (ValueError, OverflowError) as error:
+        raise refused(path, error, remedy) from None
+    # of a training that went astray a loss may be infinite
+    names = table.columns.drop("timestamp", errors="ignore")
+    check_numbers(path, table, names, remedy, between=(-math.inf, math.inf))
+    return table
+
+
+def _trained_anew(path: str) -> str:
+    return f"delete {Path(path).parent} and run snakemake again, which trains anew"
 
 
 def training_minutes(histories: Iterable[pd.DataFrame]) -> float | None:

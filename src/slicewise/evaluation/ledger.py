@@ -8,15 +8,26 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.files import digest, read_json, write_json
+from slicewise.files import digest, write_json
+from slicewise.stored import Form, read_stored
 
 NAME = "scored.json"
+LEDGER = Form(dict[str, list[str]])
+REMEDY = (
+    "restore it from a copy, or delete it, after which reports count no model that was scored "
+    "until now"
+)
 
 
 def test_set_digest(metrics: pd.DataFrame) -> str | None:
-    """Return a digest of the ground truth of all test cases in a table of cases and labels."""
-    tested = metrics[metrics["subset"] == "test"]
-    return digest(sorted(tested.drop_duplicates("case")["truth_sha256"])) if len(tested) else None
+    """Return a digest of the ground truth of all test cases in a table of cases and labels.
+
+    None without test cases, and of a table that does not tell.
+    """
+    tested = metrics[metrics["subset"] == "test"].drop_duplicates("case")
+    if tested.empty or "truth_sha256" not in tested or tested["truth_sha256"].isna().any():
+        return None
+    return digest(sorted(tested["truth_sha256"]))
 
 
 def files_digest(
@@ -75,7 +86,7 @@ def note_scored(folder: Path, test_set: str | None, models: Iterable[str]) -> No
     if test_set is None:
         return
     path = folder / NAME
-    known = read_json(path) if path.is_file() else {}
+    known = read_stored(path, LEDGER, REMEDY) if path.is_file() else {}
     known[test_set] = sorted({*known.get(test_set, []), digest(list(models))})
     write_json(path, known)
 
@@ -86,5 +97,5 @@ def count_scored(folders: Iterable[Path], test_set: str | None) -> int:
     for folder in folders:
         path = folder / NAME
         if path.is_file():
-            found.update(read_json(path).get(test_set, []))
+            found.update(read_stored(path, LEDGER, REMEDY).get(test_set, []))
     return len(found)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
-from slicewise.evaluation.statistics import COLUMNS, read_metrics
-from slicewise.files import read_json
+from slicewise.evaluation.statistics import COLUMNS, read_metrics, read_summary
+from slicewise.records import check_made
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     Raises
     ------
     SlicewiseError
-        When a file is missing.
+        When a file is missing or damaged, or is not what the job wrote that made it.
     """
     first = files / "fold-0"
     needed = (files / "metrics.tsv", files / "summary.json", first / "config.yaml")
@@ -59,6 +59,7 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
                 f"{files}: it has no {path.relative_to(files)}, so no experiment was scored "
                 "there; name a folder results/<dataset>/<experiment> whose report is finished"
             )
+    check_made([*needed, first / "history.csv"])
     metrics = read_metrics(str(files / "metrics.tsv"))
     missing = [name for name in COLUMNS if name not in metrics]
     # an older training with more folds may have left some
@@ -67,9 +68,11 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
         [str(files / f"fold-{k}" / name) for k in range(number)]
         for name in ("config.yaml", "history.csv")
     ]
+    for paths in trainings:
+        check_made(paths)
     return Result(
         folder or files,
         metrics.reindex(columns=[*metrics.columns, *missing]),
-        read_json(files / "summary.json"),
+        read_summary(files / "summary.json"),
         read_folds(trainings[0], trainings[1]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from slicewise.evaluation.detection import LESIONS, detection, lacks_label, over
 from slicewise.evaluation.intervals import describe
 from slicewise.metrics import failures, lesions, overlap, surface_distances
 from slicewise.metrics.patients import mean_of, patient_scores
+from slicewise.stored import SUMMARY, check_numbers, read_stored, read_stored_table, refused
 
 METRICS = (
     "dice",
@@ -53,6 +55,7 @@ COLUMNS = (
 """Columns after the names: an nsd says nothing without its tolerance, a lesion nothing without the
 overlap by which it was found, no score without what the slices allow and without its truth (digest
 of the label numbers on their grid), and failures are not averaged."""
+SUBSETS = ("test", "validation")
 UNSCORED = ("volume_ml", "tolerance_mm", "recipe_dice", "truth_sha256")
 """What a row says of the ground truth and of how it is scored, not of a prediction."""
 
@@ -131,9 +134,40 @@ def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def read_metrics(path: str | IO[str]) -> pd.DataFrame:
-    """Read the table of cases and labels; a case may be called 001 or NA."""
-    names = dict.fromkeys(("case", "patient", "subset", "label"), str)
-    return pd.read_csv(path, sep="\t", dtype=names, keep_default_na=False, na_values=[""])
+    """Read the table of cases and labels; a case may be called 001 or NA.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged, or holds what no score can be.
+    """
+    names = ("case", "patient", "subset", "label")
+    table = read_stored_table(
+        path,
+        (*names, "fold", "dice", "volume_ml", "predicted_ml"),
+        key=("case", "label"),
+        numbers=("fold", *(name for name in COLUMNS if name != "truth_sha256")),
+        dtype=dict.fromkeys((*names, "truth_sha256"), str),
+        keep_default_na=False,
+        na_values=[""],
+    )
+    named = "a table of scores" if not isinstance(path, str) else path
+    check_numbers(named, table, ["dice"], between=(0, 1))
+    if not table["subset"].isin(SUBSETS).all() or table["patient"].isna().any():
+        raise refused(named, f"its subsets are not {' and '.join(SUBSETS)}, or a patient lacks")
+    return table
+
+
+def read_summary(path: str | Path) -> dict[str, Any]:
+    """Read a ``summary.json``, see `summarise`.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
+    found: dict[str, Any] = read_stored(path, SUMMARY)
+    return found
 
 
 def by_patient(rows: pd.DataFrame, column: str) -> pd.Series:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import socket
-import zipfile
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,10 @@ from typing import IO, Any
 import numpy as np
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic
+from slicewise.files import atomic, parse_json
+from slicewise.stored import read_arrays
+
+_log = logging.getLogger(__name__)
 
 GENERATIONS = 2
 
@@ -71,16 +75,26 @@ class Checkpoints:
         for old in self._files()[:-GENERATIONS]:
             old.unlink()
 
-    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """Return the newest state that can be read, or None."""
+    def load(
+        self, names: Collection[str] = ()
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Return the newest state that can be read, or None; say which cannot be.
+
+        Parameters
+        ----------
+        names : collection of str
+            What its notes must hold.
+        """
         for path in reversed(self._files()):
             try:
-                with np.load(path, allow_pickle=False) as stored:
-                    arrays = {name: stored[name] for name in stored.files}
-                notes = json.loads(arrays.pop("notes").tobytes())
+                arrays = read_arrays(path, ("notes",), "the state before it serves")
+                notes = parse_json(arrays.pop("notes").tobytes().decode())
+                if not isinstance(notes, dict) or not set(names) <= set(notes):
+                    raise ValueError("its notes are not whole")
                 return arrays, notes
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-                continue  # the disk's fault: the generation before serves
+            except (SlicewiseError, ValueError) as error:
+                # the disk's fault
+                _log.warning("%s", error)
         return None
 
     def settle(self) -> None:

@@ -9,11 +9,24 @@ from typing import Any
 
 from slicewise.config import Content, Experiment, load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.files import read_json
 from slicewise.records import code_digests, differences
 from slicewise.slices.batches import SliceSet
+from slicewise.stored import Form, Loose, read_stored
 
 AGAIN = "run snakemake again, which makes it anew"
+
+
+class _Settings(Loose):
+    train: list[str]
+    watched: list[str]
+
+
+class _Plan(Loose):
+    settings: _Settings
+    code: dict[str, str]
+
+
+PLAN = Form(_Plan)
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[st
     SlicewiseError
         When the plan was written for other settings or other code.
     """
-    plan, settings = read_json(path), load_settings(config)
+    plan, settings = read_stored(path, PLAN), load_settings(config)
     planned, experiment = plan["settings"], settings.experiments[name]
     told = {
         "experiment": experiment.model_dump(exclude={"prediction"}, mode="json"),

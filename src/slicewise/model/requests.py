@@ -9,14 +9,18 @@ from typing import Any
 from slicewise.model.predict import Request, load_model  # isort: skip  (before keras)
 
 import keras
-import yaml
 
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
-from slicewise.files import read_json
 from slicewise.model.unet import model_card, weights_digest
 from slicewise.records import differences
-from slicewise.volumes.agree import check_read, check_unseen
+from slicewise.volumes.agree import (
+    check_read,
+    check_unseen,
+    passport_of,
+    read_passports,
+    read_training,
+)
 
 
 def requests_of(
@@ -55,16 +59,17 @@ def requests_of(
     loaded, used = {}, {}
     for fold, path, config in zip(folds, models, configs, strict=True):
         loaded[fold] = model = load_model(Path(path))
-        used[fold] = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+        used[fold] = read_training(config)
         check_model(path, model, used[fold], content, cfg["recipe"])
-    known = {each["case"]: each for path in passports for each in read_json(path)}
+    known = read_passports(passports)
     requests = []
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         for fold in cfg["folds"][case]:
             check_unseen(case, cfg["patients"][case], f"fold-{fold}", used[fold])
-        check_read(known[case], "image", Path(image))
+        passport = passport_of(known, case, ", ".join(passports))
+        check_read(passport, "image", Path(image))
         weights = [used[fold]["resolved"]["weights_sha256"] for fold in cfg["folds"][case]]
-        note = {"case": case, "models": weights, "image": known[case]["image"]["sha256"]}
+        note = {"case": case, "models": weights, "image": passport["image"]["sha256"]}
         chosen = [loaded[fold] for fold in cfg["folds"][case]]
         place = Path(image), Path(mask)
         given = content.offset, content.spacing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -311,7 +311,7 @@ class _Run:
         )
         labels = len(card["labels"])
         self._check_moves()
-        loaded = store.load()
+        loaded = store.load([each.name for each in fields(_State)])
         self.state, self.best = _State(), list[np.ndarray]()
         if loaded is not None:
             self.state, self.best = _State(**loaded[1]), _group(loaded[0], "best")

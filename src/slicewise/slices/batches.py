@@ -7,16 +7,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, read_json
+from slicewise.files import digest
 from slicewise.slices.bound import cut_words
 from slicewise.slices.context import fill
-from slicewise.slices.stored import StoredSlices, damaged
+from slicewise.slices.stored import StoredSlices, damaged, remedy_of
+from slicewise.stored import Count, Form, Loose, Name, Positive, refused, unsealed
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,27 @@ class _Case:
     @property
     def nbytes(self) -> int:
         return self.image.nbytes + self.mask.nbytes
+
+
+_Pair = Annotated[list[Count], Field(min_length=2, max_length=2)]
+
+
+class _Geometry(Loose):
+    recipe: dict[str, Any]
+    shape: Annotated[list[Count], Field(min_length=3, max_length=3)]
+    slice_spacing: Positive
+    pixel_spacing: Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    inside: Annotated[list[_Pair], Field(min_length=2, max_length=2)]
+    pad: float
+    shift: float
+    scale: Positive
+    labels: Annotated[list[Name], Field(min_length=1)]
+    counts: list[list[Count]]
+    image_sha256: Name
+    mask_sha256: Name
+
+
+GEOMETRY = Form(_Geometry)
 
 
 class SliceSet:
@@ -252,12 +275,13 @@ class SliceSet:
 
 
 def _geometry(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except FileNotFoundError as error:
-        raise damaged(path, "it is gone") from error
-    except ValueError as error:
-        raise damaged(path, "it is not JSON") from error
+    if not path.exists():
+        raise damaged(path, "it is gone")
+    found: dict[str, Any] = unsealed(path, GEOMETRY, remedy_of(path))
+    slices, labels = found["shape"][0], len(found["labels"])
+    if len(found["counts"]) != slices or any(len(row) != labels for row in found["counts"]):
+        raise refused(path, "it does not count each label in each slice", remedy_of(path))
+    return found
 
 
 def _index(folder: SliceFolder, geometry: dict[str, Any]) -> _Case:

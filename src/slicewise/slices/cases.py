@@ -11,13 +11,14 @@ import numpy as np
 
 from slicewise.config import Content, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, kept_json, read_json, sweep, write_json
+from slicewise.files import digest, sweep
 from slicewise.records import differences
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
 from slicewise.slices.bound import cut_words, lost_words
 from slicewise.slices.extract import extract
 from slicewise.sources import sources_digest
-from slicewise.volumes.agree import check_read
+from slicewise.stored import kept, write_sealed
+from slicewise.volumes.agree import check_read, passport_of, read_passports
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.read import read_image, read_volume
 
@@ -57,12 +58,12 @@ def cut_cases(
     """
     content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
     code = sources_digest(Path(__file__))
-    known = {passport["case"]: passport for passport in read_json(passports)}
+    known = read_passports([passports])
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
-        passport = known[case]
-        checked = Content(**passport.get("content", cfg["content"]))
-        if changed := differences(checked.once_read, content.once_read):
+        passport = passport_of(known, case, passports)
+        checked = {k: v for k, v in passport.get("content", {}).items() if k != "empty_masks"}
+        if checked and (changed := differences(checked, content.once_read)):
             raise SlicewiseError(
                 f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
                 "run snakemake again, which checks it anew"
@@ -106,7 +107,7 @@ def cut_case(
     """
     # of the labels in their order, too: they are stored as numbers
     made_from = digest([version, content.model_dump(), recipe.model_dump()])
-    geometry = kept_json(folder.geometry, made_from)
+    geometry = kept(folder.geometry, made_from, GEOMETRY)
     if geometry is None or not _whole(folder):
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
@@ -130,7 +131,7 @@ def cut_case(
         )
         _say_lost(folder.case, recipe, geometry)
         geometry["made_from"] = made_from
-        write_json(folder.geometry, geometry)
+        write_sealed(folder.geometry, geometry)
     # whatever it was made from, only what is there makes a training different
     return digest({key: value for key, value in geometry.items() if key != "made_from"})
 
@@ -152,6 +153,6 @@ def _say_lost(case: str, recipe: Recipe, geometry: dict[str, Any]) -> None:
 def _whole(folder: SliceFolder) -> bool:
     try:
         SliceSet([folder])
-    except (SlicewiseError, KeyError, TypeError, ValueError):
+    except SlicewiseError:
         return False
     return True

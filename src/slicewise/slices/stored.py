@@ -100,10 +100,14 @@ class StoredSlices:
 
 def damaged(path: Path, why: str) -> SlicewiseError:
     """Return the error for a file that is not as it was written, or a staged copy of it."""
-    remedy = f"delete {path.parents[1] / BATCHES} and run snakemake again, which cuts the case anew"
+    return SlicewiseError(f"{path}: the file is damaged ({why}); {remedy_of(path)}")
+
+
+def remedy_of(path: Path) -> str:
+    """Return what to do about a damaged file of slices, or about a staged copy of it."""
     if path.parent.name.startswith(STAGED):
-        remedy = "run snakemake again, which copies it anew"
-    return SlicewiseError(f"{path}: the file is damaged ({why}); {remedy}")
+        return "run snakemake again, which copies it anew"
+    return f"delete {path.parents[1] / BATCHES} and run snakemake again, which cuts the case anew"
 
 
 def write_slices(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import read_json, sha256
+from slicewise.files import sha256
 from slicewise.tracking.journal import NOTE, Run, all_runs, current_run
 from slicewise.tracking.mirror import COMPARES, Fetched
 
@@ -79,8 +79,8 @@ def copy_files(run: Run, names: Sequence[str], folder: Path) -> Fetched | None:
             return None
         shutil.copy(path, folder / name)
     tracking = run.folder.parents[1]
-    children = [tracking / child / NOTE for child in run.note.get("children", ())]
-    notes = [read_json(path) for path in children if path.is_file()]
+    children = [tracking / child for child in run.note.get("children", ())]
+    notes = [Run(path).note for path in children if (path / NOTE).is_file()]
     trained = [note["tags"] for note in notes or [run.note]]
     weights = {tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags}
     return Fetched(run.note["name"], run.note["tags"], weights)

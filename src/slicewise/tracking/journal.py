@@ -14,27 +14,88 @@ The highest number is the current run of its fold; those below were superseded.
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
 import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
+from pydantic import AfterValidator, Field
 
 from slicewise import __version__
-from slicewise.errors import StoppedError
-from slicewise.files import digest, read_json, sha256, write_bytes, write_text
+from slicewise.errors import SlicewiseError, StoppedError
+from slicewise.files import digest, sha256, write_bytes, write_text
+from slicewise.stored import (
+    Count,
+    Form,
+    Loose,
+    Name,
+    check_numbers,
+    read_stored,
+    read_stored_table,
+    refused,
+)
 from slicewise.tracking.names import TABLE, without_file_names
 from slicewise.tracking.secrets import redact, redact_value
+
+_log = logging.getLogger(__name__)
 
 NOTE, HISTORY, SYSTEM, SENT = "run.json", "history.csv", "system.csv", "sent.json"
 REASON = "stopped_because"
 UNTIMED = ("timestamp", "images_per_second")
 """What differs between two trainings that give the same weights."""
+
+
+def _is_point(value: list[Any]) -> list[Any]:
+    number, time = value
+    if not (number is None or type(number) in (int, float)) or type(time) is not int:
+        raise ValueError("a metric is a number and its time")
+    return value
+
+
+class _Process(Loose):
+    host: Name
+    pid: Annotated[int, Field(gt=0, lt=2**31)]
+
+
+class _Wish(Loose):
+    name: Name
+    patients: Name
+    since: Count
+
+
+_Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
+_Point = Annotated[list[Any], Field(min_length=2, max_length=2), AfterValidator(_is_point)]
+
+
+class _Note(Loose):
+    id: Name
+    name: Name
+    key: str
+    begun: Count
+    ended: Count | None
+    status: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+    process: _Process | None
+    params: dict[str, str]
+    tags: dict[str, str]
+    data: dict[str, str]
+    metrics: dict[str, _Point]
+    files: dict[str, _Pair]
+    models: dict[str, _Pair]
+    labels: list[str]
+    children: list[Name] = Field([])
+    superseded_by: Name = "-"
+    register_: Annotated[_Wish | None, Field(alias="register")] = None
+
+
+FORM = Form(_Note)
 
 
 class Run:
@@ -51,11 +112,17 @@ class Run:
     ----------
     note : dict
         Content of ``run.json``.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file of it is damaged.
     """
 
     def __init__(self, folder: Path, changed: Any = lambda: None) -> None:
         self.folder, self.changed = folder, changed
-        self.note: dict[str, Any] = read_json(folder / NOTE)
+        remedy = f"restore it from a copy, or delete {folder}, and the next training begins anew"
+        self.note: dict[str, Any] = read_stored(folder / NOTE, FORM, remedy)
         self.rows = {int(row["epoch"]): row for row in read_rows(folder / HISTORY)}
 
     @classmethod
@@ -69,8 +136,9 @@ class Run:
         **more: Any,
     ) -> Run:
         """Begin a run of a fold (its folder): the next number."""
-        last = current_run(fold)
-        folder = fold / f"{(0 if last is None else int(last.folder.name)) + 1:03d}"
+        # also of one whose note is gone: what else it left is not this run's
+        known = [int(path.name) for path in fold.glob("[0-9]*") if path.name.isdecimal()]
+        folder = fold / f"{max(known, default=0) + 1:03d}"
         note = {
             "id": uuid.uuid4().hex,
             "name": name,
@@ -104,7 +172,10 @@ class Run:
     def shown(self, text: str) -> str:
         """Return free text without secrets and without names of source files, on one line."""
         # a secret with a line break in it is no longer found once that is a blank
-        named = without_file_names(redact(text), self.results / self.dataset / TABLE)
+        try:
+            named = without_file_names(redact(text), self.results / self.dataset / TABLE)
+        except SlicewiseError:
+            return f"the log says why ({TABLE} is damaged, so names of files could not be left out)"
         return " ".join(named.split())
 
     # -- what stages say -------------------------------------------------------
@@ -269,19 +340,38 @@ class Run:
 
 
 def current_run(fold: Path) -> Run | None:
-    """Return the current run of a fold, if one was begun."""
+    """Return the current run of a fold, if one was begun.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
     folder = max((path.parent for path in fold.glob(f"*/{NOTE}")), default=None)
-    return None if folder is None else Run(folder)
+    run = None if folder is None else Run(folder)
+    # one that was superseded by a run whose folder was deleted has other weights
+    return None if run is None or "superseded_by" in run.note else run
 
 
 def all_runs(results: Path, dataset: str = "*") -> list[Path]:
     """Return the folders of all runs under results, newest first, parents after their children.
 
-    In this order each tag that names another run finds it in the store.
+    In this order each tag that names another run finds it in the store. One
+    whose files are damaged is left aside, which a line says.
     """
-    found = [path.parent for path in results.glob(f"{dataset}/*/tracking/*/*/{NOTE}")]
-    notes = {folder: read_json(folder / NOTE) for folder in found}
-    return sorted(found, key=lambda f: ("children" in notes[f], -notes[f]["begun"], f))
+    notes: dict[Path, dict[str, Any]] = {}
+    for path in results.glob(f"{dataset}/*/tracking/*/*/{NOTE}"):
+        try:
+            notes[path.parent] = Run(path.parent).note
+        except SlicewiseError as error:
+            _say_once(f"{error}; this run is left aside")
+    return sorted(notes, key=lambda f: ("children" in notes[f], -notes[f]["begun"], f))
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Warn, once in this process."""
+    _log.warning("%s", line)
 
 
 def to_register(folders: Iterable[Path]) -> list[Path]:
@@ -289,16 +379,37 @@ def to_register(folders: Iterable[Path]) -> list[Path]:
 
     In this order each meets the champion that it met the first time.
     """
-    notes = {folder: read_json(folder / NOTE) for folder in folders}
+    notes = {folder: Run(folder).note for folder in folders}
     wanted = [f for f, note in notes.items() if "register" in note and "superseded_by" not in note]
     return sorted(wanted, key=lambda f: (notes[f]["register"]["since"], f))
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """Read a table of points; the numbers that are missing are left out."""
+    """Read a table of points; the numbers that are missing are left out.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
     if not path.is_file():
         return []
-    table = pd.read_csv(path, float_precision="round_trip")
+    remedy, step = f"restore it from a copy, or delete {path.parent}, and train anew", "epoch"
+    if path.name == SYSTEM:
+        remedy, step = "delete it: how busy the machine was is then not known", "step"
+    table = read_stored_table(
+        path,
+        ("timestamp",),
+        key=("timestamp",) if path.name == SYSTEM else (step,),
+        separator=",",
+        remedy=remedy,
+        float_precision="round_trip",
+    )
+    check_numbers(path, table, table.columns, remedy, between=(-math.inf, math.inf))
+    whole = table[table.columns.intersection([step, "timestamp"])]
+    check_numbers(path, whole, whole.columns, remedy, between=(0, 2**62))
+    if whole.isna().to_numpy().any():
+        raise refused(path, "a row has no time", remedy)
     return [{str(k): v for k, v in row.items() if v == v} for row in table.to_dict("records")]
 
 

@@ -19,8 +19,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import Field
+
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, read_json, sha256, write_json
+from slicewise.files import digest, sha256, write_json
+from slicewise.stored import Form, Loose, read_stored
 from slicewise.surroundings import give_names
 from slicewise.tracking import registry
 from slicewise.tracking.answers import (
@@ -92,6 +95,21 @@ class Fetched:
     run_id: str = ""
 
 
+class _Model(Loose):
+    digest: str
+    id: str
+
+
+class _Sent(Loose):
+    run_id: str = ""
+    files: dict[str, str] = Field({})
+    state: str | None = None
+    model: _Model = _Model(digest="", id="")
+
+
+SENT_FORM = Form(dict[str, _Sent])
+
+
 class Mirror:
     """A connection to the MLflow store.
 
@@ -139,6 +157,7 @@ class Mirror:
             os.environ.setdefault(key, value)
         give_names()
         self._experiments: dict[str, str] = {}
+        self._damaged: set[Path] = set()
         self._known_points: dict[str, set[tuple[str, float, int, int]]] = {}
 
     def probe(self) -> None:
@@ -593,13 +612,27 @@ class Mirror:
         return known_id(made)
 
     def _sent(self, folder: Path) -> dict[str, Any]:
+        return dict(self._everywhere(folder).get(self.store, {}))
+
+    def _everywhere(self, folder: Path) -> dict[str, Any]:
+        """Return what each store was sent; nothing is known where that is damaged.
+
+        Each run is then found again by its mark, and compared.
+        """
         path = folder / SENT
-        return dict(read_json(path).get(self.store, {})) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        try:
+            return dict(read_stored(path, SENT_FORM, "it is made anew, by what MLflow holds"))
+        except SlicewiseError as error:
+            if path not in self._damaged:
+                self._damaged.add(path)
+                logging.getLogger(__name__).warning("%s", error)
+            return {}
 
     def _keep(self, folder: Path, sent: Mapping[str, Any]) -> None:
         path = folder / SENT
-        everywhere = read_json(path) if path.is_file() else {}
-        write_json(path, everywhere | {self.store: dict(sent)})
+        write_json(path, self._everywhere(folder) | {self.store: dict(sent)})
 
 
 class _Beating:

@@ -6,7 +6,6 @@ file that is, says ``cases.tsv`` under ``results``, which is not sent as it is.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections import defaultdict
@@ -17,6 +16,7 @@ import pandas as pd
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import DATA, data_folder
+from slicewise.stored import read_stored_table
 
 TABLE = "cases.tsv"
 KINDS = ("image", "mask")
@@ -65,7 +65,8 @@ def without_listed_names(text: str, table: Path) -> str:
 
 
 def _read(table: Path) -> pd.DataFrame:
-    return pd.read_csv(io.BytesIO(table.read_bytes()), sep="\t", dtype=str, keep_default_na=False)
+    columns = ("case", "patient", *KINDS)
+    return read_stored_table(table, columns, key=("case",), dtype=str, keep_default_na=False)
 
 
 def _data() -> str:

@@ -52,8 +52,8 @@ def _read(stream: TextIO, run: str) -> list[str]:
     stream.seek(0)
     try:
         found = json.loads(stream.read())
-        return list(found["said"]) if found["run"] == run else []
-    except (ValueError, KeyError, TypeError):
+        return list(map(str, found["said"])) if found["run"] == run else []
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -2,12 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
+from slicewise.stored import AGAIN, Count, Form, Loose, Name, Positive, read_stored, refused
+from slicewise.volumes.fingerprint import unpack
+
+
+def _are_marks(text: str) -> str:
+    unpack(text)
+    return text
+
+
+class _File(Loose):
+    file: str
+    sha256: Name
+
+
+class _Passport(Loose):
+    case: Name
+    patient: Name
+    image: _File
+    mask: _File
+    shape: Annotated[list[Count], Field(min_length=3, max_length=3)]
+    spacing: Annotated[list[Positive], Field(min_length=3, max_length=3)]
+    orientation: Name
+    lost: bool
+    intensity: dict[str, float]
+    ml: dict[str, float]
+    fingerprint: Name
+    marks: Annotated[str, AfterValidator(_are_marks)]
+    content: dict[str, Any] = Field({})
+    read: dict[str, str] = Field({})
+    made_from: Name
+
+
+class _Experiment(Loose):
+    slices: Name
+    also: list[Name]
+    input: dict[str, Any]
+    inference: dict[str, Any]
+    postprocessing: dict[str, Any]
+
+
+class _Resolved(Loose):
+    weights_sha256: Name
+    postprocessing: dict[str, Any]
+    parameters: Count
+    selected_by: Name
+    selected_epoch: int | None
+    untrained_labels: list[Name] = Field([])
+
+
+class _Training(Loose):
+    experiment: _Experiment
+    content: dict[str, Any]
+    train: list[Name]
+    patients: dict[Name, Name] = Field({})
+    folds: Annotated[int, Field(ge=1)]
+    resolved: _Resolved
+    origin: dict[str, Any]
+
+
+PASSPORT = Form(_Passport)
+PASSPORTS = Form(Annotated[list[_Passport], Field(min_length=1)])
+TRAINING = Form(_Training)
+
+
+def read_passports(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Read the passports of batches, by case.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file is damaged, or a case is in it twice.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        for passport in read_stored(path, PASSPORTS):
+            case = passport["case"]
+            if known.setdefault(case, passport) is not passport:
+                raise refused(path, f"case {case} is there twice")
+    return known
+
+
+def read_training(path: str | Path) -> dict[str, Any]:
+    """Read the ``config.yaml`` of a training.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
+    found: dict[str, Any] = read_stored(
+        path, TRAINING, f"delete {Path(path).parent} and run snakemake again, which trains anew"
+    )
+    return found
+
+
+def passport_of(known: Mapping[str, dict[str, Any]], case: str, path: object) -> dict[str, Any]:
+    """Return the passport of a case.
+
+    Raises
+    ------
+    SlicewiseError
+        When the file, which is named, has none of it.
+    """
+    if case not in known:
+        raise SlicewiseError(f"{path}: it has no passport of case {case}; {AGAIN}")
+    return known[case]
 
 
 def check_unseen(case: str, patient: str, place: str, used: Mapping[str, Any]) -> None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import base64
 import math
-import zipfile
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -28,6 +27,7 @@ import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
+from slicewise.stored import read_arrays, refused
 from slicewise.volumes.volume import Volume
 
 METHOD = 1
@@ -275,15 +275,18 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
             f"{path}: it is missing, and without it only exact copies of the scans in the table "
             "beside it would be found; copy it there, or let snakemake make both again"
         )
+    stored = read_arrays(path, ("method", "numbers", "marks", "cases"), again)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["method"]) != METHOD:
-                raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
-            ends = np.cumsum(stored["numbers"])
-            rows = np.split(stored["marks"].reshape(-1, COEFFICIENTS), ends[:-1])
-            marks = dict(zip(map(str, stored["cases"]), rows, strict=True))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise SlicewiseError(f"{path}: it is cut short or damaged; {again}") from error
+        if int(stored["method"]) != METHOD:
+            raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
+        ends = np.cumsum(stored["numbers"])
+        whole = stored["marks"].reshape(-1, COEFFICIENTS)
+        if len(whole) != ends[-1:].sum():
+            raise ValueError("marks and cases differ in number")
+        rows = np.split(whole, ends[:-1])
+        marks = dict(zip(map(str, stored["cases"]), rows, strict=True))
+    except (TypeError, ValueError) as error:
+        raise refused(path, error, again) from None
     if set(marks) != set(cases):
         raise SlicewiseError(f"{path}: it holds other cases than the table beside it; {again}")
     return marks

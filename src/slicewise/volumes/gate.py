@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
+from slicewise.stored import check_numbers, read_stored_table, refused
 from slicewise.volumes.fingerprint import ALIKE, Marks, find_alike
 
 SHOWN = 8
+MEASURED = ("ml_", "intensity_")
+"""Beginnings of the names of columns of numbers."""
 
 
-def read_table(path: str) -> pd.DataFrame:
-    """Read a tab-separated table as text; a case may be called 001 or NA."""
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read ``cases.tsv`` or ``split.tsv`` as text; a case may be called 001 or NA.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
+    columns, named = ["case", "patient"], Path(path).name
+    if named == "split.tsv":
+        columns += ["subset", "fold"]
+    elif named == "cases.tsv":
+        columns += [f"{kind}_sha256" for kind in ("image", "mask")] + ["fingerprint"]
+    table = read_stored_table(path, columns, key=("case",), dtype=str, keep_default_na=False)
+    for name in table.columns[table.columns.str.startswith(MEASURED)]:
+        try:
+            numbers = table[name].replace("", None).astype(float)
+        except ValueError:
+            raise refused(path, f"column {name} holds something else than numbers") from None
+        check_numbers(path, numbers.to_frame(), [name])
+    return table
 
 
 def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -9,7 +9,9 @@ from typing import Any
 
 from slicewise.config import Content
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.files import digest, kept_json, sha256, sweep, write_json
+from slicewise.files import digest, sha256, sweep
+from slicewise.stored import kept, write_sealed
+from slicewise.volumes.agree import PASSPORT
 from slicewise.volumes.passport import describe_files, make_passport
 
 
@@ -69,7 +71,7 @@ def ingest(
     for case in cases:
         path = folder / case.case / "passport.json"
         key = _made_from(case, content, version)
-        passport = kept_json(path, key)
+        passport = kept(path, key, PASSPORT)
         if passport is None:
             # what is no longer true must not outlive a case that is refused now
             path.unlink(missing_ok=True)
@@ -84,7 +86,7 @@ def ingest(
             passport["content"] = content.model_dump()
             passport["read"] = {"image": sha256(case.image), "mask": sha256(case.mask)}
             passport["made_from"] = key
-            write_json(path, passport)
+            write_sealed(path, passport)
         passports.append(passport)
     if errors:
         raise SeveralErrors(errors)
