@@ -24,7 +24,7 @@ from nibabel.spatialimages import HeaderDataError
 from slicewise import files
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import companions, dicom
+from slicewise.volumes import companions, dicom, itk
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import (
@@ -35,6 +35,7 @@ from slicewise.volumes.geometry import (
     with_spacing,
     without_place,
 )
+from slicewise.volumes.stated import check_stated
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -515,11 +516,11 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
 def _read_itk(path: Path) -> Volume:
     """Read NRRD or MetaImage."""
     _must_exist(path)
-    companions.check_data(path)
+    promised = check_stated(path, companions.check_data(path))
     # named, because it knows suffixes in lower case only
     reader = "NrrdImageIO" if path.suffix.lower() in companions.NRRD else "MetaImageIO"
     try:
-        image = sitk.ReadImage(str(path), imageIO=reader)
+        image = itk.read_image(path, reader, promised)
     except RuntimeError as error:
         raise SlicewiseError(
             f"{path}: the file cannot be read (damaged, or its data file is missing); "
