@@ -17,6 +17,7 @@ import stat
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,9 +28,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 import SimpleITK as sitk
+from pydicom import filereader
 from pydicom.uid import ExplicitVRLittleEndian
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes import itk
 from slicewise.volumes.formats import is_litter
 from slicewise.volumes.volume import Volume
 
@@ -38,6 +41,14 @@ logger = logging.getLogger(__name__)
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 LARGEST_ZIP = 20 * 1000**3
 """Bytes that a zip may declare to hold: more is no CT but a mistake or an attack."""
+
+FREE = 1 << 26
+"""Bytes that a file may unpack to, however small it is packed."""
+PACKED_RATIO = 100
+"""How many times larger than packed it may be beyond that."""
+LARGEST_SLOPE = 1e9
+LARGEST_INTERCEPT = 1e12
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 _HEADER = [
     "SOPClassUID",
@@ -288,7 +299,12 @@ def _wanted(names: Sequence[str], prefix: str | None) -> tuple[str, ...]:
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (*(zipfile.BadZipFile, OSError, EOFError), *(ValueError, NotImplementedError)) as error:
+        if isinstance(error, NotImplementedError):
+            raise SlicewiseError(
+                f"{path}: the zip is of a kind that Python does not know; unpack it and name the "
+                "folder instead"
+            ) from error
         if isinstance(error, OSError) and error.errno == errno.EACCES:
             raise SlicewiseError(
                 f"{path}: the zip cannot be opened ({error.strerror}); check its permissions"
@@ -317,6 +333,11 @@ def _safe_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
         if member.flag_bits & 1:
             raise SlicewiseError(
                 f"{path}: the zip is protected by a password; unpack it and name the folder instead"
+            )
+        if member.file_size > max(FREE, PACKED_RATIO * member.compress_size):
+            raise SlicewiseError(
+                f"{path}: the zip has a member that would unpack to {member.file_size} bytes, "
+                "which no slice has; do not trust it, get it again from its source"
             )
     if sum(member.file_size for member in members) > LARGEST_ZIP:
         raise SlicewiseError(
@@ -366,12 +387,42 @@ def _header(files: _Files, name: str) -> pydicom.Dataset | None:
 
 
 def _parse(stream: BinaryIO, tags: list[str], stop_before_pixels: bool) -> pydicom.Dataset:
+    _refuse_bomb(stream)
     with warnings.catch_warnings():
         # pydicom's warnings quote the values that it finds odd.
         warnings.simplefilter("ignore")
         return pydicom.dcmread(
             stream, force=True, specific_tags=list(tags), stop_before_pixels=stop_before_pixels
         )
+
+
+def _refuse_bomb(stream: BinaryIO) -> None:
+    """Refuse a deflated file that unpacks to more than slices have, as pydicom unpacks it whole.
+
+    Raises
+    ------
+    ValueError
+        When it does.
+    """
+    begun = stream.read(1 << 16)
+    stream.seek(0)
+    if DEFLATED not in begun:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        filereader.read_preamble(stream, force=True)
+        meta = filereader._read_file_meta_info(stream)  # as dcmread does before it unpacks
+    if str(meta.get("TransferSyntaxUID", "")).encode() == DEFLATED:
+        packed = stream.read()
+        most = max(FREE, PACKED_RATIO * len(packed))
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        found = 0
+        while packed and found <= most:
+            found += len(unpacker.decompress(packed, 1 << 20))
+            packed = unpacker.unconsumed_tail
+        if found > most:
+            raise ValueError("more than a slice")
+    stream.seek(0)
 
 
 def _damaged(files: _Files, name: str, error: Exception | None = None) -> str:
@@ -417,8 +468,8 @@ def _slice(files: _Files, name: str, header: pydicom.Dataset) -> _Slice:
             f"{shown} does not say how large its pixels are (PixelSpacing); "
             "export the original series again or convert it to NIfTI with the right spacing"
         )
-    slope = _numbers(header, "RescaleSlope", 1)
-    intercept = _numbers(header, "RescaleIntercept", 1)
+    slope = _rescale(header, "RescaleSlope", 1.0, LARGEST_SLOPE, shown)
+    intercept = _rescale(header, "RescaleIntercept", 0.0, LARGEST_INTERCEPT, shown)
     thickness = _numbers(header, "SpacingBetweenSlices", 1)
     if thickness is None or thickness[0] <= 0:
         thickness = _numbers(header, "SliceThickness", 1)
@@ -431,8 +482,8 @@ def _slice(files: _Files, name: str, header: pydicom.Dataset) -> _Slice:
         orientation=_numbers(header, "ImageOrientationPatient", 6),
         position=_numbers(header, "ImagePositionPatient", 3),
         thickness=None if thickness is None or thickness[0] <= 0 else float(thickness[0]),
-        slope=1.0 if slope is None else float(slope[0]),
-        intercept=0.0 if intercept is None else float(intercept[0]),
+        slope=slope,
+        intercept=intercept,
     )
 
 
@@ -441,6 +492,22 @@ def _value(header: pydicom.Dataset, keyword: str) -> Any:
         return header.get(keyword)
     except Exception:  # pydicom converts values lazily and raises many types
         return None
+
+
+def _rescale(
+    header: pydicom.Dataset, keyword: str, default: float, most: float, shown: str
+) -> float:
+    """Return the rescale slope or intercept; what is there but no number is refused."""
+    given = header.get_item(keyword) if keyword in header else None
+    if given is None or given.value in (None, "", b""):
+        return default
+    value = _numbers(header, keyword, 1)
+    if value is None or abs(value[0]) > most or (value[0] == 0 and default != 0):
+        raise SlicewiseError(
+            f"{shown} has a {keyword} that makes no intensities; export the original series again, "
+            "or exclude the case"
+        )
+    return float(value[0])
 
 
 def _whole(header: pydicom.Dataset, keyword: str, default: int) -> int:
@@ -662,13 +729,14 @@ def _decompressed(header: pydicom.Dataset) -> np.ndarray:
 
     `header` holds no rescale slope and intercept, so GDCM gives the stored values.
     """
+    # 16 bits a pixel; GDCM is written in C++ and may crash on what is damaged
+    promised = 2 * int(header.Rows) * int(header.Columns)
+    if promised > max(FREE, PACKED_RATIO * len(header.PixelData)):
+        raise ValueError("more pixels than are packed")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slice.dcm"
         header.save_as(path)
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
-        return sitk.GetArrayFromImage(reader.Execute())[0]
+        return sitk.GetArrayFromImage(itk.read_image(path, "GDCMImageIO", promised))[0]
 
 
 # --- organ masks ---------------------------------------------------------------------------

@@ -160,7 +160,8 @@ def _ask(child: _Child, request: dict[str, Any], until: float) -> sitk.Image:
     image.SetSpacing(told["spacing"])
     image.SetOrigin(told["origin"])
     for key, value in told["metadata"].items():
-        image.SetMetaData(key, value)
+        # bytes that are no text come as what Python has for them, which SimpleITK does not take
+        image.SetMetaData(key, value.encode("utf-8", "replace").decode())
     return image
 
 
