@@ -402,7 +402,10 @@ def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
 def _refuse_far(start: bytes, kind: Any) -> None:
     """Refuse a NIfTI header whose voxels begin far behind it: all between would be read."""
     if issubclass(kind, nib.Nifti1Pair):
-        begin = float(kind.header_class.from_fileobj(io.BytesIO(start), check=False)["vox_offset"])
+        top = kind.header_class
+        if len(start) < top.sizeof_hdr:
+            raise EOFError
+        begin = float(top(start[: top.sizeof_hdr], check=False)["vox_offset"])
         if not 0 <= begin <= HEADER_ROOM:
             raise EOFError
 
