@@ -17,6 +17,11 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 
 STAGED = "slicewise-slices-"  # begins the name of a folder of copies
+_ODD = (
+    *(ValueError, KeyError, TypeError, SyntaxError, TokenError),
+    *(AttributeError, IndexError, ArithmeticError, RecursionError, MemoryError),
+)
+"""What numpy's parser of headers, and Python's below it, take exception to."""
 BATCHES = "_batches"  # beside the folders of cases: no case can be called so
 
 
@@ -93,8 +98,7 @@ class StoredSlices:
             version = npy.read_magic(stream)
             readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
             return readers[version](stream)
-        # whatever numpy's parser of headers, and Python's below it, take exception to
-        except (ValueError, KeyError, TypeError, SyntaxError, TokenError) as error:
+        except _ODD as error:
             raise damaged(self.path, "its header is not that of an array") from error
 
 

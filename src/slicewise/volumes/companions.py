@@ -96,7 +96,7 @@ def whole_volume(path: Path, folders: Folders | None = None) -> tuple[Path, ...]
         named = data_files(path)
     except (OSError, SlicewiseError):
         return (path,)
-    return (path, *(file for file in named if file.is_file()))
+    return (path, *(file for file in named if _there(file)))
 
 
 def check_whole(given: Sequence[Path]) -> None:
@@ -144,7 +144,7 @@ def check_data(header: Path) -> list[Path]:
     """
     named = data_files(header)
     for file in named:
-        if not file.is_file():
+        if not _there(file):
             there = Folders().alike(file.parent, file.name, [""])
             hint = f" (there is {there[0].name})" if there else ""
             raise SlicewiseError(
@@ -185,6 +185,8 @@ def data_files(header: Path) -> list[Path]:
     SlicewiseError
         When it names a file outside of its folder, or names that make no sense.
     """
+    if not _there(header):
+        raise SlicewiseError(f"{header}: there is no such file; check the path and dataset.root")
     with header.open("rb") as stream:
         # names are what the file system takes them for, in whatever encoding
         lines = re.split("\r\n|\n|\r", os.fsdecode(stream.read(HEADER_BYTES)))
@@ -259,7 +261,7 @@ def _names(
     try:
         first, last, step = (int(number) for number in numbers[:3])
         count = len(range(first, last + (1 if step > 0 else -1), step))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _senseless(header, value) from None
     if not _NUMBERED.fullmatch(pattern) or not 0 < count < MANY:
         raise _senseless(header, value)
@@ -292,6 +294,14 @@ def _suffix(path: Path, suffixes: Iterable[str]) -> str:
     """Return that of some suffixes (lower case) which a name ends with, in any case."""
     name = path.name.lower()
     return next((suffix for suffix in suffixes if name.endswith(suffix)), "")
+
+
+def _there(file: Path) -> bool:
+    """Tell whether there is a file; a name that no file system takes is none's."""
+    try:
+        return file.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _short(name: str) -> str:

@@ -18,6 +18,7 @@ import stat
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,10 +29,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 import SimpleITK as sitk
+from pydicom import filereader
 from pydicom.uid import ExplicitVRLittleEndian
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import multiframe, padding, scouts
+from slicewise.volumes import itk, multiframe, padding, scouts
 from slicewise.volumes.formats import is_litter
 from slicewise.volumes.headers import Slice, is_filled, numbers, value_of, whole
 from slicewise.volumes.stack import LPS_TO_RAS as LPS_TO_RAS
@@ -44,6 +46,12 @@ LARGEST_ZIP = 20 * 1000**3
 """Bytes that a zip may declare to hold: more is no CT but a mistake or an attack."""
 LARGEST_SLOPE = 1e9
 """Of a rescale slope or intercept; those of CT are about 1 and -1024."""
+
+FREE = 1 << 26
+"""Bytes that a file may unpack to, however small it is packed."""
+PACKED_RATIO = 100
+"""How many times larger than packed it may be beyond that."""
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 _HEADER = [
     "SOPClassUID",
@@ -297,7 +305,12 @@ def _wanted(names: Sequence[str], prefix: str | None) -> tuple[str, ...]:
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+    except (*(zipfile.BadZipFile, OSError, EOFError), *(ValueError, NotImplementedError)) as error:
+        if isinstance(error, NotImplementedError):
+            raise SlicewiseError(
+                f"{path}: the zip is of a kind that Python does not know; unpack it and name the "
+                "folder instead"
+            ) from error
         if isinstance(error, OSError) and error.errno == errno.EACCES:
             raise SlicewiseError(
                 f"{path}: the zip cannot be opened ({error.strerror}); check its permissions"
@@ -326,6 +339,11 @@ def _safe_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
         if member.flag_bits & 1:
             raise SlicewiseError(
                 f"{path}: the zip is protected by a password; unpack it and name the folder instead"
+            )
+        if member.file_size > max(FREE, PACKED_RATIO * member.compress_size):
+            raise SlicewiseError(
+                f"{path}: the zip has a member that would unpack to {member.file_size} bytes, "
+                "which no slice has; do not trust it, get it again from its source"
             )
     if sum(member.file_size for member in members) > LARGEST_ZIP:
         raise SlicewiseError(
@@ -405,12 +423,42 @@ def _header(files: _Files, name: str) -> pydicom.Dataset | None:
 
 
 def _parse(stream: BinaryIO, tags: list[str], stop_before_pixels: bool) -> pydicom.Dataset:
+    _refuse_bomb(stream)
     with warnings.catch_warnings():
         # pydicom's warnings quote the values that it finds odd.
         warnings.simplefilter("ignore")
         return pydicom.dcmread(
             stream, force=True, specific_tags=list(tags), stop_before_pixels=stop_before_pixels
         )
+
+
+def _refuse_bomb(stream: BinaryIO) -> None:
+    """Refuse a deflated file that unpacks to more than slices have, as pydicom unpacks it whole.
+
+    Raises
+    ------
+    ValueError
+        When it does.
+    """
+    begun = stream.read(1 << 16)
+    stream.seek(0)
+    if DEFLATED not in begun:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        filereader.read_preamble(stream, force=True)
+        meta = filereader._read_file_meta_info(stream)  # as dcmread does before it unpacks
+    if str(meta.get("TransferSyntaxUID", "")).encode() == DEFLATED:
+        packed = stream.read()
+        most = max(FREE, PACKED_RATIO * len(packed))
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        found = 0
+        while packed and found <= most:
+            found += len(unpacker.decompress(packed, 1 << 20))
+            packed = unpacker.unconsumed_tail
+        if found > most:
+            raise ValueError("more than a slice")
+    stream.seek(0)
 
 
 def _damaged(files: _Files, name: str, error: Exception | None = None) -> str:
@@ -630,13 +678,18 @@ def _decompressed(header: pydicom.Dataset) -> np.ndarray:
 
     `header` holds no rescale slope and intercept, so GDCM gives the stored values.
     """
+    # 16 bits a pixel; GDCM is written in C++ and may crash on what is damaged
+    frames = whole(header, "NumberOfFrames", 1)
+    promised = 2 * int(header.Rows) * int(header.Columns) * frames
+    if promised > max(FREE, PACKED_RATIO * len(header.PixelData)):
+        raise ValueError("more pixels than are packed")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slice.dcm"
         header.save_as(path)
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
-        return sitk.GetArrayFromImage(reader.Execute())
+        try:
+            return sitk.GetArrayFromImage(itk.read_image(path, "GDCMImageIO", promised))
+        except SlicewiseError as error:  # names a file that nobody knows
+            raise ValueError("its decoder crashed") from error
 
 
 # --- organ masks ---------------------------------------------------------------------------

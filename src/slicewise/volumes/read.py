@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import io
 import json
 import logging
 import math
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import nibabel as nib
 import numpy as np
@@ -23,8 +25,8 @@ from nibabel.spatialimages import HeaderDataError
 
 from slicewise import files
 from slicewise.config import Content
-from slicewise.errors import SlicewiseError
-from slicewise.volumes import companions, dicom, padding
+from slicewise.errors import SlicewiseError, explained
+from slicewise.volumes import companions, dicom, itk, padding
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import (
@@ -35,6 +37,7 @@ from slicewise.volumes.geometry import (
     with_spacing,
     without_place,
 )
+from slicewise.volumes.stated import check_stated
 from slicewise.volumes.volume import Volume
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -58,9 +61,37 @@ _DAMAGED = (
 GZIP_RATIO = 1100
 """Gzip shrinks at most about 1030 times: a header that declares more would only fill memory."""
 
+HEADER_ROOM = 1 << 24
+"""Bytes between a header and its voxels, or behind them, that a file may have."""
+
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+P = ParamSpec("P")
 
+
+def _never_more_than_a_sentence(read: Callable[P, T]) -> Callable[P, T]:
+    """Make what the system says of a file a sentence that names it."""
+
+    @functools.wraps(read)
+    def wrapped(*given: P.args, **named: P.kwargs) -> T:
+        source = given[0] if given else next(iter(named.values()))
+        shown = source[0] if isinstance(source, Sequence) and source else source
+        try:
+            return read(*given, **named)
+        except OSError as error:
+            why = explained(error, shown) or f"{shown}: it cannot be read ({error.strerror})"
+            raise SlicewiseError(f"{why}; check its name, its permissions and the disk") from error
+        except MemoryError as error:
+            raise SlicewiseError(
+                f"{shown}: its voxels do not fit into the memory of this machine; read it on a "
+                "larger one, or exclude the case"
+            ) from error
+
+    return wrapped
+
+
+@_never_more_than_a_sentence
 def read_volume(path: Path) -> Volume:
     """Read a volume of any supported format.
 
@@ -100,6 +131,7 @@ def read_volume(path: Path) -> Volume:
     )
 
 
+@_never_more_than_a_sentence
 def read_sources(paths: Sequence[Path], *, fill: bool = True) -> Volume:
     """Read a volume from its source files: a file and those that belong to it, or a series.
 
@@ -185,6 +217,7 @@ def read_mask(paths: Sequence[Path]) -> Volume:
     return replace(stored, array=values)
 
 
+@_never_more_than_a_sentence
 def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     """Read a NIfTI file, its intensity scale applied.
 
@@ -265,7 +298,7 @@ def has_lost_geometry(path: Path) -> bool:
             stream.seek(0)
             header = kind.header_class.from_fileobj(stream, check=False)
             return _lost(header, in_millimetres(header.get_best_affine(), _unit(header), (), path))
-    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, SlicewiseError):
+    except (*_DAMAGED, zlib.error, ImageFileError, SlicewiseError):
         return False
 
 
@@ -323,8 +356,13 @@ def read_note(path: Path) -> dict[str, Any] | None:
     """Return what `write_nifti` noted in the header of a file; None where it noted nothing."""
     _must_exist(path)
     try:
-        extensions = nib.load(path).header.extensions
-    except (OSError, EOFError, ValueError, ImageFileError, HeaderDataError, zlib.error):
+        with _stream(path) as stream:
+            start = stream.read(nib.Nifti2Header.sizeof_hdr)
+            kind = _kind(start)
+            _refuse_far(start, kind)
+            stream.seek(0)
+            extensions = kind.from_stream(stream).header.extensions
+    except (*_DAMAGED, zlib.error, ImageFileError):
         return None  # whoever reads the voxels says what is wrong
     for extension in extensions:
         with suppress(ValueError):
@@ -338,6 +376,11 @@ def read_note(path: Path) -> dict[str, Any] | None:
 
 
 def _must_exist(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise SlicewiseError(
+            f"{path}: this is no file (but a folder, a device or a pipe); check the path and "
+            "dataset.root"
+        )
     if not path.is_file():
         raise SlicewiseError(f"{path}: there is no such file; check the path and dataset.root")
 
@@ -356,20 +399,46 @@ def _stream(path: Path) -> Iterator[gzip.GzipFile | BinaryIO]:
 def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
     """Return an image and its voxels as stored; its kind is told by the start of the header."""
     with _stream(path) as stream:
-        found = kind(stream.read(nib.Nifti2Header.sizeof_hdr))
+        start = stream.read(nib.Nifti2Header.sizeof_hdr)
+        found = kind(start)
+        _refuse_far(start, found)
         stream.seek(0)
         image = found.from_stream(stream)
-        declared = math.prod(image.shape) * image.get_data_dtype().itemsize
-        if declared > GZIP_RATIO * path.stat().st_size:
-            raise EOFError
+        _refuse_many(image, path, stream)
         raw = image.dataobj.get_unscaled()
         if isinstance(raw, np.memmap):
             # nibabel maps a plain file, which may be replaced while the volume is in use.
             raw = np.array(raw)
-        # Reading to the end makes gzip compare its checksum.
-        while stream.read(1 << 20):
-            pass
+        _read_to_the_end(stream)
     return image, raw
+
+
+def _refuse_far(start: bytes, kind: Any) -> None:
+    """Refuse a NIfTI header whose voxels begin far behind it: all between would be read."""
+    if issubclass(kind, nib.Nifti1Pair):
+        top = kind.header_class
+        if len(start) < top.sizeof_hdr:
+            raise EOFError
+        begin = float(top(start[: top.sizeof_hdr], check=False)["vox_offset"])
+        if not 0 <= begin <= HEADER_ROOM:
+            raise EOFError
+
+
+def _refuse_many(image: Any, path: Path, stream: gzip.GzipFile | BinaryIO) -> None:
+    """Refuse a header that promises more voxels than its file can hold."""
+    declared = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize
+    packed = isinstance(stream, gzip.GzipFile)
+    if declared > (GZIP_RATIO if packed else 1) * path.stat().st_size:
+        raise EOFError
+
+
+def _read_to_the_end(stream: gzip.GzipFile | BinaryIO) -> None:
+    """Read to the end, which makes gzip compare its checksum; but not for ever."""
+    more = 0
+    while isinstance(stream, gzip.GzipFile) and (part := stream.read(1 << 20)):
+        more += len(part)
+        if more > HEADER_ROOM:
+            raise EOFError
 
 
 def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
@@ -377,7 +446,7 @@ def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
     header, image = companions.check_pair(path)
     with _stream(header) as top, _stream(image) as stream:
         start = top.read(nib.Nifti2Header.sizeof_hdr)
-        top.seek(0)
+        top = io.BytesIO(start + top.read(HEADER_ROOM))  # no more of it is a header
         kinds = (nib.Nifti1Pair, nib.Nifti2Pair)
         kind = next((k for k in kinds if k.header_class.may_contain_header(start)), None)
         if kind is None and nib.AnalyzeHeader.may_contain_header(start):
@@ -387,14 +456,12 @@ def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
             )
         if kind is None:
             raise ImageFileError
+        _refuse_far(start, kind)
         holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
         found = kind.from_file_map(holders)
-        declared = math.prod(found.shape) * found.get_data_dtype().itemsize
-        if declared > GZIP_RATIO * image.stat().st_size:
-            raise EOFError
+        _refuse_many(found, image, stream)
         raw = np.array(found.dataobj.get_unscaled())
-        while stream.read(1 << 20):
-            pass
+        _read_to_the_end(stream)
     return found, raw
 
 
@@ -529,11 +596,11 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
 def _read_itk(path: Path) -> Volume:
     """Read NRRD or MetaImage."""
     _must_exist(path)
-    companions.check_data(path)
+    promised = check_stated(path, companions.check_data(path))
     # named, because it knows suffixes in lower case only
     reader = "NrrdImageIO" if path.suffix.lower() in companions.NRRD else "MetaImageIO"
     try:
-        image = sitk.ReadImage(str(path), imageIO=reader)
+        image = itk.read_image(path, reader, promised)
     except RuntimeError as error:
         raise SlicewiseError(
             f"{path}: the file cannot be read (damaged, or its data file is missing); "

@@ -35,6 +35,10 @@ FEW = 8
 
 GZIP_RATIO = 1100
 """No file holds more voxels than so many times its bytes."""
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, ArithmeticError, struct.error, zlib.error),
+    *(zipfile.BadZipFile, NotImplementedError),  # a zip of a version that Python does not know
+)
 LARGEST = 1 << 32
 """Voxels; beyond the largest scans of whole bodies by far."""
 
@@ -85,7 +89,7 @@ def size_of(case: Case, dataset: Dataset) -> Size:
         return Size(side * side * slices, side * side)
     try:
         (shape, image), (_, mask) = (_shape(files) for files in (case.image, case.mask))
-    except (OSError, EOFError, ValueError, struct.error, zlib.error, zipfile.BadZipFile):
+    except _UNREADABLE:
         return UNKNOWN
     stored = sum(path.stat().st_size for path in case.image)
     detached = case.image[0].name.lower().endswith((".nhdr", ".mhd"))
@@ -101,6 +105,8 @@ def _shape(files: Sequence[Path]) -> tuple[Sequence[int], int]:
     """Return the shape of the volume in these files, and the bytes of a voxel."""
     first = files[0]
     name = first.name.lower()
+    if first.exists() and not (first.is_file() or first.is_dir()):
+        raise ValueError("a pipe, whose opening might never end, or a device, which has no end")
     if is_nifti(first):
         return _nifti(first)
     if name.endswith((".nrrd", ".nhdr")):
