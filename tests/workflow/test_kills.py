@@ -20,7 +20,7 @@ from test_resume import REPORT, same_weights, wait_until_idle
 
 from slicewise.files import HALF
 
-KILLS = int(os.environ.get("SLICEWISE_KILLS", "3"))
+KILLS = int(os.environ.get("SLICEWISE_KILLS", "2"))
 SEED = int(os.environ.get("SLICEWISE_SEED", "1"))
 SHORTEST, LONGEST = 1.0, 25.0
 """Seconds after which a run is killed."""
