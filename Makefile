@@ -4,7 +4,9 @@ BIN := .venv/bin
 # Two files at a time: much of the time is waiting, and more would want more than 8 GB of memory.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick lint format lock clean
+FUZZ ?= 30
+
+.PHONY: demo test quick fuzz lint format lock clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores all
@@ -14,6 +16,10 @@ test: .venv/ready
 
 quick: .venv/ready
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not slow"
+
+# Damaged inputs, so many times as many as among the tests: make fuzz FUZZ=100
+fuzz: .venv/ready
+	SLICEWISE_FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz -q -s
 
 lint: .venv/ready
 	$(BIN)/ruff check .
