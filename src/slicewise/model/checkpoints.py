@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import socket
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic
+from slicewise.files import atomic, load_arrays
 
 GENERATIONS = 2
 
@@ -75,11 +74,10 @@ class Checkpoints:
         """Return the newest state that can be read, or None."""
         for path in reversed(self._files()):
             try:
-                with np.load(path, allow_pickle=False) as stored:
-                    arrays = {name: stored[name] for name in stored.files}
+                arrays = load_arrays(path)
                 notes = json.loads(arrays.pop("notes").tobytes())
                 return arrays, notes
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            except (OSError, ValueError, KeyError):
                 continue  # the disk's fault: the generation before serves
         return None
 

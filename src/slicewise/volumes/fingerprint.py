@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import base64
 import math
-import zipfile
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -27,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import atomic
+from slicewise.files import atomic, load_arrays
 from slicewise.volumes.volume import Volume
 
 METHOD = 1
@@ -276,13 +275,13 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
             "beside it would be found; copy it there, or let snakemake make both again"
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if int(stored["method"]) != METHOD:
-                raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
-            ends = np.cumsum(stored["numbers"])
-            rows = np.split(stored["marks"].reshape(-1, COEFFICIENTS), ends[:-1])
-            marks = dict(zip(map(str, stored["cases"]), rows, strict=True))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        stored = load_arrays(path)
+        if int(stored["method"]) != METHOD:
+            raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
+        ends = np.cumsum(stored["numbers"])
+        rows = np.split(stored["marks"].reshape(-1, COEFFICIENTS), ends[:-1])
+        marks = dict(zip(map(str, stored["cases"]), rows, strict=True))
+    except (OSError, KeyError, ValueError, TypeError, ArithmeticError) as error:
         raise SlicewiseError(f"{path}: it is cut short or damaged; {again}") from error
     if set(marks) != set(cases):
         raise SlicewiseError(f"{path}: it holds other cases than the table beside it; {again}")
