@@ -4,10 +4,11 @@ import gzip
 import os
 import zlib
 
+import nibabel as nib
 import numpy as np
 import pytest
 
-from slicewise.volumes.read import read_volume
+from slicewise.volumes.read import has_lost_geometry, read_note, read_volume
 
 VOXELS = (np.arange(210, dtype="<i2") - 50).reshape(5, 6, 7)
 RAW = VOXELS.tobytes()
@@ -134,3 +135,14 @@ def test_a_data_file_with_a_name_that_no_file_system_takes_is_not_there(tmp_path
         content = meta().split(b"LOCAL")[0] + name.encode()
         (tmp_path / "a.mhd").write_bytes(content)
         refused(read_volume, tmp_path / "a.mhd")
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_an_extension_of_nifti_without_an_end_is_never_read(tmp_path, kind):
+    content = kind(VOXELS, np.eye(4)).to_bytes()
+    top = kind.header_class.sizeof_hdr
+    # an extension of 2 GB follows, by its own word
+    told = b"\1\0\0\0" + (2**31 - 16).to_bytes(4, "little") + (6).to_bytes(4, "little")
+    (tmp_path / "a.nii").write_bytes(content[:top] + told + content[top + 12 :])
+    assert not has_lost_geometry(tmp_path / "a.nii")
+    assert read_note(tmp_path / "a.nii") is None

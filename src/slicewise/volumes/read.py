@@ -280,9 +280,9 @@ def has_lost_geometry(path: Path) -> bool:
     try:
         with _stream(path) as stream:
             start = stream.read(nib.Nifti2Header.sizeof_hdr)
-            kind = _kind(start)
-            stream.seek(0)
-            header = kind.header_class.from_fileobj(stream, check=False)
+            kind = _kind(start).header_class
+            # without its extensions, whose sizes may be anything
+            header = kind(start[: kind.sizeof_hdr], check=False)
             return _lost(header, in_millimetres(header.get_best_affine(), _unit(header), (), path))
     except (*_DAMAGED, zlib.error, ImageFileError, SlicewiseError):
         return False
