@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.job import asked_for, errors_in, job, warnings_said
+from slicewise.job import asked_for, errors_in, job, script_job, warnings_said
 
 
 def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
@@ -162,6 +163,42 @@ def test_errors_are_found_once_in_their_order_and_only_of_this_run(tmp_path):
     os.utime(tmp_path / "old.log", (started - 1, started - 1))
     found = errors_in(tmp_path.glob("*.log"), started)
     assert found == ["a is bad", "b is bad"]
+
+
+def told(tmp_path, **wildcards):
+    return SimpleNamespace(
+        rule="convert", log=[str(tmp_path / "a.log")], resources={}, input=[], output=[],
+        params=None, wildcards=wildcards,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_job_that_dies_by_a_signal_ends_with_a_sentence_that_names_the_case(tmp_path):
+    for number, what in ((signal.SIGSEGV, "case c7"), (signal.SIGKILL, "convert, case c1")):
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+                with script_job(told(tmp_path, case="c1")):
+                    if number == signal.SIGSEGV:
+                        logging.getLogger("slicewise.now").info("case c7")
+                    os.kill(os.getpid(), number)
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status)
+        (said,) = errors_in([tmp_path / "a.log"], 0)
+        assert what in said
+        assert said.startswith(f"{tmp_path / 'a.log'}: the job was killed, or crashed")
+
+
+def test_a_job_that_ends_by_itself_was_not_killed(tmp_path):
+    with script_job(told(tmp_path, case="c1")):
+        logging.getLogger("slicewise.now").info("case c7")
+    assert errors_in([tmp_path / "a.log"], 0) == []
+    with pytest.raises(KeyError), script_job(told(tmp_path)):
+        raise KeyError("a traceback says more")
+    assert errors_in([tmp_path / "a.log"], 0) == []
 
 
 def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path):

@@ -27,6 +27,13 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 TOLD = "it was told to stop"
 SCRIPTS = f".snakemake{os.sep}scripts{os.sep}"
 """Where Snakemake writes the scripts that it runs."""
+NOW = "at work on "
+ENDED = "ended"
+"""The last line of a job's log, whatever it ended with, unless it was killed."""
+now = logging.getLogger("slicewise.now")
+"""Is told what a job is at work on, so that its log says it where the job is killed."""
+now.setLevel(logging.INFO)
+now.propagate = False  # for logs alone
 AGAIN = "the same command goes on (after snakemake --unlock, if it asks for that)"
 
 
@@ -73,7 +80,12 @@ def job(
     # what the library has to warn of, such as files that it left aside
     handler = _Saying(say, write)
     logging.getLogger("slicewise").addHandler(handler)
-    recorder = None if told is None else Recorder(told)
+    at_work = _Noting(write)
+    recorder = None
+    if told is not None:
+        recorder = Recorder(told)
+        now.addHandler(at_work)
+        now.info(_called(told))
     before = _on_stops(_interrupt)
     try:
         # the interpreter of a script may be another one than Snakemake's
@@ -103,6 +115,8 @@ def job(
         raise
     finally:
         logging.getLogger("slicewise").removeHandler(handler)
+        now.removeHandler(at_work)
+        write(f"{ENDED}\n" if told is not None else "")
         for number, old in before.items():
             # told once, it ends: a further signal must not end it in the midst of that
             signal.signal(number, signal.SIG_IGN if _received else old)
@@ -156,6 +170,25 @@ class _Saying(logging.Handler):
         self.say(f"warning: {record.getMessage()}")
         if record.exc_info:
             self.write("".join(traceback.format_exception(*record.exc_info)))
+
+
+class _Noting(logging.Handler):
+    """Writes into a job's log what it is at work on."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        super().__init__(logging.INFO)
+        self.write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self.write(f"{NOW}{record.getMessage()}\n")
+
+
+def _called(told: Told) -> str:
+    """Return what a job is called: its rule, and what it is for."""
+    for_what = getattr(told, "wildcards", None)
+    words = [f"{name} {value}" for name, value in for_what.items()] if for_what else []
+    return ", ".join([f"rule {told.rule}", *words])
 
 
 def stop_check() -> Callable[[], str | None]:
@@ -277,6 +310,13 @@ def errors_in(logs: Iterable[Path], since: float) -> list[str]:
         if log.stat().st_mtime >= since:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             found += [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
+            at_work = [line.removeprefix(NOW) for line in lines if line.startswith(NOW)]
+            if at_work and lines[-1] != ENDED:
+                found.append(
+                    f"{log}: the job was killed, or crashed within a library, while it was at work "
+                    f"on {at_work[-1]}; look whether memory or time ran out, else copy the files "
+                    "that it read again, or exclude the case"
+                )
     return list(dict.fromkeys(found))
 
 

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -342,6 +343,10 @@ def read_arrays(
         When it is damaged or lacks one of the names.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(FREE, PACKED_RATIO * os.stat(path).st_size):
+            raise ValueError("it unpacks to more than such a file holds")
         with np.load(path, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
     except UNREADABLE as error:
@@ -351,6 +356,10 @@ def read_arrays(
     return found
 
 
+FREE = 1 << 26
+"""Bytes that an ``.npz`` file may unpack to, however small it is packed."""
+PACKED_RATIO = 100
+"""How many times larger than packed it may be beyond that."""
 UNREADABLE = (
     OSError,
     EOFError,
@@ -360,9 +369,11 @@ UNREADABLE = (
     AttributeError,  # a lone .npy file: no with block
     SyntaxError,
     NotImplementedError,  # a compression that Python does not know
+    IndexError,
+    ArithmeticError,
+    TokenError,  # of the text that tells a shape
     RuntimeError,  # a zip that says it is encrypted
     MemoryError,  # a shape of more than there is memory
-    OverflowError,
     zipfile.BadZipFile,
     zlib.error,
 )

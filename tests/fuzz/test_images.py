@@ -11,7 +11,9 @@ import SimpleITK as sitk
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from slicewise.config import Dataset
+from slicewise.slices.stored import StoredSlices, write_slices
 from slicewise.volumes.companions import whole_volume
+from slicewise.volumes.fingerprint import COEFFICIENTS, read_marks, write_marks
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.layouts import Case
 from slicewise.volumes.read import has_lost_geometry, read_note, read_sources
@@ -103,6 +105,25 @@ def rank(path):
     return path.suffix in (".raw", ".zraw", ".gz", ".img"), path.name
 
 
+def write_slices_file(folder):
+    write_slices(folder / "image.npy", [VOXELS], VOXELS.shape, VOXELS.dtype)
+    return [folder / "image.npy"]
+
+
+def read_slices_file(folder):
+    assert StoredSlices(folder / "image.npy", VOXELS.shape).read([0, 6]).shape == (2, 6, 5)
+
+
+def write_marks_file(folder):
+    rows = np.zeros((2, COEFFICIENTS), np.int8)
+    write_marks(folder / "cases.npz", {"a": rows, "b": rows[:1]})
+    return [folder / "cases.npz"]
+
+
+def read_marks_file(folder):
+    assert set(read_marks(folder / "cases.npz", ["a", "b"])) == {"a", "b"}
+
+
 def gunzip(content):
     return gzip.decompress(content)
 
@@ -125,6 +146,8 @@ TARGETS = [
     Target("dicom", dicom_files(), read),
     Target("dicom, RLE", dicom_files(RLELossless), read),
     Target("dicom, deflated", dicom_files(DeflatedExplicitVRLittleEndian), read),
+    Target("npy", write_slices_file, read_slices_file),
+    Target("npz", write_marks_file, read_marks_file),
     Target("dicom, zip", dicom_files(zipped=True), read),
 ]
 

@@ -635,3 +635,57 @@ def test_a_list_of_one_zip_is_the_zip(write_series, tmp_path):
             archive.write(path, path.name)
     one = read_series([tmp_path / "series.zip"])
     np.testing.assert_array_equal(one.array, read_series(tmp_path / "series").array)
+
+
+# --- values and packing that lie -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        *(("RescaleSlope", value) for value in ("1e30", "0", "-1e30", "nan", "inf", "x", "1\\2")),
+        *(("RescaleIntercept", value) for value in ("1e30", "nan", "x")),
+    ],
+)
+def test_rescale_values_that_make_no_intensities_are_refused(
+    tmp_path, write_series, refused, keyword, value
+):
+    write_series(tmp_path / "ct", count=2)
+    for path in (tmp_path / "ct").iterdir():
+        content = pydicom.dcmread(path)
+        content.remove_private_tags()
+        raw = value.encode() + b" " * (len(value) % 2)
+        content[keyword] = pydicom.dataelem.RawDataElement(
+            content[keyword].tag, "DS", len(raw), raw, 0, False, True, True
+        )
+        content.save_as(path)
+    assert keyword in refused(read_series, tmp_path / "ct")
+
+
+def test_a_deflated_file_that_unpacks_to_far_more_than_a_slice_is_refused(
+    tmp_path, write_series, refused, monkeypatch
+):
+    def deflated(header, k):
+        header.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+
+    stored = write_series(tmp_path / "fine", count=2, edit=deflated)
+    np.testing.assert_array_equal(read_series(tmp_path / "fine").array, stored - 1024)
+    empty = np.zeros((1200, 1000, 1), np.int16)
+    write_series(tmp_path / "bomb", count=1, stored=empty, edit=deflated)
+    monkeypatch.setattr(dicom, "FREE", 1 << 20)
+    refused(read_series, tmp_path / "bomb")
+
+
+def test_zips_that_python_does_not_know_or_that_hold_too_much_are_refused(
+    tmp_path, write_series, refused, monkeypatch
+):
+    write_series(tmp_path / "ct", count=2)
+    archive = zipped(tmp_path / "ct", tmp_path / "a.zip")
+    content = archive.read_bytes()
+    at = content.index(b"PK\x01\x02")
+    archive.write_bytes(content[: at + 6] + b"\xff\x00" + content[at + 8 :])
+    assert "does not know" in refused(read_series, archive)
+    (tmp_path / "ct" / "zeros").write_bytes(bytes(1 << 21))
+    archive = zipped(tmp_path / "ct", tmp_path / "b.zip")
+    monkeypatch.setattr(dicom, "FREE", 1 << 20)
+    assert "would unpack to" in refused(read_series, archive)

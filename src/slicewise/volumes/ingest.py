@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from slicewise.files import digest, sha256, sweep
 from slicewise.stored import kept, write_sealed
 from slicewise.volumes.agree import PASSPORT
 from slicewise.volumes.passport import describe_files, make_passport
+
+now = logging.getLogger("slicewise.now")  # see slicewise.job
+now.propagate = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def ingest(
             # what is no longer true must not outlive a case that is refused now
             path.unlink(missing_ok=True)
             sweep(path)
+            now.info(f"case {case.case}")
             try:
                 passport = make_passport(
                     case.case, case.patient, case.image, case.mask, case.sources, content

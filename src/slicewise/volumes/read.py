@@ -294,9 +294,9 @@ def has_lost_geometry(path: Path) -> bool:
     try:
         with _stream(path) as stream:
             start = stream.read(nib.Nifti2Header.sizeof_hdr)
-            kind = _kind(start)
-            stream.seek(0)
-            header = kind.header_class.from_fileobj(stream, check=False)
+            kind = _kind(start).header_class
+            # without its extensions, whose sizes may be anything
+            header = kind(start[: kind.sizeof_hdr], check=False)
             return _lost(header, in_millimetres(header.get_best_affine(), _unit(header), (), path))
     except (*_DAMAGED, zlib.error, ImageFileError, SlicewiseError):
         return False
@@ -359,7 +359,7 @@ def read_note(path: Path) -> dict[str, Any] | None:
         with _stream(path) as stream:
             start = stream.read(nib.Nifti2Header.sizeof_hdr)
             kind = _kind(start)
-            _refuse_far(start, kind)
+            _refuse_far(start, kind, stream)
             stream.seek(0)
             extensions = kind.from_stream(stream).header.extensions
     except (*_DAMAGED, zlib.error, ImageFileError):
@@ -401,7 +401,7 @@ def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
     with _stream(path) as stream:
         start = stream.read(nib.Nifti2Header.sizeof_hdr)
         found = kind(start)
-        _refuse_far(start, found)
+        _refuse_far(start, found, stream)
         stream.seek(0)
         image = found.from_stream(stream)
         _refuse_many(image, path, stream)
@@ -413,15 +413,21 @@ def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
     return image, raw
 
 
-def _refuse_far(start: bytes, kind: Any) -> None:
-    """Refuse a NIfTI header whose voxels begin far behind it: all between would be read."""
-    if issubclass(kind, nib.Nifti1Pair):
-        top = kind.header_class
-        if len(start) < top.sizeof_hdr:
-            raise EOFError
-        begin = float(top(start[: top.sizeof_hdr], check=False)["vox_offset"])
-        if not 0 <= begin <= HEADER_ROOM:
-            raise EOFError
+def _refuse_far(start: bytes, kind: Any, stream: gzip.GzipFile | BinaryIO) -> None:
+    """Refuse a NIfTI header whose voxels begin far behind it, or extensions that have no end.
+
+    All between would be read, in one piece of whatever size is stated.
+    """
+    if not issubclass(kind, nib.Nifti1Pair):
+        return
+    top = kind.header_class
+    if len(start) < top.sizeof_hdr:
+        raise EOFError
+    begin = float(top(start[: top.sizeof_hdr], check=False)["vox_offset"])
+    if not 0 <= begin <= HEADER_ROOM:
+        raise EOFError
+    more = stream.read(max(0, (int(begin) or HEADER_ROOM) - len(start)))
+    top.from_fileobj(io.BytesIO(start + more), check=False)
 
 
 def _refuse_many(image: Any, path: Path, stream: gzip.GzipFile | BinaryIO) -> None:
@@ -456,7 +462,8 @@ def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
             )
         if kind is None:
             raise ImageFileError
-        _refuse_far(start, kind)
+        _refuse_far(top.read(), kind, io.BytesIO())
+        top.seek(0)
         holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
         found = kind.from_file_map(holders)
         _refuse_many(found, image, stream)
