@@ -84,7 +84,6 @@ COPIES = {
     "all at once": lambda v: without_header(
         windowed(resampled(part(v, 5, 12), (4.5, 4.5, v.spacing[2])), -100, 240)
     ),
-    "of another scanner": lambda v: scan(2, 128),
 }
 
 

@@ -38,7 +38,7 @@ from slicewise.volumes.volume import Volume
 METHOD = 2
 """To be raised by whoever changes what `slice_marks` returns: marks of two methods differ."""
 
-ALIKE = 0.78
+ALIKE = 0.7
 """Scans that agree so well are one; benchmarks/leaks.py measures how far off all others are."""
 
 FREQUENCIES = 16
@@ -498,7 +498,7 @@ def _nothing(name: str) -> np.ndarray:
     return np.empty((0, *SHAPES[name]), TYPES[name])
 
 
-def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
+def read_marks(path: Path, cases: Iterable[str]) -> dict[str, Scan]:
     """Read the marks of a data set.
 
     Parameters

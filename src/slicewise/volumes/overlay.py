@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from slicewise.volumes.content import SIDE, mixed, weights
 
-AROUND = 2.5  # pixels over which surroundings are averaged
+AROUND = 1.5  # pixels over which surroundings are averaged
 FAINT = 3.0  # detail below so many of 255 grey levels is noise
 LEAST = 90  # pixels of each slice that both have to hold
 HOPELESS = 0.3  # not worth a closer look
