@@ -1,5 +1,6 @@
 """The same scan is found whatever was done to it, and other scans are not taken for it."""
 
+import base64
 from functools import cache
 from itertools import combinations
 
@@ -263,6 +264,14 @@ def test_a_passport_holds_them_as_text():
     assert same(unpack(pack(marks(1))), marks(1))
     assert same(unpack(pack(nothing())), nothing())
     assert not same(marks(1), marks(2))
+
+
+def test_marks_of_earlier_versions_are_refused(tmp_path, refused):
+    old = np.zeros((3, COEFFICIENTS), np.int8)
+    assert "another version" in refused(unpack, base64.b64encode(old.tobytes()).decode())
+    path = tmp_path / "cases.npz"
+    np.savez(path, method=np.int64(1), cases=np.array(["a"]), numbers=np.array([3]), marks=old)
+    assert refused(read_marks, path, ["a"]).startswith(f"{path}: another version")
 
 
 def test_they_lie_beside_the_table(tmp_path):

@@ -310,6 +310,9 @@ def _by_marks(small: Scan, large: Scan, first: int, second: int) -> tuple[np.nda
     """Find the slices of the larger scan that those of the smaller are most alike to."""
     mine, yours = _unit(small.marks[:, first]), _unit(large.marks[:, second])
     wanted = math.ceil(SHARE * len(mine))
+    few = np.abs(_turns(_spread(mine)).reshape(-1, COEFFICIENTS) @ yours.T)
+    if few.max() < NEAR:  # a quarter of the slices would hold one of these
+        return None
     products = (_turns(mine).reshape(-1, COEFFICIENTS) @ yours.T).reshape(8, len(mine), -1)
     if first == second == CONTENT:
         products = np.abs(products)
@@ -454,12 +457,24 @@ def pack(scan: Scan) -> str:
     arrays = _arrays(scan).values()
     numbers = np.array([len(array) for array in arrays], np.int64)
     content = b"".join([numbers.tobytes(), *(array.tobytes() for array in arrays)])
-    return base64.b64encode(zlib.compress(content, 6)).decode()
+    return f"{METHOD}:{base64.b64encode(zlib.compress(content, 6)).decode()}"
 
 
 def unpack(text: str) -> Scan:
-    """Return the scan that `pack` made text of."""
-    content = zlib.decompress(base64.b64decode(text))
+    """Return the scan that `pack` made text of.
+
+    Raises
+    ------
+    SlicewiseError
+        When another version of slicewise made it.
+    """
+    method, _, packed = text.rpartition(":")
+    if method != str(METHOD):
+        raise SlicewiseError(
+            "the marks in the passports were made by another version of slicewise; delete the "
+            "folder cases/_batches of these results, and let snakemake make them again"
+        )
+    content = zlib.decompress(base64.b64decode(packed))
     numbers = np.frombuffer(content, np.int64, len(TYPES))
     place, arrays = numbers.nbytes, {}
     for name, number in zip(TYPES, numbers, strict=True):

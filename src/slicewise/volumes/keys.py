@@ -154,6 +154,8 @@ def how_laid(
         what has to be added to x, y and z; none where too few meet.
     """
     _, mine, yours = np.intersect1d(one[0], other[0], return_indices=True)
+    if len(mine) < LEAST:
+        return None
     where, there = one[1][mine].astype(int), other[1][yours].astype(int)
     best, found = LEAST - 1, None
     for turn in range(8):
