@@ -83,7 +83,7 @@ def _nearby(first: np.ndarray, held: np.ndarray, second: np.ndarray, kept: np.nd
         both = seen * kept
         top = (moved * second * both).sum()
         below = (moved**2 * both).sum() * (second**2 * both).sum()
-        if both.sum() < LEAST * len(first) / 2 or below <= 0:
+        if both.sum() < LEAST * len(first) / 2 or below < 1e-6:
             return 0.0
         return abs(float(top / np.sqrt(below)))
 
