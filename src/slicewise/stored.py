@@ -345,7 +345,7 @@ def read_arrays(
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > max(FREE, PACKED_RATIO * os.stat(path).st_size):
+        if unpacked > max(FREE, PACKED_RATIO * Path(path).stat().st_size):
             raise ValueError("it unpacks to more than such a file holds")
         with np.load(path, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}

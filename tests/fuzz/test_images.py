@@ -13,11 +13,12 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 from slicewise.config import Dataset
 from slicewise.slices.stored import StoredSlices, write_slices
 from slicewise.volumes.companions import whole_volume
-from slicewise.volumes.fingerprint import COEFFICIENTS, read_marks, write_marks
+from slicewise.volumes.fingerprint import read_marks, slice_marks, write_marks
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.layouts import Case
 from slicewise.volumes.read import has_lost_geometry, read_note, read_sources
 from slicewise.volumes.shapes import size_of
+from slicewise.volumes.volume import Volume
 from tests.fuzz.harness import Target, check, fuzz, number_of_inputs
 from tests.volumes.conftest import _write_series
 
@@ -115,8 +116,8 @@ def read_slices_file(folder):
 
 
 def write_marks_file(folder):
-    rows = np.zeros((2, COEFFICIENTS), np.int8)
-    write_marks(folder / "cases.npz", {"a": rows, "b": rows[:1]})
+    marks = slice_marks(Volume(VOXELS, np.eye(4)))
+    write_marks(folder / "cases.npz", {"a": marks, "b": marks})
     return [folder / "cases.npz"]
 
 

@@ -1,16 +1,20 @@
 """The same scan is found whatever was done to it, and other scans are not taken for it."""
 
+import base64
 from functools import cache
 from itertools import combinations
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
 
 from slicewise.volumes import fingerprint
 from slicewise.volumes.fingerprint import (
     ALIKE,
     COEFFICIENTS,
+    CONTENT,
+    Scan,
     beside,
     find_alike,
     likeness,
@@ -33,7 +37,7 @@ def scan(index: int, size: int = 96) -> Volume:
 
 
 @cache
-def marks(index: int) -> np.ndarray:
+def marks(index: int) -> Scan:
     return slice_marks(scan(index))
 
 
@@ -81,7 +85,6 @@ COPIES = {
     "all at once": lambda v: without_header(
         windowed(resampled(part(v, 5, 12), (4.5, 4.5, v.spacing[2])), -100, 240)
     ),
-    "of another scanner": lambda v: scan(2, 128),
 }
 
 
@@ -98,7 +101,7 @@ def test_a_changed_copy_is_found_among_others(change):
 
 def test_other_patients_are_not_alike():
     scores = [likeness(marks(a), marks(b)) for a, b in combinations(range(PATIENTS), 2)]
-    assert max(scores) < ALIKE - 0.03
+    assert max(scores) < ALIKE - 0.05
     every = {str(index): marks(index) for index in range(PATIENTS)}
     assert {(a, b) for a, b, _ in find_alike(every, every)} == {(name, name) for name in every}
 
@@ -112,18 +115,11 @@ def test_all_eight_ways_to_lay_a_slice_are_one(swap, x, y):
     assert likeness(marks(4), slice_marks(Volume(laid, np.eye(4)))) > 0.998
 
 
-def test_a_quarter_has_to_be_laid_the_same_way():
-    # whatever is alike in single slices by chance lies in one way here, in another there
-    square = part(scan(4), *range(2, 18)).array
-    ways = [np.rot90(square[:, :, k], k)[:: 1 if k % 8 < 4 else -1] for k in range(16)]
-    each = [slice_marks(Volume(way[:, :, None], np.eye(4))) for way in ways]
-    assert min(likeness(marks(4), one) for one in each) >= ALIKE
-    assert likeness(marks(4), np.concatenate(each)) < ALIKE
-
-
 def test_the_bound_is_never_below_the_likeness():
     rng = np.random.default_rng(3)
-    rows = np.concatenate([marks(1), rng.integers(-127, 128, (20, COEFFICIENTS)).astype(np.int8)])
+    rows = np.concatenate(
+        [marks(1).marks[:, CONTENT], rng.integers(-127, 128, (20, COEFFICIENTS)).astype(np.int8)]
+    )
     values = fingerprint._unit(rows)
     bounds = fingerprint._bounds(values) @ fingerprint._bounds(values).T
     assert np.allclose(np.diag(bounds), 1, atol=1e-5)
@@ -134,10 +130,10 @@ def test_the_bound_is_never_below_the_likeness():
 def test_the_marks_are_few_and_the_same_to_the_bit():
     volume = scan(5)
     found = slice_marks(volume)
-    assert found.dtype == np.int8
-    assert found.shape[1] == COEFFICIENTS
+    assert found.marks.dtype == np.int8
+    assert found.marks.shape == (len(found), 3, COEFFICIENTS)
     assert len(found) <= volume.array.shape[2]
-    assert found.tobytes() == slice_marks(volume).tobytes()
+    assert pack(found) == pack(slice_marks(volume))
     # slices that repeat add nothing
     thick = Volume(np.repeat(volume.canonical().array, 4, axis=2), np.eye(4))
     assert len(slice_marks(thick)) == len(found)
@@ -154,7 +150,7 @@ def test_the_marks_are_few_and_the_same_to_the_bit():
 )
 def test_slices_without_contrast_have_no_mark_and_match_nothing(array):
     found = slice_marks(Volume(array, np.eye(4)))
-    assert found.shape == (0, COEFFICIENTS)
+    assert len(found) == 0
     assert likeness(found, marks(1)) == -1
     assert find_alike({"plain": found}, {"plain": found, "1": marks(1)}) == []
     assert find_alike({"1": marks(1)}, {"plain": found}) == []
@@ -165,30 +161,127 @@ def test_nothing_is_alike_in_empty_data_sets():
     assert find_alike({}, {}) == []
 
 
+def few(index: int, *slices: int) -> Scan:
+    return slice_marks(part(scan(index), *slices))
+
+
 def test_a_slice_is_found_among_more_cases_than_fit_a_block(monkeypatch):
     monkeypatch.setattr(fingerprint, "BLOCK", 16)
     every = {str(index): marks(index) for index in range(PATIENTS)}
-    ours = {"a": marks(3)[5:6], "b": marks(8)[6:9], **{f"c{k}": marks(6) for k in range(4)}}
+    ours = {"a": few(3, 5), "b": few(8, 6, 7, 8), **{f"c{k}": marks(6) for k in range(4)}}
     found = {pair[:2] for pair in find_alike(ours, every)}
     assert found == {("a", "3"), ("b", "8"), *((f"c{k}", "6") for k in range(4))}
+
+
+# --- content -------------------------------------------------------------------------------
+
+
+def small(index: int) -> np.ndarray:
+    """A crop without a border, whose patients have one anatomy."""
+    return np.clip(scan(index).canonical().array[24:66, 20:76, 2:18], -150, 250)
+
+
+def filled(array: np.ndarray, size: int, value: float) -> Volume:
+    x, y = ((size - n) // 2 for n in array.shape[:2])
+    out = np.full((size, size, array.shape[2]), value, array.dtype)
+    out[x : x + array.shape[0], y : y + array.shape[1]] = array
+    return Volume(out, np.eye(4))
+
+
+@pytest.mark.parametrize("value", [0, -1000, -1024, 3071])
+@pytest.mark.parametrize("size", [64, 150])
+def test_a_common_canvas_makes_nobody_alike(size, value):
+    every = {str(k): slice_marks(filled(small(k), size, value)) for k in range(6)}
+    assert {(a, b) for a, b, _ in find_alike(every, every)} == {(name, name) for name in every}
+    plain = {name: slice_marks(Volume(small(int(name)), np.eye(4))) for name in every}
+    assert {(a, b) for a, b, _ in find_alike(every, plain)} == {(name, name) for name in every}
+
+
+def test_an_outline_that_all_share_makes_nobody_alike():
+    x, y = np.ogrid[-1:1:72j, -1:1:80j]
+    inside = (x**2 + y**2 < 0.6)[..., None]
+    every = {}
+    for k in range(6):
+        noise = np.random.default_rng(k).normal(0, 1, (72, 80, 9))
+        shades = 300 + 400 * blurred(noise)
+        every[str(k)] = slice_marks(Volume(np.where(inside, shades, 0), np.eye(4)))
+    assert {(a, b) for a, b, _ in find_alike(every, every)} == {(name, name) for name in every}
+
+
+def blurred(noise: np.ndarray) -> np.ndarray:
+    return ndimage.gaussian_filter(noise, 2)
+
+
+def cut(array: np.ndarray, share: float) -> np.ndarray:
+    sides = [round(share * n) for n in array.shape]
+    return array[tuple(slice(c, n - c) for c, n in zip(sides, array.shape, strict=True))]
+
+
+def moved(array: np.ndarray) -> np.ndarray:
+    out = np.full_like(array, array.min())
+    out[7:, :-9] = array[:-7, 9:]
+    return out
+
+
+PARTS = {
+    "padded": lambda a: np.pad(a, [(12, 12), (16, 16), (0, 0)], constant_values=a.min()),
+    "padded on one side": lambda a: np.pad(a, [(0, 19), (3, 0), (2, 0)], constant_values=-2000),
+    "cropped by 5 %": lambda a: cut(a, 0.05),
+    "cropped by 20 %": lambda a: cut(a, 0.2),
+    "cropped on two sides": lambda a: a[17:, :-20],
+    "shifted": moved,
+    "inverted": lambda a: a.max() + a.min() - a,
+    "inverted and windowed": lambda a: 200 - np.clip(a, -100, 200),
+    "cropped, turned, mirrored, inverted, as float": lambda a: np.rot90(
+        -cut(a.astype(np.float64), 0.2)
+    )[::-1, :, ::-1],
+}
+
+
+@pytest.mark.parametrize("change", PARTS.values(), ids=PARTS)
+def test_a_part_of_a_canvas_is_found_among_others(change):
+    others = {str(index): marks(index) for index in range(PATIENTS)}
+    copy = slice_marks(Volume(change(scan(2).canonical().array), np.eye(4)))
+    assert [pair[:2] for pair in find_alike({"copy": copy}, others)] == [("copy", "2")]
+    assert [pair[:2] for pair in find_alike(others, {"copy": copy})] == [("2", "copy")]
 
 
 # --- files ---------------------------------------------------------------------------------
 
 
+def same(one: Scan, other: Scan) -> bool:
+    parts = ("heights", "marks", "thumbs", "keys", "places")
+    return one.frame == other.frame and all(
+        np.array_equal(getattr(one, part), getattr(other, part)) for part in parts
+    )
+
+
+def nothing() -> Scan:
+    return slice_marks(Volume(np.zeros((9, 8, 2)), np.eye(4)))
+
+
 def test_a_passport_holds_them_as_text():
-    assert np.array_equal(unpack(pack(marks(1))), marks(1))
-    assert unpack(pack(marks(1)[:0])).shape == (0, COEFFICIENTS)
+    assert same(unpack(pack(marks(1))), marks(1))
+    assert same(unpack(pack(nothing())), nothing())
+    assert not same(marks(1), marks(2))
+
+
+def test_marks_of_earlier_versions_are_refused(tmp_path, refused):
+    old = np.zeros((3, COEFFICIENTS), np.int8)
+    assert "another version" in refused(unpack, base64.b64encode(old.tobytes()).decode())
+    path = tmp_path / "cases.npz"
+    np.savez(path, method=np.int64(1), cases=np.array(["a"]), numbers=np.array([3]), marks=old)
+    assert refused(read_marks, path, ["a"]).startswith(f"{path}: another version")
 
 
 def test_they_lie_beside_the_table(tmp_path):
     path = beside(tmp_path / "cases.tsv")
     assert path == tmp_path / "cases.npz"
-    stored = {"001": marks(1), "NA": marks(1)[:0], "b": marks(2)}
+    stored = {"001": marks(1), "NA": nothing(), "b": marks(2)}
     write_marks(path, stored)
     found = read_marks(path, ["NA", "b", "001"])
     assert list(found) == list(stored)
-    assert all(np.array_equal(found[case], stored[case]) for case in stored)
+    assert all(same(found[case], stored[case]) for case in stored)
     first = path.read_bytes()
     write_marks(path, stored)
     assert path.read_bytes() == first

@@ -13,7 +13,7 @@ from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 
 from slicewise.config import Content
 from slicewise.files import write_json
-from slicewise.volumes.fingerprint import slice_marks, unpack
+from slicewise.volumes.fingerprint import pack, slice_marks, unpack
 from slicewise.volumes.passport import fingerprint, make_passport
 from slicewise.volumes.volume import Volume
 
@@ -69,7 +69,7 @@ def test_every_number_agrees_with_an_independent_computation(files):
 def test_the_marks_are_those_of_the_image(files):
     marks = slice_marks(Volume(scan(), AFFINE))
     assert len(marks)
-    assert np.array_equal(unpack(passport(*files)["marks"]), marks)
+    assert pack(unpack(passport(*files)["marks"])) == pack(marks)
 
 
 def test_it_can_be_written_and_read(files, tmp_path):

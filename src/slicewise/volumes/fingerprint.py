@@ -1,25 +1,27 @@
-"""Finding the same scan after it was resampled, turned, mirrored or windowed.
+"""Finding the same scan after it was padded, cropped, turned, mirrored, resampled or windowed.
 
-Every axial slice is described by its low cosine frequencies, as in the
-perceptual hash pHash (Zauner, Implementation and Benchmarking of Perceptual
-Image Hash Functions, 2010). Three things make that hold for medical images:
+A suspicion comes first, from two kinds of marks that are quick to compare among thousands of scans:
 
-- intensities are clipped to a range of ranks of the slice, so that windows and
-  scales do not matter that leave the soft tissue and contrast in it;
-- frequencies are weighted by their distance from zero, which evens out the
-  falling spectrum of images: else all bodies are alike;
-- mirroring only changes signs of cosine coefficients, and swapping the axes
-  only transposes them, so all eight ways to lay a slice are compared at no cost.
+- every axial slice is described by its low cosine frequencies, as in the perceptual hash pHash
+  (Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010), of the whole
+  canvas with intensities clipped to a range of ranks (which windows leave alone), of the same with
+  inverted contrast, and of what is inside the content;
+- single places are named by their very voxels (`keys`), which finds parts of a scan.
 
-Two slices are compared by the correlation of their coefficients. A slice whose
-field of view was cut or moved, or that was turned by an odd angle, is not found.
+Frequencies are weighted by their distance from zero, which evens out the falling spectrum of
+images: else all bodies are alike. Mirroring only changes signs of cosine coefficients, and swapping
+the axes only transposes them, so all eight ways to lay a slice are compared at no cost.
+
+Then thumbnails of the slices are laid over each other (`overlay`), and how well they agree decides.
 """
 
 from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -28,23 +30,34 @@ import numpy as np
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 from slicewise.stored import read_arrays, refused
+from slicewise.volumes.content import SIDE, Frame, evened, find_content, thumbnail
+from slicewise.volumes.keys import find_keys, how_laid, shared_by
+from slicewise.volumes.overlay import SURE, agreement, laid
 from slicewise.volumes.volume import Volume
 
-METHOD = 1
+METHOD = 2
 """To be raised by whoever changes what `slice_marks` returns: marks of two methods differ."""
 
-ALIKE = 0.95
-"""Scans at least so alike are one; benchmarks/leaks.py measures how far off all others are."""
+ALIKE = 0.7
+"""Scans that agree so well are one; benchmarks/leaks.py measures how far off all others are."""
 
 FREQUENCIES = 16
 RANKS = (0.8, 0.97)
+INVERTED = (0.03, 0.2)
+INSIDE = (0.02, 0.98)
 FINEST = 320  # pixels along a side that are enough for so low frequencies
 STEADY = 0.97  # slices more alike than this to the last one kept are left out
 PLAIN = 1e-3  # amplitudes below this share of the contrast are rounding
 SHARE = 0.25  # of the slices of the smaller scan that have to be found in the other
 PROBES = 6  # so many that one lies in any quarter of a scan
-NEAR = 0.9  # bound from which a pair of scans is compared in full
+NEAR = 0.85  # slices whose marks are so alike make a suspicion
+MOST = 16  # other scans that a scan is suspected to be by its marks
+LAID = 12  # slices that are laid over each other
 BLOCK = 2048
+
+CANVAS, NEGATIVE, CONTENT = range(3)
+KINDS = ((CANVAS, CANVAS), (NEGATIVE, CANVAS), (CANVAS, NEGATIVE), (CONTENT, CONTENT))
+"""The marks that are compared with each other."""
 
 _U, _V = np.indices((FREQUENCIES, FREQUENCIES))
 _RADIUS = np.hypot(_U, _V).astype(np.float32)
@@ -55,29 +68,113 @@ _PLACES = np.full(_USED.shape, -1)
 _PLACES[_USED] = np.arange(COEFFICIENTS)
 _SWAPPED = _PLACES.T[_USED]
 
-Marks = Mapping[str, np.ndarray]
-"""The marks of each case of a data set."""
+
+@dataclass(frozen=True)
+class Scan:
+    """What is kept of a scan to know it again.
+
+    Attributes
+    ----------
+    frame : Frame
+        Its canvas and its content.
+    heights : ndarray of int16, shape (n,)
+        The slices that are kept, from the feet up.
+    marks : ndarray of int8, shape (n, 3, COEFFICIENTS)
+        Their marks: of the canvas, of its negative, of the content.
+    thumbs : ndarray of uint8, shape (n, SIDE, SIDE)
+        Small pictures of their content by rank of intensity; 0 is background.
+    keys : ndarray of uint64, shape (k,)
+        Names of single places.
+    places : ndarray of int16, shape (k, 3)
+        Where these are.
+    """
+
+    frame: Frame
+    heights: np.ndarray
+    marks: np.ndarray
+    thumbs: np.ndarray
+    keys: np.ndarray
+    places: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.heights)
 
 
-def slice_marks(image: Volume) -> np.ndarray:
-    """Describe the axial slices of a scan.
+Marks = Mapping[str, Scan]
+"""What is kept of each case of a data set."""
+
+
+def slice_marks(image: Volume, canvas: np.ndarray | None = None) -> Scan:
+    """Describe a scan.
 
     Parameters
     ----------
     image : Volume
         Any intensities; slices lie across the last axis in canonical orientation.
+    canvas : ndarray, optional
+        What `all_marks` returns, where it is known already.
 
     Returns
     -------
-    ndarray of int8, shape (n, COEFFICIENTS)
-        A row a slice, from the feet up, without those that hardly differ from
-        the last one and those without any contrast.
+    Scan
+        With the slices that differ from the last one kept and have any contrast.
     """
-    return changing(all_marks(image))
+    array = image.canonical().array
+    canvas = all_marks(image) if canvas is None else canvas
+    frame, background = find_content(array)
+    heights: list[int] = []
+    marks: list[np.ndarray] = []
+    pictures = []
+    for k in range(array.shape[2]):
+        content = _content_mark(array[:, :, k], frame, background)
+        if content is None:
+            continue
+        if marks and _steady(marks[-1], canvas[k], content):
+            continue
+        negative = _mark(array[:, :, k], INVERTED)
+        marks.append(
+            np.stack([canvas[k], -negative if negative is not None else 0 * content, content])
+        )
+        heights.append(k)
+        pictures.append(thumbnail(_inside(array[:, :, k], frame), background))
+    keys, places = find_keys(array, background)
+    images, masks = np.array(pictures, np.float32).reshape(-1, 2, SIDE, SIDE).swapaxes(0, 1)
+    return Scan(
+        frame=frame,
+        heights=np.array(heights, np.int16),
+        marks=_stored(np.array(marks, np.float32).reshape(-1, 3, COEFFICIENTS)),
+        thumbs=evened(images, masks),
+        keys=keys,
+        places=places,
+    )
+
+
+def _steady(last: np.ndarray, canvas: np.ndarray, content: np.ndarray) -> bool:
+    return bool(min(canvas @ last[CANVAS], content @ last[CONTENT]) >= STEADY)
+
+
+def _stored(marks: np.ndarray) -> np.ndarray:
+    highest = np.abs(marks).max(axis=-1, keepdims=True)
+    return np.rint(marks * (127 / np.maximum(highest, 1e-9))).astype(np.int8)
+
+
+def _inside(pixels: np.ndarray, frame: Frame) -> np.ndarray:
+    return pixels[frame.left : frame.left + frame.across, frame.top : frame.top + frame.along]
+
+
+def _content_mark(pixels: np.ndarray, frame: Frame, background: float) -> np.ndarray | None:
+    """Return the mark of what is inside the content; the outline of the background is no sign."""
+    pixels = _coarser(_inside(pixels, frame))
+    held = pixels != background
+    if not held.any():
+        return None
+    if not held.all():
+        pixels = np.where(held, pixels, np.median(pixels[held]).astype(pixels.dtype))
+    return _mark(pixels, INSIDE)
 
 
 def all_marks(image: Volume) -> np.ndarray:
-    """Return the mark of every axial slice, float32; zeros where it has no contrast."""
+    """Return the mark of every axial slice's canvas, float32; zeros where it has no contrast."""
     array = image.canonical().array
     marks = np.zeros((array.shape[2], COEFFICIENTS), np.float32)
     for k in range(array.shape[2]):
@@ -85,16 +182,6 @@ def all_marks(image: Volume) -> np.ndarray:
         if mark is not None:
             marks[k] = mark
     return marks
-
-
-def changing(every: np.ndarray) -> np.ndarray:
-    """Return what `slice_marks` does, from `all_marks`."""
-    found: list[np.ndarray] = []
-    for mark in every:
-        if mark.any() and not (found and float(mark @ found[-1]) >= STEADY):
-            found.append(mark)
-    marks = np.array(found, np.float32).reshape(-1, COEFFICIENTS)
-    return np.rint(marks * (127 / np.abs(marks).max(axis=1, keepdims=True))).astype(np.int8)
 
 
 @cache
@@ -105,11 +192,15 @@ def _cosines(size: int) -> np.ndarray:
     return (waves * (2 / size)).astype(np.float32)
 
 
-def _mark(pixels: np.ndarray) -> np.ndarray | None:
-    """Return the weighted coefficients of a slice as a vector of length 1, if it has any."""
+def _coarser(pixels: np.ndarray) -> np.ndarray:
     steps = [-(-size // FINEST) for size in pixels.shape]
-    pixels = pixels[:: steps[0], :: steps[1]].astype(np.float32)
-    ranks = [int(rank * pixels.size) for rank in RANKS]
+    return pixels[:: steps[0], :: steps[1]]
+
+
+def _mark(pixels: np.ndarray, between: tuple[float, float] = RANKS) -> np.ndarray | None:
+    """Return the weighted coefficients of a slice as a vector of length 1, if it has any."""
+    pixels = _coarser(pixels).astype(np.float32)
+    ranks = [int(rank * pixels.size) for rank in between]
     low, high = np.partition(pixels.ravel(), ranks)[ranks]
     if low == high:
         return None
@@ -120,27 +211,117 @@ def _mark(pixels: np.ndarray) -> np.ndarray | None:
     return values / length if length > PLAIN else None
 
 
-def likeness(one: np.ndarray, other: np.ndarray) -> float:
+def likeness(one: Scan, other: Scan) -> float:
     """Say how alike two scans are.
 
     Parameters
     ----------
-    one, other : ndarray of int8, shapes (n, COEFFICIENTS) and (m, COEFFICIENTS)
-        Their marks.
+    one, other : Scan
+        What `slice_marks` returned of them.
 
     Returns
     -------
     float
-        A correlation, at most 1: a quarter of the slices of the smaller scan
-        have one in the other that is at least so alike, all laid the same way.
-        -1 where a scan has no mark.
+        At most 1: the absolute correlation of the detail in their thumbnails,
+        laid as marks or keys say. -1 where neither gives a reason to lay them
+        over each other.
     """
     if not len(one) or not len(other):
         return -1.0
-    small, large = sorted((_unit(one), _unit(other)), key=len)
-    wanted = math.ceil(SHARE * len(small))
-    best = (_turns(small).reshape(-1, COEFFICIENTS) @ large.T).max(axis=1)
-    return float(np.sort(best.reshape(8, -1), axis=1)[:, -wanted].max())
+    best = -1.0
+    for slices, turn, axes in _ways(one, other):
+        mine, yours = slices[:, :LAID]
+        best = max(best, agreement(laid(one.thumbs[mine], turn), other.thumbs[yours], axes))
+        if best >= SURE:
+            break
+    return min(1.0, best)
+
+
+Way = tuple[np.ndarray, int, tuple[tuple[float, float], tuple[float, float]]]
+"""Slices of one and the other, how the first are turned, and where they lie along each axis."""
+
+
+def _ways(one: Scan, other: Scan) -> Iterator[Way]:
+    """Yield the ways in which two scans may lie on each other."""
+    found = _by_keys(one, other)
+    if found is not None:
+        yield found
+    if len(one) > len(other):
+        smaller, larger, turned_back = other, one, True
+    else:
+        smaller, larger, turned_back = one, other, False
+    for first, second in KINDS:
+        way = _by_marks(smaller, larger, first, second)
+        if way is None:
+            continue
+        slices, turn = way
+        if turned_back:
+            slices, turn = slices[::-1], _undone(turn)
+        yield slices, turn, _axes(one, other, turn, whole=first != CONTENT)
+
+
+def _undone(turn: int) -> int:
+    """Return the turn that takes a turn back: what was swapped is mirrored before, not after."""
+    return turn if not turn & 4 else 4 | (turn & 1) << 1 | (turn & 2) >> 1
+
+
+def _axes(
+    one: Scan, other: Scan, turn: int, *, whole: bool
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Place content on content, or, through these, the whole canvas on the whole canvas."""
+    if not whole:
+        return (1.0, 0.0), (1.0, 0.0)
+    a, b = one.frame.turned(turn), other.frame
+    return (
+        _on(a.width / b.width, 0, (a.left, a.across), (b.left, b.across)),
+        _on(a.height / b.height, 0, (a.top, a.along), (b.top, b.along)),
+    )
+
+
+def _on(
+    scale: float, shift: float, mine: tuple[int, int], yours: tuple[int, int]
+) -> tuple[float, float]:
+    """Place boxes (start, length) where a pixel p of yours is scale · p - shift of mine."""
+    return scale * yours[1] / mine[1], (scale * yours[0] - shift - mine[0]) / mine[1]
+
+
+def _by_keys(one: Scan, other: Scan) -> Way | None:
+    a, b = one.frame, other.frame
+    found = how_laid((one.keys, one.places), (other.keys, other.places), (a.width, a.height))
+    if found is None:
+        return None
+    turn, up, (x, y, z) = found
+    away = np.abs(up * one.heights.astype(int)[:, None] + z - other.heights)
+    nearest = away.argmin(axis=1)
+    distance = away[np.arange(len(one)), nearest]
+    order = np.argsort(distance, kind="stable")
+    order = order[distance[order] <= max(1, distance[order[0]])]
+    if len(order) > LAID:
+        order = np.sort(order)[np.linspace(0, len(order) - 1, LAID).astype(int)]
+    a = a.turned(turn)
+    axes = (
+        _on(1.0, x, (a.left, a.across), (b.left, b.across)),
+        _on(1.0, y, (a.top, a.along), (b.top, b.along)),
+    )
+    return np.stack([order, nearest[order]]), turn, axes
+
+
+def _by_marks(small: Scan, large: Scan, first: int, second: int) -> tuple[np.ndarray, int] | None:
+    """Find the slices of the larger scan that those of the smaller are most alike to."""
+    mine, yours = _unit(small.marks[:, first]), _unit(large.marks[:, second])
+    wanted = math.ceil(SHARE * len(mine))
+    few = np.abs(_turns(_spread(mine)).reshape(-1, COEFFICIENTS) @ yours.T)
+    if few.max() < NEAR:  # a quarter of the slices would hold one of these
+        return None
+    products = (_turns(mine).reshape(-1, COEFFICIENTS) @ yours.T).reshape(8, len(mine), -1)
+    if first == second == CONTENT:
+        products = np.abs(products)
+    best = products.max(axis=2)
+    turn = int(np.sort(best, axis=1)[:, -wanted].argmax())
+    order = np.argsort(-best[turn], kind="stable")[:wanted]
+    if best[turn][order[-1]] < NEAR:
+        return None
+    return np.stack([order, products[turn].argmax(axis=1)[order]]), turn
 
 
 def find_alike(ours: Marks, theirs: Marks) -> list[tuple[str, str, float]]:
@@ -148,8 +329,8 @@ def find_alike(ours: Marks, theirs: Marks) -> list[tuple[str, str, float]]:
 
     Parameters
     ----------
-    ours, theirs : mapping of case to ndarray
-        Marks of two data sets, or the same twice.
+    ours, theirs : mapping of case to Scan
+        Two data sets, or the same twice.
 
     Returns
     -------
@@ -158,27 +339,42 @@ def find_alike(ours: Marks, theirs: Marks) -> list[tuple[str, str, float]]:
     """
     pairs = _candidates(ours, theirs)
     pairs |= {(a, b) for b, a in (pairs if ours is theirs else _candidates(theirs, ours))}
-    found = [(a, b, likeness(ours[a], theirs[b])) for a, b in sorted(pairs)]
+    mine, yours = list(ours), list(theirs)
+    shared = shared_by([ours[c].keys for c in mine], [theirs[c].keys for c in yours])
+    pairs |= {(mine[a], yours[b]) for a, b in shared}
+    if ours is theirs:  # each pair once, as both ways agree
+        known = {(a, b): likeness(ours[a], ours[b]) for a, b in sorted(pairs) if a <= b}
+        known |= {(b, a): score for (a, b), score in known.items()}
+        found = [(a, b, score) for (a, b), score in sorted(known.items())]
+    else:
+        found = [(a, b, likeness(ours[a], theirs[b])) for a, b in sorted(pairs)]
     return sorted((pair for pair in found if pair[2] >= ALIKE), key=lambda pair: -pair[2])
 
 
 def _candidates(probed: Marks, searched: Marks) -> set[tuple[str, str]]:
-    """Pairs in which some slice of the first may be one of the second."""
+    """Pairs in which some slice of the first may be one of the second, the `MOST` for each."""
     names, others = ([case for case in side if len(side[case])] for side in (probed, searched))
-    if not names:
-        return set()
-    few = [_spread(probed[name]) for name in names]
-    probes = _bounds(_unit(np.concatenate(few)))
-    owner = np.repeat(np.arange(len(names)), [len(marks) for marks in few])
     found: set[tuple[str, str]] = set()
-    for start in range(0, len(others), BLOCK // 16):
-        block = others[start : start + BLOCK // 16]
-        slices = _bounds(_unit(np.concatenate([searched[name] for name in block])))
-        holder = np.repeat(np.arange(len(block)), [len(searched[name]) for name in block])
-        for first in range(0, len(probes), BLOCK):
-            row, column = np.nonzero(probes[first : first + BLOCK] @ slices.T >= NEAR)
-            for pair in np.unique(owner[first + row] * len(block) + holder[column]):
-                found.add((names[pair // len(block)], block[pair % len(block)]))
+    for first in range(0, len(names), BLOCK // 16):
+        some = names[first : first + BLOCK // 16]
+        scores = np.zeros((len(some), len(others)), np.float32)
+        for kinds, kind in (((CANVAS, NEGATIVE), CANVAS), ((CONTENT,), CONTENT)):
+            few = [_spread(probed[name].marks[:, k]) for name in some for k in kinds]
+            probes = _bounds(_unit(np.concatenate(few)))
+            owner = np.cumsum([0, *(len(marks) for marks in few)])[:-1][:: len(kinds)]
+            for start in range(0, len(others), BLOCK // 16):
+                block = others[start : start + BLOCK // 16]
+                rows = [searched[name].marks[:, kind] for name in block]
+                holder = np.cumsum([0, *(len(marks) for marks in rows)])[:-1]
+                products = probes @ _bounds(_unit(np.concatenate(rows))).T
+                best = np.maximum.reduceat(np.maximum.reduceat(products, holder, 1), owner, 0)
+                part = scores[:, start : start + len(block)]
+                np.maximum(part, best, out=part)
+        most = min(MOST, len(others))
+        if most:
+            nearest = np.argpartition(-scores, most - 1, axis=1)[:, :most]
+            for row, column in np.argwhere(np.take_along_axis(scores, nearest, 1) >= NEAR):
+                found.add((some[row], others[nearest[row, column]]))
     return found
 
 
@@ -191,7 +387,7 @@ def _spread(marks: np.ndarray) -> np.ndarray:
 
 def _unit(marks: np.ndarray) -> np.ndarray:
     values = marks.astype(np.float32)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
 
 
 def _square(values: np.ndarray) -> np.ndarray:
@@ -222,14 +418,71 @@ def _bounds(values: np.ndarray) -> np.ndarray:
 # --- files ---------------------------------------------------------------------------------
 
 
-def pack(marks: np.ndarray) -> str:
-    """Return marks as text for a passport."""
-    return base64.b64encode(marks.tobytes()).decode()
+TYPES = {
+    "frame": np.int32,
+    "heights": np.int16,
+    "marks": np.int8,
+    "thumbs": np.uint8,
+    "keys": np.uint64,
+    "places": np.int16,
+}
+SHAPES = {
+    "frame": (len(Frame._fields),),
+    "heights": (),
+    "marks": (3, COEFFICIENTS),
+    "thumbs": (SIDE, SIDE),
+    "keys": (),
+    "places": (3,),
+}
 
 
-def unpack(text: str) -> np.ndarray:
-    """Return the marks that `pack` made text of."""
-    return np.frombuffer(base64.b64decode(text), np.int8).reshape(-1, COEFFICIENTS)
+def _arrays(scan: Scan) -> dict[str, np.ndarray]:
+    """Return the parts of a scan as arrays, of which the first axis counts."""
+    parts = {name: getattr(scan, name) for name in TYPES} | {"frame": [scan.frame]}
+    return {name: np.asarray(part, TYPES[name]) for name, part in parts.items()}
+
+
+def _scan(arrays: Mapping[str, np.ndarray]) -> Scan:
+    (frame,) = arrays["frame"].tolist()
+    rest = {name: arrays[name] for name in TYPES if name != "frame"}
+    if len({len(rest[name]) for name in ("heights", "marks", "thumbs")}) > 1:
+        raise ValueError("parts of different lengths")
+    if len(rest["keys"]) != len(rest["places"]):
+        raise ValueError("keys without places")
+    return Scan(frame=Frame(*frame), **rest)
+
+
+def pack(scan: Scan) -> str:
+    """Return what is kept of a scan as text for a passport."""
+    arrays = _arrays(scan).values()
+    numbers = np.array([len(array) for array in arrays], np.int64)
+    content = b"".join([numbers.tobytes(), *(array.tobytes() for array in arrays)])
+    return f"{METHOD}:{base64.b64encode(zlib.compress(content, 6)).decode()}"
+
+
+def unpack(text: str) -> Scan:
+    """Return the scan that `pack` made text of.
+
+    Raises
+    ------
+    SlicewiseError
+        When another version of slicewise made it.
+    """
+    method, _, packed = text.rpartition(":")
+    if method != str(METHOD):
+        raise SlicewiseError(
+            "the marks in the passports were made by another version of slicewise; delete the "
+            "folder cases/_batches of these results, and let snakemake make them again"
+        )
+    content = zlib.decompress(base64.b64decode(packed))
+    numbers = np.frombuffer(content, np.int64, len(TYPES))
+    place, arrays = numbers.nbytes, {}
+    for name, number in zip(TYPES, numbers, strict=True):
+        size = int(number) * math.prod(SHAPES[name])
+        array = np.frombuffer(content, TYPES[name], size, place)
+        arrays[name] = array.reshape(-1, *SHAPES[name])
+        place += array.nbytes
+    return _scan(arrays)
 
 
 def beside(table: str | Path) -> Path:
@@ -239,17 +492,28 @@ def beside(table: str | Path) -> Path:
 
 def write_marks(path: Path, marks: Marks) -> None:
     """Write the marks of a data set."""
+    every = [_arrays(scan) for scan in marks.values()]
+    stored = {
+        name: np.concatenate([*(arrays[name] for arrays in every), _nothing(name)])
+        for name in TYPES
+    }
+    numbers = [[len(arrays[name]) for name in TYPES] for arrays in every]
     with atomic(path) as temporary:
-        np.savez(
+        np.savez_compressed(
             temporary,
+            allow_pickle=False,
             method=np.int64(METHOD),
             cases=np.array(list(marks), np.str_),
-            numbers=np.array([len(rows) for rows in marks.values()], np.int64),
-            marks=np.concatenate([*marks.values(), np.empty((0, COEFFICIENTS), np.int8)]),
+            numbers=np.array(numbers, np.int64).reshape(-1, len(TYPES)),
+            **stored,
         )
 
 
-def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
+def _nothing(name: str) -> np.ndarray:
+    return np.empty((0, *SHAPES[name]), TYPES[name])
+
+
+def read_marks(path: Path, cases: Iterable[str]) -> dict[str, Scan]:
     """Read the marks of a data set.
 
     Parameters
@@ -261,7 +525,7 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
 
     Returns
     -------
-    dict of case to ndarray
+    dict of case to Scan
 
     Raises
     ------
@@ -275,17 +539,22 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, np.ndarray]:
             f"{path}: it is missing, and without it only exact copies of the scans in the table "
             "beside it would be found; copy it there, or let snakemake make both again"
         )
-    stored = read_arrays(path, ("method", "numbers", "marks", "cases"), again)
+    stored = read_arrays(path, ("method", "numbers", "cases", *TYPES), again)
     try:
         if int(stored["method"]) != METHOD:
             raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
-        ends = np.cumsum(stored["numbers"])
-        whole = stored["marks"].reshape(-1, COEFFICIENTS)
-        if len(whole) != ends[-1:].sum():
-            raise ValueError("marks and cases differ in number")
-        rows = np.split(whole, ends[:-1])
-        marks = dict(zip(map(str, stored["cases"]), rows, strict=True))
-    except (TypeError, ValueError) as error:
+        ends = np.cumsum(stored["numbers"].reshape(-1, len(TYPES)), axis=0)
+        parts = {}
+        for column, name in enumerate(TYPES):
+            whole = stored[name].reshape(-1, *SHAPES[name])
+            if len(whole) != ends[-1:, column].sum():
+                raise ValueError("marks and cases differ in number")
+            parts[name] = np.split(whole, ends[:-1, column])
+        marks = {
+            str(case): _scan({name: parts[name][number] for name in TYPES})
+            for number, case in enumerate(stored["cases"])
+        }
+    except (TypeError, ValueError, IndexError) as error:
         raise refused(path, error, again) from None
     if set(marks) != set(cases):
         raise SlicewiseError(f"{path}: it holds other cases than the table beside it; {again}")

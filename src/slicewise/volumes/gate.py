@@ -203,9 +203,9 @@ def check_alike(
     patients : mapping of case to patient
         Of this data set; scans of one patient may be alike, since a split
         never separates them.
-    ours : mapping of case to ndarray
+    ours : mapping of case to Scan
         The marks of this data set.
-    others : mapping of path to mapping of case to ndarray
+    others : mapping of path to mapping of case to Scan
         The marks of data sets that must share no scan with this one, by the
         path of their tables.
     not_the_same : iterable of pairs of cases

@@ -15,7 +15,7 @@ from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, check_pair, count_values, label_indices
 from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
-from slicewise.volumes.fingerprint import all_marks, changing, pack
+from slicewise.volumes.fingerprint import all_marks, pack, slice_marks
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.read import read_image, read_volume
@@ -101,7 +101,7 @@ def make_passport(
             for index, name in enumerate(content.labels, start=1)
         },
         "fingerprint": fingerprint(image),
-        "marks": pack(changing(marks)),
+        "marks": pack(slice_marks(image, marks)),
     }
 
 

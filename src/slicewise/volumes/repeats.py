@@ -8,10 +8,11 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.fingerprint import ALIKE
 from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
+
+ALIKE = 0.95  # of marks: slices so alike look the same
 
 LEAST = 4
 """So many slices in a row have to come again: fewer may be chance in a phantom or a crop."""
