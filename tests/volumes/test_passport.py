@@ -138,8 +138,12 @@ def test_names_made_of_a_uid_are_not_written_down(files, tmp_path, many):
 def test_both_files_are_checked(files, tmp_path, refused):
     nib.save(nib.Nifti1Image(scan().astype(np.uint8), AFFINE), tmp_path / "wrapped.nii.gz")
     assert "Hounsfield" in refused(passport, tmp_path / "wrapped.nii.gz", files[1])
-    nib.save(nib.Nifti1Image(scan(shape=(12, 14, 7)), AFFINE), tmp_path / "longer.nii.gz")
-    assert "12 × 14 × 7" in refused(passport, tmp_path / "longer.nii.gz", files[1])
+    beside = AFFINE.copy()
+    beside[0, 3] += 0.5
+    nib.save(nib.Nifti1Image(scan(), beside), tmp_path / "beside.nii.gz")
+    message = refused(passport, tmp_path / "beside.nii.gz", files[1])
+    assert "not on the grid of its image" in message
+    assert "dataset.masks to resample" in message
 
 
 # --- fingerprint ---------------------------------------------------------------------------

@@ -113,6 +113,12 @@ class Dataset(Block):
     other_labels: Literal["refuse", "background"] = Field(
         "refuse", description="What to do with mask values that are no label."
     )
+    masks: Literal["exact", "resample"] = Field(
+        "exact",
+        description="exact: voxels of a mask have to be voxels of its image, however flipped, "
+        "permuted or cropped; resample: a mask that lies otherwise is resampled, label by label, "
+        "and the report lists it.",
+    )
     empty_masks: Literal["refuse", "allow"] = Field(
         "refuse",
         description="Whether a mask without any label is a fault, or a healthy patient's: to train "
@@ -197,6 +203,7 @@ class Dataset(Block):
             offset=self.offset,
             spacing=self.spacing,
             empty_masks=self.empty_masks,
+            masks=self.masks,
         )
 
 
@@ -239,11 +246,15 @@ class Content(Block):
     offset: int = 0
     spacing: Spacing | None = None
     empty_masks: Literal["refuse", "allow"] = "refuse"
+    masks: Literal["exact", "resample"] = "exact"
 
     @property
     def once_read(self) -> dict[str, Any]:
-        """What counts once a mask was read: whether it may be empty was decided then."""
-        return self.model_dump(exclude={"empty_masks"})
+        """What counts once a mask was read.
+
+        Whether it may be empty or lie beside its image's voxels was decided then.
+        """
+        return self.model_dump(exclude={"empty_masks", "masks"})
 
 
 class Split(Block):
