@@ -146,6 +146,26 @@ def test_both_files_are_checked(files, tmp_path, refused):
     assert "dataset.masks to resample" in message
 
 
+def test_a_mask_stored_otherwise_is_brought_onto_its_image_and_said(files, tmp_path, caplog):
+    plain = passport(*files)
+    assert "mask_stored" not in plain
+    labels = nib.load(files[1]).get_fdata().astype(np.uint8)
+    turn = np.array([[-1, 0, 0, labels.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    flipped = tmp_path / "flipped.nii.gz"
+    nib.save(nib.Nifti1Image(np.ascontiguousarray(labels[::-1]), AFFINE @ turn), flipped)
+    found = passport(files[0], flipped)
+    assert found["ml"] == plain["ml"]
+    assert found["mask_stored"]["how"] == "flipped"
+    assert f"{flipped}: the mask is stored with axes flipped; brought onto" in caplog.text
+    beside = AFFINE.copy()
+    beside[:3, 3] += 0.25 * AFFINE[:3, 2]
+    moved = tmp_path / "moved.nii.gz"
+    nib.save(nib.Nifti1Image(labels, beside), moved)
+    resample = CONTENT.model_copy(update={"masks": "resample"})
+    assert passport(files[0], moved, resample)["mask_stored"]["off_voxels"] == pytest.approx(0.25)
+    assert "0.62 mm (0.25 voxels)" in caplog.text or "0.63 mm (0.25 voxels)" in caplog.text
+
+
 # --- fingerprint ---------------------------------------------------------------------------
 
 
