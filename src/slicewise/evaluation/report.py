@@ -590,7 +590,7 @@ def _members(split: pd.DataFrame) -> list[tuple[str, list[str]]]:
     return members
 
 
-def _resampled(data: pd.DataFrame | None) -> list[tuple[str, str, str, str]]:
+def _resampled(data: pd.DataFrame | None) -> list[tuple[str, ...]]:
     """List the cases whose mask was resampled: how far it was off, and what was left out."""
     if data is None or "mask_stored" not in data:
         return []
