@@ -17,6 +17,6 @@ with script_job(snakemake) as say:
         if overlapping:
             say(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
     else:
-        mask = read_mask(masks)
+        mask = read_mask(masks, cfg["labels"])
     write_nifti(Path(snakemake.output.image), image)
     write_nifti(Path(snakemake.output.mask), mask)

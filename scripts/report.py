@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from slicewise.config import Content
-from slicewise.evaluation import cost, ledger
+from slicewise.evaluation import cost, evidence, ledger
 from slicewise.evaluation.cases import case_figures
-from slicewise.evaluation.evidence import evidence
 from slicewise.evaluation.figures import curves_png
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.report import experiment_report
@@ -19,7 +18,8 @@ folder = Path(snakemake.params.tracking)
 with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
-    metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
+    metrics = read_metrics(given.metrics)
+    files = (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
     test_set, run = ledger.test_set_digest(metrics), tracker.facts(cfg["folds"])
     page = experiment_report(
@@ -29,8 +29,9 @@ with script_job(snakemake) as say, Tracker(folder, say) as tracker:
         **folds.shown,
         cases=figures,
         split=read_table(given.split),
+        data=read_table(given.cases),
         excluded=cfg["exclude"],
-        evidence=evidence(folds.used, run, test_set, given.metrics, given.split),
+        evidence=evidence.evidence(folds.used, run, test_set, given.metrics, given.split),
         costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
         scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
     )

@@ -19,7 +19,7 @@ with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, experiment, content = plan.settings, plan.experiment, plan.content
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
     slices, watched = read_slices(plan, snakemake.params.recipes)
-    truth, here = truth_reader(cfg["watched"], given.truth, content), place()
+    truth, here = truth_reader(cfg["watched"], given.truth, content, watched.geometries()), place()
     card = make_card(content, cfg["recipe"], experiment)
     options = {**cfg["validation"], "also": [plan.code, [sha256(path) for path in given.truth]]}
     key = training_key(slices, watched, experiment, card, **options)

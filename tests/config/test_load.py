@@ -406,3 +406,15 @@ def test_a_name_without_quotes_says_that_they_are_missing(key, written, parts):
     message = fault(changed(key, yaml.safe_load(written)))
     for part in (*parts, "quotes are missing", "write it in quotes"):
         assert part in message
+
+
+def test_labels_are_all_names_of_segments_or_all_values():
+    named = {"liver": "Liver", "tumour": "Liver tumour"}
+    config = changed("dataset/layout", "nnunet")
+    config["dataset"]["labels"] = named
+    content = load_settings(config).dataset.content
+    assert content.labels == {"liver": [1], "tumour": [2]}
+    config["dataset"]["labels"] = named | {"spleen": 3}
+    assert "give all of them as values or all as names" in fault(config)
+    config["dataset"]["labels"] = {"liver": "1"}
+    assert "labels.liver must be a mask value" in fault(config)

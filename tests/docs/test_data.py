@@ -93,12 +93,12 @@ def test_each_quoted_error_exists(text):
 
 
 def test_the_numbers_of_the_checks_are_those_of_the_code():
-    from slicewise.volumes import checks
+    from slicewise.volumes import checks, placing
 
     for number in (checks.AIR, checks.DENSE, *checks.SOFT, *checks.CT_RANGE):
         assert str(number) in DATA
-    assert checks.GRID_TOLERANCE == 0.1
-    assert "a tenth of a voxel" in DATA
+    assert placing.TOLERANCE == 0.01
+    assert "a hundredth of a voxel" in DATA
     assert (LABELS["spleen"], LABELS["kidneys"], LABELS["stomach"]) == (2, 3, 4)
 
 

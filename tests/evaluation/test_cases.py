@@ -46,6 +46,18 @@ def test_spacing_is_that_of_the_data_set_where_files_have_lost_it(files):
     assert rows["volume_ml"]["organ"] == pytest.approx(30 * 32 * 4 * 0.8 * 0.8 * 5 / 1000)
 
 
+def test_a_mask_stored_otherwise_is_scored_on_the_grid_of_the_prediction(files, tmp_path):
+    image = nib.load(files[0])
+    turn = np.array([[-1, 0, 0, 59], [0, 1, 0, 8], [0, 0, 1, 0], [0, 0, 0, 1]])
+    stored = np.asanyarray(image.dataobj)[59::-1, 8:]
+    other = str(tmp_path / "stored.nii.gz")
+    nib.save(nib.Nifti1Image(np.ascontiguousarray(stored), image.affine @ turn), other)
+    case = ["a", "p", "test", None]
+    rows = score_cases([case], [other], files[1:], CONTENT, 2.0)
+    assert rows.equals(score_cases([case], files[:1], files[1:], CONTENT, 2.0))
+    assert rows["dice"].tolist() == [1, 1]
+
+
 def test_pictures_show_tissue_whatever_a_few_voxels_hold():
     random = np.random.default_rng(0)
     content = CONTENT.model_copy(update={"intensity": "arbitrary"})

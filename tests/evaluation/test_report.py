@@ -440,3 +440,21 @@ def test_the_volume_error_of_a_patient_with_many_scans_counts_once():
     twice = scored({"a": [(HIT, HIT)] * 3, "b": [(HIT, NOTHING)]}, labels=("tumour", "cyst"))
     page = Page(experiment(twice, summary=summarise(twice)))
     assert "mean, with sign; median size 50.0 %" in page.words
+
+
+def test_the_report_lists_resampled_masks_and_says_that_scores_rest_on_them():
+    data = pd.DataFrame(
+        {
+            "case": ["a", "b", "elsewhere"],
+            "mask_stored": ["resampled", "", "flipped"],
+            "mask_outside": ["7", "", "0"],
+            "mask_off_mm": ["1.25", "", "0.0"],
+            "mask_off_voxels": ["0.5", "", "0.0"],
+        }
+    )
+    text = re.sub("<[^>]+>|\\s+", " ", experiment(table(MIXED), data=data))
+    text = re.sub(" +", " ", text)
+    assert "The masks of 1 of 4 scored cases are not on the grid of their image" in text
+    assert "Voxels left out a 1.25 0.5 7 These masks" in text
+    for without in (None, data[["case"]]):
+        assert "esampled" not in experiment(table(MIXED), data=without)

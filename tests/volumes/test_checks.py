@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from slicewise.volumes.checks import check_image, check_pair, label_indices
+from slicewise.volumes.checks import check_image, label_indices
 from slicewise.volumes.dicom import read_organ_masks
+from slicewise.volumes.placing import Stored, on_image
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -129,34 +130,10 @@ def test_complex_voxels(refused):
 # --- pairs -------------------------------------------------------------------------------------
 
 
-def moved(voxels: float) -> np.ndarray:
-    affine = AFFINE.copy()
-    affine[2, 3] += 2.5 * voxels
-    return affine
-
-
-def test_pairs_on_one_grid_pass():
-    array = body()
-    check_pair(volume(array), volume(array > 0), "i", "m")
-    check_pair(volume(array), volume(array > 0, moved(0.09)), "i", "m")
-    check_pair(volume(array), volume(array > 0, AFFINE.astype(np.float32)), "i", "m")
-
-
-@pytest.mark.parametrize(
-    ("mask", "fault"),
-    [
-        (volume(body()[:, :, :5]), "20 × 20 × 5 voxels, but its image image.nii has 20 × 20 × 10"),
-        (volume(body(), moved(0.11)), "up to 0.28 mm away"),
-        (volume(body(), moved(4)), "up to 10.00 mm away"),
-        (volume(body(), np.diag([0.7, 0.7, 2.5, 1])), "axes point to RAS instead of LPS"),
-        (volume(body(), np.diag([-0.7, -0.7, 3, 1])), "0.7 × 0.7 × 3 mm instead of"),
-    ],
-)
-def test_pairs_on_two_grids(refused, mask, fault):
-    message = refused(check_pair, volume(body()), mask, "image.nii", "mask.nii")
-    assert message.startswith("mask.nii: ")
-    assert "image.nii" in message
-    assert fault in message
+def stored_elsewhere(image: Volume, mask: Volume) -> Stored | None:
+    return on_image(
+        mask.array, mask.affine, image.array.shape, image.affine, "mask", "image", "exact"
+    )[1]
 
 
 # --- labels ------------------------------------------------------------------------------------
@@ -252,12 +229,12 @@ def test_real_masks_pass(real_data):
     for image_path in sorted(real_data.glob("msd_hippocampus/imagesTr/hippocampus_0*.nii.gz")):
         mask_path = real_data / "msd_hippocampus" / "labelsTr" / image_path.name
         image, mask = read_volume(image_path), read_volume(mask_path)
-        check_pair(image, mask, "image", "mask")
+        assert stored_elsewhere(image, mask) is None
         indices = label_indices(mask, "mask", {"front": 1, "back": 2}, "refuse")
         np.testing.assert_array_equal(indices, mask.array)
     folder = real_data / "odd" / "ct_seg_dicom"
     image, mask = read_volume(folder / "ct-3slice"), read_volume(folder / "liver_seg.nrrd")
-    check_pair(image, mask, "image", "mask")
+    assert stored_elsewhere(image, mask) is None
     assert label_indices(mask, "mask", {"liver": 1}, "refuse").any()
 
 
@@ -266,7 +243,7 @@ def test_real_ircad_pair(real_data):
     image = read_volume(case / "PATIENT_DICOM.zip")
     masks = case / "MASKS_DICOM.zip"
     mask, _ = read_organ_masks(masks, {"liver": "liver"}, case / "PATIENT_DICOM.zip")
-    check_pair(image, mask, "image", "mask")
+    assert stored_elsewhere(image, mask) is None
     assert label_indices(mask, "mask", {"liver": 1}, "refuse").sum() > 1e6
 
 

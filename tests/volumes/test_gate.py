@@ -231,3 +231,14 @@ def test_a_training_without_any_label_is_refused_whatever_is_allowed(refused):
     cases = presence(liver={"a": "0", "b": "0.0", "c": "9", "d": "9"})
     for allowed in ("refuse", "allow"):
         assert "nothing to learn" in refused(check_labels_trained, cases, split, 1, allowed)
+
+
+def test_the_table_says_how_masks_were_stored_where_any_was_stored_otherwise():
+    stored = {"how": "resampled", "off_mm": 1.25, "off_voxels": 0.5, "outside": 7}
+    table = cases_table([passport("b", "two"), passport("a", "one") | {"mask_stored": stored}])
+    names = ["mask_stored", "mask_outside", "mask_off_mm", "mask_off_voxels"]
+    assert table.fillna("")[names].to_numpy().tolist() == [
+        ["resampled", "7", "1.25", "0.5"],
+        ["", "", "", ""],
+    ]
+    assert not set(names) & set(cases_table([passport("b", "two")]))

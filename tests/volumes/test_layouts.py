@@ -340,6 +340,16 @@ def test_nnunet_faults(data, refused, more, part):
     assert Path(more).name in message
 
 
+def test_labels_may_be_names_where_masks_name_their_segments(data, refused):
+    named = dataset("nnunet", labels={"liver": "Liver"})
+    touch(data, "imagesTr/a_0000.nii.gz", "labelsTr/a.seg.nrrd")
+    assert found(data, named) == {"a": ("imagesTr/a_0000.nii.gz", "labelsTr/a.seg.nrrd", None)}
+    touch(data, "imagesTr/b_0000.nii.gz", "labelsTr/b.nii.gz")
+    message = refused(find_cases, named, data.parent)
+    assert "b.nii.gz" in message
+    assert "names of segments" in message
+
+
 # --- table ---------------------------------------------------------------------------------
 
 

@@ -138,8 +138,32 @@ def test_names_made_of_a_uid_are_not_written_down(files, tmp_path, many):
 def test_both_files_are_checked(files, tmp_path, refused):
     nib.save(nib.Nifti1Image(scan().astype(np.uint8), AFFINE), tmp_path / "wrapped.nii.gz")
     assert "Hounsfield" in refused(passport, tmp_path / "wrapped.nii.gz", files[1])
-    nib.save(nib.Nifti1Image(scan(shape=(12, 14, 7)), AFFINE), tmp_path / "longer.nii.gz")
-    assert "12 × 14 × 7" in refused(passport, tmp_path / "longer.nii.gz", files[1])
+    beside = AFFINE.copy()
+    beside[0, 3] += 0.5
+    nib.save(nib.Nifti1Image(scan(), beside), tmp_path / "beside.nii.gz")
+    message = refused(passport, tmp_path / "beside.nii.gz", files[1])
+    assert "not on the grid of its image" in message
+    assert "dataset.masks to resample" in message
+
+
+def test_a_mask_stored_otherwise_is_brought_onto_its_image_and_said(files, tmp_path, caplog):
+    plain = passport(*files)
+    assert "mask_stored" not in plain
+    labels = nib.load(files[1]).get_fdata().astype(np.uint8)
+    turn = np.array([[-1, 0, 0, labels.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    flipped = tmp_path / "flipped.nii.gz"
+    nib.save(nib.Nifti1Image(np.ascontiguousarray(labels[::-1]), AFFINE @ turn), flipped)
+    found = passport(files[0], flipped)
+    assert found["ml"] == plain["ml"]
+    assert found["mask_stored"]["how"] == "flipped"
+    assert f"{flipped}: the mask is stored with axes flipped; brought onto" in caplog.text
+    beside = AFFINE.copy()
+    beside[:3, 3] += 0.25 * AFFINE[:3, 2]
+    moved = tmp_path / "moved.nii.gz"
+    nib.save(nib.Nifti1Image(labels, beside), moved)
+    resample = CONTENT.model_copy(update={"masks": "resample"})
+    assert passport(files[0], moved, resample)["mask_stored"]["off_voxels"] == pytest.approx(0.25)
+    assert "0.62 mm (0.25 voxels)" in caplog.text or "0.63 mm (0.25 voxels)" in caplog.text
 
 
 # --- fingerprint ---------------------------------------------------------------------------

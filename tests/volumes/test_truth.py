@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content
-from slicewise.volumes.truth import labels_digest, read_labels
+from slicewise.volumes.truth import labels_digest, read_labels, truth_reader
+from slicewise.volumes.volume import Volume
 
 AFFINE = np.diag([-0.8, -0.8, 2.5, 1])
 
@@ -67,3 +68,19 @@ def test_neither_the_order_of_labels_nor_single_precision_makes_another_digest(t
     assert len(found) == 1
     swapped = content(liver=[2], spleen=[7])
     assert labels_digest(read_labels(path, swapped), ["liver", "spleen"]) not in found
+
+
+def test_labels_are_read_on_the_grid_of_their_image(tmp_path, mask):
+    """By whoever reads them: with the image, a prediction, or what slices tell of it."""
+    liver = content(liver=[7])
+    image = Volume(np.zeros(mask.shape, np.int16), AFFINE)
+    whole = read_labels(written(tmp_path / "a.nii.gz", mask), liver, image)
+    place = AFFINE @ np.array([[-1, 0, 0, 4], [0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 1]])
+    cropped = written(tmp_path / "b.nii.gz", mask[4::-1, 1:, 1:], place)
+    found = read_labels(cropped, liver, image)
+    np.testing.assert_array_equal(found.array, whole.array)
+    np.testing.assert_array_equal(found.affine, AFFINE)
+    assert labels_digest(found, ["liver"]) == labels_digest(whole, ["liver"])
+    geometry = {"source_shape": list(mask.shape), "source_affine": AFFINE.tolist()}
+    truth = truth_reader(["b"], [cropped], liver, [geometry])("b")
+    np.testing.assert_array_equal(truth, whole.canonical().array)

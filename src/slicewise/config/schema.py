@@ -108,10 +108,18 @@ class Dataset(Block):
         True, description="false: a file is a pile of slices that are not neighbours."
     )
     labels: dict[Name, int | list[int] | str] = Field(
-        min_length=1, description="Label name: mask value or values (ircad: organ folder)."
+        min_length=1,
+        description="Label name: mask value or values (ircad: organ folder; masks of 3D Slicer, "
+        ".seg.nrrd: the segment's name will do, for all labels).",
     )
     other_labels: Literal["refuse", "background"] = Field(
         "refuse", description="What to do with mask values that are no label."
+    )
+    masks: Literal["exact", "resample"] = Field(
+        "exact",
+        description="exact: voxels of a mask have to be voxels of its image, however flipped, "
+        "permuted or cropped; resample: a mask that lies otherwise is resampled, label by label, "
+        "and the report lists it.",
     )
     empty_masks: Literal["refuse", "allow"] = Field(
         "refuse",
@@ -157,10 +165,20 @@ class Dataset(Block):
 
     @model_validator(mode="after")
     def _fits_layout(self) -> Dataset:
+        by_name = any(isinstance(value, str) for value in self.labels.values())
         for name, value in self.labels.items():
-            if isinstance(value, str) != (self.layout == "ircad"):
-                wanted = "the name of an organ folder" if self.layout == "ircad" else "a mask value"
+            folder, named = self.layout == "ircad", isinstance(value, str)
+            # digits are a value in quotes, and masks of these layouts name no segments
+            unnamed = self.layout in ("msd", "phantom")
+            no_name = isinstance(value, str) and (value.isdecimal() or unnamed)
+            if named != folder and (folder or no_name):
+                wanted = "the name of an organ folder" if folder else "a mask value"
                 raise ValueError(f"labels.{name} must be {wanted} with layout {self.layout}")
+            if by_name and not named:
+                raise ValueError(
+                    f"labels.{name} is a mask value and other labels are names of segments; give "
+                    "all of them as values or all as names"
+                )
             numbers = value if isinstance(value, list) else [value]
             if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
                 raise ValueError(f"labels.{name}: mask values go from 1 to 255")
@@ -186,7 +204,7 @@ class Dataset(Block):
         """What the NIfTI files of a case hold, wherever they came from."""
         labels = {}
         for position, (name, value) in enumerate(self.labels.items(), start=1):
-            # Masks made from organ folders number the organs in their order.
+            # Masks made from organ folders or named segments number these in their order.
             number = position if isinstance(value, str) else value
             labels[name] = number if isinstance(number, list) else [number]
         return Content(
@@ -197,6 +215,7 @@ class Dataset(Block):
             offset=self.offset,
             spacing=self.spacing,
             empty_masks=self.empty_masks,
+            masks=self.masks,
         )
 
 
@@ -239,11 +258,15 @@ class Content(Block):
     offset: int = 0
     spacing: Spacing | None = None
     empty_masks: Literal["refuse", "allow"] = "refuse"
+    masks: Literal["exact", "resample"] = "exact"
 
     @property
     def once_read(self) -> dict[str, Any]:
-        """What counts once a mask was read: whether it may be empty was decided then."""
-        return self.model_dump(exclude={"empty_masks"})
+        """What counts once a mask was read.
+
+        Whether it may be empty or lie beside its image's voxels was decided then.
+        """
+        return self.model_dump(exclude={"empty_masks", "masks"})
 
 
 class Split(Block):

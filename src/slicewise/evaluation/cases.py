@@ -84,7 +84,8 @@ def score_cases(
     """
     rows = []
     for known, mask, prediction in zip(cases, masks, predictions, strict=True):
-        truth, guess = (read_labels(path, content) for path in (mask, prediction))
+        guess = read_labels(prediction, content)  # on the image's grid, which may not be the mask's
+        truth = read_labels(mask, content, guess)
         first = dict(zip(("case", "patient", "subset", "fold"), known, strict=True))
         arrays, names = (truth.array, guess.array), list(content.labels)
         first["truth_sha256"] = labels_digest(truth, names)
@@ -187,8 +188,11 @@ def _figures(
     frames: int,
     hidden: Sequence[int],
 ) -> CaseFigures:
-    volume = read_image(Path(image), content).canonical()
-    truth, guess = (read_labels(path, content).canonical().array for path in (mask, prediction))
+    source = read_image(Path(image), content)
+    volume = source.canonical()
+    truth, guess = (
+        read_labels(path, content, source).canonical().array for path in (mask, prediction)
+    )
     if hidden:
         truth, guess = (np.where(np.isin(each, hidden), 0, each) for each in (truth, guess))
     window = display_window(volume.array, content)

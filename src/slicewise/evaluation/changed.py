@@ -126,9 +126,12 @@ def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
-    volume = read_image(Path(files.image), content).canonical()
-    truth = read_labels(files.mask, content).canonical().array
-    guesses = [read_labels(files.predictions[n], content).canonical().array for n in names]
+    image = read_image(Path(files.image), content)
+    volume = image.canonical()
+    truth, *guesses = (
+        read_labels(path, content, image).canonical().array
+        for path in (files.mask, *(files.predictions[n] for n in names))
+    )
     differ = np.zeros(truth.shape, bool)
     for guess in guesses[1:]:
         differ |= guess != guesses[0]

@@ -142,6 +142,7 @@ def experiment_report(
     samples: Mapping[str, np.ndarray] | None = None,
     evidence: Evidence | None = None,
     costs: Sequence[Cost] = (),
+    data: pd.DataFrame | None = None,
 ) -> str:
     """Write the report of one experiment.
 
@@ -176,6 +177,8 @@ def experiment_report(
         What the scores rest on.
     costs : sequence of Cost
         What the stages took.
+    data : pandas.DataFrame, optional
+        The table of cases: which masks are not stored on their image's grid.
 
     Returns
     -------
@@ -222,6 +225,9 @@ def experiment_report(
         split=_split_rows(split, crossed),
         members=_members(split),
         excluded=_excluded(excluded),
+        resampled=(moved := _resampled(data)),
+        scored_resampled=sum(case in set(scored["case"]) for case, *_ in moved),
+        scored_cases=scored["case"].nunique(),
         evidence=evidence,
         costs=costs,
         provenance=dict(_flat(provenance)),
@@ -582,6 +588,20 @@ def _members(split: pd.DataFrame) -> list[tuple[str, list[str]]]:
             name = title if fold in ("", DASH) else f"{title}, held out by fold {fold}"
             members.append((name, sorted(inside["patient"].astype(str).unique())))
     return members
+
+
+def _resampled(data: pd.DataFrame | None) -> list[tuple[str, ...]]:
+    """List the cases whose mask was resampled: how far it was off, and what was left out."""
+    if data is None or "mask_stored" not in data:
+        return []
+    rows = data[(data["mask_stored"] == "resampled") | ~data["mask_outside"].isin(["", "0"])]
+    return [
+        (
+            str(row["case"]),
+            *(str(row[f"mask_{name}"]) for name in ("off_mm", "off_voxels", "outside")),
+        )
+        for _, row in rows.iterrows()
+    ]
 
 
 def _excluded(excluded: Mapping[str, str] | Sequence[str]) -> list[tuple[str, str]]:

@@ -19,8 +19,8 @@ from slicewise.slices.extract import extract
 from slicewise.sources import sources_digest
 from slicewise.stored import kept, write_sealed
 from slicewise.volumes.agree import check_read, passport_of, read_passports
-from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_image, read_volume
+from slicewise.volumes.read import read_image
+from slicewise.volumes.truth import read_labels
 
 logger = logging.getLogger(__name__)
 
@@ -116,12 +116,10 @@ def cut_case(
             check_read(passport, "image", image)
             check_read(passport, "mask", mask)
         # whether a mask may be empty was decided when it was ingested
-        labels = label_indices(
-            read_volume(mask), str(mask), content.labels, content.other_labels, may_be_empty=True
-        )
+        source = read_image(image, content)
         geometry = extract(
-            read_image(image, content),
-            labels,
+            source,
+            read_labels(str(mask), content, source).array,
             list(content.labels),
             recipe,
             content.intensity,

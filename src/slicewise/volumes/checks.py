@@ -1,8 +1,7 @@
-"""Checks that an image, a mask and the two together are what the settings say."""
+"""Checks that an image and a mask are what the settings say."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -14,8 +13,6 @@ from slicewise.volumes.volume import Volume
 
 Intensity = Literal["hu", "clipped_hu", "arbitrary"]
 
-GRID_TOLERANCE = 0.1
-"""How far a corner of the mask may lie from the image's, in voxels."""
 AIR = -200
 """Every CT of a body has something below it, in HU: air around or within, or padding."""
 SOFT = (0, 200)
@@ -111,50 +108,6 @@ def _refuse_offset(
             "convert the original again to Hounsfield units, or set dataset.intensity to "
             "arbitrary if this is no CT"
         )
-
-
-def check_pair(image: Volume, mask: Volume, image_path: str, mask_path: str) -> None:
-    """Check that a mask lies on the same grid as its image.
-
-    Parameters
-    ----------
-    image, mask : Volume
-        They have to agree in shape and affine: no corner of the grid may move
-        by more than a tenth of a voxel along any axis, which allows for headers
-        that round and for nothing that shifts a contour.
-    image_path, mask_path : str
-        How messages name them.
-
-    Raises
-    ------
-    SlicewiseError
-        When they do not; the message says what differs.
-    """
-    remedy = (
-        "take the mask that was drawn on this image, or resample it onto the image's grid, "
-        "or exclude the case"
-    )
-    if image.array.shape != mask.array.shape:
-        raise SlicewiseError(
-            f"{mask_path}: it has {_times(mask.array.shape)} voxels, but its image {image_path} "
-            f"has {_times(image.array.shape)}; {remedy}"
-        )
-    ends = [(0, size - 1) for size in image.array.shape]
-    corners = np.array([(*corner, 1) for corner in itertools.product(*ends)], dtype=np.float64)
-    moved = corners @ (np.linalg.inv(image.affine) @ mask.affine).T - corners
-    if np.abs(moved[:, :3]).max() <= GRID_TOLERANCE:
-        return
-    if image.orientation != mask.orientation:
-        what = f"its axes point to {mask.orientation} instead of {image.orientation}"
-    elif not np.allclose(image.spacing, mask.spacing, rtol=1e-3, atol=0):
-        what = f"its voxels measure {_mm(mask.spacing)} instead of {_mm(image.spacing)}"
-    else:
-        shift = corners @ (mask.affine - image.affine).T
-        far = float(np.linalg.norm(shift[:, :3], axis=1).max())
-        what = f"it lies up to {far:.2f} mm away"
-    raise SlicewiseError(
-        f"{mask_path}: it is not on the grid of its image {image_path}: {what}; {remedy}"
-    )
 
 
 def label_indices(
@@ -347,7 +300,3 @@ def _whole(part: np.ndarray, path: str) -> np.ndarray:
 
 def _times(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
-
-
-def _mm(spacing: tuple[float, float, float]) -> str:
-    return " × ".join(f"{v:.4g}" for v in spacing) + " mm"

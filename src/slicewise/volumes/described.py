@@ -61,7 +61,7 @@ def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> 
     labels : mapping of name to value or values
         ``dataset.labels``.
     path : Path
-        The dataset.json, for messages.
+        The dataset.json, or another file that names values, for messages.
     description : object
         What it holds.
 
@@ -73,22 +73,22 @@ def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> 
     named = described_labels(description)
     by_name: dict[str, set[int]] = defaultdict(set)
     for name, values in named.items():
-        by_name[_folded(name)] |= values
+        by_name[folded(name)] |= values
     wrong, other = [], []
     for label, value in labels.items():
         mine = set(value) if isinstance(value, list) else {value}
-        theirs = named.get(label) or by_name.get(_folded(label))
+        theirs = named.get(label) or by_name.get(folded(label))
         if theirs is not None and not theirs <= mine:
             wrong.append(f"{label} is {_values(mine)}, but there {_values(theirs)}")
         if theirs is None:
-            called = {n for n, v in named.items() if v & mine and _folded(n) != "background"}
+            called = {n for n, v in named.items() if v & mine and folded(n) != "background"}
             if called:
                 other.append(f"{label} ({_values(mine)}): {', '.join(sorted(called))}")
     listed = ", ".join(f"{name}: {_values(values)}" for name, values in named.items())
     if wrong:
         raise SlicewiseError(
             f"dataset.labels: {'; '.join(wrong)} ({path} has {listed}); give each label its own "
-            "value, or a name that dataset.json does not have"
+            f"value, or a name that {path.name} does not have"
         )
     if other:
         _log.warning(
@@ -104,7 +104,8 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return a name without regard to case, blanks and signs."""
     text = unicodedata.normalize("NFKC", name).casefold()
     return "".join(letter for letter in text if letter.isalnum())
 

@@ -42,7 +42,13 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Put passports into a table, one row a case."""
+    """Put passports into a table, one row a case.
+
+    Where any mask is stored on another grid than its image's, the columns
+    ``mask_stored``, ``mask_outside`` (voxels with a label that were left out),
+    ``mask_off_mm`` and ``mask_off_voxels`` say how (see `Stored`); they are
+    empty in other rows.
+    """
     rows = []
     for passport in passports:
         row = {key: passport[key] for key in ("case", "patient")}
@@ -55,6 +61,10 @@ def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         row |= {f"intensity_{key}": value for key, value in passport["intensity"].items()}
         row |= {f"ml_{label}": value for label, value in passport["ml"].items()}
         row["fingerprint"] = passport["fingerprint"]
+        if stored := passport.get("mask_stored"):
+            # columns that only those data sets have that need them
+            row |= {"mask_stored": stored["how"], "mask_outside": str(stored["outside"])}
+            row |= {f"mask_{name}": str(stored[name]) for name in ("off_mm", "off_voxels")}
         rows.append(row)
     return pd.DataFrame(rows).sort_values("case", ignore_index=True)
 

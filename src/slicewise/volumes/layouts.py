@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SHOWN = 8
+SEGMENTED = (".nrrd", ".nhdr")
+"""Of files that may name their segments."""
 _SUBSETS: dict[str, Literal["train", "test"] | None] = {"train": "train", "test": "test", "": None}
 
 
@@ -122,8 +124,27 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
         raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
     rows = {f.name: f.row for f in found if f.row is not None}
     _refuse_alike(kept, {case.patient for case in cases}, dataset, root, rows)
+    _refuse_names(kept, dataset)
     folders = Folders()
     return [_whole(case, folders) for case in kept]
+
+
+def _refuse_names(cases: list[Case], dataset: Dataset) -> None:
+    """Refuse labels by the names of segments where masks have no names."""
+    if dataset.layout == "ircad" or not _by_name(dataset):
+        return
+    masks = [case.mask[0] for case in cases]
+    plain = [str(mask) for mask in masks if not mask.name.lower().endswith(SEGMENTED)]
+    if plain:
+        raise SlicewiseError(
+            "dataset.labels: gives names of segments, which only files of 3D Slicer (.seg.nrrd) "
+            f"have, and these are none: {_list(plain)}; give mask values in dataset.labels"
+        )
+
+
+def _by_name(dataset: Dataset) -> bool:
+    """Tell whether labels are names and not values."""
+    return any(isinstance(value, str) for value in dataset.labels.values())
 
 
 def _whole(case: Case, folders: Folders) -> Case:
@@ -363,7 +384,7 @@ def _msd(dataset: Dataset, root: Path) -> list[_Found]:
 def _nnunet(dataset: Dataset, root: Path) -> list[_Found]:
     found = _nnunet_pairs(root / "imagesTr", root / "labelsTr")
     path = root / "dataset.json"
-    if path.is_file():
+    if path.is_file() and not _by_name(dataset):
         check_described(dataset.labels, path, read_description(path))
     if not (root / "labelsTs").is_dir():
         return found
@@ -405,6 +426,8 @@ def _is_image(path: Path) -> bool:
 
 def _stem(name: str) -> str:
     unpacked = name[:-3] if name.lower().endswith(".gz") else name
+    if unpacked.lower().endswith(".seg.nrrd"):  # as 3D Slicer calls segmentations
+        return unpacked[: -len(".seg.nrrd")]
     return unpacked.rsplit(".", 1)[0]
 
 

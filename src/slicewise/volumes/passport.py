@@ -12,12 +12,13 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.files import digest, sha256
-from slicewise.volumes.checks import check_image, check_pair, count_values, label_indices
+from slicewise.volumes.checks import check_image, count_values, label_indices
 from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom import UID
 from slicewise.volumes.fingerprint import all_marks, pack, slice_marks
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
+from slicewise.volumes.placing import on_image, say_stored
 from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
@@ -52,7 +53,8 @@ def make_passport(
     Returns
     -------
     dict
-        Files with SHA-256, shape, spacing (mm), orientation, whether the image
+        Files with SHA-256, how the mask is stored where not on the image's grid
+        (`mask_stored`, see `Stored`), shape, spacing (mm), orientation, whether the image
         has lost its geometry, intensity percentiles, millilitres per label, a
         fingerprint of the voxels and the marks of its slices, by which a
         changed copy is found.
@@ -67,7 +69,6 @@ def make_passport(
     check_image(image, shown["image"], content.intensity, content.offset)
     _say_lost(image, shown["image"], content)
     mask = with_spacing(read_volume(mask_path), content.spacing)
-    check_pair(image, mask, shown["image"], shown["mask"])
     labels = label_indices(
         mask,
         shown["mask"],
@@ -75,7 +76,20 @@ def make_passport(
         content.other_labels,
         may_be_empty=content.empty_masks == "allow",
     )
+    before = count_values(labels)
+    labels, stored = on_image(
+        labels,
+        mask.affine,
+        image.array.shape,
+        image.affine,
+        shown["mask"],
+        shown["image"],
+        content.masks,
+        lost=image.lost or mask.lost,
+    )
     counts = count_values(labels)
+    if stored is not None:
+        say_stored(stored, shown["mask"], before, counts, list(content.labels))
     del mask  # what follows looks at the image and the labels, and all may be large
     marks = all_marks(image)
     if content.contiguous:
@@ -87,6 +101,8 @@ def make_passport(
         "patient": patient,
         "image": describe_files(sources["image"]),
         "mask": describe_files(sources["mask"]),
+        # of a mask on its image's grid there is nothing to say
+        **({} if stored is None else {"mask_stored": stored.record()}),
         "shape": list(image.array.shape),
         "spacing": [round(v, 6) for v in image.spacing],
         "orientation": image.orientation,

@@ -37,6 +37,7 @@ from slicewise.volumes.geometry import (
     with_spacing,
     without_place,
 )
+from slicewise.volumes.segments import has_segments, label_map, segments_of
 from slicewise.volumes.stated import check_stated
 from slicewise.volumes.volume import Volume
 
@@ -179,12 +180,20 @@ def read_image(path: Path, content: Content, shown: str | None = None) -> Volume
     return padding.as_air(volume, shown) if content.intensity == "hu" else volume
 
 
-def read_mask(paths: Sequence[Path]) -> Volume:
+def read_mask(paths: Sequence[Path], labels: Mapping[str, Any] | None = None) -> Volume:
     """Read a mask from its source files, of whatever type its values are.
 
     A DICOM mask is often written into a copy of its CT's header. Where the
     rescale intercept turns its values into none of a mask, the stored ones
     are taken, with a line that says so.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The source files.
+    labels : mapping, optional
+        ``dataset.labels``, which the segments of a segmentation of 3D Slicer
+        are compared with; see `label_map`. No other file has names.
 
     Returns
     -------
@@ -197,6 +206,13 @@ def read_mask(paths: Sequence[Path]) -> Volume:
         When the files cannot be read, or a value is no whole number from 0 to 65535.
     """
     shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
+    if labels is not None and has_segments(paths[0]):
+        return _read_segmentation(paths, labels)
+    if any(isinstance(value, str) for value in (labels or {}).values()):
+        raise SlicewiseError(
+            f"{shown}: dataset.labels gives names of segments, and this file names none (3D Slicer "
+            "writes them into .seg.nrrd); give mask values in dataset.labels"
+        )
     volume = read_sources(paths, fill=False)
     try:
         return replace(volume, array=mask_values(volume.array, shown))
@@ -600,8 +616,28 @@ def _image(array: np.ndarray, affine: np.ndarray, header: nib.Nifti1Header | Non
 # --- other formats -------------------------------------------------------------------------
 
 
-def _read_itk(path: Path) -> Volume:
-    """Read NRRD or MetaImage."""
+def _read_segmentation(paths: Sequence[Path], labels: Mapping[str, Any]) -> Volume:
+    """Read a segmentation of 3D Slicer, of one layer or several."""
+    path = paths[0]
+    companions.check_whole(paths)
+    image = _itk_image(path)
+    if image.GetDimension() != 3:
+        raise SlicewiseError(
+            f"{path}: it has {image.GetDimension()} dimensions instead of 3 and layers; save it "
+            "again with 3D Slicer"
+        )
+    layers = image.GetNumberOfComponentsPerPixel()
+    array = sitk.GetArrayViewFromImage(image)
+    array = array.reshape(*array.shape[:3], layers).transpose(2, 1, 0, 3)
+    fields = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    segments = segments_of(fields, layers, str(path))
+    mask = label_map([array[..., layer] for layer in range(layers)], segments, labels, path)
+    affine = _itk_affine(image, path)
+    return Volume(mask, affine, is_lost(affine))
+
+
+def _itk_image(path: Path) -> sitk.Image:
+    """Return a NRRD or MetaImage file as SimpleITK has it."""
     _must_exist(path)
     promised = check_stated(path, companions.check_data(path))
     # named, because it knows suffixes in lower case only
@@ -613,6 +649,12 @@ def _read_itk(path: Path) -> Volume:
             f"{path}: the file cannot be read (damaged, or its data file is missing); "
             "copy it again or convert it to NIfTI"
         ) from error
+    return image
+
+
+def _read_itk(path: Path) -> Volume:
+    """Read NRRD or MetaImage."""
+    image = _itk_image(path)
     while image.GetDimension() > 3 and image.GetSize()[-1] == 1:
         image = image[(slice(None),) * (image.GetDimension() - 1) + (0,)]
     size = " × ".join(map(str, image.GetSize()))
@@ -625,13 +667,18 @@ def _read_itk(path: Path) -> Volume:
             f"{path}: it has {image.GetDimension()} dimensions ({size}) instead of 3; "
             "give one 3-D volume a file"
         )
+    affine = _itk_affine(image, path)
+    array = _scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0)
+    return Volume(array, affine, is_lost(affine))
+
+
+def _itk_affine(image: sitk.Image, path: Path) -> np.ndarray:
+    """Return the affine of an image of three dimensions, to RAS+ mm."""
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
     unit = _itk_unit(image, path)
-    affine = in_millimetres(dicom.LPS_TO_RAS @ affine, unit, image.GetSize(), path)
-    array = _scaled(sitk.GetArrayFromImage(image).transpose(2, 1, 0), 1, 0)
-    return Volume(array, affine, is_lost(affine))
+    return in_millimetres(dicom.LPS_TO_RAS @ affine, unit, image.GetSize(), path)
 
 
 def _itk_unit(image: sitk.Image, path: Path) -> str:

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from slicewise.config import Content
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.placing import on_image
 from slicewise.volumes.read import read_nifti
 from slicewise.volumes.volume import Volume
 
 
-def read_labels(path: str, content: Content) -> Volume:
-    """Read ground truth or a prediction as label numbers, on its own grid."""
+def read_labels(path: str, content: Content, image: Volume | None = None) -> Volume:
+    """Read ground truth or a prediction as label numbers.
+
+    Parameters
+    ----------
+    path : str
+        NIfTI file.
+    content : Content
+        What it holds.
+    image : Volume, optional
+        What it lies on: its image, or whatever has the image's grid, such as a
+        prediction. The labels are brought onto this grid (see `on_image`; how
+        they are stored was said when they were ingested). None: they stay on
+        their own.
+
+    Returns
+    -------
+    Volume
+        uint8.
+    """
     mask = with_spacing(read_nifti(Path(path))[0], content.spacing)
     numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
-    return Volume(numbers, mask.affine)
+    if image is None:
+        return Volume(numbers, mask.affine)
+    shape, affine = image.array.shape, image.affine
+    lost = image.lost or mask.lost
+    numbers, _ = on_image(numbers, mask.affine, shape, affine, path, "its image", lost=lost)
+    return Volume(numbers, affine)
 
 
 def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
@@ -42,7 +67,10 @@ def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
 
 
 def truth_reader(
-    cases: Sequence[str], files: Sequence[str], content: Content
+    cases: Sequence[str],
+    files: Sequence[str],
+    content: Content,
+    geometries: Sequence[Mapping[str, Any]] = (),
 ) -> Callable[[str], np.ndarray]:
     """Return a function from a case's name to its label numbers.
 
@@ -54,12 +82,22 @@ def truth_reader(
         The mask of each.
     content : Content
         What the files hold.
+    geometries : sequence of mapping, optional
+        Of each case, ``source_shape`` and ``source_affine`` of its image, as its
+        slices tell them; without them masks stay on the grids of their files.
 
     Returns
     -------
     callable
         Reads the mask when it is asked: uint8, in canonical orientation
-        (RAS+), on the grid of the file.
+        (RAS+), on the grid of the image.
     """
     paths = dict(zip(cases, files, strict=True))
-    return lambda case: read_labels(paths[case], content).canonical().array
+    images = dict(zip(cases, map(_frame, geometries), strict=True)) if geometries else {}
+    return lambda case: read_labels(paths[case], content, images.get(case)).canonical().array
+
+
+def _frame(geometry: Mapping[str, Any]) -> Volume:
+    """Return a grid as a volume whose voxels take no memory."""
+    array = np.broadcast_to(np.uint8(0), geometry["source_shape"])
+    return Volume(array, np.asarray(geometry["source_affine"], np.float64))
