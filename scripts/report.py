@@ -18,8 +18,7 @@ folder = Path(snakemake.params.tracking)
 with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
-    metrics = read_metrics(given.metrics)
-    files = (given.images, given.masks, given.predictions)
+    metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
     figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
     test_set, run = ledger.test_set_digest(metrics), tracker.facts(cfg["folds"])
     page = experiment_report(

@@ -539,7 +539,7 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, Scan]:
             f"{path}: it is missing, and without it only exact copies of the scans in the table "
             "beside it would be found; copy it there, or let snakemake make both again"
         )
-    stored = read_arrays(path, ("method", "numbers", "cases", *TYPES), again)
+    stored = read_arrays(path, ("method",), again)
     try:
         if int(stored["method"]) != METHOD:
             raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
@@ -554,7 +554,7 @@ def read_marks(path: Path, cases: Iterable[str]) -> dict[str, Scan]:
             str(case): _scan({name: parts[name][number] for name in TYPES})
             for number, case in enumerate(stored["cases"])
         }
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, KeyError) as error:
         raise refused(path, error, again) from None
     if set(marks) != set(cases):
         raise SlicewiseError(f"{path}: it holds other cases than the table beside it; {again}")
