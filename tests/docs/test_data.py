@@ -146,6 +146,7 @@ def test_columns_of_the_cases_are_described():
         "intensity": dict.fromkeys(("min", "p0.5", "p5", "p50", "p95", "p99.5", "max"), 0),
         "ml": {"<label>": 1},
         "fingerprint": "0",
+        "mask_stored": {"how": "cropped", "outside": 0, "off_mm": 0.0, "off_voxels": 0.0},
     }
     line = RESULTS[RESULTS.index("- `cases.tsv`:") : RESULTS.index("- `split.tsv`")]
     assert re.findall(r"`([^`]+)`", line)[1:] == list(cases_table([passport]).columns)

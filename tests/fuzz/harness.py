@@ -10,6 +10,7 @@ hundreds of inputs are read a second. Seeds are fixed: a fault comes again.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import random
@@ -302,6 +303,7 @@ def _serve(
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
+    faulthandler.disable()  # pytest's, which has a stream of its own
     _limit()
     for seed in seeds:
         make_input(target, valid, written, seed, into)

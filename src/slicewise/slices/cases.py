@@ -59,10 +59,11 @@ def cut_cases(
     content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
     code = sources_digest(Path(__file__))
     known = read_passports([passports])
+    decided = content.model_dump().keys() - content.once_read.keys()
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         passport = passport_of(known, case, passports)
-        checked = {k: v for k, v in passport.get("content", {}).items() if k != "empty_masks"}
+        checked = {k: v for k, v in passport.get("content", {}).items() if k not in decided}
         if checked and (changed := differences(checked, content.once_read)):
             raise SlicewiseError(
                 f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
