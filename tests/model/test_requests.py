@@ -13,6 +13,7 @@ from slicewise.model.layers import Preprocess
 from slicewise.model.predict import predict_cases
 from slicewise.model.requests import requests_of
 from slicewise.model.unet import build_unet, finished_model, weights_digest
+from slicewise.volumes.fingerprint import pack, slice_marks
 from slicewise.volumes.read import read_note, write_nifti
 from tests.model.conftest import CARD, disc_volume, experiment
 
@@ -69,7 +70,7 @@ def built(tmp_path_factory) -> Path:
                 "intensity": {},
                 "ml": {},
                 "fingerprint": "voxels",
-                "marks": "",
+                "marks": pack(slice_marks(disc_volume(fold)[0])),
                 "read": {"image": sha256(image)},
                 "made_from": "all of it",
             }

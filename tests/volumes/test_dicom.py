@@ -367,10 +367,10 @@ def lookup(header, k):
         (no_orientation, "ImageOrientationPatient"),
         (skewed_orientation, "perpendicular"),
         (lookup, "lookup table"),
-        (steep, "rescale slope of 1e+30"),
+        (steep, "RescaleSlope of 1e+30"),
         (two_slopes, "RescaleSlope that is no number"),
         (no_number, "RescaleIntercept that is no number"),
-        (flat, "rescale slope of 0"),
+        (flat, "RescaleSlope of 0"),
     ],
 )
 def test_series_that_is_no_plain_volume(tmp_path, write_series, refused, edit, fault):

@@ -379,7 +379,7 @@ def hidden_and_compressed(header):
         (too_few, "says it has 4 frames (NumberOfFrames), but where 5 lie"),
         (hidden, "of 12 × 16 pixels, but holds the pixels of 5"),
         (fewer_rows, "of 12 × 15 pixels, but holds the pixels of 5.333"),
-        (steep, "a rescale slope of 1e+30"),
+        (steep, "a RescaleSlope of 1e+30"),
         (two_slopes, "frame 1, has a RescaleSlope that is no number"),
         (cut, "cannot be decoded"),
         (no_groups, "multi-frame DICOM file that does not say where its 5 frames lie"),

@@ -64,16 +64,16 @@ FAULTS: dict[str, tuple] = {
     ),
     "shape": (
         None,
-        lambda f: nifti(f / "short.nii.gz", organ((20, 24, 4))),
+        lambda f: nifti(f / "short.nii.gz", organ((20, 24, 4)), AFFINE @ np.diag([1, 1, 1.25, 1])),
         "mask",
-        "20 × 24 × 4 voxels",
+        "not on the grid of its image",
         "resample",
     ),
     "affine": (
         None,
         lambda f: nifti(f / "moved.nii.gz", organ(), MOVED),
         "mask",
-        "5.00 mm away",
+        "with a label lie outside of its image",
         "resample",
     ),
     "empty": (

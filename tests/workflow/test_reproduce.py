@@ -256,7 +256,7 @@ def test_ctrl_c_ends_it_in_order(workflow):
 def test_ctrl_c_counts_where_snakemake_was_done_all_the_same(tmp_path, monkeypatch):
     program = tmp_path / "bin" / "snakemake"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\ntrap '' INT\nkill -INT $PPID\nsleep 0.5\n")
+    program.write_text("#!/bin/sh\ntrap '' INT\nsleep 1\nkill -INT $PPID\nsleep 0.5\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program.parent / "python"))
     folder = tmp_path / "again"
@@ -436,9 +436,12 @@ def test_long_lists_are_cut(tmp_path, monkeypatch):
     assert module._data(tmp_path / "now.tsv", tmp_path / "now.tsv") == []
 
 
+REST = {"fold": None, "volume_ml": 1.0, "predicted_ml": 1.0}
+
+
 def scores(path: Path, dice: dict[tuple[str, str, str], float], subset: str = "test") -> Path:
     rows = [
-        {"case": case, "patient": patient, "subset": subset, "label": label, "dice": value}
+        {"case": case, "patient": patient, "subset": subset, "label": label, "dice": value, **REST}
         for (case, patient, label), value in dice.items()
     ]
     pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
@@ -466,7 +469,7 @@ def test_dice_is_that_of_reports(tmp_path):
     scans = pd.DataFrame(
         [("a", "x", "liver", 0.8), ("b", "x", "liver", 0.8), ("a", "x", "tumour", 0.2)],
         columns=["case", "patient", "label", "dice"],
-    ).assign(subset="test")
+    ).assign(subset="test", **REST)
     empty = scans.assign(dice=[0.8, 0.8, np.nan])
     paths = [tmp_path / name for name in ("scans.tsv", "empty.tsv")]
     for path, table in zip(paths, (scans, empty), strict=True):

@@ -611,9 +611,9 @@ def _check_rescale(files: _Files, slices: Sequence[Slice]) -> None:
     for one in slices:
         if not 0 < abs(one.slope) <= LARGEST_SLOPE or abs(one.intercept) > LARGEST_SLOPE:
             raise SlicewiseError(
-                f"{files.file(one.name)} has a rescale slope of {one.slope:g} and an intercept of "
-                f"{one.intercept:g}, which make no sense; export the original series again or "
-                "exclude the case"
+                f"{files.file(one.name)} has a RescaleSlope of {one.slope:g} and a "
+                f"RescaleIntercept of {one.intercept:g}, which make no sense; export the original "
+                "series again or exclude the case"
             )
 
 
