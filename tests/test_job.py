@@ -14,6 +14,9 @@ import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.job import asked_for, errors_in, job, script_job, warnings_said
+from tests.signals import heed_ctrl_c
+
+heed_ctrl_c()
 
 
 def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):

@@ -19,6 +19,9 @@ import yaml
 from slicewise.files import read_json
 from slicewise.volumes.phantom import phantom
 from slicewise.volumes.read import write_nifti
+from tests.signals import heed_ctrl_c
+
+heed_ctrl_c()
 
 CHECKOUT = Path(__file__).parents[2]
 COPIED = ("Snakefile", "rules", "scripts", "src", "profiles", "config", "environment.yml")
