@@ -219,6 +219,17 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"it holds {name}, which is no number")
 
 
+FREE = 1 << 26
+"""Bytes that a file may unpack to, however small it is packed."""
+PACKED_RATIO = 100
+"""How many times larger than packed it may be beyond that."""
+
+
+def most_unpacked(packed: int) -> int:
+    """Return how many bytes so many packed ones of a small file may unpack to."""
+    return max(FREE, PACKED_RATIO * packed)
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
     with Path(path).open("rb") as stream:

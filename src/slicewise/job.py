@@ -115,8 +115,9 @@ def job(
         raise
     finally:
         logging.getLogger("slicewise").removeHandler(handler)
-        now.removeHandler(at_work)
-        write(f"{ENDED}\n" if told is not None else "")
+        if told is not None:
+            now.removeHandler(at_work)
+            write(f"{ENDED}\n")
         for number, old in before.items():
             # told once, it ends: a further signal must not end it in the midst of that
             signal.signal(number, signal.SIG_IGN if _received else old)

@@ -23,7 +23,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, parse_json, write_json
+from slicewise.files import digest, most_unpacked, parse_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd  # the rules, which every job reads, need none
@@ -345,7 +345,7 @@ def read_arrays(
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > max(FREE, PACKED_RATIO * Path(path).stat().st_size):
+        if unpacked > most_unpacked(Path(path).stat().st_size):
             raise ValueError("it unpacks to more than such a file holds")
         with np.load(path, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
@@ -356,24 +356,25 @@ def read_arrays(
     return found
 
 
-FREE = 1 << 26
-"""Bytes that an ``.npz`` file may unpack to, however small it is packed."""
-PACKED_RATIO = 100
-"""How many times larger than packed it may be beyond that."""
-UNREADABLE = (
-    OSError,
-    EOFError,
+ODD_ARRAY = (
     ValueError,
     KeyError,
     TypeError,
     AttributeError,  # a lone .npy file: no with block
     SyntaxError,
-    NotImplementedError,  # a compression that Python does not know
     IndexError,
     ArithmeticError,
+    RecursionError,
     TokenError,  # of the text that tells a shape
-    RuntimeError,  # a zip that says it is encrypted
     MemoryError,  # a shape of more than there is memory
+)
+"""What numpy's parser of headers, and Python's below it, take exception to."""
+UNREADABLE = (
+    *ODD_ARRAY,
+    OSError,
+    EOFError,
+    NotImplementedError,  # a compression that Python does not know
+    RuntimeError,  # a zip that says it is encrypted
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from typing import BinaryIO
 
 import numpy as np
@@ -15,13 +14,9 @@ from numpy.lib import format as npy
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
+from slicewise.stored import ODD_ARRAY
 
 STAGED = "slicewise-slices-"  # begins the name of a folder of copies
-_ODD = (
-    *(ValueError, KeyError, TypeError, SyntaxError, TokenError),
-    *(AttributeError, IndexError, ArithmeticError, RecursionError, MemoryError),
-)
-"""What numpy's parser of headers, and Python's below it, take exception to."""
 BATCHES = "_batches"  # beside the folders of cases: no case can be called so
 
 
@@ -98,7 +93,7 @@ class StoredSlices:
             version = npy.read_magic(stream)
             readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
             return readers[version](stream)
-        except _ODD as error:
+        except ODD_ARRAY as error:
             raise damaged(self.path, "its header is not that of an array") from error
 
 

@@ -33,10 +33,10 @@ from pydicom import filereader
 from pydicom.uid import ExplicitVRLittleEndian
 
 from slicewise.errors import SlicewiseError
+from slicewise.files import most_unpacked
 from slicewise.volumes import itk, multiframe, padding, scouts
 from slicewise.volumes.formats import is_litter
 from slicewise.volumes.headers import Slice, is_filled, numbers, value_of, whole
-from slicewise.volumes.stack import LPS_TO_RAS as LPS_TO_RAS
 from slicewise.volumes.stack import Grid, position_of, same_direction, stacked
 from slicewise.volumes.volume import Volume
 
@@ -46,11 +46,6 @@ LARGEST_ZIP = 20 * 1000**3
 """Bytes that a zip may declare to hold: more is no CT but a mistake or an attack."""
 LARGEST_SLOPE = 1e9
 """Of a rescale slope or intercept; those of CT are about 1 and -1024."""
-
-FREE = 1 << 26
-"""Bytes that a file may unpack to, however small it is packed."""
-PACKED_RATIO = 100
-"""How many times larger than packed it may be beyond that."""
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 _HEADER = [
@@ -340,7 +335,7 @@ def _safe_members(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]
             raise SlicewiseError(
                 f"{path}: the zip is protected by a password; unpack it and name the folder instead"
             )
-        if member.file_size > max(FREE, PACKED_RATIO * member.compress_size):
+        if member.file_size > most_unpacked(member.compress_size):
             raise SlicewiseError(
                 f"{path}: the zip has a member that would unpack to {member.file_size} bytes, "
                 "which no slice has; do not trust it, get it again from its source"
@@ -450,7 +445,7 @@ def _refuse_bomb(stream: BinaryIO) -> None:
         meta = filereader._read_file_meta_info(stream)  # as dcmread does before it unpacks
     if str(meta.get("TransferSyntaxUID", "")).encode() == DEFLATED:
         packed = stream.read()
-        most = max(FREE, PACKED_RATIO * len(packed))
+        most = most_unpacked(len(packed))
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         found = 0
         while packed and found <= most:
@@ -681,7 +676,7 @@ def _decompressed(header: pydicom.Dataset) -> np.ndarray:
     # 16 bits a pixel; GDCM is written in C++ and may crash on what is damaged
     frames = whole(header, "NumberOfFrames", 1)
     promised = 2 * int(header.Rows) * int(header.Columns) * frames
-    if promised > max(FREE, PACKED_RATIO * len(header.PixelData)):
+    if promised > most_unpacked(len(header.PixelData)):
         raise ValueError("more pixels than are packed")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slice.dcm"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,10 @@ from typing import Any
 from slicewise.config import Content
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep
+from slicewise.job import now
 from slicewise.stored import kept, write_sealed
 from slicewise.volumes.agree import PASSPORT
 from slicewise.volumes.passport import describe_files, make_passport
-
-now = logging.getLogger("slicewise.now")  # see slicewise.job
-now.propagate = False
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from slicewise.volumes.geometry import (
     without_place,
 )
 from slicewise.volumes.segments import has_segments, label_map, segments_of
+from slicewise.volumes.stack import LPS_TO_RAS
 from slicewise.volumes.stated import check_stated
 from slicewise.volumes.volume import Volume
 
@@ -678,7 +679,7 @@ def _itk_affine(image: sitk.Image, path: Path) -> np.ndarray:
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.asarray(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
     unit = _itk_unit(image, path)
-    return in_millimetres(dicom.LPS_TO_RAS @ affine, unit, image.GetSize(), path)
+    return in_millimetres(LPS_TO_RAS @ affine, unit, image.GetSize(), path)
 
 
 def _itk_unit(image: sitk.Image, path: Path) -> str:
