@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 from pydicom.uid import RLELossless
 
+from slicewise import files
 from slicewise.volumes import dicom
 from slicewise.volumes.dicom import read_organ_masks, read_series
 from slicewise.volumes.read import read_nifti
@@ -672,7 +673,7 @@ def test_a_deflated_file_that_unpacks_to_far_more_than_a_slice_is_refused(
     np.testing.assert_array_equal(read_series(tmp_path / "fine").array, stored - 1024)
     empty = np.zeros((1200, 1000, 1), np.int16)
     write_series(tmp_path / "bomb", count=1, stored=empty, edit=deflated)
-    monkeypatch.setattr(dicom, "FREE", 1 << 20)
+    monkeypatch.setattr(files, "FREE", 1 << 20)
     refused(read_series, tmp_path / "bomb")
 
 
@@ -687,5 +688,5 @@ def test_zips_that_python_does_not_know_or_that_hold_too_much_are_refused(
     assert "does not know" in refused(read_series, archive)
     (tmp_path / "ct" / "zeros").write_bytes(bytes(1 << 21))
     archive = zipped(tmp_path / "ct", tmp_path / "b.zip")
-    monkeypatch.setattr(dicom, "FREE", 1 << 20)
+    monkeypatch.setattr(files, "FREE", 1 << 20)
     assert "would unpack to" in refused(read_series, archive)
