@@ -43,13 +43,14 @@ def ingest(sizes: Iterable[Size]) -> int:
 
 
 def slices(sizes: Iterable[Size], content: Content) -> int:
-    """Return MB to cut a case: the mask as numbers, then its image; z-scores take more."""
+    """Return MB to cut a case: its image, then its mask as numbers; z-scores take more."""
     scores = 8 if content.intensity == "arbitrary" else 0
 
     def taken(size: Size) -> float:
+        # the mask is brought onto the image's grid, so the image is there when it is read
+        image = _kept(size, size.image)
         mask = max(_read(size, size.mask), _kept(size, size.mask) + size.voxels)
-        image = max(_read(size, size.image), _kept(size, size.image) + scores * size.voxels)
-        return max(mask, size.voxels + image)
+        return max(_read(size, size.image), image + mask, image + (1 + scores) * size.voxels)
 
     return _asked(2000, 300, _largest(sizes, taken))
 
