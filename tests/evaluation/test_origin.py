@@ -11,31 +11,11 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.origin import check_origins, read_origins
 from slicewise.volumes.read import read_note, read_volume, write_nifti
 from slicewise.volumes.volume import Volume
+from tests.trained import config_of
 
 CASES = [["a1", "a", "validation", 0], ["b1", "b", "validation", 1], ["t1", "t", "test", None]]
 TABLE = pd.DataFrame({"case": ["a1", "b1", "t1"], "image_sha256": ["ia", "ib", "it"]})
-USED = [
-    {
-        "train": [case],
-        "patients": {case: case[0]},
-        "resolved": {
-            "weights_sha256": weights,
-            "postprocessing": {},
-            "parameters": 1,
-            "selected_by": "final",
-            "selected_epoch": None,
-        },
-        "experiment": {
-            "slices": "axial",
-            "also": [],
-            **{name: {} for name in ("input", "inference", "postprocessing")},
-        },
-        "content": {},
-        "origin": {},
-        "folds": 2,
-    }
-    for case, weights in (("b1", "w0"), ("a1", "w1"))
-]
+USED = [config_of(case, case[0], weights) for case, weights in (("b1", "w0"), ("a1", "w1"))]
 NOTES = {
     "a1": {"case": "a1", "models": ["w0"], "image": "ia"},
     "b1": {"case": "b1", "models": ["w1"], "image": "ib"},

@@ -16,6 +16,7 @@ from slicewise.model.unet import build_unet, finished_model, weights_digest
 from slicewise.volumes.fingerprint import pack, slice_marks
 from slicewise.volumes.read import read_note, write_nifti
 from tests.model.conftest import CARD, disc_volume, experiment
+from tests.trained import config_of
 
 CONTENT = {
     "intensity": "hu",
@@ -35,25 +36,7 @@ def built(tmp_path_factory) -> Path:
         model = finished_model(Preprocess(-100, 200, 0, 50, CARD, name="preprocess"), unet)
         (root / f"fold-{fold}").mkdir()
         model.save(root / f"fold-{fold}" / "model.keras")
-        used = {
-            "train": [f"case{1 - fold}"],
-            "patients": {f"case{1 - fold}": f"patient{1 - fold}"},
-            "resolved": {
-                "weights_sha256": weights_digest(model),
-                "postprocessing": {},
-                "parameters": 1,
-                "selected_by": "final",
-                "selected_epoch": None,
-            },
-            "experiment": {
-                "slices": "axial",
-                "also": [],
-                **{name: {} for name in ("input", "inference", "postprocessing")},
-            },
-            "content": {},
-            "origin": {},
-            "folds": 2,
-        }
+        used = config_of(f"case{1 - fold}", f"patient{1 - fold}", weights_digest(model))
         (root / f"fold-{fold}" / "config.yaml").write_text(yaml.safe_dump(used))
         image = root / f"case{fold}.nii.gz"
         write_nifti(image, disc_volume(fold)[0])
