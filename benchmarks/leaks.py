@@ -73,7 +73,7 @@ def brain(number: int, shape: tuple[int, int, int] = (240, 240, 155)) -> np.ndar
     rng = np.random.default_rng(number)
     x, y, z = (np.arange(n, dtype=np.float32) - n / 2 for n in shape)
     place = (x[:, None, None] / 68) ** 2 + (y[:, None] / 85) ** 2 + (z / 65) ** 2
-    rough = smooth(np.random.default_rng(-number % 1 or 7), shape, 12)  # one anatomy
+    rough = smooth(np.random.default_rng(7), shape, 12)  # one anatomy
     inside = place < 1 + 0.03 * rough
     folds = smooth(rng, shape, 8) + 0.5 * smooth(rng, shape, 4) + 2 * rough
     shade = np.where(place < 0.1, 200, 500) + 60 * folds + rng.normal(0, 10, shape)
@@ -231,6 +231,8 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=2000, help="of the largest comparison")
     parser.add_argument("--scans", type=int, default=12, help="so many of each kind are made")
     options = parser.parse_args()
+    if options.scans < 2:
+        parser.error("--scans: two at least, as different patients are compared")
     marks, group, stacks, small = read(options.data)
 
     print(f"\nsame patient in two sets (limit {ALIKE})")
