@@ -22,7 +22,7 @@ import numpy as np
 from scipy import ndimage
 
 from slicewise.config.schema import Dataset
-from slicewise.volumes.fingerprint import (
+from slicewise.dataset.duplicates import (
     ALIKE,
     Marks,
     Scan,
@@ -31,8 +31,8 @@ from slicewise.volumes.fingerprint import (
     pack,
     slice_marks,
 )
-from slicewise.volumes.layouts import find_cases
-from slicewise.volumes.phantom import phantom
+from slicewise.dataset.layouts import find_cases
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_sources, read_volume
 from slicewise.volumes.volume import Volume
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from slicewise.model.predict import (  # isort: skip  (sets up the backend before keras)
+from slicewise.inference.predict import (  # isort: skip  (sets up the backend before keras)
     Request,
     load_model,
     predict_cases,
@@ -29,8 +29,8 @@ import numpy as np
 from synthetic import ct
 
 from slicewise.config import Network, Recipe
-from slicewise.model.layers import Preprocess
-from slicewise.model.unet import build_unet, finished_model
+from slicewise.network.layers import Preprocess
+from slicewise.network.unet import build_unet, finished_model
 from slicewise.volumes.read import write_nifti
 
 

@@ -28,9 +28,9 @@ import numpy as np
 import yaml
 
 from slicewise.config import Content, Experiment, Recipe
+from slicewise.phantom.patient import phantom
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.cases import cut_case
-from slicewise.volumes.phantom import phantom
 from slicewise.volumes.read import write_nifti
 
 ROOT = Path(__file__).parents[1]
@@ -182,8 +182,8 @@ def make_slices(folder: Path, cases: int) -> dict[str, float]:
 
 def train(folder: Path, cases: int) -> None:
     """Train a few steps on one case as often as asked."""
-    from slicewise.model.card import make_card
-    from slicewise.model.train import train as fit
+    from slicewise.network.card import make_card
+    from slicewise.training.loop import train as fit
 
     one, slices = folder / "data" / "one", SliceFolder.below(folder / "alone", "one")
     files = (one / "orig.nii.gz", one / "liver.nii.gz")

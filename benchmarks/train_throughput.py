@@ -26,18 +26,18 @@ import numpy as np
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.files import write_json
 
-from slicewise.model import backend  # isort: skip  (sets up the backend before keras starts)
+from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
 import keras
 
-from slicewise.model.card import make_card
-from slicewise.model.fit import fit_preprocess
-from slicewise.model.layers import Preprocess
-from slicewise.model.train import Batches, train
-from slicewise.model.trainer import Trainer, make_trainer
-from slicewise.model.unet import build_unet
+from slicewise.network.card import make_card
+from slicewise.network.layers import Preprocess
+from slicewise.network.unet import build_unet
 from slicewise.slices.batches import SliceFolder, SliceSet, usable
 from slicewise.slices.extract import extract
+from slicewise.training.fit import fit_preprocess
+from slicewise.training.loop import Batches, train
+from slicewise.training.trainer import Trainer, make_trainer
 from slicewise.volumes.volume import Volume
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="refuse")

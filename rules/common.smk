@@ -27,9 +27,9 @@ from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
 from slicewise.records import VOLUMES, Look, kind_of
 from slicewise.sources import TRAINED_BY, sources_of
 from slicewise.surroundings import check_writable, folders_of, give_names
-from slicewise.volumes import shapes
-from slicewise.volumes.layouts import find_cases
-from slicewise.volumes.split import (
+from slicewise.dataset import shapes
+from slicewise.dataset.layouts import find_cases
+from slicewise.dataset.split import (
     batches,
     chunks,
     held_out_cases,

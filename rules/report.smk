@@ -32,7 +32,7 @@ rule report:
             allow_missing=True,
         ),
         samples="results/{dataset}/{experiment}/fold-0/augmented.npz",
-        code=code("report", "evaluation/templates"),
+        code=code("report", "report/templates"),
     output:
         html=report(
             "results/{dataset}/{experiment}/report.html",
@@ -101,7 +101,7 @@ rule compare:
         ),
         images=[file_of("image", case) for case in SCORED],
         masks=[file_of("mask", case) for case in SCORED],
-        code=code("compare", "evaluation/templates"),
+        code=code("compare", "report/templates"),
     output:
         html=report(
             "results/{dataset}/comparison.html",

@@ -1,11 +1,11 @@
 """Put all passports into one table, and the marks of their slices beside it."""
 
 from slicewise.config import Content
+from slicewise.dataset.agree import read_passports
+from slicewise.dataset.duplicates import beside, unpack, write_marks
+from slicewise.dataset.leakage import cases_table, check_geometry_known
 from slicewise.files import write_text
 from slicewise.job import script_job
-from slicewise.volumes.agree import read_passports
-from slicewise.volumes.fingerprint import beside, unpack, write_marks
-from slicewise.volumes.gate import cases_table, check_geometry_known
 
 with script_job(snakemake):
     read = read_passports(snakemake.input.passports)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from slicewise.compare import set_side_by_side
-from slicewise.evaluation.changed import Files
 from slicewise.evaluation.results import read_result
 from slicewise.job import script_job
+from slicewise.report.changed import Files
 from slicewise.tracking import Tracker
 
 folder = Path(snakemake.params.tracking)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from slicewise.config import Content
+from slicewise.dataset.leakage import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import score_cases
 from slicewise.evaluation.origin import read_origins
@@ -10,9 +11,8 @@ from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
 from slicewise.job import script_job
-from slicewise.model.checkpoints import forget
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
-from slicewise.volumes.gate import read_table
+from slicewise.training.checkpoints import forget
 
 folder = Path(snakemake.params.tracking)
 with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:

@@ -1,9 +1,9 @@
 """Stop when a scan is there twice, here or in another data set, or a label is never trained."""
 
+from slicewise.dataset.duplicates import beside, read_marks
+from slicewise.dataset.leakage import check_alike, check_labels_trained, check_leaks, read_table
 from slicewise.files import write_json
 from slicewise.job import script_job
-from slicewise.volumes.fingerprint import beside, read_marks
-from slicewise.volumes.gate import check_alike, check_labels_trained, check_leaks, read_table
 
 with script_job(snakemake):
     given, cfg = snakemake.input, snakemake.params.cfg

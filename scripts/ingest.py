@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from slicewise.config import Content
+from slicewise.dataset import ingest as batch
 from slicewise.files import write_json
 from slicewise.job import script_job
 from slicewise.sources import sources_digest
-from slicewise.volumes import ingest as batch
 
 with script_job(snakemake):
     cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from slicewise.job import script_job
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import write_nifti
 
 with script_job(snakemake):

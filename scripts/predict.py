@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from slicewise.inference.predict import predict_cases, prepare
+from slicewise.inference.requests import requests_of
 from slicewise.job import script_job
-from slicewise.model.predict import predict_cases, prepare
-from slicewise.model.requests import requests_of
 
 with script_job(snakemake) as say:
     cfg, given = snakemake.params.cfg, snakemake.input

@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from slicewise.config import Content
-from slicewise.evaluation import cost, evidence, ledger
-from slicewise.evaluation.cases import case_figures
-from slicewise.evaluation.figures import curves_png
+from slicewise.dataset.leakage import read_table
+from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.report import experiment_report
 from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job
+from slicewise.report import cost, evidence
+from slicewise.report.cases import case_figures
+from slicewise.report.experiment import experiment_report
+from slicewise.report.figures import curves_png
 from slicewise.tracking import Tracker, overlay_images
-from slicewise.volumes.gate import read_table
 
 folder = Path(snakemake.params.tracking)
 with script_job(snakemake) as say, Tracker(folder, say) as tracker:

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from slicewise.config import load_settings, used_settings
+from slicewise.dataset.truth import truth_reader
 from slicewise.files import sha256, write_yaml
 from slicewise.job import script_job, stop_check
-from slicewise.model.card import make_card
-from slicewise.model.plan import read_plan, read_slices
-from slicewise.model.train import train, training_key
+from slicewise.network.card import make_card
 from slicewise.slices import batches, staging
 from slicewise.tracking import Tracker, place, versions
-from slicewise.volumes.truth import truth_reader
+from slicewise.training.loop import train, training_key
+from slicewise.training.plan import read_plan, read_slices
 
 folder, checkpoints = Path(snakemake.params.tracking), Path(snakemake.params.checkpoints)
 with script_job(snakemake) as say, Tracker(folder, say) as tracker:

@@ -79,7 +79,7 @@ def test_the_backend_that_is_there_will_do(machine):
 
 
 def test_keras_gets_the_backend_that_was_chosen():
-    code = "from slicewise.model import backend; import keras; print(keras.backend.backend())"
+    code = "from slicewise.network import backend; import keras; print(keras.backend.backend())"
     pytest.importorskip("jax")
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -212,8 +212,8 @@ def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path):
 def test_warnings_of_the_library_are_said(tmp_path, capsys):
     log = tmp_path / "a.log"
     with job(str(log)):
-        logging.getLogger("slicewise.volumes.dicom").warning("%d files were left aside", 3)
-    logging.getLogger("slicewise.volumes.dicom").warning("after the job")
+        logging.getLogger("slicewise.volumes.dicom.series").warning("%d files were left aside", 3)
+    logging.getLogger("slicewise.volumes.dicom.series").warning("after the job")
     assert log.read_text() == "warning: 3 files were left aside\n"
     assert "warning: 3 files were left aside" in capsys.readouterr().err
 
@@ -221,7 +221,7 @@ def test_warnings_of_the_library_are_said(tmp_path, capsys):
 @pytest.mark.parametrize("here", [True, False])
 def test_warnings_while_rules_are_read_are_said_by_one_process(here, capsys):
     with warnings_said(here):
-        logging.getLogger("slicewise.volumes.tables").warning("%s is odd", "a.tsv")
+        logging.getLogger("slicewise.dataset.tables").warning("%s is odd", "a.tsv")
     said = capsys.readouterr().err
     assert said == ("warning: a.tsv is odd\n" if here else "")
 

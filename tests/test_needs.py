@@ -4,7 +4,7 @@ import pytest
 
 from slicewise import needs
 from slicewise.config import Content, Experiment, Recipe
-from slicewise.volumes.shapes import Size
+from slicewise.dataset.shapes import Size
 
 SMALL, LARGE = Size(96 * 96 * 30), Size(512 * 512 * 800)
 HU = Content(intensity="hu", contiguous=True, labels={"l": [1]}, other_labels="refuse")

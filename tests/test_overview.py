@@ -7,7 +7,7 @@ import pandas as pd
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.overview import lines
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.masks import HIT, NOTHING, WRONG, scored, untrained
 
 
 def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:

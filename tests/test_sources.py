@@ -88,7 +88,7 @@ def test_a_digest_is_of_a_file_and_what_it_imports(tmp_path):
         ("slices/cases.py", True),
         ("volumes/read.py", True),
         ("slices/staging.py", False),
-        ("volumes/gate.py", False),
+        ("dataset/leakage.py", False),
         ("config/schema.py", False),
     ):
         kept = (library / name).read_text()
@@ -123,7 +123,7 @@ def test_the_same_library_elsewhere_will_do(checkout):
 
 
 @pytest.mark.parametrize(
-    "name", ["model/losses.py", "config/schema.py", "evaluation/templates/page.css", "new.py"]
+    "name", ["training/losses.py", "config/schema.py", "report/templates/page.css", "new.py"]
 )
 def test_another_library_is_refused(checkout, name):
     path = checkout / "src" / "slicewise" / name
@@ -173,7 +173,7 @@ def test_a_job_refuses_as_well(checkout):
     command = [sys.executable, str(script)]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"ran {checkout}\n"), done.stderr
-    edit(checkout / "src" / "slicewise" / "model" / "losses.py")
+    edit(checkout / "src" / "slicewise" / "training" / "losses.py")
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: {checkout}: its jobs would not run its own library")

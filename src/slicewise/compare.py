@@ -15,16 +15,16 @@ from pydantic import ValidationError
 
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.changed import Files, draw_changed
 from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of, verdicts
-from slicewise.evaluation.comparison_page import comparison_report
-from slicewise.evaluation.cost import read_costs
 from slicewise.evaluation.folds import training_minutes
 from slicewise.evaluation.ledger import count_scored, test_set_digest
-from slicewise.evaluation.render import plain_page
 from slicewise.evaluation.results import Result, read_result
-from slicewise.evaluation.undrawn import Undrawn, drawn
 from slicewise.files import digest, write_text
+from slicewise.report.changed import Files, draw_changed
+from slicewise.report.comparison import comparison_report
+from slicewise.report.cost import read_costs
+from slicewise.report.render import plain_page
+from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.stored import refused
 from slicewise.tracking.energy import training_energy
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from slicewise.config import Content, Experiment, Recipe
-from slicewise.volumes.shapes import UNKNOWN, Size
+from slicewise.dataset.shapes import UNKNOWN, Size
 
 MB = 1_000_000
 SPARE = 1.2

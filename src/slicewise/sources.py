@@ -26,7 +26,7 @@ NO_RESULT = {
     "tracking",
 }
 """What changes no result by itself: settings reach jobs as values, and tracking only watches."""
-TRAINED_BY = ("metrics", "volumes")
+TRAINED_BY = ("dataset", "metrics", "volumes")
 """Of these a training depends only on what it calls itself: the contents of slices are its inputs,
 however they were read."""
 READERS = ("nibabel", "numpy", "pydicom", "scikit-image", "scipy", "SimpleITK")

@@ -2,9 +2,9 @@
 
 import pytest
 
+from slicewise.dataset.agree import check_read, check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
-from slicewise.volumes.agree import check_read, check_unseen
 
 USED = {"train": ["a1", "b1"], "patients": {"a1": "a", "b1": "b"}}
 

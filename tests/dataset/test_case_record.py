@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 
 from slicewise.config import Content
+from slicewise.dataset.case_record import fingerprint, make_passport
+from slicewise.dataset.duplicates import pack, slice_marks, unpack
 from slicewise.files import write_json
-from slicewise.volumes.fingerprint import pack, slice_marks, unpack
-from slicewise.volumes.passport import fingerprint, make_passport
 from slicewise.volumes.volume import Volume
 
 AFFINE = np.array([[-0.8, 0, 0, 8], [0, 0.7, 0, -9], [0, 0, 2.5, -30], [0, 0, 0, 1.0]])

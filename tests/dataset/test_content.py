@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slicewise.volumes.content import SIDE, Frame, evened, find_content, mixed, thumbnail, weights
+from slicewise.dataset.content import SIDE, Frame, evened, find_content, mixed, thumbnail, weights
 
 
 @pytest.mark.parametrize("value", [0, -1024, 7.5])

@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from slicewise.volumes import fingerprint
-from slicewise.volumes.fingerprint import (
+from slicewise.dataset import duplicates as fingerprint
+from slicewise.dataset.duplicates import (
     ALIKE,
     COEFFICIENTS,
     CONTENT,
@@ -24,7 +24,7 @@ from slicewise.volumes.fingerprint import (
     unpack,
     write_marks,
 )
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.volume import Volume
 
 PATIENTS = 10

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content
+from slicewise.dataset.ingest import CaseFiles, ingest
 from slicewise.errors import SeveralErrors
 from slicewise.stored import unsealed
-from slicewise.volumes.ingest import CaseFiles, ingest
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slicewise.volumes.keys import LEAST, NUMBER, find_keys, how_laid, shared_by
+from slicewise.dataset.keys import LEAST, NUMBER, find_keys, how_laid, shared_by
 
 
 def scan(seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config.schema import Dataset
-from slicewise.volumes.layouts import find_cases
+from slicewise.dataset.layouts import find_cases
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 
 from slicewise.config import Content
-from slicewise.volumes.fingerprint import Scan, slice_marks
-from slicewise.volumes.gate import (
+from slicewise.dataset.duplicates import Scan, slice_marks
+from slicewise.dataset.leakage import (
     cases_table,
     check_alike,
     check_geometry_known,
     check_labels_trained,
     check_leaks,
 )
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.volume import Volume
 
 

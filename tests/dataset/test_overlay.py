@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from slicewise.volumes.content import SIDE
-from slicewise.volumes.overlay import agreement, laid
+from slicewise.dataset.content import SIDE
+from slicewise.dataset.overlay import agreement, laid
 
 SAME = ((1.0, 0.0), (1.0, 0.0))
 

@@ -9,8 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Dataset
-from slicewise.volumes.layouts import Case
-from slicewise.volumes.shapes import SLICE, UNKNOWN, Size, size_of
+from slicewise.dataset.layouts import Case
+from slicewise.dataset.shapes import SLICE, UNKNOWN, Size, size_of
 
 MSD = Dataset(name="x", layout="msd", root="x", labels={"liver": 1})
 SHAPE = (7, 11, 5)
@@ -118,7 +118,7 @@ def test_the_libraries_that_read_images_are_not_loaded():
     import sys
 
     check = (
-        "import sys, slicewise.volumes.shapes, slicewise.needs; "
+        "import sys, slicewise.dataset.shapes, slicewise.needs; "
         "print({'nibabel', 'SimpleITK', 'pydicom', 'numpy', 'keras'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Split
-from slicewise.errors import SlicewiseError
-from slicewise.volumes.layouts import Case
-from slicewise.volumes.split import (
+from slicewise.dataset.layouts import Case
+from slicewise.dataset.split import (
     Assignment,
     batches,
     chunks,
@@ -24,6 +23,7 @@ from slicewise.volumes.split import (
     training_cases,
     warn_of_shared,
 )
+from slicewise.errors import SlicewiseError
 
 names = st.text("abcdefgh0123456789_.-", min_size=1, max_size=8)
 patients = st.lists(names, min_size=1, max_size=40, unique=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.volumes.tables import read_rows
+from slicewise.dataset.tables import read_rows
 
 COLUMNS = ("case", "patient", "image", "mask", "subset")
 NEEDED = ("case", "image", "mask")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content
-from slicewise.volumes.truth import labels_digest, read_labels, truth_reader
+from slicewise.dataset.truth import labels_digest, read_labels, truth_reader
 from slicewise.volumes.volume import Volume
 
 AFFINE = np.diag([-0.8, -0.8, 2.5, 1])

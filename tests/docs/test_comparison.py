@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from slicewise.cli import main
-from slicewise.evaluation.changed import PATIENTS
 from slicewise.evaluation.comparison import fewest
+from slicewise.report.changed import PATIENTS
 from tests.test_compare import scored
 
 PAGE = (Path(__file__).parents[2] / "docs" / "comparison.md").read_text(encoding="utf-8")

@@ -9,9 +9,9 @@ import yaml
 
 from slicewise.config import load_settings
 from slicewise.config.schema import Dataset
+from slicewise.dataset.layouts import find_cases
 from slicewise.evaluation.statistics import COLUMNS
-from slicewise.volumes.layouts import find_cases
-from slicewise.volumes.phantom import LABELS
+from slicewise.phantom.patient import LABELS
 
 ROOT = Path(__file__).parents[2]
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
@@ -123,7 +123,7 @@ def test_columns_of_metrics_are_described():
 
 
 def test_columns_of_the_history_are_described():
-    source = ast.parse((ROOT / "src/slicewise/model/train.py").read_text(encoding="utf-8"))
+    source = ast.parse((ROOT / "src/slicewise/training/loop.py").read_text(encoding="utf-8"))
     history = next(
         ast.literal_eval(node.value)
         for node in source.body
@@ -133,7 +133,7 @@ def test_columns_of_the_history_are_described():
 
 
 def test_columns_of_the_cases_are_described():
-    from slicewise.volumes.gate import cases_table
+    from slicewise.dataset.leakage import cases_table
 
     passport = {
         "case": "a",
@@ -195,7 +195,7 @@ def test_definitions_of_empty_masks_are_those_of_the_code():
 
 def test_keys_of_the_detection_are_described():
     from slicewise.evaluation.detection import detection
-    from tests.evaluation.masks import HIT, scored
+    from tests.masks import HIT, scored
 
     part = RESULTS[RESULTS.index("## `summary.json`") : RESULTS.index("## `history.csv`")]
     rows = re.findall(r"^\| (`.*?) \|", part, re.M)

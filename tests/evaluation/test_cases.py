@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content, Recipe
-from slicewise.evaluation.cases import ABDOMEN, display_window, score_cases
+from slicewise.evaluation.cases import score_cases
 from slicewise.evaluation.statistics import COLUMNS, UNSCORED, summarise
+from slicewise.report.cases import ABDOMEN, display_window
 
 CONTENT = Content(
     intensity="hu", contiguous=True, labels={"organ": [3], "lesion": [7]}, other_labels="refuse"

@@ -23,8 +23,8 @@ from slicewise.evaluation.comparison import (
     verdict,
     verdicts,
 )
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
-from tests.evaluation.pages import measured, table
+from tests.masks import HIT, NOTHING, WRONG, scored
+from tests.pages import measured, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from slicewise.evaluation.detection import counts_absent, detection
 from slicewise.evaluation.intervals import proportion, ratio
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+from tests.masks import HIT, NOTHING, WRONG, scored
 
 
 def test_those_who_have_it_and_those_who_do_not_are_counted_apart():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from slicewise.evaluation.folds import training_minutes
-from tests.evaluation.pages import history
+from tests.pages import history
 
 
 def test_minutes_ignore_a_night_between_two_epochs_and_read_any_clock():

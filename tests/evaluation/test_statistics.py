@@ -24,7 +24,7 @@ from slicewise.evaluation.statistics import (
     read_metrics,
     summarise,
 )
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored
+from tests.masks import HIT, NOTHING, WRONG, scored
 
 
 def table(dice: list[float], patients: list[str] | None = None, label: str = "liver"):

@@ -11,16 +11,16 @@ import SimpleITK as sitk
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from slicewise.config import Dataset
-from slicewise.slices.stored import StoredSlices, write_slices
+from slicewise.dataset.duplicates import read_marks, slice_marks, write_marks
+from slicewise.dataset.layouts import Case
+from slicewise.dataset.shapes import size_of
+from slicewise.slices.npy import StoredSlices, write_slices
 from slicewise.volumes.companions import whole_volume
-from slicewise.volumes.fingerprint import read_marks, slice_marks, write_marks
 from slicewise.volumes.formats import is_nifti
-from slicewise.volumes.layouts import Case
 from slicewise.volumes.read import has_lost_geometry, read_note, read_sources
-from slicewise.volumes.shapes import size_of
 from slicewise.volumes.volume import Volume
 from tests.fuzz.harness import Target, check, fuzz, number_of_inputs
-from tests.volumes.conftest import _write_series
+from tests.scans import _write_series
 
 VOXELS = (np.arange(210, dtype="<i2") - 50).reshape(7, 6, 5)
 AFFINE = np.diag([0.7, 0.8, 2.5, 1.0])

@@ -22,8 +22,18 @@ import pytest
 
 from slicewise import overview, reproduce
 from slicewise.config import Content, Recipe, load_settings, used_settings
+from slicewise.dataset.agree import PASSPORT, read_passports, read_training
+from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
+from slicewise.dataset.ingest import CaseFiles, ingest
+from slicewise.dataset.leakage import (
+    cases_table,
+    check_labels_trained,
+    check_leaks,
+    read_table,
+)
+from slicewise.dataset.split import Assignment, split_table
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation import cost, ledger
+from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds, training_minutes
 from slicewise.evaluation.results import read_result
 from slicewise.evaluation.statistics import (
@@ -35,9 +45,8 @@ from slicewise.evaluation.statistics import (
 )
 from slicewise.files import digest, read_json, write_json, write_text, write_yaml
 from slicewise.job import asked_for, errors_in
-from slicewise.model.checkpoints import Checkpoints
-from slicewise.model.plan import read_plan
 from slicewise.records import Look, Recorder, check_made, code_digests
+from slicewise.report import cost
 from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
 from slicewise.slices.cases import cut_cases
 from slicewise.stored import kept
@@ -47,16 +56,8 @@ from slicewise.tracking.journal import HISTORY, SYSTEM, Run, all_runs, current_r
 from slicewise.tracking.mirror import _points
 from slicewise.tracking.names import shareable, without_file_names
 from slicewise.tracking.said import is_news
-from slicewise.volumes.agree import PASSPORT, read_passports, read_training
-from slicewise.volumes.fingerprint import beside, read_marks, unpack, write_marks
-from slicewise.volumes.gate import (
-    cases_table,
-    check_labels_trained,
-    check_leaks,
-    read_table,
-)
-from slicewise.volumes.ingest import CaseFiles, ingest
-from slicewise.volumes.split import Assignment, split_table
+from slicewise.training.checkpoints import Checkpoints
+from slicewise.training.plan import read_plan
 from tests.fuzz import harness
 from tests.fuzz.mutations import bent
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from slicewise.config import Postprocessing
-from slicewise.model.postprocess import decide, fill_holes, largest_components, postprocess
+from slicewise.inference.postprocessing import decide, fill_holes, largest_components, postprocess
 
 
 @st.composite

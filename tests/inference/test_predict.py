@@ -17,16 +17,16 @@ import SimpleITK as sitk
 
 from slicewise.config import Network, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.model import predict
-from slicewise.model.layers import Preprocess
-from slicewise.model.postprocess import postprocess
-from slicewise.model.predict import Request, load_model, predict_cases, predict_volume
-from slicewise.model.unet import build_unet, finished_model, model_card, weights_digest
+from slicewise.inference import predict
+from slicewise.inference.postprocessing import postprocess
+from slicewise.inference.predict import Request, load_model, predict_cases, predict_volume
+from slicewise.network.layers import Preprocess
+from slicewise.network.unet import build_unet, finished_model, model_card, weights_digest
 from slicewise.slices.extract import SliceSource
 from slicewise.volumes import read
 from slicewise.volumes.read import read_nifti, write_nifti
 from slicewise.volumes.volume import Volume, from_canonical
-from tests.model.conftest import CARD, disc_volume
+from tests.discs import CARD, disc_volume
 
 RANDOM = np.random.default_rng(0)
 # World axis and direction of each array axis: RAS, LPS, and with axes swapped.

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import yaml
 
+from slicewise.dataset.duplicates import pack, slice_marks
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_json
-from slicewise.model.layers import Preprocess
-from slicewise.model.predict import predict_cases
-from slicewise.model.requests import requests_of
-from slicewise.model.unet import build_unet, finished_model, weights_digest
-from slicewise.volumes.fingerprint import pack, slice_marks
+from slicewise.inference.predict import predict_cases
+from slicewise.inference.requests import requests_of
+from slicewise.network.layers import Preprocess
+from slicewise.network.unet import build_unet, finished_model, weights_digest
 from slicewise.volumes.read import read_note, write_nifti
-from tests.model.conftest import CARD, disc_volume, experiment
+from tests.discs import CARD, disc_volume, experiment
 from tests.trained import config_of
 
 CONTENT = {

@@ -15,12 +15,12 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.errors import SlicewiseError
-from slicewise.model import serve
-from slicewise.model.predict import Request, predict_cases, predict_volume
-from slicewise.model.serve import Segmenter, _load_pyfunc
+from slicewise.inference import serving as serve
+from slicewise.inference.predict import Request, predict_cases, predict_volume
+from slicewise.inference.serving import Segmenter, _load_pyfunc
 from slicewise.volumes.read import read_nifti, write_nifti
 from slicewise.volumes.volume import Volume
-from tests.model.test_predict import TURNS, finished, phantom
+from tests.inference.test_predict import TURNS, finished, phantom
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from scipy import ndimage
 
 from slicewise.config import Inference
 from slicewise.errors import SlicewiseError
-from slicewise.model.feed import ahead
-from slicewise.model.infer import View, averaged, batched, infer, views
+from slicewise.inference.prefetch import ahead
+from slicewise.inference.views import View, averaged, batched, infer, views
 
 RANDOM = np.random.default_rng(0)
 FLIPS = ("none", "one", "both")

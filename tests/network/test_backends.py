@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-import slicewise.model.backend
+import slicewise.network.backend
 from slicewise.config import Augmentation, Loss, Network
 
 import keras  # isort: skip
 from keras import ops
 
-from slicewise.model import augment
-from slicewise.model.losses import segmentation_loss
-from slicewise.model.unet import build_unet
+from slicewise.network.unet import build_unet
+from slicewise.training import augmentation as augment
+from slicewise.training.losses import segmentation_loss
 
 QUICK = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiling takes longer than computing
 
@@ -161,7 +161,7 @@ def on_jax(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arrays, Arrays]:
     folder = tmp_path_factory.mktemp("jax")
     given = examples()
     np.savez(folder / "given.npz", allow_pickle=False, **given)
-    root = Path(slicewise.model.backend.__file__).parents[2]
+    root = Path(slicewise.network.backend.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, __file__, str(folder / "given.npz"), str(folder / "found.npz")],
         env={**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(root), **QUICK},

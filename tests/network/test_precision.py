@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from slicewise.model import backend, precision
-from slicewise.model.precision import Machine, decide_precision
+from slicewise.network import backend, precision
+from slicewise.network.precision import Machine, decide_precision
 
 WIDE, NARROW = [16, 32, 64], [12, 24, 48]
 XEON = Machine("tensorflow", instructions=["avx512_bf16", "amx_bf16"])

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from keras import ops
 
 from slicewise.config import Network
-from slicewise.model import layers
-from slicewise.model.layers import BatchNormalization, InstanceNormalization, Preprocess
-from slicewise.model.unet import build_unet, copy_weights, finished_model
-from tests.model.conftest import CARD
+from slicewise.network import layers
+from slicewise.network.layers import BatchNormalization, InstanceNormalization, Preprocess
+from slicewise.network.unet import build_unet, copy_weights, finished_model
+from tests.discs import CARD
 
 RANDOM = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from slicewise.volumes import phantom as module
-from slicewise.volumes.phantom import LABELS, phantom
+from slicewise.phantom import patient as module
+from slicewise.phantom.patient import LABELS, phantom
 from slicewise.volumes.volume import Volume
 
 SEED = 11

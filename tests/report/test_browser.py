@@ -12,12 +12,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from slicewise.evaluation.cost import Cost
-from slicewise.evaluation.evidence import Evidence, Link
-from slicewise.evaluation.report import CaseFigures, experiment_report
 from slicewise.evaluation.statistics import case_rows, metrics_table, summarise
-from slicewise.evaluation.viewer import plane_views
-from tests.evaluation.pages import history
+from slicewise.report.cost import Cost
+from slicewise.report.evidence import Evidence, Link
+from slicewise.report.experiment import CaseFigures, experiment_report
+from slicewise.report.viewer import plane_views
+from tests.pages import history
 
 CASES = ("worst", "middle", "best")
 SPACING = (2.0, 2.0, 3.0)

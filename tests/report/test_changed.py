@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from slicewise.config import Content
-from slicewise.evaluation import changed
-from slicewise.evaluation.changed import EXPERIMENTS, Files, draw_changed, most_changed
-from slicewise.evaluation.figures import PREDICTION_COLOUR, TRUTH_COLOUR
+from slicewise.report import changed
+from slicewise.report.changed import EXPERIMENTS, Files, draw_changed, most_changed
+from slicewise.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.volumes.read import write_nifti
 from slicewise.volumes.volume import Volume
-from tests.evaluation.pages import table
+from tests.pages import table
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
 AFFINE = np.diag([-2.0, -2.0, 5.0, 1.0])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation.changed import Changed
 from slicewise.evaluation.comparison import compare
-from slicewise.evaluation.comparison_page import comparison_report
-from slicewise.evaluation.figures import DotRow, difference_plot, svg
 from slicewise.evaluation.statistics import summarise
-from slicewise.evaluation.undrawn import Undrawn
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
-from tests.evaluation.pages import Page, history, measured, summary, table
+from slicewise.report.changed import Changed
+from slicewise.report.comparison import comparison_report
+from slicewise.report.figures import DotRow, difference_plot, svg
+from slicewise.report.undrawn import Undrawn
+from tests.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.pages import Page, history, measured, summary, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
 
@@ -166,7 +166,7 @@ def test_pictures_that_fail_hide_no_number(monkeypatch):
     def fail(*given, **named):
         raise ValueError("no such font")
 
-    monkeypatch.setattr("slicewise.evaluation.figures.svg", fail)
+    monkeypatch.setattr("slicewise.report.figures.svg", fail)
     page = comparison(tables, changed=[Undrawn("c1 could not be drawn (x).")])
     assert [row for row in page.rows if row in whole.rows] == whole.rows
     assert page.words.count("(ValueError: no such font)") == 3

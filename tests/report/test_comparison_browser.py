@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from slicewise.evaluation import figures
-from slicewise.evaluation.changed import Changed
 from slicewise.evaluation.comparison import compare
-from slicewise.evaluation.comparison_page import comparison_report
 from slicewise.evaluation.statistics import summarise
-from tests.evaluation.pages import history, measured, table
+from slicewise.report import figures
+from slicewise.report.changed import Changed
+from slicewise.report.comparison import comparison_report
+from tests.pages import history, measured, table
 from tests.workflow.mlflowui import chromium
 
 LONG = "attention-gates-with-a-name-as-long-as-people-give"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.evaluation.cost import read_costs
 from slicewise.job import job
+from slicewise.report.cost import read_costs
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from slicewise.evaluation.evidence import evidence
 from slicewise.files import sha256
+from slicewise.report.evidence import evidence
 
 USED = {
     "origin": {"git_commit": "c" * 40, "git_dirty": "true", "library_sha256": "l" * 64},

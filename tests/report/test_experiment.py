@@ -5,14 +5,15 @@ import re
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation import figures, report
-from slicewise.evaluation.cost import Cost
-from slicewise.evaluation.evidence import Evidence, Link
 from slicewise.evaluation.statistics import METRICS, summarise
-from slicewise.evaluation.undrawn import Undrawn
-from slicewise.evaluation.viewer import plane_views
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
-from tests.evaluation.pages import Page, history, measured, pieces, summary, table
+from slicewise.report import experiment as report
+from slicewise.report import figures
+from slicewise.report.cost import Cost
+from slicewise.report.evidence import Evidence, Link
+from slicewise.report.undrawn import Undrawn
+from slicewise.report.viewer import plane_views
+from tests.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.pages import Page, history, measured, pieces, summary, table
 
 
 def views(frames: int = 4):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from slicewise.evaluation import figures
 from slicewise.evaluation.statistics import agreement
+from slicewise.report import figures
 
 
 def masks(size: int = 96) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

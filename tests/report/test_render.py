@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from slicewise.evaluation.render import number
+from slicewise.report.render import number
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.undrawn import Undrawn, drawn
+from slicewise.report.undrawn import Undrawn, drawn
 
 
 def failing(error: BaseException):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slicewise.evaluation import viewer
-from slicewise.evaluation.figures import display_slice
+from slicewise.report import viewer
+from slicewise.report.figures import display_slice
 
 PLANES = ("axial", "coronal", "sagittal")
 SPACING = (1.0, 1.0, 2.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.evaluation.words import bound, convention, failure_note, meaning
-from tests.evaluation import masks
-from tests.evaluation.masks import HIT, NOTHING, WRONG
-from tests.evaluation.pages import measured, pieces, table
+from slicewise.report.words import bound, convention, failure_note, meaning
+from tests import masks
+from tests.masks import HIT, NOTHING, WRONG
+from tests.pages import measured, pieces, table
 
 
 def scored(dice: dict[str, float], hd95: float = 3.0, **columns) -> pd.DataFrame:

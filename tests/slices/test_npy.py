@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.slices.stored import StoredSlices, write_slices
+from slicewise.slices.npy import StoredSlices, write_slices
 
 SHAPE = (40, 64, 96)
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Content, Recipe
+from slicewise.dataset.ingest import CaseFiles, ingest
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, read_json
 from slicewise.slices.batches import SliceFolder
 from slicewise.slices.cases import cut_case
-from slicewise.volumes.ingest import CaseFiles, ingest
 
 VALUES = {"liver": [[1], [1, 3]], "tumour": [[2], [2, 3]], "cyst": [[3], [4]]}
 

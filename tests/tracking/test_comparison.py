@@ -111,7 +111,7 @@ def test_metrics_have_names_that_mlflow_takes() -> None:
 
     from slicewise.compare import Comparison
     from slicewise.evaluation.comparison import compare
-    from tests.evaluation.pages import measured, table
+    from tests.pages import measured, table
 
     one = measured(table({"a": 0.8, "b": 0.7}, labels=("liver", "tumour")), [3.0] * 4)
     found = Comparison(compare({"A-1": one, "b_2": one}), pd.DataFrame(), "", []).metrics

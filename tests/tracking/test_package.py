@@ -29,11 +29,11 @@ from mlflow import MlflowClient
 from mlflow.models import validate_schema
 
 from slicewise.config import Network, Recipe
-from slicewise.model.layers import Preprocess
-from slicewise.model.predict import load_model, predict_volume
-from slicewise.model.unet import build_unet, finished_model
+from slicewise.inference.predict import load_model, predict_volume
+from slicewise.network.layers import Preprocess
+from slicewise.network.unet import build_unet, finished_model
+from slicewise.phantom.patient import phantom
 from slicewise.tracking.package import gathered, package_options, requirements, signature
-from slicewise.volumes.phantom import phantom
 from slicewise.volumes.read import read_nifti, write_nifti
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +166,7 @@ def test_models_code_and_nothing_that_is_run_by_loading(home: Path) -> None:
     }
     library = ROOT / "src" / "slicewise"
     own = {f"code/slicewise/{p.relative_to(library)}" for p in library.rglob("*.py")}
-    assert "code/slicewise/model/serve.py" in own & code
+    assert "code/slicewise/inference/serving.py" in own & code
     assert {Path(name).suffix for name in code} <= {".py", ".j2", ".css", ".js"}
     for name in ("MLmodel", "conda.yaml", "requirements.txt"):
         assert "pickle" not in (folder / name).read_text(), name

@@ -468,10 +468,10 @@ def test_the_champion_is_loaded_by_its_alias(
     import mlflow
 
     from slicewise.config import Network
-    from slicewise.model.layers import Preprocess
-    from slicewise.model.predict import predict_volume
-    from slicewise.model.unet import build_unet, finished_model
-    from slicewise.volumes.phantom import phantom
+    from slicewise.inference.predict import predict_volume
+    from slicewise.network.layers import Preprocess
+    from slicewise.network.unet import build_unet, finished_model
+    from slicewise.phantom.patient import phantom
     from tests.tracking.test_package import CARD
 
     monkeypatch.setattr(sys, "path", [*sys.path])  # MLflow adds the model's code to it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.tracking.scores import headline, patients_table, summary_metrics
-from tests.evaluation.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.masks import HIT, NOTHING, WRONG, scored, untrained
 
 TUMOURS = {
     "a": [(HIT, HIT)],

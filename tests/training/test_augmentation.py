@@ -12,7 +12,7 @@ from keras import ops
 from scipy import ndimage
 
 from slicewise.config import Augmentation
-from slicewise.model import augment
+from slicewise.training import augmentation as augment
 
 RANDOM = np.random.default_rng(0)
 NEVER = {f"{change}_probability": 0.0 for change in augment.CHANGES}

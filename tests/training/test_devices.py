@@ -22,9 +22,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from slicewise.config import Experiment
 from slicewise.config.schema import merge
 from slicewise.errors import SlicewiseError
-from slicewise.model.train import train
+from slicewise.training.loop import train
 from slicewise.slices.batches import SliceFolder, SliceSet
-from tests.model.conftest import CARD, disc_truth, experiment
+from tests.discs import CARD, disc_truth, experiment
 
 root, normalisation = Path(sys.argv[1]), sys.argv[2]
 folders = [

@@ -10,11 +10,11 @@ import pytest
 from slicewise.config import Input
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_json
-from slicewise.model.fit import fit_preprocess
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import SliceSource, extract
+from slicewise.training.fit import fit_preprocess
 from slicewise.volumes.volume import Volume
-from tests.model.conftest import CARD, RECIPE
+from tests.discs import CARD, RECIPE
 
 MR = {**CARD, "intensity": "arbitrary"}
 X, Y, _ = np.mgrid[:32, :32, :24]

@@ -19,16 +19,16 @@ from slicewise.config import Experiment
 from slicewise.config.schema import merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
-from slicewise.model import backend
-from slicewise.model.checkpoints import Checkpoints, forget
-from slicewise.model.precision import Machine
-from slicewise.model.predict import predict_volume
-from slicewise.model.train import HISTORY, source_digest, train, training_key
-from slicewise.model.trainer import Trainer
-from slicewise.model.unet import model_card
+from slicewise.inference.predict import predict_volume
+from slicewise.network import backend
+from slicewise.network.precision import Machine
+from slicewise.network.unet import model_card
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
-from tests.model.conftest import CARD, disc_truth, disc_volume, experiment
+from slicewise.training.checkpoints import Checkpoints, forget
+from slicewise.training.loop import HISTORY, source_digest, train, training_key
+from slicewise.training.trainer import Trainer
+from tests.discs import CARD, disc_truth, disc_volume, experiment
 
 
 def quiet(_: str) -> None:
@@ -199,19 +199,19 @@ def test_an_edit_of_code_that_weights_depend_on_makes_another_key(tmp_path: Path
     first = source_digest(library)
     assert first == source_digest()
     for name, changes in {
-        "model/train.py": True,
-        "model/augment.py": True,
-        "model/validate.py": True,
+        "training/loop.py": True,
+        "training/augmentation.py": True,
+        "training/validation.py": True,
         "slices/batches.py": True,
         "slices/context.py": True,
-        "slices/stored.py": True,
+        "slices/npy.py": True,
         "slices/grid.py": True,
         "metrics/patients.py": True,
-        "model/serve.py": False,
-        "model/predict.py": False,
+        "inference/serving.py": False,
+        "inference/predict.py": False,
         # what merely reads images: its outcome is in the slices, whose digest counts
         "volumes/read.py": False,
-        "volumes/dicom.py": False,
+        "volumes/dicom/series.py": False,
         "metrics/overlap.py": False,  # validation counts voxels itself, slice by slice
         "evaluation/statistics.py": False,
         "tracking/mirror.py": False,
@@ -233,7 +233,7 @@ def test_all_code_of_the_key_reruns_the_rule() -> None:
     rest = rule - {here, *sources_of(here, direct=TRAINED_BY)}
     names = {str(path.relative_to(LIBRARY)) for path in rest}
     names.discard("volumes/__init__.py")
-    assert names <= {"model/plan.py", "model/card.py", "slices/staging.py", "volumes/truth.py"}
+    assert names <= {"training/plan.py", "network/card.py", "slices/staging.py", "dataset/truth.py"}
 
 
 def test_nan_names_epoch_and_cases(slices: SliceSet, watched: SliceSet, tmp_path: Path) -> None:
@@ -432,7 +432,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each look at the training's clock take a tenth of a second, however busy the machine."""
     ticks = itertools.count()
     clock = SimpleNamespace(monotonic=lambda: next(ticks) / 10, time=time.time)
-    monkeypatch.setattr("slicewise.model.train.time", clock)
+    monkeypatch.setattr("slicewise.training.loop.time", clock)
 
 
 @pytest.mark.usefixtures("ticking")

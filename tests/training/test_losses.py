@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 from slicewise.config import Loss
-from slicewise.model import losses
-from slicewise.model.losses import hard_masks, segmentation_loss
+from slicewise.training import losses
+from slicewise.training.losses import hard_masks, segmentation_loss
 
 RANDOM = np.random.default_rng(0)
 NONE = {"dice": 0.0, "cross_entropy": 0.0}

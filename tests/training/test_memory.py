@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from slicewise.config import Content, Experiment, Recipe
-from slicewise.model.card import make_card
-from slicewise.model.train import train
+from slicewise.network.card import make_card
+from slicewise.training.loop import train
 from slicewise.slices.batches import SliceFolder, SliceSet
 
 folder, number = Path(sys.argv[1]), int(sys.argv[2])

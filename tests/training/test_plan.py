@@ -9,11 +9,11 @@ import pytest
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_json
-from slicewise.model.plan import Plan, read_plan, read_slices
 from slicewise.records import code_digests
 from slicewise.slices.batches import SliceFolder
 from slicewise.slices.extract import extract
-from tests.model.conftest import RECIPE, disc_volume
+from slicewise.training.plan import Plan, read_plan, read_slices
+from tests.discs import RECIPE, disc_volume
 
 CONFIG: dict[str, Any] = {
     "dataset": {"name": "d", "layout": "phantom", "labels": {"liver": 1, "spleen": 2}},

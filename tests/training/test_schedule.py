@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slicewise.config import Optimizer
-from slicewise.model.schedule import learning_rate
+from slicewise.training.schedule import learning_rate
 
 
 def settings(schedule: str, warmup: float = 0.1) -> Optimizer:

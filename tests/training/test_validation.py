@@ -17,15 +17,15 @@ from slicewise.config import Experiment, Recipe
 from slicewise.config.schema import merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
-from slicewise.model.infer import infer
-from slicewise.model.losses import probabilities, segmentation_loss
-from slicewise.model.train import train, training_key
-from slicewise.model.validate import Validation, dice_of_labels, settle_postprocessing
+from slicewise.inference.views import infer
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.grid import Grid
+from slicewise.training.loop import train, training_key
+from slicewise.training.losses import probabilities, segmentation_loss
+from slicewise.training.validation import Validation, dice_of_labels, settle_postprocessing
 from slicewise.volumes.volume import Volume
-from tests.model.conftest import CARD, disc_truth, experiment
+from tests.discs import CARD, disc_truth, experiment
 
 
 def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Recipe) -> SliceFolder:
@@ -100,7 +100,7 @@ def all_at_once(
 def test_slice_by_slice_is_what_whole_cases_give(
     tmp_path: Path, labels: int, recipe: Recipe, blocks: dict[str, Any], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("slicewise.model.validate.AT_A_TIME", 9000)  # a few slices
+    monkeypatch.setattr("slicewise.training.validation.AT_A_TIME", 9000)  # a few slices
     random = np.random.default_rng(3)
     masks = {}
     for name, depth in (("a", 9), ("bb", 13)):
@@ -134,11 +134,11 @@ SCRIPT = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from slicewise.model import backend
-from slicewise.model.validate import Validation
+from slicewise.network import backend
+from slicewise.training.validation import Validation
 from slicewise.config import Recipe
 from slicewise.slices.batches import SliceSet
-from tests.model.test_validate import card_of, settings, written
+from tests.training.test_validation import card_of, settings, written
 
 labels, folder = int(sys.argv[1]), Path(sys.argv[2])
 backend.prepare(1, 1)

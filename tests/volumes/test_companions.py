@@ -11,9 +11,9 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config.schema import Dataset
+from slicewise.dataset.case_record import describe_files
+from slicewise.dataset.layouts import find_cases
 from slicewise.volumes.companions import Folders, data_files, whole_volume
-from slicewise.volumes.layouts import find_cases
-from slicewise.volumes.passport import describe_files
 from slicewise.volumes.read import read_sources, read_volume
 
 VOXELS = np.random.default_rng(3).integers(-1000, 1000, (7, 6, 5)).astype(np.int16)

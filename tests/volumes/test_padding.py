@@ -6,10 +6,10 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Content
+from slicewise.dataset.case_record import make_passport
 from slicewise.volumes.checks import check_image
-from slicewise.volumes.dicom import read_series
+from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.padding import AIR, as_air
-from slicewise.volumes.passport import make_passport
 from slicewise.volumes.read import read_image, read_mask, write_nifti
 from slicewise.volumes.volume import Volume
 

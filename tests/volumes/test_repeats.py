@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from slicewise.volumes.fingerprint import all_marks
-from slicewise.volumes.phantom import phantom
+from slicewise.dataset.duplicates import all_marks
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from slicewise.files import read_json
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import write_nifti
 from tests.signals import heed_ctrl_c
 

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 import yaml
 from conftest import TEST, TRAINING, copied
 
+from slicewise.dataset.leakage import read_table
 from slicewise.evaluation.ledger import files_digest
 from slicewise.files import read_json, sha256
-from slicewise.volumes.gate import read_table
 
 BY_EPOCH = ("train/loss", "train/dice", "val/loss", "val/dice", "lr", "images_per_second")
 

@@ -25,7 +25,7 @@ def broken(workflow: Workflow, module: str, line: str) -> None:
 def test_a_report_that_fails_hides_no_number(workflow):
     broken(
         workflow,
-        "evaluation/report.py",
+        "report/experiment.py",
         "    subset = figures.headline_subset(metrics)\n    scored",
     )
     for _ in range(2):  # also when nothing but the report is left to do
@@ -42,8 +42,8 @@ def test_a_report_that_fails_hides_no_number(workflow):
 
 @pytest.mark.slow
 def test_pictures_and_pages_that_fail_end_no_run(workflow):
-    broken(workflow, "evaluation/figures.py", "    stream = io.StringIO()\n")
-    broken(workflow, "evaluation/comparison_page.py", "    subset, groups = subset_of(metrics)")
+    broken(workflow, "report/figures.py", "    stream = io.StringIO()\n")
+    broken(workflow, "report/comparison.py", "    subset, groups = subset_of(metrics)")
     said = workflow.snakemake()
     assert "could not be drawn (ZeroDivisionError: a fault of ours)" in said
     assert NUMBER in said

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from slicewise.evaluation.statistics import read_metrics
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import write_nifti
 from tests.workflow.conftest import Workflow, copied
 

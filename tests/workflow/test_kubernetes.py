@@ -20,8 +20,8 @@ from conftest import CHECKOUT, CONFIG, Workflow, checked_out
 from kubernetesapi import VERSION, Cluster, faults, quantity
 from moto.server import ThreadedMotoServer
 
+from slicewise.dataset.split import FEWEST_BATCHES
 from slicewise.files import read_json
-from slicewise.volumes.split import FEWEST_BATCHES
 
 BUCKET = "slicewise"
 SECRET = "planted-7d20aa"

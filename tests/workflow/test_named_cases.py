@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import write_nifti
 from tests.workflow.conftest import CONFIG, Workflow, copied
 

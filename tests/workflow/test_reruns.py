@@ -14,10 +14,10 @@ import pytest
 from conftest import LARGE, TRAINING, Workflow, copied, started
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from slicewise.dataset.split import BATCH, FEWEST_BATCHES, chunks
 from slicewise.files import sha256
-from slicewise.volumes.phantom import phantom
+from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_volume, write_nifti
-from slicewise.volumes.split import BATCH, FEWEST_BATCHES, chunks
 from slicewise.volumes.volume import Volume
 
 LAST = {"all": 1, "compare": 1}

@@ -26,7 +26,7 @@ def test_a_clone_with_the_library_of_another_is_refused(finished, tmp_path):
         said = other.snakemake(*arguments, fails=True, PYTHONPATH=first)
         (error,) = [line for line in said.splitlines() if line.startswith("error: ")]
         assert f"error: {other.root}: its jobs would not run its own library but" in error
-        assert first in error and "(model/losses.py)" in error
+        assert first in error and "(training/losses.py)" in error
         assert "Traceback" not in said
     assert not (other.root / "results").exists()
     other.snakemake("--dry-run")  # with its own

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from slicewise.dataset.duplicates import unpack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.stored import AGAIN, Count, Form, Loose, Name, Positive, read_stored, refused
-from slicewise.volumes.fingerprint import unpack
 
 
 def _are_marks(text: str) -> str:

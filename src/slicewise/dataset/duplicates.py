@@ -27,12 +27,12 @@ from pathlib import Path
 
 import numpy as np
 
+from slicewise.dataset.content import SIDE, Frame, evened, find_content, thumbnail
+from slicewise.dataset.keys import find_keys, how_laid, shared_by
+from slicewise.dataset.overlay import SURE, agreement, laid
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 from slicewise.stored import read_arrays, refused
-from slicewise.volumes.content import SIDE, Frame, evened, find_content, thumbnail
-from slicewise.volumes.keys import find_keys, how_laid, shared_by
-from slicewise.volumes.overlay import SURE, agreement, laid
 from slicewise.volumes.volume import Volume
 
 METHOD = 2

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Content
+from slicewise.dataset.agree import PASSPORT
+from slicewise.dataset.case_record import describe_files, make_passport
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep
 from slicewise.job import now
 from slicewise.stored import kept, write_sealed
-from slicewise.volumes.agree import PASSPORT
-from slicewise.volumes.passport import describe_files, make_passport
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from typing import Literal
 
 from slicewise.config import Dataset
 from slicewise.config.schema import Pairs, Phantom
+from slicewise.dataset.names import find_alike, stripped
+from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
 from slicewise.volumes.companions import Folders, whole_volume
 from slicewise.volumes.described import check_described, read_description
 from slicewise.volumes.formats import is_litter, is_nifti
-from slicewise.volumes.names import find_alike, stripped
-from slicewise.volumes.tables import Row, read_rows
 
 _log = logging.getLogger(__name__)
 

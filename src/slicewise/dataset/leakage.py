@@ -9,9 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from slicewise.config import Content
+from slicewise.dataset.duplicates import ALIKE, Marks, find_alike
 from slicewise.errors import SlicewiseError
 from slicewise.stored import check_numbers, read_stored_table, refused
-from slicewise.volumes.fingerprint import ALIKE, Marks, find_alike
 
 SHOWN = 8
 MEASURED = ("ml_", "intensity_")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from slicewise.volumes.content import SIDE, mixed, weights
+from slicewise.dataset.content import SIDE, mixed, weights
 
 AROUND = 1.5  # pixels over which surroundings are averaged
 FAINT = 3.0  # detail below so many of 255 grey levels is noise

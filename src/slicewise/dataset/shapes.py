@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.config import Dataset
+from slicewise.dataset.layouts import Case
 from slicewise.volumes.formats import is_nifti
-from slicewise.volumes.layouts import Case
 
 HEADER = 4096
 """Bytes in which the headers end that are looked at."""

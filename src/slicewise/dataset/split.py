@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.config import Split
+from slicewise.dataset.layouts import Case
+from slicewise.dataset.names import find_shared, pattern_for
+from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
-from slicewise.volumes.layouts import Case
-from slicewise.volumes.names import find_shared, pattern_for
-from slicewise.volumes.tables import read_rows
 
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slicewise.dataset.names import stripped
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.names import stripped
 
 _log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Statistics over cases, figures and the report; no Keras here."""
+"""Scores of cases, statistics and paired tests; no picture and no sentence for people."""

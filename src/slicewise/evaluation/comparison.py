@@ -18,10 +18,10 @@ from scipy import stats
 
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.detection import counts_absent
-from slicewise.evaluation.figures import headline_subset
 from slicewise.evaluation.paired import ALPHA, paired
-from slicewise.evaluation.render import number, plural, signed
 from slicewise.evaluation.statistics import DISTANCES, METRICS, by_patient
+from slicewise.report.figures import headline_subset
+from slicewise.report.render import number, plural, signed
 
 FALSE_ML = "false_ml"
 COMPARED = ("dice", "nsd", "hd95_mm", "assd_mm", "volume_error_percent", FALSE_ML)

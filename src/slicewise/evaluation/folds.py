@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slicewise.dataset.agree import read_training
 from slicewise.evaluation.ledger import model_digest
 from slicewise.stored import check_numbers, read_arrays, read_stored_table, refused
-from slicewise.volumes.agree import read_training
 
 SAMPLES = ("images", "masks")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from slicewise.dataset.agree import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
-from slicewise.volumes.agree import check_unseen
 from slicewise.volumes.read import read_note
 
 

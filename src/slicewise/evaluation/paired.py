@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation.intervals import interval
-from slicewise.evaluation.render import plural
 from slicewise.evaluation.signed_rank import NOTHING, signed_rank
 from slicewise.evaluation.statistics import by_patient, read_metrics
+from slicewise.report.render import plural
 
 ALPHA = 0.05
 FEWEST = 6

@@ -9,18 +9,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from slicewise.model.backend import prepare  # isort: skip  (sets up the backend before keras)
+from slicewise.network.backend import prepare  # isort: skip  (sets up the backend before keras)
 
 import keras
 import numpy as np
 
 from slicewise.config import Inference, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.model import layers  # noqa: F401  (registers the layers that models are made of)
-from slicewise.model.feed import ahead
-from slicewise.model.infer import Forward, averaged, batched, views
-from slicewise.model.postprocess import decide, postprocess
-from slicewise.model.unet import model_card
+from slicewise.inference.postprocessing import decide, postprocess
+from slicewise.inference.prefetch import ahead
+from slicewise.inference.views import Forward, averaged, batched, views
+from slicewise.network import layers  # noqa: F401  (registers the layers that models are made of)
+from slicewise.network.unet import model_card
 from slicewise.slices.extract import SliceSource
 from slicewise.slices.grid import Grid
 from slicewise.volumes.geometry import with_spacing

@@ -6,21 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slicewise.model.predict import Request, load_model  # isort: skip  (before keras)
+from slicewise.inference.predict import Request, load_model  # isort: skip  (before keras)
 
 import keras
 
 from slicewise.config import Content
-from slicewise.errors import SlicewiseError
-from slicewise.model.unet import model_card, weights_digest
-from slicewise.records import differences
-from slicewise.volumes.agree import (
+from slicewise.dataset.agree import (
     check_read,
     check_unseen,
     passport_of,
     read_passports,
     read_training,
 )
+from slicewise.errors import SlicewiseError
+from slicewise.network.unet import model_card, weights_digest
+from slicewise.records import differences
 
 
 def requests_of(

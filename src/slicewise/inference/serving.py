@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slicewise.model.predict import load_model, predict_volume, prepare  # isort: skip
+from slicewise.inference.predict import load_model, predict_volume, prepare  # isort: skip
 
 import keras
 import numpy as np
 import pandas as pd
 
 from slicewise.errors import SlicewiseError
-from slicewise.model.unet import model_card
+from slicewise.network.unet import model_card
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import with_spacing

@@ -14,14 +14,14 @@ from typing import Any
 
 from slicewise import backends
 from slicewise.errors import SlicewiseError
-from slicewise.model.precision import INSTRUCTIONS, Machine
+from slicewise.network.precision import INSTRUCTIONS, Machine
 
 backends.choose()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # as TensorFlow is told below: no more of a GPU's memory than it takes, others may work there
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-LOG = logging.getLogger("slicewise.model.backend")
+LOG = logging.getLogger("slicewise.network.backend")
 
 # What TensorFlow says at every start on a machine without a GPU, whatever its
 # log level; it would bury the lines meant for the user.

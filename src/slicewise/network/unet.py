@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from slicewise.config import Network
-from slicewise.model.layers import (
+from slicewise.network.layers import (
     BatchNormalization,
     CropLike,
     InstanceNormalization,

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from slicewise.config import Content
-from slicewise.evaluation.cases import display_window
+from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.comparison import comparable, subset_of
-from slicewise.evaluation.figures import display_slice, jpeg, overlay, pixel_aspect
 from slicewise.evaluation.statistics import by_case
-from slicewise.evaluation.undrawn import Undrawn, drawn
+from slicewise.report.cases import display_window
+from slicewise.report.figures import display_slice, jpeg, overlay, pixel_aspect
+from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.volumes.read import read_image
-from slicewise.volumes.truth import read_labels
 
 PATIENTS, EXPERIMENTS = 6, 6
 """How many patients, and experiments for each, are drawn."""

@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.evaluation import figures
-from slicewise.evaluation.changed import EXPERIMENTS, Changed
 from slicewise.evaluation.comparison import (
     COMPARED,
     Repeats,
@@ -24,10 +22,12 @@ from slicewise.evaluation.comparison import (
     verdicts,
 )
 from slicewise.evaluation.detection import has_label, together
-from slicewise.evaluation.render import overall_label, render, statistics_of
 from slicewise.evaluation.statistics import summarise
-from slicewise.evaluation.undrawn import Undrawn
-from slicewise.evaluation.words import convention, untrained
+from slicewise.report import figures
+from slicewise.report.changed import EXPERIMENTS, Changed
+from slicewise.report.render import overall_label, render, statistics_of
+from slicewise.report.undrawn import Undrawn
+from slicewise.report.words import convention, untrained
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""

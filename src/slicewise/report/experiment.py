@@ -16,11 +16,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation import figures
-from slicewise.evaluation.cost import Cost
 from slicewise.evaluation.detection import detection, lacks_label, overall
-from slicewise.evaluation.evidence import Evidence
-from slicewise.evaluation.render import (
+from slicewise.evaluation.statistics import (
+    FAILURES,
+    agreement,
+    by_case,
+    by_patient,
+    patient_volumes,
+)
+from slicewise.report import figures
+from slicewise.report.cost import Cost
+from slicewise.report.evidence import Evidence
+from slicewise.report.render import (
     DASH,
     number,
     overall_label,
@@ -29,16 +36,9 @@ from slicewise.evaluation.render import (
     statistics_of,
     usable,
 )
-from slicewise.evaluation.statistics import (
-    FAILURES,
-    agreement,
-    by_case,
-    by_patient,
-    patient_volumes,
-)
-from slicewise.evaluation.undrawn import Undrawn, drawn
-from slicewise.evaluation.viewer import View
-from slicewise.evaluation.words import bound, convention, failure_note, meaning, untrained
+from slicewise.report.undrawn import Undrawn, drawn
+from slicewise.report.viewer import View
+from slicewise.report.words import bound, convention, failure_note, meaning, untrained
 
 GALLERY_LIMIT = 30
 """How many patients a gallery shows; the worst are kept."""

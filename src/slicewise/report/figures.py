@@ -25,7 +25,7 @@ from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
 from slicewise.evaluation import statistics
-from slicewise.evaluation.undrawn import Undrawn, drawn
+from slicewise.report.undrawn import Undrawn, drawn
 
 Theme = Literal["light", "dark"]
 Plane = Literal["axial", "coronal", "sagittal"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from slicewise.evaluation.undrawn import Undrawn
+from slicewise.report.undrawn import Undrawn
 
 DASH = "–"
 

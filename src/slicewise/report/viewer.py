@@ -16,7 +16,7 @@ from contourpy import contour_generator
 from PIL import Image
 from skimage.measure import approximate_polygon
 
-from slicewise.evaluation.figures import (
+from slicewise.report.figures import (
     PLANE_AXES,
     Plane,
     display_slice,

@@ -14,9 +14,9 @@ from slicewise.evaluation.detection import (
     is_untrained,
     lacks_label,
 )
-from slicewise.evaluation.render import number, plural, usable
 from slicewise.evaluation.statistics import by_patient
 from slicewise.metrics.patients import mean_over_patients
+from slicewise.report.render import number, plural, usable
 
 SPECK_ML = 0.05
 """What is smaller has no digit at 0.1 ml."""

@@ -1,1 +1,1 @@
-"""Slices: extraction to .npy, their index, and batches of them."""
+"""Slices: extraction to .npy, their index, and minibatches of them."""

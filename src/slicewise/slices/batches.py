@@ -17,7 +17,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.slices.bound import cut_words
 from slicewise.slices.context import fill
-from slicewise.slices.stored import StoredSlices, damaged, remedy_of
+from slicewise.slices.npy import StoredSlices, damaged, remedy_of
 from slicewise.stored import Count, Form, Loose, Name, Positive, refused, unsealed
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from slicewise.config import Content, Recipe
+from slicewise.dataset.agree import check_read, passport_of, read_passports
+from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sweep
 from slicewise.records import differences
@@ -18,9 +20,7 @@ from slicewise.slices.bound import cut_words, lost_words
 from slicewise.slices.extract import extract
 from slicewise.sources import sources_digest
 from slicewise.stored import kept, write_sealed
-from slicewise.volumes.agree import check_read, passport_of, read_passports
 from slicewise.volumes.read import read_image
-from slicewise.volumes.truth import read_labels
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from slicewise.config import Recipe
 from slicewise.slices.bound import RecipeBound
 from slicewise.slices.context import fill
 from slicewise.slices.grid import PLANES, Grid
+from slicewise.slices.npy import write_slices
 from slicewise.slices.oblique import cut
-from slicewise.slices.stored import write_slices
 from slicewise.volumes.intensity import Scale, robust_scale
 from slicewise.volumes.volume import Volume
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from slicewise.errors import StoppedError
 from slicewise.slices.batches import SliceSet
-from slicewise.slices.stored import STAGED
+from slicewise.slices.npy import STAGED
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -20,7 +20,7 @@ from typing import Any
 import slicewise
 from slicewise import backends
 
-LOADER = "slicewise.model.serve"
+LOADER = "slicewise.inference.serving"
 CODE = Path(slicewise.__file__).parent
 BACKENDS = {"tensorflow", "jax", "torch"}
 """Any of them runs a model; the one that is needed is the one that made it."""

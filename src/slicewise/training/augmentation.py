@@ -14,7 +14,7 @@ from keras import ops
 from scipy.interpolate import BSpline
 
 from slicewise.config import Augmentation
-from slicewise.model import backend
+from slicewise.network import backend
 
 # In the order in which they are drawn: the draws of one never depend on the settings of another.
 CHANGES = (

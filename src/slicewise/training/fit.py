@@ -9,7 +9,7 @@ import numpy as np
 
 from slicewise.config import Input
 from slicewise.errors import SlicewiseError
-from slicewise.model.layers import Preprocess
+from slicewise.network.layers import Preprocess
 from slicewise.slices.batches import SliceSet
 from slicewise.volumes.intensity import PERCENTILES, steady
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from slicewise.model import backend  # isort: skip  (sets up the backend before keras starts)
+from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
 import keras
 import numpy as np
@@ -20,19 +20,19 @@ from keras import ops
 from slicewise.config import Experiment
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import atomic, digest, write_text
+from slicewise.inference.prefetch import ahead
 from slicewise.job import AGAIN
-from slicewise.model import augment
-from slicewise.model.checkpoints import Checkpoints
-from slicewise.model.feed import ahead
-from slicewise.model.fit import fit_preprocess
-from slicewise.model.layers import Preprocess
-from slicewise.model.precision import decide_precision
-from slicewise.model.schedule import learning_rate
-from slicewise.model.trainer import assign, make_trainer, numpy_of
-from slicewise.model.unet import build_unet, copy_weights, finished_model, weights_digest
-from slicewise.model.validate import LESS, Truth, Validation, settle_postprocessing
+from slicewise.network.layers import Preprocess
+from slicewise.network.precision import decide_precision
+from slicewise.network.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
+from slicewise.training import augmentation as augment
+from slicewise.training.checkpoints import Checkpoints
+from slicewise.training.fit import fit_preprocess
+from slicewise.training.schedule import learning_rate
+from slicewise.training.trainer import assign, make_trainer, numpy_of
+from slicewise.training.validation import LESS, Truth, Validation, settle_postprocessing
 
 HISTORY = (
     "epoch",
@@ -227,7 +227,7 @@ def training_key(
 
 def source_digest(library: Path = LIBRARY) -> str:
     """Return a digest of the code that runs: what the rule `train` has as inputs, too."""
-    here = library / "model" / "train.py"
+    here = library / "training" / "loop.py"
     files = [here, *sources_of(here, library, TRAINED_BY)]
     return digest([path.read_text(encoding="utf-8") for path in files])
 

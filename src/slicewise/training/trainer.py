@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from slicewise.model import backend  # isort: skip  (sets up the backend before keras starts)
+from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
 import keras
 import numpy as np
@@ -13,10 +13,10 @@ from keras import ops
 
 from slicewise.config import Augmentation, Experiment, Loss, Optimizer
 from slicewise.errors import SlicewiseError
-from slicewise.model import augment
-from slicewise.model.layers import Preprocess
-from slicewise.model.losses import hard_masks, segmentation_loss
-from slicewise.model.unet import build_unet
+from slicewise.network.layers import Preprocess
+from slicewise.network.unet import build_unet
+from slicewise.training import augmentation as augment
+from slicewise.training.losses import hard_masks, segmentation_loss
 
 
 @keras.saving.register_keras_serializable(package="slicewise")

@@ -12,12 +12,12 @@ from keras import ops
 
 from slicewise.config import Experiment, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
+from slicewise.inference.postprocessing import decide, postprocess
+from slicewise.inference.views import Forward, averaged, batched, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
-from slicewise.model.infer import Forward, averaged, batched, views
-from slicewise.model.losses import BatchLoss, probabilities
-from slicewise.model.postprocess import decide, postprocess
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.grid import Grid
+from slicewise.training.losses import BatchLoss, probabilities
 
 Truth = Callable[[str], np.ndarray]
 STEPS = ("largest_component", "fill_holes")

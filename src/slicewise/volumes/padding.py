@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 from scipy import ndimage
 
-from slicewise.volumes.headers import Slice, numbers, whole
+from slicewise.volumes.dicom.headers import Slice, numbers, whole
 from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)

@@ -26,8 +26,10 @@ from nibabel.spatialimages import HeaderDataError
 from slicewise import files
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError, explained
-from slicewise.volumes import companions, dicom, itk, padding
+from slicewise.volumes import companions, itk, padding
 from slicewise.volumes.checks import mask_values
+from slicewise.volumes.dicom import series as dicom
+from slicewise.volumes.dicom.stack import LPS_TO_RAS
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import (
     check_geometry,
@@ -38,7 +40,6 @@ from slicewise.volumes.geometry import (
     without_place,
 )
 from slicewise.volumes.segments import has_segments, label_map, segments_of
-from slicewise.volumes.stack import LPS_TO_RAS
 from slicewise.volumes.stated import check_stated
 from slicewise.volumes.volume import Volume
 

@@ -11,9 +11,9 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from slicewise.volumes.dicom import read_organ_masks, read_series
+from slicewise.volumes.dicom.series import read_organ_masks, read_series
 from slicewise.volumes.read import read_mask, read_nifti, read_sources, read_volume
-from tests.volumes.conftest import OBLIQUE, PLANTED, UID, UPRIGHT, dcm2niix
+from tests.scans import OBLIQUE, PLANTED, UID, UPRIGHT, dcm2niix
 
 CT = "1.2.840.10008.5.1.4.1.1.2.1"
 LEGACY_CT = "1.2.840.10008.5.1.4.1.1.2.2"

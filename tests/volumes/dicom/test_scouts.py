@@ -6,8 +6,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from slicewise.volumes.dicom import read_organ_masks, read_series
-from tests.volumes.conftest import SECRETS, UID
+from slicewise.volumes.dicom.series import read_organ_masks, read_series
+from tests.scans import SECRETS, UID
 
 SAGITTAL, CORONAL = (0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 0, -1)
 OTHER = UID + ".9"

@@ -12,11 +12,11 @@ import SimpleITK as sitk
 from pydicom.uid import RLELossless
 
 from slicewise import files
-from slicewise.volumes import dicom
-from slicewise.volumes.dicom import read_organ_masks, read_series
+from slicewise.volumes.dicom import series as dicom
+from slicewise.volumes.dicom.series import read_organ_masks, read_series
+from slicewise.volumes.dicom.stack import position_tolerance
 from slicewise.volumes.read import read_nifti
-from slicewise.volumes.stack import position_tolerance
-from tests.volumes.conftest import dcm2niix
+from tests.scans import dcm2niix
 
 UPRIGHT = (1, 0, 0, 0, 1, 0)
 OBLIQUE = (0.8, 0.6, 0, -0.48, 0.64, 0.6)

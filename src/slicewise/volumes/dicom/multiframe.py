@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.headers import Slice, is_filled, value_of, whole
+from slicewise.volumes.dicom.headers import Slice, is_filled, value_of, whole
 
 SHARED = "SharedFunctionalGroupsSequence"
 PER_FRAME = "PerFrameFunctionalGroupsSequence"

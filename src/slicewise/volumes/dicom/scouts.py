@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pydicom
 
-from slicewise.volumes.headers import Slice, value_of, whole
+from slicewise.volumes.dicom.headers import Slice, value_of, whole
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 WITHOUT_IMAGE = {

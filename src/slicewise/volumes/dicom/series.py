@@ -34,10 +34,11 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import most_unpacked
-from slicewise.volumes import itk, multiframe, padding, scouts
+from slicewise.volumes import itk, padding
+from slicewise.volumes.dicom import multiframe, scouts
+from slicewise.volumes.dicom.headers import Slice, is_filled, numbers, value_of, whole
+from slicewise.volumes.dicom.stack import Grid, position_of, same_direction, stacked
 from slicewise.volumes.formats import is_litter
-from slicewise.volumes.headers import Slice, is_filled, numbers, value_of, whole
-from slicewise.volumes.stack import Grid, position_of, same_direction, stacked
 from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes import multiframe, scouts
-from slicewise.volumes.headers import Slice
+from slicewise.volumes.dicom import multiframe, scouts
+from slicewise.volumes.dicom.headers import Slice
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

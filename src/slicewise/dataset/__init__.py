@@ -1,0 +1,1 @@
+"""Many cases: layouts, patients and split, case records, duplicates and leakage."""

@@ -1,0 +1,1 @@
+"""From volumes to masks: views, batches, assembly on the native grid, serving."""

@@ -1,1 +1,0 @@
-"""The U-net: layers, losses, augmentation, training and prediction (Keras lives here only)."""

@@ -1,0 +1,1 @@
+"""The U-net: layers, precision, the model card, loading and saving."""

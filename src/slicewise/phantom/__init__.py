@@ -1,0 +1,1 @@
+"""Synthetic patients: anatomy, shapes of organs, and the scanner that sees them."""

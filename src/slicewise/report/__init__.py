@@ -1,0 +1,1 @@
+"""Pages for people: figures, overlays, the viewer, and what numbers mean in words."""

@@ -1,0 +1,1 @@
+"""Training: loop, state, losses, augmentation, schedule, checkpoints, validation."""

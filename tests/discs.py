@@ -1,0 +1,83 @@
+"""Tiny slices of round organs, as `slices` writes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from slicewise.config import Experiment, Recipe
+from slicewise.files import write_json
+from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.extract import extract
+from slicewise.volumes.volume import Volume
+
+RECIPE = Recipe(size=32)
+CARD = {
+    "labels": ["liver"],
+    "values": {"liver": [5]},
+    "recipe": RECIPE.model_dump(),
+    "intensity": "hu",
+    "contiguous": True,
+    "context": {"slices": 1, "mm": 2.5},
+    "inference": {"flip": "none", "shift": 0, "planes": []},
+    "postprocessing": {"threshold": 0.5, "largest_component": False, "fill_holes": False},
+}
+
+
+def disc_volume(number: int, slices: int = 10) -> tuple[Volume, np.ndarray]:
+    """Return a noisy volume with a disc of 100 HU in most slices, and its mask."""
+    random = np.random.default_rng(number)
+    x, y, z = np.mgrid[:32, :32, :slices]
+    centre, radius = random.uniform(11, 21, 2), random.uniform(5, 8)
+    mask = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2 < radius**2) & (z > 1)
+    image = np.where(mask, 100, -20) + random.normal(0, 30, mask.shape)
+    return Volume(image.round().astype(np.int16), np.diag([1, 1, 3, 1.0])), mask.astype(np.uint8)
+
+
+def disc_truth(case: str) -> np.ndarray:
+    """Return the mask of a case by its name."""
+    return disc_volume(int(case.removeprefix("case")))[1]
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[SliceFolder]:
+    root = tmp_path_factory.mktemp("slices")
+    made = []
+    for number in range(5):
+        folder = root / f"case{number}"
+        one = SliceFolder(
+            f"case{number}", folder / "image.npy", folder / "mask.npy", folder / "geometry.json"
+        )
+        image, mask = disc_volume(number)
+        geometry = extract(image, mask, ["liver"], RECIPE, "hu", one.image, one.mask)
+        write_json(one.geometry, geometry)
+        made.append(one)
+    return made
+
+
+@pytest.fixture
+def slices(folders: list[SliceFolder]) -> SliceSet:
+    return SliceSet(folders[:3])
+
+
+@pytest.fixture
+def watched(folders: list[SliceFolder]) -> SliceSet:
+    return SliceSet(folders[3:])
+
+
+def experiment(**training: object) -> Experiment:
+    """Return a tiny experiment that has every source of randomness."""
+    return Experiment.model_validate(
+        {
+            "slices": "a",
+            "network": {"filters": [4, 8], "dropout": 0.2},
+            "optimizer": {"learning_rate": 0.01, "ema": 0.9},
+            "training": {
+                "epochs": 4,
+                "batch": 6,
+                "precision": "float32",
+                "threads": 2,
+                **training,
+            },
+        }
+    )

@@ -1,0 +1,5 @@
+"""Fixtures of `tests.discs`."""
+
+from tests.discs import folders, slices, watched
+
+__all__ = ["folders", "slices", "watched"]
