@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.placing import on_image
+from slicewise.volumes.placing import on_image, resampled
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHAPE = (7, 6, 5)
@@ -218,3 +218,8 @@ def test_one_slice_lies_where_it_lies_whatever_its_thickness():
     np.testing.assert_array_equal(placed[:, :, 2], box()[:, :, 2])
     assert placed.sum() == box()[:, :, 2].sum()
     assert how.how == "cropped"
+
+
+def test_a_mask_without_labels_is_resampled_to_none():
+    turned = np.diag([1.1, 1.2, 0.9, 1.0])
+    assert not resampled(np.zeros((4, 5, 6), np.uint8), turned, (6, 5, 4)).any()

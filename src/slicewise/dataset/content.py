@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slicewise.boxes import bounding_box, whole
+
 SIDE = 48
 """Pixels along a side of a thumbnail."""
 
@@ -60,16 +62,21 @@ def find_content(array: np.ndarray) -> tuple[Frame, float]:
         The value of the background.
     """
     value = border_value(array)
-    columns, rows = np.zeros(array.shape[0], bool), np.zeros(array.shape[1], bool)
+    seen = np.zeros(array.shape[:2], bool)
     for k in range(array.shape[2]):
-        inside = array[:, :, k] != value
-        columns |= inside.any(axis=1)
-        rows |= inside.any(axis=0)
-    width, height = array.shape[:2]
-    if not columns.any():
-        return Frame(width, height, 0, 0, width, height), value
-    (left, right), (top, bottom) = (np.flatnonzero(side)[[0, -1]] for side in (columns, rows))
-    return Frame(width, height, left, top, right + 1 - left, bottom + 1 - top), value
+        seen |= array[:, :, k] != value
+    across, along = bounding_box(seen) or whole(seen.shape)
+    return (
+        Frame(
+            width=array.shape[0],
+            height=array.shape[1],
+            left=across.start,
+            top=along.start,
+            across=across.stop - across.start,
+            along=along.stop - along.start,
+        ),
+        value,
+    )
 
 
 def weights(centres: np.ndarray, size: int, reach: float) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from slicewise.boxes import Box, label_boxes
 from slicewise.config import Postprocessing
 
 TOUCHING = np.ones((3, 3, 3), bool)  # 26 neighbours
@@ -136,17 +137,14 @@ def _holes(own: np.ndarray, slicewise: bool) -> np.ndarray | None:
     return sizes[parts[1:-1, 1:-1] if slicewise else parts[1:-1, 1:-1, 1:-1]]
 
 
-def _boxes(mask: np.ndarray, labels: int) -> list[tuple[int, tuple[slice, ...]]]:
+def _boxes(mask: np.ndarray, labels: int) -> list[tuple[int, Box]]:
     """Return the bounding box of each label that occurs."""
-    # scipy is several times slower on arrays whose first axis varies fastest, here and below
-    if mask.flags.f_contiguous:
-        found = [box and box[::-1] for box in ndimage.find_objects(mask.T, labels)]
-    else:
-        found = ndimage.find_objects(mask, labels)
-    return [(label, box) for label, box in enumerate(found, start=1) if box is not None]
+    boxes = enumerate(label_boxes(mask, labels), start=1)
+    return [(label, box) for label, box in boxes if box is not None]
 
 
 def _components(where: np.ndarray, structure: np.ndarray) -> tuple[np.ndarray, int]:
+    # scipy is several times slower on arrays whose first axis varies fastest
     if where.flags.f_contiguous:
         parts, number = ndimage.label(where.T, structure.T)
         return parts.T, number

@@ -20,6 +20,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from slicewise.boxes import bounding_box
+
 TOUCHING = np.ones((3, 3, 3), bool)  # 26 neighbours
 THICK_MM = 10.0
 """The side of the box that has to fit into a bulge or a gap."""
@@ -96,8 +98,7 @@ class _Untouched:
 
 def _box(mask: np.ndarray) -> tuple[slice, ...]:
     """Return the bounding box of a mask; of an empty one, nothing."""
-    found = ndimage.find_objects(mask.view(np.uint8), max_label=1)[0]
-    return (slice(0),) * mask.ndim if found is None else tuple(found)
+    return bounding_box(mask) or (slice(0),) * mask.ndim
 
 
 def _apart_mm(mask: np.ndarray, other: np.ndarray, spacing: tuple[float, float, float]) -> float:

@@ -27,6 +27,8 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage.measure import marching_cubes, mesh_surface_area
 
+from slicewise.boxes import bounding_box
+
 CORNERS = tuple(np.ndindex(2, 2, 2))
 """The eight voxels about a point, in the order of the bits of its code."""
 
@@ -73,7 +75,8 @@ def surface_distances(
     if not all(there):
         nothing = float("nan")
         return {"hd95_mm": nothing, "assd_mm": nothing, "nsd": 0.0 if there[0] else nothing}
-    box = _bounding_box(truth | prediction)
+    box = bounding_box(truth | prediction)
+    assert box is not None
     codes = [_codes(np.pad(mask[box], 1)) for mask in (truth, prediction)]
     # all eight outside, or all inside: no surface
     borders = [(code != 0) & (code != 255) for code in codes]
@@ -90,15 +93,6 @@ def surface_distances(
         "assd_mm": float(np.average(every, weights=weights)),
         "nsd": float(np.average(near, weights=weights)),
     }
-
-
-def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        first, last = np.flatnonzero(mask.any(axis=others))[[0, -1]]
-        box.append(slice(int(first), int(last) + 1))
-    return tuple(box)
 
 
 def _codes(mask: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from slicewise.boxes import Box, bounding_box, whole, widened
 from slicewise.config import Content
 from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.comparison import comparable, subset_of
@@ -160,13 +161,7 @@ def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> 
     )
 
 
-def _around(seen: np.ndarray, spacing: tuple[float, ...]) -> tuple[slice, slice]:
+def _around(seen: np.ndarray, spacing: tuple[float, ...]) -> Box:
     """Return the part of an axial slice that holds all masks, with a margin; all, where none is."""
-    parts = []
-    if not seen.any():
-        seen = np.ones_like(seen)
-    for axis in (0, 1):
-        places = np.flatnonzero(seen.any(axis=1 - axis))
-        margin = round(MARGIN_MM / spacing[axis])
-        parts.append(slice(max(places[0] - margin, 0), places[-1] + margin + 1))
-    return parts[0], parts[1]
+    margins = [round(MARGIN_MM / spacing[axis]) for axis in (0, 1)]
+    return widened(bounding_box(seen) or whole(seen.shape), margins, seen.shape)

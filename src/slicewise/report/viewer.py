@@ -16,6 +16,7 @@ from contourpy import contour_generator
 from PIL import Image
 from skimage.measure import approximate_polygon
 
+from slicewise.boxes import Box, bounding_box, whole, widened
 from slicewise.report.figures import (
     PLANE_AXES,
     Plane,
@@ -33,8 +34,6 @@ BUDGET = 330_000
 """Bytes of the frames of a plane at most, unless it has but one."""
 LONGEST_PATH = 12_000
 """Characters of an outline at most: beyond, the smallest specks are left out."""
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,8 @@ def plane_views(
     -------
     list of View
     """
-    filled = _filled((truth != 0) | (prediction != 0))
-    box = _widened(filled, truth.shape, spacing)
+    filled = bounding_box((truth != 0) | (prediction != 0)) or whole(truth.shape)
+    box = widened(filled, [math.ceil(MARGIN_MM / step) for step in spacing], truth.shape)
     masks = truth[filled], prediction[filled]
     return [
         _view(plane, image, truth, prediction, masks, filled, box, spacing, window, frames)
@@ -172,27 +171,6 @@ def _view(
         box[across].stop - 1,
         box[up].stop - 1,
     )
-
-
-def _filled(either: np.ndarray) -> Box:
-    """Return the bounding box of a mask, or all where it is empty."""
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        found = np.flatnonzero(either.any(axis=others))
-        if not len(found):
-            return slice(0, either.shape[0]), slice(0, either.shape[1]), slice(0, either.shape[2])
-        box.append(slice(int(found[0]), int(found[-1]) + 1))
-    return box[0], box[1], box[2]
-
-
-def _widened(box: Box, shape: tuple[int, ...], spacing: Sequence[float]) -> Box:
-    margins = [math.ceil(MARGIN_MM / step) for step in spacing]
-    x, y, z = (
-        slice(max(side.start - more, 0), min(side.stop + more, n))
-        for side, more, n in zip(box, margins, shape, strict=True)
-    )
-    return x, y, z
 
 
 def _pixels(extent: tuple[float, ...], finest: float) -> tuple[int, int]:

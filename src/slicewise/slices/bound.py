@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
+from slicewise.boxes import Box, label_boxes
 from slicewise.config import Recipe
 from slicewise.slices.grid import Grid
 from slicewise.volumes.volume import Volume
@@ -65,9 +66,7 @@ class RecipeBound:
         if not self.scaled:
             return
         for one, found in zip(stack, both, strict=True):
-            boxes = ndimage.find_objects(one, self.labels)
-            # labels beyond the last one that is there have no box
-            boxes += [None] * (self.labels - len(boxes))
+            boxes = label_boxes(one, self.labels)
             for label, (part, box) in enumerate(zip(self._parts, boxes, strict=True), start=1):
                 part.add(one, found, label, box)
 
@@ -183,9 +182,7 @@ class _Components:
     def _open(self, sizes: np.ndarray, kept: np.ndarray) -> None:
         self._sizes, self._kept = sizes, kept
 
-    def add(
-        self, one: np.ndarray, found: np.ndarray, label: int, box: tuple[slice, slice] | None
-    ) -> None:
+    def add(self, one: np.ndarray, found: np.ndarray, label: int, box: Box | None) -> None:
         """Take the next slice: the mask, and the part of it that comes back."""
         if box is None:
             self.finish()
@@ -215,9 +212,7 @@ class _Components:
         self.lost += int(np.count_nonzero(~kept))
         self.lost_voxels += int(sizes[~kept].sum())
 
-    def _join(
-        self, parts: np.ndarray, box: tuple[slice, slice], sizes: np.ndarray, kept: np.ndarray
-    ) -> np.ndarray:
+    def _join(self, parts: np.ndarray, box: Box, sizes: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Join the parts of a slice to what they touch in the last; return the number of each."""
         before, now = len(self._sizes), len(sizes)
         own, other = self._touching(parts, box)
@@ -233,9 +228,7 @@ class _Components:
         self._open(total[here], some[here])
         return np.concatenate([[0], np.cumsum(here)[owner[before:]]])
 
-    def _touching(
-        self, parts: np.ndarray, box: tuple[slice, slice]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _touching(self, parts: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
         """Return which parts of a slice touch which components of the last one."""
         assert self._last is not None
         rows, columns = box

@@ -17,6 +17,7 @@ import numpy as np
 from nibabel import aff2axcodes, affines
 from scipy import ndimage
 
+from slicewise.boxes import bounding_box
 from slicewise.errors import SlicewiseError
 
 logger = logging.getLogger(__name__)
@@ -224,10 +225,10 @@ def resampled(labels: np.ndarray, to_mask: np.ndarray, shape: Sequence[int]) -> 
     ndarray of uint8, of this shape
     """
     placed = np.zeros(shape, np.uint8)
-    boxes = ndimage.find_objects((labels > 0).view(np.uint8), 1)
-    if not boxes:
+    box = bounding_box(labels > 0)
+    if box is None:
         return placed
-    ends = np.array([(part.start - 1, part.stop) for part in boxes[0]])
+    ends = np.array([(part.start - 1, part.stop) for part in box])
     corners = _corners(ends) @ np.linalg.inv(to_mask).T
     low = np.clip(np.floor(corners[:, :3].min(axis=0)), 0, shape).astype(int)
     high = np.clip(np.ceil(corners[:, :3].max(axis=0)) + 1, 0, shape).astype(int)
