@@ -66,7 +66,7 @@ def note(look, outputs, settings, code, volumes, ignored=()):
     record = {
         "made": 1,
         "settings": settings,
-        "code": records.code_digests(code),
+        "code": dict(code),
         "inputs": {},
         "volumes": records.stamps(volumes),
         "outputs": {Path(path).name: EMPTY for path in outputs},

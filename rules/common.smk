@@ -24,8 +24,8 @@ from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces, sweep_halves
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
-from slicewise.records import VOLUMES, Look, kind_of
-from slicewise.sources import TRAINED_BY, sources_of
+from slicewise.records import CODE, VOLUMES, Look, code_of, kind_of
+from slicewise.sources import CONVERSION, TRAINED_BY, code_digests, sources_of
 from slicewise.surroundings import check_writable, folders_of, give_names
 from slicewise.dataset import shapes
 from slicewise.dataset.layouts import find_cases
@@ -108,15 +108,22 @@ def check_results():
 
 
 @functools.cache
-def code(script, *templates, direct=()):
-    """A script, what it imports of the library, and templates: an edit reruns, a touch does not."""
-    if IN_BUCKET:
-        return []  # what runs is the image's
-    # relative, so that a workflow that was moved as a whole has nothing to rerun
-    base = Path(os.path.relpath(workflow.basedir))
+def digests(script, templates, direct):
+    base = Path(workflow.basedir)
     path, library = base / "scripts" / f"{script}.py", base / "src" / "slicewise"
+    without = () if script == "convert" else CONVERSION
     shown = sorted(p for folder in templates for p in (library / folder).glob("[!.]*"))
-    return [str(p) for p in (path, *sources_of(path, library, direct), *shown)]
+    return code_digests([path, *sources_of(path, library, direct, without), *shown])
+
+
+def code(script, *templates, direct=()):
+    """Digests of a script, what it imports of the library, and templates, once a job needs them.
+
+    They are a parameter and no input: an edit of what they do reruns, and neither a touch nor an
+    edit of a comment does.
+    """
+    # in a bucket, what runs is the image's
+    return lambda wildcards: {} if IN_BUCKET else digests(script, templates, direct)
 
 
 def memory(mb):
@@ -273,20 +280,21 @@ def look_before(maker):
     def compare(wildcards):
         made = [path.apply_wildcards(wildcards) for path in maker.output]
         outputs = [str(path) for path in made]
-        cfg, kind = maker.params.get("cfg"), kind_of(maker.name)
-        code = [*given("code", wildcards), *given("training", wildcards)]
+        kind = kind_of(maker.name)
+        params = {name: maker.params.get(name) for name in ("cfg", *CODE)}
+        told = {name: p(wildcards) if callable(p) else p for name, p in params.items()}
         volumes = {name: [*given(name, wildcards)] for name in VOLUMES}
         why = LOOK.stale_because(
             outputs,
-            cfg(wildcards) if callable(cfg) else cfg,
-            code,
+            told["cfg"],
+            code_of(told),
             volumes,
             [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
         )
         if not why and not workflow.persistence.metadata(made[0]):
             # without its notes, Snakemake goes by the times of files alone
             timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
-            LOOK.keep(outputs, [*code, *sum(volumes.values(), [])], timed)
+            LOOK.keep(outputs, sum(volumes.values(), []), timed)
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)

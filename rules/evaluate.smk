@@ -25,7 +25,6 @@ rule evaluate:
         # A scan on both sides stops the scoring too: it may have come after the training. Not
         # ancient: while such a file is made again, Snakemake does not look at other reasons.
         gate="results/{dataset}/gate.json",
-        code=code("evaluate"),
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",
         summary="results/{dataset}/{experiment}/summary.json",
@@ -39,6 +38,7 @@ rule evaluate:
         mem_mb=memory(lambda w: needs.evaluate(sizes_of(SCORED))),
         runtime=60,
     params:
+        code=code("evaluate"),
         cfg=lambda w: {
             "content": CONTENT,
             "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),

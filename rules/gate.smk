@@ -7,8 +7,6 @@ Makes split.tsv and gate.json, whose content never changes while the gate is ope
 
 rule split:
     """Write down the split."""
-    input:
-        code=code("split"),
     output:
         "results/{dataset}/split.tsv",
     log:
@@ -21,6 +19,7 @@ rule split:
         mem_mb=memory(1000),
         runtime=10,
     params:
+        code=code("split"),
         cfg=[[a.case, a.patient, a.subset, a.fold] for a in SPLIT.values()],
     script:
         "../scripts/split.py"
@@ -39,7 +38,6 @@ rule gate:
             for path in (Path(table).with_suffix(".npz") for table in CHECK_AGAINST)
             if IN_BUCKET or path.exists()
         ],
-        code=code("gate"),
     output:
         "results/{dataset}/gate.json",
     log:
@@ -52,6 +50,7 @@ rule gate:
         mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
     params:
+        code=code("gate"),
         cfg={
             "not_the_same": settings.split.not_the_same,
             "check_against": settings.split.check_against,

@@ -15,8 +15,6 @@ if settings.dataset.layout == "phantom":
         rule:
             name:
                 f"phantom_{batch}"
-            input:
-                code=code("phantom"),
             output:
                 image=[file_of("image", case) for case in members],
                 mask=[file_of("mask", case) for case in members],
@@ -30,6 +28,7 @@ if settings.dataset.layout == "phantom":
                 mem_mb=memory(lambda w: needs.phantom(sizes_of(CASES))),
                 runtime=10,
             params:
+                code=code("phantom"),
                 cfg={
                     "indices": [int(case.rsplit("_", 1)[1]) for case in members],
                     "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
@@ -44,7 +43,6 @@ else:
         input:
             image=lambda w: converted_from("image", [w.case]),
             mask=lambda w: converted_from("mask", [w.case]),
-            code=code("convert"),
         output:
             image="results/{dataset}/cases/{case}/image.nii.gz",
             mask="results/{dataset}/cases/{case}/mask.nii.gz",
@@ -58,6 +56,7 @@ else:
             mem_mb=memory(lambda w: needs.convert(sizes_of([w.case]))),
             runtime=20,
         params:
+            code=code("convert"),
             cfg=settings.dataset.model_dump(include={"layout", "labels"}),
         script:
             "../scripts/convert.py"
@@ -70,7 +69,6 @@ rule ingest:
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
         image_sources=lambda w: converted_from("image", BATCHES[w.batch]),
         mask_sources=lambda w: converted_from("mask", BATCHES[w.batch]),
-        code=code("ingest"),
     output:
         "results/{dataset}/cases/_batches/{batch}.json",
     log:
@@ -83,6 +81,7 @@ rule ingest:
         mem_mb=memory(lambda w: needs.ingest(sizes_of(BATCHES[w.batch]))),
         runtime=20,
     params:
+        code=code("ingest"),
         # no rule's output, so that what is valid outlives the other cases of its batch
         folder="results/{dataset}/cases",
         cfg=lambda w: {
@@ -97,7 +96,6 @@ rule cases:
     """Put all passports into one table."""
     input:
         passports=passports_of(CASES),
-        code=code("cases"),
     output:
         "results/{dataset}/cases.tsv",
         "results/{dataset}/cases.npz",
@@ -111,6 +109,7 @@ rule cases:
         mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
     params:
+        code=code("cases"),
         cfg={"content": CONTENT, "cases": sorted(CASES)},
     script:
         "../scripts/cases.py"

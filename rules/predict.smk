@@ -28,7 +28,6 @@ for experiment in settings.experiments:
                 # that changed together with the passports.
                 passports=passports_of(chunk),
                 images=[file_of("image", case) for case in chunk],
-                code=code("predict"),
             output:
                 expand(
                     "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
@@ -48,6 +47,7 @@ for experiment in settings.experiments:
                 mem_mb=memory(memory_to_predict(experiment, chunk)),
                 runtime=240,
             params:
+                code=code("predict"),
                 cfg={
                     "cases": chunk,
                     "folds": {case: models_for(case) for case in chunk},

@@ -32,7 +32,6 @@ rule report:
             allow_missing=True,
         ),
         samples="results/{dataset}/{experiment}/fold-0/augmented.npz",
-        code=code("report", "report/templates"),
     output:
         html=report(
             "results/{dataset}/{experiment}/report.html",
@@ -56,6 +55,7 @@ rule report:
         mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
         runtime=60,
     params:
+        code=code("report", "report/templates"),
         cfg=lambda w: {
             "content": CONTENT,
             "folds": len(FOLDS),
@@ -101,7 +101,6 @@ rule compare:
         ),
         images=[file_of("image", case) for case in SCORED],
         masks=[file_of("mask", case) for case in SCORED],
-        code=code("compare", "report/templates"),
     output:
         html=report(
             "results/{dataset}/comparison.html",
@@ -131,6 +130,7 @@ rule compare:
         mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
         runtime=60,
     params:
+        code=code("compare", "report/templates"),
         cfg={
             "experiments": settings.wanted,
             "repeats": settings.repeats,

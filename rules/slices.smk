@@ -11,7 +11,6 @@ rule slices:
         passports="results/{dataset}/cases/_batches/{batch}.json",
         image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
-        code=code("slices"),
     output:
         "results/{dataset}/slices/{recipe}/_batches/{batch}.json",
     log:
@@ -24,6 +23,7 @@ rule slices:
         mem_mb=memory(lambda w: needs.slices(sizes_of(BATCHES[w.batch]), settings.dataset.content)),
         runtime=20,
     params:
+        code=code("slices"),
         # no rule's output, so that what is valid outlives the other cases of its batch
         folder="results/{dataset}/slices/{recipe}",
         cfg=lambda w: {

@@ -20,7 +20,6 @@ rule train:
         # the gate has to be open, but a gate that was checked again changes no weights
         gate=ancient("results/{dataset}/gate.json"),
         # of what reads images and measures, only what it calls: the contents of slices are inputs
-        code=code("train", direct=TRAINED_BY),
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
         history="results/{dataset}/{experiment}/fold-{fold}/history.csv",
@@ -38,6 +37,7 @@ rule train:
         mem_mb=memory(memory_to_train),
         runtime=1440,
     params:
+        code=code("train", direct=TRAINED_BY),
         # no rule's output, so that it outlives a killed job
         checkpoints="results/{dataset}/{experiment}/checkpoints/fold-{fold}",
         tracking="results/{dataset}/{experiment}/tracking",
@@ -53,9 +53,6 @@ rule plan:
     reasons while that file is made again (snakemake#4166): this is where the
     reasons to train are looked for instead.
     """
-    input:
-        training=rules.train.input.code,
-        code=code("plan"),
     output:
         "results/{dataset}/{experiment}/fold-{fold}/plan.json",
     log:
@@ -69,6 +66,8 @@ rule plan:
         mem_mb=memory(1000),
         runtime=10,
     params:
+        training=rules.train.params.code,
+        code=code("plan"),
         cfg=training_settings,
     script:
         "../scripts/plan.py"

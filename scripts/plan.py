@@ -2,8 +2,7 @@
 
 from slicewise.files import write_json
 from slicewise.job import script_job
-from slicewise.records import code_digests
 
 with script_job(snakemake):
-    plan = {"settings": snakemake.params.cfg, "code": code_digests(snakemake.input.training)}
+    plan = {"settings": snakemake.params.cfg, "code": snakemake.params.training}
     write_json(snakemake.output[0], plan)

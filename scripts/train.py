@@ -15,7 +15,7 @@ from slicewise.training.plan import read_plan, read_slices
 folder, checkpoints = Path(snakemake.params.tracking), Path(snakemake.params.checkpoints)
 with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     given, out, (_, name, number) = snakemake.input, snakemake.output, snakemake.wildcards
-    plan = read_plan(given.plan, snakemake.config, name, given.code)
+    plan = read_plan(given.plan, snakemake.config, name, snakemake.params.code)
     cfg, experiment, content = plan.settings, plan.experiment, plan.content
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
     slices, watched = read_slices(plan, snakemake.params.recipes)

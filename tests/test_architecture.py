@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from slicewise.sources import imports_of
+
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "src" / "slicewise"
 MODULES = sorted(LIBRARY.rglob("*.py"))
@@ -86,18 +88,8 @@ def room(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """Return all modules that a file imports, wherever in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            module = node.module or ""
-            found.add(module)
-            if module == "slicewise":
-                found |= {f"slicewise.{alias.name}" for alias in node.names}
-    return found
+    """Return all that a file imports, wherever in it: modules, and names in them."""
+    return set(imports_of(path))
 
 
 def name(path: Path) -> str:

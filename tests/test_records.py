@@ -11,6 +11,7 @@ import pytest
 from slicewise.errors import SlicewiseError
 from slicewise.job import script_job
 from slicewise.records import Look, Makers, differences, record_path
+from slicewise.sources import code_digests
 
 
 class Named(list):
@@ -38,15 +39,19 @@ def here(tmp_path, monkeypatch):
 CUT, TABLE = "results/a/slices/all.json", "results/a/one/metrics.tsv"
 
 
-def told(rule, output, cfg, **inputs):
+def told(rule, output, cfg, code=(), **inputs):
     return SimpleNamespace(
         rule=rule,
         log=[f"results/a/logs/{rule}.log"],
         resources={},
         input=Named(**inputs),
         output=[output],
-        params={"cfg": cfg},
+        params={"cfg": cfg, "code": digests(*code)},
     )
+
+
+def digests(*code: str) -> dict[str, str]:
+    return code_digests(map(Path, code))
 
 
 def write(path: str, text: str) -> None:
@@ -66,11 +71,11 @@ def score() -> None:
 
 
 def why_cut(cfg: object) -> str | None:
-    return Look().stale_because([CUT], cfg, ["scripts/cut.py"], {})
+    return Look().stale_because([CUT], cfg, digests("scripts/cut.py"), {})
 
 
 def why_scored() -> str | None:
-    return Look().stale_because([TABLE], {}, ["scripts/score.py"], {})
+    return Look().stale_because([TABLE], {}, digests("scripts/score.py"), {})
 
 
 ASKED = {"size": 3, "labels": {"a": 1, "b": 2}}
@@ -103,7 +108,9 @@ def test_an_edit_is_named_and_a_touch_is_none():
     cut()
     Path("scripts/cut.py").touch()
     assert why_cut(ASKED) is None
-    Path("scripts/cut.py").write_text("# edited\n")
+    Path("scripts/cut.py").write_text("# a comment\n")
+    assert why_cut(ASKED) is None
+    Path("scripts/cut.py").write_text("size = 3\n")
     assert why_cut(ASKED) == "made by other code (scripts/cut.py)"
 
 
@@ -134,7 +141,7 @@ def test_an_input_that_does_not_count_may_differ():
     cut("1")
     score()
     cut("2")
-    found = Look().stale_because([TABLE], {}, ["scripts/score.py"], {}, [CUT])
+    found = Look().stale_because([TABLE], {}, digests("scripts/score.py"), {}, [CUT])
     assert found is None
 
 
@@ -179,14 +186,14 @@ def test_records_move_with_their_results(here):
     shutil.move(here / "results" / "a", here / "results" / "b")
     paths = [path.replace("/a/", "/b/") for path in (CUT, TABLE)]
     look = Look()
-    assert look.stale_because(paths[:1], ASKED, ["scripts/cut.py"], {}) is None
-    assert look.stale_because(paths[1:], {}, ["scripts/score.py"], {}) is None
+    assert look.stale_because(paths[:1], ASKED, digests("scripts/cut.py"), {}) is None
+    assert look.stale_because(paths[1:], {}, digests("scripts/score.py"), {}) is None
     Path(paths[0]).unlink()
     cut("2")
     shutil.copytree(
         here / "results" / "a" / "slices", here / "results/b/slices", dirs_exist_ok=True
     )
-    assert Look().stale_because(paths[1:], {}, ["scripts/score.py"], {}) == (
+    assert Look().stale_because(paths[1:], {}, digests("scripts/score.py"), {}) == (
         f"made from another {paths[0]}"
     )
 

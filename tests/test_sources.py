@@ -13,6 +13,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.sources import (
     LIBRARY,
     NO_RESULT,
+    code_digest,
+    imports_of,
     library_digests,
     refuse_other_library,
     sources_digest,
@@ -79,6 +81,81 @@ def test_of_some_packages_only_what_is_named_outside_of_them(library):
     assert found == ["a/__init__.py", "a/one.py", "b/__init__.py", "b/two.py"]
 
 
+def test_what_is_left_out_counts_neither_nor_what_it_imports(library):
+    script = library.parent / "script.py"
+    left = names(sources_of(script, library, without=["b/two"]), library)
+    assert left == ["a/__init__.py", "a/one.py", "b/__init__.py"]
+    left = names(sources_of(script, library, without=["b"]), library)
+    assert left == ["a/__init__.py", "a/one.py"]
+
+
+FIRST = '''"""Says what it is for."""
+
+import os
+
+SIZE = 3
+"""The size in mm."""
+
+
+def half(size: int = SIZE) -> float:
+    """Return half of it."""
+    return {**os.environ, "half": size / 2}["half"]
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "the_same"),
+    [
+        ("Says what it is for", "Says something else", True),
+        ("The size in mm.", "The size in millimetres.", True),
+        ("Return half of it.", "Return\n    ------\n    half of it.", True),
+        ('"""Return half of it."""', "# none", True),
+        ("SIZE = 3", "SIZE = 3  # voxels", True),
+        ("size / 2", "(\n        size\n        / 2\n    )", True),
+        ("SIZE = 3", "SIZE = 4", False),
+        ("SIZE = 3", "SIZE = 3.0", False),
+        ("SIZE = 3", "SIZE = '3'", False),
+        ("size / 2", "size * 2", False),
+        ('**os.environ, "half": size / 2', '"half": size / 2, **os.environ', False),
+        ("import os", "from os import environ", False),
+        ("size: int = SIZE", "size: int = 3", False),
+        ("-> float", "-> int", False),
+        ("    return", "    assert size\n    return", False),
+    ],
+)
+def test_a_digest_of_code_is_of_what_it_does(tmp_path, old, new, the_same):
+    path = tmp_path / "module.py"
+    path.write_text(FIRST)
+    first = code_digest(path)
+    assert old in FIRST
+    path.write_text(FIRST.replace(old, new))
+    assert (code_digest(path) == first) == the_same
+
+
+def test_a_digest_of_a_template_is_of_its_bytes(tmp_path):
+    path = tmp_path / "page.css"
+    path.write_text("p {color: red}")
+    first = code_digest(path)
+    path.write_text("p {color: red} /* why */")
+    assert code_digest(path) != first
+
+
+def test_code_that_python_cannot_read_is_named(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("def half(:\n")
+    with pytest.raises(SlicewiseError, match=r"module\.py: not valid Python \(.*line 1.*\); mend"):
+        code_digest(path)
+    path.write_text("from .other import one\n")
+    with pytest.raises(SlicewiseError, match="line 1 is a relative import"):
+        imports_of(path)
+
+
+def test_imports_are_named_in_full(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("import os.path as p\n\ndef f():\n    from a.b import c as d, e\n")
+    assert imports_of(path) == ["os.path", "a.b", "a.b.c", "a.b.e"]
+
+
 def test_a_digest_is_of_a_file_and_what_it_imports(tmp_path):
     library = Path(shutil.copytree(LIBRARY, tmp_path / "slicewise"))
     cases = library / "slices" / "cases.py"
@@ -89,10 +166,13 @@ def test_a_digest_is_of_a_file_and_what_it_imports(tmp_path):
         ("volumes/read.py", True),
         ("slices/staging.py", False),
         ("dataset/leakage.py", False),
+        ("volumes/dicom/series.py", False),
         ("config/schema.py", False),
     ):
         kept = (library / name).read_text()
-        (library / name).write_text(f"{kept}# edited\n")
+        (library / name).write_text(f"{kept}# a comment\n")
+        assert sources_digest(cases, library) == first, name
+        (library / name).write_text(f"{kept}EDITED = True\n")
         assert (sources_digest(cases, library) != first) == changes, name
         (library / name).write_text(kept)
 

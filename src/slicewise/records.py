@@ -25,7 +25,7 @@ from slicewise.files import read_json, sha256, write_json
 FOLDER = "_made"  # beside folders of cases, too: no case can be called so
 RESULTS = "results"
 CODE = ("code", "training")
-"""Names of inputs that are code."""
+"""Names of params that hold digests of code."""
 VOLUMES = ("image", "images", "image_sources", "mask", "masks", "mask_sources", "truth")
 """Names of inputs that are large: they are read again only where they were touched."""
 SHOWN = 4
@@ -120,7 +120,7 @@ class Recorder:
             "made": int(time.time() * 1000),
             "rule": told.rule,
             "settings": told.params.get("cfg"),
-            "code": code_digests(path for name in CODE for path in _listed(told.input, name)),
+            "code": code_of(told.params),
             "inputs": {os.path.relpath(path, base): sha for path, sha in self.inputs.items()},
             "volumes": self.volumes,
             "outputs": {os.path.relpath(path, base): sha256(path) for path in self.outputs},
@@ -129,7 +129,7 @@ class Recorder:
 
     def _made_inputs(self) -> Iterator[str]:
         """Yield the inputs that are results of other jobs and no volumes."""
-        left_out = {path for name in (*CODE, *VOLUMES) for path in _listed(self.told.input, name)}
+        left_out = {path for name in VOLUMES for path in _listed(self.told.input, name)}
         for path in dict.fromkeys(map(str, self.told.input)):
             if path not in left_out and Path(path).parts[0] == RESULTS:
                 yield path
@@ -145,14 +145,9 @@ def _listed(inputs: Any, name: str) -> list[str]:
     return [found] if isinstance(found, str) else [str(path) for path in found]
 
 
-def code_digests(paths: Iterable[str | Path]) -> dict[str, str]:
-    """Return the SHA-256 of files of code, named from ``scripts`` or ``slicewise`` on."""
-    found = {}
-    for path in map(Path, paths):
-        parts = path.parts
-        tops = [n for n, part in enumerate(parts) if part in ("scripts", "slicewise")]
-        found["/".join(parts[tops[-1] :] if tops else parts[-1:])] = sha256(path)
-    return found
+def code_of(params: Any) -> dict[str, str]:
+    """Return the digests of the code that a job was told to run, by the names of files."""
+    return {file: sha for name in CODE for file, sha in (params.get(name) or {}).items()}
 
 
 def stamps(volumes: Mapping[str, Sequence[str]]) -> Volumes:
@@ -237,7 +232,7 @@ def _is_record(found: Any) -> bool:
 class Look:
     """A look at the records of all jobs of a run before it starts.
 
-    Files are not read but for their records, the library's code, and volumes
+    Files are not read but for their records, and volumes
     that were touched since, so it costs little: a small file a job.
 
     Attributes
@@ -250,7 +245,6 @@ class Look:
     def __init__(self) -> None:
         self.makers = Makers()
         self.touched: dict[Path, dict[str, Any]] = {}
-        self._code: dict[str, tuple[str, str]] = {}
         self._kept: list[str] = []
         self._now = 0
         self._stamps: dict[str, list[int]] = {}
@@ -260,7 +254,7 @@ class Look:
         self,
         outputs: Sequence[str],
         settings: Any,
-        code: Sequence[str],
+        code: Mapping[str, str],
         volumes: Mapping[str, Sequence[str]],
         ignored: Sequence[str] = (),
     ) -> str | None:
@@ -272,8 +266,8 @@ class Look:
             The job's files.
         settings : JSON-like
             What it would be told.
-        code : sequence of str
-            The files of its code.
+        code : mapping of str to str
+            The digest of each file of its code.
         volumes : mapping of str to sequence of str
             Files of volumes, by the name of the input (see `VOLUMES`). One
             that has the size and the time of change of then is the same.
@@ -298,7 +292,7 @@ class Look:
         changed = differences(record["settings"], json.loads(json.dumps(settings)))
         if changed:
             return f"made with other settings ({_some(changed)})"
-        edited = differences(record["code"], self._digests(code))
+        edited = differences(record["code"], dict(code))
         if edited:
             return f"made by other code ({_some(edited)})"
         if another := self._another(place, record, volumes):
@@ -326,7 +320,7 @@ class Look:
         outputs : sequence of str
             A job's files; where one is missing, nothing is done.
         inputs : sequence of str
-            Its code and volumes. What its record names comes in addition.
+            Its volumes. What its record names comes in addition.
         beside : sequence of str
             What Snakemake takes for outputs, too, where it is there: how long
             the job took.
@@ -387,12 +381,6 @@ class Look:
             with suppress(OSError):
                 self._read[path] = sha256(path)
         return self._read.get(path)
-
-    def _digests(self, code: Sequence[str]) -> dict[str, str]:
-        for path in code:
-            if path not in self._code:
-                (self._code[path],) = code_digests([path]).items()
-        return dict(self._code[path] for path in code)
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:

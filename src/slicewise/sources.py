@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import hashlib
 import os
-import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
@@ -29,12 +33,43 @@ NO_RESULT = {
 TRAINED_BY = ("dataset", "metrics", "volumes")
 """Of these a training depends only on what it calls itself: the contents of slices are its inputs,
 however they were read."""
+CONVERSION = ("volumes/dicom",)
+"""What reads formats that `convert` turns into NIfTI before any other rule reads them."""
 READERS = ("nibabel", "numpy", "pydicom", "scikit-image", "scipy", "SimpleITK")
 CODE = ("*.py", "*.smk", "*.j2", "*.css", "*.js")
-_IMPORT = re.compile(r"^[ \t]*from slicewise([.\w]*) import (\([^)]*\)|[^\n(]+)", re.M)
 
 
-def sources_of(path: Path, library: Path = LIBRARY, direct: Collection[str] = ()) -> list[Path]:
+# --- what code depends on ------------------------------------------------------------
+
+
+def imports_of(path: Path) -> list[str]:
+    """Return what a Python file imports, wherever in it, by dotted names.
+
+    Parameters
+    ----------
+    path : Path
+        A Python file.
+
+    Returns
+    -------
+    list of str
+        Modules, and of ``from a import b`` both ``a`` and ``a.b``, which may
+        be a module or a name in one; in the order of the file.
+
+    Raises
+    ------
+    SlicewiseError
+        When the file is no Python, or has a relative import.
+    """
+    return list(dict.fromkeys(_parsed(path, *_stamp(path)).imports))
+
+
+def sources_of(
+    path: Path,
+    library: Path = LIBRARY,
+    direct: Collection[str] = (),
+    without: Collection[str] = (),
+) -> list[Path]:
     """Return the files of the library that a Python file depends on, itself left out.
 
     Parameters
@@ -44,8 +79,11 @@ def sources_of(path: Path, library: Path = LIBRARY, direct: Collection[str] = ()
     library : Path
         The folder ``slicewise``; paths are returned below it as it is given.
     direct : collection of str
-        Packages of which only those files count that are imported from
-        elsewhere, and not what these import in turn.
+        Rooms of which only those files count that are imported from elsewhere,
+        and not what these import in turn.
+    without : collection of str
+        Folders and files of the library, without their endings, that do not
+        count, nor what they import.
 
     Returns
     -------
@@ -56,18 +94,50 @@ def sources_of(path: Path, library: Path = LIBRARY, direct: Collection[str] = ()
     waiting = [path]
     while waiting:
         for other in _imported(waiting.pop(), library):
-            room = other.relative_to(library).parts[0]
-            if other not in found and room not in NO_RESULT:
-                found.add(other)
-                if room not in direct:
-                    waiting.append(other)
+            name = other.relative_to(library)
+            if other in found or name.parts[0] in NO_RESULT or _is_below(name, without):
+                continue
+            found.add(other)
+            if name.parts[0] not in direct:
+                waiting.append(other)
     return sorted(found - {path})
+
+
+def code_digest(path: Path) -> str:
+    """Return a digest of what a file of code does.
+
+    Of Python it is that of its syntax tree: comments, docstrings, blank lines
+    and how lines are broken change nothing. Of other files it is that of their
+    bytes.
+
+    Parameters
+    ----------
+    path : Path
+        A file of code.
+
+    Raises
+    ------
+    SlicewiseError
+        When Python cannot read it.
+    """
+    if path.suffix != ".py":
+        return sha256(path)
+    return _parsed(path, *_stamp(path)).digest
+
+
+def code_digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the digests of files of code, named from ``scripts`` or ``slicewise`` on."""
+    found = {}
+    for path in paths:
+        tops = [n for n, part in enumerate(path.parts) if part in ("scripts", "slicewise")]
+        found["/".join(path.parts[tops[-1] :] if tops else path.parts[-1:])] = code_digest(path)
+    return found
 
 
 def sources_digest(path: Path, library: Path = LIBRARY) -> str:
     """Return a digest of a file of the library, what it depends on, and what reads images."""
-    texts = [each.read_text(encoding="utf-8") for each in (path, *sources_of(path, library))]
-    return digest([texts, [version(name) for name in READERS]])
+    files = [path, *sources_of(path, library, without=CONVERSION)]
+    return digest([[code_digest(each) for each in files], [version(name) for name in READERS]])
 
 
 # --- which library runs --------------------------------------------------------------
@@ -160,13 +230,87 @@ def _contents(folder: Path) -> dict[str, str]:
 # --- inside --------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Parsed:
+    """What a Python file imports, and the digest of its syntax tree."""
+
+    imports: tuple[str, ...]
+    digest: str
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return time of change and size of a file: one that has not changed is parsed once."""
+    state = path.stat()
+    return state.st_mtime_ns, state.st_size
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(path: Path, changed_ns: int, size: int) -> _Parsed:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise SlicewiseError(f"{path}: not valid Python ({error}); mend it") from error
+    digested = hashlib.sha256()
+    for part in _described(tree):
+        digested.update(part.encode("utf-8", "surrogatepass"))
+        digested.update(b"\0")
+    return _Parsed(tuple(_imports(tree, path)), digested.hexdigest())
+
+
+def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or not node.module:
+                raise SlicewiseError(
+                    f"{path}: line {node.lineno} is a relative import, which nobody follows; "
+                    "write the whole name of the module"
+                )
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+
+
+def _described(node: ast.AST) -> Iterator[str]:
+    """Yield the parts of a syntax tree, without texts that stand alone: they only explain.
+
+    Empty fields are left out, as each version of Python adds some, so that a
+    digest does not depend on it.
+    """
+    yield type(node).__name__
+    for name, value in ast.iter_fields(node):
+        if value is None:
+            continue
+        for part in value if isinstance(value, list) else [value]:
+            if _explains(part):
+                continue
+            yield name
+            if isinstance(part, ast.AST):
+                yield from _described(part)
+            else:
+                yield f"{type(part).__name__} {part!r}"
+    yield "."
+
+
+def _explains(node: Any) -> bool:
+    """Tell whether a node is a text that stands alone, such as a docstring."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+        return False
+    return isinstance(node.value.value, str)
+
+
+def _is_below(name: Path, places: Collection[str]) -> bool:
+    """Tell whether a file of the library is one of these, or lies in one of these folders."""
+    stem = name.with_suffix("").as_posix()
+    return any(stem == place or stem.startswith(f"{place}/") for place in places)
+
+
 def _imported(path: Path, library: Path) -> Iterator[Path]:
     """Yield the files that an import runs: packages, modules, and modules named as parts."""
-    for module, names in _IMPORT.findall(path.read_text(encoding="utf-8")):
-        parts = module.strip(".").split(".") if module else []
-        place = library.joinpath(*parts)
+    for name in imports_of(path):
+        top, *parts = name.split(".")
+        if top != "slicewise":
+            continue
         packages = (library.joinpath(*parts[:n]) / "__init__.py" for n in range(len(parts) + 1))
-        named = re.findall(r"(\w+)(?: as \w+)?", names)
-        modules = [place.with_suffix(".py"), *(place / f"{name}.py" for name in named)]
-        inside = [place / name / "__init__.py" for name in named]
-        yield from (each for each in (*packages, *modules, *inside) if each.is_file())
+        module = library.joinpath(*parts[:-1], f"{parts[-1]}.py") if parts else library
+        yield from (each for each in (*packages, module) if each.is_file())

@@ -45,10 +45,11 @@ from slicewise.evaluation.statistics import (
 )
 from slicewise.files import digest, read_json, write_json, write_text, write_yaml
 from slicewise.job import asked_for, errors_in
-from slicewise.records import Look, Recorder, check_made, code_digests
+from slicewise.records import Look, Recorder, check_made
 from slicewise.report import cost
 from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
 from slicewise.slices.cases import cut_cases
+from slicewise.sources import code_digests
 from slicewise.stored import kept
 from slicewise.tracking import Mirror, pending_runs
 from slicewise.tracking.find import find_run
@@ -74,7 +75,7 @@ CONFIG: dict[str, Any] = {
 CODE = Path(reproduce.__file__)
 
 
-def told(rule: str, output: Path, cfg: Any, **inputs: Any) -> Any:
+def told(rule: str, output: Path, cfg: Any, code: Any = None, **inputs: Any) -> Any:
     """What Snakemake tells a job."""
 
     class Files(list):  # type: ignore[type-arg]
@@ -85,7 +86,7 @@ def told(rule: str, output: Path, cfg: Any, **inputs: Any) -> Any:
         rule=rule,
         output=[str(output)],
         input=Files(path for each in inputs.values() for path in each),
-        params={"cfg": cfg},
+        params={"cfg": cfg, "code": code},
     )
 
 
@@ -185,7 +186,7 @@ def _training(place: Path, settings: Any) -> None:
     write_text(
         place / "logs/train/one/fold-0.log", "asked for 900 MB, 10 minutes\nerror: x: y; z\n"
     )
-    record("plan", fold / "plan.json", cfg, code=[str(CODE)])
+    record("plan", fold / "plan.json", cfg, code=code_digests([CODE]))
     Recorder(
         SimpleNamespace(
             **{
@@ -306,7 +307,7 @@ def marks(place: Path) -> Any:
 
 
 def plan(place: Path) -> Any:
-    found = read_plan(str(place / "one/fold-0/plan.json"), CONFIG, "one", [str(CODE)])
+    found = read_plan(str(place / "one/fold-0/plan.json"), CONFIG, "one", code_digests([CODE]))
     cfg = found.settings
     return [found.params, cfg["validation"]["may_select"], *cfg["train"], *cfg["watched"]]
 
@@ -379,7 +380,7 @@ def costs(place: Path) -> Any:
 def look(place: Path) -> Any:
     path, cfg = str(place / "one/fold-0/plan.json"), MADE["cfg"]
     one = Look()
-    one.stale_because([path], cfg, [str(CODE)], {})
+    one.stale_because([path], cfg, code_digests([CODE]), {})
     one.keep([path], [str(CODE)])
     one.stale_because([str(place / "cases.tsv")], None, [], {})
     Recorder(told("gate", place / "gate.json", None, cases=[str(place / "cases.tsv")])).begin()

@@ -9,9 +9,9 @@ import pytest
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_json
-from slicewise.records import code_digests
 from slicewise.slices.batches import SliceFolder
 from slicewise.slices.extract import extract
+from slicewise.sources import code_digests
 from slicewise.training.plan import Plan, read_plan, read_slices
 from tests.discs import RECIPE, disc_volume
 
@@ -33,12 +33,12 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def code(tmp_path) -> list[str]:
+def code(tmp_path) -> dict[str, str]:
     paths = [tmp_path / "src" / "slicewise" / name for name in ("one.py", "two.py")]
     paths[0].parent.mkdir(parents=True)
     for path in paths:
-        path.write_text(path.name)
-    return list(map(str, paths))
+        path.write_text(f"name = {path.name!r}\n")
+    return code_digests(paths)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def path(tmp_path, code) -> str:
         "also": [settings.slices["b"].model_dump()],
         "folds": 1,
     }
-    write_json(tmp_path / "plan.json", {"settings": planned, "code": code_digests(code)})
+    write_json(tmp_path / "plan.json", {"settings": planned, "code": code})
     return str(tmp_path / "plan.json")
 
 
@@ -87,12 +87,12 @@ def test_a_plan_of_other_settings_is_refused(path, code, key, value, named):
 
 
 def test_a_plan_of_other_code_is_refused(path, code):
-    Path(code[1]).write_text("edited")
+    code["slicewise/two.py"] = "of another"
     with pytest.raises(SlicewiseError, match=r"edited since it was written \(slicewise/two.py\)"):
         read_plan(path, CONFIG, "one", code)
 
 
-def plan_of(labels: dict[str, list[int]], recipe: dict[str, Any], path: str, code: list[str]):
+def plan_of(labels: dict[str, list[int]], recipe: dict[str, Any], path: str, code: dict[str, str]):
     plan = read_plan(path, CONFIG, "one", code)
     content = plan.content.model_copy(update={"labels": labels})
     settings = plan.settings | {"recipe": recipe, "also": []}

@@ -190,32 +190,6 @@ def test_a_scan_of_another_data_set_keeps_the_gate_shut(workflow):
     assert workflow.due(gate) == {"gate": 1}
 
 
-def test_editing_the_slices_module_extracts_and_retrains(workflow):
-    append(workflow.root / "src" / "slicewise" / "slices" / "grid.py", "# edited")
-    assert workflow.due() == {**BOTH, "slices": BATCHES}
-
-
-def test_editing_the_evaluation_retrains_nothing(workflow):
-    append(workflow.root / "src" / "slicewise" / "evaluation" / "statistics.py", "# edited")
-    assert workflow.due() == {"evaluate": 2, "report": 2, **LAST}
-
-
-def test_an_edit_that_no_stage_imports_reruns_nothing(workflow):
-    append(workflow.root / "src" / "slicewise" / "model" / "serve.py", "# edited")
-    (workflow.root / "src" / "slicewise" / "model" / ".train.py.swp").touch()  # an open editor
-    assert workflow.due() == {}
-
-
-def test_an_edit_of_the_gate_reads_no_volume_again(workflow):
-    append(workflow.root / "src" / "slicewise" / "volumes" / "gate.py", "# edited")
-    assert not {"ingest", "slices", "train", "predict_plain_0"} & workflow.due().keys()
-
-
-def test_editing_a_script_reruns_its_rule(workflow):
-    append(workflow.root / "scripts" / "report.py", "# edited")
-    assert workflow.due() == {"report": 2, "all": 1}
-
-
 def test_a_phantom_that_is_left_out_changes_no_other(clone, tmp_path):
     workflow = copied(clone.root, tmp_path / "slicewise")
     made = {"seed": 7, "size": 48, "slices": [8, 10]}

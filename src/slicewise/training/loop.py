@@ -26,7 +26,7 @@ from slicewise.network.layers import Preprocess
 from slicewise.network.precision import decide_precision
 from slicewise.network.unet import build_unet, copy_weights, finished_model, weights_digest
 from slicewise.slices.batches import SliceSet, check_labels, epoch_batches, usable
-from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
+from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digest, sources_of
 from slicewise.training import augmentation as augment
 from slicewise.training.checkpoints import Checkpoints
 from slicewise.training.fit import fit_preprocess
@@ -226,10 +226,10 @@ def training_key(
 
 
 def source_digest(library: Path = LIBRARY) -> str:
-    """Return a digest of the code that runs: what the rule `train` has as inputs, too."""
+    """Return a digest of the code that runs: what the rule `train` is told of, too."""
     here = library / "training" / "loop.py"
-    files = [here, *sources_of(here, library, TRAINED_BY)]
-    return digest([path.read_text(encoding="utf-8") for path in files])
+    files = [here, *sources_of(here, library, TRAINED_BY, CONVERSION)]
+    return digest([code_digest(path) for path in files])
 
 
 class Batches:

@@ -9,7 +9,7 @@ from typing import Any
 
 from slicewise.config import Content, Experiment, load_settings
 from slicewise.errors import SlicewiseError
-from slicewise.records import code_digests, differences
+from slicewise.records import differences
 from slicewise.slices.batches import SliceSet
 from slicewise.stored import Form, Loose, read_stored
 
@@ -42,7 +42,7 @@ class Plan:
     content : Content
         What the data set holds.
     code : list of str
-        SHA-256 of each file of the training's code.
+        Digest of each file of the training's code.
     """
 
     settings: dict[str, Any]
@@ -57,7 +57,7 @@ class Plan:
         return {**self.settings["experiment"], **shown}
 
 
-def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[str]) -> Plan:
+def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str, str]) -> Plan:
     """Read what a training is to be made from, and compare it with what is at hand.
 
     Parameters
@@ -68,8 +68,8 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[st
         The configuration that the job was given.
     name : str
         The experiment.
-    code : sequence of str
-        The files of the code that the job runs.
+    code : mapping of str to str
+        Digests of the code that the job runs, by file.
 
     Raises
     ------
@@ -87,8 +87,7 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[st
     }
     if changed := differences({key: planned.get(key) for key in told}, told):
         raise SlicewiseError(f"{path}: written for other settings ({', '.join(changed)}); {AGAIN}")
-    now = code_digests(code)
-    if edited := differences(plan["code"], now):
+    if edited := differences(plan["code"], dict(code)):
         raise SlicewiseError(
             f"{path}: the code was edited since it was written ({', '.join(edited)}); {AGAIN}"
         )
@@ -96,7 +95,7 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Sequence[st
         planned,
         Experiment(**planned["experiment"]),
         Content(**planned["content"]),
-        list(now.values()),
+        list(code.values()),
     )
 
 

@@ -1,0 +1,88 @@
+"""How far an edit of the code reaches: the stages that stand on it, and nothing else."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import CHECKOUT, Workflow, copied
+
+LIBRARY = Path("src") / "slicewise"
+PAGES = {"report", "compare"}
+SCORES = {"evaluate", *PAGES}
+PREDICTED = {"predict", *SCORES}
+TRAINED = {"plan", "train", *PREDICTED}
+CUT = {"slices", *TRAINED}
+INGESTED = {"ingest", "cases", "gate"}
+
+REACH = {
+    "config/schema.py": set(),  # settings reach jobs as values
+    "volumes/dicom/series.py": set(),  # all images are NIfTI
+    "volumes/percentiles.py": INGESTED,
+    "phantom/patient.py": set(),
+    "dataset/layouts.py": set(),
+    "dataset/split.py": {"split", *PAGES},
+    "dataset/leakage.py": {"gate"},
+    "slices/oblique.py": CUT,
+    "slices/batches.py": TRAINED,
+    "metrics/surface.py": SCORES,
+    "network/unet.py": TRAINED,
+    "inference/predict.py": PREDICTED,
+    "inference/serving.py": set(),  # of models that are used elsewhere
+    "training/losses.py": TRAINED,
+    "evaluation/signed_rank.py": SCORES,
+    "report/words.py": PAGES,
+    "report/templates/page.css": PAGES,
+    "report/viewer.py": {"report"},
+    "tracking/mirror.py": set(),
+    "job.py": set(),
+    "overview.py": set(),
+}
+"""For a file of the library, the rules whose jobs run again when it is edited."""
+
+
+@pytest.fixture(scope="module")
+def edited(finished, tmp_path_factory) -> Workflow:
+    """A copy of the finished run in which code is edited, and put back."""
+    return copied(finished.root, tmp_path_factory.mktemp("edited") / "slicewise")
+
+
+def due(workflow: Workflow) -> set[str]:
+    return {rule for rule in workflow.due() if rule != "all"}
+
+
+def test_a_file_of_each_room_is_edited():
+    rooms = {path.parent.name for path in (CHECKOUT / LIBRARY).glob("*/__init__.py")}
+    assert rooms <= {name.split("/")[0] for name in REACH}
+
+
+@pytest.mark.parametrize("name", REACH)
+def test_an_edit_reaches_what_stands_on_it(edited, name):
+    path = edited.root / LIBRARY / name
+    kept = path.read_text()
+    more = "EDITED = 1" if path.suffix == ".py" else "/* edited */"
+    path.write_text(f"{kept}\n{more}\n")
+    try:
+        assert due(edited) == REACH[name]
+    finally:
+        path.write_text(kept)
+
+
+def test_an_edit_of_a_script_reruns_its_rule(edited):
+    path = edited.root / "scripts" / "report.py"
+    kept = path.read_text()
+    path.write_text(f"{kept}\nEDITED = 1\n")
+    try:
+        assert edited.due() == {"report": 2, "all": 1}
+    finally:
+        path.write_text(kept)
+
+
+def test_comments_and_docstrings_reach_nothing(edited):
+    changed = 0
+    for folder in (LIBRARY, Path("scripts")):
+        for path in (edited.root / folder).rglob("*.py"):
+            text = path.read_text()
+            path.write_text(re.sub(r'^"""', '"""Edited: ', text, count=1) + "# edited\n")
+            changed += 1
+    assert changed > 100
+    assert due(edited) == set()
