@@ -1,5 +1,6 @@
 """Settings: the single source of names, defaults and checks."""
 
+from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.load import json_schema, load_settings, used_settings
 from slicewise.config.schema import (
     Augmentation,
@@ -23,12 +24,16 @@ __all__ = [
     "Augmentation",
     "Content",
     "Dataset",
+    "EmptyMasks",
     "Experiment",
     "Inference",
     "Input",
+    "Intensity",
     "Loss",
+    "Masks",
     "Network",
     "Optimizer",
+    "OtherLabels",
     "Phantom",
     "Postprocessing",
     "Recipe",

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -87,7 +89,7 @@ class Dataset(Block):
     root: str | None = Field(
         None, description="Folder of the data (for table: the TSV), below $SLICEWISE_DATA or data/."
     )
-    intensity: Literal["hu", "clipped_hu", "arbitrary"] = Field(
+    intensity: Intensity = Field(
         "hu",
         description="Hounsfield units, Hounsfield units cut to a window and shifted, or anything "
         "(such as MR, then z-scored per volume). Checked against the data.",
@@ -112,16 +114,16 @@ class Dataset(Block):
         description="Label name: mask value or values (ircad: organ folder; masks of 3D Slicer, "
         ".seg.nrrd: the segment's name will do, for all labels).",
     )
-    other_labels: Literal["refuse", "background"] = Field(
+    other_labels: OtherLabels = Field(
         "refuse", description="What to do with mask values that are no label."
     )
-    masks: Literal["exact", "resample"] = Field(
+    masks: Masks = Field(
         "exact",
         description="exact: voxels of a mask have to be voxels of its image, however flipped, "
         "permuted or cropped; resample: a mask that lies otherwise is resampled, label by label, "
         "and the report lists it.",
     )
-    empty_masks: Literal["refuse", "allow"] = Field(
+    empty_masks: EmptyMasks = Field(
         "refuse",
         description="Whether a mask without any label is a fault, or a healthy patient's: to train "
         "and to be tested on like others.",
@@ -251,14 +253,14 @@ def _letters(name: str) -> str:
 class Content(Block):
     """What the images and masks of a data set hold; all that stages after reading need."""
 
-    intensity: Literal["hu", "clipped_hu", "arbitrary"]
+    intensity: Intensity
     contiguous: bool
     labels: dict[Name, list[int]]
-    other_labels: Literal["refuse", "background"]
+    other_labels: OtherLabels
     offset: int = 0
     spacing: Spacing | None = None
-    empty_masks: Literal["refuse", "allow"] = "refuse"
-    masks: Literal["exact", "resample"] = "exact"
+    empty_masks: EmptyMasks = "refuse"
+    masks: Masks = "exact"
 
     @property
     def once_read(self) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from slicewise.config import Recipe
+from slicewise.config import Intensity, Recipe
 from slicewise.slices.bound import RecipeBound
 from slicewise.slices.context import fill
 from slicewise.slices.grid import PLANES, Grid
@@ -19,8 +19,6 @@ from slicewise.volumes.volume import Volume
 
 AIR = -1024.0
 BLOCK = 8  # slices worked on at a time: memory stays small, numpy stays busy
-
-Intensity = Literal["hu", "clipped_hu", "arbitrary"]
 
 
 class SliceSource:

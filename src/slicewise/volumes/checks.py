@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 import numpy as np
 
+from slicewise.config import Intensity, OtherLabels
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.intensity import say_absurd
 from slicewise.volumes.volume import Volume
-
-Intensity = Literal["hu", "clipped_hu", "arbitrary"]
 
 AIR = -200
 """Every CT of a body has something below it, in HU: air around or within, or padding."""
@@ -114,7 +112,7 @@ def label_indices(
     mask: Volume,
     path: str,
     labels: Mapping[str, int | list[int]],
-    other: Literal["refuse", "background"],
+    other: OtherLabels,
     *,
     may_be_empty: bool = False,
 ) -> np.ndarray:

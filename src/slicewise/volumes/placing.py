@@ -11,13 +11,14 @@ import itertools
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from nibabel import aff2axcodes, affines
 from scipy import ndimage
 
 from slicewise.boxes import bounding_box
+from slicewise.config import Masks
 from slicewise.errors import SlicewiseError
 
 logger = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ TIE = 1e-3
 """Shares that differ by less are equal, or the last bit of an affine would decide."""
 SLAB = 8
 SAMPLES = 33
-
-Masks = Literal["exact", "resample"]
 
 
 @dataclass(frozen=True)
