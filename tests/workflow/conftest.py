@@ -1,6 +1,7 @@
 """A copy of the workflow with tiny data of its own, in which tests run the real `snakemake`."""
 
 import copy
+import fcntl
 import os
 import re
 import shutil
@@ -234,8 +235,24 @@ def clone(tmp_path_factory) -> Workflow:
 
 @pytest.fixture(scope="session")
 def finished(clone, tmp_path_factory) -> Workflow:
-    """A finished run of two experiments; not to be changed."""
-    workflow = copied(clone.root, tmp_path_factory.mktemp("finished") / "slicewise")
+    """A finished run of two experiments, which all workers share; not to be changed."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+    target = shared / "finished" / "slicewise"
+    done = target.with_name("done")
+    target.parent.mkdir(exist_ok=True)
+    with target.with_name("lock").open("w") as lock:
+        # one worker makes it, and the others wait
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(target, ignore_errors=True)
+            finish(copied(clone.root, target))
+            done.touch()
+    return Workflow(target)
+
+
+def finish(workflow: Workflow) -> None:
+    """Give a fresh workflow its data and settings, and run it."""
     for name in TRAINING:
         workflow.add_patient(name, "train", size=352 if name == LARGE else 48)
     for name in TEST:
@@ -243,7 +260,6 @@ def finished(clone, tmp_path_factory) -> Workflow:
     workflow.write_settings(copy.deepcopy(CONFIG))
     said = workflow.snakemake()
     (workflow.root / "said.txt").write_text(said)
-    return workflow
 
 
 @pytest.fixture
