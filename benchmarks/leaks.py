@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from slicewise.config.schema import Dataset
+from slicewise.config import Dataset
 from slicewise.dataset.duplicates import (
     ALIKE,
     Marks,

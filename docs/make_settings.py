@@ -1,6 +1,6 @@
 """Write docs/settings.md from the settings' own definitions.
 
-Run it after a change of src/slicewise/config/schema.py:
+Run it after a change of src/slicewise/config:
 python docs/make_settings.py
 """
 
@@ -17,14 +17,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from slicewise.config.schema import PRESETS, Settings
+from slicewise.config import PRESETS, Settings
 
 TARGET = Path(__file__).with_name("settings.md")
 
 HEAD = """\
 # Settings
 
-<!-- Written by docs/make_settings.py from src/slicewise/config/schema.py; do not edit. -->
+<!-- Written by docs/make_settings.py from src/slicewise/config; do not edit. -->
 
 A file in `config/` describes one data set and the experiments on it. It is complete:
 `snakemake --cores all --configfile config/mydata.yaml` reads it and no other. More files after it

@@ -167,7 +167,7 @@ def test_a_digest_is_of_a_file_and_what_it_imports(tmp_path):
         ("slices/staging.py", False),
         ("dataset/leakage.py", False),
         ("volumes/dicom/series.py", False),
-        ("config/schema.py", False),
+        ("config/settings.py", False),
     ):
         kept = (library / name).read_text()
         (library / name).write_text(f"{kept}# a comment\n")
@@ -203,7 +203,7 @@ def test_the_same_library_elsewhere_will_do(checkout):
 
 
 @pytest.mark.parametrize(
-    "name", ["training/losses.py", "config/schema.py", "report/templates/page.css", "new.py"]
+    "name", ["training/losses.py", "config/settings.py", "report/templates/page.css", "new.py"]
 )
 def test_another_library_is_refused(checkout, name):
     path = checkout / "src" / "slicewise" / name

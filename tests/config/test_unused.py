@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slicewise.config import Augmentation, Experiment, load_settings, used_settings
-from slicewise.config.schema import PRESETS, Settings, merge
+from slicewise.config import (
+    PRESETS,
+    Augmentation,
+    Experiment,
+    Settings,
+    load_settings,
+    merge,
+    used_settings,
+)
 from slicewise.config.unused import RULES, _is_whole
 from slicewise.errors import SlicewiseError
 

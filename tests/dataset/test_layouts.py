@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.config.schema import Dataset
+from slicewise.config import Dataset
 from slicewise.dataset.layouts import find_cases
 
 

@@ -39,7 +39,7 @@ def test_numbers_of_patients_are_those_of_the_code():
 
 
 def test_the_settings_are_settings():
-    from slicewise.config.schema import Training
+    from slicewise.config import Training
 
     (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
     baseline = yaml.safe_load(text)["experiments"]["baseline"]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slicewise.config import load_settings
-from slicewise.config.schema import Dataset
+from slicewise.config import Dataset, load_settings
 from slicewise.dataset.layouts import find_cases
 from slicewise.evaluation.statistics import COLUMNS
 from slicewise.phantom.patient import LABELS

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from slicewise.config.schema import Settings
+from slicewise.config import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "settings.md"

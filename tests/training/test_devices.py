@@ -20,7 +20,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 from slicewise.config import Experiment
-from slicewise.config.schema import merge
+from slicewise.config import merge
 from slicewise.errors import SlicewiseError
 from slicewise.training.loop import train
 from slicewise.slices.batches import SliceFolder, SliceSet

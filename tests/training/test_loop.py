@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.config import Experiment
-from slicewise.config.schema import merge
+from slicewise.config import Experiment, merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.predict import predict_volume
@@ -215,7 +214,7 @@ def test_an_edit_of_code_that_weights_depend_on_makes_another_key(tmp_path: Path
         "metrics/overlap.py": False,  # validation counts voxels itself, slice by slice
         "evaluation/statistics.py": False,
         "tracking/mirror.py": False,
-        "config/schema.py": False,  # settings are in the key as values
+        "config/settings.py": False,  # settings are in the key as values
     }.items():
         kept = (library / name).read_text()
         (library / name).write_text(f"{kept}EDITED = 1\n")

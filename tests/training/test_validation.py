@@ -13,8 +13,7 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from slicewise.config import Experiment, Recipe
-from slicewise.config.schema import merge
+from slicewise.config import Experiment, Recipe, merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.views import infer

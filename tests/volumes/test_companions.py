@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from slicewise.config.schema import Dataset
+from slicewise.config import Dataset
 from slicewise.dataset.case_record import describe_files
 from slicewise.dataset.layouts import find_cases
 from slicewise.volumes.companions import Folders, data_files, whole_volume

@@ -1,30 +1,36 @@
-"""Settings: the single source of names, defaults and checks."""
+"""Settings: the single source of names, defaults, checks and of the schema; a file a block."""
 
+from slicewise.config.augmentation import Augmentation
+from slicewise.config.block import Plane
+from slicewise.config.content import Content
+from slicewise.config.dataset import IN_RESULTS, Dataset, Pairs, Phantom
+from slicewise.config.evaluation import Evaluation
+from slicewise.config.experiment import Experiment
+from slicewise.config.inference import Inference, Prediction
+from slicewise.config.input import Input
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.load import json_schema, load_settings, used_settings
-from slicewise.config.schema import (
-    Augmentation,
-    Content,
-    Dataset,
-    Experiment,
-    Inference,
-    Input,
-    Loss,
-    Network,
-    Optimizer,
-    Phantom,
-    Postprocessing,
-    Recipe,
-    Settings,
-    Split,
-    Training,
-)
+from slicewise.config.loss import Loss
+from slicewise.config.network import Network
+from slicewise.config.optimizer import Optimizer
+from slicewise.config.postprocessing import Postprocessing
+from slicewise.config.presets import PRESETS, merge
+from slicewise.config.settings import RESERVED, Settings
+from slicewise.config.slices import Recipe
+from slicewise.config.split import Split
+from slicewise.config.staging import Staging
+from slicewise.config.tracking import Tracking
+from slicewise.config.training import Training
 
 __all__ = [
+    "IN_RESULTS",
+    "PRESETS",
+    "RESERVED",
     "Augmentation",
     "Content",
     "Dataset",
     "EmptyMasks",
+    "Evaluation",
     "Experiment",
     "Inference",
     "Input",
@@ -34,13 +40,19 @@ __all__ = [
     "Network",
     "Optimizer",
     "OtherLabels",
+    "Pairs",
     "Phantom",
+    "Plane",
     "Postprocessing",
+    "Prediction",
     "Recipe",
     "Settings",
     "Split",
+    "Staging",
+    "Tracking",
     "Training",
     "json_schema",
     "load_settings",
+    "merge",
     "used_settings",
 ]

@@ -8,12 +8,13 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from slicewise.config.schema import Settings
+from slicewise.config.block import block_of
+from slicewise.config.settings import Settings
 from slicewise.config.unused import unused
 from slicewise.errors import SlicewiseError
 
@@ -43,6 +44,20 @@ def load_settings(config: Mapping[str, Any], *, dumped: bool = False) -> Setting
         Naming each wrong key, its value, what is allowed and, for an unknown
         key, the nearest right spelling; or each key that was written and does
         nothing beside another one.
+
+    Examples
+    --------
+    >>> config = {
+    ...     "dataset": {"name": "demo", "layout": "phantom", "labels": {"liver": 1}},
+    ...     "slices": {"small": {"size": 64}},
+    ...     "experiments": {"first": {"slices": "small"}},
+    ... }
+    >>> load_settings(config).experiments["first"].training.epochs
+    60
+    >>> load_settings(config | {"run": ["x"]})
+    Traceback (most recent call last):
+    ...
+    slicewise.errors.SlicewiseError: configuration: run: no experiment is called 'x'; there are: ...
     """
     try:
         settings, config = _validated(config)
@@ -68,8 +83,8 @@ def _validated(config: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Any]]:
         return Settings.model_validate(dict(config)), config
     except ValidationError as error:
         repaired = copy.deepcopy(dict(config))
-        found = [_put_number(repaired, e) for e in error.errors()]
-        if not any(found):
+        numbers = [_put_number(repaired, each) for each in error.errors()]
+        if not any(numbers):
             raise
     return Settings.model_validate(repaired), repaired
 
@@ -84,15 +99,18 @@ def _put_number(config: Any, error: Any) -> bool:
         return False
     # a whole number is one of either kind
     number = int(read) if read.is_integer() else read
-    place, last = None, None
+    holder = None
+    key = None
     for part in error["loc"]:
-        inside = config if place is None else place[last]
+        inside = config if holder is None else holder[key]
         there = isinstance(inside, dict) and part in inside
+        # the names of union members are parts of a location, too, and keys of nothing
         if there or (isinstance(inside, list) and isinstance(part, int) and part < len(inside)):
-            place, last = inside, part
-    if place is None or place[last] != text:
+            holder = inside
+            key = part
+    if holder is None or holder[key] != text:
         return False
-    place[last] = number
+    holder[key] = number
     return True
 
 
@@ -108,8 +126,10 @@ def used_settings(config: Mapping[str, Any], experiment: str) -> str:
 
 
 def _sentence(error: Any) -> tuple[str, str]:
+    """Return the key that an error is about, and what to tell of it."""
     path = [str(part) for part in error["loc"]]
-    kind, value = error["type"], error.get("input")
+    kind = error["type"]
+    value = error.get("input")
     key = ".".join(_shown(path))
     if kind == "extra_forbidden":
         allowed = list(_fields(path[:-1]))
@@ -141,6 +161,7 @@ def _unquoted(value: Any) -> str:
 
 
 def _shown(path: list[str]) -> list[str]:
+    """Return the parts of a location that a user wrote."""
     # pydantic adds the names of union members and validators to the location
     keep = []
     for part in path:
@@ -153,28 +174,25 @@ def _shown(path: list[str]) -> list[str]:
 
 
 def _fields(path: list[str]) -> Mapping[str, Any]:
-    model: Any = Settings
+    """Return the fields of the block at a place."""
+    model: type[BaseModel] | None = Settings
     for part in path:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            break
+        if model is None:
+            return {}
         field = model.model_fields.get(part)
         if field is None:
             continue  # the name of an experiment or recipe
-        model = _model_in(field.annotation)
-    return model.model_fields if issubclass(model, BaseModel) else {}
-
-
-def _model_in(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in get_args(annotation):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
+        model, _ = block_of(field.annotation)
+    return {} if model is None else model.model_fields
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of the settings, for editors and for the docs."""
+    """Return the JSON schema of the settings, for editors and for the docs.
+
+    Examples
+    --------
+    >>> json_schema()["required"]
+    ['dataset', 'slices', 'experiments']
+    """
     schema = Settings.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

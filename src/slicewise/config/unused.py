@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
-from slicewise.config.schema import Augmentation, Experiment, Settings
+from slicewise.config.augmentation import Augmentation
+from slicewise.config.block import block_of
+from slicewise.config.experiment import Experiment
+from slicewise.config.settings import Settings
 
 Why = Callable[[Settings, Experiment], str | None]
 
@@ -53,7 +56,8 @@ def unused(config: Mapping[str, Any], settings: Settings) -> list[str]:
 
 
 def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]:
-    layout, labels = settings.dataset.layout, settings.dataset.labels
+    layout = settings.dataset.layout
+    labels = ", ".join(settings.dataset.labels)
     for key, harmless, wins, why in (
         (
             "dataset.root",
@@ -65,7 +69,7 @@ def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]
             "dataset.other_labels",
             "",
             layout == "ircad",
-            f"layout ircad reads the organ folders of {', '.join(labels)} and no other",
+            f"layout ircad reads the organ folders of {labels} and no other",
         ),
         (
             "split.validation",
@@ -80,8 +84,8 @@ def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]
             "no distance is measured where dataset.contiguous is false",
         ),
     ):
-        found, value = _written(config, key)
-        if found and wins and value != harmless:
+        written, value = _written(config, key)
+        if written and wins and value != harmless:
             yield f"{key} does nothing: {why}; leave it out"
 
 
@@ -89,8 +93,8 @@ def _of_experiments(config: Mapping[str, Any], settings: Settings) -> Iterator[s
     for name, given in config["experiments"].items():
         experiment = settings.experiments[name]
         for rule in RULES:
-            found, value = _written(given, rule.key)
-            if not found or any(value is same or value == same for same in rule.harmless):
+            written, value = _written(given, rule.key)
+            if not written or any(value is same or value == same for same in rule.harmless):
                 continue
             why = rule.why(settings, experiment)
             if why is not None:
@@ -111,24 +115,13 @@ def _is_whole(value: Any, model: type[BaseModel]) -> bool:
     if not isinstance(value, Mapping) or set(value) != set(model.model_fields):
         return False
     for name, field in model.model_fields.items():
-        block, named = _block(field.annotation)
+        block, named = block_of(field.annotation)
         inner = value[name]
         if block is None or inner is None:
             continue
         if not all(_is_whole(one, block) for one in (inner.values() if named else [inner])):
             return False
     return True
-
-
-def _block(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the block that a type holds, and whether it is a map of them by name."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    for argument in get_args(annotation):
-        found, _ = _block(argument)
-        if found is not None:
-            return found, getattr(annotation, "__origin__", None) is dict
-    return None, False
 
 
 # --- the rules -----------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from slicewise.config import Dataset
-from slicewise.config.schema import Pairs, Phantom
+from slicewise.config import Dataset, Pairs, Phantom
 from slicewise.dataset.names import find_alike, stripped
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError

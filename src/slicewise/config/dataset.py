@@ -1,0 +1,198 @@
+"""Where the volumes are, what they hold, and how their files are arranged."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from slicewise.config.block import Block, Name, Spacing
+from slicewise.config.content import Content
+from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
+from slicewise.config.labels import check_label_names
+
+IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
+"""Names that no data set may have, in any case: some file systems see no difference."""
+
+
+class Phantom(Block):
+    """Synthetic abdominal CTs, made on the spot (``layout: phantom``)."""
+
+    cases: int = Field(20, ge=1, description="How many synthetic patients.")
+    seed: int = Field(7, ge=0, description="Seed of the anatomy; patient k never depends on cases.")
+    size: int = Field(96, ge=48, le=512, description="In-plane matrix, in pixels.")
+    slices: list[int] = Field(
+        [24, 36], min_length=2, max_length=2, description="Least and greatest number of slices."
+    )
+
+
+class Pairs(Block):
+    """How the files of ``layout: pairs`` are told apart; one `*` stands for the case's name."""
+
+    image: str = Field("*_orig.nii.gz", description="Pattern of image files.")
+    mask: str = Field("*_liver.nii.gz", description="Pattern of mask files.")
+    train: str | None = Field("raw/train", description="Folder of the training cases, below root.")
+    test: str | None = Field(
+        "raw/test", description="Folder of the test cases; null: all cases lie in `train`."
+    )
+
+    @field_validator("image", "mask")
+    @classmethod
+    def _one_star(cls, value: str) -> str:
+        if value.count("*") != 1 or "/" in value:
+            raise ValueError("must be a file name with one *, which stands for the case's name")
+        return value
+
+
+class Dataset(Block):
+    """Where the volumes are and what they hold."""
+
+    name: Name = Field(description="Name of results/<name> and of the MLflow experiment.")
+    layout: Literal["pairs", "ircad", "msd", "nnunet", "table", "phantom"] = Field(
+        description="How the files are arranged."
+    )
+    root: str | None = Field(
+        None, description="Folder of the data (for table: the TSV), below $SLICEWISE_DATA or data/."
+    )
+    intensity: Intensity = Field(
+        "hu",
+        description="Hounsfield units, Hounsfield units cut to a window and shifted, or anything "
+        "(such as MR, then z-scored per volume). Checked against the data.",
+    )
+    offset: int = Field(
+        0,
+        ge=-32768,
+        le=32767,
+        description="Added to every voxel of every image when it is read: -1024 for CT that is "
+        "stored with 1024 added (intensity hu only).",
+    )
+    spacing: Spacing | None = Field(
+        None,
+        description="Voxel size in mm along each axis of the arrays, for images whose header has "
+        "lost it (1 × 1 × 1 mm at the origin); others keep their own.",
+    )
+    contiguous: bool = Field(
+        True, description="false: a file is a pile of slices that are not neighbours."
+    )
+    labels: dict[Name, int | list[int] | str] = Field(
+        min_length=1,
+        description="Label name: mask value or values (ircad: organ folder; masks of 3D Slicer, "
+        ".seg.nrrd: the segment's name will do, for all labels).",
+    )
+    other_labels: OtherLabels = Field(
+        "refuse", description="What to do with mask values that are no label."
+    )
+    masks: Masks = Field(
+        "exact",
+        description="exact: voxels of a mask have to be voxels of its image, however flipped, "
+        "permuted or cropped; resample: a mask that lies otherwise is resampled, label by label, "
+        "and the report lists it.",
+    )
+    empty_masks: EmptyMasks = Field(
+        "refuse",
+        description="Whether a mask without any label is a fault, or a healthy patient's: to train "
+        "and to be tested on like others.",
+    )
+    patient_pattern: str | None = Field(
+        None,
+        description="Regex with a group `patient`, searched in the case's name. null: each case is "
+        "a patient of its own; where nothing is said that is so, too, and a line warns of names "
+        "that look like several cases of a patient.",
+    )
+    different_patients: list[Annotated[list[str], Field(min_length=2)]] | Literal["all"] = Field(
+        [],
+        description="Groups of patients who differ although their names look like one in several "
+        "spellings (`p1`, `P1`, `p01`); all: names are taken to the letter.",
+    )
+    exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
+    pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
+    phantom: Phantom | None = Field(None, description="Settings of layout phantom.")
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_free(cls, value: str) -> str:
+        if value.lower() in IN_RESULTS:
+            raise ValueError(
+                f"dataset.name is {value!r}: results/{value.lower()} is used by slicewise itself; "
+                "choose another name"
+            )
+        return value
+
+    @field_validator("patient_pattern")
+    @classmethod
+    def _has_group(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                groups = re.compile(value).groupindex
+            except re.error as error:
+                raise ValueError(f"is not a regular expression ({error})") from error
+            if "patient" not in groups:
+                raise ValueError("needs a group named patient, as in (?P<patient>p[0-9]+)")
+        return value
+
+    @model_validator(mode="after")
+    def _labels_fit_layout(self) -> Dataset:
+        by_name = any(isinstance(value, str) for value in self.labels.values())
+        for name, value in self.labels.items():
+            self._check_kind(name, value)
+            if by_name and not isinstance(value, str):
+                raise ValueError(
+                    f"labels.{name} is a mask value and other labels are names of segments; give "
+                    "all of them as values or all as names"
+                )
+            numbers = value if isinstance(value, list) else [value]
+            if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
+                raise ValueError(f"labels.{name}: mask values go from 1 to 255")
+        check_label_names(self.labels)
+        values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
+        if len(set(values)) < len(values):
+            raise ValueError("labels: two labels share a mask value")
+        return self
+
+    def _check_kind(self, name: str, value: int | list[int] | str) -> None:
+        """Refuse a label that is named where the layout has values, or the other way round."""
+        named = isinstance(value, str)
+        if self.layout == "ircad":
+            wanted = None if named else "the name of an organ folder"
+        else:
+            # digits are a value in quotes, and masks of these layouts name no segments
+            unnamed = self.layout in ("msd", "phantom")
+            no_name = isinstance(value, str) and (value.isdecimal() or unnamed)
+            wanted = "a mask value" if no_name else None
+        if wanted is not None:
+            raise ValueError(f"labels.{name} must be {wanted} with layout {self.layout}")
+
+    @model_validator(mode="after")
+    def _blocks_fit_layout(self) -> Dataset:
+        if self.offset and self.intensity != "hu":
+            raise ValueError("offset goes with intensity hu only")
+        if self.layout != "phantom" and self.root is None:
+            raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
+        for block in ("pairs", "phantom"):
+            if getattr(self, block) is not None and self.layout != block:
+                raise ValueError(f"the block {block} goes with layout {block} only")
+        if self.layout in ("pairs", "phantom") and getattr(self, self.layout) is None:
+            # The block's defaults belong to its layout only.
+            default = Pairs() if self.layout == "pairs" else Phantom()
+            object.__setattr__(self, self.layout, default)
+        return self
+
+    @property
+    def content(self) -> Content:
+        """What the NIfTI files of a case hold, wherever they came from."""
+        labels = {}
+        for position, (name, value) in enumerate(self.labels.items(), start=1):
+            # Masks made from organ folders or named segments number these in their order.
+            number = position if isinstance(value, str) else value
+            labels[name] = number if isinstance(number, list) else [number]
+        return Content(
+            intensity=self.intensity,
+            contiguous=self.contiguous,
+            labels=labels,
+            other_labels=self.other_labels,
+            offset=self.offset,
+            spacing=self.spacing,
+            empty_masks=self.empty_masks,
+            masks=self.masks,
+        )

@@ -1,0 +1,35 @@
+"""What the network sees of a slice."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from slicewise.config.block import Block
+
+
+class Input(Block):
+    """What the network sees of a slice; what is fitted is fitted on training patients."""
+
+    context: Literal[1, 3, 5] = Field(
+        1, description="Slices seen at once: the one that is segmented and its neighbours (2.5-D)."
+    )
+    context_mm: float = Field(
+        2.5, gt=0, description="Distance of these slices, interpolated from those that there are."
+    )
+    window: Literal["foreground", "none"] | list[float] = Field(
+        "foreground",
+        description="Intensities are clipped to [low, high]; foreground: the 0.5 and 99.5 "
+        "percentiles inside the labels (Isensee et al., Nature Methods 2021).",
+    )
+    normalisation: Literal["foreground", "all", "none"] = Field(
+        "foreground", description="z-score by mean and deviation inside the labels, or of all."
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _ordered(cls, value: Any) -> Any:
+        if isinstance(value, list) and (len(value) != 2 or value[0] >= value[1]):
+            raise ValueError("must be [low, high] with low below high")
+        return value

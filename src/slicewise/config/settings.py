@@ -1,0 +1,121 @@
+"""All settings of a workflow run, and what must fit together among them."""
+
+from __future__ import annotations
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from slicewise.config.block import Block, Name
+from slicewise.config.dataset import Dataset
+from slicewise.config.evaluation import Evaluation
+from slicewise.config.experiment import Experiment
+from slicewise.config.slices import Recipe
+from slicewise.config.split import Split
+from slicewise.config.staging import Staging
+from slicewise.config.tracking import Tracking
+
+RESERVED = ("cases", "slices", "logs", "timings", "comparison")
+"""Names that no experiment may have."""
+
+
+class Settings(Block):
+    """All settings of a workflow run."""
+
+    dataset: Dataset
+    split: Split = Split()
+    slices: dict[Name, Recipe] = Field(min_length=1, description="Named slice recipes.")
+    experiments: dict[Name, Experiment] = Field(min_length=1, description="Named experiments.")
+    run: list[Name] | None = Field(None, description="Experiments to make; null: all of them.")
+    evaluation: Evaluation = Evaluation()
+    tracking: Tracking = Tracking()
+    staging: Staging = Staging()
+
+    _repeats: dict[str, list[str]] = PrivateAttr({})
+
+    @model_validator(mode="after")
+    def _repeat(self) -> Settings:
+        """Make an experiment of each seed, which knows of no other: a seed more trains once."""
+        made: dict[str, Experiment] = {}
+        for name, experiment in self.experiments.items():
+            first, *others = experiment.training.seeds or [experiment.training.seed]
+            made[name] = _seeded(experiment, first)
+            for seed in others:
+                repeat = f"{name}-seed{seed}"
+                if repeat in self.experiments:
+                    raise ValueError(
+                        f"experiments.{name}.training.seeds: its repeat {repeat} has the name of "
+                        "another experiment; rename one"
+                    )
+                made[repeat] = _seeded(experiment, seed)
+                self._repeats.setdefault(name, [name]).append(repeat)
+        object.__setattr__(self, "experiments", made)
+        return self
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> Settings:
+        for name, experiment in self.experiments.items():
+            if name in RESERVED:
+                raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+            for key, recipe in (
+                ("slices", experiment.slices),
+                *(("also", other) for other in experiment.also),
+            ):
+                if recipe not in self.slices:
+                    raise ValueError(
+                        f"experiments.{name}.{key}: no recipe is called {recipe!r}; "
+                        f"there are: {', '.join(self.slices)}"
+                    )
+            if self.slices[experiment.slices].oblique:
+                raise ValueError(
+                    f"experiments.{name}.slices: {experiment.slices} is tilted, and volumes are "
+                    "predicted in planes of their own grid; name it in `also`"
+                )
+        for name in self.run or ():
+            if name not in self.experiments:
+                raise ValueError(
+                    f"run: no experiment is called {name!r}; there are: "
+                    f"{', '.join(self.experiments)}"
+                )
+        for label in self.evaluation.lesions:
+            if label not in self.dataset.labels:
+                raise ValueError(
+                    f"evaluation.lesions: no label is called {label!r}; there are: "
+                    f"{', '.join(self.dataset.labels)}"
+                )
+        if not self.dataset.contiguous:
+            self._refuse_3d()
+        return self
+
+    def _refuse_3d(self) -> None:
+        why = "means nothing on slices that are not neighbours (dataset.contiguous is false)"
+        for name, recipe in self.slices.items():
+            if recipe.plane != "axial" or recipe.oblique:
+                raise ValueError(f"slices.{name}: a cut through a pile of slices {why}")
+        if self.evaluation.lesions:
+            raise ValueError(f"evaluation.lesions: a lesion {why}")
+        for name, experiment in self.experiments.items():
+            for key, used in (
+                ("input.context", experiment.input.context > 1),
+                ("inference.planes", bool(experiment.inference.planes)),
+                (
+                    "postprocessing.largest_component",
+                    bool(experiment.postprocessing.largest_component),
+                ),
+            ):
+                if used:
+                    raise ValueError(f"experiments.{name}.{key}: this {why}")
+
+    @property
+    def repeats(self) -> dict[str, list[str]]:
+        """Of an experiment with several seeds, the names of all its trainings, its own first."""
+        return self._repeats
+
+    @property
+    def wanted(self) -> list[str]:
+        """Names of the experiments to make, with their repeats."""
+        names = self.run if self.run is not None else list(self.experiments)
+        return list(dict.fromkeys(r for n in names for r in self.repeats.get(n, [n])))
+
+
+def _seeded(experiment: Experiment, seed: int) -> Experiment:
+    training = experiment.training.model_copy(update={"seed": seed, "seeds": []})
+    return experiment.model_copy(update={"training": training})

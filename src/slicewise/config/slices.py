@@ -1,0 +1,41 @@
+"""How slices are cut from a volume."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from slicewise.config.block import Block, Plane
+
+
+class Recipe(Block):
+    """How slices are cut from a volume."""
+
+    plane: Plane = Field("axial", description="The cut.")
+    size: int | None = Field(
+        None,
+        ge=16,
+        le=2048,
+        description="Side of the square slice in pixels: larger slices are area-averaged down, "
+        "smaller ones padded, never enlarged or distorted. null: as they are.",
+    )
+    every: int = Field(1, ge=1, le=16, description="Keep every n-th pixel in both directions.")
+    tilt: list[Annotated[float, Field(ge=-90, le=90)]] = Field(
+        [0.0, 0.0],
+        min_length=2,
+        max_length=2,
+        description="Degrees by which the cut is turned about its row and its column axis: an "
+        "oblique plane, to train on only (`also`).",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Recipe:
+        if self.size is not None and self.every != 1:
+            raise ValueError("give either size or every, not both")
+        return self
+
+    @property
+    def oblique(self) -> bool:
+        """Whether the cut is tilted."""
+        return any(self.tilt)

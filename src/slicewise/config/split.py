@@ -1,0 +1,47 @@
+"""Who is trained on, validated on and tested on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from slicewise.config.block import Block, Fraction
+
+
+class Split(Block):
+    """Who is trained on, validated on and tested on; always whole patients."""
+
+    test: Fraction | Annotated[int, Field(ge=0)] = Field(
+        0.35, description="Test patients: a count or a fraction. Unused where the layout says it."
+    )
+    validation: Fraction | Annotated[int, Field(ge=0)] = Field(
+        0.2, description="Validation patients among the others; none below four of them."
+    )
+    folds: int = Field(1, ge=1, description="Cross-validation folds over the non-test patients.")
+    seed: int = Field(13, ge=0, description="Seed of the split.")
+    stratify: str | None = Field(
+        None,
+        description="Column whose values test, validation and folds share in proportion, such as "
+        "the hospital; of a column `ml_<label>`, whether there is any.",
+    )
+    strata: str | None = Field(
+        None,
+        description="Table with that column and a column case or patient, below $SLICEWISE_DATA or "
+        "data/, such as a copy of an earlier cases.tsv; null: the table of layout table.",
+    )
+    check_against: list[str] = Field(
+        [], description="cases.tsv of other data sets that must share no scan with this one."
+    )
+    not_the_same: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
+        [],
+        description="Pairs of cases that the gate takes for the same scan though they are not; "
+        "a case of a data set in `check_against` is `<its cases.tsv>:<case>`, or the case alone "
+        "where this data set has none of that name.",
+    )
+
+    @model_validator(mode="after")
+    def _strata_of_a_column(self) -> Split:
+        if self.strata is not None and self.stratify is None:
+            raise ValueError("strata goes with stratify: name the column of the table")
+        return self

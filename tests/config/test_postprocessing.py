@@ -1,0 +1,21 @@
+"""The block `postprocessing`."""
+
+import pytest
+
+from tests.settings import changed, fault
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parts"),
+    [
+        (
+            "experiments/e/postprocessing",
+            {"fill_holes": "perhaps"},
+            ["experiments.e.postprocessing.fill_holes", '"perhaps"'],
+        ),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
+    message = fault(changed(key, value))
+    for part in parts:
+        assert part in message

@@ -1,0 +1,85 @@
+"""What must fit together among the blocks."""
+
+import pytest
+
+from slicewise.config import RESERVED, load_settings
+from tests.settings import changed, fault
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parts"),
+    [
+        ("evaluation/lesions", ["lungs"], ["evaluation.lesions: no label is called 'lungs'"]),
+        ("slices", [], ["slices is []"]),
+        ("slices", {}, ["slices is {}", "at least 1"]),
+        ("dataset", ..., ["dataset is missing"]),
+        ("experiments/e/slices", "s", ["experiments.e.slices", "no recipe is called 's'", "r"]),
+        ("run", ["f"], ["run: no experiment is called 'f'", "there are: e"]),
+        ("slices/r/tilt", [10.0, 0.0], ["experiments.e.slices", "r is tilted", "`also`"]),
+        ("experiments/e/also", ["s"], ["experiments.e.also", "'s'", "there are: r"]),
+    ],
+)
+def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
+    message = fault(changed(key, value))
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("block", "key", "value"),
+    [
+        ("postprocessing", "largest_component", True),
+        ("postprocessing", "largest_component", "auto"),
+        ("input", "context", 3),
+        ("inference", "planes", ["axial", "coronal"]),
+    ],
+)
+def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key, value):
+    config = changed("dataset/contiguous", False)
+    config["experiments"]["e"][block] = {key: value}
+    assert f"experiments.e.{block}.{key}" in fault(config)
+
+
+def test_lesions_of_a_pile_of_slices_are_refused():
+    config = changed("dataset/contiguous", False)
+    config["evaluation"] = {"lesions": ["liver"]}
+    assert "evaluation.lesions: a lesion means nothing" in fault(config)
+
+
+@pytest.mark.parametrize("recipe", [{"plane": "coronal"}, {"tilt": [0.0, 5.0]}])
+def test_a_pile_of_slices_is_cut_as_it_lies(recipe):
+    config = changed("dataset/contiguous", False)
+    config["slices"]["other"] = recipe
+    assert "slices.other" in fault(config)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_an_experiment_cannot_take_the_name_of_a_folder_of_results(name):
+    assert f"experiments.{name}" in fault(changed("experiments", {name: {"slices": "r"}}))
+
+
+def test_seeds_make_an_experiment_each_that_knows_of_no_other():
+    one = load_settings(changed("experiments/e/training/seed", 3))
+    assert (one.wanted, one.repeats) == (["e"], {})
+    few, many = (
+        load_settings(changed("experiments/e/training/seeds", s)) for s in ([3, 1], [3, 1, 2])
+    )
+    assert many.wanted == ["e", "e-seed1", "e-seed2"]
+    assert many.repeats == {"e": many.wanted}
+    assert [many.experiments[name].training.seed for name in many.wanted] == [3, 1, 2]
+    # so one seed more trains once more, and nothing else again
+    assert {n: few.experiments[n] for n in few.wanted}.items() <= many.experiments.items()
+    assert few.experiments["e"] == one.experiments["e"]
+
+
+def test_run_makes_the_repeats_too_or_one_of_them():
+    config = changed("experiments/e/training/seeds", [1, 2])
+    assert load_settings({**config, "run": ["e"]}).wanted == ["e", "e-seed2"]
+    assert load_settings({**config, "run": ["e-seed2"]}).wanted == ["e-seed2"]
+    assert load_settings({**config, "run": ["e-seed2", "e"]}).wanted == ["e-seed2", "e"]
+
+
+def test_a_repeat_cannot_take_the_name_of_another_experiment():
+    config = changed("experiments/e/training/seeds", [1, 2])
+    config["experiments"]["e-seed2"] = {"slices": "r"}
+    assert "its repeat e-seed2 has the name of another experiment" in fault(config)
