@@ -7,7 +7,7 @@ min_version("9.0")
 
 include: "rules/common.smk"
 include: "rules/ingest.smk"
-include: "rules/gate.smk"
+include: "rules/leakage.smk"
 include: "rules/slices.smk"
 include: "rules/train.smk"
 include: "rules/predict.smk"

@@ -1,4 +1,4 @@
-"""How well the gate tells the same scan from others: false alarms and copies that are found.
+"""How well the leakage check tells the same scan from others: false alarms and copies found.
 
 python benchmarks/leaks.py [--data DIR] [--cases 2000] [--scans 12]
 

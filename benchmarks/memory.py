@@ -29,7 +29,7 @@ from slicewise.volumes.volume import Volume
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"small": (96, 96, 40), "medium": (256, 256, 120), "large": (512, 512, 400)}
 RULES = (
-    *("convert", "ingest", "cases", "split", "gate", "slices", "plan", "train", "predict"),
+    *("convert", "ingest", "cases", "split", "leakage", "slices", "plan", "train", "predict"),
     *("evaluate", "report", "compare"),
 )
 NOTING = """

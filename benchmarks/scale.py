@@ -170,7 +170,7 @@ def stand_in(folder: Path) -> None:
 
 def make_slices(folder: Path, cases: int) -> dict[str, float]:
     """Ingest and cut all cases by both recipes; return the seconds of processes for each."""
-    # the gate would not let one image pass under many names
+    # the leakage check would not let one image pass under many names
     snakemake(folder, "--cores", "2", "--quiet", "all", "--until", "slices", "cases")
     spent = {}
     for rule in ("ingest", "slices"):

@@ -203,8 +203,8 @@ def recipes_of(experiment):
     return [settings.experiments[experiment].slices, *settings.experiments[experiment].also]
 
 
-def passports_of(cases):
-    """The files that hold the passports of these cases, and of others of their batches."""
+def case_records_of(cases):
+    """The files that hold the case records of these cases, and of others of their batches."""
     found = dict.fromkeys(BATCH_OF[case] for case in cases)
     return [f"results/{DATASET}/cases/_batches/{batch}.json" for batch in found]
 
@@ -307,7 +307,7 @@ def look_before(maker):
                 print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
                 REMARKED.add(kind)
         if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
-            # A model that is asked for by its name waits for its gate, which is `ancient`. While
+            # A model that is asked for by its name waits for the leakage check, which is `ancient`. While
             # that is made again, Snakemake overlooks that the model is missing (snakemake#4166).
             workflow.dag.forcefiles.update(given("plan", wildcards))
         return []

@@ -24,7 +24,7 @@ rule evaluate:
         cases=ancient("results/{dataset}/cases.tsv"),
         # A scan on both sides stops the scoring too: it may have come after the training. Not
         # ancient: while such a file is made again, Snakemake does not look at other reasons.
-        gate="results/{dataset}/gate.json",
+        leakage="results/{dataset}/leakage.json",
     output:
         metrics="results/{dataset}/{experiment}/metrics.tsv",
         summary="results/{dataset}/{experiment}/summary.json",

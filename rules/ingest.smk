@@ -1,7 +1,7 @@
 """Ingest: read and check every case, and describe it.
 
 Needs the source files of cases (NIfTI, DICOM, NRRD), or makes phantoms.
-Makes cases/<case>/passport.json, which are declared by one file a batch that holds them all, NIfTI
+Makes cases/<case>/record.json, which are declared by one file a batch that holds them all, NIfTI
 files where the source is none, cases.tsv and cases.npz.
 
 Snakemake hashes all inputs of a job once for each of its outputs, and keeps a list of them beside
@@ -63,7 +63,7 @@ else:
 
 
 rule ingest:
-    """Check a batch of cases and write their passports."""
+    """Check a batch of cases and write their case records."""
     input:
         image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
@@ -93,9 +93,9 @@ rule ingest:
 
 
 rule cases:
-    """Put all passports into one table."""
+    """Put all case records into one table."""
     input:
-        passports=passports_of(CASES),
+        case_records=case_records_of(CASES),
     output:
         "results/{dataset}/cases.tsv",
         "results/{dataset}/cases.npz",

@@ -25,8 +25,8 @@ for experiment in settings.experiments:
                     fold=sorted({fold for case in chunk for fold in models_for(case)}),
                 ),
                 # Not ancient, though only the images are read: Snakemake then overlooks an image
-                # that changed together with the passports.
-                passports=passports_of(chunk),
+                # that changed together with the case records.
+                case_records=case_records_of(chunk),
                 images=[file_of("image", case) for case in chunk],
             output:
                 expand(

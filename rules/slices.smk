@@ -8,7 +8,7 @@ which are declared by one file of digests a batch.
 rule slices:
     """Cut a batch of cases by one recipe."""
     input:
-        passports="results/{dataset}/cases/_batches/{batch}.json",
+        case_records="results/{dataset}/cases/_batches/{batch}.json",
         image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
         mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
     output:

@@ -1,6 +1,6 @@
 """Train: one U-net for each experiment and fold.
 
-Needs the slices of its training and held-out cases, the masks of the latter, and an open gate.
+Needs the slices of its training and held-out cases, the masks of the latter, and that nothing leaks.
 Makes fold-<k>/{plan.json, model.keras, history.csv, config.yaml, augmented.npz}, and an MLflow
 run.
 """
@@ -17,8 +17,8 @@ rule train:
         # held-out cases are scored on their own grid
         truth=lambda w: [file_of("mask", case) for case in watched_by(w.fold)],
         plan="results/{dataset}/{experiment}/fold-{fold}/plan.json",
-        # the gate has to be open, but a gate that was checked again changes no weights
-        gate=ancient("results/{dataset}/gate.json"),
+        # nothing may leak, but a leakage check that ran again changes no weights
+        leakage=ancient("results/{dataset}/leakage.json"),
         # of what reads images and measures, only what it calls: the contents of slices are inputs
     output:
         model="results/{dataset}/{experiment}/fold-{fold}/model.keras",

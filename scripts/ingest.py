@@ -1,4 +1,4 @@
-"""Check a batch of cases and write their passports."""
+"""Check a batch of cases and write their case records."""
 
 from pathlib import Path
 
@@ -24,5 +24,5 @@ with script_job(snakemake):
         for n, (name, patient) in enumerate(cfg["cases"])
     ]
     version = sources_digest(Path(batch.__file__))
-    passports = batch.ingest(cases, Content(**cfg["content"]), version, folder)
-    write_json(snakemake.output[0], passports)
+    case_records = batch.ingest(cases, Content(**cfg["content"]), version, folder)
+    write_json(snakemake.output[0], case_records)

@@ -10,7 +10,7 @@ with script_job(snakemake) as say:
     cfg, given = snakemake.params.cfg, snakemake.input
     prepare()
     requests = requests_of(
-        cfg, given.models, given.configs, given.passports, given.images, snakemake.output
+        cfg, given.models, given.configs, given.case_records, given.images, snakemake.output
     )
     for case, mask in predict_cases(requests, snakemake.params.batch):
         say(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")

@@ -8,5 +8,5 @@ from slicewise.slices.cases import cut_cases
 
 with script_job(snakemake):
     given, folder = snakemake.input, Path(snakemake.params.folder)
-    cut = cut_cases(snakemake.params.cfg, Path(given.passports), given.image, given.mask, folder)
+    cut = cut_cases(snakemake.params.cfg, Path(given.case_records), given.image, given.mask, folder)
     write_json(snakemake.output[0], cut)

@@ -110,7 +110,7 @@ def test_a_summary_without_its_mean_is_refused(tmp_path):
 
 
 def test_an_edit_breaks_the_seal(tmp_path, caplog):
-    path = tmp_path / "passport.json"
+    path = tmp_path / "record.json"
     value = {"made_from": "x", "ml": {"liver": 12.5}, "pairs": [(1, 2)]}
     write_sealed(path, value)
     assert unsealed(path) == kept(path, "x") == {**value, "pairs": [[1, 2]]}

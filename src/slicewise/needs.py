@@ -137,7 +137,7 @@ def report(sizes: Iterable[Size]) -> int:
 
 
 def cases(number: int) -> int:
-    """Return MB to put so many passports, with the marks of their slices, into one table."""
+    """Return MB to put so many case records, with the marks of their slices, into one table."""
     return _asked(1000, 400, number * 0.8 * MB)
 
 

@@ -432,7 +432,7 @@ def test_a_bad_case_spares_the_others_that_have_jobs_of_their_own(slurm, fresh, 
         run.until(lambda: run.process.poll() is not None)
         assert run.process.returncode != 0
         place = workflow.results / "cases"
-        assert {p.parent.name for p in place.glob("*/passport.json")} == cases.keys() - bad.keys()
+        assert {p.parent.name for p in place.glob("*/record.json")} == cases.keys() - bad.keys()
         assert {p.parent.name for p in place.glob("*/image.nii.gz")} == {"p01"}
         # their sentences are repeated at the end, as without a cluster
         for name in bad.values():

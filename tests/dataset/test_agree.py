@@ -29,8 +29,8 @@ def test_a_training_that_did_not_note_patients_is_known_by_its_cases():
 def test_a_file_that_changed_since_it_was_ingested_is_refused(tmp_path):
     path = tmp_path / "image.nii.gz"
     path.write_bytes(b"first")
-    passport = {"case": "a1", "read": {"image": sha256(path)}}
-    check_read(passport, "image", path)
+    case_record = {"case": "a1", "read": {"image": sha256(path)}}
+    check_read(case_record, "image", path)
     path.write_bytes(b"other")
     with pytest.raises(SlicewiseError, match="changed since it was checked as the image of"):
-        check_read(passport, "image", path)
+        check_read(case_record, "image", path)

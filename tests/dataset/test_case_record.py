@@ -1,4 +1,4 @@
-"""Passports: what is written of a case agrees with an independent computation."""
+"""Case records: what is written of a case agrees with an independent computation."""
 
 import gzip
 import hashlib
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 
 from slicewise.config import Content
-from slicewise.dataset.case_record import fingerprint, make_passport
+from slicewise.dataset.case_record import fingerprint, make_record
 from slicewise.dataset.duplicates import pack, slice_marks, unpack
 from slicewise.files import write_json
 from slicewise.volumes.volume import Volume
@@ -42,13 +42,13 @@ def files(tmp_path):
     return image_path, mask_path
 
 
-def passport(image_path, mask_path, content=CONTENT, **sources) -> dict:
+def case_record(image_path, mask_path, content=CONTENT, **sources) -> dict:
     sources = {"image": [image_path], "mask": [mask_path], **sources}
-    return make_passport("case", "patient", image_path, mask_path, sources, content)
+    return make_record("case", "patient", image_path, mask_path, sources, content)
 
 
 def test_every_number_agrees_with_an_independent_computation(files):
-    found = passport(*files)
+    found = case_record(*files)
     voxels = scan().ravel().astype(float)
     assert (found["case"], found["patient"]) == ("case", "patient")
     assert found["shape"] == [12, 14, 6]
@@ -69,29 +69,29 @@ def test_every_number_agrees_with_an_independent_computation(files):
 def test_the_marks_are_those_of_the_image(files):
     marks = slice_marks(Volume(scan(), AFFINE))
     assert len(marks)
-    assert pack(unpack(passport(*files)["marks"])) == pack(marks)
+    assert pack(unpack(case_record(*files)["marks"])) == pack(marks)
 
 
 def test_it_can_be_written_and_read(files, tmp_path):
-    found = passport(*files)
-    write_json(tmp_path / "passport.json", found)
-    assert json.loads((tmp_path / "passport.json").read_text()) == found
+    found = case_record(*files)
+    write_json(tmp_path / "record.json", found)
+    assert json.loads((tmp_path / "record.json").read_text()) == found
 
 
 def test_a_label_that_a_case_lacks_has_no_volume(files, tmp_path):
     content = CONTENT.model_copy(update={"labels": {"spleen": [9], **CONTENT.labels}})
-    assert passport(*files, content=content)["ml"]["spleen"] == 0
+    assert case_record(*files, content=content)["ml"]["spleen"] == 0
 
 
 def test_a_healthy_patient_is_refused_unless_the_settings_say_so(files, tmp_path, refused):
     empty = tmp_path / "empty.nii.gz"
     nib.save(nib.Nifti1Image(np.zeros((12, 14, 6), np.uint8), AFFINE), empty)
-    assert "dataset.empty_masks" in refused(passport, files[0], empty)
+    assert "dataset.empty_masks" in refused(case_record, files[0], empty)
     allowed = CONTENT.model_copy(update={"empty_masks": "allow"})
-    assert passport(files[0], empty, allowed)["ml"] == {"liver": 0, "tumour": 0}
+    assert case_record(files[0], empty, allowed)["ml"] == {"liver": 0, "tumour": 0}
     # nothing else is allowed by it
     nib.save(nib.Nifti1Image(np.full((12, 14, 6), 9, np.uint8), AFFINE), empty)
-    assert "does not name: 9" in refused(passport, files[0], empty, allowed)
+    assert "does not name: 9" in refused(case_record, files[0], empty, allowed)
 
 
 def test_what_is_there_never_has_no_volume(tmp_path):
@@ -101,8 +101,8 @@ def test_what_is_there_never_has_no_volume(tmp_path):
     paths = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
     for path, array in zip(paths, (scan(), mask), strict=True):
         nib.save(nib.Nifti1Image(array, affine), path)
-    assert passport(*paths)["ml"]["liver"] == pytest.approx(1e-9, rel=0.01)
-    assert passport(*paths)["ml"]["tumour"] == 0
+    assert case_record(*paths)["ml"]["liver"] == pytest.approx(1e-9, rel=0.01)
+    assert case_record(*paths)["ml"]["tumour"] == 0
 
 
 def test_the_sources_are_described_and_named_in_what_is_refused(files, tmp_path, refused):
@@ -110,17 +110,15 @@ def test_the_sources_are_described_and_named_in_what_is_refused(files, tmp_path,
     slices[0].parent.mkdir()
     for k, path in enumerate(slices):
         path.write_bytes(bytes([k]) * 10)
-    found = passport(*files, image=slices)["image"]
+    found = case_record(*files, image=slices)["image"]
     assert (found["file"], found["bytes"]) == ("series (3)", 30)
     slices[1].write_bytes(b"other bytes")
-    assert passport(*files, image=slices)["image"]["sha256"] != found["sha256"]
+    assert case_record(*files, image=slices)["image"]["sha256"] != found["sha256"]
     # the user knows the series, not the file that was made of it
     empty = nib.Nifti1Image(np.zeros((12, 14, 6), np.uint8), AFFINE)
     nib.save(empty, tmp_path / "empty.nii.gz")
     sources = {"image": slices, "mask": [slices[0]]}
-    message = refused(
-        make_passport, "c", "p", files[0], tmp_path / "empty.nii.gz", sources, CONTENT
-    )
+    message = refused(make_record, "c", "p", files[0], tmp_path / "empty.nii.gz", sources, CONTENT)
     assert message.startswith(str(slices[0]))
 
 
@@ -132,28 +130,28 @@ def test_names_made_of_a_uid_are_not_written_down(files, tmp_path, many):
     slices[0].parent.mkdir()
     for path in slices:
         path.write_bytes(b"slice")
-    assert uid not in json.dumps(passport(*files, image=slices))
+    assert uid not in json.dumps(case_record(*files, image=slices))
 
 
 def test_both_files_are_checked(files, tmp_path, refused):
     nib.save(nib.Nifti1Image(scan().astype(np.uint8), AFFINE), tmp_path / "wrapped.nii.gz")
-    assert "Hounsfield" in refused(passport, tmp_path / "wrapped.nii.gz", files[1])
+    assert "Hounsfield" in refused(case_record, tmp_path / "wrapped.nii.gz", files[1])
     beside = AFFINE.copy()
     beside[0, 3] += 0.5
     nib.save(nib.Nifti1Image(scan(), beside), tmp_path / "beside.nii.gz")
-    message = refused(passport, tmp_path / "beside.nii.gz", files[1])
+    message = refused(case_record, tmp_path / "beside.nii.gz", files[1])
     assert "not on the grid of its image" in message
     assert "dataset.masks to resample" in message
 
 
 def test_a_mask_stored_otherwise_is_brought_onto_its_image_and_said(files, tmp_path, caplog):
-    plain = passport(*files)
+    plain = case_record(*files)
     assert "mask_stored" not in plain
     labels = nib.load(files[1]).get_fdata().astype(np.uint8)
     turn = np.array([[-1, 0, 0, labels.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     flipped = tmp_path / "flipped.nii.gz"
     nib.save(nib.Nifti1Image(np.ascontiguousarray(labels[::-1]), AFFINE @ turn), flipped)
-    found = passport(files[0], flipped)
+    found = case_record(files[0], flipped)
     assert found["ml"] == plain["ml"]
     assert found["mask_stored"]["how"] == "flipped"
     assert f"{flipped}: the mask is stored with axes flipped; brought onto" in caplog.text
@@ -162,7 +160,9 @@ def test_a_mask_stored_otherwise_is_brought_onto_its_image_and_said(files, tmp_p
     moved = tmp_path / "moved.nii.gz"
     nib.save(nib.Nifti1Image(labels, beside), moved)
     resample = CONTENT.model_copy(update={"masks": "resample"})
-    assert passport(files[0], moved, resample)["mask_stored"]["off_voxels"] == pytest.approx(0.25)
+    assert case_record(files[0], moved, resample)["mask_stored"]["off_voxels"] == pytest.approx(
+        0.25
+    )
     assert "0.62 mm (0.25 voxels)" in caplog.text or "0.63 mm (0.25 voxels)" in caplog.text
 
 

@@ -260,7 +260,7 @@ def nothing() -> Scan:
     return slice_marks(Volume(np.zeros((9, 8, 2)), np.eye(4)))
 
 
-def test_a_passport_holds_them_as_text():
+def test_a_case_record_holds_them_as_text():
     assert same(unpack(pack(marks(1))), marks(1))
     assert same(unpack(pack(nothing())), nothing())
     assert not same(marks(1), marks(2))

@@ -31,7 +31,7 @@ def case(folder: Path, name: str, seed: int = 0, patient: str = "p") -> CaseFile
 
 
 def ages(folder: Path) -> dict[str, int]:
-    return {p.parent.name: p.stat().st_mtime_ns for p in folder.glob("*/passport.json")}
+    return {p.parent.name: p.stat().st_mtime_ns for p in folder.glob("*/record.json")}
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def made(tmp_path) -> Path:
     return tmp_path / "cases"
 
 
-def test_every_case_has_a_passport_beside_the_list(tmp_path, made):
-    passports = ingest([case(tmp_path, "a"), case(tmp_path, "b", 1)], CONTENT, "1", made)
-    assert [p["case"] for p in passports] == ["a", "b"]
-    assert [unsealed(made / name / "passport.json") for name in "ab"] == passports
+def test_every_case_has_a_case_record_beside_the_list(tmp_path, made):
+    case_records = ingest([case(tmp_path, "a"), case(tmp_path, "b", 1)], CONTENT, "1", made)
+    assert [p["case"] for p in case_records] == ["a", "b"]
+    assert [unsealed(made / name / "record.json") for name in "ab"] == case_records
 
 
 def test_each_bad_case_is_named_after_the_good_ones_are_done(tmp_path, made):
@@ -80,32 +80,32 @@ def test_a_change_of_code_or_settings_makes_it_anew(tmp_path, made, version, con
     assert ages(made) != before
 
 
-def test_a_case_that_went_bad_keeps_no_passport(tmp_path, made):
+def test_a_case_that_went_bad_keeps_no_case_record(tmp_path, made):
     ingest([case(tmp_path, "a")], CONTENT, "1", made)
     with pytest.raises(SeveralErrors):
         ingest([case(tmp_path, "a", -1)], CONTENT, "1", made)
     assert not ages(made)
 
 
-def test_half_a_passport_is_made_again(tmp_path, made):
+def test_half_a_case_record_is_made_again(tmp_path, made):
     good = ingest([case(tmp_path, "a")], CONTENT, "1", made)
-    path = made / "a" / "passport.json"
+    path = made / "a" / "record.json"
     path.write_text(path.read_text()[:-30])
     assert ingest([case(tmp_path, "a")], CONTENT, "1", made) == good
     assert unsealed(path) == good[0]
 
 
 def test_lost_geometry_is_said_for_each_case_and_spacing_is_its_remedy(tmp_path, made, caplog):
-    (passport,) = ingest([case(tmp_path, "a")], CONTENT, "1", made)
-    assert passport["lost"]
-    assert passport["spacing"] == [1, 1, 1]
+    (case_record,) = ingest([case(tmp_path, "a")], CONTENT, "1", made)
+    assert case_record["lost"]
+    assert case_record["spacing"] == [1, 1, 1]
     said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert "a.nii.gz: its header has lost the geometry" in said[0]
     assert "1 mm is made up" in said[0]
     content = CONTENT.model_copy(update={"spacing": [0.8, 0.7, 5.0]})
-    (passport,) = ingest([case(tmp_path, "a")], content, "1", made)
-    assert passport["spacing"] == [0.8, 0.7, 5.0]
-    assert passport["ml"]["liver"] == pytest.approx(36 * 0.8 * 0.7 * 5 / 1000)
+    (case_record,) = ingest([case(tmp_path, "a")], content, "1", made)
+    assert case_record["spacing"] == [0.8, 0.7, 5.0]
+    assert case_record["ml"]["liver"] == pytest.approx(36 * 0.8 * 0.7 * 5 / 1000)
     said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert "by dataset.spacing" in said[1]
 
@@ -137,3 +137,12 @@ def test_a_scan_that_was_appended_to_itself_is_refused(tmp_path, made):
     # of slices that are no neighbours, some may come twice
     pile = CONTENT.model_copy(update={"contiguous": False})
     assert len(ingest([whole], pile, "1", made)) == 1
+
+
+def test_a_record_under_the_name_of_an_earlier_version_goes_once_there_is_a_new_one(tmp_path, made):
+    for name in ("a", "b"):
+        (made / name).mkdir(parents=True)
+        (made / name / "passport.json").write_text("{}")
+    ingest([case(tmp_path, "a")], CONTENT, "1", made)
+    assert {path.name for path in (made / "a").iterdir()} == {"record.json"}
+    assert (made / "b" / "passport.json").exists()  # of another job

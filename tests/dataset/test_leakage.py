@@ -1,4 +1,4 @@
-"""The gate: no scan twice, here or in a data set that must share none."""
+"""The leakage check: no scan twice, here or in a data set that must share none."""
 
 import re
 from functools import cache
@@ -15,12 +15,13 @@ from slicewise.dataset.leakage import (
     check_geometry_known,
     check_labels_trained,
     check_leaks,
+    remove_earlier,
 )
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.volume import Volume
 
 
-def passport(case: str, fingerprint: str) -> dict:
+def case_record(case: str, fingerprint: str) -> dict:
     file = {"file": f"{case}.nii.gz", "sha256": case * 2, "bytes": 10}
     return {
         "case": case,
@@ -38,7 +39,9 @@ def passport(case: str, fingerprint: str) -> dict:
 
 @pytest.fixture
 def table() -> pd.DataFrame:
-    return cases_table([passport("b", "two"), passport("a", "one"), passport("c", "three")])
+    return cases_table(
+        [case_record("b", "two"), case_record("a", "one"), case_record("c", "three")]
+    )
 
 
 def test_the_table_has_a_row_a_case_in_order(table):
@@ -52,7 +55,7 @@ def test_the_table_has_a_row_a_case_in_order(table):
 def test_a_ct_data_set_that_has_lost_its_geometry_is_refused(refused):
     plain = {"labels": {"l": [1]}, "other_labels": "refuse"}
     ct = Content(intensity="hu", contiguous=True, **plain)
-    lost = [{**passport(case, case), "lost": True} for case in "abc"]
+    lost = [{**case_record(case, case), "lost": True} for case in "abc"]
     message = refused(check_geometry_known, lost, ct)
     assert "none of the 3 images" in message
     assert "dataset.spacing: [0.8, 0.8, 5.0]" in message
@@ -63,15 +66,15 @@ def test_a_ct_data_set_that_has_lost_its_geometry_is_refused(refused):
         Content(intensity="arbitrary", contiguous=True, **plain),
     ):
         check_geometry_known(lost, legal)
-    check_geometry_known([*lost, {**passport("d", "d"), "lost": False}], ct)
+    check_geometry_known([*lost, {**case_record("d", "d"), "lost": False}], ct)
 
 
 def test_different_scans_pass(table):
-    check_leaks(table, {"other/cases.tsv": cases_table([passport("z", "four")])})
+    check_leaks(table, {"other/cases.tsv": cases_table([case_record("z", "four")])})
 
 
 def test_a_scan_under_several_names_is_refused(refused):
-    twice = cases_table([passport(case, "same") for case in ("k", "a", "m")])
+    twice = cases_table([case_record(case, "same") for case in ("k", "a", "m")])
     message = refused(check_leaks, twice, {})
     assert message.startswith("cases a, k, m:")
     assert "dataset.exclude" in message
@@ -79,8 +82,8 @@ def test_a_scan_under_several_names_is_refused(refused):
 
 def test_a_scan_of_another_data_set_is_refused(refused, table):
     others = {
-        "results/one/cases.tsv": cases_table([passport("y", "five")]),
-        "results/two/cases.tsv": cases_table([passport("z", "three")]),
+        "results/one/cases.tsv": cases_table([case_record("y", "five")]),
+        "results/two/cases.tsv": cases_table([case_record("z", "three")]),
     }
     message = refused(check_leaks, table, others)
     assert message.startswith("case c: the same image as z in results/two/cases.tsv")
@@ -88,7 +91,9 @@ def test_a_scan_of_another_data_set_is_refused(refused, table):
 
 def test_what_was_written_is_checked_as_it_was(refused, table, tmp_path):
     # names such as 001 or NA must not become numbers or nothing on the way through the file
-    odd = cases_table([passport("001", "one"), passport("NA", "one"), passport("2", "two")])
+    odd = cases_table(
+        [case_record("001", "one"), case_record("NA", "one"), case_record("2", "two")]
+    )
     odd.to_csv(tmp_path / "cases.tsv", sep="\t", index=False)
     read = pd.read_csv(tmp_path / "cases.tsv", sep="\t", dtype=str, keep_default_na=False)
     assert refused(check_leaks, read, {}).startswith("cases 001, NA:")
@@ -235,10 +240,24 @@ def test_a_training_without_any_label_is_refused_whatever_is_allowed(refused):
 
 def test_the_table_says_how_masks_were_stored_where_any_was_stored_otherwise():
     stored = {"how": "resampled", "off_mm": 1.25, "off_voxels": 0.5, "outside": 7}
-    table = cases_table([passport("b", "two"), passport("a", "one") | {"mask_stored": stored}])
+    table = cases_table(
+        [case_record("b", "two"), case_record("a", "one") | {"mask_stored": stored}]
+    )
     names = ["mask_stored", "mask_outside", "mask_off_mm", "mask_off_voxels"]
     assert table.fillna("")[names].to_numpy().tolist() == [
         ["resampled", "7", "1.25", "0.5"],
         ["", "", "", ""],
     ]
-    assert not set(names) & set(cases_table([passport("b", "two")]))
+    assert not set(names) & set(cases_table([case_record("b", "two")]))
+
+
+def test_what_an_earlier_version_called_otherwise_goes(tmp_path):
+    old = ["gate.json", "_made/gate.json.json", "logs/gate/gate.log", "timings/gate/gate.tsv"]
+    others = ["cases.tsv", "_made/cases.tsv.json", "logs/cases/cases.log", "timings/cases.tsv"]
+    for name in [*old, *others]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    remove_earlier(tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")} == {*others}
+    assert not (tmp_path / "logs" / "gate").exists()
+    remove_earlier(tmp_path)  # where there is nothing old, nothing is missed

@@ -134,7 +134,7 @@ def test_columns_of_the_history_are_described():
 def test_columns_of_the_cases_are_described():
     from slicewise.dataset.leakage import cases_table
 
-    passport = {
+    case_record = {
         "case": "a",
         "patient": "a",
         "image": {"file": "a", "sha256": "0"},
@@ -148,7 +148,7 @@ def test_columns_of_the_cases_are_described():
         "mask_stored": {"how": "cropped", "outside": 0, "off_mm": 0.0, "off_voxels": 0.0},
     }
     line = RESULTS[RESULTS.index("- `cases.tsv`:") : RESULTS.index("- `split.tsv`")]
-    assert re.findall(r"`([^`]+)`", line)[1:] == list(cases_table([passport]).columns)
+    assert re.findall(r"`([^`]+)`", line)[1:] == list(cases_table([case_record]).columns)
 
 
 def test_every_output_of_the_rules_is_in_the_tree():

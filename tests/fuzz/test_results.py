@@ -22,7 +22,7 @@ import pytest
 
 from slicewise import overview, reproduce
 from slicewise.config import Content, Recipe, load_settings, used_settings
-from slicewise.dataset.agree import PASSPORT, read_passports, read_training
+from slicewise.dataset.agree import CASE_RECORD, read_case_records, read_training
 from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
 from slicewise.dataset.ingest import CaseFiles, ingest
 from slicewise.dataset.leakage import (
@@ -119,9 +119,9 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
             nib.save(nib.Nifti1Image(array, np.diag([1, 1, 3, 1])), paths[kind])
         sources = {kind: [path] for kind, path in paths.items()}
         given.append(CaseFiles(case, f"patient-{case}", paths["image"], paths["mask"], sources))
-    passports = ingest(given, content, "1", place / "cases")
+    case_records = ingest(given, content, "1", place / "cases")
     batch = place / "cases" / "_batches" / "train-0.json"
-    write_json(batch, passports)
+    write_json(batch, case_records)
     cfg = {
         "cases": list(CASES),
         "content": content.model_dump(),
@@ -131,8 +131,8 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
     cut = cut_cases(cfg, batch, *files, place / "slices" / "axial")
     write_json(place / "slices" / "axial" / "_batches" / "train-0.json", cut)
     table = place / "cases.tsv"
-    write_marks(beside(str(table)), {p["case"]: unpack(p["marks"]) for p in passports})
-    write_text(table, cases_table(passports).to_csv(sep="\t", index=False))
+    write_marks(beside(str(table)), {p["case"]: unpack(p["marks"]) for p in case_records})
+    write_text(table, cases_table(case_records).to_csv(sep="\t", index=False))
     rows = [Assignment("a", "patient-a", "train", 0), Assignment("b", "patient-b", "test", None)]
     write_text(place / "split.tsv", split_table(rows))
     record("cases", table, inputs=[str(batch)])
@@ -177,7 +177,7 @@ def _training(place: Path, settings: Any) -> None:
     with Checkpoints(place / "one" / "checkpoints" / "fold-0" / "key") as store:
         store.save(1, {"model_0000": np.arange(3.0)}, {"steps": 1})
         store.save(2, {"model_0000": np.arange(3.0)}, {"steps": 2})
-    for path in (place / "timings/train/one/fold-0.tsv", place / "timings/gate/gate.tsv"):
+    for path in (place / "timings/train/one/fold-0.tsv", place / "timings/leakage/leakage.tsv"):
         write_text(
             path,
             "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -258,15 +258,15 @@ def _runs(place: Path) -> None:
 
 
 def cases(place: Path) -> Any:
-    known = read_passports([place / "cases" / "_batches" / "train-0.json"])
+    known = read_case_records([place / "cases" / "_batches" / "train-0.json"])
     for case in CASES:
         unpack(known.get(case, {"marks": ""})["marks"])
     return cases_table(known.values())
 
 
-def passport(place: Path) -> Any:
-    path = place / "cases" / "a" / "passport.json"
-    return kept(path, _made_from(place), PASSPORT)
+def case_record(place: Path) -> Any:
+    path = place / "cases" / "a" / "record.json"
+    return kept(path, _made_from(place), CASE_RECORD)
 
 
 def _made_from(place: Path) -> str:
@@ -383,7 +383,9 @@ def look(place: Path) -> Any:
     one.stale_because([path], cfg, code_digests([CODE]), {})
     one.keep([path], [str(CODE)])
     one.stale_because([str(place / "cases.tsv")], None, [], {})
-    Recorder(told("gate", place / "gate.json", None, cases=[str(place / "cases.tsv")])).begin()
+    Recorder(
+        told("leakage", place / "leakage.json", None, cases=[str(place / "cases.tsv")])
+    ).begin()
     check_made([place / "cases.tsv"])
 
 
@@ -416,7 +418,7 @@ class Target:
 RUN = "one/tracking/fold-0/002"
 TARGETS = [
     Target("cases/_batches/train-0.json", cases),
-    Target("cases/a/passport.json", passport, exact=True),
+    Target("cases/a/record.json", case_record, exact=True),
     Target("slices/axial/a/geometry.json", geometry, exact=True),
     Target("slices/axial/a/geometry.json", slices, exact=True),
     Target("slices/axial/a/image.npy", slices),

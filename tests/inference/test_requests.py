@@ -30,7 +30,7 @@ CONTENT = {
 def built(tmp_path_factory) -> Path:
     """Two folds that were never trained, their records and two ingested cases."""
     root = tmp_path_factory.mktemp("experiment")
-    passports = []
+    case_records = []
     for fold in range(2):
         unet = build_unet(experiment().network, 1)
         model = finished_model(Preprocess(-100, 200, 0, 50, CARD, name="preprocess"), unet)
@@ -40,7 +40,7 @@ def built(tmp_path_factory) -> Path:
         (root / f"fold-{fold}" / "config.yaml").write_text(yaml.safe_dump(used))
         image = root / f"case{fold}.nii.gz"
         write_nifti(image, disc_volume(fold)[0])
-        passports.append(
+        case_records.append(
             {
                 "case": f"case{fold}",
                 "patient": f"patient{fold}",
@@ -58,7 +58,7 @@ def built(tmp_path_factory) -> Path:
                 "made_from": "all of it",
             }
         )
-    write_json(root / "passports.json", passports)
+    write_json(root / "case_records.json", case_records)
     return root
 
 
@@ -75,7 +75,7 @@ def requests(root: Path, target: Path, **changed: Any):
     files = [[str(fold / name) for fold in folds] for name in ("model.keras", "config.yaml")]
     images = [str(root / f"{case}.nii.gz") for case in cfg["cases"]]
     masks = [str(target / f"{case}.nii.gz") for case in cfg["cases"]]
-    return requests_of(cfg, *files, [str(root / "passports.json")], images, masks)
+    return requests_of(cfg, *files, [str(root / "case_records.json")], images, masks)
 
 
 def used(root: Path, fold: int) -> dict[str, Any]:

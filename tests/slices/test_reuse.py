@@ -76,15 +76,15 @@ def made(step: tuple[Any, ...], files: dict[str, list[Path]], root: Path) -> Any
     case = CaseFiles("a", patient, image, mask, {"image": [image], "mask": [mask]})
     folder = SliceFolder.below(root / "slices", "a")
     try:
-        (passport,) = ingest([case], content, code, root / "cases")
-        version = digest([passport["made_from"], code])
-        cut = cut_case(image, mask, content, recipe, folder, version, passport)
+        (case_record,) = ingest([case], content, code, root / "cases")
+        version = digest([case_record["made_from"], code])
+        cut = cut_case(image, mask, content, recipe, folder, version, case_record)
     except SeveralErrors as error:
         return [str(each) for each in error.errors]
     except SlicewiseError as error:
         return str(error)
     arrays = [np.load(path, allow_pickle=False).tolist() for path in (folder.image, folder.mask)]
-    return passport, cut, arrays, read_json(folder.geometry)
+    return case_record, cut, arrays, read_json(folder.geometry)
 
 
 def changed(step: tuple[Any, ...], what: str, other: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Content
-from slicewise.dataset.case_record import make_passport
+from slicewise.dataset.case_record import make_record
 from slicewise.volumes.checks import check_image
 from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.padding import AIR, as_air
@@ -157,17 +157,17 @@ def test_an_offset_counts_before(tmp_path):
     np.testing.assert_array_equal(image.array, np.where(outside()[..., None], AIR, scan()))
 
 
-def test_the_passport_says_it_once_and_counts_it_as_air(tmp_path, caplog):
+def test_the_case_record_says_it_once_and_counts_it_as_air(tmp_path, caplog):
     array = scan(-3024)
     write_nifti(tmp_path / "ct.nii.gz", volume(array.astype(np.int16)))
     mask = np.zeros(array.shape, np.uint8)
     mask[10:14, 10:14, 2:4] = 1
     write_nifti(tmp_path / "mask.nii.gz", volume(mask))
     sources = {"image": [tmp_path / "ct.nii.gz"], "mask": [tmp_path / "mask.nii.gz"]}
-    passport = make_passport(
+    case_record = make_record(
         "p1", "p1", tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz", sources, CONTENT
     )
-    assert passport["intensity"]["min"] == AIR
+    assert case_record["intensity"]["min"] == AIR
     assert caplog.text.count("which is padding") == 1
 
 

@@ -178,11 +178,11 @@ def test_a_bad_case_ends_the_run_with_a_status_but_not_the_good_ones(many_faults
     assert ran.code != 0
     results = ran.folder / "results" / "x"
     for case in GOOD:
-        assert json.loads((results / "cases" / case / "passport.json").read_text())["case"] == case
+        assert json.loads((results / "cases" / case / "record.json").read_text())["case"] == case
     for case in ("dicom", "zipped"):
         assert np.load(results / "slices" / "r" / case / "image.npy").shape[0] == 5
-    finished = {path.parent.name for path in results.glob("cases/*/passport.json")}
-    assert finished == set(GOOD), "a bad case has a passport"
+    finished = {path.parent.name for path in results.glob("cases/*/record.json")}
+    assert finished == set(GOOD), "a bad case has a case record"
     assert not (results / "cases.tsv").exists(), "the table must not leave cases out silently"
     assert len(ran.sentences) >= len(files) - len(GOOD)
 
@@ -246,11 +246,13 @@ def test_without_the_bad_cases_the_good_ones_are_not_read_again(many_faults, tmp
     settings = yaml.safe_load((folder / "config.yaml").read_text())
     settings["dataset"]["exclude"] = sorted(files.keys() - {*GOOD})
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
-    passport = folder / "results" / "x" / "cases" / "good" / "passport.json"
-    before = passport.stat().st_mtime_ns
-    again = snakemake(folder, "--cores", "2", "results/x/gate.json", "--configfile", "config.yaml")
+    case_record = folder / "results" / "x" / "cases" / "good" / "record.json"
+    before = case_record.stat().st_mtime_ns
+    again = snakemake(
+        folder, "--cores", "2", "results/x/leakage.json", "--configfile", "config.yaml"
+    )
     assert again.code == 0, again.err
-    assert passport.stat().st_mtime_ns == before
+    assert case_record.stat().st_mtime_ns == before
     table = (folder / "results" / "x" / "cases.tsv").read_text().splitlines()
     assert [line.split("\t")[0] for line in table[1:]] == sorted(GOOD)
 
@@ -407,7 +409,7 @@ def one_scan_twice(folder: Path) -> None:
 
 PLAN = ("--dry-run", "--cores", "1")
 RUNS = {name: (make, PLAN) for name, (make, *_) in (BEFORE | LAYOUTS).items()}
-RUNS["twice"] = (one_scan_twice, ("--cores", "1", "results/x/gate.json"))
+RUNS["twice"] = (one_scan_twice, ("--cores", "1", "results/x/leakage.json"))
 
 
 @pytest.fixture(scope="module")
@@ -475,7 +477,7 @@ def test_the_same_image_under_two_names_is_stopped_before_training(run):
     assert len([line for line in at_the_end.splitlines() if line.startswith("error: ")]) == 1
     assert "cases 001, 002: the same image" in at_the_end
     assert "dataset.exclude" in at_the_end
-    assert not (ran.folder / "results/x/gate.json").exists()
+    assert not (ran.folder / "results/x/leakage.json").exists()
 
 
 @pytest.fixture

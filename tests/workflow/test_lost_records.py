@@ -78,9 +78,7 @@ def touch(workflow: Workflow) -> None:
 
 def clean_notes(workflow: Workflow) -> None:
     declared = set(made(workflow))
-    noted = [
-        path for path in declared if not {"passport.json", "geometry.json"} & {Path(path).name}
-    ]
+    noted = [path for path in declared if not {"record.json", "geometry.json"} & {Path(path).name}]
     workflow.snakemake("--cleanup-metadata", *noted)
 
 
@@ -162,13 +160,13 @@ def test_what_is_asked_for_alone_is_made_again(lost):
 @pytest.mark.slow
 @pytest.mark.parametrize("notes", [True, False])
 def test_a_model_of_a_further_fold_that_is_asked_for_is_trained(lost, notes):
-    """Though the gate that it waits for is made again, too."""
+    """Though the leakage check that it waits for is made again, too."""
     lost.change(*CHANGES["folds"])
     if not notes:
         delete_notes(lost)
     for name in ("model.keras", "history.csv"):
         due = lost.due(f"results/tiny/one/fold-2/{name}")
-        assert due == {"split": 1, "gate": 1, "plan": 1, "train": 1}
+        assert due == {"split": 1, "leakage": 1, "plan": 1, "train": 1}
 
 
 @pytest.mark.slow

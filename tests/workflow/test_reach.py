@@ -12,7 +12,7 @@ SCORES = {"evaluate", *PAGES}
 PREDICTED = {"predict", *SCORES}
 TRAINED = {"plan", "train", *PREDICTED}
 CUT = {"slices", *TRAINED}
-INGESTED = {"ingest", "cases", "gate"}
+INGESTED = {"ingest", "cases", "leakage"}
 
 REACH = {
     "config/schema.py": set(),  # settings reach jobs as values
@@ -21,7 +21,7 @@ REACH = {
     "phantom/patient.py": set(),
     "dataset/layouts.py": set(),
     "dataset/split.py": {"split", *PAGES},
-    "dataset/leakage.py": {"gate"},
+    "dataset/leakage.py": {"leakage"},
     "slices/oblique.py": CUT,
     "slices/batches.py": TRAINED,
     "metrics/surface.py": SCORES,

@@ -242,7 +242,7 @@ def test_ctrl_c_ends_it_in_order(workflow):
     run_id = workflow.run_id("plain")
     cases = workflow.root / "results" / "reproduced" / run_id[:12] / "results" / DATASET / "cases"
     process = started(workflow, run_id)
-    until(lambda: any(cases.glob("*/passport.json")), process)
+    until(lambda: any(cases.glob("*/record.json")), process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 1

@@ -104,9 +104,16 @@ def test_an_added_training_patient_is_extracted_alone(workflow):
         made = (p for name in names for p in workflow.results.rglob(name))
         return {str(path): path.stat().st_mtime_ns for path in made}
 
-    before = ages("passport.json", "image.npy")
+    before = ages("record.json", "image.npy")
     workflow.add_patient("p07", "train")
-    assert workflow.due() == {**BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1, "split": 1}
+    assert workflow.due() == {
+        **BOTH,
+        "ingest": 1,
+        "slices": 1,
+        "cases": 1,
+        "leakage": 1,
+        "split": 1,
+    }
     (batch,) = (
         f"_batches/train-{number}.json"
         for number, members in chunks([*TRAINING, "p07"], BATCH, FEWEST_BATCHES).items()
@@ -114,9 +121,9 @@ def test_an_added_training_patient_is_extracted_alone(workflow):
     )
     workflow.snakemake(f"results/tiny/slices/axial48/{batch}")
     # others of its batch were neither read nor cut again
-    after = ages("passport.json", "image.npy")
+    after = ages("record.json", "image.npy")
     assert {path for path in after if after[path] != before.get(path)} == {
-        str(workflow.results / "cases" / "p07" / "passport.json"),
+        str(workflow.results / "cases" / "p07" / "record.json"),
         str(workflow.results / "slices" / "axial48" / "p07" / "image.npy"),
     }
 
@@ -128,11 +135,11 @@ def test_an_added_test_patient_retrains_nothing(workflow):
     assert due["ingest"] == 1
 
 
-def test_a_setting_retrains_even_while_the_gate_is_checked_again(workflow):
+def test_a_setting_retrains_even_while_leaks_are_looked_for_again(workflow):
     workflow.add_patient("p10", "test")
     workflow.change("experiments.plain.optimizer.learning_rate", 0.02)
     due = workflow.due()
-    assert (due["gate"], due["train"]) == (1, 1)
+    assert (due["leakage"], due["train"]) == (1, 1)
     assert "slices" not in due
 
 
@@ -162,7 +169,7 @@ def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
 
 
 @pytest.mark.slow
-def test_a_scan_of_another_data_set_keeps_the_gate_shut(workflow):
+def test_a_scan_of_another_data_set_is_a_leak(workflow):
     raw = workflow.root / "data" / "others" / "raw" / "train"
     raw.mkdir(parents=True)
     for kind in ("orig", "liver"):  # mirrored, under another name
@@ -173,21 +180,21 @@ def test_a_scan_of_another_data_set_keeps_the_gate_shut(workflow):
     settings["dataset"] |= {"name": "others", "root": "others", "pairs": {"test": None}}
     settings["split"] = {"check_against": ["results/tiny/cases.tsv"]}
     workflow.write_settings(settings)
-    gate = "results/others/gate.json"
-    said = workflow.snakemake(gate, fails=True)
+    leakage = "results/others/leakage.json"
+    said = workflow.snakemake(leakage, fails=True)
     assert re.search(
         r"error: cases q01 and p03 \((1\.000|0\.9\d+)\) in results/tiny/cases.tsv", said
     )
     # nor does it open where only exact copies could be found, until the marks are there again
     marks = workflow.results / "cases.npz"
     marks.rename(marks.with_suffix(".away"))
-    assert "results/tiny/cases.npz: it is missing" in workflow.snakemake(gate, fails=True)
+    assert "results/tiny/cases.npz: it is missing" in workflow.snakemake(leakage, fails=True)
     marks.with_suffix(".away").rename(marks)
     settings["split"]["not_the_same"] = [["q01", "results/tiny/cases.tsv:p03"]]
     workflow.write_settings(settings)
-    workflow.snakemake(gate)
+    workflow.snakemake(leakage)
     marks.write_bytes(marks.read_bytes() + b"-")
-    assert workflow.due(gate) == {"gate": 1}
+    assert workflow.due(leakage) == {"leakage": 1}
 
 
 def test_a_phantom_that_is_left_out_changes_no_other(clone, tmp_path):
@@ -215,7 +222,7 @@ def test_a_phantom_that_is_left_out_changes_no_other(clone, tmp_path):
 def test_one_byte_of_a_volume_reruns_what_depends_on_it(workflow, name):
     # the time of writing in the head of a gzip file: the volume can still be read
     change_one_byte(workflow.image(name), 4)
-    assert workflow.due() == {**CUT_BOTH, "ingest": 1, "slices": 1, "cases": 1, "gate": 1}
+    assert workflow.due() == {**CUT_BOTH, "ingest": 1, "slices": 1, "cases": 1, "leakage": 1}
 
 
 def test_one_byte_of_a_test_volume_retrains_nothing(workflow):

@@ -24,7 +24,7 @@ class _File(Loose):
     sha256: Name
 
 
-class _Passport(Loose):
+class _CaseRecord(Loose):
     case: Name
     patient: Name
     image: _File
@@ -69,13 +69,13 @@ class _Training(Loose):
     origin: dict[str, Any]
 
 
-PASSPORT = Form(_Passport)
-PASSPORTS = Form(Annotated[list[_Passport], Field(min_length=1)])
+CASE_RECORD = Form(_CaseRecord)
+CASE_RECORDS = Form(Annotated[list[_CaseRecord], Field(min_length=1)])
 TRAINING = Form(_Training)
 
 
-def read_passports(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
-    """Read the passports of batches, by case.
+def read_case_records(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Read the case records of batches, by case.
 
     Raises
     ------
@@ -84,9 +84,9 @@ def read_passports(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     """
     known: dict[str, dict[str, Any]] = {}
     for path in paths:
-        for passport in read_stored(path, PASSPORTS):
-            case = passport["case"]
-            if known.setdefault(case, passport) is not passport:
+        for case_record in read_stored(path, CASE_RECORDS):
+            case = case_record["case"]
+            if known.setdefault(case, case_record) is not case_record:
                 raise refused(path, f"case {case} is there twice")
     return known
 
@@ -105,8 +105,8 @@ def read_training(path: str | Path) -> dict[str, Any]:
     return found
 
 
-def passport_of(known: Mapping[str, dict[str, Any]], case: str, path: object) -> dict[str, Any]:
-    """Return the passport of a case.
+def case_record_of(known: Mapping[str, dict[str, Any]], case: str, path: object) -> dict[str, Any]:
+    """Return the record of a case.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def passport_of(known: Mapping[str, dict[str, Any]], case: str, path: object) ->
         When the file, which is named, has none of it.
     """
     if case not in known:
-        raise SlicewiseError(f"{path}: it has no passport of case {case}; {AGAIN}")
+        raise SlicewiseError(f"{path}: it has no record of case {case}; {AGAIN}")
     return known[case]
 
 
@@ -146,12 +146,12 @@ def check_unseen(case: str, patient: str, place: str, used: Mapping[str, Any]) -
         )
 
 
-def check_read(passport: Mapping[str, Any], kind: str, path: Path) -> None:
+def check_read(case_record: Mapping[str, Any], kind: str, path: Path) -> None:
     """Compare an image or mask that is about to be read with the file that was ingested.
 
     Parameters
     ----------
-    passport : mapping
+    case_record : mapping
         From `ingest`; one without the SHA-256 of what was read is not compared.
     kind : {"image", "mask"}
         Which of the two.
@@ -163,9 +163,9 @@ def check_read(passport: Mapping[str, Any], kind: str, path: Path) -> None:
     SlicewiseError
         When it was changed since.
     """
-    wanted = passport.get("read", {}).get(kind)
+    wanted = case_record.get("read", {}).get(kind)
     if wanted is not None and sha256(path) != wanted:
         raise SlicewiseError(
             f"{path}: it was changed since it was checked as the {kind} of case "
-            f"{passport['case']}; run snakemake again, which checks it anew"
+            f"{case_record['case']}; run snakemake again, which checks it anew"
         )

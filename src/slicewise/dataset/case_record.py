@@ -1,4 +1,4 @@
-"""A passport describes one case: its files, geometry, intensities and labels."""
+"""A case record describes one case: its files, geometry, intensities and labels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
 
-def make_passport(
+def make_record(
     case: str,
     patient: str,
     image_path: Path,

@@ -453,7 +453,7 @@ def _scan(arrays: Mapping[str, np.ndarray]) -> Scan:
 
 
 def pack(scan: Scan) -> str:
-    """Return what is kept of a scan as text for a passport."""
+    """Return what is kept of a scan as text for a case record."""
     arrays = _arrays(scan).values()
     numbers = np.array([len(array) for array in arrays], np.int64)
     content = b"".join([numbers.tobytes(), *(array.tobytes() for array in arrays)])
@@ -471,7 +471,7 @@ def unpack(text: str) -> Scan:
     method, _, packed = text.rpartition(":")
     if method != str(METHOD):
         raise SlicewiseError(
-            "the marks in the passports were made by another version of slicewise; delete the "
+            "the marks in the case records were made by another version of slicewise; delete the "
             "folder cases/_batches of these results, and let snakemake make them again"
         )
     content = zlib.decompress(base64.b64decode(packed))

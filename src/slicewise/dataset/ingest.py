@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Content
-from slicewise.dataset.agree import PASSPORT
-from slicewise.dataset.case_record import describe_files, make_passport
+from slicewise.dataset.agree import CASE_RECORD
+from slicewise.dataset.case_record import describe_files, make_record
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep
 from slicewise.job import now
 from slicewise.stored import kept, write_sealed
+
+EARLIER = "passport.json"
+"""What the record of a case was called before."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def ingest(
 ) -> list[dict[str, Any]]:
     """Check and describe cases, and keep what is still true of them.
 
-    A passport is written as soon as its case was checked, so that a fault of
+    A case record is written as soon as its case was checked, so that a fault of
     one case, or the end of the job, costs no other.
 
     Parameters
@@ -52,14 +55,14 @@ def ingest(
     content : Content
         What the files should hold.
     version : str
-        Another one makes all passports anew.
+        Another one makes all case records anew.
     folder : Path
-        The place of ``<case>/passport.json``.
+        The place of ``<case>/record.json``.
 
     Returns
     -------
     list of dict
-        The passports (see `make_passport`), with the content that the files
+        The case records (see `make_record`), with the content that the files
         were checked for, the SHA-256 of the files that were read, and a digest
         of all that each was made from.
 
@@ -68,31 +71,32 @@ def ingest(
     SeveralErrors
         When cases fail a check, after all others are done.
     """
-    passports, errors = [], []
+    case_records, errors = [], []
     for case in cases:
-        path = folder / case.case / "passport.json"
+        path = folder / case.case / "record.json"
         key = _made_from(case, content, version)
-        passport = kept(path, key, PASSPORT)
-        if passport is None:
+        case_record = kept(path, key, CASE_RECORD)
+        if case_record is None:
             # what is no longer true must not outlive a case that is refused now
             path.unlink(missing_ok=True)
             sweep(path)
             now.info(f"case {case.case}")
             try:
-                passport = make_passport(
+                case_record = make_record(
                     case.case, case.patient, case.image, case.mask, case.sources, content
                 )
             except SlicewiseError as error:
                 errors.append(error)
                 continue
-            passport["content"] = content.model_dump()
-            passport["read"] = {"image": sha256(case.image), "mask": sha256(case.mask)}
-            passport["made_from"] = key
-            write_sealed(path, passport)
-        passports.append(passport)
+            case_record["content"] = content.model_dump()
+            case_record["read"] = {"image": sha256(case.image), "mask": sha256(case.mask)}
+            case_record["made_from"] = key
+            write_sealed(path, case_record)
+        (path.parent / EARLIER).unlink(missing_ok=True)
+        case_records.append(case_record)
     if errors:
         raise SeveralErrors(errors)
-    return passports
+    return case_records
 
 
 def _made_from(case: CaseFiles, content: Content, version: str) -> str:

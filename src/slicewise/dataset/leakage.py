@@ -1,7 +1,8 @@
-"""The table of all cases, and the gate that stops a leak."""
+"""The table of all cases, and the check that stops a leak."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.stored import check_numbers, read_stored_table, refused
 
 SHOWN = 8
+EARLIER = ("gate.json", "_made/gate.json.json", "logs/gate", "timings/gate")
+"""What the leakage check was called below ``results/<dataset>`` before, when it was a gate."""
 MEASURED = ("ml_", "intensity_")
 """Beginnings of the names of columns of numbers."""
 
@@ -41,8 +44,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Put passports into a table, one row a case.
+def cases_table(case_records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Put case records into a table, one row a case.
 
     Where any mask is stored on another grid than its image's, the columns
     ``mask_stored``, ``mask_outside`` (voxels with a label that were left out),
@@ -50,18 +53,18 @@ def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     empty in other rows.
     """
     rows = []
-    for passport in passports:
-        row = {key: passport[key] for key in ("case", "patient")}
+    for case_record in case_records:
+        row = {key: case_record[key] for key in ("case", "patient")}
         for kind in ("image", "mask"):
-            row[kind] = passport[kind]["file"]
-            row[f"{kind}_sha256"] = passport[kind]["sha256"]
-        row["shape"] = "x".join(str(n) for n in passport["shape"])
-        row["spacing"] = "x".join(f"{v:g}" for v in passport["spacing"])
-        row["orientation"] = passport["orientation"]
-        row |= {f"intensity_{key}": value for key, value in passport["intensity"].items()}
-        row |= {f"ml_{label}": value for label, value in passport["ml"].items()}
-        row["fingerprint"] = passport["fingerprint"]
-        if stored := passport.get("mask_stored"):
+            row[kind] = case_record[kind]["file"]
+            row[f"{kind}_sha256"] = case_record[kind]["sha256"]
+        row["shape"] = "x".join(str(n) for n in case_record["shape"])
+        row["spacing"] = "x".join(f"{v:g}" for v in case_record["spacing"])
+        row["orientation"] = case_record["orientation"]
+        row |= {f"intensity_{key}": value for key, value in case_record["intensity"].items()}
+        row |= {f"ml_{label}": value for label, value in case_record["ml"].items()}
+        row["fingerprint"] = case_record["fingerprint"]
+        if stored := case_record.get("mask_stored"):
             # columns that only those data sets have that need them
             row |= {"mask_stored": stored["how"], "mask_outside": str(stored["outside"])}
             row |= {f"mask_{name}": str(stored[name]) for name in ("off_mm", "off_voxels")}
@@ -69,12 +72,12 @@ def cases_table(passports: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("case", ignore_index=True)
 
 
-def check_geometry_known(passports: Iterable[Mapping[str, Any]], content: Content) -> None:
+def check_geometry_known(case_records: Iterable[Mapping[str, Any]], content: Content) -> None:
     """Stop where no image of a CT data set knows the size of its voxels.
 
     Parameters
     ----------
-    passports : iterable of mapping
+    case_records : iterable of mapping
         Of all cases.
     content : Content
         Only Hounsfield units of whole volumes have a size in millimetres to
@@ -87,8 +90,8 @@ def check_geometry_known(passports: Iterable[Mapping[str, Any]], content: Conten
     """
     if content.intensity != "hu" or not content.contiguous or content.spacing is not None:
         return
-    cases = list(passports)
-    if cases and all(passport.get("lost") for passport in cases):
+    cases = list(case_records)
+    if cases and all(case_record.get("lost") for case_record in cases):
         raise SlicewiseError(
             f"none of the {len(cases)} images says how large its voxels are (their headers have "
             "lost the geometry: no place, and 1 × 1 × 1 mm), so all millilitres and millimetres "
@@ -261,3 +264,19 @@ _SAME = f"so alike (1 is the same, {ALIKE} the limit) as only the same scan is"
 def _listed(pairs: list[tuple[str, str, float]]) -> str:
     text = ", ".join(f"{a} and {b} ({score:.3f})" for a, b, score in pairs[:SHOWN])
     return text + (f" and {len(pairs) - SHOWN} more pairs" if len(pairs) > SHOWN else "")
+
+
+def remove_earlier(results: Path) -> None:
+    """Delete what an earlier version wrote under the name that the leakage check had then.
+
+    Parameters
+    ----------
+    results : Path
+        The folder ``results/<dataset>``.
+    """
+    for name in EARLIER:
+        path = results / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

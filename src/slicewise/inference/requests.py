@@ -12,10 +12,10 @@ import keras
 
 from slicewise.config import Content
 from slicewise.dataset.agree import (
+    case_record_of,
     check_read,
     check_unseen,
-    passport_of,
-    read_passports,
+    read_case_records,
     read_training,
 )
 from slicewise.errors import SlicewiseError
@@ -27,7 +27,7 @@ def requests_of(
     cfg: Mapping[str, Any],
     models: Sequence[str],
     configs: Sequence[str],
-    passports: Sequence[str],
+    case_records: Sequence[str],
     images: Sequence[str],
     masks: Sequence[str],
 ) -> list[Request]:
@@ -40,8 +40,8 @@ def requests_of(
     models, configs : sequences of str
         The files ``model.keras`` and ``config.yaml`` of all folds that are
         needed, in their order.
-    passports : sequence of str
-        Files of passports, of these cases and of others.
+    case_records : sequence of str
+        Files of case records, of these cases and of others.
     images, masks : sequences of str
         What is read and written of each case.
 
@@ -61,15 +61,15 @@ def requests_of(
         loaded[fold] = model = load_model(Path(path))
         used[fold] = read_training(config)
         check_model(path, model, used[fold], content, cfg["recipe"])
-    known = read_passports(passports)
+    known = read_case_records(case_records)
     requests = []
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         for fold in cfg["folds"][case]:
             check_unseen(case, cfg["patients"][case], f"fold-{fold}", used[fold])
-        passport = passport_of(known, case, ", ".join(passports))
-        check_read(passport, "image", Path(image))
+        case_record = case_record_of(known, case, ", ".join(case_records))
+        check_read(case_record, "image", Path(image))
         weights = [used[fold]["resolved"]["weights_sha256"] for fold in cfg["folds"][case]]
-        note = {"case": case, "models": weights, "image": passport["image"]["sha256"]}
+        note = {"case": case, "models": weights, "image": case_record["image"]["sha256"]}
         chosen = [loaded[fold] for fold in cfg["folds"][case]]
         place = Path(image), Path(mask)
         given = content.offset, content.spacing

@@ -13,7 +13,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.job import RESOURCES, asked_for
 from slicewise.stored import AGAIN, read_stored_table
 
-SHARED = ("phantom", "convert", "ingest", "cases", "split", "gate")
+SHARED = ("phantom", "convert", "ingest", "cases", "split", "leakage")
 """Stages that all experiments of a data set share, in their order."""
 OWN = ("plan", "train", "predict", "evaluate")
 TITLES = {
@@ -22,7 +22,7 @@ TITLES = {
     "ingest": "Reading and checking",
     "cases": "Table of cases",
     "split": "Split",
-    "gate": "Looking for leaks",
+    "leakage": "Looking for leaks",
     "slices": "Cutting slices",
     "plan": "Plan of the training",
     "train": "Training",

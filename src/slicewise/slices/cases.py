@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slicewise.config import Content, Recipe
-from slicewise.dataset.agree import check_read, passport_of, read_passports
+from slicewise.dataset.agree import case_record_of, check_read, read_case_records
 from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sweep
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 def cut_cases(
     cfg: Mapping[str, Any],
-    passports: Path,
+    case_records: Path,
     images: Sequence[str],
     masks: Sequence[str],
     place: Path,
@@ -38,8 +38,8 @@ def cut_cases(
     ----------
     cfg : mapping
         ``cases`` (names), ``content``, ``recipe``.
-    passports : Path
-        The file of their passports.
+    case_records : Path
+        The file of their case records.
     images, masks : sequences of str
         NIfTI files of each case.
     place : Path
@@ -58,20 +58,20 @@ def cut_cases(
     """
     content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
     code = sources_digest(Path(__file__))
-    known = read_passports([passports])
+    known = read_case_records([case_records])
     decided = content.model_dump().keys() - content.once_read.keys()
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
-        passport = passport_of(known, case, passports)
-        checked = {k: v for k, v in passport.get("content", {}).items() if k not in decided}
+        case_record = case_record_of(known, case, case_records)
+        checked = {k: v for k, v in case_record.get("content", {}).items() if k not in decided}
         if checked and (changed := differences(checked, content.once_read)):
             raise SlicewiseError(
-                f"{passports}: case {case} was checked for other settings ({', '.join(changed)}); "
-                "run snakemake again, which checks it anew"
+                f"{case_records}: case {case} was checked for other settings "
+                f"({', '.join(changed)}); run snakemake again, which checks it anew"
             )
-        version = digest([passport["made_from"], code])
+        version = digest([case_record["made_from"], code])
         folder = SliceFolder.below(place, case)
-        cut[case] = cut_case(Path(image), Path(mask), content, recipe, folder, version, passport)
+        cut[case] = cut_case(Path(image), Path(mask), content, recipe, folder, version, case_record)
     return cut
 
 
@@ -82,7 +82,7 @@ def cut_case(
     recipe: Recipe,
     folder: SliceFolder,
     version: str,
-    passport: Mapping[str, Any] | None = None,
+    case_record: Mapping[str, Any] | None = None,
 ) -> str:
     """Cut one case by one recipe, unless that was done already.
 
@@ -98,7 +98,7 @@ def cut_case(
         Where the slices go.
     version : str
         Stands for the contents of the files and the code; another one cuts anew.
-    passport : mapping, optional
+    case_record : mapping, optional
         Of the case: files that are cut have to be those that it describes.
 
     Returns
@@ -113,9 +113,9 @@ def cut_case(
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
         sweep(folder.image, folder.mask, folder.geometry)
-        if passport is not None:
-            check_read(passport, "image", image)
-            check_read(passport, "mask", mask)
+        if case_record is not None:
+            check_read(case_record, "image", image)
+            check_read(case_record, "mask", mask)
         # whether a mask may be empty was decided when it was ingested
         source = read_image(image, content)
         geometry = extract(

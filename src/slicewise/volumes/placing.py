@@ -55,7 +55,7 @@ class Stored:
     outside: int = 0
 
     def record(self) -> dict[str, Any]:
-        """Return it for the passport of the case."""
+        """Return it for the record of the case."""
         return asdict(self)
 
 

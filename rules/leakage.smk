@@ -1,7 +1,7 @@
-"""Split and gate: who is trained and tested on, and that no scan is on both sides.
+"""Split and leakage check: who is trained and tested on, and that no scan is on both sides.
 
 Needs cases.tsv; the split itself follows from names and settings alone.
-Makes split.tsv and gate.json, whose content never changes while the gate is open.
+Makes split.tsv and leakage.json, whose content never changes while nothing leaks.
 """
 
 
@@ -25,7 +25,7 @@ rule split:
         "../scripts/split.py"
 
 
-rule gate:
+rule leakage:
     """Stop on a scan that is there twice, here or in another data set, or a label never trained."""
     input:
         cases="results/{dataset}/cases.tsv",
@@ -39,18 +39,18 @@ rule gate:
             if IN_BUCKET or path.exists()
         ],
     output:
-        "results/{dataset}/gate.json",
+        "results/{dataset}/leakage.json",
     log:
-        "results/{dataset}/logs/gate/gate.log",
+        "results/{dataset}/logs/leakage/leakage.log",
     benchmark:
-        "results/{dataset}/timings/gate/gate.tsv"
+        "results/{dataset}/timings/leakage/leakage.tsv"
     conda:
         "../environment.yml"
     resources:
         mem_mb=memory(lambda w: needs.cases(len(CASES))),
         runtime=10,
     params:
-        code=code("gate"),
+        code=code("leakage"),
         cfg={
             "not_the_same": settings.split.not_the_same,
             "check_against": settings.split.check_against,
@@ -62,4 +62,4 @@ rule gate:
             ),
         },
     script:
-        "../scripts/gate.py"
+        "../scripts/leakage.py"

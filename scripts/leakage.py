@@ -1,7 +1,15 @@
 """Stop when a scan is there twice, here or in another data set, or a label is never trained."""
 
+from pathlib import Path
+
 from slicewise.dataset.duplicates import beside, read_marks
-from slicewise.dataset.leakage import check_alike, check_labels_trained, check_leaks, read_table
+from slicewise.dataset.leakage import (
+    check_alike,
+    check_labels_trained,
+    check_leaks,
+    read_table,
+    remove_earlier,
+)
 from slicewise.files import write_json
 from slicewise.job import script_job
 
@@ -16,4 +24,5 @@ with script_job(snakemake):
         cfg["not_the_same"],
     )
     check_labels_trained(cases, read_table(given.split), cfg["folds"], cfg["missing_labels"])
+    remove_earlier(Path(snakemake.output[0]).parent)
     write_json(snakemake.output[0], {"leaks": []})
