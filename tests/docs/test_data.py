@@ -10,7 +10,7 @@ import yaml
 from slicewise.config import Dataset, load_settings
 from slicewise.dataset.layouts import find_cases
 from slicewise.evaluation.statistics import COLUMNS
-from slicewise.phantom.patient import LABELS
+from slicewise.phantom.tissues import LABELS
 
 ROOT = Path(__file__).parents[2]
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")

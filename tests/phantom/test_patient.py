@@ -5,7 +5,8 @@ import pytest
 from scipy import ndimage
 
 from slicewise.phantom import patient as module
-from slicewise.phantom.patient import LABELS, phantom
+from slicewise.phantom.patient import phantom
+from slicewise.phantom.tissues import LABELS
 from slicewise.volumes.volume import Volume
 
 SEED = 11

@@ -1,10 +1,4 @@
-"""The anatomy of one drawn patient: all shapes by name.
-
-Every organ is a signed distance (mm, negative inside) in the frame of one
-standard patient: x to the right, y to the front, z to the head, the origin in
-the middle of the upper abdomen. A patient differs from the standard by the
-drawn sizes and places of the organs.
-"""
+"""The anatomy of one drawn patient: all shapes by name."""
 
 from __future__ import annotations
 
@@ -35,7 +29,19 @@ from slicewise.phantom.trunk import (
 
 
 def draw_anatomy(rng: np.random.Generator) -> dict[str, Shape]:
-    """Shapes of one patient by name; an organ makes room for those made before it."""
+    """Draw the shapes of one patient; an organ makes room for those made before it.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        What is drawn and in which order is what makes patients the same to the bit.
+
+    Returns
+    -------
+    dict
+        Shapes by the names that `slicewise.phantom.tissues.PARTS` paints, in
+        the frame of the standard patient (mm).
+    """
     shapes = draw_trunk(rng)
     cavity = shapes["cavity"]
     shapes |= draw_spine(rng) | draw_ribs(rng, shapes["muscle"])

@@ -27,7 +27,11 @@ from slicewise.phantom.shapes import (
 
 
 def draw_kidneys(rng: np.random.Generator, cavity: Shape) -> dict[str, Shape]:
-    organs, cores, sinuses, pelves = [], [], [], []
+    """Draw both kidneys with their medulla, sinus and pelvis."""
+    organs = []
+    cores = []
+    sinuses = []
+    pelves = []
     for side, height in ((1.0, -52.0), (-1.0, -38.0)):
         center = near(rng, (side * 64, -48, height), 5)
         radii = sized(rng, (27, 25, 53))
@@ -37,7 +41,8 @@ def draw_kidneys(rng: np.random.Generator, cavity: Shape) -> dict[str, Shape]:
         organs.append(within(organ, grown(cavity, -2)))
         cores.append(without(ellipsoid(center, radii - 8, side * 12), sinus, gap=1))
         sinuses.append(within(sinus, ellipsoid(center, radii, side * 12)))
-        inner, outer = np.array((side * 5, -2, 5)), np.array((-side * 10, 3, -12))
+        inner = np.array((side * 5, -2, 5))
+        outer = np.array((-side * 10, 3, -12))
         pelves.append(tube([hilum + inner, hilum + outer], (4, 6)))
     kidneys = Once(union(*organs))
     lobes = Waves(rng, 3.5, (14, 22), 5)
@@ -50,6 +55,7 @@ def draw_kidneys(rng: np.random.Generator, cavity: Shape) -> dict[str, Shape]:
 
 
 def draw_great_vessels(rng: np.random.Generator) -> dict[str, Shape]:
+    """Draw aorta and vena cava with their large branches, and plaque in the former."""
     wide = float(rng.uniform(9.5, 12.5))
     aorta = tube(
         [(-16, -42, 140), (-9, -33, 40), (-4, -31, -30), (-4, -33, -140)],
@@ -81,7 +87,7 @@ def draw_great_vessels(rng: np.random.Generator) -> dict[str, Shape]:
 def draw_liver(
     rng: np.random.Generator, hulls: Sequence[Shape], holes: Sequence[Shape]
 ) -> dict[str, Shape]:
-    """Two lobes pressed against diaphragm and wall, hollowed from below."""
+    """Draw a liver of two lobes pressed against diaphragm and wall, hollowed from below."""
     right = ellipsoid(
         near(rng, (73, 2, 0), 5), sized(rng, (76, 92, 92), 0.07), float(rng.uniform(10, 20))
     )
@@ -126,7 +132,7 @@ LIVER_BOX = ((-110, -90, -100), (145, 100, 90))
 
 
 def draw_liver_vessels(rng: np.random.Generator, liver: Shape) -> dict[str, Shape]:
-    """Portal tree from the hilum and hepatic veins towards the vena cava."""
+    """Draw the portal tree from the hilum and hepatic veins towards the vena cava."""
 
     def tree(root: Vector, forks: Iterable[Vector], thick: float, twigs: np.ndarray) -> Shape:
         branches = []
@@ -153,7 +159,7 @@ def draw_liver_vessels(rng: np.random.Generator, liver: Shape) -> dict[str, Shap
 
 
 def draw_lesions(rng: np.random.Generator, liver: Shape) -> dict[str, Shape]:
-    """Up to seven lesions, some with a bright rim; all of them belong to the liver."""
+    """Draw up to seven lesions, some with a bright rim; all of them belong to the liver."""
     waves = Waves(rng, 1.2, (12, 25), 4)
     kinds: dict[str, list[Shape]] = {"lesion rim": [], "lesion": [], "necrosis": [], "cyst": []}
     count = int(rng.integers(0, 8))
@@ -176,6 +182,7 @@ def draw_lesions(rng: np.random.Generator, liver: Shape) -> dict[str, Shape]:
 def draw_stomach(
     rng: np.random.Generator, hulls: Sequence[Shape], holes: Sequence[Shape]
 ) -> dict[str, Shape]:
+    """Draw a stomach, its contents, and gas above them."""
     fill = float(rng.uniform(0.75, 1.15))
     path = [
         near(rng, (-66, -22, 38), 5),
@@ -200,6 +207,7 @@ def draw_stomach(
 def draw_spleen(
     rng: np.random.Generator, hulls: Sequence[Shape], holes: Sequence[Shape]
 ) -> dict[str, Shape]:
+    """Draw a spleen, hollowed towards the stomach."""
     size = float(rng.uniform(0.85, 1.2))
     whole = ellipsoid(near(rng, (-108, -34, 20), 5), sized(rng, (44, 57, 58)) * size, -10)
     hilum = ellipsoid(near(rng, (-62, 2, 12), 5), sized(rng, (42, 52, 60)))
@@ -209,6 +217,7 @@ def draw_spleen(
 
 
 def draw_bowel(rng: np.random.Generator, cavity: Shape, holes: Sequence[Shape]) -> dict[str, Shape]:
+    """Draw colon, small bowel and pancreas into the room that is left."""
     colon = tube(
         [
             near(rng, (98, -8, -120), 6),

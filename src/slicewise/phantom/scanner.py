@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from slicewise.phantom.shapes import (
-    Points,
-    Shape,
-    Vector,
-    Waves,
-    ellipsoid,
-)
-from slicewise.phantom.tissues import (
-    PARTS,
-    Tissue,
-    draw_tissues,
-)
+from slicewise.phantom.shapes import Points, Shape, Vector, Waves, ellipsoid
+from slicewise.phantom.tissues import PARTS, Tissue, draw_tissues
 
-# Positions inside a slice, in slice thicknesses, that are averaged: thick
-# slices blur slanted surfaces. The middle one gives the mask.
 PROFILE = (-1 / 3, 0.0, 1 / 3)
+"""Positions inside a slice, in slice thicknesses, that are averaged: thick slices blur slanted
+surfaces. The middle one gives the mask."""
+AIR_HU = -1000
 
 
 @dataclass(frozen=True)
@@ -44,8 +35,10 @@ class Pose:
 
 
 def draw_pose(rng: np.random.Generator) -> Pose:
+    """Draw how a patient differs from the standard one: turned, scaled and rippled."""
     angles = np.deg2rad(rng.uniform((-2.5, -2.5, -7), (2.5, 2.5, 7)))
-    (ca, cb, cc), (sa, sb, sc) = np.cos(angles), np.sin(angles)
+    ca, cb, cc = np.cos(angles)
+    sa, sb, sc = np.sin(angles)
     turn = (
         np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
         @ np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
@@ -58,7 +51,16 @@ def draw_pose(rng: np.random.Generator) -> Pose:
 
 @dataclass(frozen=True)
 class Grid:
-    """Centres of the voxels in the world, in mm around the middle of the body."""
+    """Centres of the voxels in the world, in mm around the middle of the body.
+
+    Attributes
+    ----------
+    x : ndarray of float32, shape (columns, 1)
+    y : ndarray of float32, shape (1, rows)
+    z : ndarray of float64, shape (slices,)
+    spacing : tuple of float
+        Of neighbouring voxels along x, y and z.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -66,17 +68,26 @@ class Grid:
     spacing: Vector
 
 
-def body_box(pose: Pose, shapes: dict[str, Shape]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the corners of a box around skin (x, y) and liver (z), to a few mm."""
+def body_box(pose: Pose, shapes: Mapping[str, Shape]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of a box around skin (x, y) and liver (z), to a few mm.
+
+    Returns
+    -------
+    low, high : ndarray, shape (3,)
+        In the world, in mm.
+    """
     step = 8.0
     line = np.arange(-256, 257, step, dtype=np.float32)
-    skin, liver = [], []
+    skin = []
+    liver = []
     for z in np.arange(-144, 145, step):
         points = pose.points(line[:, None], line[None, :], float(z))
         if (shapes["liver"](points) < 0).any():
             liver.append(float(z))
             skin.append(np.argwhere(shapes["skin"](points) < 0))
-    low, high = np.concatenate(skin).min(axis=0), np.concatenate(skin).max(axis=0)
+    places = np.concatenate(skin)
+    low = places.min(axis=0)
+    high = places.max(axis=0)
     return (
         np.array([line[low[0]], line[low[1]], liver[0]], dtype=float) - step / 2,
         np.array([line[high[0]], line[high[1]], liver[-1]], dtype=float) + step / 2,
@@ -86,13 +97,26 @@ def body_box(pose: Pose, shapes: dict[str, Shape]) -> tuple[np.ndarray, np.ndarr
 def draw_grid(
     rng: np.random.Generator, low: np.ndarray, high: np.ndarray, size: int, slices: tuple[int, int]
 ) -> Grid:
-    """Fit the field of view around the body, and the slices around the liver."""
+    """Fit the field of view around the body, and the slices around the liver.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    low, high : ndarray, shape (3,)
+        See `body_box`.
+    size : int
+        Rows and columns.
+    slices : (int, int)
+        Least and greatest number of slices.
+    """
     field = float((high - low)[:2].max() * rng.uniform(1.03, 1.1) + 4)
     middle = 0.5 * (low + high)[:2] + rng.uniform((-5, -12), (5, -2))
-    bottom, top = low[2] - rng.uniform(16, 34), high[2] + rng.uniform(16, 26)
+    bottom = low[2] - rng.uniform(16, 34)
+    top = high[2] + rng.uniform(16, 26)
     # One draw whatever the range, so that `slices` shifts nothing that is drawn later.
     count = slices[0] + int(rng.random() * (slices[1] - slices[0] + 1))
-    pixel, thick = field / size, float(top - bottom) / count
+    pixel = field / size
+    thick = float(top - bottom) / count
     line = (np.arange(size) - 0.5 * (size - 1)) * pixel
     return Grid(
         x=(middle[0] + line).astype(np.float32)[:, None],
@@ -102,12 +126,12 @@ def draw_grid(
     )
 
 
-def _table(rng: np.random.Generator, lowest: float, grid: Grid) -> np.ndarray:
+def _draw_couch(rng: np.random.Generator, lowest: float, grid: Grid) -> np.ndarray:
     """Return HU of the couch: a curved shell with a foam core, air around it."""
-    inf = float("inf")
-    gap, radius = float(rng.uniform(4, 9)), float(rng.uniform(420, 700))
+    gap = float(rng.uniform(4, 9))
+    radius = float(rng.uniform(420, 700))
     shift = float(rng.uniform(-12, 12))
-    top = ellipsoid((shift, lowest - gap + radius, 0), (radius, radius, inf))
+    top = ellipsoid((shift, lowest - gap + radius, 0), (radius, radius, float("inf")))
     wide = float(rng.uniform(185, 225))
 
     def couch(points: Points) -> np.ndarray:
@@ -117,7 +141,7 @@ def _table(rng: np.random.Generator, lowest: float, grid: Grid) -> np.ndarray:
     x, y = np.broadcast_arrays(grid.x, grid.y)
     points = Points(x, y, np.zeros_like(x), y)
     pixel = grid.spacing[0]
-    plane = np.full(x.shape, -1000, dtype=np.float32)
+    plane = np.full(x.shape, AIR_HU, dtype=np.float32)
     _paint(plane, couch(points), float(rng.uniform(40, 200)), pixel)
     _paint(plane, couch(points) + np.float32(3.5), float(rng.uniform(-960, -930)), pixel)
     return plane
@@ -129,46 +153,81 @@ def _paint(plane: np.ndarray, distance: np.ndarray, hu: np.ndarray | float, pixe
     plane += cover * (hu - plane)
 
 
-def _plane(
-    points: Points,
-    shapes: dict[str, Shape],
-    tissues: dict[str, Tissue],
-    table: np.ndarray,
-    texture: np.ndarray,
-    pixel: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Paint one axial plane: HU and labels."""
-    plane = table.copy()
-    labels = np.zeros(plane.shape, dtype=np.uint8)
-    for part in PARTS:
-        if part.shape not in shapes:
-            continue
-        distance = shapes[part.shape](points)
-        if np.min(distance) > pixel:
-            continue
-        tissue = tissues[part.tissue]
-        _paint(plane, distance, np.float32(tissue.hu) + np.float32(tissue.texture) * texture, pixel)
-        if part.label is not None:
-            labels[distance < 0] = part.label
-    return plane, labels
+@dataclass(frozen=True)
+class _Scene:
+    """What lies in the scanner.
+
+    Attributes
+    ----------
+    shapes : mapping of str to Shape
+        Of the patient.
+    tissues : mapping of str to Tissue
+        What they measure.
+    couch : ndarray of float32, shape (columns, rows)
+        HU of all that lies around the patient.
+    pixel : float
+        Size of a pixel in mm, over which surfaces are blurred.
+    """
+
+    shapes: Mapping[str, Shape]
+    tissues: Mapping[str, Tissue]
+    couch: np.ndarray
+    pixel: float
+
+    def plane(self, points: Points, texture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Paint one axial plane: HU and labels, both of shape (columns, rows)."""
+        plane = self.couch.copy()
+        labels = np.zeros(plane.shape, dtype=np.uint8)
+        for part in PARTS:
+            if part.shape not in self.shapes:
+                continue
+            distance = self.shapes[part.shape](points)
+            if np.min(distance) > self.pixel:
+                continue
+            tissue = self.tissues[part.tissue]
+            hu = np.float32(tissue.hu) + np.float32(tissue.texture) * texture
+            _paint(plane, distance, hu, self.pixel)
+            if part.label is not None:
+                labels[distance < 0] = part.label
+        return plane, labels
 
 
 def _noise(
     rng: np.random.Generator, shape: tuple[int, int, int], sigma: Sequence[float]
 ) -> np.ndarray:
-    """Gaussian noise of standard deviation 1, correlated over `sigma` voxels."""
+    """Draw Gaussian noise of standard deviation 1, correlated over `sigma` voxels."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     noise = ndimage.gaussian_filter(noise, sigma, mode="wrap")
     return noise / noise.std()
 
 
 def scan(
-    rng: np.random.Generator, pose: Pose, shapes: dict[str, Shape], grid: Grid, lowest: float
+    rng: np.random.Generator, pose: Pose, shapes: Mapping[str, Shape], grid: Grid, lowest: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return HU and labels on a grid, arrays in RAS+ order."""
+    """Scan a patient.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws tissues, couch, texture and noise.
+    pose : Pose
+    shapes : mapping of str to Shape
+        See `slicewise.phantom.anatomy.draw_anatomy`.
+    grid : Grid
+    lowest : float
+        Where the back of the patient lies, in mm along y: the couch is below.
+
+    Returns
+    -------
+    image : ndarray of int16, shape (columns, rows, slices)
+        Hounsfield units, in RAS+ order.
+    mask : ndarray of uint8, of the same shape
+        Values of `slicewise.phantom.tissues.LABELS`.
+    """
     tissues = draw_tissues(rng)
-    table = _table(rng, lowest, grid)
-    strength, grain = float(rng.uniform(10, 19)), float(rng.uniform(0.5, 0.75))
+    couch = _draw_couch(rng, lowest, grid)
+    strength = float(rng.uniform(10, 19))
+    grain = float(rng.uniform(0.5, 0.75))
     blur = float(rng.uniform(0.35, 0.55))
     pixel, _, thick = grid.spacing
     full = (grid.x.size, grid.y.size, grid.z.size)
@@ -177,21 +236,12 @@ def scan(
     # Rays through the middle of the body are weakened most, so noise is highest there.
     centre = np.exp(-((grid.x / 150) ** 2) - (grid.y / 120) ** 2)
     loud = np.float32(strength) * (np.float32(0.55) + np.float32(0.6) * centre)
-
+    scene = _Scene(shapes, tissues, couch, pixel)
     image = np.empty(full, dtype=np.int16)
     mask = np.empty(full, dtype=np.uint8)
     for k, z in enumerate(grid.z):
-        planes = [
-            _plane(
-                pose.points(grid.x, grid.y, float(z + part * thick)),
-                shapes,
-                tissues,
-                table,
-                texture[:, :, k],
-                pixel,
-            )
-            for part in PROFILE
-        ]
+        places = [pose.points(grid.x, grid.y, float(z + part * thick)) for part in PROFILE]
+        planes = [scene.plane(points, texture[:, :, k]) for points in places]
         mean = sum(hu for hu, _ in planes) / np.float32(len(planes))
         mean = ndimage.gaussian_filter(mean, blur) + loud * noise[:, :, k]
         image[:, :, k] = np.clip(np.rint(mean), -1024, 3071)

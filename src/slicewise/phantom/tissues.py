@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 LABELS = {"liver": 1, "spleen": 2, "kidneys": 3, "stomach": 4}
+"""Values in the mask of a phantom."""
 
 
 class Tissue(NamedTuple):
@@ -16,7 +17,6 @@ class Tissue(NamedTuple):
     texture: float
 
 
-# Contrast phases: ranges of mean HU.
 PHASES: dict[str, dict[str, tuple[float, float]]] = {
     "native": {
         "liver": (62, 72),
@@ -49,9 +49,14 @@ PHASES: dict[str, dict[str, tuple[float, float]]] = {
         "wall": (70, 105),
     },
 }
+"""Phases of contrast medium: the range that the mean HU of a tissue is drawn from."""
 
 
 def draw_tissues(rng: np.random.Generator) -> dict[str, Tissue]:
+    """Draw what the organs of one patient measure, by the name of the tissue.
+
+    The phase of contrast medium is drawn, too; most scans of livers are of the portal one.
+    """
     phase = PHASES[str(rng.choice(["native", "arterial", "portal"], p=[0.15, 0.2, 0.65]))]
     hu = {name: float(rng.uniform(*limits)) for name, limits in phase.items()}
     meal = float(rng.uniform(120, 260)) if rng.random() < 0.3 else float(rng.uniform(5, 38))
@@ -85,11 +90,19 @@ def draw_tissues(rng: np.random.Generator) -> dict[str, Tissue]:
 
 
 class Part(NamedTuple):
-    """One row of the painting order."""
+    """One row of the painting order.
+
+    Attributes
+    ----------
+    shape, tissue : str
+        What is painted, and what it is made of.
+    label : int or None
+        Its value in the mask; None leaves that of what is painted over.
+    """
 
     shape: str
     tissue: str
-    label: int | None = 0  # None leaves the label of what is painted over
+    label: int | None = 0
 
 
 PARTS = (
@@ -144,3 +157,4 @@ PARTS = (
     Part("necrosis", "water", None),
     Part("cyst", "water", None),
 )
+"""All that is painted, one over the other."""

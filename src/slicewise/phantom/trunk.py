@@ -1,4 +1,4 @@
-"""The trunk that holds the organs: skin, wall, bones, diaphragm, chest."""
+"""The trunk that holds the organs: skin, wall, bones, diaphragm, chest and muscles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from slicewise.phantom.shapes import (
 
 
 def draw_trunk(rng: np.random.Generator) -> dict[str, Shape]:
-    """Skin, fat, muscle wall and the cavity that holds the organs."""
+    """Draw skin, fat, muscle wall and the cavity that holds the organs."""
     fat = float(rng.uniform(7, 24))
     wall = float(rng.uniform(9, 14))
     inf = float("inf")
@@ -67,6 +67,7 @@ def _fat_planes(muscle: Shape, wall: float) -> Shape:
 
 
 def draw_spine(rng: np.random.Generator) -> dict[str, Shape]:
+    """Draw vertebrae with their prongs, discs between them, and the spinal canal."""
     period = float(rng.uniform(31, 36))
     offset = float(rng.uniform(0, period))
     inf = float("inf")
@@ -90,7 +91,7 @@ def draw_spine(rng: np.random.Generator) -> dict[str, Shape]:
 
 
 def draw_ribs(rng: np.random.Generator, muscle: Shape) -> dict[str, Shape]:
-    """Ribs slope down to the front inside the wall and end at the costal arch."""
+    """Draw ribs, which slope down to the front inside the wall and end at the costal arch."""
     period = float(rng.uniform(27, 32))
     offset = float(rng.uniform(0, period))
     depth = float(rng.uniform(6, 7.5))
@@ -110,13 +111,14 @@ def draw_ribs(rng: np.random.Generator, muscle: Shape) -> dict[str, Shape]:
 
 
 def draw_diaphragm(rng: np.random.Generator) -> Shape:
-    """Everything below the two domes."""
+    """Draw the two domes of the diaphragm: the shape is everything below them."""
     right = (68 + rng.uniform(-5, 5), 15 + rng.uniform(-6, 6), 80 + rng.uniform(-6, 6))
     left = (-72 + rng.uniform(-5, 5), 8 + rng.uniform(-6, 6), 68 + rng.uniform(-8, 8))
     middle = (-5.0, 45.0, 52.0)
 
     def dome(center: Vector, points: Points) -> np.ndarray:
-        x, y = points.x - np.float32(center[0]), points.y - np.float32(center[1])
+        x = points.x - np.float32(center[0])
+        y = points.y - np.float32(center[1])
         return np.float32(center[2]) - x * x * np.float32(1 / 80) - y * y * np.float32(1 / 115)
 
     def distance(points: Points) -> np.ndarray:
@@ -129,6 +131,7 @@ def draw_diaphragm(rng: np.random.Generator) -> Shape:
 
 
 def draw_chest(rng: np.random.Generator, cavity: Shape, diaphragm: Shape) -> dict[str, Shape]:
+    """Draw what lies above the diaphragm: lungs, heart and gullet."""
     inf = float("inf")
     mediastinum = union(
         ellipsoid((0, -40, 0), (30, 36, inf)),
@@ -156,6 +159,7 @@ def draw_chest(rng: np.random.Generator, cavity: Shape, diaphragm: Shape) -> dic
 
 
 def draw_muscles(rng: np.random.Generator, diaphragm: Shape) -> dict[str, Shape]:
+    """Draw the muscles beside the spine, and the adrenal glands before them."""
     wide = float(rng.uniform(0.85, 1.2))
     psoas = [
         tube([(s * 24, -62, -10), (s * 34, -58, -70), (s * 44, -52, -140)], (5, 15 * wide, 22))
