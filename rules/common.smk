@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 try:
@@ -243,8 +244,9 @@ SCORED = sorted(
     if place.subset != "train" or (len(FOLDS) > 1 and place.fold is not None)
 )
 SCORED_CASES = [
-    [a.case, a.patient, "test" if a.subset == "test" else "validation", a.fold]
-    for a in map(SPLIT.get, SCORED)
+    # of each fold, what it holds out validates it
+    replace(SPLIT[case], subset="test" if SPLIT[case].subset == "test" else "validation").dump()
+    for case in SCORED
 ]
 
 

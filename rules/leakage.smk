@@ -20,7 +20,7 @@ rule split:
         runtime=10,
     params:
         code=code("split"),
-        cfg=[[a.case, a.patient, a.subset, a.fold] for a in SPLIT.values()],
+        cfg=[assignment.dump() for assignment in SPLIT.values()],
     script:
         "../scripts/split.py"
 

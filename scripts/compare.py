@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from slicewise.compare import set_side_by_side
+from slicewise.dataset.assignment import assignments_of
 from slicewise.evaluation.results import read_result
 from slicewise.job import script_job
 from slicewise.report.changed import Files
@@ -14,12 +15,17 @@ with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     # with results in a bucket, what was fetched of them lies elsewhere
     places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
     files = {
-        case: Files(
+        assigned.case: Files(
             image,
             mask,
-            {name: str(place / "predictions" / f"{case}.nii.gz") for name, place in places.items()},
+            {
+                name: str(place / "predictions" / f"{assigned.case}.nii.gz")
+                for name, place in places.items()
+            },
         )
-        for (case, *_), image, mask in zip(cfg["cases"], given.images, given.masks, strict=True)
+        for assigned, image, mask in zip(
+            assignments_of(cfg["cases"]), given.images, given.masks, strict=True
+        )
     }
     made = set_side_by_side(
         snakemake.wildcards.dataset,

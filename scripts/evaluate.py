@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from slicewise.config import Content
+from slicewise.dataset.assignment import assignments_of
 from slicewise.dataset.leakage import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import score_cases
@@ -19,13 +20,14 @@ with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
     cases = read_table(given.cases)
-    folds = read_origins(given.configs, cfg["cases"], given.predictions, cases)
+    assigned = assignments_of(cfg["cases"])
+    folds = read_origins(given.configs, assigned, given.predictions, cases)
     scoring = cfg["scoring"] | {"untrained": folds.untrained, "recipe": cfg["recipe"]}
-    metrics = score_cases(cfg["cases"], *files, content, **scoring)
+    metrics = score_cases(assigned, *files, content, **scoring)
     write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
     write_json(out.summary, summary := summarise(metrics))
     ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
-    validated = ledger.files_digest(cases, cfg["cases"], "validation", content.labels)
+    validated = ledger.files_digest(cases, assigned, "validation", content.labels)
     tracker.evaluated(
         snakemake.wildcards.experiment,
         cfg["folds"],
@@ -34,7 +36,7 @@ with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:
         contents={"patients.json": patients_table(metrics)},
         note=headline(summary),
         tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
-        test=ledger.files_digest(cases, cfg["cases"], "test"),
+        test=ledger.files_digest(cases, assigned, "test"),
         register=validated if cfg["register"] else None,
     )
     forget(Path(snakemake.params.checkpoints))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from slicewise.config import Content
+from slicewise.dataset.assignment import assignments_of
 from slicewise.dataset.leakage import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds
@@ -20,7 +21,7 @@ with script_job(snakemake) as say, Tracker(folder, say) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
-    figures = case_figures(metrics, cfg["cases"], *files, Content(**cfg["content"]))
+    figures = case_figures(metrics, assignments_of(cfg["cases"]), *files, Content(**cfg["content"]))
     test_set, run = ledger.test_set_digest(metrics), tracker.facts(cfg["folds"])
     page = experiment_report(
         **dict(snakemake.wildcards.items()),  # dataset and experiment

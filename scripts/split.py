@@ -1,8 +1,9 @@
 """Write down who is trained, validated and tested on."""
 
-from slicewise.dataset.split import Assignment, split_table
+from slicewise.dataset.assignment import assignments_of
+from slicewise.dataset.split import split_table
 from slicewise.files import write_text
 from slicewise.job import script_job
 
 with script_job(snakemake):
-    write_text(snakemake.output[0], split_table(Assignment(*row) for row in snakemake.params.cfg))
+    write_text(snakemake.output[0], split_table(assignments_of(snakemake.params.cfg)))

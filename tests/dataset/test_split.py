@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Split
+from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.layouts import Case
 from slicewise.dataset.split import (
-    Assignment,
     batches,
     chunks,
     held_out_cases,

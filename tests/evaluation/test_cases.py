@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content, Recipe
+from slicewise.dataset.assignment import Assignment
 from slicewise.evaluation.cases import score_cases
 from slicewise.evaluation.statistics import COLUMNS, UNSCORED, summarise
 from slicewise.report.cases import ABDOMEN, display_window
@@ -26,7 +27,7 @@ def files(tmp_path):
 
 
 def test_what_the_recipe_allows_is_beside_each_score(files):
-    case = ["a", "p", "test", None]
+    case = Assignment("a", "p", "test", None)
     recipe = Recipe(size=16).model_dump()
     rows = score_cases([case], files[:1], files[1:], CONTENT, 2.0, recipe=recipe).set_index("label")
     assert 0.8 < rows["recipe_dice"]["organ"] < 1
@@ -41,7 +42,7 @@ def test_spacing_is_that_of_the_data_set_where_files_have_lost_it(files):
     for path in files:
         array = np.asanyarray(nib.load(path).dataobj)
         nib.save(nib.Nifti1Image(array, np.eye(4)), path)
-    case = ["a", "p", "test", None]
+    case = Assignment("a", "p", "test", None)
     content = CONTENT.model_copy(update={"spacing": [0.8, 0.8, 5.0]})
     rows = score_cases([case], files[:1], files[1:], content, 2.0).set_index("label")
     assert rows["volume_ml"]["organ"] == pytest.approx(30 * 32 * 4 * 0.8 * 0.8 * 5 / 1000)
@@ -53,7 +54,7 @@ def test_a_mask_stored_otherwise_is_scored_on_the_grid_of_the_prediction(files, 
     stored = np.asanyarray(image.dataobj)[59::-1, 8:]
     other = str(tmp_path / "stored.nii.gz")
     nib.save(nib.Nifti1Image(np.ascontiguousarray(stored), image.affine @ turn), other)
-    case = ["a", "p", "test", None]
+    case = Assignment("a", "p", "test", None)
     rows = score_cases([case], [other], files[1:], CONTENT, 2.0)
     assert rows.equals(score_cases([case], files[:1], files[1:], CONTENT, 2.0))
     assert rows["dice"].tolist() == [1, 1]
@@ -77,7 +78,11 @@ def test_pictures_show_tissue_whatever_a_few_voxels_hold():
 LABELS = Content(
     intensity="hu", contiguous=True, labels={"liver": [1], "tumour": [2]}, other_labels="refuse"
 )
-CASES = [("a", "p1", "validation", 0), ("b", "p2", "validation", 1), ("t", "p3", "test", None)]
+CASES = [
+    Assignment("a", "p1", "validation", 0),
+    Assignment("b", "p2", "validation", 1),
+    Assignment("t", "p3", "test", None),
+]
 
 
 @pytest.fixture
@@ -117,7 +122,7 @@ def test_an_ensemble_without_a_fold_that_knew_the_label_has_no_score(scored):
 
 
 def test_without_folds_the_one_model_counts(scored):
-    cases = [("a", "p1", "validation", None), ("t", "p3", "test", None)]
+    cases = [Assignment("a", "p1", "validation", None), Assignment("t", "p3", "test", None)]
     assert scored([["tumour"]], cases).xs("tumour", level="label")["dice"].isna().all()
     assert scored([[]], cases)["dice"].notna().all()
 

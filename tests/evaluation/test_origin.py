@@ -7,13 +7,18 @@ import pandas as pd
 import pytest
 import yaml
 
+from slicewise.dataset.assignment import Assignment
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.origin import check_origins, read_origins
 from slicewise.volumes.read import read_note, read_volume, write_nifti
 from slicewise.volumes.volume import Volume
 from tests.trained import config_of
 
-CASES = [["a1", "a", "validation", 0], ["b1", "b", "validation", 1], ["t1", "t", "test", None]]
+CASES = [
+    Assignment("a1", "a", "validation", 0),
+    Assignment("b1", "b", "validation", 1),
+    Assignment("t1", "t", "test", None),
+]
 TABLE = pd.DataFrame({"case": ["a1", "b1", "t1"], "image_sha256": ["ia", "ib", "it"]})
 USED = [config_of(case, case[0], weights) for case, weights in (("b1", "w0"), ("a1", "w1"))]
 NOTES = {
@@ -65,14 +70,14 @@ def test_a_case_that_its_model_was_trained_on_is_refused_though_the_split_says_o
     predictions,
 ):
     # both folds tell of the other one's cases: folds were moved, or their number was changed
-    swapped = [["a1", "a", "validation", 1], ["b1", "b", "validation", 0]]
+    swapped = [Assignment("a1", "a", "validation", 1), Assignment("b1", "b", "validation", 0)]
     with pytest.raises(SlicewiseError, match=r"the model in fold-1 was trained on a1"):
         check_origins(swapped, predictions[:2], USED, TABLE)
 
 
 @pytest.mark.parametrize("case", ["a1", "a2"])
 def test_no_fold_may_have_seen_a_test_patient(predictions, case):
-    tested = [[case, "a", "test", None]]
+    tested = [Assignment(case, "a", "test", None)]
     with pytest.raises(SlicewiseError, match="the model in fold-1 was trained on a1"):
         check_origins(tested, predictions[2:], USED, TABLE)
 

@@ -23,6 +23,7 @@ import pytest
 from slicewise import overview, reproduce
 from slicewise.config import Content, Recipe, load_settings, used_settings
 from slicewise.dataset.agree import CASE_RECORD, read_case_records, read_training
+from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
 from slicewise.dataset.ingest import CaseFiles, ingest
 from slicewise.dataset.leakage import (
@@ -31,7 +32,7 @@ from slicewise.dataset.leakage import (
     check_leaks,
     read_table,
 )
-from slicewise.dataset.split import Assignment, split_table
+from slicewise.dataset.split import split_table
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds, training_minutes

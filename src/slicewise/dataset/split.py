@@ -7,10 +7,10 @@ import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.config import Split
+from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.layouts import Case
 from slicewise.dataset.names import find_shared, pattern_for
 from slicewise.dataset.tables import read_rows
@@ -24,26 +24,6 @@ FEWEST_TO_VALIDATE = 4
 BATCH = 32
 # As many batches as small machines have cores, powers of two; small data sets use them too.
 FEWEST_BATCHES = 4
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """Where a case goes.
-
-    Attributes
-    ----------
-    case, patient : str
-        Names.
-    subset : {"train", "validation", "test"}
-        What it is for.
-    fold : int or None
-        The fold that holds it out, from 0; None for test cases and without folds.
-    """
-
-    case: str
-    patient: str
-    subset: str
-    fold: int | None
 
 
 def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> list[Assignment]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from slicewise.config import Content, Recipe
+from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import labels_digest, read_labels
 from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
 from slicewise.report.render import plural
@@ -16,11 +17,9 @@ from slicewise.slices.bound import recipe_bound
 
 _log = logging.getLogger(__name__)
 
-Known = Sequence[object]  # case, patient, subset, fold
-
 
 def score_cases(
-    cases: Sequence[Known],
+    cases: Sequence[Assignment],
     masks: Sequence[str],
     predictions: Sequence[str],
     content: Content,
@@ -36,7 +35,7 @@ def score_cases(
 
     Parameters
     ----------
-    cases : sequence of (case, patient, subset, fold)
+    cases : sequence of Assignment
         What was predicted.
     masks, predictions : sequences of str
         Files, in the same order.
@@ -59,10 +58,10 @@ def score_cases(
         One row a case and label.
     """
     rows = []
-    for known, mask, prediction in zip(cases, masks, predictions, strict=True):
+    for assigned, mask, prediction in zip(cases, masks, predictions, strict=True):
         guess = read_labels(prediction, content)  # on the image's grid, which may not be the mask's
         truth = read_labels(mask, content, guess)
-        first = dict(zip(("case", "patient", "subset", "fold"), known, strict=True))
+        first = assigned.dump()
         arrays, names = (truth.array, guess.array), list(content.labels)
         first["truth_sha256"] = labels_digest(truth, names)
         spacing = truth.spacing if content.contiguous else None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from slicewise.dataset.assignment import Assignment
 from slicewise.files import digest, write_json
 from slicewise.stored import Form, read_stored
 
@@ -32,7 +33,7 @@ def test_set_digest(metrics: pd.DataFrame) -> str | None:
 
 def files_digest(
     table: pd.DataFrame,
-    cases: Iterable[Sequence[object]] | None = None,
+    cases: Iterable[Assignment] | None = None,
     subset: str = "",
     labels: Mapping[str, Sequence[int]] | None = None,
 ) -> str:
@@ -42,7 +43,7 @@ def files_digest(
     ----------
     table : DataFrame
         The table of cases (``cases.tsv``).
-    cases : iterable of (case, patient, subset, fold), optional
+    cases : iterable of Assignment, optional
         Scored cases, of which those of one subset count; otherwise all of the table.
     subset : str
         ``test`` or ``validation``.
@@ -52,7 +53,7 @@ def files_digest(
     """
     shown = table.sort_values("case")
     if cases is not None:
-        shown = shown[shown["case"].isin([case for case, _, of, _ in cases if of == subset])]
+        shown = shown[shown["case"].isin([each.case for each in cases if each.subset == subset])]
     files = shown[["case", "image_sha256", "mask_sha256"]].to_numpy().tolist()
     return digest(files if labels is None else [files, sorted(labels.items())])
 

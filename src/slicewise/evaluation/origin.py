@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from slicewise.dataset.agree import check_unseen
+from slicewise.dataset.assignment import Assignment
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.volumes.read import read_note
@@ -16,7 +17,7 @@ from slicewise.volumes.read import read_note
 
 def read_origins(
     configs: Sequence[str],
-    cases: Sequence[Sequence[Any]],
+    cases: Sequence[Assignment],
     predictions: Sequence[str],
     table: pd.DataFrame,
 ) -> Folds:
@@ -40,7 +41,7 @@ def read_origins(
 
 
 def check_origins(
-    cases: Sequence[Sequence[Any]],
+    cases: Sequence[Assignment],
     predictions: Sequence[str],
     used: Sequence[Mapping[str, Any]],
     table: pd.DataFrame,
@@ -49,7 +50,7 @@ def check_origins(
 
     Parameters
     ----------
-    cases : sequence of (case, patient, subset, fold)
+    cases : sequence of Assignment
         What is to be scored.
     predictions : sequence of str
         Their files, each of which says what it was made from.
@@ -64,13 +65,13 @@ def check_origins(
         Names the first file or case that is wrong.
     """
     images = dict(zip(table["case"], table["image_sha256"], strict=True))
-    for (case, patient, subset, fold), path in zip(cases, predictions, strict=True):
-        folds = range(len(used)) if subset == "test" else [int(fold or 0)]
+    for assigned, path in zip(cases, predictions, strict=True):
+        folds = range(len(used)) if assigned.subset == "test" else [assigned.fold or 0]
         for number in folds:
-            check_unseen(case, patient, f"fold-{number}", used[number])
+            check_unseen(assigned.case, assigned.patient, f"fold-{number}", used[number])
         note = read_note(Path(path))
         weights = [used[number]["resolved"]["weights_sha256"] for number in folds]
-        why = _wrong(note, case, weights, images[case])
+        why = _wrong(note, assigned.case, weights, images[assigned.case])
         if why:
             raise SlicewiseError(
                 f"{path}: {why}; delete it and run snakemake again, which predicts anew"

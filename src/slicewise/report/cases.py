@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from slicewise.config import Content
+from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import read_labels
-from slicewise.evaluation.cases import Known
 from slicewise.evaluation.detection import is_untrained
 from slicewise.report.experiment import CaseFigures, gallery_cases
 from slicewise.report.figures import (
@@ -37,7 +37,7 @@ Of the others it has one slice of each plane, or it would be too heavy to open.
 
 def case_figures(
     metrics: pd.DataFrame,
-    cases: Sequence[Known],
+    cases: Sequence[Assignment],
     images: Sequence[str],
     masks: Sequence[str],
     predictions: Sequence[str],
@@ -55,7 +55,7 @@ def case_figures(
     ----------
     metrics : DataFrame
         The table of cases and labels.
-    cases : sequence of (case, patient, subset, fold)
+    cases : sequence of Assignment
         What was predicted.
     images, masks, predictions : sequences of str
         Files, in the same order.
@@ -68,7 +68,7 @@ def case_figures(
         Worst case first; of test patients where there are any, at most thirty.
     """
     paths = zip(images, masks, predictions, strict=True)
-    files = {str(known[0]): three for known, three in zip(cases, paths, strict=True)}
+    files = {assigned.case: three for assigned, three in zip(cases, paths, strict=True)}
     blank = metrics[is_untrained(metrics)].groupby("case")["label"].agg(list).to_dict()
     places = {label: place for place, label in enumerate(content.labels, start=1)}
     found = []

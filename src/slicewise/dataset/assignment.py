@@ -1,0 +1,40 @@
+"""Where a case goes: what travels of the split to those who train, predict and score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where a case goes.
+
+    Attributes
+    ----------
+    case, patient : str
+        Names.
+    subset : {"train", "validation", "test"}
+        What it is for.
+    fold : int or None
+        The fold that holds it out, from 0; None for test cases and without folds.
+    """
+
+    case: str
+    patient: str
+    subset: str
+    fold: int | None
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as a rule's parameters and tables hold it, by the names of its attributes."""
+        return asdict(self)
+
+
+def assignments_of(dumped: Iterable[Mapping[str, Any]]) -> list[Assignment]:
+    """Return the assignments that were dumped into the parameters of a rule.
+
+    >>> assignments_of([{"case": "a1", "patient": "a", "subset": "test", "fold": None}])
+    [Assignment(case='a1', patient='a', subset='test', fold=None)]
+    """
+    return [Assignment(**each) for each in dumped]
