@@ -147,7 +147,7 @@ def sizes_of(cases):
 def memory_to_train(wildcards):
     experiment = settings.experiments[wildcards.experiment]
     return needs.train(
-        sizes_of(watched_by(wildcards.fold)),
+        sizes_of(validation_cases_of(wildcards.fold)),
         experiment,
         [settings.slices[recipe] for recipe in recipes_of(wildcards.experiment)],
         len(CONTENT["labels"]),
@@ -188,7 +188,7 @@ def trained_on(fold):
     return training_cases(SPLIT.values(), int(fold), len(FOLDS))
 
 
-def watched_by(fold):
+def validation_cases_of(fold):
     return held_out_cases(SPLIT.values(), int(fold), len(FOLDS))
 
 
@@ -224,11 +224,11 @@ def training_settings(wildcards):
         "recipe": settings.slices[experiment.slices].model_dump(),
         "content": CONTENT,
         "train": trained_on(wildcards.fold),
-        "watched": watched_by(wildcards.fold),
-        # each patient counts once in what is watched; what may choose is not scored by it
+        "validation_cases": validation_cases_of(wildcards.fold),
+        # each patient counts once in the validation; what may choose is not scored by it
         "validation": {
             "may_select": len(FOLDS) == 1,
-            "patients": {case: SPLIT[case].patient for case in watched_by(wildcards.fold)},
+            "patients": {case: SPLIT[case].patient for case in validation_cases_of(wildcards.fold)},
         },
         # of each training case: scoring refuses all cases of a patient who was trained on
         "patients": {case: SPLIT[case].patient for case in trained_on(wildcards.fold)},

@@ -12,10 +12,10 @@ rule train:
         slices=lambda w: [
             batch
             for recipe in recipes_of(w.experiment)
-            for batch in slices_of(recipe, [*trained_on(w.fold), *watched_by(w.fold)])
+            for batch in slices_of(recipe, [*trained_on(w.fold), *validation_cases_of(w.fold)])
         ],
         # held-out cases are scored on their own grid
-        truth=lambda w: [file_of("mask", case) for case in watched_by(w.fold)],
+        truth=lambda w: [file_of("mask", case) for case in validation_cases_of(w.fold)],
         plan="results/{dataset}/{experiment}/fold-{fold}/plan.json",
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient("results/{dataset}/leakage.json"),

@@ -10,7 +10,7 @@ from slicewise.report.changed import Files
 from slicewise.tracking import Tracker
 
 folder = Path(snakemake.params.tracking)
-with script_job(snakemake) as say, Tracker(folder, say) as tracker:
+with script_job(snakemake) as log, Tracker(folder, log) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     # with results in a bucket, what was fetched of them lies elsewhere
     places = {Path(path).parent.name: Path(path).parent for path in given.metrics}

@@ -6,7 +6,7 @@ from slicewise.job import script_job
 from slicewise.volumes.dicom.series import read_organ_masks
 from slicewise.volumes.read import read_mask, read_sources, write_nifti
 
-with script_job(snakemake) as say:
+with script_job(snakemake) as log:
     cfg = snakemake.params.cfg
     images, masks = ([Path(p) for p in snakemake.input.get(k)] for k in ("image", "mask"))
     image = read_sources(images)
@@ -15,7 +15,7 @@ with script_job(snakemake) as say:
         place = masks[0] if len(masks) == 1 else masks[0].parent.parent
         mask, overlapping = read_organ_masks(place, cfg["labels"], images)
         if overlapping:
-            say(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
+            log(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
     else:
         mask = read_mask(masks, cfg["labels"])
     write_nifti(Path(snakemake.output.image), image)

@@ -13,10 +13,10 @@ from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
 from slicewise.job import script_job
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
-from slicewise.training.checkpoints import forget
+from slicewise.training.checkpoints import delete_checkpoints
 
 folder = Path(snakemake.params.tracking)
-with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:
+with script_job(snakemake) as log, Tracker(folder, log, is_better) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     content, files = Content(**cfg["content"]), (given.masks, given.predictions)
     cases = read_table(given.cases)
@@ -39,4 +39,4 @@ with script_job(snakemake) as say, Tracker(folder, say, is_better) as tracker:
         test=ledger.files_digest(cases, assigned, "test"),
         register=validated if cfg["register"] else None,
     )
-    forget(Path(snakemake.params.checkpoints))
+    delete_checkpoints(Path(snakemake.params.checkpoints))

@@ -17,7 +17,7 @@ from slicewise.report.figures import curves_png
 from slicewise.tracking import Tracker, overlay_images
 
 folder = Path(snakemake.params.tracking)
-with script_job(snakemake) as say, Tracker(folder, say) as tracker:
+with script_job(snakemake) as log, Tracker(folder, log) as tracker:
     cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
     folds = read_folds(given.configs, given.histories, given.samples)
     metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)

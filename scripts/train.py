@@ -13,20 +13,23 @@ from slicewise.training.loop import train, training_key
 from slicewise.training.plan import read_plan, read_slices
 
 folder, checkpoints = Path(snakemake.params.tracking), Path(snakemake.params.checkpoints)
-with script_job(snakemake) as say, Tracker(folder, say) as tracker:
+with script_job(snakemake) as log, Tracker(folder, log) as tracker:
     given, out, (_, name, number) = snakemake.input, snakemake.output, snakemake.wildcards
     plan = read_plan(given.plan, snakemake.config, name, snakemake.params.code)
     cfg, experiment, content = plan.settings, plan.experiment, plan.content
     fold, single, stop = f"fold-{number}", cfg["folds"] == 1, stop_check()
-    slices, watched = read_slices(plan, snakemake.params.recipes)
-    truth, here = truth_reader(cfg["watched"], given.truth, content, watched.geometries()), place()
+    slices, validation_slices = read_slices(plan, snakemake.params.recipes)
+    truth, here = (
+        truth_reader(cfg["validation_cases"], given.truth, content, validation_slices.geometries()),
+        place(),
+    )
     card = make_card(content, cfg["recipe"], experiment)
     options = {**cfg["validation"], "also": [plan.code, [sha256(path) for path in given.truth]]}
-    key = training_key(slices, watched, experiment, card, **options)
+    key = training_key(slices, validation_slices, experiment, card, **options)
     tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
     kept = {"settings.yaml": used_settings(snakemake.config, name)}
     run = tracker.begin(fold, name if single else f"{name}/{fold}", key, plan.params, tags, kept)
-    run.data(batches.digests({"train": slices, "validation": watched}))
+    run.data(batches.digests({"train": slices, "validation": validation_slices}))
 
     def save(trained):
         trained.save(*map(Path, (out.model, out.history, out.samples)))
@@ -34,7 +37,7 @@ with script_job(snakemake) as say, Tracker(folder, say) as tracker:
         files = {"history.csv": out.history, "config.yaml": out.config}
         run.trained(trained.facts, files, out.model, content.labels)
 
-    given_all = (slices, watched, truth, experiment, card, checkpoints)
-    sets = (slices, watched) if load_settings(snakemake.config).staging.slices else ()
-    with run.ending_with_errors(), staging.staged(sets, say, stop):
-        train(*given_all, **options, log=run.epoch, say=say, save=save, told_to_stop=stop)
+    given_all = (slices, validation_slices, truth, experiment, card, checkpoints)
+    sets = (slices, validation_slices) if load_settings(snakemake.config).staging.slices else ()
+    with run.ending_with_errors(), staging.staged(sets, log, stop):
+        train(*given_all, **options, on_epoch=run.epoch, log=log, save=save, should_stop=stop)

@@ -61,7 +61,7 @@ def slices(folders: list[SliceFolder]) -> SliceSet:
 
 
 @pytest.fixture
-def watched(folders: list[SliceFolder]) -> SliceSet:
+def validation_slices(folders: list[SliceFolder]) -> SliceSet:
     return SliceSet(folders[3:])
 
 

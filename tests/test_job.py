@@ -20,59 +20,59 @@ heed_ctrl_c()
 
 
 def test_lines_go_to_standard_error_and_to_a_log_begun_anew(tmp_path, capsys):
-    log = tmp_path / "logs" / "ingest" / "a.log"
+    file = tmp_path / "logs" / "ingest" / "a.log"
     for _ in range(2):
-        with job(str(log)) as say:
-            say("two voxels were rounded")
-    assert log.read_text() == "two voxels were rounded\n"
+        with job(str(file)) as log:
+            log("two voxels were rounded")
+    assert file.read_text() == "two voxels were rounded\n"
     captured = capsys.readouterr()
     assert captured.err == "two voxels were rounded\n" * 2
     assert captured.out == ""
 
 
 def test_a_log_begins_with_what_was_asked_for(tmp_path, capsys):
-    log = tmp_path / "a.log"
-    with job(str(log), {"mem_mb": 8000, "_cores": 2, "tmpdir": "/tmp", "gpu": None}) as say:
-        say("100 MB were read")
-    assert log.read_text() == "asked for 8000 MB, 2 CPUs\n100 MB were read\n"
-    assert asked_for(log) == {"mem_mb": 8000, "_cores": 2}
+    file = tmp_path / "a.log"
+    with job(str(file), {"mem_mb": 8000, "_cores": 2, "tmpdir": "/tmp", "gpu": None}) as log:
+        log("100 MB were read")
+    assert file.read_text() == "asked for 8000 MB, 2 CPUs\n100 MB were read\n"
+    assert asked_for(file) == {"mem_mb": 8000, "_cores": 2}
     assert capsys.readouterr().err == "100 MB were read\n"
-    with job(str(log)) as say:
-        say("100 MB were read")
-    assert asked_for(log) == asked_for(tmp_path / "none.log") == {}
+    with job(str(file)) as log:
+        log("100 MB were read")
+    assert asked_for(file) == asked_for(tmp_path / "none.log") == {}
 
 
 def test_a_fault_of_the_input_is_one_line_and_status_1(tmp_path, capsys):
-    log = tmp_path / "a.log"
-    with pytest.raises(SystemExit) as left, job(str(log)) as say:
-        say("before")
+    file = tmp_path / "a.log"
+    with pytest.raises(SystemExit) as left, job(str(file)) as log:
+        log("before")
         raise SlicewiseError("a.nii.gz: it is\n  cut short;\n  copy it again")
     assert left.value.code == 1
     sentence = "error: a.nii.gz: it is cut short; copy it again"
     assert capsys.readouterr().err.splitlines() == ["before", sentence]
-    assert log.read_text().splitlines() == ["before", sentence]
+    assert file.read_text().splitlines() == ["before", sentence]
 
 
 def test_faults_of_several_cases_are_a_line_each(tmp_path, capsys):
-    log = tmp_path / "a.log"
+    file = tmp_path / "a.log"
     faults = [SlicewiseError(f"{name}: it is\n  cut short; copy it again") for name in "ab"]
-    with pytest.raises(SystemExit) as left, job(str(log)):
+    with pytest.raises(SystemExit) as left, job(str(file)):
         raise SeveralErrors(faults)
     assert left.value.code == 1
     sentences = [f"error: {name}: it is cut short; copy it again" for name in "ab"]
     assert capsys.readouterr().err.splitlines() == sentences
-    assert errors_in([log], 0) == [line.removeprefix("error: ") for line in sentences]
+    assert errors_in([file], 0) == [line.removeprefix("error: ") for line in sentences]
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.EFBIG])
 def test_what_users_can_mend_is_one_line_without_a_traceback(tmp_path, capsys, code):
-    log = tmp_path / "a.log"
-    with pytest.raises(SystemExit), job(str(log)):
+    file = tmp_path / "a.log"
+    with pytest.raises(SystemExit), job(str(file)):
         raise OSError(code, os.strerror(code), "results/image.npy")
     said = capsys.readouterr().err
     assert said.startswith("error: results/image.npy: ")
     assert said.count("\n") == 1
-    assert log.read_text() == said
+    assert file.read_text() == said
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
@@ -95,11 +95,11 @@ def test_a_disk_too_full_for_the_log_does_not_hide_the_sentence(capsys):
 
 @pytest.mark.parametrize("fault", [KeyError("x"), OSError(errno.EIO, "no", "x")])
 def test_a_fault_of_ours_keeps_its_traceback(tmp_path, fault):
-    log = tmp_path / "a.log"
-    with pytest.raises(type(fault)), job(str(log)):
+    file = tmp_path / "a.log"
+    with pytest.raises(type(fault)), job(str(file)):
         raise fault
-    assert "Traceback" in log.read_text()
-    assert errors_in([log], 0) == []
+    assert "Traceback" in file.read_text()
+    assert errors_in([file], 0) == []
 
 
 SWALLOWING = """
@@ -210,11 +210,11 @@ def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path):
 
 
 def test_warnings_of_the_library_are_said(tmp_path, capsys):
-    log = tmp_path / "a.log"
-    with job(str(log)):
+    file = tmp_path / "a.log"
+    with job(str(file)):
         logging.getLogger("slicewise.volumes.dicom.series").warning("%d files were left aside", 3)
     logging.getLogger("slicewise.volumes.dicom.series").warning("after the job")
-    assert log.read_text() == "warning: 3 files were left aside\n"
+    assert file.read_text() == "warning: 3 files were left aside\n"
     assert "warning: 3 files were left aside" in capsys.readouterr().err
 
 
@@ -239,15 +239,15 @@ def test_a_second_warning_ends_no_job():
 
 
 def test_where_a_warning_comes_from_is_for_the_log_alone(tmp_path, capsys):
-    log = tmp_path / "a.log"
-    with job(str(log)):
+    file = tmp_path / "a.log"
+    with job(str(file)):
         try:
             raise KeyError("unseen")
         except KeyError:
             logging.getLogger("slicewise.evaluation").warning("no dots", exc_info=True)
     assert capsys.readouterr().err == "warning: no dots\n"
-    assert "KeyError: 'unseen'" in log.read_text()
-    assert errors_in([log], 0) == []
+    assert "KeyError: 'unseen'" in file.read_text()
+    assert errors_in([file], 0) == []
 
 
 def run_until_ready(code: str, *arguments: str, **options) -> subprocess.Popen:

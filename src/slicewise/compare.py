@@ -179,7 +179,7 @@ def _scored_runs(results: Results) -> int | None:
 
 
 def compare_folders(
-    folders: Sequence[Path], output: Path, say: Callable[[str], None] = print
+    folders: Sequence[Path], output: Path, log: Callable[[str], None] = print
 ) -> Comparison:
     """Compare the experiments in any folders of results.
 
@@ -191,7 +191,7 @@ def compare_folders(
         ``results/<dataset>/<experiment>``, of any data sets or workflows.
     output : Path
         Where ``comparison.tsv``, ``comparison_cases.tsv`` and ``comparison.html`` go.
-    say : callable
+    log : callable
         Called with each verdict, and with where the page is.
 
     Raises
@@ -211,8 +211,8 @@ def compare_folders(
     )
     made.write(output / "comparison.tsv", output / "comparison_cases.tsv", page)
     for line in made.verdicts:
-        say(line)
-    say(f"the page: {page}")
+        log(line)
+    log(f"the page: {page}")
     return made
 
 

@@ -39,13 +39,13 @@ AGAIN = "the same command goes on (after snakemake --unlock, if it asks for that
 
 @contextmanager
 def job(
-    log: str, resources: Mapping[str, object] | None = None, told: Told | None = None
+    file: str, resources: Mapping[str, object] | None = None, told: Told | None = None
 ) -> Iterator[Callable[[str], None]]:
     """Run the body of a script, turning faults of the input into one sentence.
 
     Parameters
     ----------
-    log : str
+    file : str
         The job's log file, begun anew.
     resources : mapping, optional
         What Snakemake asked for on behalf of the job: mem_mb, runtime
@@ -58,7 +58,7 @@ def job(
     callable
         Says a line on standard error and in the log.
     """
-    path = Path(log)
+    path = Path(file)
 
     def write(text: str, mode: str = "a") -> None:
         # A log that cannot be written must not hide the sentence.
@@ -70,7 +70,7 @@ def job(
             if explained(error) is None:
                 raise
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
         write(line + "\n")
 
@@ -78,7 +78,7 @@ def job(
     asked = [f"{wanted.get(name)} {unit}" for name, unit in RESOURCES.items() if wanted.get(name)]
     write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
     # what the library has to warn of, such as files that it left aside
-    handler = _Saying(say, write)
+    handler = _Saying(log, write)
     logging.getLogger("slicewise").addHandler(handler)
     at_work = _Noting(write)
     recorder = None
@@ -93,22 +93,22 @@ def job(
             refuse_other_library(workflow)
         if recorder is not None:
             recorder.begin()
-        yield say
+        yield log
         if recorder is not None:
             recorder.finish()
     except KeyboardInterrupt:
-        say(f"{MARK}stopped, because {TOLD}; {AGAIN}")
+        log(f"{MARK}stopped, because {TOLD}; {AGAIN}")
         sys.exit(1)
     except SlicewiseError as error:
         for one in error.errors if isinstance(error, SeveralErrors) else [error]:
-            say(sentence(one))
+            log(sentence(one))
         sys.exit(1)
     except OSError as error:
         known = explained(error, path)
         if known is None:
             write(traceback.format_exc())
             raise
-        say(f"{MARK}{known}")
+        log(f"{MARK}{known}")
         sys.exit(1)
     except Exception:
         write(traceback.format_exc())
@@ -160,15 +160,15 @@ class _Saying(logging.Handler):
     """Says each record of a logger as a line."""
 
     def __init__(
-        self, say: Callable[[str], None], write: Callable[[str], None] = lambda text: None
+        self, log: Callable[[str], None], write: Callable[[str], None] = lambda text: None
     ) -> None:
         super().__init__(logging.WARNING)
-        self.say = say
+        self.log = log
         self.write = write
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say one record; where it comes from, if that is known, is for the log alone."""
-        self.say(f"warning: {record.getMessage()}")
+        self.log(f"warning: {record.getMessage()}")
         if record.exc_info:
             self.write("".join(traceback.format_exception(*record.exc_info)))
 

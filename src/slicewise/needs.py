@@ -56,7 +56,7 @@ def slices(sizes: Iterable[Size], content: Content) -> int:
 
 
 def train(
-    watched: Iterable[Size],
+    validation_sizes: Iterable[Size],
     experiment: Experiment,
     recipes: Sequence[Recipe],
     labels: int,
@@ -70,7 +70,7 @@ def train(
 
     Parameters
     ----------
-    watched : iterable of Size
+    validation_sizes : iterable of Size
         Of the held-out cases.
     experiment, recipes
         What is trained on slices of these recipes, which are padded to the largest.
@@ -79,7 +79,7 @@ def train(
     gpu : bool
         Whether the job asks for one.
     """
-    settings, known = experiment.training, list(watched)
+    settings, known = experiment.training, list(validation_sizes)
     pixels = settings.batch * max(_pixels(recipe, known) for recipe in recipes)
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried

@@ -36,8 +36,8 @@ SHOWN = 20
 LARGEST_CONFIG = 1 << 20
 """Bytes; a larger file beside it is something else."""
 
-Say = Callable[[str], None]
-print_now: Say = functools.partial(print, flush=True)
+Log = Callable[[str], None]
+print_now: Log = functools.partial(print, flush=True)
 """What is said and what snakemake writes to the same terminal stay in order."""
 
 
@@ -86,7 +86,7 @@ def reproduce(
     tolerance: float = 0.005,
     check: bool = False,
     configs: Sequence[Path] = (),
-    say: Say = print_now,
+    log: Log = print_now,
 ) -> Reproduction | None:
     """Compare a run with what is at hand, make it again, and compare the results.
 
@@ -113,7 +113,7 @@ def reproduce(
     configs : sequence of Path
         The configuration that settings are compared with, later files over
         earlier ones; by default the nearest that is found, see `_candidates`.
-    say : callable
+    log : callable
         Called with a line for each finding.
 
     Returns
@@ -150,8 +150,8 @@ def reproduce(
             *_chosen(settings, name, _candidates(workflow, project, dataset, configs)),
             *_data(old / "cases.tsv", made / "cases.tsv"),
         ]
-        say(f"run {run_id}: {name} of data set {dataset}")
-        _say_all(differences, say)
+        log(f"run {run_id}: {name} of data set {dataset}")
+        _say_all(differences, log)
         if check:
             return None
         # what was made of other data is made anew, also where a file was replaced by an older one
@@ -172,18 +172,18 @@ def reproduce(
     )
     kept = folder / "reproduction.json"
     write_json(kept, {**asdict(result), "holds": result.holds})
-    say(f"run {run_id}: {name} of data set {dataset}, made again")
-    _say_all(differences, say)
+    log(f"run {run_id}: {name} of data set {dataset}, made again")
+    _say_all(differences, log)
     said = {True: "the same to the bit", False: "other ones", None: "not known of the old run"}
-    say(f"weights: {said[result.same_weights]}")
-    say(
+    log(f"weights: {said[result.same_weights]}")
+    log(
         f"mean Dice: {result.dice_before:.4f} then, {result.dice_after:.4f} now; the largest "
         f"difference of a case is {result.largest_difference:.4f}"
     )
-    new = _track(runs, run_id, kept, say)
-    say(f"new run{new}: {_shown(made / name / 'report.html')}")
+    new = _track(runs, run_id, kept, log)
+    log(f"new run{new}: {_shown(made / name / 'report.html')}")
     verdict = "within" if result.holds else "beyond"
-    say(f"the difference in mean Dice is {verdict} the tolerance of {tolerance:g}")
+    log(f"the difference in mean Dice is {verdict} the tolerance of {tolerance:g}")
     return result
 
 
@@ -246,10 +246,10 @@ def _settings(path: Path, project: Path, run_id: str, tags: Mapping[str, str]) -
 # -- what is not as it was ----------------------------------------------------------
 
 
-def _say_all(differences: Iterable[str], say: Say) -> None:
+def _say_all(differences: Iterable[str], log: Log) -> None:
     lines = [f"differs: {line}" for line in differences]
     for line in lines or ["code, versions, settings and data are those of the run"]:
-        say(line)
+        log(line)
 
 
 def _code(tags: Mapping[str, str], workflow: Path, diff: Path) -> Iterator[str]:
@@ -508,7 +508,7 @@ def _compare(then: Path, now: Path) -> dict[str, float]:
     }
 
 
-def _track(runs: list[Run], run_id: str, kept: Path, say: Say) -> str:
+def _track(runs: list[Run], run_id: str, kept: Path, log: Log) -> str:
     """Tie the new runs to the old one in MLflow; return the id of the one that has the scores."""
     mirror = Mirror(runs[-1].results, patient=True)
     for run in runs:
@@ -518,6 +518,6 @@ def _track(runs: list[Run], run_id: str, kept: Path, say: Say) -> str:
         mirror.probe()
         numbers = [mirror.push(run.folder) for run in runs]
     except Exception as error:
-        say(f"{mirror.why(error)}: run slicewise reproduce again to have it tracked")
+        log(f"{mirror.why(error)}: run slicewise reproduce again to have it tracked")
         return ""
     return f" {numbers[-1]}"

@@ -147,7 +147,7 @@ def _training(place: Path, settings: Any) -> None:
         "recipe": settings.slices["axial"].model_dump(mode="json"),
         "content": settings.dataset.content.once_read,
         "train": ["a"],
-        "watched": [],
+        "validation_cases": [],
         "validation": {"may_select": True, "patients": {}},
         "patients": {"a": "patient-a"},
         "also": [],
@@ -310,7 +310,7 @@ def marks(place: Path) -> Any:
 def plan(place: Path) -> Any:
     found = read_plan(str(place / "one/fold-0/plan.json"), CONFIG, "one", code_digests([CODE]))
     cfg = found.settings
-    return [found.params, cfg["validation"]["may_select"], *cfg["train"], *cfg["watched"]]
+    return [found.params, cfg["validation"]["may_select"], *cfg["train"], *cfg["validation_cases"]]
 
 
 def training(place: Path) -> Any:

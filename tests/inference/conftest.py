@@ -1,5 +1,5 @@
 """Fixtures of `tests.discs`."""
 
-from tests.discs import folders, slices, watched
+from tests.discs import folders, slices, validation_slices
 
-__all__ = ["folders", "slices", "watched"]
+__all__ = ["folders", "slices", "validation_slices"]

@@ -58,19 +58,19 @@ def same(found, wanted):
 
 
 def test_copies_are_read_and_deleted(folders, disk):
-    training, watched, said = SliceSet(folders[:2]), SliceSet(folders[2:]), []
-    places = [*training.files, *watched.files]
-    before = arrays(training, watched, *training.each())
-    with staged((training, watched), said.append):
-        assert all(f.is_relative_to(disk) for f in (*training.files, *watched.files))
+    training, validation_slices, said = SliceSet(folders[:2]), SliceSet(folders[2:]), []
+    places = [*training.files, *validation_slices.files]
+    before = arrays(training, validation_slices, *training.each())
+    with staged((training, validation_slices), said.append):
+        assert all(f.is_relative_to(disk) for f in (*training.files, *validation_slices.files))
         for place in places:
             place.rename(place.with_suffix(".away"))
         # nothing is read from where it came from, not even by the sets of single cases
-        assert same(arrays(training, watched, *training.each()), before)
+        assert same(arrays(training, validation_slices, *training.each()), before)
         for place in places:
             place.with_suffix(".away").rename(place)
-    assert [*training.files, *watched.files] == places
-    assert same(arrays(training, watched), before[:4])
+    assert [*training.files, *validation_slices.files] == places
+    assert same(arrays(training, validation_slices), before[:4])
     size = sum(place.stat().st_size for place in places)
     (line,) = said
     assert line.startswith(f"staged {size / 1e6:.0f} MB of slices in {disk}{os.sep}{STAGED}")

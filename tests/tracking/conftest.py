@@ -43,8 +43,8 @@ def tracking_folder(results: Path, experiment: str) -> Path:
 
 
 def tracker(results: Path, experiment: str, said: list[str] | None = None, judge=None) -> Tracker:
-    say = (lambda line: None) if said is None else said.append
-    return Tracker(tracking_folder(results, experiment), say, judge)
+    log = (lambda line: None) if said is None else said.append
+    return Tracker(tracking_folder(results, experiment), log, judge)
 
 
 def begin(tracker: Tracker, key: str = "key", of: str = "fold-0", **tags: str) -> Run:

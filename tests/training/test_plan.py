@@ -51,7 +51,7 @@ def path(tmp_path, code) -> str:
         "recipe": settings.slices["a"].model_dump(),
         "content": settings.dataset.content.once_read,
         "train": ["case0", "case1"],
-        "watched": ["case2"],
+        "validation_cases": ["case2"],
         "patients": {"case0": "p", "case1": "q"},
         "also": [settings.slices["b"].model_dump()],
         "folds": 1,
@@ -110,8 +110,10 @@ def cut(tmp_path) -> Path:
 
 
 def test_slices_as_planned_are_opened(cut, path, code):
-    slices, watched = read_slices(plan_of({"liver": [1]}, RECIPE.model_dump(), path, code), [cut])
-    assert (slices.cases, watched.cases) == (["case0", "case1"], ["case2"])
+    slices, validation_slices = read_slices(
+        plan_of({"liver": [1]}, RECIPE.model_dump(), path, code), [cut]
+    )
+    assert (slices.cases, validation_slices.cases) == (["case0", "case1"], ["case2"])
 
 
 def test_slices_of_other_labels_or_recipes_are_refused(cut, path, code):

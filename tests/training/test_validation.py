@@ -284,11 +284,12 @@ def without_labels(folders: list[SliceFolder], where: Path) -> list[SliceFolder]
 def test_training_goes_on_where_a_validation_case_shows_nothing(
     folders: list[SliceFolder], tmp_path: Path
 ) -> None:
-    watched = SliceSet([*without_labels(folders[3:4], tmp_path / "bare"), folders[4]])
+    validation_slices = SliceSet([*without_labels(folders[3:4], tmp_path / "bare"), folders[4]])
     said: list[str] = []
     given = experiment(epochs=2, empty=0.0)
     done = train(
-        *(SliceSet(folders[:3]), watched, disc_truth, given, CARD, tmp_path / "c"), say=said.append
+        *(SliceSet(folders[:3]), validation_slices, disc_truth, given, CARD, tmp_path / "c"),
+        log=said.append,
     )
     assert said[0].startswith("validation cases case3: no slice shows any label")
     assert "epoch 1/2" in said[1], "it is said before anything is trained"
@@ -300,16 +301,16 @@ def test_training_goes_on_where_a_validation_case_shows_nothing(
 def test_where_no_validation_patient_has_a_label_the_last_weights_are_kept(
     folders: list[SliceFolder], tmp_path: Path, select: str
 ) -> None:
-    watched = SliceSet(without_labels(folders[3:], tmp_path / "bare"))
+    validation_slices = SliceSet(without_labels(folders[3:], tmp_path / "bare"))
     said: list[str] = []
     given = settings(
         training={"epochs": 3, "select": select, "patience": 1},
         postprocessing={"largest_component": "auto"},
     )
     done = train(
-        *(SliceSet(folders[:3]), watched, lambda case: np.zeros((32, 32, 10), np.uint8)),
+        *(SliceSet(folders[:3]), validation_slices, lambda case: np.zeros((32, 32, 10), np.uint8)),
         *(given, CARD, tmp_path / "c"),
-        say=said.append,
+        log=said.append,
     )
     assert (done.facts["selected_by"], done.facts["selected_epoch"]) == ("final", 3)
     assert done.history["val/dice"].isna().all()
@@ -363,9 +364,9 @@ def test_auto_follows_the_patients_and_not_their_scans(tmp_path: Path) -> None:
     assert kept == {"cases": False, "patients": True}
 
 
-def test_the_key_knows_who_the_patients_are(slices: SliceSet, watched: SliceSet) -> None:
+def test_the_key_knows_who_the_patients_are(slices: SliceSet, validation_slices: SliceSet) -> None:
     def key(patients: dict[str, str] | None) -> str:
-        return training_key(slices, watched, experiment(), CARD, True, patients)
+        return training_key(slices, validation_slices, experiment(), CARD, True, patients)
 
     assert key(None) == key({"case3": "case3", "case4": "case4"})
     assert key(None) != key({"case3": "anna", "case4": "anna"})

@@ -149,7 +149,7 @@ def test_folds_are_children_of_one_run(workflow):
     assert list(metrics.loc[metrics["subset"] == "test", "case"]) == TEST
     for fold in (0, 1):
         used, own = workflow.used("plain", fold), held_out.loc[held_out["fold"] == fold, "case"]
-        assert used["watched"] == sorted(own)
+        assert used["validation_cases"] == sorted(own)
         assert not {*used["train"]} & {*own, *TEST}
         assert used["resolved"]["selected_by"] == "final"
 

@@ -521,7 +521,7 @@ def test_what_was_made_of_other_data_is_made_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_snakemake", snakemake)
     monkeypatch.setattr(module, "_runs", lambda tracking: [SimpleNamespace(note={"tags": {}})])
     monkeypatch.setattr(module, "_compare", lambda old, new: dict.fromkeys(NUMBERS, 0.5))
-    monkeypatch.setattr(module, "_track", lambda runs, run_id, kept, say: "")
+    monkeypatch.setattr(module, "_track", lambda runs, run_id, kept, log: "")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     for now.mask, now.stops, forced in (
         ("of then", True, False),
@@ -534,7 +534,7 @@ def test_what_was_made_of_other_data_is_made_anew(tmp_path, monkeypatch):
         ("of then", False, True),
     ):
         with pytest.raises(Stopped) if now.stops else nullcontext():
-            module.reproduce("x", tmp_path, results, say=lambda line: None)
+            module.reproduce("x", tmp_path, results, log=lambda line: None)
         assert calls.pop() == (("--forceall",) if forced else ())
 
 

@@ -317,7 +317,7 @@ def training_cases(assignments: Iterable[Assignment], fold: int, folds: int) -> 
 
 
 def held_out_cases(assignments: Iterable[Assignment], fold: int, folds: int) -> list[str]:
-    """Cases that a fold's model is watched on: never trained on, never test cases."""
+    """Cases that a fold's model is validated by: never trained on, never test cases."""
     if folds == 1:
         return [a.case for a in assignments if a.subset == "validation"]
     return [a.case for a in assignments if a.subset == "train" and a.fold == fold]

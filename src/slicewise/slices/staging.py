@@ -22,8 +22,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 @contextmanager
 def staged(
     sets: Sequence[SliceSet],
-    say: Callable[[str], None],
-    told_to_stop: Callable[[], str | None] = lambda: None,
+    log: Callable[[str], None],
+    should_stop: Callable[[], str | None] = lambda: None,
 ) -> Iterator[None]:
     """Let sets read copies of their slices below ``$TMPDIR`` while the body runs.
 
@@ -35,9 +35,9 @@ def staged(
     ----------
     sets : sequence of SliceSet
         What to copy; none: nothing is done, nor said.
-    say : callable
+    log : callable
         Called with the one line that says what was done.
-    told_to_stop : callable
+    should_stop : callable
         Asked before each file; where it gives a reason, copying stops.
 
     Raises
@@ -48,14 +48,14 @@ def staged(
     files = list(dict.fromkeys(f for one in sets if not one.in_memory for f in one.files))
     if not files:
         if sets:
-            say("slices are kept in memory (training.memory), so none are staged")
+            log("slices are kept in memory (training.memory), so none are staged")
         yield
         return
     _sweep()
     folder, owner = _own_folder()
     copies: dict[Path, Path] = {}
     try:
-        copies = _copy(files, folder, say, told_to_stop)
+        copies = _copy(files, folder, log, should_stop)
         for one in sets:
             one.read_from(copies)
         yield
@@ -82,8 +82,8 @@ def _own_folder() -> tuple[Path, int]:
 def _copy(
     files: Sequence[Path],
     folder: Path,
-    say: Callable[[str], None],
-    told_to_stop: Callable[[], str | None],
+    log: Callable[[str], None],
+    should_stop: Callable[[], str | None],
 ) -> dict[Path, Path]:
     """Return the copy of each file; none if they do not fit."""
     begun, total = time.monotonic(), sum(file.stat().st_size for file in files)
@@ -93,7 +93,7 @@ def _copy(
         if total > free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         for file, copy in copies.items():
-            if (reason := told_to_stop()) is not None:
+            if (reason := should_stop()) is not None:
                 raise StoppedError(
                     f"{folder}: staging of slices stops, because {reason}; run snakemake again"
                 )
@@ -103,13 +103,13 @@ def _copy(
             raise
         for copy in copies.values():
             copy.unlink(missing_ok=True)
-        say(
+        log(
             f"{folder.parent}: {free / 1e6:.0f} MB are free and the slices take "
             f"{total / 1e6:.0f} MB, so they are read from where they are"
         )
         return {}
     seconds = time.monotonic() - begun
-    say(f"staged {total / 1e6:.0f} MB of slices in {folder} ({seconds:.0f} s)")
+    log(f"staged {total / 1e6:.0f} MB of slices in {folder} ({seconds:.0f} s)")
     return copies
 
 

@@ -55,17 +55,17 @@ class Tracker:
     ----------
     folder : Path
         ``results/<dataset>/<experiment>/tracking``: a folder that is no rule's output.
-    say : callable
+    log : callable
         Says a line to people.
     judge : callable, optional
         Compares a model with the best registered one, see `Mirror`.
     """
 
     def __init__(
-        self, folder: Path, say: Callable[[str], None], judge: Judge | None = None
+        self, folder: Path, log: Callable[[str], None], judge: Judge | None = None
     ) -> None:
-        self.folder, self.say = folder, say
-        self.mirror = Mirror(folder.parents[2], judge, self._beat, say=lambda line: self.say(line))
+        self.folder, self.log = folder, log
+        self.mirror = Mirror(folder.parents[2], judge, self._beat, log=lambda line: self.log(line))
         self._dirty: dict[Path, None] = {}
         self._wake = threading.Event()
         self._closing = False
@@ -90,7 +90,7 @@ class Tracker:
             self._thread.join(0.02)
         if self._thread.is_alive():
             self._say_once(f"MLflow at {self.mirror.store} takes too long to answer")
-        self.say = lambda line: None
+        self.log = lambda line: None
 
     def _size(self) -> int:
         """Return how many bytes of models there are to send."""
@@ -345,7 +345,7 @@ class Tracker:
             run.sample(self._load.now())
         except Exception as error:
             self._watched = None
-            self.say(f"the load of the machine is not noted any more ({error})")
+            self.log(f"the load of the machine is not noted any more ({error})")
 
     def _catch_up(self) -> None:
         dataset = self.folder.parents[1].name
@@ -371,7 +371,7 @@ class Tracker:
             if self._failed is not None:
                 self._failed = None
                 forget(self.mirror.results)
-                self.say("MLflow answers again")
+                self.log("MLflow answers again")
         except Exception as error:
             self._say_once(self.mirror.why(error))
             self._failed = time.monotonic()
@@ -383,7 +383,7 @@ class Tracker:
     def _say_once(self, reason: str) -> None:
         """Say it once: neither for every epoch nor for every job."""
         if self._failed is None and is_news(self.mirror.results, reason):
-            self.say(
+            self.log(
                 f"{reason}: results are complete under {self.folder.parents[1]}, and the next job "
                 "or slicewise sync sends what MLflow lacks"
             )

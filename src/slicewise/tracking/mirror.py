@@ -122,7 +122,7 @@ class Mirror:
         (texts), and says whether the new one is better, and why.
     beat : callable
         Called before each request with the seconds that it should take at most.
-    say : callable
+    log : callable
         Told when a model was registered, and how it was decided.
     patient : bool
         Whether to wait for a slow server, as a user does who asked for it; a
@@ -135,10 +135,10 @@ class Mirror:
         judge: registry.Judge | None = None,
         beat: Callable[[float], None] = lambda seconds: None,
         *,
-        say: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
         patient: bool = False,
     ) -> None:
-        self.results, self.judge, self.beat, self.say = results, judge, beat, say
+        self.results, self.judge, self.beat, self.log = results, judge, beat, log
         self.uri = tracking_uri(results)
         self.store = DEFAULT if self.uri == default_uri(results) else without_user(self.uri)
         self.patience = SLOW if patient else PROBE
@@ -470,7 +470,7 @@ class Mirror:
                 said = registry.register(self.client, run, sent["run_id"], number, self.judge)
             sent["registered"] = number
             if said is not None:
-                self.say(said)
+                self.log(said)
         return bool(sent.get("registered") == sent["model"]["id"])
 
     def _log_model(self, run: Run, run_id: str, models: Mapping[str, Path]) -> str:

@@ -26,12 +26,12 @@ class Patience:
     ----------
     store : str
         Name of the store.
-    say : callable
+    log : callable
         Says a line to people.
     """
 
-    def __init__(self, store: str, say: Callable[[str], None]) -> None:
-        self.store, self.say = store, say
+    def __init__(self, store: str, log: Callable[[str], None]) -> None:
+        self.store, self.log = store, log
         self._since = self._limit = 0.0
         self.beat(0)
 
@@ -70,7 +70,7 @@ class Patience:
             if waited > self._limit:
                 raise TooSlowError(f"no answer within {waited:.0f} s")
             if waited > told:
-                self.say(
+                self.log(
                     f"waiting for MLflow at {self.store}, {waited:.0f} s for one answer so far"
                 )
                 told += TOLD_AGAIN
@@ -89,7 +89,7 @@ class Patience:
             if seconds is None:
                 return None
             pause = min(seconds, PAUSE)
-            self.say(
+            self.log(
                 f"MLflow at {self.store} asks for a pause of {seconds:.0f} s (Retry-After); trying "
                 f"again in {pause:.0f} s"
             )

@@ -14,7 +14,7 @@ from slicewise.tracking.patience import Patience
 from slicewise.tracking.registry import Judge
 
 
-def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) -> None:
+def sync(results: Path, dataset: str, judge: Judge, log: Callable[[str], None]) -> None:
     """Send what MLflow lacks of the runs under results, and make anew what was deleted there.
 
     Parameters
@@ -25,7 +25,7 @@ def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) 
         A data set's name; ``*`` for all.
     judge : callable
         Compares a model with the best registered one, see `Mirror`.
-    say : callable
+    log : callable
         Called with a line for each run.
 
     Raises
@@ -36,13 +36,13 @@ def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) 
     folders = all_runs(results, dataset)
     if not folders:
         raise SlicewiseError(f"{results / dataset}: no run is noted there; run snakemake first")
-    patience = Patience(Mirror(results).store, say)
-    mirror = Mirror(results, judge, patience.beat, say=say, patient=True)
+    patience = Patience(Mirror(results).store, log)
+    mirror = Mirror(results, judge, patience.beat, log=log, patient=True)
 
     def send() -> None:
         mirror.probe()
         for folder in folders:
-            _send(mirror, folder, say)
+            _send(mirror, folder, log)
         for folder in to_register(folders):
             mirror.push(folder)
 
@@ -50,17 +50,17 @@ def sync(results: Path, dataset: str, judge: Judge, say: Callable[[str], None]) 
         patience.run(send)
     except Exception as error:
         raise SlicewiseError(f"{mirror.why(error)}; then run slicewise sync again") from error
-    say(f"MLflow at {mirror.store} lacks nothing of {len(folders)} run{'s' * (len(folders) > 1)}")
+    log(f"MLflow at {mirror.store} lacks nothing of {len(folders)} run{'s' * (len(folders) > 1)}")
 
 
-def _send(mirror: Mirror, folder: Path, say: Callable[[str], None]) -> None:
+def _send(mirror: Mirror, folder: Path, log: Callable[[str], None]) -> None:
     _end_if_gone(Run(folder))
     before = mirror.run_id(folder)
     run_id = mirror.push(folder, verify=True, register=False)
     made = "" if before == run_id else ", made anew" if before else ", new"
     run = Run(folder)
     status = "superseded" if "superseded_by" in run.note else run.note["status"].lower()
-    say(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
+    log(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
 
 
 def _end_if_gone(run: Run) -> None:

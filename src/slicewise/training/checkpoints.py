@@ -33,7 +33,7 @@ class Checkpoints:
     folder : Path
         Named after everything the training depends on, so that a checkpoint
         of other settings is never found here. It outlives the training, whose
-        job may be killed before its files count as made; see `forget`.
+        job may be killed before its files count as made; see `delete_checkpoints`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -68,7 +68,7 @@ class Checkpoints:
             self._lock.close()
 
     def save(self, step: int, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
-        """Write the state after `step` steps and forget all but two generations."""
+        """Write the state after `step` steps and delete all but two generations."""
         with atomic(self.folder / f"step-{step:09d}.npz") as temporary:
             text = np.frombuffer(json.dumps(notes).encode(), np.uint8)
             np.savez(temporary, allow_pickle=False, notes=text, **arrays)
@@ -109,7 +109,7 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*.npz"))
 
 
-def forget(folder: Path) -> None:
+def delete_checkpoints(folder: Path) -> None:
     """Delete the checkpoints of trainings whose files are safe, and of stopped ones.
 
     Parameters

@@ -49,9 +49,9 @@ SCORE = {"loss": ("val/loss", -1), "dice": ("val/dice", 1)}
 SHOWN = 16  # augmented slices kept for the report
 BLACK, WHITE = -2.5, 2.5  # of their normalised intensities
 
-Log = Callable[[dict[str, float]], dict[str, float] | None]
+OnEpoch = Callable[[dict[str, float]], dict[str, float] | None]
 Steps = Generator[tuple[int, np.ndarray, dict[str, np.ndarray]], None, None]
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _State:
 
 def train(
     slices: SliceSet,
-    watched: SliceSet,
+    validation_slices: SliceSet,
     truth: Truth,
     experiment: Experiment,
     card: dict[str, Any],
@@ -114,10 +114,10 @@ def train(
     may_select: bool = True,
     patients: Mapping[str, str] | None = None,
     also: object = None,
-    log: Log = lambda row: None,
-    say: Say = print,
+    on_epoch: OnEpoch = lambda row: None,
+    log: Log = print,
     save: Callable[[Trained], None] = lambda trained: None,
-    told_to_stop: Callable[[], str | None] = lambda: None,
+    should_stop: Callable[[], str | None] = lambda: None,
 ) -> Trained:
     """Train a U-net, going on from a checkpoint where there is one.
 
@@ -125,10 +125,10 @@ def train(
     ----------
     slices : SliceSet
         Slices of the training cases.
-    watched : SliceSet
+    validation_slices : SliceSet
         Slices of validation (or held-out) cases; may be empty.
     truth : callable
-        From the name of a watched case to its ground truth (label numbers)
+        From the name of a validation case to its ground truth (label numbers)
         on the source grid, in canonical orientation.
     experiment : Experiment
         All settings.
@@ -137,23 +137,23 @@ def train(
     checkpoints : Path
         Folder for checkpoints; this training makes one below it that is
         named after all it depends on. The last one stays, so that the same
-        training has nothing to do but `save`; see `checkpoints.forget`.
+        training has nothing to do but `save`; see `checkpoints.delete_checkpoints`.
     may_select : bool
-        Whether `watched` may choose the epoch and the postprocessing;
+        Whether `validation_slices` may choose the epoch and the postprocessing;
         held-out folds must not.
     patients : mapping of str to str, optional
-        The patient of each watched case: a score is a mean over patients. By
+        The patient of each validation case: a score is a mean over patients. By
         default each case is one.
     also : JSON-like
         What else the weights depend on, see `training_key`.
-    log : callable
+    on_epoch : callable
         Called with the row of the history of each epoch, also of those before a resumption.
         It may return the row to keep instead, such as one with an earlier timestamp.
-    say : callable
+    log : callable
         Called with a line of progress for people.
     save : callable
         Called with the result, to store it.
-    told_to_stop : callable
+    should_stop : callable
         Asked after each step; where it gives a reason, training saves and stops.
 
     Returns
@@ -173,17 +173,17 @@ def train(
     settings = experiment.training
     untrained = check_labels(slices, settings.missing_labels)
     if untrained:
-        say(f"no training case has {', '.join(untrained)}: the model never learns it")
-    key = training_key(slices, watched, experiment, card, may_select, patients, also)
+        log(f"no training case has {', '.join(untrained)}: the model never learns it")
+    key = training_key(slices, validation_slices, experiment, card, may_select, patients, also)
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
         validation = None
-        if len(watched):
-            validation = Validation(watched, truth, experiment, card, patients)
-        options = (may_select, say, told_to_stop, begun)
+        if len(validation_slices):
+            validation = Validation(validation_slices, truth, experiment, card, patients)
+        options = (may_select, log, should_stop, begun)
         run = _Run(slices, validation, experiment, card, store, *options)
-        run.epochs(log)
-        trained = run.finish(threads, watched.digest, untrained)
+        run.epochs(on_epoch)
+        trained = run.finish(threads, validation_slices.digest, untrained)
         save(trained)
         store.settle()
     return trained
@@ -191,7 +191,7 @@ def train(
 
 def training_key(
     slices: SliceSet,
-    watched: SliceSet,
+    validation_slices: SliceSet,
     experiment: Experiment,
     card: dict[str, Any],
     may_select: bool,
@@ -202,19 +202,25 @@ def training_key(
 
     Parameters
     ----------
-    slices, watched, experiment, card, may_select, patients
+    slices, validation_slices, experiment, card, may_select, patients
         As of `train`.
     also : JSON-like
         What the caller knows and they do not say: digests of its own code and
         of the files that ground truth is read from.
     """
     reading = [slices.context, slices.context_mm]
-    owners = {case: case if patients is None else patients[case] for case in watched.cases}
+    owners = {
+        case: case if patients is None else patients[case] for case in validation_slices.cases
+    }
     return digest(
         {
             "experiment": experiment.model_dump(exclude={"prediction"}),
             "card": card,
-            "slices": [slices.digest, watched.digest if len(watched) else "", reading],
+            "slices": [
+                slices.digest,
+                validation_slices.digest if len(validation_slices) else "",
+                reading,
+            ],
             "select": may_select,
             "patients": owners,
             "threads": experiment.training.threads or backend.available_threads(),
@@ -296,13 +302,13 @@ class _Run:
         card: dict[str, Any],
         store: Checkpoints,
         may_select: bool,
-        say: Say,
-        told_to_stop: Callable[[], str | None],
+        log: Log,
+        should_stop: Callable[[], str | None],
         begun: float,
     ) -> None:
         self.slices, self.validation, self.experiment = slices, validation, experiment
         self.card, self.store = card, store
-        self.say, self.told_to_stop = say, told_to_stop
+        self.log, self.should_stop = log, should_stop
         self.batches = Batches(slices, experiment)
         self.may_select = may_select and validation is not None
         self.select = experiment.training.select if self.may_select else "final"
@@ -321,7 +327,7 @@ class _Run:
                 wanted, filters, backend.machine()
             )
             if wanted == "auto":
-                say(f"precision: {self.state.precision}, because {self.state.because}")
+                log(f"precision: {self.state.precision}, because {self.state.because}")
         self.trainer = make_trainer(experiment, self.preprocess, labels, self.state.precision)
         if loaded is not None:
             assign(self.trainer.unet.variables, _group(loaded[0], "model"))
@@ -339,19 +345,19 @@ class _Run:
                     f"this training has {steps}; lower it, or train longer"
                 )
         if settings.patience is not None and not self.may_select:
-            self.say("training.patience stops nothing: no validation patient may choose")
+            self.log("training.patience stops nothing: no validation patient may choose")
 
-    def epochs(self, log: Log) -> None:
+    def epochs(self, on_epoch: OnEpoch) -> None:
         """Train to the end, saving after each epoch."""
         state, settings = self.state, self.experiment.training
         if state.steps:
             part = f", step {len(state.losses)}" if state.losses else ""
-            self.say(f"going on after epoch {len(state.history)}{part}")
+            self.log(f"going on after epoch {len(state.history)}{part}")
         elif self.validation is not None:
             for line in self.validation.notes():
-                self.say(line)
+                self.log(line)
         for index, row in enumerate(state.history):
-            state.history[index] = log(row) or row
+            state.history[index] = on_epoch(row) or row
         while not self._over():
             try:
                 row = self._train_epoch()
@@ -368,15 +374,15 @@ class _Run:
             state.history.append(row)
             state.losses, state.dice, state.seconds = [], [], 0.0
             self._save()
-            state.history[-1] = log(row) or row
-            self.say(self._progress(row))
+            state.history[-1] = on_epoch(row) or row
+            self.log(self._progress(row))
 
-    def finish(self, threads: int, watched_digest: str, untrained: list[str]) -> Trained:
+    def finish(self, threads: int, validation_digest: str, untrained: list[str]) -> Trained:
         """Settle weights and postprocessing, and describe what came out."""
         state, trainer = self.state, self.trainer
         selected_by = self.select
         if self.select != "final" and state.best_score is None:
-            self.say(
+            self.log(
                 f"no validation patient has what training.select: {self.select} is measured on, "
                 "so the last weights are kept"
             )
@@ -418,7 +424,7 @@ class _Run:
             "steps": state.steps,
             "seconds": round(self._used(), 1),
             "slices_sha256": self.slices.digest,
-            "watched_sha256": watched_digest,
+            "watched_sha256": validation_digest,
             "selected_epoch": state.best_epoch,
             "selected_by": selected_by,
             "postprocessing": decided,
@@ -480,7 +486,7 @@ class _Run:
                 if waiting is not None:
                     self._note(*waiting)
                 waiting = (step, indices, logs)
-                reason = self.told_to_stop()
+                reason = self.should_stop()
                 if reason is not None or self._out_of_time():
                     break
             if waiting is not None:
@@ -526,7 +532,7 @@ class _Run:
         return scores
 
     def _logits(self, images: np.ndarray) -> np.ndarray:
-        reason = self.told_to_stop()
+        reason = self.should_stop()
         if reason is not None:
             raise _ToldToStop(reason)
         masks = np.zeros(images.shape[:3], np.uint8)

@@ -18,7 +18,7 @@ AGAIN = "run snakemake again, which makes it anew"
 
 class _Settings(Loose):
     train: list[str]
-    watched: list[str]
+    validation_cases: list[str]
 
 
 class _Plan(Loose):
@@ -100,14 +100,14 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str
 
 
 def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, SliceSet]:
-    """Open the slices of the training and of the watched cases of a plan.
+    """Open the slices of the training and of the validation cases of a plan.
 
     Parameters
     ----------
     plan : Plan
         Names the cases.
     recipes : sequence of path
-        The folder of each recipe; watched cases are cut by the first.
+        The folder of each recipe; validation cases are cut by the first.
 
     Raises
     ------
@@ -117,11 +117,11 @@ def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, Sl
     cfg = plan.settings
     asked, reading = [cfg["recipe"], *cfg["also"]], plan.experiment.reading
     slices = SliceSet.from_recipes(cfg["train"], recipes, **reading)
-    watched = SliceSet.from_recipes(cfg["watched"], recipes[:1], **reading)
-    for each, number in ((slices, len(asked)), (watched, 1)):
+    validation_slices = SliceSet.from_recipes(cfg["validation_cases"], recipes[:1], **reading)
+    for each, number in ((slices, len(asked)), (validation_slices, 1)):
         for folder, wanted in zip(recipes[:number], asked, strict=False):
             _check_cut(each, plan.content, wanted, Path(folder))
-    return slices, watched
+    return slices, validation_slices
 
 
 def _check_cut(slices: SliceSet, content: Content, wanted: Mapping[str, Any], folder: Path) -> None:

@@ -35,7 +35,7 @@ class Validation:
 
     Parameters
     ----------
-    watched : SliceSet
+    validation_slices : SliceSet
         Their slices.
     truth : callable
         Gives a case's ground truth as label numbers, in canonical (RAS+)
@@ -50,13 +50,18 @@ class Validation:
 
     def __init__(
         self,
-        watched: SliceSet,
+        validation_slices: SliceSet,
         truth: Truth,
         experiment: Experiment,
         card: dict[str, Any],
         patients: Mapping[str, str] | None = None,
     ) -> None:
-        self.cases, self.truth, self.experiment, self.card = watched.each(), truth, experiment, card
+        self.cases, self.truth, self.experiment, self.card = (
+            validation_slices.each(),
+            truth,
+            experiment,
+            card,
+        )
         self.labels = len(card["labels"])
         self.recipe = Recipe(**card["recipe"])
         names = [case.cases[0] for case in self.cases]
