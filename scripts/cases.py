@@ -7,10 +7,16 @@ from slicewise.dataset.leakage import cases_table, check_geometry_known
 from slicewise.files import write_text
 from slicewise.job import script_job
 
-with script_job(snakemake):
-    read = read_case_records(snakemake.input.case_records)
-    case_records = [read[case] for case in sorted(read)]
-    check_geometry_known(case_records, Content(**snakemake.params.cfg["content"]))
-    table, target = cases_table(case_records), snakemake.output[0]
-    write_marks(beside(target), {p["case"]: unpack(p["marks"]) for p in case_records})
-    write_text(target, table.to_csv(sep="\t", index=False))
+
+def main(snakemake):
+    with script_job(snakemake):
+        known = read_case_records(snakemake.input.case_records)
+        case_records = [known[case] for case in sorted(known)]
+        check_geometry_known(case_records, Content(**snakemake.params.cfg["content"]))
+        table = cases_table(case_records)
+        target = snakemake.output[0]
+        write_marks(beside(target), {p["case"]: unpack(p["marks"]) for p in case_records})
+        write_text(target, table.to_csv(sep="\t", index=False))
+
+
+main(snakemake)

@@ -9,36 +9,42 @@ from slicewise.job import script_job
 from slicewise.report.changed import Files
 from slicewise.tracking import Tracker
 
-folder = Path(snakemake.params.tracking)
-with script_job(snakemake) as log, Tracker(folder, log) as tracker:
-    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    # with results in a bucket, what was fetched of them lies elsewhere
-    places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
-    files = {
-        assigned.case: Files(
-            image,
-            mask,
-            {
-                name: str(place / "predictions" / f"{assigned.case}.nii.gz")
-                for name, place in places.items()
-            },
+
+def main(snakemake):
+    folder = Path(snakemake.params.tracking)
+    cfg = snakemake.params.cfg
+    given = snakemake.input
+    out = snakemake.output
+    with script_job(snakemake) as log, Tracker(folder, log) as tracker:
+        # with results in a bucket, what was fetched of them lies elsewhere
+        places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
+        cases = [assigned.case for assigned in assignments_of(cfg["cases"])]
+        files = {
+            case: Files(
+                image,
+                mask,
+                {
+                    name: str(place / "predictions" / f"{case}.nii.gz")
+                    for name, place in places.items()
+                },
+            )
+            for case, image, mask in zip(cases, given.images, given.masks, strict=True)
+        }
+        made = set_side_by_side(
+            snakemake.wildcards.dataset,
+            {name: read_result(place, folder.parents[1] / name) for name, place in places.items()},
+            cfg["repeats"],
+            {name: f"{name}/report.html" for name in places},
+            files,
         )
-        for assigned, image, mask in zip(
-            assignments_of(cfg["cases"]), given.images, given.masks, strict=True
+        made.write(out.table, out.cases, out.html)
+        tracker.compared(
+            cfg["experiments"],
+            cfg["folds"],
+            metrics=made.metrics,
+            files={Path(path).name: path for path in (out.html, out.table, out.cases)},
+            verdicts=made.verdicts,
         )
-    }
-    made = set_side_by_side(
-        snakemake.wildcards.dataset,
-        {name: read_result(place, folder.parents[1] / name) for name, place in places.items()},
-        cfg["repeats"],
-        {name: f"{name}/report.html" for name in places},
-        files,
-    )
-    made.write(out.table, out.cases, out.html)
-    tracker.compared(
-        cfg["experiments"],
-        cfg["folds"],
-        metrics=made.metrics,
-        files={Path(path).name: path for path in (out.html, out.table, out.cases)},
-        verdicts=made.verdicts,
-    )
+
+
+main(snakemake)

@@ -15,28 +15,36 @@ from slicewise.job import script_job
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
 from slicewise.training.checkpoints import delete_checkpoints
 
-folder = Path(snakemake.params.tracking)
-with script_job(snakemake) as log, Tracker(folder, log, is_better) as tracker:
-    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    content, files = Content(**cfg["content"]), (given.masks, given.predictions)
-    cases = read_table(given.cases)
-    assigned = assignments_of(cfg["cases"])
-    folds = read_origins(given.configs, assigned, given.predictions, cases)
-    scoring = cfg["scoring"] | {"untrained": folds.untrained, "recipe": cfg["recipe"]}
-    metrics = score_cases(assigned, *files, content, **scoring)
-    write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
-    write_json(out.summary, summary := summarise(metrics))
-    ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
-    validated = ledger.files_digest(cases, assigned, "validation", content.labels)
-    tracker.evaluated(
-        snakemake.wildcards.experiment,
-        cfg["folds"],
-        metrics=summary_metrics(summary),
-        files={Path(path).name: path for path in (*out, given.split, given.cases)},
-        contents={"patients.json": patients_table(metrics)},
-        note=headline(summary),
-        tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
-        test=ledger.files_digest(cases, assigned, "test"),
-        register=validated if cfg["register"] else None,
-    )
-    delete_checkpoints(Path(snakemake.params.checkpoints))
+
+def main(snakemake):
+    folder = Path(snakemake.params.tracking)
+    cfg = snakemake.params.cfg
+    given = snakemake.input
+    out = snakemake.output
+    with script_job(snakemake) as log, Tracker(folder, log, is_better) as tracker:
+        content = Content(**cfg["content"])
+        cases = read_table(given.cases)
+        assigned = assignments_of(cfg["cases"])
+        folds = read_origins(given.configs, assigned, given.predictions, cases)
+        scoring = cfg["scoring"] | {"untrained": folds.untrained, "recipe": cfg["recipe"]}
+        metrics = score_cases(assigned, given.masks, given.predictions, content, **scoring)
+        summary = summarise(metrics)
+        write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
+        write_json(out.summary, summary)
+        ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
+        validated = ledger.files_digest(cases, assigned, "validation", content.labels)
+        tracker.evaluated(
+            snakemake.wildcards.experiment,
+            cfg["folds"],
+            metrics=summary_metrics(summary),
+            files={Path(path).name: path for path in (*out, given.split, given.cases)},
+            contents={"patients.json": patients_table(metrics)},
+            note=headline(summary),
+            tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
+            test=ledger.files_digest(cases, assigned, "test"),
+            register=validated if cfg["register"] else None,
+        )
+        delete_checkpoints(Path(snakemake.params.checkpoints))
+
+
+main(snakemake)

@@ -8,21 +8,23 @@ from slicewise.files import write_json
 from slicewise.job import script_job
 from slicewise.sources import sources_digest
 
-with script_job(snakemake):
-    cfg, given, folder = snakemake.params.cfg, snakemake.input, Path(snakemake.params.folder)
-    files = {k: [Path(p) for p in given.get(k)] for k in ("image", "mask")}
-    sources = {k: [Path(p) for p in given.get(f"{k}_sources")] for k in files}
-    cases = [
-        batch.CaseFiles(
-            name,
-            patient,
-            files["image"][n],
-            files["mask"][n],
-            # a case that was converted has a batch of its own
-            {kind: sources[kind] or [path[n]] for kind, path in files.items()},
+
+def main(snakemake):
+    cfg = snakemake.params.cfg
+    given = snakemake.input
+    with script_job(snakemake):
+        cases = batch.case_files(
+            cfg["cases"],
+            {kind: given.get(kind) for kind in ("image", "mask")},
+            {kind: given.get(f"{kind}_sources") for kind in ("image", "mask")},
         )
-        for n, (name, patient) in enumerate(cfg["cases"])
-    ]
-    version = sources_digest(Path(batch.__file__))
-    case_records = batch.ingest(cases, Content(**cfg["content"]), version, folder)
-    write_json(snakemake.output[0], case_records)
+        case_records = batch.ingest(
+            cases,
+            Content(**cfg["content"]),
+            sources_digest(Path(batch.__file__)),
+            Path(snakemake.params.folder),
+        )
+        write_json(snakemake.output[0], case_records)
+
+
+main(snakemake)

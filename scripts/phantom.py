@@ -8,9 +8,15 @@ from slicewise.job import script_job
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import write_nifti
 
-with script_job(snakemake):
-    cfg, out = snakemake.params.cfg, snakemake.output
-    for index, image_path, mask_path in zip(cfg["indices"], out.image, out.mask, strict=True):
-        image, mask = phantom(index, **cfg["phantom"])
-        write_nifti(Path(image_path), image, dtype=np.int16)
-        write_nifti(Path(mask_path), mask, dtype=np.uint8)
+
+def main(snakemake):
+    cfg = snakemake.params.cfg
+    out = snakemake.output
+    with script_job(snakemake):
+        for index, image_path, mask_path in zip(cfg["indices"], out.image, out.mask, strict=True):
+            image, mask = phantom(index, **cfg["phantom"])
+            write_nifti(Path(image_path), image, dtype=np.int16)
+            write_nifti(Path(mask_path), mask, dtype=np.uint8)
+
+
+main(snakemake)

@@ -3,6 +3,11 @@
 from slicewise.files import write_json
 from slicewise.job import script_job
 
-with script_job(snakemake):
-    plan = {"settings": snakemake.params.cfg, "code": snakemake.params.training}
-    write_json(snakemake.output[0], plan)
+
+def main(snakemake):
+    with script_job(snakemake):
+        plan = {"settings": snakemake.params.cfg, "code": snakemake.params.training}
+        write_json(snakemake.output[0], plan)
+
+
+main(snakemake)

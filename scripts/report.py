@@ -16,27 +16,43 @@ from slicewise.report.experiment import experiment_report
 from slicewise.report.figures import curves_png
 from slicewise.tracking import Tracker, overlay_images
 
-folder = Path(snakemake.params.tracking)
-with script_job(snakemake) as log, Tracker(folder, log) as tracker:
-    cfg, given, out = snakemake.params.cfg, snakemake.input, snakemake.output
-    folds = read_folds(given.configs, given.histories, given.samples)
-    metrics, files = read_metrics(given.metrics), (given.images, given.masks, given.predictions)
-    figures = case_figures(metrics, assignments_of(cfg["cases"]), *files, Content(**cfg["content"]))
-    test_set, run = ledger.test_set_digest(metrics), tracker.facts(cfg["folds"])
-    page = experiment_report(
-        **dict(snakemake.wildcards.items()),  # dataset and experiment
-        summary=read_summary(given.summary),
-        metrics=metrics,
-        **folds.shown,
-        cases=figures,
-        split=read_table(given.split),
-        data=read_table(given.cases),
-        excluded=cfg["exclude"],
-        evidence=evidence.evidence(folds.used, run, test_set, given.metrics, given.split),
-        costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
-        scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
-    )
-    write_bytes(out.curves, curves_png(folds.histories, folds.selected))
-    write_text(out.html, page)
-    files = {"report.html": out.html, "figures/curves.png": out.curves}
-    tracker.reported(cfg["folds"], files, overlay_images(figures))
+
+def main(snakemake):
+    folder = Path(snakemake.params.tracking)
+    cfg = snakemake.params.cfg
+    given = snakemake.input
+    out = snakemake.output
+    with script_job(snakemake) as log, Tracker(folder, log) as tracker:
+        folds = read_folds(given.configs, given.histories, given.samples)
+        metrics = read_metrics(given.metrics)
+        figures = case_figures(
+            metrics,
+            assignments_of(cfg["cases"]),
+            given.images,
+            given.masks,
+            given.predictions,
+            Content(**cfg["content"]),
+        )
+        test_set = ledger.test_set_digest(metrics)
+        run = tracker.facts(cfg["folds"])
+        page = experiment_report(
+            dataset=snakemake.wildcards.dataset,
+            experiment=snakemake.wildcards.experiment,
+            summary=read_summary(given.summary),
+            metrics=metrics,
+            **folds.shown,
+            cases=figures,
+            split=read_table(given.split),
+            data=read_table(given.cases),
+            excluded=cfg["exclude"],
+            evidence=evidence.evidence(folds.used, run, test_set, given.metrics, given.split),
+            costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
+            scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
+        )
+        write_bytes(out.curves, curves_png(folds.histories, folds.selected))
+        write_text(out.html, page)
+        files = {"report.html": out.html, "figures/curves.png": out.curves}
+        tracker.reported(cfg["folds"], files, overlay_images(figures))
+
+
+main(snakemake)

@@ -5,5 +5,10 @@ from slicewise.dataset.split import split_table
 from slicewise.files import write_text
 from slicewise.job import script_job
 
-with script_job(snakemake):
-    write_text(snakemake.output[0], split_table(assignments_of(snakemake.params.cfg)))
+
+def main(snakemake):
+    with script_job(snakemake):
+        write_text(snakemake.output[0], split_table(assignments_of(snakemake.params.cfg)))
+
+
+main(snakemake)

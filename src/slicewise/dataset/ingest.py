@@ -40,6 +40,37 @@ class CaseFiles:
     sources: Mapping[str, Sequence[Path]]
 
 
+def case_files(
+    cases: Sequence[tuple[str, str]],
+    files: Mapping[str, Sequence[str]],
+    sources: Mapping[str, Sequence[str]],
+) -> list[CaseFiles]:
+    """Return the files of each case of a group.
+
+    Parameters
+    ----------
+    cases : sequence of (case, patient)
+        Names, in the order of `files`.
+    files : mapping of {"image", "mask"} to sequences of path
+        One NIfTI file a case.
+    sources : mapping of {"image", "mask"} to sequences of path
+        What the files were converted from; none where they were not. A case
+        that was converted is in a group of its own.
+    """
+    paths = {kind: [Path(path) for path in listed] for kind, listed in files.items()}
+    converted = {kind: [Path(path) for path in listed] for kind, listed in sources.items()}
+    return [
+        CaseFiles(
+            name,
+            patient,
+            paths["image"][n],
+            paths["mask"][n],
+            {kind: converted[kind] or [listed[n]] for kind, listed in paths.items()},
+        )
+        for n, (name, patient) in enumerate(cases)
+    ]
+
+
 def ingest(
     cases: Iterable[CaseFiles], content: Content, version: str, folder: Path
 ) -> list[dict[str, Any]]:
