@@ -25,10 +25,12 @@ FOUNDATION = {
     "sources",
     "stored",
     "surroundings",
+    "wording",
     "",
 }
-"""What everybody may import: errors, files, how a job speaks, records, boxes of arrays, and what
-knows no volume yet. `metrics` knows arrays only, so nothing of these but boxes."""
+"""What everybody may import: errors, files, how a job speaks, records, boxes of arrays, words for
+numbers of things, and what knows no volume yet. `metrics` knows arrays only, so nothing of these
+but boxes."""
 
 BELOW_SLICES = {"config", "volumes", "phantom", "dataset"}
 BELOW_EVALUATION = {*BELOW_SLICES, "slices", "metrics"}
@@ -43,7 +45,7 @@ ALLOWED = {
     "network": {"config"},
     "inference": {*BELOW_SLICES, "slices", "network"},
     "training": {*BELOW_SLICES, "slices", "network", "inference", "metrics"},
-    "evaluation": {*BELOW_EVALUATION, "report"},
+    "evaluation": BELOW_EVALUATION,
     "report": {*BELOW_EVALUATION, "evaluation"},
     "tracking": set(),
     "backends": set(),
@@ -56,6 +58,7 @@ ALLOWED = {
     "sources": set(),
     "stored": set(),
     "surroundings": set(),
+    "wording": set(),
     "": set(),
     # how much memory jobs ask for
     "needs": {"config", "volumes", "dataset"},

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of, verdicts
+from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of
 from slicewise.evaluation.folds import training_minutes
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
@@ -25,6 +25,7 @@ from slicewise.report.comparison import comparison_report
 from slicewise.report.cost import read_costs
 from slicewise.report.render import plain_page
 from slicewise.report.undrawn import Undrawn, drawn
+from slicewise.report.verdicts import verdicts
 from slicewise.stored import refused
 from slicewise.tracking.energy import training_energy
 

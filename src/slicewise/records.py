@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, sha256, write_json
+from slicewise.wording import some
 
 FOLDER = "_made"  # beside folders of cases, too: no case can be called so
 RESULTS = "results"
@@ -291,10 +292,10 @@ class Look:
             return "made together with others"
         changed = differences(record["settings"], json.loads(json.dumps(settings)))
         if changed:
-            return f"made with other settings ({_some(changed)})"
+            return f"made with other settings ({some(changed, SHOWN)})"
         edited = differences(record["code"], dict(code))
         if edited:
-            return f"made by other code ({_some(edited)})"
+            return f"made by other code ({some(edited, SHOWN)})"
         if another := self._another(place, record, volumes):
             return another
         base = Path(outputs[0]).parent
@@ -397,8 +398,3 @@ def differences(old: Any, new: Any, name: str = "") -> list[str]:
     if not found and list(old) != list(new):
         found.append(f"the order of {name or 'all'}")
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -29,6 +29,7 @@ from slicewise.tracking.mirror import ADDRESS, Fetched
 from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
 from slicewise.tracking.store import SQLITE, absolute, file_of
+from slicewise.wording import some
 
 NAMES = ("settings.yaml", "cases.tsv", "metrics.tsv", "environment.txt")
 DIFF = "uncommitted.diff"
@@ -285,7 +286,7 @@ def _versions(path: Path) -> Iterator[str]:
     for package in direct:
         yield f"{package} {then.get(package, 'missing')} then, {now.get(package, 'missing')} now"
     if rest := [k for k in other if k not in direct]:
-        yield f"the version of {_some(rest)}"
+        yield f"the version of {some(rest, SHOWN)}"
 
 
 def _candidates(
@@ -413,11 +414,6 @@ def _device(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def _shown(path: Path) -> str:
     return os.path.relpath(path)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 # -- the new run --------------------------------------------------------------------

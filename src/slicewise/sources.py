@@ -15,6 +15,7 @@ from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
+from slicewise.wording import some
 
 LIBRARY = Path(__file__).parent
 NO_RESULT = {
@@ -28,8 +29,10 @@ NO_RESULT = {
     "sources.py",
     "surroundings.py",
     "tracking",
+    "wording.py",
 }
-"""What changes no result by itself: settings reach jobs as values, and tracking only watches."""
+"""What changes no result by itself: settings reach jobs as values, tracking only watches, and
+numbers of things are spelled in one way in all messages."""
 TRAINED_BY = ("dataset", "metrics", "volumes")
 """Of these a training depends only on what it calls itself: the contents of slices are its inputs,
 however they were read."""
@@ -207,12 +210,12 @@ def refuse_other_library(workflow: Path) -> None:
     different = sorted(n for n in ours.keys() | others.keys() if ours.get(n) != others.get(n))
     if not different:
         return
-    more = f" and {len(different) - 1} more files" if len(different) > 1 else ""
     place = workflow.resolve()
     raise SlicewiseError(
         f"{place}: its jobs would not run its own library but that in {LIBRARY}, which differs "
-        f"({different[0]}{more}); use the environment of this folder (make .venv/ready in it), "
-        f"install it (pip install -e {place}), or set PYTHONPATH={place / 'src'}"
+        f"({some(different, 1, of='files')}); use the environment of this folder (make "
+        f".venv/ready in it), install it (pip install -e {place}), or set "
+        f"PYTHONPATH={place / 'src'}"
     )
 
 

@@ -18,6 +18,7 @@ from slicewise.files import expanded
 from slicewise.volumes.companions import Folders, whole_volume
 from slicewise.volumes.described import check_described, read_description
 from slicewise.volumes.formats import is_litter, is_nifti
+from slicewise.wording import some
 
 _log = logging.getLogger(__name__)
 
@@ -240,8 +241,7 @@ def _refuse_twice(found: Iterable[_Found]) -> None:
 
 
 def _list(items: list[str], between: str = ", ") -> str:
-    more = len(items) - SHOWN
-    return between.join(items[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return some(items, SHOWN, between)
 
 
 def _pair(

@@ -13,6 +13,7 @@ from slicewise.config import Content
 from slicewise.dataset.duplicates import ALIKE, Marks, find_alike
 from slicewise.errors import SlicewiseError
 from slicewise.stored import check_numbers, read_stored_table, refused
+from slicewise.wording import some
 
 SHOWN = 8
 EARLIER = ("gate.json", "_made/gate.json.json", "logs/gate", "timings/gate")
@@ -178,15 +179,14 @@ def check_labels_trained(
             )
         without += [(label, fold) for label in lacking]
     if without and missing_labels == "refuse":
-        listed = ", and ".join(
+        lacks = [
             f"{_training(fold, folds)} would not see label {label}, which {_owners(has[label])}"
-            for label, fold in without[:SHOWN]
-        )
-        more = f" and {len(without) - SHOWN} more" if len(without) > SHOWN else ""
+            for label, fold in without
+        ]
         raise SlicewiseError(
-            f"{listed}{more}; change the split (split.seed, split.folds, split.stratify), drop the "
-            "label, or set training.missing_labels of all experiments to allow, which leaves its "
-            "scores empty there"
+            f"{some(lacks, SHOWN, between=', and ')}; change the split (split.seed, split.folds, "
+            "split.stratify), drop the label, or set training.missing_labels of all experiments to "
+            "allow, which leaves its scores empty there"
         )
 
 
@@ -198,9 +198,8 @@ def _owners(rows: pd.DataFrame) -> str:
     patients = sorted(set(rows["patient"]))
     if not patients:
         return "nobody has"
-    more = f" and {len(patients) - SHOWN} more" if len(patients) > SHOWN else ""
     who = "patient" if len(patients) == 1 else "patients"
-    return f"only {who} {', '.join(patients[:SHOWN])}{more} {'has' if who == 'patient' else 'have'}"
+    return f"only {who} {some(patients, SHOWN)} {'has' if who == 'patient' else 'have'}"
 
 
 def check_alike(
@@ -262,8 +261,8 @@ _SAME = f"so alike (1 is the same, {ALIKE} the limit) as only the same scan is"
 
 
 def _listed(pairs: list[tuple[str, str, float]]) -> str:
-    text = ", ".join(f"{a} and {b} ({score:.3f})" for a, b, score in pairs[:SHOWN])
-    return text + (f" and {len(pairs) - SHOWN} more pairs" if len(pairs) > SHOWN else "")
+    named = [f"{a} and {b} ({score:.3f})" for a, b, score in pairs]
+    return some(named, SHOWN, of="pairs")
 
 
 def remove_earlier(results: Path) -> None:

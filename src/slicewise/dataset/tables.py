@@ -13,6 +13,7 @@ from pathlib import Path
 
 from slicewise.dataset.names import stripped
 from slicewise.errors import SlicewiseError
+from slicewise.wording import some
 
 _log = logging.getLogger(__name__)
 
@@ -93,8 +94,7 @@ def read_rows(
         _refuse_empty(path, number, by_name, needed)
         rows.append(Row(number, by_name))
     if changed:
-        more = f" and {len(changed) - 1} more" if changed[1:] else ""
-        _log.warning("%s: blanks around cells are left out (%s%s)", path, changed[0], more)
+        _log.warning("%s: blanks around cells are left out (%s)", path, some(changed, 1))
     nameless = [number for number, line in lines if _has_nameless(header, line)]
     if nameless:
         _log.warning("%s: row %d has cells below no name, which are not read", path, nameless[0])

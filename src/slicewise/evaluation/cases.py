@@ -12,8 +12,8 @@ from slicewise.config import Content, Recipe
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import labels_digest, read_labels
 from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
-from slicewise.report.render import plural
 from slicewise.slices.bound import recipe_bound
+from slicewise.wording import plural
 
 _log = logging.getLogger(__name__)
 

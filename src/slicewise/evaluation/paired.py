@@ -11,7 +11,7 @@ import pandas as pd
 from slicewise.evaluation.intervals import interval
 from slicewise.evaluation.signed_rank import NOTHING, signed_rank
 from slicewise.evaluation.statistics import by_patient, read_metrics
-from slicewise.report.render import plural
+from slicewise.wording import plural
 
 ALPHA = 0.05
 FEWEST = 6

@@ -170,6 +170,11 @@ def read_summary(path: str | Path) -> dict[str, Any]:
     return found
 
 
+def headline_subset(metrics: pd.DataFrame) -> str:
+    """Return ``test``, or ``validation`` where no test patient has been scored."""
+    return "test" if (metrics["subset"] == "test").any() else "validation"
+
+
 def by_patient(rows: pd.DataFrame, column: str) -> pd.Series:
     """Return a metric by patient: the mean over cases, then over labels.
 

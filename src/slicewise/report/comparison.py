@@ -19,7 +19,6 @@ from slicewise.evaluation.comparison import (
     is_told_apart,
     over_seeds,
     subset_of,
-    verdicts,
 )
 from slicewise.evaluation.detection import has_label, together
 from slicewise.evaluation.statistics import summarise
@@ -27,6 +26,7 @@ from slicewise.report import figures
 from slicewise.report.changed import EXPERIMENTS, Changed
 from slicewise.report.render import overall_label, render, statistics_of
 from slicewise.report.undrawn import Undrawn
+from slicewise.report.verdicts import verdicts
 from slicewise.report.words import convention, untrained
 
 PAIRS_DRAWN = 15

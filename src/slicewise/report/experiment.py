@@ -22,6 +22,7 @@ from slicewise.evaluation.statistics import (
     agreement,
     by_case,
     by_patient,
+    headline_subset,
     patient_volumes,
 )
 from slicewise.report import figures
@@ -121,7 +122,7 @@ def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str
     list of str
         Test cases, or validation cases where no test patient has been scored.
     """
-    shown = metrics[metrics["subset"] == figures.headline_subset(metrics)]
+    shown = metrics[metrics["subset"] == headline_subset(metrics)]
     return [str(case) for case in _worst_first(shown)[:limit]]
 
 
@@ -185,7 +186,7 @@ def experiment_report(
     str
         One HTML page.
     """
-    subset = figures.headline_subset(metrics)
+    subset = headline_subset(metrics)
     scored = metrics[metrics["subset"] == subset]
     labels = [str(label) for label in metrics["label"].unique()]
     crossed = _crossed(metrics)

@@ -420,7 +420,7 @@ def dice_dots(
     -------
     matplotlib.figure.Figure
     """
-    subset = headline_subset(metrics)
+    subset = statistics.headline_subset(metrics)
     shown = metrics[metrics["subset"] == subset]
     rows = []
     for label in shown["label"].unique():
@@ -430,11 +430,6 @@ def dice_dots(
         marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
         rows.append(dot_row(f"{_clipped(str(label))}{some}", values, marks))
     return dot_plot(rows, theme=theme)
-
-
-def headline_subset(metrics: pd.DataFrame) -> str:
-    """Return ``test``, or ``validation`` where no test patient has been scored."""
-    return "test" if (metrics["subset"] == "test").any() else "validation"
 
 
 def by_patient(metrics: pd.DataFrame) -> pd.Series:

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from slicewise.report.undrawn import Undrawn
+from slicewise.wording import plural
 
 DASH = "–"
 
@@ -74,11 +75,6 @@ def plain_page(title: str, lines: Sequence[str]) -> str:
     body = "\n".join(f"<p>{escape(line)}</p>" for line in lines)
     head = f'<meta charset="utf-8">\n<title>{escape(title)}</title>'
     return f'<!doctype html>\n<html lang="en">\n{head}\n<h1>{escape(title)}</h1>\n{body}\n</html>\n'
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Write a number of things."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def statistics_of(

@@ -16,7 +16,8 @@ from slicewise.evaluation.detection import (
 )
 from slicewise.evaluation.statistics import by_patient
 from slicewise.metrics.patients import mean_over_patients
-from slicewise.report.render import number, plural, usable
+from slicewise.report.render import number, usable
+from slicewise.wording import plural
 
 SPECK_ML = 0.05
 """What is smaller has no digit at 0.1 ml."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from slicewise.wording import some
+
 SHOWN = 3
 
 
@@ -16,9 +18,7 @@ class NotTakenError(Exception):
     """The store answered, and does not hold what it was sent."""
 
     def __init__(self, what: Iterable[str]) -> None:
-        names = sorted(what)
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        super().__init__(", ".join(names[:SHOWN]) + more)
+        super().__init__(some(sorted(what), SHOWN))
 
 
 def known_id(answer: Any) -> str:

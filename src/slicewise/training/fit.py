@@ -12,6 +12,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.network.layers import Preprocess
 from slicewise.slices.batches import SliceSet
 from slicewise.volumes.intensity import PERCENTILES, steady
+from slicewise.wording import some
 
 OFFSET = 1 << 15  # slices are stored in 16 bits
 HALF = 0.002
@@ -112,13 +113,12 @@ def _bins(intensity: str) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarra
 
 def _constant(slices: SliceSet, settings: Input, value: float) -> SlicewiseError:
     cases = list(dict.fromkeys(slices.cases))
-    named = ", ".join(cases[:SHOWN]) + (f" and {len(cases) - SHOWN} more" * (len(cases) > SHOWN))
     where = " inside the labels" if settings.normalisation == "foreground" else ""
     given = isinstance(settings.window, list)
     window = " once they are clipped to input.window" if given else ""
     change = "input.window" if given else "input.normalisation (to all, or to none)"
     return SlicewiseError(
-        f"cases {named}: all voxels{where} of the training slices have one value ({value:g})"
-        f"{window}, so their deviation is 0 and the network would see no contrast; look at the "
-        f"images and at dataset.labels, or change {change}"
+        f"cases {some(cases, SHOWN)}: all voxels{where} of the training slices have one value "
+        f"({value:g}){window}, so their deviation is 0 and the network would see no contrast; look "
+        f"at the images and at dataset.labels, or change {change}"
     )

@@ -19,6 +19,7 @@ import numpy as np
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import LARGEST_LABEL, mask_values
 from slicewise.volumes.described import check_described, folded
+from slicewise.wording import some
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +173,7 @@ def _by_value(
     if shared := sorted(value for value, number in values.items() if number > 1):
         names = [one.name for one in segments if one.value == shared[0]]
         raise SlicewiseError(
-            f"{path}: its segments {_listed(names)} are in several layers with the same value "
+            f"{path}: its segments {some(names, SHOWN)} are in several layers with the same value "
             f"{shared[0]}; name segments in dataset.labels instead of values, as in "
             "labels: {liver: Liver}"
         )
@@ -189,13 +190,13 @@ def _by_name(
         fitting = fitting or [one for one in segments if folded(one.name) == folded(name)]
         if len(fitting) > 1:
             raise SlicewiseError(
-                f"{path}: {_listed([one.name for one in fitting])} both fit the segment {name} of "
-                f"the label {label}; rename one of them in 3D Slicer"
+                f"{path}: {some([one.name for one in fitting], SHOWN)} both fit the segment {name} "
+                f"of the label {label}; rename one of them in 3D Slicer"
             )
         if not fitting:
             logger.warning(
                 "%s: it has no segment called %s, so nothing of the label %s; it has %s",
-                *(path, name, label, _listed([one.name for one in segments])),
+                *(path, name, label, some([one.name for one in segments], SHOWN)),
             )
         for one in fitting:
             if one in chosen:
@@ -209,12 +210,9 @@ def _by_name(
         logger.warning(
             "%s: segments that dataset.labels does not name, and the values they get: %s",
             path,
-            _listed([f"{one.name or f'value {one.value}'} ({n})" for one, n in numbered.items()]),
+            some(
+                [f"{one.name or f'value {one.value}'} ({n})" for one, n in numbered.items()], SHOWN
+            ),
         )
         chosen |= numbered
     return chosen
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

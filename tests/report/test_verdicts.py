@@ -1,0 +1,87 @@
+"""What comparisons come to, in sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from slicewise.evaluation.comparison import compare, headline_rows
+from slicewise.report.verdicts import verdict, verdicts
+from tests.evaluation.test_comparison import REPEATS, SEVEN, raised, seeds, tumours
+from tests.masks import HIT, NOTHING, WRONG, scored
+from tests.pages import table
+
+
+def said(second: dict[str, float], first: dict[str, float] = SEVEN) -> str:
+    (sentence,) = verdicts(compare({"one": table(first), "two": table(second)}), "test")
+    return sentence
+
+
+def test_a_clear_difference_says_who_is_better() -> None:
+    better = said(raised(0.05, 0.01))
+    assert better.startswith("two is better than one by 0.080 [0.06")
+    assert better.endswith("p = 0.016")
+    worse = said(raised(-0.05, -0.01))
+    assert worse.startswith("one is better than two by 0.080 [0.06")
+
+
+def test_a_difference_by_chance_says_so() -> None:
+    mixed = {name: value + (-1) ** k * 0.02 for k, (name, value) in enumerate(SEVEN.items())}
+    assert said(mixed).startswith(
+        "two and one cannot be told apart with 7 test patients: difference"
+    )
+    assert ", p = " in said(mixed)
+
+
+def test_too_few_patients_are_named_however_clear() -> None:
+    few = dict(list(SEVEN.items())[:5])
+    text = said({name: value + 0.1 for name, value in few.items()}, few)
+    assert text.endswith("the test needs 6 patients to find any difference")
+    assert "cannot be told apart with 5 test patients" in text
+    one = said({"a": 0.9}, {"a": 0.8})
+    assert "with 1 test patient: difference +0.100; the test needs 6 patients" in one
+    tables = {name: table(raised(by)) for name, by in (("x", 0), ("y", 0.1), ("z", 0.3))}
+    for name in tables:
+        tables[name] = tables[name].head(6)
+    assert all(
+        text.endswith("the test needs 7 patients to find any difference in 3 comparisons")
+        for text in verdicts(compare(tables), "test")
+    )
+
+
+def test_a_verdict_is_read_beside_the_seeds() -> None:
+    (row,) = [r for r in headline_rows(compare(seeds(), REPEATS), "test") if r["label"] == "mean"]
+    assert verdict(row).endswith(
+        "; that is more than seeds alone do (up to 0.065 in 95 % of cases)"
+    )
+    assert verdict(row | {"reach_seeds": 0.12}).endswith(
+        "p = 0.016, but that is no more than seeds alone can do (up to 0.120 in 95 % of cases)"
+    )
+
+
+@pytest.mark.parametrize("absent", ["exclude", "challenge"])
+def test_what_is_predicted_where_a_label_is_not_is_said(absent: str) -> None:
+    silent = tumours(NOTHING, NOTHING, absent_labels=absent)
+    tries = tumours(HIT, WRONG, absent_labels=absent)
+    assert verdicts(compare({"silent": silent, "tries": tries}), "test") == [
+        "tries is better than silent by 1.000 [1.000, 1.000], p = 0.031; in the 2 patients who "
+        "lack a label, tries predicts 4.0 ml of it and silent 0.0 ml on average"
+    ]
+
+
+def test_without_any_label_only_what_is_false_is_compared() -> None:
+    tables = {
+        name: scored({"a": [(NOTHING, guess)]}) for name, guess in (("x", NOTHING), ("y", WRONG))
+    }
+    table = compare(tables)
+    assert verdicts(table, "test") == [
+        "y and x have no Dice to be compared by, as no test patient has a label; in the 1 patient "
+        "who lacks a label, y predicts 4.0 ml of it and x 0.0 ml"
+    ]
+
+
+def test_few_that_differ_are_named() -> None:
+    many = {f"p{k:02d}": 0.5 + k / 100 for k in range(20)}
+    few = {name: value + 0.01 * (k < 4) * (k + 1) for k, (name, value) in enumerate(many.items())}
+    text = said(few, many)
+    assert text.endswith("p = 0.12, as 4 of them differ")
+    assert said(many, many).endswith("p = 1, as none of them differs")
