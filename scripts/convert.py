@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from slicewise.job import script_job
-from slicewise.volumes.dicom.series import read_organ_masks
+from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.read import read_mask, read_sources, write_nifti
 
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.measure import marching_cubes
 
 from slicewise.metrics import surface, surface_distances
-from slicewise.volumes.dicom.series import read_organ_masks
+from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.read import read_volume
 
 SHAPE = (24, 22, 20)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from slicewise.volumes.checks import check_image, label_indices
-from slicewise.volumes.dicom.series import read_organ_masks
+from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.placing import Stored, on_image
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume

@@ -15,7 +15,7 @@ from slicewise.dataset.duplicates import all_marks, pack, slice_marks
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, count_values, label_indices
 from slicewise.volumes.companions import is_header
-from slicewise.volumes.dicom.series import UID
+from slicewise.volumes.dicom.source import UID
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.placing import on_image, say_stored

@@ -28,7 +28,8 @@ from slicewise.config import Content
 from slicewise.errors import SlicewiseError, explained
 from slicewise.volumes import companions, itk, padding
 from slicewise.volumes.checks import mask_values
-from slicewise.volumes.dicom import series as dicom
+from slicewise.volumes.dicom.series import read_series
+from slicewise.volumes.dicom.source import is_dicom
 from slicewise.volumes.dicom.stack import LPS_TO_RAS
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import (
@@ -125,7 +126,7 @@ def read_volume(path: Path) -> Volume:
         return _read_itk(path)
     if name.endswith(FREESURFER_SUFFIXES):
         return _read_freesurfer(path)
-    if dicom.is_dicom(path):
+    if is_dicom(path):
         return _series(path, path)
     _must_exist(path)
     raise SlicewiseError(
@@ -154,7 +155,7 @@ def read_sources(paths: Sequence[Path], *, fill: bool = True) -> Volume:
         _must_exist(paths[0])
         companions.check_whole(paths)
         return read_volume(paths[0])
-    if len(paths) == 1 and not dicom.is_dicom(paths[0]):
+    if len(paths) == 1 and not is_dicom(paths[0]):
         return read_volume(paths[0])
     source, place = (paths[0], paths[0]) if len(paths) == 1 else (paths, paths[0].parent)
     return _series(source, place, fill)
@@ -219,9 +220,9 @@ def read_mask(paths: Sequence[Path], labels: Mapping[str, Any] | None = None) ->
     try:
         return replace(volume, array=mask_values(volume.array, shown))
     except SlicewiseError:
-        if len(paths) == 1 and not dicom.is_dicom(paths[0]):
+        if len(paths) == 1 and not is_dicom(paths[0]):
             raise
-        stored = dicom.read_series(paths[0] if len(paths) == 1 else paths, rescaled=False)
+        stored = read_series(paths[0] if len(paths) == 1 else paths, rescaled=False)
         try:
             values = mask_values(stored.array, shown)
         except SlicewiseError:
@@ -708,6 +709,6 @@ def _itk_unit(image: sitk.Image, path: Path) -> str:
 
 def _series(source: Path | Sequence[Path], place: Path, fill: bool = True) -> Volume:
     """Read a DICOM series, whose lengths are in millimetres."""
-    volume = dicom.read_series(source, fill=fill)
+    volume = read_series(source, fill=fill)
     check_geometry(volume.affine, volume.array.shape, place)
     return volume

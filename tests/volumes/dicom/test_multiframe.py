@@ -11,7 +11,8 @@ import SimpleITK as sitk
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
-from slicewise.volumes.dicom.series import read_organ_masks, read_series
+from slicewise.volumes.dicom.organs import read_organ_masks
+from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.read import read_mask, read_nifti, read_sources, read_volume
 from tests.scans import OBLIQUE, PLANTED, UID, UPRIGHT, dcm2niix
 

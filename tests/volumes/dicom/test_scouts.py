@@ -6,7 +6,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from slicewise.volumes.dicom.series import read_organ_masks, read_series
+from slicewise.volumes.dicom.organs import read_organ_masks
+from slicewise.volumes.dicom.series import read_series
 from tests.scans import SECRETS, UID
 
 SAGITTAL, CORONAL = (0, 1, 0, 0, 0, -1), (1, 0, 0, 0, 0, -1)

@@ -138,7 +138,8 @@ def _axes(files: Names, slices: Sequence[Slice]) -> np.ndarray:
             "(ImagePositionPatient, ImageOrientationPatient); export the original series again or "
             "convert it to NIfTI"
         )
-    along_row, along_column = orientation[:3], orientation[3:]
+    along_row = orientation[:3]
+    along_column = orientation[3:]
     lengths = np.linalg.norm(along_row), np.linalg.norm(along_column)
     if not np.allclose(lengths, 1, atol=1e-2) or abs(along_row @ along_column) > 1e-2:
         raise SlicewiseError(
