@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from slicewise.dataset.training_record import TrainingRecord
+
 
 def config_of(case: str, patient: str, weights: str) -> dict[str, Any]:
     """Return the ``config.yaml`` of one of two folds, trained on one case."""
@@ -26,3 +28,8 @@ def config_of(case: str, patient: str, weights: str) -> dict[str, Any]:
         "origin": {},
         "folds": 2,
     }
+
+
+def record_of(case: str, patient: str, weights: str) -> TrainingRecord:
+    """Return what is read of `config_of`."""
+    return TrainingRecord.model_validate(config_of(case, patient, weights))

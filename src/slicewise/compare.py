@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of
-from slicewise.evaluation.folds import training_minutes
+from slicewise.evaluation.folds import Folds, training_minutes
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, write_text
@@ -103,7 +103,7 @@ def set_side_by_side(
     """
     metrics = {name: result.metrics for name, result in results.items()}
     table = compare(metrics, repeats)
-    used = {name: result.folds.used[0] for name, result in results.items()}
+    records = {name: result.folds.records[0] for name, result in results.items()}
     first = next(iter(results))
     groups = grouped(metrics, repeats)
 
@@ -115,16 +115,16 @@ def set_side_by_side(
             table=table,
             histories={name: result.folds.histories for name, result in results.items()},
             links=links,
-            provenance=_origins({name: one["origin"] for name, one in used.items()}),
+            provenance=_origins({name: one.origin for name, one in records.items()}),
             repeats=repeats,
-            parameters={name: one["resolved"]["parameters"] for name, one in used.items()},
+            parameters={name: one.resolved.parameters for name, one in records.items()},
             costs={name: _cost(result) for name, result in results.items()},
             scored_runs=_scored_runs(results),
             changed=list(
                 draw_changed(
                     {name: metrics[name] for name in groups},
                     files,
-                    _content(results[first].folder, used[first]["content"]),
+                    _content(results[first].folder, records[first].content),
                 )
             ),
         )
@@ -244,7 +244,7 @@ def _repeats(results: Results) -> dict[str, list[str]]:
     alike: dict[str, dict[int, str]] = {}
     several: set[str] = set()
     for name, result in results.items():
-        key, seed = _without_seed(result.folds.used)
+        key, seed = _without_seed(result.folds)
         if seed in alike.setdefault(key, {}):
             several.add(key)  # the same training twice: that is what is compared
         alike[key][seed] = name
@@ -257,12 +257,13 @@ def _repeats(results: Results) -> dict[str, list[str]]:
     return groups if len(grouped(results, groups)) > 1 else {}
 
 
-def _without_seed(used: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
-    experiment = used[0]["experiment"]
+def _without_seed(folds: Folds) -> tuple[str, int]:
+    records = folds.records
+    experiment = records[0].experiment
     training = {k: v for k, v in experiment["training"].items() if k not in ("seed", "seeds")}
-    parts = [{k: v for k, v in one.items() if k in ("recipe", "content", "train")} for one in used]
+    parts = [[one.recipe, one.content, one.train] for one in records]
     # by what ran: one commit may have been trained with changes, and several be the same code
-    origins = [one["origin"] for one in used]
+    origins = [one.origin for one in records]
     code = [origin.get("library_sha256") or origin.get("git_commit") for origin in origins]
     return digest([experiment | {"training": training}, parts, code]), experiment["training"][
         "seed"

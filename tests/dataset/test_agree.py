@@ -5,8 +5,11 @@ import pytest
 from slicewise.dataset.agree import check_read, check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
+from tests.trained import record_of
 
-USED = {"train": ["a1", "b1"], "patients": {"a1": "a", "b1": "b"}}
+USED = record_of("a1", "a", "w").model_copy(
+    update={"train": ["a1", "b1"], "patients": {"a1": "a", "b1": "b"}}
+)
 
 
 def test_a_stranger_may_be_predicted():
@@ -21,9 +24,10 @@ def test_what_a_model_was_trained_on_is_refused_whatever_it_is_called_now():
 
 
 def test_a_training_that_did_not_note_patients_is_known_by_its_cases():
-    check_unseen("b2", "b", "fold-0", {"train": ["b1"]})
+    bare = USED.model_copy(update={"train": ["b1"], "patients": {}})
+    check_unseen("b2", "b", "fold-0", bare)
     with pytest.raises(SlicewiseError, match="b1"):
-        check_unseen("b1", "b", "fold-0", {"train": ["b1"]})
+        check_unseen("b1", "b", "fold-0", bare)
 
 
 def test_a_file_that_changed_since_it_was_ingested_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from slicewise.evaluation import ledger
 from slicewise.evaluation.ledger import count_scored, model_digest, note_scored
+from tests.trained import record_of
 
 
 def test_counts_different_models_on_the_same_test_set(tmp_path: Path) -> None:
@@ -24,14 +25,21 @@ def test_counts_different_models_on_the_same_test_set(tmp_path: Path) -> None:
 
 def test_another_threshold_is_another_model() -> None:
     ways = {"input": {}, "inference": {"flip": "none"}, "postprocessing": {"threshold": 0.5}}
-    used = {"experiment": ways, "resolved": {"weights_sha256": "w", "postprocessing": {}}}
-    first = model_digest(used)
-    assert model_digest({**used, "origin": {"git_commit": "another"}}) == first
+    known = record_of("a1", "a", "w")
+    record = known.model_copy(update={"experiment": ways})
+    first = model_digest(record)
+    assert model_digest(record.model_copy(update={"origin": {"git_commit": "another"}})) == first
     changed = [
-        {**used, "experiment": {**ways, "postprocessing": {"threshold": 0.4}}},
-        {**used, "experiment": {**ways, "inference": {"flip": "both"}}},
-        {**used, "resolved": {"weights_sha256": "v", "postprocessing": {}}},
-        {**used, "resolved": {"weights_sha256": "w", "postprocessing": {"fill_holes": True}}},
+        record.model_copy(update={"experiment": {**ways, "postprocessing": {"threshold": 0.4}}}),
+        record.model_copy(update={"experiment": {**ways, "inference": {"flip": "both"}}}),
+        record.model_copy(update={"resolved": record_of("a1", "a", "v").resolved}),
+        record.model_copy(
+            update={
+                "resolved": known.resolved.model_copy(
+                    update={"postprocessing": {"fill_holes": True}}
+                )
+            }
+        ),
     ]
     assert len({first, *map(model_digest, changed)}) == 5
 

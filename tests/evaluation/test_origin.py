@@ -12,7 +12,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.origin import check_origins, read_origins
 from slicewise.volumes.read import read_note, read_volume, write_nifti
 from slicewise.volumes.volume import Volume
-from tests.trained import config_of
+from tests.trained import config_of, record_of
 
 CASES = [
     Assignment("a1", "a", "validation", 0),
@@ -20,7 +20,8 @@ CASES = [
     Assignment("t1", "t", "test", None),
 ]
 TABLE = pd.DataFrame({"case": ["a1", "b1", "t1"], "image_sha256": ["ia", "ib", "it"]})
-USED = [config_of(case, case[0], weights) for case, weights in (("b1", "w0"), ("a1", "w1"))]
+TRAININGS = (("b1", "w0"), ("a1", "w1"))
+USED = [record_of(case, case[0], weights) for case, weights in TRAININGS]
 NOTES = {
     "a1": {"case": "a1", "models": ["w0"], "image": "ia"},
     "b1": {"case": "b1", "models": ["w1"], "image": "ib"},
@@ -44,10 +45,10 @@ def write(path: Path, note: dict | None) -> None:
 def test_predictions_of_the_models_that_lie_beside_them_are_scored(predictions, tmp_path):
     check_origins(CASES, predictions, USED, TABLE)
     configs = []
-    for k, one in enumerate(USED):
+    for k, (case, weights) in enumerate(TRAININGS):
         configs.append(str(tmp_path / f"{k}.yaml"))
-        Path(configs[-1]).write_text(yaml.safe_dump(one))
-    assert read_origins(configs, CASES, predictions, TABLE).used == USED
+        Path(configs[-1]).write_text(yaml.safe_dump(config_of(case, case[0], weights)))
+    assert read_origins(configs, CASES, predictions, TABLE).records == USED
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ import pytest
 
 from slicewise import overview, reproduce
 from slicewise.config import Content, Recipe, load_settings, used_settings
-from slicewise.dataset.agree import CASE_RECORD, read_case_records, read_training
+from slicewise.dataset.agree import CASE_RECORD, read_case_records
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
 from slicewise.dataset.ingest import CaseFiles, ingest
@@ -33,6 +33,7 @@ from slicewise.dataset.leakage import (
     read_table,
 )
 from slicewise.dataset.split import split_table
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds, training_minutes
@@ -315,7 +316,7 @@ def plan(place: Path) -> Any:
 
 def training(place: Path) -> Any:
     fold = place / "one" / "fold-0"
-    used = read_training(fold / "config.yaml")
+    used = TrainingRecord.read(fold / "config.yaml")
     folds = read_folds(
         [str(fold / "config.yaml")], [str(fold / "history.csv")], str(fold / "samples.npz")
     )
@@ -326,7 +327,7 @@ def training(place: Path) -> Any:
 def experiment(place: Path) -> Any:
     """What ``slicewise compare`` reads, after a look at the records."""
     found = read_result(place / "one")
-    return [found.metrics, found.summary, found.folds.used, found.folds.histories]
+    return [found.metrics, found.summary, found.folds.records, found.folds.histories]
 
 
 def scores(place: Path) -> Any:

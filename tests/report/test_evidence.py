@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from slicewise.files import sha256
 from slicewise.report.evidence import evidence
+from tests.trained import record_of
 
-USED = {
-    "origin": {"git_commit": "c" * 40, "git_dirty": "true", "library_sha256": "l" * 64},
-    "resolved": {"weights_sha256": "w" * 64, "slices_sha256": "s" * 64},
-}
+KNOWN = record_of("a1", "a", "w" * 64)
+USED = KNOWN.model_copy(
+    update={
+        "origin": {"git_commit": "c" * 40, "git_dirty": "true", "library_sha256": "l" * 64},
+        "resolved": KNOWN.resolved.model_copy(update={"slices_sha256": "s" * 64}),
+    }
+)
 
 
 def test_every_link_is_a_digest_of_what_is_there(tmp_path):
@@ -40,7 +44,7 @@ def test_folds_are_told_apart(tmp_path):
     found = evidence([USED, USED], {}, "t", str(tmp_path / "f"), str(tmp_path / "f"))
     names = [link.name for link in found.links]
     assert {"Weights, fold 0", "Weights, fold 1", "Training slices, fold 1"} <= set(names)
-    without = [{**USED, "origin": {}}]
+    without = [USED.model_copy(update={"origin": {}})]
     (code,) = [
         link
         for link in evidence(without, {}, "t", str(tmp_path / "f"), str(tmp_path / "f")).links
@@ -55,9 +59,8 @@ def test_somebody_elses_commit_is_not_the_codes(tmp_path):
     origin = {"git_commit": "unknown", "library_sha256": "l", "project_commit": "p" * 40}
     run = {"scored_by_library_sha256": "m"}
     files = [str(tmp_path / "f")] * 2
-    links = {
-        link.name: link for link in evidence([{**USED, "origin": origin}], run, None, *files).links
-    }
+    record = USED.model_copy(update={"origin": origin})
+    links = {link.name: link for link in evidence([record], run, None, *files).links}
     assert links["Code"].value is None
     assert "no git repository of its own" in links["Code"].note
     assert links["Project"].value == "p" * 40

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from slicewise.dataset.duplicates import unpack
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.stored import AGAIN, Count, Form, Loose, Name, Positive, read_stored, refused
@@ -42,36 +43,8 @@ class _CaseRecord(Loose):
     made_from: Name
 
 
-class _Experiment(Loose):
-    slices: Name
-    also: list[Name]
-    input: dict[str, Any]
-    inference: dict[str, Any]
-    postprocessing: dict[str, Any]
-
-
-class _Resolved(Loose):
-    weights_sha256: Name
-    postprocessing: dict[str, Any]
-    parameters: Count
-    selected_by: Name
-    selected_epoch: int | None
-    untrained_labels: list[Name] = Field([])
-
-
-class _Training(Loose):
-    experiment: _Experiment
-    content: dict[str, Any]
-    train: list[Name]
-    patients: dict[Name, Name] = Field({})
-    folds: Annotated[int, Field(ge=1)]
-    resolved: _Resolved
-    origin: dict[str, Any]
-
-
 CASE_RECORD = Form(_CaseRecord)
 CASE_RECORDS = Form(Annotated[list[_CaseRecord], Field(min_length=1)])
-TRAINING = Form(_Training)
 
 
 def read_case_records(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
@@ -91,20 +64,6 @@ def read_case_records(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
     return known
 
 
-def read_training(path: str | Path) -> dict[str, Any]:
-    """Read the ``config.yaml`` of a training.
-
-    Raises
-    ------
-    SlicewiseError
-        When it is damaged.
-    """
-    found: dict[str, Any] = read_stored(
-        path, TRAINING, f"delete {Path(path).parent} and run snakemake again, which trains anew"
-    )
-    return found
-
-
 def case_record_of(known: Mapping[str, dict[str, Any]], case: str, path: object) -> dict[str, Any]:
     """Return the record of a case.
 
@@ -118,7 +77,7 @@ def case_record_of(known: Mapping[str, dict[str, Any]], case: str, path: object)
     return known[case]
 
 
-def check_unseen(case: str, patient: str, place: str, used: Mapping[str, Any]) -> None:
+def check_unseen(case: str, patient: str, place: str, training: TrainingRecord) -> None:
     """Refuse a case that a model was trained on, or one of a patient whom it was trained on.
 
     Parameters
@@ -127,17 +86,15 @@ def check_unseen(case: str, patient: str, place: str, used: Mapping[str, Any]) -
         Whom the model is to predict, or has predicted.
     place : str
         Its folder, ``fold-<k>``, for the message.
-    used : mapping
-        Content of its ``config.yaml``: the list ``train``, and from case to
-        patient ``patients``.
+    training : TrainingRecord
+        What made the model.
 
     Raises
     ------
     SlicewiseError
         When it has seen the case or the patient, whatever the split says now.
     """
-    whose = used.get("patients", {})
-    seen = [one for one in used["train"] if one == case or whose.get(one) == patient]
+    seen = [one for one in training.train if one == case or training.patients.get(one) == patient]
     if seen:
         same = "" if case in seen else f", of the same patient ({patient}) as {case}"
         raise SlicewiseError(

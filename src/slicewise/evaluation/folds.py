@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slicewise.dataset.agree import read_training
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.evaluation.ledger import model_digest
 from slicewise.stored import check_numbers, read_arrays, read_stored_table, refused
 
@@ -24,55 +24,50 @@ class Folds:
 
     Attributes
     ----------
-    used : list of dict
-        Content of each fold's config.yaml.
+    records : list of TrainingRecord
+        Of each fold.
     histories : dict of str to DataFrame
         Rows of each fold's history.csv, by ``fold-0``, ….
     samples : dict of str to ndarray, or None
         Augmented training slices of the first fold: ``images`` and ``masks``.
     """
 
-    used: list[dict[str, Any]]
+    records: list[TrainingRecord]
     histories: dict[str, pd.DataFrame]
     samples: dict[str, np.ndarray] | None = None
 
     @property
     def shown(self) -> dict[str, Any]:
         """What the report shows of the trainings, by its own names."""
-        first = self.used[0]
+        first = self.records[0]
         return {
             "histories": self.histories,
             "selected": self.selected,
             "samples": self.samples,
-            "settings": first["experiment"],
-            "provenance": {**first["origin"], **first["resolved"]},
+            "settings": first.experiment,
+            "provenance": first.shown,
         }
 
     @property
     def recipes(self) -> list[str]:
         """The slice recipes that were trained on."""
-        experiment = self.used[0]["experiment"]
-        return [experiment["slices"], *experiment["also"]]
+        return self.records[0].recipes
 
     @property
     def models(self) -> list[str]:
         """Digests of the models."""
-        return [model_digest(one) for one in self.used]
+        return [model_digest(one) for one in self.records]
 
     @property
     def untrained(self) -> list[list[str]]:
         """The labels that each fold was trained without."""
-        return [one["resolved"].get("untrained_labels", []) for one in self.used]
+        return [one.resolved.untrained_labels for one in self.records]
 
     @property
     def selected(self) -> dict[str, int]:
         """The epoch that each fold chose by validation; nothing for final weights."""
-        resolved = {f"fold-{k}": one["resolved"] for k, one in enumerate(self.used)}
-        return {
-            fold: facts["selected_epoch"]
-            for fold, facts in resolved.items()
-            if facts["selected_by"] != "final"
-        }
+        chosen = {f"fold-{k}": one.selected for k, one in enumerate(self.records)}
+        return {fold: epoch for fold, epoch in chosen.items() if epoch is not None}
 
 
 def read_folds(
@@ -86,7 +81,7 @@ def read_folds(
         When one is damaged.
     """
     return Folds(
-        [read_training(path) for path in configs],
+        [TrainingRecord.read(path) for path in configs],
         {f"fold-{k}": read_history(path) for k, path in enumerate(histories)},
         None if samples is None else read_arrays(samples, SAMPLES, _trained_anew(samples)),
     )

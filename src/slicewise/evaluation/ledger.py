@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.files import digest, write_json
 from slicewise.stored import Form, read_stored
 
@@ -58,17 +58,15 @@ def files_digest(
     return digest(files if labels is None else [files, sorted(labels.items())])
 
 
-def model_digest(used: Mapping[str, Any]) -> str:
+def model_digest(training: TrainingRecord) -> str:
     """Return a digest of what a trained model predicts by: weights, views and postprocessing.
 
     Parameters
     ----------
-    used : mapping
-        Content of a fold's config.yaml.
+    training : TrainingRecord
+        What made the model.
     """
-    resolved, experiment = used["resolved"], used["experiment"]
-    ways = [experiment[name] for name in ("input", "inference", "postprocessing")]
-    return digest([resolved["weights_sha256"], resolved["postprocessing"], ways])
+    return digest(training.predicts_by)
 
 
 def note_scored(folder: Path, test_set: str | None, models: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from slicewise.dataset.agree import check_unseen
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.volumes.read import read_note
@@ -36,14 +37,14 @@ def read_origins(
         The trainings, without their histories.
     """
     folds = read_folds(configs, [])
-    check_origins(cases, predictions, folds.used, table)
+    check_origins(cases, predictions, folds.records, table)
     return folds
 
 
 def check_origins(
     cases: Sequence[Assignment],
     predictions: Sequence[str],
-    used: Sequence[Mapping[str, Any]],
+    records: Sequence[TrainingRecord],
     table: pd.DataFrame,
 ) -> None:
     """Refuse predictions that other models made, that are of other images, or of seen patients.
@@ -54,8 +55,8 @@ def check_origins(
         What is to be scored.
     predictions : sequence of str
         Their files, each of which says what it was made from.
-    used : sequence of mapping
-        Content of each fold's ``config.yaml``.
+    records : sequence of TrainingRecord
+        Of each fold, in their order.
     table : DataFrame
         The table of cases (``cases.tsv``), which has the SHA-256 of each image.
 
@@ -66,11 +67,11 @@ def check_origins(
     """
     images = dict(zip(table["case"], table["image_sha256"], strict=True))
     for assigned, path in zip(cases, predictions, strict=True):
-        folds = range(len(used)) if assigned.subset == "test" else [assigned.fold or 0]
+        folds = range(len(records)) if assigned.subset == "test" else [assigned.fold or 0]
         for number in folds:
-            check_unseen(assigned.case, assigned.patient, f"fold-{number}", used[number])
+            check_unseen(assigned.case, assigned.patient, f"fold-{number}", records[number])
         note = read_note(Path(path))
-        weights = [used[number]["resolved"]["weights_sha256"] for number in folds]
+        weights = [records[number].resolved.weights_sha256 for number in folds]
         why = _wrong(note, assigned.case, weights, images[assigned.case])
         if why:
             raise SlicewiseError(

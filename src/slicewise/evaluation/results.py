@@ -63,7 +63,7 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     metrics = read_metrics(str(files / "metrics.tsv"))
     missing = [name for name in COLUMNS if name not in metrics]
     # an older training with more folds may have left some
-    number = int(read_folds([str(first / "config.yaml")], []).used[0]["folds"])
+    number = read_folds([str(first / "config.yaml")], []).records[0].folds
     trainings = [
         [str(files / f"fold-{k}" / name) for k in range(number)]
         for name in ("config.yaml", "history.csv")

@@ -16,8 +16,8 @@ from slicewise.dataset.agree import (
     check_read,
     check_unseen,
     read_case_records,
-    read_training,
 )
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.network.unet import model_card, weights_digest
 from slicewise.records import differences
@@ -56,19 +56,19 @@ def requests_of(
         Content(**cfg["content"]),
         sorted({k for f in cfg["folds"].values() for k in f}),
     )
-    loaded, used = {}, {}
+    loaded, records = {}, {}
     for fold, path, config in zip(folds, models, configs, strict=True):
         loaded[fold] = model = load_model(Path(path))
-        used[fold] = read_training(config)
-        check_model(path, model, used[fold], content, cfg["recipe"])
+        records[fold] = TrainingRecord.read(config)
+        check_model(path, model, records[fold], content, cfg["recipe"])
     known = read_case_records(case_records)
     requests = []
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         for fold in cfg["folds"][case]:
-            check_unseen(case, cfg["patients"][case], f"fold-{fold}", used[fold])
+            check_unseen(case, cfg["patients"][case], f"fold-{fold}", records[fold])
         case_record = case_record_of(known, case, ", ".join(case_records))
         check_read(case_record, "image", Path(image))
-        weights = [used[fold]["resolved"]["weights_sha256"] for fold in cfg["folds"][case]]
+        weights = [records[fold].resolved.weights_sha256 for fold in cfg["folds"][case]]
         note = {"case": case, "models": weights, "image": case_record["image"]["sha256"]}
         chosen = [loaded[fold] for fold in cfg["folds"][case]]
         place = Path(image), Path(mask)
@@ -80,7 +80,7 @@ def requests_of(
 def check_model(
     path: str,
     model: keras.Model,
-    used: Mapping[str, Any],
+    training: TrainingRecord,
     content: Content,
     recipe: Mapping[str, Any],
 ) -> None:
@@ -92,8 +92,8 @@ def check_model(
         The model's file.
     model : keras.Model
         What it holds.
-    used : mapping
-        Content of the ``config.yaml`` beside it.
+    training : TrainingRecord
+        From the ``config.yaml`` beside it.
     content : Content
         What the data set holds now.
     recipe : mapping
@@ -105,7 +105,7 @@ def check_model(
         When they differ.
     """
     card = model_card(model)
-    if weights_digest(model) != used["resolved"]["weights_sha256"]:
+    if weights_digest(model) != training.resolved.weights_sha256:
         raise SlicewiseError(
             f"{path}: its weights are not those of the training that config.yaml beside it tells "
             "of; delete both and run snakemake again, which trains anew"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.files import sha256
 
 
@@ -46,7 +46,7 @@ class Evidence:
 
 
 def evidence(
-    used: Sequence[Mapping[str, Any]],
+    records: Sequence[TrainingRecord],
     run: Mapping[str, str],
     truth: str | None,
     metrics: str,
@@ -56,8 +56,8 @@ def evidence(
 
     Parameters
     ----------
-    used : sequence of mapping
-        Content of each fold's config.yaml.
+    records : sequence of TrainingRecord
+        Of each fold.
     run : mapping of str to str
         What is known of the tracked run: experiment, name, run_id,
         data_digest, scored_by_library_sha256, environment_sha256, each where it
@@ -71,26 +71,27 @@ def evidence(
     -------
     Evidence
     """
-    origin = used[0]["origin"]
+    origin = records[0].origin
     state = {
         "true": "with changes that were not committed: see uncommitted.diff of the run",
         "false": "without any changes",
     }.get(str(origin.get("git_dirty")), "unknown, as the code lay in no git repository of its own")
     commit, project = origin.get("git_commit"), origin.get("project_commit")
     scored = run.get("scored_by_library_sha256")
+    weights = [one.resolved.weights_sha256 for one in records]
+    slices = [one.resolved.slices_sha256 for one in records]
+    library = [one.origin.get("library_sha256") for one in records]
     links = [
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
-        *_each(used, "Weights", "weights_sha256", "digest of the arrays in {}/model.keras"),
+        *_each("Weights", weights, "digest of the arrays in {}/model.keras"),
         Link("Ground truth", truth, "digest of the labels of all test cases, voxel by voxel"),
         Link(
             "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
         ),
         Link("Split", sha256(split), "SHA-256 of split.tsv"),
-        *_each(
-            used, "Training slices", "slices_sha256", "digest of all slices that {} was fitted to"
-        ),
+        *_each("Training slices", slices, "digest of all slices that {} was fitted to"),
         Link("Code", None if commit == "unknown" else commit, f"git commit of slicewise, {state}"),
-        *_each(used, "Library", "library_sha256", "digest of the files that trained {}", "origin"),
+        *_each("Library", library, "digest of the files that trained {}"),
         *([Link("Scoring", scored, "digest of the library's files that scored")] if scored else []),
         *([Link("Project", project, "git commit of the folder of results")] if project else []),
         Link(
@@ -102,15 +103,13 @@ def evidence(
     return Evidence(links, run)
 
 
-def _each(
-    used: Sequence[Mapping[str, Any]], name: str, key: str, note: str, block: str = "resolved"
-) -> list[Link]:
+def _each(name: str, values: Sequence[str | None], note: str) -> list[Link]:
     """Make a link of each fold, named where there are several."""
     return [
         Link(
-            name if len(used) == 1 else f"{name}, fold {number}",
-            one[block].get(key),
+            name if len(values) == 1 else f"{name}, fold {number}",
+            value,
             note.format(f"fold-{number}"),
         )
-        for number, one in enumerate(used)
+        for number, value in enumerate(values)
     ]

@@ -1,0 +1,205 @@
+"""What a training was made from and what came of it: a fold's ``plan.json`` and ``config.yaml``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from slicewise.files import write_yaml
+from slicewise.stored import Count, Form, Loose, Name, read_stored
+
+PREDICTS_BY = ("input", "inference", "postprocessing")
+"""The blocks of an experiment that its models predict by, besides their weights."""
+FORMER = {"watched": "validation_cases"}
+"""Keys of earlier versions, and what they are called now."""
+
+
+class _Experiment(Loose):
+    slices: Name
+    also: list[Name]
+    input: dict[str, Any]
+    inference: dict[str, Any]
+    postprocessing: dict[str, Any]
+
+
+EXPERIMENT = Form(_Experiment)
+
+
+def _is_experiment(block: dict[str, Any]) -> dict[str, Any]:
+    EXPERIMENT.check(block)
+    return block
+
+
+class TrainingPlan(Loose):
+    """What a training is to be made from.
+
+    Attributes
+    ----------
+    experiment : dict
+        The block of settings as it was then: results of earlier versions may
+        have keys that are none any more, or lack some.
+    recipe : dict
+        The slice recipe that is trained on and predicted.
+    content : dict
+        What the data set holds: labels, intensity.
+    train, validation_cases : list of str
+        Names of cases.
+    validation : dict
+        ``may_select``, and the patient of each validation case as ``patients``.
+    patients : dict of str to str
+        The patient of each training case.
+    also : list of dict
+        Further recipes that are trained on.
+    folds : int
+        How many there are; 1: no case is held out in turn.
+    """
+
+    experiment: Annotated[dict[str, Any], AfterValidator(_is_experiment)]
+    recipe: dict[str, Any] = Field({})
+    content: dict[str, Any]
+    train: list[Name]
+    validation_cases: list[Name] = Field([])
+    validation: dict[str, Any] = Field({})
+    patients: dict[Name, Name] = Field({})
+    also: list[dict[str, Any]] = Field([])
+    folds: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_former_names(cls, value: Any) -> Any:
+        """Take what earlier versions wrote."""
+        if not isinstance(value, Mapping):
+            return value
+        return {FORMER.get(key, key): each for key, each in value.items()}
+
+    @property
+    def recipes(self) -> list[str]:
+        """Names of the slice recipes that are trained on; the first is predicted."""
+        return [self.experiment["slices"], *self.experiment["also"]]
+
+
+class Resolved(Loose):
+    """What a training decided and measured on its way; what an earlier version lacks is None.
+
+    Attributes
+    ----------
+    precision, precision_because : str
+        Of the inner layers, and why it is that.
+    threads, devices : int
+        What ran it; `device` is the name of a GPU, or ``CPU``.
+    window : list of float or None
+        Lowest and highest intensity that the network tells apart.
+    mean, sd : float
+        Of the intensities within the window.
+    parameters : int
+        Numbers that the model holds.
+    untrained_labels : list of str
+        Labels that no training case has.
+    training_slices, steps : int
+        Slices that training used, and batches that moved the weights.
+    seconds : float
+        That all of its runs took together.
+    slices_sha256, validation_sha256 : str
+        Digests of the slices. The latter is stored as ``watched_sha256``, which
+        tracked runs are told of by that name.
+    selected_epoch : int or None
+        The epoch whose weights are kept, from 1.
+    selected_by : str
+        ``loss``, ``dice``, or ``final`` for the last epoch.
+    postprocessing : dict
+        What was tried of the steps that were left to validation.
+    weights_sha256 : str
+        Digest of the arrays.
+    versions : dict of str to str
+        Of Keras and its backend.
+    """
+
+    model_config = ConfigDict(
+        extra="allow", strict=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+    precision: str | None = None
+    precision_because: str | None = None
+    threads: Count | None = None
+    window: list[float | None] | None = None
+    mean: float | None = None
+    sd: float | None = None
+    parameters: Count
+    untrained_labels: list[Name] = Field([])
+    training_slices: Count | None = None
+    steps: Count | None = None
+    seconds: float | None = None
+    slices_sha256: str | None = None
+    validation_sha256: str | None = Field(None, alias="watched_sha256")
+    selected_epoch: int | None
+    selected_by: Name
+    postprocessing: dict[str, Any]
+    weights_sha256: Name
+    device: str | None = None
+    devices: Count | None = None
+    versions: dict[str, Any] = Field({})
+
+    def dump(self) -> dict[str, Any]:
+        """Return what is known, as it is stored."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class TrainingRecord(TrainingPlan):
+    """A finished training: its plan, what was resolved, and the code and machine it ran on.
+
+    Attributes
+    ----------
+    resolved : Resolved
+        What it decided and measured.
+    origin : dict
+        Versions, commits and machine.
+    """
+
+    resolved: Resolved
+    origin: dict[str, Any]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> TrainingRecord:
+        """Read the ``config.yaml`` of a fold, also one of an earlier version.
+
+        Raises
+        ------
+        SlicewiseError
+            When it is damaged.
+        """
+        remedy = f"delete {Path(path).parent} and run snakemake again, which trains anew"
+        return cls.model_validate(read_stored(path, TRAINING, remedy))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write it as ``config.yaml``."""
+        write_yaml(path, self.dump())
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as plain values, as they are stored."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What people are shown of where it comes from and what it resolved."""
+        return {**self.origin, **self.resolved.dump()}
+
+    @property
+    def selected(self) -> int | None:
+        """The epoch that validation chose; None for final weights."""
+        return None if self.resolved.selected_by == "final" else self.resolved.selected_epoch
+
+    @property
+    def predicts_by(self) -> list[Any]:
+        """All that a prediction depends on: weights, postprocessing and settings."""
+        return [
+            self.resolved.weights_sha256,
+            self.resolved.postprocessing,
+            [self.experiment[name] for name in PREDICTS_BY],
+        ]
+
+
+TRAINING = Form(TrainingRecord)
