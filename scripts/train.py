@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from slicewise.config import load_settings, used_settings
+from slicewise.dataset.training_record import Resolved, TrainingRecord
 from slicewise.dataset.truth import truth_reader
-from slicewise.files import sha256, write_yaml
+from slicewise.files import sha256
 from slicewise.job import script_job, stop_check
 from slicewise.network.card import make_card
 from slicewise.slices import batches, staging
@@ -22,26 +23,34 @@ def main(snakemake):
     fold = f"fold-{number}"
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
         plan = read_plan(given.plan, snakemake.config, name, snakemake.params.code)
-        cfg = plan.settings
+        planned = plan.settings
         slices, validation_slices = read_slices(plan, snakemake.params.recipes)
         truth = truth_reader(
-            cfg["validation_cases"], given.truth, plan.content, validation_slices.geometries()
+            planned.validation_cases, given.truth, plan.content, validation_slices.geometries()
         )
-        card = make_card(plan.content, cfg["recipe"], plan.experiment)
+        card = make_card(plan.content, planned.recipe, plan.experiment)
         here = place()
 
         # what these weights depend on: a run of the same key goes on, and is the same run
-        options = {**cfg["validation"], "also": [plan.code, [sha256(path) for path in given.truth]]}
+        options = {
+            **planned.validation,
+            "also": [plan.code, [sha256(path) for path in given.truth]],
+        }
         key = training_key(slices, validation_slices, plan.experiment, card, **options)
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
-        title = name if cfg["folds"] == 1 else f"{name}/{fold}"
+        title = name if planned.folds == 1 else f"{name}/{fold}"
         kept = {"settings.yaml": used_settings(snakemake.config, name)}
         run = tracker.begin(fold, title, key, plan.params, tags, kept)
         run.data(batches.digests({"train": slices, "validation": validation_slices}))
 
         def save(trained):
             trained.save(Path(out.model), Path(out.history), Path(out.samples))
-            write_yaml(out.config, {**cfg, "resolved": trained.facts, "origin": here | versions()})
+            record = TrainingRecord(
+                **planned.dump(),
+                resolved=Resolved.model_validate(trained.facts),
+                origin=here | versions(),
+            )
+            record.write(out.config)
             files = {"history.csv": out.history, "config.yaml": out.config}
             run.trained(trained.facts, files, out.model, plan.content.labels)
 

@@ -310,8 +310,9 @@ def marks(place: Path) -> Any:
 
 def plan(place: Path) -> Any:
     found = read_plan(str(place / "one/fold-0/plan.json"), CONFIG, "one", code_digests([CODE]))
-    cfg = found.settings
-    return [found.params, cfg["validation"]["may_select"], *cfg["train"], *cfg["validation_cases"]]
+    planned = found.settings
+    may_select = planned.validation["may_select"]
+    return [found.params, may_select, *planned.train, *planned.validation_cases]
 
 
 def training(place: Path) -> Any:

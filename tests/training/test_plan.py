@@ -95,7 +95,7 @@ def test_a_plan_of_other_code_is_refused(path, code):
 def plan_of(labels: dict[str, list[int]], recipe: dict[str, Any], path: str, code: dict[str, str]):
     plan = read_plan(path, CONFIG, "one", code)
     content = plan.content.model_copy(update={"labels": labels})
-    settings = plan.settings | {"recipe": recipe, "also": []}
+    settings = plan.settings.model_copy(update={"recipe": recipe, "also": []})
     return Plan(settings, plan.experiment, content, plan.code)
 
 

@@ -76,6 +76,10 @@ class TrainingPlan(Loose):
             return value
         return {FORMER.get(key, key): each for key, each in value.items()}
 
+    def dump(self) -> dict[str, Any]:
+        """Return it as plain values, as they are stored."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
     @property
     def recipes(self) -> list[str]:
         """Names of the slice recipes that are trained on; the first is predicted."""
@@ -177,10 +181,6 @@ class TrainingRecord(TrainingPlan):
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write it as ``config.yaml``."""
         write_yaml(path, self.dump())
-
-    def dump(self) -> dict[str, Any]:
-        """Return it as plain values, as they are stored."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
 
     @property
     def shown(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Content, Experiment, load_settings
+from slicewise.dataset.training_record import TrainingPlan
 from slicewise.errors import SlicewiseError
 from slicewise.records import differences
 from slicewise.slices.batches import SliceSet
@@ -16,13 +17,8 @@ from slicewise.stored import Form, Loose, read_stored
 AGAIN = "run snakemake again, which makes it anew"
 
 
-class _Settings(Loose):
-    train: list[str]
-    validation_cases: list[str]
-
-
 class _Plan(Loose):
-    settings: _Settings
+    settings: TrainingPlan
     code: dict[str, str]
 
 
@@ -35,7 +31,7 @@ class Plan:
 
     Attributes
     ----------
-    settings : dict
+    settings : TrainingPlan
         All of them, as ``plan.json`` has them.
     experiment : Experiment
         The block of the experiment.
@@ -45,7 +41,7 @@ class Plan:
         Digest of each file of the training's code.
     """
 
-    settings: dict[str, Any]
+    settings: TrainingPlan
     experiment: Experiment
     content: Content
     code: list[str]
@@ -53,8 +49,13 @@ class Plan:
     @property
     def params(self) -> dict[str, Any]:
         """What a tracked run is told of the settings."""
-        shown = {key: self.settings[key] for key in ("recipe", "content", "folds")}
-        return {**self.settings["experiment"], **shown}
+        planned = self.settings
+        return {
+            **planned.experiment,
+            "recipe": planned.recipe,
+            "content": planned.content,
+            "folds": planned.folds,
+        }
 
 
 def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str, str]) -> Plan:
@@ -76,8 +77,10 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str
     SlicewiseError
         When the plan was written for other settings or other code.
     """
-    plan, settings = read_stored(path, PLAN), load_settings(config)
-    planned, experiment = plan["settings"], settings.experiments[name]
+    plan = read_stored(path, PLAN)
+    planned = plan["settings"]
+    settings = load_settings(config)
+    experiment = settings.experiments[name]
     told = {
         "experiment": experiment.model_dump(exclude={"prediction"}, mode="json"),
         "recipe": settings.slices[experiment.slices].model_dump(mode="json"),
@@ -92,7 +95,7 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str
             f"{path}: the code was edited since it was written ({', '.join(edited)}); {AGAIN}"
         )
     return Plan(
-        planned,
+        TrainingPlan.model_validate(planned),
         Experiment(**planned["experiment"]),
         Content(**planned["content"]),
         list(code.values()),
@@ -114,10 +117,11 @@ def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, Sl
     SlicewiseError
         When slices are missing or damaged, or of other labels or recipes than planned.
     """
-    cfg = plan.settings
-    asked, reading = [cfg["recipe"], *cfg["also"]], plan.experiment.reading
-    slices = SliceSet.from_recipes(cfg["train"], recipes, **reading)
-    validation_slices = SliceSet.from_recipes(cfg["validation_cases"], recipes[:1], **reading)
+    planned = plan.settings
+    asked = [planned.recipe, *planned.also]
+    reading = plan.experiment.reading
+    slices = SliceSet.from_recipes(planned.train, recipes, **reading)
+    validation_slices = SliceSet.from_recipes(planned.validation_cases, recipes[:1], **reading)
     for each, number in ((slices, len(asked)), (validation_slices, 1)):
         for folder, wanted in zip(recipes[:number], asked, strict=False):
             _check_cut(each, plan.content, wanted, Path(folder))
