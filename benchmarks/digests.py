@@ -55,6 +55,8 @@ def files_digests(results: Path) -> dict[str, str]:
     found = {}
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results).as_posix()
+        if name.startswith("timings/"):
+            continue
         if path.suffix == ".npy":
             found[name] = array_digest(np.load(path, allow_pickle=False))
         elif path.name == "model.keras":
