@@ -23,7 +23,8 @@ from synthetic import ct
 from slicewise.config import Recipe
 from slicewise.slices.extract import extract
 from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_volume, write_nifti
+from slicewise.volumes.read import read_volume
+from slicewise.volumes.write import write_nifti
 
 LABELS = {"liver": [1]}
 

@@ -23,8 +23,8 @@ import yaml
 from synthetic import ct
 
 from slicewise.job import asked_for
-from slicewise.volumes.read import write_nifti
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = {"small": (96, 96, 40), "medium": (256, 256, 120), "large": (512, 512, 400)}

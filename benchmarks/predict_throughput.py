@@ -31,7 +31,7 @@ from synthetic import ct
 from slicewise.config import Network, Recipe
 from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet, finished_model
-from slicewise.volumes.read import write_nifti
+from slicewise.volumes.write import write_nifti
 
 
 def untrained(options: argparse.Namespace) -> keras.Model:

@@ -31,7 +31,7 @@ from slicewise.config import Content, Experiment, Recipe
 from slicewise.phantom.patient import phantom
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.cases import cut_case
-from slicewise.volumes.read import write_nifti
+from slicewise.volumes.write import write_nifti
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = {

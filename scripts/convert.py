@@ -4,7 +4,8 @@ from pathlib import Path
 
 from slicewise.job import script_job
 from slicewise.volumes.dicom.organs import read_organ_masks
-from slicewise.volumes.read import read_mask, read_sources, write_nifti
+from slicewise.volumes.read import read_mask, read_sources
+from slicewise.volumes.write import write_nifti
 
 
 def main(snakemake):

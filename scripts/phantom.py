@@ -6,7 +6,7 @@ import numpy as np
 
 from slicewise.job import script_job
 from slicewise.phantom.patient import phantom
-from slicewise.volumes.read import write_nifti
+from slicewise.volumes.write import write_nifti
 
 
 def main(snakemake):

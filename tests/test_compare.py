@@ -17,8 +17,8 @@ from slicewise.evaluation import ledger
 from slicewise.evaluation.results import read_result
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
-from slicewise.volumes.read import write_nifti
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 from tests.pages import history, measured, table
 
 DICE = dict(zip("abcdef", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85), strict=True))

@@ -240,7 +240,8 @@ def test_another_shape_of_the_same_bytes_is_another_scan():
 
 
 def test_a_real_scan_has_the_same_fingerprint_however_it_is_stored(real_data, tmp_path):
-    from slicewise.volumes.read import read_volume, write_nifti
+    from slicewise.volumes.read import read_volume
+    from slicewise.volumes.write import write_nifti
 
     volume = read_volume(real_data / "odd" / "totalsegmentator_torso" / "ct.nii.gz")
     write_nifti(tmp_path / "copy.nii", turned(volume, "PIR"))

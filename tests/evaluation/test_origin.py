@@ -10,8 +10,10 @@ import yaml
 from slicewise.dataset.assignment import Assignment
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.origin import check_origins, read_origins
-from slicewise.volumes.read import read_note, read_volume, write_nifti
+from slicewise.volumes.nifti import read_note
+from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 from tests.trained import config_of, record_of
 
 CASES = [

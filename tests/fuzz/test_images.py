@@ -17,7 +17,8 @@ from slicewise.dataset.shapes import size_of
 from slicewise.slices.npy import StoredSlices, write_slices
 from slicewise.volumes.companions import whole_volume
 from slicewise.volumes.formats import is_nifti
-from slicewise.volumes.read import has_lost_geometry, read_note, read_sources
+from slicewise.volumes.nifti import has_lost_geometry, read_note
+from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
 from tests.fuzz.harness import Target, check, fuzz, number_of_inputs
 from tests.scans import _write_series

@@ -23,9 +23,10 @@ from slicewise.inference.predict import Request, load_model, predict_cases, pred
 from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet, finished_model, model_card, weights_digest
 from slicewise.slices.extract import SliceSource
-from slicewise.volumes import read
-from slicewise.volumes.read import read_nifti, write_nifti
+from slicewise.volumes import write
+from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume, from_canonical
+from slicewise.volumes.write import write_nifti
 from tests.discs import CARD, disc_volume
 
 RANDOM = np.random.default_rng(0)
@@ -280,7 +281,7 @@ def test_a_full_disk_leaves_no_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             stream.write(b"half of it")
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(read, "_image", lambda *_: Full())
+    monkeypatch.setattr(write, "_image", lambda *_: Full())
     with pytest.raises(SlicewiseError, match=r"mask0\.nii\.gz: no space left"):
         list(predict_cases(requests))
     assert [path.name for path in tmp_path.iterdir()] == ["images"]

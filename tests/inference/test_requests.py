@@ -14,7 +14,8 @@ from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import requests_of
 from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet, finished_model, weights_digest
-from slicewise.volumes.read import read_note, write_nifti
+from slicewise.volumes.nifti import read_note
+from slicewise.volumes.write import write_nifti
 from tests.discs import CARD, disc_volume, experiment
 from tests.trained import config_of
 

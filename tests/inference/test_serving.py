@@ -18,8 +18,9 @@ from slicewise.errors import SlicewiseError
 from slicewise.inference import serving as serve
 from slicewise.inference.predict import Request, predict_cases, predict_volume
 from slicewise.inference.serving import Segmenter, _load_pyfunc
-from slicewise.volumes.read import read_nifti, write_nifti
+from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 from tests.inference.test_predict import TURNS, finished, phantom
 
 

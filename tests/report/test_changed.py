@@ -14,8 +14,8 @@ from slicewise.config import Content
 from slicewise.report import changed
 from slicewise.report.changed import EXPERIMENTS, Files, draw_changed, most_changed
 from slicewise.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR
-from slicewise.volumes.read import write_nifti
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 from tests.pages import table
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")

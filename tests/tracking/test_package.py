@@ -34,7 +34,8 @@ from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet, finished_model
 from slicewise.phantom.patient import phantom
 from slicewise.tracking.package import gathered, package_options, requirements, signature
-from slicewise.volumes.read import read_nifti, write_nifti
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.write import write_nifti
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")

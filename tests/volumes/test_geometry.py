@@ -11,14 +11,10 @@ import SimpleITK as sitk
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.geometry import check_geometry, is_lost, with_spacing
-from slicewise.volumes.read import (
-    has_lost_geometry,
-    read_image,
-    read_nifti,
-    read_volume,
-    write_nifti,
-)
+from slicewise.volumes.nifti import has_lost_geometry, read_nifti
+from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 
 TURN = np.array([[-1, 0, 0], [0, -0.8, 0.6], [0, 0.6, 0.8]])
 MM = np.eye(4)

@@ -10,8 +10,9 @@ from slicewise.dataset.case_record import make_record
 from slicewise.volumes.checks import check_image
 from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.padding import AIR, as_air
-from slicewise.volumes.read import read_image, read_mask, write_nifti
+from slicewise.volumes.read import read_image, read_mask
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 
 CONTENT = Content(
     intensity="hu", contiguous=False, labels={"organ": [1]}, other_labels="refuse", offset=0

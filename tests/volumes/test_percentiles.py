@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slicewise.volumes.checks import count_values
 from slicewise.volumes.percentiles import percentiles
-from slicewise.volumes.read import _scaled
+from slicewise.volumes.scaling import scaled
 
 WANTED = (0, 0.5, 5, 50, 95, 99.5, 100)
 TYPES = ["uint8", "int8", "int16", "uint16", "int32", "float32", "bool"]
@@ -60,9 +60,9 @@ def test_counts_of_a_mask():
 def test_an_intercept_is_added_in_place():
     raw = np.full((64, 64, 50), 1000, np.int16, order="F")
     tracemalloc.start()
-    scaled = _scaled(raw, 1.0, -1024.0)
+    changed = scaled(raw, 1.0, -1024.0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert scaled.dtype == np.int16
-    assert (scaled == -24).all()
+    assert changed.dtype == np.int16
+    assert (changed == -24).all()
     assert peak < raw.nbytes / 10

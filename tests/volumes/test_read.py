@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import is_nifti, read_mask, read_nifti, read_volume, write_nifti
+from slicewise.volumes.formats import is_nifti
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.read import read_mask, read_volume
 from slicewise.volumes.volume import Volume, from_canonical
+from slicewise.volumes.write import write_nifti
 
 AFFINE = np.array([[-0.7, 0, 0, 12], [0, 0.8, 0, -34], [0, 0, 2.5, 56], [0, 0, 0, 1.0]])
 

@@ -8,7 +8,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from slicewise.volumes.read import has_lost_geometry, read_note, read_volume
+from slicewise.volumes.nifti import has_lost_geometry, read_note
+from slicewise.volumes.read import read_volume
 
 VOXELS = (np.arange(210, dtype="<i2") - 50).reshape(5, 6, 7)
 RAW = VOXELS.tobytes()

@@ -19,7 +19,7 @@ import yaml
 
 from slicewise.files import read_json
 from slicewise.phantom.patient import phantom
-from slicewise.volumes.read import write_nifti
+from slicewise.volumes.write import write_nifti
 from tests.signals import heed_ctrl_c
 
 heed_ctrl_c()

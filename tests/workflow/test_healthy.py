@@ -6,7 +6,7 @@ import pytest
 
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.phantom.patient import phantom
-from slicewise.volumes.read import write_nifti
+from slicewise.volumes.write import write_nifti
 from tests.workflow.conftest import Workflow, copied
 
 FOLDED = {f"p{k:02d}": str(k % 3) for k in range(1, 8)}

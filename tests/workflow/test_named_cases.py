@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from slicewise.phantom.patient import phantom
-from slicewise.volumes.read import write_nifti
+from slicewise.volumes.write import write_nifti
 from tests.workflow.conftest import CONFIG, Workflow, copied
 
 pytestmark = pytest.mark.slow

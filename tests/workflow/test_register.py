@@ -6,7 +6,7 @@ import sys
 import pytest
 from conftest import DATASET, TEST, copied, started
 
-from slicewise.volumes.read import read_nifti
+from slicewise.volumes.nifti import read_nifti
 
 pytestmark = pytest.mark.slow
 

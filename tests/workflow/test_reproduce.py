@@ -24,7 +24,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json
 from slicewise.tracking.mirror import Fetched
-from slicewise.volumes.read import read_nifti, write_nifti
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.write import write_nifti
 
 NUMBERS = ("dice_before", "dice_after", "largest_difference")
 RELATIVE = "sqlite:///results/mlflow.db"

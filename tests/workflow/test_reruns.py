@@ -17,8 +17,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from slicewise.dataset.split import BATCH, FEWEST_BATCHES, chunks
 from slicewise.files import sha256
 from slicewise.phantom.patient import phantom
-from slicewise.volumes.read import read_volume, write_nifti
+from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 
 LAST = {"all": 1, "compare": 1}
 # What other slices of an experiment entail, and what other settings or code.

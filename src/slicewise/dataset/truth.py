@@ -12,8 +12,8 @@ import numpy as np
 from slicewise.config import Content
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.placing import on_image
-from slicewise.volumes.read import read_nifti
 from slicewise.volumes.volume import Volume
 
 

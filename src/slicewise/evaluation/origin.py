@@ -13,7 +13,7 @@ from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
-from slicewise.volumes.read import read_note
+from slicewise.volumes.nifti import read_note
 
 
 def read_origins(

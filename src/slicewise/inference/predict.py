@@ -24,9 +24,10 @@ from slicewise.network.unet import model_card
 from slicewise.slices.extract import SliceSource
 from slicewise.slices.grid import Grid
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.padding import as_air
-from slicewise.volumes.read import read_nifti, write_nifti
 from slicewise.volumes.volume import Volume, from_canonical
+from slicewise.volumes.write import write_nifti
 
 AHEAD = 4  # blocks of slices that wait for the network, and batches that wait to be written
 

@@ -26,9 +26,10 @@ from slicewise.network.unet import model_card
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.nifti import has_lost_geometry, read_nifti
 from slicewise.volumes.padding import as_air
-from slicewise.volumes.read import has_lost_geometry, read_nifti, write_nifti
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 
 COLUMNS = ("image", "mask", "spacing", "affine")
 

@@ -13,6 +13,9 @@ from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From the axes of DICOM and ITK (left, posterior, superior) to those of NIfTI."""
+
 SMALLEST_MM = 0.01
 """Micro-CT of living animals has voxels of 0.01 to 0.1 mm. What is smaller is nearly always a size
 in metres that is taken for millimetres (0.0008 for 0.8); finer microscopy has to be rescaled."""

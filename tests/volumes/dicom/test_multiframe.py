@@ -13,7 +13,8 @@ from pydicom.uid import RLELossless
 
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.dicom.series import read_series
-from slicewise.volumes.read import read_mask, read_nifti, read_sources, read_volume
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.read import read_mask, read_sources, read_volume
 from tests.scans import OBLIQUE, PLANTED, UID, UPRIGHT, dcm2niix
 
 CT = "1.2.840.10008.5.1.4.1.1.2.1"

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.volumes.dicom.series import read_series
-from slicewise.volumes.read import read_nifti
+from slicewise.volumes.nifti import read_nifti
 from tests.scans import dcm2niix
 from tests.volumes.dicom.written import (
     OBLIQUE,

@@ -13,8 +13,7 @@ import numpy as np
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.dicom import multiframe, scouts
 from slicewise.volumes.dicom.headers import Slice
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+from slicewise.volumes.geometry import LPS_TO_RAS
 
 
 class Names(Protocol):

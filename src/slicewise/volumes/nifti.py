@@ -1,0 +1,250 @@
+"""Reading NIfTI, in one file or in two."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.freesurfer.mghformat import MGHError
+from nibabel.spatialimages import HeaderDataError
+
+from slicewise.errors import SlicewiseError
+from slicewise.volumes import companions
+from slicewise.volumes.geometry import in_millimetres, is_lost
+from slicewise.volumes.opening import (
+    HEADER_ROOM,
+    Stream,
+    in_a_sentence,
+    must_exist,
+    open_stream,
+    read_to_the_end,
+    refuse_many,
+)
+from slicewise.volumes.scaling import scaled, three_dimensional
+from slicewise.volumes.volume import Volume
+
+NOTE = "slicewise"
+"""The key of what is noted in headers."""
+
+DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    ArithmeticError,
+    np.linalg.LinAlgError,
+    HeaderDataError,
+    MGHError,
+    zlib.error,
+)
+"""What nibabel raises of headers and voxels that make no sense."""
+
+
+@in_a_sentence
+def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
+    """Read a NIfTI file, its intensity scale applied.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.nii`` or ``.nii.gz``, or either half of a pair (``.hdr`` and ``.img``,
+        each also with ``.gz``), of any orientation.
+
+    Returns
+    -------
+    volume : Volume
+        Array of shape (i, j, k). Integers stay integers (of 16 bits where the
+        values fit) as long as slope and intercept are; else float32. A single
+        slice becomes (i, j, 1). The affine is in mm whatever the header's unit
+        is, which a line says where it is another one.
+    header : nibabel.Nifti1Header
+        The file's own header, to write a result on the same grid.
+
+    Raises
+    ------
+    SlicewiseError
+        When the file is missing, damaged, no NIfTI, in colour, 4-D, its affine
+        is singular, or its voxels have a size that no scanner makes.
+    """
+    path = Path(path)
+    image, array = read_nibabel(path, nifti_kind, "NIfTI")
+    affine = in_millimetres(image.affine, unit_of(image.header), array.shape, path)
+    return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
+
+
+def read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple[Any, np.ndarray]:
+    """Read an image with nibabel.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    kind : callable
+        From the first bytes of the header to a class of nibabel; raises
+        `ImageFileError` where it is of another format.
+    called : str
+        The name of the format, for messages.
+
+    Returns
+    -------
+    image
+        Of that class.
+    ndarray, shape (i, j, k)
+        Its voxels, scaled (see `scaled`).
+
+    Raises
+    ------
+    SlicewiseError
+        When the file is missing, damaged, of another format, in colour or not 3-D.
+    """
+    must_exist(path)
+    try:
+        image, raw = _load_pair(path) if companions.is_pair(path) else _load(path, kind)
+    except ImageFileError as error:
+        raise SlicewiseError(
+            f"{path}: this is no {called} image whatever its name says; convert it to NIfTI again"
+        ) from error
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno:
+            raise SlicewiseError(
+                f"{path}: the file cannot be opened ({error.strerror}); check its permissions and "
+                "the disk"
+            ) from error
+        raise SlicewiseError(
+            f"{path}: the file is cut short or damaged; copy or download it again"
+        ) from error
+    if raw.dtype.kind not in "iuf":
+        raise SlicewiseError(
+            f"{path}: its voxels are colours or complex numbers; give an image with one real "
+            "number a voxel"
+        )
+    array = scaled(three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
+    return image, array
+
+
+def has_lost_geometry(path: Path) -> bool:
+    """Tell, from the header alone, whether a NIfTI file says nothing of its voxels' size and place.
+
+    What is no NIfTI file has not lost anything; reading it says what is wrong.
+    """
+    try:
+        with open_stream(path) as stream:
+            start = stream.read(nib.Nifti2Header.sizeof_hdr)
+            kind = nifti_kind(start).header_class
+            # without its extensions, whose sizes may be anything
+            header = kind(start[: kind.sizeof_hdr], check=False)
+            affine = in_millimetres(header.get_best_affine(), unit_of(header), (), path)
+            return _lost(header, affine)
+    except (*DAMAGED, ImageFileError, SlicewiseError):
+        return False
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """Return what `write_nifti` noted in the header of a file; None where it noted nothing."""
+    must_exist(path)
+    try:
+        with open_stream(path) as stream:
+            start = stream.read(nib.Nifti2Header.sizeof_hdr)
+            kind = nifti_kind(start)
+            refuse_far(start, kind, stream)
+            stream.seek(0)
+            extensions = kind.from_stream(stream).header.extensions
+    except (*DAMAGED, ImageFileError):
+        return None  # whoever reads the voxels says what is wrong
+    for extension in extensions:
+        with suppress(ValueError):
+            found = json.loads(extension.get_content())
+            if isinstance(found, dict) and isinstance(found.get(NOTE), dict):
+                return dict(found[NOTE])
+    return None
+
+
+def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
+    """Return an image and its voxels as stored; its kind is told by the start of the header."""
+    with open_stream(path) as stream:
+        start = stream.read(nib.Nifti2Header.sizeof_hdr)
+        found = kind(start)
+        refuse_far(start, found, stream)
+        stream.seek(0)
+        image = found.from_stream(stream)
+        refuse_many(image, path, stream)
+        raw = image.dataobj.get_unscaled()
+        if isinstance(raw, np.memmap):
+            # nibabel maps a plain file, which may be replaced while the volume is in use.
+            raw = np.array(raw)
+        read_to_the_end(stream)
+    return image, raw
+
+
+def refuse_far(start: bytes, kind: Any, stream: Stream) -> None:
+    """Refuse a NIfTI header whose voxels begin far behind it, or extensions that have no end.
+
+    All between would be read, in one piece of whatever size is stated.
+    """
+    if not issubclass(kind, nib.Nifti1Pair):
+        return
+    top = kind.header_class
+    if len(start) < top.sizeof_hdr:
+        raise EOFError
+    begin = float(top(start[: top.sizeof_hdr], check=False)["vox_offset"])
+    if not 0 <= begin <= HEADER_ROOM:
+        raise EOFError
+    more = stream.read(max(0, (int(begin) or HEADER_ROOM) - len(start)))
+    top.from_fileobj(io.BytesIO(start + more), check=False)
+
+
+def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
+    """Return a NIfTI image in two files and its voxels as stored."""
+    header, image = companions.check_pair(path)
+    with open_stream(header) as top, open_stream(image) as stream:
+        start = top.read(nib.Nifti2Header.sizeof_hdr)
+        top = io.BytesIO(start + top.read(HEADER_ROOM))  # no more of it is a header
+        kinds = (nib.Nifti1Pair, nib.Nifti2Pair)
+        kind = next((k for k in kinds if k.header_class.may_contain_header(start)), None)
+        if kind is None and nib.AnalyzeHeader.may_contain_header(start):
+            raise SlicewiseError(
+                f"{path}: an Analyze 7.5 image, which does not say where left and right are; "
+                "convert it to NIfTI with the program that wrote it"
+            )
+        if kind is None:
+            raise ImageFileError
+        refuse_far(top.read(), kind, io.BytesIO())
+        top.seek(0)
+        holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
+        found = kind.from_file_map(holders)
+        refuse_many(found, image, stream)
+        raw = np.array(found.dataobj.get_unscaled())
+        read_to_the_end(stream)
+    return found, raw
+
+
+def nifti_kind(start: bytes) -> Any:
+    """Tell NIfTI-1 from NIfTI-2 by the first bytes of the header."""
+    for kind in (nib.Nifti1Image, nib.Nifti2Image):
+        if kind.header_class.may_contain_header(start):
+            return kind
+    if not start:
+        raise EOFError
+    raise ImageFileError
+
+
+def unit_of(header: Any) -> str:
+    """Return the unit of length of a NIfTI header; codes without a meaning are no unit."""
+    try:
+        return str(header.get_xyzt_units()[0])
+    except KeyError:
+        return "unknown"
+
+
+def _lost(header: Any, affine: np.ndarray) -> bool:
+    """Tell whether a NIfTI header says nothing of the size and place of its voxels."""
+    silent = not header["sform_code"] and not header["qform_code"]
+    return is_lost(affine) or (silent and bool(np.all(header["pixdim"][1:4] == 1)))
