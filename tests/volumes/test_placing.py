@@ -57,7 +57,8 @@ def stored(
     return np.ascontiguousarray(array), affine @ turn
 
 
-angle = st.floats(-1.2, 1.2)
+# ITK cannot invert directions whose parts are 1e-308
+angle = st.floats(-1.2, 1.2).map(lambda each: round(each, 6))
 ends = st.tuples(st.integers(-2, 2), st.integers(-2, 1))
 
 
