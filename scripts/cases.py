@@ -1,9 +1,9 @@
 """Put all case records into one table, and the marks of their slices beside it."""
 
 from slicewise.config import Content
-from slicewise.dataset.agree import read_case_records
+from slicewise.dataset.case_record import read_case_records
+from slicewise.dataset.cases import cases_table, check_geometry_known
 from slicewise.dataset.duplicates import beside, unpack, write_marks
-from slicewise.dataset.leakage import cases_table, check_geometry_known
 from slicewise.files import write_text
 from slicewise.job import script_job
 
@@ -15,7 +15,7 @@ def main(snakemake):
         check_geometry_known(case_records, Content(**snakemake.params.cfg["content"]))
         table = cases_table(case_records)
         target = snakemake.output[0]
-        write_marks(beside(target), {p["case"]: unpack(p["marks"]) for p in case_records})
+        write_marks(beside(target), {record.case: unpack(record.marks) for record in case_records})
         write_text(target, table.to_csv(sep="\t", index=False))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slicewise.config import Content
 from slicewise.dataset import ingest as batch
-from slicewise.files import write_json
+from slicewise.dataset.case_record import write_case_records
 from slicewise.job import script_job
 from slicewise.sources import sources_digest
 
@@ -24,7 +24,7 @@ def main(snakemake):
             sources_digest(Path(batch.__file__)),
             Path(snakemake.params.folder),
         )
-        write_json(snakemake.output[0], case_records)
+        write_case_records(snakemake.output[0], case_records)
 
 
 main(snakemake)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from slicewise.dataset.cases import read_table
 from slicewise.dataset.duplicates import beside, read_marks
 from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
-    read_table,
     remove_earlier,
 )
 from slicewise.files import write_json

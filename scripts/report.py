@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slicewise.config import Content
 from slicewise.dataset.assignment import assignments_of
-from slicewise.dataset.leakage import read_table
+from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.statistics import read_metrics, read_summary

@@ -58,10 +58,10 @@ class Form:
     def __init__(self, type: Any) -> None:
         self._adapter: TypeAdapter[Any] = TypeAdapter(type)
 
-    def check(self, value: Any) -> None:
-        """Raise ValueError, in a few words, for what is not of this form."""
+    def check(self, value: Any) -> Any:
+        """Return a value as the type; raise ValueError, in a few words, for another form."""
         try:
-            self._adapter.validate_python(value, strict=True)
+            return self._adapter.validate_python(value, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
@@ -127,7 +127,7 @@ def text_of(path: str | os.PathLike[str], remedy: str = AGAIN) -> str:
 
 
 def read_stored(path: str | os.PathLike[str], form: Form = MAPPING, remedy: str = AGAIN) -> Any:
-    """Read a stored JSON or YAML file (by its suffix).
+    """Read a stored JSON or YAML file (by its suffix) as it is; `read_typed` makes its type of it.
 
     Parameters
     ----------
@@ -143,13 +143,30 @@ def read_stored(path: str | os.PathLike[str], form: Form = MAPPING, remedy: str 
     SlicewiseError
         When it is gone or cannot be read, or does not hold that.
     """
+    value, _ = _read(path, form, remedy)
+    return value
+
+
+def read_typed(path: str | os.PathLike[str], form: Form, remedy: str = AGAIN) -> Any:
+    """Read a stored file as `read_stored` does, and return what its form makes of it.
+
+    Raises
+    ------
+    SlicewiseError
+        As of `read_stored`.
+    """
+    _, typed = _read(path, form, remedy)
+    return typed
+
+
+def _read(path: str | os.PathLike[str], form: Form, remedy: str) -> tuple[Any, Any]:
+    """Return the value of a stored file, and what its form makes of that."""
     text = text_of(path, remedy)
     try:
         value = parse_json(text) if Path(path).suffix == ".json" else _parse_yaml(text)
-        form.check(value)
+        return value, form.check(value)
     except ValueError as error:
         raise refused(path, error, remedy) from None
-    return value
 
 
 def _parse_yaml(text: str) -> Any:

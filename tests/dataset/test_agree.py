@@ -1,10 +1,9 @@
-"""Models are asked about people whom they have not seen, files are those that were checked."""
+"""Models are asked about people whom they have not seen."""
 
 import pytest
 
-from slicewise.dataset.agree import check_read, check_unseen
+from slicewise.dataset.agree import check_unseen
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
 from tests.trained import record_of
 
 USED = record_of("a1", "a", "w").model_copy(
@@ -28,13 +27,3 @@ def test_a_training_that_did_not_note_patients_is_known_by_its_cases():
     check_unseen("b2", "b", "fold-0", bare)
     with pytest.raises(SlicewiseError, match="b1"):
         check_unseen("b1", "b", "fold-0", bare)
-
-
-def test_a_file_that_changed_since_it_was_ingested_is_refused(tmp_path):
-    path = tmp_path / "image.nii.gz"
-    path.write_bytes(b"first")
-    case_record = {"case": "a1", "read": {"image": sha256(path)}}
-    check_read(case_record, "image", path)
-    path.write_bytes(b"other")
-    with pytest.raises(SlicewiseError, match="changed since it was checked as the image of"):
-        check_read(case_record, "image", path)

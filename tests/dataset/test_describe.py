@@ -1,4 +1,4 @@
-"""Case records: what is written of a case agrees with an independent computation."""
+"""Describing a case: what is said of it agrees with an independent computation."""
 
 import gzip
 import hashlib
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 
 from slicewise.config import Content
-from slicewise.dataset.case_record import fingerprint, make_record
+from slicewise.dataset.case_record import CaseRecord
+from slicewise.dataset.describe import CaseFiles, fingerprint, make_record
 from slicewise.dataset.duplicates import pack, slice_marks, unpack
-from slicewise.files import write_json
 from slicewise.volumes.volume import Volume
 
 AFFINE = np.array([[-0.8, 0, 0, 8], [0, 0.7, 0, -9], [0, 0, 2.5, -30], [0, 0, 0, 1.0]])
@@ -42,45 +42,49 @@ def files(tmp_path):
     return image_path, mask_path
 
 
-def case_record(image_path, mask_path, content=CONTENT, **sources) -> dict:
+def case_record(image_path, mask_path, content=CONTENT, **sources) -> CaseRecord:
     sources = {"image": [image_path], "mask": [mask_path], **sources}
-    return make_record("case", "patient", image_path, mask_path, sources, content)
+    files = CaseFiles("case", "patient", image_path, mask_path, sources)
+    return make_record(files, content, "all of it")
 
 
 def test_every_number_agrees_with_an_independent_computation(files):
-    found = case_record(*files)
+    record = case_record(*files)
     voxels = scan().ravel().astype(float)
-    assert (found["case"], found["patient"]) == ("case", "patient")
-    assert found["shape"] == [12, 14, 6]
-    assert found["spacing"] == [0.8, 0.7, 2.5]
-    assert found["orientation"] == "LAS"
+    assert (record.case, record.patient) == ("case", "patient")
+    assert record.shape == [12, 14, 6]
+    assert record.spacing == [0.8, 0.7, 2.5]
+    assert record.orientation == "LAS"
     for path, kind in zip(files, ("image", "mask"), strict=True):
-        assert found[kind]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-        assert found[kind]["bytes"] == path.stat().st_size
-        assert found[kind]["file"] == path.name
-    intensity = found["intensity"]
+        source = getattr(record, kind)
+        assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert source.bytes == path.stat().st_size
+        assert source.file == path.name
+    intensity = record.intensity
     assert (intensity["min"], intensity["max"]) == (voxels.min(), voxels.max())
     assert intensity["p50"] == pytest.approx(np.percentile(voxels, 50), abs=2)
     assert intensity["p99.5"] == pytest.approx(np.percentile(voxels, 99.5), abs=5)
     # a voxel is 0.8 × 0.7 × 2.5 mm = 1.4 mm³
-    assert found["ml"] == {"liver": pytest.approx(32 * 0.0014), "tumour": pytest.approx(4 * 0.0014)}
+    assert record.ml == {"liver": pytest.approx(32 * 0.0014), "tumour": pytest.approx(4 * 0.0014)}
 
 
 def test_the_marks_are_those_of_the_image(files):
     marks = slice_marks(Volume(scan(), AFFINE))
     assert len(marks)
-    assert pack(unpack(case_record(*files)["marks"])) == pack(marks)
+    assert pack(unpack(case_record(*files).marks)) == pack(marks)
 
 
-def test_it_can_be_written_and_read(files, tmp_path):
-    found = case_record(*files)
-    write_json(tmp_path / "record.json", found)
-    assert json.loads((tmp_path / "record.json").read_text()) == found
+def test_it_says_what_was_read_and_for_what_it_was_checked(files):
+    record = case_record(*files)
+    assert record.content == CONTENT.model_dump()
+    wanted = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    assert [record.read["image"], record.read["mask"]] == wanted
+    assert record.made_from == "all of it"
 
 
 def test_a_label_that_a_case_lacks_has_no_volume(files, tmp_path):
     content = CONTENT.model_copy(update={"labels": {"spleen": [9], **CONTENT.labels}})
-    assert case_record(*files, content=content)["ml"]["spleen"] == 0
+    assert case_record(*files, content=content).ml["spleen"] == 0
 
 
 def test_a_healthy_patient_is_refused_unless_the_settings_say_so(files, tmp_path, refused):
@@ -88,7 +92,7 @@ def test_a_healthy_patient_is_refused_unless_the_settings_say_so(files, tmp_path
     nib.save(nib.Nifti1Image(np.zeros((12, 14, 6), np.uint8), AFFINE), empty)
     assert "dataset.empty_masks" in refused(case_record, files[0], empty)
     allowed = CONTENT.model_copy(update={"empty_masks": "allow"})
-    assert case_record(files[0], empty, allowed)["ml"] == {"liver": 0, "tumour": 0}
+    assert case_record(files[0], empty, allowed).ml == {"liver": 0, "tumour": 0}
     # nothing else is allowed by it
     nib.save(nib.Nifti1Image(np.full((12, 14, 6), 9, np.uint8), AFFINE), empty)
     assert "does not name: 9" in refused(case_record, files[0], empty, allowed)
@@ -101,8 +105,8 @@ def test_what_is_there_never_has_no_volume(tmp_path):
     paths = tmp_path / "image.nii.gz", tmp_path / "mask.nii.gz"
     for path, array in zip(paths, (scan(), mask), strict=True):
         nib.save(nib.Nifti1Image(array, affine), path)
-    assert case_record(*paths)["ml"]["liver"] == pytest.approx(1e-9, rel=0.01)
-    assert case_record(*paths)["ml"]["tumour"] == 0
+    assert case_record(*paths).ml["liver"] == pytest.approx(1e-9, rel=0.01)
+    assert case_record(*paths).ml["tumour"] == 0
 
 
 def test_the_sources_are_described_and_named_in_what_is_refused(files, tmp_path, refused):
@@ -110,15 +114,15 @@ def test_the_sources_are_described_and_named_in_what_is_refused(files, tmp_path,
     slices[0].parent.mkdir()
     for k, path in enumerate(slices):
         path.write_bytes(bytes([k]) * 10)
-    found = case_record(*files, image=slices)["image"]
-    assert (found["file"], found["bytes"]) == ("series (3)", 30)
+    source = case_record(*files, image=slices).image
+    assert (source.file, source.bytes) == ("series (3)", 30)
     slices[1].write_bytes(b"other bytes")
-    assert case_record(*files, image=slices)["image"]["sha256"] != found["sha256"]
+    assert case_record(*files, image=slices).image.sha256 != source.sha256
     # the user knows the series, not the file that was made of it
     empty = nib.Nifti1Image(np.zeros((12, 14, 6), np.uint8), AFFINE)
     nib.save(empty, tmp_path / "empty.nii.gz")
-    sources = {"image": slices, "mask": [slices[0]]}
-    message = refused(make_record, "c", "p", files[0], tmp_path / "empty.nii.gz", sources, CONTENT)
+    masks = {"mask": [slices[0]]}
+    message = refused(case_record, files[0], tmp_path / "empty.nii.gz", image=slices, **masks)
     assert message.startswith(str(slices[0]))
 
 
@@ -130,7 +134,7 @@ def test_names_made_of_a_uid_are_not_written_down(files, tmp_path, many):
     slices[0].parent.mkdir()
     for path in slices:
         path.write_bytes(b"slice")
-    assert uid not in json.dumps(case_record(*files, image=slices))
+    assert uid not in json.dumps(case_record(*files, image=slices).dump())
 
 
 def test_both_files_are_checked(files, tmp_path, refused):
@@ -146,23 +150,22 @@ def test_both_files_are_checked(files, tmp_path, refused):
 
 def test_a_mask_stored_otherwise_is_brought_onto_its_image_and_said(files, tmp_path, caplog):
     plain = case_record(*files)
-    assert "mask_stored" not in plain
+    assert "mask_stored" not in plain.dump()
     labels = nib.load(files[1]).get_fdata().astype(np.uint8)
     turn = np.array([[-1, 0, 0, labels.shape[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     flipped = tmp_path / "flipped.nii.gz"
     nib.save(nib.Nifti1Image(np.ascontiguousarray(labels[::-1]), AFFINE @ turn), flipped)
-    found = case_record(files[0], flipped)
-    assert found["ml"] == plain["ml"]
-    assert found["mask_stored"]["how"] == "flipped"
+    turned_round = case_record(files[0], flipped)
+    assert turned_round.ml == plain.ml
+    assert turned_round.dump()["mask_stored"]["how"] == "flipped"
     assert f"{flipped}: the mask is stored with axes flipped; brought onto" in caplog.text
     beside = AFFINE.copy()
     beside[:3, 3] += 0.25 * AFFINE[:3, 2]
     moved = tmp_path / "moved.nii.gz"
     nib.save(nib.Nifti1Image(labels, beside), moved)
     resample = CONTENT.model_copy(update={"masks": "resample"})
-    assert case_record(files[0], moved, resample)["mask_stored"]["off_voxels"] == pytest.approx(
-        0.25
-    )
+    beside = case_record(files[0], moved, resample)
+    assert beside.mask_stored["off_voxels"] == pytest.approx(0.25)
     assert "0.62 mm (0.25 voxels)" in caplog.text or "0.63 mm (0.25 voxels)" in caplog.text
 
 

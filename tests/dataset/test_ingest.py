@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content
-from slicewise.dataset.ingest import CaseFiles, ingest
+from slicewise.dataset.describe import CaseFiles
+from slicewise.dataset.ingest import ingest
 from slicewise.errors import SeveralErrors
 from slicewise.stored import unsealed
 
@@ -41,8 +42,10 @@ def made(tmp_path) -> Path:
 
 def test_every_case_has_a_case_record_beside_the_list(tmp_path, made):
     case_records = ingest([case(tmp_path, "a"), case(tmp_path, "b", 1)], CONTENT, "1", made)
-    assert [p["case"] for p in case_records] == ["a", "b"]
-    assert [unsealed(made / name / "record.json") for name in "ab"] == case_records
+    assert [record.case for record in case_records] == ["a", "b"]
+    assert [unsealed(made / name / "record.json") for name in "ab"] == [
+        record.dump() for record in case_records
+    ]
 
 
 def test_each_bad_case_is_named_after_the_good_ones_are_done(tmp_path, made):
@@ -92,20 +95,20 @@ def test_half_a_case_record_is_made_again(tmp_path, made):
     path = made / "a" / "record.json"
     path.write_text(path.read_text()[:-30])
     assert ingest([case(tmp_path, "a")], CONTENT, "1", made) == good
-    assert unsealed(path) == good[0]
+    assert unsealed(path) == good[0].dump()
 
 
 def test_lost_geometry_is_said_for_each_case_and_spacing_is_its_remedy(tmp_path, made, caplog):
     (case_record,) = ingest([case(tmp_path, "a")], CONTENT, "1", made)
-    assert case_record["lost"]
-    assert case_record["spacing"] == [1, 1, 1]
+    assert case_record.lost
+    assert case_record.spacing == [1, 1, 1]
     said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert "a.nii.gz: its header has lost the geometry" in said[0]
     assert "1 mm is made up" in said[0]
     content = CONTENT.model_copy(update={"spacing": [0.8, 0.7, 5.0]})
     (case_record,) = ingest([case(tmp_path, "a")], content, "1", made)
-    assert case_record["spacing"] == [0.8, 0.7, 5.0]
-    assert case_record["ml"]["liver"] == pytest.approx(36 * 0.8 * 0.7 * 5 / 1000)
+    assert case_record.spacing == [0.8, 0.7, 5.0]
+    assert case_record.ml["liver"] == pytest.approx(36 * 0.8 * 0.7 * 5 / 1000)
     said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert "by dataset.spacing" in said[1]
 
@@ -122,7 +125,7 @@ def test_an_offset_is_added_before_anything_is_checked(tmp_path, made):
     content = CONTENT.model_copy(update={"offset": -1024})
     (again,) = ingest([plain], content, "1", made)
     for key in ("intensity", "fingerprint", "marks", "ml"):
-        assert again[key] == first[key]
+        assert getattr(again, key) == getattr(first, key)
     assert organ.is_file()
 
 

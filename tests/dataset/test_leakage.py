@@ -7,34 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.config import Content
+from slicewise.dataset.cases import cases_table
 from slicewise.dataset.duplicates import Scan, slice_marks
 from slicewise.dataset.leakage import (
-    cases_table,
     check_alike,
-    check_geometry_known,
     check_labels_trained,
     check_leaks,
     remove_earlier,
 )
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.volume import Volume
-
-
-def case_record(case: str, fingerprint: str) -> dict:
-    file = {"file": f"{case}.nii.gz", "sha256": case * 2, "bytes": 10}
-    return {
-        "case": case,
-        "patient": f"of-{case}",
-        "image": file,
-        "mask": {**file, "sha256": "m"},
-        "shape": [10, 12, 5],
-        "spacing": [0.75, 0.75, 2.5],
-        "orientation": "LPS",
-        "intensity": {"min": -1000.0, "p50": 30.0, "max": 900.0},
-        "ml": {"liver": 1500.25, "tumour": 0.0},
-        "fingerprint": fingerprint,
-    }
+from tests.case_records import case_record
 
 
 @pytest.fixture
@@ -42,31 +25,6 @@ def table() -> pd.DataFrame:
     return cases_table(
         [case_record("b", "two"), case_record("a", "one"), case_record("c", "three")]
     )
-
-
-def test_the_table_has_a_row_a_case_in_order(table):
-    assert list(table["case"]) == ["a", "b", "c"]
-    first = table.iloc[0]
-    assert first["image_sha256"] == "aa"
-    assert (first["shape"], first["spacing"]) == ("10x12x5", "0.75x0.75x2.5")
-    assert (first["ml_liver"], first["intensity_p50"]) == (1500.25, 30.0)
-
-
-def test_a_ct_data_set_that_has_lost_its_geometry_is_refused(refused):
-    plain = {"labels": {"l": [1]}, "other_labels": "refuse"}
-    ct = Content(intensity="hu", contiguous=True, **plain)
-    lost = [{**case_record(case, case), "lost": True} for case in "abc"]
-    message = refused(check_geometry_known, lost, ct)
-    assert "none of the 3 images" in message
-    assert "dataset.spacing: [0.8, 0.8, 5.0]" in message
-    for legal in (
-        ct.model_copy(update={"spacing": [0.8, 0.8, 5.0]}),
-        Content(intensity="hu", contiguous=False, **plain),
-        Content(intensity="clipped_hu", contiguous=False, **plain),
-        Content(intensity="arbitrary", contiguous=True, **plain),
-    ):
-        check_geometry_known(lost, legal)
-    check_geometry_known([*lost, {**case_record("d", "d"), "lost": False}], ct)
 
 
 def test_different_scans_pass(table):
@@ -236,19 +194,6 @@ def test_a_training_without_any_label_is_refused_whatever_is_allowed(refused):
     cases = presence(liver={"a": "0", "b": "0.0", "c": "9", "d": "9"})
     for allowed in ("refuse", "allow"):
         assert "nothing to learn" in refused(check_labels_trained, cases, split, 1, allowed)
-
-
-def test_the_table_says_how_masks_were_stored_where_any_was_stored_otherwise():
-    stored = {"how": "resampled", "off_mm": 1.25, "off_voxels": 0.5, "outside": 7}
-    table = cases_table(
-        [case_record("b", "two"), case_record("a", "one") | {"mask_stored": stored}]
-    )
-    names = ["mask_stored", "mask_outside", "mask_off_mm", "mask_off_voxels"]
-    assert table.fillna("")[names].to_numpy().tolist() == [
-        ["resampled", "7", "1.25", "0.5"],
-        ["", "", "", ""],
-    ]
-    assert not set(names) & set(cases_table([case_record("b", "two")]))
 
 
 def test_what_an_earlier_version_called_otherwise_goes(tmp_path):

@@ -132,23 +132,14 @@ def test_columns_of_the_history_are_described():
 
 
 def test_columns_of_the_cases_are_described():
-    from slicewise.dataset.leakage import cases_table
+    from slicewise.dataset.cases import cases_table
+    from tests.case_records import case_record
 
-    case_record = {
-        "case": "a",
-        "patient": "a",
-        "image": {"file": "a", "sha256": "0"},
-        "mask": {"file": "a", "sha256": "0"},
-        "shape": [1, 1, 1],
-        "spacing": [1, 1, 1],
-        "orientation": "RAS",
-        "intensity": dict.fromkeys(("min", "p0.5", "p5", "p50", "p95", "p99.5", "max"), 0),
-        "ml": {"<label>": 1},
-        "fingerprint": "0",
-        "mask_stored": {"how": "cropped", "outside": 0, "off_mm": 0.0, "off_voxels": 0.0},
-    }
+    values = dict.fromkeys(("min", "p0.5", "p5", "p50", "p95", "p99.5", "max"), 0)
+    stored = {"how": "cropped", "outside": 0, "off_mm": 0.0, "off_voxels": 0.0}
+    record = case_record(intensity=values, ml={"<label>": 1}, mask_stored=stored)
     line = RESULTS[RESULTS.index("- `cases.tsv`:") : RESULTS.index("- `split.tsv`")]
-    assert re.findall(r"`([^`]+)`", line)[1:] == list(cases_table([case_record]).columns)
+    assert re.findall(r"`([^`]+)`", line)[1:] == list(cases_table([record]).columns)
 
 
 def test_every_output_of_the_rules_is_in_the_tree():

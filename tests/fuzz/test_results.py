@@ -22,16 +22,18 @@ import pytest
 
 from slicewise import overview, reproduce
 from slicewise.config import Content, Recipe, load_settings, used_settings
-from slicewise.dataset.agree import CASE_RECORD, read_case_records
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
-from slicewise.dataset.ingest import CaseFiles, ingest
-from slicewise.dataset.leakage import (
-    cases_table,
-    check_labels_trained,
-    check_leaks,
-    read_table,
+from slicewise.dataset.case_record import (
+    case_record_of,
+    kept_record,
+    read_case_records,
+    write_case_records,
 )
+from slicewise.dataset.cases import cases_table, read_table
+from slicewise.dataset.describe import CaseFiles
+from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
+from slicewise.dataset.ingest import ingest
+from slicewise.dataset.leakage import check_labels_trained, check_leaks
 from slicewise.dataset.split import split_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
@@ -123,7 +125,7 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
         given.append(CaseFiles(case, f"patient-{case}", paths["image"], paths["mask"], sources))
     case_records = ingest(given, content, "1", place / "cases")
     batch = place / "cases" / "_batches" / "train-0.json"
-    write_json(batch, case_records)
+    write_case_records(batch, case_records)
     cfg = {
         "cases": list(CASES),
         "content": content.model_dump(),
@@ -133,7 +135,7 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
     cut = cut_cases(cfg, batch, *files, place / "slices" / "axial")
     write_json(place / "slices" / "axial" / "_batches" / "train-0.json", cut)
     table = place / "cases.tsv"
-    write_marks(beside(str(table)), {p["case"]: unpack(p["marks"]) for p in case_records})
+    write_marks(beside(str(table)), {each.case: unpack(each.marks) for each in case_records})
     write_text(table, cases_table(case_records).to_csv(sep="\t", index=False))
     rows = [Assignment("a", "patient-a", "train", 0), Assignment("b", "patient-b", "test", None)]
     write_text(place / "split.tsv", split_table(rows))
@@ -262,13 +264,13 @@ def _runs(place: Path) -> None:
 def cases(place: Path) -> Any:
     known = read_case_records([place / "cases" / "_batches" / "train-0.json"])
     for case in CASES:
-        unpack(known.get(case, {"marks": ""})["marks"])
+        unpack(case_record_of(known, case, "train-0.json").marks)
     return cases_table(known.values())
 
 
 def case_record(place: Path) -> Any:
     path = place / "cases" / "a" / "record.json"
-    return kept(path, _made_from(place), CASE_RECORD)
+    return kept_record(path, _made_from(place))
 
 
 def _made_from(place: Path) -> str:

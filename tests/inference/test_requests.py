@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import yaml
 
+from slicewise.dataset.case_record import write_case_records
 from slicewise.dataset.duplicates import pack, slice_marks
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256, write_json
+from slicewise.files import sha256
 from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import requests_of
 from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet, finished_model, weights_digest
 from slicewise.volumes.nifti import read_note
 from slicewise.volumes.write import write_nifti
+from tests.case_records import case_record
 from tests.discs import CARD, disc_volume, experiment
 from tests.trained import config_of
 
@@ -42,24 +44,16 @@ def built(tmp_path_factory) -> Path:
         image = root / f"case{fold}.nii.gz"
         write_nifti(image, disc_volume(fold)[0])
         case_records.append(
-            {
-                "case": f"case{fold}",
-                "patient": f"patient{fold}",
-                "image": {"file": image.name, "sha256": f"source{fold}"},
-                "mask": {"file": "mask.nii.gz", "sha256": "mask"},
-                "shape": [8, 8, 8],
-                "spacing": [1.0, 1.0, 1.0],
-                "orientation": "RAS",
-                "lost": False,
-                "intensity": {},
-                "ml": {},
-                "fingerprint": "voxels",
-                "marks": pack(slice_marks(disc_volume(fold)[0])),
-                "read": {"image": sha256(image)},
-                "made_from": "all of it",
-            }
+            case_record(
+                f"case{fold}",
+                patient=f"patient{fold}",
+                image={"file": image.name, "sha256": f"source{fold}"},
+                marks=pack(slice_marks(disc_volume(fold)[0])),
+                content={},
+                read={"image": sha256(image)},
+            )
         )
-    write_json(root / "case_records.json", case_records)
+    write_case_records(root / "case_records.json", case_records)
     return root
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Content, Recipe
-from slicewise.dataset.ingest import CaseFiles, ingest
+from slicewise.dataset.describe import CaseFiles
+from slicewise.dataset.ingest import ingest
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, read_json
 from slicewise.slices.batches import SliceFolder
@@ -77,7 +78,7 @@ def made(step: tuple[Any, ...], files: dict[str, list[Path]], root: Path) -> Any
     folder = SliceFolder.below(root / "slices", "a")
     try:
         (case_record,) = ingest([case], content, code, root / "cases")
-        version = digest([case_record["made_from"], code])
+        version = digest([case_record.made_from, code])
         cut = cut_case(image, mask, content, recipe, folder, version, case_record)
     except SeveralErrors as error:
         return [str(each) for each in error.errors]

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Dataset
-from slicewise.dataset.case_record import describe_files
+from slicewise.dataset.describe import describe_files
 from slicewise.dataset.layouts import find_cases
 from slicewise.volumes.companions import Folders, data_files, whole_volume
 from slicewise.volumes.read import read_sources, read_volume
@@ -71,12 +71,12 @@ def test_all_files_of_a_volume_are_found_and_read(tmp_path, kind):
     assert np.array_equal(read_sources(found).array, VOXELS)
     # a change of any of them is another digest
     before = describe_files(found)
-    assert before["file"] == name
-    assert before["bytes"] == len(RAW) + path.stat().st_size
+    assert before.file == name
+    assert before.bytes == len(RAW) + path.stat().st_size
     for file in found:
         kept = file.read_bytes()
         file.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
-        assert describe_files(found)["sha256"] != before["sha256"]
+        assert describe_files(found).sha256 != before.sha256
         file.write_bytes(kept)
     assert describe_files(found) == before
 
@@ -120,11 +120,11 @@ def test_a_pair_is_found_by_either_half(tmp_path, names, kind, half):
     for read in (read_sources(found), read_volume((header, image)[half])):
         assert np.array_equal(read.array, VOXELS)
         assert np.allclose(read.affine, affine)
-    one = describe_files(found)["sha256"]
+    one = describe_files(found).sha256
     data = gzip.decompress(image.read_bytes()) if image.suffix == ".gz" else image.read_bytes()
     other = data[:-1] + bytes([data[-1] ^ 1])
     image.write_bytes(gzip.compress(other) if image.suffix == ".gz" else other)
-    assert describe_files(found)["sha256"] != one
+    assert describe_files(found).sha256 != one
 
 
 @pytest.mark.parametrize("name", ["ct.hdr", "ct.img"])
@@ -328,7 +328,7 @@ def test_headers_alike_are_told_apart(tmp_path):
     found = []
     for k, raw in enumerate((RAW, RAW[::-1])):
         path = volume(tmp_path / str(k), "ct.mhd", META + "ct.raw\n", ["ct.raw"], raw)
-        found.append(describe_files(whole_volume(path))["sha256"])
+        found.append(describe_files(whole_volume(path)).sha256)
     assert found[0] != found[1]
     header = hashlib.sha256((tmp_path / "0/ct.mhd").read_bytes()).hexdigest()
     assert header == hashlib.sha256((tmp_path / "1/ct.mhd").read_bytes()).hexdigest()

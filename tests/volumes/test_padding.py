@@ -6,7 +6,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Content
-from slicewise.dataset.case_record import make_record
+from slicewise.dataset.describe import CaseFiles, make_record
 from slicewise.volumes.checks import check_image
 from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.padding import AIR, as_air
@@ -165,10 +165,9 @@ def test_the_case_record_says_it_once_and_counts_it_as_air(tmp_path, caplog):
     mask[10:14, 10:14, 2:4] = 1
     write_nifti(tmp_path / "mask.nii.gz", volume(mask))
     sources = {"image": [tmp_path / "ct.nii.gz"], "mask": [tmp_path / "mask.nii.gz"]}
-    case_record = make_record(
-        "p1", "p1", tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz", sources, CONTENT
-    )
-    assert case_record["intensity"]["min"] == AIR
+    files = CaseFiles("p1", "p1", tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz", sources)
+    case_record = make_record(files, CONTENT, "all of it")
+    assert case_record.intensity["min"] == AIR
     assert caplog.text.count("which is padding") == 1
 
 

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 import yaml
 from conftest import TEST, TRAINING, copied
 
-from slicewise.dataset.leakage import read_table
+from slicewise.dataset.cases import read_table
 from slicewise.evaluation.ledger import files_digest
 from slicewise.files import read_json, sha256
 

@@ -1,16 +1,17 @@
-"""A case record describes one case: its files, geometry, intensities and labels."""
+"""Describing one case: its files are read, checked, and put into a record."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from slicewise.config import Content
+from slicewise.dataset.case_record import CaseRecord, SourceFiles
 from slicewise.dataset.duplicates import all_marks, pack, slice_marks
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, count_values, label_indices
@@ -18,7 +19,7 @@ from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom.source import UID
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
-from slicewise.volumes.placing import on_image, say_stored
+from slicewise.volumes.placing import Stored, on_image, say_stored
 from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
@@ -28,96 +29,123 @@ logger = logging.getLogger(__name__)
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
 
-def make_record(
-    case: str,
-    patient: str,
-    image_path: Path,
-    mask_path: Path,
-    sources: Mapping[str, Sequence[Path]],
-    content: Content,
-) -> dict[str, Any]:
-    """Read, check and describe one case.
+@dataclass(frozen=True)
+class CaseFiles:
+    """The files of one case.
 
-    Parameters
+    Attributes
     ----------
     case, patient : str
         Names.
-    image_path, mask_path : Path
+    image, mask : Path
         NIfTI files.
     sources : mapping of {"image", "mask"} to paths
         The files they come from: themselves, a file with those that belong to
         it, or a DICOM series.
+    """
+
+    case: str
+    patient: str
+    image: Path
+    mask: Path
+    sources: Mapping[str, Sequence[Path]]
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What messages call image and mask: the first file that each comes from."""
+        return {kind: str(files[0]) for kind, files in self.sources.items()}
+
+
+def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecord:
+    """Read, check and describe one case.
+
+    Parameters
+    ----------
+    files : CaseFiles
+        What to read.
     content : Content
         What the files should hold.
+    made_from : str
+        A digest of all that the record is made from.
 
     Returns
     -------
-    dict
-        Files with SHA-256, how the mask is stored where not on the image's grid
-        (`mask_stored`, see `Stored`), shape, spacing (mm), orientation, whether the image
-        has lost its geometry, intensity percentiles, millilitres per label, a
-        fingerprint of the voxels and the marks of its slices, by which a
-        changed copy is found.
+    CaseRecord
+        With a fingerprint of the voxels, and the marks of their slices, by
+        which a changed copy is found.
 
     Raises
     ------
     SlicewiseError
         When image or mask fails a check.
     """
-    shown = {kind: str(files[0]) for kind, files in sources.items()}
-    image = read_image(image_path, content, shown["image"])
-    check_image(image, shown["image"], content.intensity, content.offset)
-    _say_lost(image, shown["image"], content)
-    mask = with_spacing(read_volume(mask_path), content.spacing)
-    labels = label_indices(
+    image = read_image(files.image, content, files.shown["image"])
+    check_image(image, files.shown["image"], content.intensity, content.offset)
+    _say_lost(image, files.shown["image"], content)
+    labels, stored = _labels_on(image, files, content)
+    counts = count_values(labels)
+    marks = all_marks(image)
+    if content.contiguous:
+        check_repeats(image, marks, labels, files.shown["image"])
+    del labels  # what follows looks at the image alone, and both may be large
+    return CaseRecord(
+        case=files.case,
+        patient=files.patient,
+        image=describe_files(files.sources["image"]),
+        mask=describe_files(files.sources["mask"]),
+        # of a mask on its image's grid there is nothing to say
+        mask_stored=None if stored is None else stored.record(),
+        shape=list(image.array.shape),
+        spacing=[round(float(v), 6) for v in image.spacing],
+        orientation=image.orientation,
+        lost=image.lost,
+        intensity=_intensity(image),
+        ml={
+            name: _rounded(float(counts[index]) * image.voxel_ml)
+            for index, name in enumerate(content.labels, start=1)
+        },
+        fingerprint=fingerprint(image),
+        marks=pack(slice_marks(image, marks)),
+        content=content.model_dump(),
+        read={"image": sha256(files.image), "mask": sha256(files.mask)},
+        made_from=made_from,
+    )
+
+
+def _labels_on(
+    image: Volume, files: CaseFiles, content: Content
+) -> tuple[np.ndarray, Stored | None]:
+    """Read the mask of a case as label numbers on its image's grid, and say how it was stored."""
+    mask = with_spacing(read_volume(files.mask), content.spacing)
+    as_stored = label_indices(
         mask,
-        shown["mask"],
+        files.shown["mask"],
         content.labels,
         content.other_labels,
         may_be_empty=content.empty_masks == "allow",
     )
-    before = count_values(labels)
     labels, stored = on_image(
-        labels,
+        as_stored,
         mask.affine,
         image.array.shape,
         image.affine,
-        shown["mask"],
-        shown["image"],
+        files.shown["mask"],
+        files.shown["image"],
         content.masks,
         lost=image.lost or mask.lost,
     )
-    counts = count_values(labels)
     if stored is not None:
-        say_stored(stored, shown["mask"], before, counts, list(content.labels))
-    del mask  # what follows looks at the image and the labels, and all may be large
-    marks = all_marks(image)
-    if content.contiguous:
-        check_repeats(image, marks, labels, shown["image"])
-    del labels
+        before = count_values(as_stored)
+        say_stored(stored, files.shown["mask"], before, count_values(labels), list(content.labels))
+    return labels, stored
+
+
+def _intensity(image: Volume) -> dict[str, float]:
     values = percentiles(image.array, PERCENTILES)
     return {
-        "case": case,
-        "patient": patient,
-        "image": describe_files(sources["image"]),
-        "mask": describe_files(sources["mask"]),
-        # of a mask on its image's grid there is nothing to say
-        **({} if stored is None else {"mask_stored": stored.record()}),
-        "shape": list(image.array.shape),
-        "spacing": [round(v, 6) for v in image.spacing],
-        "orientation": image.orientation,
-        "lost": image.lost,
-        "intensity": {
-            "min": float(image.array.min()),
-            **{f"p{p:g}": float(v) for p, v in zip(PERCENTILES, values, strict=True)},
-            "max": float(image.array.max()),
-        },
-        "ml": {
-            name: _rounded(float(counts[index]) * image.voxel_ml)
-            for index, name in enumerate(content.labels, start=1)
-        },
-        "fingerprint": fingerprint(image),
-        "marks": pack(slice_marks(image, marks)),
+        "min": float(image.array.min()),
+        **{f"p{p:g}": float(v) for p, v in zip(PERCENTILES, values, strict=True)},
+        "max": float(image.array.max()),
     }
 
 
@@ -139,16 +167,22 @@ def _rounded(ml: float) -> float:
     return round(ml, 4) or float(f"{ml:.3g}")
 
 
-def describe_files(paths: Sequence[Path]) -> dict[str, Any]:
-    """Name the files that an image or mask comes from: file, SHA-256 (of all hashes), bytes."""
+def describe_files(paths: Sequence[Path]) -> SourceFiles:
+    """Name the files that an image or mask comes from.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        One file and those that belong to it, or those of a series.
+    """
     hashes = [sha256(path) for path in paths]
     alone = len(paths) == 1 or is_header(paths[0])
     name = paths[0].name if alone else f"{paths[0].parent.name} ({len(paths)})"
-    return {
-        "file": UID.sub("(UID)", name),  # scanners name files and folders by it
-        "sha256": hashes[0] if len(hashes) == 1 else digest(hashes),
-        "bytes": sum(path.stat().st_size for path in paths),
-    }
+    return SourceFiles(
+        file=UID.sub("(UID)", name),  # scanners name files and folders by it
+        sha256=hashes[0] if len(hashes) == 1 else digest(hashes),
+        bytes=sum(path.stat().st_size for path in paths),
+    )
 
 
 def fingerprint(image: Volume) -> str:
@@ -157,12 +191,13 @@ def fingerprint(image: Volume) -> str:
     The same scan stored under another name, as another type or with axes
     flipped has the same fingerprint; a resampled one has not (`all_marks` finds it).
     """
-    array, step = image.canonical().array, 1.0
+    array = image.canonical().array
+    step = 1.0
     if array.dtype.kind == "f" and any(np.any(np.rint(part) != part) for part in array):
         # What float rounding changes must not matter, in whatever unit: a 4096th of the range.
         step = 2.0 ** np.floor(np.log2(float(array.max()) - float(array.min()))) / 4096
-    found = hashlib.sha256(repr(array.shape).encode())
+    voxels = hashlib.sha256(repr(array.shape).encode())
     for part in array:
         # adding 0 makes -0 a 0
-        found.update((np.rint(part.astype(np.float64) / step) + 0.0).tobytes())
-    return found.hexdigest()
+        voxels.update((np.rint(part.astype(np.float64) / step) + 0.0).tobytes())
+    return voxels.hexdigest()

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from slicewise.config import Content
-from slicewise.dataset.agree import CASE_RECORD
-from slicewise.dataset.case_record import describe_files, make_record
+from slicewise.dataset.case_record import CaseRecord, keep_record, kept_record
+from slicewise.dataset.describe import CaseFiles, describe_files, make_record
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep
 from slicewise.job import now
-from slicewise.stored import kept, write_sealed
 
 EARLIER = "passport.json"
 """What the record of a case was called before."""
-
-
-@dataclass(frozen=True)
-class CaseFiles:
-    """The files of one case.
-
-    Attributes
-    ----------
-    case, patient : str
-        Names.
-    image, mask : Path
-        NIfTI files.
-    sources : mapping of {"image", "mask"} to paths
-        The files they come from: themselves, or a DICOM series.
-    """
-
-    case: str
-    patient: str
-    image: Path
-    mask: Path
-    sources: Mapping[str, Sequence[Path]]
 
 
 def case_files(
@@ -73,7 +49,7 @@ def case_files(
 
 def ingest(
     cases: Iterable[CaseFiles], content: Content, version: str, folder: Path
-) -> list[dict[str, Any]]:
+) -> list[CaseRecord]:
     """Check and describe cases, and keep what is still true of them.
 
     A case record is written as soon as its case was checked, so that a fault of
@@ -92,45 +68,39 @@ def ingest(
 
     Returns
     -------
-    list of dict
-        The case records (see `make_record`), with the content that the files
-        were checked for, the SHA-256 of the files that were read, and a digest
-        of all that each was made from.
+    list of CaseRecord
+        In the order of the cases.
 
     Raises
     ------
     SeveralErrors
         When cases fail a check, after all others are done.
     """
-    case_records, errors = [], []
-    for case in cases:
-        path = folder / case.case / "record.json"
-        key = _made_from(case, content, version)
-        case_record = kept(path, key, CASE_RECORD)
-        if case_record is None:
+    records = []
+    errors = []
+    for files in cases:
+        path = folder / files.case / "record.json"
+        made_from = _made_from(files, content, version)
+        record = kept_record(path, made_from)
+        if record is None:
             # what is no longer true must not outlive a case that is refused now
             path.unlink(missing_ok=True)
             sweep(path)
-            now.info(f"case {case.case}")
+            now.info(f"case {files.case}")
             try:
-                case_record = make_record(
-                    case.case, case.patient, case.image, case.mask, case.sources, content
-                )
+                record = make_record(files, content, made_from)
             except SlicewiseError as error:
                 errors.append(error)
                 continue
-            case_record["content"] = content.model_dump()
-            case_record["read"] = {"image": sha256(case.image), "mask": sha256(case.mask)}
-            case_record["made_from"] = key
-            write_sealed(path, case_record)
+            keep_record(path, record)
         (path.parent / EARLIER).unlink(missing_ok=True)
-        case_records.append(case_record)
+        records.append(record)
     if errors:
         raise SeveralErrors(errors)
-    return case_records
+    return records
 
 
-def _made_from(case: CaseFiles, content: Content, version: str) -> str:
-    sources = {kind: describe_files(case.sources[kind]) for kind in ("image", "mask")}
-    converted = [sha256(p) for p in (case.image, case.mask) if [p] not in case.sources.values()]
-    return digest([version, content.model_dump(), case.patient, sources, converted])
+def _made_from(files: CaseFiles, content: Content, version: str) -> str:
+    sources = {kind: describe_files(files.sources[kind]).model_dump() for kind in ("image", "mask")}
+    converted = [sha256(p) for p in (files.image, files.mask) if [p] not in files.sources.values()]
+    return digest([version, content.model_dump(), files.patient, sources, converted])

@@ -1,104 +1,21 @@
-"""The table of all cases, and the check that stops a leak."""
+"""The check that stops a leak: no scan on both sides, no label that is never trained."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
-from slicewise.config import Content
 from slicewise.dataset.duplicates import ALIKE, Marks, find_alike
 from slicewise.errors import SlicewiseError
-from slicewise.stored import check_numbers, read_stored_table, refused
 from slicewise.wording import some
 
 SHOWN = 8
 EARLIER = ("gate.json", "_made/gate.json.json", "logs/gate", "timings/gate")
 """What the leakage check was called below ``results/<dataset>`` before, when it was a gate."""
-MEASURED = ("ml_", "intensity_")
-"""Beginnings of the names of columns of numbers."""
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read ``cases.tsv`` or ``split.tsv`` as text; a case may be called 001 or NA.
-
-    Raises
-    ------
-    SlicewiseError
-        When it is damaged.
-    """
-    columns, named = ["case", "patient"], Path(path).name
-    if named == "split.tsv":
-        columns += ["subset", "fold"]
-    elif named == "cases.tsv":
-        columns += [f"{kind}_sha256" for kind in ("image", "mask")] + ["fingerprint"]
-    table = read_stored_table(path, columns, key=("case",), dtype=str, keep_default_na=False)
-    for name in table.columns[table.columns.str.startswith(MEASURED)]:
-        try:
-            numbers = table[name].replace("", None).astype(float)
-        except ValueError:
-            raise refused(path, f"column {name} holds something else than numbers") from None
-        check_numbers(path, numbers.to_frame(), [name])
-    return table
-
-
-def cases_table(case_records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Put case records into a table, one row a case.
-
-    Where any mask is stored on another grid than its image's, the columns
-    ``mask_stored``, ``mask_outside`` (voxels with a label that were left out),
-    ``mask_off_mm`` and ``mask_off_voxels`` say how (see `Stored`); they are
-    empty in other rows.
-    """
-    rows = []
-    for case_record in case_records:
-        row = {key: case_record[key] for key in ("case", "patient")}
-        for kind in ("image", "mask"):
-            row[kind] = case_record[kind]["file"]
-            row[f"{kind}_sha256"] = case_record[kind]["sha256"]
-        row["shape"] = "x".join(str(n) for n in case_record["shape"])
-        row["spacing"] = "x".join(f"{v:g}" for v in case_record["spacing"])
-        row["orientation"] = case_record["orientation"]
-        row |= {f"intensity_{key}": value for key, value in case_record["intensity"].items()}
-        row |= {f"ml_{label}": value for label, value in case_record["ml"].items()}
-        row["fingerprint"] = case_record["fingerprint"]
-        if stored := case_record.get("mask_stored"):
-            # columns that only those data sets have that need them
-            row |= {"mask_stored": stored["how"], "mask_outside": str(stored["outside"])}
-            row |= {f"mask_{name}": str(stored[name]) for name in ("off_mm", "off_voxels")}
-        rows.append(row)
-    return pd.DataFrame(rows).sort_values("case", ignore_index=True)
-
-
-def check_geometry_known(case_records: Iterable[Mapping[str, Any]], content: Content) -> None:
-    """Stop where no image of a CT data set knows the size of its voxels.
-
-    Parameters
-    ----------
-    case_records : iterable of mapping
-        Of all cases.
-    content : Content
-        Only Hounsfield units of whole volumes have a size in millimetres to
-        lose; with ``dataset.spacing`` it is known.
-
-    Raises
-    ------
-    SlicewiseError
-        Naming the setting that gives it.
-    """
-    if content.intensity != "hu" or not content.contiguous or content.spacing is not None:
-        return
-    cases = list(case_records)
-    if cases and all(case_record.get("lost") for case_record in cases):
-        raise SlicewiseError(
-            f"none of the {len(cases)} images says how large its voxels are (their headers have "
-            "lost the geometry: no place, and 1 × 1 × 1 mm), so all millilitres and millimetres "
-            "would be wrong; convert the originals again, or give the voxel size in mm along each "
-            "axis of the arrays, such as dataset.spacing: [0.8, 0.8, 5.0]"
-        )
 
 
 def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None:

@@ -11,12 +11,8 @@ from slicewise.inference.predict import Request, load_model  # isort: skip  (bef
 import keras
 
 from slicewise.config import Content
-from slicewise.dataset.agree import (
-    case_record_of,
-    check_read,
-    check_unseen,
-    read_case_records,
-)
+from slicewise.dataset.agree import check_unseen
+from slicewise.dataset.case_record import case_record_of, check_read, read_case_records
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.network.unet import model_card, weights_digest
@@ -69,7 +65,7 @@ def requests_of(
         case_record = case_record_of(known, case, ", ".join(case_records))
         check_read(case_record, "image", Path(image))
         weights = [records[fold].resolved.weights_sha256 for fold in cfg["folds"][case]]
-        note = {"case": case, "models": weights, "image": case_record["image"]["sha256"]}
+        note = {"case": case, "models": weights, "image": case_record.image.sha256}
         chosen = [loaded[fold] for fold in cfg["folds"][case]]
         place = Path(image), Path(mask)
         given = content.offset, content.spacing

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from slicewise.config import Content, Recipe
-from slicewise.dataset.agree import case_record_of, check_read, read_case_records
+from slicewise.dataset.case_record import (
+    CaseRecord,
+    case_record_of,
+    check_read,
+    read_case_records,
+)
 from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sweep
@@ -63,13 +68,13 @@ def cut_cases(
     cut = {}
     for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
         case_record = case_record_of(known, case, case_records)
-        checked = {k: v for k, v in case_record.get("content", {}).items() if k not in decided}
+        checked = {k: v for k, v in case_record.content.items() if k not in decided}
         if checked and (changed := differences(checked, content.once_read)):
             raise SlicewiseError(
                 f"{case_records}: case {case} was checked for other settings "
                 f"({', '.join(changed)}); run snakemake again, which checks it anew"
             )
-        version = digest([case_record["made_from"], code])
+        version = digest([case_record.made_from, code])
         folder = SliceFolder.below(place, case)
         cut[case] = cut_case(Path(image), Path(mask), content, recipe, folder, version, case_record)
     return cut
@@ -82,7 +87,7 @@ def cut_case(
     recipe: Recipe,
     folder: SliceFolder,
     version: str,
-    case_record: Mapping[str, Any] | None = None,
+    case_record: CaseRecord | None = None,
 ) -> str:
     """Cut one case by one recipe, unless that was done already.
 
@@ -98,7 +103,7 @@ def cut_case(
         Where the slices go.
     version : str
         Stands for the contents of the files and the code; another one cuts anew.
-    case_record : mapping, optional
+    case_record : CaseRecord, optional
         Of the case: files that are cut have to be those that it describes.
 
     Returns
