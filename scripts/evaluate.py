@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from slicewise.config import Content
+from slicewise.config import Content, Evaluation, Recipe
 from slicewise.dataset.assignment import assignments_of
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
-from slicewise.evaluation.cases import score_cases
+from slicewise.evaluation.cases import predicted_cases, score_cases
 from slicewise.evaluation.origin import read_origins
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
@@ -26,8 +26,13 @@ def main(snakemake):
         cases = read_table(given.cases)
         assigned = assignments_of(cfg["cases"])
         folds = read_origins(given.configs, assigned, given.predictions, cases)
-        scoring = cfg["scoring"] | {"untrained": folds.untrained, "recipe": cfg["recipe"]}
-        metrics = score_cases(assigned, given.masks, given.predictions, content, **scoring)
+        metrics = score_cases(
+            predicted_cases(assigned, given.masks, given.predictions),
+            content,
+            Evaluation(**cfg["scoring"]),
+            untrained=folds.untrained,
+            recipe=Recipe(**cfg["recipe"]),
+        )
         summary = summarise(metrics)
         write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
         write_json(out.summary, summary)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
+from slicewise.config import Evaluation
+from slicewise.evaluation.statistics import UNSCORED, Masks, case_rows, metrics_table
 
 HIT, WRONG, NOTHING = np.zeros((3, 8, 8, 8), np.uint8)
 HIT[1:3, 1:3, 1:3] = 1  # 8 voxels
@@ -26,7 +27,8 @@ def scored(
         for number, (truth, guess) in enumerate(scans):
             case = patient if len(scans) == 1 else f"{patient}-{number}"
             known = {"case": case, "patient": patient, "subset": subset, "fold": None}
-            rows += case_rows(known, truth, guess, labels, 1.0, (1.0, 1.0, 1.0), 2.0, **how)
+            masks = Masks(truth, guess, labels, 1.0, (1.0, 1.0, 1.0))
+            rows += case_rows(known, masks, Evaluation(**how))
     return metrics_table(rows)
 
 

@@ -47,7 +47,7 @@ ALLOWED = {
     "training": {*BELOW_SLICES, "slices", "network", "inference", "metrics"},
     "evaluation": BELOW_EVALUATION,
     "report": {*BELOW_EVALUATION, "evaluation"},
-    "tracking": set(),
+    "tracking": {"metrics"},
     "backends": set(),
     "boxes": set(),
     "overview": set(),

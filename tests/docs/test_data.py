@@ -157,13 +157,14 @@ def test_every_output_of_the_rules_is_in_the_tree():
 def test_definitions_of_empty_masks_are_those_of_the_code():
     import numpy as np
 
-    from slicewise.evaluation.statistics import case_rows
+    from slicewise.config import Evaluation
+    from slicewise.evaluation.statistics import Masks, case_rows
 
     none, some = np.zeros((3, 3, 3), np.uint8), np.ones((3, 3, 3), np.uint8)
 
     def score(truth, prediction, absent_labels="exclude"):
-        scoring = (["a"], 1.0, (1.0, 1.0, 1.0), 2.0, absent_labels)
-        return case_rows({}, truth, prediction, *scoring)[0]
+        masks = Masks(truth, prediction, ["a"], 1.0, (1.0, 1.0, 1.0))
+        return case_rows({}, masks, Evaluation(absent_labels=absent_labels))[0]
 
     ratios, distances = ("dice", "jaccard", "precision", "recall", "nsd"), ("hd95_mm", "assd_mm")
     part = RESULTS[RESULTS.index("Empty masks:") : RESULTS.index("Distances, to be quoted")]
@@ -190,7 +191,7 @@ def test_keys_of_the_detection_are_described():
     part = RESULTS[RESULTS.index("## `summary.json`") : RESULTS.index("## `history.csv`")]
     rows = re.findall(r"^\| (`.*?) \|", part, re.M)
     named = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
-    found = detection(scored({"a": [(HIT, HIT)]}, lesion_labels=["tumour"]))
+    found = detection(scored({"a": [(HIT, HIT)]}, lesions=["tumour"]))
     assert sorted(named) == sorted(found)
     for key in found["lesions"]:
         assert f"`{key}`" in part

@@ -4,9 +4,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from slicewise.config import Content, Recipe
+from slicewise.config import Content, Evaluation, Recipe
 from slicewise.dataset.assignment import Assignment
-from slicewise.evaluation.cases import score_cases
+from slicewise.evaluation.cases import predicted_cases, score_cases
 from slicewise.evaluation.statistics import COLUMNS, UNSCORED, summarise
 from slicewise.report.cases import ABDOMEN, display_window
 
@@ -26,16 +26,20 @@ def files(tmp_path):
     return paths
 
 
+def score(case, mask, prediction, content=CONTENT, recipe=None):
+    predicted = predicted_cases([case], [mask], [prediction])
+    return score_cases(predicted, content, Evaluation(), recipe=recipe)
+
+
 def test_what_the_recipe_allows_is_beside_each_score(files):
     case = Assignment("a", "p", "test", None)
-    recipe = Recipe(size=16).model_dump()
-    rows = score_cases([case], files[:1], files[1:], CONTENT, 2.0, recipe=recipe).set_index("label")
+    rows = score(case, *files, recipe=Recipe(size=16)).set_index("label")
     assert 0.8 < rows["recipe_dice"]["organ"] < 1
     assert rows["recipe_dice"]["lesion"] == 0
     assert rows["dice"]["lesion"] == 1
-    whole = score_cases([case], files[:1], files[1:], CONTENT, 2.0, recipe=Recipe().model_dump())
+    whole = score(case, *files, recipe=Recipe())
     assert whole["recipe_dice"].tolist() == [1, 1]
-    assert score_cases([case], files[:1], files[1:], CONTENT, 2.0)["recipe_dice"].isna().all()
+    assert score(case, *files)["recipe_dice"].isna().all()
 
 
 def test_spacing_is_that_of_the_data_set_where_files_have_lost_it(files):
@@ -44,7 +48,7 @@ def test_spacing_is_that_of_the_data_set_where_files_have_lost_it(files):
         nib.save(nib.Nifti1Image(array, np.eye(4)), path)
     case = Assignment("a", "p", "test", None)
     content = CONTENT.model_copy(update={"spacing": [0.8, 0.8, 5.0]})
-    rows = score_cases([case], files[:1], files[1:], content, 2.0).set_index("label")
+    rows = score(case, *files, content).set_index("label")
     assert rows["volume_ml"]["organ"] == pytest.approx(30 * 32 * 4 * 0.8 * 0.8 * 5 / 1000)
 
 
@@ -55,8 +59,8 @@ def test_a_mask_stored_otherwise_is_scored_on_the_grid_of_the_prediction(files, 
     other = str(tmp_path / "stored.nii.gz")
     nib.save(nib.Nifti1Image(np.ascontiguousarray(stored), image.affine @ turn), other)
     case = Assignment("a", "p", "test", None)
-    rows = score_cases([case], [other], files[1:], CONTENT, 2.0)
-    assert rows.equals(score_cases([case], files[:1], files[1:], CONTENT, 2.0))
+    rows = score(case, other, files[1])
+    assert rows.equals(score(case, *files))
     assert rows["dice"].tolist() == [1, 1]
 
 
@@ -97,7 +101,10 @@ def scored(tmp_path):
 
     def score(untrained, cases=CASES):
         files = ([str(tmp_path / f"{name}.nii.gz")] * len(cases) for name in ("truth", "guess"))
-        return score_cases(cases, *files, LABELS, 2.0, untrained).set_index(["case", "label"])
+        table = score_cases(
+            predicted_cases(cases, *files), LABELS, Evaluation(), untrained=untrained
+        )
+        return table.set_index(["case", "label"])
 
     return score
 

@@ -76,7 +76,7 @@ def test_of_a_label_that_was_not_trained_nothing_counts():
 def test_lesions_are_counted_where_components_are_lesions():
     rows = scored(
         {"a": [(HIT, HIT + WRONG)], "b": [(HIT + WRONG, HIT)], "c": [(NOTHING, WRONG)]},
-        lesion_labels=["tumour"],
+        lesions=["tumour"],
     )
     found = detection(rows)["lesions"]
     assert (found["lesions"], found["found"], found["false"]) == (3, 2, 2)

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slicewise.config import Evaluation
 from slicewise.evaluation.statistics import (
     COLUMNS,
     FAILURES,
+    Masks,
     agreement,
     by_patient,
     case_rows,
@@ -47,7 +49,9 @@ def test_rows_score_each_label() -> None:
     truth = np.array([[[0, 1, 1, 2]]], np.uint8)
     guess = np.array([[[0, 1, 2, 2]]], np.uint8)
     known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
-    one, two = case_rows(known, truth, guess, ["a", "b"], 2.0, (1.0, 1.0, 3.0), 2.5)
+    one, two = case_rows(
+        known, Masks(truth, guess, ["a", "b"], 2.0, (1.0, 1.0, 3.0)), Evaluation(tolerance_mm=2.5)
+    )
     assert (one["label"], one["dice"]) == ("a", pytest.approx(2 / 3))
     assert (two["label"], two["volume_error_ml"]) == ("b", 2.0)
     # each has one end elsewhere, by a voxel of 3 mm
@@ -61,7 +65,7 @@ def test_rows_score_each_label() -> None:
 def test_slices_that_are_no_neighbours_have_no_distances() -> None:
     mask = np.ones((2, 3, 4), np.uint8)
     known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
-    scored = metrics_table(case_rows(known, mask, mask, ["a"], 2.0, None, 2.0))
+    scored = metrics_table(case_rows(known, Masks(mask, mask, ["a"], 2.0, None), Evaluation()))
     assert scored["dice"].tolist() == [1]
     neighbourly = ["hd95_mm", "assd_mm", "nsd", "tolerance_mm", *FAILURES]
     assert scored[neighbourly].isna().all(axis=None)
@@ -77,7 +81,7 @@ def test_a_missed_organ_counts_in_the_surface_dice_and_not_in_distances() -> Non
     rows = []
     for patient, guess in (("a", found), ("b", found), ("c", missed)):
         known = {"case": patient, "patient": patient, "subset": "test", "fold": None}
-        rows += case_rows(known, found, guess, ["liver"], 1.0, (1.0, 1.0, 1.0), 2.0)
+        rows += case_rows(known, Masks(found, guess, ["liver"], 1.0, (1.0, 1.0, 1.0)), Evaluation())
     mean = summarise(metrics_table(rows))["test"]["mean"]
     assert (mean["nsd"]["n"], mean["nsd"]["mean"]) == (3, pytest.approx(2 / 3))
     for name in ("hd95_mm", "assd_mm"):

@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 from slicewise import overview, reproduce
-from slicewise.config import Content, Recipe, load_settings, used_settings
+from slicewise.config import Content, Evaluation, Recipe, load_settings, used_settings
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case_record import (
     case_record_of,
@@ -41,6 +41,7 @@ from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds, training_minutes
 from slicewise.evaluation.results import read_result
 from slicewise.evaluation.statistics import (
+    Masks,
     case_rows,
     metrics_table,
     read_metrics,
@@ -213,7 +214,8 @@ def _scores(place: Path) -> None:
             "fold": None,
             "truth_sha256": "t",
         }
-        rows += case_rows(known, mask, np.roll(mask, 1, 0), ["liver"], 0.001, (1.0, 1.0, 1.0), 3.0)
+        masks = Masks(mask, np.roll(mask, 1, 0), ["liver"], 0.001, (1.0, 1.0, 1.0))
+        rows += case_rows(known, masks, Evaluation(tolerance_mm=3.0))
     metrics, one = metrics_table(rows), place / "one"
     write_text(one / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
     write_json(one / "summary.json", summarise(metrics))

@@ -12,7 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from slicewise.evaluation.statistics import case_rows, metrics_table, summarise
+from slicewise.config import Evaluation
+from slicewise.evaluation.statistics import Masks, case_rows, metrics_table, summarise
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
 from slicewise.report.experiment import CaseFigures, experiment_report
@@ -43,7 +44,7 @@ def report() -> str:
     for number, case in enumerate(CASES):
         image, truth, prediction = volumes(number)
         known = {"case": case, "patient": case, "subset": "test", "fold": None}
-        rows += case_rows(known, truth, prediction, ["liver"], 0.012, SPACING, 2.0)
+        rows += case_rows(known, Masks(truth, prediction, ["liver"], 0.012, SPACING), Evaluation())
         frames = 10 if case != "best" else 1
         views = plane_views(image, truth, prediction, SPACING, (-160, 240), planes, frames)
         cases.append(CaseFigures(case, views=views))

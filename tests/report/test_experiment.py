@@ -379,7 +379,7 @@ def test_the_convention_of_challenges_is_on_the_page():
 
 
 def test_labels_of_lesions_have_a_table_of_them():
-    metrics = scored(TUMOURS, lesion_labels=["tumour"])
+    metrics = scored(TUMOURS, lesions=["tumour"])
     page = Page(experiment(metrics, summary=summarise(metrics)))
     row = next(row for row in page.rows if row[:3] == ["tumour", "2", "1"] and len(row) == 6)
     assert row[3].startswith("0.50")

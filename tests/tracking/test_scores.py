@@ -36,7 +36,7 @@ def test_what_all_have_and_was_found_has_no_more_than_its_means() -> None:
 
 
 def test_lesions_have_their_numbers() -> None:
-    named = summary_metrics(summarise(scored(TUMOURS, lesion_labels=["tumour"])))
+    named = summary_metrics(summarise(scored(TUMOURS, lesions=["tumour"])))
     assert (named["test/lesion_sensitivity"], named["test/false_lesions"]) == (0.5, 0.25)
 
 

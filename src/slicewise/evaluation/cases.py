@@ -3,85 +3,107 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from slicewise.config import Content, Recipe
+from slicewise.config import Content, Evaluation, Recipe
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import labels_digest, read_labels
-from slicewise.evaluation.statistics import UNSCORED, case_rows, metrics_table
+from slicewise.evaluation.statistics import UNSCORED, Masks, case_rows, metrics_table
 from slicewise.slices.bound import recipe_bound
 from slicewise.wording import plural
 
 _log = logging.getLogger(__name__)
 
 
-def score_cases(
-    cases: Sequence[Assignment],
+@dataclass(frozen=True)
+class PredictedCase:
+    """A case that was predicted, and its files.
+
+    Attributes
+    ----------
+    assigned : Assignment
+        Which case of whom it is, and where the split put it.
+    mask, prediction : str
+        Files of the ground truth and of the prediction.
+    image : str
+        File of the image; empty where nobody looks at it.
+    """
+
+    assigned: Assignment
+    mask: str
+    prediction: str
+    image: str = ""
+
+
+def predicted_cases(
+    assigned: Sequence[Assignment],
     masks: Sequence[str],
     predictions: Sequence[str],
+    images: Sequence[str] | None = None,
+) -> list[PredictedCase]:
+    """Pair cases with their files, which are in the same order."""
+    pictures = [""] * len(assigned) if images is None else images
+    files = zip(assigned, masks, predictions, pictures, strict=True)
+    return [PredictedCase(*each) for each in files]
+
+
+def score_cases(
+    cases: Iterable[PredictedCase],
     content: Content,
-    tolerance_mm: float,
-    untrained: Sequence[Collection[str]] = (),
+    scoring: Evaluation,
     *,
-    recipe: Mapping[str, Any] | None = None,
-    absent_labels: str = "exclude",
-    lesions: Sequence[str] = (),
-    lesion_iou: float = 0.1,
+    untrained: Sequence[Collection[str]] = (),
+    recipe: Recipe | None = None,
 ) -> pd.DataFrame:
     """Score predictions on the source's own grid, one case at a time.
 
     Parameters
     ----------
-    cases : sequence of Assignment
+    cases : iterable of PredictedCase
         What was predicted.
-    masks, predictions : sequences of str
-        Files, in the same order.
     content : Content
         What the files hold; distances are measured where its slices are neighbours.
-    tolerance_mm : float
-        Up to which distance the surface Dice takes surfaces as the same.
+    scoring : Evaluation
+        The settings' block `evaluation`.
     untrained : sequence of collections of str
         The labels that each fold was trained without. Where all models that
         predicted a case were, its scores of the label are empty: a model that
         never saw a label cannot find it.
-    recipe : mapping, optional
-        How slices are cut (`Recipe`): ``recipe_dice`` is the Dice that it allows at all.
-    absent_labels, lesions, lesion_iou
-        As in the settings' block `evaluation`.
+    recipe : Recipe, optional
+        How slices are cut: ``recipe_dice`` is the Dice that it allows at all.
 
     Returns
     -------
     DataFrame
         One row a case and label.
     """
-    rows = []
-    for assigned, mask, prediction in zip(cases, masks, predictions, strict=True):
-        guess = read_labels(prediction, content)  # on the image's grid, which may not be the mask's
-        truth = read_labels(mask, content, guess)
-        first = assigned.dump()
-        arrays, names = (truth.array, guess.array), list(content.labels)
-        first["truth_sha256"] = labels_digest(truth, names)
-        spacing = truth.spacing if content.contiguous else None
-        scored = case_rows(
-            first,
-            *arrays,
-            names,
-            truth.voxel_ml,
-            spacing,
-            tolerance_mm,
-            absent_labels,
-            lesions,
-            lesion_iou,
-        )
-        if recipe is not None:
-            bound = recipe_bound(truth, Recipe(**recipe), names, content.contiguous)
-            scored = [{**row, "recipe_dice": bound[row["label"]]["dice"]} for row in scored]
+    rows: list[dict[str, Any]] = []
+    for case in cases:
+        scored = _score_case(case, content, scoring, recipe)
         rows += [_without_score(row, untrained) for row in scored]
     _say_untrained(rows, untrained)
     return metrics_table(rows)
+
+
+def _score_case(
+    case: PredictedCase, content: Content, scoring: Evaluation, recipe: Recipe | None
+) -> list[dict[str, Any]]:
+    # on the image's grid, which may not be the mask's
+    guess = read_labels(case.prediction, content)
+    truth = read_labels(case.mask, content, guess)
+    labels = list(content.labels)
+    spacing = truth.spacing if content.contiguous else None
+    masks = Masks(truth.array, guess.array, labels, truth.voxel_ml, spacing)
+    known = {**case.assigned.dump(), "truth_sha256": labels_digest(truth, labels)}
+    rows = case_rows(known, masks, scoring)
+    if recipe is None:
+        return rows
+    bound = recipe_bound(truth, recipe, labels, content.contiguous)
+    return [{**row, "recipe_dice": bound[row["label"]]["dice"]} for row in rows]
 
 
 def _never_seen(row: Mapping[str, Any], untrained: Sequence[Collection[str]]) -> bool:

@@ -20,12 +20,15 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.detection import counts_absent
 from slicewise.evaluation.paired import ALPHA, paired
 from slicewise.evaluation.statistics import DISTANCES, METRICS, by_patient, headline_subset
+from slicewise.metrics import table as metric_table
+from slicewise.metrics.table import names_of
 from slicewise.wording import some
 
-FALSE_ML = "false_ml"
-COMPARED = ("dice", "nsd", "hd95_mm", "assd_mm", "volume_error_percent", FALSE_ML)
-"""Metrics that are compared, over those who have a label; of the volume error, which has a sign,
-the size. The last is what was predicted in those who do not have the label, in ml."""
+FALSE_ML = metric_table.FALSE_ML.name
+COMPARED = tuple(each.name for each in metric_table.shown_in("comparison"))
+"""Metrics that are compared, over those who have a label; of what has a sign, the size. The last is
+what was predicted in those who do not have the label, in ml."""
+SIZED = tuple(each.name for each in metric_table.METRICS if each.signed)
 COLUMNS = (
     *("first", "second", "subset", "label", "metric", "n", "changed"),
     *("mean_first", "mean_second"),
@@ -183,8 +186,8 @@ def _compared(
     rows = []
     for (first, ours), (second, theirs) in itertools.combinations(groups.items(), 2):
         values = {metric: _values(parts, [*ours, *theirs], metric) for metric in COMPARED}
-        for label, (metric, table) in itertools.product(labels, values.items()):
-            shown = table if label == "mean" else table[table["label"] == label]
+        for label, (metric, rows_of) in itertools.product(labels, values.items()):
+            shown = rows_of if label == "mean" else rows_of[rows_of["label"] == label]
             patients = _by_patient(shown, [*ours, *theirs], metric)
             if patients.empty:
                 continue
@@ -237,7 +240,7 @@ def _values(parts: Tables, trainings: Sequence[str], metric: str) -> pd.DataFram
         values = values.dropna(how="all").fillna(0.0)
     elif metric not in DISTANCES:
         values = values.dropna()
-    return (values.abs() if metric == "volume_error_percent" else values).reset_index()
+    return (values.abs() if metric in SIZED else values).reset_index()
 
 
 def _by_patient(rows: pd.DataFrame, trainings: Sequence[str], metric: str) -> pd.DataFrame:
@@ -339,7 +342,7 @@ def comparable(metrics: Tables) -> dict[str, pd.DataFrame]:
     found = {}
     for name, each in metrics.items():
         empty = each["dice"].isna() & pd.MultiIndex.from_frame(each[keys]).isin(asked)
-        zero = dict.fromkeys(("dice", "nsd") if "nsd" in each else ("dice",), 0.0)
+        zero = {name: 0.0 for name in names_of("overlap") if name in COMPARED and name in each}
         found[name] = each.mask(empty, each.assign(**zero)) if empty.any() else each
     return found
 

@@ -13,8 +13,9 @@ import pandas as pd
 
 from slicewise.evaluation.intervals import describe, proportion, ratio
 from slicewise.metrics.patients import patient_scores
+from slicewise.metrics.table import names_of
 
-LESIONS = ("lesions", "lesions_found", "lesions_false")
+LESIONS = names_of("lesion")
 
 
 def has_label(rows: pd.DataFrame) -> pd.Series:

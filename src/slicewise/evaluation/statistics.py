@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,74 +12,32 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from slicewise.evaluation.detection import LESIONS, detection, lacks_label, overall
+from slicewise.config import Evaluation
+from slicewise.evaluation.detection import detection, lacks_label, overall
 from slicewise.evaluation.intervals import describe
-from slicewise.metrics import failures, lesions, overlap, surface_distances
+from slicewise.metrics import table
 from slicewise.metrics.patients import mean_of, patient_scores
+from slicewise.metrics.table import names, names_of
 from slicewise.stored import SUMMARY, check_numbers, read_stored, read_stored_table, refused
 
-METRICS = (
-    "dice",
-    "jaccard",
-    "precision",
-    "recall",
-    "volume_ml",
-    "predicted_ml",
-    "volume_error_ml",
-    "volume_error_percent",
-    "hd95_mm",
-    "assd_mm",
-    "nsd",
-)
-FAILURES = (
-    "false_islands",
-    "false_islands_ml",
-    "largest_false_ml",
-    "largest_false_mm",
-    "missed_parts",
-    "missed_parts_ml",
-    "largest_missed_ml",
-    "largest_bulge_ml",
-    "largest_gap_ml",
-)
-DISTANCES = ("hd95_mm", "assd_mm")
-VOLUMES = ("volume_ml", "predicted_ml", "volume_error_ml")
-COLUMNS = (
-    *METRICS,
-    "tolerance_mm",
-    *FAILURES,
-    *LESIONS,
-    "lesion_iou",
-    "recipe_dice",
-    "truth_sha256",
-)
-"""Columns after the names: an nsd says nothing without its tolerance, a lesion nothing without the
-overlap by which it was found, no score without what the slices allow and without its truth (digest
-of the label numbers on their grid), and failures are not averaged."""
+METRICS = names("means")
+FAILURES = names_of("failure")
+DISTANCES = names_of("distance")
+VOLUMES = names_of("volume")
+COLUMNS = tuple(each.name for each in table.METRICS)
+"""Columns of the table of cases and labels, after the names."""
 SUBSETS = ("test", "validation")
-UNSCORED = ("volume_ml", "tolerance_mm", "recipe_dice", "truth_sha256")
+UNSCORED = tuple(each.name for each in table.METRICS if each.of_truth)
 """What a row says of the ground truth and of how it is scored, not of a prediction."""
 
 
-def case_rows(
-    case: dict[str, Any],
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    labels: Sequence[str],
-    voxel_ml: float,
-    spacing: tuple[float, float, float] | None,
-    tolerance_mm: float,
-    absent_labels: str = "exclude",
-    lesion_labels: Collection[str] = (),
-    lesion_iou: float = 0.1,
-) -> list[dict[str, Any]]:
-    """Score one case, one row a label.
+@dataclass(frozen=True)
+class Masks:
+    """The ground truth and the prediction of a case, as label numbers on the same grid.
 
-    Parameters
+    Attributes
     ----------
-    case : dict
-        What is known of it: case, patient, subset, fold, truth_sha256.
-    truth, prediction : ndarray of uint8
+    truth, prediction : ndarray of uint8, shape (i, j, k)
         Label indices on the source's grid.
     labels : sequence of str
         Names of labels 1, 2, ….
@@ -88,49 +47,65 @@ def case_rows(
         Distance of neighbouring voxels along each axis, in mm; None where
         slices are no neighbours, which leaves out all distances, failures and
         lesions.
-    tolerance_mm : float
-        Up to which distance the surface Dice takes surfaces as the same.
-    absent_labels : {"exclude", "challenge"}
-        Whether a label that the ground truth lacks has no score, or 1 where
-        none was predicted and 0 where it was.
-    lesion_labels : collection of str
-        Labels whose components are lesions, to be counted one by one.
-    lesion_iou : float
-        By which overlap a lesion counts as found, see `metrics.lesions`.
+    """
+
+    truth: np.ndarray
+    prediction: np.ndarray
+    labels: Sequence[str]
+    voxel_ml: float
+    spacing: tuple[float, float, float] | None
+
+
+def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> list[dict[str, Any]]:
+    """Score one case, one row a label.
+
+    Parameters
+    ----------
+    known : mapping
+        What is known of it: case, patient, subset, fold, truth_sha256.
+    masks : Masks
+        Its ground truth and prediction.
+    scoring : Evaluation
+        The tolerance of surfaces, what a label that is not there scores, which
+        labels are lesions, and by which overlap one counts as found.
+
+    Returns
+    -------
+    list of dict
+        `known`, the label, and its metrics by the names of columns.
     """
     rows = []
-    for index, name in enumerate(labels, start=1):
-        masks = truth == index, prediction == index
-        row = {**case, "label": name, **overlap(*masks, voxel_ml)}
-        if spacing is not None:
-            row |= surface_distances(*masks, spacing, tolerance_mm)
-            row["tolerance_mm"] = tolerance_mm
-            row |= failures(*masks, voxel_ml, spacing)
-            if name in lesion_labels:
-                row |= lesions(*masks, lesion_iou)
-                row["lesion_iou"] = lesion_iou
-        if absent_labels == "challenge" and not row["volume_ml"]:
+    for index, name in enumerate(masks.labels, start=1):
+        pair = table.Pair(
+            masks.truth == index,
+            masks.prediction == index,
+            masks.voxel_ml,
+            masks.spacing,
+            scoring.tolerance_mm,
+            scoring.lesion_iou if name in scoring.lesions else None,
+        )
+        row = {**known, "label": name, **table.measured(pair)}
+        if scoring.absent_labels == "challenge" and not row["volume_ml"]:
             row |= _as_challenges_do(row)
         rows.append(row)
     return rows
 
 
-def _as_challenges_do(row: dict[str, Any]) -> dict[str, float]:
+def _as_challenges_do(row: Mapping[str, Any]) -> dict[str, float]:
     """Score a label that the ground truth lacks as if finding nothing was an overlap."""
     right = not row["predicted_ml"]
-    scores = dict.fromkeys(("dice", "jaccard", "precision", "recall"), float(right))
-    if "nsd" in row:
-        scores["nsd"] = float(right)
-        scores |= dict.fromkeys(("hd95_mm", "assd_mm"), 0.0 if right else float("nan"))
-    return scores
+    distance = 0.0 if right else float("nan")
+    scores = dict.fromkeys(names_of("overlap"), float(right))
+    scores |= dict.fromkeys(DISTANCES, distance)
+    return {name: score for name, score in scores.items() if name in row}
 
 
 def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Return the table of cases and labels, sorted by subset and case."""
-    table = pd.DataFrame(
-        list(rows), columns=["case", "patient", "subset", "fold", "label", *COLUMNS]
+    columns = ["case", "patient", "subset", "fold", "label", *COLUMNS]
+    return pd.DataFrame(list(rows), columns=columns).sort_values(
+        ["subset", "case"], kind="stable", ignore_index=True
     )
-    return table.sort_values(["subset", "case"], kind="stable", ignore_index=True)
 
 
 def read_metrics(path: str | IO[str]) -> pd.DataFrame:
@@ -141,21 +116,22 @@ def read_metrics(path: str | IO[str]) -> pd.DataFrame:
     SlicewiseError
         When it is damaged, or holds what no score can be.
     """
-    names = ("case", "patient", "subset", "label")
-    table = read_stored_table(
+    said = ("case", "patient", "subset", "label")
+    texts = tuple(each.name for each in table.METRICS if each.is_text)
+    rows = read_stored_table(
         path,
-        (*names, "fold", "dice", "volume_ml", "predicted_ml"),
+        (*said, "fold", "dice", "volume_ml", "predicted_ml"),
         key=("case", "label"),
-        numbers=("fold", *(name for name in COLUMNS if name != "truth_sha256")),
-        dtype=dict.fromkeys((*names, "truth_sha256"), str),
+        numbers=("fold", *(name for name in COLUMNS if name not in texts)),
+        dtype=dict.fromkeys((*said, *texts), str),
         keep_default_na=False,
         na_values=[""],
     )
-    named = "a table of scores" if not isinstance(path, str) else path
-    check_numbers(named, table, ["dice"], between=(0, 1))
-    if not table["subset"].isin(SUBSETS).all() or table["patient"].isna().any():
+    named = path if isinstance(path, str) else "a table of scores"
+    check_numbers(named, rows, ["dice"], between=(0, 1))
+    if not rows["subset"].isin(SUBSETS).all() or rows["patient"].isna().any():
         raise refused(named, f"its subsets are not {' and '.join(SUBSETS)}, or a patient lacks")
-    return table
+    return rows
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:
@@ -166,8 +142,8 @@ def read_summary(path: str | Path) -> dict[str, Any]:
     SlicewiseError
         When it is damaged.
     """
-    found: dict[str, Any] = read_stored(path, SUMMARY)
-    return found
+    summary: dict[str, Any] = read_stored(path, SUMMARY)
+    return summary
 
 
 def headline_subset(metrics: pd.DataFrame) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from slicewise.evaluation.comparison import (
-    COMPARED,
     Repeats,
     Tables,
     comparable,
@@ -22,6 +21,7 @@ from slicewise.evaluation.comparison import (
 )
 from slicewise.evaluation.detection import has_label, together
 from slicewise.evaluation.statistics import summarise
+from slicewise.metrics.table import shown_in
 from slicewise.report import figures
 from slicewise.report.changed import EXPERIMENTS, Changed
 from slicewise.report.render import overall_label, render, statistics_of
@@ -31,14 +31,6 @@ from slicewise.report.words import convention, untrained
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
-_METRICS = {  # digits, and whether more is better
-    "dice": ("Dice", 3, True),
-    "nsd": ("NSD", 3, True),
-    "hd95_mm": ("HD95, mm", 1, False),
-    "assd_mm": ("ASSD, mm", 2, False),
-    "volume_error_percent": ("Size of the volume error, %", 1, False),
-    "false_ml": ("Predicted where a label is not, ml", 1, False),
-}
 
 
 def comparison_report(
@@ -265,15 +257,13 @@ def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _other_metrics(table: pd.DataFrame, subset: str) -> list[dict[str, Any]]:
     """List the comparisons of the other metrics, mean over labels."""
-    found = []
-    for metric in COMPARED[1:]:
-        title, digits, more = _METRICS[metric]
-        found += [
-            row | {"title": title, "digits": digits, "more": more}
-            for row in headline_rows(table, subset, metric)
-            if row["label"] == "mean"
-        ]
-    return found
+    return [
+        row | {"title": metric.comparison_heading, "digits": metric.digits}
+        for metric in shown_in("comparison")
+        if metric.name != "dice"
+        for row in headline_rows(table, subset, metric.name)
+        if row["label"] == "mean"
+    ]
 
 
 def _differences(scored: Tables) -> dict[str, Any] | None:

@@ -18,13 +18,13 @@ import pandas as pd
 
 from slicewise.evaluation.detection import detection, lacks_label, overall
 from slicewise.evaluation.statistics import (
-    FAILURES,
     agreement,
     by_case,
     by_patient,
     headline_subset,
     patient_volumes,
 )
+from slicewise.metrics.table import Metric, metric, shown_in
 from slicewise.report import figures
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence
@@ -50,46 +50,6 @@ AGREEMENT_LIMIT = 4
 FEW_PATIENTS = 20
 """Below this many patients the report says that the interval itself is rough."""
 
-_METRICS = {
-    "dice": "Dice",
-    "jaccard": "Jaccard",
-    "precision": "Precision",
-    "recall": "Recall",
-    "nsd": "NSD",
-    "hd95_mm": "HD95, mm",
-    "assd_mm": "ASSD, mm",
-    "volume_error_ml": "Volume error, ml",
-    "volume_error_percent": "Volume error, %",
-}
-_DISTANCES = ("nsd", "hd95_mm", "assd_mm")
-_COLUMNS = {
-    **{name: _METRICS[name] for name in ("dice", "jaccard", "precision", "recall", *_DISTANCES)},
-    "volume_ml": "Volume, ml",
-    "predicted_ml": "Predicted, ml",
-    "volume_error_ml": "Error, ml",
-    "volume_error_percent": "Error, %",
-}
-_FAILURES = {
-    "false_islands": "False islands",
-    "largest_false_ml": "Largest island, ml",
-    "largest_false_mm": "Off by, mm",
-    "missed_parts": "Missed parts",
-    "largest_missed_ml": "Largest part, ml",
-    "largest_gap_ml": "Gap, ml",
-    "largest_bulge_ml": "Bulge, ml",
-}
-_DIGITS = {
-    **{
-        name: 0 if name in ("false_islands", "missed_parts", "largest_false_mm") else 1
-        for name in FAILURES
-    },
-    "hd95_mm": 1,
-    "assd_mm": 2,
-    "volume_ml": 1,
-    "predicted_ml": 1,
-    "volume_error_ml": 1,
-    "volume_error_percent": 1,
-}
 _SUBSETS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -375,24 +335,22 @@ def _summary_rows(
     summary: Mapping[str, Any], subset: str, labels: list[str], tolerance: str | None
 ) -> list[dict[str, Any]]:
     """List every metric of the overall mean, then the main ones of every label."""
-    titles = _METRICS | {"nsd": f"Surface Dice (NSD) at {tolerance} mm"}
     overall = overall_label(summary, subset)
     several = len(labels) > 1
-    wanted = [(overall, "Mean of the labels" if several else "", tuple(_METRICS))]
+    wanted = [(overall, "Mean of the labels" if several else "", shown_in("summary"))]
     if several:
-        main = ("dice", "nsd", "hd95_mm", "volume_error_percent")
-        wanted += [(label, label, main) for label in labels]
+        wanted += [(label, label, shown_in("labels")) for label in labels]
     return [
         {
             "group": group,
-            "name": titles[metric],
-            "digits": _DIGITS.get(metric, 3),
-            **statistics_of(summary, subset, label, metric),
+            "name": metric.mean_heading(tolerance),
+            "digits": metric.digits,
+            **statistics_of(summary, subset, label, metric.name),
         }
-        for label, group, names in wanted
-        for metric in names
-        if metric in ((summary.get(subset) or {}).get(label) or {})
-        and (tolerance or metric not in _DISTANCES)
+        for label, group, metrics in wanted
+        for metric in metrics
+        if metric.name in ((summary.get(subset) or {}).get(label) or {})
+        and (tolerance or not metric.needs_neighbours)
     ]
 
 
@@ -403,8 +361,11 @@ def _tables(metrics: pd.DataFrame, crossed: bool) -> list[dict[str, Any]]:
 
 
 def _table(subset: str, rows: pd.DataFrame, crossed: bool) -> dict[str, Any]:
-    hidden = () if _tolerance(rows) else _DISTANCES
-    numbers = {k: title for k, title in _COLUMNS.items() if k in rows and k not in hidden}
+    numbers = [
+        metric
+        for metric in shown_in("cases")
+        if metric.name in rows and (_tolerance(rows) or not metric.needs_neighbours)
+    ]
     return {
         "subset": subset,
         "title": f"{_called(subset, crossed).capitalize()} patients",
@@ -417,10 +378,10 @@ def _failures(scored: pd.DataFrame) -> dict[str, Any] | None:
     """Prepare the table of what is wrong in whole pieces, worst Dice first."""
     if not len(_finite(scored, "false_islands")):
         return None
-    return _sorted_rows(scored, {"dice": "Dice", **_FAILURES})
+    return _sorted_rows(scored, [metric("dice"), *shown_in("failures")])
 
 
-def _sorted_rows(rows: pd.DataFrame, numbers: Mapping[str, str]) -> dict[str, Any]:
+def _sorted_rows(rows: pd.DataFrame, numbers: Sequence[Metric]) -> dict[str, Any]:
     texts = {"patient": "Patient"}
     if (rows["case"].astype(str) != rows["patient"].astype(str)).any():
         texts["case"] = "Case"
@@ -434,11 +395,11 @@ def _sorted_rows(rows: pd.DataFrame, numbers: Mapping[str, str]) -> dict[str, An
     )
     return {
         "texts": list(texts.values()),
-        "numbers": list(numbers.values()),
+        "numbers": [each.column_heading for each in numbers],
         "rows": [
             {
                 "texts": [_word(row[name]) for name in texts],
-                "numbers": [(row[name], _DIGITS.get(name, 3), name) for name in numbers],
+                "numbers": [(row[each.name], each) for each in numbers],
             }
             for row in ordered.to_dict("records")
         ],

@@ -10,11 +10,9 @@ import pandas as pd
 from PIL import Image
 
 from slicewise.files import digest
+from slicewise.metrics.table import names
 
-MIRRORED = (
-    *("dice", "jaccard", "precision", "recall", "volume_error_ml", "volume_error_percent"),
-    *("hd95_mm", "assd_mm", "nsd"),
-)
+MIRRORED = names("mlflow")
 PATIENTS = "patients.json"
 """The table that the UI compares across runs, patient by patient."""
 COMPARED = 6
@@ -112,7 +110,7 @@ def patients_table(metrics: pd.DataFrame) -> str:
     table = metrics.sort_values(["subset", "case", "label"], kind="stable")
     if table["label"].nunique() > 1:
         table = table.assign(case=table["case"] + " " + table["label"])
-    columns = ["case", "dice", "jaccard", "volume_error_ml", "subset", "patient", "label"]
+    columns = ["case", *names("runs"), "subset", "patient", "label"]
     return str(table[columns].to_json(orient="split", index=False))
 
 
