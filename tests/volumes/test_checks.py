@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from slicewise.volumes.checks import check_image, label_indices
 from slicewise.volumes.dicom.organs import read_organ_masks
-from slicewise.volumes.placing import Stored, on_image
+from slicewise.volumes.placing import Stored, VoxelGrid, on_image
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 
@@ -131,9 +131,8 @@ def test_complex_voxels(refused):
 
 
 def stored_elsewhere(image: Volume, mask: Volume) -> Stored | None:
-    return on_image(
-        mask.array, mask.affine, image.array.shape, image.affine, "mask", "image", "exact"
-    )[1]
+    grids = VoxelGrid.of(mask, "mask"), VoxelGrid.of(image, "image")
+    return on_image(mask.array, *grids, "exact")[1]
 
 
 # --- labels ------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slicewise.config import Masks
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.placing import on_image, resampled
+from slicewise.volumes.placing import Stored, VoxelGrid, on_image
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHAPE = (7, 6, 5)
@@ -57,6 +58,26 @@ def stored(
     return np.ascontiguousarray(array), affine @ turn
 
 
+def placed_on(
+    labels: np.ndarray,
+    affine: np.ndarray,
+    shape: tuple[int, ...],
+    image_affine: np.ndarray,
+    own: str,
+    other: str,
+    masks: Masks,
+    *,
+    lost: bool = False,
+) -> tuple[np.ndarray, Stored | None]:
+    """Bring labels onto an image that has lost its geometry, or not."""
+    return on_image(
+        labels,
+        VoxelGrid(labels.shape, affine, own),
+        VoxelGrid(shape, image_affine, other, lost),
+        masks,
+    )
+
+
 # ITK cannot invert directions whose parts are 1e-308
 angle = st.floats(-1.2, 1.2).map(lambda each: round(each, 6))
 ends = st.tuples(st.integers(-2, 2), st.integers(-2, 1))
@@ -87,7 +108,7 @@ def test_what_lies_on_the_voxels_is_brought_there_as_itk_does(angles, axes, flip
     array, place = stored(mask, where, axes, flips)
     # headers hold single precision
     place = place.astype(np.float32).astype(np.float64)
-    placed, how = on_image(array, place, SHAPE, affine, "mask", "image", "exact")
+    placed, how = placed_on(array, place, SHAPE, affine, "mask", "image", "exact")
     np.testing.assert_array_equal(placed, kept)
     np.testing.assert_array_equal(placed, by_itk(array, place, affine, sitk.sitkNearestNeighbor))
     words = "" if how is None else how.how
@@ -116,7 +137,7 @@ def test_labels_are_resampled_as_itk_interpolates_them(angles, sizes, shift, axe
     # beyond the border ITK repeats the last voxel: here it is background
     labels[2:7, 2:7, 2:7] = np.random.default_rng(seed).choice([0, 1, 3], (5, 5, 5))
     array, place = stored(labels, other, axes, (True, False, False))
-    placed, how = on_image(array, place, SHAPE, affine, "mask", "image", "resample")
+    placed, how = placed_on(array, place, SHAPE, affine, "mask", "image", "resample")
     shares = np.stack(
         [by_itk((array == k).astype(np.float64), place, affine, sitk.sitkLinear) for k in range(4)]
     )
@@ -143,7 +164,7 @@ def beside(voxels: float, axis: int = 2) -> np.ndarray:
 def test_a_hundredth_of_a_voxel_is_what_headers_may_round():
     labels = box()
     for affine in (AFFINE, AFFINE.astype(np.float32), beside(0.009)):
-        placed, how = on_image(labels, affine, SHAPE, AFFINE, "m", "i", "exact")
+        placed, how = placed_on(labels, affine, SHAPE, AFFINE, "m", "i", "exact")
         assert placed is labels
         assert how is None
 
@@ -159,36 +180,36 @@ def test_a_hundredth_of_a_voxel_is_what_headers_may_round():
     ],
 )
 def test_what_is_off_the_voxels_is_refused_with_the_way_out(refused, labels, affine, fault):
-    message = refused(on_image, labels, affine, SHAPE, AFFINE, "m.nii", "i.nii", "exact")
+    message = refused(placed_on, labels, affine, SHAPE, AFFINE, "m.nii", "i.nii", "exact")
     assert message.startswith("m.nii: it is not on the grid of its image i.nii: ")
     assert fault in message
     assert "dataset.masks to resample" in message
-    placed, how = on_image(labels, affine, SHAPE, AFFINE, "m.nii", "i.nii", "resample")
+    placed, how = placed_on(labels, affine, SHAPE, AFFINE, "m.nii", "i.nii", "resample")
     assert placed.any()
     assert how.how == "resampled"
 
 
 def test_labels_outside_of_the_image_are_refused_or_counted(refused):
     away = beside(3)
-    message = refused(on_image, box(), away, SHAPE, AFFINE, "m.nii", "i.nii", "exact")
+    message = refused(placed_on, box(), away, SHAPE, AFFINE, "m.nii", "i.nii", "exact")
     assert "12 of its voxels with a label lie outside" in message
-    placed, how = on_image(box(), away, SHAPE, AFFINE, "m.nii", "i.nii", "resample")
+    placed, how = placed_on(box(), away, SHAPE, AFFINE, "m.nii", "i.nii", "resample")
     assert placed.sum() == 6
     assert (how.how, how.outside) == ("cropped, larger than the image", 12)
-    _, how = on_image(box(), beside(2.6), SHAPE, AFFINE, "m.nii", "i.nii", "resample")
+    _, how = placed_on(box(), beside(2.6), SHAPE, AFFINE, "m.nii", "i.nii", "resample")
     assert how.outside == 12
     for voxels in (20, 20.5):
         with pytest.raises(SlicewiseError, match="no voxel of its labels"):
-            on_image(box(), beside(voxels), SHAPE, AFFINE, "m", "i", "resample")
+            placed_on(box(), beside(voxels), SHAPE, AFFINE, "m", "i", "resample")
 
 
 def test_how_far_a_mask_is_off_is_measured():
-    _, how = on_image(box(), beside(0.25), SHAPE, AFFINE, "m", "i", "resample")
+    _, how = placed_on(box(), beside(0.25), SHAPE, AFFINE, "m", "i", "resample")
     assert (how.off_mm, how.off_voxels) == pytest.approx((0.625, 0.25), abs=1e-3)
     # a finer mask has a voxel wherever the image has one
     fine = np.kron(box(), np.ones((1, 1, 3), np.uint8))
     place = AFFINE @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1 / 3, -1 / 3], [0, 0, 0, 1]])
-    placed, how = on_image(fine, place, SHAPE, AFFINE, "m", "i", "resample")
+    placed, how = placed_on(fine, place, SHAPE, AFFINE, "m", "i", "resample")
     assert how.off_mm == pytest.approx(0, abs=1e-6)
     np.testing.assert_array_equal(placed, box())
 
@@ -201,26 +222,21 @@ def test_the_last_bit_of_an_affine_does_not_decide():
         where = turned((0.3, 0.2, 0.1)).round(digits)
         mask = turned((0.3, 0.2, 0.1))
         mask[:3, 3] += 0.5 * mask[:3, 0]
-        found.append(on_image(labels, mask, SHAPE, where, "m", "i", "resample")[0])
+        found.append(placed_on(labels, mask, SHAPE, where, "m", "i", "resample")[0])
     for one, other in itertools.pairwise(found):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_header_that_lost_its_geometry_is_no_reason_to_turn_a_mask(refused):
     array, place = stored(box(), np.eye(4), (0, 1, 2), (True, False, False))
-    message = refused(on_image, array, place, SHAPE, np.eye(4), "m", "i", "resample", lost=True)
+    message = refused(placed_on, array, place, SHAPE, np.eye(4), "m", "i", "resample", lost=True)
     assert "lost its geometry" in message
     assert "resample" not in message
 
 
 def test_one_slice_lies_where_it_lies_whatever_its_thickness():
     thick = beside(2) @ np.diag([1, 1, 7, 1.0])
-    placed, how = on_image(box()[:, :, 2:3], thick, SHAPE, AFFINE, "m", "i", "exact")
+    placed, how = placed_on(box()[:, :, 2:3], thick, SHAPE, AFFINE, "m", "i", "exact")
     np.testing.assert_array_equal(placed[:, :, 2], box()[:, :, 2])
     assert placed.sum() == box()[:, :, 2].sum()
     assert how.how == "cropped"
-
-
-def test_a_mask_without_labels_is_resampled_to_none():
-    turned = np.diag([1.1, 1.2, 0.9, 1.0])
-    assert not resampled(np.zeros((4, 5, 6), np.uint8), turned, (6, 5, 4)).any()

@@ -19,7 +19,7 @@ from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom.source import UID
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
-from slicewise.volumes.placing import Stored, on_image, say_stored
+from slicewise.volumes.placing import Stored, VoxelGrid, on_image, say_stored
 from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
@@ -126,13 +126,9 @@ def _labels_on(
     )
     labels, stored = on_image(
         as_stored,
-        mask.affine,
-        image.array.shape,
-        image.affine,
-        files.shown["mask"],
-        files.shown["image"],
+        VoxelGrid.of(mask, files.shown["mask"]),
+        VoxelGrid.of(image, files.shown["image"]),
         content.masks,
-        lost=image.lost or mask.lost,
     )
     if stored is not None:
         before = count_values(as_stored)

@@ -13,7 +13,7 @@ from slicewise.config import Content
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.nifti import read_nifti
-from slicewise.volumes.placing import on_image
+from slicewise.volumes.placing import VoxelGrid, on_image
 from slicewise.volumes.volume import Volume
 
 
@@ -41,10 +41,8 @@ def read_labels(path: str, content: Content, image: Volume | None = None) -> Vol
     numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
     if image is None:
         return Volume(numbers, mask.affine)
-    shape, affine = image.array.shape, image.affine
-    lost = image.lost or mask.lost
-    numbers, _ = on_image(numbers, mask.affine, shape, affine, path, "its image", lost=lost)
-    return Volume(numbers, affine)
+    numbers, _ = on_image(numbers, VoxelGrid.of(mask, path), VoxelGrid.of(image, "its image"))
+    return Volume(numbers, image.affine)
 
 
 def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
