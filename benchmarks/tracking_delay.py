@@ -44,7 +44,9 @@ def stage(name: str, folder: Path, epochs: int, work: float) -> float:
     begun = time.monotonic()
     with Tracker(folder, print) as tracker:
         if name == "train":
-            run = tracker.begin("fold-0", "baseline", "key", {"a": 1}, {"fold": "0"}, {})
+            run = tracker.begin(
+                "fold-0", "baseline", "key", params={"a": 1}, tags={"fold": "0"}, contents={}
+            )
             with run.ending_with_errors():
                 for epoch in range(1, epochs + 1):
                     sleep()

@@ -40,7 +40,7 @@ def main(snakemake):
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
         title = name if planned.folds == 1 else f"{name}/{fold}"
         kept = {"settings.yaml": used_settings(snakemake.config, name)}
-        run = tracker.begin(fold, title, key, plan.params, tags, kept)
+        run = tracker.begin(fold, title, key, params=plan.params, tags=tags, contents=kept)
         run.data(batches.digests({"train": slices, "validation": validation_slices}))
 
         def save(trained):

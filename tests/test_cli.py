@@ -95,7 +95,7 @@ def test_sync_sends_the_runs(tmp_path, monkeypatch, capsys):
     # a training whose server was not there
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with Tracker(results / "tiny" / "x" / "tracking", print) as tracker:
-        tracker.begin("fold-0", "baseline", "key", {"a": 1}, {}, {})
+        tracker.begin("fold-0", "baseline", "key", params={"a": 1}, tags={}, contents={})
     assert main(["sync", "--results", str(results)]) == 1
     assert "slicewise: MLflow at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
@@ -128,7 +128,9 @@ def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
     results = tmp_path / "results"
     said = []
     with Tracker(results / "tiny" / "x" / "tracking", said.append) as tracker:
-        tracker.begin("fold-0", "baseline", "key", {"a": 1}, {"git_commit": "0" * 40}, {})
+        tracker.begin(
+            "fold-0", "baseline", "key", params={"a": 1}, tags={"git_commit": "0" * 40}, contents={}
+        )
     assert said == []
     assert (results / "mlflow.db").is_file()
 
@@ -180,3 +182,8 @@ def test_paths_are_expanded(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["ui", "--results=$NOT_SET/x"])
     assert "the variable $NOT_SET is not set" in capsys.readouterr().err
+
+
+def test_sync_takes_the_folder_of_a_run(tmp_path, capsys):
+    assert main(["sync", "--run", str(tmp_path)]) == 1
+    assert "this is no folder of a run" in capsys.readouterr().err

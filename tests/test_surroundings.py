@@ -63,7 +63,7 @@ def test_what_a_user_without_a_name_tracks_reaches_mlflow(tmp_path):
         "import sys; from pathlib import Path\n"
         "from slicewise.tracking import Tracker\n"
         "with Tracker(Path('results/tiny/one/tracking'), print) as t:\n"
-        "    t.begin('fold-0', 'one', 'key', {}, {}, {}).finish()\n"
+        "    t.begin('fold-0', 'one', 'key', params={}, tags={}, contents={}).finish()\n"
     )
     tmp_path.chmod(0o777)
     done = run_as_nobody(job, cwd=tmp_path)

@@ -17,49 +17,7 @@ from slicewise.sources import is_workflow, workflow_folder
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="slicewise", description=__doc__)
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    ui = commands.add_parser("ui", help="open the MLflow UI on the results")
-    ui.add_argument("--results", type=_path, default=Path("results"), help="the folder results")
-    ui.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    ui.add_argument("--port", type=int, default=5000, help="port to listen on")
-    sync = commands.add_parser("sync", help="send to MLflow what it lacks of the runs in results")
-    sync.add_argument("--results", type=_path, default=Path("results"), help="the folder results")
-    sync.add_argument("--dataset", default="*", help="of this data set only")
-    again = commands.add_parser("reproduce", help="make a tracked run again, and compare")
-    again.add_argument(
-        "run", help="id of the run (MLflow's or slicewise's own), or results/<dataset>/<experiment>"
-    )
-    again.add_argument("--results", type=_path, default=Path("results"), help="the folder results")
-    again.add_argument("--cores", default="all", help="as snakemake takes it")
-    again.add_argument(
-        "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
-    )
-    again.add_argument("--check", action="store_true", help="only compare, make nothing again")
-    again.add_argument(
-        "-s", "--snakefile", type=_path, help="slicewise's Snakefile (default: found)"
-    )
-    again.add_argument(
-        "--configfile",
-        type=_path,
-        nargs="+",
-        default=(),
-        help="the configuration to compare settings with (default: the nearest that is found)",
-    )
-    beside = commands.add_parser("compare", help="set experiments side by side, patient by patient")
-    beside.add_argument(
-        "folders", type=_path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
-    )
-    beside.add_argument(
-        "--output",
-        type=_path,
-        default=Path("results/comparison"),
-        help="folder for page and tables (default: %(default)s)",
-    )
-    schema = commands.add_parser("schema", help="print the JSON schema of the settings")
-    schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
         return COMMANDS[options.command](options)
     except SlicewiseError as error:
@@ -73,6 +31,69 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _parser() -> argparse.ArgumentParser:
+    """Return what understands the command line: a command and its options."""
+    parser = argparse.ArgumentParser(prog="slicewise", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    ui = commands.add_parser("ui", help="open the MLflow UI on the results")
+    _add_results(ui)
+    ui.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    ui.add_argument("--port", type=int, default=5000, help="port to listen on")
+    sync = commands.add_parser("sync", help="send to MLflow what it lacks of the runs in results")
+    _add_results(sync)
+    sync.add_argument("--dataset", default="*", help="of this data set only")
+    sync.add_argument(
+        "--run",
+        type=_path,
+        metavar="FOLDER",
+        help="this run only: results/<dataset>/<experiment>/tracking/<fold>/<number>",
+    )
+    again = commands.add_parser("reproduce", help="make a tracked run again, and compare")
+    _add_reproduce(again)
+    beside = commands.add_parser("compare", help="set experiments side by side, patient by patient")
+    beside.add_argument(
+        "folders", type=_path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
+    )
+    beside.add_argument(
+        "--output",
+        type=_path,
+        default=Path("results/comparison"),
+        help="folder for page and tables (default: %(default)s)",
+    )
+    schema = commands.add_parser("schema", help="print the JSON schema of the settings")
+    schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
+    return parser
+
+
+def _add_results(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--results", type=_path, default=Path("results"), help="the folder results"
+    )
+
+
+def _add_reproduce(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "run", help="id of the run (MLflow's or slicewise's own), or results/<dataset>/<experiment>"
+    )
+    _add_results(command)
+    command.add_argument("--cores", default="all", help="as snakemake takes it")
+    command.add_argument(
+        "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
+    )
+    command.add_argument("--check", action="store_true", help="only compare, make nothing again")
+    command.add_argument(
+        "-s", "--snakefile", type=_path, help="slicewise's Snakefile (default: found)"
+    )
+    command.add_argument(
+        "--configfile",
+        type=_path,
+        nargs="+",
+        default=(),
+        help="the configuration to compare settings with (default: the nearest that is found)",
+    )
+
+
 def _path(text: str) -> Path:
     try:
         return expanded(text, "the command line")
@@ -81,26 +102,26 @@ def _path(text: str) -> Path:
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from slicewise.tracking import Mirror
+    from slicewise.tracking import Connection
     from slicewise.tracking.view import NAME
 
-    mirror = Mirror(options.results)
+    connection = Connection(options.results)
     store = options.results / "mlflow.db"
-    if mirror.uri.startswith("sqlite:") and not store.is_file():
+    if connection.is_file and not store.is_file():
         raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
-    served = mirror.uri.startswith(("http://", "https://"))
-    address = mirror.store.rstrip("/") if served else f"http://{options.host}:{options.port}"
+    served = connection.uri.startswith(("http://", "https://"))
+    address = connection.store.rstrip("/") if served else f"http://{options.host}:{options.port}"
     try:
-        experiments = mirror.experiments()
+        experiments = connection.experiments()
     except Exception as error:
-        raise SlicewiseError(f"{mirror.why(error)}; then run slicewise ui again") from error
+        raise SlicewiseError(f"{connection.why(error)}; then run slicewise ui again") from error
     for name, number in experiments.items():
         # The UI would begin with what it has for language models.
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
         print(f"{name}: {page}&viewStateShareKey={NAME}", file=sys.stderr)
     if not served:  # by a server that has the UI itself
         print(f"MLflow on {address}", file=sys.stderr, flush=True)
-        _serve(options, mirror.uri)
+        _serve(options, connection.uri)
     return 0
 
 
@@ -121,7 +142,7 @@ def _sync(options: argparse.Namespace) -> int:
     from slicewise.evaluation.paired import is_better
     from slicewise.tracking.sync import sync
 
-    sync(options.results, options.dataset, is_better, print)
+    sync(options.results, options.dataset, is_better, print, run=options.run)
     return 0
 
 

@@ -23,12 +23,14 @@ from slicewise.evaluation.statistics import by_patient, read_metrics
 from slicewise.files import DATA, data_folder, expanded, write_json, write_yaml
 from slicewise.sources import library_digests
 from slicewise.stored import read_stored, read_stored_table, text_of
-from slicewise.tracking import Mirror, Run, current_run, environment, flatten, git_state
+from slicewise.tracking import Connection, Mirror, Run, current_run, environment, flatten, git_state
+from slicewise.tracking.connection import ADDRESS
+from slicewise.tracking.fetch import Fetched, fetch
 from slicewise.tracking.find import copy_files, find_run
-from slicewise.tracking.mirror import ADDRESS, Fetched
 from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
-from slicewise.tracking.store import SQLITE, absolute, file_of
+from slicewise.tracking.sent import SentRecords
+from slicewise.tracking.store import absolute, file_of
 from slicewise.wording import some
 
 NAMES = ("settings.yaml", "cases.tsv", "metrics.tsv", "environment.txt")
@@ -129,13 +131,14 @@ def reproduce(
         `snakemake` fails.
     """
     run = find_run(run_id, results.resolve())
-    mirror = Mirror(results.resolve() if run is None else run.results, patient=True)
+    connection = Connection(results.resolve() if run is None else run.results, patient=True)
     # also for the new run, whose folder of results is another one
-    os.environ[ADDRESS] = absolute(mirror.uri) if mirror.uri.startswith(SQLITE) else mirror.uri
+    os.environ[ADDRESS] = absolute(connection.uri) if connection.is_file else connection.uri
     with TemporaryDirectory() as place:
-        fetched = _fetch(mirror, run_id, run, Path(place))
+        fetched = _fetch(connection, run_id, run, Path(place))
         run_id = fetched.run_id
-        folder, project = mirror.results / "reproduced" / run_id[:12], mirror.results.parent
+        project = connection.results.parent
+        folder = connection.results / "reproduced" / run_id[:12]
         old = folder / "original"
         shutil.copytree(place, old, dirs_exist_ok=True)
     settings = _settings(old / "settings.yaml", project, run_id, fetched.tags)
@@ -163,7 +166,7 @@ def reproduce(
         snakemake(made / name / "report.html", *anew)
         shutil.copy(made / "cases.tsv", used)
     runs = _runs(made / name / "tracking")
-    differences += _device(fetched.tags, runs[-1].note["tags"])
+    differences += _device(fetched.tags, runs[-1].record.tags)
     result = Reproduction(
         run_id,
         differences,
@@ -191,34 +194,34 @@ def reproduce(
 # -- the old run ------------------------------------------------------------------
 
 
-def _fetch(mirror: Mirror, name: str, run: Run | None, place: Path) -> Fetched:
+def _fetch(connection: Connection, name: str, run: Run | None, place: Path) -> Fetched:
     """Bring what describes a run to a folder: of its own files, or else from MLflow."""
     known = None
     if run is not None:
-        known = mirror.run_id(run.folder) or run.note["id"]
+        known = SentRecords(connection.store).of(run.folder).run_id or run.record.id
         own = copy_files(run, NAMES, place)
         if own is not None:
             # without it, what was not committed is not known
             copy_files(run, [DIFF], place)
             return replace(own, run_id=known)
-    store = file_of(mirror.uri)
-    if mirror.uri.startswith(SQLITE) and not store.is_file():
+    store = file_of(connection.uri)
+    if connection.is_file and not store.is_file():
         raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
     try:
-        mirror.probe()
-        fetched = mirror.fetch(known or name, NAMES, place)
+        connection.probe()
+        fetched = fetch(connection, known or name, NAMES, place)
     except SlicewiseError as error:
         if run is None:
             raise
         raise SlicewiseError(
-            f"run {name}: its files in {_shown(mirror.results)} were made anew since, and of then "
-            f"MLflow has none ({error}); name a run that is whole"
+            f"run {name}: its files in {_shown(connection.results)} were made anew since, and of "
+            f"then MLflow has none ({error}); name a run that is whole"
         ) from error
     except Exception as error:
-        raise SlicewiseError(f"{mirror.why(error)}; try again later") from error
+        raise SlicewiseError(f"{connection.why(error)}; try again later") from error
     if fetched.tags.get("git_dirty") == "true":
         with suppress(SlicewiseError):
-            mirror.fetch(fetched.run_id, [DIFF], place)
+            fetch(connection, fetched.run_id, [DIFF], place)
     return fetched
 
 
@@ -470,7 +473,7 @@ def _runs(tracking: Path) -> list[Run]:
 
 
 def _same_weights(then: Mapping[str, str], runs: Iterable[Run]) -> bool | None:
-    tags = [run.note["tags"] for run in runs if "fold" in run.note["tags"]]
+    tags = [run.record.tags for run in runs if "fold" in run.record.tags]
     now = {each["fold"]: each["weights_digest"] for each in tags}
     return then == now if then.keys() == now.keys() else None
 
@@ -506,14 +509,15 @@ def _compare(then: Path, now: Path) -> dict[str, float]:
 
 def _track(runs: list[Run], run_id: str, kept: Path, log: Log) -> str:
     """Tie the new runs to the old one in MLflow; return the id of the one that has the scores."""
-    mirror = Mirror(runs[-1].results, patient=True)
+    connection = Connection(runs[-1].results, patient=True)
+    mirror = Mirror(connection)
     for run in runs:
         run.tag({"reproduces": run_id})
     runs[-1].files({kept.name: kept})
     try:
-        mirror.probe()
+        connection.probe()
         numbers = [mirror.push(run.folder) for run in runs]
     except Exception as error:
-        log(f"{mirror.why(error)}: run slicewise reproduce again to have it tracked")
+        log(f"{connection.why(error)}: run slicewise reproduce again to have it tracked")
         return ""
     return f" {numbers[-1]}"

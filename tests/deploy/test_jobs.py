@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from slicewise.evaluation.paired import is_better
 from slicewise.files import read_json
-from slicewise.tracking import Mirror, sync
+from slicewise.tracking import Connection, Mirror, sync
 from slicewise.tracking.journal import all_runs
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,8 @@ folder = results / "tiny" / f"experiment-{number}" / "tracking"
 say = lambda line: print(line, flush=True)
 with Tracker(folder, say) as tracker:
     name, tags = f"experiment-{number}", {"fold": "0"}
-    run = tracker.begin("fold-0", name, f"key {number}", {"number": number}, tags, {})
+    params = {"number": number}
+    run = tracker.begin("fold-0", name, f"key {number}", params=params, tags=tags, contents={})
     for epoch in range(1, epochs + 1):
         stamp = int(time.time() * 1000)
         run.epoch({"epoch": epoch, "timestamp": stamp, "train/loss": number / epoch})
@@ -70,7 +71,7 @@ def test_eight_jobs_at_once_lose_nothing(server, tmp_path):
     # a busy server may have been left alone by a job; then sync sends the rest
     sync(results, "*", is_better, lambda line: None)
 
-    client, mirror = MlflowClient(), Mirror(results)
+    client, mirror = MlflowClient(), Mirror(Connection(results))
     number = client.get_experiment_by_name("slicewise/tiny").experiment_id
     runs = client.search_runs([number])
     names = {f"experiment-{k}" for k in range(1, JOBS + 1)}

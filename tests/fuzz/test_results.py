@@ -56,12 +56,13 @@ from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
 from slicewise.slices.cases import cut_cases
 from slicewise.sources import code_digests
 from slicewise.stored import kept
-from slicewise.tracking import Mirror, pending_runs
+from slicewise.tracking import Connection, Mirror, pending_runs
 from slicewise.tracking.find import find_run
 from slicewise.tracking.journal import HISTORY, SYSTEM, Run, all_runs, current_run, to_register
-from slicewise.tracking.mirror import _points
 from slicewise.tracking.names import shareable, without_file_names
+from slicewise.tracking.numbers import points_of
 from slicewise.tracking.said import is_news
+from slicewise.tracking.sent import SentModel, SentRecord
 from slicewise.training.checkpoints import Checkpoints
 from slicewise.training.plan import read_plan
 from tests.fuzz import harness
@@ -245,17 +246,14 @@ def _runs(place: Path) -> None:
     run.models({"fold-0": place / "cases.tsv"}, ["liver"])
     run.register("slicewise-tiny", "patients")
     run.finish()
-    mirror = Mirror(Path("results"))
-    mirror._keep(
-        run.folder,
-        {
-            "run_id": "1f" * 16,
-            "files": {"a": "b"},
-            "state": run.state,
-            "model": {"digest": "d", "id": "m"},
-            "registered": "m",
-        },
+    sent = SentRecord(
+        run_id="1f" * 16,
+        files={"a": "b"},
+        state=run.state,
+        model=SentModel(digest="d", id="m"),
+        registered="m",
     )
+    Mirror(Connection(Path("results"))).sent.keep(run.folder, sent)
     os.environ.setdefault("SLICEWISE_RUN", "fuzz")
     is_news(Path("results"), "MLflow is gone")
 
@@ -360,20 +358,20 @@ def runs(place: Path) -> Any:
     results = Path("results")
     folders = all_runs(results, "tiny")  # never fails
     to_register(folders)
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     for folder in folders:
         mirror.is_pending(folder)
         mirror.run_id(folder)
         run = Run(folder)
         mirror.has_sent_model(run)
-        _points(run)
+        points_of(run)
         run.own_models()
         run.metrics({"test/dice_mean": 0.25})
         run.tag({"x": "y"})
         run.sample({"system/cpu": 3.5})
         run.epoch({"epoch": 2, "timestamp": 1700000000001, "train/loss": 0.5})
-        mirror._keep(folder, {**mirror._sent(folder), "state": run.state})
-        assert mirror._sent(folder)["state"] == run.state
+        mirror.sent.keep(folder, mirror.sent.of(folder).updated(state=run.state))
+        assert mirror.sent.of(folder).state == run.state
     find_run(str(place / "one"), results)
     current_run(place / "one" / "tracking" / "fold-0")
 

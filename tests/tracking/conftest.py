@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.tracking import Mirror, Run, Tracker
+from slicewise.tracking import Connection, Mirror, Run, Tracker
 from tests.tracking.outage import Server
+
+FACTS = {"device": "CPU", "weights_sha256": "abc", "steps": 7}
+"""What a training says of itself."""
+
+
+def no_judge(old: str, new: str) -> tuple[bool, str]:
+    raise AssertionError("nothing is registered")
 
 
 @pytest.fixture(autouse=True)
@@ -48,18 +55,18 @@ def tracker(results: Path, experiment: str, said: list[str] | None = None, judge
 
 
 def begin(tracker: Tracker, key: str = "key", of: str = "fold-0", **tags: str) -> Run:
-    return tracker.begin(of, "baseline", key, {"a": {"b": 1}}, tags, {})
+    return tracker.begin(of, "baseline", key, params={"a": {"b": 1}}, tags=tags, contents={})
 
 
 def run_of(results: Path, experiment: str, number: str = "001", fold: str = "fold-0"):
     """What the store of the moment holds of a run."""
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     run_id = mirror.run_id(tracking_folder(results, experiment) / fold / number)
     assert run_id is not None
-    return mirror.client.get_run(run_id)
+    return mirror.connection.client.get_run(run_id)
 
 
 def points(results: Path, run_id: str, key: str) -> list[tuple[int, int, float]]:
     """All that the store holds of a metric."""
-    history = Mirror(results).client.get_metric_history(run_id, key)
+    history = Connection(results).client.get_metric_history(run_id, key)
     return sorted((m.step, m.timestamp, m.value) for m in history)

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from slicewise.files import read_json
-from slicewise.tracking import Mirror, Run, sync
-from tests.tracking.conftest import begin, points, row, run_of, tracker
+from slicewise.tracking import Connection, Mirror, Run, sync
+from tests.tracking.conftest import FACTS, begin, no_judge, points, row, run_of, tracker
 from tests.tracking.outage import Server
 from tests.tracking.proxy import Answer, Odd, Proxy, proxied
-from tests.tracking.test_tracker import FACTS, no_judge
 
 pytestmark = pytest.mark.slow
 
@@ -107,20 +106,20 @@ def train(results: Path, experiment: str, said: list[str]) -> Run:
 
 def check(results: Path, experiment: str, run: Run) -> None:
     """Compare the server with the files."""
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     found = run_of(results, experiment)
     assert found.info.status == "FINISHED"
-    assert found.data.tags["slicewise.run"] == run.note["id"]
+    assert found.data.tags["slicewise.run"] == run.record.id
     assert found.data.metrics["test/dice_mean"] == 0.9
     shown = [(step, value) for step, _, value in points(results, found.info.run_id, "train/loss")]
     assert shown == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert found.data.params["resolved.steps"] == "7"
-    client = mirror.client
+    client = mirror.connection.client
     assert "environment.txt" in {f.path for f in client.list_artifacts(found.info.run_id)}
     (overlay,) = client.list_artifacts(found.info.run_id, "overlays")
     assert overlay.file_size == len("a picture")
-    number = mirror.experiments()["slicewise/tiny"]
-    mark = f"tags.`slicewise.run` = '{run.note['id']}'"
+    number = mirror.connection.experiments()["slicewise/tiny"]
+    mark = f"tags.`slicewise.run` = '{run.record.id}'"
     assert len(client.search_runs([number], mark)) == 1, "one run, whatever was answered"
     models = client.search_logged_models([number], f"source_run_id = '{found.info.run_id}'")
     assert [str(model.status) for model in models] == ["READY"]
@@ -141,9 +140,9 @@ def test_after_an_odd_answer_sync_brings_all(
     proxy.odd = lambda method, path: None
     sent = run.folder / "sent.json"
     for store in read_json(sent).values() if sent.is_file() else ():
-        client = Mirror(results).client
-        assert client.get_run(store["run_id"]).data.tags["slicewise.run"] == run.note["id"]
-    if not Mirror(results).is_pending(run.folder):
+        client = Connection(results).client
+        assert client.get_run(store["run_id"]).data.tags["slicewise.run"] == run.record.id
+    if not Mirror(Connection(results)).is_pending(run.folder):
         check(results, "odd", run)  # so nothing may lack
     else:
         assert said, "what is not sent is said"
@@ -158,7 +157,7 @@ def test_an_empty_id_of_an_earlier_version_does_not_count(tmp_path: Path, proxy:
     sent = {proxy.uri: {"run_id": "", "files": {}, "state": run.state}}
     (run.folder / "sent.json").write_text(json.dumps(sent))
     proxy.odd = lambda method, path: None
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     assert mirror.run_id(run.folder) is None
     assert mirror.is_pending(run.folder)
     sync(results, "*", no_judge, lambda line: None)
@@ -182,7 +181,7 @@ def test_no_name_or_secret_is_in_any_byte_that_is_sent(
         run.files({"cases.tsv": table})
         reason = "data/x/SURNAME_GIVEN.nii.gz: not with planted-7c1e5f"
         run.finish("FAILED", reason)
-    assert not Mirror(results).is_pending(run.folder)
+    assert not Mirror(Connection(results)).is_pending(run.folder)
     sent = b"\n".join(proxy.bodies)
     assert b"the image of case c1: not with ***" in sent
     assert b"c1\tp1\taa\tbb" in sent

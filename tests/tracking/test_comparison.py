@@ -9,10 +9,9 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.reproduce import reproduce
-from slicewise.tracking import Mirror, current_run, pending_runs, sync
+from slicewise.tracking import Connection, current_run, pending_runs, sync
 from slicewise.tracking.journal import all_runs, to_register
-from tests.tracking.conftest import begin, points, run_of, tracker, tracking_folder
-from tests.tracking.test_tracker import no_judge
+from tests.tracking.conftest import begin, no_judge, points, run_of, tracker, tracking_folder
 
 FILES = ("comparison.html", "comparison.tsv", "comparison_cases.tsv")
 DIFFERENCE = "two_minus_one/test/dice"
@@ -63,7 +62,7 @@ def test_it_is_a_run_that_names_the_others(tmp_path: Path) -> None:
     for name in ("one", "two"):
         other = run_of(results, name)
         assert found.data.tags[f"compared.{name}"] == other.data.tags["slicewise.run"]
-    client = Mirror(results).client
+    client = Connection(results).client
     assert {file.path for file in client.list_artifacts(found.info.run_id)} == set(FILES)
 
     # unchanged it stays; changed it is another run, which takes its place

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking import Mirror, Run, sync
+from slicewise.tracking import Run
 from slicewise.tracking.find import copy_files, find_run
 
 
@@ -16,7 +16,7 @@ def made(results: Path, experiment: str, fold: str = "fold-0", scored: bool = Tr
     run = Run.create(folder / "tracking" / fold, experiment, "key", {}, tags, **more)
     run.contents({"settings.yaml": f"of {experiment}"})
     if scored:
-        (folder / "metrics.tsv").write_text(f"of {run.note['id']}")
+        (folder / "metrics.tsv").write_text(f"of {run.record.id}")
         run.files({"metrics.tsv": folder / "metrics.tsv"})
     run.finish()
     return run
@@ -49,14 +49,14 @@ def test_by_folder_and_by_id(results):
         "results/tiny/one/predictions",
         "results/tiny/one/tracking",
         "results/tiny/one/tracking/fold-0/002",
-        run.note["id"],
-        run.note["id"][:8],
+        run.record.id,
+        run.record.id[:8],
     )
     for name in names:
-        assert find_run(name, results).note["id"] == run.note["id"], name
+        assert find_run(name, results).record.id == run.record.id, name
     first = "results/tiny/one/tracking/fold-0/001"
-    assert find_run(first, results).note["id"] != run.note["id"], "an older one by its own folder"
-    assert find_run("results/tiny/two", results).note["id"] == other.note["id"]
+    assert find_run(first, results).record.id != run.record.id, "an older one by its own folder"
+    assert find_run("results/tiny/two", results).record.id == other.record.id
     # a folder brings its own results
     assert find_run("results/tiny/two", results / "elsewhere").results == results
 
@@ -84,20 +84,20 @@ def test_folds_go_by_their_parent(results):
     children = [made(results, "one", f"fold-{k}", scored=False) for k in range(2)]
     names = [f"{child.folder.parent.name}/001" for child in children]
     parent = made(results, "one", "parent", children=names)
-    assert find_run("results/tiny/one", results).note["id"] == parent.note["id"]
-    for name in (children[1].note["id"], "results/tiny/one/tracking/fold-1/001"):
-        assert f"one fold of run {parent.note['id']}" in refused(name, results)
+    assert find_run("results/tiny/one", results).record.id == parent.record.id
+    for name in (children[1].record.id, "results/tiny/one/tracking/fold-1/001"):
+        assert f"one fold of run {parent.record.id}" in refused(name, results)
     found = copy_files(parent, ["settings.yaml", "metrics.tsv"], results)
     assert found.weights == {"0": "of fold-0", "1": "of fold-1"}
     # trained again without folds: that is the experiment now
     again = made(results, "one")
-    assert find_run("results/tiny/one", results).note["id"] == again.note["id"]
+    assert find_run("results/tiny/one", results).record.id == again.record.id
 
 
 def test_a_comparison_is_none(results):
     tags = {"compares": "one, two"}
     run = Run.create(results / "tiny/comparison/tracking/comparison", "comparison", "", {}, tags)
-    assert "it compares one, two" in refused(run.note["id"], results)
+    assert "it compares one, two" in refused(run.record.id, results)
     assert "no experiment that was tracked" in refused("results/tiny/comparison", results)
 
 
@@ -106,23 +106,9 @@ def test_files_are_copied_only_as_they_were(results, tmp_path):
     names = ["settings.yaml", "metrics.tsv"]
     found = copy_files(run, names, tmp_path)
     assert (found.name, found.weights) == ("one", {"0": "of fold-0"})
-    assert (tmp_path / "metrics.tsv").read_text() == f"of {run.note['id']}"
+    assert (tmp_path / "metrics.tsv").read_text() == f"of {run.record.id}"
     assert copy_files(run, [*names, "cases.tsv"], tmp_path) is None
     (results / "tiny" / "one" / "metrics.tsv").write_text("of a later run")
     assert copy_files(run, names, tmp_path) is None
     (results / "tiny" / "one" / "metrics.tsv").unlink()
     assert copy_files(run, names, tmp_path) is None
-
-
-def test_the_store_knows_ids_of_slicewise_too(results, tmp_path):
-    """Where the folder of results is gone, or another one."""
-    run = made(results, "one")
-    sync(results, "*", lambda old, new: (True, ""), lambda line: None)
-    mirror = Mirror(results)
-    (tmp_path / "fetched").mkdir()
-    for name in (run.note["id"], mirror.run_id(run.folder)):
-        fetched = mirror.fetch(name, ["metrics.tsv"], tmp_path / "fetched")
-        assert fetched.run_id == mirror.run_id(run.folder)
-        assert (tmp_path / "fetched" / "metrics.tsv").read_text() == f"of {run.note['id']}"
-    with pytest.raises(SlicewiseError, match="has no such run"):
-        mirror.fetch("0" * 32, ["metrics.tsv"], tmp_path / "fetched")

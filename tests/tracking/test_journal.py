@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking import Mirror, sync
 from slicewise.tracking.journal import Run, all_runs, current_run
-from tests.tracking.conftest import row, run_of, tracking_folder
-from tests.tracking.test_tracker import no_judge
+from tests.tracking.conftest import row, tracking_folder
 
 
 def fold_of(results: Path, experiment: str) -> Path:
@@ -49,32 +47,3 @@ def test_an_older_run_takes_no_scores_of_one_that_was_deleted(tmp_path):
     assert current_run(fold).folder == fresh.folder
     shutil.rmtree(fresh.folder)
     assert current_run(fold) is None
-
-
-@pytest.mark.parametrize("damage", ["cut", "list", "utf-16", "number for an id"])
-def test_what_was_sent_is_found_again_by_its_mark(results, caplog, damage):
-    run = Run.create(fold_of(results, "sent"), "sent", "key", {"epochs": 3}, {})
-    run.epoch(row(1, 0.5))
-    run.finish()
-    sync(results, "*", no_judge, lambda line: None)
-    before = run_of(results, "sent", run.folder.name).info.run_id
-    path = run.folder / "sent.json"
-    text = path.read_text()
-    content = {
-        "cut": text[:-5],
-        "list": "[1]",
-        "utf-16": text.encode("utf-16"),
-        "number for an id": text.replace(f'"{before}"', "7"),
-    }[damage]
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert Mirror(results).is_pending(run.folder)
-    sync(results, "*", no_judge, lambda line: None)
-    lines = [record.getMessage() for record in caplog.records]
-    assert any("sent.json: the file is damaged" in line for line in lines)
-    found = run_of(results, "sent", run.folder.name)
-    assert found.info.run_id == before
-    mirror = Mirror(results)
-    assert not mirror.is_pending(run.folder)
-    mark = f"tags.`slicewise.run` = '{run.note['id']}'"
-    number = mirror.experiments()["slicewise/tiny"]
-    assert len(mirror.client.search_runs([number], mark)) == 1

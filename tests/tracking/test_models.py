@@ -11,17 +11,16 @@ from typing import Any
 import mlflow.tracking.client
 import pytest
 
-from slicewise.tracking import Mirror, Run, sync
+from slicewise.tracking import Connection, Mirror, Run, sync
 from slicewise.tracking.models import send_model
-from tests.tracking.conftest import begin, run_of, tracker
-from tests.tracking.test_tracker import FACTS, no_judge
+from tests.tracking.conftest import FACTS, begin, no_judge, run_of, tracker
 
 STEPS = ("create_logged_model", "log_outputs", "log_model_artifacts", "finalize_logged_model")
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 import mlflow.tracking.client as tracking
-from slicewise.tracking import Mirror
+from slicewise.tracking import Connection, Mirror
 
 results, folder, step, when = sys.argv[1:]
 method = getattr(tracking.MlflowClient, step)
@@ -32,7 +31,7 @@ def killed(self, *arguments, **named):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(tracking.MlflowClient, step, killed)
-Mirror(Path(results)).push(Path(folder))
+Mirror(Connection(Path(results))).push(Path(folder))
 """
 
 
@@ -48,9 +47,11 @@ def trained(results: Path, experiment: str, weights: bytes = b"weights") -> Run:
 
 
 def models(results: Path, run_id: str) -> list[Any]:
-    mirror = Mirror(results)
-    number = mirror.experiments()["slicewise/tiny"]
-    return list(mirror.client.search_logged_models([number], f"source_run_id = '{run_id}'"))
+    mirror = Mirror(Connection(results))
+    number = mirror.connection.experiments()["slicewise/tiny"]
+    return list(
+        mirror.connection.client.search_logged_models([number], f"source_run_id = '{run_id}'")
+    )
 
 
 def check(
@@ -59,7 +60,7 @@ def check(
     found = run_of(results, experiment)
     (model,) = models(results, found.info.run_id)
     assert str(model.status) == "READY"
-    client = Mirror(results).client
+    client = Connection(results).client
     (kept,) = client.list_logged_model_artifacts(model.model_id, "data/models")
     assert kept.file_size == len(weights)
     linked = [output.model_id for output in found.outputs.model_outputs]
@@ -86,8 +87,8 @@ def test_a_sending_that_fails_is_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(mlflow.tracking.client.MlflowClient, step, broken)
         with pytest.raises(OSError, match="lost"):
-            Mirror(results).push(run.folder)
-    mirror = Mirror(results)
+            Mirror(Connection(results)).push(run.folder)
+    mirror = Mirror(Connection(results))
     assert mirror.is_pending(run.folder)
     mirror.push(run.folder)
     first = check(results, experiment)
@@ -112,7 +113,7 @@ def test_a_sending_that_is_killed_is_gone_on_with(results: Path, step: str, when
 
 def test_a_model_of_other_weights_takes_the_place_of_the_old_one(results: Path) -> None:
     run = trained(results, "again")
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     mirror.push(run.folder)
     old = check(results, "again")
     path = results / "tiny" / "again" / "model.keras"
@@ -124,11 +125,11 @@ def test_a_model_of_other_weights_takes_the_place_of_the_old_one(results: Path) 
 
 def test_a_model_that_somebody_registered_is_not_taken_away(results: Path) -> None:
     run = trained(results, "kept")
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     mirror.push(run.folder)
     old = check(results, "kept")
-    mirror.client.create_registered_model("by-hand")
-    mirror.client.create_model_version("by-hand", f"models:/{old}", model_id=old)
+    mirror.connection.client.create_registered_model("by-hand")
+    mirror.connection.client.create_model_version("by-hand", f"models:/{old}", model_id=old)
     path = results / "tiny" / "kept" / "model.keras"
     path.write_bytes(b"other weights")
     run.trained(FACTS, {}, path, ["liver"])
@@ -141,27 +142,25 @@ def test_a_model_that_somebody_registered_is_not_taken_away(results: Path) -> No
 def test_a_second_ready_model_of_an_earlier_fault_is_taken_away(results: Path) -> None:
     """Two that are alike: one was logged, and a kill came before that was noted."""
     run = trained(results, "twice")
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     mirror.push(run.folder)
     run_id = run_of(results, "twice").info.run_id
     (first,) = models(results, run_id)
-    number = mirror.experiments()["slicewise/tiny"]
-    mirror.client.create_logged_model(
+    number = mirror.connection.experiments()["slicewise/tiny"]
+    mirror.connection.client.create_logged_model(
         number, name="model", source_run_id=run_id, tags=dict(first.tags)
     )
-    send_model(
-        mirror.client, number, run, run_id, run.own_models(), lambda seconds: None, seconds=9
-    )
+    send_model(mirror.connection, run, run_id)
     assert check(results, "twice") == first.model_id
 
 
 def test_models_of_others_are_left_alone(results: Path) -> None:
     run = trained(results, "theirs")
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     mirror.push(run.folder)
     run_id = run_of(results, "theirs").info.run_id
-    number = mirror.experiments()["slicewise/tiny"]
-    theirs = mirror.client.create_logged_model(number, name="mine", source_run_id=run_id)
+    number = mirror.connection.experiments()["slicewise/tiny"]
+    theirs = mirror.connection.client.create_logged_model(number, name="mine", source_run_id=run_id)
     mirror.push(run.folder, verify=True)
     path = results / "tiny" / "theirs" / "model.keras"
     path.write_bytes(b"other weights")

@@ -9,7 +9,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json
-from slicewise.tracking import Mirror, sync
+from slicewise.tracking import Connection, sync
 from slicewise.tracking.names import shareable, without_file_names, without_listed_names
 from tests.tracking.conftest import begin, run_of, tracker
 
@@ -108,7 +108,7 @@ def test_the_table_is_sent_without_columns_that_may_name_files(table: Path, tmp_
     with tracker(results, "x") as one:
         run = begin(one)
         run.files({"cases.tsv": table})
-    client, run_id = Mirror(results).client, run_of(results, "x").info.run_id
+    client, run_id = Connection(results).client, run_of(results, "x").info.run_id
 
     def sent() -> pd.DataFrame:
         path = client.download_artifacts(run_id, "cases.tsv", str(tmp_path))

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking import Mirror, sync
+from slicewise.tracking import Connection, Mirror, sync
 from slicewise.tracking.patience import Patience, TooSlowError
-from tests.tracking.conftest import begin, row, tracker
+from tests.tracking.conftest import begin, no_judge, row, tracker
 from tests.tracking.outage import Server, free_port, silent
 from tests.tracking.proxy import Answer, Proxy, proxied
 from tests.tracking.test_answers import JSON, check, train
-from tests.tracking.test_tracker import no_judge
 
 BUSY: Answer = (429, {**JSON, "Retry-After": "600"}, b"{}")
 
@@ -33,7 +32,7 @@ def test_all_sending_of_a_job_has_one_bound(
     tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each request is answered in time, and all of them together take too long."""
-    monkeypatch.setattr("slicewise.tracking.live.CLOSING", 1.0)
+    monkeypatch.setattr("slicewise.tracking.sender.CLOSING", 1.0)
     results, said = tmp_path / "results", list[str]()
 
     def slow(method: str, path: str) -> None:
@@ -46,7 +45,7 @@ def test_all_sending_of_a_job_has_one_bound(
         f"MLflow at {proxy.uri} takes too long to answer: results are complete under "
         f"{results / 'tiny'}, and the next job or slicewise sync sends what MLflow lacks"
     ]
-    assert Mirror(results).is_pending(run.folder)
+    assert Mirror(Connection(results)).is_pending(run.folder)
     proxy.odd = lambda method, path: None
     sync(results, "*", no_judge, lambda line: None)
     assert len(proxy.seen) > asked
@@ -143,11 +142,11 @@ def test_sync_ends_at_a_server_that_never_answers(
     with tracker(results, "none") as one:
         begin(one).epoch(row(1, 0.5))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    monkeypatch.setattr("slicewise.tracking.mirror.SLOW", 30.0)
+    monkeypatch.setattr("slicewise.tracking.connection.SLOW", 30.0)
     monkeypatch.setattr("slicewise.tracking.patience.LONGEST", 0.5)
     monkeypatch.setattr("slicewise.tracking.patience.TOLD", 0.2)
     said: list[str] = []
     with silent(port), pytest.raises(SlicewiseError, match=r"does not answer \(no answer within"):
-        monkeypatch.setattr(Mirror, "probe", lambda self: self.client.search_experiments())
+        monkeypatch.setattr(Connection, "probe", lambda self: self.client.search_experiments())
         sync(results, "*", no_judge, said.append)
     assert any("waiting for MLflow" in line for line in said)

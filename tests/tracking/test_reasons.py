@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.tracking import Mirror
+from slicewise.tracking import Connection
 from slicewise.tracking.reasons import LOGIN, why
 from slicewise.tracking.said import forget, is_news
 from tests.test_surroundings import as_nobody
@@ -37,10 +37,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def told(uri: str, results: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return what is said at a first contact."""
     monkeypatch.setenv(FIX, uri)
-    mirror = Mirror(results)
+    connection = Connection(results)
     with pytest.raises(Exception) as found:
-        mirror.connect("tiny")
-    said = mirror.why(found.value)
+        connection.connect("tiny")
+    said = connection.why(found.value)
     assert "\n" not in said
     assert len(said) < 400
     return said
@@ -99,9 +99,9 @@ def test_a_redirect_says_where_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             PAGE if path == "/login" else (302, {"Location": place.replace("/login", "/in")}, b"")
         )
         monkeypatch.setenv(FIX, proxy.uri)
-        mirror = Mirror(tmp_path / "results")
-        mirror.probe()
-        said = mirror.why(RuntimeError("anything"))
+        connection = Connection(tmp_path / "results")
+        connection.probe()
+        said = connection.why(RuntimeError("anything"))
     assert said.startswith(f"MLflow at {proxy.uri} redirects to https://sso.example.org/in")
     assert "log in there first" in said
     assert "hunter22" not in said
@@ -159,7 +159,7 @@ def test_what_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert f"does not answer (connection refused); start it, or check {FIX}" in said
     said = told("http://nobody.invalid:80", results, monkeypatch)
     assert "does not answer (nobody knows this name)" in said
-    monkeypatch.setattr("slicewise.tracking.mirror.PROBE", 0.2)
+    monkeypatch.setattr("slicewise.tracking.connection.PROBE", 0.2)
     with silent(port):
         said = told(f"http://127.0.0.1:{port}", results, monkeypatch)
     assert "does not answer (in time); try later" in said
@@ -183,7 +183,7 @@ if kind == "limit":
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 for number in range(2):
     with Tracker(Path("results/tiny/one/tracking"), print) as t:
-        run = t.begin("fold-0", "one", f"key {number}", {}, {}, {})
+        run = t.begin("fold-0", "one", f"key {number}", params={}, tags={}, contents={})
         run.epoch({"epoch": 1, "timestamp": 1_700_000_000_000, "train/loss": 0.5})
         run.finish()
 """

@@ -19,9 +19,9 @@ from mlflow.exceptions import MlflowException
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import COLUMNS, metrics_table, summarise
 from slicewise.files import read_json, write_text
-from slicewise.tracking import Mirror, Run, Tracker, summary_metrics, sync
+from slicewise.tracking import Connection, Mirror, Run, Tracker, summary_metrics, sync
 from slicewise.tracking.registry import register
-from tests.tracking.test_tracker import FACTS
+from tests.tracking.conftest import FACTS
 
 PATIENTS = 8
 POOR, GOOD, BEST = 0.5, 0.7, 0.9
@@ -64,7 +64,9 @@ def scored(
     one = Tracker(folder / "tracking", print)  # not entered: it tells nobody
     if train:
         for k in range(folds):
-            run = one.begin(f"fold-{k}", name, f"{dice}", {}, {"fold": str(k)}, {})
+            run = one.begin(
+                f"fold-{k}", name, f"{dice}", params={}, tags={"fold": str(k)}, contents={}
+            )
             model = folder / f"fold-{k}" / "model.keras"
             model.parent.mkdir(parents=True, exist_ok=True)
             model.write_bytes(content or f"{name} {k} {dice}".encode())
@@ -87,13 +89,13 @@ def scored(
 
 
 def send(results: Path, *runs: Run, **more: bool) -> None:
-    mirror = Mirror(results, is_better)
+    mirror = Mirror(Connection(results), is_better)
     for run in runs:
         mirror.push(run.folder, **more)
 
 
 def versions(results: Path, dataset: str) -> dict[int, Any]:
-    client = Mirror(results).client
+    client = Connection(results).client
     found = client.search_model_versions(f"name = 'slicewise-{dataset}'")
     return {int(v.version): client.get_model_version(v.name, v.version) for v in found}
 
@@ -116,14 +118,14 @@ def local(address: str) -> Path:
 def stored_model(results: Path, run: Run) -> str | None:
     """The id of a run's model in the store of the moment."""
     sent = run.folder / "sent.json"
-    known = read_json(sent)[Mirror(results).store] if sent.is_file() else {}
+    known = read_json(sent)[Connection(results).store] if sent.is_file() else {}
     return known["model"]["id"] if "model" in known else None
 
 
 def decision(results: Path, dataset: str, number: int) -> str:
     version = versions(results, dataset)[number]
     assert version.description == version.tags["decision"]
-    run = Mirror(results).client.get_run(version.tags["run_id"])
+    run = Connection(results).client.get_run(version.tags["run_id"])
     said = f"slicewise-{dataset} version {number}: {version.description}"
     assert run.data.tags["registered"] == said
     return str(version.description)
@@ -137,12 +139,12 @@ def test_the_first_model_is_the_champion(results: Path) -> None:
     send(results, run)
     assert aliases(results, "first") == {"champion": 1}
     assert decision(results, "first", 1) == "promoted, the data set had no champion"
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     (version,) = versions(results, "first").values()
     assert version.run_id == mirror.run_id(run.folder)
     assert version.tags["validation_dice_mean"] == "0.7070"
     assert version.tags["test_dice_mean"] == "0.4010"
-    model = mirror.client.get_registered_model("slicewise-first")
+    model = mirror.connection.client.get_registered_model("slicewise-first")
     assert "data set first" in model.description
 
 
@@ -200,7 +202,7 @@ def test_folds_are_registered_as_one(results: Path) -> None:
         folds = run.folder.parents[1].glob("fold-*/001")
         send(results, *(Run(folder) for folder in folds), run)
     assert who(results, "folds") == {"champion": "b", "challenger": "a"}
-    client = Mirror(results).client
+    client = Connection(results).client
     version = client.get_model_version_by_alias("slicewise-folds", "champion")
     assert client.get_run(version.run_id).info.run_name == "b"
     place = client.get_logged_model(version.tags["model_id"]).artifact_location
@@ -210,7 +212,7 @@ def test_folds_are_registered_as_one(results: Path) -> None:
 
 def test_an_alias_that_was_moved_by_hand_counts(results: Path) -> None:
     send(results, scored(results, "hand", "a", POOR), scored(results, "hand", "b", BEST))
-    client = Mirror(results).client
+    client = Connection(results).client
     client.set_registered_model_alias("slicewise-hand", "champion", "1")
     send(results, scored(results, "hand", "c", GOOD))
     assert aliases(results, "hand") == {"champion": 3, "challenger": 1}
@@ -259,13 +261,13 @@ class Breaking:
 
 
 def test_whatever_was_interrupted_is_completed(results: Path) -> None:
-    mirror = Mirror(results, is_better)
+    mirror = Mirror(Connection(results), is_better)
     for name, dice in (("a", GOOD), ("b", POOR), ("c", BEST)):
         run = scored(results, "halves", name, dice)
         run_id = mirror.push(run.folder, register=False)
         model_id = stored_model(results, run)
         for changes in range(20):
-            client = Breaking(mirror.client, changes)
+            client = Breaking(mirror.connection.client, changes)
             try:
                 register(client, run, run_id, model_id, is_better)
                 break
@@ -284,8 +286,8 @@ PUSH = """
 import sys
 from pathlib import Path
 from slicewise.evaluation.paired import is_better
-from slicewise.tracking import Mirror
-Mirror(Path(sys.argv[1]), is_better).push(Path(sys.argv[2]))
+from slicewise.tracking import Connection, Mirror
+Mirror(Connection(Path(sys.argv[1])), is_better).push(Path(sys.argv[2]))
 """
 
 
@@ -315,10 +317,10 @@ def test_a_registry_that_refuses_keeps_nothing_else_back(results: Path) -> None:
 
     send(results, scored(results, "refused", "a", POOR))
     run = scored(results, "refused", "b", BEST)
-    mirror = Mirror(results, refuses)
+    mirror = Mirror(Connection(results), refuses)
     with pytest.raises(PermissionError):
         mirror.push(run.folder)
-    found = mirror.client.get_run(mirror.run_id(run.folder))
+    found = mirror.connection.client.get_run(mirror.run_id(run.folder))
     assert found.info.status == "FINISHED"
     assert mirror.is_pending(run.folder)
     send(results, run)
@@ -328,11 +330,11 @@ def test_a_registry_that_refuses_keeps_nothing_else_back(results: Path) -> None:
 
 def test_a_job_that_cannot_judge_leaves_it_to_one_that_can(results: Path) -> None:
     run = scored(results, "later", "a", GOOD)
-    training = Mirror(results)
+    training = Mirror(Connection(results))
     training.push(run.folder)
     assert versions(results, "later") == {}
     assert training.is_pending(run.folder)
-    Mirror(results, is_better).push_pending("later", lambda: True)
+    Mirror(Connection(results), is_better).push_pending("later", lambda: True)
     assert aliases(results, "later") == {"champion": 1}
     # and the report's job, which has more to send, does not undo it
     run.contents({"report.html": "of this run"})
@@ -361,7 +363,7 @@ def test_a_superseded_run_is_not_registered(results: Path) -> None:
     assert old.folder != new.folder
     send(results, new, Run(old.folder))
     (version,) = versions(results, "superseded").values()
-    assert version.run_id == Mirror(results).run_id(new.folder)
+    assert version.run_id == Mirror(Connection(results)).run_id(new.folder)
 
 
 def test_a_superseded_champion_stays_until_a_better_one_comes(results: Path) -> None:
@@ -375,9 +377,9 @@ def test_a_superseded_champion_stays_until_a_better_one_comes(results: Path) -> 
 def test_a_champion_without_scores_is_not_replaced(results: Path) -> None:
     first = scored(results, "lost-scores", "a", POOR)
     send(results, first)
-    mirror = Mirror(results)
-    store = mirror.client._client._tracking_client.store
-    artifacts = mirror.client.get_run(mirror.run_id(first.folder)).info.artifact_uri
+    mirror = Mirror(Connection(results))
+    store = mirror.connection.client._client._tracking_client.store
+    artifacts = mirror.connection.client.get_run(mirror.run_id(first.folder)).info.artifact_uri
     (local(artifacts) / "metrics.tsv").unlink()
     send(results, scored(results, "lost-scores", "b", BEST))
     why = "not promoted, not compared with version 1 (a), whose metrics.tsv is gone; set the alias"
@@ -396,9 +398,9 @@ def test_a_champion_without_scores_is_not_replaced(results: Path) -> None:
 def test_a_deleted_run_keeps_its_version(results: Path) -> None:
     run = scored(results, "deleted-run", "a", GOOD)
     send(results, run)
-    mirror = Mirror(results)
+    mirror = Mirror(Connection(results))
     old = mirror.run_id(run.folder)
-    mirror.client.delete_run(old)
+    mirror.connection.client.delete_run(old)
     send(results, run, verify=True)
     assert mirror.run_id(run.folder) != old
     (version,) = versions(results, "deleted-run").values()
@@ -409,7 +411,7 @@ def test_a_deleted_run_keeps_its_version(results: Path) -> None:
 def test_a_deleted_model_is_stored_anew_with_its_aliases(results: Path) -> None:
     runs = [scored(results, "deleted-model", n, d) for n, d in (("a", GOOD), ("b", POOR))]
     send(results, *runs)
-    client = Mirror(results).client
+    client = Connection(results).client
     client.delete_logged_model(versions(results, "deleted-model")[1].tags["model_id"])
     send(results, *runs, verify=True)
     assert aliases(results, "deleted-model") == {"champion": 3, "challenger": 2}
@@ -428,7 +430,7 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scored(folder, "tiny", name, dice)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Mirror(folder).experiments()
+        Connection(folder).experiments()
     return folder
 
 
@@ -445,7 +447,7 @@ def test_after_the_loss_of_the_store_history_repeats_itself(untold: Path, tmp_pa
     sync(results, "*", is_better, said.append)
     assert {n: dict(v) for n, v in versions(results, "tiny").items()} == before
     # somebody deleted the registered model
-    Mirror(results).client.delete_registered_model("slicewise-tiny")
+    Connection(results).client.delete_registered_model("slicewise-tiny")
     sync(results, "*", is_better, said.append)
     assert who(results, "tiny") == {"champion": "c", "challenger": "a"}
 
@@ -453,7 +455,7 @@ def test_after_the_loss_of_the_store_history_repeats_itself(untold: Path, tmp_pa
 def test_what_a_dead_server_missed_is_registered_in_its_order(untold: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(untold, results)
-    Mirror(results, is_better).push_pending("tiny", lambda: True)
+    Mirror(Connection(results), is_better).push_pending("tiny", lambda: True)
     assert who(results, "tiny") == {"champion": "c", "challenger": "a"}
 
 
@@ -482,7 +484,7 @@ def test_the_champion_is_loaded_by_its_alias(
     content = (results / "model.keras").read_bytes()
     send(results, scored(results, "loaded", "a", GOOD, content=content))
     image, _ = phantom(0, seed=1, size=48, slices=(10, 12))
-    Mirror(results).client.get_registered_model("slicewise-loaded")  # sets MLflow's store
+    Connection(results).client.get_registered_model("slicewise-loaded")  # sets MLflow's store
     champion = mlflow.pyfunc.load_model("models:/slicewise-loaded@champion")
     (mask,) = champion.predict([{"image": image.array, "affine": image.affine}])["mask"]
     np.testing.assert_array_equal(mask, predict_volume([model], image))

@@ -13,7 +13,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json
-from slicewise.tracking import Mirror, sync
+from slicewise.tracking import Connection, sync
 from slicewise.tracking.secrets import redact, redact_value, without_user
 from tests.tracking.conftest import begin, row, run_of, tracker
 
@@ -138,9 +138,9 @@ def test_a_run_is_whole_whatever_word_is_a_password(
             "fold-0",
             "baseline",
             "key",
-            {"dropout": 0.9876543, "precision": "mixed_bfloat16"},
-            {"experiment": "baseline", "status": "metrics"},
-            {"settings.yaml": "dataset: {name: mlflow, root: results}\n"},
+            params={"dropout": 0.9876543, "precision": "mixed_bfloat16"},
+            tags={"experiment": "baseline", "status": "metrics"},
+            contents={"settings.yaml": "dataset: {name: mlflow, root: results}\n"},
         )
         run.epoch(row(1, 0.987654))
     assert said == []
@@ -151,7 +151,7 @@ def test_a_run_is_whole_whatever_word_is_a_password(
     assert found.data.metrics["train/loss"] == 0.987654
     text = (run.folder / "files" / "settings.yaml").read_text()
     assert text == "dataset: {name: mlflow, root: results}\n"
-    client = Mirror(results).client
+    client = Connection(results).client
     files = {entry.path for entry in client.list_artifacts(found.info.run_id)}
     assert {"settings.yaml", "environment.txt"} <= files
     assert "mlflow==" in (run.folder / "files" / "environment.txt").read_text()

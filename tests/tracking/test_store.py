@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking import Mirror, store
+from slicewise.tracking import Connection, Mirror, store
 from slicewise.tracking.journal import all_runs
 from slicewise.tracking.store import absolute, address_of, file_of, fitting, locked, make_store
 from tests.tracking.conftest import begin, tracker
@@ -23,10 +23,10 @@ from tests.tracking.conftest import begin, tracker
 JOB = """
 import sys
 from pathlib import Path
-from slicewise.tracking import Tracker
+from slicewise.tracking import Connection, Tracker
 
 with Tracker(Path(sys.argv[1]) / "tiny" / "one" / "tracking", print) as tracker:
-    run = tracker.begin("fold-0", "one", sys.argv[1], {}, {}, {})
+    run = tracker.begin("fold-0", "one", sys.argv[1], params={}, tags={}, contents={})
     run.epoch({"epoch": 1, "timestamp": 1_700_000_000_000, "train/loss": 0.5})
     run.finish()
 """
@@ -71,10 +71,10 @@ def test_folders_that_meet_a_fresh_store_all_find_a_place(
     ]
     assert [job.communicate(timeout=300)[0] for job in jobs] == [""] * 4
     for folder in folders:
-        mirror = Mirror(folder)
+        mirror = Mirror(Connection(folder))
         (run,) = all_runs(folder)
         assert not mirror.is_pending(run)
-        found = mirror.client.get_run(mirror.run_id(run))
+        found = mirror.connection.client.get_run(mirror.run_id(run))
         assert found.data.metrics["train/loss"] == 0.5
     left = {each.name for each in (tmp_path / "shared").iterdir()}
     assert left == {"mlflow.db", ".mlflow.db.lock"}
@@ -167,7 +167,7 @@ def test_two_folders_may_hold_the_same_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    find = Mirror._found_experiment
+    find = Connection._known
     asked: list[str] = []
 
     def too_early(self: Mirror, name: str) -> str | None:
@@ -177,13 +177,13 @@ def test_two_folders_may_hold_the_same_data_set(
 
     with tracker(tmp_path / "a" / "results", "one") as one:
         begin(one)
-    monkeypatch.setattr(Mirror, "_found_experiment", too_early)
+    monkeypatch.setattr(Connection, "_known", too_early)
     said: list[str] = []
     with tracker(tmp_path / "b" / "results", "one", said) as one:
         run = begin(one)
     assert said == []
     assert len(asked) == 2
-    assert not Mirror(tmp_path / "b" / "results").is_pending(run.folder)
+    assert not Mirror(Connection(tmp_path / "b" / "results")).is_pending(run.folder)
 
 
 # --- folders with a question mark ------------------------------------------------------------
@@ -237,10 +237,10 @@ def test_runs_below_a_question_mark_are_tracked_there(
         run.epoch({"epoch": 1, "timestamp": 1_700_000_000_000, "train/loss": 0.5})
         run.finish()
     assert said == []
-    mirror = Mirror(Path("results"))
+    mirror = Mirror(Connection(Path("results")))
     run_id = mirror.run_id(run.folder)
     assert run_id is not None
-    assert mirror.client.get_run(run_id).data.metrics["train/loss"] == 0.5
+    assert mirror.connection.client.get_run(run_id).data.metrics["train/loss"] == 0.5
     assert not mirror.is_pending(run.folder)
     kept = {path.name for path in (folder / "results" / "mlartifacts").rglob("*")}
     assert "environment.txt" in kept

@@ -23,13 +23,18 @@ from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json
-from slicewise.tracking.mirror import Fetched
+from slicewise.tracking.fetch import Fetched
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.write import write_nifti
 
 NUMBERS = ("dice_before", "dice_after", "largest_difference")
 RELATIVE = "sqlite:///results/mlflow.db"
 """As docs/models.md has it set: from another folder it would be another file."""
+
+
+def noted(tags: dict[str, str]) -> SimpleNamespace:
+    """Stand in for a run with these tags."""
+    return SimpleNamespace(record=SimpleNamespace(tags=tags))
 
 
 def command(*arguments: str) -> list[str]:
@@ -520,7 +525,9 @@ def test_what_was_made_of_other_data_is_made_anew(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_fetch", fetch)
     monkeypatch.setattr(module, "_snakemake", snakemake)
-    monkeypatch.setattr(module, "_runs", lambda tracking: [SimpleNamespace(note={"tags": {}})])
+    monkeypatch.setattr(
+        module, "_runs", lambda tracking: [SimpleNamespace(record=SimpleNamespace(tags={}))]
+    )
     monkeypatch.setattr(module, "_compare", lambda old, new: dict.fromkeys(NUMBERS, 0.5))
     monkeypatch.setattr(module, "_track", lambda runs, run_id, kept, log: "")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
@@ -599,7 +606,7 @@ def test_the_tolerance_is_met_on_both_sides(tolerance):
 )
 def test_weights_of_all_folds_count(then, said):
     tags = [{"fold": "0", "weights_digest": "x"}, {"fold": "1", "weights_digest": "y"}, {}]
-    runs = [SimpleNamespace(note={"tags": each}) for each in tags]
+    runs = [noted(each) for each in tags]
     assert module._same_weights(then, runs) is said
 
 

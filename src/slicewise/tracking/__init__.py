@@ -1,5 +1,6 @@
 """MLflow, the mirror of the files under results (MLflow is imported here only)."""
 
+from slicewise.tracking.connection import Connection
 from slicewise.tracking.journal import Run, current_run, flatten
 from slicewise.tracking.live import Tracker
 from slicewise.tracking.mirror import Mirror, pending_runs
@@ -8,6 +9,7 @@ from slicewise.tracking.scores import headline, overlay_images, patients_table, 
 from slicewise.tracking.sync import sync
 
 __all__ = [
+    "Connection",
     "Mirror",
     "Run",
     "Tracker",

@@ -31,7 +31,8 @@ def energy_wh(samples: pd.DataFrame) -> float | None:
     if len(power) < 2:
         return None
     hours = samples.loc[power.index, "timestamp"] / 3.6e6
-    watts, steps = power.sum(axis=1), hours.diff()
+    watts = power.sum(axis=1)
+    steps = hours.diff()
     worked = steps <= (hours.shift() - hours.iloc[0]) / 50 + 1 / 60
     return float((steps * (watts + watts.shift()) / 2)[worked].sum())
 
@@ -46,10 +47,10 @@ def training_energy(tracking: Path, folds: int) -> float | None:
     folds : int
         How many there are.
     """
-    found = []
+    drawn = []
     for k in range(folds):
         run = current_run(tracking / f"fold-{k}")
         rows = [] if run is None else read_rows(run.folder / SYSTEM)
-        found.append(energy_wh(pd.DataFrame(rows)))
-    known = [each for each in found if each is not None]
-    return sum(known) if len(known) == len(found) else None
+        drawn.append(energy_wh(pd.DataFrame(rows)))
+    known = [each for each in drawn if each is not None]
+    return sum(known) if len(known) == len(drawn) else None

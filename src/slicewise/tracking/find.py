@@ -9,10 +9,13 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
+from slicewise.tracking.fetch import COMPARES, Fetched
 from slicewise.tracking.journal import NOTE, Run, all_runs, current_run
-from slicewise.tracking.mirror import COMPARES, Fetched
+from slicewise.tracking.run_record import fold_weights
 
 SCORES = "metrics.tsv"
+SHORTEST = 8
+"""First characters of an id that may stand for it."""
 
 
 def find_run(name: str, results: Path) -> Run | None:
@@ -45,20 +48,20 @@ def find_run(name: str, results: Path) -> Run | None:
     if folder.exists() or len(folder.parts) > 1:
         run = _of_folder(folder)
     else:
-        found = [Run(path) for path in all_runs(results)]
-        own = [run for run in found if len(name) >= 8 and run.note["id"].startswith(name)]
+        runs = [Run(path) for path in all_runs(results)]
+        own = [run for run in runs if len(name) >= SHORTEST and run.record.id.startswith(name)]
         if len(own) != 1:
             return None
         run = own[0]
-    if compared := run.note["tags"].get(COMPARES):
+    if compared := run.record.tags.get(COMPARES):
         raise SlicewiseError(
             f"run {name}: it compares {compared}; name the folder of one of these instead"
         )
     if parent := _parent(run):
         raise SlicewiseError(
-            f"run {name}: it is one fold of run {parent.note['id']}; name that one instead"
+            f"run {name}: it is one fold of run {parent.record.id}; name that one instead"
         )
-    if SCORES not in run.note["files"]:
+    if SCORES not in run.record.files:
         raise SlicewiseError(
             f"run {name}: it was trained but not scored, so there is nothing to compare with; let "
             "snakemake make its report first"
@@ -71,19 +74,21 @@ def copy_files(run: Run, names: Sequence[str], folder: Path) -> Fetched | None:
 
     A later run of the workflow may have made the files anew.
     """
-    noted = run.note["files"]
     for name in names:
-        place, digest = noted.get(name, ("", ""))
-        path = run.results / place
-        if not place or not path.is_file() or sha256(path) != digest:
+        noted = run.record.files.get(name)
+        if noted is None:
+            return None
+        path = run.results / noted.path
+        if not path.is_file() or sha256(path) != noted.sha256:
             return None
         shutil.copy(path, folder / name)
     tracking = run.folder.parents[1]
-    children = [tracking / child for child in run.note.get("children", ())]
-    notes = [Run(path).note for path in children if (path / NOTE).is_file()]
-    trained = [note["tags"] for note in notes or [run.note]]
-    weights = {tags["fold"]: tags["weights_digest"] for tags in trained if "weights_digest" in tags}
-    return Fetched(run.note["name"], run.note["tags"], weights)
+    children = [tracking / child for child in run.record.children or ()]
+    trained = [Run(path).record for path in children if (path / NOTE).is_file()]
+    weights: dict[str, str] = {}
+    for record in trained or [run.record]:
+        weights |= fold_weights(record.tags)
+    return Fetched(run.record.name, run.record.tags, weights)
 
 
 def _of_folder(folder: Path) -> Run:
@@ -99,11 +104,11 @@ def _of_folder(folder: Path) -> Run:
     for experiment in (place, *place.parents[:3]):
         tracking = experiment / "tracking"
         runs = [current_run(tracking / part) for part in ("parent", "fold-0")]
-        found = [run for run in runs if run is not None]
-        scored = [run for run in found if SCORES in run.note["files"]]
-        if scored or found:
+        known = [run for run in runs if run is not None]
+        scored = [run for run in known if SCORES in run.record.files]
+        if known:
             # after a change of folds, only one of them is of the last training
-            return max(scored or found, key=lambda run: run.note["begun"])
+            return max(scored or known, key=lambda run: run.record.begun)
     there = sorted(path.parent.name for path in place.glob("*/tracking") if path.is_dir())
     hint = f" (there are {', '.join(there)} in it)" if there else ""
     raise SlicewiseError(
@@ -118,6 +123,6 @@ def _parent(run: Run) -> Run | None:
     own = str(run.folder.relative_to(tracking))
     for path in sorted((tracking / "parent").glob(f"*/{NOTE}"), reverse=True):
         parent = Run(path.parent)
-        if own in parent.note.get("children", ()):
+        if own in (parent.record.children or ()):
             return parent
     return None

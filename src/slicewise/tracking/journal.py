@@ -3,99 +3,53 @@
 A run is a folder ``<experiment>/tracking/<fold>/<number>``, which no rule
 declares, so that it outlives reruns:
 
-- ``run.json``: name, settings, tags, digests of the data, scores, files, status;
+- ``run.json``: name, settings, tags, digests of the data, scores, files, status (`RunRecord`);
 - ``history.csv``: the epochs so far, each with its first timestamp;
 - ``system.csv``: load of processors, memory and GPUs;
-- ``sent.json``: what each store has taken (written by the mirror).
+- ``sent.json``: what each store has taken (`SentRecord`, written by the mirror).
 
 The highest number is the current run of its fold; those below were superseded.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
 import socket
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pandas as pd
-from pydantic import AfterValidator, Field
 
 from slicewise import __version__
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import digest, sha256, write_bytes, write_text
-from slicewise.stored import (
-    Count,
-    Form,
-    Loose,
-    Name,
-    check_numbers,
-    read_stored,
-    read_stored_table,
-    refused,
-)
+from slicewise.stored import check_numbers, read_stored_table, refused
 from slicewise.tracking.names import TABLE, without_file_names
+from slicewise.tracking.run_record import (
+    NotedFile,
+    NotedNumber,
+    Process,
+    Registration,
+    RunRecord,
+    Status,
+)
 from slicewise.tracking.secrets import redact, redact_value
 
 _log = logging.getLogger(__name__)
 
-NOTE, HISTORY, SYSTEM, SENT = "run.json", "history.csv", "system.csv", "sent.json"
+NOTE = "run.json"
+HISTORY = "history.csv"
+SYSTEM = "system.csv"
 REASON = "stopped_because"
 UNTIMED = ("timestamp", "images_per_second")
 """What differs between two trainings that give the same weights."""
-
-
-def _is_point(value: list[Any]) -> list[Any]:
-    number, time = value
-    if not (number is None or type(number) in (int, float)) or type(time) is not int:
-        raise ValueError("a metric is a number and its time")
-    return value
-
-
-class _Process(Loose):
-    host: Name
-    pid: Annotated[int, Field(gt=0, lt=2**31)]
-
-
-class _Wish(Loose):
-    name: Name
-    patients: Name
-    since: Count
-
-
-_Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
-_Point = Annotated[list[Any], Field(min_length=2, max_length=2), AfterValidator(_is_point)]
-
-
-class _Note(Loose):
-    id: Name
-    name: Name
-    key: str
-    begun: Count
-    ended: Count | None
-    status: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-    process: _Process | None
-    params: dict[str, str]
-    tags: dict[str, str]
-    data: dict[str, str]
-    metrics: dict[str, _Point]
-    files: dict[str, _Pair]
-    models: dict[str, _Pair]
-    labels: list[str]
-    children: list[Name] = Field([])
-    superseded_by: Name = "-"
-    register_: Annotated[_Wish | None, Field(alias="register")] = None
-
-
-FORM = Form(_Note)
 
 
 class Run:
@@ -110,8 +64,10 @@ class Run:
 
     Attributes
     ----------
-    note : dict
+    record : RunRecord
         Content of ``run.json``.
+    rows : dict of int to dict
+        Rows of ``history.csv`` by their epoch.
 
     Raises
     ------
@@ -119,10 +75,11 @@ class Run:
         When a file of it is damaged.
     """
 
-    def __init__(self, folder: Path, changed: Any = lambda: None) -> None:
-        self.folder, self.changed = folder, changed
+    def __init__(self, folder: Path, changed: Callable[[], None] = lambda: None) -> None:
+        self.folder = folder
+        self.changed = changed
         remedy = f"restore it from a copy, or delete {folder}, and the next training begins anew"
-        self.note: dict[str, Any] = read_stored(folder / NOTE, FORM, remedy)
+        self.record = RunRecord.read(folder / NOTE, remedy)
         self.rows = {int(row["epoch"]): row for row in read_rows(folder / HISTORY)}
 
     @classmethod
@@ -133,35 +90,48 @@ class Run:
         key: str,
         params: Mapping[str, Any],
         tags: Mapping[str, Any],
-        **more: Any,
+        *,
+        children: Sequence[str] | None = None,
     ) -> Run:
-        """Begin a run of a fold (its folder): the next number."""
+        """Begin a run of a fold (its folder): the next number.
+
+        Parameters
+        ----------
+        fold : Path
+            ``<experiment>/tracking/<fold>``.
+        name, key : str
+            See `RunRecord`.
+        params, tags : mapping
+            Settings, and where the run comes from; nested ones get dotted names.
+        children : sequence of str, optional
+            Folders of the runs of which this one takes the scores, below ``tracking``.
+        """
         # also of one whose note is gone: what else it left is not this run's
         known = [int(path.name) for path in fold.glob("[0-9]*") if path.name.isdecimal()]
         folder = fold / f"{max(known, default=0) + 1:03d}"
-        note = {
-            "id": uuid.uuid4().hex,
-            "name": name,
-            "key": key,
-            "begun": now(),
-            "ended": None,
-            "status": "RUNNING",
-            "process": None,
-            "params": _shown(params),
-            "tags": _shown({"workflow_version": __version__, **tags}),
-            "data": {},
-            "metrics": {},
-            "files": {},
-            "models": {},
-            "labels": [],
-            **more,
-        }
-        write_text(folder / NOTE, json.dumps(note, indent=1))
+        record = RunRecord(
+            id=uuid.uuid4().hex,
+            name=name,
+            key=key,
+            begun=now(),
+            ended=None,
+            status="RUNNING",
+            process=None,
+            params=_shown(params),
+            tags=_shown({"workflow_version": __version__, **tags}),
+            data={},
+            metrics={},
+            files={},
+            models={},
+            labels=[],
+            children=None if children is None else list(children),
+        )
+        record.write(folder / NOTE)
         return cls(folder)
 
     @property
     def results(self) -> Path:
-        """The folder ``results``, from which paths in the note are counted."""
+        """The folder ``results``, from which paths in the record are counted."""
         return self.folder.parents[4]
 
     @property
@@ -182,12 +152,9 @@ class Run:
 
     def working(self) -> None:
         """Note that this process works on the run."""
-        self.note["tags"].pop(REASON, None)
-        self._set(
-            status="RUNNING",
-            ended=None,
-            process={"host": socket.gethostname(), "pid": os.getpid()},
-        )
+        tags = {key: value for key, value in self.record.tags.items() if key != REASON}
+        process = Process(host=socket.gethostname(), pid=os.getpid())
+        self._set(tags=tags, status="RUNNING", ended=None, process=process)
 
     def epoch(self, row: Mapping[str, float]) -> dict[str, float]:
         """Take a row of the history, at its own time; return the row that counts.
@@ -196,7 +163,8 @@ class Run:
         epochs again: their first timestamp counts, so that no point is stored
         twice. One that came out differently is another run.
         """
-        number, row = int(row["epoch"]), dict(row)
+        number = int(row["epoch"])
+        row = dict(row)
         known = self.rows.get(number)
         if known is not None:
             if _timeless(known) == _timeless(row):
@@ -209,11 +177,11 @@ class Run:
 
     def tag(self, tags: Mapping[str, Any]) -> None:
         """Set tags; nested ones get dotted names."""
-        self._set(tags=self.note["tags"] | _shown(tags))
+        self._set(tags=self.record.tags | _shown(tags))
 
     def data(self, digests: Mapping[str, str]) -> None:
         """Note the data that go in: by context (train, validation, test), a digest of all files."""
-        self._set(data=self.note["data"] | dict(digests))
+        self._set(data=self.record.data | dict(digests))
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
         """Note all numbers that belong to no epoch; one that did not change keeps its time.
@@ -221,22 +189,19 @@ class Run:
         One that had a value and has none any more is noted as None, or the
         store would go on showing what it was.
         """
-        known, time = self.note["metrics"], now()
+        known = self.record.metrics
+        time = now()
         plain = {k: None if v is None or v != v else float(v) for k, v in values.items()}
         fresh = {
-            k: [v, time]
-            for k, v in (dict.fromkeys(known) | plain).items()
-            if known.get(k, [None])[0] != v
+            name: NotedNumber(value, time)
+            for name, value in (dict.fromkeys(known) | plain).items()
+            if self.record.number(name) != value
         }
         self._set(metrics=known | fresh)
 
     def files(self, files: Mapping[str, str | Path]) -> None:
         """Note finished files under ``results``, by the name of the artifact."""
-        found = {
-            name: [os.path.relpath(path, self.results), sha256(path)]
-            for name, path in files.items()
-        }
-        self._set(files=self.note["files"] | found)
+        self._set(files=self.record.files | self._noted(files))
 
     def contents(self, contents: Mapping[str, bytes | str]) -> None:
         """Keep contents that are no file of a rule, and note them, by the name of the artifact."""
@@ -247,15 +212,11 @@ class Run:
 
     def models(self, models: Mapping[str, str | Path], labels: Sequence[str]) -> None:
         """Note the finished models that predict together, by name, and what they segment."""
-        found = {
-            name: [os.path.relpath(path, self.results), sha256(path)]
-            for name, path in models.items()
-        }
-        self._set(models=found, labels=list(labels))
+        self._set(models=self._noted(models), labels=list(labels))
 
     def own_models(self) -> dict[str, Path]:
         """Return the noted models by name."""
-        return {name: self.results / path for name, (path, _) in self.note["models"].items()}
+        return {name: self.results / noted.path for name, noted in self.record.models.items()}
 
     def trained(
         self,
@@ -267,8 +228,11 @@ class Run:
         """Take what a training made; the run stays open for its evaluation."""
         # versions are in environment.txt
         resolved = {"resolved": {k: v for k, v in facts.items() if k != "versions"}}
-        self.note["params"] |= _shown(resolved)
-        self.tag({"gpu": facts["device"], "weights_digest": facts["weights_sha256"]})
+        tags = {"gpu": facts["device"], "weights_digest": facts["weights_sha256"]}
+        self._set(
+            params=self.record.params | _shown(resolved),
+            tags=self.record.tags | _shown(tags),
+        )
         self.files(files)
         self.models({self.folder.parent.name: model}, labels)
 
@@ -278,18 +242,20 @@ class Run:
         `patients` is a digest of the validation patients and their ground
         truth: only models that share it are compared.
         """
-        since = self.note.get("register", {}).get("since", now())
-        self._set(register={"name": name, "patients": patients, "since": since})
+        known = self.record.register_
+        since = now() if known is None else known.since
+        self._set(register_=Registration(name=name, patients=patients, since=since))
 
-    def finish(self, status: str = "FINISHED", reason: str | None = None) -> None:
+    def finish(self, status: Status = "FINISHED", reason: str | None = None) -> None:
         """End the run, saying why where that is not clear."""
+        tags = self.record.tags
         if reason is not None:
-            self.note["tags"][REASON] = self.shown(reason)
-        self._set(status=status, ended=self.note["ended"] or now(), process=None)
+            tags = tags | {REASON: self.shown(reason)}
+        self._set(tags=tags, status=status, ended=self.record.ended or now(), process=None)
 
     def supersede(self, fresh: Run) -> None:
         """Note that another run of the fold replaces this one."""
-        if self.note["status"] == "RUNNING":
+        if self.record.is_running:
             self.finish("KILLED", "it was begun anew")
         self._set(superseded_by=fresh.folder.name)
 
@@ -313,7 +279,7 @@ class Run:
     def state(self) -> str:
         """A digest of all there is to send."""
         tables = [self.folder / name for name in (HISTORY, SYSTEM)]
-        return digest([self.note, *(sha256(path) for path in tables if path.is_file())])
+        return digest([self.record.dumped(), *(sha256(path) for path in tables if path.is_file())])
 
     def sample(self, load: Mapping[str, float]) -> None:
         """Note the load of the machine, by MLflow's names of system metrics."""
@@ -323,19 +289,25 @@ class Run:
         self.changed()
 
     def _set(self, **values: Any) -> None:
-        self.note |= values
-        write_text(self.folder / NOTE, json.dumps(self.note, indent=1))
+        self.record = self.record.updated(**values)
+        self.record.write(self.folder / NOTE)
         self.changed()
+
+    def _noted(self, files: Mapping[str, str | Path]) -> dict[str, NotedFile]:
+        return {
+            name: NotedFile(os.path.relpath(path, self.results), sha256(path))
+            for name, path in files.items()
+        }
 
     def _fork(self, number: int) -> None:
         """Go on as another run, which shares the epochs before a number."""
-        note = self.note
-        fresh = Run.create(
-            self.folder.parent, note["name"], note["key"], note["params"], note["tags"]
-        )
-        kept = {k: note[k] for k in ("begun", "process", "data", "files")}
+        old = self.record
+        fresh = Run.create(self.folder.parent, old.name, old.key, old.params, old.tags)
         self.supersede(fresh)
-        self.folder, self.note = fresh.folder, fresh.note | kept
+        self.folder = fresh.folder
+        self.record = fresh.record.updated(
+            begun=old.begun, process=old.process, data=old.data, files=old.files
+        )
         self.rows = {k: row for k, row in self.rows.items() if k < number}
 
 
@@ -350,7 +322,7 @@ def current_run(fold: Path) -> Run | None:
     folder = max((path.parent for path in fold.glob(f"*/{NOTE}")), default=None)
     run = None if folder is None else Run(folder)
     # one that was superseded by a run whose folder was deleted has other weights
-    return None if run is None or "superseded_by" in run.note else run
+    return None if run is None or run.record.is_superseded else run
 
 
 def all_runs(results: Path, dataset: str = "*") -> list[Path]:
@@ -359,17 +331,17 @@ def all_runs(results: Path, dataset: str = "*") -> list[Path]:
     In this order each tag that names another run finds it in the store. One
     whose files are damaged is left aside, which a line says.
     """
-    notes: dict[Path, dict[str, Any]] = {}
+    records: dict[Path, RunRecord] = {}
     for path in results.glob(f"{dataset}/*/tracking/*/*/{NOTE}"):
         try:
-            notes[path.parent] = Run(path.parent).note
+            records[path.parent] = Run(path.parent).record
         except SlicewiseError as error:
-            _say_once(f"{error}; this run is left aside")
-    return sorted(notes, key=lambda f: ("children" in notes[f], -notes[f]["begun"], f))
+            _warn_once(f"{error}; this run is left aside")
+    return sorted(records, key=lambda f: (records[f].children is not None, -records[f].begun, f))
 
 
 @cache
-def _say_once(line: str) -> None:
+def _warn_once(line: str) -> None:
     """Warn, once in this process."""
     _log.warning("%s", line)
 
@@ -379,9 +351,12 @@ def to_register(folders: Iterable[Path]) -> list[Path]:
 
     In this order each meets the champion that it met the first time.
     """
-    notes = {folder: Run(folder).note for folder in folders}
-    wanted = [f for f, note in notes.items() if "register" in note and "superseded_by" not in note]
-    return sorted(wanted, key=lambda f: (notes[f]["register"]["since"], f))
+    since = {}
+    for folder in folders:
+        record = Run(folder).record
+        if record.register_ is not None and not record.is_superseded:
+            since[folder] = record.register_.since
+    return sorted(since, key=lambda folder: (since[folder], folder))
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
@@ -394,13 +369,18 @@ def read_rows(path: Path) -> list[dict[str, float]]:
     """
     if not path.is_file():
         return []
-    remedy, step = f"restore it from a copy, or delete {path.parent}, and train anew", "epoch"
     if path.name == SYSTEM:
-        remedy, step = "delete it: how busy the machine was is then not known", "step"
+        remedy = "delete it: how busy the machine was is then not known"
+        step = "step"
+        key = "timestamp"
+    else:
+        remedy = f"restore it from a copy, or delete {path.parent}, and train anew"
+        step = "epoch"
+        key = "epoch"
     table = read_stored_table(
         path,
         ("timestamp",),
-        key=("timestamp",) if path.name == SYSTEM else (step,),
+        key=(key,),
         separator=",",
         remedy=remedy,
         float_precision="round_trip",

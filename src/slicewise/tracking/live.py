@@ -1,34 +1,22 @@
-"""Tracking from inside a job: files are written at once, a thread tells MLflow of them.
-
-The files of a run are the queue: the thread is only woken, and sends what the
-store does not have yet. So nothing can pile up in memory, no answer is waited
-for while the job works, and what was not sent when the job ends is sent by the
-next job of the data set, or by ``slicewise sync``.
-"""
+"""What the stages of an experiment say of their runs: written to files at once, sent meanwhile."""
 
 from __future__ import annotations
 
 import json
-import math
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from slicewise.files import digest, sha256
 from slicewise.sources import library_digests, workflow_folder
+from slicewise.tracking.fetch import COMPARES
 from slicewise.tracking.journal import Run, current_run
-from slicewise.tracking.mirror import COMPARES, SPEED, Mirror
 from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
-from slicewise.tracking.said import forget, is_news
 from slicewise.tracking.scores import PATIENTS
 from slicewise.tracking.secrets import redact
+from slicewise.tracking.sender import Sender
 
 SHOWN = {
     "mlflow.loggedArtifacts": json.dumps([{"path": PATIENTS, "type": "table"}]),
@@ -39,13 +27,8 @@ SCORED_BY = "scored_by_library_sha256"
 """Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
-CLOSING, CLOSING_FILE = 30.0, 120.0
-"""Seconds that all sending may take once the work of a job is done, and more for a large model: to
-a server, and to a database file, which only a busy machine makes slow, or is made yet."""
-AGAIN = 30.0
-"""Seconds after which a server that did not answer is tried again."""
-SAMPLE, SAMPLES = 10.0, 200
-"""Seconds between two looks at the machine's load, until a training is so many times as old."""
+DIFF = "uncommitted.diff"
+"""Artifact with what of the code was not committed."""
 
 
 class Tracker:
@@ -64,39 +47,16 @@ class Tracker:
     def __init__(
         self, folder: Path, log: Callable[[str], None], judge: Judge | None = None
     ) -> None:
-        self.folder, self.log = folder, log
-        self.mirror = Mirror(folder.parents[2], judge, self._beat, log=lambda line: self.log(line))
-        self._dirty: dict[Path, None] = {}
-        self._wake = threading.Event()
-        self._closing = False
-        self._deadline = math.inf
-        self._failed: float | None = None
-        self._watched: Run | None = None
-        self._load: _Load | None = None
-        self._runs: list[Run] = []
-        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self.folder = folder
+        self.sender = Sender(folder.parents[2], folder.parents[1].name, log, judge)
 
     def __enter__(self) -> Tracker:
-        self._thread.start()
+        self.sender.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         """Send what is left, unless the server keeps the job waiting."""
-        own = CLOSING_FILE if self.mirror.uri.startswith("sqlite:") else CLOSING
-        end = time.monotonic() + own + self._size() / SPEED
-        self._closing = True
-        self._wake.set()
-        while self._thread.is_alive() and time.monotonic() < min(self._deadline, end):
-            self._thread.join(0.02)
-        if self._thread.is_alive():
-            self._say_once(f"MLflow at {self.mirror.store} takes too long to answer")
-        self.log = lambda line: None
-
-    def _size(self) -> int:
-        """Return how many bytes of models there are to send."""
-        unsent = [run for run in self._runs if not self.mirror.has_sent_model(run)]
-        paths = {path for run in unsent for path in run.own_models().values()}
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        self.sender.close()
 
     # -- runs -----------------------------------------------------------------
 
@@ -105,6 +65,7 @@ class Tracker:
         fold: str,
         name: str,
         key: str,
+        *,
         params: Mapping[str, Any],
         tags: Mapping[str, Any],
         contents: Mapping[str, str],
@@ -126,26 +87,22 @@ class Tracker:
             Texts to keep as artifacts, beside those of the environment.
         """
         old = self._open(fold)
-        scored = old is not None and old.note["status"] == "FINISHED"
-        if old is not None and old.note["key"] == key and not scored:
+        if old is not None and old.record.key == key and old.record.status != "FINISHED":
             run = old  # trained even, in a job that was killed before its files counted
         else:
             run = self._create(fold, name, key, params, tags)
-            kept = {"environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items())}
-            if diff := git_diff(workflow_folder()):
-                table = run.results / run.dataset / TABLE
-                kept["uncommitted.diff"] = without_listed_names(redact(diff), table)
-            run.contents({**kept, **contents})
+            run.contents({**_environment(run), **contents})
             if old is not None:
                 old.supersede(run)
         run.working()
-        self._watched = run
+        self.sender.load.run = run
         return run
 
     def evaluated(
         self,
         name: str,
         folds: int,
+        *,
         metrics: Mapping[str, float | None],
         files: Mapping[str, str | Path],
         contents: Mapping[str, str],
@@ -191,7 +148,7 @@ class Tracker:
             if children:  # they predict together
                 run.models(
                     {k: p for child in children for k, p in child.own_models().items()},
-                    children[0].note["labels"],
+                    children[0].record.labels,
                 )
             run.register(f"slicewise-{run.dataset}", register)
         for each in (run, *children):
@@ -201,7 +158,7 @@ class Tracker:
         self, folds: int, files: Mapping[str, str | Path], images: Mapping[str, bytes]
     ) -> None:
         """Take the report, figures and overlays of an experiment."""
-        run = self._open("fold-0" if folds == 1 else "parent")
+        run = self._open(_scored_fold(folds))
         if run is not None:
             run.files(files)
             run.contents(images)
@@ -210,6 +167,7 @@ class Tracker:
         self,
         experiments: Sequence[str],
         folds: int,
+        *,
         metrics: Mapping[str, float],
         files: Mapping[str, str | Path],
         verdicts: Sequence[str],
@@ -234,15 +192,13 @@ class Tracker:
         """
         if len(experiments) < 2:
             return
-        part = "fold-0" if folds == 1 else "parent"
-        runs = {
-            name: current_run(self.folder.parents[1] / name / "tracking" / part)
-            for name in experiments
-        }
-        ids = {name: run.note["id"] for name, run in runs.items() if run is not None}
+        dataset = self.folder.parents[1]
+        part = _scored_fold(folds)
+        runs = {name: current_run(dataset / name / "tracking" / part) for name in experiments}
+        ids = {name: run.record.id for name, run in runs.items() if run is not None}
         key = digest([ids, {name: sha256(path) for name, path in files.items()}])
         old = self._open(COMPARISON)
-        if old is not None and old.note["key"] == key and old.note["status"] == "FINISHED":
+        if old is not None and old.record.key == key and old.record.status == "FINISHED":
             return
         tags = {COMPARES: ", ".join(experiments), "compared": ids, **place()}
         run = self._create(COMPARISON, COMPARISON, key, {}, tags)
@@ -263,18 +219,19 @@ class Tracker:
             given one, ``data_digest``, ``scored_by_library_sha256``,
             ``environment_sha256``; empty without a run.
         """
-        run = self._open("fold-0" if folds == 1 else "parent")
+        run = self._open(_scored_fold(folds))
         if run is None:
             return {}
-        found = {
+        packages = run.record.files.get("environment.txt")
+        known = {
             "experiment": f"slicewise/{run.dataset}",
-            "name": run.note["name"],
-            "run_id": self.mirror.run_id(run.folder),
-            "data_digest": run.note["tags"].get("data_digest"),
-            SCORED_BY: run.note["tags"].get(SCORED_BY),
-            "environment_sha256": run.note["files"].get("environment.txt", (None, None))[1],
+            "name": run.record.name,
+            "run_id": self.sender.mirror.run_id(run.folder),
+            "data_digest": run.record.tags.get("data_digest"),
+            SCORED_BY: run.record.tags.get(SCORED_BY),
+            "environment_sha256": None if packages is None else packages.sha256,
         }
-        return {key: value for key, value in found.items() if value is not None}
+        return {key: value for key, value in known.items() if value is not None}
 
     def _scored(self, name: str, folds: int) -> tuple[Run, list[Run]]:
         """Return the run that takes the scores, and its children."""
@@ -284,128 +241,53 @@ class Tracker:
         ]
         if folds == 1:
             return trained[0], []
-        notes = [run.note for run in trained]
         children = [str(run.folder.relative_to(self.folder)) for run in trained]
         parent = self._open("parent")
-        if parent is None or parent.note["children"] != children:
-            old, key = parent, digest([note["key"] for note in notes])
-            own = ("fold", "training_key", "rule", "weights_digest")
-            tags = {k: v for k, v in notes[0]["tags"].items() if k not in own}
-            params = {k: v for k, v in notes[0]["params"].items() if not k.startswith("resolved.")}
-            parent = self._create("parent", name, key, params, tags, children=children)
-            shared = ("environment.txt", "settings.yaml", "uncommitted.diff")
-            first = notes[0]["files"]
-            parent.files({k: parent.results / first[k][0] for k in shared if k in first})
+        if parent is None or parent.record.children != children:
+            old = parent
+            parent = self._parent(name, trained, children)
             if old is not None:
                 old.supersede(parent)
         return parent, trained
 
+    def _parent(self, name: str, trained: Sequence[Run], children: Sequence[str]) -> Run:
+        """Begin a run that takes the scores of several folds."""
+        first = trained[0].record
+        own = ("fold", "training_key", "rule", "weights_digest")
+        parent = self._create(
+            "parent",
+            name,
+            digest([run.record.key for run in trained]),
+            {k: v for k, v in first.params.items() if not k.startswith("resolved.")},
+            {k: v for k, v in first.tags.items() if k not in own},
+            children=children,
+        )
+        shared = ("environment.txt", "settings.yaml", DIFF)
+        parent.files({k: parent.results / first.files[k].path for k in shared if k in first.files})
+        return parent
+
     def _open(self, fold: str) -> Run | None:
         run = current_run(self.folder / fold)
-        return None if run is None else self._noticed(run)
-
-    def _create(self, fold: str, *content: Any, **more: Any) -> Run:
-        return self._noticed(Run.create(self.folder / fold, *content, **more))
-
-    def _noticed(self, run: Run) -> Run:
-        def changed() -> None:
-            self._dirty[run.folder] = None
-            self._wake.set()
-
-        run.changed = changed
-        self._runs.append(run)
+        if run is not None:
+            self.sender.add(run)
         return run
 
-    # -- the thread ------------------------------------------------------------
-
-    def _work(self) -> None:
-        psutil.cpu_percent()  # counts from here
-        begun = looked = time.monotonic()
-        # An answer is waited for while the job works, not when it ends.
-        self._try(lambda: self.mirror.connect(self.folder.parents[1].name))
-        self._try(self._catch_up)
-        while True:
-            self._wake.wait(1.0)
-            self._wake.clear()
-            closing, now = self._closing, time.monotonic()
-            if self._watched is not None:
-                due = now - looked >= max(SAMPLE, (now - begun) / SAMPLES)
-                if due or (closing and looked == begun):
-                    looked = now
-                    self._sample(self._watched)
-            if self._dirty:
-                self._try(self._send)
-            if closing:
-                return
-
-    def _sample(self, run: Run) -> None:
-        """Note the load of the machine; what hinders that hinders nothing else."""
-        try:
-            self._load = self._load or _Load()
-            run.sample(self._load.now())
-        except Exception as error:
-            self._watched = None
-            self.log(f"the load of the machine is not noted any more ({error})")
-
-    def _catch_up(self) -> None:
-        dataset = self.folder.parents[1].name
-        self.mirror.push_pending(dataset, lambda: not self._closing)
-
-    def _send(self) -> None:
-        self.mirror.probe()
-        # a parent after its children, whose ids it needs
-        for folder in sorted(self._dirty, key=lambda path: path.parent.name == "parent"):
-            del self._dirty[folder]
-            try:
-                self.mirror.push(folder)
-            except Exception:
-                self._dirty.setdefault(folder)
-                raise
-
-    def _try(self, action: Callable[[], None]) -> None:
-        """Let nothing out, and leave a server alone that has just failed to answer."""
-        if self._failed is not None and time.monotonic() - self._failed < AGAIN:
-            return
-        try:
-            action()
-            if self._failed is not None:
-                self._failed = None
-                forget(self.mirror.results)
-                self.log("MLflow answers again")
-        except Exception as error:
-            self._say_once(self.mirror.why(error))
-            self._failed = time.monotonic()
-        self._deadline = math.inf
-
-    def _beat(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-
-    def _say_once(self, reason: str) -> None:
-        """Say it once: neither for every epoch nor for every job."""
-        if self._failed is None and is_news(self.mirror.results, reason):
-            self.log(
-                f"{reason}: results are complete under {self.folder.parents[1]}, and the next job "
-                "or slicewise sync sends what MLflow lacks"
-            )
+    def _create(self, fold: str, *content: Any, children: Sequence[str] | None = None) -> Run:
+        run = Run.create(self.folder / fold, *content, children=children)
+        self.sender.add(run)
+        return run
 
 
-class _Load:
-    """The load of the machine, by MLflow's own monitors."""
+def _scored_fold(folds: int) -> str:
+    """Return the folder of the run that takes the scores."""
+    return "fold-0" if folds == 1 else "parent"
 
-    def __init__(self) -> None:
-        from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-        from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
 
-        self._monitors: list[Any] = [CPUMonitor()]
-        # no GPU of NVIDIA, or not its library
-        with suppress(ImportError, RuntimeError):
-            self._monitors.append(GPUMonitor())
-
-    def now(self) -> dict[str, float]:
-        """Return the load since the last call."""
-        load: dict[str, float] = {}
-        for monitor in self._monitors:
-            monitor.collect_metrics()
-            load |= {f"system/{k}": float(v) for k, v in monitor.aggregate_metrics().items()}
-            monitor.clear_metrics()
-        return load
+def _environment(run: Run) -> dict[str, str]:
+    """Return what a run was made with, as texts: versions, and what was not committed."""
+    kept = {"environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items())}
+    diff = git_diff(workflow_folder())
+    if diff:
+        table = run.results / run.dataset / TABLE
+        kept[DIFF] = without_listed_names(redact(diff), table)
+    return kept

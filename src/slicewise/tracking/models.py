@@ -7,7 +7,7 @@ the first step, and whoever comes next goes on with what has that mark.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,6 +20,7 @@ from slicewise.tracking.answers import (
     known_id,
     lacking,
 )
+from slicewise.tracking.connection import ANSWER, SPEED, Connection
 from slicewise.tracking.journal import Run
 from slicewise.tracking.package import gathered, package_options
 
@@ -27,74 +28,82 @@ NAME = "model"
 MARK = "slicewise.model"
 SOURCE = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
 """Of its own MLflow would name a temporary script, by its path."""
+REQUESTS = 10
+"""About so many requests bring a model to a store."""
 
 
-def send_model(
-    client: Any,
-    experiment: str,
-    run: Run,
-    run_id: str,
-    models: Mapping[str, Path],
-    beat: Callable[[float], None],
-    seconds: float,
-) -> str:
-    """Bring the models that predict together to the store, as one; return its id.
+def send_model(connection: Connection, run: Run, run_id: str) -> str:
+    """Bring the models of a run, which predict together, to the store as one; return its id.
 
     Parameters
     ----------
-    client : MlflowClient
-    experiment, run_id : str
-        Ids of the store.
+    connection : Connection
     run : Run
-    models : mapping from name to Path
-        Finished models.
-    beat : callable
-        Called before what takes long, with the seconds that it should take at most.
-    seconds : float
-        How long their files should take.
+    run_id : str
+        The store's id of it.
 
     Raises
     ------
     NotTakenError
         When the store does not hold the files afterwards.
     """
-    mark = f"{run.note['id']}:{digest(run.note['models'])}"
-    model = _only(client, experiment, run_id, mark)
+    client = connection.client
+    models = run.own_models()
+    model = _only(connection, run, run_id)
     if model is not None and str(model.status) == "READY" and is_whole(client, model, models):
         _link(client, run_id, str(model.model_id))
         return str(model.model_id)
     if model is None:
-        model = client.create_logged_model(
-            experiment,
-            name=NAME,
-            source_run_id=run_id,
-            tags={MARK: mark, **SOURCE},
-            params=run.note["params"],
-        )
-        known_id(model.model_id)
-        # a client or a proxy that got no answer may have asked twice
-        model = _only(client, experiment, run_id, mark)
-        if model is None:
-            raise ForeignAnswerError("an id of a model that the store does not know")
+        model = _made(connection, run, run_id)
     model_id = known_id(model.model_id)
     _link(client, run_id, model_id)
+    _send_files(connection, run, run_id, model)
+    client.finalize_logged_model(model_id, "READY")
+    if client.get_logged_model(model_id).status != "READY":
+        raise NotTakenError([f"{NAME} as ready"])
+    return model_id
+
+
+def _made(connection: Connection, run: Run, run_id: str) -> Any:
+    """Tell the store of a model, which has no files yet."""
+    model = connection.client.create_logged_model(
+        connection.experiment(run.dataset),
+        name=NAME,
+        source_run_id=run_id,
+        tags={MARK: _mark(run), **SOURCE},
+        params=run.record.params,
+    )
+    known_id(model.model_id)
+    # a client or a proxy that got no answer may have asked twice
+    model = _only(connection, run, run_id)
+    if model is None:
+        raise ForeignAnswerError("an id of a model that the store does not know")
+    return model
+
+
+def _send_files(connection: Connection, run: Run, run_id: str, model: Any) -> None:
+    """Send the files of a model, and look whether the store holds them."""
+    client = connection.client
+    size = sum(path.stat().st_size for path in run.own_models().values())
+    seconds = REQUESTS * ANSWER + size / SPEED
     with TemporaryDirectory() as folder:
         place = Path(folder) / NAME
-        beat(seconds)
-        _save(place, model, run, run_id, models)
-        client.log_model_artifacts(model_id, str(place), seconds=seconds)
+        connection.beat(seconds)
+        _save(place, model, run, run_id)
+        client.log_model_artifacts(model.model_id, str(place), seconds=seconds)
         sizes = {
             str(path.relative_to(place)): path.stat().st_size
             for path in place.rglob("*")
             if path.is_file()
         }
-    missing = lacking(sizes, _held(client, model_id))
+    missing = lacking(sizes, _held(client, model.model_id))
     if missing:
         raise NotTakenError(f"{NAME}/{name}" for name in missing)
-    client.finalize_logged_model(model_id, "READY")
-    if client.get_logged_model(model_id).status != "READY":
-        raise NotTakenError([f"{NAME} as ready"])
-    return model_id
+
+
+def _mark(run: Run) -> str:
+    """Return what a model in the store is found again by."""
+    return f"{run.record.id}:{digest(run.record.models)}"
 
 
 def has_model(client: Any, model_id: str, models: Mapping[str, Path]) -> bool:
@@ -125,13 +134,16 @@ def _held(client: Any, model_id: str) -> dict[str, int | None]:
     return held_files(lambda folder: client.list_logged_model_artifacts(model_id, folder))
 
 
-def _only(client: Any, experiment: str, run_id: str, mark: str) -> Any:
-    """Return the run's model that has the mark; take away what was begun and not finished.
+def _only(connection: Connection, run: Run, run_id: str) -> Any:
+    """Return the run's model that has its mark; take away what was begun and not finished.
 
     Others that are ready stay where somebody registered them.
     """
-    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
-    own = [model for model in found if model.name == NAME and model.source_run_id == run_id]
+    client = connection.client
+    mark = _mark(run)
+    place = connection.experiment(run.dataset)
+    known = client.search_logged_models([place], f"source_run_id = '{run_id}'")
+    own = [model for model in known if model.name == NAME and model.source_run_id == run_id]
     same = [model for model in own if model.tags.get(MARK) == mark]
     kept = min(same, key=lambda m: (str(m.status) != "READY", m.creation_timestamp), default=None)
     rest = [model for model in own if kept is None or model.model_id != kept.model_id]
@@ -165,7 +177,8 @@ def _linked(client: Any, run_id: str) -> set[str]:
     return {output.model_id for output in outputs.model_outputs} if outputs else set()
 
 
-def _save(place: Path, model: Any, run: Run, run_id: str, models: Mapping[str, Path]) -> None:
+def _save(place: Path, model: Any, run: Run, run_id: str) -> None:
+    """Write a model as MLflow stores it to a folder."""
     import mlflow.pyfunc
     from mlflow.models import Model
 
@@ -175,6 +188,6 @@ def _save(place: Path, model: Any, run: Run, run_id: str, models: Mapping[str, P
         run_id=run_id,
         model_id=model.model_id,
     )
-    with gathered(models) as folder:
-        options = package_options(folder, run.note["labels"])
+    with gathered(run.own_models()) as folder:
+        options = package_options(folder, run.record.labels)
         mlflow.pyfunc.save_model(path=str(place), mlflow_model=described, **options)

@@ -12,14 +12,16 @@ superseded: that the files under results were made anew does not make it worse.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slicewise.tracking.answers import known_id
 from slicewise.tracking.journal import Run
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
 TABLE = "metrics.tsv"
 ABOUT = (
     "Models of the data set {}. The alias champion is on the best by a paired comparison of the "
@@ -44,8 +46,7 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
     ----------
     client : MlflowClient
     run : Run
-        Its note has a block ``register``: the registered model's ``name``, and
-        ``patients``, a digest of the validation patients and their ground truth.
+        What is wished is in its record, see `Registration`.
     run_id, model_id : str
         Ids of the run and of its model in the store.
     judge : callable
@@ -57,18 +58,17 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
         The decision, if one was made now. A run that was superseded, or whose
         scores the store does not have yet, is not registered.
     """
-    name = run.note["register"]["name"]
+    wish = run.record.register_
+    if wish is None:
+        return None
+    name = wish.name
     shown = {"run_id": run_id, **_shown(run)}
     version, gone = _versions(client, run, name)
     if version is not None and "decision" in version.tags:
-        if version.tags["run_id"] != run_id:  # the run was deleted, and made anew
-            client.set_tag(run_id, "registered", _said(version, version.tags["decision"]))
-        for key, value in shown.items():
-            if version.tags.get(key) != value:
-                client.set_model_version_tag(name, version.version, key, value)
+        _bring_up_to_date(client, version, shown)
         return None
     scores = _table(client, run_id)
-    if "superseded_by" in run.note or scores is None:
+    if run.record.is_superseded or scores is None:
         return None
     if version is None:
         _make_name(client, name, run.dataset)
@@ -78,24 +78,54 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
             run_id=run_id,
             model_id=model_id,
             tags={
-                "run": run.note["id"],
+                "run": run.record.id,
                 "model_id": model_id,
-                "experiment": run.note["name"],
-                "patients": run.note["register"]["patients"],
+                "experiment": run.record.name,
+                "patients": wish.patients,
                 **shown,
             },
         )
         known_id(version.name)
         known_id(str(version.version or ""))
-    text = _decide(client, version, gone, run, scores, judge)
+    text = _decide(client, version, gone, _Challenge(wish.patients, scores, judge))
     client.set_tag(run_id, "registered", _said(version, text))
     client.set_model_version_tag(name, version.version, "decision", text)
     return _said(version, text)
 
 
-def _decide(client: Any, version: Any, gone: Any, run: Run, scores: str, judge: Judge) -> str:
+@dataclass(frozen=True)
+class _Challenge:
+    """What a new model brings against the champion.
+
+    Attributes
+    ----------
+    patients : str
+        Digest of its validation patients and their ground truth.
+    scores : str
+        Its table of scores.
+    judge : callable
+        See `Judge`.
+    """
+
+    patients: str
+    scores: str
+    judge: Judge
+
+
+def _bring_up_to_date(client: Any, version: Any, shown: Mapping[str, str]) -> None:
+    """Tag a version that was decided on with the run that has its scores, and with these."""
+    run_id = shown["run_id"]
+    if version.tags["run_id"] != run_id:  # the run was deleted, and made anew
+        client.set_tag(run_id, "registered", _said(version, version.tags["decision"]))
+    for key, value in shown.items():
+        if version.tags.get(key) != value:
+            client.set_model_version_tag(version.name, version.version, key, value)
+
+
+def _decide(client: Any, version: Any, gone: Any, challenge: _Challenge) -> str:
     """Give a version its alias; return the decision and its reason."""
-    name, champion = version.name, _champion(client, version.name)
+    name = version.name
+    champion = _champion(client, name)
     if champion is not None and champion.version == version.version:
         return str(version.description)  # what follows a promotion was interrupted
     if gone is not None and "decision" in gone.tags:
@@ -104,7 +134,7 @@ def _decide(client: Any, version: Any, gone: Any, run: Run, scores: str, judge: 
         for alias in client.get_model_version(name, gone.version).aliases:
             client.set_registered_model_alias(name, alias, version.version)
         return text
-    better, why = _compared(client, champion, run, scores, judge)
+    better, why = _compared(client, champion, challenge)
     text = f"{'promoted' if better else 'not promoted'}, {why}"
     client.update_model_version(name, version.version, text)
     beaten = champion if better else version
@@ -122,7 +152,7 @@ def _said(version: Any, text: str) -> str:
 def _versions(client: Any, run: Run, name: str) -> tuple[Any, Any]:
     """Return the version of a run's model, and the newest one whose model was deleted."""
     known = client.search_model_versions(f"name = '{name}'")
-    own = [version for version in known if version.tags.get("run") == run.note["id"]]
+    own = [version for version in known if version.tags.get("run") == run.record.id]
     own.sort(key=lambda version: int(version.version), reverse=True)
     kept = [version for version in own if _has_model(client, version)]
     gone = [version for version in own if version not in kept]
@@ -151,12 +181,12 @@ def _make_name(client: Any, name: str, dataset: str) -> None:
             raise
 
 
-def _compared(client: Any, champion: Any, run: Run, scores: str, judge: Judge) -> tuple[bool, str]:
-    """Return whether a run's model is to be the champion, and why."""
+def _compared(client: Any, champion: Any, challenge: _Challenge) -> tuple[bool, str]:
+    """Return whether a new model is to be the champion, and why."""
     if champion is None:
         return True, "the data set had no champion"
     against = f"version {champion.version} ({champion.tags.get('experiment')})"
-    if champion.tags.get("patients") != run.note["register"]["patients"]:
+    if champion.tags.get("patients") != challenge.patients:
         return False, (
             f"not compared with {against}, which was validated on other patients or another "
             f"ground truth{BY_HAND}"
@@ -164,7 +194,7 @@ def _compared(client: Any, champion: Any, run: Run, scores: str, judge: Judge) -
     table = _table(client, champion.tags.get("run_id", champion.run_id))
     if table is None:
         return False, f"not compared with {against}, whose {TABLE} is gone{BY_HAND}"
-    better, why = judge(table, scores)
+    better, why = challenge.judge(table, challenge.scores)
     return better, f"against {against}: {why}"
 
 
@@ -196,9 +226,9 @@ def _table(client: Any, run_id: str) -> str | None:
 
 def _shown(run: Run) -> dict[str, str]:
     """Return the scores that people see beside a version."""
-    names = ("validation/dice_mean", "test/dice_mean")
+    numbers = {name: run.record.number(name) for name in ("validation/dice_mean", "test/dice_mean")}
     return {
-        name.replace("/", "_"): f"{run.note['metrics'][name][0]:.4f}"
-        for name in names
-        if run.note["metrics"].get(name, [None])[0] is not None
+        name.replace("/", "_"): f"{value:.4f}"
+        for name, value in numbers.items()
+        if value is not None
     }

@@ -8,13 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking.journal import Run, all_runs, to_register
+from slicewise.tracking.connection import Connection
+from slicewise.tracking.journal import NOTE, Run, all_runs, to_register
 from slicewise.tracking.mirror import Mirror
 from slicewise.tracking.patience import Patience
 from slicewise.tracking.registry import Judge
 
 
-def sync(results: Path, dataset: str, judge: Judge, log: Callable[[str], None]) -> None:
+def sync(
+    results: Path,
+    dataset: str,
+    judge: Judge,
+    log: Callable[[str], None],
+    *,
+    run: Path | None = None,
+) -> None:
     """Send what MLflow lacks of the runs under results, and make anew what was deleted there.
 
     Parameters
@@ -27,20 +35,28 @@ def sync(results: Path, dataset: str, judge: Judge, log: Callable[[str], None]) 
         Compares a model with the best registered one, see `Mirror`.
     log : callable
         Called with a line for each run.
+    run : Path, optional
+        Send this run only: its folder ``<experiment>/tracking/<fold>/<number>``,
+        which brings its own results.
 
     Raises
     ------
     SlicewiseError
         When there is no run, or the server does not take them.
     """
-    folders = all_runs(results, dataset)
-    if not folders:
-        raise SlicewiseError(f"{results / dataset}: no run is noted there; run snakemake first")
-    patience = Patience(Mirror(results).store, log)
-    mirror = Mirror(results, judge, patience.beat, log=log, patient=True)
+    if run is None:
+        folders = all_runs(results, dataset)
+        if not folders:
+            raise SlicewiseError(f"{results / dataset}: no run is noted there; run snakemake first")
+    else:
+        folders = [_folder_of(run)]
+        results = Run(folders[0]).results
+    patience = Patience(Connection(results).store, log)
+    connection = Connection(results, patience.beat, patient=True)
+    mirror = Mirror(connection, judge, log)
 
     def send() -> None:
-        mirror.probe()
+        connection.probe()
         for folder in folders:
             _send(mirror, folder, log)
         for folder in to_register(folders):
@@ -49,8 +65,20 @@ def sync(results: Path, dataset: str, judge: Judge, log: Callable[[str], None]) 
     try:
         patience.run(send)
     except Exception as error:
-        raise SlicewiseError(f"{mirror.why(error)}; then run slicewise sync again") from error
-    log(f"MLflow at {mirror.store} lacks nothing of {len(folders)} run{'s' * (len(folders) > 1)}")
+        raise SlicewiseError(f"{connection.why(error)}; then run slicewise sync again") from error
+    number = f"{len(folders)} run{'s' * (len(folders) > 1)}"
+    log(f"MLflow at {connection.store} lacks nothing of {number}")
+
+
+def _folder_of(run: Path) -> Path:
+    """Return the folder of a run, checked."""
+    folder = run.resolve()
+    if not (folder / NOTE).is_file():
+        raise SlicewiseError(
+            f"{run}: this is no folder of a run; name "
+            "results/<dataset>/<experiment>/tracking/<fold>/<number>"
+        )
+    return folder
 
 
 def _send(mirror: Mirror, folder: Path, log: Callable[[str], None]) -> None:
@@ -59,16 +87,16 @@ def _send(mirror: Mirror, folder: Path, log: Callable[[str], None]) -> None:
     run_id = mirror.push(folder, verify=True, register=False)
     made = "" if before == run_id else ", made anew" if before else ", new"
     run = Run(folder)
-    status = "superseded" if "superseded_by" in run.note else run.note["status"].lower()
-    log(f"{run.dataset} {run.note['name']} ({status}): {run_id}{made}")
+    status = "superseded" if run.record.is_superseded else run.record.status.lower()
+    log(f"{run.dataset} {run.record.name} ({status}): {run_id}{made}")
 
 
 def _end_if_gone(run: Run) -> None:
     """End a run whose process was killed; of other machines nobody here can tell."""
-    process = run.note["process"]
-    if run.note["status"] != "RUNNING" or process is None:
+    process = run.record.process
+    if not run.record.is_running or process is None:
         return
-    if process["host"] == socket.gethostname() and not _is_alive(process["pid"]):
+    if process.host == socket.gethostname() and not _is_alive(process.pid):
         run.finish("KILLED", "its process is gone")
 
 

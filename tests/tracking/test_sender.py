@@ -14,11 +14,13 @@ import pandas as pd
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.tracking import Mirror, Run, sync
-from slicewise.tracking.live import AGAIN
+from slicewise.tracking import Connection, Mirror, Run, sync
 from slicewise.tracking.reasons import why
+from slicewise.tracking.sender import AGAIN
 from tests.tracking.conftest import (
+    FACTS,
     begin,
+    no_judge,
     points,
     row,
     run_of,
@@ -26,7 +28,6 @@ from tests.tracking.conftest import (
     tracking_folder,
 )
 from tests.tracking.outage import Server, free_port, silent
-from tests.tracking.test_tracker import FACTS, no_judge
 
 EPOCHS = 6
 
@@ -76,15 +77,17 @@ def check(results: Path, run: Run) -> None:
         wanted = list(zip(table["epoch"], table["timestamp"], table[key], strict=True))
         assert points(results, found.info.run_id, key) == wanted
     assert found.data.params["resolved.steps"] == "7"
-    files = {file.path for file in Mirror(results).client.list_artifacts(found.info.run_id)}
+    files = {file.path for file in Connection(results).client.list_artifacts(found.info.run_id)}
     assert "environment.txt" in files
-    mirror = Mirror(results)
-    number = mirror.experiments()["slicewise/tiny"]
-    mark = f"tags.`slicewise.run` = '{run.note['id']}'"
-    assert len(mirror.client.search_runs([number], mark)) == 1, "one run, whatever happened"
+    mirror = Mirror(Connection(results))
+    number = mirror.connection.experiments()["slicewise/tiny"]
+    mark = f"tags.`slicewise.run` = '{run.record.id}'"
+    assert len(mirror.connection.client.search_runs([number], mark)) == 1, (
+        "one run, whatever happened"
+    )
     (model,) = [
         model
-        for model in mirror.client.search_logged_models([number])
+        for model in mirror.connection.client.search_logged_models([number])
         if model.source_run_id == found.info.run_id
     ]
     assert str(model.status).endswith("READY")
@@ -94,7 +97,7 @@ def test_a_server_that_is_there(results: Path) -> None:
     said: list[str] = []
     run = train(results, said, {})
     assert said == []
-    assert not Mirror(results).is_pending(run.folder), "all was sent by the job"
+    assert not Mirror(Connection(results)).is_pending(run.folder), "all was sent by the job"
     check(results, run)
 
 
@@ -114,12 +117,12 @@ def test_a_server_killed_in_the_middle(results: Path, server: Server) -> None:
     folder = tracking_folder(results, "x") / "fold-0" / "001"
 
     def kill() -> None:
-        wait_for(lambda: Mirror(results).run_id(folder) is not None)
+        wait_for(lambda: Mirror(Connection(results)).run_id(folder) is not None)
         server.kill()
 
     run = train(results, said, {4: kill})
     assert len(said) == 1
-    before = Mirror(results).run_id(folder)
+    before = Mirror(Connection(results)).run_id(folder)
     server.start()
     check(results, run)
     assert run_of(results, "x").info.run_id == before
@@ -142,7 +145,7 @@ def test_a_server_that_comes_back_gets_the_rest_from_the_next_job(
     said: list[str] = []
     with tracker(results, "other", said):
         # another experiment's job, which works long enough
-        wait_for(lambda: not Mirror(results).is_pending(run.folder))
+        wait_for(lambda: not Mirror(Connection(results)).is_pending(run.folder))
     assert said == []
     assert run_of(results, "x").info.status == "FINISHED"
     check(results, run)
@@ -152,7 +155,7 @@ def test_a_server_that_comes_back_gets_the_rest_from_the_same_job(
     results: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert AGAIN > 1
-    monkeypatch.setattr("slicewise.tracking.live.AGAIN", 0.5)
+    monkeypatch.setattr("slicewise.tracking.sender.AGAIN", 0.5)
     server.kill()
     said: list[str] = []
 
@@ -162,7 +165,7 @@ def test_a_server_that_comes_back_gets_the_rest_from_the_same_job(
         wait_for(lambda: said[-1] == "MLflow answers again")
 
     run = train(results, said, {4: back})
-    assert not Mirror(results).is_pending(run.folder)
+    assert not Mirror(Connection(results)).is_pending(run.folder)
     check(results, run)
 
 

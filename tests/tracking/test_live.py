@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
-import math
 import signal
 import subprocess
 import sys
@@ -14,17 +12,25 @@ import pandas as pd
 import pytest
 
 from slicewise.errors import SlicewiseError, StoppedError
-from slicewise.tracking import Mirror, current_run, sync
-from tests.tracking.conftest import begin, points, row, run_of, tracker, tracking_folder
+from slicewise.tracking import Connection, Mirror, current_run
+from tests.tracking.conftest import (
+    FACTS,
+    begin,
+    points,
+    row,
+    run_of,
+    tracker,
+    tracking_folder,
+)
 
 JOB = """
 import sys
 from pathlib import Path
-from slicewise.tracking import Tracker
+from slicewise.tracking import Connection, Tracker
 
 folder = Path(sys.argv[1]) / "tiny" / sys.argv[2] / "tracking"
 with Tracker(folder, print) as tracker:
-    tracker.begin("fold-0", "baseline", "key", {}, {}, {})
+    tracker.begin("fold-0", "baseline", "key", params={}, tags={}, contents={})
 """
 # Dies in the middle of making a store.
 KILL = """
@@ -39,11 +45,6 @@ def count(connection, cursor, statement, *more):
     if sum(made) == 12:
         os.kill(os.getpid(), signal.SIGKILL)
 """
-FACTS = {"device": "CPU", "weights_sha256": "abc", "steps": 7}
-
-
-def no_judge(old: str, new: str) -> tuple[bool, str]:
-    raise AssertionError("nothing is registered")
 
 
 def test_one_run_for_several_jobs(results: Path) -> None:
@@ -65,7 +66,7 @@ def test_one_run_for_several_jobs(results: Path) -> None:
     assert found.data.tags["git_commit"] == "abc"
     assert found.info.status == "RUNNING"
     assert any(key.startswith("system/") for key in found.data.metrics)
-    files = {entry.path for entry in Mirror(results).client.list_artifacts(found.info.run_id)}
+    files = {entry.path for entry in Connection(results).client.list_artifacts(found.info.run_id)}
     assert "environment.txt" in files
     # another job, which scores it
     with tracker(results, "jobs") as three:
@@ -94,21 +95,6 @@ def test_a_number_that_did_not_change_is_stored_once(results: Path) -> None:
             one.evaluated("baseline", metrics={"test/dice_mean": value}, **scores)
     run_id = run_of(results, "twice").info.run_id
     assert [value for _, _, value in points(results, run_id, "test/dice_mean")] == [0.9, 0.8]
-
-
-def test_a_number_that_is_no_more_is_not_shown_any_more(results: Path) -> None:
-    scores = {"folds": 1, "files": {}, "contents": {}, "tags": {}, "note": "", "test": "t"}
-    with tracker(results, "gone") as tracked:
-        begin(tracked)
-    before = {"test/dice_mean": 0.9, "test/cyst/dice_mean": 1.0, "test/specificity": 0.5}
-    for metrics in (before, *[{"test/dice_mean": 0.8, "test/cyst/dice_mean": None}] * 2):
-        with tracker(results, "gone") as tracked:
-            tracked.evaluated("baseline", metrics=metrics, **scores)
-    found = run_of(results, "gone")
-    assert found.data.metrics["test/dice_mean"] == 0.8
-    for name in ("test/cyst/dice_mean", "test/specificity"):
-        assert math.isnan(found.data.metrics[name])
-        assert len(points(results, found.info.run_id, name)) == 2
 
 
 @pytest.mark.parametrize(
@@ -161,7 +147,7 @@ def test_a_training_that_is_made_again_after_it_was_scored_is_a_new_run(results:
     train_and_report()
     train_and_report()  # as its job was killed before Snakemake noted what it had made
     with tracker(results, "again") as one:
-        one.evaluated("baseline", 1, {}, {}, {}, {}, note="", test="t")
+        one.evaluated("baseline", 1, metrics={}, files={}, contents={}, tags={}, note="", test="t")
     train_and_report()
     old, new = (run_of(results, "again", number) for number in ("001", "002"))
     assert old.data.tags["superseded_by"] == new.info.run_id
@@ -193,69 +179,6 @@ def test_a_training_that_goes_another_way_is_another_run(results: Path) -> None:
     assert old.data.tags["superseded_by"] == new.info.run_id
     shown = [(step, value) for step, _, value in points(results, new.info.run_id, "train/loss")]
     assert shown == [(1, 0.5), (2, 0.3)]
-
-
-def test_a_deleted_run_is_made_again(results: Path) -> None:
-    with tracker(results, "deleted") as one:
-        run = begin(one)
-        run.epoch(row(1, 0.5))
-        run.contents({"notes.txt": "kept"})
-    client = Mirror(results).client
-    old = run_of(results, "deleted").info.run_id
-    client.delete_run(old)
-    said: list[str] = []
-    sync(results, "tiny", no_judge, said.append)
-    new = run_of(results, "deleted").info.run_id
-    assert new != old
-    assert any(line.endswith(f"{new}, made anew") for line in said)
-    assert points(results, new, "train/loss") == [(1, 1_700_000_000_001, 0.5)]
-    assert {f.path for f in client.list_artifacts(new)} == {"environment.txt", "notes.txt"} | (
-        {"uncommitted.diff"} & {f.path for f in client.list_artifacts(new)}
-    )
-
-
-def test_a_lost_store_is_made_again(tmp_path: Path) -> None:
-    results = tmp_path / "results"
-    with tracker(results, "lost") as one:
-        run = begin(one)
-        run.epoch(row(1, 0.5))
-        run.finish()
-    (results / "mlflow.db").rename(results / "gone.db")
-    said: list[str] = []
-    sync(results, "*", no_judge, said.append)
-    found = run_of(results, "lost")
-    assert (found.info.status, found.info.start_time) == ("FINISHED", run.note["begun"])
-    assert found.info.end_time == run.note["ended"]
-    assert points(results, found.info.run_id, "val/dice") == [(1, 1_700_000_000_001, 0.5 / 3)]
-    assert said[-1] == "MLflow at results/mlflow.db lacks nothing of 1 run"
-
-
-def test_a_run_made_by_a_request_whose_answer_was_lost_is_found(results: Path) -> None:
-    with tracker(results, "lost-answer") as one:
-        run = begin(one)
-    (run.folder / "sent.json").unlink()
-    mirror = Mirror(results)
-    assert mirror.push(run.folder) == run_of(results, "lost-answer").info.run_id
-    number = mirror.experiments()["slicewise/tiny"]
-    mark = f"tags.`slicewise.run` = '{run.note['id']}'"
-    assert len(mirror.client.search_runs([number], mark)) == 1
-
-
-def test_sync_ends_the_run_of_a_killed_process(results: Path) -> None:
-    with tracker(results, "killed") as one:
-        run = begin(one)
-    note = json.loads((run.folder / "run.json").read_text())
-    note["process"]["pid"] = 2**22 + 1  # above any process number
-    (run.folder / "run.json").write_text(json.dumps(note))
-    sync(results, "tiny", no_judge, lambda line: None)
-    found = run_of(results, "killed")
-    assert found.info.status == "KILLED"
-    assert found.data.tags["stopped_because"] == "its process is gone"
-
-
-def test_sync_says_where_there_is_nothing(tmp_path: Path) -> None:
-    with pytest.raises(SlicewiseError, match="no run is noted there; run snakemake first"):
-        sync(tmp_path, "*", no_judge, print)
 
 
 def test_folds_are_children(results: Path) -> None:
@@ -293,22 +216,6 @@ def test_folds_are_children(results: Path) -> None:
     assert again.data.tags["superseded_by"] == newer.info.run_id
 
 
-def test_a_file_that_was_made_anew_belongs_to_another_run(results: Path) -> None:
-    report = results / "report.html"
-    with tracker(results, "files") as one:
-        run = begin(one)
-        report.write_text("of this run")
-        run.files({"report.html": report})
-    client = Mirror(results).client
-    run_id = run_of(results, "files").info.run_id
-    report.write_text("of the next run")
-    client.delete_run(run_id)
-    sync(results, "tiny", no_judge, lambda line: None)
-    again = run_of(results, "files").info.run_id
-    assert again != run_id
-    assert "report.html" not in {file.path for file in client.list_artifacts(again)}
-
-
 @pytest.mark.slow
 def test_jobs_that_meet_a_fresh_store_all_find_a_place(tmp_path: Path) -> None:
     # each would migrate the file, and most would die
@@ -322,9 +229,9 @@ def test_jobs_that_meet_a_fresh_store_all_find_a_place(tmp_path: Path) -> None:
         for number in range(6)
     ]
     assert [job.communicate(timeout=300)[0] for job in jobs] == [""] * 6
-    mirror = Mirror(tmp_path / "results")
-    (number,) = mirror.experiments().values()
-    assert len(mirror.client.search_runs([number])) == 6
+    mirror = Mirror(Connection(tmp_path / "results"))
+    (number,) = mirror.connection.experiments().values()
+    assert len(mirror.connection.client.search_runs([number])) == 6
 
 
 @pytest.mark.slow
@@ -351,7 +258,14 @@ def test_secrets_reach_no_file(
         pytest.raises(SlicewiseError),
         tracker(tmp_path / "results", "secrets", said) as one,
     ):
-        run = one.begin("fold-0", "x", "k", {"path": secret}, {"t": secret}, {"a.txt": secret})
+        run = one.begin(
+            "fold-0",
+            "x",
+            "k",
+            params={"path": secret},
+            tags={"t": secret},
+            contents={"a.txt": secret},
+        )
         with run.ending_with_errors():
             raise SlicewiseError(f"cannot open {secret}")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -382,5 +296,7 @@ def test_a_job_does_not_wait_for_a_stopped_process_that_holds_a_lock(
     with (run.folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with tracker(results, "held", said) as one:
-            one.begin("fold-0", "baseline", "key", {}, {}, {}).epoch(row(1, 0.5))
+            one.begin("fold-0", "baseline", "key", params={}, tags={}, contents={}).epoch(
+                row(1, 0.5)
+            )
     assert "takes too long to answer: results are complete" in said[-1]
