@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,7 +53,9 @@ def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0
     """
     array = volume.array
     _check_shape(array, path)
-    low, high = float(array.min()), float(array.max())
+    values = _Intensities.of(array)
+    low = values.low
+    high = values.high
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = sum(int(np.count_nonzero(~np.isfinite(part))) for part in _slabs(array))
         raise SlicewiseError(
@@ -66,15 +69,15 @@ def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0
         )
     fault = None
     if intensity == "hu":
-        fault = _no_hounsfield(array, low, high)
-        if fault is None and not offset and _hides_offset(array, low):
+        fault = values.no_hounsfield()
+        if fault is None and not offset and values.hide_offset():
             fault = f"only its padding ({low:g}) is below {AIR}, and a CT has air"
     elif intensity == "clipped_hu":
-        fault = _no_clipped_hounsfield(low, high)
+        fault = values.no_clipped_hounsfield()
     else:
         say_absurd(array, path)
     if fault and intensity == "hu":
-        _refuse_offset(array, low, high, path, fault, offset)
+        _refuse_offset(values, path, fault, offset)
     if fault:
         others = " or ".join({"hu": ("clipped_hu", "arbitrary")}.get(intensity, ("arbitrary",)))
         raise SlicewiseError(
@@ -83,9 +86,7 @@ def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0
         )
 
 
-def _refuse_offset(
-    array: np.ndarray, low: float, high: float, path: str, fault: str, offset: int
-) -> None:
+def _refuse_offset(values: _Intensities, path: str, fault: str, offset: int) -> None:
     """Refuse a CT that would hold Hounsfield units but for a number that is added to all voxels.
 
     Raises
@@ -93,16 +94,16 @@ def _refuse_offset(
     SlicewiseError
         Naming ``dataset.offset``, where that is the remedy.
     """
-    values = f"{path}: its values go from {low:g} to {high:g}"
-    if offset and _no_hounsfield(array, low, high, -offset) is None:
+    said = f"{path}: its values go from {values.low:g} to {values.high:g}"
+    if offset and values.no_hounsfield(-offset) is None:
         raise SlicewiseError(
-            f"{values} after dataset.offset ({offset}) was added, but without it they are "
+            f"{said} after dataset.offset ({offset}) was added, but without it they are "
             "Hounsfield units; leave out dataset.offset, or exclude the case where the others "
             "need it"
         )
-    if not offset and is_stored_with_offset(array):
+    if not offset and is_stored_with_offset(values.array):
         raise SlicewiseError(
-            f"{values}, but {fault}; they {OFFSET_FITS}: set dataset.offset: {STORED}, or "
+            f"{said}, but {fault}; they {OFFSET_FITS}: set dataset.offset: {STORED}, or "
             "convert the original again to Hounsfield units, or set dataset.intensity to "
             "arbitrary if this is no CT"
         )
@@ -143,23 +144,13 @@ def label_indices(
     """
     _check_shape(mask.array, path)
     values = {name: [v] if isinstance(v, int) else list(v) for name, v in labels.items()}
-    counts = np.zeros(LARGEST_LABEL + 1, np.int64)
-    for part in _slabs(mask.array):
-        found = np.bincount(_whole(part, path).ravel())
-        counts[: len(found)] += found
+    named = ", ".join(f"{name}: {' '.join(map(str, v))}" for name, v in values.items())
     table = np.zeros(LARGEST_LABEL + 1, np.uint8)
     for index, wanted in enumerate(values.values(), start=1):
         table[wanted] = index
-    named = ", ".join(f"{name}: {' '.join(map(str, v))}" for name, v in values.items())
-    unknown = np.flatnonzero((counts > 0) & (table == 0))
-    unknown = unknown[unknown != 0]
-    if len(unknown) and other == "refuse":
-        listed = ", ".join(f"{v} ({counts[v]} voxels)" for v in unknown[:8])
-        raise SlicewiseError(
-            f"{path}: it holds values that dataset.labels ({named}) does not name: {listed}"
-            f"{', …' if unknown[8:].size else ''}; add them to dataset.labels, or set "
-            "dataset.other_labels to background"
-        )
+    counts = _count_stored(mask.array, path)
+    if other == "refuse":
+        _refuse_unknown(counts, table, path, named)
     if not may_be_empty and not counts[table > 0].any():
         raise SlicewiseError(
             f"{path}: it has no voxel of any label ({named}); correct dataset.labels, set "
@@ -169,6 +160,29 @@ def label_indices(
     for part, target in zip(_slabs(mask.array), _slabs(indices), strict=True):
         target[...] = table[part.astype(np.intp)]
     return indices
+
+
+def _count_stored(array: np.ndarray, path: str) -> np.ndarray:
+    """Count each value of a mask as it is stored, from 0 to `LARGEST_LABEL`."""
+    counts = np.zeros(LARGEST_LABEL + 1, np.int64)
+    for part in _slabs(array):
+        own = np.bincount(_whole(part, path).ravel())
+        counts[: len(own)] += own
+    return counts
+
+
+def _refuse_unknown(counts: np.ndarray, table: np.ndarray, path: str, named: str) -> None:
+    """Refuse values other than 0 that occur and that no label has."""
+    unknown = np.flatnonzero((counts > 0) & (table == 0))
+    unknown = unknown[unknown != 0]
+    if not len(unknown):
+        return
+    listed = ", ".join(f"{v} ({counts[v]} voxels)" for v in unknown[:8])
+    raise SlicewiseError(
+        f"{path}: it holds values that dataset.labels ({named}) does not name: {listed}"
+        f"{', …' if unknown[8:].size else ''}; add them to dataset.labels, or set "
+        "dataset.other_labels to background"
+    )
 
 
 def count_values(numbers: np.ndarray) -> np.ndarray:
@@ -221,58 +235,83 @@ def _check_shape(array: np.ndarray, path: str) -> None:
         )
 
 
-def _no_hounsfield(array: np.ndarray, low: float, high: float, offset: int = 0) -> str | None:
-    """Say why these are, with an offset, not the Hounsfield units of a body, or return None."""
-    low += offset
-    high += offset
-    if low < -32768 or high > 32767:
-        return "Hounsfield units fit 16 bits"
-    if low > AIR:
-        return f"a CT in Hounsfield units has air, which is below {AIR}"
-    soft = dense = 0
-    for part in _slabs(array):
-        soft += int(np.count_nonzero((part >= SOFT[0] - offset) & (part <= SOFT[1] - offset)))
-        dense += int(np.count_nonzero(part > DENSE - offset))
-    if soft < 0.01 * array.size:
-        return f"less than 1 % of the voxels are soft tissue ({SOFT[0]} to {SOFT[1]} HU)"
-    if dense > 0.25 * array.size:
-        return (
-            f"{dense / array.size:.0%} of the voxels are above {DENSE}, denser than most bone, "
-            "as if the rescale intercept had not been applied"
-        )
-    return None
+@dataclass(frozen=True)
+class _Intensities:
+    """Voxels of an image, and the least and greatest of them.
 
-
-def _hides_offset(array: np.ndarray, low: float) -> bool:
-    """Tell whether only padding passes for the air of a CT that has 1024 added to all voxels.
-
-    In a head that was cut out, nothing but padding is below -200, too; but few
-    voxels of it are as dense as soft tissue with 1024 added would be.
+    Attributes
+    ----------
+    array : ndarray, shape (i, j, k)
+    low, high : float
     """
-    air = soft = 0
-    for part in _slabs(array):
-        air += int(np.count_nonzero((part <= AIR) & (part > low)))
-        soft += int(np.count_nonzero((part >= SOFT[0] - STORED) & (part <= SOFT[1] - STORED)))
-    return air == 0 and soft >= HIDDEN * array.size
+
+    array: np.ndarray
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> _Intensities:
+        """Find the range of an array."""
+        return cls(array, float(array.min()), float(array.max()))
+
+    def no_hounsfield(self, offset: int = 0) -> str | None:
+        """Say why these are, with an offset, not the Hounsfield units of a body, or return None."""
+        if self.low + offset < -32768 or self.high + offset > 32767:
+            return "Hounsfield units fit 16 bits"
+        if self.low + offset > AIR:
+            return f"a CT in Hounsfield units has air, which is below {AIR}"
+        soft = 0
+        dense = 0
+        for part in _slabs(self.array):
+            soft += int(np.count_nonzero((part >= SOFT[0] - offset) & (part <= SOFT[1] - offset)))
+            dense += int(np.count_nonzero(part > DENSE - offset))
+        if soft < 0.01 * self.array.size:
+            return f"less than 1 % of the voxels are soft tissue ({SOFT[0]} to {SOFT[1]} HU)"
+        if dense > 0.25 * self.array.size:
+            return (
+                f"{dense / self.array.size:.0%} of the voxels are above {DENSE}, denser than most "
+                "bone, as if the rescale intercept had not been applied"
+            )
+        return None
+
+    def hide_offset(self) -> bool:
+        """Tell whether only padding passes for the air of a CT that has 1024 added to all voxels.
+
+        In a head that was cut out, nothing but padding is below -200, too; but few
+        voxels of it are as dense as soft tissue with 1024 added would be.
+        """
+        air = 0
+        soft = 0
+        for part in _slabs(self.array):
+            air += int(np.count_nonzero((part <= AIR) & (part > self.low)))
+            soft += int(np.count_nonzero((part >= SOFT[0] - STORED) & (part <= SOFT[1] - STORED)))
+        return air == 0 and soft >= HIDDEN * self.array.size
+
+    def no_clipped_hounsfield(self) -> str | None:
+        """Say why these cannot be clipped Hounsfield units, or return None."""
+        if self.low < CT_RANGE[0] or self.high > CT_RANGE[1]:
+            return f"clipped Hounsfield units lie within {CT_RANGE[0]} to {CT_RANGE[1]}"
+        if self.high - self.low < 50:
+            return "clipped Hounsfield units span at least 50, so these seem to be normalised"
+        return None
 
 
 def is_stored_with_offset(array: np.ndarray) -> bool:
-    """Tell whether these are Hounsfield units with 1024 added: air at 0 to 24, not at -1000."""
-    low, high = float(array.min()), float(array.max())
-    if _no_hounsfield(array, low, high, STORED) is not None:
+    """Tell whether these are Hounsfield units with 1024 added: air at 0 to 24, not at -1000.
+
+    Examples
+    --------
+    >>> ct = np.array([-1000, -100, 50, 60, 900])
+    >>> is_stored_with_offset(ct + 1024), is_stored_with_offset(ct)
+    (True, False)
+    """
+    values = _Intensities.of(array)
+    if values.no_hounsfield(STORED) is not None:
         return False
     # padding has one value, whatever it is
-    impossible = (np.count_nonzero((p < CT_RANGE[0] - STORED) & (p > low)) for p in _slabs(array))
+    least = CT_RANGE[0] - STORED
+    impossible = (np.count_nonzero((p < least) & (p > values.low)) for p in _slabs(array))
     return bool(sum(impossible) < 0.01 * array.size)
-
-
-def _no_clipped_hounsfield(low: float, high: float) -> str | None:
-    """Say why these cannot be clipped Hounsfield units, or return None."""
-    if low < CT_RANGE[0] or high > CT_RANGE[1]:
-        return f"clipped Hounsfield units lie within {CT_RANGE[0]} to {CT_RANGE[1]}"
-    if high - low < 50:
-        return "clipped Hounsfield units span at least 50, so these seem to be normalised"
-    return None
 
 
 def _slabs(array: np.ndarray) -> Iterator[np.ndarray]:
