@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from slicewise.config import Intensity, OtherLabels
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.intensity import say_absurd
-from slicewise.volumes.volume import Volume
+from slicewise.volumes.volume import Volume, slabs, times
 
 AIR = -200
 """Every CT of a body has something below it, in HU: air around or within, or padding."""
@@ -57,7 +57,7 @@ def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0
     low = values.low
     high = values.high
     if not (np.isfinite(low) and np.isfinite(high)):
-        bad = sum(int(np.count_nonzero(~np.isfinite(part))) for part in _slabs(array))
+        bad = sum(int(np.count_nonzero(~np.isfinite(part))) for part in slabs(array))
         raise SlicewiseError(
             f"{path}: {bad} of {array.size} voxels are not finite numbers (NaN or infinite); "
             "make the image again without them or exclude the case"
@@ -157,7 +157,7 @@ def label_indices(
             "dataset.empty_masks to allow if the patient has none of them, or exclude the case"
         )
     indices = np.empty_like(mask.array, dtype=np.uint8)
-    for part, target in zip(_slabs(mask.array), _slabs(indices), strict=True):
+    for part, target in zip(slabs(mask.array), slabs(indices), strict=True):
         target[...] = table[part.astype(np.intp)]
     return indices
 
@@ -165,7 +165,7 @@ def label_indices(
 def _count_stored(array: np.ndarray, path: str) -> np.ndarray:
     """Count each value of a mask as it is stored, from 0 to `LARGEST_LABEL`."""
     counts = np.zeros(LARGEST_LABEL + 1, np.int64)
-    for part in _slabs(array):
+    for part in slabs(array):
         own = np.bincount(_whole(part, path).ravel())
         counts[: len(own)] += own
     return counts
@@ -191,7 +191,7 @@ def count_values(numbers: np.ndarray) -> np.ndarray:
     Slab by slab, because counting makes 64-bit numbers of what it counts.
     """
     counts = np.zeros(256, np.int64)
-    for part in _slabs(numbers):
+    for part in slabs(numbers):
         counts += np.bincount(part.ravel("K"), minlength=256)
     return counts
 
@@ -217,7 +217,7 @@ def mask_values(array: np.ndarray, path: str) -> np.ndarray:
     """
     _check_shape(array, path)
     values = np.empty_like(array, dtype=np.uint8 if array.max() < 256 else np.uint16)
-    for part, target in zip(_slabs(array), _slabs(values), strict=True):
+    for part, target in zip(slabs(array), slabs(values), strict=True):
         target[...] = _whole(part, path)
     return values
 
@@ -225,7 +225,7 @@ def mask_values(array: np.ndarray, path: str) -> np.ndarray:
 def _check_shape(array: np.ndarray, path: str) -> None:
     if array.ndim != 3 or array.size == 0:
         raise SlicewiseError(
-            f"{path}: it has the shape {_times(array.shape)} instead of three dimensions with "
+            f"{path}: it has the shape {times(array.shape)} instead of three dimensions with "
             "voxels; give one 3-D volume a file"
         )
     if array.dtype.kind not in "biuf":
@@ -262,7 +262,7 @@ class _Intensities:
             return f"a CT in Hounsfield units has air, which is below {AIR}"
         soft = 0
         dense = 0
-        for part in _slabs(self.array):
+        for part in slabs(self.array):
             soft += int(np.count_nonzero((part >= SOFT[0] - offset) & (part <= SOFT[1] - offset)))
             dense += int(np.count_nonzero(part > DENSE - offset))
         if soft < 0.01 * self.array.size:
@@ -282,7 +282,7 @@ class _Intensities:
         """
         air = 0
         soft = 0
-        for part in _slabs(self.array):
+        for part in slabs(self.array):
             air += int(np.count_nonzero((part <= AIR) & (part > self.low)))
             soft += int(np.count_nonzero((part >= SOFT[0] - STORED) & (part <= SOFT[1] - STORED)))
         return air == 0 and soft >= HIDDEN * self.array.size
@@ -310,13 +310,8 @@ def is_stored_with_offset(array: np.ndarray) -> bool:
         return False
     # padding has one value, whatever it is
     least = CT_RANGE[0] - STORED
-    impossible = (np.count_nonzero((p < least) & (p > values.low)) for p in _slabs(array))
+    impossible = (np.count_nonzero((p < least) & (p > values.low)) for p in slabs(array))
     return bool(sum(impossible) < 0.01 * array.size)
-
-
-def _slabs(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the array in slices of contiguous memory, to keep temporaries small."""
-    return iter(np.moveaxis(array, int(np.argmax(np.abs(array.strides))), 0))
 
 
 def _whole(part: np.ndarray, path: str) -> np.ndarray:
@@ -326,14 +321,11 @@ def _whole(part: np.ndarray, path: str) -> np.ndarray:
             f"{path}: a mask holds whole numbers, but this has {part[np.rint(part) != part][0]:g}; "
             "give the label map itself (not probabilities, nor one resampled with interpolation)"
         )
-    low, high = part.min(), part.max()
+    low = part.min()
+    high = part.max()
     if low < 0 or high > LARGEST_LABEL:
         raise SlicewiseError(
             f"{path}: a mask holds label values from 0 to {LARGEST_LABEL}, but this has "
             f"{low if low < 0 else high:g}; check that it is the mask and not the image"
         )
     return part.astype(np.intp)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape))

@@ -47,14 +47,14 @@ class Folders:
     def alike(self, folder: Path, stem: str, suffixes: Iterable[str]) -> list[Path]:
         """Return the files of a folder that are a stem with one of some suffixes, in any case."""
         if folder not in self._listed:
-            names: Listing = defaultdict(list)
+            listing: Listing = defaultdict(list)
             for path in folder.iterdir() if folder.is_dir() else ():
-                names[path.name.lower()].append(path.name)
-            self._listed[folder] = names
+                listing[path.name.lower()].append(path.name)
+            self._listed[folder] = listing
         listed = self._listed[folder]
-        found = [name for suffix in suffixes for name in listed.get(f"{stem}{suffix}".lower(), [])]
-        exact = [name for name in found if name.startswith(stem)]
-        return [folder / name for name in exact or found]
+        names = [name for suffix in suffixes for name in listed.get(f"{stem}{suffix}".lower(), [])]
+        exact = [name for name in names if name.startswith(stem)]
+        return [folder / name for name in exact or names]
 
 
 def is_pair(path: Path) -> bool:
@@ -162,9 +162,9 @@ def check_pair(path: Path) -> tuple[Path, Path]:
     SlicewiseError
         When the other one is missing, or there are several.
     """
-    found = _halves(path, Folders())
-    headers = [file for file in found if _suffix(file, PAIR_HEADERS)]
-    images = [file for file in found if _suffix(file, PAIR_IMAGES)]
+    halves = _halves(path, Folders())
+    headers = [file for file in halves if _suffix(file, PAIR_HEADERS)]
+    images = [file for file in halves if _suffix(file, PAIR_IMAGES)]
     for files, what in ((headers, PAIR_HEADERS[0]), (images, PAIR_IMAGES[0])):
         if not files:
             raise SlicewiseError(
@@ -193,7 +193,7 @@ def data_files(header: Path) -> list[Path]:
     meta = _suffix(header, META) != ""
     names = _of_meta(header, iter(lines)) if meta else _of_nrrd(header, iter(lines))
     folder = header.parent
-    found = []
+    files = []
     for name in names:
         inside = os.path.normpath(name)
         if Path(name).is_absolute():
@@ -205,8 +205,8 @@ def data_files(header: Path) -> list[Path]:
             )
         if inside == header.name:
             raise _senseless(header, name)
-        found.append(folder / inside)
-    return found
+        files.append(folder / inside)
+    return files
 
 
 # -- inside -------------------------------------------------------------------------
@@ -257,7 +257,8 @@ def _names(
         yield value
         return
     # a name without blanks and three numbers, which MetaImage may do without
-    pattern, numbers = words[0], words[1:] or slices or []
+    pattern = words[0]
+    numbers = words[1:] or slices or []
     try:
         first, last, step = (int(number) for number in numbers[:3])
         count = len(range(first, last + (1 if step > 0 else -1), step))
@@ -278,11 +279,11 @@ def _senseless(header: Path, value: str) -> SlicewiseError:
 def _halves(path: Path, folders: Folders) -> list[Path]:
     """Return what there is of a pair, headers first; a half that was named itself is the half."""
     stem = _stem(path)
-    found = []
+    halves = []
     for suffixes in (PAIR_HEADERS, PAIR_IMAGES):
         alike = folders.alike(path.parent, stem, suffixes)
-        found += [path] if path in alike else alike
-    return found
+        halves += [path] if path in alike else alike
+    return halves
 
 
 def _stem(path: Path) -> str:

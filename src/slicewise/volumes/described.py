@@ -37,15 +37,15 @@ def described_labels(description: Any) -> dict[str, set[int]]:
     The Medical Segmentation Decathlon writes ``{"1": "liver"}``, nnU-Net v2
     ``{"liver": 1}`` or, of a region, ``{"organ": [1, 2]}``.
     """
-    found: dict[str, set[int]] = defaultdict(set)
+    named: dict[str, set[int]] = defaultdict(set)
     labels = description.get("labels") if isinstance(description, dict) else None
     for key, value in labels.items() if isinstance(labels, dict) else ():
         values = value if isinstance(value, list) else [value]
         if all(_is_number(each) for each in values) and not _is_number(key):
-            found[key] |= {int(each) for each in values}
+            named[key] |= {int(each) for each in values}
         elif isinstance(value, str) and _is_number(key):
-            found[value].add(int(key))
-    return dict(found)
+            named[value].add(int(key))
+    return dict(named)
 
 
 def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> None:
@@ -74,7 +74,8 @@ def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> 
     by_name: dict[str, set[int]] = defaultdict(set)
     for name, values in named.items():
         by_name[folded(name)] |= values
-    wrong, other = [], []
+    wrong = []
+    other = []
     for label, value in labels.items():
         mine = set(value) if isinstance(value, list) else {value}
         theirs = named.get(label) or by_name.get(folded(label))

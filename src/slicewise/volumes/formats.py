@@ -13,9 +13,22 @@ def is_nifti(path: str | Path) -> bool:
 
 
 LITTER = {
-    *(".ds_store", "._.ds_store", ".trashes", ".spotlight-v100", ".fseventsd", "__macosx"),
-    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
-    *("@eadir", "#recycle", "#snapshot", ".directory", "lost+found"),
+    ".ds_store",
+    "._.ds_store",
+    ".trashes",
+    ".spotlight-v100",
+    ".fseventsd",
+    "__macosx",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "$recycle.bin",
+    "system volume information",
+    "@eadir",
+    "#recycle",
+    "#snapshot",
+    ".directory",
+    "lost+found",
 }
 """What file managers, servers and archivers leave in folders, in lower case."""
 

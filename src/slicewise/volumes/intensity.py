@@ -93,9 +93,11 @@ def ordinary_range(array: np.ndarray) -> tuple[float, float]:
     low, high = steady(_percentiles(rest if shared else values, PERCENTILES), REACH)
     outside = max(low - fill, fill - high, 0.0)
     if shared and (low == high or outside <= FILLED * (high - low)):
-        low, high = min(low, fill), max(high, fill)
+        low = min(low, fill)
+        high = max(high, fill)
     if low == high:
-        low, high = float(array.min()), float(array.max())
+        low = float(array.min())
+        high = float(array.max())
     return low, high
 
 
@@ -134,13 +136,19 @@ def say_absurd(array: np.ndarray, path: str) -> None:
         logger.warning(
             "%s: %d of %d voxels hold absurd values, down to %g or up to %g, where all others lie "
             "within about %g to %g; mean and deviation are taken without them",
-            *(path, sum(counts), array.size, array.min(), array.max(), low, high),
+            path,
+            sum(counts),
+            array.size,
+            array.min(),
+            array.max(),
+            low,
+            high,
         )
 
 
 def _percentiles(values: np.ndarray, wanted: Sequence[float]) -> list[float]:
-    found = np.percentile(values, wanted, method="nearest", overwrite_input=True)
-    return [float(value) for value in found]
+    marks = np.percentile(values, wanted, method="nearest", overwrite_input=True)
+    return [float(mark) for mark in marks]
 
 
 def steady(marks: Sequence[float], reach: float) -> tuple[float, float]:

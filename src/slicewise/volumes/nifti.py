@@ -161,9 +161,9 @@ def read_note(path: Path) -> dict[str, Any] | None:
         return None  # whoever reads the voxels says what is wrong
     for extension in extensions:
         with suppress(ValueError):
-            found = json.loads(extension.get_content())
-            if isinstance(found, dict) and isinstance(found.get(NOTE), dict):
-                return dict(found[NOTE])
+            content = json.loads(extension.get_content())
+            if isinstance(content, dict) and isinstance(content.get(NOTE), dict):
+                return dict(content[NOTE])
     return None
 
 
@@ -171,10 +171,10 @@ def _load(path: Path, kind: Callable[[bytes], Any]) -> tuple[Any, np.ndarray]:
     """Return an image and its voxels as stored; its kind is told by the start of the header."""
     with open_stream(path) as stream:
         start = stream.read(nib.Nifti2Header.sizeof_hdr)
-        found = kind(start)
-        refuse_far(start, found, stream)
+        own_kind = kind(start)
+        refuse_far(start, own_kind, stream)
         stream.seek(0)
-        image = found.from_stream(stream)
+        image = own_kind.from_stream(stream)
         refuse_many(image, path, stream)
         raw = image.dataobj.get_unscaled()
         if isinstance(raw, np.memmap):
@@ -219,11 +219,11 @@ def _load_pair(path: Path) -> tuple[Any, np.ndarray]:
         refuse_far(top.read(), kind, io.BytesIO())
         top.seek(0)
         holders = {"header": nib.FileHolder(fileobj=top), "image": nib.FileHolder(fileobj=stream)}
-        found = kind.from_file_map(holders)
-        refuse_many(found, image, stream)
-        raw = np.array(found.dataobj.get_unscaled())
+        pair = kind.from_file_map(holders)
+        refuse_many(pair, image, stream)
+        raw = np.array(pair.dataobj.get_unscaled())
         read_to_the_end(stream)
-    return found, raw
+    return pair, raw
 
 
 def nifti_kind(start: bytes) -> Any:

@@ -41,12 +41,12 @@ def padding_of(header: pydicom.Dataset) -> tuple[int, int] | None:
     ``PixelPaddingValue`` and ``PixelPaddingRangeLimit`` are signed where the
     pixels are; many files have it the other way round, so only the bits count.
     """
-    found = [numbers(header, f"PixelPadding{kind}", 1) for kind in ("Value", "RangeLimit")]
-    if found[0] is None:
+    named = [numbers(header, f"PixelPadding{kind}", 1) for kind in ("Value", "RangeLimit")]
+    if named[0] is None:
         return None
     values = 1 << min(max(whole(header, "BitsAllocated", 16), 1), 32)
     lowest = -values // 2 if whole(header, "PixelRepresentation", 0) else 0
-    ends = [(int(end[0]) - lowest) % values + lowest for end in found if end is not None]
+    ends = [(int(end[0]) - lowest) % values + lowest for end in named if end is not None]
     return min(ends), max(ends)
 
 
@@ -120,7 +120,8 @@ def fill_lowest(array: np.ndarray, inside: np.ndarray, path: str) -> np.ndarray:
     others = array[~inside]
     if not (inside.any() and others.size):
         return array
-    low, high = float(others.min()), float(others.max())
+    low = float(others.min())
+    high = float(others.max())
     room = FAR * (high - low)
     padding = array[inside]
     off = (padding < low - room) | (padding > high + room)
@@ -131,7 +132,10 @@ def fill_lowest(array: np.ndarray, inside: np.ndarray, path: str) -> np.ndarray:
     logger.warning(
         "%s: %d of %d voxels are padding by their header and were given the lowest value of all "
         "others (%g)",
-        *(path, np.count_nonzero(off), array.size, low),
+        path,
+        np.count_nonzero(off),
+        array.size,
+        low,
     )
     return narrowed(array)
 
@@ -156,8 +160,8 @@ def as_air(volume: Volume, path: str | None = None) -> Volume:
     Volume
         Itself where nothing is padding.
     """
-    found = _strange(volume.array)
-    if not found:
+    counts = _strange(volume.array)
+    if not counts:
         return volume
     array = volume.array
     # before 16 bits, which the air needs
@@ -165,14 +169,18 @@ def as_air(volume: Volume, path: str | None = None) -> Volume:
         array = array.astype(np.int32 if array.dtype.itemsize < 4 else np.int64)
     else:
         array = array.copy()
-    for value in found:
+    for value in counts:
         array[array == value] = AIR
     if path is not None:
-        named = " and ".join(f"{value:g}" for value in found)
+        named = " and ".join(f"{value:g}" for value in counts)
         logger.warning(
             "%s: %d of %d voxels have the value %s, which is padding around what was scanned; they "
             "are taken as air (%d HU)",
-            *(path, sum(found.values()), array.size, named, AIR),
+            path,
+            sum(counts.values()),
+            array.size,
+            named,
+            AIR,
         )
     return replace(volume, array=narrowed(array))
 
@@ -181,7 +189,8 @@ def _strange(array: np.ndarray) -> dict[float, int]:
     """Return the values at the edges that are padding, with how many voxels have each."""
     if not array.size or array.dtype.kind not in "iuf" or array.ndim != 3:
         return {}
-    low, high = array.min(), array.max()
+    low = array.min()
+    high = array.max()
     if not (np.isfinite(low) and np.isfinite(high)) or (low >= LEAST and high <= MOST):
         return {}
     # metal reaches the first and the last slice, but no edge of the box
@@ -189,7 +198,7 @@ def _strange(array: np.ndarray) -> dict[float, int]:
     lines = [np.take(face, end, axis) for face in faces for axis in (0, 1) for end in (0, -1)]
     border = np.unique(np.concatenate(lines))
     candidates = border[(border < LEAST) | (border > MOST)]
-    found = {}
+    counts: dict[float, int] = {}
     # far fewer than can be padding need no count of the whole volume
     for value in candidates[:64]:
         alike = int(np.count_nonzero(array == value))
@@ -199,8 +208,8 @@ def _strange(array: np.ndarray) -> dict[float, int]:
             continue
         beside = int(np.count_nonzero((array > near[0]) & (array < near[1]))) - alike
         if beside <= FAR * alike:
-            found[float(value)] = alike
-    return found if sum(found.values()) < array.size else {}
+            counts[float(value)] = alike
+    return counts if sum(counts.values()) < array.size else {}
 
 
 def narrowed(array: np.ndarray) -> np.ndarray:

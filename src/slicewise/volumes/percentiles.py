@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from slicewise.volumes.volume import slabs
+
 HALF = 1 << 16
 SIGN = 1 << 31
 
@@ -31,20 +33,20 @@ def percentiles(array: np.ndarray, wanted: Sequence[float]) -> list[float]:
     ranks = [int(np.around((array.size - 1) * (share / 100))) for share in wanted]
     if array.dtype.kind in "biu" and array.dtype.itemsize <= 2:
         lowest = int(np.iinfo(array.dtype).min) if array.dtype.kind == "i" else 0
-        below = np.cumsum(_counted(part.astype(np.int32) - lowest for part in _slabs(array)))
+        below = np.cumsum(_counted(part.astype(np.int32) - lowest for part in slabs(array)))
         return [float(np.searchsorted(below, rank, side="right") + lowest) for rank in ranks]
-    below = np.cumsum(_counted(_keys(part) >> 16 for part in _slabs(array)))
+    below = np.cumsum(_counted(_keys(part) >> 16 for part in slabs(array)))
     uppers = [int(np.searchsorted(below, rank, side="right")) for rank in ranks]
     inner = {upper: np.zeros(HALF, np.int64) for upper in uppers}
-    for keys in map(_keys, _slabs(array)):
+    for keys in map(_keys, slabs(array)):
         for upper, counts in inner.items():
             counts += np.bincount(keys[keys >> 16 == upper] & (HALF - 1), minlength=HALF)
-    found = []
+    values = []
     for rank, upper in zip(ranks, uppers, strict=True):
         before = int(below[upper - 1]) if upper else 0
         lower = int(np.searchsorted(np.cumsum(inner[upper]), rank - before, side="right"))
-        found.append(_value(upper << 16 | lower, array.dtype.kind))
-    return found
+        values.append(_value(upper << 16 | lower, array.dtype.kind))
+    return values
 
 
 def _counted(parts: Iterator[np.ndarray]) -> np.ndarray:
@@ -70,7 +72,3 @@ def _value(key: int, kind: str) -> float:
         return float(key - SIGN)
     bits = key - SIGN if key >= SIGN else 2 * SIGN - 1 - key
     return float(np.array(bits, np.uint32).view(np.float32))
-
-
-def _slabs(array: np.ndarray) -> Iterator[np.ndarray]:
-    return iter(np.moveaxis(array, int(np.argmax(np.abs(array.strides))), 0))

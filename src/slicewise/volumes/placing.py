@@ -18,7 +18,7 @@ from nibabel import aff2axcodes, affines
 from slicewise.config import Masks
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.resampling import corners_of, resampled
-from slicewise.volumes.volume import Volume
+from slicewise.volumes.volume import Volume, times
 
 logger = logging.getLogger(__name__)
 
@@ -309,7 +309,7 @@ def _difference(mask: VoxelGrid, image: VoxelGrid, lost: bool) -> str:
     own_sizes = affines.voxel_sizes(mask.affine)
     alike = tuple(mask.shape) == tuple(image.shape)
     if lost and not alike:
-        return f"it has {_times(mask.shape)} voxels, but its image has {_times(image.shape)}"
+        return f"it has {times(mask.shape)} voxels, but its image has {times(image.shape)}"
     if not np.allclose(np.sort(own_sizes), np.sort(sizes), rtol=1e-3, atol=0):
         return f"its voxels measure {_mm(own_sizes)} instead of {_mm(sizes)}"
     if own_axes != axes and lost:
@@ -321,10 +321,6 @@ def _difference(mask: VoxelGrid, image: VoxelGrid, lost: bool) -> str:
         return f"it lies up to {far:.2f} mm away"
     off_mm, off_voxels = _off(mask, image)
     return f"its voxels lie up to {off_mm:.2f} mm ({off_voxels:.2f} voxels) off those of the image"
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
 
 
 def _mm(spacing: Sequence[float]) -> str:

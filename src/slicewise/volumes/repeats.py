@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
 
-ALIKE = 0.95  # of marks: slices so alike look the same
+ALIKE = 0.95
+"""Of marks: slices so alike look the same."""
 
 LEAST = 4
 """So many slices in a row have to come again: fewer may be chance in a phantom or a crop."""
@@ -20,8 +22,10 @@ PART = 0.25
 """So large a part of the slices has to come again."""
 FEW = 0.5
 """At half the distance fewer slices are alike, or the body just looks the same all along."""
-COARSE = 64  # pixels along a side that are looked at first
-COMMON = 4  # a slice that comes more often than so is background
+COARSE = 64
+"""Pixels along a side that are looked at first."""
+COMMON = 4
+"""A slice that comes more often than so is background."""
 
 
 def check_repeats(image: Volume, marks: np.ndarray, labels: np.ndarray, path: str) -> None:
@@ -50,19 +54,19 @@ def check_repeats(image: Volume, marks: np.ndarray, labels: np.ndarray, path: st
     """
     remedy = "cut image and mask to one copy, or exclude the case"
     for axis in (2, 1, 0):
-        found = _same(np.moveaxis(image.array, axis, 0))
-        if found:
+        same = _same(np.moveaxis(image.array, axis, 0))
+        if same is not None:
             raise SlicewiseError(
-                f"{path}: {_named(*found)} hold the same voxels again, as if the scan had been "
+                f"{path}: {same} hold the same voxels again, as if the scan had been "
                 f"appended to itself (along axis {axis + 1}); {remedy}"
             )
-    found = _alike(marks)
-    if not found:
+    alike = _alike(marks)
+    if alike is None:
         return
-    first, second, count = found
     axial = Volume(labels, image.affine).canonical().array
-    held = [bool(axial[:, :, start : start + count].any()) for start in (first, second)]
-    said = f"{path}: axial {_named(*found)} look the same"
+    starts = (alike.first, alike.second)
+    held = [bool(axial[:, :, start : start + alike.count].any()) for start in starts]
+    said = f"{path}: axial {alike} look the same"
     if held[0] != held[1]:
         raise SlicewiseError(
             f"{said}, and only {'the latter' if held[0] else 'the former'} have labels, as if the "
@@ -71,12 +75,22 @@ def check_repeats(image: Volume, marks: np.ndarray, labels: np.ndarray, path: st
     logger.warning("%s, as if the scan had been appended to itself; look at it", said)
 
 
-def _named(first: int, second: int, count: int) -> str:
-    return f"slices {second + 1} to {second + count} and slices {first + 1} to {first + count}"
+@dataclass(frozen=True)
+class _Repeat:
+    """Slices that come again: the number of the first, from 0, where again, and how many."""
+
+    first: int
+    second: int
+    count: int
+
+    def __str__(self) -> str:
+        """Name them as people count, from 1."""
+        again = f"slices {self.second + 1} to {self.second + self.count}"
+        return f"{again} and slices {self.first + 1} to {self.first + self.count}"
 
 
-def _same(slices: np.ndarray) -> tuple[int, int, int] | None:
-    """Find slices that come again voxel by voxel: where they begin, where again, how many."""
+def _same(slices: np.ndarray) -> _Repeat | None:
+    """Find slices that come again voxel by voxel."""
     steps = [-(-size // COARSE) for size in slices.shape[1:]]
     keys = [_key(part[:: steps[0], :: steps[1]]) for part in slices]
     places = defaultdict(list)
@@ -102,20 +116,21 @@ def _same(slices: np.ndarray) -> tuple[int, int, int] | None:
     ]
     if len(pairs) < max(LEAST, PART * len(keys) - 1):
         return None
-    return pairs[0], pairs[0] + shift, pairs[-1] - pairs[0] + 1
+    return _Repeat(pairs[0], pairs[0] + shift, pairs[-1] - pairs[0] + 1)
 
 
 def _key(part: np.ndarray) -> bytes | None:
     return None if part.min() == part.max() else part.tobytes()
 
 
-def _alike(marks: np.ndarray) -> tuple[int, int, int] | None:
-    """Find axial slices that look like others, in their order: begin, begin again, how many."""
+def _alike(marks: np.ndarray) -> _Repeat | None:
+    """Find axial slices that look like others, in their order."""
     number = len(marks)
     seen = np.asarray(marks.any(axis=1))
     least = max(LEAST, round(PART * number))
     products = marks @ marks.T
-    best, found = 0.0, None
+    best = 0.0
+    repeat = None
     for shift in range(least, number - least + 1):
         both = seen[:-shift] & seen[shift:]
         score = np.diagonal(products, shift)[both]
@@ -123,5 +138,6 @@ def _alike(marks: np.ndarray) -> tuple[int, int, int] | None:
             continue
         between = np.diagonal(products, shift // 2)[seen[: -(shift // 2)] & seen[shift // 2 :]]
         if np.mean(between >= ALIKE) < FEW:
-            best, found = float(score.mean()), (0, shift, number - shift)
-    return found
+            best = float(score.mean())
+            repeat = _Repeat(0, shift, number - shift)
+    return repeat

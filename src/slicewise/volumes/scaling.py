@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.volume import times
 
 
 def three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
@@ -25,7 +26,7 @@ def three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
         shape = shape[:-1]
     if len(shape) != 3:
         raise SlicewiseError(
-            f"{path}: it has {len(shape)} dimensions ({' × '.join(map(str, shape))}) instead of "
+            f"{path}: it has {len(shape)} dimensions ({times(shape)}) instead of "
             "3; give one 3-D volume a file"
         )
     if 0 in shape:

@@ -76,12 +76,12 @@ def segments_of(fields: Mapping[str, str], layers: int, path: str) -> list[Segme
     SlicewiseError
         When a value or a layer is none.
     """
-    found: dict[int, dict[str, str]] = {}
+    numbered: dict[int, dict[str, str]] = {}
     for key, text in fields.items():
         if match := _KEY.fullmatch(key):
-            found.setdefault(int(match[1]), {})[match[2]] = text.strip()
+            numbered.setdefault(int(match[1]), {})[match[2]] = text.strip()
     segments = []
-    for position, (number, known) in enumerate(sorted(found.items())):
+    for position, (number, known) in enumerate(sorted(numbered.items())):
         name = known.get("Name") or f"Segment{number}"
         value = known.get("LabelValue", "1" if layers > 1 else str(position + 1))
         layer = known.get("Layer", str(position) if layers > 1 else "0")
@@ -139,7 +139,35 @@ def label_map(
     ]
     by_name = any(isinstance(value, str) for value in labels.values())
     numbers = (_by_name if by_name else _by_value)(segments, there, labels, path)
-    ranks = _ranks(labels, by_name)
+    placed, overlapping = _in_one(arrays, there, numbers, _ranks(labels, by_name))
+    if overlapping:
+        logger.warning(
+            "%s: %d voxels are in two labels; the later one of dataset.labels has them",
+            path,
+            overlapping,
+        )
+    return mask_values(placed, str(path))
+
+
+def _in_one(
+    arrays: Sequence[np.ndarray],
+    there: Sequence[Segment],
+    numbers: Mapping[Segment, int],
+    ranks: Mapping[int, int],
+) -> tuple[np.ndarray, int]:
+    """Put the segments of all layers into one mask, and count the voxels in several labels.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray, each of shape (i, j, k)
+        Values of each layer.
+    there : sequence of Segment
+        Those that have voxels.
+    numbers : mapping of Segment to int
+        What the voxels of a segment become.
+    ranks : mapping of int to int
+        Of these numbers: where segments overlap, the highest has the voxel.
+    """
     placed = np.zeros(arrays[0].shape, np.uint16)
     rank = np.zeros(arrays[0].shape, np.uint8)
     overlapping = 0
@@ -149,12 +177,7 @@ def label_map(
         overlapping += int(np.count_nonzero(rank[inside] * (rank[inside] != own)))
         placed[inside] = numbers[one]
         rank[inside] = own
-    if overlapping:
-        logger.warning(
-            "%s: %d voxels are in two labels; the later one of dataset.labels has them",
-            *(path, overlapping),
-        )
-    return mask_values(placed, str(path))
+    return placed, overlapping
 
 
 def _ranks(labels: Mapping[str, Any], by_name: bool) -> dict[int, int]:
@@ -196,7 +219,10 @@ def _by_name(
         if not fitting:
             logger.warning(
                 "%s: it has no segment called %s, so nothing of the label %s; it has %s",
-                *(path, name, label, some([one.name for one in segments], SHOWN)),
+                path,
+                name,
+                label,
+                some([one.name for one in segments], SHOWN),
             )
         for one in fitting:
             if one in chosen:

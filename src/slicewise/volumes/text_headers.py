@@ -101,8 +101,8 @@ def _itk_unit(image: sitk.Image, path: Path) -> str:
     with path.open("rb") as stream:
         header = stream.read(NRRD_HEADER).split(b"\n\n")[0].split(b"\r\n\r\n")[0]
     text = header.decode("utf-8", errors="replace")
-    found = re.search(r"^(?:space )?units:(.*)$", text, re.M)
-    units = dict.fromkeys(re.findall(r'"([^"]*)"|(\S+)', found[1])) if found else {}
+    field = re.search(r"^(?:space )?units:(.*)$", text, re.M)
+    units = dict.fromkeys(re.findall(r'"([^"]*)"|(\S+)', field[1])) if field else {}
     named = [quoted or plain for quoted, plain in units if quoted or plain]
     if len(named) > 1:
         raise SlicewiseError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import nibabel as nib
@@ -69,6 +70,25 @@ class Volume:
         else:
             array = array + array.dtype.type(offset)
         return replace(self, array=array)
+
+
+def slabs(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Return the layers of an array that are contiguous in memory, one at a time.
+
+    What is computed of one after the other needs little memory beside the array.
+    """
+    return iter(np.moveaxis(array, int(np.argmax(np.abs(array.strides))), 0))
+
+
+def times(shape: Sequence[int]) -> str:
+    """Say a shape.
+
+    Examples
+    --------
+    >>> times((512, 512, 129))
+    '512 × 512 × 129'
+    """
+    return " × ".join(map(str, shape))
 
 
 def from_canonical(array: np.ndarray, affine: np.ndarray) -> np.ndarray:

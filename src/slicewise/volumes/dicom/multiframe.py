@@ -177,9 +177,9 @@ def check_length(header: pydicom.Dataset, shown: str) -> None:
     there = len(header.PixelData)
     if header.file_meta.TransferSyntaxUID.is_encapsulated:
         # one offset a frame, where the table is filled
-        found = len(pydicom.encaps.parse_basic_offsets(header.PixelData))
-        more = found > frames
-        counted = f"{found}"
+        offsets = len(pydicom.encaps.parse_basic_offsets(header.PixelData))
+        more = offsets > frames
+        counted = f"{offsets}"
     else:
         pixels = whole(header, "Rows", 0) * whole(header, "Columns", 0)
         one = pixels * whole(header, "BitsAllocated", 16) // 8
