@@ -31,7 +31,7 @@ from slicewise.dataset.duplicates import (
     pack,
     slice_marks,
 )
-from slicewise.dataset.layouts import find_cases
+from slicewise.dataset.finding import find_cases
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_sources, read_volume
 from slicewise.volumes.volume import Volume

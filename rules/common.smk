@@ -29,7 +29,7 @@ from slicewise.records import CODE, VOLUMES, Look, code_of, kind_of
 from slicewise.sources import CONVERSION, TRAINED_BY, code_digests, sources_of
 from slicewise.surroundings import check_writable, folders_of, give_names
 from slicewise.dataset import shapes
-from slicewise.dataset.layouts import find_cases
+from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import (
     batches,
     chunks,

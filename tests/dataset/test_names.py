@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.dataset.layouts import find_cases
+from slicewise.dataset.finding import find_cases
 from slicewise.dataset.names import find_alike, find_shared, is_blank, pattern_for, stripped
 
 BLANKS = " \t\r\n\v\u00a0\u2003\u200b\u200e\u202f\u2060\u3000\ufeff\u00ad\u2800\u3164"

@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Dataset
-from slicewise.dataset.layouts import Case
+from slicewise.dataset.case import Case
 from slicewise.dataset.shapes import SLICE, UNKNOWN, Size, size_of
 
 MSD = Dataset(name="x", layout="msd", root="x", labels={"liver": 1})

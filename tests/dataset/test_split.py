@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import Split
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.layouts import Case
+from slicewise.dataset.case import Case
 from slicewise.dataset.split import (
     batches,
     chunks,

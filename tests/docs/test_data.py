@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from slicewise.config import Dataset, load_settings
-from slicewise.dataset.layouts import find_cases
+from slicewise.dataset.finding import find_cases
 from slicewise.evaluation.statistics import COLUMNS
 from slicewise.phantom.tissues import LABELS
 

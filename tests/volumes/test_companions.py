@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from slicewise.config import Dataset
 from slicewise.dataset.describe import describe_files
-from slicewise.dataset.layouts import find_cases
+from slicewise.dataset.finding import find_cases
 from slicewise.volumes.companions import Folders, data_files, whole_volume
 from slicewise.volumes.read import read_sources, read_volume
 

@@ -19,7 +19,7 @@ REACH = {
     "volumes/dicom/series.py": set(),  # all images are NIfTI
     "volumes/percentiles.py": INGESTED,
     "phantom/patient.py": set(),
-    "dataset/layouts.py": set(),
+    "dataset/layouts/pairs.py": set(),
     "dataset/split.py": {"split", *PAGES},
     "dataset/leakage.py": {"leakage"},
     "slices/oblique.py": CUT,

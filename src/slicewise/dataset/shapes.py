@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.config import Dataset
-from slicewise.dataset.layouts import Case
+from slicewise.dataset.case import Case
 from slicewise.volumes.formats import is_nifti
 
 HEADER = 4096

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from slicewise.config import Split
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.layouts import Case
+from slicewise.dataset.case import Case
 from slicewise.dataset.names import find_shared, pattern_for
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError

@@ -1,0 +1,49 @@
+"""A case as its files and names tell of it; no image is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from slicewise.volumes.formats import is_nifti
+
+Subset = Literal["train", "test"] | None
+"""Where a layout puts a case; None leaves it to the split."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One volume with its mask.
+
+    Attributes
+    ----------
+    name : str
+        Safe as a file name.
+    patient : str
+        Whose volume it is; splits never separate the volumes of a patient.
+    image, mask : tuple of Path
+        Source files: one file and those that belong to it, the files of a DICOM
+        series, or nothing for a phantom, which has no source.
+    subset : {"train", "test"} or None
+        Where the layout puts the case; None leaves it to the split.
+    columns : tuple of (str, str)
+        What a table says of it beyond that, column by column.
+    guessed : bool
+        Whether it is taken for a patient of its own because nothing says whose it is.
+    """
+
+    name: str
+    patient: str
+    image: tuple[Path, ...]
+    mask: tuple[Path, ...]
+    subset: Subset = None
+    columns: tuple[tuple[str, str], ...] = ()
+    guessed: bool = False
+
+    @property
+    def needs_conversion(self) -> bool:
+        """Whether the sources are anything but a pair of NIfTI files."""
+        return bool(self.image) and not all(
+            len(files) == 1 and is_nifti(files[0]) for files in (self.image, self.mask)
+        )

@@ -1,0 +1,157 @@
+"""What a layout finds, and what layouts share in finding it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from slicewise.config import Dataset
+from slicewise.dataset.case import Subset
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.formats import is_litter
+from slicewise.wording import some
+
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class FoundCase:
+    """A case as a layout finds it.
+
+    Attributes
+    ----------
+    name : str
+        As the layout gives it; it may be unsafe, or there twice.
+    image, mask : tuple of Path
+        Source files; of one that consists of several files, the one that is named.
+    subset : {"train", "test"} or None
+        Where the layout puts the case.
+    patient : str or None
+        Where the layout tells it.
+    columns : tuple of (str, str)
+        What a table says of it beyond that, column by column.
+    row : int or None
+        Its row in a table.
+    """
+
+    name: str
+    image: tuple[Path, ...]
+    mask: tuple[Path, ...]
+    subset: Subset = None
+    patient: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    row: int | None = None
+
+
+class Layout(Protocol):
+    """What finds the cases of a data set by how its files are called and where they lie."""
+
+    def __call__(self, dataset: Dataset, root: Path) -> list[FoundCase]:
+        """Return the cases in any order.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Its settings.
+        root : Path
+            Where it lies.
+
+        Raises
+        ------
+        SlicewiseError
+            When files lack what belongs to them.
+        """
+
+
+def listed(items: list[str], between: str = ", ") -> str:
+    """Name the first of some things, and how many more there are."""
+    return some(items, SHOWN, between)
+
+
+def paired(
+    images: dict[str, list[Path]],
+    masks: dict[str, list[Path]],
+    subset: Subset,
+) -> list[FoundCase]:
+    """Pair images and masks by the names of their cases.
+
+    Parameters
+    ----------
+    images, masks : dict of str to list of Path
+        Files by the name of the case that they give.
+    subset : {"train", "test"} or None
+        Where the cases go.
+
+    Raises
+    ------
+    SlicewiseError
+        When a case has two of either, or lacks one.
+    """
+    for files in (images, masks):
+        for name, candidates in sorted(files.items()):
+            if len(candidates) > 1:
+                raise SlicewiseError(
+                    f"case {name}: two candidates, {listed(sorted(map(str, candidates)))}; keep one"
+                )
+    for those, others, what, lacks in (
+        (images, masks, "image", "mask"),
+        (masks, images, "mask", "image"),
+    ):
+        alone = sorted(str(those[name][0]) for name in those.keys() - others.keys())
+        if alone:
+            raise SlicewiseError(
+                f"{listed(alone)}: {what} without {lacks}; add the {lacks}, or move the file away"
+            )
+    return [
+        FoundCase(name, tuple(images[name]), tuple(masks[name]), subset) for name in sorted(images)
+    ]
+
+
+def is_left_aside(path: Path) -> bool:
+    """Tell litter, and folders that hold nothing else, from images."""
+    return is_litter(path.name) or (path.is_dir() and not files_below(path))
+
+
+def files_below(folder: Path) -> tuple[Path, ...]:
+    """Return all files below a folder that are no litter, sorted."""
+    return tuple(
+        sorted(
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and not is_litter(path.relative_to(folder))
+        )
+    )
+
+
+def files_of_series(path: Path) -> tuple[Path, ...]:
+    """Return the files of an image: all of a folder, or the one that it is.
+
+    Raises
+    ------
+    SlicewiseError
+        When the folder is empty.
+    """
+    if path.is_dir():
+        files = files_below(path)
+        if not files:
+            raise SlicewiseError(f"{path}: the folder is empty; put the DICOM series into it")
+        return files
+    return (path,)
+
+
+def stem_of(name: str) -> str:
+    """Return the name of a file without the endings of its format.
+
+    >>> stem_of("liver_1.nii.gz"), stem_of("p1.seg.nrrd")
+    ('liver_1', 'p1')
+    """
+    unpacked = name[:-3] if name.lower().endswith(".gz") else name
+    if unpacked.lower().endswith(".seg.nrrd"):  # as 3D Slicer calls segmentations
+        return unpacked[: -len(".seg.nrrd")]
+    return unpacked.rsplit(".", 1)[0]
+
+
+def labels_are_names(dataset: Dataset) -> bool:
+    """Tell whether labels are names of segments, and not mask values."""
+    return any(isinstance(value, str) for value in dataset.labels.values())

@@ -1,0 +1,82 @@
+"""The layout `table`: whatever a table of cases names."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from slicewise.config import Dataset
+from slicewise.dataset.case import Subset
+from slicewise.dataset.layouts.found import FoundCase, files_of_series, listed
+from slicewise.dataset.tables import Row, read_rows
+from slicewise.errors import SlicewiseError
+from slicewise.files import expanded
+
+_log = logging.getLogger(__name__)
+
+COLUMNS = ("case", "patient", "image", "mask", "subset")
+NEEDED = ("case", "image", "mask")
+_MEANT = {
+    **dict.fromkeys(("patientid", "patientname", "patients", "subject", "subjectid"), "patient"),
+    **dict.fromkeys(("pid", "participant", "participantid", "mrn", "person"), "patient"),
+    **dict.fromkeys(("split", "set", "partition", "subsets", "usage"), "subset"),
+}
+"""What people call the columns that may be left out, and what they are called here."""
+_SUBSETS: dict[str, Subset] = {"train": "train", "test": "test", "": None}
+
+
+def find(dataset: Dataset, root: Path) -> list[FoundCase]:
+    """Find the cases that the table at `root` names, one a row."""
+    header, rows = read_rows(root, COLUMNS, NEEDED)
+    _say_unread(header, root)
+    cases = [_of_row(row, root) for row in rows]
+    placed = [case.subset is not None for case in cases]
+    if any(placed) and not all(placed):
+        raise SlicewiseError(f"{root}: subset is given for some cases only; give all or none")
+    alone = sorted(f.name for f in cases if f.patient is None)
+    if 0 < len(alone) < len(cases) and dataset.patient_pattern is None:
+        _log.warning(
+            "%s: no patient is given for %s: each counts as a patient of its own",
+            root,
+            listed(alone),
+        )
+    return cases
+
+
+def _say_unread(header: list[str], root: Path) -> None:
+    """Say where a column seems to be meant for one that is read."""
+    for name in header:
+        meant = _MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
+        if meant and name not in COLUMNS and meant not in header:
+            _log.warning(
+                "%s: the column %r is not read; call it %s if it is meant so", root, name, meant
+            )
+
+
+def _of_row(row: Row, root: Path) -> FoundCase:
+    cells = row.cells
+    case = f"{root}: row {row.number}, case {cells['case']}"
+    image = _named(cells["image"], root, case)
+    mask = _named(cells["mask"], root, case)
+    given = cells.get("subset", "")
+    if given.lower() not in _SUBSETS:
+        raise SlicewiseError(f"{case}: subset is {given!r}; write train, test or nothing")
+    return FoundCase(
+        cells["case"],
+        files_of_series(image),
+        files_of_series(mask),
+        _SUBSETS[given.lower()],
+        cells.get("patient") or None,
+        tuple((name, cell) for name, cell in cells.items() if name not in COLUMNS),
+        row.number,
+    )
+
+
+def _named(cell: str, root: Path, case: str) -> Path:
+    path = root.parent / cell
+    if not path.exists():
+        path = root.parent / expanded(cell, case)
+    if not path.exists():
+        raise SlicewiseError(f"{case}: {path} does not exist; correct the table")
+    return path
