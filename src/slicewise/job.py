@@ -58,69 +58,104 @@ def job(
     callable
         Says a line on standard error and in the log.
     """
-    path = Path(file)
+    out = _LogFile(Path(file))
+    out.begin({} if resources is None else resources)
+    recorder = None if told is None else Recorder(told)
+    with _ending_when_told(), _listening(out, told), _in_one_sentence(out):
+        # the interpreter of a script may be another one than Snakemake's
+        workflow = workflow_folder()
+        if workflow is not None:
+            refuse_other_library(workflow)
+        if recorder is not None:
+            recorder.begin()
+        yield out.log
+        if recorder is not None:
+            recorder.finish()
 
-    def write(text: str, mode: str = "a") -> None:
-        # A log that cannot be written must not hide the sentence.
+
+class _LogFile:
+    """The log of a job; one that cannot be written hides no sentence."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, resources: Mapping[str, object]) -> None:
+        """Begin it anew, with what was asked for on behalf of the job."""
+        asked = [
+            f"{resources.get(name)} {unit}"
+            for name, unit in RESOURCES.items()
+            if resources.get(name)
+        ]
+        self.write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
+
+    def write(self, text: str, mode: str = "a") -> None:
+        """Write to the file alone."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open(mode, encoding="utf-8") as stream:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open(mode, encoding="utf-8") as stream:
                 stream.write(text)
         except OSError as error:
             if explained(error) is None:
                 raise
 
-    def log(line: str) -> None:
+    def log(self, line: str) -> None:
+        """Say a line on standard error, and write it."""
         print(line, file=sys.stderr, flush=True)
-        write(line + "\n")
+        self.write(line + "\n")
 
-    wanted = {} if resources is None else resources
-    asked = [f"{wanted.get(name)} {unit}" for name, unit in RESOURCES.items() if wanted.get(name)]
-    write(f"{ASKED}{', '.join(asked)}\n" if asked else "", "w")
-    # what the library has to warn of, such as files that it left aside
-    handler = _Saying(log, write)
-    logging.getLogger("slicewise").addHandler(handler)
-    at_work = _Noting(write)
-    recorder = None
-    if told is not None:
-        recorder = Recorder(told)
-        now.addHandler(at_work)
-        now.info(_called(told))
+
+@contextmanager
+def _ending_when_told() -> Iterator[None]:
+    """End the block by `KeyboardInterrupt` where the process is told to stop."""
     before = _on_stops(_interrupt)
     try:
-        # the interpreter of a script may be another one than Snakemake's
-        if (workflow := workflow_folder()) is not None:
-            refuse_other_library(workflow)
-        if recorder is not None:
-            recorder.begin()
-        yield log
-        if recorder is not None:
-            recorder.finish()
-    except KeyboardInterrupt:
-        log(f"{MARK}stopped, because {TOLD}; {AGAIN}")
-        sys.exit(1)
-    except SlicewiseError as error:
-        for one in error.errors if isinstance(error, SeveralErrors) else [error]:
-            log(sentence(one))
-        sys.exit(1)
-    except OSError as error:
-        known = explained(error, path)
-        if known is None:
-            write(traceback.format_exc())
-            raise
-        log(f"{MARK}{known}")
-        sys.exit(1)
-    except Exception:
-        write(traceback.format_exc())
-        raise
+        yield
     finally:
-        logging.getLogger("slicewise").removeHandler(handler)
-        if told is not None:
-            now.removeHandler(at_work)
-            write(f"{ENDED}\n")
         for number, old in before.items():
             # told once, it ends: a further signal must not end it in the midst of that
             signal.signal(number, signal.SIG_IGN if _received else old)
+
+
+@contextmanager
+def _listening(out: _LogFile, told: Told | None) -> Iterator[None]:
+    """Log what the library warns of, such as files left aside, and what it is at work on."""
+    warned = _Saying(out.log, out.write)
+    at_work = _Noting(out.write)
+    logging.getLogger("slicewise").addHandler(warned)
+    if told is not None:
+        now.addHandler(at_work)
+        now.info(_called(told))
+    try:
+        yield
+    finally:
+        logging.getLogger("slicewise").removeHandler(warned)
+        if told is not None:
+            now.removeHandler(at_work)
+            out.write(f"{ENDED}\n")
+
+
+@contextmanager
+def _in_one_sentence(out: _LogFile) -> Iterator[None]:
+    """End the process with a sentence for each fault of the input, in place of a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        out.log(f"{MARK}stopped, because {TOLD}; {AGAIN}")
+        sys.exit(1)
+    except SlicewiseError as error:
+        for one in error.errors if isinstance(error, SeveralErrors) else [error]:
+            out.log(sentence(one))
+        sys.exit(1)
+    except OSError as error:
+        known = explained(error, out.path)
+        if known is None:
+            out.write(traceback.format_exc())
+            raise
+        out.log(f"{MARK}{known}")
+        sys.exit(1)
+    except Exception:
+        out.write(traceback.format_exc())
+        raise
 
 
 @contextmanager

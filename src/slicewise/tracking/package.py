@@ -7,7 +7,6 @@ and neither Keras nor a model is loaded to store one.
 
 from __future__ import annotations
 
-import ast
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 import slicewise
 from slicewise import backends
+from slicewise.sources import imports_of
 
 LOADER = "slicewise.inference.serving"
 CODE = Path(slicewise.__file__).parent
@@ -140,9 +140,5 @@ def _imported(start: str) -> set[str]:
         if not module.startswith("slicewise") or not file.is_file():
             continue  # of others, or not a module but a name in one
         waiting.append(module.rpartition(".")[0] or module)
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                waiting += [node.module, *(f"{node.module}.{a.name}" for a in node.names)]
+        waiting += imports_of(file)
     return {module.partition(".")[0] for module in seen} - sys.stdlib_module_names - {"slicewise"}
