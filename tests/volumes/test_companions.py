@@ -15,6 +15,7 @@ from slicewise.dataset.describe import describe_files
 from slicewise.dataset.finding import find_cases
 from slicewise.volumes.companions import Folders, data_files, whole_volume
 from slicewise.volumes.read import read_sources, read_volume
+from tests.volumes.written import meta
 
 VOXELS = np.random.default_rng(3).integers(-1000, 1000, (7, 6, 5)).astype(np.int16)
 RAW = VOXELS.tobytes(order="F")
@@ -333,3 +334,10 @@ def test_headers_alike_are_told_apart(tmp_path):
     header = hashlib.sha256((tmp_path / "0/ct.mhd").read_bytes()).hexdigest()
     assert header == hashlib.sha256((tmp_path / "1/ct.mhd").read_bytes()).hexdigest()
     assert len(data_files(tmp_path / "0/ct.mhd")) == 1
+
+
+def test_a_data_file_with_a_name_that_no_file_system_takes_is_not_there(tmp_path, refused):
+    for name in ("x" * 5000, "%d" + "x" * 5000, "a%0d 1 9999999999999999999999 1"):
+        content = meta().split(b"LOCAL")[0] + name.encode()
+        (tmp_path / "a.mhd").write_bytes(content)
+        refused(read_volume, tmp_path / "a.mhd")

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.nifti import has_lost_geometry, read_nifti, read_note
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.write import write_nifti
-from tests.volumes.written import AFFINE, save, voxels
+from tests.volumes.written import AFFINE, VOXELS, save, voxels
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
@@ -172,3 +172,14 @@ def test_real_nifti_agrees_with_simpleitk(real_data, pattern):
         lps = other.TransformIndexToPhysicalPoint((5, 6, 7))
         ours = (volume.affine @ [5, 6, 7, 1])[:3]
         np.testing.assert_allclose(ours, np.array(lps) * [-1, -1, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_an_extension_of_nifti_without_an_end_is_never_read(tmp_path, kind):
+    content = kind(VOXELS, np.eye(4)).to_bytes()
+    top = kind.header_class.sizeof_hdr
+    # an extension of 2 GB follows, by its own word
+    told = b"\1\0\0\0" + (2**31 - 16).to_bytes(4, "little") + (6).to_bytes(4, "little")
+    (tmp_path / "a.nii").write_bytes(content[:top] + told + content[top + 12 :])
+    assert has_lost_geometry(tmp_path / "a.nii")  # as the header has no place in it
+    assert read_note(tmp_path / "a.nii") is None

@@ -19,6 +19,7 @@ from pathlib import Path
 from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.volumes.formats import is_nifti
+from slicewise.volumes.opening import GZIP_RATIO
 
 HEADER = 4096
 """Bytes in which the headers end that are looked at."""
@@ -33,8 +34,6 @@ FRAMES_WITHIN = 1 << 16
 """Bytes in which it is looked for."""
 FEW = 8
 
-GZIP_RATIO = 1100
-"""No file holds more voxels than so many times its bytes."""
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, ArithmeticError, struct.error, zlib.error),
     *(zipfile.BadZipFile, NotImplementedError),  # a zip of a version that Python does not know
