@@ -18,12 +18,8 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        expand(
-            "results/{dataset}/{experiment}/report.html",
-            dataset=DATASET,
-            experiment=settings.wanted,
-        ),
-        expand("results/{dataset}/comparison.html", dataset=DATASET),
+        of_wanted(rules.report.output.html),
+        rules.compare.output.html,
         # what these pages rest on, so that it is missed where it was deleted
         kept_of(settings.wanted),
 

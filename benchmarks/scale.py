@@ -57,21 +57,24 @@ EXPERIMENT = Experiment.model_validate(
 
 
 RECORDING = """
+import os
 import sys
 from pathlib import Path
 from snakemake.cli import main
 from slicewise import records
 
-def note(look, outputs, settings, code, volumes, ignored=()):
+def note(look, asked):
+    base = Path(asked.outputs[0]).parent
     record = {
         "made": 1,
-        "settings": settings,
-        "code": dict(code),
+        "settings": asked.settings,
+        "code": dict(asked.code),
         "inputs": {},
-        "volumes": records.stamps(volumes),
-        "outputs": {Path(path).name: EMPTY for path in outputs},
+        "volumes": records.stamps(asked.volumes),
+        "makes": {os.path.relpath(p, base): records.stamped(p) for p in asked.makes},
+        "outputs": {Path(path).name: EMPTY for path in asked.outputs},
     }
-    records.write_json(records.record_path(outputs[0]), record)
+    records.write_json(records.record_path(asked.outputs[0]), record)
 
 EMPTY = records.sha256(sys.argv.pop(1))
 records.Look.stale_because = note
@@ -133,7 +136,6 @@ def jobs_of(plan: str) -> dict[str, int]:
     table = re.search(r"^job +count\n[- ]+\n(.*?)^total +\d+$", plan, re.M | re.S)
     for line in table[1].splitlines() if table else ():
         rule, count = line.split()
-        rule = "predict" if rule.startswith("predict_") else rule
         jobs[rule] = jobs.get(rule, 0) + int(count)
     return {rule: count for rule, count in jobs.items() if rule != "all"}
 

@@ -25,14 +25,13 @@ from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces, sweep_halves
 from slicewise.job import errors_in, pass_on_stops, sentence, warnings_said
-from slicewise.records import CODE, VOLUMES, Look, code_of, kind_of
+from slicewise.records import CODE, MAKES, VOLUMES, Asked, Look, code_of
 from slicewise.sources import CONVERSION, TRAINED_BY, code_digests, sources_of
 from slicewise.surroundings import check_writable, folders_of, give_names
 from slicewise.dataset import shapes
 from slicewise.dataset.finding import find_cases
+from slicewise.dataset.shards import predicted_shards, shards
 from slicewise.dataset.split import (
-    batches,
-    chunks,
     held_out_cases,
     split_cases,
     training_cases,
@@ -76,21 +75,22 @@ except OSError as error:
     sys.exit(1)
 
 DATASET = settings.dataset.name
+RESULTS = f"results/{DATASET}"
 FOLDS = range(settings.split.folds)
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
 # of what was ingested
 CONTENT = settings.dataset.content.once_read
-BATCHES = batches(CASES.values(), SPLIT.values())
-BATCH_OF = {case: batch for batch, members in BATCHES.items() for case in members}
+# the cases that jobs share to ingest and cut them
+SHARDS = shards(CASES.values(), SPLIT.values())
+SHARD_OF = {case: shard for shard, members in SHARDS.items() for case in members}
 
 
 wildcard_constraints:
-    dataset=re.escape(DATASET),
     experiment="|".join(map(re.escape, settings.experiments)),
     recipe="|".join(map(re.escape, settings.slices)),
     fold=r"\d+",
     case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
-    batch=r"(train|test|case)-[A-Za-z0-9._-]+",
+    shard=r"[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
 def check_results():
@@ -155,10 +155,15 @@ def memory_to_train(wildcards):
     )
 
 
-def memory_to_predict(name, cases):
-    experiment = settings.experiments[name]
-    recipe, labels = settings.slices[experiment.slices], len(CONTENT["labels"])
-    return lambda w: needs.predict(sizes_of(cases), experiment, recipe, labels, len(FOLDS))
+def memory_to_predict(wildcards):
+    experiment = settings.experiments[wildcards.experiment]
+    return needs.predict(
+        sizes_of(predicted_by(wildcards)),
+        experiment,
+        settings.slices[experiment.slices],
+        len(CONTENT["labels"]),
+        len(FOLDS),
+    )
 
 
 def source(path):
@@ -175,7 +180,16 @@ def file_of(kind, case):
     sources = getattr(CASES[case], kind)
     if sources and not CASES[case].needs_conversion:
         return source(sources[0])
-    return f"results/{DATASET}/cases/{case}/{kind}.nii.gz"
+    return f"{RESULTS}/cases/{case}/{kind}.nii.gz"
+
+
+def files_of(kind, cases):
+    return [file_of(kind, case) for case in cases]
+
+
+def in_bucket(paths):
+    """Volumes that are inputs of a rule that depends on their records, where it has to fetch them."""
+    return paths if IN_BUCKET else []
 
 
 def converted_from(kind, cases):
@@ -205,21 +219,63 @@ def recipes_of(experiment):
 
 
 def case_records_of(cases):
-    """The files that hold the case records of these cases, and of others of their batches."""
-    found = dict.fromkeys(BATCH_OF[case] for case in cases)
-    return [f"results/{DATASET}/cases/_batches/{batch}.json" for batch in found]
+    """The files that hold the case records of these cases, and of others of their shards."""
+    members = dict.fromkeys(SHARD_OF[case] for case in cases)
+    return [f"{RESULTS}/cases/_shards/{shard}.json" for shard in members]
 
 
 def slices_of(recipe, cases):
-    """The files that stand for the slices of these cases, and of others of their batches."""
-    found = dict.fromkeys(BATCH_OF[case] for case in cases)
-    return [f"results/{DATASET}/slices/{recipe}/_batches/{batch}.json" for batch in found]
+    """The files that stand for the slices of these cases, and of others of their shards."""
+    members = dict.fromkeys(SHARD_OF[case] for case in cases)
+    return [f"{RESULTS}/slices/{recipe}/_shards/{shard}.json" for shard in members]
+
+
+@functools.cache
+def shards_of(experiment):
+    """The cases that each job of a prediction segments, by the name of their shard."""
+    size = settings.experiments[experiment].prediction.chunk
+    return predicted_shards(SCORED, size, alone=IN_BUCKET)
+
+
+def predicted_by(wildcards):
+    return shards_of(wildcards.experiment)[wildcards.shard]
+
+
+def folds_of_shard(wildcards):
+    return sorted({fold for case in predicted_by(wildcards) for fold in models_for(case)})
+
+
+def predictions_of(experiment, cases):
+    return [f"{RESULTS}/{experiment}/predictions/{case}.nii.gz" for case in cases]
+
+
+def prediction_records_of(experiment):
+    """The files that stand for the predictions of an experiment."""
+    folder = f"{RESULTS}/{experiment}/predictions/_shards"
+    return [f"{folder}/{shard}.json" for shard in shards_of(experiment)]
+
+
+def prediction_record_of(experiment, case):
+    """The file that stands for the prediction of one case."""
+    records = prediction_records_of(experiment)
+    members = shards_of(experiment).values()
+    return next(path for path, cases in zip(records, members) if case in cases)
+
+
+def of_folds(template, wildcards, folds=FOLDS):
+    """The files of an experiment that have a fold in their name."""
+    return expand(template, experiment=wildcards.experiment, fold=folds)
+
+
+def of_wanted(template, **more):
+    """The files of all experiments that are to be made."""
+    return expand(template, experiment=settings.wanted, **more)
 
 
 def training_settings(wildcards):
     experiment = settings.experiments[wildcards.experiment]
     return {
-        # how predictions are batched changes no result, so it must not retrain
+        # how predictions are shared out changes no result, so it must not retrain
         "experiment": experiment.model_dump(exclude={"prediction"}),
         "recipe": settings.slices[experiment.slices].model_dump(),
         "content": CONTENT,
@@ -262,7 +318,8 @@ def look_at_records():
     """
     if workflow.is_main_process and not IN_BUCKET:
         for each in workflow.rules:
-            if each.output:
+            # what is asked for by its name was made by another job
+            if each.output and each.name != "prediction":
                 # asked for each job of a run before any of them starts; it names no file
                 each.set_input(record=look_before(each))
 
@@ -282,17 +339,18 @@ def look_before(maker):
     def compare(wildcards):
         made = [path.apply_wildcards(wildcards) for path in maker.output]
         outputs = [str(path) for path in made]
-        kind = kind_of(maker.name)
-        params = {name: maker.params.get(name) for name in ("cfg", *CODE)}
+        params = {name: maker.params.get(name) for name in ("cfg", MAKES, *CODE)}
         told = {name: p(wildcards) if callable(p) else p for name, p in params.items()}
         volumes = {name: [*given(name, wildcards)] for name in VOLUMES}
-        why = LOOK.stale_because(
+        asked = Asked(
             outputs,
             told["cfg"],
             code_of(told),
             volumes,
             [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
+            told[MAKES] or [],
         )
+        why = LOOK.stale_because(asked)
         if not why and not workflow.persistence.metadata(made[0]):
             # without its notes, Snakemake goes by the times of files alone
             timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
@@ -300,17 +358,17 @@ def look_before(maker):
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)
-            if kind not in REMARKED:
+            if maker.name not in REMARKED:
                 so = (
                     "which no touch changes"
                     if workflow.touch
                     else "so it and its like are made again"
                 )
                 print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
-                REMARKED.add(kind)
+                REMARKED.add(maker.name)
         if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
-            # A model that is asked for by its name waits for the leakage check, which is `ancient`. While
-            # that is made again, Snakemake overlooks that the model is missing (snakemake#4166).
+            # A model that is asked for by its name waits for the leakage check, which is
+            # `ancient`. While that is made again, Snakemake overlooks that the model is missing (snakemake#4166).
             workflow.dag.forcefiles.update(given("plan", wildcards))
         return []
 
@@ -356,20 +414,20 @@ def kept_of(experiments):
         return []  # it would all be fetched
     models = ("model.keras", "history.csv", "config.yaml")
     each = [f"fold-{fold}/{name}" for fold in FOLDS for name in models]
-    each += [f"predictions/{case}.nii.gz" for case in SCORED]
     each += ["metrics.tsv", "summary.json", "figures/curves.png"]
     tables = ["split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv"]
     names = [*tables, *(f"{one}/{name}" for one in experiments for name in each)]
-    return [f"results/{DATASET}/{name}" for name in names]
+    shards = [path for name in experiments for path in prediction_records_of(name)]
+    return [*shards, *(f"{RESULTS}/{name}" for name in names)]
 
 
 def jobs_of(experiment):
     """The names of the jobs that led to an experiment's scores, by rule, where there are several."""
-    parts = chunks(SCORED, settings.experiments[experiment].prediction.chunk)
     folds = [f"fold-{fold}" for fold in FOLDS]
     return {
-        **dict.fromkeys(("phantom", "ingest", "slices"), list(BATCHES)),
+        **dict.fromkeys(("ingest", "slices"), list(SHARDS)),
         **dict.fromkeys(("plan", "train"), folds),
         "convert": [case for case in CASES if CASES[case].needs_conversion],
-        "predict": [str(number) for number in parts],
+        "phantom": list(CASES),
+        "predict": list(shards_of(experiment)),
     }

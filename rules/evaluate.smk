@@ -8,30 +8,25 @@ of the trainings, which it can no longer need.
 rule evaluate:
     """Score all predictions of an experiment."""
     input:
-        predictions=expand(
-            "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
-            case=SCORED,
-            allow_missing=True,
-        ),
-        masks=[file_of("mask", case) for case in SCORED],
-        configs=expand(
-            "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
-            fold=FOLDS,
-            allow_missing=True,
-        ),
-        split="results/{dataset}/split.tsv",
+        # what is declared of predictions, and of masks
+        shards=lambda w: prediction_records_of(w.experiment),
+        case_records=case_records_of(SCORED),
+        predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),
+        masks=in_bucket(files_of("mask", SCORED)),
+        configs=lambda w: of_folds(rules.train.output.config, w),
+        split=rules.split.output[0],
         # only shown beside the scores, which do not depend on it
-        cases=ancient("results/{dataset}/cases.tsv"),
+        cases=ancient(rules.cases.output[0]),
         # A scan on both sides stops the scoring too: it may have come after the training. Not
         # ancient: while such a file is made again, Snakemake does not look at other reasons.
-        leakage="results/{dataset}/leakage.json",
+        leakage=rules.leakage.output[0],
     output:
-        metrics="results/{dataset}/{experiment}/metrics.tsv",
-        summary="results/{dataset}/{experiment}/summary.json",
+        metrics=RESULTS + "/{experiment}/metrics.tsv",
+        summary=RESULTS + "/{experiment}/summary.json",
     log:
-        "results/{dataset}/logs/evaluate/{experiment}.log",
+        RESULTS + "/logs/evaluate/{experiment}.log",
     benchmark:
-        "results/{dataset}/timings/evaluate/{experiment}.tsv"
+        RESULTS + "/timings/evaluate/{experiment}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -39,6 +34,8 @@ rule evaluate:
         runtime=60,
     params:
         code=code("evaluate"),
+        predictions=lambda w: predictions_of(w.experiment, SCORED),
+        masks=files_of("mask", SCORED),
         cfg=lambda w: {
             "content": CONTENT,
             "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),
@@ -47,7 +44,7 @@ rule evaluate:
             "scoring": settings.evaluation.model_dump(),
             "register": settings.tracking.register,
         },
-        checkpoints="results/{dataset}/{experiment}/checkpoints",
-        tracking="results/{dataset}/{experiment}/tracking",
+        checkpoints=RESULTS + "/{experiment}/checkpoints",
+        tracking=RESULTS + "/{experiment}/tracking",
     script:
         "../scripts/evaluate.py"

@@ -1,40 +1,38 @@
 """Ingest: read and check every case, and describe it.
 
 Needs the source files of cases (NIfTI, DICOM, NRRD), or makes phantoms.
-Makes cases/<case>/record.json, which are declared by one file a batch that holds them all, NIfTI
+Makes cases/<case>/record.json, which are declared by one file a shard that holds them all, NIfTI
 files where the source is none, cases.tsv and cases.npz.
 
-Snakemake hashes all inputs of a job once for each of its outputs, and keeps a list of them beside
-each, so a job that reads many volumes had better make one file.
+Volumes are inputs here and nowhere else: later rules read them as well, and depend on the records
+of shards, which hold their SHA-256. Snakemake hashes all inputs of a job once for each of its
+outputs, and keeps a list of them beside each, so a job that reads many volumes makes one file.
 """
 
 if settings.dataset.layout == "phantom":
 
-    for batch, members in BATCHES.items():
-
-        rule:
-            name:
-                f"phantom_{batch}"
-            output:
-                image=[file_of("image", case) for case in members],
-                mask=[file_of("mask", case) for case in members],
-            log:
-                f"results/{DATASET}/logs/phantom/{batch}.log",
-            benchmark:
-                f"results/{DATASET}/timings/phantom/{batch}.tsv"
-            conda:
-                "../environment.yml"
-            resources:
-                mem_mb=memory(lambda w: needs.phantom(sizes_of(CASES))),
-                runtime=10,
-            params:
-                code=code("phantom"),
-                cfg={
-                    "indices": [int(case.rsplit("_", 1)[1]) for case in members],
-                    "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
-                },
-            script:
-                "../scripts/phantom.py"
+    rule phantom:
+        """Make a synthetic patient: an image and the mask of its organs."""
+        output:
+            image=RESULTS + "/cases/{case}/image.nii.gz",
+            mask=RESULTS + "/cases/{case}/mask.nii.gz",
+        log:
+            RESULTS + "/logs/phantom/{case}.log",
+        benchmark:
+            RESULTS + "/timings/phantom/{case}.tsv"
+        conda:
+            "../environment.yml"
+        resources:
+            mem_mb=memory(lambda w: needs.phantom(sizes_of([w.case]))),
+            runtime=10,
+        params:
+            code=code("phantom"),
+            cfg=lambda w: {
+                "index": int(w.case.rsplit("_", 1)[1]),
+                "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
+            },
+        script:
+            "../scripts/phantom.py"
 
 else:
 
@@ -44,12 +42,12 @@ else:
             image=lambda w: converted_from("image", [w.case]),
             mask=lambda w: converted_from("mask", [w.case]),
         output:
-            image="results/{dataset}/cases/{case}/image.nii.gz",
-            mask="results/{dataset}/cases/{case}/mask.nii.gz",
+            image=RESULTS + "/cases/{case}/image.nii.gz",
+            mask=RESULTS + "/cases/{case}/mask.nii.gz",
         log:
-            "results/{dataset}/logs/convert/{case}.log",
+            RESULTS + "/logs/convert/{case}.log",
         benchmark:
-            "results/{dataset}/timings/convert/{case}.tsv"
+            RESULTS + "/timings/convert/{case}.tsv"
         conda:
             "../environment.yml"
         resources:
@@ -63,30 +61,30 @@ else:
 
 
 rule ingest:
-    """Check a batch of cases and write their case records."""
+    """Check a shard of cases and write their case records."""
     input:
-        image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
-        mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
-        image_sources=lambda w: converted_from("image", BATCHES[w.batch]),
-        mask_sources=lambda w: converted_from("mask", BATCHES[w.batch]),
+        image=lambda w: [file_of("image", case) for case in SHARDS[w.shard]],
+        mask=lambda w: [file_of("mask", case) for case in SHARDS[w.shard]],
+        image_sources=lambda w: converted_from("image", SHARDS[w.shard]),
+        mask_sources=lambda w: converted_from("mask", SHARDS[w.shard]),
     output:
-        "results/{dataset}/cases/_batches/{batch}.json",
+        RESULTS + "/cases/_shards/{shard}.json",
     log:
-        "results/{dataset}/logs/ingest/{batch}.log",
+        RESULTS + "/logs/ingest/{shard}.log",
     benchmark:
-        "results/{dataset}/timings/ingest/{batch}.tsv"
+        RESULTS + "/timings/ingest/{shard}.tsv"
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.ingest(sizes_of(BATCHES[w.batch]))),
+        mem_mb=memory(lambda w: needs.ingest(sizes_of(SHARDS[w.shard]))),
         runtime=20,
     params:
         code=code("ingest"),
-        # no rule's output, so that what is valid outlives the other cases of its batch
-        folder="results/{dataset}/cases",
+        # no rule's output, so that what is valid outlives the other cases of its shard
+        folder=RESULTS + "/cases",
         cfg=lambda w: {
             "content": settings.dataset.content.model_dump(),
-            "cases": [[case, CASES[case].patient] for case in BATCHES[w.batch]],
+            "cases": [[case, CASES[case].patient] for case in SHARDS[w.shard]],
         },
     script:
         "../scripts/ingest.py"
@@ -97,12 +95,12 @@ rule cases:
     input:
         case_records=case_records_of(CASES),
     output:
-        "results/{dataset}/cases.tsv",
-        "results/{dataset}/cases.npz",
+        RESULTS + "/cases.tsv",
+        RESULTS + "/cases.npz",
     log:
-        "results/{dataset}/logs/cases/cases.log",
+        RESULTS + "/logs/cases/cases.log",
     benchmark:
-        "results/{dataset}/timings/cases/cases.tsv"
+        RESULTS + "/timings/cases/cases.tsv"
     conda:
         "../environment.yml"
     resources:

@@ -8,11 +8,11 @@ Makes split.tsv and leakage.json, whose content never changes while nothing leak
 rule split:
     """Write down the split."""
     output:
-        "results/{dataset}/split.tsv",
+        RESULTS + "/split.tsv",
     log:
-        "results/{dataset}/logs/split/split.log",
+        RESULTS + "/logs/split/split.log",
     benchmark:
-        "results/{dataset}/timings/split/split.tsv"
+        RESULTS + "/timings/split/split.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -28,9 +28,9 @@ rule split:
 rule leakage:
     """Stop on a scan that is there twice, here or in another data set, or a label never trained."""
     input:
-        cases="results/{dataset}/cases.tsv",
-        marks="results/{dataset}/cases.npz",
-        split="results/{dataset}/split.tsv",
+        cases=rules.cases.output[0],
+        marks=rules.cases.output[1],
+        split=rules.split.output[0],
         others=CHECK_AGAINST,
         # the script says what is missing where one is not there
         other_marks=[
@@ -39,11 +39,11 @@ rule leakage:
             if IN_BUCKET or path.exists()
         ],
     output:
-        "results/{dataset}/leakage.json",
+        RESULTS + "/leakage.json",
     log:
-        "results/{dataset}/logs/leakage/leakage.log",
+        RESULTS + "/logs/leakage/leakage.log",
     benchmark:
-        "results/{dataset}/timings/leakage/leakage.tsv"
+        RESULTS + "/timings/leakage/leakage.tsv"
     conda:
         "../environment.yml"
     resources:

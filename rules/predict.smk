@@ -1,62 +1,72 @@
 """Predict: bring slices back to volumes.
 
-Needs the models of an experiment and the images of scored cases.
+Needs the models of an experiment and the records of scored cases, whose images it reads.
 Makes predictions/<case>.nii.gz on each image's own grid: of test cases by all folds together,
-of held-out cases by the fold that did not see them.
+of held-out cases by the fold that did not see them. They are declared by one file a shard, which
+names each with its digest and what it was made from.
 """
 
-for experiment in settings.experiments:
-    for number, chunk in chunks(SCORED, settings.experiments[experiment].prediction.chunk).items():
 
-        rule:
-            name:
-                f"predict_{experiment}_{number}"
-            input:
-                models=expand(
-                    "results/{dataset}/{experiment}/fold-{fold}/model.keras",
-                    dataset=DATASET,
-                    experiment=experiment,
-                    fold=sorted({fold for case in chunk for fold in models_for(case)}),
-                ),
-                configs=expand(
-                    "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
-                    dataset=DATASET,
-                    experiment=experiment,
-                    fold=sorted({fold for case in chunk for fold in models_for(case)}),
-                ),
-                # Not ancient, though only the images are read: Snakemake then overlooks an image
-                # that changed together with the case records.
-                case_records=case_records_of(chunk),
-                images=[file_of("image", case) for case in chunk],
-            output:
-                expand(
-                    "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
-                    dataset=DATASET,
-                    experiment=experiment,
-                    case=chunk,
-                ),
-            log:
-                f"results/{DATASET}/logs/predict/{experiment}/{number}.log",
-            benchmark:
-                f"results/{DATASET}/timings/predict/{experiment}/{number}.tsv"
-            conda:
-                "../environment.yml"
-            threads: lambda w: workflow.cores
-            resources:
-                gpu=GPUS,
-                mem_mb=memory(memory_to_predict(experiment, chunk)),
-                runtime=240,
-            params:
-                code=code("predict"),
-                cfg={
-                    "cases": chunk,
-                    "folds": {case: models_for(case) for case in chunk},
-                    "patients": {case: CASES[case].patient for case in chunk},
-                    "content": CONTENT,
-                    "recipe": settings.slices[
-                        settings.experiments[experiment].slices
-                    ].model_dump(),
-                },
-                batch=settings.experiments[experiment].prediction.batch,
-            script:
-                "../scripts/predict.py"
+rule predict:
+    """Segment a shard of the scored cases, each with the models that may see it."""
+    input:
+        models=lambda w: of_folds(rules.train.output.model, w, folds_of_shard(w)),
+        configs=lambda w: of_folds(rules.train.output.config, w, folds_of_shard(w)),
+        # Not ancient, though only the images are read: Snakemake then overlooks an image
+        # that changed together with the case records.
+        case_records=lambda w: case_records_of(predicted_by(w)),
+        images=lambda w: in_bucket(files_of("image", predicted_by(w))),
+    output:
+        RESULTS + "/{experiment}/predictions/_shards/{shard}.json",
+        # only what is declared gets into a bucket, where a shard is one case
+        masks=in_bucket([RESULTS + "/{experiment}/predictions/{shard}.nii.gz"]),
+    log:
+        RESULTS + "/logs/predict/{experiment}/{shard}.log",
+    benchmark:
+        RESULTS + "/timings/predict/{experiment}/{shard}.tsv"
+    conda:
+        "../environment.yml"
+    threads: lambda w: workflow.cores
+    resources:
+        gpu=GPUS,
+        mem_mb=memory(memory_to_predict),
+        runtime=240,
+    params:
+        code=code("predict"),
+        images=lambda w: files_of("image", predicted_by(w)),
+        makes=lambda w: predictions_of(w.experiment, predicted_by(w)),
+        cfg=lambda w: {
+            "cases": predicted_by(w),
+            "folds": {case: models_for(case) for case in predicted_by(w)},
+            "patients": {case: CASES[case].patient for case in predicted_by(w)},
+            "content": CONTENT,
+            "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),
+        },
+        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+    script:
+        "../scripts/predict.py"
+
+
+if not IN_BUCKET:
+
+    rule prediction:
+        """Let a prediction be asked for by its name: the job of its shard has made it."""
+        input:
+            lambda w: prediction_record_of(w.experiment, w.case),
+        output:
+            # it is there already, and to be kept
+            update(RESULTS + "/{experiment}/predictions/{case}.nii.gz"),
+        log:
+            RESULTS + "/logs/prediction/{experiment}/{case}.log",
+        benchmark:
+            RESULTS + "/timings/prediction/{experiment}/{case}.tsv"
+        localrule: True
+        conda:
+            "../environment.yml"
+        resources:
+            mem_mb=memory(100),
+            runtime=10,
+        params:
+            code=code("prediction"),
+        script:
+            "../scripts/prediction.py"

@@ -9,61 +9,55 @@ all, and an MLflow run of that.
 rule report:
     """Write the report of an experiment."""
     input:
-        metrics="results/{dataset}/{experiment}/metrics.tsv",
-        summary="results/{dataset}/{experiment}/summary.json",
-        split="results/{dataset}/split.tsv",
+        metrics=rules.evaluate.output.metrics,
+        summary=rules.evaluate.output.summary,
+        split=rules.split.output[0],
         # another case changes no report; what changes a mask changes its scores
-        cases=ancient("results/{dataset}/cases.tsv"),
-        predictions=expand(
-            "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
-            case=SCORED,
-            allow_missing=True,
-        ),
-        images=[file_of("image", case) for case in SCORED],
-        masks=[file_of("mask", case) for case in SCORED],
-        histories=expand(
-            "results/{dataset}/{experiment}/fold-{fold}/history.csv",
-            fold=FOLDS,
-            allow_missing=True,
-        ),
-        configs=expand(
-            "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
-            fold=FOLDS,
-            allow_missing=True,
-        ),
-        samples="results/{dataset}/{experiment}/fold-0/augmented.npz",
+        cases=ancient(rules.cases.output[0]),
+        shards=lambda w: prediction_records_of(w.experiment),
+        case_records=case_records_of(SCORED),
+        predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),
+        images=in_bucket(files_of("image", SCORED)),
+        masks=in_bucket(files_of("mask", SCORED)),
+        histories=lambda w: of_folds(rules.train.output.history, w),
+        configs=lambda w: of_folds(rules.train.output.config, w),
+        samples=lambda w: of_folds(rules.train.output.samples, w, [0])[0],
     output:
         html=report(
-            "results/{dataset}/{experiment}/report.html",
+            RESULTS + "/{experiment}/report.html",
             caption="captions/report.rst",
             category="Experiments",
             labels={"experiment": "{experiment}", "what": "report"},
         ),
         curves=report(
-            "results/{dataset}/{experiment}/figures/curves.png",
+            RESULTS + "/{experiment}/figures/curves.png",
             caption="captions/curves.rst",
             category="Experiments",
             labels={"experiment": "{experiment}", "what": "training curves"},
         ),
     log:
-        "results/{dataset}/logs/report/{experiment}.log",
+        RESULTS + "/logs/report/{experiment}.log",
     benchmark:
-        "results/{dataset}/timings/report/{experiment}.tsv"
+        RESULTS + "/timings/report/{experiment}.tsv"
     conda:
         "../environment.yml"
     resources:
         mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
         runtime=60,
     params:
+        predictions=lambda w: predictions_of(w.experiment, SCORED),
+        images=files_of("image", SCORED),
+        masks=files_of("mask", SCORED),
         code=code("report", "report/templates"),
         cfg=lambda w: {
+            "dataset": DATASET,
             "content": CONTENT,
             "folds": len(FOLDS),
             "exclude": settings.dataset.exclude,
             "cases": SCORED_CASES,
             "jobs": jobs_of(w.experiment),
         },
-        tracking="results/{dataset}/{experiment}/tracking",
+        tracking=RESULTS + "/{experiment}/tracking",
     script:
         "../scripts/report.py"
 
@@ -71,72 +65,57 @@ rule report:
 rule compare:
     """Put all experiments side by side."""
     input:
-        metrics=expand(
-            "results/{dataset}/{experiment}/metrics.tsv",
-            experiment=settings.wanted,
-            allow_missing=True,
+        metrics=of_wanted(rules.evaluate.output.metrics),
+        summaries=of_wanted(rules.evaluate.output.summary),
+        histories=of_wanted(rules.train.output.history, fold=FOLDS),
+        configs=of_wanted(rules.train.output.config, fold=FOLDS),
+        shards=[path for name in settings.wanted for path in prediction_records_of(name)],
+        case_records=case_records_of(SCORED),
+        predictions=in_bucket(
+            [path for name in settings.wanted for path in predictions_of(name, SCORED)]
         ),
-        summaries=expand(
-            "results/{dataset}/{experiment}/summary.json",
-            experiment=settings.wanted,
-            allow_missing=True,
-        ),
-        histories=expand(
-            "results/{dataset}/{experiment}/fold-{fold}/history.csv",
-            experiment=settings.wanted,
-            fold=FOLDS,
-            allow_missing=True,
-        ),
-        configs=expand(
-            "results/{dataset}/{experiment}/fold-{fold}/config.yaml",
-            experiment=settings.wanted,
-            fold=FOLDS,
-            allow_missing=True,
-        ),
-        predictions=expand(
-            "results/{dataset}/{experiment}/predictions/{case}.nii.gz",
-            experiment=settings.wanted,
-            case=SCORED,
-            allow_missing=True,
-        ),
-        images=[file_of("image", case) for case in SCORED],
-        masks=[file_of("mask", case) for case in SCORED],
+        images=in_bucket(files_of("image", SCORED)),
+        masks=in_bucket(files_of("mask", SCORED)),
     output:
         html=report(
-            "results/{dataset}/comparison.html",
+            RESULTS + "/comparison.html",
             caption="captions/comparison.rst",
             category="Comparison",
             labels={"what": "all experiments"},
         ),
         table=report(
-            "results/{dataset}/comparison.tsv",
+            RESULTS + "/comparison.tsv",
             caption="captions/comparison.rst",
             category="Comparison",
             labels={"what": "differences"},
         ),
         cases=report(
-            "results/{dataset}/comparison_cases.tsv",
+            RESULTS + "/comparison_cases.tsv",
             caption="captions/comparison.rst",
             category="Comparison",
             labels={"what": "Dice of every case"},
         ),
     log:
-        "results/{dataset}/logs/compare/comparison.log",
+        RESULTS + "/logs/compare/comparison.log",
     benchmark:
-        "results/{dataset}/timings/compare/comparison.tsv"
+        RESULTS + "/timings/compare/comparison.tsv"
     conda:
         "../environment.yml"
     resources:
         mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
         runtime=60,
     params:
+        predictions=[path for name in settings.wanted for path in predictions_of(name, SCORED)],
+        images=files_of("image", SCORED),
+        masks=files_of("mask", SCORED),
         code=code("compare", "report/templates"),
         cfg={
+            "dataset": DATASET,
             "experiments": settings.wanted,
             "repeats": settings.repeats,
             "folds": len(FOLDS),
             "cases": SCORED_CASES,
         },
-        tracking="results/{dataset}/comparison/tracking",
+        tracking=RESULTS + "/comparison/tracking",
     script:
         "../scripts/compare.py"

@@ -1,35 +1,37 @@
-"""Slices: cut cases into .npy arrays, a batch in each job.
+"""Slices: cut cases into .npy arrays, a shard in each job.
 
 Needs cases that were ingested. Makes slices/<recipe>/<case>/{image,mask}.npy and geometry.json,
-which are declared by one file of digests a batch.
+which are declared by one file of digests a shard.
 """
 
 
 rule slices:
-    """Cut a batch of cases by one recipe."""
+    """Cut a shard of cases by one recipe."""
     input:
-        case_records="results/{dataset}/cases/_batches/{batch}.json",
-        image=lambda w: [file_of("image", case) for case in BATCHES[w.batch]],
-        mask=lambda w: [file_of("mask", case) for case in BATCHES[w.batch]],
+        case_records=rules.ingest.output[0],
+        image=lambda w: in_bucket(files_of("image", SHARDS[w.shard])),
+        mask=lambda w: in_bucket(files_of("mask", SHARDS[w.shard])),
     output:
-        "results/{dataset}/slices/{recipe}/_batches/{batch}.json",
+        RESULTS + "/slices/{recipe}/_shards/{shard}.json",
     log:
-        "results/{dataset}/logs/slices/{recipe}/{batch}.log",
+        RESULTS + "/logs/slices/{recipe}/{shard}.log",
     benchmark:
-        "results/{dataset}/timings/slices/{recipe}/{batch}.tsv"
+        RESULTS + "/timings/slices/{recipe}/{shard}.tsv"
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.slices(sizes_of(BATCHES[w.batch]), settings.dataset.content)),
+        mem_mb=memory(lambda w: needs.slices(sizes_of(SHARDS[w.shard]), settings.dataset.content)),
         runtime=20,
     params:
+        image=lambda w: files_of("image", SHARDS[w.shard]),
+        mask=lambda w: files_of("mask", SHARDS[w.shard]),
         code=code("slices"),
-        # no rule's output, so that what is valid outlives the other cases of its batch
-        folder="results/{dataset}/slices/{recipe}",
+        # no rule's output, so that what is valid outlives the other cases of its shard
+        folder=RESULTS + "/slices/{recipe}",
         cfg=lambda w: {
             "content": CONTENT,
             "recipe": settings.slices[w.recipe].model_dump(),
-            "cases": BATCHES[w.batch],
+            "cases": SHARDS[w.shard],
         },
     script:
         "../scripts/slices.py"

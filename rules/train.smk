@@ -10,25 +10,25 @@ rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:
         slices=lambda w: [
-            batch
+            shard
             for recipe in recipes_of(w.experiment)
-            for batch in slices_of(recipe, [*trained_on(w.fold), *validation_cases_of(w.fold)])
+            for shard in slices_of(recipe, [*trained_on(w.fold), *validation_cases_of(w.fold)])
         ],
         # held-out cases are scored on their own grid
-        truth=lambda w: [file_of("mask", case) for case in validation_cases_of(w.fold)],
-        plan="results/{dataset}/{experiment}/fold-{fold}/plan.json",
+        case_records=lambda w: case_records_of(validation_cases_of(w.fold)),
+        truth=lambda w: in_bucket(files_of("mask", validation_cases_of(w.fold))),
+        plan=RESULTS + "/{experiment}/fold-{fold}/plan.json",
         # nothing may leak, but a leakage check that ran again changes no weights
-        leakage=ancient("results/{dataset}/leakage.json"),
-        # of what reads images and measures, only what it calls: the contents of slices are inputs
+        leakage=ancient(rules.leakage.output[0]),
     output:
-        model="results/{dataset}/{experiment}/fold-{fold}/model.keras",
-        history="results/{dataset}/{experiment}/fold-{fold}/history.csv",
-        config="results/{dataset}/{experiment}/fold-{fold}/config.yaml",
-        samples="results/{dataset}/{experiment}/fold-{fold}/augmented.npz",
+        model=RESULTS + "/{experiment}/fold-{fold}/model.keras",
+        history=RESULTS + "/{experiment}/fold-{fold}/history.csv",
+        config=RESULTS + "/{experiment}/fold-{fold}/config.yaml",
+        samples=RESULTS + "/{experiment}/fold-{fold}/augmented.npz",
     log:
-        "results/{dataset}/logs/train/{experiment}/fold-{fold}.log",
+        RESULTS + "/logs/train/{experiment}/fold-{fold}.log",
     benchmark:
-        "results/{dataset}/timings/train/{experiment}/fold-{fold}.tsv"
+        RESULTS + "/timings/train/{experiment}/fold-{fold}.tsv"
     conda:
         "../environment.yml"
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
@@ -37,11 +37,13 @@ rule train:
         mem_mb=memory(memory_to_train),
         runtime=1440,
     params:
+        # of what reads images and measures, only what it calls: the contents of slices are inputs
         code=code("train", direct=TRAINED_BY),
+        truth=lambda w: files_of("mask", validation_cases_of(w.fold)),
         # no rule's output, so that it outlives a killed job
-        checkpoints="results/{dataset}/{experiment}/checkpoints/fold-{fold}",
-        tracking="results/{dataset}/{experiment}/tracking",
-        recipes=lambda w: [f"results/{DATASET}/slices/{r}" for r in recipes_of(w.experiment)],
+        checkpoints=RESULTS + "/{experiment}/checkpoints/fold-{fold}",
+        tracking=RESULTS + "/{experiment}/tracking",
+        recipes=lambda w: [f"{RESULTS}/slices/{r}" for r in recipes_of(w.experiment)],
     script:
         "../scripts/train.py"
 
@@ -54,11 +56,11 @@ rule plan:
     reasons to train are looked for instead.
     """
     output:
-        "results/{dataset}/{experiment}/fold-{fold}/plan.json",
+        RESULTS + "/{experiment}/fold-{fold}/plan.json",
     log:
-        "results/{dataset}/logs/plan/{experiment}/fold-{fold}.log",
+        RESULTS + "/logs/plan/{experiment}/fold-{fold}.log",
     benchmark:
-        "results/{dataset}/timings/plan/{experiment}/fold-{fold}.tsv"
+        RESULTS + "/timings/plan/{experiment}/fold-{fold}.tsv"
     localrule: True
     conda:
         "../environment.yml"

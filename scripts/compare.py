@@ -4,8 +4,10 @@ from pathlib import Path
 
 from slicewise.compare import set_side_by_side
 from slicewise.dataset.assignment import assignments_of
+from slicewise.dataset.case_record import check_volumes
 from slicewise.evaluation.results import read_result
 from slicewise.job import script_job
+from slicewise.records import check_made, paths_told
 from slicewise.report.changed import Files
 from slicewise.tracking import Tracker
 
@@ -19,6 +21,11 @@ def main(snakemake):
         # with results in a bucket, what was fetched of them lies elsewhere
         places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
         cases = [assigned.case for assigned in assignments_of(cfg["cases"])]
+        images = paths_told(snakemake, "images")
+        masks = paths_told(snakemake, "masks")
+        check_volumes(given.case_records, cases, "image", images)
+        check_volumes(given.case_records, cases, "mask", masks)
+        check_made(paths_told(snakemake, "predictions"))
         files = {
             case: Files(
                 image,
@@ -28,10 +35,10 @@ def main(snakemake):
                     for name, place in places.items()
                 },
             )
-            for case, image, mask in zip(cases, given.images, given.masks, strict=True)
+            for case, image, mask in zip(cases, images, masks, strict=True)
         }
         made = set_side_by_side(
-            snakemake.wildcards.dataset,
+            cfg["dataset"],
             {name: read_result(place, folder.parents[1] / name) for name, place in places.items()},
             cfg["repeats"],
             {name: f"{name}/report.html" for name in places},

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from slicewise.config import Content, Evaluation, Recipe
 from slicewise.dataset.assignment import assignments_of
+from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases, score_cases
@@ -12,6 +13,7 @@ from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
 from slicewise.job import script_job
+from slicewise.records import check_made, paths_told
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
 from slicewise.training.checkpoints import delete_checkpoints
 
@@ -24,10 +26,14 @@ def main(snakemake):
     with script_job(snakemake) as log, Tracker(folder, log, is_better) as tracker:
         content = Content(**cfg["content"])
         cases = read_table(given.cases)
+        masks = paths_told(snakemake, "masks")
+        predictions = paths_told(snakemake, "predictions")
         assigned = assignments_of(cfg["cases"])
-        folds = read_origins(given.configs, assigned, given.predictions, cases)
+        check_volumes(given.case_records, [each.case for each in assigned], "mask", masks)
+        check_made(predictions)
+        folds = read_origins(given.configs, assigned, predictions, cases)
         metrics = score_cases(
-            predicted_cases(assigned, given.masks, given.predictions),
+            predicted_cases(assigned, masks, predictions),
             content,
             Evaluation(**cfg["scoring"]),
             untrained=folds.untrained,

@@ -1,4 +1,4 @@
-"""Make a batch of synthetic patients."""
+"""Make a synthetic patient."""
 
 from pathlib import Path
 
@@ -13,10 +13,9 @@ def main(snakemake):
     cfg = snakemake.params.cfg
     out = snakemake.output
     with script_job(snakemake):
-        for index, image_path, mask_path in zip(cfg["indices"], out.image, out.mask, strict=True):
-            image, mask = phantom(index, **cfg["phantom"])
-            write_nifti(Path(image_path), image, dtype=np.int16)
-            write_nifti(Path(mask_path), mask, dtype=np.uint8)
+        image, mask = phantom(cfg["index"], **cfg["phantom"])
+        write_nifti(Path(out.image), image, dtype=np.int16)
+        write_nifti(Path(out.mask), mask, dtype=np.uint8)
 
 
 main(snakemake)

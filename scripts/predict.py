@@ -1,14 +1,17 @@
-"""Segment a chunk of cases, each with the models that may see it."""
+"""Segment a shard of the scored cases, each with the models that may see it."""
 
 import numpy as np
 
+from slicewise.files import sha256, write_json
 from slicewise.inference.predict import predict_cases, prepare
 from slicewise.inference.requests import requests_of
 from slicewise.job import script_job
+from slicewise.records import paths_told
 
 
 def main(snakemake):
     given = snakemake.input
+    out = snakemake.output
     with script_job(snakemake) as log:
         prepare()
         requests = requests_of(
@@ -16,11 +19,14 @@ def main(snakemake):
             given.models,
             given.configs,
             given.case_records,
-            given.images,
-            snakemake.output,
+            paths_told(snakemake, "images"),
+            # with results in a bucket, they are declared
+            out.get("masks") or snakemake.params.makes,
         )
         for case, mask in predict_cases(requests, snakemake.params.batch):
             log(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")
+        made = [{**each.note, "sha256": sha256(each.mask)} for each in requests]
+        write_json(out[0], made)
 
 
 main(snakemake)

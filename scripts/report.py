@@ -4,12 +4,14 @@ from pathlib import Path
 
 from slicewise.config import Content
 from slicewise.dataset.assignment import assignments_of
+from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job
+from slicewise.records import check_made, paths_told
 from slicewise.report import cost, evidence
 from slicewise.report.cases import case_figures
 from slicewise.report.experiment import experiment_report
@@ -25,18 +27,25 @@ def main(snakemake):
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
         folds = read_folds(given.configs, given.histories, given.samples)
         metrics = read_metrics(given.metrics)
+        images = paths_told(snakemake, "images")
+        masks = paths_told(snakemake, "masks")
+        predictions = paths_told(snakemake, "predictions")
+        cases = [assigned.case for assigned in assignments_of(cfg["cases"])]
+        check_volumes(given.case_records, cases, "image", images)
+        check_volumes(given.case_records, cases, "mask", masks)
+        check_made(predictions)
         figures = case_figures(
             metrics,
             assignments_of(cfg["cases"]),
-            given.images,
-            given.masks,
-            given.predictions,
+            images,
+            masks,
+            predictions,
             Content(**cfg["content"]),
         )
         test_set = ledger.test_set_digest(metrics)
         run = tracker.facts(cfg["folds"])
         page = experiment_report(
-            dataset=snakemake.wildcards.dataset,
+            dataset=cfg["dataset"],
             experiment=snakemake.wildcards.experiment,
             summary=read_summary(given.summary),
             metrics=metrics,

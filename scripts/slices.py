@@ -1,9 +1,10 @@
-"""Cut a batch of cases by one recipe."""
+"""Cut a shard of cases by one recipe."""
 
 from pathlib import Path
 
 from slicewise.files import write_json
 from slicewise.job import script_job
+from slicewise.records import paths_told
 from slicewise.slices.cases import cut_cases
 
 
@@ -13,8 +14,8 @@ def main(snakemake):
         cut = cut_cases(
             snakemake.params.cfg,
             Path(given.case_records),
-            given.image,
-            given.mask,
+            paths_told(snakemake, "image"),
+            paths_told(snakemake, "mask"),
             Path(snakemake.params.folder),
         )
         write_json(snakemake.output[0], cut)

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from slicewise.config import load_settings, used_settings
+from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.training_record import Resolved, TrainingRecord
 from slicewise.dataset.truth import truth_reader
 from slicewise.files import sha256
 from slicewise.job import script_job, stop_check
 from slicewise.network.card import make_card
+from slicewise.records import paths_told
 from slicewise.slices import batches, staging
 from slicewise.tracking import Tracker, place, versions
 from slicewise.training.loop import train, training_key
@@ -24,9 +26,11 @@ def main(snakemake):
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
         plan = read_plan(given.plan, snakemake.config, name, snakemake.params.code)
         planned = plan.settings
+        masks = paths_told(snakemake, "truth")
+        check_volumes(given.case_records, planned.validation_cases, "mask", masks)
         slices, validation_slices = read_slices(plan, snakemake.params.recipes)
         truth = truth_reader(
-            planned.validation_cases, given.truth, plan.content, validation_slices.geometries()
+            planned.validation_cases, masks, plan.content, validation_slices.geometries()
         )
         card = make_card(plan.content, planned.recipe, plan.experiment)
         here = place()
@@ -34,7 +38,7 @@ def main(snakemake):
         # what these weights depend on: a run of the same key goes on, and is the same run
         options = {
             **planned.validation,
-            "also": [plan.code, [sha256(path) for path in given.truth]],
+            "also": [plan.code, [sha256(path) for path in masks]],
         }
         key = training_key(slices, validation_slices, plan.experiment, card, **options)
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}

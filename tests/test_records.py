@@ -10,7 +10,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.job import script_job
-from slicewise.records import Look, Makers, differences, record_path
+from slicewise.records import Asked, Look, Makers, differences, record_path
 from slicewise.sources import code_digests
 
 
@@ -71,11 +71,11 @@ def score() -> None:
 
 
 def why_cut(cfg: object) -> str | None:
-    return Look().stale_because([CUT], cfg, digests("scripts/cut.py"), {})
+    return Look().stale_because(Asked([CUT], cfg, digests("scripts/cut.py"), {}))
 
 
 def why_scored() -> str | None:
-    return Look().stale_because([TABLE], {}, digests("scripts/score.py"), {})
+    return Look().stale_because(Asked([TABLE], {}, digests("scripts/score.py"), {}))
 
 
 ASKED = {"size": 3, "labels": {"a": 1, "b": 2}}
@@ -141,7 +141,7 @@ def test_an_input_that_does_not_count_may_differ():
     cut("1")
     score()
     cut("2")
-    found = Look().stale_because([TABLE], {}, digests("scripts/score.py"), {}, [CUT])
+    found = Look().stale_because(Asked([TABLE], {}, digests("scripts/score.py"), {}, [CUT]))
     assert found is None
 
 
@@ -177,7 +177,7 @@ def test_the_last_of_two_records_of_a_file_counts(monkeypatch):
     makers = Makers()
     assert makers.of(Path(first)) != makers.of(Path(second))
     # so a chunk of which a part was made again by another job is not taken for whole
-    assert Look().stale_because([first], {}, [], {}) == "made together with others"
+    assert Look().stale_because(Asked([first], {}, [], {})) == "made together with others"
 
 
 def test_records_move_with_their_results(here):
@@ -186,14 +186,14 @@ def test_records_move_with_their_results(here):
     shutil.move(here / "results" / "a", here / "results" / "b")
     paths = [path.replace("/a/", "/b/") for path in (CUT, TABLE)]
     look = Look()
-    assert look.stale_because(paths[:1], ASKED, digests("scripts/cut.py"), {}) is None
-    assert look.stale_because(paths[1:], {}, digests("scripts/score.py"), {}) is None
+    assert look.stale_because(Asked(paths[:1], ASKED, digests("scripts/cut.py"), {})) is None
+    assert look.stale_because(Asked(paths[1:], {}, digests("scripts/score.py"), {})) is None
     Path(paths[0]).unlink()
     cut("2")
     shutil.copytree(
         here / "results" / "a" / "slices", here / "results/b/slices", dirs_exist_ok=True
     )
-    assert Look().stale_because(paths[1:], {}, digests("scripts/score.py"), {}) == (
+    assert Look().stale_because(Asked(paths[1:], {}, digests("scripts/score.py"), {})) == (
         f"made from another {paths[0]}"
     )
 
@@ -211,7 +211,7 @@ def read_volume(content: str = "four") -> Path:
 
 
 def why_read(look: Look | None = None, files: dict[str, list[str]] = VOLUME) -> str | None:
-    return (look or Look()).stale_because([CUT], {}, [], files)
+    return (look or Look()).stale_because(Asked([CUT], {}, [], files))
 
 
 @pytest.mark.parametrize("time", [1000, 500, 2000])

@@ -6,6 +6,10 @@ So each job leaves a record of its own, ``_made/<first output>.json`` beside its
 first output: the settings it was told, the code it ran by, and SHA-256 of what
 it read and wrote. Records name files relative to the folder that they describe,
 so results can be moved.
+
+A job that works on many cases declares one file, the record of its shard, and
+names what else it makes in ``params.makes``: of that Snakemake knows nothing,
+so the record of the job holds it, and the look at the start misses it.
 """
 
 from __future__ import annotations
@@ -24,11 +28,15 @@ from slicewise.files import read_json, sha256, write_json
 from slicewise.wording import some
 
 FOLDER = "_made"  # beside folders of cases, too: no case can be called so
+SHARDS = "_shards"
+"""Where the records of shards lie, beside folders and files of cases: no case can be called so."""
 RESULTS = "results"
 CODE = ("code", "training")
 """Names of params that hold digests of code."""
-VOLUMES = ("image", "images", "image_sources", "mask", "masks", "mask_sources", "truth")
+VOLUMES = ("image", "image_sources", "mask", "mask_sources")
 """Names of inputs that are large: they are read again only where they were touched."""
+MAKES = "makes"
+"""Name of the param with the files that a job makes beside what it declares."""
 SHOWN = 4
 
 
@@ -45,6 +53,22 @@ class Told(Protocol):
     input: Any
     output: Any
     params: Any
+
+
+def paths_told(told: Told, name: str) -> list[str]:
+    """Return where the volumes of a job lie that reads them by the records of cases.
+
+    They are no inputs, of which Snakemake would keep a list beside each output,
+    but for results in a bucket, from which only inputs are fetched.
+
+    Parameters
+    ----------
+    told : object
+        What Snakemake told the job.
+    name : str
+        Name of the input or, where there is none, of the param.
+    """
+    return _listed(told.input, name) or _listed(told.params, name)
 
 
 def record_path(output: str | os.PathLike[str]) -> Path:
@@ -90,6 +114,7 @@ class Recorder:
     def __init__(self, told: Told) -> None:
         self.told = told
         self.outputs = [str(path) for path in told.output]
+        self.makes = [str(path) for path in told.params.get(MAKES) or []]
         self.active = bool(self.outputs) and Path(self.outputs[0]).parts[0] == RESULTS
         self.path = record_path(self.outputs[0]) if self.outputs else Path()
         self.inputs: dict[str, str] = {}
@@ -124,6 +149,7 @@ class Recorder:
             "code": code_of(told.params),
             "inputs": {os.path.relpath(path, base): sha for path, sha in self.inputs.items()},
             "volumes": self.volumes,
+            "makes": {os.path.relpath(path, base): stamped(path) for path in self.makes},
             "outputs": {os.path.relpath(path, base): sha256(path) for path in self.outputs},
         }
         write_json(self.path, record)
@@ -134,11 +160,6 @@ class Recorder:
         for path in dict.fromkeys(map(str, self.told.input)):
             if path not in left_out and Path(path).parts[0] == RESULTS:
                 yield path
-
-
-def kind_of(rule: str) -> str:
-    """Return what kind of rule it is: some are there once for each batch."""
-    return rule.partition("_")[0]
 
 
 def _listed(inputs: Any, name: str) -> list[str]:
@@ -152,12 +173,13 @@ def code_of(params: Any) -> dict[str, str]:
 
 
 def stamps(volumes: Mapping[str, Sequence[str]]) -> Volumes:
-    """Return bytes, time of change and SHA-256 of files, by the name of the input."""
-    return {
-        name: [[*_stamp(path), sha256(path)] for path in paths]
-        for name, paths in volumes.items()
-        if paths
-    }
+    """Return bytes, time of change (ns) and SHA-256 of files, by the name of the input."""
+    return {name: [stamped(path) for path in paths] for name, paths in volumes.items() if paths}
+
+
+def stamped(path: str) -> list[Any]:
+    """Return bytes, time of change (ns) and SHA-256 of a file."""
+    return [*_stamp(path), sha256(path)]
 
 
 def _stamp(path: str) -> list[int]:
@@ -191,12 +213,21 @@ class Makers:
 
     @staticmethod
     def _read(folder: Path) -> dict[str, str]:
-        records = [read_record(path) for path in (folder / FOLDER).glob("[!.]*.json")]
-        found: dict[str, str] = {}
+        digest_of: dict[str, str] = {}
         # a job of fewer cases may have left the record of one of more: the last made counts
-        for record in sorted(filter(None, records), key=lambda each: each["made"]):
-            found |= record["outputs"]
-        return found
+        for record in _in_order(folder / FOLDER):
+            digest_of |= record["outputs"]
+        for record in _in_order(folder / SHARDS / FOLDER):
+            beside = {Path(name): sha for name, (*_, sha) in record.get("makes", {}).items()}
+            here = {path.name: sha for path, sha in beside.items() if path.parent == Path("..")}
+            digest_of |= here
+        return digest_of
+
+
+def _in_order(folder: Path) -> list[dict[str, Any]]:
+    """Read the records of a folder, the last made last."""
+    records = filter(None, map(read_record, folder.glob("[!.]*.json")))
+    return sorted(records, key=lambda each: each["made"])
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -222,12 +253,44 @@ def _is_record(found: Any) -> bool:
     if not isinstance(found, dict) or type(found.get("made")) is not int:
         return False
     volumes = found.get("volumes", {})
+    makes = found.get("makes", {})
     return (
         "settings" in found
         and all(of_texts(found.get(name)) for name in ("code", "inputs", "outputs"))
+        and isinstance(makes, dict)
+        and all(map(stamp, makes.values()))
         and isinstance(volumes, dict)
         and all(isinstance(each, list) and all(map(stamp, each)) for each in volumes.values())
     )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a job would be told now.
+
+    Attributes
+    ----------
+    outputs : sequence of str
+        The job's files.
+    settings : JSON-like
+        Its settings.
+    code : mapping of str to str
+        The digest of each file of its code.
+    volumes : mapping of str to sequence of str
+        Files of volumes, by the name of the input (see `VOLUMES`). One
+        that has the size and the time of change of then is the same.
+    ignored : sequence of str
+        Inputs that may differ.
+    makes : sequence of str
+        What it makes beside its outputs.
+    """
+
+    outputs: Sequence[str]
+    settings: Any
+    code: Mapping[str, str]
+    volumes: Mapping[str, Sequence[str]]
+    ignored: Sequence[str] = ()
+    makes: Sequence[str] = ()
 
 
 class Look:
@@ -251,55 +314,44 @@ class Look:
         self._stamps: dict[str, list[int]] = {}
         self._read: dict[str, str] = {}
 
-    def stale_because(
-        self,
-        outputs: Sequence[str],
-        settings: Any,
-        code: Mapping[str, str],
-        volumes: Mapping[str, Sequence[str]],
-        ignored: Sequence[str] = (),
-    ) -> str | None:
+    def stale_because(self, asked: Asked) -> str | None:
         """Say why files are not what a job would make now.
 
         Parameters
         ----------
-        outputs : sequence of str
-            The job's files.
-        settings : JSON-like
+        asked : Asked
             What it would be told.
-        code : mapping of str to str
-            The digest of each file of its code.
-        volumes : mapping of str to sequence of str
-            Files of volumes, by the name of the input (see `VOLUMES`). One
-            that has the size and the time of change of then is the same.
-        ignored : sequence of str
-            Inputs that may differ.
 
         Returns
         -------
         str or None
             Such as ``made with other settings (content.labels)``; None where all
-            is as it would be made, or where a file is missing, so that the job
+            is as it would be made, or where an output is missing, so that the job
             runs in any case.
         """
-        if not all(Path(path).exists() for path in outputs):
+        if not all(Path(path).exists() for path in asked.outputs):
             return None
-        place = record_path(outputs[0])
+        place = record_path(asked.outputs[0])
         record = read_record(place)
         if record is None:
             return "no record says what it was made from"
-        if {Path(path).name for path in outputs} != {Path(path).name for path in record["outputs"]}:
+        if {Path(path).name for path in asked.outputs} != {
+            Path(path).name for path in record["outputs"]
+        }:
             return "made together with others"
-        changed = differences(record["settings"], json.loads(json.dumps(settings)))
+        changed = differences(record["settings"], json.loads(json.dumps(asked.settings)))
         if changed:
             return f"made with other settings ({some(changed, SHOWN)})"
-        edited = differences(record["code"], dict(code))
+        edited = differences(record["code"], dict(asked.code))
         if edited:
             return f"made by other code ({some(edited, SHOWN)})"
-        if another := self._another(place, record, volumes):
+        another = self._another(place, record, asked.volumes) or self._lost(
+            place, record, asked.makes
+        )
+        if another:
             return another
-        base = Path(outputs[0]).parent
-        skipped = {os.path.normpath(path) for path in ignored}
+        base = Path(asked.outputs[0]).parent
+        skipped = {os.path.normpath(path) for path in asked.ignored}
         for name, sha in record["inputs"].items():
             path = Path(os.path.normpath(base / name))
             wrote = self.makers.of(path)
@@ -375,6 +427,27 @@ class Look:
                 now.setdefault(name, []).append([*found, sha])
         if now != then:
             self.touched[place] = {**record, "volumes": now}
+        return None
+
+    def _lost(self, place: Path, record: dict[str, Any], makes: Sequence[str]) -> str | None:
+        """Say which file that a job made beside its outputs is missing, or is another one."""
+        base = place.parent.parent
+        then = record.get("makes", {})
+        now: dict[str, list[Any]] = {}
+        for path in makes:
+            name = os.path.relpath(path, base)
+            if name not in then:
+                return f"made without {path}"
+            *stamp, sha = then[name]
+            current = _stamp(path)
+            if not current:
+                return f"{path} is missing"
+            if current != stamp and self._sha256(path) != sha:
+                return f"{path} is not what the job wrote that made it"
+            now[name] = [*current, sha]
+        if now != then:
+            known = self.touched.get(place, record)
+            self.touched[place] = {**known, "makes": now}
         return None
 
     def _sha256(self, path: str) -> str | None:

@@ -209,7 +209,7 @@ def test_jobs_get_what_the_rules_ask_for(disturbed):
 
 
 def test_batches_share_a_job(disturbed, local):
-    batches = len(list((local.results / "cases" / "_batches").glob("*.json")))
+    batches = len(list((local.results / "cases" / "_shards").glob("*.json")))
     assert 2 < batches <= 5  # of five cases
     assert len(re.findall(r"^ *rule ingest:$", disturbed.said, re.M)) == batches
     (job,) = [j for j in disturbed.jobs.values() if "group_cases" in j["StdOut"]]
@@ -271,7 +271,7 @@ def test_the_numbers_are_those_of_a_run_without_slurm(disturbed, local):
     same = ["split.tsv", "cases.tsv", "rich/metrics.tsv", "rich/summary.json", "comparison.tsv"]
     for pattern, least in {
         "slices/*/p*/*": 4 * 3,
-        "slices/*/_batches/*": 2,
+        "slices/*/_shards/*": 2,
         "rich/predictions/*": 5,
     }.items():
         paths = [path for path in here.results.glob(pattern) if path.is_file()]

@@ -5,18 +5,14 @@ import dataclasses
 import itertools
 import math
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Split
-from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
 from slicewise.dataset.split import (
-    batches,
-    chunks,
     held_out_cases,
     split_cases,
     split_table,
@@ -368,89 +364,6 @@ def test_the_table_has_a_row_a_case():
     assert lines[0].split("\t") == ["case", "patient", "subset", "fold"]
     assert [line.split("\t")[0] for line in lines[1:]] == [a.case for a in assigned]
     assert {line.split("\t")[3] for line in lines[1:] if "test" in line} == {""}
-
-
-# --- chunks --------------------------------------------------------------------------------
-
-
-@quick
-@given(st.sets(names, min_size=1, max_size=120), names, st.integers(1, 40))
-def test_a_new_case_changes_one_chunk_unless_their_number_doubles(cases, new, size):
-    before, after = chunks(cases, size), chunks({*cases, new}, size)
-    number = [2 ** max(0, math.ceil(math.log2(n / size))) for n in (len(cases), len({*cases, new}))]
-    if number[0] == number[1]:
-        changed = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
-        assert len(changed) == (new not in cases)
-
-
-@quick
-@given(st.sets(names, max_size=120), st.integers(1, 40))
-def test_every_case_is_in_one_chunk(cases, size):
-    shared = chunks(cases, size)
-    assert sorted(itertools.chain(*shared.values())) == sorted(cases)
-    assert all(share == sorted(share) and share for share in shared.values())
-    assert len(cases) <= size * 2 ** max(0, math.ceil(math.log2(max(1, len(cases)) / size)))
-
-
-def test_chunks_stay_about_as_large_as_asked():
-    shared = chunks([f"case{k}" for k in range(2000)], 32)
-    assert len(shared) == 64
-    assert max(map(len, shared.values())) < 64
-
-
-def test_when_the_number_of_chunks_doubles_each_splits_in_two():
-    few, many = (chunks([f"case{k}" for k in range(n)], 4) for n in (8, 9))
-    assert (max(few) < 2, max(many) < 4) == (True, True)
-    for number, share in many.items():
-        assert set(share) - {"case8"} <= set(few[number % 2])
-
-
-def test_few_cases_are_shared_out_all_the_same():
-    assert len(chunks([f"case{k}" for k in range(20)], 32, least=4)) == 4
-    assert len(chunks([f"case{k}" for k in range(2000)], 32, least=4)) == 64
-
-
-# --- batches -------------------------------------------------------------------------------
-
-
-def case(name: str, *files: str) -> Case:
-    sources = tuple(map(Path, files or (f"{name}.nii.gz",)))
-    return Case(name, name, sources, (Path(f"{name}_mask.nii.gz"),))
-
-
-@quick
-@given(st.sets(names, min_size=6, max_size=120), names, st.integers(1, 4))
-def test_a_new_test_case_changes_no_batch_of_others(found, new, folds):
-    def shared(wanted: set[str]) -> tuple[dict[str, list[str]], set[str]]:
-        cases = [case(name) for name in sorted(wanted)]
-        assigned = [
-            Assignment(c.name, c.name, "test" if c.name == new else "train", folds) for c in cases
-        ]
-        made = batches(cases, assigned)
-        assert sorted(itertools.chain(*made.values())) == sorted(wanted)
-        return made, {batch for batch, members in made.items() if new in members}
-
-    (before, _), (after, own) = shared(found - {new}), shared(found | {new})
-    assert {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)} == own
-
-
-def test_a_case_that_is_converted_has_a_batch_of_its_own():
-    cases = [case("a"), case("b", "b/1.dcm", "b/2.dcm"), case("c", "c.nrrd"), case("d")]
-    assigned = split_cases(cases, Split(test=0, validation=0))
-    made = batches(cases, assigned)
-    assert (made["case-b"], made["case-c"]) == (["b"], ["c"])
-    assert sorted(itertools.chain(*made.values())) == ["a", "b", "c", "d"]
-
-
-@pytest.mark.parametrize("folds", [1, 5])
-def test_a_batch_of_test_cases_is_predicted_by_one_job(folds):
-    cases = [case(f"c{k}") for k in range(900)]
-    assigned = split_cases(cases, Split(folds=folds))
-    scored = [a.case for a in assigned if a.subset != "train" or folds > 1]
-    predicted = {name: number for number, chunk in chunks(scored, 32).items() for name in chunk}
-    for name, members in batches(cases, assigned).items():
-        if name.startswith("test"):
-            assert len({predicted[member] for member in members}) == 1
 
 
 def test_a_number_of_test_patients_beside_a_test_folder(refused):

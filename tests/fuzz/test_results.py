@@ -50,7 +50,7 @@ from slicewise.evaluation.statistics import (
 )
 from slicewise.files import digest, read_json, write_json, write_text, write_yaml
 from slicewise.job import asked_for, errors_in
-from slicewise.records import Look, Recorder, check_made
+from slicewise.records import Asked, Look, Recorder, check_made
 from slicewise.report import cost
 from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
 from slicewise.slices.cases import cut_cases
@@ -126,7 +126,7 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
         sources = {kind: [path] for kind, path in paths.items()}
         given.append(CaseFiles(case, f"patient-{case}", paths["image"], paths["mask"], sources))
     case_records = ingest(given, content, "1", place / "cases")
-    batch = place / "cases" / "_batches" / "train-0.json"
+    batch = place / "cases" / "_shards" / "train-0.json"
     write_case_records(batch, case_records)
     cfg = {
         "cases": list(CASES),
@@ -135,7 +135,7 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
     }
     files = [[str(getattr(each, kind)) for each in given] for kind in ("image", "mask")]
     cut = cut_cases(cfg, batch, *files, place / "slices" / "axial")
-    write_json(place / "slices" / "axial" / "_batches" / "train-0.json", cut)
+    write_json(place / "slices" / "axial" / "_shards" / "train-0.json", cut)
     table = place / "cases.tsv"
     write_marks(beside(str(table)), {each.case: unpack(each.marks) for each in case_records})
     write_text(table, cases_table(case_records).to_csv(sep="\t", index=False))
@@ -262,7 +262,7 @@ def _runs(place: Path) -> None:
 
 
 def cases(place: Path) -> Any:
-    known = read_case_records([place / "cases" / "_batches" / "train-0.json"])
+    known = read_case_records([place / "cases" / "_shards" / "train-0.json"])
     for case in CASES:
         unpack(case_record_of(known, case, "train-0.json").marks)
     return cases_table(known.values())
@@ -274,7 +274,7 @@ def case_record(place: Path) -> Any:
 
 
 def _made_from(place: Path) -> str:
-    return str(read_json(place / "cases" / "_batches" / "train-0.json")[0]["made_from"])
+    return str(read_json(place / "cases" / "_shards" / "train-0.json")[0]["made_from"])
 
 
 def slices(place: Path) -> Any:
@@ -385,9 +385,9 @@ def costs(place: Path) -> Any:
 def look(place: Path) -> Any:
     path, cfg = str(place / "one/fold-0/plan.json"), MADE["cfg"]
     one = Look()
-    one.stale_because([path], cfg, code_digests([CODE]), {})
+    one.stale_because(Asked([path], cfg, code_digests([CODE]), {}))
     one.keep([path], [str(CODE)])
-    one.stale_because([str(place / "cases.tsv")], None, [], {})
+    one.stale_because(Asked([str(place / "cases.tsv")], None, [], {}))
     Recorder(
         told("leakage", place / "leakage.json", None, cases=[str(place / "cases.tsv")])
     ).begin()
@@ -422,7 +422,7 @@ class Target:
 
 RUN = "one/tracking/fold-0/002"
 TARGETS = [
-    Target("cases/_batches/train-0.json", cases),
+    Target("cases/_shards/train-0.json", cases),
     Target("cases/a/record.json", case_record, exact=True),
     Target("slices/axial/a/geometry.json", geometry, exact=True),
     Target("slices/axial/a/geometry.json", slices, exact=True),

@@ -167,7 +167,7 @@ def many_faults(tmp_path_factory, odd) -> tuple[Ran, dict[str, tuple[Path, Path]
     ran = snakemake(
         folder,
         *("--cores", "2", "results/x/cases.tsv"),
-        *(f"results/x/slices/r/_batches/case-{case}.json" for case in GOOD if case != "good"),
+        *(f"results/x/slices/r/_shards/case-{case}.json" for case in GOOD if case != "good"),
         *("--configfile", "config.yaml"),
     )
     return ran, {name: (folder / image, folder / mask) for name, (image, mask) in rows.items()}

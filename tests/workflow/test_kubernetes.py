@@ -185,7 +185,7 @@ def submitted(site):
     """Submits a training whose inputs seem to be there; the job is not run."""
     site.cluster.run = False
     for number in range(FEWEST_BATCHES):
-        site.put(f"results/tiny/slices/axial48/_batches/train-{number}.json")
+        site.put(f"results/tiny/slices/axial48/_shards/train-{number}.json")
     site.put("results/tiny/leakage.json")
     site.put("results/tiny/plain/fold-0/plan.json")
 

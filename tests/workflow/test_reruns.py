@@ -116,7 +116,7 @@ def test_an_added_training_patient_is_extracted_alone(workflow):
         "split": 1,
     }
     (batch,) = (
-        f"_batches/train-{number}.json"
+        f"_shards/train-{number}.json"
         for number, members in chunks([*TRAINING, "p07"], BATCH, FEWEST_BATCHES).items()
         if {"p07", "p03"} <= {*members}
     )

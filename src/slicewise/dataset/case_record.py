@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -219,3 +219,27 @@ def check_read(record: CaseRecord, kind: str, path: Path) -> None:
             f"{path}: it was changed since it was checked as the {kind} of case "
             f"{record.case}; run snakemake again, which checks it anew"
         )
+
+
+def check_volumes(
+    records: Sequence[str], cases: Sequence[str], kind: str, paths: Sequence[str]
+) -> None:
+    """Compare images or masks that are about to be read with the files that were ingested.
+
+    Parameters
+    ----------
+    records : sequence of str
+        Files of case records, of these cases and of others.
+    cases, paths : sequences of str
+        Names, and the NIfTI file of each.
+    kind : {"image", "mask"}
+        Which of the two.
+
+    Raises
+    ------
+    SlicewiseError
+        When one was changed since, or has no record.
+    """
+    known = read_case_records(records)
+    for case, path in zip(cases, paths, strict=True):
+        check_read(case_record_of(known, case, ", ".join(records)), kind, Path(path))

@@ -472,7 +472,7 @@ def unpack(text: str) -> Scan:
     if method != str(METHOD):
         raise SlicewiseError(
             "the marks in the case records were made by another version of slicewise; delete the "
-            "folder cases/_batches of these results, and let snakemake make them again"
+            "folder cases/_shards of these results, and let snakemake make them again"
         )
     content = zlib.decompress(base64.b64decode(packed))
     numbers = np.frombuffer(content, np.int64, len(TYPES))

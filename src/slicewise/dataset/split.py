@@ -20,10 +20,6 @@ from slicewise.files import expanded
 _log = logging.getLogger(__name__)
 
 FEWEST_TO_VALIDATE = 4
-# A batch: long enough that the start of a process does not count, short enough to lose.
-BATCH = 32
-# As many batches as small machines have cores, powers of two; small data sets use them too.
-FEWEST_BATCHES = 4
 
 
 def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> list[Assignment]:
@@ -282,12 +278,13 @@ def _count(wanted: float | int, of: int, key: str) -> int:
     return math.floor(wanted * of + 0.5)
 
 
-def _hash(seed: int, salt: str, patient: str) -> int:
-    return int(hashlib.sha256(f"{seed}:{salt}:{patient}".encode()).hexdigest(), 16)
+def name_hash(seed: int, salt: str, name: str) -> int:
+    """Return a number that a name has, whatever other names there are."""
+    return int(hashlib.sha256(f"{seed}:{salt}:{name}".encode()).hexdigest(), 16)
 
 
 def _hashed(patients: Iterable[str], seed: int, salt: str) -> list[str]:
-    return sorted(patients, key=lambda patient: (_hash(seed, salt, patient), patient))
+    return sorted(patients, key=lambda patient: (name_hash(seed, salt, patient), patient))
 
 
 def _ranked(patients: Iterable[str], seed: int, salt: str, strata: Mapping[str, str]) -> list[str]:
@@ -330,75 +327,3 @@ def split_table(assignments: Iterable[Assignment]) -> str:
         (a.case, a.patient, a.subset, "" if a.fold is None else str(a.fold)) for a in assignments
     ]
     return "".join("\t".join(row) + "\n" for row in rows)
-
-
-def chunks(cases: Iterable[str], size: int, least: int = 1) -> dict[int, list[str]]:
-    """Share out cases to jobs so that a new case changes one job only.
-
-    A case's chunk is a hash of its name modulo a power of two, so all chunks
-    stay as they are until the number of cases doubles.
-
-    Parameters
-    ----------
-    cases : iterable of str
-        Names.
-    size : int
-        About how many cases a chunk should hold, at most on average.
-    least : int
-        At least so many chunks, a power of two; some stay empty where cases are few.
-
-    Returns
-    -------
-    dict of int to list of str
-        The chunks that are not empty by their number, each sorted.
-    """
-    names = sorted(cases)
-    number = max(least, _number_of_chunks(len(names), size))
-    shares: list[list[str]] = [[] for _ in range(number)]
-    for name in names:
-        shares[_hash(0, "chunk", name) % number].append(name)
-    return {position: share for position, share in enumerate(shares) if share}
-
-
-def _number_of_chunks(cases: int, size: int) -> int:
-    return 1 << max(0, math.ceil(math.log2(max(1, cases) / size)))
-
-
-def batches(cases: Iterable[Case], assignments: Iterable[Assignment]) -> dict[str, list[str]]:
-    """Share out cases to the jobs that ingest and cut them.
-
-    Test cases and others never share a batch: what is done to the first must
-    not train anybody again. A batch of test cases lies within one chunk of
-    those that are predicted, if such a chunk is no smaller. A case that has to
-    be converted has a batch of its own, so that others do not wait for its
-    conversion.
-
-    Parameters
-    ----------
-    cases : iterable of Case
-        All cases.
-    assignments : iterable of Assignment
-        Where they go.
-
-    Returns
-    -------
-    dict of str to list of str
-        Cases by the name of their batch, each sorted.
-    """
-    subset = {a.case: "test" if a.subset == "test" else "train" for a in assignments}
-    shared: dict[str, list[str]] = {"test": [], "train": []}
-    found = {}
-    cases = list(cases)
-    for case in cases:
-        if case.needs_conversion:
-            found[f"case-{case.name}"] = [case.name]
-        else:
-            shared[subset[case.name]].append(case.name)
-    least = {
-        "test": max(FEWEST_BATCHES, _number_of_chunks(len(cases), BATCH)),
-        "train": FEWEST_BATCHES,
-    }
-    for name, members in shared.items():
-        for number, chunk in chunks(members, BATCH, least[name]).items():
-            found[f"{name}-{number}"] = chunk
-    return found
