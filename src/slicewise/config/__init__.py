@@ -8,7 +8,7 @@ from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
 from slicewise.config.inference import Inference, Prediction
 from slicewise.config.input import Input
-from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
+from slicewise.config.kinds import EmptyMasks, Intensity, Masks, MissingLabels, OtherLabels
 from slicewise.config.load import json_schema, load_settings, used_settings
 from slicewise.config.loss import Loss
 from slicewise.config.network import Network
@@ -37,6 +37,7 @@ __all__ = [
     "Intensity",
     "Loss",
     "Masks",
+    "MissingLabels",
     "Network",
     "Optimizer",
     "OtherLabels",

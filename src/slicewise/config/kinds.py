@@ -13,5 +13,8 @@ OtherLabels = Literal["refuse", "background"]
 EmptyMasks = Literal["refuse", "allow"]
 """``dataset.empty_masks``: whether a mask may have no voxel of any label."""
 
+MissingLabels = Literal["refuse", "allow"]
+"""``training.missing_labels``: whether training may do without a label."""
+
 Masks = Literal["exact", "resample"]
 """``dataset.masks``: whether a mask has to lie on the voxels of its image."""

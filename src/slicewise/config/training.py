@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from slicewise.config.block import Block, Fraction, Probability
+from slicewise.config.kinds import MissingLabels
 
 
 class Training(Block):
@@ -34,7 +35,7 @@ class Training(Block):
     foreground: Fraction = Field(
         0.33, description="At least this share of each batch shows a label (0: as it comes)."
     )
-    missing_labels: Literal["refuse", "allow"] = Field(
+    missing_labels: MissingLabels = Field(
         "refuse",
         description="Where no training patient (of a fold) has a label: stop before anything is "
         "trained, or train without it and leave its scores empty.",

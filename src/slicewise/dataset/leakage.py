@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
+from slicewise.config import MissingLabels
 from slicewise.dataset.duplicates import ALIKE, Marks, find_alike
 from slicewise.errors import SlicewiseError
 from slicewise.wording import some
@@ -59,7 +59,7 @@ def check_labels_trained(
     cases: pd.DataFrame,
     split: pd.DataFrame,
     folds: int,
-    missing_labels: Literal["refuse", "allow"] = "refuse",
+    missing_labels: MissingLabels = "refuse",
 ) -> None:
     """Stop before the first training where one would never see a label.
 

@@ -24,11 +24,11 @@ from skimage.morphology import dilation, erosion
 from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
+from slicewise.config import Plane
 from slicewise.evaluation import statistics
 from slicewise.report.undrawn import Undrawn, drawn
 
 Theme = Literal["light", "dark"]
-Plane = Literal["axial", "coronal", "sagittal"]
 Quantity = Literal["loss", "dice"]
 Themed = dict[Theme, bytes]
 """SVG files of the same figure."""

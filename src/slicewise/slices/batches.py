@@ -7,12 +7,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from slicewise.config import Recipe
+from slicewise.config import MissingLabels, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.slices.bound import cut_words
@@ -320,9 +320,7 @@ def usable(slices: SliceSet, empty: float) -> np.ndarray:
     return np.arange(len(shows)) if empty else np.flatnonzero(shows)
 
 
-def check_labels(
-    slices: SliceSet, missing_labels: Literal["refuse", "allow"] = "refuse"
-) -> list[str]:
+def check_labels(slices: SliceSet, missing_labels: MissingLabels = "refuse") -> list[str]:
     """Return the labels that never occur in a training set, or refuse it.
 
     Parameters

@@ -64,7 +64,7 @@ def check_meta(path: Path, content: bytes, data: Sequence[Path]) -> int:
     Returns
     -------
     int
-        How many bytes the voxels take unpacked.
+        Bytes that the voxels take unpacked.
 
     Raises
     ------
