@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise import overview, reproduce
+from slicewise import overview
 from slicewise.config import Content, Evaluation, Recipe, load_settings, used_settings
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case_record import (
@@ -52,6 +52,8 @@ from slicewise.files import digest, read_json, write_json, write_text, write_yam
 from slicewise.job import asked_for, errors_in
 from slicewise.records import Asked, Look, Recorder, check_made
 from slicewise.report import cost
+from slicewise.reproduce.differences import data_differences, version_differences
+from slicewise.reproduce.original import read_settings
 from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
 from slicewise.slices.cases import cut_cases
 from slicewise.sources import code_digests
@@ -78,7 +80,7 @@ CONFIG: dict[str, Any] = {
     "experiments": {"one": {"slices": "axial"}},
     "run": ["one"],
 }
-CODE = Path(reproduce.__file__)
+CODE = Path(overview.__file__)
 
 
 def told(rule: str, output: Path, cfg: Any, code: Any = None, **inputs: Any) -> Any:
@@ -302,7 +304,7 @@ def tables(place: Path) -> Any:
     ledger.files_digest(found)
     shareable(place / "cases.tsv")
     without_file_names("a-image.nii.gz: it is bad", place / "cases.tsv")
-    reproduce._data(place / "cases.tsv", place / "cases.tsv")
+    data_differences(place / "cases.tsv", place / "cases.tsv")
     return [found, split]
 
 
@@ -407,8 +409,8 @@ def said(place: Path) -> Any:
 
 def reproduced(place: Path) -> Any:
     files = place / "one/tracking/fold-0/002/files"
-    reproduce._settings(files / "settings.yaml", Path(), "one", {})
-    list(reproduce._versions(files / "environment.txt"))
+    read_settings(files / "settings.yaml", Path(), "one", {})
+    list(version_differences(files / "environment.txt"))
 
 
 @dataclass(frozen=True)

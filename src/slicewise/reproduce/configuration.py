@@ -1,0 +1,113 @@
+"""The configuration at hand that a run's settings are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slicewise.config import used_settings
+from slicewise.errors import SlicewiseError
+from slicewise.tracking import flatten
+
+LARGEST_CONFIG = 1 << 20
+"""Bytes; a larger file beside it is something else."""
+
+
+def candidates(
+    workflow: Path, project: Path, dataset: str, given: Sequence[Path] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return configurations by what they are called: those given, or those that are found.
+
+    Looked for in the folder that `snakemake` was run in and two folders deep,
+    and where none is of the data set, in ``config/`` and the folder of the workflow.
+    """
+    if given:
+        whole: dict[str, Any] = {}
+        for path in given:
+            _merge(whole, _mapping(path))
+        return {" and ".join(map(relpath, given)): whole}
+    places = [[path for place in (workflow / "config", workflow) for path in place.glob("*.*")]]
+    if project.resolve() != workflow.resolve():
+        places.insert(0, [path for path in _files(project, depth=2) if path.is_file()])
+    found: dict[str, dict[str, Any]] = {}
+    for here in places:
+        for path in sorted({path.resolve(): path for path in here}.values()):
+            if path.suffix in (".yaml", ".yml", ".json") and path.stat().st_size < LARGEST_CONFIG:
+                with suppress(SlicewiseError):
+                    found[relpath(path)] = _mapping(path)
+        if any(_is_of(dataset, each) for each in found.values()):
+            break
+    return found
+
+
+def setting_differences(
+    settings: Mapping[str, Any], name: str, candidates: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Compare with the configuration of the same data set that is nearest to what it was."""
+    then = flatten(settings)
+    differences = []
+    dataset = settings["dataset"]["name"]
+    none = [f"no configuration of data set {dataset} was found to compare with: --configfile"]
+    for shown, here in candidates.items():
+        if not _is_of(dataset, here):
+            continue  # something else, such as an overlay
+        try:
+            now = flatten(yaml.safe_load(used_settings(here, name)))
+        except (SlicewiseError, KeyError):
+            none = [f"{shown} has no experiment {name} that can be used"]
+            continue
+        differences.append(
+            [
+                f"{key} is {_value(then.get(key))} then, {_value(now.get(key))} in {shown}"
+                for key in sorted(then.keys() | now.keys())
+                # these say nothing of how a model is trained and scored
+                if not key.startswith(("tracking.", "run", "split.check_against"))
+                and then.get(key) != now.get(key)
+            ]
+        )
+    return min(differences, key=len, default=none)
+
+
+def _is_of(dataset: str, config: Mapping[str, Any]) -> bool:
+    block = config.get("dataset")
+    return isinstance(block, Mapping) and block.get("name") == dataset
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it that may hold a configuration."""
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir():
+            yield path
+        elif depth and not path.name.startswith((".", "results", "data")):
+            with suppress(OSError):
+                yield from _files(path, depth - 1)
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SlicewiseError(
+            f"{relpath(path)}: cannot be read as a configuration; correct the path or the file"
+        ) from error
+    if not isinstance(found, dict):
+        raise SlicewiseError(f"{relpath(path)}: holds no settings; correct the path or the file")
+    return found
+
+
+def _merge(settings: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Put settings over others, as `snakemake` does with several files."""
+    for key, value in more.items():
+        if isinstance(value, Mapping) and isinstance(settings.get(key), dict):
+            _merge(settings[key], value)
+        else:
+            settings[key] = value
+
+
+def _value(value: Any) -> str:
+    return "not set" if value is None else str(value)

@@ -1,0 +1,60 @@
+"""Running `snakemake` below a folder, while nobody else does."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os.path import relpath
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import DATA, data_folder
+
+
+@contextmanager
+def making(
+    workflow: Path, folder: Path, config: Path, cores: str, project: Path
+) -> Iterator[Callable[..., None]]:
+    """Give a function that makes files below a folder, while nobody else does."""
+    data = data_folder() if os.environ.get(DATA) else project / "data"
+    command = [
+        str(Path(sys.executable).parent / "snakemake"),
+        *("--snakefile", str(workflow.resolve() / "Snakefile"), "--directory", str(folder)),
+        *("--configfile", str(config), "--cores", cores),
+        *("--quiet", "host", "reason", "rules"),
+        "--nolock",  # its own lock would outlive a crash
+    ]
+
+    def make(target: Path, *more: str) -> None:
+        process = subprocess.Popen(
+            [*command, str(target.relative_to(folder)), *more],
+            env={**os.environ, DATA: str(data.resolve())},
+            pass_fds=[lock.fileno()],  # should it outlive this process
+        )
+        told = False
+        while True:
+            try:
+                process.wait()
+                break
+            except KeyboardInterrupt:
+                told = True  # so was it, and ends its jobs first
+        # where all was done as the word came, it ends as if there had been none
+        if process.returncode or told:
+            raise SlicewiseError(
+                f"{relpath(folder)}: making the run again stopped, see above; mend what errors "
+                "name and run slicewise reproduce again, what is finished is kept"
+            )
+
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SlicewiseError(
+                f"{relpath(folder)}: another process is making this run again; wait until it "
+                "is done"
+            ) from None
+        yield make

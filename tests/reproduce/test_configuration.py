@@ -1,0 +1,86 @@
+"""The configuration that settings are compared with is the nearest."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slicewise.errors import SlicewiseError
+from slicewise.reproduce.configuration import candidates, setting_differences
+from tests.reproduce.conftest import CONFIG, DATASET
+
+
+def written(folder: Path, name: str, content: object) -> None:
+    (folder / "config").mkdir(exist_ok=True)
+    text = content if isinstance(content, str) else yaml.safe_dump(content)
+    (folder / "config" / name).write_text(text)
+
+
+def test_the_nearest_configuration_counts(settings, tmp_path, monkeypatch):
+    whole = CONFIG
+    none = [f"no configuration of data set {DATASET} was found to compare with: --configfile"]
+
+    def chosen() -> list[str]:
+        return setting_differences(settings, "plain", candidates(tmp_path, tmp_path, DATASET))
+
+    monkeypatch.chdir(tmp_path)
+    for name, content in (
+        ("broken.yaml", "a: [1"),
+        ("empty.yaml", ""),
+        ("list.yaml", "- 1"),
+        ("overlay.yaml", {"experiments": {"plain": {"training": {"minutes": 1}}}}),
+        ("other.yaml", whole | {"dataset": whole["dataset"] | {"name": "other"}}),
+    ):
+        written(tmp_path, name, content)
+    assert chosen() == none
+    without = {k: v for k, v in whole["experiments"].items() if k != "plain"}
+    written(tmp_path, "a.yaml", whole | {"experiments": without, "run": ["rich"]})
+    assert chosen() == ["config/a.yaml has no experiment plain that can be used"]
+    written(tmp_path, "b.yaml", whole | {"split": {"validation": 2, "seed": 5}})
+    assert chosen() == [
+        "split.seed is 13 then, 5 in config/b.yaml",
+        "split.validation is 1 then, 2 in config/b.yaml",
+    ]
+    written(tmp_path, "c.yaml", whole | {"tracking": {"register": True}, "run": ["rich"]})
+    assert chosen() == []
+
+
+def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypatch):
+    """With the Snakefile in a clone, and the configuration in the folder of a project."""
+    clone, project = tmp_path / "clone", tmp_path / "project"
+    (clone / "config").mkdir(parents=True)
+    (project / "study" / "one").mkdir(parents=True)
+    monkeypatch.chdir(project)
+    for place, change in (
+        (clone / "config" / "a.yaml", 0),
+        (project / "study" / "one" / "b.yml", 2),
+        # neither results, nor what lies too deep, nor what is hidden
+        (project / "results" / "c.yaml", 1),
+        (project / ".kept" / "c.yaml", 1),
+        (project / "study" / "one" / "deep" / "c.yaml", 1),
+    ):
+        place.parent.mkdir(exist_ok=True)
+        changed = CONFIG | {"split": {"validation": 1, "seed": 13 + change}}
+        place.write_text(yaml.safe_dump(changed))
+    found = candidates(clone, project, DATASET)
+    # the clone's is nearer to what it was, but it is not what the project runs
+    assert set(found) == {"study/one/b.yml"}
+    near = ["split.seed is 13 then, 15 in study/one/b.yml"]
+    assert setting_differences(settings, "plain", found) == near
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = candidates(clone, tmp_path / "elsewhere", DATASET)
+    assert "../clone/config/a.yaml" in elsewhere
+
+    # one that is named counts, and files over each other as snakemake has them
+    over = project / "over.yaml"
+    over.write_text("split: {seed: 13}\n")
+    given = [Path("study/one/b.yml"), over]
+    found = candidates(clone, project, DATASET, given)
+    assert list(found) == ["study/one/b.yml and over.yaml"]
+    assert setting_differences(settings, "plain", found) == []
+    for text in ("a: [1", "- 1"):
+        over.write_text(text)
+        with pytest.raises(SlicewiseError, match=r"over\.yaml: .*; correct the path or the file"):
+            candidates(clone, project, DATASET, [over])
+    with pytest.raises(SlicewiseError, match=r"gone\.yaml: cannot be read"):
+        candidates(clone, project, DATASET, [project / "gone.yaml"])

@@ -1,0 +1,34 @@
+"""What describes the run that is made again."""
+
+import pytest
+import yaml
+
+from slicewise.config import load_settings
+from slicewise.errors import SlicewiseError
+from slicewise.reproduce.original import Original, read_settings
+from slicewise.tracking.fetch import Fetched
+from tests.reproduce.conftest import CONFIG
+
+
+def test_settings_are_made_to_fit_another_folder(tmp_path):
+    path = tmp_path / "settings.yaml"
+    used = CONFIG | {"tracking": {"register": True}}
+    used["split"] = {"check_against": ["results/other/cases.tsv"]}
+    path.write_text(yaml.safe_dump(used))
+    found = read_settings(path, tmp_path, "x", {})
+    assert found["tracking"] == {"register": False}
+    assert found["split"]["check_against"] == [str(tmp_path / "results" / "other" / "cases.tsv")]
+    assert load_settings(found).model_dump(mode="json") == found
+    path.write_text(yaml.safe_dump(used | {"invented": 1}))
+    with pytest.raises(SlicewiseError) as caught:
+        read_settings(path, tmp_path, "x", {"git_commit": "0123456789abcdef"})
+    assert "run x: its settings do not fit the code here" in str(caught.value)
+    assert str(caught.value).endswith("git worktree add ../then 0123456789ab")
+
+
+def test_it_is_made_again_beside_the_old_one(tmp_path, settings):
+    fetched = Fetched("plain", {}, {}, "0123456789abcdef")
+    one = Original(fetched, tmp_path / "results", settings)
+    assert one.folder == tmp_path / "results" / "reproduced" / "0123456789ab"
+    assert one.made == one.folder / "results" / "tiny"
+    assert (one.project, one.experiment) == (tmp_path, "plain")
