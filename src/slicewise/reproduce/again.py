@@ -79,19 +79,20 @@ def reproduce(
         `snakemake` fails.
     """
     original = bring_original(run_id, results)
-    made = original.made
-    config = original.folder / "settings.yaml"
-    with making(workflow, original.folder, config, cores, original.project) as make:
-        write_yaml(config, original.settings)
-        # the data are read again, whatever the times of their files say
-        make(made / "cases.tsv", "--forcerun", "ingest")
+    with making(workflow, original.folder, original.config, cores, original.project) as make:
+        _make_cases(original, make)
         differences = _differences(original, workflow, configs)
-        log(f"run {original.fetched.run_id}: {original.experiment} of data set {original.dataset}")
-        _log_all(differences, log)
+        _log_differences(original, differences, log)
         if check:
             return None
         _make_results(original, make)
     return _compare(original, differences, tolerance, log)
+
+
+def _make_cases(original: Original, make: Callable[..., None]) -> None:
+    """Read the data again, whatever the times of their files say."""
+    write_yaml(original.config, original.settings)
+    make(original.made / "cases.tsv", "--forcerun", "ingest")
 
 
 def _make_results(original: Original, make: Callable[..., None]) -> None:
@@ -139,8 +140,7 @@ def _compare(
     )
     kept = original.folder / "reproduction.json"
     write_json(kept, {**asdict(result), "holds": result.holds})
-    log(f"run {run_id}: {original.experiment} of data set {original.dataset}, made again")
-    _log_all(differences, log)
+    _log_differences(original, differences, log, ", made again")
     log(f"weights: {WEIGHTS[result.same_weights]}")
     log(
         f"mean Dice: {result.dice_before:.4f} then, {result.dice_after:.4f} now; the largest "
@@ -153,7 +153,12 @@ def _compare(
     return result
 
 
-def _log_all(differences: Iterable[str], log: Log) -> None:
+def _log_differences(
+    original: Original, differences: Iterable[str], log: Log, what: str = ""
+) -> None:
+    """Say of which run it is, and what is not as it was."""
+    run_id = original.fetched.run_id
+    log(f"run {run_id}: {original.experiment} of data set {original.dataset}{what}")
     lines = [f"differs: {line}" for line in differences]
     for line in lines or ["code, versions, settings and data are those of the run"]:
         log(line)

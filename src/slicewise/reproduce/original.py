@@ -52,6 +52,11 @@ class Original:
         return _folder(self.results, self.fetched)
 
     @property
+    def config(self) -> Path:
+        """The configuration by which it is made again."""
+        return self.folder / "settings.yaml"
+
+    @property
     def files(self) -> Path:
         """Where the files are that describe it."""
         return self.folder / "original"
