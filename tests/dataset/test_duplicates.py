@@ -9,7 +9,7 @@ import pytest
 import SimpleITK as sitk
 from scipy import ndimage
 
-from slicewise.dataset import duplicates as fingerprint
+from slicewise.dataset import duplicates
 from slicewise.dataset.duplicates import (
     ALIKE,
     COEFFICIENTS,
@@ -120,10 +120,10 @@ def test_the_bound_is_never_below_the_likeness():
     rows = np.concatenate(
         [marks(1).marks[:, CONTENT], rng.integers(-127, 128, (20, COEFFICIENTS)).astype(np.int8)]
     )
-    values = fingerprint._unit(rows)
-    bounds = fingerprint._bounds(values) @ fingerprint._bounds(values).T
+    values = duplicates._unit(rows)
+    bounds = duplicates._bounds(values) @ duplicates._bounds(values).T
     assert np.allclose(np.diag(bounds), 1, atol=1e-5)
-    for turned in fingerprint._turns(values):
+    for turned in duplicates._turns(values):
         assert np.all(turned @ values.T <= bounds + 1e-5)
 
 
@@ -166,7 +166,7 @@ def few(index: int, *slices: int) -> Scan:
 
 
 def test_a_slice_is_found_among_more_cases_than_fit_a_block(monkeypatch):
-    monkeypatch.setattr(fingerprint, "BLOCK", 16)
+    monkeypatch.setattr(duplicates, "TOGETHER", 1)
     every = {str(index): marks(index) for index in range(PATIENTS)}
     ours = {"a": few(3, 5), "b": few(8, 6, 7, 8), **{f"c{k}": marks(6) for k in range(4)}}
     found = {pair[:2] for pair in find_alike(ours, every)}
@@ -291,7 +291,7 @@ def test_where_there_are_none_or_others_a_gate_must_not_open(tmp_path, monkeypat
     path = tmp_path / "cases.npz"
     assert refused(read_marks, path, ["a"]).startswith(f"{path}: it is missing")
     with monkeypatch.context() as patch:
-        patch.setattr(fingerprint, "METHOD", fingerprint.METHOD + 1)
+        patch.setattr(duplicates, "METHOD", duplicates.METHOD + 1)
         write_marks(path, {"a": marks(1)})
     assert refused(read_marks, path, ["a"]).startswith(f"{path}: another version")
 

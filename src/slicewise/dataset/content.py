@@ -82,9 +82,9 @@ def find_content(array: np.ndarray) -> tuple[Frame, float]:
 def weights(centres: np.ndarray, size: int, reach: float) -> np.ndarray:
     """Return how samples at `centres` mix `size` pixels, shape (centres, size); none outside."""
     away = np.abs(np.arange(size) - centres[:, None]) / max(1.0, reach)
-    found = np.maximum(0, 1 - away).astype(np.float32)
-    found[(centres < -0.5) | (centres > size - 0.5)] = 0
-    return found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6)
+    shares = np.maximum(0, 1 - away).astype(np.float32)
+    shares[(centres < -0.5) | (centres > size - 0.5)] = 0
+    return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-6)
 
 
 def mixed(

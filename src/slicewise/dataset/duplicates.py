@@ -20,7 +20,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -53,11 +53,13 @@ PROBES = 6  # so many that one lies in any quarter of a scan
 NEAR = 0.85  # slices whose marks are so alike make a suspicion
 MOST = 16  # other scans that a scan is suspected to be by its marks
 LAID = 12  # slices that are laid over each other
-BLOCK = 2048
+TOGETHER = 128  # scans whose marks are multiplied at once
 
 CANVAS, NEGATIVE, CONTENT = range(3)
 KINDS = ((CANVAS, CANVAS), (NEGATIVE, CANVAS), (CANVAS, NEGATIVE), (CONTENT, CONTENT))
 """The marks that are compared with each other."""
+PROBED_WITH = (((CANVAS, NEGATIVE), CANVAS), ((CONTENT,), CONTENT))
+"""The marks of which few slices are compared with all of another mark."""
 
 _U, _V = np.indices((FREQUENCIES, FREQUENCIES))
 _RADIUS = np.hypot(_U, _V).astype(np.float32)
@@ -204,7 +206,8 @@ def _mark(pixels: np.ndarray, between: tuple[float, float] = RANKS) -> np.ndarra
     low, high = np.partition(pixels.ravel(), ranks)[ranks]
     if low == high:
         return None
-    across, along = (_cosines(size) for size in pixels.shape)
+    across = _cosines(pixels.shape[0])
+    along = _cosines(pixels.shape[1])
     bounded = (np.clip(pixels, low, high) - low) / (high - low)
     values = ((across @ bounded @ along.T) * _RADIUS)[_USED]
     length = np.linalg.norm(values)
@@ -243,20 +246,20 @@ Way = tuple[np.ndarray, int, tuple[tuple[float, float], tuple[float, float]]]
 
 def _ways(one: Scan, other: Scan) -> Iterator[Way]:
     """Yield the ways in which two scans may lie on each other."""
-    found = _by_keys(one, other)
-    if found is not None:
-        yield found
-    if len(one) > len(other):
-        smaller, larger, turned_back = other, one, True
-    else:
-        smaller, larger, turned_back = one, other, False
+    by_keys = _by_keys(one, other)
+    if by_keys is not None:
+        yield by_keys
+    turned_back = len(one) > len(other)
+    smaller = other if turned_back else one
+    larger = one if turned_back else other
     for first, second in KINDS:
         way = _by_marks(smaller, larger, first, second)
         if way is None:
             continue
         slices, turn = way
         if turned_back:
-            slices, turn = slices[::-1], _undone(turn)
+            slices = slices[::-1]
+            turn = _undone(turn)
         yield slices, turn, _axes(one, other, turn, whole=first != CONTENT)
 
 
@@ -271,7 +274,8 @@ def _axes(
     """Place content on content, or, through these, the whole canvas on the whole canvas."""
     if not whole:
         return (1.0, 0.0), (1.0, 0.0)
-    a, b = one.frame.turned(turn), other.frame
+    a = one.frame.turned(turn)
+    b = other.frame
     return (
         _on(a.width / b.width, 0, (a.left, a.across), (b.left, b.across)),
         _on(a.height / b.height, 0, (a.top, a.along), (b.top, b.along)),
@@ -286,11 +290,12 @@ def _on(
 
 
 def _by_keys(one: Scan, other: Scan) -> Way | None:
-    a, b = one.frame, other.frame
-    found = how_laid((one.keys, one.places), (other.keys, other.places), (a.width, a.height))
-    if found is None:
+    a = one.frame
+    b = other.frame
+    place = how_laid((one.keys, one.places), (other.keys, other.places), (a.width, a.height))
+    if place is None:
         return None
-    turn, up, (x, y, z) = found
+    turn, up, (x, y, z) = place
     away = np.abs(up * one.heights.astype(int)[:, None] + z - other.heights)
     nearest = away.argmin(axis=1)
     distance = away[np.arange(len(one)), nearest]
@@ -308,7 +313,8 @@ def _by_keys(one: Scan, other: Scan) -> Way | None:
 
 def _by_marks(small: Scan, large: Scan, first: int, second: int) -> tuple[np.ndarray, int] | None:
     """Find the slices of the larger scan that those of the smaller are most alike to."""
-    mine, yours = _unit(small.marks[:, first]), _unit(large.marks[:, second])
+    mine = _unit(small.marks[:, first])
+    yours = _unit(large.marks[:, second])
     wanted = math.ceil(SHARE * len(mine))
     few = np.abs(_turns(_spread(mine)).reshape(-1, COEFFICIENTS) @ yours.T)
     if few.max() < NEAR:  # a quarter of the slices would hold one of these
@@ -339,43 +345,67 @@ def find_alike(ours: Marks, theirs: Marks) -> list[tuple[str, str, float]]:
     """
     pairs = _candidates(ours, theirs)
     pairs |= {(a, b) for b, a in (pairs if ours is theirs else _candidates(theirs, ours))}
-    mine, yours = list(ours), list(theirs)
+    mine = list(ours)
+    yours = list(theirs)
     shared = shared_by([ours[c].keys for c in mine], [theirs[c].keys for c in yours])
     pairs |= {(mine[a], yours[b]) for a, b in shared}
     if ours is theirs:  # each pair once, as both ways agree
         known = {(a, b): likeness(ours[a], ours[b]) for a, b in sorted(pairs) if a <= b}
         known |= {(b, a): score for (a, b), score in known.items()}
-        found = [(a, b, score) for (a, b), score in sorted(known.items())]
+        scored = [(a, b, score) for (a, b), score in sorted(known.items())]
     else:
-        found = [(a, b, likeness(ours[a], theirs[b])) for a, b in sorted(pairs)]
-    return sorted((pair for pair in found if pair[2] >= ALIKE), key=lambda pair: -pair[2])
+        scored = [(a, b, likeness(ours[a], theirs[b])) for a, b in sorted(pairs)]
+    return sorted((pair for pair in scored if pair[2] >= ALIKE), key=lambda pair: -pair[2])
 
 
 def _candidates(probed: Marks, searched: Marks) -> set[tuple[str, str]]:
     """Pairs in which some slice of the first may be one of the second, the `MOST` for each."""
-    names, others = ([case for case in side if len(side[case])] for side in (probed, searched))
-    found: set[tuple[str, str]] = set()
-    for first in range(0, len(names), BLOCK // 16):
-        some = names[first : first + BLOCK // 16]
-        scores = np.zeros((len(some), len(others)), np.float32)
-        for kinds, kind in (((CANVAS, NEGATIVE), CANVAS), ((CONTENT,), CONTENT)):
-            few = [_spread(probed[name].marks[:, k]) for name in some for k in kinds]
-            probes = _bounds(_unit(np.concatenate(few)))
-            owner = np.cumsum([0, *(len(marks) for marks in few)])[:-1][:: len(kinds)]
-            for start in range(0, len(others), BLOCK // 16):
-                block = others[start : start + BLOCK // 16]
-                rows = [searched[name].marks[:, kind] for name in block]
-                holder = np.cumsum([0, *(len(marks) for marks in rows)])[:-1]
-                products = probes @ _bounds(_unit(np.concatenate(rows))).T
-                best = np.maximum.reduceat(np.maximum.reduceat(products, holder, 1), owner, 0)
-                part = scores[:, start : start + len(block)]
-                np.maximum(part, best, out=part)
-        most = min(MOST, len(others))
-        if most:
-            nearest = np.argpartition(-scores, most - 1, axis=1)[:, :most]
-            for row, column in np.argwhere(np.take_along_axis(scores, nearest, 1) >= NEAR):
-                found.add((some[row], others[nearest[row, column]]))
-    return found
+    names = [case for case in probed if len(probed[case])]
+    others = [case for case in searched if len(searched[case])]
+    most = min(MOST, len(others))
+    if not most:
+        return set()
+    pairs: set[tuple[str, str]] = set()
+    for first in range(0, len(names), TOGETHER):
+        block = names[first : first + TOGETHER]
+        scores = _at_most([probed[name] for name in block], [searched[name] for name in others])
+        nearest = np.argpartition(-scores, most - 1, axis=1)[:, :most]
+        near = np.argwhere(np.take_along_axis(scores, nearest, 1) >= NEAR)
+        pairs |= {(block[row], others[nearest[row, column]]) for row, column in near}
+    return pairs
+
+
+def _at_most(probed: Sequence[Scan], searched: Sequence[Scan]) -> np.ndarray:
+    """Return how alike a slice of each scan is at most to one of each other.
+
+    Parameters
+    ----------
+    probed, searched : sequence of Scan
+        Scans with slices.
+
+    Returns
+    -------
+    ndarray of float32, shape (probed, searched)
+        The greatest bound over all slices that are compared (see `_bounds`).
+    """
+    scores = np.zeros((len(probed), len(searched)), np.float32)
+    for kinds, kind in PROBED_WITH:
+        few = [_spread(scan.marks[:, k]) for scan in probed for k in kinds]
+        probes = _bounds(_unit(np.concatenate(few)))
+        owner = _starts(few)[:: len(kinds)]
+        for start in range(0, len(searched), TOGETHER):
+            rows = [scan.marks[:, kind] for scan in searched[start : start + TOGETHER]]
+            products = probes @ _bounds(_unit(np.concatenate(rows))).T
+            by_scan = np.maximum.reduceat(products, _starts(rows), 1)
+            best = np.maximum.reduceat(by_scan, owner, 0)
+            part = scores[:, start : start + len(rows)]
+            np.maximum(part, best, out=part)
+    return scores
+
+
+def _starts(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return where each part begins once all are concatenated."""
+    return np.cumsum([0, *(len(part) for part in parts)])[:-1]
 
 
 def _spread(marks: np.ndarray) -> np.ndarray:
@@ -476,7 +506,8 @@ def unpack(text: str) -> Scan:
         )
     content = zlib.decompress(base64.b64decode(packed))
     numbers = np.frombuffer(content, np.int64, len(TYPES))
-    place, arrays = numbers.nbytes, {}
+    place = numbers.nbytes
+    arrays = {}
     for name, number in zip(TYPES, numbers, strict=True):
         size = int(number) * math.prod(SHAPES[name])
         array = np.frombuffer(content, TYPES[name], size, place)

@@ -70,16 +70,18 @@ def find_keys(array: np.ndarray, background: float) -> tuple[np.ndarray, np.ndar
         Where they are.
     """
     share = min(1.0, CHOSEN / max(1, array.size))
-    names, places = [np.empty(0, np.uint64)], [np.empty((0, 3), np.int16)]
+    names = [np.empty(0, np.uint64)]
+    places = [np.empty((0, 3), np.int16)]
     if min(array.shape[:2]) >= 5:
         for k in range(array.shape[2]):
-            found, where = _of_slice(array[:, :, k], background, share)
-            names.append(found)
+            named, where = _of_slice(array[:, :, k], background, share)
+            names.append(named)
             places.append(np.c_[where, np.full(len(where), k)].astype(np.int16))
-    every, where = np.concatenate(names), np.concatenate(places)
+    every = np.concatenate(names)
+    everywhere = np.concatenate(places)
     _, first, count = np.unique(every, return_index=True, return_counts=True)
     kept = first[count == 1][:NUMBER]
-    return every[kept], where[kept]
+    return every[kept], everywhere[kept]
 
 
 def _of_slice(pixels: np.ndarray, background: float, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +90,8 @@ def _of_slice(pixels: np.ndarray, background: float, share: float) -> tuple[np.n
     sides = (whole[1:-3, 2:-2], whole[3:-1, 2:-2], whole[2:-2, 1:-3], whole[2:-2, 3:-1])
     corners = (whole[1:-3, 1:-3], whole[3:-1, 1:-3], whole[1:-3, 3:-1], whole[3:-1, 3:-1])
     rough = np.zeros_like(middle)
-    near, far = -4 * middle, -4 * middle
+    near = -4 * middle
+    far = near.copy()
     for side, corner in zip(sides, corners, strict=True):
         near += side
         far += corner
@@ -103,7 +106,8 @@ def _of_slice(pixels: np.ndarray, background: float, share: float) -> tuple[np.n
     block = whole[rows, columns].reshape(-1, 25)
     held = (pixels[rows, columns] != background).all(axis=(1, 2))
     held &= (np.diff(np.sort(block, axis=1), axis=1) > 0).sum(axis=1) >= DISTINCT - 1
-    block, chosen = block[held], chosen[held]
+    block = block[held]
+    chosen = chosen[held]
     differences = (block - block[:, 12:13]).astype(np.int64)
     with np.errstate(over="ignore"):
         names = [
@@ -116,10 +120,8 @@ def _of_slice(pixels: np.ndarray, background: float, share: float) -> tuple[np.n
 
 def shared_by(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[tuple[int, int]]:
     """List the pairs of scans, by their numbers, that share `LEAST` names or more."""
-    mine, yours = (np.concatenate([np.empty(0, np.uint64), *side]) for side in (ours, theirs))
-    my_scan, your_scan = (
-        np.repeat(np.arange(len(side)), [len(names) for names in side]) for side in (ours, theirs)
-    )
+    mine, my_scan = _flat(ours)
+    yours, your_scan = _flat(theirs)
     order = np.argsort(yours, kind="stable")
     first = np.searchsorted(yours[order], mine, "left")
     number = np.searchsorted(yours[order], mine, "right") - first
@@ -131,6 +133,12 @@ def shared_by(ours: list[np.ndarray], theirs: list[np.ndarray]) -> list[tuple[in
         my_scan[left] * max(1, len(theirs)) + your_scan[right], return_counts=True
     )
     return [divmod(int(pair), len(theirs)) for pair in pairs[counts >= LEAST]]
+
+
+def _flat(scans: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the names of all scans in one array, and of each name the number of its scan."""
+    names = np.concatenate([np.empty(0, np.uint64), *scans])
+    return names, np.repeat(np.arange(len(scans)), [len(scan) for scan in scans])
 
 
 def how_laid(
@@ -156,16 +164,20 @@ def how_laid(
     _, mine, yours = np.intersect1d(one[0], other[0], return_indices=True)
     if len(mine) < LEAST:
         return None
-    where, there = one[1][mine].astype(int), other[1][yours].astype(int)
-    best, found = LEAST - 1, None
+    where = one[1][mine].astype(int)
+    there = other[1][yours].astype(int)
+    most = LEAST - 1
+    best = None
     for turn in range(8):
-        x, y = where[:, 1 if turn & 4 else 0], where[:, 0 if turn & 4 else 1]
+        x = where[:, 1 if turn & 4 else 0]
+        y = where[:, 0 if turn & 4 else 1]
         width, height = canvas[::-1] if turn & 4 else canvas
         x = width - 1 - x if turn & 2 else x
         y = height - 1 - y if turn & 1 else y
         for up in (1, -1):
             shifts = there - np.stack([x, y, up * where[:, 2]], axis=1)
             values, counts = np.unique(shifts, axis=0, return_counts=True)
-            if len(counts) and counts.max() > best:
-                best, found = int(counts.max()), (turn, up, values[counts.argmax()])
-    return found
+            if len(counts) and counts.max() > most:
+                most = int(counts.max())
+                best = (turn, up, values[counts.argmax()])
+    return best

@@ -66,7 +66,7 @@ def find_alike(
         for name in unique:
             by_key[key(name)].append(name)
         alike += [group for group in by_key.values() if len(group) > 1]
-    found = {}
+    differences = {}
     for group in alike:
         open_pairs = [
             pair
@@ -75,8 +75,8 @@ def find_alike(
         ]
         left = sorted({name for pair in open_pairs for name in pair})
         if left:
-            found[tuple(left)] = _difference(*open_pairs[0])
-    return [(list(group), how) for group, how in sorted(found.items())]
+            differences[tuple(left)] = _difference(*open_pairs[0])
+    return [(list(group), how) for group, how in sorted(differences.items())]
 
 
 def _plain(name: str) -> str:
@@ -195,19 +195,20 @@ def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
     str or None
         None where no simple pattern does it for all names.
     """
-    unique, groups = sorted(set(names)), list(shared)
+    unique = sorted(set(names))
+    groups = list(shared)
     wanted = sorted(group.cases for group in groups)
     for stem in dict.fromkeys(group.stem for group in groups):
         exact = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", re.escape(stem))
         numbers = re.sub(r"\d+", "[0-9]+", re.escape(stem))
         words = re.sub(r"(?<!\[)[A-Za-z]+", "[A-Za-z]+", numbers)
         for form in (numbers, exact, words):
-            found = defaultdict(list)
+            by_patient = defaultdict(list)
             for name in unique:
                 match = re.search(f"^(?P<patient>{form})", name)
-                found[match["patient"] if match else ""].append(name)
-            several = sorted(tuple(group) for group in found.values() if len(group) > 1)
-            if "" not in found and several == wanted:
+                by_patient[match["patient"] if match else ""].append(name)
+            several = sorted(tuple(group) for group in by_patient.values() if len(group) > 1)
+            if "" not in by_patient and several == wanted:
                 return f"^(?P<patient>{form})"
     return None
 
@@ -271,8 +272,8 @@ def _word(tail: str) -> str:
 
 
 def _last_word(stem: str) -> str:
-    found = re.search(r"([A-Za-z]+)[-_. ]*\d*$", stem)
-    return found[1].lower() if found else ""
+    word = re.search(r"([A-Za-z]+)[-_. ]*\d*$", stem)
+    return word[1].lower() if word else ""
 
 
 def _number(tail: str) -> int:
@@ -289,9 +290,9 @@ def _by_number(names: Sequence[str]) -> list[Shared]:
     """Find the scans of patients in numbers whose first digits are the patient's."""
     series: dict[tuple[str, int, str], list[tuple[str, str]]] = defaultdict(list)
     for name in names:
-        found = re.fullmatch(r"(.*?)(\d{3,})(\D*)", name)
-        if found:
-            series[found[1], len(found[2]), found[3]].append((name, found[2]))
+        parts = re.fullmatch(r"(.*?)(\d{3,})(\D*)", name)
+        if parts:
+            series[parts[1], len(parts[2]), parts[3]].append((name, parts[2]))
     shared: list[Shared] = []
     for (before, _, _), members in sorted(series.items()):
         for digits in (2, 1):

@@ -54,7 +54,8 @@ def agreement(one: np.ndarray, other: np.ndarray, axes: Axes) -> float:
         The absolute correlation of the detail in what both hold, 0 where that
         is too little.
     """
-    mine, yours = [], []
+    mine = []
+    yours = []
     for a, b in axes:
         size = int(np.clip(round(SIDE * min(1.0, a)), 8, SIDE))
         places = (np.arange(size) + 0.5) / size
@@ -66,8 +67,8 @@ def agreement(one: np.ndarray, other: np.ndarray, axes: Axes) -> float:
     enough = both.sum(axis=(1, 2)) >= LEAST
     if not enough.any():
         return 0.0
-    first, second, both = (part[enough] for part in (first, second, both))
-    return _nearby(detail(first, both), both, detail(second, both), both)
+    both = both[enough]
+    return _nearby(detail(first[enough], both), both, detail(second[enough], both), both)
 
 
 def _nearby(first: np.ndarray, held: np.ndarray, second: np.ndarray, kept: np.ndarray) -> float:
@@ -96,7 +97,8 @@ def _nearby(first: np.ndarray, held: np.ndarray, second: np.ndarray, kept: np.nd
         tries = [place + sign * part for part in np.diag(step) for sign in (1, -1)]
         scores = [score(change) for change in tries]
         if max(scores) > best + 0.002:
-            best, place = max(scores), tries[int(np.argmax(scores))]
+            best = max(scores)
+            place = tries[int(np.argmax(scores))]
         else:
             step = step / 2
             if step[2] < 0.12:

@@ -26,8 +26,10 @@ HEADER = 4096
 NIFTI = {348: (("h", 40), 72), 540: (("q", 16), 14)}
 """By the size of a header (of NIfTI-1 and NIfTI-2), where dimensions and bits of a voxel are."""
 NRRD_BYTES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4}
-SLICE, JPEG = 512 * 512, 4
-"""Pixels of a slice, and how many times smaller compressed DICOM may be."""
+SLICE = 512 * 512
+"""Pixels of a slice."""
+JPEG = 4
+"""How many times smaller compressed DICOM may be."""
 NUMBER_OF_FRAMES = re.compile(rb"\x28\x00\x08\x00IS..\s*(\d{1,6})", re.DOTALL)
 """The element as files with explicit types have it, nearly all, before the pixels."""
 FRAMES_WITHIN = 1 << 16
@@ -84,10 +86,12 @@ def size_of(case: Case, dataset: Dataset) -> Size:
         Its layout; a phantom's size is a setting.
     """
     if dataset.phantom is not None:
-        side, (_, slices) = dataset.phantom.size, dataset.phantom.slices
-        return Size(side * side * slices, side * side)
+        side = dataset.phantom.size
+        _, most_slices = dataset.phantom.slices
+        return Size(side * side * most_slices, side * side)
     try:
-        (shape, image), (_, mask) = (_shape(files) for files in (case.image, case.mask))
+        shape, image = _shape(case.image)
+        _, mask = _shape(case.mask)
     except _UNREADABLE:
         return UNKNOWN
     stored = sum(path.stat().st_size for path in case.image)
@@ -135,7 +139,8 @@ def _nifti(path: Path) -> tuple[Sequence[int], int]:
 def _text(path: Path, sizes: str, kind: str, known: dict[str, int]) -> tuple[Sequence[int], int]:
     with path.open("rb") as stream:
         begun = stream.read(HEADER).decode("latin-1")
-    shape, named = re.search(sizes, begun, re.M), re.search(kind, begun, re.M)
+    shape = re.search(sizes, begun, re.M)
+    named = re.search(kind, begun, re.M)
     if shape is None or named is None:
         raise ValueError("no header")
     bytes_of_one = known.get(named[1].strip().replace("unsigned ", "u"), 8)
@@ -162,5 +167,5 @@ def _dicom(files: Sequence[Path]) -> int:
 def _frames(path: Path) -> int:
     """Return how many frames a DICOM file says it has; 1 where that is not found at its start."""
     with path.open("rb") as stream:
-        found = NUMBER_OF_FRAMES.search(stream.read(FRAMES_WITHIN))
-    return max(1, int(found[1])) if found else 1
+        stated = NUMBER_OF_FRAMES.search(stream.read(FRAMES_WITHIN))
+    return max(1, int(stated[1])) if stated else 1

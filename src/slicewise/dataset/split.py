@@ -54,21 +54,9 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         patient has no stratum, or two, or a number of test patients was written
         where the layout says who they are.
     """
-    fixed = any(case.subset for case in cases)
     patients = sorted({case.patient for case in cases})
     strata = read_strata(cases, settings, data)
-    if fixed:
-        _refuse_idle_test(settings)
-        test = {case.patient for case in cases if case.subset == "test"}
-        both = sorted(test & {case.patient for case in cases if case.subset == "train"})
-        if both:
-            raise SlicewiseError(
-                f"patients {', '.join(both[:8])}: in the training and in the test folder; move "
-                "all volumes of a patient to one side, or correct dataset.patient_pattern"
-            )
-    else:
-        number = _count(settings.test, len(patients), "split.test")
-        test = set(_ranked(patients, settings.seed, "test", strata)[:number])
+    test = _test_patients(cases, patients, settings, strata)
     others = [patient for patient in patients if patient not in test]
     if not others:
         raise SlicewiseError(
@@ -76,20 +64,45 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         )
     if settings.folds > 1:
         return _with_folds(cases, test, others, settings, strata)
-    validation: set[str] = set()
-    if len(others) >= FEWEST_TO_VALIDATE:
-        number = _count(settings.validation, len(others), "split.validation")
-        validation = set(_ranked(others, settings.seed, "validation", strata)[:number])
-        if len(validation) == len(others):
-            raise SlicewiseError(
-                f"split.validation: {number} of {len(others)} patients leave none to train on; "
-                "lower it"
-            )
+    validation = _validation_patients(others, settings, strata)
     subset = dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
     return [
         Assignment(case.name, case.patient, subset.get(case.patient, "train"), None)
         for case in cases
     ]
+
+
+def _test_patients(
+    cases: Sequence[Case], patients: Sequence[str], settings: Split, strata: Mapping[str, str]
+) -> set[str]:
+    """Return who is tested on: whom the layout puts there, else as many as the settings say."""
+    if not any(case.subset for case in cases):
+        number = _count(settings.test, len(patients), "split.test")
+        return set(_ranked(patients, settings.seed, "test", strata)[:number])
+    _refuse_idle_test(settings)
+    test = {case.patient for case in cases if case.subset == "test"}
+    both = sorted(test & {case.patient for case in cases if case.subset == "train"})
+    if both:
+        raise SlicewiseError(
+            f"patients {', '.join(both[:8])}: in the training and in the test folder; move "
+            "all volumes of a patient to one side, or correct dataset.patient_pattern"
+        )
+    return test
+
+
+def _validation_patients(
+    others: Sequence[str], settings: Split, strata: Mapping[str, str]
+) -> set[str]:
+    """Return who validates, of those who are not tested on; nobody where they are few."""
+    if len(others) < FEWEST_TO_VALIDATE:
+        return set()
+    number = _count(settings.validation, len(others), "split.validation")
+    validation = set(_ranked(others, settings.seed, "validation", strata)[:number])
+    if len(validation) == len(others):
+        raise SlicewiseError(
+            f"split.validation: {number} of {len(others)} patients leave none to train on; lower it"
+        )
+    return validation
 
 
 def _refuse_idle_test(settings: Split) -> None:
@@ -133,7 +146,7 @@ def _fold_of(
     by_stratum: dict[str, list[str]] = defaultdict(list)
     for patient in _hashed(patients, seed, "fold"):
         by_stratum[strata[patient]].append(patient)
-    found: dict[str, int] = {}
+    fold_of: dict[str, int] = {}
     next_larger = 0  # the fold whose turn it is to have one more than the smallest
     for _, ranked in sorted(by_stratum.items()):
         least, more = divmod(len(ranked), folds)
@@ -141,8 +154,8 @@ def _fold_of(
         next_larger = (next_larger + more) % folds
         sizes = [least + (fold in larger) for fold in range(folds)]
         owners = [fold for fold, size in enumerate(sizes) for _ in range(size)]
-        found |= dict(zip(ranked, owners, strict=True))
-    return found
+        fold_of |= dict(zip(ranked, owners, strict=True))
+    return fold_of
 
 
 def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> dict[str, str]:
@@ -176,7 +189,8 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         path = data / settings.strata
         if not path.exists():
             path = data / expanded(settings.strata, "split.strata")
-        place, values = str(path), _column_of(path, column, cases)
+        place = str(path)
+        values = _column_of(path, column, cases)
     elif all(value is None for value in values.values()):
         known = sorted({name for case in cases for name, _ in case.columns})
         raise SlicewiseError(
@@ -184,21 +198,21 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
             + (f"; there are: {', '.join(known)}" if known else "")
             + "; with layout table it may be any other column, else name a table in split.strata"
         )
-    found: dict[str, set[str]] = defaultdict(set)
+    strata: dict[str, set[str]] = defaultdict(set)
     for case in cases:
         value = values[case.name]
         if not value:
             raise SlicewiseError(
                 f"split.stratify: {place} gives case {case.name} no {column}; fill it in"
             )
-        found[case.patient].add(_presence(value, column, place))
-    for patient, several in sorted(found.items()):
+        strata[case.patient].add(_presence(value, column, place))
+    for patient, several in sorted(strata.items()):
         if len(several) > 1:
             raise SlicewiseError(
                 f"split.stratify: {place} gives patient {patient} several values of {column} "
                 f"({', '.join(sorted(several))}); give all cases of a patient the same"
             )
-    return {patient: value for patient, (value,) in found.items()}
+    return {patient: value for patient, (value,) in strata.items()}
 
 
 def _column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, str | None]:

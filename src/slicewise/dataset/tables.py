@@ -77,7 +77,8 @@ def read_rows(
     lines = _lines(path, columns)
     header = [_column(cell, columns) for cell in lines[0][1]] if lines else []
     _check_header(path, header, columns, needed)
-    rows, changed = [], []
+    rows = []
+    changed = []
     for number, line in lines[1:]:
         cells = [stripped(cell) for cell in line]
         if any(cells[len(header) :]):
@@ -155,9 +156,10 @@ def _lines(path: Path, columns: Sequence[str]) -> _Lines:
     skipped = 0
     if first.strip("\r \ufeff").lower() in {f"sep={each}" for each in SEPARATORS}:
         # what spreadsheets put first, so that others open the file rightly
-        text, skipped = rest, 1
+        text = rest
+        skipped = 1
     try:
-        found = [_cells(text, separator, skipped) for separator in SEPARATORS]
+        readings = [_cells(text, separator, skipped) for separator in SEPARATORS]
     except csv.Error as error:
         raise SlicewiseError(
             f"{path}: not readable as a table ({error}); save it as text with tabs, semicolons "
@@ -170,7 +172,7 @@ def _lines(path: Path, columns: Sequence[str]) -> _Lines:
         # of equal ones the first: a column's name may hold a comma
         return len(known), len(header) if not columns else 0
 
-    return max(found, key=fit)
+    return max(readings, key=fit)
 
 
 def _cells(text: str, separator: str, skipped: int) -> _Lines:

@@ -58,10 +58,10 @@ def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
     # The same ground truth is meant, however labels are numbered: hence sorted names and ranks.
     # 0.01 mm: a header in single precision is the same grid; and there is no -0
     affine = (volume.affine.round(2) + 0.0).tolist()
-    found = hashlib.sha256(f"{volume.array.shape} {affine} {sorted(labels)}".encode())
+    hashed = hashlib.sha256(f"{volume.array.shape} {affine} {sorted(labels)}".encode())
     ranks = np.array([0, *(sorted(labels).index(name) + 1 for name in labels)], np.uint8)
-    found.update(np.ascontiguousarray(ranks[volume.array]).data)
-    return found.hexdigest()
+    hashed.update(np.ascontiguousarray(ranks[volume.array]).data)
+    return hashed.hexdigest()
 
 
 def truth_reader(
