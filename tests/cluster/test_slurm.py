@@ -141,7 +141,7 @@ def disturbed(slurm, fresh) -> Iterator[Run]:
 
 
 def attempts(run: Run, fold: int) -> list[dict[str, str]]:
-    return run.of(f"train_wildcards_tiny_rich_{fold}")
+    return run.of(f"train_wildcards_rich_{fold}")
 
 
 def log_of(run: Run, job: dict[str, str]) -> str:
@@ -195,7 +195,7 @@ def test_jobs_get_what_the_rules_ask_for(disturbed):
         "report": ("4000M", "01:00:00", None, "cpu"),
         "compare": ("4000M", "01:00:00", None, "cpu"),
         "predict": ("6000M", "04:00:00", "gres:gpu:1", "gpu"),
-        f"train_wildcards_tiny_rich_{CANCELLED}": ("8000M", "1-00:00:00", "gres:gpu:1", "gpu"),
+        f"train_wildcards_rich_{CANCELLED}": ("8000M", "1-00:00:00", "gres:gpu:1", "gpu"),
     }
     for rule, wanted in expected.items():
         job = disturbed.of(rule)[0]
@@ -208,18 +208,18 @@ def test_jobs_get_what_the_rules_ask_for(disturbed):
     assert disturbed.of("predict")[0]["NumCPUs"] == "8"
 
 
-def test_batches_share_a_job(disturbed, local):
-    batches = len(list((local.results / "cases" / "_shards").glob("*.json")))
-    assert 2 < batches <= 5  # of five cases
-    assert len(re.findall(r"^ *rule ingest:$", disturbed.said, re.M)) == batches
+def test_shards_share_a_job(disturbed, local):
+    shards = len(list((local.results / "cases" / "_shards").glob("*.json")))
+    assert 2 < shards <= 5  # of five cases
+    assert len(re.findall(r"^ *rule ingest:$", disturbed.said, re.M)) == shards
     (job,) = [j for j in disturbed.jobs.values() if "group_cases" in j["StdOut"]]
     # side by side, each with its memory, one stage after the other
-    assert (job["NumCPUs"], job["MinMemoryNode"]) == (str(batches), f"{2000 * batches}M")
+    assert (job["NumCPUs"], job["MinMemoryNode"]) == (str(shards), f"{2000 * shards}M")
     assert job["TimeLimit"] == "00:40:00"
 
 
 def test_folds_train_side_by_side(disturbed):
-    folds = {f"rule_train_wildcards_tiny_rich_{fold}" for fold in FOLDS}
+    folds = {f"rule_train_wildcards_rich_{fold}" for fold in FOLDS}
     assert any(folds <= together for together in disturbed.together)
 
 

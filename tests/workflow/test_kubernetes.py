@@ -20,7 +20,7 @@ from conftest import CHECKOUT, CONFIG, Workflow, checked_out
 from kubernetesapi import VERSION, Cluster, faults, quantity
 from moto.server import ThreadedMotoServer
 
-from slicewise.dataset.split import FEWEST_BATCHES
+from slicewise.dataset.shards import FEWEST
 from slicewise.files import read_json
 
 BUCKET = "slicewise"
@@ -184,7 +184,8 @@ def test_the_image_is_made_of_what_the_context_lets_through():
 def submitted(site):
     """Submits a training whose inputs seem to be there; the job is not run."""
     site.cluster.run = False
-    for number in range(FEWEST_BATCHES):
+    for number in range(FEWEST):
+        site.put(f"results/tiny/cases/_shards/train-{number}.json")
         site.put(f"results/tiny/slices/axial48/_shards/train-{number}.json")
     site.put("results/tiny/leakage.json")
     site.put("results/tiny/plain/fold-0/plan.json")

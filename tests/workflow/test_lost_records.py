@@ -214,7 +214,7 @@ def test_after_other_folds_and_labels_scores_are_those_of_a_run_from_nothing(clo
     delete_report_and_notes(lost)
     said = lost.snakemake()
     assert "results/tiny/one/fold-0/plan.json: made with other settings" in said
-    assert {"train", "predict_one_0", "evaluate"} <= {*started(said)}
+    assert {"train", "predict", "evaluate"} <= {*started(said)}
     fresh = copied(clone.root, tmp_path / "fresh")
     fresh.write_settings(lost.settings())
     fresh.snakemake()

@@ -14,7 +14,7 @@ import pytest
 from conftest import LARGE, TRAINING, Workflow, copied, started
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from slicewise.dataset.split import BATCH, FEWEST_BATCHES, chunks
+from slicewise.dataset.shards import FEWEST, SIZE, shares
 from slicewise.files import sha256
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_volume
@@ -23,12 +23,12 @@ from slicewise.volumes.write import write_nifti
 
 LAST = {"all": 1, "compare": 1}
 # What other slices of an experiment entail, and what other settings or code.
-CUT = {"train": 1, "predict_plain_0": 1, "evaluate": 1, "report": 1, **LAST}
+CUT = {"train": 1, "predict": 1, "evaluate": 1, "report": 1, **LAST}
 PLAIN = {"plan": 1, **CUT}
-CUT_BOTH = {**CUT, "predict_rich_0": 1, "train": 2, "evaluate": 2, "report": 2}
+CUT_BOTH = {**CUT, "predict": 2, "train": 2, "evaluate": 2, "report": 2}
 BOTH = {"plan": 2, **CUT_BOTH}
-# Test patients never share a batch with these.
-BATCHES = len(chunks(TRAINING, BATCH, FEWEST_BATCHES))
+# Test patients never share a shard with these.
+SHARDS = len(shares(TRAINING, SIZE, FEWEST))
 REPORT = "results/tiny/plain/report.html"
 MEGABYTE = 1_000_000
 
@@ -81,7 +81,7 @@ def test_a_learning_rate_retrains_its_experiment_alone(workflow):
 
 def test_one_more_seed_trains_once_more(workflow):
     workflow.change("experiments.plain.training.seeds", [1, 2])
-    repeat = {"predict_plain-seed2_0": 1, "plan": 1, "train": 1, "evaluate": 1, "report": 1}
+    repeat = {"predict": 1, "plan": 1, "train": 1, "evaluate": 1, "report": 1}
     assert workflow.due() == {**repeat, **LAST}
 
 
@@ -97,7 +97,7 @@ def test_batches_of_prediction_rerun_nothing_but_prediction(workflow):
 
 def test_a_recipe_extracts_again_and_ingests_nothing(workflow):
     workflow.change("slices.axial48.size", 32)
-    assert workflow.due() == {**BOTH, "slices": BATCHES}
+    assert workflow.due() == {**BOTH, "slices": SHARDS}
 
 
 def test_an_added_training_patient_is_extracted_alone(workflow):
@@ -115,12 +115,12 @@ def test_an_added_training_patient_is_extracted_alone(workflow):
         "leakage": 1,
         "split": 1,
     }
-    (batch,) = (
+    (shard,) = (
         f"_shards/train-{number}.json"
-        for number, members in chunks([*TRAINING, "p07"], BATCH, FEWEST_BATCHES).items()
+        for number, members in shares([*TRAINING, "p07"], SIZE, FEWEST).items()
         if {"p07", "p03"} <= {*members}
     )
-    workflow.snakemake(f"results/tiny/slices/axial48/{batch}")
+    workflow.snakemake(f"results/tiny/slices/axial48/{shard}")
     # others of its batch were neither read nor cut again
     after = ages("record.json", "image.npy")
     assert {path for path in after if after[path] != before.get(path)} == {
@@ -230,7 +230,7 @@ def test_one_byte_of_a_test_volume_retrains_nothing(workflow):
     change_one_byte(workflow.image("p08"), 4)
     due = workflow.due()
     assert due["ingest"] == 1
-    assert {"predict_plain_0", "predict_rich_0"} <= due.keys()
+    assert due["predict"] == 2
     assert not {"train", "slices"} & due.keys()
 
 
@@ -242,7 +242,7 @@ def test_one_report_can_be_asked_for(workflow):
     assert workflow.due("results/tiny/other/report.html") == {
         "plan": 1,
         "train": 1,
-        "predict_other_0": 1,
+        "predict": 1,
         "evaluate": 1,
         "report": 1,
     }

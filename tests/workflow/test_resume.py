@@ -104,7 +104,7 @@ def test_a_killed_training_goes_on_after_unlock(finished, workflow):
     workflow.snakemake("--unlock")
     said = workflow.snakemake(REPORT)
     assert "going on after epoch" in said
-    assert started(said) == ["train", "predict_rich_0", "evaluate", "report"]
+    assert started(said) == ["train", "predict", "evaluate", "report"]
 
     same_weights(workflow, finished)
     history = pd.read_csv(workflow.results / "rich" / "fold-0" / "history.csv")
@@ -199,7 +199,7 @@ def test_a_dead_tracking_server_costs_no_result(workflow):
         "results/tiny/other/report.html", MLFLOW_TRACKING_URI="http://127.0.0.1:9"
     )
     # asked for one report, it made what this takes and no more
-    assert started(said) == ["plan", "train", "predict_other_0", "evaluate", "report"]
+    assert started(said) == ["plan", "train", "predict", "evaluate", "report"]
     # once a run of snakemake, not once a job
     assert said.count("MLflow at http://127.0.0.1:9 does not answer") == 1
     made = workflow.results / "other"
