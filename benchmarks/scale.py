@@ -185,18 +185,19 @@ def make_slices(folder: Path, cases: int) -> dict[str, float]:
 def train(folder: Path, cases: int) -> None:
     """Train a few steps on one case as often as asked."""
     from slicewise.network.card import make_card
+    from slicewise.training.inputs import TrainingInputs
     from slicewise.training.loop import train as fit
 
-    one, slices = folder / "data" / "one", SliceFolder.below(folder / "alone", "one")
+    one = folder / "data" / "one"
+    cut = SliceFolder.below(folder / "alone", "one")
     files = (one / "orig.nii.gz", one / "liver.nii.gz")
-    cut_case(*files, CONTENT, Recipe(size=48), slices, "1")
-    folders = [
-        SliceFolder(f"c{k}", slices.image, slices.mask, slices.geometry) for k in range(cases)
-    ]
+    cut_case(*files, CONTENT, Recipe(size=48), cut, "1")
+    folders = [SliceFolder(f"c{k}", cut.image, cut.mask, cut.geometry) for k in range(cases)]
     card = make_card(CONTENT, Recipe(size=48).model_dump(), EXPERIMENT)
     where = folder / "checkpoints"
-    sets = SliceSet(folders, **EXPERIMENT.reading), SliceSet([])
-    fit(*sets, lambda case: np.zeros(0), EXPERIMENT, card, where)
+    slices = SliceSet(folders, **EXPERIMENT.reading)
+    inputs = TrainingInputs(slices, SliceSet([]), EXPERIMENT, card)
+    fit(inputs, lambda case: np.zeros(0), where)
 
 
 def main() -> None:

@@ -35,8 +35,10 @@ from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.slices.batches import SliceFolder, SliceSet, usable
 from slicewise.slices.extract import extract
+from slicewise.training.batches import Batches
 from slicewise.training.fit import fit_preprocess
-from slicewise.training.loop import Batches, train
+from slicewise.training.inputs import TrainingInputs
+from slicewise.training.loop import train
 from slicewise.training.trainer import Trainer, make_trainer
 from slicewise.volumes.volume import Volume
 
@@ -134,14 +136,11 @@ def main() -> None:
         card = make_card(CONTENT, Recipe().model_dump(), experiment)
         nothing = SliceSet([])
         trained: list[Any] = []
-        whole = timed(
-            lambda: trained.append(
-                train(slices, nothing, lambda case: np.zeros(0), experiment, card, folder / "c")
-            )
-        )
+        inputs = TrainingInputs(slices, nothing, experiment, card)
+        whole = timed(lambda: trained.append(train(inputs, lambda case: np.zeros(0), folder / "c")))
         done = trained[0]
         first = options.steps * options.batch / done.history["images_per_second"].iloc[0]
-        precision = done.facts["precision"]
+        precision = done.resolved.precision
         preprocess = fit_preprocess(slices, usable(slices, 1.0), experiment.input, card)
         epochs = Epochs(slices, experiment, make_trainer(experiment, preprocess, 1, precision))
         batch = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slicewise.config import load_settings, used_settings
 from slicewise.dataset.case_record import check_volumes
-from slicewise.dataset.training_record import Resolved, TrainingRecord
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.truth import truth_reader
 from slicewise.files import sha256
 from slicewise.job import script_job, stop_check
@@ -12,7 +12,8 @@ from slicewise.network.card import make_card
 from slicewise.records import paths_told
 from slicewise.slices import batches, staging
 from slicewise.tracking import Tracker, place, versions
-from slicewise.training.loop import train, training_key
+from slicewise.training.inputs import TrainingInputs
+from slicewise.training.loop import Callbacks, train
 from slicewise.training.plan import read_plan, read_slices
 
 
@@ -36,11 +37,15 @@ def main(snakemake):
         here = place()
 
         # what these weights depend on: a run of the same key goes on, and is the same run
-        options = {
+        inputs = TrainingInputs(
+            slices,
+            validation_slices,
+            plan.experiment,
+            card,
             **planned.validation,
-            "also": [plan.code, [sha256(path) for path in masks]],
-        }
-        key = training_key(slices, validation_slices, plan.experiment, card, **options)
+            also=[plan.code, [sha256(path) for path in masks]],
+        )
+        key = inputs.key
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
         title = name if planned.folds == 1 else f"{name}/{fold}"
         kept = {"settings.yaml": used_settings(snakemake.config, name)}
@@ -51,12 +56,12 @@ def main(snakemake):
             trained.save(Path(out.model), Path(out.history), Path(out.samples))
             record = TrainingRecord(
                 **planned.dump(),
-                resolved=Resolved.model_validate(trained.facts),
+                resolved=trained.resolved,
                 origin=here | versions(),
             )
             record.write(out.config)
             files = {"history.csv": out.history, "config.yaml": out.config}
-            run.trained(trained.facts, files, out.model, plan.content.labels)
+            run.trained(trained.resolved.dump(), files, out.model, plan.content.labels)
 
         stop = stop_check()
         staged = (
@@ -64,17 +69,11 @@ def main(snakemake):
         )
         with run.ending_with_errors(), staging.staged(staged, log, stop):
             train(
-                slices,
-                validation_slices,
+                inputs,
                 truth,
-                plan.experiment,
-                card,
                 Path(snakemake.params.checkpoints),
-                **options,
-                on_epoch=run.epoch,
-                log=log,
-                save=save,
-                should_stop=stop,
+                Callbacks(on_epoch=run.epoch, log=log, should_stop=stop),
+                save,
             )
 
 

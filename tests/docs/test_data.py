@@ -122,7 +122,7 @@ def test_columns_of_metrics_are_described():
 
 
 def test_columns_of_the_history_are_described():
-    source = ast.parse((ROOT / "src/slicewise/training/loop.py").read_text(encoding="utf-8"))
+    source = ast.parse((ROOT / "src/slicewise/training/result.py").read_text(encoding="utf-8"))
     history = next(
         ast.literal_eval(node.value)
         for node in source.body

@@ -22,9 +22,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from slicewise.config import Experiment
 from slicewise.config import merge
 from slicewise.errors import SlicewiseError
-from slicewise.training.loop import train
 from slicewise.slices.batches import SliceFolder, SliceSet
 from tests.discs import CARD, disc_truth, experiment
+from tests.training.runs import train_on
 
 root, normalisation = Path(sys.argv[1]), sys.argv[2]
 folders = [
@@ -42,12 +42,12 @@ def run(devices, **training):
     settings = Experiment.model_validate(merge(experiment().model_dump(), blocks))
     sets = SliceSet(folders[:3]), SliceSet(folders[3:])
     where = root.parent / f"checkpoints-{devices}"
-    return train(*sets, disc_truth, settings, CARD, where, say=lambda line: None)
+    return train_on(*sets, disc_truth, settings, CARD, where)
 
 
 one, two = run(1), run(2)
-assert [t.facts["devices"] for t in (one, two)] == [1, 2]
-assert run(2).facts["weights_sha256"] == two.facts["weights_sha256"], "not the same twice"
+assert [t.resolved.devices for t in (one, two)] == [1, 2]
+assert run(2).resolved.weights_sha256 == two.resolved.weights_sha256, "not the same twice"
 worst = max(
     float(np.abs(a - b).max())
     for a, b in zip(one.model.get_weights(), two.model.get_weights(), strict=True)

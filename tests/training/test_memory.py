@@ -27,6 +27,7 @@ import numpy as np
 
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.network.card import make_card
+from slicewise.training.inputs import TrainingInputs
 from slicewise.training.loop import train
 from slicewise.slices.batches import SliceFolder, SliceSet
 
@@ -44,8 +45,9 @@ cases = [SliceFolder(f"case{k}", *files) for k in range(number)]
 slices = SliceSet(cases, **experiment.reading)
 card = make_card(content, Recipe().model_dump(), experiment)
 where = folder / f"checkpoints-{number}"
-done = train(slices, SliceSet([]), lambda case: np.zeros(0), experiment, card, where)
-print(done.facts["steps"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+inputs = TrainingInputs(slices, SliceSet([]), experiment, card)
+done = train(inputs, lambda case: np.zeros(0), where)
+print(done.resolved.steps, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
 
 

@@ -20,11 +20,12 @@ from slicewise.inference.views import infer
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.grid import Grid
-from slicewise.training.loop import train, training_key
+from slicewise.training.inputs import TrainingInputs
 from slicewise.training.losses import probabilities, segmentation_loss
 from slicewise.training.validation import Validation, dice_of_labels, settle_postprocessing
 from slicewise.volumes.volume import Volume
 from tests.discs import CARD, disc_truth, experiment
+from tests.training.runs import train_on
 
 
 def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Recipe) -> SliceFolder:
@@ -287,13 +288,13 @@ def test_training_goes_on_where_a_validation_case_shows_nothing(
     validation_slices = SliceSet([*without_labels(folders[3:4], tmp_path / "bare"), folders[4]])
     said: list[str] = []
     given = experiment(epochs=2, empty=0.0)
-    done = train(
+    done = train_on(
         *(SliceSet(folders[:3]), validation_slices, disc_truth, given, CARD, tmp_path / "c"),
         log=said.append,
     )
     assert said[0].startswith("validation cases case3: no slice shows any label")
     assert "epoch 1/2" in said[1], "it is said before anything is trained"
-    assert done.facts["selected_by"] == "dice"
+    assert done.resolved.selected_by == "dice"
     assert done.history["val/loss"].notna().all()
 
 
@@ -307,15 +308,15 @@ def test_where_no_validation_patient_has_a_label_the_last_weights_are_kept(
         training={"epochs": 3, "select": select, "patience": 1},
         postprocessing={"largest_component": "auto"},
     )
-    done = train(
+    done = train_on(
         *(SliceSet(folders[:3]), validation_slices, lambda case: np.zeros((32, 32, 10), np.uint8)),
         *(given, CARD, tmp_path / "c"),
         log=said.append,
     )
-    assert (done.facts["selected_by"], done.facts["selected_epoch"]) == ("final", 3)
+    assert (done.resolved.selected_by, done.resolved.selected_epoch) == ("final", 3)
     assert done.history["val/dice"].isna().all()
     assert f"no validation patient has what training.select: {select} is measured on" in said[-1]
-    assert done.facts["postprocessing"]["largest_component"] == {
+    assert done.resolved.postprocessing["largest_component"] == {
         "dice_without": None,
         "dice_with": None,
         "kept": False,
@@ -366,7 +367,7 @@ def test_auto_follows_the_patients_and_not_their_scans(tmp_path: Path) -> None:
 
 def test_the_key_knows_who_the_patients_are(slices: SliceSet, validation_slices: SliceSet) -> None:
     def key(patients: dict[str, str] | None) -> str:
-        return training_key(slices, validation_slices, experiment(), CARD, True, patients)
+        return TrainingInputs(slices, validation_slices, experiment(), CARD, patients=patients).key
 
     assert key(None) == key({"case3": "case3", "case4": "case4"})
     assert key(None) != key({"case3": "anna", "case4": "anna"})

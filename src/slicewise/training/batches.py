@@ -1,0 +1,80 @@
+"""The batches of a training: chosen, read and drawn by seed, epoch and step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import cached_property
+
+import numpy as np
+
+from slicewise.config import Experiment
+from slicewise.inference.prefetch import ahead
+from slicewise.slices.batches import SliceSet, epoch_batches
+from slicewise.training import augmentation as augment
+
+Steps = Generator[tuple[int, np.ndarray, dict[str, np.ndarray]], None, None]
+"""Number of a step in its epoch, the slices of its batch, and what the trainer takes."""
+DEPTH = 2
+"""Batches that are made while the network is busy with the one before."""
+
+
+class Batches:
+    """The batches of all epochs.
+
+    Parameters
+    ----------
+    slices : SliceSet
+        Of the training cases.
+    experiment : Experiment
+        How batches are chosen and augmented.
+    """
+
+    def __init__(self, slices: SliceSet, experiment: Experiment) -> None:
+        self.slices = slices
+        self.experiment = experiment
+
+    def indices(self, epoch: int) -> list[np.ndarray]:
+        """Return the slices of each batch of an epoch (from 0)."""
+        settings = self.experiment.training
+        return epoch_batches(
+            self.slices,
+            batch=settings.batch,
+            steps=settings.steps_per_epoch,
+            empty=settings.empty,
+            foreground=settings.foreground,
+            seed=settings.seed,
+            epoch=epoch,
+        )
+
+    @cached_property
+    def per_epoch(self) -> int:
+        """Number of batches of an epoch, the same for each."""
+        return len(self.indices(0))
+
+    def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
+        """Return what the trainer takes for a step."""
+        images, masks = self.slices.read(indices)
+        inputs = {"images": images, "masks": masks}
+        if self.experiment.augmentation is not None:
+            inputs |= augment.draw(
+                self.experiment.augmentation,
+                len(indices),
+                self.slices.size,
+                *(self.experiment.training.seed, epoch, step),
+                aspect=self.slices.aspect[indices],
+            )
+        return inputs
+
+    def cases_of(self, indices: np.ndarray) -> list[str]:
+        """Return the names of the cases that slices are of, sorted."""
+        return sorted({self.slices.cases[self.slices.case_of[i]] for i in indices})
+
+    def from_step(self, epoch: int, first: int) -> Steps:
+        """Yield step, indices and inputs of an epoch's batches, made two steps ahead."""
+
+        def steps() -> Steps:
+            for step, indices in enumerate(self.indices(epoch)):
+                if step >= first:
+                    yield step, indices, self.read(indices, epoch, step)
+
+        return ahead(steps(), depth=DEPTH)

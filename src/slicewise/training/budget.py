@@ -1,0 +1,79 @@
+"""How long a training is: epochs, or minutes of which validation takes its share."""
+
+from __future__ import annotations
+
+import time
+
+from slicewise.config import Training
+
+LEAST = 1e-3
+"""Seconds that a budget is taken for where validation alone takes all of it."""
+
+
+class Budget:
+    """What a training may take, and how much of it is used.
+
+    Parameters
+    ----------
+    settings : Training
+        ``minutes``, or else ``epochs``.
+    per_epoch : int
+        Batches of an epoch.
+    begun : float
+        When this process began with it, by `time.monotonic`.
+    used : float
+        Seconds that earlier processes took.
+    """
+
+    def __init__(self, settings: Training, per_epoch: int, begun: float, used: float) -> None:
+        self.settings = settings
+        self.per_epoch = per_epoch
+        self.validating = 0.0
+        """Seconds that the last validation took, which the end has to leave time for."""
+        self._since = begun - used
+
+    def used(self) -> float:
+        """Return the seconds that the training took until now."""
+        return time.monotonic() - self._since
+
+    def share(self, steps: int) -> float:
+        """Return the share of the training that is done after so many steps, about 1 at its end."""
+        if self.settings.minutes is not None:
+            return self.used() / max(self.settings.minutes * 60 - self.validating, LEAST)
+        assert self.settings.epochs is not None
+        return (steps + 0.5) / (self.settings.epochs * self.per_epoch)
+
+    def is_out_of_time(self) -> bool:
+        """Tell whether the minutes are over; never where epochs are counted."""
+        return self.settings.minutes is not None and self.share(0) >= 1
+
+    def is_over(self, epochs: int, steps: int) -> bool:
+        """Tell whether the training ends after so many epochs and steps; one step is the least."""
+        if self.settings.minutes is not None:
+            return steps > 0 and self.is_out_of_time()
+        assert self.settings.epochs is not None
+        return epochs >= self.settings.epochs
+
+    def left(self, epochs: int) -> float:
+        """Return about how many seconds are left after so many epochs."""
+        if self.settings.minutes is not None:
+            done = min(1.0, self.share(0))
+        else:
+            assert self.settings.epochs is not None
+            done = epochs / self.settings.epochs
+        return self.used() * (1 / done - 1)
+
+
+def clock(seconds: float) -> str:
+    """Write a duration for people.
+
+    Examples
+    --------
+    >>> clock(75.2)
+    '1 min 15 s'
+    >>> clock(3700)
+    '1 h 01 min'
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

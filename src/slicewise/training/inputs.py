@@ -1,0 +1,79 @@
+"""What a training is made from, and the key that it is known by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
+
+from slicewise.config import Experiment
+from slicewise.files import digest
+from slicewise.slices.batches import SliceSet
+from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digest, sources_of
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """All that the weights of a training depend on.
+
+    Attributes
+    ----------
+    slices : SliceSet
+        Slices of the training cases.
+    validation_slices : SliceSet
+        Slices of validation (or held-out) cases; may be empty.
+    experiment : Experiment
+        All settings.
+    card : dict
+        From `make_card`: carried by the model.
+    may_select : bool
+        Whether the validation cases may choose the epoch and the
+        postprocessing; held-out folds must not.
+    patients : mapping of str to str, optional
+        The patient of each validation case: a score is a mean over patients.
+        By default each case is one.
+    also : JSON-like
+        What the caller knows and the rest does not say: digests of its own
+        code and of the files that ground truth is read from.
+    """
+
+    slices: SliceSet
+    validation_slices: SliceSet
+    experiment: Experiment
+    card: dict[str, Any]
+    may_select: bool = True
+    patients: Mapping[str, str] | None = None
+    also: object = None
+
+    @property
+    def key(self) -> str:
+        """Digest of settings, slices, code and versions: the same key, the same weights."""
+        validated = self.validation_slices
+        reading = [self.slices.context, self.slices.context_mm]
+        return digest(
+            {
+                "experiment": self.experiment.model_dump(exclude={"prediction"}),
+                "card": self.card,
+                "slices": [self.slices.digest, validated.digest if len(validated) else "", reading],
+                "select": self.may_select,
+                "patients": {case: self.patient_of(case) for case in validated.cases},
+                "threads": self.experiment.training.threads or backend.available_threads(),
+                "versions": backend.versions(),
+                "source": source_digest(),
+                "also": self.also,
+            }
+        )
+
+    def patient_of(self, case: str) -> str:
+        """Return the patient of a validation case."""
+        return case if self.patients is None else self.patients[case]
+
+
+def source_digest(library: Path = LIBRARY) -> str:
+    """Return a digest of the code that runs: what the rule `train` is told of, too."""
+    here = library / "training" / "loop.py"
+    files = [here, *sources_of(here, library, TRAINED_BY, CONVERSION)]
+    return digest([code_digest(path) for path in files])

@@ -1,0 +1,118 @@
+"""A training ends with its minutes, whatever interrupted it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from slicewise.config import Training
+from slicewise.slices.batches import SliceSet
+from slicewise.training.budget import Budget, clock
+from tests.discs import CARD, disc_truth, experiment
+from tests.training.runs import Stop, changed, stop_after, train_on
+
+
+@pytest.fixture
+def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each look at the training's clock take a tenth of a second, however busy the machine."""
+    ticks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: next(ticks) / 10, time=time.time)
+    for module in ("loop", "budget"):
+        monkeypatch.setattr(f"slicewise.training.{module}.time", clock)
+
+
+@pytest.mark.usefixtures("ticking")
+def test_budget_ends_the_training_and_its_schedule(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(minutes=0.15, epochs=1)
+    rates: list[float] = []
+    done = train_on(
+        *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
+        on_epoch=lambda row: rates.append(row["lr"]),
+    )
+    assert len(done.history) > 1, "epochs do not count"
+    assert max(rates) > 0.005
+    assert rates[-1] < 0.1 * max(rates), "the cosine ends with the budget"
+    assert done.resolved.seconds == pytest.approx(9, abs=2)
+    assert done.resolved.steps <= 5 * len(done.history)
+
+
+@pytest.mark.usefixtures("ticking")
+def test_budget_counts_the_time_before_an_interruption(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(minutes=0.15)
+    with pytest.raises(Stop):
+        train_on(
+            *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
+            on_epoch=stop_after(1),
+        )
+    (newest,) = tmp_path.glob("*/step-*.npz")
+    with np.load(newest) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    notes = json.loads(arrays.pop("notes").tobytes())
+    assert 0 < notes["used"] < 30
+    notes["used"] = 8.9
+    np.savez(newest, notes=np.frombuffer(json.dumps(notes).encode(), np.uint8), **arrays)
+    done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+    assert done.resolved.steps <= 6, "what was left of the budget was one step at most"
+    assert done.resolved.seconds > 8.9
+
+
+@pytest.mark.usefixtures("ticking")
+def test_patience_stops_before_the_minutes_are_over(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(
+        training={"epochs": None, "minutes": 2.0, "patience": 2},
+        optimizer={"learning_rate": 1e-7, "warmup": 0.0, "ema": None},
+    )
+    done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+    scores = done.history["val/dice"].to_numpy()
+    assert len(scores) - 1 - int(np.argmax(scores)) == 2
+    assert done.resolved.seconds < 60, "of 120"
+    said: list[str] = []
+    alone = changed(training={"epochs": None, "minutes": 0.1, "patience": 1})
+    train_on(
+        *(slices, validation_slices, disc_truth, alone, CARD, tmp_path / "a"),
+        may_select=False,
+        log=said.append,
+    )
+    assert said[0] == "training.patience stops nothing: no validation patient may choose"
+
+
+def test_epochs_are_a_budget_that_no_clock_ends() -> None:
+    budget = Budget(Training(epochs=4), per_epoch=5, begun=time.monotonic(), used=1e6)
+    assert [budget.is_over(epochs, steps=5 * epochs) for epochs in (3, 4, 5)] == [False, True, True]
+    assert not budget.is_out_of_time()
+    assert budget.share(0) == pytest.approx(0.5 / 20)
+    assert budget.share(19) == pytest.approx(19.5 / 20)
+    assert budget.left(2) == pytest.approx(1e6, rel=1e-3), "the second half takes as long"
+
+
+@pytest.mark.usefixtures("ticking")
+def test_minutes_leave_time_for_a_validation() -> None:
+    budget = Budget(Training(epochs=None, minutes=1), per_epoch=5, begun=0.0, used=30.0)
+    assert budget.share(3) == pytest.approx(0.5, abs=0.01)
+    assert not budget.is_over(9, steps=1)
+    budget.validating = 31.0
+    assert budget.is_out_of_time()
+    assert budget.is_over(0, steps=1)
+    assert not budget.is_over(0, steps=0), "one step at least"
+    budget.validating = 90.0
+    assert budget.is_out_of_time(), "one that takes longer than all of it"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.4, "0 min 00 s"), (59.6, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")],
+)
+def test_durations_are_written_for_people(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown

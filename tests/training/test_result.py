@@ -1,0 +1,82 @@
+"""What a training leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from slicewise.config import Experiment, merge
+from slicewise.errors import SlicewiseError
+from slicewise.network import backend
+from slicewise.network.unet import model_card
+from slicewise.slices.batches import SliceSet
+from tests.discs import CARD, disc_truth, experiment
+from tests.training.runs import changed, train_on
+
+
+def test_weights_that_the_last_step_broke_are_no_model(
+    slices: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loss is computed after it, so only the weights tell."""
+    real = backend.train_step
+
+    def breaking(trainer: keras.Model, inputs: dict[str, np.ndarray]) -> dict[str, object]:
+        logs = real(trainer, inputs)
+        first = trainer.unet.trainable_variables[0]
+        first.assign(np.full(first.shape, np.nan))
+        return logs
+
+    monkeypatch.setattr(backend, "train_step", breaking)
+    given = Experiment.model_validate(
+        merge(experiment(epochs=1, steps_per_epoch=1).model_dump(), {"optimizer": {"ema": None}})
+    )
+    kept: list[object] = []
+    with pytest.raises(SlicewiseError, match="the weights are no numbers after epoch 1; try a low"):
+        train_on(*(slices, SliceSet([]), disc_truth, given, CARD, tmp_path), save=kept.append)
+    assert not kept
+
+
+def test_bfloat16_trains_and_gives_a_float32_model(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = experiment(epochs=8, precision="mixed_bfloat16")
+    done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+    assert done.history["val/dice"].iloc[-1] > 0.6
+    policies = {layer.dtype_policy.name for layer in done.model.get_layer("unet").layers}
+    assert policies == {"float32"}
+
+
+def test_postprocessing_is_decided_by_validation(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(postprocessing={"largest_component": "auto", "fill_holes": "auto"})
+    done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+    after, found = model_card(done.model)["postprocessing"], done.resolved.postprocessing
+    assert set(found) == {"largest_component", "fill_holes"}
+    for step, one in found.items():
+        assert one["kept"] == (one["dice_with"] > one["dice_without"])
+        assert after[step] is one["kept"]
+    assert found["largest_component"]["dice_with"] != found["largest_component"]["dice_without"]
+    alone = train_on(
+        *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
+        may_select=False,
+    )
+    assert model_card(alone.model)["postprocessing"] == {
+        "threshold": 0.5,
+        "largest_component": False,
+        "fill_holes": False,
+    }
+
+
+def test_samples_are_what_the_network_saw(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    done = train_on(slices, validation_slices, disc_truth, experiment(epochs=1), CARD, tmp_path)
+    images, masks = done.samples["images"], done.samples["masks"]
+    assert images.shape == masks.shape == (16, 32, 32)
+    assert images.dtype == masks.dtype == np.uint8
+    shown = masks.any(axis=(1, 2))
+    assert images[shown][masks[shown] > 0].mean() > images[shown][masks[shown] == 0].mean() + 50

@@ -1,0 +1,93 @@
+"""The network as it is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from slicewise.config import Optimizer
+from slicewise.errors import SlicewiseError
+from slicewise.slices.batches import SliceSet
+from slicewise.training.trainer import Trainer, batch_dice, make_optimizer
+from tests.discs import CARD, disc_truth
+from tests.training.runs import changed, train_on
+
+
+def test_devices_that_are_not_there(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(training={"devices": 3})
+    with pytest.raises(
+        SlicewiseError, match=r"training.devices: 3 are asked for, and 1 is visible"
+    ):
+        train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+
+
+def test_accumulated_gradients_are_those_of_a_larger_batch(
+    slices: SliceSet, tmp_path: Path
+) -> None:
+    """Where the loss is a mean over pixels and nothing looks at the whole batch."""
+    made = []
+    for batch, accumulate in ((6, 1), (3, 2)):
+        settings = changed(
+            network={"normalisation": "none", "dropout": 0.0},
+            loss={"dice": 0.0},
+            optimizer={
+                "name": "sgd",
+                "learning_rate": 0.05,
+                "momentum": 0.5,
+                "accumulate": accumulate,
+                "schedule": "constant",
+                "warmup": 0.0,
+                "ema": None,
+            },
+            training={"batch": batch, "epochs": 2, "foreground": 0.0},
+        )
+        settings = settings.model_copy(update={"augmentation": None})
+        where = tmp_path / str(batch)
+        made.append(train_on(slices, SliceSet([]), disc_truth, settings, CARD, where))
+    whole, parts = (one.model.get_weights() for one in made)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert made[0].resolved.steps == made[1].resolved.steps / 2 == 10
+
+
+def test_dice_of_a_batch_is_a_mean_over_labels() -> None:
+    masks = np.array([[[0, 1, 1, 2]]])
+    assert float(batch_dice(masks, masks, 3)) == pytest.approx(1)
+    guess = np.array([[[0, 1, 2, 2]]])
+    assert float(batch_dice(guess, masks, 3)) == pytest.approx(2 / 3, abs=1e-5)
+    assert float(batch_dice(masks > 0, masks > 0, 1)) == pytest.approx(1), "one label, one output"
+
+
+def test_the_average_moves_alike_however_gradients_are_gathered() -> None:
+    plain = make_optimizer(Optimizer(ema=0.9))
+    gathered = make_optimizer(Optimizer(ema=0.9, accumulate=2))
+    assert plain.ema_momentum == pytest.approx(gathered.ema_momentum**2)
+    assert not make_optimizer(Optimizer(ema=None)).use_ema
+
+
+def test_biases_and_scales_do_not_decay() -> None:
+    optimizer = make_optimizer(Optimizer(name="adamw", weight_decay=0.1))
+    for name, decays in (("kernel", True), ("bias", False), ("gamma", False), ("beta", False)):
+        variable = keras.Variable(np.zeros(1), name=name)
+        assert optimizer._use_weight_decay(variable) is decays, name
+
+
+def test_the_same_key_draws_the_same_noise() -> None:
+    class Bare(Trainer):
+        def __init__(self) -> None:
+            keras.Model.__init__(self)
+            self.noise = keras.random.SeedGenerator(0)
+            self.unet = keras.Sequential([keras.layers.Dropout(0.5, seed=1)])
+
+    trainer = Bare()
+    states = []
+    for key in ((1, 2), (1, 3), (1, 2)):
+        trainer.seed(*key)
+        dropout = trainer.unet.layers[0].seed_generator.state
+        states.append([*np.array(trainer.noise.state), *np.array(dropout)])
+    assert states[0] == states[2] != states[1]
