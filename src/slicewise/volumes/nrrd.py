@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from slicewise.volumes import payload
 from slicewise.volumes.fields import (
     AXES,
     LONGEST_LINE,
@@ -16,7 +17,6 @@ from slicewise.volumes.fields import (
     sane,
     whole,
 )
-from slicewise.volumes.payload import Payload, compare
 
 _NRRD_BYTES = {
     **dict.fromkeys(("char", "uchar", "int8", "int8_t", "uint8", "uint8_t"), 1),
@@ -53,10 +53,10 @@ def check_nrrd(path: Path, content: bytes, data: Sequence[Path]) -> int:
     lines = whole(fields, "lineskip", 0, 1 << 20, 0)
     skip = whole(fields, "byteskip", -1, 1 << 40, 0)
     promised = sane(voxels * _NRRD_BYTES[kind])
-    payload = Payload(
+    stored = payload.Payload(
         files=data or (path,), begin=0 if data else end, encoding=encoding, lines=lines, skip=skip
     )
-    compare(payload, [2 * voxels - 1 if encoding == "text" else promised])
+    payload.compare(stored, [2 * voxels - 1 if encoding == "text" else promised])
     return promised
 
 

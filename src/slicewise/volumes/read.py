@@ -88,8 +88,9 @@ def read_sources(paths: Sequence[Path], *, fill: bool = True) -> Volume:
         return read_volume(paths[0])
     if len(paths) == 1 and not is_dicom(paths[0]):
         return read_volume(paths[0])
-    source, place = (paths[0], paths[0]) if len(paths) == 1 else (paths, paths[0].parent)
-    return _series(source, place, fill)
+    if len(paths) == 1:
+        return _series(paths[0], paths[0], fill=fill)
+    return _series(paths, paths[0].parent, fill=fill)
 
 
 def read_image(path: Path, content: Content, shown: str | None = None) -> Volume:
@@ -151,23 +152,29 @@ def read_mask(paths: Sequence[Path], labels: Mapping[str, Any] | None = None) ->
     try:
         return replace(volume, array=mask_values(volume.array, shown))
     except SlicewiseError:
-        if len(paths) == 1 and not is_dicom(paths[0]):
-            raise
-        stored = read_series(paths[0] if len(paths) == 1 else paths, rescaled=False)
-        try:
-            values = mask_values(stored.array, shown)
-        except SlicewiseError:
-            values = None
-        if values is None:
+        stored = _mask_as_stored(paths, shown)
+        if stored is None:
             raise
     logger.warning(
-        f"{shown}: this mask carries the rescale slope and intercept of an image; its values are "
-        "taken as they are stored"
+        "%s: this mask carries the rescale slope and intercept of an image; its values are taken "
+        "as they are stored",
+        shown,
     )
-    return replace(stored, array=values)
+    return stored
 
 
-def _series(source: Path | Sequence[Path], place: Path, fill: bool = True) -> Volume:
+def _mask_as_stored(paths: Sequence[Path], shown: str) -> Volume | None:
+    """Read the stored values of DICOM; None where these are none of a mask, or it is no DICOM."""
+    if len(paths) == 1 and not is_dicom(paths[0]):
+        return None
+    stored = read_series(paths[0] if len(paths) == 1 else paths, rescaled=False)
+    try:
+        return replace(stored, array=mask_values(stored.array, shown))
+    except SlicewiseError:
+        return None
+
+
+def _series(source: Path | Sequence[Path], place: Path, *, fill: bool = True) -> Volume:
     """Read a DICOM series, whose lengths are in millimetres."""
     volume = read_series(source, fill=fill)
     check_geometry(volume.affine, volume.array.shape, place)
