@@ -150,7 +150,7 @@ def _reproduce(options: argparse.Namespace) -> int:
     from slicewise.reproduce import reproduce
 
     workflow = _workflow(options.snakefile)
-    found = reproduce(
+    outcome = reproduce(
         options.run,
         workflow,
         options.results,
@@ -159,7 +159,7 @@ def _reproduce(options: argparse.Namespace) -> int:
         check=options.check,
         configs=options.configfile,
     )
-    return 0 if found is None or found.holds else 1
+    return 0 if outcome is None or outcome.holds else 1
 
 
 def _workflow(snakefile: Path | None) -> Path:
@@ -170,13 +170,13 @@ def _workflow(snakefile: Path | None) -> Path:
                 f"{snakefile}: this is not slicewise's Snakefile; name the one in its clone"
             )
         return snakefile.parent
-    found = Path() if is_workflow(Path()) else workflow_folder()
-    if found is None:
+    workflow = Path() if is_workflow(Path()) else workflow_folder()
+    if workflow is None:
         raise SlicewiseError(
             "Snakefile: slicewise's is neither here nor beside the library; run it in the "
             "workflow's folder, or name it with --snakefile"
         )
-    return found
+    return workflow
 
 
 def _compare(options: argparse.Namespace) -> int:

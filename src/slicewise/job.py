@@ -341,19 +341,19 @@ def sentence(error: SlicewiseError) -> str:
 
 def errors_in(logs: Iterable[Path], since: float) -> list[str]:
     """Return the sentences of jobs that failed since a time (seconds of the epoch)."""
-    found = []
+    sentences = []
     for log in sorted(logs):
         if log.stat().st_mtime >= since:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            found += [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
+            sentences += [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
             at_work = [line.removeprefix(NOW) for line in lines if line.startswith(NOW)]
             if at_work and lines[-1] != ENDED:
-                found.append(
+                sentences.append(
                     f"{log}: the job was killed, or crashed within a library, while it was at work "
                     f"on {at_work[-1]}; look whether memory or time ran out, else copy the files "
                     "that it read again, or exclude the case"
                 )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))
 
 
 def asked_for(log: Path) -> dict[str, float]:
@@ -365,5 +365,5 @@ def asked_for(log: Path) -> dict[str, float]:
         return {}
     if not first.startswith(ASKED):
         return {}
-    found = {unit: float(number) for number, unit in re.findall(r"(\d+) (\w+)", first)}
-    return {name: found[unit] for name, unit in RESOURCES.items() if unit in found}
+    asked = {unit: float(number) for number, unit in re.findall(r"(\d+) (\w+)", first)}
+    return {name: asked[unit] for name, unit in RESOURCES.items() if unit in asked}

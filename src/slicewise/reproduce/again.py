@@ -111,11 +111,11 @@ def _make_results(original: Original, make: Callable[..., None]) -> None:
 
 def _differences(original: Original, workflow: Path, configs: Sequence[Path]) -> list[str]:
     """Return what is not as it was, before anything is made again."""
-    found = candidates(workflow, original.project, original.dataset, configs)
+    configurations = candidates(workflow, original.project, original.dataset, configs)
     return [
         *code_differences(original.fetched.tags, workflow, original.files / DIFF),
         *version_differences(original.files / "environment.txt"),
-        *setting_differences(original.settings, original.experiment, found),
+        *setting_differences(original.settings, original.experiment, configurations),
         *data_differences(original.files / "cases.tsv", original.made / "cases.tsv"),
     ]
 
@@ -167,7 +167,8 @@ def _log_differences(
 def _runs(tracking: Path) -> list[Run]:
     """Return the runs of all folds; with several, their parent is the last."""
     folds = sorted((path for path in tracking.iterdir() if path.is_dir()), key=lambda p: p.name)
-    return [run for fold in folds if (run := current_run(fold)) is not None]
+    runs = [current_run(fold) for fold in folds]
+    return [run for run in runs if run is not None]
 
 
 def _track(runs: list[Run], run_id: str, kept: Path, log: Log) -> str:

@@ -34,15 +34,15 @@ def candidates(
     places = [[path for place in (workflow / "config", workflow) for path in place.glob("*.*")]]
     if project.resolve() != workflow.resolve():
         places.insert(0, [path for path in _files(project, depth=2) if path.is_file()])
-    found: dict[str, dict[str, Any]] = {}
+    configurations: dict[str, dict[str, Any]] = {}
     for here in places:
         for path in sorted({path.resolve(): path for path in here}.values()):
             if path.suffix in (".yaml", ".yml", ".json") and path.stat().st_size < LARGEST_CONFIG:
                 with suppress(SlicewiseError):
-                    found[relpath(path)] = _mapping(path)
-        if any(_is_of(dataset, each) for each in found.values()):
+                    configurations[relpath(path)] = _mapping(path)
+        if any(_is_of(dataset, each) for each in configurations.values()):
             break
-    return found
+    return configurations
 
 
 def setting_differences(
@@ -90,14 +90,14 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SlicewiseError(
             f"{relpath(path)}: cannot be read as a configuration; correct the path or the file"
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise SlicewiseError(f"{relpath(path)}: holds no settings; correct the path or the file")
-    return found
+    return settings
 
 
 def _merge(settings: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -42,15 +42,15 @@ def held_files(listed: Any) -> dict[str, int | None]:
     listed : callable
         Gives the entries of a folder, by its path or None.
     """
-    found: dict[str, int | None] = {}
+    sizes: dict[str, int | None] = {}
     folders: list[str | None] = [None]
     while folders:
         for entry in listed(folders.pop()):
             if entry.is_dir:
                 folders.append(entry.path)
             else:
-                found[entry.path] = entry.file_size
-    return found
+                sizes[entry.path] = entry.file_size
+    return sizes
 
 
 def lacking(sent: dict[str, int], held: dict[str, int | None]) -> list[str]:

@@ -31,8 +31,10 @@ SOME = "a file of the data set"
 WORDS = 50
 """So many words before a name may belong to its path."""
 AROUND = "\"'`()[],;"
-SHORTEST, LONG = 3, 6
-"""Length of a name from which it is looked for, and of one that is all letters or digits."""
+SHORTEST = 3
+"""Length of a name from which it is looked for."""
+LONG = 6
+"""The same of one that is all letters or digits."""
 
 
 def shareable(table: Path) -> bytes:
@@ -96,10 +98,10 @@ def _known(table: Path) -> dict[str, str]:
 
 def _stems(known: dict[str, str]) -> dict[str, str]:
     """Return what to say for a name without its suffix, unless that is a word or a count."""
-    found = {name.split(".")[0]: said for name, said in known.items() if said != SOME}
+    stems = {name.split(".")[0]: said for name, said in known.items() if said != SOME}
     return {
         stem: said
-        for stem, said in found.items()
+        for stem, said in stems.items()
         if len(stem) >= (LONG if stem.isdecimal() or stem.isalpha() else SHORTEST)
     }
 
@@ -114,10 +116,10 @@ def _replace_all(text: str, known: dict[str, str]) -> str:
 def _replace(text: str, name: str, said: str) -> str:
     """Replace a name of a file, together with the folders before it and the rest behind it."""
     pattern = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\d)")
-    while found := pattern.search(text):
-        begin = _begin(text, found.start(), found.end())
-        rest = re.compile(r"[^\s:" + re.escape(AROUND) + "]*").match(text, found.end())
-        text = f"{text[:begin]}{said}{text[rest.end() if rest else found.end() :]}"
+    while match := pattern.search(text):
+        begin = _begin(text, match.start(), match.end())
+        rest = re.compile(r"[^\s:" + re.escape(AROUND) + "]*").match(text, match.end())
+        text = f"{text[:begin]}{said}{text[rest.end() if rest else match.end() :]}"
     return text
 
 
@@ -125,7 +127,7 @@ def _begin(text: str, start: int, end: int) -> int:
     """Return where a path begins: folders may have blanks in their names."""
     line = text.rfind("\n", 0, start) + 1
     words = re.finditer(rf"[\s{re.escape(AROUND)}]+", text[line:start])
-    begins = [line, *(line + found.end() for found in words)]
+    begins = [line, *(line + match.end() for match in words)]
     for begin in begins[-WORDS:]:
         if "/" in text[begin:end] and _exists(text[begin:end]):
             return begin
@@ -136,19 +138,19 @@ def _replace_below(text: str, folder: str) -> str:
     """Replace what lies in a folder."""
     pattern = re.compile(rf"(?<![\w./-]){re.escape(folder.rstrip('/'))}/")
     done = 0
-    while found := pattern.search(text, done):
-        end = next((e for e in _ends(text, found.end()) if _exists(text[found.start() : e])), None)
+    while match := pattern.search(text, done):
+        end = next((e for e in _ends(text, match.end()) if _exists(text[match.start() : e])), None)
         if end is None:  # gone, or not yet there: up to what is said of it
-            sign = re.compile(r": |[\"'`]|$").search(text, found.end())
+            sign = re.compile(r": |[\"'`]|$").search(text, match.end())
             end = len(text) if sign is None else sign.start()
-        text = f"{text[: found.start()]}{SOME}{text[end:]}"
-        done = found.start() + len(SOME)
+        text = f"{text[: match.start()]}{SOME}{text[end:]}"
+        done = match.start() + len(SOME)
     return text
 
 
 def _ends(text: str, start: int) -> Iterator[int]:
     """Return where a path may end, the longest first."""
-    ends = [found.start() for found in re.finditer(rf"[\s:{re.escape(AROUND)}]|$", text[start:])]
+    ends = [match.start() for match in re.finditer(rf"[\s:{re.escape(AROUND)}]|$", text[start:])]
     return (start + end for end in reversed(ends))
 
 

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-TOLD, TOLD_AGAIN = 10.0, 30.0
-"""Seconds after which it is said that an answer is waited for, and said again."""
+TOLD = 10.0
+"""Seconds after which it is said that an answer is waited for."""
+TOLD_AGAIN = 30.0
+"""Seconds after which it is said again."""
 LONGEST = 300.0
 """Seconds that one request may take, its repetitions included, and more for large files."""
 PAUSE = 60.0
@@ -31,8 +33,8 @@ class Patience:
     """
 
     def __init__(self, store: str, log: Callable[[str], None]) -> None:
-        self.store, self.log = store, log
-        self._since = self._limit = 0.0
+        self.store = store
+        self.log = log
         self.beat(0)
 
     def beat(self, seconds: float) -> None:
@@ -61,11 +63,13 @@ class Patience:
         # a request cannot be stopped, but left alone
         thread = threading.Thread(target=work, name="sync", daemon=True)
         thread.start()
-        told, since = TOLD, self._since
+        told = TOLD
+        since = self._since
         while thread.is_alive():
             thread.join(0.05)
             if self._since != since:
-                told, since = TOLD, self._since
+                told = TOLD
+                since = self._since
             waited = time.monotonic() - since
             if waited > self._limit:
                 raise TooSlowError(f"no answer within {waited:.0f} s")

@@ -133,26 +133,26 @@ def _git(folder: Path, *arguments: str, ends: int = 0) -> str:
 def place() -> dict[str, str]:
     """Return where something is made: slicewise's commit and code, the project, host, Slurm job."""
     workflow = workflow_folder()
-    found = {
+    tags = {
         **git_state(workflow),
         **library_digests(workflow),
         **project_state(Path(), workflow),
         "host": socket.gethostname(),
     }
     if job := os.environ.get("SLURM_JOB_ID"):
-        found["slurm_job"] = job
-    return found
+        tags["slurm_job"] = job
+    return tags
 
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that matter most, of Python and of the machine."""
-    found = {}
+    numbers = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            numbers[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found | {"python": platform.python_version(), "machine": platform.machine()}
+    return numbers | {"python": platform.python_version(), "machine": platform.machine()}
 
 
 def environment() -> dict[str, str]:

@@ -163,7 +163,8 @@ def _what(error: BaseException, uri: str) -> str:
         for pattern, said in tables:
             if re.search(pattern, text):
                 return str(said)
-    status = next((s for each in chain if (s := _status(each)) is not None), None)
+    statuses = (_status(each) for each in chain)
+    status = next((each for each in statuses if each is not None), None)
     if status in OF_STATUS:
         return f"{OF_STATUS[status]}{_cause(error)}" if status != 401 else OF_STATUS[401]
     foreign = (ForeignAnswerError, json.JSONDecodeError)
@@ -204,8 +205,8 @@ def _status(error: BaseException) -> int | None:
         return int(response.status_code)
     text = str(error)
     for pattern in STATUS:
-        if found := pattern.search(text):
-            return int(found[1])
+        if match := pattern.search(text):
+            return int(match[1])
     code = getattr(error, "error_code", None)
     known = {
         "PERMISSION_DENIED": 403,

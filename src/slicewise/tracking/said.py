@@ -51,8 +51,8 @@ def forget(results: Path) -> None:
 def _read(stream: TextIO, run: str) -> list[str]:
     stream.seek(0)
     try:
-        found = json.loads(stream.read())
-        return list(map(str, found["said"])) if found["run"] == run else []
+        noted = json.loads(stream.read())
+        return list(map(str, noted["said"])) if noted["run"] == run else []
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
 

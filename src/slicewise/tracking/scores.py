@@ -68,19 +68,21 @@ def headline(summary: Mapping[str, Any]) -> str:
         for label, metrics in sorted(summary[subset].items(), key=lambda each: each[0] != "mean"):
             single = label != "mean" and len(summary[subset]) == 2
             counts = metrics.get("detection", {})
-            found = counts["in_words"] if counts.get("notable") else None
-            told = f" ({found})" if found else ""
+            detected = counts["in_words"] if counts.get("notable") else None
+            told = f" ({detected})" if detected else ""
             if not single:
                 lines.append(_dice_line(summary[subset], subset, label) + told)
-            elif found:
-                lines.append(f"{label}, {subset} patients: {found}")
+            elif detected:
+                lines.append(f"{label}, {subset} patients: {detected}")
     files = "Artifacts: `report.html` for people, `metrics.tsv` a row a case, `split.tsv`, "
     files += "`cases.tsv` with the SHA-256 of every file, `settings.yaml`, `environment.txt`."
     return "\n\n".join([*lines, files])
 
 
 def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
-    dice, counts = labels[label]["dice"], labels["mean"].get("detection", {})
+    """Return a sentence about the Dice of a label, or of their mean."""
+    dice = labels[label]["dice"]
+    counts = labels["mean"].get("detection", {})
     name = "Dice" if label == "mean" else f"Dice of {label}"
     number = counts.get("patients", dice["n"])
     untrained = labels[label].get("detection", {}).get("unscored", 0)

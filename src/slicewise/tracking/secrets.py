@@ -26,9 +26,10 @@ QUERY = re.compile(
 """Parameters of an address that are secret, such as sslpassword or X-Amz-Signature."""
 SHORTEST = 6
 """What is shorter would be found by chance in any text."""
-UNMISTAKABLE, CHANGES = 12, 3
-"""Length of a secret that is no word or number by chance, and how often letters and digits take
-turns in it."""
+UNMISTAKABLE = 12
+"""Length of a secret that is no word or number by chance."""
+CHANGES = 3
+"""How often letters and digits take turns in it."""
 HIDDEN = "***"
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 QUOTES = "\"'`"
@@ -58,8 +59,8 @@ def without_user(uri: str) -> str:
     """Return an address without user name, password and query."""
     if "@" not in uri and "?" not in uri:
         return uri
-    found = _Address.parse(uri)
-    return uri if found is None else f"{found.scheme}{found.place}"
+    address = _Address.parse(uri)
+    return uri if address is None else f"{address.scheme}{address.place}"
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ def _without_logins(text: str) -> str:
     done = 0
     made = []
     for begin, end in _addresses(text):
-        found = _Address.parse(text[begin:end])
+        address = _Address.parse(text[begin:end])
         made.append(text[done:begin])
-        made.append(text[begin:end] if found is None else found.without_login())
+        made.append(text[begin:end] if address is None else address.without_login())
         done = end
     return "".join([*made, text[done:]])
 
@@ -127,13 +128,13 @@ def _without_logins(text: str) -> str:
 def _addresses(text: str) -> Iterator[tuple[int, int]]:
     """Find addresses: to the next blank, or to the quotation mark that one began with."""
     end = 0
-    for found in SCHEME.finditer(text):
-        begin = found.start()
+    for match in SCHEME.finditer(text):
+        begin = match.start()
         if begin < end:
             continue  # one inside another, as in a parameter
         before = text[begin - 1 : begin]
         stop = r"\s" if not before or before not in QUOTES else rf"\s|{re.escape(before)}"
-        blank = re.compile(stop).search(text, found.end())
+        blank = re.compile(stop).search(text, match.end())
         end = len(text) if blank is None else blank.start()
         yield begin, end
 
@@ -144,9 +145,9 @@ def _environment() -> set[str]:
     present = {key: os.environ.get(key, "") for key in list(os.environ)}
     values = {value for key, value in present.items() if SECRET.search(key)}
     for value in present.values():
-        found = _Address.parse(value)
-        if found is not None and found.login is not None and ":" in found.login:
-            password = found.login.partition(":")[2]
+        address = _Address.parse(value)
+        if address is not None and address.login is not None and ":" in address.login:
+            password = address.login.partition(":")[2]
             values |= {password, unquote(password)}
     # a key of several lines stands in a diff with a sign before each
     values |= {line.strip() for value in values for line in value.splitlines()}

@@ -18,8 +18,8 @@ IMAGES = "images/"
 
 def image_keys(artifacts: Iterable[str]) -> list[str]:
     """Return the UI's names of the images among the artifacts of a run: test/overlays/p1, …."""
-    found = {name.removeprefix(IMAGES) for name in artifacts if name.startswith(IMAGES)}
-    return sorted({name.split("+")[0].replace("~", "/") for name in found})
+    names = {name.removeprefix(IMAGES) for name in artifacts if name.startswith(IMAGES)}
+    return sorted({name.split("+")[0].replace("~", "/") for name in names})
 
 
 def saved_view(keys: Iterable[str]) -> str:
