@@ -171,7 +171,7 @@ def test_errors_are_found_once_in_their_order_and_only_of_this_run(tmp_path):
 def told(tmp_path, **wildcards):
     return SimpleNamespace(
         rule="convert", log=[str(tmp_path / "a.log")], resources={}, input=[], output=[],
-        params=None, wildcards=wildcards,
+        params={}, wildcards=wildcards,
     )  # fmt: skip
 
 
