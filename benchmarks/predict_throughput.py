@@ -30,7 +30,8 @@ from synthetic import ct
 
 from slicewise.config import Network, Recipe
 from slicewise.network.layers import Preprocess
-from slicewise.network.unet import build_unet, finished_model
+from slicewise.network.model import finished_model
+from slicewise.network.unet import build_unet
 from slicewise.volumes.write import write_nifti
 
 

@@ -193,7 +193,7 @@ def train(folder: Path, cases: int) -> None:
     files = (one / "orig.nii.gz", one / "liver.nii.gz")
     cut_case(*files, CONTENT, Recipe(size=48), cut, "1")
     folders = [SliceFolder(f"c{k}", cut.image, cut.mask, cut.geometry) for k in range(cases)]
-    card = make_card(CONTENT, Recipe(size=48).model_dump(), EXPERIMENT)
+    card = make_card(CONTENT, Recipe(size=48), EXPERIMENT)
     where = folder / "checkpoints"
     slices = SliceSet(folders, **EXPERIMENT.reading)
     inputs = TrainingInputs(slices, SliceSet([]), EXPERIMENT, card)

@@ -133,7 +133,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slices = SliceSet(synthetic(folder, options.size, 4, 40))
-        card = make_card(CONTENT, Recipe().model_dump(), experiment)
+        card = make_card(CONTENT, Recipe(), experiment)
         nothing = SliceSet([])
         trained: list[Any] = []
         inputs = TrainingInputs(slices, nothing, experiment, card)

@@ -33,7 +33,7 @@ def main(snakemake):
         truth = truth_reader(
             planned.validation_cases, masks, plan.content, validation_slices.geometries()
         )
-        card = make_card(plan.content, planned.recipe, plan.experiment)
+        card = make_card(plan.content, plan.recipe, plan.experiment)
         here = place()
 
         # what these weights depend on: a run of the same key goes on, and is the same run

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from slicewise.config import Experiment, Recipe
+from slicewise.config import Experiment, Inference, Postprocessing, Recipe
 from slicewise.files import write_json
+from slicewise.network.card import Context, ModelCard
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
 from slicewise.volumes.volume import Volume
 
 RECIPE = Recipe(size=32)
-CARD = {
-    "labels": ["liver"],
-    "values": {"liver": [5]},
-    "recipe": RECIPE.model_dump(),
-    "intensity": "hu",
-    "contiguous": True,
-    "context": {"slices": 1, "mm": 2.5},
-    "inference": {"flip": "none", "shift": 0, "planes": []},
-    "postprocessing": {"threshold": 0.5, "largest_component": False, "fill_holes": False},
-}
+CARD = ModelCard(
+    labels=["liver"],
+    values={"liver": [5]},
+    recipe=RECIPE,
+    intensity="hu",
+    contiguous=True,
+    context=Context(slices=1, mm=2.5),
+    inference=Inference(flip="none", shift=0, planes=[]),
+    postprocessing=Postprocessing(threshold=0.5, largest_component=False, fill_holes=False),
+)
+
+
+def card_with(**changed: Any) -> ModelCard:
+    """Return the card with other values, given as a file has them."""
+    return ModelCard(**{**CARD.dump(), **changed})
 
 
 def disc_volume(number: int, slices: int = 10) -> tuple[Volume, np.ndarray]:

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from slicewise.config import Postprocessing
-from slicewise.inference.postprocessing import decide, fill_holes, largest_components, postprocess
+from slicewise.inference.postprocessing import (
+    fill_holes,
+    largest_components,
+    postprocess,
+    to_labels,
+)
 
 
 @st.composite
@@ -27,14 +32,14 @@ def masks(draw: st.DrawFn, labels: int = 2) -> np.ndarray:
 
 def test_one_label_is_where_its_probability_is_above_the_threshold() -> None:
     probabilities = np.array([0.2, 0.3, 0.31, 0.9], np.float32)[:, None]
-    assert decide(probabilities, np.float32(0.3)).tolist() == [0, 0, 1, 1]
-    assert decide(probabilities, 0.5).dtype == np.uint8
+    assert to_labels(probabilities, np.float32(0.3)).tolist() == [0, 0, 1, 1]
+    assert to_labels(probabilities, 0.5).dtype == np.uint8
 
 
 def test_of_several_labels_the_likeliest_wins_whatever_the_threshold() -> None:
     probabilities = np.array([[0.4, 0.35, 0.25], [0.3, 0.3, 0.4], [0.1, 0.6, 0.3]], np.float32)
     for threshold in (0.1, 0.9):
-        assert decide(probabilities, threshold).tolist() == [0, 2, 1]
+        assert to_labels(probabilities, threshold).tolist() == [0, 2, 1]
 
 
 # -- the largest component -------------------------------------------------------

@@ -19,15 +19,16 @@ from slicewise.config import Network, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.inference import predict
 from slicewise.inference.postprocessing import postprocess
-from slicewise.inference.predict import Request, load_model, predict_cases, predict_volume
+from slicewise.inference.predict import Request, predict_cases, predict_volume
 from slicewise.network.layers import Preprocess
-from slicewise.network.unet import build_unet, finished_model, model_card, weights_digest
+from slicewise.network.model import finished_model, load_model, model_card, weights_digest
+from slicewise.network.unet import build_unet
 from slicewise.slices.extract import SliceSource
 from slicewise.volumes import write
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume, from_canonical
 from slicewise.volumes.write import write_nifti
-from tests.discs import CARD, disc_volume
+from tests.discs import CARD, card_with, disc_volume
 
 RANDOM = np.random.default_rng(0)
 # World axis and direction of each array axis: RAS, LPS, and with axes swapped.
@@ -42,10 +43,10 @@ TURNS = [
 def finished(labels: int = 1, seed: int = 3, **card: Any) -> keras.Model:
     names = [f"organ{i}" for i in range(labels)]
     own = {"labels": names, "values": {n: [5 + i, 90 + i] for i, n in enumerate(names)}}
-    card = {**CARD, **own, **card}
+    given = card_with(**{**own, **card})
     keras.utils.set_random_seed(seed)
-    unet = build_unet(Network(filters=[4, 8]), labels, channels=card["context"]["slices"])
-    return finished_model(Preprocess(-100.0, 200.0, 20.0, 50.0, card), unet)
+    unet = build_unet(Network(filters=[4, 8]), labels, channels=given.context.slices)
+    return finished_model(Preprocess(-100.0, 200.0, 20.0, 50.0, given), unet)
 
 
 def phantom(seed: int, shape: tuple[int, int, int] = (19, 26, 7)) -> Volume:
@@ -58,9 +59,9 @@ def phantom(seed: int, shape: tuple[int, int, int] = (19, 26, 7)) -> Volume:
 def probabilities(model: keras.Model, image: Volume, plane: str = "axial") -> np.ndarray:
     """Return what a model says of a RAS+ volume cut in a plane, on the volume's grid."""
     card = model_card(model)
-    source = SliceSource(image, Recipe(**{**card["recipe"], "plane": plane}), card["intensity"])
-    context = card["context"]
-    slices = source.windows(0, len(source), context["slices"], context["mm"])
+    recipe = card.recipe.model_copy(update={"plane": plane})
+    source = SliceSource(image, recipe, card.intensity)
+    slices = source.windows(0, len(source), card.context.slices, card.context.mm)
     native = source.grid.enlarge(model.predict_on_batch(slices))
     return np.moveaxis(native, 0, {"axial": 2, "coronal": 1, "sagittal": 0}[plane])
 
@@ -164,7 +165,7 @@ def test_planes_are_averaged_on_the_volumes_grid() -> None:
     each = {plane: probabilities(plain, image, plane) for plane in planes}
     for chosen in (planes, ["sagittal"]):  # all, and one that is not the recipe's
         mean = np.mean([each[plane] for plane in chosen], axis=0)
-        after = {**CARD["postprocessing"], "threshold": float(np.median(mean))}
+        after = {**CARD.postprocessing.model_dump(), "threshold": float(np.median(mean))}
         inference = {"flip": "none", "shift": 0, "planes": chosen}
         model = finished(inference=inference, recipe=recipe, postprocessing=after)
         mostly(predict_volume([model], image, 4), mean, after["threshold"])

@@ -14,7 +14,8 @@ from slicewise.files import sha256
 from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import requests_of
 from slicewise.network.layers import Preprocess
-from slicewise.network.unet import build_unet, finished_model, weights_digest
+from slicewise.network.model import finished_model, weights_digest
+from slicewise.network.unet import build_unet
 from slicewise.volumes.nifti import read_note
 from slicewise.volumes.write import write_nifti
 from tests.case_records import case_record
@@ -63,7 +64,7 @@ def requests(root: Path, target: Path, **changed: Any):
         "folds": {"case0": [0], "case1": [1]},
         "patients": {"case0": "patient0", "case1": "patient1"},
         "content": CONTENT,
-        "recipe": CARD["recipe"],
+        "recipe": CARD.recipe.model_dump(),
         **changed,
     }
     folds = [root / f"fold-{k}" for k in range(2)]
@@ -108,7 +109,7 @@ def test_offset_and_spacing_are_those_of_the_data_set(built, tmp_path):
         ({"content": {**CONTENT, "labels": {"spleen": [5]}}}, "other settings .*labels"),
         ({"content": {**CONTENT, "labels": {"liver": [6]}}}, r"other settings \(values.liver\)"),
         ({"content": {**CONTENT, "contiguous": False}}, "contiguous"),
-        ({"recipe": {**CARD["recipe"], "size": 64}}, r"other settings \(recipe.size\)"),
+        ({"recipe": {**CARD.recipe.model_dump(), "size": 64}}, r"other settings \(recipe.size\)"),
     ],
 )
 def test_what_was_not_asked_for_is_refused(built, tmp_path, changed, said):

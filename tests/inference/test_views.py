@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from slicewise.config import Inference
 from slicewise.errors import SlicewiseError
-from slicewise.inference.prefetch import ahead
+from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import View, averaged, batched, infer, views
 
 RANDOM = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def pictures(*shape: int) -> np.ndarray:
 
 def test_mirrors() -> None:
     x = pictures(2, 4, 5, 3)
-    one, two, both = (look.apply(x) for look in views(Inference(flip="both"))[1:])
+    one, two, both = (view.apply(x) for view in views(Inference(flip="both"))[1:])
     np.testing.assert_array_equal(one, x[:, ::-1])
     np.testing.assert_array_equal(two, x[:, :, ::-1])
     np.testing.assert_array_equal(both, x[:, ::-1, ::-1])
@@ -40,12 +40,12 @@ def test_mirrors() -> None:
 @pytest.mark.parametrize("by", [1, 3, 9])
 def test_a_moved_picture_repeats_its_border(by: int) -> None:
     x = pictures(1, 7, 6, 1)
-    looks = views(Inference(shift=by))
-    assert len(looks) == 5
-    for look in looks[1:]:
-        wanted = ndimage.shift(x[0, ..., 0], look.moved, order=0, mode="nearest")
-        np.testing.assert_array_equal(look.apply(x)[0, ..., 0], wanted)
-    assert sorted(look.moved for look in looks) == [(-by, 0), (0, -by), (0, 0), (0, by), (by, 0)]
+    shown = views(Inference(shift=by))
+    assert len(shown) == 5
+    for view in shown[1:]:
+        wanted = ndimage.shift(x[0, ..., 0], view.moved, order=0, mode="nearest")
+        np.testing.assert_array_equal(view.apply(x)[0, ..., 0], wanted)
+    assert sorted(view.moved for view in shown) == [(-by, 0), (0, -by), (0, 0), (0, by), (by, 0)]
 
 
 @given(
@@ -59,14 +59,14 @@ def test_undoing_a_view_gives_back_what_it_shows(
     flip: str, shift: int, size: tuple[int, int], also: tuple[int, ...]
 ) -> None:
     x = np.arange(2 * size[0] * size[1], dtype=np.float32).reshape(2, *size, 1)
-    looks = views(Inference.model_validate({"flip": flip, "shift": shift}))
-    for look in [*looks, *(View(also, look.moved) for look in looks)]:
-        rows, columns = look.seen(*size)
-        np.testing.assert_array_equal(look.undo(look.apply(x)), x[:, rows, columns])
+    shown = views(Inference.model_validate({"flip": flip, "shift": shift}))
+    for view in [*shown, *(View(also, view.moved) for view in shown)]:
+        rows, columns = view.seen(*size)
+        np.testing.assert_array_equal(view.undo(view.apply(x)), x[:, rows, columns])
 
 
 def by_place(images: np.ndarray) -> np.ndarray:
-    """A network that answers differently at each pixel, and looks at its neighbours."""
+    """A network that answers differently at each pixel, and shown at its neighbours."""
     rows, columns = images.shape[1:3]
     weight = np.arange(rows)[:, None] + 10 * np.arange(columns)
     blurred = ndimage.uniform_filter(images[..., 0], (0, 3, 3), mode="constant")
@@ -179,7 +179,7 @@ def test_ahead_gives_the_same_from_another_thread() -> None:
             threads.add(threading.get_ident())
             yield k
 
-    assert list(ahead(count(), 3)) == list(range(20))
+    assert list(prefetch(count(), 3)) == list(range(20))
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
 
@@ -192,7 +192,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
 
     got = []
     with pytest.raises(SlicewiseError, match="case c: broken"):
-        for k in ahead(fails(), 5):
+        for k in prefetch(fails(), 5):
             got.append(k)
     assert got == [1, 2]
 
@@ -210,7 +210,7 @@ def test_closing_stops_the_thread_and_what_runs_in_it() -> None:
             closed.append(True)
 
     before = threading.active_count()
-    items = ahead(endless(), 2)
+    items = prefetch(endless(), 2)
     assert next(items) == 0
     items.close()
     assert closed == [True]

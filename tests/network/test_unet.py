@@ -17,7 +17,8 @@ from keras import ops
 from slicewise.config import Network
 from slicewise.network import layers
 from slicewise.network.layers import BatchNormalization, InstanceNormalization, Preprocess
-from slicewise.network.unet import build_unet, copy_weights, finished_model
+from slicewise.network.model import copy_weights, finished_model
+from slicewise.network.unet import build_unet
 from tests.discs import CARD
 
 RANDOM = np.random.default_rng(0)

@@ -29,9 +29,10 @@ from mlflow import MlflowClient
 from mlflow.models import validate_schema
 
 from slicewise.config import Network, Recipe
-from slicewise.inference.predict import load_model, predict_volume
+from slicewise.inference.predict import predict_volume
 from slicewise.network.layers import Preprocess
-from slicewise.network.unet import build_unet, finished_model
+from slicewise.network.model import finished_model, load_model
+from slicewise.network.unet import build_unet
 from slicewise.phantom.patient import phantom
 from slicewise.tracking.package import gathered, package_options, requirements, signature
 from slicewise.volumes.nifti import read_nifti

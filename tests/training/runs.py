@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slicewise.config import Experiment, merge
+from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.training.inputs import TrainingInputs
 from slicewise.training.loop import Callbacks, Log, OnEpoch, train
@@ -25,7 +26,7 @@ def train_on(
     validation_slices: SliceSet,
     truth: Callable[[str], np.ndarray],
     settings: Experiment,
-    card: dict[str, Any],
+    card: ModelCard,
     place: Path,
     *,
     save: Callable[[Trained], None] = lambda trained: None,

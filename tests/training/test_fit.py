@@ -14,9 +14,9 @@ from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import SliceSource, extract
 from slicewise.training.fit import fit_preprocess
 from slicewise.volumes.volume import Volume
-from tests.discs import CARD, RECIPE
+from tests.discs import CARD, RECIPE, card_with
 
-MR = {**CARD, "intensity": "arbitrary"}
+MR = card_with(intensity="arbitrary")
 X, Y, _ = np.mgrid[:32, :32, :24]
 ORGAN = (X - 16) ** 2 + (Y - 15) ** 2 < 30
 BODY = (X - 16) ** 2 + (Y - 16) ** 2 < 180
@@ -139,7 +139,7 @@ def test_fit_of_z_scores_equals_numpy(tmp_path: Path) -> None:
 )
 def test_no_deviation_is_refused(tmp_path: Path, intensity, settings, remedy) -> None:
     slices = cut(tmp_path, [mr(0, noise=0), mr(1, noise=0)], intensity)
-    card = {**CARD, "intensity": intensity}
+    card = card_with(intensity=intensity)
     with pytest.raises(SlicewiseError, match=r"cases case0, case1: .* one value") as caught:
         fit_preprocess(slices, np.arange(len(slices)), settings, card)
     assert f"change {remedy}" in str(caught.value)

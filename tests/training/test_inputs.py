@@ -10,7 +10,7 @@ from typing import Any
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 from slicewise.training.inputs import TrainingInputs, source_digest
-from tests.discs import CARD, experiment
+from tests.discs import CARD, card_with, experiment
 
 
 def key_of(*inputs: Any, **more: Any) -> str:
@@ -59,8 +59,8 @@ def test_a_change_of_any_setting_makes_another_key(
 def test_a_change_of_the_card_the_reading_or_the_callers_files_makes_another_key(
     folders: list[SliceFolder], slices: SliceSet, validation_slices: SliceSet
 ) -> None:
-    two = CARD | {"labels": ["liver", "b"], "values": {"liver": [5], "b": [6]}}
-    turned = CARD | {"labels": ["b", "liver"], "values": {"b": [6], "liver": [5]}}
+    two = card_with(labels=["liver", "b"], values={"liver": [5], "b": [6]})
+    turned = card_with(labels=["b", "liver"], values={"b": [6], "liver": [5]})
     keys = [
         key_of(slices, validation_slices, experiment(), CARD, True),
         key_of(slices, validation_slices, experiment(), two, True),

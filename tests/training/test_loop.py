@@ -15,7 +15,7 @@ from slicewise.network import backend
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.training.result import HISTORY
 from slicewise.training.trainer import Trainer
-from tests.discs import CARD, disc_truth, disc_volume, experiment
+from tests.discs import CARD, card_with, disc_truth, disc_volume, experiment
 from tests.training.runs import Stop, changed, stop_after, train_on
 
 
@@ -125,7 +125,7 @@ def test_every_option_trains_resumes_and_predicts(
 ) -> None:
     settings = changed(**blocks)
     sets = [SliceSet(part, **settings.reading) for part in (folders[:3], folders[3:])]
-    card = {**CARD, "context": {"slices": settings.input.context, "mm": settings.input.context_mm}}
+    card = card_with(context={"slices": settings.input.context, "mm": settings.input.context_mm})
     whole = train_on(*sets, disc_truth, settings, card, tmp_path / "a")
     with pytest.raises(Stop):
         train_on(
@@ -157,7 +157,7 @@ def test_validation_dice_is_of_the_source_grid(
     scores = []
     for number in (3, 4):
         image, mask = disc_volume(number)
-        guess = predict_volume([done.model], image) == CARD["values"]["liver"][0]
+        guess = predict_volume([done.model], image) == CARD.values["liver"][0]
         scores.append(2 * (guess & (mask > 0)).sum() / (guess.sum() + (mask > 0).sum()))
     assert done.history["val/dice"].iloc[-1] == pytest.approx(np.mean(scores), abs=1e-6)
 

@@ -43,7 +43,7 @@ experiment = Experiment.model_validate(
 content = Content(intensity="hu", contiguous=True, labels={"l": [1]}, other_labels="refuse")
 cases = [SliceFolder(f"case{k}", *files) for k in range(number)]
 slices = SliceSet(cases, **experiment.reading)
-card = make_card(content, Recipe().model_dump(), experiment)
+card = make_card(content, Recipe(), experiment)
 where = folder / f"checkpoints-{number}"
 inputs = TrainingInputs(slices, SliceSet([]), experiment, card)
 done = train(inputs, lambda case: np.zeros(0), where)

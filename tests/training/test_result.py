@@ -11,7 +11,7 @@ import pytest
 from slicewise.config import Experiment, merge
 from slicewise.errors import SlicewiseError
 from slicewise.network import backend
-from slicewise.network.unet import model_card
+from slicewise.network.model import model_card
 from slicewise.slices.batches import SliceSet
 from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import changed, train_on
@@ -54,7 +54,7 @@ def test_postprocessing_is_decided_by_validation(
 ) -> None:
     settings = changed(postprocessing={"largest_component": "auto", "fill_holes": "auto"})
     done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
-    after, found = model_card(done.model)["postprocessing"], done.resolved.postprocessing
+    after, found = model_card(done.model).postprocessing.model_dump(), done.resolved.postprocessing
     assert set(found) == {"largest_component", "fill_holes"}
     for step, one in found.items():
         assert one["kept"] == (one["dice_with"] > one["dice_without"])
@@ -64,7 +64,7 @@ def test_postprocessing_is_decided_by_validation(
         *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
         may_select=False,
     )
-    assert model_card(alone.model)["postprocessing"] == {
+    assert model_card(alone.model).postprocessing.model_dump() == {
         "threshold": 0.5,
         "largest_component": False,
         "fill_holes": False,

@@ -17,6 +17,7 @@ from slicewise.config import Experiment, Recipe, merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.views import infer
+from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceFolder, SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.grid import Grid
@@ -24,7 +25,7 @@ from slicewise.training.inputs import TrainingInputs
 from slicewise.training.losses import probabilities, segmentation_loss
 from slicewise.training.validation import Validation, dice_of_labels, settle_postprocessing
 from slicewise.volumes.volume import Volume
-from tests.discs import CARD, disc_truth, experiment
+from tests.discs import CARD, card_with, disc_truth, experiment
 from tests.training.runs import train_on
 
 
@@ -38,10 +39,10 @@ def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Reci
     return one
 
 
-def card_of(labels: int, recipe: Recipe, **more: Any) -> dict[str, Any]:
+def card_of(labels: int, recipe: Recipe, **more: Any) -> ModelCard:
     names = [f"l{k}" for k in range(1, labels + 1)]
     values = {name: [k] for k, name in enumerate(names, start=1)}
-    return {**CARD, "labels": names, "values": values, "recipe": recipe.model_dump(), **more}
+    return card_with(labels=names, values=values, recipe=recipe.model_dump(), **more)
 
 
 def noise(outputs: int) -> Any:
@@ -55,10 +56,10 @@ def settings(**blocks: dict[str, Any]) -> Experiment:
 
 
 def all_at_once(
-    cases: list[SliceSet], truth: Any, given: Experiment, card: dict[str, Any], network: Any
+    cases: list[SliceSet], truth: Any, given: Experiment, card: ModelCard, network: Any
 ) -> tuple[float, list[np.ndarray]]:
     """Return the loss, and each case's mask, from arrays of whole cases."""
-    batch, recipe = given.training.batch, Recipe(**card["recipe"])
+    batch, recipe = given.training.batch, card.recipe
 
     def reader(case: SliceSet) -> Any:
         return lambda start, stop: case.images(np.arange(start, stop))

@@ -13,7 +13,7 @@ FACES = ndimage.generate_binary_structure(3, 1)  # 6 neighbours
 IN_SLICE = FACES & np.array([False, True, False])  # 4 neighbours: rows and columns only
 
 
-def decide(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+def to_labels(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     """Choose a label for each pixel.
 
     Parameters

@@ -14,41 +14,19 @@ from slicewise.network.backend import prepare  # isort: skip  (sets up the backe
 import keras
 import numpy as np
 
-from slicewise.config import Inference, Postprocessing, Recipe
-from slicewise.errors import SlicewiseError
-from slicewise.inference.postprocessing import decide, postprocess
-from slicewise.inference.prefetch import ahead
+from slicewise.inference.assembly import Assembly
+from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import Forward, averaged, batched, views
-from slicewise.network import layers  # noqa: F401  (registers the layers that models are made of)
-from slicewise.network.unet import model_card
+from slicewise.network.card import ModelCard
+from slicewise.network.model import load_model, model_card
 from slicewise.slices.extract import SliceSource
-from slicewise.slices.grid import Grid
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.padding import as_air
-from slicewise.volumes.volume import Volume, from_canonical
+from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
 AHEAD = 4  # blocks of slices that wait for the network, and batches that wait to be written
-
-
-def load_model(path: Path) -> keras.Model:
-    """Load a finished model in Keras' safe mode: no code in the file is run.
-
-    Raises
-    ------
-    SlicewiseError
-        When the file is no model of slicewise.
-    """
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        model_card(model)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else "unreadable"
-        raise SlicewiseError(
-            f"{path}: not a model of slicewise ({first}); train it again"
-        ) from None
-    return model
 
 
 @dataclass(frozen=True)
@@ -148,81 +126,15 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
     for group in together.values():
         forward = _forward(group[0].models, model_card(group[0].models[0]))
         ordered += [(request, forward) for request in group]
-    with closing(ahead(_run(ordered, batch), AHEAD)) as results:
+    with closing(prefetch(_run(ordered, batch), AHEAD)) as results:
         for case, probabilities in results:
             case.assembly.add(probabilities)
             if case.assembly.complete:
                 mask = case.assembly.mask()
-                request, volume = case.request, Volume(mask, case.affine)
+                request = case.request
+                volume = Volume(mask, case.affine)
                 write_nifti(request.mask, volume, case.header, np.uint8, request.note)
                 yield request.case, mask
-
-
-class Assembly:
-    """Brings the probabilities of a volume's slices back to its grid, and decides.
-
-    Slices of a single plane are decided as they come, and only the mask is
-    kept whole. Probabilities of several planes are averaged on the grid of the
-    volume first.
-
-    Parameters
-    ----------
-    grids : sequence of Grid
-        The cuts, in the order in which their slices come.
-    affine : ndarray, shape (4, 4)
-        Affine of the volume.
-    card : dict
-        What the model says of itself.
-
-    Attributes
-    ----------
-    complete : bool
-        Whether all slices are there.
-    """
-
-    def __init__(self, grids: Sequence[Grid], affine: np.ndarray, card: dict[str, Any]) -> None:
-        self.grids, self.affine, self.card = grids, affine, card
-        self.settings = Postprocessing(**card["postprocessing"])
-        # slices as NIfTI stores them, one after the other: quick to fill and to write
-        self._decided = np.zeros(grids[0].shape, np.uint8, order="F")
-        self._total: list[np.ndarray] = []
-        self._plane = self._slice = 0
-
-    @property
-    def complete(self) -> bool:
-        """Whether all slices are there."""
-        return self._plane == len(self.grids)
-
-    def add(self, probabilities: np.ndarray) -> None:
-        """Take the next slices of one plane, shape (n, *grid.size, outputs)."""
-        grid = self.grids[self._plane]
-        here = slice(self._slice, self._slice + len(probabilities))
-        native = grid.enlarge(probabilities)
-        if len(self.grids) == 1:
-            grid.stack(self._decided)[here] = decide(native, self.settings.threshold)
-        else:
-            if not self._total:
-                self._total = [
-                    np.zeros(grid.shape, np.float32, order="F") for _ in range(native.shape[-1])
-                ]
-            for output, total in enumerate(self._total):
-                grid.stack(total)[here] += native[..., output]
-        self._slice = here.stop
-        if self._slice == grid.number:
-            self._plane, self._slice = self._plane + 1, 0
-
-    def mask(self) -> np.ndarray:
-        """Return the mask on the volume's own grid, uint8, with the values of the data set."""
-        if self._total:
-            for z in range(self._decided.shape[2]):
-                mean = np.stack([total[..., z] for total in self._total], axis=-1)
-                mean /= len(self.grids)
-                self._decided[..., z] = decide(mean, self.settings.threshold)
-            self._total = []
-        labels = self.card["labels"]
-        mask = postprocess(self._decided, len(labels), self.settings, self.card["contiguous"])
-        values = np.array([0, *(self.card["values"][name][0] for name in labels)], np.uint8)
-        return from_canonical(values[mask], self.affine)
 
 
 @dataclass(frozen=True)
@@ -241,7 +153,7 @@ Pieces = Generator[tuple[_Case, np.ndarray], None, None]
 
 
 def _run(requests: Requests, batch: int) -> Pieces:
-    with closing(ahead(_read(requests, batch), AHEAD)) as blocks:
+    with closing(prefetch(_read(requests, batch), AHEAD)) as blocks:
         for forward, group in groupby(blocks, key=lambda block: block[0].forward):
             yield from batched(group, batch, forward)
 
@@ -266,30 +178,23 @@ def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
         yield case, images
 
 
-def _forward(models: Sequence[keras.Model], card: dict[str, Any]) -> Forward:
-    looks = views(Inference(**card["inference"]))
-    return averaged([model.predict_on_batch for model in models], looks)
+def _forward(models: Sequence[keras.Model], card: ModelCard) -> Forward:
+    return averaged([model.predict_on_batch for model in models], views(card.inference))
 
 
-def _cuts(image: Volume, card: dict[str, Any]) -> list[SliceSource]:
+def _cuts(image: Volume, card: ModelCard) -> list[SliceSource]:
     """Cut a volume in each plane that is averaged."""
-    if card["intensity"] == "hu":
+    if card.intensity == "hu":
         # as images are read for training
         image = as_air(image)
-    recipe = card["recipe"]
-    planes = card["inference"]["planes"] or [recipe["plane"]]
-    return [
-        SliceSource(image, Recipe(**{**recipe, "plane": plane}), card["intensity"])
-        for plane in planes
-    ]
+    return [SliceSource(image, recipe, card.intensity) for recipe in card.planes]
 
 
-def _blocks(cuts: Sequence[SliceSource], card: dict[str, Any], batch: int) -> Iterator[np.ndarray]:
-    context = card["context"]
+def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterator[np.ndarray]:
     for cut in cuts:
         for start in range(0, len(cut), batch):
             stop = min(start + batch, len(cut))
-            yield cut.windows(start, stop, context["slices"], context["mm"])
+            yield cut.windows(start, stop, card.context.slices, card.context.mm)
 
 
 __all__ = ["Request", "load_model", "predict_cases", "predict_volume", "prepare"]

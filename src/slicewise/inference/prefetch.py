@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Generator[Item, None, None], depth: int) -> Generator[Item, None, None]:
+def prefetch(items: Generator[Item, None, None], depth: int) -> Generator[Item, None, None]:
     """Run a generator in a thread of its own, up to `depth` items ahead.
 
     What it raises is raised here, after the items before. Closing this closes

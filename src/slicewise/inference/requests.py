@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slicewise.inference.predict import Request, load_model  # isort: skip  (before keras)
+from slicewise.inference.predict import Request
+
+from slicewise.network.model import load_model  # isort: skip  (before keras)
 
 import keras
 
@@ -15,7 +17,7 @@ from slicewise.dataset.agree import check_unseen
 from slicewise.dataset.case_record import case_record_of, check_read, read_case_records
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
-from slicewise.network.unet import model_card, weights_digest
+from slicewise.network.model import model_card, weights_digest
 from slicewise.records import differences
 
 
@@ -48,11 +50,10 @@ def requests_of(
         settings, when it was trained on a case or on its patient, and when an
         image is not what was ingested.
     """
-    content, folds = (
-        Content(**cfg["content"]),
-        sorted({k for f in cfg["folds"].values() for k in f}),
-    )
-    loaded, records = {}, {}
+    content = Content(**cfg["content"])
+    folds = sorted({k for f in cfg["folds"].values() for k in f})
+    loaded = {}
+    records = {}
     for fold, path, config in zip(folds, models, configs, strict=True):
         loaded[fold] = model = load_model(Path(path))
         records[fold] = TrainingRecord.read(config)
@@ -100,7 +101,6 @@ def check_model(
     SlicewiseError
         When they differ.
     """
-    card = model_card(model)
     if weights_digest(model) != training.resolved.weights_sha256:
         raise SlicewiseError(
             f"{path}: its weights are not those of the training that config.yaml beside it tells "
@@ -113,7 +113,8 @@ def check_model(
         "intensity": content.intensity,
         "contiguous": content.contiguous,
     }
-    changed = differences({key: card[key] for key in wanted}, wanted)
+    carried = model_card(model).dump()
+    changed = differences({key: carried[key] for key in wanted}, wanted)
     if changed:
         raise SlicewiseError(
             f"{path}: trained with other settings ({', '.join(changed)}); run snakemake again, "

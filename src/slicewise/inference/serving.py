@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slicewise.inference.predict import load_model, predict_volume, prepare  # isort: skip
+from slicewise.inference.predict import predict_volume, prepare  # isort: skip
 
 import keras
 import numpy as np
 import pandas as pd
 
 from slicewise.errors import SlicewiseError
-from slicewise.network.unet import model_card
+from slicewise.network.model import load_model, model_card
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import with_spacing
@@ -100,9 +100,10 @@ class Segmenter:
     """
 
     def __init__(self, models: Sequence[keras.Model]) -> None:
-        self.models, self.card = models, model_card(models[0])
+        self.models = models
+        self.card = model_card(models[0])
         for key in SHARED:
-            if any(model_card(model)[key] != self.card[key] for model in models):
+            if any(getattr(model_card(model), key) != getattr(self.card, key) for model in models):
                 raise SlicewiseError(
                     f"the models differ in {key}; put only folds of one experiment together"
                 )
@@ -157,7 +158,7 @@ class Segmenter:
             index = pd.RangeIndex(len(records))
         orders = [_order(record, number) for number, record in enumerate(records)]
         _check_masks(orders, bool((params or {}).get("overwrite", False)))
-        columns = ["mask", *(f"{label}_ml" for label in self.card["labels"])]
+        columns = ["mask", *(f"{label}_ml" for label in self.card.labels)]
         offset = int((params or {}).get("offset", 0))
         with self._alone:
             rows = [self._segment(order, offset) for order in orders]
@@ -170,7 +171,7 @@ class Segmenter:
         else:
             stored, header = read_nifti(order.image)
         image = self._placed(stored, order).plus(offset)
-        if self.card["intensity"] == "hu":
+        if self.card.intensity == "hu":
             image = as_air(image, order.name)
         self._check(image, order.name)
         array = predict_volume(self.models, image)
@@ -183,14 +184,14 @@ class Segmenter:
         elif isinstance(order.image, Path):
             result = _encoded(mask, header)
         row = {"mask": result}
-        for label in self.card["labels"]:
-            voxels = np.count_nonzero(array == self.card["values"][label][0])
+        for label in self.card.labels:
+            voxels = np.count_nonzero(array == self.card.values[label][0])
             row[f"{label}_ml"] = voxels * image.voxel_ml
         return row
 
     def _placed(self, image: Volume, order: _Order) -> Volume:
         """Give a file without geometry its voxel size; refuse it where millilitres need one."""
-        if image.lost and order.spacing is None and self.card["contiguous"]:
+        if image.lost and order.spacing is None and self.card.contiguous:
             raise SlicewiseError(
                 f"{order.name}: its header has lost the size of its voxels (it has no place, and "
                 "1 × 1 × 1 mm), so no volume can be told; add the column spacing (three numbers, "
@@ -201,7 +202,7 @@ class Segmenter:
     def _check(self, image: Volume, name: str) -> None:
         """Refuse intensities of another kind than the models were trained on."""
         try:
-            check_image(image, name, self.card["intensity"])
+            check_image(image, name, self.card.intensity)
         except SlicewiseError as error:
             # what a data set's settings could change about it, a finished model cannot
             fault, _, _ = str(error).rpartition("; ")
@@ -209,7 +210,7 @@ class Segmenter:
                 raise SlicewiseError(
                     f"{fault}; they {OFFSET_FITS}: set the parameter offset to {STORED}"
                 ) from None
-            wanted = INTENSITIES[self.card["intensity"]]
+            wanted = INTENSITIES[self.card.intensity]
             raise SlicewiseError(
                 f"{fault}; give {wanted}, like those that the model was trained on"
             ) from None

@@ -25,7 +25,7 @@ Read = Callable[[int, int], np.ndarray]
 
 @dataclass(frozen=True)
 class View:
-    """A way to look at a slice: moved, then mirrored.
+    """A slice as it is shown to the network: moved, then mirrored.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ def views(settings: Inference) -> list[View]:
     return chosen
 
 
-def averaged(networks: Sequence[Forward], looks: Sequence[View]) -> Forward:
+def averaged(networks: Sequence[Forward], ways: Sequence[View]) -> Forward:
     """Return the function that gives the mean output of networks and views.
 
     A pixel that a moved view does not show is averaged over the other views.
@@ -99,15 +99,15 @@ def averaged(networks: Sequence[Forward], looks: Sequence[View]) -> Forward:
         rows, columns = images.shape[1:3]
         total: np.ndarray | None = None
         count = np.zeros((rows, columns, 1), np.float32)
-        for look in looks:
-            inside = look.seen(rows, columns)
-            shown = look.apply(images)
+        for view in ways:
+            inside = view.seen(rows, columns)
+            shown = view.apply(images)
             count[inside] += len(networks)
             for network in networks:
                 outputs = np.asarray(network(shown))
                 if total is None:
                     total = np.zeros(outputs.shape, np.float32)
-                total[:, *inside] += look.undo(outputs)
+                total[:, *inside] += view.undo(outputs)
         if total is None:
             raise ValueError("no network, or no view")
         total /= count

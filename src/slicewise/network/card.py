@@ -2,37 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from slicewise.config import Content, Experiment
+from pydantic import BaseModel, ConfigDict
+
+from slicewise.config import Content, Experiment, Inference, Intensity, Postprocessing, Recipe
 
 
-def make_card(content: Content, recipe: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
-    """Return what a model carries, as plain values.
+class Context(BaseModel):
+    """How much of what lies around a slice the network sees.
+
+    Attributes
+    ----------
+    slices : int
+        How many slices, the one in question in the middle.
+    mm : float
+        Their distance.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    slices: int
+    mm: float
+
+
+class ModelCard(BaseModel):
+    """What a model carries.
+
+    Attributes
+    ----------
+    labels : list of str
+        Names, in the order of the network's outputs.
+    values : dict of str to list of int
+        The mask values of each label; the first one is predicted.
+    recipe : Recipe
+        The cuts that are predicted.
+    intensity : str
+        What images hold, as in ``dataset.intensity``.
+    contiguous : bool
+        Whether the slices of a volume are neighbours.
+    context : Context
+        What the network sees around a slice.
+    inference : Inference
+        Views and planes that are averaged.
+    postprocessing : Postprocessing
+        What is done to a mask; `auto` is settled by the training.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    labels: list[str]
+    values: dict[str, list[int]]
+    recipe: Recipe
+    intensity: Intensity
+    contiguous: bool
+    context: Context
+    inference: Inference
+    postprocessing: Postprocessing
+
+    def dump(self) -> dict[str, Any]:
+        """Return plain values: what the model file stores, and what a training's key is made of."""
+        return self.model_dump(mode="json")
+
+    def settled(self, postprocessing: Mapping[str, Any]) -> ModelCard:
+        """Return the card with what the training chose in place of `auto`.
+
+        Parameters
+        ----------
+        postprocessing : mapping
+            The block of settings.
+        """
+        return self.model_copy(update={"postprocessing": Postprocessing(**postprocessing)})
+
+    @property
+    def planes(self) -> list[Recipe]:
+        """The recipe in each plane that is averaged; by itself where none is named."""
+        planes = self.inference.planes or [self.recipe.plane]
+        return [Recipe(**{**self.recipe.model_dump(), "plane": plane}) for plane in planes]
+
+
+def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> ModelCard:
+    """Return what a model is to carry.
 
     Parameters
     ----------
     content : Content
         Labels and intensity of the data set.
-    recipe : dict
+    recipe : Recipe
         The slice recipe of the cuts that are predicted.
     experiment : Experiment
         Context, inference and postprocessing.
 
     Returns
     -------
-    dict
-        ``labels`` and their mask ``values``, ``recipe``, ``intensity``,
-        ``contiguous``, ``context``, ``inference`` and ``postprocessing``; what
-        is `auto` in the latter is settled by the training.
+    ModelCard
+        What is `auto` in its postprocessing is settled by the training.
     """
-    return {
-        "labels": list(content.labels),
-        "values": content.labels,
-        "recipe": recipe,
-        "intensity": content.intensity,
-        "contiguous": content.contiguous,
-        "context": {"slices": experiment.input.context, "mm": experiment.input.context_mm},
-        "inference": experiment.inference.model_dump(),
-        "postprocessing": experiment.postprocessing.model_dump(),
-    }
+    return ModelCard(
+        labels=list(content.labels),
+        values=content.labels,
+        recipe=recipe,
+        intensity=content.intensity,
+        contiguous=content.contiguous,
+        context=Context(slices=experiment.input.context, mm=experiment.input.context_mm),
+        inference=experiment.inference,
+        postprocessing=experiment.postprocessing,
+    )

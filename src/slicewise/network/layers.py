@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import ops
+
+from slicewise.network.card import ModelCard
 
 PACKAGE = "slicewise"
 
@@ -22,9 +25,8 @@ class Preprocess(keras.layers.Layer):
         Intensities are clipped to this window.
     mean, sd : float
         Subtracted and divided by, after the window.
-    card : dict
-        What is needed to use the model on a volume: ``labels`` (names),
-        ``recipe`` (slices), ``intensity``, ``postprocessing``.
+    card : ModelCard or mapping
+        What is needed to use the model on a volume.
     """
 
     def __init__(
@@ -33,12 +35,17 @@ class Preprocess(keras.layers.Layer):
         high: float | None,
         mean: float,
         sd: float,
-        card: dict[str, Any],
+        card: ModelCard | Mapping[str, Any],
         **kwargs: Any,
     ) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
-        self.low, self.high, self.mean, self.sd, self.card = low, high, mean, sd, card
+        self.low = low
+        self.high = high
+        self.mean = mean
+        self.sd = sd
+        # as plain values it comes from a file
+        self.card = card if isinstance(card, ModelCard) else ModelCard(**card)
 
     def call(self, images: Any) -> Any:
         """Normalise images of any shape."""
@@ -53,8 +60,8 @@ class Preprocess(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return everything needed to make the layer again."""
-        mine = {name: getattr(self, name) for name in ("low", "high", "mean", "sd", "card")}
-        return {**super().get_config(), **mine}
+        mine = {name: getattr(self, name) for name in ("low", "high", "mean", "sd")}
+        return {**super().get_config(), **mine, "card": self.card.dump()}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

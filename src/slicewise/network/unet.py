@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from slicewise.config import Network
 from slicewise.network.layers import (
@@ -15,7 +13,6 @@ from slicewise.network.layers import (
     CropLike,
     InstanceNormalization,
     PadToMultiple,
-    Preprocess,
 )
 
 
@@ -146,55 +143,3 @@ class _Blocks:
         if self.network.activation == "relu":
             return keras.layers.ReLU(dtype=self.policy, name=name)(x)
         return keras.layers.LeakyReLU(0.01, dtype=self.policy, name=name)(x)
-
-
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Copy the weights of `target`'s layers from the layers of the same names in `source`.
-
-    What only `source` has, such as the coarse logits of deep supervision, is
-    left out; so the network that was trained goes into the plain one.
-
-    Raises
-    ------
-    ValueError
-        When `source` lacks a layer, or one has other shapes.
-    """
-    for layer in target.layers:
-        if layer.weights:
-            layer.set_weights(source.get_layer(layer.name).get_weights())
-
-
-def finished_model(preprocess: Preprocess, unet: keras.Model) -> keras.Model:
-    """Put preprocessing, network and probabilities into the one model that is saved.
-
-    Returns
-    -------
-    keras.Model
-        From raw intensities (n, rows, columns, channels) to probabilities (n,
-        rows, columns, labels), or (…, 1 + labels) with the background first.
-    """
-    inputs = keras.Input(unet.input_shape[1:], dtype="float32", name="intensities")
-    logits = unet(preprocess(inputs))
-    activation = "sigmoid" if logits.shape[-1] == 1 else "softmax"
-    outputs = keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
-    return keras.Model(inputs, outputs, name="slicewise")
-
-
-def model_card(model: keras.Model) -> dict[str, Any]:
-    """Return what a finished model says of itself: labels, recipe, intensity, postprocessing."""
-    for layer in model.layers:
-        if isinstance(layer, Preprocess):
-            return dict(layer.card)
-    raise ValueError("not a slicewise model: it has no Preprocess layer")
-
-
-def weights_digest(model: keras.Model) -> str:
-    """Return the SHA-256 over all weights, in order: the same digest, the same model."""
-    digest = hashlib.sha256()
-    for variable in model.variables:
-        if "seed_generator" in variable.path:
-            continue
-        array = np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value))
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

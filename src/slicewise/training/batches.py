@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from slicewise.config import Experiment
-from slicewise.inference.prefetch import ahead
+from slicewise.inference.prefetch import prefetch
 from slicewise.slices.batches import SliceSet, epoch_batches
 from slicewise.training import augmentation as augment
 
@@ -77,4 +77,4 @@ class Batches:
                 if step >= first:
                     yield step, indices, self.read(indices, epoch, step)
 
-        return ahead(steps(), depth=DEPTH)
+        return prefetch(steps(), depth=DEPTH)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from slicewise.config import Input
 from slicewise.errors import SlicewiseError
+from slicewise.network.card import ModelCard
 from slicewise.network.layers import Preprocess
 from slicewise.slices.batches import SliceSet
 from slicewise.volumes.intensity import PERCENTILES, steady
@@ -23,7 +23,7 @@ SHOWN = 8
 
 
 def fit_preprocess(
-    slices: SliceSet, indices: np.ndarray, settings: Input, card: dict[str, Any]
+    slices: SliceSet, indices: np.ndarray, settings: Input, card: ModelCard
 ) -> Preprocess:
     """Fit window and normalisation on training slices.
 
@@ -38,7 +38,7 @@ def fit_preprocess(
         The slices that training uses.
     settings : Input
         What to fit, or a window that is given.
-    card : dict
+    card : ModelCard
         What the model carries of labels, recipe, intensity, postprocessing.
 
     Returns
@@ -52,7 +52,7 @@ def fit_preprocess(
         When all voxels that count have one value: there is nothing to tell
         apart, and no deviation to divide by.
     """
-    bins, values = _bins(card["intensity"])
+    bins, values = _bins(card.intensity)
     everything = np.zeros(len(values), np.int64)
     inside = np.zeros_like(everything)
     for index in indices:
@@ -68,7 +68,7 @@ def fit_preprocess(
     if isinstance(settings.window, list):
         low, high = settings.window
     elif settings.window == "foreground":
-        jump = JUMP if card["intensity"] == "arbitrary" else np.inf
+        jump = JUMP if card.intensity == "arbitrary" else np.inf
         low, high = _ordinary(inside, values, jump)
         if low == high:
             low, high = low - HALF, high + HALF
@@ -78,7 +78,7 @@ def fit_preprocess(
     if settings.normalisation != "none":
         counts = inside if settings.normalisation == "foreground" else everything
         seen = values if low is None else np.clip(values, low, high)
-        if low is None and card["intensity"] == "arbitrary":
+        if low is None and card.intensity == "arbitrary":
             # only what is learnt is bounded, not what the network sees
             seen = np.clip(values, *_ordinary(counts, values, np.inf))
         mean = float(np.average(seen, weights=counts))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from slicewise.network.card import ModelCard
 
 from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
@@ -27,7 +28,7 @@ class TrainingInputs:
         Slices of validation (or held-out) cases; may be empty.
     experiment : Experiment
         All settings.
-    card : dict
+    card : ModelCard
         From `make_card`: carried by the model.
     may_select : bool
         Whether the validation cases may choose the epoch and the
@@ -43,7 +44,7 @@ class TrainingInputs:
     slices: SliceSet
     validation_slices: SliceSet
     experiment: Experiment
-    card: dict[str, Any]
+    card: ModelCard
     may_select: bool = True
     patients: Mapping[str, str] | None = None
     also: object = None
@@ -56,7 +57,7 @@ class TrainingInputs:
         return digest(
             {
                 "experiment": self.experiment.model_dump(exclude={"prediction"}),
-                "card": self.card,
+                "card": self.card.dump(),
                 "slices": [self.slices.digest, validated.digest if len(validated) else "", reading],
                 "select": self.may_select,
                 "patients": {case: self.patient_of(case) for case in validated.cases},

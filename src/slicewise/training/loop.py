@@ -142,7 +142,7 @@ def _prepare(
         callbacks.log("training.patience stops nothing: no validation patient may choose")
 
     def make(precision: str) -> Trainer:
-        return make_trainer(experiment, preprocess, len(card["labels"]), precision)
+        return make_trainer(experiment, preprocess, len(card.labels), precision)
 
     state = State.load(store, make)
     if state is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slicewise.config import Content, Experiment, load_settings
+from slicewise.config import Content, Experiment, Recipe, load_settings
 from slicewise.dataset.training_record import TrainingPlan
 from slicewise.errors import SlicewiseError
 from slicewise.records import differences
@@ -45,6 +45,11 @@ class Plan:
     experiment: Experiment
     content: Content
     code: list[str]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the slices are cut that are predicted."""
+        return Recipe(**self.settings.recipe)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slicewise.network.card import ModelCard
+
 from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
 import keras
@@ -19,7 +21,8 @@ from slicewise.dataset.training_record import Resolved
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, write_text
 from slicewise.network.layers import Preprocess
-from slicewise.network.unet import build_unet, copy_weights, finished_model, weights_digest
+from slicewise.network.model import copy_weights, finished_model, weights_digest
+from slicewise.network.unet import build_unet
 from slicewise.slices.batches import usable
 from slicewise.training.batches import Batches
 from slicewise.training.inputs import TrainingInputs
@@ -127,7 +130,7 @@ def settle_model(
         When the weights are no numbers.
     """
     preprocess = state.trainer.preprocess
-    plain = _in_float32(state.trainer.unet, inputs.experiment, len(inputs.card["labels"]))
+    plain = _in_float32(state.trainer.unet, inputs.experiment, len(inputs.card.labels))
     if not all(np.isfinite(each).all() for each in plain.get_weights()):
         # the last step of all, which no loss was computed after
         raise SlicewiseError(
@@ -136,7 +139,7 @@ def settle_model(
     after, tried = settle_postprocessing(
         inputs.experiment, chooser, finished_model(preprocess, plain)
     )
-    carried = _with_card(preprocess, {**inputs.card, "postprocessing": after})
+    carried = _with_card(preprocess, inputs.card.settled(after))
     return finished_model(carried, plain), tried
 
 
@@ -176,7 +179,7 @@ def _in_float32(unet: keras.Model, experiment: Experiment, labels: int) -> keras
     return plain
 
 
-def _with_card(fitted: Preprocess, card: dict[str, Any]) -> Preprocess:
+def _with_card(fitted: Preprocess, card: ModelCard) -> Preprocess:
     """Return the layer with another card."""
     return Preprocess(fitted.low, fitted.high, fitted.mean, fitted.sd, card, name="preprocess")
 

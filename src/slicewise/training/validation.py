@@ -10,11 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from slicewise.config import Experiment, Postprocessing, Recipe
+from slicewise.config import Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
-from slicewise.inference.postprocessing import decide, postprocess
+from slicewise.inference.postprocessing import postprocess, to_labels
 from slicewise.inference.views import Forward, averaged, batched, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
+from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.grid import Grid
 from slicewise.training.losses import BatchLoss, probabilities
@@ -42,7 +43,7 @@ class Validation:
         orientation, on the source grid; read when it is needed.
     experiment : Experiment
         Loss, batch, threshold.
-    card : dict
+    card : ModelCard
         Labels and slice recipe.
     patients : mapping of str to str, optional
         The patient of each case; by default each case is one.
@@ -53,7 +54,7 @@ class Validation:
         validation_slices: SliceSet,
         truth: Truth,
         experiment: Experiment,
-        card: dict[str, Any],
+        card: ModelCard,
         patients: Mapping[str, str] | None = None,
     ) -> None:
         self.cases, self.truth, self.experiment, self.card = (
@@ -62,8 +63,8 @@ class Validation:
             experiment,
             card,
         )
-        self.labels = len(card["labels"])
-        self.recipe = Recipe(**card["recipe"])
+        self.labels = len(card.labels)
+        self.recipe = card.recipe
         names = [case.cases[0] for case in self.cases]
         self.patients = [name if patients is None else patients[name] for name in names]
 
@@ -112,7 +113,7 @@ class Validation:
         """Say, before anything is trained, what these cases cannot tell."""
         bare = [case.cases[0] for case in self.cases if not case.counts.any()]
         seen = sum(case.counts.sum(axis=0) for case in self.cases)
-        pixels = dict(zip(self.card["labels"], seen, strict=True))
+        pixels = dict(zip(self.card.labels, seen, strict=True))
         unseen = [name for name, number in pixels.items() if not number]
         lines = []
         if bare:
@@ -181,7 +182,7 @@ class Validation:
                 decided.add(probability)
             for chosen in choices:
                 after = Postprocessing(**{**settings, **dict.fromkeys(chosen, True)})
-                mask = postprocess(decided.mask, self.labels, after, self.card["contiguous"])
+                mask = postprocess(decided.mask, self.labels, after, self.card.contiguous)
                 scores[chosen].append(dice_of_labels(decided.truth, mask, self.labels))
         return {chosen: np.array(rows) for chosen, rows in scores.items()}
 
@@ -224,7 +225,7 @@ class _Mask:
         """Take the next slices."""
         for one in probability:  # enlarged they may be many times as large
             native = self.grid.enlarge(one[None])
-            self._stack[self._next] = decide(native, self.threshold)[0]
+            self._stack[self._next] = to_labels(native, self.threshold)[0]
             self._next += 1
 
 

@@ -1,0 +1,83 @@
+"""From the probabilities of slices to a mask on the volume's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slicewise.inference.postprocessing import postprocess, to_labels
+from slicewise.network.card import ModelCard
+from slicewise.slices.grid import Grid
+from slicewise.volumes.volume import from_canonical
+
+
+class Assembly:
+    """Brings the probabilities of a volume's slices back to its grid, and decides.
+
+    Slices of a single plane are decided as they come, and only the mask is
+    kept whole. Probabilities of several planes are averaged on the grid of the
+    volume first.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        The cuts, in the order in which their slices come.
+    affine : ndarray, shape (4, 4)
+        Affine of the volume.
+    card : ModelCard
+        What the model says of itself.
+
+    Attributes
+    ----------
+    complete : bool
+        Whether all slices are there.
+    """
+
+    def __init__(self, grids: Sequence[Grid], affine: np.ndarray, card: ModelCard) -> None:
+        self.grids = grids
+        self.affine = affine
+        self.card = card
+        self.settings = card.postprocessing
+        # slices as NIfTI stores them, one after the other: quick to fill and to write
+        self._decided = np.zeros(grids[0].shape, np.uint8, order="F")
+        self._total: list[np.ndarray] = []
+        self._plane = 0
+        self._slice = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all slices are there."""
+        return self._plane == len(self.grids)
+
+    def add(self, probabilities: np.ndarray) -> None:
+        """Take the next slices of one plane, shape (n, *grid.size, outputs)."""
+        grid = self.grids[self._plane]
+        here = slice(self._slice, self._slice + len(probabilities))
+        native = grid.enlarge(probabilities)
+        if len(self.grids) == 1:
+            grid.stack(self._decided)[here] = to_labels(native, self.settings.threshold)
+        else:
+            if not self._total:
+                self._total = [
+                    np.zeros(grid.shape, np.float32, order="F") for _ in range(native.shape[-1])
+                ]
+            for output, total in enumerate(self._total):
+                grid.stack(total)[here] += native[..., output]
+        self._slice = here.stop
+        if self._slice == grid.number:
+            self._plane += 1
+            self._slice = 0
+
+    def mask(self) -> np.ndarray:
+        """Return the mask on the volume's own grid, uint8, with the values of the data set."""
+        if self._total:
+            for z in range(self._decided.shape[2]):
+                mean = np.stack([total[..., z] for total in self._total], axis=-1)
+                mean /= len(self.grids)
+                self._decided[..., z] = to_labels(mean, self.settings.threshold)
+            self._total = []
+        labels = self.card.labels
+        mask = postprocess(self._decided, len(labels), self.settings, self.card.contiguous)
+        values = np.array([0, *(self.card.values[name][0] for name in labels)], np.uint8)
+        return from_canonical(values[mask], self.affine)

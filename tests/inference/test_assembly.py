@@ -1,0 +1,67 @@
+"""From the probabilities of slices to a mask on the volume's own grid."""
+
+import numpy as np
+import pytest
+
+from slicewise.config import Recipe
+from slicewise.inference.assembly import Assembly
+from slicewise.slices.grid import Grid
+from slicewise.volumes.volume import from_canonical
+from tests.discs import card_with
+
+SHAPE = (12, 9, 7)
+RAS = np.diag([1.0, 1.0, 2.0, 1.0])
+LPS = np.diag([-1.0, -1.0, 2.0, 1.0])
+
+
+def grids(*planes: str) -> list[Grid]:
+    return [Grid(SHAPE, Recipe(plane=plane)) for plane in planes]
+
+
+def pieces(grid: Grid, volume: np.ndarray, step: int) -> list[np.ndarray]:
+    """Return the slices of a volume of probabilities (x, y, z, outputs), some at a time."""
+    stack = np.stack([grid.stack(volume[..., k]) for k in range(volume.shape[-1])], axis=-1)
+    return [stack[start : start + step] for start in range(0, len(stack), step)]
+
+
+@pytest.mark.parametrize("affine", [RAS, LPS], ids=["RAS", "LPS"])
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal"])
+@pytest.mark.parametrize("step", [1, 4, 99])
+def test_slices_of_a_plane_become_a_mask_where_they_came_from(affine, plane, step):
+    volume = np.random.default_rng(1).random((*SHAPE, 1)).astype(np.float32)
+    (grid,) = grids(plane)
+    assembly = Assembly([grid], affine, card_with())
+    for piece in pieces(grid, volume, step):
+        assert not assembly.complete
+        assembly.add(piece)
+    assert assembly.complete
+    wanted = from_canonical((5 * (volume[..., 0] > 0.5)).astype(np.uint8), affine)
+    np.testing.assert_array_equal(assembly.mask(), wanted)
+
+
+def test_planes_are_averaged_and_the_likeliest_label_wins():
+    random = np.random.default_rng(2)
+    card = card_with(labels=["a", "b"], values={"a": [7, 8], "b": [3]})
+    planes = grids("axial", "sagittal")
+    volumes = [random.random((*SHAPE, 3)).astype(np.float32) for _ in planes]
+    assembly = Assembly(planes, RAS, card)
+    for grid, volume in zip(planes, volumes, strict=True):
+        for piece in pieces(grid, volume, 5):
+            assembly.add(piece)
+    assert assembly.complete
+    wanted = np.array([0, 7, 3], np.uint8)[np.mean(volumes, axis=0).argmax(axis=-1)]
+    np.testing.assert_array_equal(assembly.mask(), wanted)
+
+
+def test_postprocessing_follows_the_card():
+    volume = np.zeros((*SHAPE, 1), np.float32)
+    volume[1:6, 1:6, 1:6] = 0.9
+    volume[3, 3, 3] = 0.1
+    volume[10, 7, 1] = 0.9
+    (grid,) = grids("axial")
+    after = {"threshold": 0.5, "largest_component": True, "fill_holes": True}
+    assembly = Assembly([grid], RAS, card_with(postprocessing=after))
+    assembly.add(pieces(grid, volume, 99)[0])
+    wanted = np.zeros(SHAPE, np.uint8)
+    wanted[1:6, 1:6, 1:6] = 5
+    np.testing.assert_array_equal(assembly.mask(), wanted)

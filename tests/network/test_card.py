@@ -1,0 +1,80 @@
+"""What a model says of itself: made once, stored as plain values, read back the same."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from slicewise.config import Content, Experiment, Recipe
+from slicewise.files import digest
+from slicewise.network.card import ModelCard, make_card
+from slicewise.network.layers import Preprocess
+
+CONTENT = Content(
+    intensity="hu",
+    labels={"liver": [1], "tumour": [2, 3]},
+    other_labels="background",
+    contiguous=True,
+)
+EXPERIMENT = Experiment.model_validate(
+    {
+        "slices": "a",
+        "input": {"context": 3, "context_mm": 2},
+        "inference": {"shift": 2, "planes": ["axial", "coronal"]},
+        "postprocessing": {"largest_component": "auto"},
+    }
+)
+RECIPE = Recipe(plane="coronal", size=64)
+
+
+def test_it_is_stored_as_models_of_earlier_versions_have_it():
+    stored = {
+        "labels": list(CONTENT.labels),
+        "values": CONTENT.labels,
+        "recipe": RECIPE.model_dump(),
+        "intensity": CONTENT.intensity,
+        "contiguous": CONTENT.contiguous,
+        "context": {"slices": 3, "mm": EXPERIMENT.input.context_mm},
+        "inference": EXPERIMENT.inference.model_dump(),
+        "postprocessing": EXPERIMENT.postprocessing.model_dump(),
+    }
+    card = make_card(CONTENT, RECIPE, EXPERIMENT)
+    assert json.dumps(card.dump()) == json.dumps(stored)
+    assert digest(card.dump()) == digest(stored)
+    assert ModelCard(**stored) == card
+
+
+def test_a_layer_carries_it_through_its_configuration():
+    card = make_card(CONTENT, RECIPE, EXPERIMENT)
+    layer = Preprocess(-100.0, 200.0, 0.0, 50.0, card)
+    stored = json.loads(json.dumps(layer.get_config()))
+    assert stored["card"] == card.dump()
+    assert Preprocess.from_config(stored).card == card
+
+
+def test_what_was_auto_is_settled():
+    card = make_card(CONTENT, RECIPE, EXPERIMENT)
+    chosen = {"threshold": 0.4, "largest_component": True, "fill_holes": False}
+    settled = card.settled(chosen)
+    assert settled.postprocessing.model_dump() == chosen
+    assert card.postprocessing.largest_component == "auto"
+    assert settled.model_dump(exclude={"postprocessing"}) == card.model_dump(
+        exclude={"postprocessing"}
+    )
+
+
+def test_planes_that_are_averaged_are_cut_by_one_recipe():
+    card = make_card(CONTENT, RECIPE, EXPERIMENT)
+    assert card.planes == [Recipe(plane=plane, size=64) for plane in ("axial", "coronal")]
+    plain = make_card(CONTENT, RECIPE, Experiment(slices="a"))
+    assert plain.planes == [RECIPE]
+
+
+def test_it_does_not_change_and_lacks_nothing():
+    card = make_card(CONTENT, RECIPE, EXPERIMENT)
+    with pytest.raises(ValidationError):
+        card.labels = ["spleen"]
+    stored = card.dump()
+    del stored["intensity"]
+    with pytest.raises(ValidationError, match="intensity"):
+        ModelCard(**stored)
