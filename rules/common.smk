@@ -19,7 +19,7 @@ except Exception as error:
     print(f"error: {error}{unfit if isinstance(error, ImportError) else ''}", file=sys.stderr)
     sys.exit(1)
 
-from slicewise import needs, overview
+from slicewise import jobs, needs, overview
 from slicewise.backends import check_backend
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError, explained

@@ -36,14 +36,14 @@ rule evaluate:
         code=code("evaluate"),
         predictions=lambda w: predictions_of(w.experiment, SCORED),
         masks=files_of("mask", SCORED),
-        cfg=lambda w: {
-            "content": CONTENT,
-            "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),
-            "folds": len(FOLDS),
-            "cases": SCORED_CASES,
-            "scoring": settings.evaluation.model_dump(),
-            "register": settings.tracking.register,
-        },
+        cfg=lambda w: jobs.Evaluate(
+            content=settings.dataset.content,
+            recipe=settings.slices[recipes_of(w.experiment)[0]],
+            folds=len(FOLDS),
+            cases=SCORED_CASES,
+            scoring=settings.evaluation,
+            register_model=settings.tracking.register,
+        ).dump(),
         checkpoints=RESULTS + "/{experiment}/checkpoints",
         tracking=RESULTS + "/{experiment}/tracking",
     script:

@@ -27,10 +27,10 @@ if settings.dataset.layout == "phantom":
             runtime=10,
         params:
             code=code("phantom"),
-            cfg=lambda w: {
-                "index": int(w.case.rsplit("_", 1)[1]),
-                "phantom": settings.dataset.phantom.model_dump(exclude={"cases"}),
-            },
+            cfg=lambda w: jobs.Phantom(
+                index=int(w.case.rsplit("_", 1)[1]),
+                phantom=settings.dataset.phantom.model_dump(exclude={"cases"}),
+            ).dump(),
         script:
             "../scripts/phantom.py"
 
@@ -55,7 +55,9 @@ else:
             runtime=20,
         params:
             code=code("convert"),
-            cfg=settings.dataset.model_dump(include={"layout", "labels"}),
+            cfg=jobs.Convert(
+                **settings.dataset.model_dump(include={"layout", "labels"})
+            ).dump(),
         script:
             "../scripts/convert.py"
 
@@ -82,10 +84,10 @@ rule ingest:
         code=code("ingest"),
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=RESULTS + "/cases",
-        cfg=lambda w: {
-            "content": settings.dataset.content.model_dump(),
-            "cases": [[case, CASES[case].patient] for case in SHARDS[w.shard]],
-        },
+        cfg=lambda w: jobs.Ingest(
+            content=settings.dataset.content,
+            cases=[(case, CASES[case].patient) for case in SHARDS[w.shard]],
+        ).dump(),
     script:
         "../scripts/ingest.py"
 
@@ -108,6 +110,6 @@ rule cases:
         runtime=10,
     params:
         code=code("cases"),
-        cfg={"content": CONTENT, "cases": sorted(CASES)},
+        cfg=jobs.Cases(content=settings.dataset.content, cases=sorted(CASES)).dump(),
     script:
         "../scripts/cases.py"

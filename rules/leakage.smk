@@ -51,15 +51,15 @@ rule leakage:
         runtime=10,
     params:
         code=code("leakage"),
-        cfg={
-            "not_the_same": settings.split.not_the_same,
-            "check_against": settings.split.check_against,
-            "folds": len(FOLDS),
+        cfg=jobs.Leakage(
+            not_the_same=settings.split.not_the_same,
+            check_against=settings.split.check_against,
+            folds=len(FOLDS),
             # of all experiments the strictest: where one may lack no label, nothing is trained
-            "missing_labels": max(
+            missing_labels=max(
                 (settings.experiments[name].training.missing_labels for name in settings.wanted),
                 default="refuse",
             ),
-        },
+        ).dump(),
     script:
         "../scripts/leakage.py"

@@ -49,14 +49,14 @@ rule report:
         images=files_of("image", SCORED),
         masks=files_of("mask", SCORED),
         code=code("report", "report/templates"),
-        cfg=lambda w: {
-            "dataset": DATASET,
-            "content": CONTENT,
-            "folds": len(FOLDS),
-            "exclude": settings.dataset.exclude,
-            "cases": SCORED_CASES,
-            "jobs": jobs_of(w.experiment),
-        },
+        cfg=lambda w: jobs.Report(
+            dataset=DATASET,
+            content=settings.dataset.content,
+            folds=len(FOLDS),
+            exclude=settings.dataset.exclude,
+            cases=SCORED_CASES,
+            jobs=jobs_of(w.experiment),
+        ).dump(),
         tracking=RESULTS + "/{experiment}/tracking",
     script:
         "../scripts/report.py"
@@ -109,13 +109,13 @@ rule compare:
         images=files_of("image", SCORED),
         masks=files_of("mask", SCORED),
         code=code("compare", "report/templates"),
-        cfg={
-            "dataset": DATASET,
-            "experiments": settings.wanted,
-            "repeats": settings.repeats,
-            "folds": len(FOLDS),
-            "cases": SCORED_CASES,
-        },
+        cfg=jobs.Compare(
+            dataset=DATASET,
+            experiments=settings.wanted,
+            repeats=settings.repeats,
+            folds=len(FOLDS),
+            cases=SCORED_CASES,
+        ).dump(),
         tracking=RESULTS + "/comparison/tracking",
     script:
         "../scripts/compare.py"

@@ -1,18 +1,18 @@
 """Put all case records into one table, and the marks of their slices beside it."""
 
-from slicewise.config import Content
 from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.cases import cases_table, check_geometry_known
 from slicewise.dataset.duplicates import beside, unpack, write_marks
 from slicewise.files import write_text
 from slicewise.job import script_job
+from slicewise.jobs import Cases
 
 
 def main(snakemake):
     with script_job(snakemake):
         known = read_case_records(snakemake.input.case_records)
         case_records = [known[case] for case in sorted(known)]
-        check_geometry_known(case_records, Content(**snakemake.params.cfg["content"]))
+        check_geometry_known(case_records, Cases.of(snakemake).content)
         table = cases_table(case_records)
         target = snakemake.output[0]
         write_marks(beside(target), {record.case: unpack(record.marks) for record in case_records})

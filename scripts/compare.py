@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from slicewise.compare import set_side_by_side
-from slicewise.dataset.assignment import assignments_of
 from slicewise.dataset.case_record import check_volumes
 from slicewise.evaluation.results import read_result
 from slicewise.job import script_job
+from slicewise.jobs import Compare
 from slicewise.records import check_made, paths_told
 from slicewise.report.changed import Files
 from slicewise.tracking import Tracker
@@ -14,13 +14,13 @@ from slicewise.tracking import Tracker
 
 def main(snakemake):
     folder = Path(snakemake.params.tracking)
-    cfg = snakemake.params.cfg
+    cfg = Compare.of(snakemake)
     given = snakemake.input
     out = snakemake.output
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
         # with results in a bucket, what was fetched of them lies elsewhere
         places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
-        cases = [assigned.case for assigned in assignments_of(cfg["cases"])]
+        cases = [assigned.case for assigned in cfg.cases]
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")
         check_volumes(given.case_records, cases, "image", images)
@@ -38,16 +38,16 @@ def main(snakemake):
             for case, image, mask in zip(cases, images, masks, strict=True)
         }
         made = set_side_by_side(
-            cfg["dataset"],
+            cfg.dataset,
             {name: read_result(place, folder.parents[1] / name) for name, place in places.items()},
-            cfg["repeats"],
+            cfg.repeats,
             {name: f"{name}/report.html" for name in places},
             files,
         )
         made.write(out.table, out.cases, out.html)
         tracker.compared(
-            cfg["experiments"],
-            cfg["folds"],
+            cfg.experiments,
+            cfg.folds,
             metrics=made.metrics,
             files={Path(path).name: path for path in (out.html, out.table, out.cases)},
             verdicts=made.verdicts,

@@ -3,25 +3,26 @@
 from pathlib import Path
 
 from slicewise.job import script_job
+from slicewise.jobs import Convert
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.read import read_mask, read_sources
 from slicewise.volumes.write import write_nifti
 
 
 def main(snakemake):
-    cfg = snakemake.params.cfg
+    cfg = Convert.of(snakemake)
     images = [Path(path) for path in snakemake.input.get("image")]
     masks = [Path(path) for path in snakemake.input.get("mask")]
     with script_job(snakemake) as log:
         image = read_sources(images)
-        if cfg["layout"] == "ircad":
+        if cfg.layout == "ircad":
             # organ folders lie side by side in MASKS_DICOM, in a zip or not
             place = masks[0] if len(masks) == 1 else masks[0].parent.parent
-            mask, overlapping = read_organ_masks(place, cfg["labels"], images)
+            mask, overlapping = read_organ_masks(place, cfg.labels, images)
             if overlapping:
                 log(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
         else:
-            mask = read_mask(masks, cfg["labels"])
+            mask = read_mask(masks, cfg.labels)
         write_nifti(Path(snakemake.output.image), image)
         write_nifti(Path(snakemake.output.mask), mask)
 

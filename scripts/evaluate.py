@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from slicewise.config import Content, Evaluation, Recipe
-from slicewise.dataset.assignment import assignments_of
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
@@ -13,6 +11,7 @@ from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_json, write_text
 from slicewise.job import script_job
+from slicewise.jobs import Evaluate
 from slicewise.records import check_made, paths_told
 from slicewise.tracking import Tracker, headline, patients_table, summary_metrics
 from slicewise.training.checkpoints import delete_checkpoints
@@ -20,24 +19,24 @@ from slicewise.training.checkpoints import delete_checkpoints
 
 def main(snakemake):
     folder = Path(snakemake.params.tracking)
-    cfg = snakemake.params.cfg
+    cfg = Evaluate.of(snakemake)
     given = snakemake.input
     out = snakemake.output
     with script_job(snakemake) as log, Tracker(folder, log, is_better) as tracker:
-        content = Content(**cfg["content"])
+        content = cfg.content
         cases = read_table(given.cases)
         masks = paths_told(snakemake, "masks")
         predictions = paths_told(snakemake, "predictions")
-        assigned = assignments_of(cfg["cases"])
+        assigned = cfg.cases
         check_volumes(given.case_records, [each.case for each in assigned], "mask", masks)
         check_made(predictions)
         folds = read_origins(given.configs, assigned, predictions, cases)
         metrics = score_cases(
             predicted_cases(assigned, masks, predictions),
             content,
-            Evaluation(**cfg["scoring"]),
+            cfg.scoring,
             untrained=folds.untrained,
-            recipe=Recipe(**cfg["recipe"]),
+            recipe=cfg.recipe,
         )
         summary = summarise(metrics)
         write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
@@ -46,14 +45,14 @@ def main(snakemake):
         validated = ledger.files_digest(cases, assigned, "validation", content.labels)
         tracker.evaluated(
             snakemake.wildcards.experiment,
-            cfg["folds"],
+            cfg.folds,
             metrics=summary_metrics(summary),
             files={Path(path).name: path for path in (*out, given.split, given.cases)},
             contents={"patients.json": patients_table(metrics)},
             note=headline(summary),
             tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
             test=ledger.files_digest(cases, assigned, "test"),
-            register=validated if cfg["register"] else None,
+            register=validated if cfg.register_model else None,
         )
         delete_checkpoints(Path(snakemake.params.checkpoints))
 

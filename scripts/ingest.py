@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from slicewise.config import Content
 from slicewise.dataset import ingest
 from slicewise.dataset.case_record import write_case_records
 from slicewise.job import script_job
+from slicewise.jobs import Ingest
 from slicewise.sources import sources_digest
 
 
 def main(snakemake):
-    cfg = snakemake.params.cfg
+    cfg = Ingest.of(snakemake)
     given = snakemake.input
     with script_job(snakemake):
         cases = ingest.case_files(
-            cfg["cases"],
+            cfg.cases,
             {kind: given.get(kind) for kind in ("image", "mask")},
             {kind: given.get(f"{kind}_sources") for kind in ("image", "mask")},
         )
         case_records = ingest.ingest(
             cases,
-            Content(**cfg["content"]),
+            cfg.content,
             sources_digest(Path(ingest.__file__)),
             Path(snakemake.params.folder),
         )

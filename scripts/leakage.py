@@ -12,11 +12,12 @@ from slicewise.dataset.leakage import (
 )
 from slicewise.files import write_json
 from slicewise.job import script_job
+from slicewise.jobs import Leakage
 
 
 def main(snakemake):
     given = snakemake.input
-    cfg = snakemake.params.cfg
+    cfg = Leakage.of(snakemake)
     with script_job(snakemake):
         cases = read_table(given.cases)
         others = {str(path): read_table(path) for path in given.others}
@@ -25,9 +26,9 @@ def main(snakemake):
             dict(zip(cases["case"], cases["patient"], strict=True)),
             read_marks(beside(given.cases), cases["case"]),
             {path: read_marks(beside(path), table["case"]) for path, table in others.items()},
-            cfg["not_the_same"],
+            cfg.not_the_same,
         )
-        check_labels_trained(cases, read_table(given.split), cfg["folds"], cfg["missing_labels"])
+        check_labels_trained(cases, read_table(given.split), cfg.folds, cfg.missing_labels)
         remove_earlier(Path(snakemake.output[0]).parent)
         write_json(snakemake.output[0], {"leaks": []})
 

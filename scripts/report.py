@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from slicewise.config import Content
-from slicewise.dataset.assignment import assignments_of
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
@@ -11,6 +9,7 @@ from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job
+from slicewise.jobs import Report
 from slicewise.records import check_made, paths_told
 from slicewise.report import cost, evidence
 from slicewise.report.cases import case_figures
@@ -21,7 +20,7 @@ from slicewise.tracking import Tracker, overlay_images
 
 def main(snakemake):
     folder = Path(snakemake.params.tracking)
-    cfg = snakemake.params.cfg
+    cfg = Report.of(snakemake)
     given = snakemake.input
     out = snakemake.output
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
@@ -30,22 +29,22 @@ def main(snakemake):
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")
         predictions = paths_told(snakemake, "predictions")
-        cases = [assigned.case for assigned in assignments_of(cfg["cases"])]
+        cases = [assigned.case for assigned in cfg.cases]
         check_volumes(given.case_records, cases, "image", images)
         check_volumes(given.case_records, cases, "mask", masks)
         check_made(predictions)
         figures = case_figures(
             metrics,
-            assignments_of(cfg["cases"]),
+            cfg.cases,
             images,
             masks,
             predictions,
-            Content(**cfg["content"]),
+            cfg.content,
         )
         test_set = ledger.test_set_digest(metrics)
-        run = tracker.facts(cfg["folds"])
+        run = tracker.facts(cfg.folds)
         page = experiment_report(
-            dataset=cfg["dataset"],
+            dataset=cfg.dataset,
             experiment=snakemake.wildcards.experiment,
             summary=read_summary(given.summary),
             metrics=metrics,
@@ -53,15 +52,15 @@ def main(snakemake):
             cases=figures,
             split=read_table(given.split),
             data=read_table(given.cases),
-            excluded=cfg["exclude"],
+            excluded=cfg.exclude,
             evidence=evidence.evidence(folds.records, run, test_set, given.metrics, given.split),
-            costs=cost.read_costs(folder.parent, folds.recipes, cfg["jobs"]),
+            costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
         )
         write_bytes(out.curves, curves_png(folds.histories, folds.selected))
         write_text(out.html, page)
         files = {"report.html": out.html, "figures/curves.png": out.curves}
-        tracker.reported(cfg["folds"], files, overlay_images(figures))
+        tracker.reported(cfg.folds, files, overlay_images(figures))
 
 
 main(snakemake)

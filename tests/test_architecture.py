@@ -60,6 +60,8 @@ ALLOWED = {
     "surroundings": set(),
     "wording": set(),
     "": set(),
+    # what rules tell their scripts
+    "jobs": {"config", "dataset"},
     # how much memory jobs ask for
     "needs": {"config", "volumes", "dataset"},
     # sets experiments side by side

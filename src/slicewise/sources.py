@@ -25,6 +25,7 @@ NO_RESULT = {
     "errors.py",
     "files.py",
     "job.py",
+    "jobs.py",
     "records.py",
     "sources.py",
     "surroundings.py",

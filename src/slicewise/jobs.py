@@ -1,0 +1,104 @@
+"""What a rule tells its script: one class a rule, whose dump travels as the parameter ``cfg``.
+
+Values only, no code that makes a result, so an edit here reruns nothing by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from slicewise.config import Content, Evaluation, Recipe
+from slicewise.dataset.assignment import Assignment
+
+OnceRead = Annotated[Content, PlainSerializer(lambda content: content.once_read)]
+"""What cases hold once they were ingested: settings of ingest alone are left out of the dump."""
+
+
+class Told(BaseModel):
+    """Parameters of a job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def dump(self) -> dict[str, Any]:
+        """Return what Snakemake compares with the last run, and hands to the script.
+
+        >>> Convert(layout="msd", labels={"liver": 1}).dump()
+        {'layout': 'msd', 'labels': {'liver': 1}}
+        """
+        return self.model_dump()
+
+    @classmethod
+    def of(cls, snakemake: Any) -> Self:
+        """Return the parameters of a job, from the ``snakemake`` object of its script."""
+        return cls.model_validate(dict(snakemake.params.cfg))
+
+
+class Phantom(Told):
+    """Of `phantom`: which synthetic patient, of what anatomy."""
+
+    index: int
+    phantom: dict[str, Any]
+
+
+class Convert(Told):
+    """Of `convert`: how the folder is laid out, and the labels that organs become."""
+
+    layout: str
+    labels: dict[str, Any]
+
+
+class Ingest(Told):
+    """Of `ingest`: what cases should hold, and the name and patient of each."""
+
+    content: Content
+    cases: list[tuple[str, str]]
+
+
+class Cases(Told):
+    """Of `cases`: which there are."""
+
+    content: OnceRead
+    cases: list[str]
+
+
+class Leakage(Told):
+    """Of `leakage`: pairs that only look alike, other tables, and what labels may lack."""
+
+    not_the_same: list[list[str]]
+    check_against: list[str]
+    folds: int
+    missing_labels: str
+
+
+class Evaluate(Told):
+    """Of `evaluate`: what is scored, and how."""
+
+    content: OnceRead
+    recipe: Recipe
+    folds: int
+    cases: list[Assignment]
+    scoring: Evaluation
+    register_model: bool
+
+
+class Report(Told):
+    """Of `report`: what the page is about."""
+
+    dataset: str
+    content: OnceRead
+    folds: int
+    exclude: list[str]
+    cases: list[Assignment]
+    jobs: dict[str, list[str]]
+
+
+class Compare(Told):
+    """Of `compare`: which experiments, and which of them repeat others."""
+
+    dataset: str
+    experiments: list[str]
+    repeats: dict[str, list[str]]
+    folds: int
+    cases: list[Assignment]

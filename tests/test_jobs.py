@@ -1,0 +1,42 @@
+"""What rules tell their scripts: dumped and read again, it is the same."""
+
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+
+from slicewise.config import Content
+from slicewise.dataset.assignment import Assignment
+from slicewise.jobs import Cases, Compare, Ingest
+
+CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
+
+
+def told(cfg: object) -> SimpleNamespace:
+    return SimpleNamespace(params=SimpleNamespace(cfg=cfg))
+
+
+def test_assignments_arrive_as_their_type():
+    compare = Compare(
+        dataset="a",
+        experiments=["one"],
+        repeats={},
+        folds=2,
+        cases=[Assignment("a1", "a", "validation", 1)],
+    )
+    assert compare.dump()["cases"] == [
+        {"case": "a1", "patient": "a", "subset": "validation", "fold": 1}
+    ]
+    assert Compare.of(told(compare.dump())) == compare
+
+
+def test_settings_of_ingest_alone_reach_nothing_after_it():
+    read = Cases(content=CONTENT, cases=["a1"]).dump()["content"]
+    ingested = Ingest(content=CONTENT, cases=[("a1", "a")]).dump()["content"]
+    assert ingested.keys() - read.keys() == {"empty_masks", "masks"}
+    assert Cases.of(told({"content": read, "cases": ["a1"]})).content == CONTENT
+
+
+def test_a_parameter_that_no_script_knows_is_refused():
+    with pytest.raises(ValidationError, match="more"):
+        Cases.of(told({"content": CONTENT.once_read, "cases": [], "more": 1}))
