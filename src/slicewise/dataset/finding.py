@@ -52,22 +52,22 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
             f"{root}: no data there (dataset.root of {dataset.name}); set SLICEWISE_DATA to the "
             "folder that holds it, or correct dataset.root"
         )
-    found = LAYOUTS[dataset.layout](dataset, root)
-    if not found:
+    candidates = LAYOUTS[dataset.layout](dataset, root)
+    if not candidates:
         raise SlicewiseError(
             f"{root}: no case found in the layout {dataset.layout}; the layouts are described in "
             "docs/data.md"
         )
-    _refuse_unsafe(found)
-    _refuse_twice(found)
-    cases = [_case(f, dataset) for f in sorted(found, key=lambda f: f.name)]
+    _refuse_unsafe(candidates)
+    _refuse_twice(candidates)
+    cases = [_case(f, dataset) for f in sorted(candidates, key=lambda f: f.name)]
     unknown = sorted(set(dataset.exclude) - {case.name for case in cases})
     if unknown:
         raise SlicewiseError(f"dataset.exclude: no case is called {listed(unknown)}; correct it")
     kept = [case for case in cases if case.name not in dataset.exclude]
     if not kept:
         raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
-    rows = {f.name: f.row for f in found if f.row is not None}
+    rows = {f.name: f.row for f in candidates if f.row is not None}
     _refuse_alike(kept, {case.patient for case in cases}, dataset, root, rows)
     _refuse_names(kept, dataset)
     folders = Folders()
