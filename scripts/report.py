@@ -13,8 +13,8 @@ from slicewise.jobs import Report
 from slicewise.records import check_made, paths_told
 from slicewise.report import cost, evidence
 from slicewise.report.cases import case_figures
+from slicewise.report.curves import curves_png
 from slicewise.report.experiment import experiment_report
-from slicewise.report.figures import curves_png
 from slicewise.tracking import Tracker, overlay_images
 
 

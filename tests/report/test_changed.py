@@ -13,7 +13,7 @@ from PIL import Image
 from slicewise.config import Content
 from slicewise.report import changed
 from slicewise.report.changed import EXPERIMENTS, Files, draw_changed, most_changed
-from slicewise.report.figures import PREDICTION_COLOUR, TRUTH_COLOUR
+from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 from tests.pages import table

@@ -9,7 +9,8 @@ from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.changed import Changed
 from slicewise.report.comparison import comparison_report
-from slicewise.report.figures import DotRow, difference_plot, svg
+from slicewise.report.dots import DotRow, difference_plot
+from slicewise.report.formats import svg
 from slicewise.report.undrawn import Undrawn
 from tests.masks import HIT, NOTHING, WRONG, scored, untrained
 from tests.pages import Page, history, measured, summary, table
@@ -166,7 +167,7 @@ def test_pictures_that_fail_hide_no_number(monkeypatch):
     def fail(*given, **named):
         raise ValueError("no such font")
 
-    monkeypatch.setattr("slicewise.report.figures.svg", fail)
+    monkeypatch.setattr("slicewise.report.formats.svg", fail)
     page = comparison(tables, changed=[Undrawn("c1 could not be drawn (x).")])
     assert [row for row in page.rows if row in whole.rows] == whole.rows
     assert page.words.count("(ValueError: no such font)") == 3

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.statistics import summarise
-from slicewise.report import figures
 from slicewise.report.changed import Changed
 from slicewise.report.comparison import comparison_report
+from slicewise.report.formats import jpeg
 from tests.pages import history, measured, table
 from tests.workflow.mlflowui import chromium
 
@@ -32,7 +32,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         dice = {p: 0.7 + 0.03 * (place % len(NAMES)) + 0.1 * random.random() for p in PATIENTS}
         both = table(dice, labels=("liver", "tumour"))
         tables[name] = measured(both, list(5 + random.random(2 * len(PATIENTS))))
-    picture = figures.jpeg(np.full((384, 512, 3), 90, np.uint8))
+    picture = jpeg(np.full((384, 512, 3), 90, np.uint8))
     repeats = {"baseline": ["baseline", "baseline-seed2"]}
     page = comparison_report(
         dataset="ircad",

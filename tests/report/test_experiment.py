@@ -7,9 +7,9 @@ import pandas as pd
 
 from slicewise.evaluation.statistics import METRICS, summarise
 from slicewise.report import experiment as report
-from slicewise.report import figures
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
+from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.viewer import plane_views
 from tests.masks import HIT, NOTHING, WRONG, scored, untrained
@@ -234,8 +234,8 @@ def test_every_row_of_a_table_has_the_columns_of_its_header():
 def test_the_legend_has_the_colours_of_the_outlines():
     text = experiment(table(MIXED))
     for name, colour in (
-        ("truth", figures.TRUTH_COLOUR),
-        ("prediction", figures.PREDICTION_COLOUR),
+        ("truth", TRUTH_COLOUR),
+        ("prediction", PREDICTION_COLOUR),
     ):
         assert f"--{name}: rgb({' '.join(map(str, colour))})" in text
 
@@ -321,8 +321,8 @@ def fail(*given, **named):
 
 def test_pictures_that_fail_hide_no_number(monkeypatch):
     whole = Page(experiment(table(MIXED)))
-    monkeypatch.setattr(figures, "svg", fail)
-    monkeypatch.setattr(figures, "jpeg", fail)
+    monkeypatch.setattr("slicewise.report.formats.svg", fail)
+    monkeypatch.setattr("slicewise.report.experiment.jpeg", fail)
     samples = {name: np.zeros((2, 8, 8), np.uint8) for name in ("images", "masks")}
     missing = report.CaseFigures("b", undrawn=Undrawn("b could not be drawn (x)."))
     cases = [missing, report.CaseFigures("a", views=VIEWS)]

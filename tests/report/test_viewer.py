@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from slicewise.report import viewer
-from slicewise.report.figures import display_slice
+from slicewise.report.outlines import display_slice
 
 PLANES = ("axial", "coronal", "sagittal")
 SPACING = (1.0, 1.0, 2.0)

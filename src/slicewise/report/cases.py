@@ -14,14 +14,9 @@ from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.detection import is_untrained
 from slicewise.report.experiment import CaseFigures, gallery_cases
-from slicewise.report.figures import (
-    Plane,
-    display_slice,
-    jpeg,
-    overlay,
-    pick_slices,
-    pixel_aspect,
-)
+from slicewise.report.formats import jpeg
+from slicewise.report.outlines import Plane, display_slice, overlay, pixel_aspect
+from slicewise.report.picked import pick_slices
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.viewer import plane_views
 from slicewise.volumes.intensity import ordinary_range

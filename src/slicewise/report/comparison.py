@@ -22,8 +22,10 @@ from slicewise.evaluation.comparison import (
 from slicewise.evaluation.detection import has_label, together
 from slicewise.evaluation.statistics import summarise
 from slicewise.metrics.table import shown_in
-from slicewise.report import figures
 from slicewise.report.changed import EXPERIMENTS, Changed
+from slicewise.report.curves import curves
+from slicewise.report.dots import DotRow, dice_by_patient, difference_plot, dot_plot, dot_row
+from slicewise.report.formats import Themed, themed
 from slicewise.report.render import overall_label, render, statistics_of
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.verdicts import verdicts
@@ -161,13 +163,13 @@ def _judged(scored: Tables) -> dict[str, pd.Series]:
 
     Finding nothing makes no experiment the best, whatever the means count.
     """
-    return {name: figures.by_patient(each[has_label(each)]) for name, each in scored.items()}
+    return {name: dice_by_patient(each[has_label(each)]) for name, each in scored.items()}
 
 
 def _entry(
     name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
 ) -> dict[str, Any]:
-    dice = figures.by_patient(scored)
+    dice = dice_by_patient(scored)
     statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
     hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
@@ -222,12 +224,12 @@ def _comparison_figures(
     scored: Tables,
     folds: Mapping[str, Mapping[str, pd.DataFrame]],
     compared: Sequence[Mapping[str, Any]],
-) -> dict[str, figures.Themed | Undrawn]:
-    rows = [figures.dot_row(e["name"], figures.by_patient(scored[e["name"]]), e) for e in entries]
+) -> dict[str, Themed | Undrawn]:
+    rows = [dot_row(e["name"], dice_by_patient(scored[e["name"]]), e) for e in entries]
     means = {name: _mean_history(each) for name, each in folds.items() if each}
     dice = _judged(scored)
     pairs = [
-        figures.DotRow(
+        DotRow(
             f"{row['second']} − {row['first']}",
             dice[row["second"]] - dice[row["first"]],
             row["difference"],
@@ -237,16 +239,16 @@ def _comparison_figures(
         for row in compared
         if row["label"] == "mean"
     ][:PAIRS_DRAWN]
-    shown: dict[str, figures.Themed | Undrawn] = {"dice": {}, "differences": {}}
-    shown["dots"] = figures.themed("The dots of the patients", partial(figures.dot_plot, rows))
+    shown: dict[str, Themed | Undrawn] = {"dice": {}, "differences": {}}
+    shown["dots"] = themed("The dots of the patients", partial(dot_plot, rows))
     if pairs:
-        shown["differences"] = figures.themed(
-            "The differences of the patients", partial(figures.difference_plot, pairs)
+        shown["differences"] = themed(
+            "The differences of the patients", partial(difference_plot, pairs)
         )
     if means:
-        shown["dice"] = figures.themed(
+        shown["dice"] = themed(
             "The curves of the dice",
-            lambda theme: figures.curves(means, panels=["dice"], theme=theme),
+            lambda theme: curves(means, panels=["dice"], theme=theme),
         )
     return shown
 
@@ -268,7 +270,7 @@ def _other_metrics(table: pd.DataFrame, subset: str) -> list[dict[str, Any]]:
 
 def _differences(scored: Tables) -> dict[str, Any] | None:
     """Pair the patients of every experiment with those of the first one."""
-    table = pd.DataFrame({name: figures.by_patient(part) for name, part in scored.items()})
+    table = pd.DataFrame({name: dice_by_patient(part) for name, part in scored.items()})
     if table.empty:
         return None
     reference, *others = table.columns

@@ -25,9 +25,13 @@ from slicewise.evaluation.statistics import (
     patient_volumes,
 )
 from slicewise.metrics.table import Metric, metric, shown_in
-from slicewise.report import figures
+from slicewise.report.agreement import bland_altman
 from slicewise.report.cost import Cost
+from slicewise.report.curves import Quantity, curves
+from slicewise.report.dots import dice_by_patient, dice_dots
 from slicewise.report.evidence import Evidence
+from slicewise.report.formats import Themed, jpeg, themed
+from slicewise.report.outlines import contact_sheet
 from slicewise.report.render import (
     DASH,
     number,
@@ -133,7 +137,7 @@ def experiment_report(
     scored_runs : int, optional
         How many runs have been scored on this test set so far.
     samples : mapping of str to ndarray, optional
-        Training slices as the network saw them, as `figures.contact_sheet` takes them.
+        Training slices as the network saw them, as `contact_sheet` takes them.
     evidence : Evidence, optional
         What the scores rest on.
     costs : sequence of Cost
@@ -163,8 +167,8 @@ def experiment_report(
         crossed=crossed,
         held_out=statistics_of(summary, "validation", overall_label(summary, "validation"), "dice"),
         patients=scored["patient"].nunique(),
-        having=len(figures.by_patient(scored)),
-        unscored=overall(scored, figures.by_patient(scored))["unscored"],
+        having=len(dice_by_patient(scored)),
+        unscored=overall(scored, dice_by_patient(scored))["unscored"],
         untrained=untrained(metrics),  # of held-out patients, too, where others are tested
         convention=convention(scored),
         detection=_detection(scored),
@@ -227,7 +231,7 @@ def _detection(scored: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _tiles(summary: Mapping[str, Any], scored: pd.DataFrame, subset: str) -> list[dict[str, str]]:
-    dice = figures.by_patient(scored)
+    dice = dice_by_patient(scored)
     median = statistics_of(summary, subset, overall_label(summary, subset), "dice")["median"]
     if median is None and len(dice):
         median = float(dice.median())
@@ -288,21 +292,19 @@ def _experiment_figures(
     metrics: pd.DataFrame,
     histories: Mapping[str, pd.DataFrame],
     selected: Mapping[str, int] | None,
-) -> dict[str, figures.Themed | Undrawn]:
-    def history(quantity: figures.Quantity) -> figures.Themed | Undrawn:
-        return figures.themed(
+) -> dict[str, Themed | Undrawn]:
+    def history(quantity: Quantity) -> Themed | Undrawn:
+        return themed(
             f"The curves of the {quantity}",
-            lambda theme: figures.curves(
-                histories, selected=selected, panels=[quantity], theme=theme
-            ),
+            lambda theme: curves(histories, selected=selected, panels=[quantity], theme=theme),
         )
 
     return {
         "dice": history("dice") if histories else {},
         "loss": history("loss") if histories else {},
-        "dots": figures.themed(
+        "dots": themed(
             "The dots of the patients",
-            lambda theme: figures.dice_dots(metrics, summary, theme=theme),
+            lambda theme: dice_dots(metrics, summary, theme=theme),
         )
         if len(metrics)
         else {},
@@ -312,7 +314,7 @@ def _experiment_figures(
 def _sheet(samples: Mapping[str, np.ndarray] | None) -> bytes | Undrawn | None:
     if samples is None:
         return None
-    return drawn("The sheet of slices", lambda: figures.jpeg(figures.contact_sheet(samples)))
+    return drawn("The sheet of slices", lambda: jpeg(contact_sheet(samples)))
 
 
 def _agreement(scored: pd.DataFrame, labels: list[str]) -> list[dict[str, Any]]:
@@ -323,9 +325,9 @@ def _agreement(scored: pd.DataFrame, labels: list[str]) -> list[dict[str, Any]]:
         limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())
         if limits["n"] < 2:
             continue
-        figure = figures.themed(
+        figure = themed(
             f"The volumes of {label}",
-            partial(figures.bland_altman, volumes, limits),
+            partial(bland_altman, volumes, limits),
         )
         panels.append({"label": label, "limits": limits, "figure": figure})
     return panels

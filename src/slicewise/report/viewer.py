@@ -17,12 +17,8 @@ from PIL import Image
 from skimage.measure import approximate_polygon
 
 from slicewise.boxes import Box, bounding_box, whole, widened
-from slicewise.report.figures import (
-    PLANE_AXES,
-    Plane,
-    display_slice,
-    slice_dice,
-)
+from slicewise.report.outlines import PLANE_AXES, Plane, display_slice
+from slicewise.report.picked import slice_dice
 
 MARGIN_MM = 15.0
 """How much of the image is shown around both masks."""

@@ -1,0 +1,206 @@
+"""A dot for every patient: Dice, and differences in Dice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from slicewise.evaluation import statistics
+from slicewise.report.style import CYCLE, INK, Theme, clipped, rc_params
+
+
+@dataclass(frozen=True)
+class DotRow:
+    """One row of a dot plot: a dot for every patient, and their mean."""
+
+    name: str
+    values: pd.Series
+    """By patient."""
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def dice_dots(
+    metrics: pd.DataFrame,
+    summary: Mapping[str, Any] | None = None,
+    *,
+    theme: Theme = "light",
+) -> Figure:
+    """Draw every scored patient as a dot, one row a label.
+
+    Parameters
+    ----------
+    metrics : pandas.DataFrame
+        A row per case and label, with columns patient, subset, label, dice.
+        Test patients are shown, or validation patients where none is.
+    summary : mapping, optional
+        ``{subset: {label: {"dice": {mean, ci_low, ci_high}}}}``: the mean and
+        interval to mark, so that the picture and the text agree. Without it
+        the plain mean is marked.
+    theme : {"light", "dark"}
+        Colours of text and lines.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    subset = statistics.headline_subset(metrics)
+    shown = metrics[metrics["subset"] == subset]
+    rows = []
+    for label in shown["label"].unique():
+        own = shown[shown["label"] == label]
+        values, patients = dice_by_patient(own), own["patient"].nunique()
+        some = f"\n{len(values)} of {patients}" if len(values) < patients else ""
+        marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
+        rows.append(dot_row(f"{clipped(str(label))}{some}", values, marks))
+    return dot_plot(rows, theme=theme)
+
+
+def dice_by_patient(metrics: pd.DataFrame) -> pd.Series:
+    """Return Dice by patient, the mean over cases and labels; of those who have any."""
+    return statistics.by_patient(metrics, "dice").dropna()
+
+
+def dot_row(name: str, values: pd.Series, marks: Mapping[str, Any] | None = None) -> DotRow:
+    """Make a row, its mean and interval taken from a summary where there is one."""
+    marks = marks or {}
+    mean = marks.get("mean")
+    if mean is None and len(values):
+        mean = float(values.mean())
+    return DotRow(name, values, mean, marks.get("ci_low"), marks.get("ci_high"))
+
+
+def dot_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
+    """Draw rows of dots with their means and intervals, the lowest dot named."""
+    ink = INK[theme]
+    with matplotlib.rc_context(rc_params(theme)):
+        figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
+        axes = figure.subplots()
+        low = _dot_axis(rows)
+        for place, row in enumerate(rows):
+            _draw_dots(axes, row, place, low, ink)
+        axes.set(xlim=(low, 1.0 + 0.02 * (1.0 - low)), ylim=(len(rows) - 0.4, -0.6), xlabel="Dice")
+        names = ["\n".join(map(clipped, row.name.split("\n"))) for row in rows]
+        axes.set_yticks(range(len(rows)), names)
+        axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+    return figure
+
+
+def _dot_axis(rows: Sequence[DotRow]) -> float:
+    """Start at a round tenth below the lowest dot, to leave room to see differences."""
+    lowest = [v for row in rows for v in (row.values.min(), row.low) if v is not None and v == v]
+    return max(0.0, math.floor(min(lowest, default=0.0) * 10 - 0.8) / 10)
+
+
+def _draw_dots(
+    axes: Axes, row: DotRow, place: int, axes_start: float, ink: Mapping[str, str]
+) -> None:
+    offsets = _swarm(row.values.to_numpy(float), bin_width=(1.0 - axes_start) / 55)
+    axes.scatter(
+        row.values,
+        place + offsets,
+        s=30,
+        color=CYCLE[0],
+        alpha=0.9,
+        edgecolor=ink["paper"],
+        linewidth=0.6,
+        zorder=3,
+    )
+    if len(row.values) > 1:
+        worst = row.values.idxmin()
+        roomy = row.values[worst] - axes_start > 0.28 * (1.0 - axes_start)
+        axes.annotate(
+            clipped(str(worst)),
+            (row.values[worst], place + offsets[row.values.index.get_loc(worst)]),
+            # To the left there is no other dot, but there may be no room.
+            xytext=(-6, 0) if roomy else (0, 6),
+            textcoords="offset points",
+            ha="right" if roomy else "left",
+            va="center" if roomy else "bottom",
+            fontsize=8.5,
+            color=ink["muted"],
+        )
+    # The mean has its own track under the dots, so that neither hides the other.
+    track = place + 0.34
+    if row.low is not None and row.high is not None:
+        axes.plot([row.low, row.high], [track] * 2, color=ink["text"], linewidth=2.2, zorder=4)
+    if row.mean is not None:
+        axes.plot(row.mean, track, "D", color=ink["text"], markersize=6, zorder=5)
+
+
+def _swarm(values: np.ndarray, bin_width: float) -> np.ndarray:
+    """Spread dots that would lie on each other: up and down in turn, within the row."""
+    bins = np.floor(values / bin_width).astype(int)
+    rank = pd.Series(bins).groupby(bins).cumcount().to_numpy()
+    step = min(0.11, 0.5 / max(int(rank.max(initial=0)), 1))
+    side = np.where(rank % 2 == 0, 1, -1)
+    return -0.05 - side * ((rank + 1) // 2) * step
+
+
+def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
+    """Draw paired differences of Dice: a dot for every patient, the mean and its interval.
+
+    The farthest patient of each row is named.
+    """
+    ink = INK[theme]
+    reach = [v for row in rows for v in (*row.values, row.low, row.high, 0.0) if v is not None]
+    margin = 0.08 * (max(reach, default=0.0) - min(reach, default=0.0)) or 0.01
+    start, end = min(reach, default=0.0) - margin, max(reach, default=0.0) + margin
+    with matplotlib.rc_context(rc_params(theme)):
+        figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0, color=ink["muted"], linewidth=1.0)
+        for place, row in enumerate(rows):
+            _draw_difference(axes, row, place, (start, end), ink)
+        axes.set(xlim=(start, end), ylim=(len(rows) - 0.4, -0.6), xlabel="Difference in Dice")
+        names = ["\n− ".join(clipped(part) for part in row.name.split(" − ")) for row in rows]
+        axes.set_yticks(range(len(rows)), names)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+        axes.tick_params(axis="y", length=0, labelcolor=ink["text"])
+        axes.grid(visible=False, axis="y")
+        axes.spines["left"].set_visible(False)
+    return figure
+
+
+def _draw_difference(
+    axes: Axes, row: DotRow, place: int, ends: tuple[float, float], ink: Mapping[str, str]
+) -> None:
+    offsets = _swarm(row.values.to_numpy(float), bin_width=(ends[1] - ends[0]) / 55)
+    axes.scatter(
+        row.values,
+        place + offsets,
+        s=30,
+        color=CYCLE[0],
+        alpha=0.9,
+        edgecolor=ink["paper"],
+        linewidth=0.6,
+        zorder=3,
+    )
+    if len(row.values) > 1:
+        far = row.values.abs().idxmax()
+        axes.text(
+            row.values[far],
+            place + offsets.min() - 0.1,  # above all dots
+            clipped(str(far)),
+            ha="right" if row.values[far] > sum(ends) / 2 else "left",
+            va="bottom",
+            fontsize=8.5,
+            color=ink["muted"],
+        )
+    track = place + 0.34
+    if row.low is not None and row.high is not None:
+        axes.plot([row.low, row.high], [track] * 2, color=ink["text"], linewidth=2.2, zorder=4)
+    if row.mean is not None:
+        axes.plot(row.mean, track, "D", color=ink["text"], markersize=6, zorder=5)

@@ -1,0 +1,63 @@
+"""Figures and pictures as files of PNG, JPEG and SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from slicewise.report.style import Theme
+from slicewise.report.undrawn import Undrawn, drawn
+
+Themed = dict[Theme, bytes]
+"""SVG files of the same figure."""
+
+
+def png(picture: Figure | np.ndarray) -> bytes:
+    """Return a figure or an 8-bit RGB array as a PNG file."""
+    stream = io.BytesIO()
+    if isinstance(picture, Figure):
+        picture.savefig(stream, format="png", dpi=160, metadata={"Software": None})
+    else:
+        Image.fromarray(picture).save(stream, format="png", optimize=True)
+    return stream.getvalue()
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """Return an 8-bit RGB array as a JPEG file, a third of its PNG.
+
+    Colours keep their full resolution: the outlines are two pixels wide.
+    """
+    stream = io.BytesIO()
+    # not `optimize`: Pillow would give the whole file a buffer of one byte a pixel, and
+    # end with "broken data stream" where noise takes more
+    Image.fromarray(picture).save(stream, "jpeg", quality=85, subsampling=0)
+    return stream.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """Return a figure as a transparent SVG file with real text, the same for the same input."""
+    stream = io.StringIO()
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "slicewise", "text.parse_math": False}
+    with matplotlib.rc_context(settings):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    # Text looks like that of the page around it; the layout has room for DejaVu, which is wider.
+    return stream.getvalue().replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'").encode()
+
+
+def themed(what: str, draw: Callable[..., Figure]) -> Themed | Undrawn:
+    """Draw a figure for a light and for a dark page.
+
+    Parameters
+    ----------
+    what : str
+        What the page says is missing where drawing fails.
+    draw : callable
+        Given the keyword ``theme``, returns a figure.
+    """
+    themes: tuple[Theme, ...] = ("light", "dark")
+    return drawn(what, lambda: {theme: svg(draw(theme=theme)) for theme in themes})

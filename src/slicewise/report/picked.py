@@ -1,0 +1,84 @@
+"""Which slices of a case are worth showing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PickedSlice:
+    """A slice worth showing."""
+
+    name: str
+    """worst, median or best; only, where there is one; middle, where all are empty."""
+    index: int
+    dice: float
+    """Dice of this slice alone; NaN where both masks are empty."""
+
+
+def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.ndarray:
+    """Score every slice alone.
+
+    Parameters
+    ----------
+    truth, prediction : numpy.ndarray
+        Label arrays of the same shape, 0 is background.
+    axis : int
+        The axis along which slices are counted.
+
+    Returns
+    -------
+    numpy.ndarray
+        Dice by slice, the mean over the labels that occur in either mask of
+        that slice; NaN where none does.
+    """
+    others = tuple(other for other in range(truth.ndim) if other != axis)
+    labels = range(1, max(int(mask.max(initial=0)) for mask in (truth, prediction)) + 1)
+    total = np.zeros(truth.shape[axis])
+    present = np.zeros(truth.shape[axis])
+    for label in labels:
+        left, right = truth == label, prediction == label
+        size = left.sum(axis=others) + right.sum(axis=others)
+        shared = (left & right).sum(axis=others)
+        total += 2 * shared / np.maximum(size, 1)
+        present += size > 0
+    return np.where(present > 0, total / np.maximum(present, 1), np.nan)
+
+
+def pick_slices(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> list[PickedSlice]:
+    """Choose the worst, the median and the best slice of a case.
+
+    Parameters
+    ----------
+    truth, prediction : numpy.ndarray
+        Three-dimensional label arrays of the same shape, 0 is background.
+    axis : int
+        The axis along which slices are counted: 2 for axial slices in RAS.
+
+    Returns
+    -------
+    list of PickedSlice
+        Different slices, in this order, among those where either mask has
+        something. Of equal Dice the worst and the best are the slices with
+        the most to see, then the lowest index; the median of an even number
+        is the lower one. Two such slices give worst and best, one gives
+        ``only``, none gives the ``middle`` slice of the case.
+    """
+    dice = slice_dice(truth, prediction, axis)
+    others = tuple(other for other in range(truth.ndim) if other != axis)
+    area = ((truth != 0) | (prediction != 0)).sum(axis=others)
+    rest = sorted(np.flatnonzero(~np.isnan(dice)), key=lambda k: (dice[k], -area[k], k))
+    if not rest:
+        return [PickedSlice("middle", truth.shape[axis] // 2, math.nan)]
+    chosen = {"worst" if len(rest) > 1 else "only": rest.pop(0)}
+    if rest:
+        best = max(rest, key=lambda k: (dice[k], area[k], -k))
+        rest.remove(best)
+        if rest:
+            # Without its extremes the list still has the same middle.
+            chosen["median"] = rest[(len(rest) - 1) // 2]
+        chosen["best"] = best
+    return [PickedSlice(name, int(k), float(dice[k])) for name, k in chosen.items()]
