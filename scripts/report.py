@@ -5,6 +5,7 @@ from pathlib import Path
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
+from slicewise.evaluation.cases import predicted_cases
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
@@ -33,14 +34,8 @@ def main(snakemake):
         check_volumes(given.case_records, cases, "image", images)
         check_volumes(given.case_records, cases, "mask", masks)
         check_made(predictions)
-        figures = case_figures(
-            metrics,
-            cfg.cases,
-            images,
-            masks,
-            predictions,
-            cfg.content,
-        )
+        predicted = predicted_cases(cfg.cases, masks, predictions, images)
+        figures = case_figures(metrics, predicted, cfg.content)
         test_set = ledger.test_set_digest(metrics)
         run = tracker.facts(cfg.folds)
         page = experiment_report(

@@ -129,11 +129,12 @@ def set_side_by_side(
             ),
         )
 
-    said, made = verdicts(table, subset_of(metrics)), drawn("The page of the comparison", page)
-    if isinstance(made, Undrawn):
+    said = verdicts(table, subset_of(metrics))
+    text = drawn("The page of the comparison", page)
+    if isinstance(text, Undrawn):
         # the tables are outputs of the same job: they would be lost with the page
-        made = plain_page(dataset, [made.sentence, *said, *links.values()])
-    return Comparison(table, case_table(metrics), made, said)
+        text = plain_page(dataset, [text.sentence, *said, *links.values()])
+    return Comparison(table, case_table(metrics), text, said)
 
 
 def _content(folder: Path, told: Mapping[str, Any]) -> Content:
@@ -156,7 +157,8 @@ def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _cost(result: Result) -> dict[str, float | None]:
-    histories, folder = result.folds.histories, result.folder
+    histories = result.folds.histories
+    folder = result.folder
     stages = {cost.stage: cost for cost in read_costs(folder, [])}
     return {
         "minutes": training_minutes(histories.values()),

@@ -60,7 +60,8 @@ def _headline(summary: dict) -> str:
     if subset is None:
         return "no patient was scored"
     mean = summary[subset]["mean"]
-    dice, counts = mean["dice"], mean.get("detection", {})
+    dice = mean["dice"]
+    counts = mean.get("detection", {})
     number = counts.get("patients", dice["n"])
     patients = f"{number} {subset} patient{'s' if number != 1 else ''}"
     label = "the label" if len(summary[subset]) <= 2 else "any of the labels"

@@ -17,7 +17,7 @@ from slicewise.evaluation.statistics import Masks, case_rows, metrics_table, sum
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
 from slicewise.report.experiment import CaseFigures, experiment_report
-from slicewise.report.viewer import plane_views
+from slicewise.report.viewer import ShownCase, plane_views
 from tests.pages import history
 
 CASES = ("worst", "middle", "best")
@@ -46,7 +46,8 @@ def report() -> str:
         known = {"case": case, "patient": case, "subset": "test", "fold": None}
         rows += case_rows(known, Masks(truth, prediction, ["liver"], 0.012, SPACING), Evaluation())
         frames = 10 if case != "best" else 1
-        views = plane_views(image, truth, prediction, SPACING, (-160, 240), planes, frames)
+        shown = ShownCase(image, truth, prediction, SPACING, (-160, 240))
+        views = plane_views(shown, planes, frames)
         cases.append(CaseFigures(case, views=views))
     metrics = metrics_table(rows)
     grey = np.full((2, 8, 8), 90, np.uint8)

@@ -11,7 +11,7 @@ from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
 from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.report.undrawn import Undrawn
-from slicewise.report.viewer import plane_views
+from slicewise.report.viewer import ShownCase, plane_views
 from tests.masks import HIT, NOTHING, WRONG, scored, untrained
 from tests.pages import Page, history, measured, pieces, summary, table
 
@@ -20,7 +20,8 @@ def views(frames: int = 4):
     truth, prediction = np.zeros((2, 9, 8, 7), np.uint8)
     truth[2:7, 2:6, 2:6] = prediction[3:8, 2:6, 2:6] = 1
     planes = ("axial", "coronal", "sagittal")
-    return plane_views(truth * 50.0, truth, prediction, (1.0, 1.0, 2.0), (0, 100), planes, frames)
+    case = ShownCase(truth * 50.0, truth, prediction, (1.0, 1.0, 2.0), (0, 100))
+    return plane_views(case, planes, frames)
 
 
 VIEWS = views()

@@ -26,7 +26,7 @@ def volume() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def views(*arrays: np.ndarray, frames: int = 8, planes=PLANES) -> dict[str, viewer.View]:
-    drawn = viewer.plane_views(*arrays, SPACING, (-160, 240), planes, frames)
+    drawn = viewer.plane_views(viewer.ShownCase(*arrays, SPACING, (-160, 240)), planes, frames)
     return {view.plane: view for view in drawn}
 
 

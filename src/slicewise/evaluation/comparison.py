@@ -139,7 +139,8 @@ def why_not(parts: Tables, subset: str) -> str | None:
                 "patients"
             )
         keys = ["case", "label"]
-        ours, theirs = one.set_index(keys), other.set_index(keys)
+        ours = one.set_index(keys)
+        theirs = other.set_index(keys)
         if set(ours.index) != set(theirs.index):
             labels = [", ".join(dict.fromkeys(table["label"])) for table in (one, other)]
             return (

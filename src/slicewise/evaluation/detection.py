@@ -74,7 +74,8 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
         to say than that all have the label, in whom it was found.
     """
     names = rows["patient"]
-    has, lacks = has_label(rows), lacks_label(rows)
+    has = has_label(rows)
+    lacks = lacks_label(rows)
     dice = rows["dice"].astype(float)
     predicted = rows["predicted_ml"].astype(float)
     scored = has & dice.notna()
@@ -173,7 +174,8 @@ def _is_notable(counts: dict[str, Any]) -> bool:
 
 
 def _in_words(counts: dict[str, Any]) -> str:
-    patients, there = counts["patients"], counts["with_label"] + counts["unscored"]
+    patients = counts["patients"]
+    there = counts["with_label"] + counts["unscored"]
     said = [f"{there} of {patients} {'has' if there == 1 else 'have'} it"]
     if counts["untrained"] == patients:
         said.append("untrained: no training patient had it, so that it has no score")

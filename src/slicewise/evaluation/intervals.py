@@ -60,7 +60,8 @@ def proportion(count: int, n: int) -> dict[str, Any]:
     if not n:
         return {"value": None, "ci_low": None, "ci_high": None, "n": 0}
     found = stats.binomtest(count, n).proportion_ci(method="wilson")
-    low, high = max(float(found.low), 0.0), min(float(found.high), 1.0)
+    low = max(float(found.low), 0.0)
+    high = min(float(found.high), 1.0)
     return {"value": count / n, "ci_low": low, "ci_high": high, "n": n}
 
 
@@ -82,7 +83,8 @@ def ratio(counts: np.ndarray, totals: np.ndarray) -> dict[str, Any]:
         ci_low, ci_high, None below two patients who have any; n, how many there are.
     """
     there = totals > 0
-    counts, totals = counts[there], totals[there]
+    counts = counts[there]
+    totals = totals[there]
     n = int(totals.sum())
     value = float(counts.sum() / n) if n else None
     if len(totals) < 2:

@@ -50,7 +50,8 @@ def signed_rank(differences: np.ndarray) -> float:
     sizes = np.where(differs, np.abs(differences), 0.0)
     ranks = np.rint(2 * stats.rankdata(sizes)[differs]).astype(np.int64)
     found = int(ranks[differences[differs] > 0].sum())
-    number, total = len(ranks), int(ranks.sum())
+    number = len(ranks)
+    total = int(ranks.sum())
     tails = _exact(ranks, found) if number * total <= LARGEST else _drawn(ranks, found)
     return float(min(1.0, max(2 * min(tails), 2.0 ** (1 - number))))
 

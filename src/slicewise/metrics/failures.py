@@ -55,10 +55,13 @@ def failures(
         largest_bulge_ml and largest_gap_ml. Volumes are 0 where there is none.
     """
     if truth.flags.f_contiguous:  # scipy is several times slower on these
-        truth, prediction, spacing = truth.T, prediction.T, spacing[::-1]
+        truth = truth.T
+        prediction = prediction.T
+        spacing = spacing[::-1]
     box = _box(truth | prediction)
     true, guess = (np.ascontiguousarray(mask[box]) for mask in (truth, prediction))
-    islands, missed = _Untouched.of(guess, true), _Untouched.of(true, guess)
+    islands = _Untouched.of(guess, true)
+    missed = _Untouched.of(true, guess)
     return {
         "false_islands": len(islands.sizes),
         "false_islands_ml": sum(islands.sizes) * voxel_ml,
@@ -85,7 +88,8 @@ class _Untouched:
     @classmethod
     def of(cls, mask: np.ndarray, other: np.ndarray) -> _Untouched:
         """Find them."""
-        alone, largest = np.zeros_like(mask), np.zeros_like(mask)
+        alone = np.zeros_like(mask)
+        largest = np.zeros_like(mask)
         box = _box(mask)
         parts, _ = ndimage.label(mask[box], TOUCHING)
         sizes = np.bincount(parts[mask[box]], minlength=1)
@@ -128,7 +132,8 @@ def _eroded(mask: np.ndarray, sides: tuple[int, ...]) -> np.ndarray:
     Lengths are doubled, which is many times as fast as scipy's erosion.
     """
     for axis, side in enumerate(sides):
-        mask, length = np.moveaxis(mask, axis, 0), 1
+        mask = np.moveaxis(mask, axis, 0)
+        length = 1
         while length < side:
             step = min(length, side - length)
             mask = mask[:-step] & mask[step:]

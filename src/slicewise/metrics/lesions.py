@@ -40,15 +40,18 @@ def lesions(truth: np.ndarray, prediction: np.ndarray, iou: float) -> dict[str, 
         lesions_false, components of the prediction that found none.
     """
     if truth.flags.f_contiguous:  # scipy is several times slower on these
-        truth, prediction = truth.T, prediction.T
+        truth = truth.T
+        prediction = prediction.T
     true_parts, number = ndimage.label(truth, TOUCHING)
     guess_parts, guesses = ndimage.label(prediction, TOUCHING)
     shared = truth & prediction
     pairs = true_parts[shared].astype(np.int64) * (guesses + 1) + guess_parts[shared]
     codes, both = np.unique(pairs, return_counts=True)
-    rows, columns = codes // (guesses + 1) - 1, codes % (guesses + 1) - 1
+    rows = codes // (guesses + 1) - 1
+    columns = codes % (guesses + 1) - 1
     if iou == 0:
-        found, used = len(np.unique(rows)), len(np.unique(columns))
+        found = len(np.unique(rows))
+        used = len(np.unique(columns))
     else:
         true_sizes = np.bincount(true_parts[truth], minlength=number + 1)[1:]
         guess_sizes = np.bincount(guess_parts[prediction], minlength=guesses + 1)[1:]

@@ -30,7 +30,8 @@ def overlap(truth: np.ndarray, prediction: np.ndarray, voxel_ml: float) -> dict[
         predicted_ml and volume_error_ml (predicted minus true).
     """
     both = int(np.count_nonzero(truth & prediction))
-    true, predicted = int(np.count_nonzero(truth)), int(np.count_nonzero(prediction))
+    true = int(np.count_nonzero(truth))
+    predicted = int(np.count_nonzero(prediction))
     error = (predicted - true) * voxel_ml
     ratios = {
         "dice": _ratio(2 * both, true + predicted),

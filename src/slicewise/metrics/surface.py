@@ -86,7 +86,8 @@ def surface_distances(
         _distances(borders[0], borders[1], spacing),
         _distances(borders[1], borders[0], spacing),
     ]
-    every, weights = np.concatenate(distances), np.concatenate(areas)
+    every = np.concatenate(distances)
+    weights = np.concatenate(areas)
     near = every <= tolerance_mm * (1 + SLACK)
     return {
         "hd95_mm": max(_percentile(*both, 95) for both in zip(distances, areas, strict=True)),

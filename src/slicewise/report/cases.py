@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,20 +10,21 @@ import numpy as np
 import pandas as pd
 
 from slicewise.config import Content
-from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import read_labels
+from slicewise.evaluation.cases import PredictedCase
 from slicewise.evaluation.detection import is_untrained
 from slicewise.report.experiment import CaseFigures, gallery_cases
 from slicewise.report.formats import jpeg
 from slicewise.report.outlines import Plane, display_slice, overlay, pixel_aspect
 from slicewise.report.picked import pick_slices
 from slicewise.report.undrawn import Undrawn, drawn
-from slicewise.report.viewer import plane_views
+from slicewise.report.viewer import ShownCase, plane_views
 from slicewise.volumes.intensity import ordinary_range
 from slicewise.volumes.read import read_image
 
 ABDOMEN = (-160.0, 240.0)
-SCROLLED, FRAMES = 12, 28
+SCROLLED = 12
+FRAMES = 28
 """How many cases the report scrolls through, the worst, and by how many slices of a plane.
 
 Of the others it has one slice of each plane, or it would be too heavy to open.
@@ -31,12 +32,7 @@ Of the others it has one slice of each plane, or it would be too heavy to open.
 
 
 def case_figures(
-    metrics: pd.DataFrame,
-    cases: Sequence[Assignment],
-    images: Sequence[str],
-    masks: Sequence[str],
-    predictions: Sequence[str],
-    content: Content,
+    metrics: pd.DataFrame, cases: Iterable[PredictedCase], content: Content
 ) -> list[CaseFigures]:
     """Draw the worst cases, one in memory at a time.
 
@@ -50,10 +46,8 @@ def case_figures(
     ----------
     metrics : DataFrame
         The table of cases and labels.
-    cases : sequence of Assignment
-        What was predicted.
-    images, masks, predictions : sequences of str
-        Files, in the same order.
+    cases : iterable of PredictedCase
+        What was predicted, each with its image.
     content : Content
         What the files hold.
 
@@ -62,51 +56,55 @@ def case_figures(
     list of CaseFigures
         Worst case first; of test patients where there are any, at most thirty.
     """
-    paths = zip(images, masks, predictions, strict=True)
-    files = {assigned.case: three for assigned, three in zip(cases, paths, strict=True)}
+    by_name = {case.assigned.case: case for case in cases}
     blank = metrics[is_untrained(metrics)].groupby("case")["label"].agg(list).to_dict()
     places = {label: place for place, label in enumerate(content.labels, start=1)}
-    found = []
-    for number, case in enumerate(gallery_cases(metrics)):
-        hidden = [places[label] for label in blank.get(case, [])]
+    figures = []
+    for number, name in enumerate(gallery_cases(metrics)):
+        hidden = [places[label] for label in blank.get(name, [])]
         frames = FRAMES if number < SCROLLED else 1
-        made = drawn(case, partial(_figures, case, *files[case], content, frames, hidden))
-        found.append(CaseFigures(case, undrawn=made) if isinstance(made, Undrawn) else made)
-    return found
+        made = drawn(name, partial(_draw, by_name[name], content, frames, hidden))
+        figures.append(CaseFigures(name, undrawn=made) if isinstance(made, Undrawn) else made)
+    return figures
 
 
-def _figures(
-    case: str,
-    image: str,
-    mask: str,
-    prediction: str,
-    content: Content,
-    frames: int,
-    hidden: Sequence[int],
-) -> CaseFigures:
-    source = read_image(Path(image), content)
-    volume = source.canonical()
-    truth, guess = (
-        read_labels(path, content, source).canonical().array for path in (mask, prediction)
-    )
-    if hidden:
-        truth, guess = (np.where(np.isin(each, hidden), 0, each) for each in (truth, guess))
-    window = display_window(volume.array, content)
-    pictures = []
-    for picked in pick_slices(truth, guess):
-        picture = overlay(
-            *(display_slice(array, picked.index) for array in (volume.array, truth, guess)),
-            window=window,
-            aspect=pixel_aspect(volume.spacing),
-        )
-        score = f", Dice {picked.dice:.2f}" if np.isfinite(picked.dice) else ""
-        place = f"{picked.index + 1} of {volume.array.shape[2]}"
-        pictures.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
+def _draw(case: PredictedCase, content: Content, frames: int, hidden: Sequence[int]) -> CaseFigures:
+    shown = _read(case, content, hidden)
     planes: tuple[Plane, ...] = (
         ("axial", "coronal", "sagittal") if content.contiguous else ("axial",)
     )
-    views = plane_views(volume.array, truth, guess, volume.spacing, window, planes, frames)
-    return CaseFigures(case, pictures, views)
+    views = plane_views(shown, planes, frames)
+    return CaseFigures(case.assigned.case, _overlays(shown), views)
+
+
+def _read(case: PredictedCase, content: Content, hidden: Sequence[int]) -> ShownCase:
+    """Read a case in canonical orientation, without the labels that are not to be seen."""
+    source = read_image(Path(case.image), content)
+    volume = source.canonical()
+    truth = read_labels(case.mask, content, source).canonical().array
+    prediction = read_labels(case.prediction, content, source).canonical().array
+    if hidden:
+        truth = np.where(np.isin(truth, hidden), 0, truth)
+        prediction = np.where(np.isin(prediction, hidden), 0, prediction)
+    window = display_window(volume.array, content)
+    return ShownCase(volume.array, truth, prediction, volume.spacing, window)
+
+
+def _overlays(case: ShownCase) -> list[tuple[str, bytes]]:
+    """Draw the worst, the median and the best axial slice, each with its caption."""
+    pictures = []
+    for picked in pick_slices(case.truth, case.prediction):
+        picture = overlay(
+            display_slice(case.image, picked.index),
+            display_slice(case.truth, picked.index),
+            display_slice(case.prediction, picked.index),
+            window=case.window,
+            aspect=pixel_aspect(case.spacing),
+        )
+        score = f", Dice {picked.dice:.2f}" if np.isfinite(picked.dice) else ""
+        place = f"{picked.index + 1} of {case.image.shape[2]}"
+        pictures.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
+    return pictures
 
 
 def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:

@@ -21,7 +21,8 @@ from slicewise.report.outlines import display_slice, overlay, pixel_aspect
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.volumes.read import read_image
 
-PATIENTS, EXPERIMENTS = 6, 6
+PATIENTS = 6
+EXPERIMENTS = 6
 """How many patients, and experiments for each, are drawn."""
 MARGIN_MM = 25.0
 """What is left to see around the organ."""
@@ -139,7 +140,8 @@ def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> 
         differ |= guess != guesses[0]
     index = int(differ.sum(axis=(0, 1)).argmax())
     seen = np.any([array[:, :, index] != 0 for array in (truth, *guesses)], axis=0)
-    window, inside = display_window(volume.array, content), _around(seen, volume.spacing)
+    window = display_window(volume.array, content)
+    inside = _around(seen, volume.spacing)
 
     def view(array: np.ndarray) -> np.ndarray:
         return display_slice(array[inside], index)

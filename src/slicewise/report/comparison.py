@@ -86,7 +86,8 @@ def comparison_report(
     str
         One HTML page.
     """
-    subset, groups = subset_of(metrics), grouped(metrics, repeats)
+    subset = subset_of(metrics)
+    groups = grouped(metrics, repeats)
     merged = over_seeds(metrics, repeats)
     filled = comparable(merged)
     scored = {name: each[each["subset"] == subset] for name, each in filled.items()}

@@ -95,7 +95,8 @@ def read_costs(
     list of Cost
         In the order of the stages; a stage without a file is left out.
     """
-    timings, experiment = folder.parent / "timings", folder.name
+    timings = folder.parent / "timings"
+    experiment = folder.name
     found = [(rule, sorted((timings / rule).rglob("*.tsv"))) for rule in SHARED]
     found.append(("slices", [p for r in recipes for p in (timings / "slices" / r).rglob("*.tsv")]))
     for rule in OWN:
@@ -111,7 +112,8 @@ def read_costs(
 
 def _cost(rule: str, paths: Sequence[Path]) -> Cost:
     known = {path: table for path in paths if (table := _timing(path)) is not None}
-    paths, jobs = list(known), pd.concat([NO_TIMES, *known.values()])
+    paths = list(known)
+    jobs = pd.concat([NO_TIMES, *known.values()])
     seconds = float(jobs["s"].sum())
     asked = pd.DataFrame([asked_for(_log(path)) for path in paths], columns=list(RESOURCES))
     work = jobs["cpu_time"].astype(float).sum(min_count=1)

@@ -59,7 +59,8 @@ def dice_dots(
     rows = []
     for label in shown["label"].unique():
         own = shown[shown["label"] == label]
-        values, patients = dice_by_patient(own), own["patient"].nunique()
+        values = dice_by_patient(own)
+        patients = own["patient"].nunique()
         some = f"\n{len(values)} of {patients}" if len(values) < patients else ""
         marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
         rows.append(dot_row(f"{clipped(str(label))}{some}", values, marks))
@@ -157,7 +158,8 @@ def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure
     ink = INK[theme]
     reach = [v for row in rows for v in (*row.values, row.low, row.high, 0.0) if v is not None]
     margin = 0.08 * (max(reach, default=0.0) - min(reach, default=0.0)) or 0.01
-    start, end = min(reach, default=0.0) - margin, max(reach, default=0.0) + margin
+    start = min(reach, default=0.0) - margin
+    end = max(reach, default=0.0) + margin
     with matplotlib.rc_context(rc_params(theme)):
         figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
         axes = figure.subplots()

@@ -76,7 +76,8 @@ def evidence(
         "true": "with changes that were not committed: see uncommitted.diff of the run",
         "false": "without any changes",
     }.get(str(origin.get("git_dirty")), "unknown, as the code lay in no git repository of its own")
-    commit, project = origin.get("git_commit"), origin.get("project_commit")
+    commit = origin.get("git_commit")
+    project = origin.get("project_commit")
     scored = run.get("scored_by_library_sha256")
     weights = [one.resolved.weights_sha256 for one in records]
     slices = [one.resolved.slices_sha256 for one in records]

@@ -21,7 +21,8 @@ PREDICTION_COLOUR = (255, 221, 0)
 
 TRUTH_COLOUR = (0, 180, 255)
 
-_SMALLEST_SIDE, _LARGEST_SIDE = 384, 512
+_SMALLEST_SIDE = 384
+_LARGEST_SIDE = 512
 """The longer side of an overlay in pixels: thin lines need the one, small reports the other."""
 
 
@@ -110,7 +111,8 @@ def overlay(
 
 
 def _display_shape(shape: tuple[int, ...], aspect: float) -> tuple[int, int]:
-    height, width = shape[0] * max(aspect, 1.0), shape[1] * max(1.0 / aspect, 1.0)
+    height = shape[0] * max(aspect, 1.0)
+    width = shape[1] * max(1.0 / aspect, 1.0)
     longest = max(height, width)
     scale = min(max(_SMALLEST_SIDE / longest, 1.0), _LARGEST_SIDE / longest)
     if scale > 1:

@@ -40,7 +40,8 @@ def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.n
     total = np.zeros(truth.shape[axis])
     present = np.zeros(truth.shape[axis])
     for label in labels:
-        left, right = truth == label, prediction == label
+        left = truth == label
+        right = prediction == label
         size = left.sum(axis=others) + right.sum(axis=others)
         shared = (left & right).sum(axis=others)
         total += 2 * shared / np.maximum(size, 1)

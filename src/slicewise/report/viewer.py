@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from contourpy import contour_generator
@@ -70,18 +71,11 @@ class View:
     """Index of the voxels in its left column and its upper row; both count down."""
 
 
-def plane_views(
-    image: np.ndarray,
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    spacing: Sequence[float],
-    window: tuple[float, float],
-    planes: Sequence[Plane],
-    frames: int,
-) -> list[View]:
-    """Draw slices of a case in several planes, cut to what the masks fill and a margin.
+@dataclass(frozen=True)
+class ShownCase:
+    """A case in memory, as the viewer shows it.
 
-    Parameters
+    Attributes
     ----------
     image, truth, prediction : ndarray, shape (x, y, z)
         Intensities and label indices in canonical orientation (RAS+).
@@ -89,6 +83,33 @@ def plane_views(
         Distance of neighbouring voxels along each axis, in mm.
     window : tuple of float
         The values shown black and white.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+    spacing: Sequence[float]
+    window: tuple[float, float]
+
+    @cached_property
+    def filled(self) -> Box:
+        """The part that any of the masks fills; all of it, where both are empty."""
+        return bounding_box((self.truth != 0) | (self.prediction != 0)) or whole(self.truth.shape)
+
+    @cached_property
+    def box(self) -> Box:
+        """What the masks fill, and a margin: the part that is shown."""
+        margins = [math.ceil(MARGIN_MM / step) for step in self.spacing]
+        return widened(self.filled, margins, self.truth.shape)
+
+
+def plane_views(case: ShownCase, planes: Sequence[Plane], frames: int) -> list[View]:
+    """Draw slices of a case in several planes, cut to what the masks fill and a margin.
+
+    Parameters
+    ----------
+    case : ShownCase
+        Its image and masks.
     planes : sequence of {"axial", "coronal", "sagittal"}
         Which planes.
     frames : int
@@ -99,73 +120,79 @@ def plane_views(
     -------
     list of View
     """
-    filled = bounding_box((truth != 0) | (prediction != 0)) or whole(truth.shape)
-    box = widened(filled, [math.ceil(MARGIN_MM / step) for step in spacing], truth.shape)
-    masks = truth[filled], prediction[filled]
-    return [
-        _view(plane, image, truth, prediction, masks, filled, box, spacing, window, frames)
-        for plane in planes
-    ]
+    return [_view(plane, case, frames) for plane in planes]
 
 
-def _view(
-    plane: Plane,
-    image: np.ndarray,
-    truth: np.ndarray,
-    prediction: np.ndarray,
-    masks: tuple[np.ndarray, np.ndarray],
-    filled: Box,
-    box: Box,
-    spacing: Sequence[float],
-    window: tuple[float, float],
-    frames: int,
-) -> View:
+def _view(plane: Plane, case: ShownCase, frames: int) -> View:
     across, up, normal = PLANE_AXES[plane]
-    first, last = filled[normal].start, filled[normal].stop - 1
-    dice = slice_dice(*masks, normal)
+    box = case.box
+    first = case.filled[normal].start
+    truth = case.truth[case.filled]
+    prediction = case.prediction[case.filled]
+    dice = slice_dice(truth, prediction, normal)
     # The lowest Dice is mostly that of a few voxels at an end, where there is little to see.
-    wrong = (masks[0] != masks[1]).sum(axis=(across, up))
-    worst = first + int(wrong.argmax() if wrong.any() else len(wrong) // 2)
+    wrong = (truth != prediction).sum(axis=(across, up))
+    worst = int(wrong.argmax() if wrong.any() else len(wrong) // 2)
     kept = {worst}
     if frames > 1 and not np.isnan(dice).all():
-        kept.add(first + int(np.nanargmin(dice)))
-    even = np.linspace(first, last, min(frames, last - first + 1)).round().astype(int)
-    chosen = sorted({*even.tolist(), *kept}) if frames > 1 else [worst]
-    extent = tuple(float((box[a].stop - box[a].start) * spacing[a]) for a in (across, up))
-    voxels = box[across].stop - box[across].start, box[up].stop - box[up].start
-    size = _pixels(extent, min(spacing[across], spacing[up]))
-    blunt = min(max(voxels) / LONGEST, 1) / 2
-
-    def frame(index: int) -> Frame:
-        place = [*box]
-        place[normal] = slice(index, index + 1)
-        cut = tuple(place)
-        picture, true, guess = (
-            display_slice(array[cut], 0, plane) for array in (image, truth, prediction)
-        )
-        return Frame(
-            index,
-            float(dice[index - first]),
-            _webp(picture, window, size),
-            outline(true, blunt),
-            outline(guess, blunt),
-        )
-
-    drawn = {index: frame(index) for index in chosen}
-    while len(chosen) > len(kept) and sum(_bytes(drawn[k]) for k in chosen) > BUDGET:
-        even = even[::2] if len(even) > 1 else even[:0]
-        chosen = sorted({*even.tolist(), *kept})
+        kept.add(int(np.nanargmin(dice)))
+    drawn = _drawn_frames(plane, case, dice, kept, frames)
+    indices = [frame.index for frame in drawn]
     return View(
         plane,
-        [drawn[index] for index in chosen],
-        chosen.index(worst),
-        truth.shape[normal],
+        drawn,
+        indices.index(first + worst),
+        case.image.shape[normal],
         first,
         dice.tolist(),
-        voxels,
-        (extent[0], extent[1]),
+        (box[across].stop - box[across].start, box[up].stop - box[up].start),
+        (_length_mm(case, across), _length_mm(case, up)),
         box[across].stop - 1,
         box[up].stop - 1,
+    )
+
+
+def _length_mm(case: ShownCase, axis: int) -> float:
+    """Return how long the part that is shown is along an axis, in mm."""
+    return float((case.box[axis].stop - case.box[axis].start) * case.spacing[axis])
+
+
+def _drawn_frames(
+    plane: Plane, case: ShownCase, dice: np.ndarray, kept: Collection[int], frames: int
+) -> list[Frame]:
+    """Draw frames of a plane, by index: some that are kept, and evenly spaced ones as they fit.
+
+    Slices count from the first that has anything in a mask, as those of `dice` do.
+    """
+    start = case.filled[PLANE_AXES[plane][2]].start
+    # by the indices of the volume, as a half is rounded to an even one
+    spaced = np.linspace(start, start + len(dice) - 1, min(frames, len(dice)))
+    even = spaced.round().astype(int) - start
+    chosen = sorted({*even.tolist(), *kept}) if frames > 1 else sorted(kept)
+    drawn = {place: _frame(plane, case, place, float(dice[place])) for place in chosen}
+    while len(chosen) > len(kept) and sum(_bytes(drawn[place]) for place in chosen) > BUDGET:
+        even = even[::2] if len(even) > 1 else even[:0]
+        chosen = sorted({*even.tolist(), *kept})
+    return [drawn[place] for place in chosen]
+
+
+def _frame(plane: Plane, case: ShownCase, place: int, dice: float) -> Frame:
+    across, up, normal = PLANE_AXES[plane]
+    index = case.filled[normal].start + place
+    within = [*case.box]
+    within[normal] = slice(index, index + 1)
+    cut = tuple(within)
+    truth = display_slice(case.truth[cut], 0, plane)
+    prediction = display_slice(case.prediction[cut], 0, plane)
+    extent = (_length_mm(case, across), _length_mm(case, up))
+    size = _pixels(extent, min(case.spacing[across], case.spacing[up]))
+    blunt = min(max(truth.shape) / LONGEST, 1) / 2
+    return Frame(
+        index,
+        dice,
+        _webp(display_slice(case.image[cut], 0, plane), case.window, size),
+        outline(truth, blunt),
+        outline(prediction, blunt),
     )
 
 
@@ -202,14 +229,14 @@ def outline(labels: np.ndarray, blunt: float) -> str:
         Closed lines in half voxels, from the upper left corner, to half a
         voxel; empty where there is no label. Of very many pieces the largest.
     """
-    found: list[np.ndarray] = []
+    contours: list[np.ndarray] = []
     for label in range(1, int(labels.max()) + 1):
         # framed by background, so that every line is closed
         framed = np.pad(labels == label, 1).astype(np.float32)
-        found += contour_generator(z=framed).lines(0.5)
+        contours += contour_generator(z=framed).lines(0.5)
     lines: list[str] = []
     length = 0
-    for points in sorted(found, key=len, reverse=True):
+    for points in sorted(contours, key=len, reverse=True):
         # of a speck there is little to save, and noise has thousands
         lines.append(_path(approximate_polygon(points, blunt) if len(points) > 40 else points))
         length += len(lines[-1])

@@ -54,7 +54,8 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         return []
     if all(len(share) for share in shares):
         unscored = bool((has_label(scored) & ~asked).any())
-        first = [_found(there, subset, n, unscored, *shares)]
+        who = _those_who_have_it(there, subset, n, len(shares[0]), unscored)
+        first = [_found(there, who, shares[0], shares[1])]
     elif lacks_label(scored).all():
         first = [_nothing_there(scored, subset, n)]
     elif not len(there):
@@ -110,26 +111,30 @@ def _patients(n: int, subset: str) -> str:
     return plural(n, "new patient" if subset == "test" else f"{subset} patient")
 
 
-def _found(
-    there: pd.DataFrame,
-    subset: str,
-    n: int,
-    unscored: bool,
-    recall: pd.Series,
-    precision: pd.Series,
+def _those_who_have_it(
+    there: pd.DataFrame, subset: str, n: int, scored: int, unscored: bool
 ) -> str:
+    """Say of whom a sentence is: of all patients, or of those who have what was scored."""
+    if scored == n:
+        return f"In {_patients(n, subset)}"
+    labels = [str(label) for label in there["label"].unique()]
+    what = labels[0] if len(labels) == 1 else "any of the labels"
+    has = "has" if scored == 1 else "have"
+    score = " and a score of it" if unscored else ""
+    return f"In the {scored} of {_patients(n, subset)} who {has} {what}{score}"
+
+
+def _found(there: pd.DataFrame, who: str, recall: pd.Series, precision: pd.Series) -> str:
     labels = [str(label) for label in there["label"].unique()]
     if len(labels) == 1:
-        organ, predicted, true, what = (f"the reference {labels[0]}", *labels * 2, labels[0])
+        organ = f"the reference {labels[0]}"
+        predicted = labels[0]
+        true = labels[0]
     else:
-        organ, predicted, true = "each organ of the reference", "an organ", "that organ"
-        what = "any of the labels"
-    m = len(recall)
-    who = f"In {_patients(n, subset)}"
-    if m < n:
-        who = f"In the {m} of {_patients(n, subset)} who {'has' if m == 1 else 'have'} {what}"
-        who += " and a score of it" if unscored else ""
-    average = ", on average" if m > 1 or len(labels) > 1 else ""
+        organ = "each organ of the reference"
+        predicted = "an organ"
+        true = "that organ"
+    average = ", on average" if len(recall) > 1 or len(labels) > 1 else ""
     right = f"{_share(precision.mean())} of what was predicted as {predicted} is {true} in the"
     right = f"{right} reference{average}"
     if not (there["predicted_ml"] > 0).any():
@@ -174,7 +179,8 @@ def untrained(scored: pd.DataFrame) -> list[str]:
     said = []
     for label, rows in scored.groupby("label", sort=False):
         empty = rows[is_untrained(rows)]
-        number, n = empty["patient"].nunique(), rows["patient"].nunique()
+        number = empty["patient"].nunique()
+        n = rows["patient"].nunique()
         having = empty.loc[has_label(empty), "patient"].nunique()
         if not number:
             continue
@@ -205,7 +211,8 @@ def _outline(scored: pd.DataFrame) -> list[str]:
     shares = by_patient(scored, "nsd").dropna()
     if not len(shares):
         return []
-    bad, n = int((shares < OUTLINE).sum()), len(shares)
+    bad = int((shares < OUTLINE).sum())
+    n = len(shares)
     over = f"over {scored['tolerance_mm'].dropna().iloc[0]:g} mm off"
     if n == 1:
         return [f"{'More than' if bad else 'At most'} a tenth of the outline is {over}."]
@@ -256,7 +263,9 @@ def _not_asked(row: Mapping[str, Any]) -> str:
 
 
 def _note(row: Mapping[str, Any]) -> str:
-    label, truth, predicted = str(row["label"]), row["volume_ml"], row["predicted_ml"]
+    label = str(row["label"])
+    truth = row["volume_ml"]
+    predicted = row["predicted_ml"]
     if not truth and not predicted:
         return f"Rightly predicted no {label}."
     if not predicted:
@@ -275,7 +284,8 @@ def _note(row: Mapping[str, Any]) -> str:
 
 
 def _island(row: Mapping[str, Any], label: str) -> list[str]:
-    count, largest = int(row["false_islands"]), row["largest_false_ml"]
+    count = int(row["false_islands"])
+    largest = row["largest_false_ml"]
     if not count:
         return []
     if largest < SPECK_ML:
@@ -286,7 +296,8 @@ def _island(row: Mapping[str, Any], label: str) -> list[str]:
 
 
 def _part(row: Mapping[str, Any]) -> list[str]:
-    count, largest = int(row["missed_parts"]), row["largest_missed_ml"]
+    count = int(row["missed_parts"])
+    largest = row["largest_missed_ml"]
     if not count:
         return []
     if largest < SPECK_ML:
