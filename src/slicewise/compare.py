@@ -21,7 +21,7 @@ from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, write_text
 from slicewise.report.changed import Files, draw_changed
-from slicewise.report.comparison import comparison_report
+from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.cost import read_costs
 from slicewise.report.render import plain_page
 from slicewise.report.undrawn import Undrawn, drawn
@@ -108,7 +108,8 @@ def set_side_by_side(
     groups = grouped(metrics, repeats)
 
     def page() -> str:
-        return comparison_report(
+        content = _content(results[first].folder, records[first].content)
+        shown = ComparedExperiments(
             dataset=dataset,
             rows={name: result.summary for name, result in results.items()},
             metrics=metrics,
@@ -120,14 +121,9 @@ def set_side_by_side(
             parameters={name: one.resolved.parameters for name, one in records.items()},
             costs={name: _cost(result) for name, result in results.items()},
             scored_runs=_scored_runs(results),
-            changed=list(
-                draw_changed(
-                    {name: metrics[name] for name in groups},
-                    files,
-                    _content(results[first].folder, records[first].content),
-                )
-            ),
+            changed=list(draw_changed({name: metrics[name] for name in groups}, files, content)),
         )
+        return comparison_report(shown)
 
     said = verdicts(table, subset_of(metrics))
     text = drawn("The page of the comparison", page)

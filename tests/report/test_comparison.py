@@ -8,7 +8,7 @@ import pandas as pd
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.changed import Changed
-from slicewise.report.comparison import comparison_report
+from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.dots import DotRow, difference_plot
 from slicewise.report.formats import svg
 from slicewise.report.undrawn import Undrawn
@@ -21,15 +21,17 @@ SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=T
 def comparison(tables: dict[str, pd.DataFrame], summarised=summary, **more) -> Page:
     return Page(
         comparison_report(
-            dataset="ircad",
-            rows={name: summarised(metrics) for name, metrics in tables.items()},
-            metrics=tables,
-            table=compare(tables, more.get("repeats")),
-            histories={name: {"fold-0": history(), "fold-1": history()} for name in tables},
-            links={name: f"{name}/report.html" for name in tables},
-            provenance={"slicewise": "0.1.0"},
-            parameters=dict.fromkeys(tables, 7_760_000),
-            **more,
+            ComparedExperiments(
+                dataset="ircad",
+                rows={name: summarised(metrics) for name, metrics in tables.items()},
+                metrics=tables,
+                table=compare(tables, more.get("repeats")),
+                histories={name: {"fold-0": history(), "fold-1": history()} for name in tables},
+                links={name: f"{name}/report.html" for name in tables},
+                provenance={"slicewise": "0.1.0"},
+                parameters=dict.fromkeys(tables, 7_760_000),
+                **more,
+            )
         )
     )
 
@@ -200,13 +202,15 @@ def test_the_convention_of_challenges_makes_no_silent_experiment_the_best():
     assert cells(page, "tries")["Mean Dice"] == "0.400"
     assert "Labels that are not there count in the means" in page.words
     text = comparison_report(
-        dataset="d",
-        rows={name: summarise(metrics) for name, metrics in tables.items()},
-        metrics=tables,
-        table=compare(tables),
-        histories={},
-        links={},
-        provenance={},
+        ComparedExperiments(
+            dataset="d",
+            rows={name: summarise(metrics) for name, metrics in tables.items()},
+            metrics=tables,
+            table=compare(tables),
+            histories={},
+            links={},
+            provenance={},
+        )
     )
     assert text.split('class="best"')[1].split("</th>")[0].endswith("tries")
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.changed import Changed
-from slicewise.report.comparison import comparison_report
+from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.formats import jpeg
 from tests.pages import history, measured, table
 from tests.workflow.mlflowui import chromium
@@ -35,21 +35,23 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     picture = jpeg(np.full((384, 512, 3), 90, np.uint8))
     repeats = {"baseline": ["baseline", "baseline-seed2"]}
     page = comparison_report(
-        dataset="ircad",
-        rows={name: summarise(metrics) for name, metrics in tables.items()},
-        metrics=tables,
-        table=compare(tables, repeats),
-        histories={name: {"fold-0": history()} for name in tables},
-        links={name: f"{name}/report.html" for name in tables},
-        provenance={"data_digest": "0123456789abcdef" * 4},
-        repeats=repeats,
-        parameters=dict.fromkeys(tables, 31_000_000),
-        costs={n: {"minutes": 90.0, "memory_mb": 9000.0, "energy_wh": 450.0} for n in tables},
-        scored_runs=12,
-        changed=[
-            Changed(p, p, "slice 17 of 129", 0.1, [(name, 0.8, picture) for name in NAMES])
-            for p in PATIENTS[:2]
-        ],
+        ComparedExperiments(
+            dataset="ircad",
+            rows={name: summarise(metrics) for name, metrics in tables.items()},
+            metrics=tables,
+            table=compare(tables, repeats),
+            histories={name: {"fold-0": history()} for name in tables},
+            links={name: f"{name}/report.html" for name in tables},
+            provenance={"data_digest": "0123456789abcdef" * 4},
+            repeats=repeats,
+            parameters=dict.fromkeys(tables, 31_000_000),
+            costs={n: {"minutes": 90.0, "memory_mb": 9000.0, "energy_wh": 450.0} for n in tables},
+            scored_runs=12,
+            changed=[
+                Changed(p, p, "slice 17 of 129", 0.1, [(name, 0.8, picture) for name in NAMES])
+                for p in PATIENTS[:2]
+            ],
+        )
     )
     path: Path = tmp_path_factory.mktemp("page") / "comparison.html"
     path.write_text(page, encoding="utf-8")

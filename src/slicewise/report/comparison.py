@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
@@ -35,29 +36,16 @@ PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
 
 
-def comparison_report(
-    *,
-    dataset: str,
-    rows: Mapping[str, Mapping[str, Any]],
-    metrics: Tables,
-    table: pd.DataFrame,
-    histories: Mapping[str, Mapping[str, pd.DataFrame]],
-    links: Mapping[str, str],
-    provenance: Mapping[str, str],
-    repeats: Repeats | None = None,
-    parameters: Mapping[str, int] | None = None,
-    costs: Mapping[str, Mapping[str, float | None]] | None = None,
-    scored_runs: int | None = None,
-    changed: Sequence[Changed | Undrawn] = (),
-) -> str:
-    """Write the page that sets all experiments of a data set side by side.
+@dataclass(frozen=True)
+class ComparedExperiments:
+    """What the page sets side by side.
 
-    Parameters
+    Attributes
     ----------
     dataset : str
         Its name.
     rows : mapping of str to mapping
-        By training, its summary (see `experiment_report`). The first one is
+        By training, its summary (see `ReportedExperiment`). The first one is
         the reference that the others are compared with, patient by patient.
     metrics : mapping of str to pandas.DataFrame
         By training, its table of cases and labels.
@@ -71,79 +59,121 @@ def comparison_report(
         Versions, commit and digests.
     repeats : mapping of str to sequence of str, optional
         Of an experiment with several seeds, the names of its trainings.
-    parameters : mapping of str to int, optional
+    parameters : mapping of str to int
         By training, how many parameters its network has.
-    costs : mapping of str to mapping, optional
+    costs : mapping of str to mapping
         By training, ``minutes``, ``memory_mb`` (the highest) and
         ``energy_wh``, all folds together; None where unknown.
     scored_runs : int, optional
         How many runs have been scored on this test set so far.
     changed : sequence of Changed or Undrawn
         The patients that differ most, drawn.
+    """
+
+    dataset: str
+    rows: Mapping[str, Mapping[str, Any]]
+    metrics: Tables
+    table: pd.DataFrame
+    histories: Mapping[str, Mapping[str, pd.DataFrame]]
+    links: Mapping[str, str]
+    provenance: Mapping[str, str]
+    repeats: Repeats | None = None
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    costs: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    scored_runs: int | None = None
+    changed: Sequence[Changed | Undrawn] = ()
+
+    @cached_property
+    def subset(self) -> str:
+        """The subset that the page is about."""
+        return subset_of(self.metrics)
+
+    @cached_property
+    def groups(self) -> dict[str, list[str]]:
+        """The trainings of each experiment: its seeds, where it has several."""
+        return grouped(self.metrics, self.repeats)
+
+    @cached_property
+    def merged(self) -> dict[str, pd.DataFrame]:
+        """By experiment, its table, the mean over its seeds."""
+        return over_seeds(self.metrics, self.repeats)
+
+    @cached_property
+    def filled(self) -> dict[str, pd.DataFrame]:
+        """The same with a Dice of 0 where an experiment left it empty and another did not."""
+        return comparable(self.merged)
+
+    @cached_property
+    def asked(self) -> dict[str, pd.DataFrame]:
+        """Of the subset, the rows as they were scored."""
+        return self._shown(self.merged)
+
+    @cached_property
+    def scored(self) -> dict[str, pd.DataFrame]:
+        """Of the subset, the rows that can be compared."""
+        return self._shown(self.filled)
+
+    @cached_property
+    def judged(self) -> dict[str, pd.Series]:
+        """Dice by patient that experiments are compared by: of labels that are there.
+
+        Finding nothing makes no experiment the best, whatever the means count.
+        """
+        return {name: dice_by_patient(each[has_label(each)]) for name, each in self.scored.items()}
+
+    def _shown(self, tables: Tables) -> dict[str, pd.DataFrame]:
+        return {name: each[each["subset"] == self.subset] for name, each in tables.items()}
+
+    def summary(self, name: str) -> Mapping[str, Any]:
+        """Return the summary of an experiment, anew where its table is not that of a training."""
+        if len(self.groups[name]) == 1 and self.filled[name] is self.merged[name]:
+            return self.rows[name]
+        return summarise(self.filled[name])
+
+
+def comparison_report(shown: ComparedExperiments) -> str:
+    """Write the page that sets all experiments of a data set side by side.
+
+    Parameters
+    ----------
+    shown : ComparedExperiments
+        What it shows.
 
     Returns
     -------
     str
         One HTML page.
     """
-    subset = subset_of(metrics)
-    groups = grouped(metrics, repeats)
-    merged = over_seeds(metrics, repeats)
-    filled = comparable(merged)
-    scored = {name: each[each["subset"] == subset] for name, each in filled.items()}
-    asked = {name: each[each["subset"] == subset] for name, each in merged.items()}
-    summaries = {
-        name: rows[name]
-        if len(groups[name]) == 1 and filled[name] is merged[name]
-        else summarise(filled[name])
-        for name in merged
-    }
-    judged = _judged(scored)
-    entries = [
-        _entry(name, summaries[name], scored[name], subset)
-        | {"judged": float(judged[name].mean()) if len(judged[name]) else None}
-        | together(asked[name])
-        | _cost([(costs or {}).get(each, {}) for each in groups[name]])
-        | {
-            "link": links.get(name),
-            "parameters": (parameters or {}).get(name),
-            "seeds": _seeds(groups[name], rows, subset, links),
-        }
-        for name in groups
-    ]
-    folds = {
-        name: {f"{each} {fold}": table for each in group for fold, table in histories[each].items()}
-        for name, group in groups.items()
-        if all(each in histories for each in group)
-    }
-    compared = headline_rows(table, subset)
+    entries = [_entry(shown, name) for name in shown.groups]
+    compared = headline_rows(shown.table, shown.subset)
+    tested = shown.subset == "test"
     return render(
         "comparison.html.j2",
-        dataset=dataset,
-        subset=subset,
+        dataset=shown.dataset,
+        subset=shown.subset,
         entries=entries,
         best=max((e["judged"] for e in entries if e["judged"] is not None), default=None),
         distances=any(e["nsd"] is not None for e in entries),
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
-        patients=max((each["patient"].nunique() for each in scored.values()), default=0),
-        having=_having(scored),
-        untrained=_untrained(asked),
+        patients=max((each["patient"].nunique() for each in shown.scored.values()), default=0),
+        having=_having(shown.scored),
+        untrained=_untrained(shown.asked),
         lacking=any(e["without_label"] for e in entries),
-        convention=next(filter(None, map(convention, scored.values())), ""),
-        scored_runs=scored_runs,
-        figures=_comparison_figures(entries, scored, folds, compared),
-        verdicts=verdicts(table, subset),
+        convention=next(filter(None, map(convention, shown.scored.values())), ""),
+        scored_runs=shown.scored_runs,
+        figures=_comparison_figures(shown, entries, compared),
+        verdicts=verdicts(shown.table, shown.subset),
         needed=fewest(max(len(compared), 1)),
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
-        others=_other_metrics(table, subset),
-        validated=verdicts(table, "validation") if subset == "test" else [],
+        others=_other_metrics(shown.table, shown.subset),
+        validated=verdicts(shown.table, "validation") if tested else [],
         drawn=PAIRS_DRAWN,
-        changed=changed,
+        changed=shown.changed,
         columns=EXPERIMENTS,
-        differences=_differences(scored),
-        several_labels=any(each["label"].nunique() > 1 for each in scored.values()),
-        several_seeds=any(len(group) > 1 for group in groups.values()),
-        provenance=provenance,
+        differences=_differences(shown.scored),
+        several_labels=any(each["label"].nunique() > 1 for each in shown.scored.values()),
+        several_seeds=any(len(group) > 1 for group in shown.groups.values()),
+        provenance=shown.provenance,
     )
 
 
@@ -159,76 +189,71 @@ def _untrained(scored: Tables) -> list[str]:
     return [f"{name}: {sentence}" for name, sentences in said.items() for sentence in sentences]
 
 
-def _judged(scored: Tables) -> dict[str, pd.Series]:
-    """Return the Dice by patient that experiments are compared by: of labels that are there.
-
-    Finding nothing makes no experiment the best, whatever the means count.
-    """
-    return {name: dice_by_patient(each[has_label(each)]) for name, each in scored.items()}
-
-
-def _entry(
-    name: str, summary: Mapping[str, Any], scored: pd.DataFrame, subset: str
-) -> dict[str, Any]:
-    dice = dice_by_patient(scored)
-    statistics = statistics_of(summary, subset, overall_label(summary, subset), "dice")
+def _entry(shown: ComparedExperiments, name: str) -> dict[str, Any]:
+    """Describe an experiment: its scores, in whom labels were found, and what it took."""
+    summary = shown.summary(name)
+    dice = dice_by_patient(shown.scored[name])
+    judged = shown.judged[name]
+    label = overall_label(summary, shown.subset)
+    distance = statistics_of(summary, shown.subset, label, "hd95_mm")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
-    hd95 = statistics_of(summary, subset, overall_label(summary, subset), "hd95_mm")
     return {
-        **statistics,
-        "nsd": statistics_of(summary, subset, overall_label(summary, subset), "nsd")["mean"],
-        "hd95": hd95["mean"],
-        "hd95_patients": hd95["n"],
+        **statistics_of(summary, shown.subset, label, "dice"),
+        "nsd": statistics_of(summary, shown.subset, label, "nsd")["mean"],
+        "hd95": distance["mean"],
+        "hd95_patients": distance["n"],
         "name": name,
         "worst": float(dice.min()) if len(dice) else None,
         "worst_patient": str(dice.idxmin()) if len(dice) else "",
         "patients": len(dice),
         "validation": validation["mean"],
+        "judged": float(judged.mean()) if len(judged) else None,
+        **together(shown.asked[name]),
+        **_cost([shown.costs.get(each, {}) for each in shown.groups[name]]),
+        "link": shown.links.get(name),
+        "parameters": shown.parameters.get(name),
+        "seeds": _seeds(shown, name),
     }
 
 
 def _cost(costs: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Return the cost of one training: the mean over seeds, and the highest memory."""
-    found: dict[str, float | None] = {}
+    together: dict[str, float | None] = {}
     for name in ("minutes", "memory_mb", "energy_wh"):
-        known = [value for cost in costs if (value := cost.get(name)) is not None]
-        whole = len(known) == len(costs)
-        found[name] = (
-            (max(known) if name == "memory_mb" else sum(known) / len(known)) if whole else None
-        )
-    return found
+        every = [cost.get(name) for cost in costs]
+        known = [value for value in every if value is not None]
+        if len(known) < len(costs):
+            together[name] = None
+        elif name == "memory_mb":
+            together[name] = max(known)
+        else:
+            together[name] = sum(known) / len(known)
+    return together
 
 
-def _seeds(
-    trainings: Sequence[str],
-    rows: Mapping[str, Mapping[str, Any]],
-    subset: str,
-    links: Mapping[str, str],
-) -> dict[str, Any] | None:
+def _seeds(shown: ComparedExperiments, name: str) -> dict[str, Any] | None:
+    """Describe the trainings of an experiment that was repeated; None of a single one."""
+    trainings = shown.groups[name]
     if len(trainings) == 1:
         return None
-    means = [
-        statistics_of(rows[name], subset, overall_label(rows[name], subset), "dice")["mean"]
-        for name in trainings
-    ]
-    return {
-        "runs": [
-            {"name": name, "mean": mean, "link": links.get(name)}
-            for name, mean in zip(trainings, means, strict=True)
-        ],
-        "sd": float(pd.Series(means, dtype=float).std(ddof=1)),
-    }
+    runs = []
+    for each in trainings:
+        summary = shown.rows[each]
+        label = overall_label(summary, shown.subset)
+        mean = statistics_of(summary, shown.subset, label, "dice")["mean"]
+        runs.append({"name": each, "mean": mean, "link": shown.links.get(each)})
+    means = pd.Series([run["mean"] for run in runs], dtype=float)
+    return {"runs": runs, "sd": float(means.std(ddof=1))}
 
 
 def _comparison_figures(
-    entries: list[dict[str, Any]],
-    scored: Tables,
-    folds: Mapping[str, Mapping[str, pd.DataFrame]],
+    shown: ComparedExperiments,
+    entries: Sequence[Mapping[str, Any]],
     compared: Sequence[Mapping[str, Any]],
 ) -> dict[str, Themed | Undrawn]:
-    rows = [dot_row(e["name"], dice_by_patient(scored[e["name"]]), e) for e in entries]
-    means = {name: _mean_history(each) for name, each in folds.items() if each}
-    dice = _judged(scored)
+    rows = [dot_row(e["name"], dice_by_patient(shown.scored[e["name"]]), e) for e in entries]
+    means = _mean_histories(shown)
+    dice = shown.judged
     pairs = [
         DotRow(
             f"{row['second']} − {row['first']}",
@@ -240,18 +265,33 @@ def _comparison_figures(
         for row in compared
         if row["label"] == "mean"
     ][:PAIRS_DRAWN]
-    shown: dict[str, Themed | Undrawn] = {"dice": {}, "differences": {}}
-    shown["dots"] = themed("The dots of the patients", partial(dot_plot, rows))
+    figures: dict[str, Themed | Undrawn] = {"dice": {}, "differences": {}}
+    figures["dots"] = themed("The dots of the patients", partial(dot_plot, rows))
     if pairs:
-        shown["differences"] = themed(
+        figures["differences"] = themed(
             "The differences of the patients", partial(difference_plot, pairs)
         )
     if means:
-        shown["dice"] = themed(
+        figures["dice"] = themed(
             "The curves of the dice",
             lambda theme: curves(means, panels=["dice"], theme=theme),
         )
-    return shown
+    return figures
+
+
+def _mean_histories(shown: ComparedExperiments) -> dict[str, pd.DataFrame]:
+    """Return the epochs of each experiment, the mean over folds and seeds."""
+    means = {}
+    for name, trainings in shown.groups.items():
+        if all(each in shown.histories for each in trainings):
+            folds = {
+                f"{each} {fold}": history
+                for each in trainings
+                for fold, history in shown.histories[each].items()
+            }
+            if folds:
+                means[name] = _mean_history(folds)
+    return means
 
 
 def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
