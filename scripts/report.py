@@ -15,7 +15,7 @@ from slicewise.records import check_made, paths_told
 from slicewise.report import cost, evidence
 from slicewise.report.cases import case_figures
 from slicewise.report.curves import curves_png
-from slicewise.report.experiment import experiment_report
+from slicewise.report.experiment import ReportedExperiment, experiment_report
 from slicewise.tracking import Tracker, overlay_images
 
 
@@ -38,7 +38,7 @@ def main(snakemake):
         figures = case_figures(metrics, predicted, cfg.content)
         test_set = ledger.test_set_digest(metrics)
         run = tracker.facts(cfg.folds)
-        page = experiment_report(
+        shown = ReportedExperiment(
             dataset=cfg.dataset,
             experiment=snakemake.wildcards.experiment,
             summary=read_summary(given.summary),
@@ -52,6 +52,7 @@ def main(snakemake):
             costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
         )
+        page = experiment_report(shown)
         write_bytes(out.curves, curves_png(folds.histories, folds.selected))
         write_text(out.html, page)
         files = {"report.html": out.html, "figures/curves.png": out.curves}

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from slicewise.evaluation.detection import counts_absent, detection
-from slicewise.evaluation.intervals import proportion, ratio
 from tests.masks import HIT, NOTHING, WRONG, scored
 
 
@@ -95,33 +91,6 @@ def test_the_convention_of_challenges_is_seen_in_the_table():
     assert challenge.set_index("case")["dice"].tolist() == [1, 1, 0]
     # in whom it was found does not depend on it
     assert detection(challenge) == detection(scored(patients))
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_shares_have_the_interval_of_wilson(count: int, more: int):
-    n = count + more
-    found = proportion(count, n)
-    if not n:
-        assert found["value"] is None
-        return
-    # the shares whose score test the count would pass
-    z, p = stats.norm.ppf(0.975), count / n
-    middle = (p + z**2 / 2 / n) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / 4 / n**2)
-    assert found["ci_low"] == pytest.approx(middle - half, abs=1e-9)
-    assert found["ci_high"] == pytest.approx(middle + half, abs=1e-9)
-    assert 0 <= found["ci_low"] <= p <= found["ci_high"] <= 1
-
-
-def test_lesions_of_a_patient_are_drawn_together():
-    counts, totals = np.array([9.0, 0, 1]), np.array([10.0, 10, 0])
-    found = ratio(counts[:2], totals[:2])
-    assert (found["value"], found["n"]) == (0.45, 20)
-    # two patients: both the first, one of each, both the second
-    assert (found["ci_low"], found["ci_high"]) == (0, 0.9)
-    assert ratio(counts[:1], totals[:1])["ci_low"] is None
-    assert ratio(counts[2:], totals[2:])["value"] is None
 
 
 def test_tables_read_from_a_file_say_the_same(tmp_path):

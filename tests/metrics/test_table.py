@@ -93,7 +93,7 @@ table.METRICS += (
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.comparison import _other_metrics
-from slicewise.report.experiment import experiment_report
+from slicewise.report.experiment import ReportedExperiment, experiment_report
 from slicewise.tracking.scores import summary_metrics
 from tests.masks import HIT, WRONG, scored
 from tests.pages import Page, history
@@ -106,11 +106,11 @@ assert summary_metrics(summary)["test/half_dice_mean"] == 0.25
 compared = compare({"one": rows, "two": rows})
 assert "half_dice" in set(compared["metric"])
 assert "Half Dice" in [row["title"] for row in _other_metrics(compared, "test")]
-page = Page(experiment_report(
+page = Page(experiment_report(ReportedExperiment(
     dataset="d", experiment="e", summary=summary, metrics=rows,
     histories={"fold-0": history()}, cases=[], settings={},
     split=rows[["case", "patient", "subset", "fold"]], provenance={},
-))
+)))
 assert ["Half Dice", "0.250"] in [row[:2] for row in page.rows]
 assert any("Half Dice" in row and "Jaccard" in row for row in page.rows)
 print("seen everywhere")

@@ -16,7 +16,8 @@ from slicewise.config import Evaluation
 from slicewise.evaluation.statistics import Masks, case_rows, metrics_table, summarise
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
-from slicewise.report.experiment import CaseFigures, experiment_report
+from slicewise.report.experiment import ReportedExperiment, experiment_report
+from slicewise.report.gallery import CaseFigures
 from slicewise.report.viewer import ShownCase, plane_views
 from tests.pages import history
 
@@ -52,18 +53,20 @@ def report() -> str:
     metrics = metrics_table(rows)
     grey = np.full((2, 8, 8), 90, np.uint8)
     return experiment_report(
-        dataset="phantom",
-        experiment="baseline",
-        summary=summarise(metrics),
-        metrics=metrics,
-        histories={"fold-0": history()},
-        cases=cases,
-        settings={"training": {"epochs": 4}},
-        split=metrics[["case", "patient", "subset", "fold"]],
-        provenance={"keras": "3"},
-        samples={"images": grey, "masks": grey * 0},
-        evidence=Evidence([Link("Scores", "f" * 64, "SHA-256 of metrics.tsv")], {}),
-        costs=[Cost("train", 1, 90.0, 90.0, 1100.0, 1.8, 8000.0, 1440.0, 2.0)],
+        ReportedExperiment(
+            dataset="phantom",
+            experiment="baseline",
+            summary=summarise(metrics),
+            metrics=metrics,
+            histories={"fold-0": history()},
+            cases=cases,
+            settings={"training": {"epochs": 4}},
+            split=metrics[["case", "patient", "subset", "fold"]],
+            provenance={"keras": "3"},
+            samples={"images": grey, "masks": grey * 0},
+            evidence=Evidence([Link("Scores", "f" * 64, "SHA-256 of metrics.tsv")], {}),
+            costs=[Cost("train", 1, 90.0, 90.0, 1100.0, 1.8, 8000.0, 1440.0, 2.0)],
+        )
     )
 
 

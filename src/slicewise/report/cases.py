@@ -13,8 +13,8 @@ from slicewise.config import Content
 from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.cases import PredictedCase
 from slicewise.evaluation.detection import is_untrained
-from slicewise.report.experiment import CaseFigures, gallery_cases
 from slicewise.report.formats import jpeg
+from slicewise.report.gallery import CaseFigures, gallery_cases
 from slicewise.report.outlines import Plane, display_slice, overlay, pixel_aspect
 from slicewise.report.picked import pick_slices
 from slicewise.report.undrawn import Undrawn, drawn

@@ -1,0 +1,38 @@
+"""What an experiment left in its folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.results import read_result
+from slicewise.evaluation.statistics import COLUMNS, read_metrics
+from tests.test_compare import DICE, scored
+
+
+def test_a_scored_experiment_is_read_whole(tmp_path):
+    folder = scored(tmp_path / "tiny" / "one")
+    result = read_result(folder)
+    assert result.folder == folder
+    assert result.metrics["dice"].tolist() == list(DICE.values())
+    assert result.summary["test"]["mean"]["dice"]["n"] == len(DICE)
+    assert list(result.folds.histories) == ["fold-0"]
+    assert read_result(folder, tmp_path).folder == tmp_path
+
+
+def test_columns_that_older_tables_lack_are_empty(tmp_path):
+    folder = scored(tmp_path / "tiny" / "one")
+    metrics = read_metrics(str(folder / "metrics.tsv")).drop(columns=["nsd", "assd_mm"])
+    metrics.to_csv(folder / "metrics.tsv", sep="\t", index=False)
+    read = read_result(folder).metrics
+    assert set(COLUMNS) <= set(read.columns)
+    assert read["nsd"].isna().all()
+
+
+@pytest.mark.parametrize("name", ["metrics.tsv", "summary.json", "fold-0/config.yaml"])
+def test_a_folder_without_scores_is_refused_by_what_it_lacks(tmp_path, name):
+    folder = scored(tmp_path / "tiny" / "one")
+    (folder / name).unlink()
+    with pytest.raises(SlicewiseError, match=f"it has no {name}") as stop:
+        read_result(folder)
+    assert "\n" not in str(stop.value)

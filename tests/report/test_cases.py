@@ -1,0 +1,84 @@
+"""From the files of cases to their pictures."""
+
+from __future__ import annotations
+
+import io
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from slicewise.config import Content, Evaluation
+from slicewise.dataset.assignment import Assignment
+from slicewise.evaluation.cases import predicted_cases, score_cases
+from slicewise.report.cases import ABDOMEN, FRAMES, SCROLLED, case_figures, display_window
+
+CONTENT = Content(
+    intensity="hu", contiguous=True, labels={"liver": [1], "tumour": [2]}, other_labels="refuse"
+)
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """Cases whose prediction lacks the tumour, each with its image."""
+    truth = np.zeros((20, 18, 8), np.uint8)
+    truth[4:15, 3:14, 2:7] = 1
+    truth[6:9, 5:8, 3:5] = 2
+    arrays = {"image": 100.0 * truth, "truth": truth, "guess": np.minimum(truth, 1)}
+    for name, array in arrays.items():
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    paths = [[str(tmp_path / f"{name}.nii.gz")] * 14 for name in ("truth", "guess", "image")]
+    cases = [Assignment(f"c{k:02d}", f"p{k:02d}", "test", None) for k in range(14)]
+    return predicted_cases(cases, *paths)
+
+
+def outlined(figures) -> set[str]:
+    return {frame.truth for view in figures.views for frame in view.frames}
+
+
+def test_each_case_has_overlays_and_three_planes_and_the_first_are_scrolled(predicted):
+    metrics = score_cases(predicted, CONTENT, Evaluation())
+    figures = case_figures(metrics, predicted, CONTENT)
+    assert [each.case for each in figures] == sorted(metrics["case"].unique())
+    for number, each in enumerate(figures):
+        assert [view.plane for view in each.views] == ["axial", "coronal", "sagittal"]
+        counts = [len(view.frames) for view in each.views]
+        assert max(counts) <= FRAMES + 2
+        assert (max(counts) > 1) == (number < SCROLLED)
+    captions = [caption for caption, _ in figures[0].images]
+    assert captions[0].startswith("Worst slice: ")
+    assert captions[-1].startswith("Best slice: ")
+    assert Image.open(io.BytesIO(figures[0].images[0][1])).format == "JPEG"
+
+
+def test_without_neighbours_there_is_one_plane(predicted):
+    metrics = score_cases(predicted[:1], CONTENT, Evaluation())
+    (figures,) = case_figures(
+        metrics, predicted[:1], CONTENT.model_copy(update={"contiguous": False})
+    )
+    assert [view.plane for view in figures.views] == ["axial"]
+
+
+def test_a_label_that_was_not_trained_is_not_drawn(predicted):
+    one = predicted[:1]
+    trained = score_cases(one, CONTENT, Evaluation())
+    blank = score_cases(one, CONTENT, Evaluation(), untrained=[["tumour"]])
+    (with_tumour,) = case_figures(trained, one, CONTENT)
+    (without,) = case_figures(blank, one, CONTENT)
+    # the liver, the hole in it, and the tumour there, which is no outline of its own then
+    assert max(path.count("M") for path in outlined(with_tumour)) == 3
+    assert max(path.count("M") for path in outlined(without)) == 2
+
+
+def test_pictures_show_tissue_whatever_a_few_voxels_hold():
+    random = np.random.default_rng(0)
+    content = CONTENT.model_copy(update={"intensity": "arbitrary"})
+    array = random.normal(100, 20, (30, 30, 10))
+    low, high = display_window(array, content)
+    assert (low, high) == pytest.approx(np.percentile(array, (1, 99)), abs=1)
+    array.ravel()[random.choice(array.size, 500, replace=False)] = 1e9
+    assert display_window(array, content)[1] < 300
+    low, high = display_window(random.normal(0, 1e-9, (9, 9, 9)), content)
+    assert 1e-10 < high - low < 1e-8
+    assert display_window(array, CONTENT) == ABDOMEN
