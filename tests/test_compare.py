@@ -184,7 +184,7 @@ def test_a_page_that_fails_loses_no_table(tmp_path, monkeypatch, caplog):
     place = tmp_path / "results" / "tiny"
     folders = [scored(place / "one"), scored(place / "two", 0.05)]
 
-    def fail(**given):
+    def fail(shown):
         raise ZeroDivisionError("a <fault> of ours")
 
     monkeypatch.setattr("slicewise.compare.comparison_report", fail)

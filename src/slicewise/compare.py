@@ -1,4 +1,8 @@
-"""Setting experiments side by side: those of a workflow, or any folders of results."""
+"""Setting experiments side by side: those of a workflow, or any folders of results.
+
+It stands beside the rooms, as it joins three of them: numbers of `evaluation`, the page of
+`report`, and the energy that `tracking` measured, of which the report knows nothing.
+"""
 
 from __future__ import annotations
 
@@ -143,13 +147,13 @@ def _content(folder: Path, told: Mapping[str, Any]) -> Content:
 
 def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return versions and commits that all share, and of the others each one's own."""
-    found = {}
+    shared = {}
     for key in dict.fromkeys(key for origin in origins.values() for key in origin):
         values = {name: str(origin.get(key, "unknown")) for name, origin in origins.items()}
         different = len(set(values.values())) > 1
         shown = [f"{name}: {value}" for name, value in values.items()]
-        found[key] = ", ".join(shown) if different else next(iter(values.values()))
-    return found
+        shared[key] = ", ".join(shown) if different else next(iter(values.values()))
+    return shared
 
 
 def _cost(result: Result) -> dict[str, float | None]:
@@ -247,9 +251,9 @@ def _repeats(results: Results) -> dict[str, list[str]]:
             several.add(key)  # the same training twice: that is what is compared
         alike[key][seed] = name
     groups = {
-        min(found.values(), key=list(results).index): list(found.values())
-        for key, found in alike.items()
-        if len(found) > 1 and key not in several
+        min(seeds.values(), key=list(results).index): list(seeds.values())
+        for key, seeds in alike.items()
+        if len(seeds) > 1 and key not in several
     }
     # where nothing else is left, the seeds are what is compared
     return groups if len(grouped(results, groups)) > 1 else {}
@@ -263,15 +267,14 @@ def _without_seed(folds: Folds) -> tuple[str, int]:
     # by what ran: one commit may have been trained with changes, and several be the same code
     origins = [one.origin for one in records]
     code = [origin.get("library_sha256") or origin.get("git_commit") for origin in origins]
-    return digest([experiment | {"training": training}, parts, code]), experiment["training"][
-        "seed"
-    ]
+    key = digest([experiment | {"training": training}, parts, code])
+    return key, experiment["training"]["seed"]
 
 
 def _files(results: Results) -> dict[str, Files]:
     """Return the files of the cases whose image is among the results, for the overlays."""
     first = next(iter(results.values()))
-    found = {}
+    files = {}
     for case in first.metrics["case"].unique():
         place = first.folder.parent / "cases" / case
         pair = [place / f"{kind}.nii.gz" for kind in ("image", "mask")]
@@ -281,5 +284,5 @@ def _files(results: Results) -> dict[str, Files]:
         }
         if all(path.is_file() for path in (*pair, *guesses.values())):
             predictions = {name: str(path) for name, path in guesses.items()}
-            found[case] = Files(str(pair[0]), str(pair[1]), predictions)
-    return found
+            files[case] = Files(str(pair[0]), str(pair[1]), predictions)
+    return files

@@ -169,8 +169,7 @@ def _other_truth(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[str]:
     ):
         differ = ours["truth_sha256"].to_numpy() != theirs["truth_sha256"].to_numpy()
     else:
-        volumes = [table["volume_ml"].to_numpy(float) for table in (ours, theirs)]
-        differ = ~np.isclose(*volumes)
+        differ = ~np.isclose(ours["volume_ml"].to_numpy(float), theirs["volume_ml"].to_numpy(float))
     return set(ours.index.get_level_values("case")[differ])
 
 
@@ -192,8 +191,9 @@ def _compared(
             patients = _by_patient(shown, [*ours, *theirs], metric)
             if patients.empty:
                 continue
-            means = [patients[list(group)].mean(axis=1) for group in (ours, theirs)]
-            found = paired(*(each.to_numpy() for each in means))
+            before = patients[list(ours)].mean(axis=1)
+            after = patients[list(theirs)].mean(axis=1)
+            difference = paired(before.to_numpy(), after.to_numpy())
             rows.append(
                 {
                     "first": first,
@@ -201,14 +201,14 @@ def _compared(
                     "subset": subset,
                     "label": label,
                     "metric": metric,
-                    "n": found.n,
-                    "changed": found.changed,
-                    "mean_first": float(means[0].mean()),
-                    "mean_second": float(means[1].mean()),
-                    "difference": found.mean,
-                    "ci_low": found.ci_low,
-                    "ci_high": found.ci_high,
-                    "p": found.p,
+                    "n": difference.n,
+                    "changed": difference.changed,
+                    "mean_first": float(before.mean()),
+                    "mean_second": float(after.mean()),
+                    "difference": difference.mean,
+                    "ci_low": difference.ci_low,
+                    "ci_high": difference.ci_high,
+                    "p": difference.p,
                     "p_holm": None,
                     **_seeds(patients, ours, theirs),
                 }
@@ -340,12 +340,13 @@ def comparable(metrics: Tables) -> dict[str, pd.DataFrame]:
     keys = ["subset", "case", "label"]
     known = pd.concat([each.loc[each["dice"].notna(), keys] for each in metrics.values()])
     asked = pd.MultiIndex.from_frame(known)
-    found = {}
+    filled = {}
     for name, each in metrics.items():
         empty = each["dice"].isna() & pd.MultiIndex.from_frame(each[keys]).isin(asked)
-        zero = {name: 0.0 for name in names_of("overlap") if name in COMPARED and name in each}
-        found[name] = each.mask(empty, each.assign(**zero)) if empty.any() else each
-    return found
+        shares = [share for share in names_of("overlap") if share in COMPARED and share in each]
+        zero = dict.fromkeys(shares, 0.0)
+        filled[name] = each.mask(empty, each.assign(**zero)) if empty.any() else each
+    return filled
 
 
 def case_table(metrics: Tables) -> pd.DataFrame:

@@ -80,19 +80,19 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
     predicted = rows["predicted_ml"].astype(float)
     scored = has & dice.notna()
     judged = lacks & predicted.notna()
-    found = (dice[scored] > 0).groupby(names[scored]).all()
-    false = (predicted[judged] > 0).groupby(names[judged]).any()
+    hits = (dice[scored] > 0).groupby(names[scored]).all()
+    false_alarms = (predicted[judged] > 0).groupby(names[judged]).any()
     false_ml = patient_scores(predicted[judged].to_frame(), list(names[judged]))[:, 0]
     counts = {
         "patients": int(names.nunique()),
-        "with_label": len(found),
-        "found": int(found.sum()),
-        "without_label": len(false),
-        "wrongly_found": int(false.sum()),
+        "with_label": len(hits),
+        "found": int(hits.sum()),
+        "without_label": len(false_alarms),
+        "wrongly_found": int(false_alarms.sum()),
         "unscored": int(names[has & dice.isna()].nunique()),
         "untrained": int(names[is_untrained(rows)].nunique()),
-        "sensitivity": proportion(int(found.sum()), len(found)),
-        "specificity": proportion(int((~false).sum()), len(false)),
+        "sensitivity": proportion(int(hits.sum()), len(hits)),
+        "specificity": proportion(int((~false_alarms).sum()), len(false_alarms)),
         "false_ml": describe(false_ml),
         "false_ml_max": float(false_ml.max()) if len(false_ml) else None,
         "lesions": lesion_counts(rows),
@@ -116,13 +116,14 @@ def lesion_counts(rows: pd.DataFrame) -> dict[str, Any] | None:
     counted = rows[rows["lesions"].notna()]
     sums = counted.groupby("patient")[list(LESIONS)].sum()
     false = patient_scores(counted[["lesions_false"]], list(counted["patient"]))[:, 0]
-    total, found = (sums[name].to_numpy(float) for name in ("lesions", "lesions_found"))
+    total = sums["lesions"].to_numpy(float)
+    hits = sums["lesions_found"].to_numpy(float)
     return {
         "iou": float(counted["lesion_iou"].iloc[0]),
         "lesions": int(total.sum()),
-        "found": int(found.sum()),
+        "found": int(hits.sum()),
         "false": int(sums["lesions_false"].sum()),
-        "sensitivity": ratio(found, total),
+        "sensitivity": ratio(hits, total),
         "false_per_scan": describe(false),
     }
 

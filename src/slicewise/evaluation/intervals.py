@@ -59,9 +59,9 @@ def proportion(count: int, n: int) -> dict[str, Any]:
     """
     if not n:
         return {"value": None, "ci_low": None, "ci_high": None, "n": 0}
-    found = stats.binomtest(count, n).proportion_ci(method="wilson")
-    low = max(float(found.low), 0.0)
-    high = min(float(found.high), 1.0)
+    bounds = stats.binomtest(count, n).proportion_ci(method="wilson")
+    low = max(float(bounds.low), 0.0)
+    high = min(float(bounds.high), 1.0)
     return {"value": count / n, "ci_low": low, "ci_high": high, "n": n}
 
 

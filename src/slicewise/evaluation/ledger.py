@@ -92,9 +92,9 @@ def note_scored(folder: Path, test_set: str | None, models: Iterable[str]) -> No
 
 def count_scored(folders: Iterable[Path], test_set: str | None) -> int:
     """Count the different models that ledgers hold for a test set."""
-    found: set[str] = set()
+    models: set[str] = set()
     for folder in folders:
         path = folder / NAME
         if path.is_file():
-            found.update(read_stored(path, LEDGER, REMEDY).get(test_set, []))
-    return len(found)
+            models.update(read_stored(path, LEDGER, REMEDY).get(test_set, []))
+    return len(models)

@@ -95,12 +95,13 @@ def is_better(champion: str, challenger: str) -> tuple[bool, str]:
         if len(dice[0]) < both["patient"].nunique():
             few = f"{len(dice[0])} of {both['patient'].nunique()} validation patients have a label"
         return False, f"only {few}, {FEWEST} are needed to compare by"
-    found = paired(*(column.to_numpy() for column in dice))
+    difference = paired(dice[0].to_numpy(), dice[1].to_numpy())
     figures = (
-        f"Dice {found.mean:+.4f} [{found.ci_low:+.4f}, {found.ci_high:+.4f}] over {found.n} "
-        f"validation patients, Wilcoxon p = {found.p:.2g}"
+        f"Dice {difference.mean:+.4f} [{difference.ci_low:+.4f}, "
+        f"{difference.ci_high:+.4f}] over {difference.n} "
+        f"validation patients, Wilcoxon p = {difference.p:.2g}"
     )
-    better = found.ci_low is not None and found.ci_low > 0 and found.p < ALPHA
+    better = difference.ci_low is not None and difference.ci_low > 0 and difference.p < ALPHA
     false = [_false_ml(both, one).dropna().to_numpy() for one in ("old", "new")]
     if not better or not any(each.any() for each in false):
         return better, figures if better else f"no better with certainty, {figures}"

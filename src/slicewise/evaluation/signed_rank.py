@@ -49,14 +49,14 @@ def signed_rank(differences: np.ndarray) -> float:
     # twice the rank is a whole number, whatever is tied
     sizes = np.where(differs, np.abs(differences), 0.0)
     ranks = np.rint(2 * stats.rankdata(sizes)[differs]).astype(np.int64)
-    found = int(ranks[differences[differs] > 0].sum())
+    positive = int(ranks[differences[differs] > 0].sum())
     number = len(ranks)
     total = int(ranks.sum())
-    tails = _exact(ranks, found) if number * total <= LARGEST else _drawn(ranks, found)
+    tails = _exact(ranks, positive) if number * total <= LARGEST else _drawn(ranks, positive)
     return float(min(1.0, max(2 * min(tails), 2.0 ** (1 - number))))
 
 
-def _exact(ranks: np.ndarray, found: int) -> tuple[float, float]:
+def _exact(ranks: np.ndarray, positive: int) -> tuple[float, float]:
     """Return the probability of a sum up to, and from, the one that was found."""
     chance = np.zeros(int(ranks.sum()) + 1)
     chance[0] = 1.0
@@ -66,10 +66,10 @@ def _exact(ranks: np.ndarray, found: int) -> tuple[float, float]:
         chance[rank : reach + rank + 1] += chance[: reach + 1].copy()
         reach += rank
     # from the small ends, which lose nothing by rounding
-    return float(chance[: found + 1].sum()), float(chance[found:].sum())
+    return float(chance[: positive + 1].sum()), float(chance[positive:].sum())
 
 
-def _drawn(ranks: np.ndarray, found: int) -> tuple[float, float]:
+def _drawn(ranks: np.ndarray, positive: int) -> tuple[float, float]:
     random = np.random.default_rng(0)
     low = high = 1  # what was found is one of the possible signs
     step = max(1, CHUNK // len(ranks))
@@ -77,6 +77,6 @@ def _drawn(ranks: np.ndarray, found: int) -> tuple[float, float]:
         draws = min(step, DRAWS - start)
         signs = random.integers(0, 2, (draws, len(ranks)), dtype=np.int8)
         sums = signs.astype(np.float64) @ ranks.astype(np.float64)
-        low += int((sums <= found).sum())
-        high += int((sums >= found).sum())
+        low += int((sums <= positive).sum())
+        high += int((sums >= positive).sum())
     return low / (DRAWS + 1), high / (DRAWS + 1)

@@ -175,10 +175,10 @@ def by_patient(rows: pd.DataFrame, column: str) -> pd.Series:
     owners = list(cases.index.get_level_values("patient"))
     scores = mean_of(patient_scores(cases.to_numpy(), owners), axis=1)
     index = pd.Index(list(dict.fromkeys(owners)), name="patient")
-    found = pd.Series(scores, index, name=column)
+    values = pd.Series(scores, index, name=column)
     if column in DISTANCES and "nsd" in rows:
-        found[rows.loc[rows["nsd"].notna() & rows[column].isna(), "patient"].unique()] = np.nan
-    return found
+        values[rows.loc[rows["nsd"].notna() & rows[column].isna(), "patient"].unique()] = np.nan
+    return values
 
 
 def by_case(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -209,12 +209,13 @@ def summarise(metrics: pd.DataFrame) -> dict[str, Any]:
         shown = part.copy()
         volumes = [name for name in VOLUMES if name in shown]
         shown.loc[lacks_label(shown), volumes] = np.nan
-        found: dict[str, Any] = {}
+        labels: dict[str, Any] = {}
         for label in dict.fromkeys(part["label"]):
             own = part["label"] == label
-            found[label] = _described(shown[own]) | {"detection": detection(part[own])}
-        found["mean"] = _described(shown) | {"detection": overall(part, by_patient(shown, "dice"))}
-        summary[str(subset)] = found
+            labels[label] = _described(shown[own]) | {"detection": detection(part[own])}
+        dice = by_patient(shown, "dice")
+        labels["mean"] = _described(shown) | {"detection": overall(part, dice)}
+        summary[str(subset)] = labels
     return summary
 
 
@@ -253,13 +254,14 @@ def agreement(reference: np.ndarray, measured: np.ndarray) -> dict[str, Any]:
     """
     differences = np.asarray(measured, float) - np.asarray(reference, float)
     n = len(differences)
-    found: dict[str, Any] = dict.fromkeys(("bias", "low", "high", "bias_ci", "low_ci", "high_ci"))
+    limits: dict[str, Any] = dict.fromkeys(("bias", "low", "high", "bias_ci", "low_ci", "high_ci"))
     if n:
-        found["bias"] = float(differences.mean())
+        limits["bias"] = float(differences.mean())
     if n >= 3:
         sd = float(differences.std(ddof=1))
-        found["low"], found["high"] = (found["bias"] + side * 1.96 * sd for side in (-1, 1))
+        limits["low"] = limits["bias"] - 1.96 * sd
+        limits["high"] = limits["bias"] + 1.96 * sd
         error = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
         for name, width in (("bias", error), ("low", 3**0.5 * error), ("high", 3**0.5 * error)):
-            found[f"{name}_ci"] = (found[name] - width, found[name] + width)
-    return {"n": n, **found}
+            limits[f"{name}_ci"] = (limits[name] - width, limits[name] + width)
+    return {"n": n, **limits}

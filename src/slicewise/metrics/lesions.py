@@ -50,15 +50,16 @@ def lesions(truth: np.ndarray, prediction: np.ndarray, iou: float) -> dict[str, 
     rows = codes // (guesses + 1) - 1
     columns = codes % (guesses + 1) - 1
     if iou == 0:
-        found = len(np.unique(rows))
+        hits = len(np.unique(rows))
         used = len(np.unique(columns))
     else:
         true_sizes = np.bincount(true_parts[truth], minlength=number + 1)[1:]
         guess_sizes = np.bincount(guess_parts[prediction], minlength=guesses + 1)[1:]
         # times the union, as a quotient rounds: 1 of 10 voxels is an overlap of 0.1
         enough = both >= iou * (true_sizes[rows] + guess_sizes[columns] - both) * (1 - 1e-12)
-        found = used = _most_pairs(rows[enough], columns[enough], (number, guesses))
-    return {"lesions": number, "lesions_found": found, "lesions_false": guesses - used}
+        hits = _most_pairs(rows[enough], columns[enough], (number, guesses))
+        used = hits
+    return {"lesions": number, "lesions_found": hits, "lesions_false": guesses - used}
 
 
 def _most_pairs(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> int:

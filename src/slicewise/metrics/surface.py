@@ -90,7 +90,9 @@ def surface_distances(
     weights = np.concatenate(areas)
     near = every <= tolerance_mm * (1 + SLACK)
     return {
-        "hd95_mm": max(_percentile(*both, 95) for both in zip(distances, areas, strict=True)),
+        "hd95_mm": max(
+            _percentile(distances[0], areas[0], 95), _percentile(distances[1], areas[1], 95)
+        ),
         "assd_mm": float(np.average(every, weights=weights)),
         "nsd": float(np.average(near, weights=weights)),
     }

@@ -155,8 +155,8 @@ def _overlap(pair: Pair) -> dict[str, float]:
 
 def _surface(pair: Pair) -> dict[str, float]:
     assert pair.spacing is not None
-    found = surface_distances(pair.truth, pair.prediction, pair.spacing, pair.tolerance_mm)
-    return {**found, "tolerance_mm": pair.tolerance_mm}
+    distances = surface_distances(pair.truth, pair.prediction, pair.spacing, pair.tolerance_mm)
+    return {**distances, "tolerance_mm": pair.tolerance_mm}
 
 
 def _failures(pair: Pair) -> dict[str, float]:
@@ -326,7 +326,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "false_islands_ml",
-        "volume of all of them together",
+        "volume of all these islands together",
         "failure",
         digits=1,
         needs_neighbours=True,
@@ -369,7 +369,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "missed_parts_ml",
-        "volume of all of them together",
+        "volume of all these parts together",
         "failure",
         digits=1,
         needs_neighbours=True,

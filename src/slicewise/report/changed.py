@@ -86,8 +86,8 @@ def most_changed(metrics: Mapping[str, pd.DataFrame], limit: int = PATIENTS) -> 
     """
     dice = _dice(metrics)
     spread = (dice.max(axis=1) - dice.min(axis=1)).sort_values(ascending=False, kind="stable")
-    found = spread[spread > 0].reset_index().drop_duplicates("patient")
-    return list(found["case"].iloc[:limit])
+    differing = spread[spread > 0].reset_index().drop_duplicates("patient")
+    return list(differing["case"].iloc[:limit])
 
 
 def draw_changed(
@@ -112,8 +112,8 @@ def draw_changed(
     dice = _dice(shown).reset_index().set_index("case")
     for case in most_changed(shown):
         if case in files:
-            given = (dice.loc[case], files[case], list(shown), content)
-            yield drawn(f"{case} by every experiment", partial(_draw, *given))
+            draw = partial(_draw, dice.loc[case], files[case], list(shown), content)
+            yield drawn(f"{case} by every experiment", draw)
 
 
 def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -148,7 +148,9 @@ def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> 
 
     pictures = [
         overlay(
-            *(view(array) for array in (volume.array, truth, guess)),
+            view(volume.array),
+            view(truth),
+            view(guess),
             window=window,
             aspect=pixel_aspect(volume.spacing),
         )

@@ -97,34 +97,37 @@ def read_costs(
     """
     timings = folder.parent / "timings"
     experiment = folder.name
-    found = [(rule, sorted((timings / rule).rglob("*.tsv"))) for rule in SHARED]
-    found.append(("slices", [p for r in recipes for p in (timings / "slices" / r).rglob("*.tsv")]))
+    measured = [(rule, sorted((timings / rule).rglob("*.tsv"))) for rule in SHARED]
+    cut = [path for recipe in recipes for path in (timings / "slices" / recipe).rglob("*.tsv")]
+    measured.append(("slices", cut))
     for rule in OWN:
         own = timings / rule
-        found.append((rule, [*own.glob(f"{experiment}.tsv"), *own.glob(f"{experiment}/*")]))
+        measured.append((rule, [*own.glob(f"{experiment}.tsv"), *own.glob(f"{experiment}/*")]))
     counted = (
         (rule, [p for p in paths if jobs is None or p.stem in jobs.get(rule, [p.stem])])
-        for rule, paths in found
+        for rule, paths in measured
     )
     costs = [_cost(rule, paths) for rule, paths in counted if paths]
     return [cost for cost in costs if cost.jobs]
 
 
 def _cost(rule: str, paths: Sequence[Path]) -> Cost:
-    known = {path: table for path in paths if (table := _timing(path)) is not None}
-    paths = list(known)
+    tables = {path: _timing(path) for path in paths}
+    known = {path: table for path, table in tables.items() if table is not None}
     jobs = pd.concat([NO_TIMES, *known.values()])
     seconds = float(jobs["s"].sum())
-    asked = pd.DataFrame([asked_for(_log(path)) for path in paths], columns=list(RESOURCES))
+    asked = pd.DataFrame([asked_for(_log(path)) for path in known], columns=list(RESOURCES))
     work = jobs["cpu_time"].astype(float).sum(min_count=1)
     return Cost(
         rule,
-        len(paths),
+        len(known),
         seconds / 60,
         float(jobs["s"].max()) / 60,
         _most(jobs["max_rss"]),
         None if pd.isna(work) or not seconds else float(work) / seconds,
-        *(_most(asked[name]) for name in ("mem_mb", "runtime", "_cores")),
+        _most(asked["mem_mb"]),
+        _most(asked["runtime"]),
+        _most(asked["_cores"]),
     )
 
 

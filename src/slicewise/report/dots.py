@@ -109,16 +109,7 @@ def _draw_dots(
     axes: Axes, row: DotRow, place: int, axes_start: float, ink: Mapping[str, str]
 ) -> None:
     offsets = _swarm(row.values.to_numpy(float), bin_width=(1.0 - axes_start) / 55)
-    axes.scatter(
-        row.values,
-        place + offsets,
-        s=30,
-        color=CYCLE[0],
-        alpha=0.9,
-        edgecolor=ink["paper"],
-        linewidth=0.6,
-        zorder=3,
-    )
+    _scatter(axes, row, place + offsets, ink)
     if len(row.values) > 1:
         worst = row.values.idxmin()
         roomy = row.values[worst] - axes_start > 0.28 * (1.0 - axes_start)
@@ -133,7 +124,24 @@ def _draw_dots(
             fontsize=8.5,
             color=ink["muted"],
         )
-    # The mean has its own track under the dots, so that neither hides the other.
+    _draw_mean(axes, row, place, ink)
+
+
+def _scatter(axes: Axes, row: DotRow, places: np.ndarray, ink: Mapping[str, str]) -> None:
+    axes.scatter(
+        row.values,
+        places,
+        s=30,
+        color=CYCLE[0],
+        alpha=0.9,
+        edgecolor=ink["paper"],
+        linewidth=0.6,
+        zorder=3,
+    )
+
+
+def _draw_mean(axes: Axes, row: DotRow, place: int, ink: Mapping[str, str]) -> None:
+    """Draw mean and interval on a track under the dots, so that neither hides the other."""
     track = place + 0.34
     if row.low is not None and row.high is not None:
         axes.plot([row.low, row.high], [track] * 2, color=ink["text"], linewidth=2.2, zorder=4)
@@ -180,16 +188,7 @@ def _draw_difference(
     axes: Axes, row: DotRow, place: int, ends: tuple[float, float], ink: Mapping[str, str]
 ) -> None:
     offsets = _swarm(row.values.to_numpy(float), bin_width=(ends[1] - ends[0]) / 55)
-    axes.scatter(
-        row.values,
-        place + offsets,
-        s=30,
-        color=CYCLE[0],
-        alpha=0.9,
-        edgecolor=ink["paper"],
-        linewidth=0.6,
-        zorder=3,
-    )
+    _scatter(axes, row, place + offsets, ink)
     if len(row.values) > 1:
         far = row.values.abs().idxmax()
         axes.text(
@@ -201,8 +200,4 @@ def _draw_difference(
             fontsize=8.5,
             color=ink["muted"],
         )
-    track = place + 0.34
-    if row.low is not None and row.high is not None:
-        axes.plot([row.low, row.high], [track] * 2, color=ink["text"], linewidth=2.2, zorder=4)
-    if row.mean is not None:
-        axes.plot(row.mean, track, "D", color=ink["text"], markersize=6, zorder=5)
+    _draw_mean(axes, row, place, ink)

@@ -81,9 +81,9 @@ def statistics_of(
     summary: Mapping[str, Any], subset: str, label: str, metric: str
 ) -> Mapping[str, Any]:
     """Look up one metric; every statistic is there, None where unknown."""
-    found = ((summary.get(subset) or {}).get(label) or {}).get(metric) or {}
+    numbers = ((summary.get(subset) or {}).get(label) or {}).get(metric) or {}
     return {
-        name: found.get(name) if usable(found.get(name)) else None
+        name: numbers.get(name) if usable(numbers.get(name)) else None
         for name in ("mean", "median", "sd", "ci_low", "ci_high", "n")
     }
 

@@ -30,8 +30,8 @@ def called(subset: str, crossed: bool) -> str:
 
 def tolerance_of(metrics: pd.DataFrame) -> str | None:
     """Write the tolerance of the surface Dice, in mm; None where there are no distances."""
-    found = finite(metrics, "tolerance_mm")
-    return f"{found.iloc[0]:g}" if len(found) else None
+    tolerances = finite(metrics, "tolerance_mm")
+    return f"{tolerances.iloc[0]:g}" if len(tolerances) else None
 
 
 def finite(table: pd.DataFrame, column: str) -> pd.Series:
@@ -65,8 +65,8 @@ def summary_rows(
 
 def case_tables(metrics: pd.DataFrame, crossed: bool) -> list[dict[str, Any]]:
     """Prepare a table a subset, test first, its rows worst first."""
-    found = [subset for subset in ("test", "validation") if (metrics["subset"] == subset).any()]
-    return [_table(subset, metrics[metrics["subset"] == subset], crossed) for subset in found]
+    parts = {name: metrics[metrics["subset"] == name] for name in ("test", "validation")}
+    return [_table(name, part, crossed) for name, part in parts.items() if len(part)]
 
 
 def _table(subset: str, rows: pd.DataFrame, crossed: bool) -> dict[str, Any]:

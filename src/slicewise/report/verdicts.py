@@ -61,16 +61,7 @@ def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
     of = "" if row["label"] == "mean" else f" for {row['label']}"
     p = f"{_p(row['p_holm'])}{f' (Holm, {comparisons} comparisons)' * (comparisons > 1)}"
     if is_told_apart(row):
-        up = row["difference"] > 0
-        better, worse = (row[name] for name in (("second", "first") if up else ("first", "second")))
-        by, *bounds = (
-            abs(row[name])
-            for name in ("difference", *(("ci_low", "ci_high") if up else ("ci_high", "ci_low")))
-        )
-        return (
-            f"{better} is better than {worse}{of} by {number(by)} "
-            f"[{number(bounds[0])}, {number(bounds[1])}], {p}{_beside_seeds(row, ', but')}"
-        )
+        return _who_is_better(row, of, p)
     said = f"{row['second']} and {row['first']} cannot be told apart{of} with "
     said += plural(row["n"], f"{row['subset']} patient")
     said += f": difference {signed(row['difference'], 3)}"
@@ -85,6 +76,21 @@ def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
         differ = f"{row['changed']} of them differ" if row["changed"] else "none of them differs"
         return f"{said}, {p}, as {differ}{_beside_seeds(row, ';')}"
     return f"{said}, {p}{_beside_seeds(row, ';')}"
+
+
+def _who_is_better(row: Mapping[str, Any], of: str, p: str) -> str:
+    """Say it with the better one first, so that the difference is above zero."""
+    bounds = sorted(abs(row[end]) for end in ("ci_low", "ci_high"))
+    if row["difference"] > 0:
+        better = row["second"]
+        worse = row["first"]
+    else:
+        better = row["first"]
+        worse = row["second"]
+    return (
+        f"{better} is better than {worse}{of} by {number(abs(row['difference']))} "
+        f"[{number(bounds[0])}, {number(bounds[1])}], {p}{_beside_seeds(row, ', but')}"
+    )
 
 
 def _beside_seeds(row: Mapping[str, Any], but: str) -> str:
