@@ -137,11 +137,13 @@ def augmentation(given: Arrays) -> Arrays:
     often = {f"{change}_probability": 0.6 for change in augment.CHANGES}
     for elastic in (0.0, 0.04):
         settings = Augmentation(shear=10.0, flip=True, elastic=elastic, **often)
-        changes = augment.draw(settings, 3, (17, 22), 1, 0, 0, aspect=1.3)
+        changes = augment.draw(settings, augment.Moment(1, 0, 0), 3, (17, 22), aspect=1.3)
         images, masks = augment.apply(
             ops.convert_to_tensor(given["images"]),
             ops.convert_to_tensor(given["masks"]),
-            {key: ops.convert_to_tensor(array) for key, array in changes.items()},
+            augment.Changes(
+                **{key: ops.convert_to_tensor(array) for key, array in changes.arrays().items()}
+            ),
             ops.convert_to_tensor(given["images"][::-1].copy()),
             settings,
         )

@@ -17,6 +17,7 @@ from slicewise.training import augmentation as augment
 RANDOM = np.random.default_rng(0)
 NEVER = {f"{change}_probability": 0.0 for change in augment.CHANGES}
 GEOMETRY = ("rotation", "scale", "shift", "shear", "flip")
+INTENSITIES = ("blur", "coarseness", "exponent", "contrast", "brightness", "noise")
 EVERYTHING = {"shear": 10.0, "flip": True, "elastic": 0.03}
 
 
@@ -25,25 +26,53 @@ def only(*changes: str, **ranges: float) -> Augmentation:
     return Augmentation(**NEVER | {f"{change}_probability": 1.0 for change in changes} | ranges)
 
 
-def still(number: int, **columns: object) -> dict[str, np.ndarray]:
-    """Return changes that change nothing, but for some columns of the table."""
-    table = np.tile(np.float32([1, 0, 0, 0, 1, 0, 0, 1, 1, 1, 0, 0]), (number, 1))
-    for name, values in columns.items():
-        table[:, getattr(augment, name)] = values
-    return {"table": table}
+def draw(
+    settings: Augmentation,
+    number: int,
+    size: tuple[int, int],
+    key: tuple[int, ...],
+    aspect: float | np.ndarray = 1.0,
+) -> augment.Changes:
+    """Draw the changes of a batch of a seed, epoch and step."""
+    return augment.draw(settings, augment.Moment(*key), number, size, aspect)
+
+
+def still(number: int, **arrays: object) -> augment.Changes:
+    """Return changes that change nothing, but for some arrays."""
+    ones = np.ones(number, np.float32)
+    nothing = {
+        "affine": np.tile(np.float32([[1, 0, 0], [0, 1, 0]]), (number, 1, 1)),
+        "blur": 0 * ones,
+        "coarseness": ones,
+        "exponent": ones,
+        "contrast": ones,
+        "brightness": 0 * ones,
+        "noise": 0 * ones,
+    }
+    return augment.Changes(
+        **nothing | {name: np.float32(values) for name, values in arrays.items()}
+    )
+
+
+def intensities_of(changes: augment.Changes) -> np.ndarray:
+    """Return all that is done to the intensities of a batch, a row a slice."""
+    named = changes.arrays()
+    return np.stack([named[name] for name in INTENSITIES], axis=-1)
 
 
 def apply(
     images: np.ndarray,
     masks: np.ndarray,
-    changes: dict[str, np.ndarray],
+    changes: augment.Changes,
     settings: Augmentation,
     noise: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     moved, labels = augment.apply(
         ops.convert_to_tensor(images.astype(np.float32)),
         ops.convert_to_tensor(masks),
-        {name: ops.convert_to_tensor(values) for name, values in changes.items()},
+        augment.Changes(
+            **{name: ops.convert_to_tensor(array) for name, array in changes.arrays().items()}
+        ),
         None if noise is None else ops.convert_to_tensor(noise.astype(np.float32)),
         settings,
     )
@@ -54,10 +83,10 @@ def apply(
     return ops.convert_to_numpy(moved), ops.convert_to_numpy(labels)
 
 
-def change(images: np.ndarray, settings: Augmentation, **columns: object) -> np.ndarray:
+def change(images: np.ndarray, settings: Augmentation, **arrays: object) -> np.ndarray:
     """Change intensities alone."""
     masks = np.zeros(images.shape[:3], np.int32)
-    return apply(images, masks, still(len(images), **columns), settings)[0]
+    return apply(images, masks, still(len(images), **arrays), settings)[0]
 
 
 def picture(rows: int = 24, columns: int = 31, channels: int = 1, number: int = 3) -> np.ndarray:
@@ -71,9 +100,9 @@ def discs(size: tuple[int, int], centres: list[tuple[float, float]], radius: flo
     return np.sum([number * disc for number, disc in enumerate(inside, start=1)], axis=0)
 
 
-def coordinates(table: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def coordinates(affine: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Return the input row and column of each output pixel, in float64."""
-    a, b, t, c, d, u = table[:6].astype(float)
+    (a, b, t), (c, d, u) = affine.astype(float)
     i, j = np.mgrid[: size[0], : size[1]]
     return np.stack([a * i + b * j + t, c * i + d * j + u])
 
@@ -102,10 +131,10 @@ def test_moves_as_scipy_does(way: str, seed: int) -> None:
     ranges = only(*GEOMETRY, rotation=180.0, shear=30.0, flip=True)
     images, size = picture(), (24, 31)
     masks = np.digitize(images[..., 0], [-0.2, 0.2]).astype(np.int32)
-    changes = augment.draw(ranges, 3, size, seed, 3, 1, aspect=np.array([0.5, 1, 2.0]))
+    changes = draw(ranges, 3, size, (seed, 3, 1), np.array([0.5, 1, 2.0]))
     moved, labels = apply(images, masks, changes, ranges)
     for k in range(3):
-        a, b, t, c, d, u = changes["table"][k, :6].astype(float)
+        (a, b, t), (c, d, u) = changes.affine[k].astype(float)
         wanted = ndimage.affine_transform(
             images[k, ..., 0].astype(float),
             np.array([[a, b], [c, d]]),
@@ -114,7 +143,7 @@ def test_moves_as_scipy_does(way: str, seed: int) -> None:
             mode="nearest",
         )
         np.testing.assert_allclose(moved[k, ..., 0], wanted, atol=1e-4)
-        assert_mask(labels[k], masks[k], coordinates(changes["table"][k], size))
+        assert_mask(labels[k], masks[k], coordinates(changes.affine[k], size))
 
 
 @pytest.mark.parametrize("aspect", [0.4, 1.0, 2.5])
@@ -128,7 +157,7 @@ def test_rotation_is_rigid_in_millimetres(way: str, aspect: float) -> None:
         [np.exp(-((row * aspect - y) ** 2 + (column - x) ** 2) / (2 * 3.0**2)) for y, x in spots],
         axis=-1,
     )[None]
-    changes = augment.draw(ranges, 1, size, 5, 0, 0, aspect=aspect)
+    changes = draw(ranges, 1, size, (5, 0, 0), aspect=aspect)
     moved, _ = apply(images, np.zeros((1, *size), np.int32), changes, ranges)
     assert np.abs(moved - images).max() > 0.5
     before, after = (
@@ -154,7 +183,7 @@ def test_a_mask_goes_where_its_image_goes(way: str, changes: tuple[str, ...]) ->
     mask = discs(size, [(28, 25), (45, 40)], 7.0)
     masks = np.repeat(mask[None], number, axis=0).astype(np.int32)
     images = np.stack([masks == 1, masks == 2], axis=-1).astype(np.float32)
-    moved, labels = apply(images, masks, augment.draw(ranges, number, size, 1, 0, 0, 1.5), ranges)
+    moved, labels = apply(images, masks, draw(ranges, number, size, (1, 0, 0), 1.5), ranges)
     assert (labels != masks).any()
     for k in range(number):
         for label in (1, 2):
@@ -168,8 +197,8 @@ def test_a_mask_goes_where_its_image_goes(way: str, changes: tuple[str, ...]) ->
 def test_a_shift_moves_by_what_it_says() -> None:
     ranges = only("shift", "scale", "rotation", shift=0.2, rotation=90.0)
     size, number = (41, 61), 200
-    table = augment.draw(ranges, number, size, 3, 0, 0)["table"].astype(float)
-    for a, b, t, c, d, u in table[:, :6]:
+    affine = draw(ranges, number, size, (3, 0, 0)).affine.astype(float)
+    for (a, b, t), (c, d, u) in affine:
         # where the centre of the input lands
         landed = np.linalg.solve([[a, b], [c, d]], [20 - t, 30 - u])
         assert np.all(np.abs(landed - (20, 30)) <= 0.2 * np.array(size) + 1e-3)
@@ -179,7 +208,7 @@ def test_a_mirror_image() -> None:
     ranges = only("flip", flip=True)
     images = picture()
     masks = (images[..., 0] > 0).astype(np.int32)
-    moved, labels = apply(images, masks, augment.draw(ranges, 3, (24, 31), 0, 0, 0), ranges)
+    moved, labels = apply(images, masks, draw(ranges, 3, (24, 31), (0, 0, 0)), ranges)
     np.testing.assert_allclose(moved, images[:, ::-1], atol=1e-5)
     np.testing.assert_array_equal(labels, masks[:, ::-1])
 
@@ -188,18 +217,18 @@ def test_both_mirrors_rows_and_columns_each_by_itself() -> None:
     ranges, rows = only("flip", flip="both"), only("flip", flip=True)
     images, size, number = picture(), (24, 31), 400
     half = ranges.model_copy(update={"flip_probability": 0.5})
-    table = augment.draw(half, number, size, 0, 0, 0)["table"]
-    ways = {(a < 0, d < 0) for a, d in zip(table[:, 0], table[:, 4], strict=True)}
+    affine = draw(half, number, size, (0, 0, 0)).affine
+    ways = {(a < 0, d < 0) for a, d in zip(affine[:, 0, 0], affine[:, 1, 1], strict=True)}
     assert len(ways) == 4
-    assert 150 < (table[:, 4] < 0).sum() < 250
-    moved, _ = apply(images, images[..., 0] > 0, augment.draw(ranges, 3, size, 0, 0, 0), ranges)
+    assert 150 < (affine[:, 1, 1] < 0).sum() < 250
+    moved, _ = apply(images, images[..., 0] > 0, draw(ranges, 3, size, (0, 0, 0)), ranges)
     np.testing.assert_allclose(moved, images[:, ::-1, ::-1], atol=1e-5)
     # what else is drawn is as without it
     everything = Augmentation(**EVERYTHING)
     with_it = everything.model_copy(update={"flip": "both", "flip_probability": 1.0})
-    one, other = (augment.draw(s, 9, size, 1, 2, 3) for s in (everything, with_it))
-    np.testing.assert_array_equal(one["bends"], other["bends"])
-    np.testing.assert_array_equal(one["table"][:, 6:], other["table"][:, 6:])
+    one, other = (draw(s, 9, size, (1, 2, 3)) for s in (everything, with_it))
+    np.testing.assert_array_equal(one.bends, other.bends)
+    np.testing.assert_array_equal(intensities_of(one), intensities_of(other))
     assert augment.used(rows) == augment.used(ranges) == {"flip"}
 
 
@@ -225,12 +254,12 @@ def test_bends_as_scipy_does(size: tuple[int, int]) -> None:
     ranges = only(*GEOMETRY, "elastic", elastic=0.05)
     images = picture(*size, channels=2)
     masks = np.digitize(images[..., 0], [-0.2, 0.2]).astype(np.int32)
-    changes = augment.draw(ranges, 3, size, 4, 1, 2)
+    changes = draw(ranges, 3, size, (4, 1, 2))
     moved, labels = apply(images, masks, changes, ranges)
     down, across = spline_weights(size[0]), spline_weights(size[1])
     for k in range(3):
-        where = coordinates(changes["table"][k], size)
-        bent = where + np.einsum("ra,abx,cb->xrc", down, changes["bends"][k], across)
+        where = coordinates(changes.affine[k], size)
+        bent = where + np.einsum("ra,abx,cb->xrc", down, changes.bends[k], across)
         assert np.abs(bent - where).max() > 1
         for channel in range(2):
             wanted = ndimage.map_coordinates(
@@ -241,7 +270,7 @@ def test_bends_as_scipy_does(size: tuple[int, int]) -> None:
 
 
 def test_displacements_have_the_deviation_of_the_settings() -> None:
-    bends = augment.draw(only("elastic", elastic=0.02), 4000, (100, 50), 1, 0, 0)["bends"]
+    bends = draw(only("elastic", elastic=0.02), 4000, (100, 50), (1, 0, 0)).bends
     field = np.einsum("ra,nabx,cb->nrcx", spline_weights(5), bends, spline_weights(4))
     np.testing.assert_allclose(field.std(axis=0)[..., 0], 2.0, rtol=0.06)
     np.testing.assert_allclose(field.std(axis=0)[..., 1], 1.0, rtol=0.06)
@@ -251,9 +280,9 @@ def test_slices_that_are_not_bent_stay() -> None:
     ranges = Augmentation(**NEVER | {"elastic": 0.05, "elastic_probability": 0.5})
     images = picture(number=20)
     masks = RANDOM.integers(0, 4, images.shape[:3])
-    changes = augment.draw(ranges, 20, (24, 31), 1, 0, 0)
+    changes = draw(ranges, 20, (24, 31), (1, 0, 0))
     moved, labels = apply(images, masks, changes, ranges)
-    straight = ~changes["bends"].any(axis=(1, 2, 3))
+    straight = ~changes.bends.any(axis=(1, 2, 3))
     assert 0 < straight.sum() < 20
     np.testing.assert_array_equal(moved[straight], images[straight])
     np.testing.assert_array_equal(labels[straight], masks[straight])
@@ -268,7 +297,7 @@ def test_blur_is_scipys() -> None:
     images = RANDOM.normal(size=(4, 40, 51, 2)).astype(np.float32)
     # infinity would betray a slice that went through the product all the same
     images[0, 3, 4] = np.inf
-    got = change(images, only("blur", blur=2.0), BLUR=deviations)
+    got = change(images, only("blur", blur=2.0), blur=deviations)
     np.testing.assert_array_equal(got[0], images[0])
     for k in (1, 2, 3):
         wanted = ndimage.gaussian_filter(
@@ -294,7 +323,7 @@ def coarse(image: np.ndarray, factor: float) -> np.ndarray:
 def test_lower_resolution_is_numpys(size: tuple[int, int]) -> None:
     factors = np.array([1.0, 1.3, 2.0, 3.7, 4.0])
     images = RANDOM.normal(size=(5, *size, 2)).astype(np.float32)
-    got = change(images, only("low_resolution", low_resolution=4.0), COARSER=factors)
+    got = change(images, only("low_resolution", low_resolution=4.0), coarseness=factors)
     np.testing.assert_array_equal(got[0], images[0])
     for k in range(1, 5):
         for channel in range(2):
@@ -305,19 +334,21 @@ def test_lower_resolution_is_numpys(size: tuple[int, int]) -> None:
 def test_a_slice_is_blurred_and_then_made_coarser() -> None:
     images = picture(number=4)
     both = only("blur", "low_resolution", low_resolution=3.0)
-    got = change(images, both, BLUR=[0, 0.9, 0, 0.9], COARSER=[1, 1, 2.5, 2.5])
-    blurred = change(images, only("blur"), BLUR=[0, 0.9, 0, 0.9])
-    wanted = change(blurred, only("low_resolution", low_resolution=3.0), COARSER=[1, 1, 2.5, 2.5])
+    got = change(images, both, blur=[0, 0.9, 0, 0.9], coarseness=[1, 1, 2.5, 2.5])
+    blurred = change(images, only("blur"), blur=[0, 0.9, 0, 0.9])
+    wanted = change(
+        blurred, only("low_resolution", low_resolution=3.0), coarseness=[1, 1, 2.5, 2.5]
+    )
     np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
 def test_gamma_contrast_brightness_and_noise_are_numpys() -> None:
     images, noise = picture(channels=3, number=4), RANDOM.normal(size=(4, 24, 31, 3))
     columns = {
-        "GAMMA": [1.0, 0.6, 1.5, 1.2],
-        "CONTRAST": [1.0, 1.2, 0.8, 1.0],
-        "BRIGHTNESS": [0.0, 0.1, -0.2, 0.1],
-        "NOISE": [0.0, 0.1, 0.0, 0.2],
+        "exponent": [1.0, 0.6, 1.5, 1.2],
+        "contrast": [1.0, 1.2, 0.8, 1.0],
+        "brightness": [0.0, 0.1, -0.2, 0.1],
+        "noise": [0.0, 0.1, 0.0, 0.2],
     }
     settings = only("gamma", "contrast", "brightness", "noise")
     got, _ = apply(images, np.zeros((4, 24, 31), np.int32), still(4, **columns), settings, noise)
@@ -325,9 +356,9 @@ def test_gamma_contrast_brightness_and_noise_are_numpys() -> None:
     for k in range(1, 4):
         x = images[k].astype(float)
         low, high = x.min(), x.max()
-        x = ((x - low) / (high - low)) ** columns["GAMMA"][k] * (high - low) + low
-        x = x.mean() + (x - x.mean()) * columns["CONTRAST"][k]
-        x = x + columns["BRIGHTNESS"][k] + noise[k] * columns["NOISE"][k]
+        x = ((x - low) / (high - low)) ** columns["exponent"][k] * (high - low) + low
+        x = x.mean() + (x - x.mean()) * columns["contrast"][k]
+        x = x + columns["brightness"][k] + noise[k] * columns["noise"][k]
         np.testing.assert_allclose(got[k], x, atol=1e-5)
 
 
@@ -335,7 +366,7 @@ def test_gamma_contrast_brightness_and_noise_are_numpys() -> None:
 def test_a_constant_slice_stays_constant(value: float) -> None:
     settings = only(*augment.CHANGES, **EVERYTHING, noise=0.0, brightness=0.0)
     images, masks = np.full((8, 19, 16, 1), value), np.ones((8, 19, 16), np.int32)
-    got, _ = apply(images, masks, augment.draw(settings, 8, (19, 16), 1, 0, 0), settings)
+    got, _ = apply(images, masks, draw(settings, 8, (19, 16), (1, 0, 0)), settings)
     np.testing.assert_allclose(got, images, rtol=1e-5, atol=1e-6)
 
 
@@ -345,7 +376,7 @@ def test_a_constant_slice_stays_constant(value: float) -> None:
 def test_never_is_the_identity_to_the_bit() -> None:
     settings = Augmentation(**NEVER | EVERYTHING)
     images, masks = picture(), RANDOM.integers(0, 5, (3, 24, 31))
-    moved, labels = apply(images, masks, augment.draw(settings, 3, (24, 31), 1, 0, 0), settings)
+    moved, labels = apply(images, masks, draw(settings, 3, (24, 31), (1, 0, 0)), settings)
     np.testing.assert_array_equal(moved, images)
     np.testing.assert_array_equal(labels, masks)
 
@@ -354,8 +385,9 @@ def test_what_is_not_chosen_stays_to_the_bit(way: str) -> None:
     # others of the batch are changed in every way
     settings = Augmentation(**dict.fromkeys(NEVER, 0.5) | EVERYTHING | {"elastic": 0.0})
     images, masks = picture(number=40), RANDOM.integers(0, 5, (40, 24, 31))
-    changes = augment.draw(settings, 40, (24, 31), 1, 0, 0)
-    changes["table"][::2] = still(20)["table"]
+    changes = draw(settings, 40, (24, 31), (1, 0, 0))
+    for name, array in still(20).arrays().items():
+        getattr(changes, name)[::2] = array
     noise = RANDOM.normal(size=images.shape)
     moved, labels = apply(images, masks, changes, settings, noise)
     np.testing.assert_array_equal(moved[::2], images[::2])
@@ -370,18 +402,20 @@ def test_a_change_comes_as_often_as_it_should(name: str, probability: float) -> 
     settings = Augmentation(
         **NEVER | EVERYTHING | {f"{name}_probability": probability}  # type: ignore[arg-type]
     )
-    changes = augment.draw(settings, number, (20, 30), 1, 0, 0)
-    changed = np.abs(changes["table"] - still(number)["table"]).max(axis=1) > 0
+    changes = draw(settings, number, (20, 30), (1, 0, 0))
+    same = still(number)
+    changed = (changes.affine != same.affine).any(axis=(1, 2))
+    changed |= (intensities_of(changes) != intensities_of(same)).any(axis=1)
     if name == "elastic":
-        changed = changes["bends"].any(axis=(1, 2, 3))
+        changed = changes.bends.any(axis=(1, 2, 3))
     spread = np.sqrt(number * probability * (1 - probability))
     assert abs(changed.sum() - number * probability) < 4 * spread
 
 
 def test_two_changes_come_independently() -> None:
     settings = Augmentation(**NEVER | {"gamma_probability": 0.5, "contrast_probability": 0.5})
-    table = augment.draw(settings, 4000, (20, 30), 1, 0, 0)["table"]
-    both = ((table[:, augment.GAMMA] != 1) & (table[:, augment.CONTRAST] != 1)).sum()
+    drawn = draw(settings, 4000, (20, 30), (1, 0, 0))
+    both = ((drawn.exponent != 1) & (drawn.contrast != 1)).sum()
     assert abs(both - 1000) < 4 * np.sqrt(4000 * 0.25 * 0.75)
 
 
@@ -406,22 +440,22 @@ def test_two_changes_come_independently() -> None:
 def test_draws_stay_in_range(ranges: dict[str, float], seed: int, aspect: float) -> None:
     number, slack = 50, 1e-4
     intensities = ("blur", "low_resolution", "gamma", "contrast", "brightness", "noise")
-    table = augment.draw(only(*intensities, **ranges), number, (20, 31), seed, 0, 0)["table"]
-    assert table[:, augment.BLUR].min() >= 0
-    assert table[:, augment.COARSER].min() >= 1
-    assert table[:, augment.GAMMA].min() >= 1 / ranges["gamma"] - slack
-    assert table[:, augment.NOISE].min() >= 0
-    assert table[:, augment.BLUR].max() <= ranges["blur"] + slack
-    assert table[:, augment.COARSER].max() <= ranges["low_resolution"] + slack
-    assert table[:, augment.GAMMA].max() <= ranges["gamma"] + slack
-    assert np.abs(table[:, augment.CONTRAST] - 1).max() <= ranges["contrast"] + slack
-    assert np.abs(table[:, augment.BRIGHTNESS]).max() <= ranges["brightness"] + slack
-    assert table[:, augment.NOISE].max() <= ranges["noise"] + slack
+    drawn = draw(only(*intensities, **ranges), number, (20, 31), (seed, 0, 0))
+    assert drawn.blur.min() >= 0
+    assert drawn.coarseness.min() >= 1
+    assert drawn.exponent.min() >= 1 / ranges["gamma"] - slack
+    assert drawn.noise.min() >= 0
+    assert drawn.blur.max() <= ranges["blur"] + slack
+    assert drawn.coarseness.max() <= ranges["low_resolution"] + slack
+    assert drawn.exponent.max() <= ranges["gamma"] + slack
+    assert np.abs(drawn.contrast - 1).max() <= ranges["contrast"] + slack
+    assert np.abs(drawn.brightness).max() <= ranges["brightness"] + slack
+    assert drawn.noise.max() <= ranges["noise"] + slack
 
     def maps(*changes: str) -> np.ndarray:
         """Return what output millimetres become in input millimetres."""
-        drawn = augment.draw(only(*changes, **ranges), number, (20, 31), seed, 0, 0, aspect)
-        map_ = drawn["table"][:, [0, 1, 3, 4]].astype(float).reshape(-1, 2, 2)
+        moved = draw(only(*changes, **ranges), number, (20, 31), (seed, 0, 0), aspect)
+        map_ = moved.affine[..., :2].astype(float)
         return map_ * [[1, aspect], [1 / aspect, 1]]
 
     turned = maps("rotation")
@@ -440,26 +474,27 @@ def test_draws_stay_in_range(ranges: dict[str, float], seed: int, aspect: float)
 
 def test_ranges_are_made_use_of() -> None:
     settings = only(*augment.CHANGES, **EVERYTHING)
-    table = augment.draw(settings, 2000, (64, 64), 1, 0, 0)["table"]
-    assert table[:, augment.BLUR].max() > 0.95
-    assert table[:, augment.COARSER].max() > 1.95
-    assert table[:, augment.GAMMA].max() > 1.45
-    assert table[:, augment.GAMMA].min() < 0.7
-    assert np.abs(table[:, augment.CONTRAST] - 1).max() > 0.24
-    assert np.abs(table[:, augment.BRIGHTNESS]).max() > 0.19
-    assert table[:, augment.NOISE].max() > 0.19
-    turned = augment.draw(only("rotation"), 2000, (64, 64), 1, 0, 0)["table"]
-    angles = np.degrees(np.arctan2(turned[:, 3], turned[:, 0]))
+    drawn = draw(settings, 2000, (64, 64), (1, 0, 0))
+    assert drawn.blur.max() > 0.95
+    assert drawn.coarseness.max() > 1.95
+    assert drawn.exponent.max() > 1.45
+    assert drawn.exponent.min() < 0.7
+    assert np.abs(drawn.contrast - 1).max() > 0.24
+    assert np.abs(drawn.brightness).max() > 0.19
+    assert drawn.noise.max() > 0.19
+    turned = draw(only("rotation"), 2000, (64, 64), (1, 0, 0)).affine
+    angles = np.degrees(np.arctan2(turned[:, 1, 0], turned[:, 0, 0]))
     assert angles.max() > 14.5
     assert angles.min() < -14.5
 
 
 def test_draws_depend_on_seed_epoch_and_step_alone() -> None:
-    settings = Augmentation(elastic=0.02, elastic_probability=1.0)
+    always = {f"{change}_probability": 1.0 for change in augment.CHANGES}
+    settings = Augmentation(**always | {"elastic": 0.02})
 
     def drawn(*key: int) -> list[np.ndarray]:
-        changes = augment.draw(settings, 4, (32, 32), *key)
-        return [changes["table"], changes["bends"]]
+        changes = draw(settings, 4, (32, 32), key)
+        return list(changes.arrays().values())
 
     one = drawn(1, 2, 3)
     for before, again in zip(one, drawn(1, 2, 3), strict=True):
@@ -471,12 +506,12 @@ def test_draws_depend_on_seed_epoch_and_step_alone() -> None:
 
 
 def test_draws_of_a_change_do_not_depend_on_the_others() -> None:
-    plain = augment.draw(Augmentation(), 30, (32, 40), 1, 2, 3)
-    assert set(plain) == {"table"}
-    bent = augment.draw(Augmentation(elastic=0.02, gamma=1.0, noise=0.0), 30, (32, 40), 1, 2, 3)
-    assert bent["bends"].shape == (30, augment.NODES, augment.NODES, 2)
-    same = [i for i in range(augment.COLUMNS) if i not in (augment.GAMMA, augment.NOISE)]
-    np.testing.assert_array_equal(plain["table"][:, same], bent["table"][:, same])
+    plain = draw(Augmentation(), 30, (32, 40), (1, 2, 3))
+    assert plain.bends is None
+    bent = draw(Augmentation(elastic=0.02, gamma=1.0, noise=0.0), 30, (32, 40), (1, 2, 3))
+    assert bent.bends.shape == (30, augment.NODES, augment.NODES, 2)
+    for name in ("affine", "blur", "coarseness", "contrast", "brightness"):
+        np.testing.assert_array_equal(plain.arrays()[name], bent.arrays()[name])
 
 
 @given(st.integers(5, 40), st.integers(5, 40), st.integers(0, 10_000))
@@ -486,7 +521,7 @@ def test_any_size_without_new_labels_or_numbers(rows: int, columns: int, seed: i
     settings = only(*augment.CHANGES, **EVERYTHING)
     images = random.normal(size=(2, rows, columns, 3)).astype(np.float32)
     masks = random.choice([0, 3, 7], (2, rows, columns))
-    changes = augment.draw(settings, 2, (rows, columns), seed, 0, 0)
+    changes = draw(settings, 2, (rows, columns), (seed, 0, 0))
     noise = random.normal(size=images.shape)
     moved, labels = apply(images, masks, changes, settings, noise)
     assert np.isfinite(moved).all()
@@ -499,7 +534,7 @@ def test_channels_are_changed_alike(way: str, elastic: float) -> None:
     image = picture()
     noise = RANDOM.normal(size=image.shape)
     masks = np.zeros(image.shape[:3], np.int32)
-    changes = augment.draw(settings, 3, (24, 31), 6, 0, 0)
+    changes = draw(settings, 3, (24, 31), (6, 0, 0))
     one, _ = apply(image, masks, changes, settings, noise)
     three, _ = apply(
         np.repeat(image, 3, axis=-1), masks, changes, settings, np.repeat(noise, 3, axis=-1)
@@ -514,10 +549,14 @@ def test_it_compiles_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(augment.backend, "has_gpu", lambda: True)
     settings, size = Augmentation(**EVERYTHING), (17, 20)
     images, masks = picture(*size), RANDOM.integers(0, 3, (3, *size)).astype(np.int32)
-    changes = augment.draw(settings, 3, size, 1, 0, 0)
+    changes = draw(settings, 3, size, (1, 0, 0))
     noise = RANDOM.normal(size=images.shape).astype(np.float32)
-    compiled = tf.function(lambda *tensors: augment.apply(*tensors, settings), jit_compile=True)
-    moved, labels = compiled(*map(tf.constant, (images, masks)), changes, noise)
+
+    @tf.function(jit_compile=True)
+    def compiled(image, mask, named, noise):
+        return augment.apply(image, mask, augment.Changes.among(named), noise, settings)
+
+    moved, labels = compiled(*map(tf.constant, (images, masks)), changes.arrays(), noise)
     wanted, truth = apply(images, masks, changes, settings, noise)
     np.testing.assert_allclose(moved, wanted, atol=1e-4)
     assert np.mean(np.asarray(labels) != truth) < 0.005  # ties may be rounded otherwise

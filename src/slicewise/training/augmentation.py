@@ -6,7 +6,9 @@ what an uninterrupted one would have seen.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -33,10 +35,6 @@ CHANGES = (
 )
 NEUTRAL = {"gamma": 1.0, "low_resolution": 1.0}  # of all others: 0
 
-# Columns of the table of draws; the first six are an affine map.
-BLUR, COARSER, GAMMA, CONTRAST, BRIGHTNESS, NOISE = range(6, 12)
-COLUMNS = 12
-
 # Nodes of the grid of elastic displacements along a side. Few, so that neighbouring pixels move
 # alike and the picture does not fold.
 NODES = 6
@@ -52,40 +50,110 @@ def used(settings: Augmentation) -> set[str]:
     }
 
 
+class Moment(NamedTuple):
+    """When in a training something is drawn: all that it depends on."""
+
+    seed: int
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is done to each of the n slices of a batch: arrays, or tensors of them, of float32.
+
+    Attributes
+    ----------
+    affine : array, shape (n, 2, 3)
+        Takes output pixels (row, column, 1) to input pixels (row, column).
+    blur : array, shape (n,)
+        Deviation of the Gaussian in pixels.
+    coarseness : array, shape (n,)
+        Factor of the coarser grid.
+    exponent : array, shape (n,)
+        Of the power that intensities are raised to.
+    contrast : array, shape (n,)
+        Factor about the mean.
+    brightness : array, shape (n,)
+        Added.
+    noise : array, shape (n,)
+        Deviation of the noise.
+    bends : array, shape (n, 6, 6, 2), or None
+        Coarse displacements in pixels, rows first, zero where a slice is not
+        bent; None where nothing is bent.
+    """
+
+    affine: Any
+    blur: Any
+    coarseness: Any
+    exponent: Any
+    contrast: Any
+    brightness: Any
+    noise: Any
+    bends: Any = None
+
+    def arrays(self) -> dict[str, Any]:
+        """Return them by name, as a step of a training takes them."""
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: array for name, array in named.items() if array is not None}
+
+    @classmethod
+    def among(cls, inputs: Mapping[str, Any]) -> Changes | None:
+        """Return those that are among the inputs of a step, if any are."""
+        names = [each.name for each in fields(cls)]
+        found = {name: inputs[name] for name in names if name in inputs}
+        return cls(**found) if found else None
+
+
+class _Draws:
+    """Random numbers of a batch, each change's in its turn."""
+
+    def __init__(self, settings: Augmentation, moment: Moment, number: int) -> None:
+        self.random = np.random.default_rng([moment.seed, moment.epoch, 1, moment.step])
+        self.number = number
+        self.chosen = {
+            change: self.random.random(number) < getattr(settings, f"{change}_probability")
+            for change in CHANGES
+        }
+
+    def signed(self, change: str) -> np.ndarray:
+        """Return numbers between -1 and 1; 0 where a slice is left as it is."""
+        drawn: np.ndarray = self.random.uniform(-1, 1, self.number) * self.chosen[change]
+        return drawn
+
+    def size_of(self, change: str) -> np.ndarray:
+        """Return numbers between 0 and 1; 0 where a slice is left as it is."""
+        drawn: np.ndarray = np.abs(self.signed(change))
+        return drawn
+
+
 def draw(
     settings: Augmentation,
+    moment: Moment,
     number: int,
     size: tuple[int, int],
-    seed: int,
-    epoch: int,
-    step: int,
     aspect: float | np.ndarray = 1.0,
-) -> dict[str, np.ndarray]:
+) -> Changes:
     """Draw the changes of a batch.
 
     Parameters
     ----------
     settings : Augmentation
         Ranges and probabilities.
+    moment : Moment
+        What the draws depend on.
     number : int
         Slices in the batch.
     size : tuple of int
         Rows and columns.
-    seed, epoch, step : int
-        What the draws depend on.
     aspect : float or ndarray, shape (number,)
         Distance of rows over distance of columns, in mm: slices are turned and
         sheared as bodies are, also where pixels are not square.
 
     Returns
     -------
-    dict of ndarray of float32
-        ``table``, shape (number, 12): for each slice the six numbers that take
-        output pixels (row, column) to input pixels, deviation of the blur
-        (pixels), factor of the coarser grid, exponent, contrast (factor),
-        brightness (shift) and deviation of the noise. ``bends``, shape
-        (number, 6, 6, 2): coarse displacements in pixels, rows first, zero
-        where a slice is not bent; only where `settings` asks for some.
+    Changes
+        Bends only where `settings` asks for some.
 
     Notes
     -----
@@ -94,59 +162,77 @@ def draw(
     shift)``. The shear moves rows against columns and keeps areas. Scale and
     exponent are drawn log-uniformly, all else uniformly.
     """
-    random = np.random.default_rng([seed, epoch, 1, step])
-    chosen = {
-        change: random.random(number) < getattr(settings, f"{change}_probability")
-        for change in CHANGES
-    }
-
-    def signed(change: str) -> np.ndarray:
-        """Between -1 and 1; 0 where a slice is left as it is."""
-        return random.uniform(-1, 1, number) * chosen[change]
-
-    angle = np.deg2rad(settings.rotation) * signed("rotation")
-    scale = (1 + settings.scale) ** signed("scale")
-    down = settings.shift * size[0] * signed("shift")
-    right = settings.shift * size[1] * signed("shift")
-    shear = np.tan(np.deg2rad(settings.shear) * signed("shear"))
-    mirror = np.where((settings.flip is not False) & chosen["flip"], -1.0, 1.0)
-    across = np.where(_columns_mirrored(settings, number, seed, epoch, step), -1.0, 1.0)
-
-    table = np.empty((number, COLUMNS), np.float32)
-    a, b = np.cos(angle) * mirror, (np.cos(angle) * shear - np.sin(angle)) * mirror
-    c, d = np.sin(angle) * across, (np.sin(angle) * shear + np.cos(angle)) * across
-    # so far millimetres to millimetres
-    a, b, c, d = a / scale, b / scale / aspect, c / scale * aspect, d / scale
-    row, column = (size[0] - 1) / 2, (size[1] - 1) / 2
-    table[:, 0], table[:, 1], table[:, 2] = a, b, row - a * (row + down) - b * (column + right)
-    table[:, 3], table[:, 4], table[:, 5] = c, d, column - c * (row + down) - d * (column + right)
-    table[:, BLUR] = settings.blur * np.abs(signed("blur"))
-    table[:, COARSER] = 1 + (settings.low_resolution - 1) * np.abs(signed("low_resolution"))
-    table[:, GAMMA] = settings.gamma ** signed("gamma")
-    table[:, CONTRAST] = 1 + settings.contrast * signed("contrast")
-    table[:, BRIGHTNESS] = settings.brightness * signed("brightness")
-    table[:, NOISE] = settings.noise * np.abs(signed("noise"))
-    changes = {"table": table}
+    draws = _Draws(settings, moment, number)
+    mirrored = _columns_mirrored(settings, moment, number)
+    # the order of these is that of the random numbers
+    affine = _affine(settings, draws, mirrored, size, aspect)
+    blur = settings.blur * draws.size_of("blur")
+    coarseness = 1 + (settings.low_resolution - 1) * draws.size_of("low_resolution")
+    exponent = settings.gamma ** draws.signed("gamma")
+    contrast = 1 + settings.contrast * draws.signed("contrast")
+    brightness = settings.brightness * draws.signed("brightness")
+    noise = settings.noise * draws.size_of("noise")
+    bends = None
     if "elastic" in used(settings):
-        bends = random.standard_normal((number, NODES, NODES, 2)) * settings.elastic * size
-        bends *= chosen["elastic"][:, None, None, None]
-        changes["bends"] = bends.astype(np.float32)
-    return changes
+        nodes = draws.random.standard_normal((number, NODES, NODES, 2)) * settings.elastic * size
+        bends = np.float32(nodes * draws.chosen["elastic"][:, None, None, None])
+    return Changes(
+        affine=np.float32(affine),
+        blur=np.float32(blur),
+        coarseness=np.float32(coarseness),
+        exponent=np.float32(exponent),
+        contrast=np.float32(contrast),
+        brightness=np.float32(brightness),
+        noise=np.float32(noise),
+        bends=bends,
+    )
 
 
-def _columns_mirrored(
-    settings: Augmentation, number: int, seed: int, epoch: int, step: int
-) -> np.ndarray | bool:
+def _affine(
+    settings: Augmentation,
+    draws: _Draws,
+    mirrored: np.ndarray | bool,
+    size: tuple[int, int],
+    aspect: float | np.ndarray,
+) -> np.ndarray:
+    """Draw affine maps, shape (n, 2, 3), see `Changes`; `mirrored` are the columns."""
+    angle = np.deg2rad(settings.rotation) * draws.signed("rotation")
+    scale = (1 + settings.scale) ** draws.signed("scale")
+    down = settings.shift * size[0] * draws.signed("shift")
+    right = settings.shift * size[1] * draws.signed("shift")
+    shear = np.tan(np.deg2rad(settings.shear) * draws.signed("shear"))
+    upside_down = np.where((settings.flip is not False) & draws.chosen["flip"], -1.0, 1.0)
+    across = np.where(mirrored, -1.0, 1.0)
+    # millimetres to millimetres
+    a = np.cos(angle) * upside_down
+    b = (np.cos(angle) * shear - np.sin(angle)) * upside_down
+    c = np.sin(angle) * across
+    d = (np.sin(angle) * shear + np.cos(angle)) * across
+    # pixels to pixels
+    a = a / scale
+    b = b / scale / aspect
+    c = c / scale * aspect
+    d = d / scale
+    row = (size[0] - 1) / 2
+    column = (size[1] - 1) / 2
+    first = row - a * (row + down) - b * (column + right)
+    second = column - c * (row + down) - d * (column + right)
+    rows = np.stack([a, b, first], axis=-1)
+    columns = np.stack([c, d, second], axis=-1)
+    return np.stack([rows, columns], axis=1)
+
+
+def _columns_mirrored(settings: Augmentation, moment: Moment, number: int) -> np.ndarray | bool:
     """Draw by itself whose columns are mirrored, so that no other draw depends on it."""
     if settings.flip != "both":
         return False
-    random = np.random.default_rng([seed, epoch, 1, step, 1])
+    random = np.random.default_rng([moment.seed, moment.epoch, 1, moment.step, 1])
     drawn: np.ndarray = random.random(number) < settings.flip_probability
     return drawn
 
 
 def apply(
-    images: Any, masks: Any, changes: dict[str, Any], noise: Any, settings: Augmentation
+    images: Any, masks: Any, changes: Changes, noise: Any, settings: Augmentation
 ) -> tuple[Any, Any]:
     """Change normalised images and move their masks alike.
 
@@ -156,7 +242,7 @@ def apply(
         Normalised intensities; all channels of a slice are changed alike.
     masks : tensor of int, shape (n, rows, columns)
         Label indices, up to 255.
-    changes : dict of tensors
+    changes : Changes
         From `draw` with the same settings.
     noise : tensor, like `images`
         Standard normal; not looked at where `settings` has no noise.
@@ -177,37 +263,38 @@ def apply(
     changed about the slice's mean; noise comes last, so that its deviation is
     what the settings say.
     """
-    active, table = used(settings), changes["table"]
+    active = used(settings)
     masks = ops.cast(masks, "int32")
     if "elastic" in active:
-        images, masks = _resampled(images, masks, table, changes["bends"])
+        images, masks = _resampled(images, masks, changes.affine, changes.bends)
     elif active & {"rotation", "scale", "shift", "shear", "flip"}:
         # TensorFlow's own operation takes half the time on CPUs; it cannot be compiled for GPUs.
         native = keras.backend.backend() == "tensorflow" and not backend.has_gpu()
         move = _resampled_natively if native else _resampled
-        images, masks = move(images, masks, table)
+        images, masks = move(images, masks, changes.affine)
     if active & {"blur", "low_resolution"}:
-        images = _degraded(images, table, "blur" in active, "low_resolution" in active)
+        images = _degraded(images, changes, "blur" in active, "low_resolution" in active)
     if "gamma" in active:
-        images = _to_a_power(images, table[:, GAMMA, None, None, None])
+        images = _to_a_power(images, changes.exponent[:, None, None, None])
     added = 0.0
     if "contrast" in active:
-        contrast = table[:, CONTRAST, None, None, None]
+        contrast = changes.contrast[:, None, None, None]
         added = ops.mean(images, axis=(1, 2, 3), keepdims=True) * (1 - contrast)
         images = images * contrast
     if "brightness" in active:
-        added = added + table[:, BRIGHTNESS, None, None, None]
+        added = added + changes.brightness[:, None, None, None]
     if active & {"contrast", "brightness"}:
         images = images + added
     if "noise" in active:
-        images = images + noise * table[:, NOISE, None, None, None]
+        images = images + noise * changes.noise[:, None, None, None]
     return images, masks
 
 
-def _resampled_natively(images: Any, masks: Any, table: Any) -> tuple[Any, Any]:
-    # Keras gives the maps as (x, y): column first.
-    order = [4, 3, 5, 1, 0, 2]
-    maps = ops.stack([table[:, i] for i in order] + [table[:, 0] * 0] * 2, axis=1)
+def _resampled_natively(images: Any, masks: Any, affine: Any) -> tuple[Any, Any]:
+    # Keras takes the maps as (x, y): column first.
+    order = [(1, 1), (1, 0), (1, 2), (0, 1), (0, 0), (0, 2)]
+    zero = affine[:, 0, 0] * 0
+    maps = ops.stack([affine[:, i, j] for i, j in order] + [zero, zero], axis=1)
     images = ops.image.affine_transform(
         images, maps, interpolation="bilinear", fill_mode="nearest", data_format="channels_last"
     )
@@ -222,33 +309,43 @@ def _resampled_natively(images: Any, masks: Any, table: Any) -> tuple[Any, Any]:
     return images, ops.cast(moved[..., 0], "int32")
 
 
-def _resampled(images: Any, masks: Any, table: Any, bends: Any = None) -> tuple[Any, Any]:
+def _resampled(images: Any, masks: Any, affine: Any, bends: Any = None) -> tuple[Any, Any]:
     _, rows, columns, channels = images.shape
-    t = [table[:, i, None, None] for i in range(6)]
-    i, j = ops.arange(rows, dtype="float32")[:, None], ops.arange(columns, dtype="float32")
-    y, x = t[0] * i + t[1] * j + t[2], t[3] * i + t[4] * j + t[5]
+    maps = affine[..., None, None]
+    i = ops.arange(rows, dtype="float32")[:, None]
+    j = ops.arange(columns, dtype="float32")
+    y = maps[:, 0, 0] * i + maps[:, 0, 1] * j + maps[:, 0, 2]
+    x = maps[:, 1, 0] * i + maps[:, 1, 1] * j + maps[:, 1, 2]
     if bends is not None:
-        down, across = _spline(rows), _spline(columns).T
+        down = _spline(rows)
+        across = _spline(columns).T
         y = y + ops.matmul(ops.matmul(down, bends[..., 0]), across)
         x = x + ops.matmul(ops.matmul(down, bends[..., 1]), across)
 
     # The batch is one long list of pixels, so that one index finds a pixel.
     start = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (rows * columns)
-    row, column = ops.cast(ops.floor(y + 0.5), "int32"), ops.cast(ops.floor(x + 0.5), "int32")
+    row = ops.cast(ops.floor(y + 0.5), "int32")
+    column = ops.cast(ops.floor(x + 0.5), "int32")
     inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
     nearest = start + ops.clip(row, 0, rows - 1) * columns + ops.clip(column, 0, columns - 1)
     masks = ops.where(inside, ops.take(ops.reshape(masks, (-1,)), nearest, axis=0), 0)
 
-    y, x = ops.clip(y, 0, rows - 1), ops.clip(x, 0, columns - 1)
-    top, left = ops.floor(y), ops.floor(x)
-    y, x = (y - top)[..., None], (x - left)[..., None]
-    top, left = ops.cast(top, "int32"), ops.cast(left, "int32")
+    y = ops.clip(y, 0, rows - 1)
+    x = ops.clip(x, 0, columns - 1)
+    top = ops.floor(y)
+    left = ops.floor(x)
+    y = (y - top)[..., None]
+    x = (x - left)[..., None]
+    top = ops.cast(top, "int32")
+    left = ops.cast(left, "int32")
     right = ops.minimum(left + 1, columns - 1)
-    above, below = start + top * columns, start + ops.minimum(top + 1, rows - 1) * columns
+    above = start + top * columns
+    below = start + ops.minimum(top + 1, rows - 1) * columns
     pixels = ops.reshape(images, (-1, channels))
     corners = (above + left, above + right, below + left, below + right)
     a, b, c, d = (ops.take(pixels, corner, axis=0) for corner in corners)
-    upper, lower = a + (b - a) * x, c + (d - c) * x
+    upper = a + (b - a) * x
+    lower = c + (d - c) * x
     return upper + (lower - upper) * y, masks
 
 
@@ -264,10 +361,11 @@ def _spline(side: int) -> np.ndarray:
     return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _degraded(images: Any, table: Any, blurred: bool, coarser: bool) -> Any:
+def _degraded(images: Any, changes: Changes, blurred: bool, coarser: bool) -> Any:
     """Blur slices and take them to a coarser grid and back, both as one product of matrices."""
     rows, columns = images.shape[1:3]
-    deviation, factor = table[:, BLUR], table[:, COARSER]
+    deviation = changes.blur
+    factor = changes.coarseness
     chosen = (deviation > 0) | (factor > 1)
     left = _operator(rows, deviation, factor, blurred, coarser)
     right = left if rows == columns else _operator(columns, deviation, factor, blurred, coarser)

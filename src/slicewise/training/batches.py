@@ -56,13 +56,15 @@ class Batches:
         images, masks = self.slices.read(indices)
         inputs = {"images": images, "masks": masks}
         if self.experiment.augmentation is not None:
-            inputs |= augment.draw(
+            moment = augment.Moment(self.experiment.training.seed, epoch, step)
+            changes = augment.draw(
                 self.experiment.augmentation,
+                moment,
                 len(indices),
                 self.slices.size,
-                *(self.experiment.training.seed, epoch, step),
-                aspect=self.slices.aspect[indices],
+                self.slices.aspect[indices],
             )
+            inputs |= changes.arrays()
         return inputs
 
     def cases_of(self, indices: np.ndarray) -> list[str]:

@@ -24,7 +24,7 @@ class Trainer(keras.Model):
     """Preprocess, augment, network and loss in one step, on any backend.
 
     Takes a dict of ``images`` (n, rows, columns, channels), ``masks`` (n, rows,
-    columns) and, where slices are augmented, what `augment.draw` gave for them.
+    columns) and, where slices are augmented, the arrays of the `Changes` that were drawn for them.
 
     Parameters
     ----------
@@ -50,17 +50,21 @@ class Trainer(keras.Model):
         devices: list[str] | None = None,
     ) -> None:
         super().__init__()
-        self.preprocess, self.unet, self.loss_settings = preprocess, unet, loss
-        self.augmentation, self.devices = augmentation, devices or []
+        self.preprocess = preprocess
+        self.unet = unet
+        self.loss_settings = loss
+        self.augmentation = augmentation
+        self.devices = devices or []
         self.noise = keras.random.SeedGenerator(0)
         self.dice = keras.metrics.Mean(name="dice")
 
     def prepare(self, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
         """Return the images and masks of a batch as the network sees them."""
-        images, masks = self.preprocess(inputs["images"]), inputs["masks"]
-        if "table" in inputs and self.augmentation is not None:
+        images = self.preprocess(inputs["images"])
+        masks = inputs["masks"]
+        changes = augment.Changes.among(inputs)
+        if changes is not None and self.augmentation is not None:
             noise = keras.random.normal(ops.shape(images), dtype="float32", seed=self.noise)
-            changes = {k: v for k, v in inputs.items() if k not in ("images", "masks")}
             images, masks = augment.apply(images, masks, changes, noise, self.augmentation)
         return images, ops.cast(masks, "int32")
 
@@ -79,7 +83,8 @@ class Trainer(keras.Model):
         training: bool = True,
     ) -> Any:
         """Return the loss of a batch and note its Dice."""
-        logits, masks = y_pred["logits"], y_pred["masks"]
+        logits = y_pred["logits"]
+        masks = y_pred["masks"]
         finest = logits[0] if isinstance(logits, list) else logits
         self.dice.update_state(batch_dice(hard_masks(finest), masks, finest.shape[-1]))
         return segmentation_loss(logits, masks, self.loss_settings)
