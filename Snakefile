@@ -18,7 +18,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        of_wanted(rules.report.output.html),
+        of_wanted("report.html"),
         rules.compare.output.html,
         # what these pages rest on, so that it is missed where it was deleted
         kept_of(settings.wanted),

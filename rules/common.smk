@@ -262,14 +262,16 @@ def prediction_record_of(experiment, case):
     return next(path for path, cases in zip(records, members) if case in cases)
 
 
-def of_folds(template, wildcards, folds=FOLDS):
-    """The files of an experiment that have a fold in their name."""
-    return expand(template, experiment=wildcards.experiment, fold=folds)
+# Of these Snakemake takes no `rules.train.output` where results lie in a bucket: it expands no
+# path that carries the bucket.
+def of_folds(name, wildcards, folds=FOLDS):
+    """A file of each fold of an experiment."""
+    return [f"{RESULTS}/{wildcards.experiment}/fold-{fold}/{name}" for fold in folds]
 
 
-def of_wanted(template, **more):
-    """The files of all experiments that are to be made."""
-    return expand(template, experiment=settings.wanted, **more)
+def of_wanted(name, **more):
+    """A file of each experiment that is to be made."""
+    return expand(f"{RESULTS}/{{experiment}}/{name}", experiment=settings.wanted, **more)
 
 
 def training_settings(wildcards):

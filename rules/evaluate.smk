@@ -13,7 +13,7 @@ rule evaluate:
         case_records=case_records_of(SCORED),
         predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),
         masks=in_bucket(files_of("mask", SCORED)),
-        configs=lambda w: of_folds(rules.train.output.config, w),
+        configs=lambda w: of_folds("config.yaml", w),
         split=rules.split.output[0],
         # only shown beside the scores, which do not depend on it
         cases=ancient(rules.cases.output[0]),

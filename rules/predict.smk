@@ -10,8 +10,8 @@ names each with its digest and what it was made from.
 rule predict:
     """Segment a shard of the scored cases, each with the models that may see it."""
     input:
-        models=lambda w: of_folds(rules.train.output.model, w, folds_of_shard(w)),
-        configs=lambda w: of_folds(rules.train.output.config, w, folds_of_shard(w)),
+        models=lambda w: of_folds("model.keras", w, folds_of_shard(w)),
+        configs=lambda w: of_folds("config.yaml", w, folds_of_shard(w)),
         # Not ancient, though only the images are read: Snakemake then overlooks an image
         # that changed together with the case records.
         case_records=lambda w: case_records_of(predicted_by(w)),

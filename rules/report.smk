@@ -19,9 +19,9 @@ rule report:
         predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),
         images=in_bucket(files_of("image", SCORED)),
         masks=in_bucket(files_of("mask", SCORED)),
-        histories=lambda w: of_folds(rules.train.output.history, w),
-        configs=lambda w: of_folds(rules.train.output.config, w),
-        samples=lambda w: of_folds(rules.train.output.samples, w, [0])[0],
+        histories=lambda w: of_folds("history.csv", w),
+        configs=lambda w: of_folds("config.yaml", w),
+        samples=lambda w: of_folds("augmented.npz", w, [0])[0],
     output:
         html=report(
             RESULTS + "/{experiment}/report.html",
@@ -65,10 +65,10 @@ rule report:
 rule compare:
     """Put all experiments side by side."""
     input:
-        metrics=of_wanted(rules.evaluate.output.metrics),
-        summaries=of_wanted(rules.evaluate.output.summary),
-        histories=of_wanted(rules.train.output.history, fold=FOLDS),
-        configs=of_wanted(rules.train.output.config, fold=FOLDS),
+        metrics=of_wanted("metrics.tsv"),
+        summaries=of_wanted("summary.json"),
+        histories=of_wanted("fold-{fold}/history.csv", fold=FOLDS),
+        configs=of_wanted("fold-{fold}/config.yaml", fold=FOLDS),
         shards=[path for name in settings.wanted for path in prediction_records_of(name)],
         case_records=case_records_of(SCORED),
         predictions=in_bucket(
