@@ -37,7 +37,19 @@ numbers of things are spelled in one way in all messages."""
 TRAINED_BY = ("dataset", "metrics", "volumes")
 """Of these a training depends only on what it calls itself: the contents of slices are its inputs,
 however they were read."""
-CONVERSION = ("volumes/dicom",)
+CONVERSION = (
+    "volumes/dicom",
+    "volumes/fields",
+    "volumes/freesurfer",
+    "volumes/itk",
+    "volumes/itk_child",
+    "volumes/meta_image",
+    "volumes/nrrd",
+    "volumes/payload",
+    "volumes/segments",
+    "volumes/stated",
+    "volumes/text_headers",
+)
 """What reads formats that `convert` turns into NIfTI before any other rule reads them."""
 READERS = ("nibabel", "numpy", "pydicom", "scikit-image", "scipy", "SimpleITK")
 CODE = ("*.py", "*.smk", "*.j2", "*.css", "*.js")
