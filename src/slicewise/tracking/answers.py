@@ -54,5 +54,13 @@ def held_files(listed: Any) -> dict[str, int | None]:
 
 
 def lacking(sent: dict[str, int], held: dict[str, int | None]) -> list[str]:
-    """Return which of the files that were sent are not held, or with another size."""
+    """Return which of the files that were sent are not held, or with another size.
+
+    A size that the store does not say is not compared.
+
+    Examples
+    --------
+    >>> lacking({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 9})
+    ['b', 'c']
+    """
     return [name for name, size in sent.items() if held.get(name, -1) not in (size, None)]

@@ -394,7 +394,13 @@ def read_rows(path: Path) -> list[dict[str, float]]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested settings to dotted names."""
+    """Flatten nested settings to dotted names.
+
+    Examples
+    --------
+    >>> flatten({"network": {"filters": 8}, "seed": 1})
+    {'network.filters': 8, 'seed': 1}
+    """
     flat: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"

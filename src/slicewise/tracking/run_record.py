@@ -38,7 +38,13 @@ class NotedNumber(NamedTuple):
 
 
 def fold_weights(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the digest of the weights by the fold, by the tags of a run; empty where none are."""
+    """Return the digest of the weights by the fold, by the tags of a run; empty where none are.
+
+    Examples
+    --------
+    >>> fold_weights({"fold": "0", "weights_digest": "ab12"})
+    {'0': 'ab12'}
+    """
     if "fold" not in tags or "weights_digest" not in tags:
         return {}
     return {tags["fold"]: tags["weights_digest"]}

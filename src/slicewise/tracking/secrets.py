@@ -56,7 +56,13 @@ def redact_value(text: str) -> str:
 
 
 def without_user(uri: str) -> str:
-    """Return an address without user name, password and query."""
+    """Return an address without user name, password and query.
+
+    Examples
+    --------
+    >>> without_user("https://me:secret@mlflow.example.org/path?token=x")
+    'https://mlflow.example.org/path'
+    """
     if "@" not in uri and "?" not in uri:
         return uri
     address = _Address.parse(uri)

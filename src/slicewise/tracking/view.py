@@ -17,7 +17,13 @@ IMAGES = "images/"
 
 
 def image_keys(artifacts: Iterable[str]) -> list[str]:
-    """Return the UI's names of the images among the artifacts of a run: test/overlays/p1, …."""
+    """Return the UI's names of the images among the artifacts of a run.
+
+    Examples
+    --------
+    >>> image_keys(["report.html", "images/test~overlays~p1+step+0+timestamp+0+ab.webp"])
+    ['test/overlays/p1']
+    """
     names = {name.removeprefix(IMAGES) for name in artifacts if name.startswith(IMAGES)}
     return sorted({name.split("+")[0].replace("~", "/") for name in names})
 
