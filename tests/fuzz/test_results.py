@@ -62,7 +62,7 @@ from slicewise.tracking import Connection, Mirror, pending_runs
 from slicewise.tracking.find import find_run
 from slicewise.tracking.journal import HISTORY, SYSTEM, Run, all_runs, current_run, to_register
 from slicewise.tracking.names import shareable, without_file_names
-from slicewise.tracking.numbers import points_of
+from slicewise.tracking.points import points_of
 from slicewise.tracking.said import is_news
 from slicewise.tracking.sent import SentModel, SentRecord
 from slicewise.training.checkpoints import Checkpoints

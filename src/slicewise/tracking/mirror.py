@@ -17,7 +17,7 @@ from slicewise.tracking.connection import Connection
 from slicewise.tracking.fetch import PARENT
 from slicewise.tracking.journal import NOTE, Run, all_runs, to_register
 from slicewise.tracking.models import has_model, send_model
-from slicewise.tracking.numbers import Numbers
+from slicewise.tracking.points import Points
 from slicewise.tracking.remote_runs import RemoteRuns
 from slicewise.tracking.sent import SentModel, SentRecord, SentRecords
 from slicewise.tracking.view import TAG, image_keys, saved_view
@@ -50,7 +50,7 @@ class Mirror:
         self.log = log
         self.sent = SentRecords(connection.store)
         self.runs = RemoteRuns(connection)
-        self.numbers = Numbers(connection)
+        self.points = Points(connection)
         self.artifacts = Artifacts(connection, self.sent)
 
     def is_pending(self, folder: Path) -> bool:
@@ -103,14 +103,14 @@ class Mirror:
                 self.sent.keep(folder, sent)
                 self._name_to_older(run, run_id)
             tags = run.record.tags | self._newer(run)
-            self.numbers.send(run, remote, tags, verify)
+            self.points.send(run, remote, tags, verify)
             self._inputs(run, remote)
             sent = self.artifacts.send(run, sent, verify=verify)
             sent = self._model(run, sent, verify)
             self._view(run)
             self._status(run, remote)
             if not run.record.is_running:
-                self.numbers.check(run, self.runs.own(self.runs.get(run_id), run))
+                self.points.check(run, self.runs.own(self.runs.get(run_id), run))
             is_named = not run.record.is_superseded or bool(self._newer(run))
             is_whole = self._children(run, run_id) and is_named
             # last: what the registry refuses keeps nothing else back

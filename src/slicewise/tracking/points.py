@@ -29,7 +29,7 @@ class Point(NamedTuple):
     step: int
 
 
-class Numbers:
+class Points:
     """Sends parameters, tags and points; a point that is sent again is stored once.
 
     Parameters

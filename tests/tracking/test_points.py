@@ -9,7 +9,7 @@ import pytest
 
 from slicewise.tracking import Connection, Run
 from slicewise.tracking.answers import NotTakenError
-from slicewise.tracking.numbers import Numbers, Point, points_of
+from slicewise.tracking.points import Point, Points, points_of
 from slicewise.tracking.remote_runs import RemoteRuns
 from tests.tracking.conftest import begin, points, row, run_of, tracker, tracking_folder
 
@@ -47,7 +47,7 @@ def test_an_epoch_that_the_store_lacks_is_noticed(results: Path) -> None:
         run.epoch(row(epoch, 1 / epoch))
     connection = Connection(results)
     runs = RemoteRuns(connection)
-    numbers = Numbers(connection)
+    numbers = Points(connection)
     run_id = runs.find(run, "", verify=False).info.run_id
     numbers.send(run, runs.get(run_id), run.record.tags, verify=False)
     numbers.check(run, runs.get(run_id))
