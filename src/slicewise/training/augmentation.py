@@ -101,8 +101,8 @@ class Changes:
     def among(cls, inputs: Mapping[str, Any]) -> Changes | None:
         """Return those that are among the inputs of a step, if any are."""
         names = [each.name for each in fields(cls)]
-        found = {name: inputs[name] for name in names if name in inputs}
-        return cls(**found) if found else None
+        arrays = {name: inputs[name] for name in names if name in inputs}
+        return cls(**arrays) if arrays else None
 
 
 class _Draws:

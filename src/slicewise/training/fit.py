@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,40 +53,80 @@ def fit_preprocess(
         When all voxels that count have one value: there is nothing to tell
         apart, and no deviation to divide by.
     """
-    bins, values = _bins(card.intensity)
+    counted = _counted(slices, indices, card.intensity)
+    low, high = _window(counted, settings)
+    mean = 0.0
+    sd = 1.0
+    if settings.normalisation != "none":
+        mean, sd = _mean_and_sd(counted, low, high, settings)
+        if not sd:
+            raise _constant(slices, settings, mean)
+    return Preprocess(low, high, mean, sd, card, name="preprocess")
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """How often each intensity is there.
+
+    Attributes
+    ----------
+    intensity : str
+        What images hold.
+    values : ndarray, shape (bins,)
+        The intensity of each bin, rising.
+    everything, inside : ndarray of int64, shape (bins,)
+        Pixels of all slices, and of those inside any label.
+    """
+
+    intensity: str
+    values: np.ndarray
+    everything: np.ndarray
+    inside: np.ndarray
+
+
+def _counted(slices: SliceSet, indices: np.ndarray, intensity: str) -> _Counted:
+    """Count the intensities of slices, one slice at a time."""
+    bins, values = _bins(intensity)
     everything = np.zeros(len(values), np.int64)
     inside = np.zeros_like(everything)
     for index in indices:
         image, mask = slices.unpadded(index)
-        found = bins(image)
+        numbers = bins(image)
         # counting from the lowest value on keeps the counts of a slice short
-        first = int(found.min())
-        for total, counted in ((everything, found.ravel()), (inside, found[mask > 0])):
-            counts = np.bincount(counted - first)
+        first = int(numbers.min())
+        for total, pixels in ((everything, numbers.ravel()), (inside, numbers[mask > 0])):
+            counts = np.bincount(pixels - first)
             total[first : first + len(counts)] += counts
-    low: float | None
-    high: float | None
+    return _Counted(intensity, values, everything, inside)
+
+
+def _window(counted: _Counted, settings: Input) -> tuple[float | None, float | None]:
+    """Return the window that is given or fitted; nothing where there is none."""
     if isinstance(settings.window, list):
         low, high = settings.window
-    elif settings.window == "foreground":
-        jump = JUMP if card.intensity == "arbitrary" else np.inf
-        low, high = _ordinary(inside, values, jump)
-        if low == high:
-            low, high = low - HALF, high + HALF
-    else:
-        low = high = None
-    mean, sd = 0.0, 1.0
-    if settings.normalisation != "none":
-        counts = inside if settings.normalisation == "foreground" else everything
-        seen = values if low is None else np.clip(values, low, high)
-        if low is None and card.intensity == "arbitrary":
-            # only what is learnt is bounded, not what the network sees
-            seen = np.clip(values, *_ordinary(counts, values, np.inf))
-        mean = float(np.average(seen, weights=counts))
-        sd = float(np.sqrt(np.average((seen - mean) ** 2, weights=counts)))
-        if not sd:
-            raise _constant(slices, settings, mean)
-    return Preprocess(low, high, mean, sd, card, name="preprocess")
+        return low, high
+    if settings.window != "foreground":
+        return None, None
+    jump = JUMP if counted.intensity == "arbitrary" else np.inf
+    low, high = _ordinary(counted.inside, counted.values, jump)
+    if low == high:
+        return low - HALF, high + HALF
+    return low, high
+
+
+def _mean_and_sd(
+    counted: _Counted, low: float | None, high: float | None, settings: Input
+) -> tuple[float, float]:
+    """Return mean and deviation of the pixels that count, clipped to the window."""
+    foreground = settings.normalisation == "foreground"
+    counts = counted.inside if foreground else counted.everything
+    seen = counted.values if low is None else np.clip(counted.values, low, high)
+    if low is None and counted.intensity == "arbitrary":
+        # only what is learnt is bounded, not what the network sees
+        seen = np.clip(counted.values, *_ordinary(counts, counted.values, np.inf))
+    mean = float(np.average(seen, weights=counts))
+    sd = float(np.sqrt(np.average((seen - mean) ** 2, weights=counts)))
+    return mean, sd
 
 
 def _ordinary(counts: np.ndarray, values: np.ndarray, jump: float) -> tuple[float, float]:

@@ -66,7 +66,8 @@ def _coarsen(masks: Any, level: int, like: Any) -> Any:
     if level == 0:
         return masks
     block = 2**level
-    (rows, columns), (up, across) = ops.shape(masks)[1:3], ops.shape(like)[1:3]
+    rows, columns = ops.shape(masks)[1:3]
+    up, across = ops.shape(like)[1:3]
     masks = ops.pad(masks, [[0, 0], [0, up * block - rows], [0, across * block - columns]])
     first = (block - 1) // 2
     return masks[:, first::block, first::block]
@@ -95,8 +96,7 @@ def overlap_loss(by_slice: tuple[Any, ...], settings: Loss) -> Any:
         dice = tversky_index(sums, 0.5, 0.5, settings.smooth)
         loss = loss + settings.dice * (1.0 - dice)
     if settings.tversky:
-        alpha, beta = settings.tversky_alpha, settings.tversky_beta
-        index = tversky_index(whole, alpha, beta, settings.smooth)
+        index = tversky_index(whole, settings.tversky_alpha, settings.tversky_beta, settings.smooth)
         loss = loss + settings.tversky * (1.0 - index)
     return loss
 
@@ -121,7 +121,8 @@ class BatchLoss:
 
     def add(self, logits: Any, masks: Any) -> None:
         """Take slices: logits (n, rows, columns, outputs) and label indices."""
-        settings, logits = self.settings, ops.cast(logits, "float32")
+        settings = self.settings
+        logits = ops.cast(logits, "float32")
         truth = one_hot(masks, logits.shape[-1])
         if settings.dice or settings.tversky:
             self._sums.append(overlaps(logits, truth))
@@ -156,7 +157,8 @@ def overlaps(logits: Any, truth: Any) -> tuple[Any, ...]:
     """Sums of both, of probability and of truth, each (n, labels without the background)."""
     probability = probabilities(logits)
     if probability.shape[-1] > 1:
-        probability, truth = probability[..., 1:], truth[..., 1:]
+        probability = probability[..., 1:]
+        truth = truth[..., 1:]
     return tuple(ops.sum(v, axis=(1, 2)) for v in (probability * truth, probability, truth))
 
 

@@ -99,8 +99,8 @@ class Trainer(keras.Model):
             generator.state.assign(random.integers(0, 2**31, 2).astype(np.uint32))
 
     def _dropouts(self) -> list[Any]:
-        found = (getattr(layer, "seed_generator", None) for layer in self.unet.layers)
-        return [generator for generator in found if generator is not None]
+        generators = (getattr(layer, "seed_generator", None) for layer in self.unet.layers)
+        return [generator for generator in generators if generator is not None]
 
 
 def batch_dice(predicted: Any, masks: Any, outputs: int) -> Any:

@@ -57,12 +57,10 @@ class Validation:
         card: ModelCard,
         patients: Mapping[str, str] | None = None,
     ) -> None:
-        self.cases, self.truth, self.experiment, self.card = (
-            validation_slices.each(),
-            truth,
-            experiment,
-            card,
-        )
+        self.cases = validation_slices.each()
+        self.truth = truth
+        self.experiment = experiment
+        self.card = card
         self.labels = len(card.labels)
         self.recipe = card.recipe
         names = [case.cases[0] for case in self.cases]
@@ -90,9 +88,12 @@ class Validation:
         SlicewiseError
             When the loss of a case is no number.
         """
-        losses, slices, dice = 0.0, 0, []
+        losses = 0.0
+        slices = 0
+        dice = []
         for case, pieces in self._outputs(logits_of):
-            loss, mask = _Losses(case, self.experiment), _Mask(self, case)
+            loss = _Losses(case, self.experiment)
+            mask = _Mask(self, case)
             for logits in (part for piece in pieces for part in _parts(piece)):
                 loss.add(logits)
                 probability = probabilities(ops.convert_to_tensor(logits))
@@ -102,7 +103,8 @@ class Validation:
                 raise SlicewiseError(
                     f"the validation loss of case {case.cases[0]} is no number; {LESS}"
                 )
-            losses, slices = losses + loss.total, slices + loss.slices
+            losses += loss.total
+            slices += loss.slices
             dice.append(dice_of_labels(mask.truth, mask.mask, self.labels))
         return {
             "val/loss": losses / slices if slices else float("nan"),
@@ -144,14 +146,14 @@ class Validation:
         -------
         settings : dict
             The postprocessing with what was added.
-        found : dict
+        tried : dict
             For each step: mean Dice (as ``val/dice``) without and with it, None
             where nobody has any label, and whether it is kept: it raises the
             mean and lowers that of no label.
         """
         scores = self._scores_after(model, settings, steps)
         chosen: tuple[str, ...] = ()
-        found = {}
+        tries = {}
         for step in steps:
             tried = (*chosen, step)
             without = mean_over_patients(scores[chosen], self.patients)
@@ -159,13 +161,13 @@ class Validation:
             lower = self._by_label(scores[tried]) < self._by_label(scores[chosen])
             # no comparison holds where there is no score
             kept = bool(with_it > without and not lower.any())
-            found[step] = {
+            tries[step] = {
                 "dice_without": _or_none(without),
                 "dice_with": _or_none(with_it),
                 "kept": kept,
             }
             chosen = tried if kept else chosen
-        return {**settings, **dict.fromkeys(chosen, True)}, found
+        return {**settings, **dict.fromkeys(chosen, True)}, tries
 
     def _scores_after(
         self, model: keras.Model, settings: dict[str, Any], steps: list[str]
@@ -233,25 +235,30 @@ class _Losses:
     """Losses of a case's batches, of the kind of slices that is trained on."""
 
     def __init__(self, case: SliceSet, experiment: Experiment) -> None:
-        self.case, self.experiment = case, experiment
+        self.case = case
+        self.experiment = experiment
         shows = case.counts.sum(axis=1) > 0
         # where no slice shows a label, the loss would only reward silence
         all_of_them = experiment.training.empty > 0 and shows.any()
         self._used = np.ones_like(shows) if all_of_them else shows
         self._next = 0
         self._batch = BatchLoss(experiment.loss)
-        self.total, self.slices = 0.0, 0
+        self.total = 0.0
+        self.slices = 0
 
     def add(self, logits: np.ndarray) -> None:
         """Take the next slices."""
         numbers = np.arange(self._next, self._next + len(logits))
         self._next += len(logits)
-        numbers, logits = numbers[self._used[numbers]], logits[self._used[numbers]]
+        used = self._used[numbers]
+        numbers = numbers[used]
+        logits = logits[used]
         while len(numbers):
             room = self.experiment.training.batch - self._batch.slices
             masks = self.case.masks(numbers[:room]).astype(np.int32)
             self._batch.add(ops.convert_to_tensor(logits[:room]), ops.convert_to_tensor(masks))
-            numbers, logits = numbers[room:], logits[room:]
+            numbers = numbers[room:]
+            logits = logits[room:]
             if self._batch.slices == self.experiment.training.batch:
                 self.finish()
 
@@ -279,16 +286,16 @@ def dice_of_labels(truth: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarr
     labels : int
         Number of labels.
     """
-    both, true, found = (np.zeros(256, np.int64) for _ in range(3))
+    both, true, guessed = (np.zeros(256, np.int64) for _ in range(3))
     axis = int(np.argmax(np.abs(truth.strides)))
     # slab by slab: counting makes 64-bit numbers of them
     for one, other in zip(np.moveaxis(truth, axis, 0), np.moveaxis(mask, axis, 0), strict=True):
         both += np.bincount(one[one == other], minlength=256)
         true += np.bincount(one.ravel("K"), minlength=256)
-        found += np.bincount(other.ravel("K"), minlength=256)
+        guessed += np.bincount(other.ravel("K"), minlength=256)
     wanted = slice(1, labels + 1)
     dice = np.full(labels, np.nan)
-    np.divide(2 * both[wanted], (true + found)[wanted], out=dice, where=true[wanted] > 0)
+    np.divide(2 * both[wanted], (true + guessed)[wanted], out=dice, where=true[wanted] > 0)
     return dice
 
 
@@ -308,7 +315,7 @@ def settle_postprocessing(
 
     Returns
     -------
-    settings, found : dict
+    settings, tried : dict
         As of `Validation.try_postprocessing`.
     """
     settings = experiment.postprocessing.model_dump()
