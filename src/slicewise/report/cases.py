@@ -19,10 +19,9 @@ from slicewise.report.outlines import Plane, display_slice, overlay, pixel_aspec
 from slicewise.report.picked import pick_slices
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.viewer import ShownCase, plane_views
-from slicewise.volumes.intensity import ordinary_range
+from slicewise.report.window import display_window
 from slicewise.volumes.read import read_image
 
-ABDOMEN = (-160.0, 240.0)
 SCROLLED = 12
 FRAMES = 28
 """How many cases the report scrolls through, the worst, and by how many slices of a plane.
@@ -105,17 +104,3 @@ def _overlays(case: ShownCase) -> list[tuple[str, bytes]]:
         place = f"{picked.index + 1} of {case.image.shape[2]}"
         pictures.append((f"{picked.name.capitalize()} slice: {place}{score}", jpeg(picture)))
     return pictures
-
-
-def display_window(array: np.ndarray, content: Content) -> tuple[float, float]:
-    """Return the intensities shown as black and white: an abdominal window for CT."""
-    if content.intensity == "hu":
-        return ABDOMEN
-    low, high = np.percentile(array, (1, 99))
-    if content.intensity == "arbitrary":
-        bounds = ordinary_range(array)
-        low, high = (float(np.clip(value, *bounds)) for value in (low, high))
-        if low == high:
-            low, high = bounds
-    # whatever the unit: values of 1e-9 have a contrast, too
-    return float(low), float(high if high > low else low + (abs(low) or 1) * 1e-6)

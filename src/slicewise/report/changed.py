@@ -15,10 +15,10 @@ from slicewise.config import Content
 from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.comparison import comparable, subset_of
 from slicewise.evaluation.statistics import by_case
-from slicewise.report.cases import display_window
 from slicewise.report.formats import jpeg
 from slicewise.report.outlines import display_slice, overlay, pixel_aspect
 from slicewise.report.undrawn import Undrawn, drawn
+from slicewise.report.window import display_window
 from slicewise.volumes.read import read_image
 
 PATIENTS = 6
