@@ -1,5 +1,6 @@
 """Records of cases come back as they were written, and tell whether files are those checked."""
 
+import base64
 import json
 
 import pytest
@@ -13,6 +14,7 @@ from slicewise.dataset.case_record import (
     read_case_records,
     write_case_records,
 )
+from slicewise.dataset.duplicates import METHOD
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from tests.case_records import case_record
@@ -48,6 +50,14 @@ def test_a_case_that_is_there_twice_is_refused(tmp_path):
 )
 def test_what_no_check_would_have_written_is_refused(tmp_path, change):
     (tmp_path / "one.json").write_text(json.dumps([case_record().dump() | change]))
+    with pytest.raises(SlicewiseError, match=r"one\.json: the file is damaged or was edited"):
+        read_case_records([tmp_path / "one.json"])
+
+
+def test_marks_that_cannot_be_unpacked_are_refused(tmp_path):
+    marks = base64.b64encode(b"no stream of zlib").decode()
+    stored = case_record().dump() | {"marks": f"{METHOD}:{marks}"}
+    (tmp_path / "one.json").write_text(json.dumps([stored]))
     with pytest.raises(SlicewiseError, match=r"one\.json: the file is damaged or was edited"):
         read_case_records([tmp_path / "one.json"])
 

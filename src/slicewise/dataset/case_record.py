@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,10 @@ from slicewise.stored import (
 
 
 def _are_marks(text: str) -> str:
-    unpack(text)
+    try:
+        unpack(text)
+    except zlib.error as error:
+        raise ValueError(error) from None
     return text
 
 
