@@ -29,8 +29,9 @@ import yaml
 
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.phantom.patient import phantom
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.cases import cut_case
+from slicewise.slices.folder import SliceFolder
 from slicewise.volumes.write import write_nifti
 
 ROOT = Path(__file__).parents[1]

@@ -24,17 +24,18 @@ from typing import Any
 import numpy as np
 
 from slicewise.config import Content, Experiment, Recipe
-from slicewise.files import write_json
 
 from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
 import keras
 
+from slicewise.files import write_json
 from slicewise.network.card import make_card
 from slicewise.network.layers import Preprocess
 from slicewise.network.unet import build_unet
-from slicewise.slices.batches import SliceFolder, SliceSet, usable
+from slicewise.slices.batches import SliceSet, usable
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.training.batches import Batches
 from slicewise.training.fit import fit_preprocess
 from slicewise.training.inputs import TrainingInputs
@@ -58,7 +59,7 @@ def synthetic(folder: Path, size: int, cases: int, number: int) -> list[SliceFol
         volume = Volume(np.rint(image).astype(np.int16), np.diag([1.0, 1.0, 2.5, 1.0]))
         paths = [folder / str(case) / n for n in ("image.npy", "mask.npy", "geometry.json")]
         geometry = extract(volume, disc.astype(np.uint8), ["liver"], Recipe(), "hu", *paths[:2])
-        write_json(paths[2], geometry)
+        write_json(paths[2], geometry.model_dump())
         made.append(SliceFolder(f"case{case}", *paths))
     return made
 

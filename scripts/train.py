@@ -31,7 +31,7 @@ def main(snakemake):
         check_volumes(given.case_records, planned.validation_cases, "mask", masks)
         slices, validation_slices = read_slices(plan, snakemake.params.recipes)
         truth = truth_reader(
-            planned.validation_cases, masks, plan.content, validation_slices.geometries()
+            planned.validation_cases, masks, plan.content, validation_slices.frames()
         )
         card = make_card(plan.content, plan.recipe, plan.experiment)
         here = place()

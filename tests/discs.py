@@ -10,8 +10,9 @@ import pytest
 from slicewise.config import Experiment, Inference, Postprocessing, Recipe
 from slicewise.files import write_json
 from slicewise.network.card import Context, ModelCard
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.volumes.volume import Volume
 
 RECIPE = Recipe(size=32)
@@ -58,7 +59,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[SliceFolder]:
         )
         image, mask = disc_volume(number)
         geometry = extract(image, mask, ["liver"], RECIPE, "hu", one.image, one.mask)
-        write_json(one.geometry, geometry)
+        write_json(one.geometry, geometry.model_dump())
         made.append(one)
     return made
 

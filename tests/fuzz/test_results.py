@@ -54,8 +54,10 @@ from slicewise.records import Asked, Look, Recorder, check_made
 from slicewise.report import cost
 from slicewise.reproduce.differences import data_differences, version_differences
 from slicewise.reproduce.original import read_settings
-from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.cases import cut_cases
+from slicewise.slices.folder import SliceFolder
+from slicewise.slices.geometry import GEOMETRY
 from slicewise.sources import code_digests
 from slicewise.stored import kept
 from slicewise.tracking import Connection, Mirror, pending_runs

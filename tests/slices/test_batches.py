@@ -188,7 +188,7 @@ def write(folder, image, labels, recipe, intensity="hu", case=None) -> SliceFold
     """Extract one case with one label."""
     paths = [folder / name for name in ("image.npy", "mask.npy", "geometry.json")]
     geometry = extract(image, labels, ["liver"], recipe, intensity, *paths[:2])
-    paths[2].write_text(json.dumps(geometry))
+    paths[2].write_text(json.dumps(geometry.model_dump()))
     return SliceFolder(case or folder.name, *paths)
 
 

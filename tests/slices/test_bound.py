@@ -54,19 +54,19 @@ def test_it_is_what_a_perfect_network_would_reach(labels, plane, contiguous, rec
         true, found = stack == label, back == label
         known = bound[name]
         dice = 2 * np.sum(true & found) / (true.sum() + found.sum())
-        assert known["dice"] == pytest.approx(dice, abs=1e-6)
-        assert known["voxels"] == true.sum()
+        assert known.dice == pytest.approx(dice, abs=1e-6)
+        assert known.voxels == true.sum()
         parts, number = ndimage.label(true, structure)
         sizes = np.bincount(parts.ravel())[1:]
         left = np.zeros(number, bool)
         left[np.unique(parts[true & found]) - 1] = True
-        assert known["lost_components"] == np.sum(~left)
-        assert known["lost_ml"] == pytest.approx(sizes[~left].sum() * np.prod(SPACING) / 1000)
+        assert known.lost_components == np.sum(~left)
+        assert known.lost_ml == pytest.approx(sizes[~left].sum() * np.prod(SPACING) / 1000)
         if recipe in ({}, {"size": 64}):
-            assert known["dice"] == 1
-            assert known["components"] is None
+            assert known.dice == 1
+            assert known.components is None
         else:
-            assert known["components"] == number
+            assert known.components == number
 
 
 def test_real_components_wind_through_slices():
@@ -79,9 +79,9 @@ def test_real_components_wind_through_slices():
             array[x - 4 : x + 5, y - 4 : y + 5, z] = 1
     array[20 - 12 : 20 + 12, 18:22, 0] = 1
     known = recipe_bound(Volume(array, np.eye(4)), Recipe(every=2), ["spiral"])["spiral"]
-    assert known["components"] == 1
+    assert known.components == 1
     apart = recipe_bound(Volume(array, np.eye(4)), Recipe(every=2), ["spiral"], False)["spiral"]
-    assert apart["components"] == 23
+    assert apart.components == 23
 
 
 def test_what_is_smaller_than_a_pixel_is_lost():
@@ -89,7 +89,7 @@ def test_what_is_smaller_than_a_pixel_is_lost():
     for k in range(8):
         array[20 * k + 41 : 20 * k + 43, 101:103, k] = 1
     known = recipe_bound(Volume(array, np.diag([0.8, 0.8, 4, 1])), Recipe(size=64), ["lesion"])
-    assert known["lesion"] == {
+    assert known["lesion"].model_dump() == {
         "voxels": 32,
         "dice": 0.0,
         "components": 8,
@@ -98,13 +98,13 @@ def test_what_is_smaller_than_a_pixel_is_lost():
     }
     (said,) = lost_words(known)
     assert "of label lesion 8 of 8 components vanish (0.0819 ml)" in said
-    assert recipe_bound(Volume(array, np.eye(4)), Recipe(), ["lesion"])["lesion"]["dice"] == 1
+    assert recipe_bound(Volume(array, np.eye(4)), Recipe(), ["lesion"])["lesion"].dice == 1
 
 
 def test_a_label_that_is_not_there_has_no_dice():
     bound = recipe_bound(Volume(np.zeros((40, 40, 3), np.uint8), np.eye(4)), Recipe(size=16), ["a"])
-    assert bound["a"]["dice"] is None
-    assert bound["a"]["lost_components"] == 0
+    assert bound["a"].dice is None
+    assert bound["a"].lost_components == 0
     assert lost_words(bound) == []
 
 
@@ -113,8 +113,8 @@ def test_little_is_not_said():
     array = (((x - 60) ** 2 + (y - 60) ** 2) < 2000).astype(np.uint8)
     array[120, 120, 3] = 1  # a speck of the pen
     bound = recipe_bound(Volume(array, np.diag([0.7, 0.7, 2, 1])), Recipe(size=64), ["liver"])
-    assert bound["liver"]["lost_components"] == 1
-    assert bound["liver"]["dice"] > 0.97
+    assert bound["liver"].lost_components == 1
+    assert bound["liver"].dice > 0.97
     assert lost_words(bound) == []
 
 

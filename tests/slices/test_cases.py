@@ -9,8 +9,9 @@ import pytest
 from slicewise.config import Content, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json
-from slicewise.slices.batches import SliceFolder, SliceSet, check_labels, usable
+from slicewise.slices.batches import SliceSet, check_labels, usable
 from slicewise.slices.cases import cut_case
+from slicewise.slices.folder import SliceFolder
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"l": [1]}, other_labels="refuse")
 RECIPE = Recipe(size=16)

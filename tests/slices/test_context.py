@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slicewise.config import Recipe
-from slicewise.slices.batches import SliceFolder, SliceSet
-from slicewise.slices.context import fill, neighbours
+from slicewise.config import Context, Recipe
+from slicewise.slices.batches import SliceSet
+from slicewise.slices.context import Stack, fill, neighbours
 from slicewise.slices.extract import SliceSource, extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.volumes.volume import Volume
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
@@ -23,7 +24,7 @@ def folder_of(place, case, image, labels, recipe, intensity="hu") -> SliceFolder
     """Extract one case."""
     paths = [place / case / name for name in ("image.npy", "mask.npy", "geometry.json")]
     geometry = extract(image, labels, ["liver"], recipe, intensity, *paths[:2])
-    paths[2].write_text(json.dumps(geometry))
+    paths[2].write_text(json.dumps(geometry.model_dump()))
     return SliceFolder(case, *paths)
 
 
@@ -31,7 +32,7 @@ def folder_of(place, case, image, labels, recipe, intensity="hu") -> SliceFolder
 @given(st.integers(1, 40), SPACING, CONTEXT, MM, st.data())
 def test_channels_lie_at_their_distance(total, spacing, context, mm, data):
     number = data.draw(st.integers(0, total - 1))
-    low, high, weight = neighbours(number, total, spacing, context, mm)
+    low, high, weight = neighbours(number, total, spacing, Context(slices=context, mm=mm))
     assert low.shape == high.shape == weight.shape == (context,)
     assert np.all((low >= 0) & (high < total) & (high - low <= 1) & (low <= high))
     assert np.all((weight >= 0) & (weight <= 1))
@@ -52,7 +53,8 @@ def test_interpolation_agrees_with_numpy(values, spacing, context, mm):
         asked.append(numbers.tolist())
         return stack[numbers]
 
-    fill(list(out), read, range(len(stack)), len(stack), spacing, context, mm)
+    column = Stack(read, len(stack), spacing)
+    fill(list(out), column, range(len(stack)), Context(slices=context, mm=mm))
     place = np.arange(len(stack)) * spacing
     for channel in range(context):
         wanted = np.interp(place + (channel - context // 2) * mm, place, values)
@@ -64,13 +66,13 @@ def test_interpolation_agrees_with_numpy(values, spacing, context, mm):
 
 def test_a_whole_number_of_slices_reads_no_more_than_those():
     # 3 * 0.8 is not 2.4 in floating point
-    low, high, weight = neighbours(10, 40, 0.8, 5, 2.4)
+    low, high, weight = neighbours(10, 40, 0.8, Context(slices=5, mm=2.4))
     assert low.tolist() == high.tolist() == [4, 7, 10, 13, 16]
     assert not weight.any()
 
 
 def test_ends_are_repeated():
-    low, high, weight = neighbours(np.array([0, 3]), 4, 2.0, 5, 3.0)
+    low, high, weight = neighbours(np.array([0, 3]), 4, 2.0, Context(slices=5, mm=3.0))
     assert (low + weight).tolist() == [[0, 0, 0, 1.5, 3], [0, 1.5, 3, 3, 3]]
     assert high.tolist() == [[0, 0, 0, 2, 3], [0, 2, 3, 3, 3]]
 

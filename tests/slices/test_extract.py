@@ -58,8 +58,8 @@ def test_masks_come_back_exactly_where_nothing_is_scaled(tmp_path, orientation, 
         grid = Grid(image.canonical().array.shape, recipe)
         back = from_canonical(grid.unstack(grid.enlarge(mask)).astype(np.uint8), affine)
         np.testing.assert_array_equal(back, labels)
-        assert sum(row[0] for row in geometry["counts"]) == np.count_nonzero(labels == 1)
-        assert sum(row[1] for row in geometry["counts"]) == np.count_nonzero(labels == 2)
+        assert sum(row[0] for row in geometry.counts) == np.count_nonzero(labels == 1)
+        assert sum(row[1] for row in geometry.counts) == np.count_nonzero(labels == 2)
 
 
 @pytest.mark.parametrize("plane", sorted(PLANES))
@@ -72,18 +72,20 @@ def test_arrays_can_be_mapped_and_match_their_description(tmp_path, plane, recip
     assert isinstance(masks, np.memmap)
     assert images.dtype == np.int16
     assert masks.dtype == np.uint8
-    assert images.shape == masks.shape == (grid.number, *grid.size) == tuple(geometry["shape"])
+    assert images.shape == masks.shape == (grid.number, *grid.size) == tuple(geometry.shape)
     assert images.flags.c_contiguous
     for array, key in ((images, "image_sha256"), (masks, "mask_sha256")):
-        assert geometry[key] == hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+        assert (
+            getattr(geometry, key) == hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+        )
     spacing = image.canonical().spacing
     across, *along = PLANES[plane]
-    assert geometry["slice_spacing"] == pytest.approx(spacing[across])
-    for axis, a, said in zip(along, grid.axes, geometry["pixel_spacing"], strict=True):
+    assert geometry.slice_spacing == pytest.approx(spacing[across])
+    for axis, a, said in zip(along, grid.axes, geometry.pixel_spacing, strict=True):
         assert said == pytest.approx(spacing[axis] / a.scale)
-    for number, counts in enumerate(geometry["counts"]):
+    for number, counts in enumerate(geometry.counts):
         assert counts == [np.count_nonzero(masks[number] == label) for label in (1, 2)]
-    (top, bottom), (left, right) = geometry["inside"]
+    (top, bottom), (left, right) = geometry.inside
     outside = np.ones(grid.size, bool)
     outside[top:bottom, left:right] = False
     assert np.all(images[:, outside] == AIR)
@@ -103,7 +105,7 @@ def test_hounsfield_units_are_rounded_and_never_wrap(tmp_path):
     )
     assert images.max() == 32767
     assert images.min() == -32768
-    assert geometry["scale"] == 1
+    assert geometry.scale == 1
 
 
 def test_other_intensities_become_z_scores_of_the_volume(tmp_path):
@@ -115,7 +117,7 @@ def test_other_intensities_become_z_scores_of_the_volume(tmp_path):
     assert images.dtype == np.float16
     assert np.mean(images, dtype=float) == pytest.approx(0, abs=0.01)
     assert np.std(images, dtype=float) == pytest.approx(1, abs=0.01)
-    again = images.astype(float) * geometry["scale"] + geometry["shift"]
+    again = images.astype(float) * geometry.scale + geometry.shift
     np.testing.assert_allclose(again.transpose(1, 2, 0), array, atol=0.2)
 
 
@@ -123,7 +125,7 @@ def test_clipped_units_are_padded_with_their_lowest_value(tmp_path):
     array = np.random.default_rng(0).integers(5, 250, (10, 12, 2)).astype(np.uint8)
     image = Volume(array, np.eye(4))
     geometry, images, _ = run(tmp_path, image, array % 2, Recipe(size=16), "clipped_hu")
-    assert geometry["pad"] == array.min()
+    assert geometry.pad == array.min()
     assert images[:, 0, 0].tolist() == [array.min()] * 2
 
 

@@ -138,21 +138,21 @@ def test_image_and_mask_are_turned_alike(tmp_path, intensity):
     paths = tmp_path / "image.npy", tmp_path / "mask.npy"
     geometry = extract(image, ball.astype(np.uint8) * 2, ["a", "b"], recipe, intensity, *paths)
     images, masks = (np.load(path, allow_pickle=False) for path in paths)
-    assert geometry["recipe"]["tilt"] == [25.0, -35.0]
-    json.dumps(geometry)
+    assert geometry.recipe.tilt == [25.0, -35.0]
+    json.dumps(geometry.model_dump())
     assert images.dtype == (np.int16 if intensity == "hu" else np.float16)
     assert set(np.unique(masks)) == {0, 2}
-    values = images.astype(float) * geometry["scale"] + geometry["shift"]
+    values = images.astype(float) * geometry.scale + geometry.shift
     bright = values > 500
     both = 2 * np.count_nonzero(bright & (masks == 2))
     assert both / (np.count_nonzero(bright) + np.count_nonzero(masks)) > 0.95
     # rigid: as large as it was (pixels are 60 / 48 as large in the plane, that is 1.5625)
-    counts = np.sum(geometry["counts"], axis=0)
+    counts = np.sum(geometry.counts, axis=0)
     assert counts[0] == 0
-    voxels = counts[1] * np.prod(geometry["pixel_spacing"]) * geometry["slice_spacing"]
+    voxels = counts[1] * np.prod(geometry.pixel_spacing) * geometry.slice_spacing
     assert voxels == pytest.approx(np.count_nonzero(ball) * spacing.prod(), rel=0.03)
     # what lies outside of the volume
-    assert values[0, 0, 0] == pytest.approx(geometry["pad"], abs=1)
+    assert values[0, 0, 0] == pytest.approx(geometry.pad, abs=1)
     assert not masks[0, 0, 0]
 
 

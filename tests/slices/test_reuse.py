@@ -15,8 +15,8 @@ from slicewise.dataset.describe import CaseFiles
 from slicewise.dataset.ingest import ingest
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, read_json
-from slicewise.slices.batches import SliceFolder
 from slicewise.slices.cases import cut_case
+from slicewise.slices.folder import SliceFolder
 
 VALUES = {"liver": [[1], [1, 3]], "tumour": [[2], [2, 3]], "cyst": [[3], [4]]}
 

@@ -16,8 +16,9 @@ from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import write_json
 from slicewise.slices import staging
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.slices.staging import STAGED, staged
 from slicewise.volumes.volume import Volume
 
@@ -35,7 +36,9 @@ def folders(tmp_path):
             tmp_path / "slices" / case / name for name in ("image.npy", "mask.npy", "geometry.json")
         ]
         volume = Volume(image, np.diag([1, 1, 3, 1.0]))
-        write_json(files[2], extract(volume, mask, ["liver"], Recipe(), "hu", *files[:2]))
+        write_json(
+            files[2], extract(volume, mask, ["liver"], Recipe(), "hu", *files[:2]).model_dump()
+        )
         made.append(SliceFolder(case, *files))
     return made
 

@@ -22,7 +22,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from slicewise.config import Experiment
 from slicewise.config import merge
 from slicewise.errors import SlicewiseError
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
+from slicewise.slices.folder import SliceFolder
 from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import train_on
 

@@ -10,8 +10,9 @@ import pytest
 from slicewise.config import Input
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_json
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import SliceSource, extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.training.fit import fit_preprocess
 from slicewise.volumes.volume import Volume
 from tests.discs import CARD, RECIPE, card_with
@@ -36,7 +37,7 @@ def cut(folder: Path, arrays: list[np.ndarray], intensity: str = "arbitrary") ->
         image = Volume(array.astype(np.float32), np.diag([1, 1, 3, 1.0]))
         masks = ORGAN.astype(np.uint8)
         known = extract(image, masks, ["organ"], RECIPE, intensity, one.image, one.mask)
-        write_json(one.geometry, known)
+        write_json(one.geometry, known.model_dump())
         made.append(one)
     return SliceSet(made)
 

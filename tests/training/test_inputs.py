@@ -7,7 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
+from slicewise.slices.folder import SliceFolder
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 from slicewise.training.inputs import TrainingInputs, source_digest
 from tests.discs import CARD, card_with, experiment

@@ -12,7 +12,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.predict import predict_volume
 from slicewise.network import backend
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
+from slicewise.slices.folder import SliceFolder
 from slicewise.training.result import HISTORY
 from slicewise.training.trainer import Trainer
 from tests.discs import CARD, card_with, disc_truth, disc_volume, experiment

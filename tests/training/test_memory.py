@@ -29,7 +29,8 @@ from slicewise.config import Content, Experiment, Recipe
 from slicewise.network.card import make_card
 from slicewise.training.inputs import TrainingInputs
 from slicewise.training.loop import train
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
+from slicewise.slices.folder import SliceFolder
 
 folder, number = Path(sys.argv[1]), int(sys.argv[2])
 files = [folder / name for name in ("image.npy", "mask.npy", "geometry.json")]
@@ -73,7 +74,7 @@ def test_fifty_times_the_slices_take_no_more_memory(tmp_path: Path) -> None:
     volume = Volume(image, np.diag([1.0, 1.0, 2.5, 1.0]))
     paths = tmp_path / "image.npy", tmp_path / "mask.npy"
     geometry = extract(volume, (image > 150).astype(np.uint8), ["l"], Recipe(), "hu", *paths)
-    write_json(tmp_path / "geometry.json", geometry)
+    write_json(tmp_path / "geometry.json", geometry.model_dump())
     (few, base), (many, grown) = (peak(tmp_path, n) for n in (FEW, FEW * TIMES))
     assert many == TIMES * few
     bytes_of_all = FEW * TIMES * sum(path.stat().st_size for path in paths)

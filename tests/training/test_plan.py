@@ -9,8 +9,8 @@ import pytest
 from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_json
-from slicewise.slices.batches import SliceFolder
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.sources import code_digests
 from slicewise.training.plan import Plan, read_plan, read_slices
 from tests.discs import RECIPE, disc_volume
@@ -105,7 +105,9 @@ def cut(tmp_path) -> Path:
         folder = SliceFolder.below(tmp_path / "a", f"case{number}")
         volume, mask = disc_volume(number)
         files = (folder.image, folder.mask)
-        write_json(folder.geometry, extract(volume, mask, ["liver"], RECIPE, "hu", *files))
+        write_json(
+            folder.geometry, extract(volume, mask, ["liver"], RECIPE, "hu", *files).model_dump()
+        )
     return tmp_path / "a"
 
 
@@ -128,6 +130,8 @@ def test_cases_whose_masks_are_numbered_in_different_ways_are_no_set(cut, path, 
     folder = SliceFolder.below(cut, "case1")
     volume, mask = disc_volume(1)
     files = (folder.image, folder.mask)
-    write_json(folder.geometry, extract(volume, mask, ["b", "liver"], RECIPE, "hu", *files))
+    write_json(
+        folder.geometry, extract(volume, mask, ["b", "liver"], RECIPE, "hu", *files).model_dump()
+    )
     with pytest.raises(SlicewiseError, match="its labels are b, liver, those of other cases liver"):
         read_slices(plan_of({"liver": [1]}, RECIPE.model_dump(), path, code), [cut])

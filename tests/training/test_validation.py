@@ -18,8 +18,9 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.views import infer
 from slicewise.network.card import ModelCard
-from slicewise.slices.batches import SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import Grid
 from slicewise.training.inputs import TrainingInputs
 from slicewise.training.losses import probabilities, segmentation_loss
@@ -35,7 +36,9 @@ def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Reci
     image = np.random.default_rng(len(name)).integers(-100, 100, mask.shape, np.int16)
     names = [f"l{k}" for k in range(1, labels + 1)]
     volume = Volume(image, np.diag([1.0, 1.0, 2.0, 1.0]))
-    write_json(one.geometry, extract(volume, mask, names, recipe, "hu", one.image, one.mask))
+    write_json(
+        one.geometry, extract(volume, mask, names, recipe, "hu", one.image, one.mask).model_dump()
+    )
     return one
 
 

@@ -7,7 +7,7 @@ from slicewise.config.dataset import IN_RESULTS, Dataset, Pairs, Phantom
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
 from slicewise.config.inference import Inference, Prediction
-from slicewise.config.input import Input
+from slicewise.config.input import Context, Input
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, MissingLabels, OtherLabels
 from slicewise.config.load import json_schema, load_settings, used_settings
 from slicewise.config.loss import Loss
@@ -28,6 +28,7 @@ __all__ = [
     "RESERVED",
     "Augmentation",
     "Content",
+    "Context",
     "Dataset",
     "EmptyMasks",
     "Evaluation",

@@ -9,6 +9,15 @@ from pydantic import Field, field_validator
 from slicewise.config.block import Block
 
 
+class Context(Block):
+    """Which slices a network sees at once: the one that is segmented and its neighbours."""
+
+    slices: int = 1
+    """How many, an odd number."""
+    mm: float = 2.5
+    """Their distance, mm."""
+
+
 class Input(Block):
     """What the network sees of a slice; what is fitted is fitted on training patients."""
 
@@ -26,6 +35,11 @@ class Input(Block):
     normalisation: Literal["foreground", "all", "none"] = Field(
         "foreground", description="z-score by mean and deviation inside the labels, or of all."
     )
+
+    @property
+    def seen(self) -> Context:
+        """The slices that are seen at once."""
+        return Context(slices=self.context, mm=self.context_mm)
 
     @field_validator("window")
     @classmethod

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -68,7 +67,7 @@ def truth_reader(
     cases: Sequence[str],
     files: Sequence[str],
     content: Content,
-    geometries: Sequence[Mapping[str, Any]] = (),
+    frames: Sequence[Volume] = (),
 ) -> Callable[[str], np.ndarray]:
     """Return a function from a case's name to its label numbers.
 
@@ -80,9 +79,9 @@ def truth_reader(
         The mask of each.
     content : Content
         What the files hold.
-    geometries : sequence of mapping, optional
-        Of each case, ``source_shape`` and ``source_affine`` of its image, as its
-        slices tell them; without them masks stay on the grids of their files.
+    frames : sequence of Volume, optional
+        The grid of each case's image, whatever its voxels; without them masks
+        stay on the grids of their files.
 
     Returns
     -------
@@ -91,11 +90,5 @@ def truth_reader(
         (RAS+), on the grid of the image.
     """
     paths = dict(zip(cases, files, strict=True))
-    images = dict(zip(cases, map(_frame, geometries), strict=True)) if geometries else {}
+    images = dict(zip(cases, frames, strict=True)) if frames else {}
     return lambda case: read_labels(paths[case], content, images.get(case)).canonical().array
-
-
-def _frame(geometry: Mapping[str, Any]) -> Volume:
-    """Return a grid as a volume whose voxels take no memory."""
-    array = np.broadcast_to(np.uint8(0), geometry["source_shape"])
-    return Volume(array, np.asarray(geometry["source_affine"], np.float64))

@@ -103,7 +103,7 @@ def _score_case(
     if recipe is None:
         return rows
     bound = recipe_bound(truth, recipe, labels, content.contiguous)
-    return [{**row, "recipe_dice": bound[row["label"]]["dice"]} for row in rows]
+    return [{**row, "recipe_dice": bound[row["label"]].dice} for row in rows]
 
 
 def _never_seen(row: Mapping[str, Any], untrained: Sequence[Collection[str]]) -> bool:

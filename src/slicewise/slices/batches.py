@@ -7,36 +7,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from slicewise.config import MissingLabels, Recipe
+from slicewise.config import Context, MissingLabels, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.slices.bound import cut_words
-from slicewise.slices.context import fill
-from slicewise.slices.npy import StoredSlices, damaged, remedy_of
-from slicewise.stored import Count, Form, Loose, Name, Positive, refused, unsealed
+from slicewise.slices.context import Stack, fill
+from slicewise.slices.folder import SliceFolder
+from slicewise.slices.geometry import SliceGeometry, read_geometry
+from slicewise.slices.npy import StoredSlices, damaged
+from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SliceFolder:
-    """The extracted slices of one case."""
-
-    case: str
-    image: Path
-    mask: Path
-    geometry: Path
-
-    @classmethod
-    def below(cls, recipe: Path, case: str) -> SliceFolder:
-        """Return where the slices of a case lie below the folder of its recipe."""
-        names = ("image.npy", "mask.npy", "geometry.json")
-        return cls(case, *(recipe / case / name for name in names))
 
 
 @dataclass(frozen=True)
@@ -46,34 +31,41 @@ class _Case:
     image: StoredSlices
     mask: StoredSlices
     spacing: float
-    pad: float
-    inside: tuple[slice, slice]
+    padding: float
+    covered: tuple[slice, slice]
     content: list[Any]
+
+    @classmethod
+    def of(cls, folder: SliceFolder, geometry: SliceGeometry) -> _Case:
+        return cls(
+            StoredSlices(folder.image, geometry.shape),
+            StoredSlices(folder.mask, geometry.shape),
+            geometry.slice_spacing,
+            geometry.padding,
+            geometry.covered,
+            [
+                geometry.image_sha256,
+                geometry.mask_sha256,
+                geometry.slice_spacing,
+                geometry.pixel_spacing,
+            ],
+        )
 
     @property
     def nbytes(self) -> int:
         return self.image.nbytes + self.mask.nbytes
 
+    @property
+    def stack(self) -> Stack:
+        """Its images, one above the other."""
+        return Stack(self.image.read, self.image.shape[0], self.spacing)
 
-_Pair = Annotated[list[Count], Field(min_length=2, max_length=2)]
-
-
-class _Geometry(Loose):
-    recipe: dict[str, Any]
-    shape: Annotated[list[Count], Field(min_length=3, max_length=3)]
-    slice_spacing: Positive
-    pixel_spacing: Annotated[list[Positive], Field(min_length=2, max_length=2)]
-    inside: Annotated[list[_Pair], Field(min_length=2, max_length=2)]
-    pad: float
-    shift: float
-    scale: Positive
-    labels: Annotated[list[Name], Field(min_length=1)]
-    counts: list[list[Count]]
-    image_sha256: Name
-    mask_sha256: Name
-
-
-GEOMETRY = Form(_Geometry)
+    def place(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """Return the rows and columns that its slices take in the middle of larger ones."""
+        _, rows, columns = self.image.shape
+        top = (size[0] - rows) // 2
+        left = (size[1] - columns) // 2
+        return slice(top, top + rows), slice(left, left + columns)
 
 
 class SliceSet:
@@ -103,7 +95,7 @@ class SliceSet:
         Position in `cases` of each slice.
     labels : list of str
         Names of the labels.
-    recipes : list of dict
+    recipes : list of Recipe
         By which recipe each folder was cut.
     counts : ndarray of int, shape (n, labels)
         Pixels of each label in each slice.
@@ -128,28 +120,28 @@ class SliceSet:
         context_mm: float = 2.5,
         memory: int = 0,
     ) -> None:
-        self.context, self.context_mm = context, context_mm
+        self.context = context
+        self.context_mm = context_mm
         self._folders = list(folders)
         self.cases = [folder.case for folder in folders]
         self.labels: list[str] = []
-        self.recipes: list[dict[str, Any]] = []
+        self.recipes: list[Recipe] = []
         self._cases: list[_Case] = []
         counts: list[np.ndarray] = []
         aspects: list[float] = []
         for folder in folders:
-            geometry = _geometry(folder.geometry)
-            if self.labels not in ([], geometry["labels"]):
+            geometry = read_geometry(folder.geometry)
+            if self.labels not in ([], geometry.labels):
                 raise damaged(
                     folder.geometry,
-                    f"its labels are {', '.join(geometry['labels'])}, those of other cases "
+                    f"its labels are {', '.join(geometry.labels)}, those of other cases "
                     f"{', '.join(self.labels)}",
                 )
-            self.labels = geometry["labels"]
-            self.recipes.append(geometry["recipe"])
-            counts.append(np.asarray(geometry["counts"], np.int64).reshape(-1, len(self.labels)))
-            rows, columns = geometry["pixel_spacing"]
-            aspects.append(rows / columns)
-            self._cases.append(_index(folder, geometry))
+            self.labels = geometry.labels
+            self.recipes.append(geometry.recipe)
+            counts.append(np.asarray(geometry.counts, np.int64).reshape(-1, len(self.labels)))
+            aspects.append(geometry.aspect)
+            self._cases.append(_Case.of(folder, geometry))
         lengths = [len(count) for count in counts]
         self.counts = np.concatenate(counts or [np.zeros((0, 1), np.int64)])
         self.case_of = np.repeat(np.arange(len(lengths)), lengths)
@@ -184,22 +176,31 @@ class SliceSet:
         """The files that slices are read from."""
         return [file for one in self._folders for file in (one.image, one.mask)]
 
-    def geometries(self) -> list[dict[str, Any]]:
+    def geometries(self) -> list[SliceGeometry]:
         """Return what is known of each folder, read again."""
-        return [_geometry(folder.geometry) for folder in self._folders]
+        return [read_geometry(folder.geometry) for folder in self._folders]
+
+    def frames(self) -> list[Volume]:
+        """Return the grid of each folder's image."""
+        return [geometry.frame for geometry in self.geometries()]
 
     def read_from(self, places: Mapping[Path, Path]) -> None:
         """Read slices from copies of their files; those that have none stay where they are."""
         for position, (folder, case) in enumerate(zip(self._folders, self._cases, strict=True)):
             image, mask = (places.get(path, path) for path in (folder.image, folder.mask))
             self._folders[position] = replace(folder, image=image, mask=mask)
-            case.image.path, case.mask.path = image, mask
+            case.image.path = image
+            case.mask.path = mask
 
     def each(self) -> list[SliceSet]:
         """Return a set of each folder alone, whose slices have its own size."""
-        options: dict[str, Any] = {"context": self.context, "context_mm": self.context_mm}
         return [
-            SliceSet([folder], **options, memory=case.nbytes if self.in_memory else 0)
+            SliceSet(
+                [folder],
+                context=self.context,
+                context_mm=self.context_mm,
+                memory=case.nbytes if self.in_memory else 0,
+            )
             for folder, case in zip(self._folders, self._cases, strict=True)
         ]
 
@@ -218,7 +219,7 @@ class SliceSet:
 
         Returns
         -------
-        images : ndarray of float32, shape (n, rows, columns, context)
+        images : ndarray of float32, shape (n, rows, columns, channels)
             As extracted: Hounsfield units, or z-scores. The slice itself is
             the middle channel, the others are interpolated between slices of
             its case (see `neighbours`).
@@ -230,70 +231,46 @@ class SliceSet:
     def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read the images of `read` alone."""
         images = np.empty((len(indices), *self.size, self.context), np.float32)
-        for case, numbers, positions, place in self._by_case(indices):
-            total, *shape = case.image.shape
-            if tuple(shape) != self.size:
-                images[positions] = case.pad
-            fill(
-                [images[position][place] for position in positions],
-                *(case.image.read, numbers, total, case.spacing),
-                *(self.context, self.context_mm),
-            )
+        context = Context(slices=self.context, mm=self.context_mm)
+        for case, numbers, positions in self._by_case(indices):
+            if case.image.shape[1:] != self.size:
+                images[positions] = case.padding
+            place = case.place(self.size)
+            out = [images[position][place] for position in positions]
+            fill(out, case.stack, numbers, context)
         return images
 
     def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read the masks of `read` alone."""
         masks = np.zeros((len(indices), *self.size), np.uint8)
-        for case, numbers, positions, place in self._by_case(indices):
+        for case, numbers, positions in self._by_case(indices):
+            place = case.place(self.size)
             for position, mask in zip(positions, case.mask.read(numbers), strict=True):
                 masks[position][place] = mask
         return masks
 
     def _by_case(
         self, indices: Sequence[int] | np.ndarray
-    ) -> Iterator[tuple[_Case, np.ndarray, np.ndarray, tuple[slice, ...]]]:
+    ) -> Iterator[tuple[_Case, np.ndarray, np.ndarray]]:
         """Sort slices by case, so that those that share neighbours read them once.
 
-        Yields the case, the numbers of its slices within it, their positions
-        in `indices`, and the rows and columns that they take in `size`.
+        Yields the case, the numbers of its slices within it, and their positions
+        in `indices`.
         """
         chosen = np.asarray(indices, np.int64)
         owners = self.case_of[chosen]
         for owner in np.unique(owners):
-            case, positions = self._cases[owner], np.flatnonzero(owners == owner)
-            place = tuple(
-                slice((full - n) // 2, (full - n) // 2 + n)
-                for full, n in zip(self.size, case.image.shape[1:], strict=True)
-            )
-            yield case, chosen[positions] - self._first[owner], positions, place
+            positions = np.flatnonzero(owners == owner)
+            yield self._cases[owner], chosen[positions] - self._first[owner], positions
 
     def unpadded(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return image and mask of one slice, no padding or context, shape (rows, columns)."""
         owner = self.case_of[index]
-        case, number = self._cases[owner], index - self._first[owner]
-        return case.image.read([number])[0][case.inside], case.mask.read([number])[0][case.inside]
-
-
-def _geometry(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise damaged(path, "it is gone")
-    found: dict[str, Any] = unsealed(path, GEOMETRY, remedy_of(path))
-    slices, labels = found["shape"][0], len(found["labels"])
-    if len(found["counts"]) != slices or any(len(row) != labels for row in found["counts"]):
-        raise refused(path, "it does not count each label in each slice", remedy_of(path))
-    return found
-
-
-def _index(folder: SliceFolder, geometry: dict[str, Any]) -> _Case:
-    rows, columns = (slice(*ends) for ends in geometry["inside"])
-    return _Case(
-        StoredSlices(folder.image, geometry["shape"]),
-        StoredSlices(folder.mask, geometry["shape"]),
-        geometry["slice_spacing"],
-        (geometry["pad"] - geometry["shift"]) / geometry["scale"],
-        (rows, columns),
-        [geometry[k] for k in ("image_sha256", "mask_sha256", "slice_spacing", "pixel_spacing")],
-    )
+        case = self._cases[owner]
+        number = index - self._first[owner]
+        image = case.image.read([number])[0]
+        mask = case.mask.read([number])[0]
+        return image[case.covered], mask[case.covered]
 
 
 def digests(sets: Mapping[str, SliceSet]) -> dict[str, str]:
@@ -370,15 +347,15 @@ def _shows(slices: SliceSet) -> np.ndarray:
 
 def _lost(slices: SliceSet, missing: Sequence[str]) -> str:
     """Say of labels that training cases have, but that the cut leaves no pixel of, what to do."""
-    found = slices.geometries() if missing else []
+    geometries = slices.geometries() if missing else []
     for name in missing:
-        had = [each for each in found if each.get("recipe_bound", {}).get(name, {}).get("voxels")]
+        had = [each for each in geometries if each.voxels(name)]
         if not had:
             continue
-        voxels = sum(each["recipe_bound"][name]["voxels"] for each in had)
-        cuts = " and ".join({cut_words(Recipe(**each["recipe"])): None for each in had})
+        voxels = sum(each.voxels(name) for each in had)
+        cuts = " and ".join({cut_words(each.recipe): None for each in had})
         return (
-            f"label {name}: {len(had)} of {len(found)} cut training cases have it ({voxels} "
+            f"label {name}: {len(had)} of {len(geometries)} cut training cases have it ({voxels} "
             f"voxels), but it was lost when they were cut {cuts}: it is smaller than a pixel of "
             "the slices; give the recipe in `slices` a larger size (null keeps all pixels), or "
             "leave the label out"
@@ -428,16 +405,12 @@ def epoch_batches(
     shows = _shows(slices)
     pool = usable(slices, empty)
     if 0 < empty < 1:
-        without = np.flatnonzero(~shows)
-        # half up, also where the product of floats is just off a half
-        taken = math.floor(round(empty * len(without), 9) + 0.5)
-        drawn = random.choice(without, taken, replace=False)
-        pool = np.sort(np.concatenate([np.flatnonzero(shows), drawn]))
-    number = steps if steps is not None else -(-len(pool) // batch)
-    order = np.concatenate(
-        [random.permutation(pool) for _ in range(-(-number * batch // len(pool)))]
-    )
-    least = int(np.ceil(foreground * batch))
+        without = _some_of(np.flatnonzero(~shows), empty, random)
+        pool = np.sort(np.concatenate([np.flatnonzero(shows), without]))
+    number = steps if steps is not None else math.ceil(len(pool) / batch)
+    rounds = math.ceil(number * batch / len(pool))
+    order = np.concatenate([random.permutation(pool) for _ in range(rounds)])
+    least = math.ceil(foreground * batch)
     chosen = []
     for step in range(number):
         indices = order[step * batch : (step + 1) * batch].copy()
@@ -447,3 +420,10 @@ def epoch_batches(
             indices[bare[:missing]] = random.choice(np.flatnonzero(shows), missing)
         chosen.append(indices)
     return chosen
+
+
+def _some_of(numbers: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:
+    """Draw a share of numbers, each at most once."""
+    # half up, also where the product of floats is just off a half
+    taken = math.floor(round(share * len(numbers), 9) + 0.5)
+    return random.choice(numbers, taken, replace=False)

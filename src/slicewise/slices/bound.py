@@ -8,15 +8,16 @@ Dice that is computed here, and no more.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 from slicewise.boxes import Box, label_boxes
 from slicewise.config import Recipe
 from slicewise.slices.grid import Grid
+from slicewise.stored import Count, Loose
 from slicewise.volumes.volume import Volume
 
 BLOCK = 8  # slices at a time
@@ -26,6 +27,31 @@ SPECK_ML = 0.01
 """Components that are smaller together are specks of the pen, unless they are all that there is."""
 TOUCHING = np.ones((3, 3), bool)
 _AROUND = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+
+
+class LabelBound(Loose):
+    """What a recipe leaves of a label.
+
+    Attributes
+    ----------
+    voxels : int
+        Voxels of the mask.
+    dice : float or None
+        Dice of the mask brought back; None without voxels.
+    components, lost_components : int or None
+        Connected components of the mask, and those of which nothing came back;
+        None where they are not counted.
+    lost_ml : float or None
+        Millilitres of these.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    voxels: Count
+    dice: float | None
+    components: Count | None
+    lost_components: Count | None
+    lost_ml: float | None
 
 
 class RecipeBound:
@@ -65,42 +91,35 @@ class RecipeBound:
             total += np.bincount(array.ravel(), minlength=self.labels + 1)
         if not self.scaled:
             return
-        for one, found in zip(stack, both, strict=True):
+        for one, left in zip(stack, both, strict=True):
             boxes = label_boxes(one, self.labels)
             for label, (part, box) in enumerate(zip(self._parts, boxes, strict=True), start=1):
-                part.add(one, found, label, box)
+                part.add(one, left, label, box)
 
-    def result(self, names: list[str], voxel_ml: float) -> dict[str, dict[str, Any]]:
+    def result(self, names: list[str], voxel_ml: float) -> dict[str, LabelBound]:
         """Return for each label what the recipe leaves of it.
 
-        Returns
-        -------
-        dict
-            ``{label: {voxels, dice, components, lost_components, lost_ml}}``:
-            voxels of the mask; Dice of the mask brought back (None without
-            voxels); connected components of the mask, and those of which
-            nothing came back, with their millilitres. Where slices are as
-            large as the volume nothing is lost, and components are not counted
-            (None).
+        Where slices are as large as the volume nothing is lost, and components
+        are not counted.
         """
         bound = {}
         for index, name in enumerate(names, start=1):
             before, after, both = (int(total[index]) for total in self._sums)
             parts = self._parts[index - 1]
             parts.finish()
-            bound[name] = {
-                "voxels": before,
-                "dice": round(2 * both / (before + after), 6) if before else None,
-                "components": parts.number if self.scaled else None,
-                "lost_components": parts.lost,
-                "lost_ml": round(parts.lost_voxels * voxel_ml, 6),
-            }
+            bound[name] = LabelBound(
+                voxels=before,
+                dice=round(2 * both / (before + after), 6) if before else None,
+                components=parts.number if self.scaled else None,
+                lost_components=parts.lost,
+                lost_ml=round(parts.lost_voxels * voxel_ml, 6),
+            )
         return bound
 
 
 def recipe_bound(
     labels: Volume, recipe: Recipe, names: list[str], contiguous: bool = True
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, LabelBound]:
     """Say what a recipe allows at all: how much of each label comes back from its slices.
 
     Slices are cut as for training, and brought back as predictions are:
@@ -119,13 +138,14 @@ def recipe_bound(
 
     Returns
     -------
-    dict
-        As `RecipeBound.result` gives it.
+    dict of str to LabelBound
+        By the name of the label.
     """
     array = labels.canonical().array
     x, y, z = array.shape
     grid = Grid((x, y, z), recipe)
-    stack, bound = grid.stack(array), RecipeBound(grid, len(names), contiguous)
+    stack = grid.stack(array)
+    bound = RecipeBound(grid, len(names), contiguous)
     for start in range(0, grid.number, BLOCK):
         block = stack[start : start + BLOCK]
         bound.add(block, grid.shrink_mask(block, len(names)) if bound.scaled else block)
@@ -174,15 +194,18 @@ class _Components:
     """
 
     def __init__(self, contiguous: bool) -> None:
-        self.number = self.lost = self.lost_voxels = 0
+        self.number = 0
+        self.lost = 0
+        self.lost_voxels = 0
         self._contiguous = contiguous
         self._last: np.ndarray | None = None  # component of each pixel of the slice, with a rim
         self._open(np.zeros(0, np.int64), np.zeros(0, bool))
 
     def _open(self, sizes: np.ndarray, kept: np.ndarray) -> None:
-        self._sizes, self._kept = sizes, kept
+        self._sizes = sizes
+        self._kept = kept
 
-    def add(self, one: np.ndarray, found: np.ndarray, label: int, box: Box | None) -> None:
+    def add(self, one: np.ndarray, left: np.ndarray, label: int, box: Box | None) -> None:
         """Take the next slice: the mask, and the part of it that comes back."""
         if box is None:
             self.finish()
@@ -190,7 +213,7 @@ class _Components:
         parts, number = ndimage.label(one[box] == label, TOUCHING)
         sizes = np.bincount(parts.ravel(), minlength=number + 1)[1:]
         kept = np.zeros(number + 1, bool)
-        kept[parts[found[box] == label]] = True
+        kept[parts[left[box] == label]] = True
         if self._last is None or not self._contiguous:
             self.finish()
             place = np.arange(number + 1)
@@ -214,18 +237,18 @@ class _Components:
 
     def _join(self, parts: np.ndarray, box: Box, sizes: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Join the parts of a slice to what they touch in the last; return the number of each."""
-        before, now = len(self._sizes), len(sizes)
+        before = len(self._sizes)
+        total = before + len(sizes)
         own, other = self._touching(parts, box)
         pairs = (other - 1, own - 1 + before)
-        shape = (before + now, before + now)
-        graph = sparse.coo_array((np.ones(len(own), bool), pairs), shape)
+        graph = sparse.coo_array((np.ones(len(own), bool), pairs), (total, total))
         number, owner = csgraph.connected_components(graph, directed=False)
-        total = np.bincount(owner, np.concatenate([self._sizes, sizes]), number).astype(np.int64)
+        joined = np.bincount(owner, np.concatenate([self._sizes, sizes]), number).astype(np.int64)
         some = np.bincount(owner, np.concatenate([self._kept, kept]), number) > 0
         here = np.zeros(number, bool)
         here[owner[before:]] = True
-        self._close(total[~here], some[~here])
-        self._open(total[here], some[here])
+        self._close(joined[~here], some[~here])
+        self._open(joined[here], some[here])
         return np.concatenate([[0], np.cumsum(here)[owner[before:]]])
 
     def _touching(self, parts: np.ndarray, box: Box) -> tuple[np.ndarray, np.ndarray]:
@@ -233,7 +256,7 @@ class _Components:
         assert self._last is not None
         rows, columns = box
         width = len(self._sizes) + 1
-        found = []
+        touching = []
         for i, j in _AROUND:
             moved = self._last[
                 rows.start + 1 + i : rows.stop + 1 + i, columns.start + 1 + j : columns.stop + 1 + j
@@ -241,8 +264,8 @@ class _Components:
             both = (parts > 0) & (moved > 0)
             pairs = parts[both].astype(np.int64) * width + moved[both]
             # neighbours are nearly always of the same two
-            found.append(np.unique(pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]))
-        own, other = np.divmod(np.unique(np.concatenate(found)), width)
+            touching.append(np.unique(pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]))
+        own, other = np.divmod(np.unique(np.concatenate(touching)), width)
         return own, other
 
 
@@ -255,18 +278,18 @@ def cut_words(recipe: Recipe) -> str:
     return f"in the {recipe.plane} plane"
 
 
-def lost_words(bound: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def lost_words(bound: Mapping[str, LabelBound]) -> list[str]:
     """Say of each label that a recipe loses some of what is lost; nothing where it is little."""
     said = []
     for name, known in bound.items():
-        if not known["voxels"]:
+        if not known.voxels or known.dice is None or known.lost_ml is None:
             continue
-        dice, lost = known["dice"], known["lost_components"]
-        if lost and (known["lost_ml"] >= SPECK_ML or dice < NOTABLE):
+        most = f"a Dice of {known.dice:.3f} is the most it allows"
+        if known.lost_components and (known.lost_ml >= SPECK_ML or known.dice < NOTABLE):
             said.append(
-                f"of label {name} {lost} of {known['components']} components vanish "
-                f"({known['lost_ml']:.3g} ml), and a Dice of {dice:.3f} is the most it allows"
+                f"of label {name} {known.lost_components} of {known.components} components vanish "
+                f"({known.lost_ml:.3g} ml), and {most}"
             )
-        elif dice is not None and dice < NOTABLE:
-            said.append(f"of label {name} a Dice of {dice:.3f} is the most it allows")
+        elif known.dice < NOTABLE:
+            said.append(f"of label {name} {most}")
     return said

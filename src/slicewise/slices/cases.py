@@ -20,11 +20,12 @@ from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sweep
 from slicewise.records import differences
-from slicewise.slices.batches import GEOMETRY, SliceFolder, SliceSet
+from slicewise.slices.batches import SliceSet
 from slicewise.slices.bound import cut_words, lost_words
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
+from slicewise.slices.geometry import SliceGeometry, kept_geometry
 from slicewise.sources import sources_digest
-from slicewise.stored import kept, write_sealed
 from slicewise.volumes.read import read_image
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def cut_case(
     """
     # of the labels in their order, too: they are stored as numbers
     made_from = digest([version, content.model_dump(), recipe.model_dump()])
-    geometry = kept(folder.geometry, made_from, GEOMETRY)
+    geometry = kept_geometry(folder.geometry, made_from)
     if geometry is None or not _whole(folder):
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
@@ -134,23 +135,25 @@ def cut_case(
             content.contiguous,
         )
         _say_lost(folder.case, recipe, geometry)
-        geometry["made_from"] = made_from
-        write_sealed(folder.geometry, geometry)
+        geometry.write(folder.geometry, made_from)
     # whatever it was made from, only what is there makes a training different
-    return digest({key: value for key, value in geometry.items() if key != "made_from"})
+    return geometry.digest
 
 
-def _say_lost(case: str, recipe: Recipe, geometry: dict[str, Any]) -> None:
+def _say_lost(case: str, recipe: Recipe, geometry: SliceGeometry) -> None:
     """Say what of the labels a recipe loses in a case."""
-    bound, pixels = geometry["recipe_bound"], np.sum(geometry["counts"], axis=0)
+    bound = geometry.recipe_bound
+    pixels = np.sum(geometry.counts, axis=0)
     said = lost_words(bound)
     if recipe.oblique:
         gone = [name for name, left in zip(bound, pixels, strict=True) if not left]
-        said = [f"of label {name} no pixel is left" for name in gone if bound[name]["voxels"]]
+        said = [f"of label {name} no pixel is left" for name in gone if bound[name].voxels]
     if said:
         logger.warning(
             "%s: cut %s, %s; what is lost is trained as background (a larger size keeps more)",
-            *(case, cut_words(recipe), "; ".join(said)),
+            case,
+            cut_words(recipe),
+            "; ".join(said),
         )
 
 

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+
+from slicewise.config import Context
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of one case, which lie above each other.
+
+    Attributes
+    ----------
+    read : callable
+        Gives the slices of ascending numbers, shape (n, rows, columns).
+    number : int
+        How many there are.
+    spacing : float
+        Distance of neighbouring slices, mm.
+    """
+
+    read: Callable[[np.ndarray], np.ndarray]
+    number: int
+    spacing: float
 
 
 def neighbours(
     number: int | Sequence[int] | np.ndarray,
     total: int,
     spacing: float,
-    context: int,
-    context_mm: float,
+    context: Context,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find between which slices of its case each channel of a slice lies.
 
-    Channel `c` lies ``(c - context // 2) * context_mm`` millimetres from the
-    slice, or at the first or last slice where the case ends before.
+    Channel `c` lies ``(c - context.slices // 2) * context.mm`` millimetres from
+    the slice, or at the first or last slice where the case ends before.
 
     Parameters
     ----------
@@ -27,54 +48,61 @@ def neighbours(
         Slices of the case.
     spacing : float
         Distance of neighbouring slices, mm.
-    context : int
-        Channels, an odd number.
-    context_mm : float
-        Distance of neighbouring channels, mm.
+    context : Context
+        How many channels, and how far apart.
 
     Returns
     -------
-    low, high : ndarray of int, shape (..., context)
+    low, high : ndarray of int, shape (..., channels)
         The slices below and above; the same one where a channel lies on a slice.
-    weight : ndarray of float32, shape (..., context)
+    weight : ndarray of float32, shape (..., channels)
         Weight of `high`; that of `low` is the rest to 1.
+
+    Examples
+    --------
+    Slices of 2 mm, and neighbours 3 mm away: halfway between two slices, or
+    the first slice where there is none below.
+
+    >>> low, high, weight = neighbours(1, 9, 2.0, Context(slices=3, mm=3.0))
+    >>> low.tolist(), high.tolist(), weight.tolist()
+    ([0, 1, 2], [0, 1, 3], [0.0, 0.0, 0.5])
     """
-    offsets = (np.arange(context) - context // 2) * context_mm / spacing
+    offsets = (np.arange(context.slices) - context.slices // 2) * context.mm / spacing
     # rounded, so that 3 slices of 0.8 mm are 2.4 mm and not one more slice to read
     place = np.round(np.asarray(number)[..., None] + offsets, 6).clip(0, total - 1)
-    low, high = np.floor(place), np.ceil(place)
+    low = np.floor(place)
+    high = np.ceil(place)
     return low.astype(np.int64), high.astype(np.int64), (place - low).astype(np.float32)
 
 
 def fill(
     out: Sequence[np.ndarray],
-    read: Callable[[np.ndarray], np.ndarray],
+    stack: Stack,
     numbers: Sequence[int] | np.ndarray,
-    total: int,
-    spacing: float,
-    context: int,
-    context_mm: float,
+    context: Context,
 ) -> None:
     """Write slices of one case with their context, interpolated in float32.
 
     Parameters
     ----------
-    out : sequence of ndarray of float32, each of shape (rows, columns, context)
+    out : sequence of ndarray of float32, each of shape (rows, columns, channels)
         Where each slice goes.
-    read : callable
-        Gives the slices of ascending numbers, shape (n, rows, columns); called
-        once, with each slice that is needed once.
-    numbers, total, spacing, context, context_mm
-        As in `neighbours`, one number for each of `out`.
+    stack : Stack
+        The case; read once, each slice that is needed once.
+    numbers : sequence of int
+        The slice in the middle of each of `out`.
+    context : Context
+        How many channels, and how far apart.
     """
-    low, high, weight = neighbours(numbers, total, spacing, context, context_mm)
+    low, high, weight = neighbours(numbers, stack.number, stack.spacing, context)
     needed = np.unique(np.concatenate([low, high]))
-    stack = read(needed)
-    low, high = np.searchsorted(needed, low), np.searchsorted(needed, high)
+    slices = stack.read(needed)
+    low = np.searchsorted(needed, low)
+    high = np.searchsorted(needed, high)
     for one, below, above, share in zip(out, low, high, weight, strict=True):
-        for channel in range(context):
-            first = stack[below[channel]]
+        for channel in range(context.slices):
+            first = slices[below[channel]]
             if share[channel]:
                 first = first.astype(np.float32)
-                first += (stack[above[channel]] - first) * share[channel]
+                first += (slices[above[channel]] - first) * share[channel]
             one[..., channel] = first

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from slicewise.config import Intensity, Recipe
-from slicewise.slices.bound import RecipeBound
-from slicewise.slices.context import fill
+from slicewise.config import Context, Intensity, Recipe
+from slicewise.slices.bound import LabelBound, RecipeBound
+from slicewise.slices.context import Stack, fill
+from slicewise.slices.geometry import SliceGeometry
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.slices.npy import write_slices
 from slicewise.slices.oblique import cut
@@ -82,7 +82,8 @@ class SliceSource:
         """
         numbers = np.arange(start, min(stop, len(self)))
         out = np.empty((len(numbers), *self.grid.size, context), np.float32)
-        fill(list(out), self._at, numbers, len(self), self.spacing, context, context_mm)
+        stack = Stack(self._at, len(self), self.spacing)
+        fill(list(out), stack, numbers, Context(slices=context, mm=context_mm))
         return out
 
     def _at(self, numbers: np.ndarray) -> np.ndarray:
@@ -104,7 +105,7 @@ def extract(
     image_path: Path,
     mask_path: Path,
     contiguous: bool = True,
-) -> dict[str, Any]:
+) -> SliceGeometry:
     """Write the slices of one case as ``.npy`` and describe them.
 
     Parameters
@@ -126,60 +127,80 @@ def extract(
 
     Returns
     -------
-    dict
-        Geometry, digests of both arrays, for each slice the number of pixels
-        of each label, and what the recipe leaves of each label (`RecipeBound`;
-        of an oblique cut, which is never predicted, only voxels before).
+    SliceGeometry
+        What is known of them; of an oblique cut, which is never predicted, the
+        voxels of each label and no more of what the recipe leaves.
     """
     source = SliceSource(image, recipe, intensity)
     grid = source.grid
     shape = (grid.number, *grid.size)
-    masks = cut(Volume(labels, image.affine).canonical(), recipe, order=0, outside=0)
-    counts: list[list[int]] = []
-    bound = RecipeBound(grid, len(names), contiguous)
-
-    def mask_blocks() -> Iterator[np.ndarray]:
-        for start in range(0, grid.number, BLOCK):
-            whole = masks[start : start + BLOCK]
-            block = grid.shrink_mask(whole, len(names))
-            if not recipe.oblique:
-                bound.add(whole, block)
-            for one in block:
-                counts.append(np.bincount(one.ravel(), minlength=len(names) + 1)[1:].tolist())
-            yield block
-
+    masks = _MaskSource(Volume(labels, image.affine), grid, len(names), contiguous)
     image_digest = write_slices(image_path, source.blocks(), shape, source.dtype)
-    mask_digest = write_slices(mask_path, mask_blocks(), shape, np.dtype(np.uint8))
+    mask_digest = write_slices(mask_path, masks.blocks(), shape, np.dtype(np.uint8))
     spacing = image.canonical().spacing
-    return {
-        "recipe": recipe.model_dump(),
-        "shape": list(shape),
-        "source_shape": list(image.array.shape),
-        "source_orientation": image.orientation,
-        "source_affine": [[round(float(v), 6) for v in row] for row in image.affine],
-        "slice_spacing": source.spacing,
-        "pixel_spacing": [
+    bound = masks.bound.result(names, image.voxel_ml)
+    return SliceGeometry(
+        recipe=recipe,
+        shape=list(shape),
+        source_shape=list(image.array.shape),
+        source_orientation=image.orientation,
+        source_affine=[[round(float(v), 6) for v in row] for row in image.affine],
+        slice_spacing=source.spacing,
+        pixel_spacing=[
             round(spacing[axis] / a.scale, 6)
             for axis, a in zip(PLANES[recipe.plane][1:], grid.axes, strict=True)
         ],
-        "inside": [[a.before, a.before + a.filled] for a in grid.axes],
-        "pad": source.pad,
-        "shift": source.shift,
-        "scale": source.scale,
-        "labels": names,
-        "counts": counts,
-        "recipe_bound": (
-            _voxels(labels, names) if recipe.oblique else bound.result(names, image.voxel_ml)
-        ),
-        "image_sha256": image_digest,
-        "mask_sha256": mask_digest,
-    }
+        inside=[[a.before, a.before + a.filled] for a in grid.axes],
+        pad=source.pad,
+        shift=source.shift,
+        scale=source.scale,
+        labels=names,
+        counts=masks.counts,
+        recipe_bound=_voxels(labels, names) if recipe.oblique else bound,
+        image_sha256=image_digest,
+        mask_sha256=mask_digest,
+    )
 
 
-def _voxels(labels: np.ndarray, names: list[str]) -> dict[str, dict[str, Any]]:
+class _MaskSource:
+    """Slices of label numbers; what they show is known once all were asked for.
+
+    Attributes
+    ----------
+    counts : list of lists of int
+        Of each slice so far the pixels of each label.
+    bound : RecipeBound
+        What a straight recipe leaves of them.
+    """
+
+    def __init__(self, labels: Volume, grid: Grid, number: int, contiguous: bool) -> None:
+        self.grid = grid
+        self.number = number
+        self.counts: list[list[int]] = []
+        self.bound = RecipeBound(grid, number, contiguous)
+        self._stack = cut(labels.canonical(), grid.recipe, order=0, outside=0)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield all slices in order, a few at a time."""
+        for start in range(0, self.grid.number, BLOCK):
+            whole = self._stack[start : start + BLOCK]
+            block = self.grid.shrink_mask(whole, self.number)
+            if not self.grid.recipe.oblique:
+                self.bound.add(whole, block)
+            for one in block:
+                pixels = np.bincount(one.ravel(), minlength=self.number + 1)[1:]
+                self.counts.append(pixels.tolist())
+            yield block
+
+
+def _voxels(labels: np.ndarray, names: list[str]) -> dict[str, LabelBound]:
     """Return the voxels of each label, where no bound is known."""
     counts = np.zeros(len(names) + 1, np.int64)
     for part in np.moveaxis(labels, int(np.argmax(np.abs(labels.strides))), 0):
         counts += np.bincount(part.ravel(), minlength=len(counts))
-    unknown = {"dice": None, "components": None, "lost_components": None, "lost_ml": None}
-    return {n: {"voxels": int(v), **unknown} for n, v in zip(names, counts[1:], strict=True)}
+    return {
+        name: LabelBound(
+            voxels=int(voxels), dice=None, components=None, lost_components=None, lost_ml=None
+        )
+        for name, voxels in zip(names, counts[1:], strict=True)
+    }
