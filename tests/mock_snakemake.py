@@ -60,7 +60,6 @@ def mock_snakemake(
         deployment_settings=DeploymentSettings(),
     )
     workflow.include(str(root / "Snakefile"))
-    workflow.global_resources = {}
     asked = workflow.get_rule(rule)
     dag = DAG(workflow, rules=[asked])
     workflow._dag = dag

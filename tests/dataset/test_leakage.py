@@ -198,6 +198,7 @@ def test_a_training_without_any_label_is_refused_whatever_is_allowed(refused):
 
 def test_what_an_earlier_version_called_otherwise_goes(tmp_path):
     old = ["gate.json", "_made/gate.json.json", "logs/gate/gate.log", "timings/gate/gate.tsv"]
+    old += ["cases/_batches/train-0.json", "slices/axial/_batches/train-0.json"]
     others = ["cases.tsv", "_made/cases.tsv.json", "logs/cases/cases.log", "timings/cases.tsv"]
     for name in [*old, *others]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -57,10 +57,3 @@ def test_scripts_run_one_by_one_make_what_a_run_makes(workflow):
     before = {name: sha256(workflow.results / name) for name in names}
     run_scripts(workflow, JOBS)
     assert {name: sha256(workflow.results / name) for name in names} == before
-
-
-@pytest.mark.slow
-def test_a_phantom_is_made_alone(workflow):
-    workflow.change("dataset", {"name": "tiny", "layout": "phantom", "phantom": {"cases": 4}})
-    run_scripts(workflow, [("phantom", {"case": "phantom_001"})])
-    assert (workflow.results / "cases" / "phantom_001" / "mask.nii.gz").is_file()

@@ -14,7 +14,14 @@ from slicewise.errors import SlicewiseError
 from slicewise.wording import some
 
 SHOWN = 8
-EARLIER = ("gate.json", "_made/gate.json.json", "logs/gate", "timings/gate")
+EARLIER = (
+    "gate.json",
+    "_made/gate.json.json",
+    "logs/gate",
+    "timings/gate",
+    "cases/_batches",
+    "slices/*/_batches",
+)
 """What the leakage check was called below ``results/<dataset>`` before, when it was a gate."""
 
 
@@ -183,15 +190,14 @@ def _listed(pairs: list[tuple[str, str, float]]) -> str:
 
 
 def remove_earlier(results: Path) -> None:
-    """Delete what an earlier version wrote under the name that the leakage check had then.
+    """Delete what an earlier version wrote under names that were changed since.
 
     Parameters
     ----------
     results : Path
         The folder ``results/<dataset>``.
     """
-    for name in EARLIER:
-        path = results / name
+    for path in [path for name in EARLIER for path in results.glob(name)]:
         if path.is_dir():
             shutil.rmtree(path)
         else:
