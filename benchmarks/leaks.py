@@ -22,16 +22,10 @@ import numpy as np
 from scipy import ndimage
 
 from slicewise.config import Dataset
-from slicewise.dataset.duplicates import (
-    ALIKE,
-    Marks,
-    Scan,
-    find_alike,
-    likeness,
-    pack,
-    slice_marks,
-)
+from slicewise.dataset.duplicates import ALIKE, find_alike, likeness
 from slicewise.dataset.finding import find_cases
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import Marks, Scan, pack
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_sources, read_volume
 from slicewise.volumes.volume import Volume

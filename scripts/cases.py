@@ -2,7 +2,7 @@
 
 from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.cases import cases_table, check_geometry_known
-from slicewise.dataset.duplicates import beside, unpack, write_marks
+from slicewise.dataset.marks import beside, unpack, write_marks
 from slicewise.files import write_text
 from slicewise.job import script_job
 from slicewise.jobs import Cases

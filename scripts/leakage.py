@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from slicewise.dataset.cases import read_table
-from slicewise.dataset.duplicates import beside, read_marks
 from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
     remove_earlier,
 )
+from slicewise.dataset.marks import beside, read_marks
 from slicewise.files import write_json
 from slicewise.job import script_job
 from slicewise.jobs import Leakage

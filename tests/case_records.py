@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from slicewise.dataset.case_record import CaseRecord
-from slicewise.dataset.duplicates import pack, slice_marks
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import pack
 from slicewise.volumes.volume import Volume
 
 PLAIN = pack(slice_marks(Volume(np.zeros((8, 8, 4), np.int16), np.eye(4))))

@@ -14,7 +14,8 @@ from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 from slicewise.config import Content
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.dataset.describe import CaseFiles, fingerprint, make_record
-from slicewise.dataset.duplicates import pack, slice_marks, unpack
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import pack, unpack
 from slicewise.volumes.volume import Volume
 
 AFFINE = np.array([[-0.8, 0, 0, 8], [0, 0.7, 0, -9], [0, 0, 2.5, -30], [0, 0, 0, 1.0]])

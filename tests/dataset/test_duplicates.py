@@ -1,6 +1,5 @@
 """The same scan is found whatever was done to it, and other scans are not taken for it."""
 
-import base64
 from functools import cache
 from itertools import combinations
 
@@ -10,19 +9,12 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from slicewise.dataset import duplicates
-from slicewise.dataset.duplicates import (
-    ALIKE,
+from slicewise.dataset.duplicates import ALIKE, find_alike, likeness
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import (
     COEFFICIENTS,
     CONTENT,
     Scan,
-    beside,
-    find_alike,
-    likeness,
-    pack,
-    read_marks,
-    slice_marks,
-    unpack,
-    write_marks,
 )
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.volume import Volume
@@ -125,18 +117,6 @@ def test_the_bound_is_never_below_the_likeness():
     assert np.allclose(np.diag(bounds), 1, atol=1e-5)
     for turned in duplicates._turns(values):
         assert np.all(turned @ values.T <= bounds + 1e-5)
-
-
-def test_the_marks_are_few_and_the_same_to_the_bit():
-    volume = scan(5)
-    found = slice_marks(volume)
-    assert found.marks.dtype == np.int8
-    assert found.marks.shape == (len(found), 3, COEFFICIENTS)
-    assert len(found) <= volume.array.shape[2]
-    assert pack(found) == pack(slice_marks(volume))
-    # slices that repeat add nothing
-    thick = Volume(np.repeat(volume.canonical().array, 4, axis=2), np.eye(4))
-    assert len(slice_marks(thick)) == len(found)
 
 
 @pytest.mark.parametrize(
@@ -244,70 +224,6 @@ def test_a_part_of_a_canvas_is_found_among_others(change):
     copy = slice_marks(Volume(change(scan(2).canonical().array), np.eye(4)))
     assert [pair[:2] for pair in find_alike({"copy": copy}, others)] == [("copy", "2")]
     assert [pair[:2] for pair in find_alike(others, {"copy": copy})] == [("2", "copy")]
-
-
-# --- files ---------------------------------------------------------------------------------
-
-
-def same(one: Scan, other: Scan) -> bool:
-    parts = ("heights", "marks", "thumbs", "keys", "places")
-    return one.frame == other.frame and all(
-        np.array_equal(getattr(one, part), getattr(other, part)) for part in parts
-    )
-
-
-def nothing() -> Scan:
-    return slice_marks(Volume(np.zeros((9, 8, 2)), np.eye(4)))
-
-
-def test_a_case_record_holds_them_as_text():
-    assert same(unpack(pack(marks(1))), marks(1))
-    assert same(unpack(pack(nothing())), nothing())
-    assert not same(marks(1), marks(2))
-
-
-def test_marks_of_earlier_versions_are_refused(tmp_path, refused):
-    old = np.zeros((3, COEFFICIENTS), np.int8)
-    assert "another version" in refused(unpack, base64.b64encode(old.tobytes()).decode())
-    path = tmp_path / "cases.npz"
-    np.savez(path, method=np.int64(1), cases=np.array(["a"]), numbers=np.array([3]), marks=old)
-    assert refused(read_marks, path, ["a"]).startswith(f"{path}: another version")
-
-
-def test_they_lie_beside_the_table(tmp_path):
-    path = beside(tmp_path / "cases.tsv")
-    assert path == tmp_path / "cases.npz"
-    stored = {"001": marks(1), "NA": nothing(), "b": marks(2)}
-    write_marks(path, stored)
-    found = read_marks(path, ["NA", "b", "001"])
-    assert list(found) == list(stored)
-    assert all(same(found[case], stored[case]) for case in stored)
-    first = path.read_bytes()
-    write_marks(path, stored)
-    assert path.read_bytes() == first
-
-
-def test_where_there_are_none_or_others_a_gate_must_not_open(tmp_path, monkeypatch, refused):
-    path = tmp_path / "cases.npz"
-    assert refused(read_marks, path, ["a"]).startswith(f"{path}: it is missing")
-    with monkeypatch.context() as patch:
-        patch.setattr(duplicates, "METHOD", duplicates.METHOD + 1)
-        write_marks(path, {"a": marks(1)})
-    assert refused(read_marks, path, ["a"]).startswith(f"{path}: another version")
-
-
-def test_a_file_that_is_damaged_or_of_another_table_is_refused(tmp_path, refused):
-    path = tmp_path / "cases.npz"
-    write_marks(path, {"a": marks(1), "b": marks(2)})
-    message = refused(read_marks, path, ["a", "c"])
-    assert message.startswith(f"{path}: it holds other cases")
-    whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], b"", b"no archive"):
-        path.write_bytes(content)
-        assert DAMAGED in refused(read_marks, path, ["a", "b"])
-    write_marks(path, {"a": marks(1)})
-    np.savez(path, cases=np.array(["a"]))
-    assert DAMAGED in refused(read_marks, path, ["a"])
 
 
 # --- real data -----------------------------------------------------------------------------

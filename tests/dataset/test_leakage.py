@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from slicewise.dataset.cases import cases_table
-from slicewise.dataset.duplicates import Scan, slice_marks
 from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
     remove_earlier,
 )
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import Scan
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.volume import Volume
 from tests.case_records import case_record

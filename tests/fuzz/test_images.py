@@ -12,7 +12,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from slicewise.config import Dataset
 from slicewise.dataset.case import Case
-from slicewise.dataset.duplicates import read_marks, slice_marks, write_marks
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import read_marks, write_marks
 from slicewise.dataset.shapes import size_of
 from slicewise.slices.npy import StoredSlices, write_slices
 from slicewise.volumes.companions import whole_volume

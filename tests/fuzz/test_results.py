@@ -31,9 +31,9 @@ from slicewise.dataset.case_record import (
 )
 from slicewise.dataset.cases import cases_table, read_table
 from slicewise.dataset.describe import CaseFiles
-from slicewise.dataset.duplicates import beside, read_marks, unpack, write_marks
 from slicewise.dataset.ingest import ingest
 from slicewise.dataset.leakage import check_labels_trained, check_leaks
+from slicewise.dataset.marks import beside, read_marks, unpack, write_marks
 from slicewise.dataset.split import split_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError

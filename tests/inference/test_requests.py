@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from slicewise.dataset.case_record import write_case_records
-from slicewise.dataset.duplicates import pack, slice_marks
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference.predict import predict_cases

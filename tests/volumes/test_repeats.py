@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slicewise.dataset.duplicates import all_marks
+from slicewise.dataset.marking import all_marks
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.repeats import check_repeats

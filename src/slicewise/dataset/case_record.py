@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from slicewise.dataset.duplicates import unpack
+from slicewise.dataset.marks import unpack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_json
 from slicewise.stored import (

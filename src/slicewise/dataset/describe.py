@@ -12,7 +12,8 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.dataset.case_record import CaseRecord, SourceFiles
-from slicewise.dataset.duplicates import all_marks, pack, slice_marks
+from slicewise.dataset.marking import all_marks, slice_marks
+from slicewise.dataset.marks import pack
 from slicewise.files import digest, sha256
 from slicewise.volumes.checks import check_image, count_values, label_indices
 from slicewise.volumes.companions import is_header

@@ -17,37 +17,29 @@ Then thumbnails of the slices are laid over each other (`overlay`), and how well
 
 from __future__ import annotations
 
-import base64
 import math
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from slicewise.dataset.content import SIDE, Frame, evened, find_content, thumbnail
-from slicewise.dataset.keys import find_keys, how_laid, shared_by
+from slicewise.dataset.keys import how_laid, shared_by
+from slicewise.dataset.marks import (
+    ACROSS,
+    ALONG,
+    CANVAS,
+    COEFFICIENTS,
+    CONTENT,
+    FREQUENCIES,
+    NEGATIVE,
+    USED,
+    Marks,
+    Scan,
+)
 from slicewise.dataset.overlay import SURE, agreement, laid
-from slicewise.errors import SlicewiseError
-from slicewise.files import atomic
-from slicewise.stored import read_arrays, refused
-from slicewise.volumes.volume import Volume
-
-METHOD = 2
-"""To be raised by whoever changes what `slice_marks` returns: marks of two methods differ."""
 
 ALIKE = 0.7
 """Scans that agree so well are one; benchmarks/leaks.py measures how far off all others are."""
 
-FREQUENCIES = 16
-RANKS = (0.8, 0.97)
-INVERTED = (0.03, 0.2)
-INSIDE = (0.02, 0.98)
-FINEST = 320  # pixels along a side that are enough for so low frequencies
-STEADY = 0.97  # slices more alike than this to the last one kept are left out
-PLAIN = 1e-3  # amplitudes below this share of the contrast are rounding
 SHARE = 0.25  # of the slices of the smaller scan that have to be found in the other
 PROBES = 6  # so many that one lies in any quarter of a scan
 NEAR = 0.85  # slices whose marks are so alike make a suspicion
@@ -55,163 +47,15 @@ MOST = 16  # other scans that a scan is suspected to be by its marks
 LAID = 12  # slices that are laid over each other
 TOGETHER = 128  # scans whose marks are multiplied at once
 
-CANVAS, NEGATIVE, CONTENT = range(3)
 KINDS = ((CANVAS, CANVAS), (NEGATIVE, CANVAS), (CANVAS, NEGATIVE), (CONTENT, CONTENT))
 """The marks that are compared with each other."""
 PROBED_WITH = (((CANVAS, NEGATIVE), CANVAS), ((CONTENT,), CONTENT))
 """The marks of which few slices are compared with all of another mark."""
 
-_U, _V = np.indices((FREQUENCIES, FREQUENCIES))
-_RADIUS = np.hypot(_U, _V).astype(np.float32)
-_USED = (_RADIUS >= 2) & (_RADIUS < FREQUENCIES)
-COEFFICIENTS = int(_USED.sum())
-_SIGNS = np.array([(x**_U * y**_V)[_USED] for x in (1, -1) for y in (1, -1)], np.float32)
-_PLACES = np.full(_USED.shape, -1)
-_PLACES[_USED] = np.arange(COEFFICIENTS)
-_SWAPPED = _PLACES.T[_USED]
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What is kept of a scan to know it again.
-
-    Attributes
-    ----------
-    frame : Frame
-        Its canvas and its content.
-    heights : ndarray of int16, shape (n,)
-        The slices that are kept, from the feet up.
-    marks : ndarray of int8, shape (n, 3, COEFFICIENTS)
-        Their marks: of the canvas, of its negative, of the content.
-    thumbs : ndarray of uint8, shape (n, SIDE, SIDE)
-        Small pictures of their content by rank of intensity; 0 is background.
-    keys : ndarray of uint64, shape (k,)
-        Names of single places.
-    places : ndarray of int16, shape (k, 3)
-        Where these are.
-    """
-
-    frame: Frame
-    heights: np.ndarray
-    marks: np.ndarray
-    thumbs: np.ndarray
-    keys: np.ndarray
-    places: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.heights)
-
-
-Marks = Mapping[str, Scan]
-"""What is kept of each case of a data set."""
-
-
-def slice_marks(image: Volume, canvas: np.ndarray | None = None) -> Scan:
-    """Describe a scan.
-
-    Parameters
-    ----------
-    image : Volume
-        Any intensities; slices lie across the last axis in canonical orientation.
-    canvas : ndarray, optional
-        What `all_marks` returns, where it is known already.
-
-    Returns
-    -------
-    Scan
-        With the slices that differ from the last one kept and have any contrast.
-    """
-    array = image.canonical().array
-    canvas = all_marks(image) if canvas is None else canvas
-    frame, background = find_content(array)
-    heights: list[int] = []
-    marks: list[np.ndarray] = []
-    pictures = []
-    for k in range(array.shape[2]):
-        content = _content_mark(array[:, :, k], frame, background)
-        if content is None:
-            continue
-        if marks and _steady(marks[-1], canvas[k], content):
-            continue
-        negative = _mark(array[:, :, k], INVERTED)
-        marks.append(
-            np.stack([canvas[k], -negative if negative is not None else 0 * content, content])
-        )
-        heights.append(k)
-        pictures.append(thumbnail(_inside(array[:, :, k], frame), background))
-    keys, places = find_keys(array, background)
-    images, masks = np.array(pictures, np.float32).reshape(-1, 2, SIDE, SIDE).swapaxes(0, 1)
-    return Scan(
-        frame=frame,
-        heights=np.array(heights, np.int16),
-        marks=_stored(np.array(marks, np.float32).reshape(-1, 3, COEFFICIENTS)),
-        thumbs=evened(images, masks),
-        keys=keys,
-        places=places,
-    )
-
-
-def _steady(last: np.ndarray, canvas: np.ndarray, content: np.ndarray) -> bool:
-    return bool(min(canvas @ last[CANVAS], content @ last[CONTENT]) >= STEADY)
-
-
-def _stored(marks: np.ndarray) -> np.ndarray:
-    highest = np.abs(marks).max(axis=-1, keepdims=True)
-    return np.rint(marks * (127 / np.maximum(highest, 1e-9))).astype(np.int8)
-
-
-def _inside(pixels: np.ndarray, frame: Frame) -> np.ndarray:
-    return pixels[frame.left : frame.left + frame.across, frame.top : frame.top + frame.along]
-
-
-def _content_mark(pixels: np.ndarray, frame: Frame, background: float) -> np.ndarray | None:
-    """Return the mark of what is inside the content; the outline of the background is no sign."""
-    pixels = _coarser(_inside(pixels, frame))
-    held = pixels != background
-    if not held.any():
-        return None
-    if not held.all():
-        pixels = np.where(held, pixels, np.median(pixels[held]).astype(pixels.dtype))
-    return _mark(pixels, INSIDE)
-
-
-def all_marks(image: Volume) -> np.ndarray:
-    """Return the mark of every axial slice's canvas, float32; zeros where it has no contrast."""
-    array = image.canonical().array
-    marks = np.zeros((array.shape[2], COEFFICIENTS), np.float32)
-    for k in range(array.shape[2]):
-        mark = _mark(array[:, :, k])
-        if mark is not None:
-            marks[k] = mark
-    return marks
-
-
-@cache
-def _cosines(size: int) -> np.ndarray:
-    """Return the lowest cosines over `size` pixels, of shape (FREQUENCIES, size)."""
-    places = (np.arange(size) + 0.5) / size
-    waves = np.cos(np.pi * np.arange(FREQUENCIES)[:, None] * places)
-    return (waves * (2 / size)).astype(np.float32)
-
-
-def _coarser(pixels: np.ndarray) -> np.ndarray:
-    steps = [-(-size // FINEST) for size in pixels.shape]
-    return pixels[:: steps[0], :: steps[1]]
-
-
-def _mark(pixels: np.ndarray, between: tuple[float, float] = RANKS) -> np.ndarray | None:
-    """Return the weighted coefficients of a slice as a vector of length 1, if it has any."""
-    pixels = _coarser(pixels).astype(np.float32)
-    ranks = [int(rank * pixels.size) for rank in between]
-    low, high = np.partition(pixels.ravel(), ranks)[ranks]
-    if low == high:
-        return None
-    across = _cosines(pixels.shape[0])
-    along = _cosines(pixels.shape[1])
-    bounded = (np.clip(pixels, low, high) - low) / (high - low)
-    values = ((across @ bounded @ along.T) * _RADIUS)[_USED]
-    length = np.linalg.norm(values)
-    return values / length if length > PLAIN else None
+_SIGNS = np.array([(x**ACROSS * y**ALONG)[USED] for x in (1, -1) for y in (1, -1)], np.float32)
+_PLACES = np.full(USED.shape, -1)
+_PLACES[USED] = np.arange(COEFFICIENTS)
+_SWAPPED = _PLACES.T[USED]
 
 
 def likeness(one: Scan, other: Scan) -> float:
@@ -422,7 +266,7 @@ def _unit(marks: np.ndarray) -> np.ndarray:
 
 def _square(values: np.ndarray) -> np.ndarray:
     square = np.zeros((len(values), FREQUENCIES, FREQUENCIES), np.float32)
-    square[:, _USED] = values
+    square[:, USED] = values
     return square
 
 
@@ -442,151 +286,4 @@ def _bounds(values: np.ndarray) -> np.ndarray:
     pairs = np.hypot(square, square.swapaxes(1, 2))
     diagonal = np.arange(FREQUENCIES)
     pairs[:, diagonal, diagonal] = np.abs(square[:, diagonal, diagonal])
-    return pairs[:, np.triu(_USED)]
-
-
-# --- files ---------------------------------------------------------------------------------
-
-
-TYPES = {
-    "frame": np.int32,
-    "heights": np.int16,
-    "marks": np.int8,
-    "thumbs": np.uint8,
-    "keys": np.uint64,
-    "places": np.int16,
-}
-SHAPES = {
-    "frame": (len(Frame._fields),),
-    "heights": (),
-    "marks": (3, COEFFICIENTS),
-    "thumbs": (SIDE, SIDE),
-    "keys": (),
-    "places": (3,),
-}
-
-
-def _arrays(scan: Scan) -> dict[str, np.ndarray]:
-    """Return the parts of a scan as arrays, of which the first axis counts."""
-    parts = {name: getattr(scan, name) for name in TYPES} | {"frame": [scan.frame]}
-    return {name: np.asarray(part, TYPES[name]) for name, part in parts.items()}
-
-
-def _scan(arrays: Mapping[str, np.ndarray]) -> Scan:
-    (frame,) = arrays["frame"].tolist()
-    rest = {name: arrays[name] for name in TYPES if name != "frame"}
-    if len({len(rest[name]) for name in ("heights", "marks", "thumbs")}) > 1:
-        raise ValueError("parts of different lengths")
-    if len(rest["keys"]) != len(rest["places"]):
-        raise ValueError("keys without places")
-    return Scan(frame=Frame(*frame), **rest)
-
-
-def pack(scan: Scan) -> str:
-    """Return what is kept of a scan as text for a case record."""
-    arrays = _arrays(scan).values()
-    numbers = np.array([len(array) for array in arrays], np.int64)
-    content = b"".join([numbers.tobytes(), *(array.tobytes() for array in arrays)])
-    return f"{METHOD}:{base64.b64encode(zlib.compress(content, 6)).decode()}"
-
-
-def unpack(text: str) -> Scan:
-    """Return the scan that `pack` made text of.
-
-    Raises
-    ------
-    SlicewiseError
-        When another version of slicewise made it.
-    """
-    method, _, packed = text.rpartition(":")
-    if method != str(METHOD):
-        raise SlicewiseError(
-            "the marks in the case records were made by another version of slicewise; delete the "
-            "folder cases/_shards of these results, and let snakemake make them again"
-        )
-    content = zlib.decompress(base64.b64decode(packed))
-    numbers = np.frombuffer(content, np.int64, len(TYPES))
-    place = numbers.nbytes
-    arrays = {}
-    for name, number in zip(TYPES, numbers, strict=True):
-        size = int(number) * math.prod(SHAPES[name])
-        array = np.frombuffer(content, TYPES[name], size, place)
-        arrays[name] = array.reshape(-1, *SHAPES[name])
-        place += array.nbytes
-    return _scan(arrays)
-
-
-def beside(table: str | Path) -> Path:
-    """Return the file that holds the marks of a table of cases."""
-    return Path(table).with_suffix(".npz")
-
-
-def write_marks(path: Path, marks: Marks) -> None:
-    """Write the marks of a data set."""
-    every = [_arrays(scan) for scan in marks.values()]
-    stored = {
-        name: np.concatenate([*(arrays[name] for arrays in every), _nothing(name)])
-        for name in TYPES
-    }
-    numbers = [[len(arrays[name]) for name in TYPES] for arrays in every]
-    with atomic(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            allow_pickle=False,
-            method=np.int64(METHOD),
-            cases=np.array(list(marks), np.str_),
-            numbers=np.array(numbers, np.int64).reshape(-1, len(TYPES)),
-            **stored,
-        )
-
-
-def _nothing(name: str) -> np.ndarray:
-    return np.empty((0, *SHAPES[name]), TYPES[name])
-
-
-def read_marks(path: Path, cases: Iterable[str]) -> dict[str, Scan]:
-    """Read the marks of a data set.
-
-    Parameters
-    ----------
-    path : Path
-        What `write_marks` wrote.
-    cases : iterable of str
-        The cases of the table that the file lies beside.
-
-    Returns
-    -------
-    dict of case to Scan
-
-    Raises
-    ------
-    SlicewiseError
-        When the file is missing, damaged, of other cases than the table, or
-        of another version of slicewise.
-    """
-    again = "delete it and the table beside it, and let snakemake make both again"
-    if not path.exists():
-        raise SlicewiseError(
-            f"{path}: it is missing, and without it only exact copies of the scans in the table "
-            "beside it would be found; copy it there, or let snakemake make both again"
-        )
-    stored = read_arrays(path, ("method",), again)
-    try:
-        if int(stored["method"]) != METHOD:
-            raise SlicewiseError(f"{path}: another version of slicewise made it; {again}")
-        ends = np.cumsum(stored["numbers"].reshape(-1, len(TYPES)), axis=0)
-        parts = {}
-        for column, name in enumerate(TYPES):
-            whole = stored[name].reshape(-1, *SHAPES[name])
-            if len(whole) != ends[-1:, column].sum():
-                raise ValueError("marks and cases differ in number")
-            parts[name] = np.split(whole, ends[:-1, column])
-        marks = {
-            str(case): _scan({name: parts[name][number] for name in TYPES})
-            for number, case in enumerate(stored["cases"])
-        }
-    except (TypeError, ValueError, IndexError, KeyError) as error:
-        raise refused(path, error, again) from None
-    if set(marks) != set(cases):
-        raise SlicewiseError(f"{path}: it holds other cases than the table beside it; {again}")
-    return marks
+    return pairs[:, np.triu(USED)]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from slicewise.config import MissingLabels
-from slicewise.dataset.duplicates import ALIKE, Marks, find_alike
+from slicewise.dataset.duplicates import ALIKE, find_alike
+from slicewise.dataset.marks import Marks
 from slicewise.errors import SlicewiseError
 from slicewise.wording import some
 
