@@ -21,7 +21,7 @@ from slicewise.inference import predict
 from slicewise.inference.postprocessing import postprocess
 from slicewise.inference.predict import Request, predict_cases, predict_volume
 from slicewise.network.layers import Preprocess
-from slicewise.network.model import finished_model, load_model, model_card, weights_digest
+from slicewise.network.model import finished_model, model_card
 from slicewise.network.unet import build_unet
 from slicewise.slices.extract import SliceSource
 from slicewise.volumes import write
@@ -72,26 +72,6 @@ def mostly(got: np.ndarray, mean: np.ndarray, threshold: float = 0.5) -> None:
     assert clear.mean() > 0.99
     np.testing.assert_array_equal(got[clear], 5 * (mean[..., 0] > threshold)[clear])
     assert 0.02 < np.mean(got > 0) < 0.98
-
-
-# -- the finished model ----------------------------------------------------------
-
-
-def test_model_file_is_all_there_is(tmp_path: Path) -> None:
-    model = finished(2)
-    model.save(tmp_path / "m.keras")
-    loaded = load_model(tmp_path / "m.keras")
-    assert weights_digest(loaded) == weights_digest(model)
-    assert model_card(loaded) == model_card(model)
-    x = RANDOM.normal(0, 100, (2, 17, 16, 1)).astype(np.float32)
-    np.testing.assert_array_equal(model.predict_on_batch(x), loaded.predict_on_batch(x))
-    np.testing.assert_allclose(loaded.predict_on_batch(x).sum(-1), 1, atol=1e-5)
-
-
-def test_another_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "m.keras").write_bytes(b"nothing")
-    with pytest.raises(SlicewiseError, match=r"m\.keras: not a model of slicewise"):
-        load_model(tmp_path / "m.keras")
 
 
 # -- one volume ------------------------------------------------------------------

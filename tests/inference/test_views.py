@@ -1,9 +1,6 @@
-"""Views, batches across cases, and running ahead."""
+"""Views of a slice, and the mean over them."""
 
 from __future__ import annotations
-
-import threading
-from collections.abc import Generator
 
 import numpy as np
 import pytest
@@ -12,9 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from slicewise.config import Inference
-from slicewise.errors import SlicewiseError
-from slicewise.inference.prefetch import prefetch
-from slicewise.inference.views import View, averaged, batched, infer, views
+from slicewise.inference.views import View, averaged, views
 
 RANDOM = np.random.default_rng(0)
 FLIPS = ("none", "one", "both")
@@ -97,122 +92,3 @@ def test_networks_are_averaged() -> None:
     got = averaged([lambda v: v, lambda v: 4 * v, lambda v: v * 0], [View()])(x)
     np.testing.assert_allclose(got, x * 5 / 3, rtol=1e-6)
     np.testing.assert_array_equal(averaged([lambda v: v], [View()])(x), x)
-
-
-# -- batches ---------------------------------------------------------------------
-
-
-class Network:
-    """Doubles, and notes the shapes that it was given."""
-
-    def __init__(self) -> None:
-        self.shapes: list[tuple[int, ...]] = []
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        self.shapes.append(images.shape)
-        return 2 * images
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.sampled_from([2, 3])), max_size=8), st.integers(1, 6)
-)
-@settings(max_examples=80, deadline=None)
-def test_batches_are_full_and_in_order(lengths: list[tuple[int, int]], batch: int) -> None:
-    blocks = [(key, pictures(n, side, 2, 1)) for key, (n, side) in enumerate(lengths)]
-    network = Network()
-    got: dict[int, list[np.ndarray]] = {}
-    order = []
-    for key, outputs in batched(blocks, batch, network):
-        assert len(outputs)
-        got.setdefault(key, []).append(outputs)
-        order.append(key)
-    assert order == sorted(order)
-    for key, images in blocks:
-        if len(images):
-            np.testing.assert_array_equal(np.concatenate(got[key]), 2 * images)
-    assert {shape[0] for shape in network.shapes} <= {batch}
-    # a batch that is not full ends only a run of one size
-    runs: list[list[int]] = []
-    for n, side in (one for one in lengths if one[0]):
-        if not runs or runs[-1][1] != side:
-            runs.append([0, side])
-        runs[-1][0] += n
-    assert len(network.shapes) == sum(-(-n // batch) for n, _ in runs)
-
-
-def test_the_last_batch_is_filled_with_its_last_slice() -> None:
-    seen = []
-    x = pictures(2, 3, 3, 1)
-    list(batched([("a", x)], 4, lambda images: seen.append(images) or images))
-    np.testing.assert_array_equal(seen[0], x[[0, 1, 1, 1]])
-
-
-def test_cases_come_whole_and_as_soon_as_they_are_done() -> None:
-    cases = {"a": pictures(5, 4, 4, 2), "b": pictures(1, 4, 4, 2), "c": pictures(6, 4, 4, 2)}
-    read: list[str] = []
-
-    def reader(key: str):
-        def one(start: int, stop: int) -> np.ndarray:
-            read.append(key)
-            return cases[key][start:stop]
-
-        return one
-
-    network = Network()
-    results = infer(((key, len(x), reader(key)) for key, x in cases.items()), 4, network)
-    key, outputs = next(results)
-    np.testing.assert_array_equal(outputs, 2 * cases["a"])
-    assert (key, set(read)) == ("a", {"a", "b", "c"})
-    assert [key for key, _ in results] == ["b", "c"]
-    # 12 slices in three batches of four
-    assert network.shapes == [(4, 4, 4, 2)] * 3
-
-
-# -- running ahead ---------------------------------------------------------------
-
-
-def test_ahead_gives_the_same_from_another_thread() -> None:
-    threads = set()
-
-    def count() -> Generator[int, None, None]:
-        for k in range(20):
-            threads.add(threading.get_ident())
-            yield k
-
-    assert list(prefetch(count(), 3)) == list(range(20))
-    assert len(threads) == 1
-    assert threads != {threading.get_ident()}
-
-
-def test_an_error_comes_after_the_items_before_it() -> None:
-    def fails() -> Generator[int, None, None]:
-        yield 1
-        yield 2
-        raise SlicewiseError("case c: broken")
-
-    got = []
-    with pytest.raises(SlicewiseError, match="case c: broken"):
-        for k in prefetch(fails(), 5):
-            got.append(k)
-    assert got == [1, 2]
-
-
-def test_closing_stops_the_thread_and_what_runs_in_it() -> None:
-    made: list[int] = []
-    closed = []
-
-    def endless() -> Generator[int, None, None]:
-        try:
-            while True:
-                made.append(len(made))
-                yield made[-1]
-        finally:
-            closed.append(True)
-
-    before = threading.active_count()
-    items = prefetch(endless(), 2)
-    assert next(items) == 0
-    items.close()
-    assert closed == [True]
-    assert len(made) <= 4  # one taken, two ahead and one begun
-    assert threading.active_count() == before

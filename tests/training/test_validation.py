@@ -16,7 +16,7 @@ from scipy import ndimage
 from slicewise.config import Experiment, Recipe, merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
-from slicewise.inference.views import infer
+from slicewise.inference.batching import infer
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract

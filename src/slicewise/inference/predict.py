@@ -15,8 +15,9 @@ import keras
 import numpy as np
 
 from slicewise.inference.assembly import Assembly
+from slicewise.inference.batching import batched
 from slicewise.inference.prefetch import prefetch
-from slicewise.inference.views import Forward, averaged, batched, views
+from slicewise.inference.views import Forward, averaged, views
 from slicewise.network.card import ModelCard
 from slicewise.network.model import load_model, model_card
 from slicewise.slices.extract import SliceSource

@@ -1,26 +1,20 @@
-"""Running a network over the slices of many cases: views and full batches.
+"""Ways to look at a slice, and the mean of what networks say of them.
 
-Nothing here reads a file or knows what the network is: it is a function from
-images to outputs of the same rows and columns, slice by slice.
+Nothing here knows what the network is: it is a function from images to outputs
+of the same rows and columns, slice by slice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from slicewise.config import Inference
 
-Key = TypeVar("Key")
-
 Forward = Callable[[np.ndarray], np.ndarray]
 """From float32 (batch, rows, columns, channels) to (batch, rows, columns, outputs)."""
-
-Read = Callable[[int, int], np.ndarray]
-"""Slices `start` to `stop` of a case, float32 (n, rows, columns, channels)."""
 
 
 @dataclass(frozen=True)
@@ -114,90 +108,3 @@ def averaged(networks: Sequence[Forward], ways: Sequence[View]) -> Forward:
         return total
 
     return forward
-
-
-def batched(
-    blocks: Iterable[tuple[Key, np.ndarray]], batch: int, forward: Forward
-) -> Iterator[tuple[Key, np.ndarray]]:
-    """Run a network over blocks of slices, in full batches.
-
-    A batch takes slices of as many blocks as it needs, of one case and of the
-    next, as long as they have one size. Where the size changes and at the end
-    it is filled up with its last slice: another number of slices would compile
-    the network again.
-
-    Parameters
-    ----------
-    blocks : iterable of (key, ndarray)
-        Any number of slices at a time, float32 (n, rows, columns, channels).
-    batch : int
-        Slices in a batch.
-    forward : callable
-        The network.
-
-    Yields
-    ------
-    key, outputs
-        In the order of the slices; a block may come back in several pieces, a
-        piece is always of one block.
-    """
-    waiting: list[tuple[Key, np.ndarray]] = []
-    for key, images in blocks:
-        if len(images) and waiting and waiting[0][1].shape[1:] != images.shape[1:]:
-            yield from _run(waiting, batch, forward)
-            waiting = []
-        while len(images):
-            room = batch - sum(len(piece) for _, piece in waiting)
-            waiting.append((key, images[:room]))
-            images = images[room:]
-            if len(waiting[-1][1]) == room:
-                yield from _run(waiting, batch, forward)
-                waiting = []
-    if waiting:
-        yield from _run(waiting, batch, forward)
-
-
-def _run(
-    pieces: list[tuple[Key, np.ndarray]], batch: int, forward: Forward
-) -> Iterator[tuple[Key, np.ndarray]]:
-    number = sum(len(piece) for _, piece in pieces)
-    filling = [pieces[-1][1][-1:]] * (batch - number)
-    outputs = forward(np.concatenate([*(piece for _, piece in pieces), *filling]))
-    start = 0
-    for key, piece in pieces:
-        yield key, outputs[start : start + len(piece)]
-        start += len(piece)
-
-
-def infer(
-    cases: Iterable[tuple[Key, int, Read]], batch: int, forward: Forward
-) -> Iterator[tuple[Key, np.ndarray]]:
-    """Run a network over cases, in full batches across them.
-
-    Parameters
-    ----------
-    cases : iterable of (key, int, callable)
-        A name, the number of slices (at least one), and a function that reads
-        them; called for the next slices when they are needed.
-    batch : int
-        Slices in a batch.
-    forward : callable
-        The network.
-
-    Yields
-    ------
-    key, ndarray of shape (number, rows, columns, outputs)
-        Each case, in order, as soon as its last slice is done.
-    """
-
-    def blocks() -> Iterator[tuple[tuple[Key, int], np.ndarray]]:
-        for key, number, read in cases:
-            for start in range(0, number, batch):
-                yield (key, number), read(start, min(start + batch, number))
-
-    pieces: list[np.ndarray] = []
-    for (key, number), piece in batched(blocks(), batch, forward):
-        pieces.append(piece)
-        if sum(map(len, pieces)) == number:
-            yield key, np.concatenate(pieces)
-            pieces = []

@@ -61,36 +61,29 @@ def build_unet(
     (`network.deep_supervision`).
     """
     deepest = len(network.filters) - 1
-    outputs = labels + 1 if labels > 1 else 1
-    several = network.deep_supervision and supervise
-    coarsest = max(deepest - 2, min(deepest - 1, 1)) if several else 0
     make = _Blocks(network, policy)
     inputs = keras.Input((None, None, channels), dtype="float32", name="normalised")
     x = PadToMultiple(2**deepest, dtype=policy)(inputs)
     skips = []
-    for stage, filters in enumerate(network.filters):
-        if stage:
-            x = keras.layers.MaxPooling2D(dtype=policy, name=f"down{stage}_pool")(x)
-        x = make.convolve_twice(x, filters, f"down{stage}", residual=network.residual)
-        if network.dropout and stage >= deepest - 1:
-            x = keras.layers.SpatialDropout2D(
-                network.dropout, dtype=policy, name=f"down{stage}_dropout", seed=stage
-            )(x)
+    for stage in range(deepest + 1):
+        x = make.down(x, stage)
         skips.append(x)
     logits = []
     for stage in reversed(range(deepest)):
-        filters = network.filters[stage]
-        x = keras.layers.Conv2DTranspose(
-            filters, 2, strides=2, padding="same", dtype=policy, name=f"up{stage}_transpose"
-        )(x)
-        x = keras.layers.Concatenate(dtype=policy, name=f"up{stage}_concat")([x, skips[stage]])
-        x = make.convolve_twice(x, filters, f"up{stage}")
-        if stage <= coarsest:
-            name = f"logits_{2**stage}" if stage else "logits"
-            logits.append(keras.layers.Conv2D(outputs, 1, dtype="float32", name=name)(x))
+        x = make.up(x, skips[stage], stage)
+        if stage <= _coarsest_logits(network, supervise):
+            logits.append(make.logits(x, stage, labels + 1 if labels > 1 else 1))
     full, *coarse = reversed(logits)
     full = CropLike(dtype="float32")([full, inputs])
     return keras.Model(inputs, [full, *coarse] if coarse else full, name="unet")
+
+
+def _coarsest_logits(network: Network, supervise: bool) -> int:
+    """Return the coarsest stage of the decoder that gives logits."""
+    if not (network.deep_supervision and supervise):
+        return 0
+    deepest = len(network.filters) - 1
+    return max(deepest - 2, min(deepest - 1, 1))
 
 
 @dataclass(frozen=True)
@@ -99,6 +92,33 @@ class _Blocks:
 
     network: Network
     policy: str
+
+    def down(self, x: Any, stage: int) -> Any:
+        """One stage of the encoder, at half the resolution of the one before."""
+        network = self.network
+        if stage:
+            x = keras.layers.MaxPooling2D(dtype=self.policy, name=f"down{stage}_pool")(x)
+        filters = network.filters[stage]
+        x = self.convolve_twice(x, filters, f"down{stage}", residual=network.residual)
+        if network.dropout and stage >= len(network.filters) - 2:
+            x = keras.layers.SpatialDropout2D(
+                network.dropout, dtype=self.policy, name=f"down{stage}_dropout", seed=stage
+            )(x)
+        return x
+
+    def up(self, x: Any, skip: Any, stage: int) -> Any:
+        """One stage of the decoder, at twice the resolution of the one before."""
+        filters = self.network.filters[stage]
+        x = keras.layers.Conv2DTranspose(
+            filters, 2, strides=2, padding="same", dtype=self.policy, name=f"up{stage}_transpose"
+        )(x)
+        x = keras.layers.Concatenate(dtype=self.policy, name=f"up{stage}_concat")([x, skip])
+        return self.convolve_twice(x, filters, f"up{stage}")
+
+    def logits(self, x: Any, stage: int, outputs: int) -> Any:
+        """Logits at the resolution of a stage, in float32."""
+        name = f"logits_{2**stage}" if stage else "logits"
+        return keras.layers.Conv2D(outputs, 1, dtype="float32", name=name)(x)
 
     def convolve_twice(self, x: Any, filters: int, name: str, residual: bool = False) -> Any:
         """Two convolutions; `residual` adds the input before the last activation."""

@@ -12,8 +12,9 @@ from keras import ops
 
 from slicewise.config import Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
+from slicewise.inference.batching import batched
 from slicewise.inference.postprocessing import postprocess, to_labels
-from slicewise.inference.views import Forward, averaged, batched, views
+from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
