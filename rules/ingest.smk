@@ -55,9 +55,7 @@ else:
             runtime=20,
         params:
             code=code("convert"),
-            cfg=jobs.Convert(
-                **settings.dataset.model_dump(include={"layout", "labels"})
-            ).dump(),
+            cfg=jobs.Convert(**settings.dataset.model_dump(include={"layout", "labels"})).dump(),
         script:
             "../scripts/convert.py"
 
