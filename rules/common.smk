@@ -76,6 +76,13 @@ except OSError as error:
 
 DATASET = settings.dataset.name
 RESULTS = f"results/{DATASET}"
+
+
+def result(name):
+    """A file below the results of the data set, with wildcards as rules have them."""
+    return f"{RESULTS}/{name}"
+
+
 FOLDS = range(settings.split.folds)
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
 # of what was ingested

@@ -21,12 +21,12 @@ rule evaluate:
         # ancient: while such a file is made again, Snakemake does not look at other reasons.
         leakage=rules.leakage.output[0],
     output:
-        metrics=RESULTS + "/{experiment}/metrics.tsv",
-        summary=RESULTS + "/{experiment}/summary.json",
+        metrics=result("{experiment}/metrics.tsv"),
+        summary=result("{experiment}/summary.json"),
     log:
-        RESULTS + "/logs/evaluate/{experiment}.log",
+        result("logs/evaluate/{experiment}.log"),
     benchmark:
-        RESULTS + "/timings/evaluate/{experiment}.tsv"
+        result("timings/evaluate/{experiment}.tsv")
     conda:
         "../environment.yml"
     resources:
@@ -44,7 +44,7 @@ rule evaluate:
             scoring=settings.evaluation,
             register_model=settings.tracking.register,
         ).dump(),
-        checkpoints=RESULTS + "/{experiment}/checkpoints",
-        tracking=RESULTS + "/{experiment}/tracking",
+        checkpoints=result("{experiment}/checkpoints"),
+        tracking=result("{experiment}/tracking"),
     script:
         "../scripts/evaluate.py"

@@ -14,12 +14,12 @@ if settings.dataset.layout == "phantom":
     rule phantom:
         """Make a synthetic patient: an image and the mask of its organs."""
         output:
-            image=RESULTS + "/cases/{case}/image.nii.gz",
-            mask=RESULTS + "/cases/{case}/mask.nii.gz",
+            image=result("cases/{case}/image.nii.gz"),
+            mask=result("cases/{case}/mask.nii.gz"),
         log:
-            RESULTS + "/logs/phantom/{case}.log",
+            result("logs/phantom/{case}.log"),
         benchmark:
-            RESULTS + "/timings/phantom/{case}.tsv"
+            result("timings/phantom/{case}.tsv")
         conda:
             "../environment.yml"
         resources:
@@ -42,12 +42,12 @@ else:
             image=lambda w: converted_from("image", [w.case]),
             mask=lambda w: converted_from("mask", [w.case]),
         output:
-            image=RESULTS + "/cases/{case}/image.nii.gz",
-            mask=RESULTS + "/cases/{case}/mask.nii.gz",
+            image=result("cases/{case}/image.nii.gz"),
+            mask=result("cases/{case}/mask.nii.gz"),
         log:
-            RESULTS + "/logs/convert/{case}.log",
+            result("logs/convert/{case}.log"),
         benchmark:
-            RESULTS + "/timings/convert/{case}.tsv"
+            result("timings/convert/{case}.tsv")
         conda:
             "../environment.yml"
         resources:
@@ -68,11 +68,11 @@ rule ingest:
         image_sources=lambda w: converted_from("image", SHARDS[w.shard]),
         mask_sources=lambda w: converted_from("mask", SHARDS[w.shard]),
     output:
-        RESULTS + "/cases/_shards/{shard}.json",
+        result("cases/_shards/{shard}.json"),
     log:
-        RESULTS + "/logs/ingest/{shard}.log",
+        result("logs/ingest/{shard}.log"),
     benchmark:
-        RESULTS + "/timings/ingest/{shard}.tsv"
+        result("timings/ingest/{shard}.tsv")
     conda:
         "../environment.yml"
     resources:
@@ -81,7 +81,7 @@ rule ingest:
     params:
         code=code("ingest"),
         # no rule's output, so that what is valid outlives the other cases of its shard
-        folder=RESULTS + "/cases",
+        folder=lambda w: result("cases"),
         cfg=lambda w: jobs.Ingest(
             content=settings.dataset.content,
             cases=[(case, CASES[case].patient) for case in SHARDS[w.shard]],
@@ -95,12 +95,12 @@ rule cases:
     input:
         case_records=case_records_of(CASES),
     output:
-        RESULTS + "/cases.tsv",
-        RESULTS + "/cases.npz",
+        result("cases.tsv"),
+        result("cases.npz"),
     log:
-        RESULTS + "/logs/cases/cases.log",
+        result("logs/cases/cases.log"),
     benchmark:
-        RESULTS + "/timings/cases/cases.tsv"
+        result("timings/cases/cases.tsv")
     conda:
         "../environment.yml"
     resources:

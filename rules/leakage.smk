@@ -8,11 +8,11 @@ Makes split.tsv and leakage.json, whose content never changes while nothing leak
 rule split:
     """Write down the split."""
     output:
-        RESULTS + "/split.tsv",
+        result("split.tsv"),
     log:
-        RESULTS + "/logs/split/split.log",
+        result("logs/split/split.log"),
     benchmark:
-        RESULTS + "/timings/split/split.tsv"
+        result("timings/split/split.tsv")
     conda:
         "../environment.yml"
     resources:
@@ -39,11 +39,11 @@ rule leakage:
             if IN_BUCKET or path.exists()
         ],
     output:
-        RESULTS + "/leakage.json",
+        result("leakage.json"),
     log:
-        RESULTS + "/logs/leakage/leakage.log",
+        result("logs/leakage/leakage.log"),
     benchmark:
-        RESULTS + "/timings/leakage/leakage.tsv"
+        result("timings/leakage/leakage.tsv")
     conda:
         "../environment.yml"
     resources:

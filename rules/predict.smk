@@ -17,13 +17,13 @@ rule predict:
         case_records=lambda w: case_records_of(predicted_by(w)),
         images=lambda w: in_bucket(files_of("image", predicted_by(w))),
     output:
-        RESULTS + "/{experiment}/predictions/_shards/{shard}.json",
+        result("{experiment}/predictions/_shards/{shard}.json"),
         # only what is declared gets into a bucket, where a shard is one case
-        masks=in_bucket([RESULTS + "/{experiment}/predictions/{shard}.nii.gz"]),
+        masks=in_bucket([result("{experiment}/predictions/{shard}.nii.gz")]),
     log:
-        RESULTS + "/logs/predict/{experiment}/{shard}.log",
+        result("logs/predict/{experiment}/{shard}.log"),
     benchmark:
-        RESULTS + "/timings/predict/{experiment}/{shard}.tsv"
+        result("timings/predict/{experiment}/{shard}.tsv")
     conda:
         "../environment.yml"
     threads: lambda w: workflow.cores
@@ -55,11 +55,11 @@ if not IN_BUCKET:
             lambda w: prediction_record_of(w.experiment, w.case),
         output:
             # it is there already, and to be kept
-            update(RESULTS + "/{experiment}/predictions/{case}.nii.gz"),
+            update(result("{experiment}/predictions/{case}.nii.gz")),
         log:
-            RESULTS + "/logs/prediction/{experiment}/{case}.log",
+            result("logs/prediction/{experiment}/{case}.log"),
         benchmark:
-            RESULTS + "/timings/prediction/{experiment}/{case}.tsv"
+            result("timings/prediction/{experiment}/{case}.tsv")
         localrule: True
         conda:
             "../environment.yml"

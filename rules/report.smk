@@ -24,21 +24,21 @@ rule report:
         samples=lambda w: of_folds("augmented.npz", w, [0])[0],
     output:
         html=report(
-            RESULTS + "/{experiment}/report.html",
+            result("{experiment}/report.html"),
             caption="captions/report.rst",
             category="Experiments",
             labels={"experiment": "{experiment}", "what": "report"},
         ),
         curves=report(
-            RESULTS + "/{experiment}/figures/curves.png",
+            result("{experiment}/figures/curves.png"),
             caption="captions/curves.rst",
             category="Experiments",
             labels={"experiment": "{experiment}", "what": "training curves"},
         ),
     log:
-        RESULTS + "/logs/report/{experiment}.log",
+        result("logs/report/{experiment}.log"),
     benchmark:
-        RESULTS + "/timings/report/{experiment}.tsv"
+        result("timings/report/{experiment}.tsv")
     conda:
         "../environment.yml"
     resources:
@@ -57,7 +57,7 @@ rule report:
             cases=SCORED_CASES,
             jobs=jobs_of(w.experiment),
         ).dump(),
-        tracking=RESULTS + "/{experiment}/tracking",
+        tracking=result("{experiment}/tracking"),
     script:
         "../scripts/report.py"
 
@@ -78,27 +78,27 @@ rule compare:
         masks=in_bucket(files_of("mask", SCORED)),
     output:
         html=report(
-            RESULTS + "/comparison.html",
+            result("comparison.html"),
             caption="captions/comparison.rst",
             category="Comparison",
             labels={"what": "all experiments"},
         ),
         table=report(
-            RESULTS + "/comparison.tsv",
+            result("comparison.tsv"),
             caption="captions/comparison.rst",
             category="Comparison",
             labels={"what": "differences"},
         ),
         cases=report(
-            RESULTS + "/comparison_cases.tsv",
+            result("comparison_cases.tsv"),
             caption="captions/comparison.rst",
             category="Comparison",
             labels={"what": "Dice of every case"},
         ),
     log:
-        RESULTS + "/logs/compare/comparison.log",
+        result("logs/compare/comparison.log"),
     benchmark:
-        RESULTS + "/timings/compare/comparison.tsv"
+        result("timings/compare/comparison.tsv")
     conda:
         "../environment.yml"
     resources:
@@ -116,6 +116,6 @@ rule compare:
             folds=len(FOLDS),
             cases=SCORED_CASES,
         ).dump(),
-        tracking=RESULTS + "/comparison/tracking",
+        tracking=result("comparison/tracking"),
     script:
         "../scripts/compare.py"

@@ -12,11 +12,11 @@ rule slices:
         image=lambda w: in_bucket(files_of("image", SHARDS[w.shard])),
         mask=lambda w: in_bucket(files_of("mask", SHARDS[w.shard])),
     output:
-        RESULTS + "/slices/{recipe}/_shards/{shard}.json",
+        result("slices/{recipe}/_shards/{shard}.json"),
     log:
-        RESULTS + "/logs/slices/{recipe}/{shard}.log",
+        result("logs/slices/{recipe}/{shard}.log"),
     benchmark:
-        RESULTS + "/timings/slices/{recipe}/{shard}.tsv"
+        result("timings/slices/{recipe}/{shard}.tsv")
     conda:
         "../environment.yml"
     resources:
@@ -27,7 +27,7 @@ rule slices:
         mask=lambda w: files_of("mask", SHARDS[w.shard]),
         code=code("slices"),
         # no rule's output, so that what is valid outlives the other cases of its shard
-        folder=RESULTS + "/slices/{recipe}",
+        folder=lambda w: result(f"slices/{w.recipe}"),
         cfg=lambda w: {
             "content": CONTENT,
             "recipe": settings.slices[w.recipe].model_dump(),

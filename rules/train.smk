@@ -17,18 +17,18 @@ rule train:
         # held-out cases are scored on their own grid
         case_records=lambda w: case_records_of(validation_cases_of(w.fold)),
         truth=lambda w: in_bucket(files_of("mask", validation_cases_of(w.fold))),
-        plan=RESULTS + "/{experiment}/fold-{fold}/plan.json",
+        plan=result("{experiment}/fold-{fold}/plan.json"),
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient(rules.leakage.output[0]),
     output:
-        model=RESULTS + "/{experiment}/fold-{fold}/model.keras",
-        history=RESULTS + "/{experiment}/fold-{fold}/history.csv",
-        config=RESULTS + "/{experiment}/fold-{fold}/config.yaml",
-        samples=RESULTS + "/{experiment}/fold-{fold}/augmented.npz",
+        model=result("{experiment}/fold-{fold}/model.keras"),
+        history=result("{experiment}/fold-{fold}/history.csv"),
+        config=result("{experiment}/fold-{fold}/config.yaml"),
+        samples=result("{experiment}/fold-{fold}/augmented.npz"),
     log:
-        RESULTS + "/logs/train/{experiment}/fold-{fold}.log",
+        result("logs/train/{experiment}/fold-{fold}.log"),
     benchmark:
-        RESULTS + "/timings/train/{experiment}/fold-{fold}.tsv"
+        result("timings/train/{experiment}/fold-{fold}.tsv")
     conda:
         "../environment.yml"
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
@@ -41,8 +41,8 @@ rule train:
         code=code("train", direct=TRAINED_BY),
         truth=lambda w: files_of("mask", validation_cases_of(w.fold)),
         # no rule's output, so that it outlives a killed job
-        checkpoints=RESULTS + "/{experiment}/checkpoints/fold-{fold}",
-        tracking=RESULTS + "/{experiment}/tracking",
+        checkpoints=result("{experiment}/checkpoints/fold-{fold}"),
+        tracking=result("{experiment}/tracking"),
         recipes=lambda w: [f"{RESULTS}/slices/{r}" for r in recipes_of(w.experiment)],
     script:
         "../scripts/train.py"
@@ -56,11 +56,11 @@ rule plan:
     reasons to train are looked for instead.
     """
     output:
-        RESULTS + "/{experiment}/fold-{fold}/plan.json",
+        result("{experiment}/fold-{fold}/plan.json"),
     log:
-        RESULTS + "/logs/plan/{experiment}/fold-{fold}.log",
+        result("logs/plan/{experiment}/fold-{fold}.log"),
     benchmark:
-        RESULTS + "/timings/plan/{experiment}/fold-{fold}.tsv"
+        result("timings/plan/{experiment}/fold-{fold}.tsv")
     localrule: True
     conda:
         "../environment.yml"
