@@ -167,7 +167,8 @@ def _place() -> str:
         space = Path("/proc/self/ns/pid").stat().st_ino
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
     except OSError:
-        space, boot = 0, ""
+        space = 0
+        boot = ""
     known = f"{socket.gethostname()} {space} {boot}"
     return hashlib.sha256(known.encode()).hexdigest()[:4]
 

@@ -79,7 +79,8 @@ def train(
     gpu : bool
         Whether the job asks for one.
     """
-    settings, known = experiment.training, list(validation_sizes)
+    settings = experiment.training
+    known = list(validation_sizes)
     pixels = settings.batch * max(_pixels(recipe, known) for recipe in recipes)
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried
@@ -106,7 +107,9 @@ def predict(
     labels, models : int
         How many there are.
     """
-    known, batch, outputs = list(sizes), experiment.prediction.batch, _outputs(labels)
+    known = list(sizes)
+    batch = experiment.prediction.batch
+    outputs = _outputs(labels)
     after = experiment.postprocessing
     whole = 2 + (9 if after.largest_component or after.fill_holes else 0)
     if len(experiment.inference.planes) > 1:

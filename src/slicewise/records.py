@@ -92,7 +92,8 @@ def check_made(paths: Iterable[str | Path]) -> None:
 
 def _check_one(makers: Makers, path: Path) -> str:
     """Return the SHA-256 of a result, after a look at the record of its maker."""
-    found, wrote = sha256(path), makers.of(path)
+    found = sha256(path)
+    wrote = makers.of(path)
     if wrote is not None and wrote != found:
         raise SlicewiseError(
             f"{path}: it is not what the job wrote that made it; delete it and run "
@@ -141,7 +142,8 @@ class Recorder:
         """Write the record: the outputs are there."""
         if not self.active:
             return
-        told, base = self.told, Path(self.outputs[0]).parent
+        told = self.told
+        base = Path(self.outputs[0]).parent
         record = {
             "made": int(time.time() * 1000),
             "rule": told.rule,
@@ -378,7 +380,8 @@ class Look:
             What Snakemake takes for outputs, too, where it is there: how long
             the job took.
         """
-        base, record = Path(outputs[0]).parent, read_record(record_path(outputs[0]))
+        base = Path(outputs[0]).parent
+        record = read_record(record_path(outputs[0]))
         times = [self._time(path) for path in outputs]
         if record is None or 0 in times:
             return
@@ -389,7 +392,8 @@ class Look:
             made = [os.path.normpath(base / name) for name in record["inputs"]]
             if max(map(self._time, [*inputs, *made]), default=0) <= min(times):
                 return
-            self._now, late = time.time_ns(), self._kept
+            self._now = time.time_ns()
+            late = self._kept
         for path in late:
             with suppress(OSError):
                 os.utime(path, ns=(self._now, self._now))

@@ -219,7 +219,8 @@ def refuse_other_library(workflow: Path) -> None:
     own = workflow / "src" / "slicewise"
     if not (own / "__init__.py").is_file() or own.resolve() == LIBRARY.resolve():
         return
-    ours, others = _contents(own), _contents(LIBRARY)
+    ours = _contents(own)
+    others = _contents(LIBRARY)
     different = sorted(n for n in ours.keys() | others.keys() if ours.get(n) != others.get(n))
     if not different:
         return

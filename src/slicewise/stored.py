@@ -220,7 +220,8 @@ def unsealed(
         As of `read_stored`, and when it was edited.
     """
     found = read_stored(path, form, remedy)
-    has_seal, seal = SEAL in found, found.pop(SEAL, None)
+    has_seal = SEAL in found
+    seal = found.pop(SEAL, None)
     if (must or has_seal) and (seal is None or seal != _digest_of(found)):
         raise refused(path, "it was edited, by the digest in it", remedy)
     return found

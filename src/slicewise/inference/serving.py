@@ -152,7 +152,8 @@ class Segmenter:
             until then are complete.
         """
         if isinstance(model_input, pd.DataFrame):
-            records, index = model_input.to_dict("records"), model_input.index
+            records = model_input.to_dict("records")
+            index = model_input.index
         else:
             records = [model_input] if isinstance(model_input, Mapping) else list(model_input)
             index = pd.RangeIndex(len(records))

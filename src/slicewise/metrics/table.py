@@ -371,9 +371,9 @@ METRICS: tuple[Metric, ...] = (
         "missed_parts_ml",
         "volume of all these parts together",
         "failure",
+        measure=_failures,
         digits=1,
         needs_neighbours=True,
-        measure=_failures,
     ),
     Metric(
         "largest_missed_ml",

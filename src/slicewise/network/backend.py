@@ -207,7 +207,8 @@ def _jax_gpus() -> list[Any]:
 
 def machine() -> Machine:
     """Return what the backend computes on, as far as that decides the precision."""
-    name, gpu = keras.backend.backend(), gpu_name()
+    name = keras.backend.backend()
+    gpu = gpu_name()
     if gpu is not None:
         return Machine(name, gpu, _capability())
     return Machine(name, instructions=_instructions())

@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-FLOAT, MIXED = "float32", "mixed_bfloat16"
+FLOAT = "float32"
+MIXED = "mixed_bfloat16"
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 """Instructions of x86 processors that multiply bfloat16, by their names in /proc/cpuinfo."""
 AMPERE = (8, 0)

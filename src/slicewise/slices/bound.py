@@ -69,7 +69,8 @@ class RecipeBound:
     """
 
     def __init__(self, grid: Grid, labels: int, contiguous: bool) -> None:
-        self.grid, self.labels = grid, labels
+        self.grid = grid
+        self.labels = labels
         self.scaled = grid.recipe.every > 1 or grid.axes[0].scale < 1
         self._sums = np.zeros((3, labels + 1), np.int64)  # voxels before, after, and both
         self._parts = [_Components(contiguous) for _ in range(labels)]

@@ -62,7 +62,8 @@ def cut_cases(
         When a case was checked for other content than it is to be cut for, or
         its files changed since.
     """
-    content, recipe = Content(**cfg["content"]), Recipe(**cfg["recipe"])
+    content = Content(**cfg["content"])
+    recipe = Recipe(**cfg["recipe"])
     code = sources_digest(Path(__file__))
     known = read_case_records([case_records])
     decided = content.model_dump().keys() - content.once_read.keys()

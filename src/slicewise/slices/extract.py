@@ -49,11 +49,13 @@ class SliceSource:
         # as geometry.json tells it to training
         self.spacing = round(canonical.spacing[PLANES[recipe.plane][0]], 6)
         self.dtype = np.dtype(np.float16 if intensity == "arbitrary" else np.int16)
-        self.shift, self.scale = 0.0, 1.0
+        self.shift = 0.0
+        self.scale = 1.0
         self._scores: Scale | None = None
         if intensity == "arbitrary":
             self._scores = robust_scale(canonical.array)
-            self.shift, self.scale = self._scores.mean, self._scores.deviation
+            self.shift = self._scores.mean
+            self.scale = self._scores.deviation
         # CT is surrounded by air; z-scores by their mean, which a network reads as nothing.
         self.pad = AIR if intensity == "hu" else self.shift
         if intensity == "clipped_hu":

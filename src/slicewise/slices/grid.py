@@ -104,7 +104,8 @@ class Grid:
     def axes(self) -> tuple[Axis, Axis]:
         """Rows and columns of the slices."""
         rows, columns = (self.shape[axis] for axis in PLANES[self.recipe.plane][1:])
-        size, every = self.recipe.size, self.recipe.every
+        size = self.recipe.size
+        every = self.recipe.every
         if size is None:
             return tuple(  # type: ignore[return-value]
                 Axis(n, 1 / every, every, math.ceil(n / every)) for n in (rows, columns)

@@ -39,7 +39,9 @@ class Oblique:
         order: int,
         outside: float,
     ) -> None:
-        self._stack, self._order, self._outside = stack, order, outside
+        self._stack = stack
+        self._order = order
+        self._outside = outside
         millimetres = np.asarray(spacing)
         self._turn = turn * millimetres / millimetres[:, None]
         centre = (np.array(stack.shape) - 1) / 2

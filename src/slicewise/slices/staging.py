@@ -86,7 +86,8 @@ def _copy(
     should_stop: Callable[[], str | None],
 ) -> dict[Path, Path]:
     """Return the copy of each file; none if they do not fit."""
-    begun, total = time.monotonic(), sum(file.stat().st_size for file in files)
+    begun = time.monotonic()
+    total = sum(file.stat().st_size for file in files)
     free = shutil.disk_usage(folder).free
     copies = {file: folder / f"{number}.npy" for number, file in enumerate(files)}
     try:
