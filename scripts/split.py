@@ -1,7 +1,6 @@
 """Write down who is trained, validated and tested on."""
 
-from slicewise.dataset.assignment import assignments_of
-from slicewise.dataset.split import split_table
+from slicewise.dataset.assignment import assignments_of, split_table
 from slicewise.files import write_text
 from slicewise.job import script_job
 

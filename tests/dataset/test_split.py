@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Split
+from slicewise.dataset.assignment import split_table
 from slicewise.dataset.case import Case
 from slicewise.dataset.split import (
     held_out_cases,
     split_cases,
-    split_table,
     training_cases,
     warn_of_shared,
 )

@@ -22,7 +22,7 @@ import pytest
 
 from slicewise import overview
 from slicewise.config import Content, Evaluation, Recipe, load_settings, used_settings
-from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.assignment import Assignment, split_table
 from slicewise.dataset.case_record import (
     case_record_of,
     kept_record,
@@ -34,7 +34,6 @@ from slicewise.dataset.describe import CaseFiles
 from slicewise.dataset.ingest import ingest
 from slicewise.dataset.leakage import check_labels_trained, check_leaks
 from slicewise.dataset.marks import beside, read_marks, unpack, write_marks
-from slicewise.dataset.split import split_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger

@@ -12,16 +12,16 @@ SCORES = {"evaluate", *PAGES}
 PREDICTED = {"predict", *SCORES}
 TRAINED = {"plan", "train", *PREDICTED}
 CUT = {"slices", *TRAINED}
-INGESTED = {"ingest", "cases", "leakage"}
+INGESTED = {"ingest", "cases", "leakage", *CUT}
 
 REACH = {
-    "config/schema.py": set(),  # settings reach jobs as values
+    "config/dataset.py": set(),  # settings reach jobs as values
     "volumes/dicom/series.py": set(),  # all images are NIfTI
     "volumes/percentiles.py": INGESTED,
     "phantom/patient.py": set(),
     "dataset/layouts/pairs.py": set(),
-    "dataset/split.py": {"split", *PAGES},
-    "dataset/leakage.py": {"leakage"},
+    "dataset/split.py": set(),  # who is in which subset reaches jobs as values
+    "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "slices/oblique.py": CUT,
     "slices/batches.py": TRAINED,
     "metrics/surface.py": SCORES,

@@ -38,3 +38,12 @@ def assignments_of(dumped: Iterable[Mapping[str, Any]]) -> list[Assignment]:
     [Assignment(case='a1', patient='a', subset='test', fold=None)]
     """
     return [Assignment(**each) for each in dumped]
+
+
+def split_table(assignments: Iterable[Assignment]) -> str:
+    """Return the split as tab-separated text: case, patient, subset, fold (empty without)."""
+    rows = [("case", "patient", "subset", "fold")]
+    rows += [
+        (a.case, a.patient, a.subset, "" if a.fold is None else str(a.fold)) for a in assignments
+    ]
+    return "".join("\t".join(row) + "\n" for row in rows)

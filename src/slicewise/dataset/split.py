@@ -332,12 +332,3 @@ def held_out_cases(assignments: Iterable[Assignment], fold: int, folds: int) -> 
     if folds == 1:
         return [a.case for a in assignments if a.subset == "validation"]
     return [a.case for a in assignments if a.subset == "train" and a.fold == fold]
-
-
-def split_table(assignments: Iterable[Assignment]) -> str:
-    """Return the split as tab-separated text: case, patient, subset, fold (empty without)."""
-    rows = [("case", "patient", "subset", "fold")]
-    rows += [
-        (a.case, a.patient, a.subset, "" if a.fold is None else str(a.fold)) for a in assignments
-    ]
-    return "".join("\t".join(row) + "\n" for row in rows)

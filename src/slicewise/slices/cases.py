@@ -20,11 +20,11 @@ from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sweep
 from slicewise.records import differences
-from slicewise.slices.batches import SliceSet
 from slicewise.slices.bound import cut_words, lost_words
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, kept_geometry
+from slicewise.slices.npy import StoredSlices
 from slicewise.sources import sources_digest
 from slicewise.volumes.read import read_image
 
@@ -116,7 +116,7 @@ def cut_case(
     # of the labels in their order, too: they are stored as numbers
     made_from = digest([version, content.model_dump(), recipe.model_dump()])
     geometry = kept_geometry(folder.geometry, made_from)
-    if geometry is None or not _whole(folder):
+    if geometry is None or not _whole(folder, geometry):
         # last in and first out: it vouches for the arrays
         folder.geometry.unlink(missing_ok=True)
         sweep(folder.image, folder.mask, folder.geometry)
@@ -158,9 +158,11 @@ def _say_lost(case: str, recipe: Recipe, geometry: SliceGeometry) -> None:
         )
 
 
-def _whole(folder: SliceFolder) -> bool:
+def _whole(folder: SliceFolder, geometry: SliceGeometry) -> bool:
+    """Tell whether the arrays are there, of the shape that the geometry says."""
     try:
-        SliceSet([folder])
+        StoredSlices(folder.image, geometry.shape)
+        StoredSlices(folder.mask, geometry.shape)
     except SlicewiseError:
         return False
     return True
