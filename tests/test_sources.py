@@ -43,7 +43,11 @@ def test_a_script_depends_on_what_its_imports_load(script):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {Path(line) for line in done.stdout.splitlines()}
     expected = {p for p in loaded if p.relative_to(LIBRARY).parts[0] not in NO_RESULT}
-    assert set(sources_of(script)) == expected
+    found = set(sources_of(script))
+    assert found <= expected
+    # types of parameters, whose values reach the job: they are loaded and make no result
+    missing = {path.relative_to(LIBRARY).as_posix() for path in expected - found}
+    assert missing <= {"dataset/__init__.py", "dataset/assignment.py"}
 
 
 @pytest.fixture

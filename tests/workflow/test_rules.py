@@ -28,7 +28,7 @@ def test_a_rule_is_forced_by_its_name(finished):
 def test_resources_and_threads_of_a_rule_are_set_by_its_name(finished):
     set_by = ("--set-resources", "predict:mem_mb=9000", "--set-threads", "predict=2")
     said = finished.snakemake("--dry-run", "--forcerun", "predict", *set_by)
-    jobs = re.findall(r"^rule predict:\n(.*?)\n\n", said, re.M | re.S)
+    jobs = re.findall(r"^rule predict:\n(.*?)(?=^\[|\Z)", said, re.M | re.S)
     assert len(jobs) == 2
     assert all("mem_mb=9000" in job and "threads: 2" in job for job in jobs)
 
