@@ -11,7 +11,7 @@ PAGES = {"report", "compare"}
 SCORES = {"evaluate", *PAGES}
 PREDICTED = {"predict", *SCORES}
 TRAINED = {"plan", "train", *PREDICTED}
-CUT = {"slices", *TRAINED}
+CUT = {"slices", "train", *PREDICTED}
 INGESTED = {"ingest", "cases", "leakage", *CUT}
 
 REACH = {
@@ -33,6 +33,7 @@ REACH = {
     "report/words.py": PAGES,
     "report/templates/page.css": PAGES,
     "report/viewer.py": {"report"},
+    "reproduce/again.py": set(),
     "tracking/mirror.py": set(),
     "job.py": set(),
     "overview.py": set(),
