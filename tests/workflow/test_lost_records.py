@@ -78,7 +78,13 @@ def touch(workflow: Workflow) -> None:
 
 def clean_notes(workflow: Workflow) -> None:
     declared = set(made(workflow))
-    noted = [path for path in declared if not {"record.json", "geometry.json"} & {Path(path).name}]
+    # cases, slices and predictions are declared by the record of their shard
+    one_by_one = ("/record.json", "/geometry.json", "/predictions/")
+    noted = [
+        path
+        for path in declared
+        if "/_shards/" in path or not any(part in path for part in one_by_one)
+    ]
     workflow.snakemake("--cleanup-metadata", *noted)
 
 
