@@ -145,7 +145,7 @@ def test_without_notes_a_change_has_the_same_to_do_as_with_them(lost, change, re
 @pytest.mark.slow
 def test_an_edit_of_code_is_found_without_notes(lost):
     path = lost.root / "src" / "slicewise" / "slices" / "grid.py"
-    path.write_text(f"{path.read_text()}# edited\n")
+    path.write_text(f"{path.read_text()}EDITED = 1\n")
     os.utime(path, (0, 0))  # older than all results
     wanted = lost.due()
     delete_notes(lost)
