@@ -43,7 +43,7 @@ def test_a_report_that_fails_hides_no_number(workflow):
 @pytest.mark.slow
 def test_pictures_and_pages_that_fail_end_no_run(workflow):
     broken(workflow, "report/formats.py", "    stream = io.StringIO()\n")
-    broken(workflow, "report/comparison.py", "    tested = shown.subset == \"test\"\n")
+    broken(workflow, "report/comparison.py", '    tested = shown.subset == "test"\n')
     said = workflow.snakemake()
     assert "could not be drawn (ZeroDivisionError: a fault of ours)" in said
     assert NUMBER in said
