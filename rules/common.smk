@@ -199,6 +199,11 @@ def in_bucket(paths):
     return paths if IN_BUCKET else []
 
 
+def by_path(paths):
+    """The same volumes as a parameter, where a job finds them by their paths."""
+    return [] if IN_BUCKET else paths
+
+
 def converted_from(kind, cases):
     """The files that images or masks come from where these are no NIfTI files."""
     found = [CASES[case] for case in cases if CASES[case].needs_conversion]

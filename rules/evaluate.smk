@@ -35,7 +35,7 @@ rule evaluate:
     params:
         code=code("evaluate"),
         predictions=lambda w: predictions_of(w.experiment, SCORED),
-        masks=files_of("mask", SCORED),
+        masks=by_path(files_of("mask", SCORED)),
         cfg=lambda w: jobs.Evaluate(
             content=settings.dataset.content,
             recipe=settings.slices[recipes_of(w.experiment)[0]],

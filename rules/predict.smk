@@ -33,7 +33,7 @@ rule predict:
         runtime=240,
     params:
         code=code("predict"),
-        images=lambda w: files_of("image", predicted_by(w)),
+        images=lambda w: by_path(files_of("image", predicted_by(w))),
         makes=lambda w: predictions_of(w.experiment, predicted_by(w)),
         cfg=lambda w: {
             "cases": predicted_by(w),

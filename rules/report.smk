@@ -46,8 +46,8 @@ rule report:
         runtime=60,
     params:
         predictions=lambda w: predictions_of(w.experiment, SCORED),
-        images=files_of("image", SCORED),
-        masks=files_of("mask", SCORED),
+        images=by_path(files_of("image", SCORED)),
+        masks=by_path(files_of("mask", SCORED)),
         code=code("report", "report/templates"),
         cfg=lambda w: jobs.Report(
             dataset=DATASET,
@@ -106,8 +106,8 @@ rule compare:
         runtime=60,
     params:
         predictions=[path for name in settings.wanted for path in predictions_of(name, SCORED)],
-        images=files_of("image", SCORED),
-        masks=files_of("mask", SCORED),
+        images=by_path(files_of("image", SCORED)),
+        masks=by_path(files_of("mask", SCORED)),
         code=code("compare", "report/templates"),
         cfg=jobs.Compare(
             dataset=DATASET,

@@ -23,8 +23,8 @@ rule slices:
         mem_mb=memory(lambda w: needs.slices(sizes_of(SHARDS[w.shard]), settings.dataset.content)),
         runtime=20,
     params:
-        image=lambda w: files_of("image", SHARDS[w.shard]),
-        mask=lambda w: files_of("mask", SHARDS[w.shard]),
+        image=lambda w: by_path(files_of("image", SHARDS[w.shard])),
+        mask=lambda w: by_path(files_of("mask", SHARDS[w.shard])),
         code=code("slices"),
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=lambda w: result(f"slices/{w.recipe}"),

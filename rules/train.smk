@@ -39,7 +39,7 @@ rule train:
     params:
         # of what reads images and measures, only what it calls: the contents of slices are inputs
         code=code("train", direct=TRAINED_BY),
-        truth=lambda w: files_of("mask", validation_cases_of(w.fold)),
+        truth=lambda w: by_path(files_of("mask", validation_cases_of(w.fold))),
         # no rule's output, so that it outlives a killed job
         checkpoints=result("{experiment}/checkpoints/fold-{fold}"),
         tracking=result("{experiment}/tracking"),
