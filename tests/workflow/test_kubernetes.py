@@ -184,6 +184,8 @@ def test_the_image_is_made_of_what_the_context_lets_through():
 def submitted(site):
     """Submits a training whose inputs seem to be there; the job is not run."""
     site.cluster.run = False
+    # what another test left there would be older than what is put
+    site.bucket().objects.all().delete()
     for number in range(FEWEST):
         site.put(f"results/tiny/cases/_shards/train-{number}.json")
         site.put(f"results/tiny/slices/axial48/_shards/train-{number}.json")
