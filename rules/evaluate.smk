@@ -16,7 +16,7 @@ rule evaluate:
         configs=lambda w: of_folds("config.yaml", w),
         split=rules.split.output[0],
         # only shown beside the scores, which do not depend on it
-        cases=ancient(str(rules.cases.output[0])),
+        cases=ancient(result("cases.tsv")),
         # A scan on both sides stops the scoring too: it may have come after the training. Not
         # ancient: while such a file is made again, Snakemake does not look at other reasons.
         leakage=rules.leakage.output[0],

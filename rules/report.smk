@@ -13,7 +13,7 @@ rule report:
         summary=rules.evaluate.output.summary,
         split=rules.split.output[0],
         # another case changes no report; what changes a mask changes its scores
-        cases=ancient(str(rules.cases.output[0])),
+        cases=ancient(result("cases.tsv")),
         shards=lambda w: prediction_records_of(w.experiment),
         case_records=case_records_of(SCORED),
         predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),

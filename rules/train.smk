@@ -19,7 +19,7 @@ rule train:
         truth=lambda w: in_bucket(files_of("mask", validation_cases_of(w.fold))),
         plan=result("{experiment}/fold-{fold}/plan.json"),
         # nothing may leak, but a leakage check that ran again changes no weights
-        leakage=ancient(str(rules.leakage.output[0])),
+        leakage=ancient(result("leakage.json")),
     output:
         model=result("{experiment}/fold-{fold}/model.keras"),
         history=result("{experiment}/fold-{fold}/history.csv"),
