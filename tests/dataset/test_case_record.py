@@ -14,7 +14,7 @@ from slicewise.dataset.case_record import (
     read_case_records,
     write_case_records,
 )
-from slicewise.dataset.duplicates import METHOD
+from slicewise.dataset.marks import METHOD
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from tests.case_records import case_record
