@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from slicewise.config import PRESETS, Settings
+from slicewise.config.block import block_of
 
 TARGET = Path(__file__).with_name("settings.md")
 
@@ -63,7 +64,7 @@ def _block(model: type[BaseModel], title: str, path: str) -> list[str]:
     lines.append("| key | type | default | meaning |\n| --- | --- | --- | --- |")
     below: list[str] = []
     for name, field in model.model_fields.items():
-        inner, named = _inner(field.annotation)
+        inner, named = block_of(field.annotation)
         default, meaning = _default(field), field.description or ""
         if inner is None:
             kind = _type(field)
@@ -80,17 +81,6 @@ def _block(model: type[BaseModel], title: str, path: str) -> list[str]:
             below += _block(inner, f"`{place}`", f"{place}.")
         lines.append(f"| `{name}` | {kind} | {default} | {_cell(meaning)} |")
     return ["\n".join(lines) + "\n", *below]
-
-
-def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the block that a type holds, and whether it is a map of such blocks."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    for argument in get_args(annotation):
-        found, _ = _inner(argument)
-        if found is not None:
-            return found, get_origin(annotation) is dict
-    return None, False
 
 
 def _type(field: FieldInfo) -> str:

@@ -29,7 +29,7 @@ def test_each_setting_has_a_row_and_a_meaning():
         model = todo.pop()
         for name, field in model.model_fields.items():
             assert f"\n| `{name}` | " in text
-            inner, _ = script._inner(field.annotation)
+            inner, _ = script.block_of(field.annotation)
             if inner is not None:
                 todo.append(inner)
             else:
