@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slicewise.config import Experiment, Inference, Postprocessing, Recipe
+from slicewise.config import Context, Experiment, Inference, Postprocessing, Recipe
 from slicewise.files import write_json
-from slicewise.network.card import Context, ModelCard
+from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder

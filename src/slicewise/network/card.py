@@ -7,24 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from slicewise.config import Content, Experiment, Inference, Intensity, Postprocessing, Recipe
-
-
-class Context(BaseModel):
-    """How much of what lies around a slice the network sees.
-
-    Attributes
-    ----------
-    slices : int
-        How many slices, the one in question in the middle.
-    mm : float
-        Their distance.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    slices: int
-    mm: float
+from slicewise.config import (
+    Content,
+    Context,
+    Experiment,
+    Inference,
+    Intensity,
+    Postprocessing,
+    Recipe,
+)
 
 
 class ModelCard(BaseModel):
