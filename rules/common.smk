@@ -118,7 +118,8 @@ def check_results():
 @functools.cache
 def digests(script, templates, direct):
     base = Path(workflow.basedir)
-    path, library = base / "scripts" / f"{script}.py", base / "src" / "slicewise"
+    path = base / "scripts" / f"{script}.py"
+    library = base / "src" / "slicewise"
     without = () if script == "convert" else CONVERSION
     shown = sorted(p for folder in templates for p in (library / folder).glob("[!.]*"))
     return code_digests([path, *sources_of(path, library, direct, without), *shown])
@@ -382,7 +383,8 @@ def look_before(maker):
                 REMARKED.add(maker.name)
         if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
             # A model that is asked for by its name waits for the leakage check, which is
-            # `ancient`. While that is made again, Snakemake overlooks that the model is missing (snakemake#4166).
+            # `ancient`. While that is made again, Snakemake overlooks that the model is missing
+            # (snakemake#4166).
             workflow.dag.forcefiles.update(given("plan", wildcards))
         return []
 
@@ -442,6 +444,6 @@ def jobs_of(experiment):
         **dict.fromkeys(("ingest", "slices"), list(SHARDS)),
         **dict.fromkeys(("plan", "train"), folds),
         "convert": [case for case in CASES if CASES[case].needs_conversion],
-        "phantom": list(CASES),
+        "phantom": list(CASES) if settings.dataset.layout == "phantom" else [],
         "predict": list(shards_of(experiment)),
     }
