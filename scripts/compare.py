@@ -23,8 +23,7 @@ def main(snakemake):
         cases = [assigned.case for assigned in cfg.cases]
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")
-        check_volumes(given.case_records, cases, "image", images)
-        check_volumes(given.case_records, cases, "mask", masks)
+        check_volumes(given.case_records, cases, image=images, mask=masks)
         check_made(paths_told(snakemake, "predictions"))
         files = {
             case: Files(

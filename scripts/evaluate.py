@@ -28,7 +28,7 @@ def main(snakemake):
         masks = paths_told(snakemake, "masks")
         predictions = paths_told(snakemake, "predictions")
         assigned = cfg.cases
-        check_volumes(given.case_records, [each.case for each in assigned], "mask", masks)
+        check_volumes(given.case_records, [each.case for each in assigned], mask=masks)
         check_made(predictions)
         folds = read_origins(given.configs, assigned, predictions, cases)
         metrics = score_cases(

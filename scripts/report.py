@@ -31,8 +31,7 @@ def main(snakemake):
         masks = paths_told(snakemake, "masks")
         predictions = paths_told(snakemake, "predictions")
         cases = [assigned.case for assigned in cfg.cases]
-        check_volumes(given.case_records, cases, "image", images)
-        check_volumes(given.case_records, cases, "mask", masks)
+        check_volumes(given.case_records, cases, image=images, mask=masks)
         check_made(predictions)
         predicted = predicted_cases(cfg.cases, masks, predictions, images)
         figures = case_figures(metrics, predicted, cfg.content)

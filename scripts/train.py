@@ -28,7 +28,7 @@ def main(snakemake):
         plan = read_plan(given.plan, snakemake.config, name, snakemake.params.code)
         planned = plan.settings
         masks = paths_told(snakemake, "truth")
-        check_volumes(given.case_records, planned.validation_cases, "mask", masks)
+        check_volumes(given.case_records, planned.validation_cases, mask=masks)
         slices, validation_slices = read_slices(plan, snakemake.params.recipes)
         truth = truth_reader(
             planned.validation_cases, masks, plan.content, validation_slices.frames()

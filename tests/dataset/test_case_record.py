@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from slicewise.dataset.case_record import (
     case_record_of,
     check_read,
+    check_volumes,
     keep_record,
     kept_record,
     read_case_records,
@@ -92,3 +93,25 @@ def test_a_file_that_changed_since_it_was_ingested_is_refused(tmp_path):
     with pytest.raises(SlicewiseError, match="changed since it was checked as the image of"):
         check_read(checked, "image", path)
     check_read(checked, "mask", path)  # of which nothing was noted
+
+
+def test_volumes_are_compared_with_the_records_of_their_cases(tmp_path):
+    files = {}
+    records = []
+    for case in ("a1", "b1"):
+        read = {}
+        for kind in ("image", "mask"):
+            path = tmp_path / f"{case}_{kind}.nii.gz"
+            path.write_text(f"{kind} of {case}")
+            read[kind] = sha256(path)
+            files.setdefault(kind, []).append(str(path))
+        records.append(case_record(case, read=read))
+    write_case_records(tmp_path / "one.json", records)
+    known = [str(tmp_path / "one.json")]
+    check_volumes(known, ["a1", "b1"], **files)
+    with pytest.raises(SlicewiseError, match="no record of case c1"):
+        check_volumes(known, ["a1", "c1"], mask=files["mask"])
+    (tmp_path / "b1_mask.nii.gz").write_text("another")
+    check_volumes(known, ["a1", "b1"], image=files["image"])
+    with pytest.raises(SlicewiseError, match=r"b1_mask.*changed since .* mask of case b1"):
+        check_volumes(known, ["a1", "b1"], **files)

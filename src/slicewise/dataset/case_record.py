@@ -225,19 +225,17 @@ def check_read(record: CaseRecord, kind: str, path: Path) -> None:
         )
 
 
-def check_volumes(
-    records: Sequence[str], cases: Sequence[str], kind: str, paths: Sequence[str]
-) -> None:
+def check_volumes(records: Sequence[str], cases: Sequence[str], **files: Sequence[str]) -> None:
     """Compare images or masks that are about to be read with the files that were ingested.
 
     Parameters
     ----------
     records : sequence of str
         Files of case records, of these cases and of others.
-    cases, paths : sequences of str
-        Names, and the NIfTI file of each.
-    kind : {"image", "mask"}
-        Which of the two.
+    cases : sequence of str
+        Their names.
+    **files : sequence of str
+        As ``image`` or ``mask``, or both, the NIfTI file of each case.
 
     Raises
     ------
@@ -245,5 +243,6 @@ def check_volumes(
         When one was changed since, or has no record.
     """
     known = read_case_records(records)
-    for case, path in zip(cases, paths, strict=True):
-        check_read(case_record_of(known, case, ", ".join(records)), kind, Path(path))
+    for kind, paths in files.items():
+        for case, path in zip(cases, paths, strict=True):
+            check_read(case_record_of(known, case, ", ".join(records)), kind, Path(path))
