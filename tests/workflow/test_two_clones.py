@@ -20,7 +20,7 @@ def test_a_clone_with_the_library_of_another_is_refused(finished, tmp_path):
     shutil.rmtree(other.root / "results")
     first = str(finished.root / "src")
     assert "refuse" not in other.snakemake("--dry-run", PYTHONPATH=first)
-    losses = other.root / "src" / "slicewise" / "model" / "losses.py"
+    losses = other.root / "src" / "slicewise" / "training" / "losses.py"
     losses.write_text(f"{losses.read_text()}\n# an idea\n")
     for arguments in (["--dry-run"], ["results/tiny/plain/fold-0/model.keras"]):
         said = other.snakemake(*arguments, fails=True, PYTHONPATH=first)
