@@ -72,9 +72,7 @@ class Site:
 
     def put(self, key: str) -> None:
         """Put a file into the bucket that is not to be read."""
-        bucket = self.bucket()
-        bucket.create()
-        bucket.put_object(Key=key, Body=b"-")
+        self.bucket().put_object(Key=key, Body=b"-")
 
     def job(self, rule: str) -> dict[str, Any]:
         """Return the manifest of the first job of a rule."""
@@ -184,8 +182,10 @@ def test_the_image_is_made_of_what_the_context_lets_through():
 def submitted(site):
     """Submits a training whose inputs seem to be there; the job is not run."""
     site.cluster.run = False
-    # what another test left there would be older than what is put
-    site.bucket().objects.all().delete()
+    bucket = site.bucket()
+    bucket.create()  # no matter whether another test has made it
+    # what that left there would be older than what is put
+    bucket.objects.all().delete()
     for number in range(FEWEST):
         site.put(f"results/tiny/cases/_shards/train-{number}.json")
         site.put(f"results/tiny/slices/axial48/_shards/train-{number}.json")
