@@ -20,7 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.metrics import failures, overlap, surface, surface_distances
+from slicewise.metrics import surface
+from slicewise.metrics.failures import failures
+from slicewise.metrics.overlap import overlap
+from slicewise.metrics.surface import surface_distances
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 

@@ -36,7 +36,7 @@ BELOW_SLICES = {"config", "volumes", "phantom", "dataset"}
 BELOW_EVALUATION = {*BELOW_SLICES, "slices", "metrics"}
 
 ALLOWED = {
-    "config": set(),
+    "config": {"metrics"},
     "volumes": {"config"},
     "phantom": {"config", "volumes"},
     "dataset": {"config", "volumes", "phantom"},

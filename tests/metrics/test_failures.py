@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from skimage.measure import label
 
-from slicewise.metrics import failures
+from slicewise.metrics.failures import failures
 
 UNIT = (1.0, 1.0, 1.0)
 

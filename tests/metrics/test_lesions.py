@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from slicewise.metrics import failures, lesions
+from slicewise.metrics.failures import failures
+from slicewise.metrics.lesions import lesions
 
 
 def boxes(*places: tuple[int, int]) -> np.ndarray:

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.metrics import overlap
+from slicewise.metrics.overlap import overlap
 
 
 @given(st.integers(0, 10_000), st.floats(0.05, 0.9), st.floats(0.05, 0.9))

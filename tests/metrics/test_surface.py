@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 from skimage.measure import marching_cubes
 
-from slicewise.metrics import surface, surface_distances
+from slicewise.metrics import surface
+from slicewise.metrics.surface import surface_distances
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.read import read_volume
 

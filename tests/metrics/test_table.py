@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
-import numpy as np
 import pytest
 
 from slicewise.metrics.table import (
     FALSE_ML,
     METRICS,
-    Pair,
-    measured,
     metric,
     names,
     names_of,
     shown_in,
 )
 
-HIT, ELSEWHERE = np.zeros((2, 6, 6, 6), bool)
-HIT[1:3, 1:3, 1:3] = True
-ELSEWHERE[2:5, 1:3, 1:3] = True
+CHECKOUT = Path(__file__).parents[2]
 
 
 def test_names_are_there_once_and_ranks_too():
@@ -42,22 +38,6 @@ def test_what_is_compared_is_better_in_one_direction():
     assert shown_in("comparison")[-1] is FALSE_ML
 
 
-def test_everything_that_is_measured_has_an_entry_and_the_other_way_round():
-    pair = Pair(HIT, ELSEWHERE, 1.0, (1.0, 1.0, 2.0), 2.0, lesion_iou=0.1)
-    assert set(measured(pair)) == {each.name for each in METRICS if each.measure is not None}
-
-
-def test_without_neighbours_only_overlap_and_volumes_are_measured():
-    row = measured(Pair(HIT, ELSEWHERE, 1.0, None, 2.0, lesion_iou=0.1))
-    assert set(row) == {*names_of("overlap"), *names_of("volume"), *names_of("error")} - {"nsd"}
-
-
-def test_lesions_are_counted_where_a_label_is_one():
-    spacing = (1.0, 1.0, 1.0)
-    assert measured(Pair(HIT, HIT, 1.0, spacing, 2.0, lesion_iou=0.5))["lesions_found"] == 1
-    assert "lesions" not in measured(Pair(HIT, HIT, 1.0, spacing, 2.0))
-
-
 def test_the_columns_and_means_are_those_that_tables_have_had():
     assert names("means") == (
         *("dice", "jaccard", "precision", "recall", "volume_ml", "predicted_ml"),
@@ -66,6 +46,12 @@ def test_the_columns_and_means_are_those_that_tables_have_had():
     others = set(names("means")) - {"volume_ml", "predicted_ml"}
     assert set(names("mlflow")) == others
     assert names_of("distance") == ("hd95_mm", "assd_mm")
+
+
+def test_settings_read_names_without_what_measures():
+    line = "import slicewise.config, sys; print('scipy' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "False"], done.stderr
 
 
 def test_headings_have_units():
@@ -78,26 +64,34 @@ def test_headings_have_units():
 
 
 ADDED = """
-from slicewise.metrics import table
+import runpy
+
+from slicewise.metrics import measures, table
+from slicewise.metrics.overlap import overlap
 
 def halves(pair):
-    return {"half_dice": 0.5 * table._overlap(pair)["dice"]}
+    return {"half_dice": 0.5 * overlap(pair.truth, pair.prediction, pair.voxel_ml)["dice"]}
+
+measures.MEASURES["halves"] = halves
 
 table.METRICS += (
     table.Metric(
         "half_dice", "half of it", "overlap", title="Half Dice", higher_is_better=True,
-        shown=table._places("means", "summary", "cases", "comparison", "mlflow"), measure=halves,
+        shown=table._places("means", "summary", "cases", "comparison", "experiments", "mlflow"),
+        measure="halves",
     ),
 )
 
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.statistics import summarise
-from slicewise.report.comparison import _other_metrics
+from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.experiment import ReportedExperiment, experiment_report
 from slicewise.tracking.scores import summary_metrics
 from tests.masks import HIT, WRONG, scored
 from tests.pages import Page, history
+from tests.settings import changed, fault
 
+docs_rows = runpy.run_path("docs/make_metrics.py")["rows"]
 rows = scored({"a": [(HIT, HIT)], "b": [(HIT, WRONG)]})
 assert rows["half_dice"].tolist() == [0.5, 0.0]
 summary = summarise(rows)
@@ -105,7 +99,16 @@ assert summary["test"]["mean"]["half_dice"]["mean"] == 0.25
 assert summary_metrics(summary)["test/half_dice_mean"] == 0.25
 compared = compare({"one": rows, "two": rows})
 assert "half_dice" in set(compared["metric"])
-assert "Half Dice" in [row["title"] for row in _other_metrics(compared, "test")]
+page = Page(comparison_report(ComparedExperiments(
+    dataset="d", rows={"one": summary, "two": summary}, metrics={"one": rows, "two": rows},
+    table=compared, histories={}, links={}, provenance={},
+)))
+# the table of experiments, the first of the page, and that of the other metrics
+heads = next(row for row in page.rows if "Mean NSD" in row)
+one = next(row for row in page.rows if row[0] == "one" and len(row) == len(heads))
+assert one[heads.index("Mean Half Dice")] == "0.250"
+assert "Half Dice" in [row[0] for row in page.rows]
+assert "Of NSD and Half Dice more is better" in page.words
 page = Page(experiment_report(ReportedExperiment(
     dataset="d", experiment="e", summary=summary, metrics=rows,
     histories={"fold-0": history()}, cases=[], settings={},
@@ -113,10 +116,14 @@ page = Page(experiment_report(ReportedExperiment(
 )))
 assert ["Half Dice", "0.250"] in [row[:2] for row in page.rows]
 assert any("Half Dice" in row and "Jaccard" in row for row in page.rows)
+assert "labels.half_dice" in fault(changed("dataset/labels", {"half_dice": 1}))
+assert "| `half_dice` | half of it |" in docs_rows()
 print("seen everywhere")
 """
 
 
 def test_a_metric_is_one_entry_and_one_function():
-    done = subprocess.run([sys.executable, "-c", ADDED], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", ADDED], capture_output=True, text=True, cwd=CHECKOUT
+    )
     assert done.stdout.endswith("seen everywhere\n"), done.stderr

@@ -5,26 +5,34 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Label names that mean something else where labels are named: what is no label, the columns of
-# tables, and the metrics.
-NO_LABELS = frozenset(
-    (
-        *("background", "bg", "ignore", "none", "null", "nan", "na", "mean"),
-        *("case", "patient", "subset", "fold", "label", "labels"),
-        *("dice", "jaccard", "iou", "precision", "recall", "sensitivity", "specificity"),
-        *("loss", "accuracy", "volume_ml", "predicted_ml", "volume_error_ml"),
-        *("volume_error_percent", "hd95", "hd95_mm", "assd", "assd_mm", "nsd", "tolerance_mm"),
-        *("false_islands", "false_islands_ml", "largest_false_ml", "largest_false_mm"),
-        *("missed_parts", "missed_parts_ml", "largest_missed_ml", "largest_bulge_ml"),
-        *("largest_gap_ml", "lesions_found", "lesions_false", "lesion_iou", "recipe_dice"),
-        "truth_sha256",
-    )
+from slicewise.metrics import table
+
+NO_LABELS = (
+    *("background", "bg", "ignore", "none", "null", "nan", "na", "mean"),
+    *("case", "patient", "subset", "fold", "label", "labels"),
+    *("iou", "sensitivity", "specificity", "loss", "accuracy", "hd95", "assd"),
 )
+"""What means something else where labels are named: what is no label, the columns of tables, and
+what scores are called elsewhere. The metrics themselves stand in their table."""
+LABELS_TOO = ("lesions",)
+"""Metrics whose names are what people call a label, which is no score."""
+
+
+def taken_names() -> list[str]:
+    """Return the names that no label may have: those above, and those of metrics.
+
+    Examples
+    --------
+    >>> [name in taken_names() for name in ("background", "dice", "lesions", "liver")]
+    [True, True, False, False]
+    """
+    measured = (each.name for each in table.METRICS)
+    return [*NO_LABELS, *(name for name in measured if name not in LABELS_TOO)]
 
 
 def check_label_names(labels: dict[str, Any]) -> None:
     """Refuse names that stand for something else, or for another label in another spelling."""
-    taken = {_letters(name): name for name in NO_LABELS}
+    taken = {_letters(name): name for name in taken_names()}
     seen: dict[str, str] = {}
     for name, value in labels.items():
         plain = _letters(name)

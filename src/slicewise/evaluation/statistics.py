@@ -15,7 +15,7 @@ from scipy import stats
 from slicewise.config import Evaluation
 from slicewise.evaluation.detection import detection, lacks_label, overall
 from slicewise.evaluation.intervals import describe
-from slicewise.metrics import table
+from slicewise.metrics import measures, table
 from slicewise.metrics.patients import mean_of, patient_scores
 from slicewise.metrics.table import names, names_of
 from slicewise.stored import SUMMARY, check_numbers, read_stored, read_stored_table, refused
@@ -76,7 +76,7 @@ def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> li
     """
     rows = []
     for index, name in enumerate(masks.labels, start=1):
-        pair = table.Pair(
+        pair = measures.Pair(
             masks.truth == index,
             masks.prediction == index,
             masks.voxel_ml,
@@ -84,7 +84,7 @@ def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> li
             scoring.tolerance_mm,
             scoring.lesion_iou if name in scoring.lesions else None,
         )
-        row = {**known, "label": name, **table.measured(pair)}
+        row = {**known, "label": name, **measures.measured(pair)}
         if scoring.absent_labels == "challenge" and not row["volume_ml"]:
             row |= _as_challenges_do(row)
         rows.append(row)

@@ -1,8 +1,5 @@
-"""Measures of agreement between two masks; arrays in, numbers out."""
+"""Measures of agreement between two masks; arrays in, numbers out.
 
-from slicewise.metrics.failures import failures
-from slicewise.metrics.lesions import lesions
-from slicewise.metrics.overlap import overlap
-from slicewise.metrics.surface import surface_distances
-
-__all__ = ["failures", "lesions", "overlap", "surface_distances"]
+Nothing is imported here: settings read names of metrics from `slicewise.metrics.table`, in every
+job, and need no SciPy for it.
+"""

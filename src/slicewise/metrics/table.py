@@ -1,64 +1,40 @@
 """The one table of what is measured: its name, title, unit, digits, and where it is shown.
 
 A new metric is one entry here and the function that measures it: the columns of ``metrics.tsv``,
-means in ``summary.json``, rows and columns of pages, comparisons, names in MLflow and the
-documentation of the columns follow.
+means in ``summary.json``, rows and columns of pages, comparisons, names in MLflow, the
+documentation of the columns and the names that no label may have follow.
+
+What measures is in `slicewise.metrics.measures` and is not imported here: settings read the names,
+every job and every stored model reads settings, and none of them needs SciPy for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
-
-from slicewise.metrics.failures import failures
-from slicewise.metrics.lesions import lesions
-from slicewise.metrics.overlap import overlap
-from slicewise.metrics.surface import surface_distances
 
 Kind = Literal["overlap", "distance", "volume", "error", "failure", "lesion", "note"]
 """An overlap is a share from 0 to 1 that a missed organ makes 0. A distance has no value where an
 organ was missed. A volume counts where the label is there. A note is no score: it says by what
 truth or setting the scores of a row were made."""
 
-Place = Literal["means", "summary", "labels", "cases", "failures", "comparison", "mlflow", "runs"]
+Place = Literal[
+    "means",
+    "summary",
+    "labels",
+    "cases",
+    "failures",
+    "comparison",
+    "experiments",
+    "mlflow",
+    "runs",
+]
 """``means``: averaged in summary.json. ``summary``: in the report's table of means, and
 ``labels``: there of each label, too. ``cases``: a column of the report's tables of cases, and
-``failures``: of that of whole pieces. ``comparison``: compared between experiments. ``mlflow``:
-its mean is a metric of a run. ``runs``: in the table by which MLflow compares runs case by case."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The ground truth and the prediction of one label in one case.
-
-    Attributes
-    ----------
-    truth, prediction : ndarray of bool, shape (i, j, k)
-        Both masks.
-    voxel_ml : float
-        Volume of a voxel in millilitres.
-    spacing : tuple of float, or None
-        Distance of neighbouring voxels along each axis, in mm; None where
-        slices are no neighbours.
-    tolerance_mm : float
-        Up to which distance the surface Dice takes surfaces as the same.
-    lesion_iou : float or None
-        By which overlap a lesion counts as found; None of a label that is no lesion.
-    """
-
-    truth: np.ndarray
-    prediction: np.ndarray
-    voxel_ml: float
-    spacing: tuple[float, float, float] | None
-    tolerance_mm: float
-    lesion_iou: float | None = None
-
-
-Measure = Callable[[Pair], Mapping[str, float]]
-"""Returns one or more metrics by their names; nothing where they do not apply."""
+``failures``: of that of whole pieces. ``comparison``: compared between experiments, and
+``experiments``: its mean is in the table of them that comes first there, beside that of Dice.
+``mlflow``: its mean is a metric of a run. ``runs``: in the table by which MLflow compares runs
+case by case."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +61,9 @@ class Metric:
         Whether it is left out where slices are no neighbours.
     shown : frozenset of str
         Where, see `Place`.
-    measure : callable or None
-        What measures it, maybe along with others; None where `score_cases` knows it.
+    measure : str or None
+        What measures it, maybe along with others, see `measures.MEASURES`; None where
+        `score_cases` knows it.
     rank : int
         Where it stands on pages, the lowest first.
     short : str
@@ -112,7 +89,7 @@ class Metric:
     higher_is_better: bool | None = None
     needs_neighbours: bool = False
     shown: frozenset[Place] = frozenset()
-    measure: Measure | None = None
+    measure: str | None = None
     rank: int = 100
     short: str = ""
     long: str = ""
@@ -140,6 +117,17 @@ class Metric:
         return self.heading(self.short)
 
     @property
+    def experiments_heading(self) -> str:
+        """What heads its column of means in the table of experiments.
+
+        Examples
+        --------
+        >>> metric("hd95_mm").experiments_heading
+        'Mean HD95, mm'
+        """
+        return f"Mean {self.heading()}"
+
+    @property
     def comparison_heading(self) -> str:
         """What heads its rows in comparisons."""
         return self.heading(self.compared_as)
@@ -147,27 +135,6 @@ class Metric:
     def mean_heading(self, tolerance: str | None) -> str:
         """Return what heads its mean; with the tolerance, in mm, where it has one."""
         return self.long.format(tolerance=tolerance) if self.long else self.heading()
-
-
-def _overlap(pair: Pair) -> dict[str, float]:
-    return overlap(pair.truth, pair.prediction, pair.voxel_ml)
-
-
-def _surface(pair: Pair) -> dict[str, float]:
-    assert pair.spacing is not None
-    distances = surface_distances(pair.truth, pair.prediction, pair.spacing, pair.tolerance_mm)
-    return {**distances, "tolerance_mm": pair.tolerance_mm}
-
-
-def _failures(pair: Pair) -> dict[str, float]:
-    assert pair.spacing is not None
-    return failures(pair.truth, pair.prediction, pair.voxel_ml, pair.spacing)
-
-
-def _lesions(pair: Pair) -> dict[str, float]:
-    if pair.lesion_iou is None:
-        return {}
-    return {**lesions(pair.truth, pair.prediction, pair.lesion_iou), "lesion_iou": pair.lesion_iou}
 
 
 def _places(*places: Place) -> frozenset[Place]:
@@ -183,7 +150,7 @@ METRICS: tuple[Metric, ...] = (
         title="Dice",
         higher_is_better=True,
         shown=_places("means", "summary", "labels", "cases", "comparison", "mlflow", "runs"),
-        measure=_overlap,
+        measure="overlap",
         rank=0,
     ),
     Metric(
@@ -193,7 +160,7 @@ METRICS: tuple[Metric, ...] = (
         title="Jaccard",
         higher_is_better=True,
         shown=_places("means", "summary", "cases", "mlflow", "runs"),
-        measure=_overlap,
+        measure="overlap",
         rank=1,
     ),
     Metric(
@@ -203,7 +170,7 @@ METRICS: tuple[Metric, ...] = (
         title="Precision",
         higher_is_better=True,
         shown=_places("means", "summary", "cases", "mlflow"),
-        measure=_overlap,
+        measure="overlap",
         rank=2,
     ),
     Metric(
@@ -213,7 +180,7 @@ METRICS: tuple[Metric, ...] = (
         title="Recall",
         higher_is_better=True,
         shown=_places("means", "summary", "cases", "mlflow"),
-        measure=_overlap,
+        measure="overlap",
         rank=3,
     ),
     Metric(
@@ -224,7 +191,7 @@ METRICS: tuple[Metric, ...] = (
         unit="ml",
         digits=1,
         shown=_places("means", "cases"),
-        measure=_overlap,
+        measure="overlap",
         rank=20,
         of_truth=True,
     ),
@@ -236,7 +203,7 @@ METRICS: tuple[Metric, ...] = (
         unit="ml",
         digits=1,
         shown=_places("means", "cases"),
-        measure=_overlap,
+        measure="overlap",
         rank=21,
     ),
     Metric(
@@ -249,7 +216,7 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         signed=True,
         shown=_places("means", "summary", "cases", "mlflow", "runs"),
-        measure=_overlap,
+        measure="overlap",
         rank=22,
     ),
     Metric(
@@ -264,7 +231,7 @@ METRICS: tuple[Metric, ...] = (
         signed=True,
         higher_is_better=False,
         shown=_places("means", "summary", "labels", "cases", "comparison", "mlflow"),
-        measure=_overlap,
+        measure="overlap",
         rank=23,
     ),
     Metric(
@@ -276,8 +243,10 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         higher_is_better=False,
         needs_neighbours=True,
-        shown=_places("means", "summary", "labels", "cases", "comparison", "mlflow"),
-        measure=_surface,
+        shown=_places(
+            *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
+        ),
+        measure="surface",
         rank=11,
     ),
     Metric(
@@ -290,7 +259,7 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=False,
         needs_neighbours=True,
         shown=_places("means", "summary", "cases", "comparison", "mlflow"),
-        measure=_surface,
+        measure="surface",
         rank=12,
     ),
     Metric(
@@ -301,8 +270,10 @@ METRICS: tuple[Metric, ...] = (
         long="Surface Dice (NSD) at {tolerance} mm",
         higher_is_better=True,
         needs_neighbours=True,
-        shown=_places("means", "summary", "labels", "cases", "comparison", "mlflow"),
-        measure=_surface,
+        shown=_places(
+            *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
+        ),
+        measure="surface",
         rank=10,
     ),
     Metric(
@@ -310,7 +281,7 @@ METRICS: tuple[Metric, ...] = (
         "of `nsd`; the setting `evaluation.tolerance_mm`",
         "note",
         needs_neighbours=True,
-        measure=_surface,
+        measure="surface",
         of_truth=True,
     ),
     Metric(
@@ -321,7 +292,7 @@ METRICS: tuple[Metric, ...] = (
         digits=0,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=30,
     ),
     Metric(
@@ -330,7 +301,7 @@ METRICS: tuple[Metric, ...] = (
         "failure",
         digits=1,
         needs_neighbours=True,
-        measure=_failures,
+        measure="failures",
     ),
     Metric(
         "largest_false_ml",
@@ -341,7 +312,7 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=31,
     ),
     Metric(
@@ -353,7 +324,7 @@ METRICS: tuple[Metric, ...] = (
         digits=0,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=32,
     ),
     Metric(
@@ -364,14 +335,14 @@ METRICS: tuple[Metric, ...] = (
         digits=0,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=33,
     ),
     Metric(
         "missed_parts_ml",
         "volume of all these parts together",
         "failure",
-        measure=_failures,
+        measure="failures",
         digits=1,
         needs_neighbours=True,
     ),
@@ -384,7 +355,7 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=34,
     ),
     Metric(
@@ -396,7 +367,7 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=36,
     ),
     Metric(
@@ -408,7 +379,7 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         needs_neighbours=True,
         shown=_places("failures"),
-        measure=_failures,
+        measure="failures",
         rank=35,
     ),
     Metric(
@@ -416,28 +387,28 @@ METRICS: tuple[Metric, ...] = (
         "of labels named in `evaluation.lesions`: components of the truth",
         "lesion",
         needs_neighbours=True,
-        measure=_lesions,
+        measure="lesions",
     ),
     Metric(
         "lesions_found",
         "those of them that were found",
         "lesion",
         needs_neighbours=True,
-        measure=_lesions,
+        measure="lesions",
     ),
     Metric(
         "lesions_false",
         "components of the prediction that found none",
         "lesion",
         needs_neighbours=True,
-        measure=_lesions,
+        measure="lesions",
     ),
     Metric(
         "lesion_iou",
         "by which overlap a lesion counts as found; the setting `evaluation.lesion_iou`",
         "note",
         needs_neighbours=True,
-        measure=_lesions,
+        measure="lesions",
     ),
     Metric(
         "recipe_dice",
@@ -514,23 +485,3 @@ def shown_in(place: Place) -> list[Metric]:
     """
     every = (*METRICS, FALSE_ML)
     return sorted((each for each in every if place in each.shown), key=lambda each: each.rank)
-
-
-def measured(pair: Pair) -> dict[str, float]:
-    """Measure everything that applies to one label of one case.
-
-    Parameters
-    ----------
-    pair : Pair
-        Both masks. What needs neighbours is left out where they have no spacing.
-
-    Returns
-    -------
-    dict
-        By the names of columns.
-    """
-    wanted = [each for each in METRICS if pair.spacing is not None or not each.needs_neighbours]
-    row: dict[str, float] = {}
-    for measure in dict.fromkeys(each.measure for each in wanted if each.measure is not None):
-        row |= measure(pair)
-    return row

@@ -22,7 +22,7 @@ from slicewise.evaluation.comparison import (
 )
 from slicewise.evaluation.detection import has_label, together
 from slicewise.evaluation.statistics import summarise
-from slicewise.metrics.table import shown_in
+from slicewise.metrics.table import Metric, shown_in
 from slicewise.report.changed import EXPERIMENTS, Changed
 from slicewise.report.curves import curves
 from slicewise.report.dots import DotRow, dice_by_patient, difference_plot, dot_plot, dot_row
@@ -34,6 +34,8 @@ from slicewise.report.words import convention, untrained
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
+OTHERS = [each for each in shown_in("comparison") if each.name != "dice"]
+"""Metrics that experiments are compared by beside the Dice."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         One HTML page.
     """
     entries = [_entry(shown, name) for name in shown.groups]
+    means = _means_shown(entries)
     compared = headline_rows(shown.table, shown.subset)
     tested = shown.subset == "test"
     return render(
@@ -153,7 +156,9 @@ def comparison_report(shown: ComparedExperiments) -> str:
         subset=shown.subset,
         entries=entries,
         best=max((e["judged"] for e in entries if e["judged"] is not None), default=None),
-        distances=any(e["nsd"] is not None for e in entries),
+        means=means,
+        distances=any(each.needs_neighbours for each in means),
+        rising=[each.title for each in OTHERS if each.higher_is_better],
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
         patients=max((each["patient"].nunique() for each in shown.scored.values()), default=0),
         having=_having(shown.scored),
@@ -195,13 +200,13 @@ def _entry(shown: ComparedExperiments, name: str) -> dict[str, Any]:
     dice = dice_by_patient(shown.scored[name])
     judged = shown.judged[name]
     label = overall_label(summary, shown.subset)
-    distance = statistics_of(summary, shown.subset, label, "hd95_mm")
     validation = statistics_of(summary, "validation", overall_label(summary, "validation"), "dice")
     return {
         **statistics_of(summary, shown.subset, label, "dice"),
-        "nsd": statistics_of(summary, shown.subset, label, "nsd")["mean"],
-        "hd95": distance["mean"],
-        "hd95_patients": distance["n"],
+        "means": {
+            metric.name: statistics_of(summary, shown.subset, label, metric.name)
+            for metric in shown_in("experiments")
+        },
         "name": name,
         "worst": float(dice.min()) if len(dice) else None,
         "worst_patient": str(dice.idxmin()) if len(dice) else "",
@@ -214,6 +219,17 @@ def _entry(shown: ComparedExperiments, name: str) -> dict[str, Any]:
         "parameters": shown.parameters.get(name),
         "seeds": _seeds(shown, name),
     }
+
+
+def _means_shown(entries: Sequence[Mapping[str, Any]]) -> list[Metric]:
+    """Return whose means the table of experiments has, distances only where there are any."""
+    neighbours = any(
+        entry["means"][metric.name]["mean"] is not None
+        for entry in entries
+        for metric in shown_in("experiments")
+        if metric.needs_neighbours
+    )
+    return [each for each in shown_in("experiments") if neighbours or not each.needs_neighbours]
 
 
 def _cost(costs: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
@@ -302,8 +318,7 @@ def _other_metrics(table: pd.DataFrame, subset: str) -> list[dict[str, Any]]:
     """List the comparisons of the other metrics, mean over labels."""
     return [
         row | {"title": metric.comparison_heading, "digits": metric.digits}
-        for metric in shown_in("comparison")
-        if metric.name != "dice"
+        for metric in OTHERS
         for row in headline_rows(table, subset, metric.name)
         if row["label"] == "mean"
     ]
