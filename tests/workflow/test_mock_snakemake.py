@@ -1,13 +1,18 @@
 """Each script runs alone, with the `snakemake` object that `mock_snakemake` builds."""
 
+import copy
 import os
 import subprocess
 import sys
 
+import nibabel as nib
+import numpy as np
 import pytest
-from conftest import CHECKOUT, Workflow
+import SimpleITK
+from conftest import CHECKOUT, CONFIG, Workflow, copied
 
 from slicewise.files import sha256
+from slicewise.phantom.patient import phantom
 
 EXPERIMENT = {"experiment": "plain"}
 FOLD = {**EXPERIMENT, "fold": 0}
@@ -27,7 +32,7 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("report", EXPERIMENT),
     ("compare", {}),
 ]
-# made where the data set has none of its own, or none that are NIfTI
+# run where the data set has no volumes of its own, or none that are NIfTI
 OTHERS = {"phantom", "convert"}
 
 
@@ -57,3 +62,43 @@ def test_scripts_run_one_by_one_make_what_a_run_makes(workflow):
     before = {name: sha256(workflow.results / name) for name in names}
     run_scripts(workflow, JOBS)
     assert {name: sha256(workflow.results / name) for name in names} == before
+
+
+def of_dataset(clone: Workflow, folder, **dataset: object) -> Workflow:
+    """Give a copy of the workflow the settings of another data set."""
+    workflow = copied(clone.root, folder / "slicewise")
+    settings = copy.deepcopy(CONFIG)
+    settings["dataset"] = {"name": "other", "labels": {"liver": 1}, **dataset}
+    workflow.write_settings(settings)
+    return workflow
+
+
+def test_the_script_of_phantoms_makes_the_patient_of_its_name(clone, tmp_path):
+    made = {"cases": 6, "size": 48, "slices": [8, 10]}
+    workflow = of_dataset(
+        clone, tmp_path, layout="phantom", other_labels="background", phantom=made
+    )
+    run_scripts(workflow, [("phantom", {"case": "phantom_004"})])
+    image, mask = phantom(4, seed=7, size=48, slices=(8, 10))
+    for name, volume in (("image", image), ("mask", mask)):
+        written = nib.load(workflow.root / "results/other/cases/phantom_004" / f"{name}.nii.gz")
+        assert np.array_equal(np.asanyarray(written.dataobj), volume.array)
+
+
+def test_the_script_of_conversion_keeps_the_voxels_of_an_nrrd(clone, tmp_path):
+    patterns = {"image": "*_orig.nrrd", "mask": "*_liver.nrrd"}
+    workflow = of_dataset(clone, tmp_path, layout="pairs", root="livers", pairs=patterns)
+    voxels = {
+        "orig": np.arange(-60, 60, dtype=np.int16).reshape(4, 5, 6),
+        "liver": np.arange(120).reshape(4, 5, 6).astype(np.uint8) // 80,
+    }
+    for case in ("p01", "p02", "p03"):
+        folder = workflow.root / "data" / "livers" / "raw" / ("test" if case == "p03" else "train")
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind, array in voxels.items():
+            SimpleITK.WriteImage(SimpleITK.GetImageFromArray(array), folder / f"{case}_{kind}.nrrd")
+    run_scripts(workflow, [("convert", {"case": "p02"})])
+    for name, array in (("image", voxels["orig"]), ("mask", voxels["liver"])):
+        written = nib.load(workflow.root / "results/other/cases/p02" / f"{name}.nii.gz")
+        # SimpleITK's arrays are k, j, i
+        assert np.array_equal(np.asanyarray(written.dataobj), array.transpose(2, 1, 0))
