@@ -22,6 +22,7 @@ from synthetic import ct
 
 from slicewise.config import Recipe
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.volumes.checks import label_indices
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.write import write_nifti
@@ -40,8 +41,8 @@ def synthetic(folder: Path) -> tuple[Path, Path]:
 def cut(image: Path, mask: Path, recipe: Recipe, folder: Path) -> None:
     """Do what the rule `slices` does."""
     labels = label_indices(read_volume(mask), str(mask), LABELS, "background")
-    paths = folder / "image.npy", folder / "mask.npy"
-    extract(read_volume(image), labels, list(LABELS), recipe, "hu", *paths)
+    one = SliceFolder.below(folder.parent, folder.name)
+    extract(read_volume(image), labels, list(LABELS), recipe, one, intensity="hu")
 
 
 def copy(image: Path, mask: Path, like: Path, folder: Path) -> None:

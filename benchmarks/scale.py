@@ -192,7 +192,7 @@ def train(folder: Path, cases: int) -> None:
     one = folder / "data" / "one"
     cut = SliceFolder.below(folder / "alone", "one")
     files = (one / "orig.nii.gz", one / "liver.nii.gz")
-    cut_case(*files, CONTENT, Recipe(size=48), cut, "1")
+    cut_case(*files, CONTENT, Recipe(size=48), cut, version="1")
     folders = [SliceFolder(f"c{k}", cut.image, cut.mask, cut.geometry) for k in range(cases)]
     card = make_card(CONTENT, Recipe(size=48), EXPERIMENT)
     where = folder / "checkpoints"

@@ -57,10 +57,10 @@ def synthetic(folder: Path, size: int, cases: int, number: int) -> list[SliceFol
         disc = np.repeat(disc, number, axis=2)
         image = np.where(disc, 110, 20) + random.normal(0, 25, disc.shape)
         volume = Volume(np.rint(image).astype(np.int16), np.diag([1.0, 1.0, 2.5, 1.0]))
-        paths = [folder / str(case) / n for n in ("image.npy", "mask.npy", "geometry.json")]
-        geometry = extract(volume, disc.astype(np.uint8), ["liver"], Recipe(), "hu", *paths[:2])
-        write_json(paths[2], geometry.model_dump())
-        made.append(SliceFolder(f"case{case}", *paths))
+        one = SliceFolder.below(folder, f"case{case}")
+        geometry = extract(volume, disc.astype(np.uint8), ["liver"], Recipe(), one, intensity="hu")
+        write_json(one.geometry, geometry.model_dump())
+        made.append(one)
     return made
 
 

@@ -35,13 +35,13 @@ rule predict:
         code=code("predict"),
         images=lambda w: by_path(files_of("image", predicted_by(w))),
         makes=lambda w: predictions_of(w.experiment, predicted_by(w)),
-        cfg=lambda w: {
-            "cases": predicted_by(w),
-            "folds": {case: models_for(case) for case in predicted_by(w)},
-            "patients": {case: CASES[case].patient for case in predicted_by(w)},
-            "content": CONTENT,
-            "recipe": settings.slices[recipes_of(w.experiment)[0]].model_dump(),
-        },
+        cfg=lambda w: jobs.Predict(
+            cases=predicted_by(w),
+            folds={case: models_for(case) for case in predicted_by(w)},
+            patients={case: CASES[case].patient for case in predicted_by(w)},
+            content=settings.dataset.content,
+            recipe=settings.slices[recipes_of(w.experiment)[0]],
+        ).dump(),
         batch=lambda w: settings.experiments[w.experiment].prediction.batch,
     script:
         "../scripts/predict.py"

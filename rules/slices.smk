@@ -28,10 +28,10 @@ rule slices:
         code=code("slices"),
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=lambda w: result(f"slices/{w.recipe}"),
-        cfg=lambda w: {
-            "content": CONTENT,
-            "recipe": settings.slices[w.recipe].model_dump(),
-            "cases": SHARDS[w.shard],
-        },
+        cfg=lambda w: jobs.Slices(
+            content=settings.dataset.content,
+            recipe=settings.slices[w.recipe],
+            cases=SHARDS[w.shard],
+        ).dump(),
     script:
         "../scripts/slices.py"

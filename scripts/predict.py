@@ -6,22 +6,26 @@ from slicewise.files import sha256, write_json
 from slicewise.inference.predict import predict_cases, prepare
 from slicewise.inference.requests import requests_of
 from slicewise.job import script_job
+from slicewise.jobs import Predict
 from slicewise.records import paths_told
 
 
 def main(snakemake):
+    cfg = Predict.of(snakemake)
     given = snakemake.input
     out = snakemake.output
     with script_job(snakemake) as log:
         prepare()
         requests = requests_of(
-            snakemake.params.cfg,
-            given.models,
-            given.configs,
-            given.case_records,
-            paths_told(snakemake, "images"),
+            cfg.segmented,
+            cfg.content,
+            cfg.recipe,
+            models=given.models,
+            configs=given.configs,
+            case_records=given.case_records,
+            images=paths_told(snakemake, "images"),
             # with results in a bucket, they are declared
-            out.get("masks") or snakemake.params.makes,
+            masks=out.get("masks") or snakemake.params.makes,
         )
         for case, mask in predict_cases(requests, snakemake.params.batch):
             log(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")

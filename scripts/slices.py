@@ -4,19 +4,22 @@ from pathlib import Path
 
 from slicewise.files import write_json
 from slicewise.job import script_job
+from slicewise.jobs import Slices
 from slicewise.records import paths_told
 from slicewise.slices.cases import cut_cases
 
 
 def main(snakemake):
-    given = snakemake.input
+    cfg = Slices.of(snakemake)
     with script_job(snakemake):
         cut = cut_cases(
-            snakemake.params.cfg,
-            Path(given.case_records),
-            paths_told(snakemake, "image"),
-            paths_told(snakemake, "mask"),
-            Path(snakemake.params.folder),
+            cfg.cases,
+            cfg.content,
+            cfg.recipe,
+            case_records=Path(snakemake.input.case_records),
+            images=paths_told(snakemake, "image"),
+            masks=paths_told(snakemake, "mask"),
+            place=Path(snakemake.params.folder),
         )
         write_json(snakemake.output[0], cut)
 

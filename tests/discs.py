@@ -53,12 +53,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[SliceFolder]:
     root = tmp_path_factory.mktemp("slices")
     made = []
     for number in range(5):
-        folder = root / f"case{number}"
-        one = SliceFolder(
-            f"case{number}", folder / "image.npy", folder / "mask.npy", folder / "geometry.json"
-        )
+        one = SliceFolder.below(root, f"case{number}")
         image, mask = disc_volume(number)
-        geometry = extract(image, mask, ["liver"], RECIPE, "hu", one.image, one.mask)
+        geometry = extract(image, mask, ["liver"], RECIPE, one, intensity="hu")
         write_json(one.geometry, geometry.model_dump())
         made.append(one)
     return made

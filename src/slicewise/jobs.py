@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from slicewise.config import Content, Evaluation, Recipe
-from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.assignment import Assignment, Segmented
 
 OnceRead = Annotated[Content, PlainSerializer(lambda content: content.once_read)]
 """What cases hold once they were ingested: settings of ingest alone are left out of the dump."""
@@ -70,6 +70,29 @@ class Leakage(Told):
     check_against: list[str]
     folds: int
     missing_labels: str
+
+
+class Slices(Told):
+    """Of `slices`: which cases are cut, and how."""
+
+    content: OnceRead
+    recipe: Recipe
+    cases: list[str]
+
+
+class Predict(Told):
+    """Of `predict`: which cases are segmented, and by the models of which folds."""
+
+    cases: list[str]
+    folds: dict[str, list[int]]
+    patients: dict[str, str]
+    content: OnceRead
+    recipe: Recipe
+
+    @property
+    def segmented(self) -> list[Segmented]:
+        """Each case with its patient and folds."""
+        return [Segmented(case, self.patients[case], self.folds[case]) for case in self.cases]
 
 
 class Evaluate(Told):

@@ -131,13 +131,15 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
     case_records = ingest(given, content, "1", place / "cases")
     batch = place / "cases" / "_shards" / "train-0.json"
     write_case_records(batch, case_records)
-    cfg = {
-        "cases": list(CASES),
-        "content": content.model_dump(),
-        "recipe": recipe.model_dump(),
-    }
-    files = [[str(getattr(each, kind)) for each in given] for kind in ("image", "mask")]
-    cut = cut_cases(cfg, batch, *files, place / "slices" / "axial")
+    cut = cut_cases(
+        list(CASES),
+        content,
+        recipe,
+        case_records=batch,
+        images=[str(each.image) for each in given],
+        masks=[str(each.mask) for each in given],
+        place=place / "slices" / "axial",
+    )
     write_json(place / "slices" / "axial" / "_shards" / "train-0.json", cut)
     table = place / "cases.tsv"
     write_marks(beside(str(table)), {each.case: unpack(each.marks) for each in case_records})

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from slicewise.config import Network, Postprocessing, Recipe
+from slicewise.config import Context, Network, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.inference import predict
 from slicewise.inference.postprocessing import postprocess
@@ -61,7 +61,7 @@ def probabilities(model: keras.Model, image: Volume, plane: str = "axial") -> np
     card = model_card(model)
     recipe = card.recipe.model_copy(update={"plane": plane})
     source = SliceSource(image, recipe, card.intensity)
-    slices = source.windows(0, len(source), card.context.slices, card.context.mm)
+    slices = source.windows(0, len(source), card.context)
     native = source.grid.enlarge(model.predict_on_batch(slices))
     return np.moveaxis(native, 0, {"axial": 2, "coronal": 1, "sagittal": 0}[plane])
 
@@ -310,5 +310,5 @@ def test_padding_is_air_as_in_training(value):
     padded = array.copy()
     padded[:5] = value
     cuts = [predict._cuts(Volume(a, np.eye(4)), CARD)[0] for a in (array, padded)]
-    one, other = (cut.windows(0, 7, 1, 2.5) for cut in cuts)
+    one, other = (cut.windows(0, 7, Context()) for cut in cuts)
     np.testing.assert_array_equal(one, other)

@@ -14,6 +14,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import requests_of
+from slicewise.jobs import Predict
 from slicewise.network.layers import Preprocess
 from slicewise.network.model import finished_model, weights_digest
 from slicewise.network.unet import build_unet
@@ -60,19 +61,27 @@ def built(tmp_path_factory) -> Path:
 
 
 def requests(root: Path, target: Path, **changed: Any):
-    cfg = {
-        "cases": ["case0", "case1"],
-        "folds": {"case0": [0], "case1": [1]},
-        "patients": {"case0": "patient0", "case1": "patient1"},
-        "content": CONTENT,
-        "recipe": CARD.recipe.model_dump(),
-        **changed,
-    }
+    cfg = Predict(
+        cases=["case0", "case1"],
+        **{
+            "folds": {"case0": [0], "case1": [1]},
+            "patients": {"case0": "patient0", "case1": "patient1"},
+            "content": CONTENT,
+            "recipe": CARD.recipe,
+            **changed,
+        },
+    )
     folds = [root / f"fold-{k}" for k in range(2)]
-    files = [[str(fold / name) for fold in folds] for name in ("model.keras", "config.yaml")]
-    images = [str(root / f"{case}.nii.gz") for case in cfg["cases"]]
-    masks = [str(target / f"{case}.nii.gz") for case in cfg["cases"]]
-    return requests_of(cfg, *files, [str(root / "case_records.json")], images, masks)
+    return requests_of(
+        cfg.segmented,
+        cfg.content,
+        cfg.recipe,
+        models=[str(fold / "model.keras") for fold in folds],
+        configs=[str(fold / "config.yaml") for fold in folds],
+        case_records=[str(root / "case_records.json")],
+        images=[str(root / f"{case}.nii.gz") for case in cfg.cases],
+        masks=[str(target / f"{case}.nii.gz") for case in cfg.cases],
+    )
 
 
 def used(root: Path, fold: int) -> dict[str, Any]:

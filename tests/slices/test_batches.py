@@ -1,7 +1,7 @@
 """Slices of several cases, and their order."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.config import Recipe
+from slicewise.config import Context, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.slices.batches import (
     SliceFolder,
@@ -186,10 +186,10 @@ def test_without_any_label_the_cases_are_named():
 
 def write(folder, image, labels, recipe, intensity="hu", case=None) -> SliceFolder:
     """Extract one case with one label."""
-    paths = [folder / name for name in ("image.npy", "mask.npy", "geometry.json")]
-    geometry = extract(image, labels, ["liver"], recipe, intensity, *paths[:2])
-    paths[2].write_text(json.dumps(geometry.model_dump()))
-    return SliceFolder(case or folder.name, *paths)
+    one = replace(SliceFolder.below(folder.parent, folder.name), case=case or folder.name)
+    geometry = extract(image, labels, ["liver"], recipe, one, intensity=intensity)
+    one.geometry.write_text(json.dumps(geometry.model_dump()))
+    return one
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_smaller_cases_lie_in_the_middle(two_cases):
 
 @pytest.mark.parametrize("memory", [0, 10**6])
 def test_each_case_alone_has_its_own_size(two_cases, memory):
-    slices = SliceSet(two_cases, context=3, context_mm=4.0, memory=memory)
+    slices = SliceSet(two_cases, context=Context(slices=3, mm=4.0), memory=memory)
     first, second = slices.each()
     assert (first.cases, second.cases) == (["anna"], ["bert"])
     assert second.size == (13, 18)
@@ -247,7 +247,7 @@ def test_unpadded_slices_have_neither_padding_nor_context(tmp_path):
         write(tmp_path / "anna", Volume(image.array + 1, np.eye(4)), labels, Recipe(size=40)),
         write(tmp_path / "bert", image, labels, Recipe(size=20)),
     ]
-    found = SliceSet(folders, context=3).unpadded(6)
+    found = SliceSet(folders, context=Context(slices=3)).unpadded(6)
     np.testing.assert_array_equal(found[0], image.array[..., 2])
     np.testing.assert_array_equal(found[1], labels[..., 2])
 
@@ -335,13 +335,13 @@ def test_a_case_may_come_in_several_cuts(tmp_path):
         write(tmp_path / str(number), image, labels, recipe, case="anna")
         for number, recipe in enumerate(recipes)
     ]
-    slices = SliceSet(folders, context=3, context_mm=1.0)
+    slices = SliceSet(folders, context=Context(slices=3, mm=1.0))
     assert slices.cases == ["anna"] * 3
     assert np.bincount(slices.case_of).tolist() == [5, 19, 5]
     assert slices.size == (24, 24)
     images, masks = slices.read(range(len(slices)))
     for place, folder in enumerate(folders):
-        alone = SliceSet([folder], context=3, context_mm=1.0)
+        alone = SliceSet([folder], context=Context(slices=3, mm=1.0))
         rows, columns = ((24 - n) // 2 for n in alone.size)
         inner = np.s_[rows : rows + alone.size[0], columns : columns + alone.size[1]]
         for whole, part in zip((images, masks), alone.read(range(len(alone))), strict=True):

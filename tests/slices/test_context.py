@@ -22,10 +22,10 @@ SPACING = st.one_of(st.sampled_from([0.8, 1.0, 2.5, 5.0]), st.floats(0.2, 10))
 
 def folder_of(place, case, image, labels, recipe, intensity="hu") -> SliceFolder:
     """Extract one case."""
-    paths = [place / case / name for name in ("image.npy", "mask.npy", "geometry.json")]
-    geometry = extract(image, labels, ["liver"], recipe, intensity, *paths[:2])
-    paths[2].write_text(json.dumps(geometry.model_dump()))
-    return SliceFolder(case, *paths)
+    folder = SliceFolder.below(place, case)
+    geometry = extract(image, labels, ["liver"], recipe, folder, intensity=intensity)
+    folder.geometry.write_text(json.dumps(geometry.model_dump()))
+    return folder
 
 
 @QUICK
@@ -108,12 +108,12 @@ def test_training_and_prediction_see_the_same(
     labels = (array > 100).astype(np.uint8)
     folder = folder_of(tmp_path, "anna", image, labels, recipe, intensity)
     memory = data.draw(st.sampled_from([0, 10**9]))
-    slices = SliceSet([folder], context=context, context_mm=mm, memory=memory)
+    slices = SliceSet([folder], context=Context(slices=context, mm=mm), memory=memory)
     assert slices.in_memory == bool(memory)
     source = SliceSource(image, recipe, intensity)
     start = data.draw(st.integers(0, len(slices) - 1))
     stop = data.draw(st.integers(start + 1, len(slices)))
-    seen = source.windows(start, stop, context, mm)
+    seen = source.windows(start, stop, Context(slices=context, mm=mm))
     assert seen.dtype == np.float32
     assert seen.shape == (stop - start, *source.grid.size, context)
     order = random.permutation(np.arange(start, stop))
@@ -134,7 +134,7 @@ def test_neighbours_are_never_of_another_case(tmp_path, context):
         image = Volume(np.full((16, 16, 3), 100 * number, np.int16), np.eye(4))
         labels = np.ones((16, 16, 3), np.uint8)
         folders.append(folder_of(tmp_path, case, image, labels, Recipe()))
-    slices = SliceSet(folders, context=context, context_mm=7)
+    slices = SliceSet(folders, context=Context(slices=context, mm=7))
     images, _ = slices.read(range(9))
     for number in range(3):
         assert np.all(images[3 * number : 3 * number + 3] == 100 * number)
@@ -147,7 +147,7 @@ def test_a_window_reads_each_slice_once(monkeypatch):
     monkeypatch.setattr(
         source, "read", lambda start, stop: asked.extend(range(start, stop)) or read(start, stop)
     )
-    source.windows(30, 34, 5, 15)
+    source.windows(30, 34, Context(slices=5, mm=15))
     # 60 of the slices between the first and the last are not needed
     assert asked == [n + o for o in (-30, -15, 0, 15, 30) for n in range(30, 34)]
 
@@ -155,7 +155,7 @@ def test_a_window_reads_each_slice_once(monkeypatch):
 def test_the_last_window_may_be_shorter():
     array = np.arange(5, dtype=np.int16)[None, None] * np.ones((16, 16, 1), np.int16)
     source = SliceSource(Volume(array, np.eye(4)), Recipe(), "hu")
-    assert source.windows(4, 12, 3, 1.0)[:, 0, 0].tolist() == [[3, 4, 4]]
+    assert source.windows(4, 12, Context(slices=3, mm=1.0))[:, 0, 0].tolist() == [[3, 4, 4]]
 
 
 def test_both_know_the_spacing_as_it_is_written(tmp_path):
@@ -163,6 +163,7 @@ def test_both_know_the_spacing_as_it_is_written(tmp_path):
     array = np.random.default_rng(0).integers(-1000, 1500, (16, 16, 60)).astype(np.int16)
     image = Volume(array, np.diag([1, 1, 1 / 3, 1]))
     folder = folder_of(tmp_path, "anna", image, (array > 0).astype(np.uint8), Recipe())
-    images, _ = SliceSet([folder], context=5, context_mm=4.9).read(range(60))
-    seen = SliceSource(image, Recipe(), "hu").windows(0, 60, 5, 4.9)
+    context = Context(slices=5, mm=4.9)
+    images, _ = SliceSet([folder], context=context).read(range(60))
+    seen = SliceSource(image, Recipe(), "hu").windows(0, 60, context)
     np.testing.assert_array_equal(images, seen)

@@ -8,6 +8,7 @@ import pytest
 from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, kept_geometry, read_geometry
 from slicewise.volumes.volume import Volume
 
@@ -17,8 +18,8 @@ def geometry(tmp_path) -> SliceGeometry:
     labels = np.zeros((40, 20, 5), np.uint8)
     labels[10:20, 5:15, 1:4] = 1
     image = Volume(np.where(labels, 100, -20).astype(np.int16), np.diag([-1.5, 1, 2.5, 1]))
-    paths = (tmp_path / "image.npy", tmp_path / "mask.npy")
-    return extract(image, labels, ["liver"], Recipe(size=20), "hu", *paths)
+    folder = SliceFolder.below(tmp_path, "anna")
+    return extract(image, labels, ["liver"], Recipe(size=20), folder, intensity="hu")
 
 
 def test_what_is_stored_is_read_again(geometry, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import Recipe
 from slicewise.slices.extract import AIR, SliceSource, extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.slices.oblique import cut
 from slicewise.volumes.volume import Volume
@@ -135,9 +136,10 @@ def test_image_and_mask_are_turned_alike(tmp_path, intensity):
     ball = np.linalg.norm(place - [8, -12, 6], axis=-1) < 14
     image = Volume(np.where(ball, 1000, 0).astype(np.int16), np.diag([*-spacing, 1]))
     recipe = Recipe(plane="coronal", size=48, tilt=[25.0, -35.0])
-    paths = tmp_path / "image.npy", tmp_path / "mask.npy"
-    geometry = extract(image, ball.astype(np.uint8) * 2, ["a", "b"], recipe, intensity, *paths)
-    images, masks = (np.load(path, allow_pickle=False) for path in paths)
+    one = SliceFolder.below(tmp_path, "anna")
+    labels = ball.astype(np.uint8) * 2
+    geometry = extract(image, labels, ["a", "b"], recipe, one, intensity=intensity)
+    images, masks = (np.load(path, allow_pickle=False) for path in (one.image, one.mask))
     assert geometry.recipe.tilt == [25.0, -35.0]
     json.dumps(geometry.model_dump())
     assert images.dtype == (np.int16 if intensity == "hu" else np.float16)

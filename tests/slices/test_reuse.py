@@ -79,7 +79,9 @@ def made(step: tuple[Any, ...], files: dict[str, list[Path]], root: Path) -> Any
     try:
         (case_record,) = ingest([case], content, code, root / "cases")
         version = digest([case_record.made_from, code])
-        cut = cut_case(image, mask, content, recipe, folder, version, case_record)
+        cut = cut_case(
+            image, mask, content, recipe, folder, version=version, case_record=case_record
+        )
     except SeveralErrors as error:
         return [str(each) for each in error.errors]
     except SlicewiseError as error:

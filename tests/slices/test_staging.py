@@ -32,14 +32,11 @@ def folders(tmp_path):
         random = np.random.default_rng(number)
         image = random.integers(-1000, 1000, (20, 20, 6)).astype(np.int16)
         mask = (image > 0).astype(np.uint8)
-        files = [
-            tmp_path / "slices" / case / name for name in ("image.npy", "mask.npy", "geometry.json")
-        ]
+        one = SliceFolder.below(tmp_path / "slices", case)
         volume = Volume(image, np.diag([1, 1, 3, 1.0]))
-        write_json(
-            files[2], extract(volume, mask, ["liver"], Recipe(), "hu", *files[:2]).model_dump()
-        )
-        made.append(SliceFolder(case, *files))
+        geometry = extract(volume, mask, ["liver"], Recipe(), one, intensity="hu")
+        write_json(one.geometry, geometry.model_dump())
+        made.append(one)
     return made
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slicewise.config import Input
+from slicewise.config import Context, Input
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_json
 from slicewise.slices.batches import SliceSet
@@ -36,7 +36,7 @@ def cut(folder: Path, arrays: list[np.ndarray], intensity: str = "arbitrary") ->
         one.image.parent.mkdir(parents=True)
         image = Volume(array.astype(np.float32), np.diag([1, 1, 3, 1.0]))
         masks = ORGAN.astype(np.uint8)
-        known = extract(image, masks, ["organ"], RECIPE, intensity, one.image, one.mask)
+        known = extract(image, masks, ["organ"], RECIPE, one, intensity=intensity)
         write_json(one.geometry, known.model_dump())
         made.append(one)
     return SliceSet(made)
@@ -113,7 +113,7 @@ def test_a_new_volume_is_seen_as_training_sees_it(tmp_path: Path) -> None:
     image = Volume(array.astype(np.float32), np.diag([1, 1, 3, 1.0]))
     source = SliceSource(image, RECIPE, "arbitrary")
     np.testing.assert_array_equal(
-        source.windows(0, len(source), 1, 1.0), slices.images(np.arange(len(slices)))
+        source.windows(0, len(source), Context(mm=1.0)), slices.images(np.arange(len(slices)))
     )
 
 

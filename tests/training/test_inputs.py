@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from slicewise.config import Context
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.folder import SliceFolder
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
@@ -62,13 +63,15 @@ def test_a_change_of_the_card_the_reading_or_the_callers_files_makes_another_key
 ) -> None:
     two = card_with(labels=["liver", "b"], values={"liver": [5], "b": [6]})
     turned = card_with(labels=["b", "liver"], values={"b": [6], "liver": [5]})
+    wide = SliceSet(folders[:3], context=Context(slices=3))
+    far = SliceSet(folders[:3], context=Context(mm=9))
     keys = [
         key_of(slices, validation_slices, experiment(), CARD, True),
         key_of(slices, validation_slices, experiment(), two, True),
         key_of(slices, validation_slices, experiment(), turned, True),
         key_of(slices, validation_slices, experiment(), CARD, True, also=["another truth"]),
-        key_of(SliceSet(folders[:3], context=3), validation_slices, experiment(), CARD, True),
-        key_of(SliceSet(folders[:3], context_mm=9), validation_slices, experiment(), CARD, True),
+        key_of(wide, validation_slices, experiment(), CARD, True),
+        key_of(far, validation_slices, experiment(), CARD, True),
         key_of(SliceSet(folders[2::-1]), validation_slices, experiment(), CARD, True),
     ]
     assert len(set(keys)) == len(keys)

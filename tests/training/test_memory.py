@@ -13,6 +13,7 @@ import pytest
 from slicewise.config import Recipe
 from slicewise.files import write_json
 from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.volumes.volume import Volume
 
 SIZE, SLICES, FEW, TIMES = 128, 80, 2, 50
@@ -72,11 +73,12 @@ def test_fifty_times_the_slices_take_no_more_memory(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     image = random.integers(-200, 200, (SIZE, SIZE, SLICES), dtype=np.int16)
     volume = Volume(image, np.diag([1.0, 1.0, 2.5, 1.0]))
-    paths = tmp_path / "image.npy", tmp_path / "mask.npy"
-    geometry = extract(volume, (image > 150).astype(np.uint8), ["l"], Recipe(), "hu", *paths)
-    write_json(tmp_path / "geometry.json", geometry.model_dump())
+    one = SliceFolder.below(tmp_path.parent, tmp_path.name)
+    labels = (image > 150).astype(np.uint8)
+    geometry = extract(volume, labels, ["l"], Recipe(), one, intensity="hu")
+    write_json(one.geometry, geometry.model_dump())
     (few, base), (many, grown) = (peak(tmp_path, n) for n in (FEW, FEW * TIMES))
     assert many == TIMES * few
-    bytes_of_all = FEW * TIMES * sum(path.stat().st_size for path in paths)
+    bytes_of_all = FEW * TIMES * sum(path.stat().st_size for path in (one.image, one.mask))
     assert bytes_of_all > 1.2e6 * LIMIT_MB, "too little to tell"
     assert grown - base < LIMIT_MB

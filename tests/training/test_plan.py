@@ -104,10 +104,8 @@ def cut(tmp_path) -> Path:
     for number in range(3):
         folder = SliceFolder.below(tmp_path / "a", f"case{number}")
         volume, mask = disc_volume(number)
-        files = (folder.image, folder.mask)
-        write_json(
-            folder.geometry, extract(volume, mask, ["liver"], RECIPE, "hu", *files).model_dump()
-        )
+        geometry = extract(volume, mask, ["liver"], RECIPE, folder, intensity="hu")
+        write_json(folder.geometry, geometry.model_dump())
     return tmp_path / "a"
 
 
@@ -129,9 +127,7 @@ def test_slices_of_other_labels_or_recipes_are_refused(cut, path, code):
 def test_cases_whose_masks_are_numbered_in_different_ways_are_no_set(cut, path, code):
     folder = SliceFolder.below(cut, "case1")
     volume, mask = disc_volume(1)
-    files = (folder.image, folder.mask)
-    write_json(
-        folder.geometry, extract(volume, mask, ["b", "liver"], RECIPE, "hu", *files).model_dump()
-    )
+    geometry = extract(volume, mask, ["b", "liver"], RECIPE, folder, intensity="hu")
+    write_json(folder.geometry, geometry.model_dump())
     with pytest.raises(SlicewiseError, match="its labels are b, liver, those of other cases liver"):
         read_slices(plan_of({"liver": [1]}, RECIPE.model_dump(), path, code), [cut])

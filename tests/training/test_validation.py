@@ -36,9 +36,8 @@ def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Reci
     image = np.random.default_rng(len(name)).integers(-100, 100, mask.shape, np.int16)
     names = [f"l{k}" for k in range(1, labels + 1)]
     volume = Volume(image, np.diag([1.0, 1.0, 2.0, 1.0]))
-    write_json(
-        one.geometry, extract(volume, mask, names, recipe, "hu", one.image, one.mask).model_dump()
-    )
+    geometry = extract(volume, mask, names, recipe, one, intensity="hu")
+    write_json(one.geometry, geometry.model_dump())
     return one
 
 

@@ -42,8 +42,7 @@ class Experiment(Block):
     def reading(self) -> dict[str, Any]:
         """How slices are read for it, as `SliceSet` takes it."""
         return {
-            "context": self.input.context,
-            "context_mm": self.input.context_mm,
+            "context": self.input.seen,
             "memory": self.training.memory * 1_000_000,
         }
 

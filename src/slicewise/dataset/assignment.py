@@ -31,6 +31,23 @@ class Assignment:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """A case that is segmented, and by the models of which folds.
+
+    Attributes
+    ----------
+    case, patient : str
+        Names; no model may have been trained on the patient.
+    folds : list of int
+        The folds whose mean probability is taken.
+    """
+
+    case: str
+    patient: str
+    folds: list[int]
+
+
 def assignments_of(dumped: Iterable[Mapping[str, Any]]) -> list[Assignment]:
     """Return the assignments that were dumped into the parameters of a rule.
 

@@ -195,7 +195,7 @@ def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterato
     for cut in cuts:
         for start in range(0, len(cut), batch):
             stop = min(start + batch, len(cut))
-            yield cut.windows(start, stop, card.context.slices, card.context.mm)
+            yield cut.windows(start, stop, card.context)
 
 
 __all__ = ["Request", "load_model", "predict_cases", "predict_volume", "prepare"]

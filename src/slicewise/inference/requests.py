@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,30 @@ from slicewise.network.model import load_model  # isort: skip  (before keras)
 
 import keras
 
-from slicewise.config import Content
+from slicewise.config import Content, Recipe
 from slicewise.dataset.agree import check_unseen
-from slicewise.dataset.case_record import case_record_of, check_read, read_case_records
+from slicewise.dataset.assignment import Segmented
+from slicewise.dataset.case_record import CaseRecord, case_record_of, check_read, read_case_records
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.network.model import model_card, weights_digest
 from slicewise.records import differences
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """The model of a fold, and the record of its training."""
+
+    fold: int
+    model: keras.Model
+    record: TrainingRecord
+
+
 def requests_of(
-    cfg: Mapping[str, Any],
+    cases: Sequence[Segmented],
+    content: Content,
+    recipe: Recipe,
+    *,
     models: Sequence[str],
     configs: Sequence[str],
     case_records: Sequence[str],
@@ -33,11 +47,14 @@ def requests_of(
 
     Parameters
     ----------
-    cfg : mapping
-        ``cases`` (names), ``folds`` and ``patients`` (of each), ``content``, ``recipe``.
+    cases : sequence of Segmented
+        What is segmented, and by the models of which folds.
+    content : Content
+        What the data set holds.
+    recipe : Recipe
+        How its volumes are cut.
     models, configs : sequences of str
-        The files ``model.keras`` and ``config.yaml`` of all folds that are
-        needed, in their order.
+        ``model.keras`` and ``config.yaml`` of all folds needed, in their order.
     case_records : sequence of str
         Files of case records, of these cases and of others.
     images, masks : sequences of str
@@ -46,32 +63,41 @@ def requests_of(
     Raises
     ------
     SlicewiseError
-        When a model is not what the record of its training says, or of other
-        settings, when it was trained on a case or on its patient, and when an
-        image is not what was ingested.
+        When a model is not that of its record, of other settings, or was trained on
+        a case or its patient, and when an image is not what was ingested.
     """
-    content = Content(**cfg["content"])
-    folds = sorted({k for f in cfg["folds"].values() for k in f})
-    loaded = {}
-    records = {}
+    folds = sorted({fold for each in cases for fold in each.folds})
+    trained = {}
     for fold, path, config in zip(folds, models, configs, strict=True):
-        loaded[fold] = model = load_model(Path(path))
-        records[fold] = TrainingRecord.read(config)
-        check_model(path, model, records[fold], content, cfg["recipe"])
+        one = _Trained(fold, load_model(Path(path)), TrainingRecord.read(config))
+        check_model(path, one.model, one.record, content, recipe)
+        trained[fold] = one
     known = read_case_records(case_records)
     requests = []
-    for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
-        for fold in cfg["folds"][case]:
-            check_unseen(case, cfg["patients"][case], f"fold-{fold}", records[fold])
-        case_record = case_record_of(known, case, ", ".join(case_records))
+    for each, image, mask in zip(cases, images, masks, strict=True):
+        case_record = case_record_of(known, each.case, ", ".join(case_records))
         check_read(case_record, "image", Path(image))
-        weights = [records[fold].resolved.weights_sha256 for fold in cfg["folds"][case]]
-        note = {"case": case, "models": weights, "image": case_record.image.sha256}
-        chosen = [loaded[fold] for fold in cfg["folds"][case]]
-        place = Path(image), Path(mask)
-        given = content.offset, content.spacing
-        requests.append(Request(case, *place, chosen, note, *given))
+        chosen = [trained[fold] for fold in each.folds]
+        for one in chosen:
+            check_unseen(each.case, each.patient, f"fold-{one.fold}", one.record)
+        requests.append(
+            Request(
+                case=each.case,
+                image=Path(image),
+                mask=Path(mask),
+                models=[one.model for one in chosen],
+                note=_note(chosen, case_record),
+                offset=content.offset,
+                spacing=content.spacing,
+            )
+        )
     return requests
+
+
+def _note(chosen: Sequence[_Trained], case_record: CaseRecord) -> dict[str, Any]:
+    """Say what a mask is made from."""
+    weights = [one.record.resolved.weights_sha256 for one in chosen]
+    return {"case": case_record.case, "models": weights, "image": case_record.image.sha256}
 
 
 def check_model(
@@ -79,7 +105,7 @@ def check_model(
     model: keras.Model,
     training: TrainingRecord,
     content: Content,
-    recipe: Mapping[str, Any],
+    recipe: Recipe,
 ) -> None:
     """Compare a model with the record of its training, and with what is asked for.
 
@@ -93,8 +119,8 @@ def check_model(
         From the ``config.yaml`` beside it.
     content : Content
         What the data set holds now.
-    recipe : mapping
-        The recipe of what it is to predict.
+    recipe : Recipe
+        Of what it is to predict.
 
     Raises
     ------
@@ -109,7 +135,7 @@ def check_model(
     wanted = {
         "labels": list(content.labels),
         "values": {name: list(values) for name, values in content.labels.items()},
-        "recipe": dict(recipe),
+        "recipe": recipe.model_dump(),
         "intensity": content.intensity,
         "contiguous": content.contiguous,
     }

@@ -96,7 +96,7 @@ def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> Model
         recipe=recipe,
         intensity=content.intensity,
         contiguous=content.contiguous,
-        context=Context(slices=experiment.input.context, mm=experiment.input.context_mm),
+        context=experiment.input.seen,
         inference=experiment.inference,
         postprocessing=experiment.postprocessing,
     )

@@ -24,6 +24,10 @@ from slicewise.volumes.volume import Volume
 logger = logging.getLogger(__name__)
 
 
+ALONE = Context()
+"""A slice without its neighbours."""
+
+
 @dataclass(frozen=True)
 class _Case:
     """What a set keeps of a folder."""
@@ -79,10 +83,8 @@ class SliceSet:
         The cases, each as often as there are recipes that it was cut by. Their
         slices may differ in size: smaller ones are padded in the middle of the
         largest.
-    context : int
-        Slices that the network sees at once (2.5-D), an odd number.
-    context_mm : float
-        Their distance, mm.
+    context : Context
+        Slices that the network sees at once (2.5-D).
     memory : int
         Bytes; if all slices together need no more, they are kept in memory
         after their first use.
@@ -116,12 +118,10 @@ class SliceSet:
         self,
         folders: Sequence[SliceFolder],
         *,
-        context: int = 1,
-        context_mm: float = 2.5,
+        context: Context = ALONE,
         memory: int = 0,
     ) -> None:
         self.context = context
-        self.context_mm = context_mm
         self._folders = list(folders)
         self.cases = [folder.case for folder in folders]
         self.labels: list[str] = []
@@ -198,7 +198,6 @@ class SliceSet:
             SliceSet(
                 [folder],
                 context=self.context,
-                context_mm=self.context_mm,
                 memory=case.nbytes if self.in_memory else 0,
             )
             for folder, case in zip(self._folders, self._cases, strict=True)
@@ -230,14 +229,13 @@ class SliceSet:
 
     def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read the images of `read` alone."""
-        images = np.empty((len(indices), *self.size, self.context), np.float32)
-        context = Context(slices=self.context, mm=self.context_mm)
+        images = np.empty((len(indices), *self.size, self.context.slices), np.float32)
         for case, numbers, positions in self._by_case(indices):
             if case.image.shape[1:] != self.size:
                 images[positions] = case.padding
             place = case.place(self.size)
             out = [images[position][place] for position in positions]
-            fill(out, case.stack, numbers, context)
+            fill(out, case.stack, numbers, self.context)
         return images
 
     def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,18 +31,25 @@ logger = logging.getLogger(__name__)
 
 
 def cut_cases(
-    cfg: Mapping[str, Any],
+    cases: Sequence[str],
+    content: Content,
+    recipe: Recipe,
+    *,
     case_records: Path,
     images: Sequence[str],
     masks: Sequence[str],
     place: Path,
 ) -> dict[str, str]:
-    """Cut a batch of cases by one recipe.
+    """Cut a shard of cases by one recipe.
 
     Parameters
     ----------
-    cfg : mapping
-        ``cases`` (names), ``content``, ``recipe``.
+    cases : sequence of str
+        Their names.
+    content : Content
+        What they hold.
+    recipe : Recipe
+        How to cut.
     case_records : Path
         The file of their case records.
     images, masks : sequences of str
@@ -62,24 +68,36 @@ def cut_cases(
         When a case was checked for other content than it is to be cut for, or
         its files changed since.
     """
-    content = Content(**cfg["content"])
-    recipe = Recipe(**cfg["recipe"])
     code = sources_digest(Path(__file__))
     known = read_case_records([case_records])
-    decided = content.model_dump().keys() - content.once_read.keys()
     cut = {}
-    for case, image, mask in zip(cfg["cases"], images, masks, strict=True):
+    for case, image, mask in zip(cases, images, masks, strict=True):
         case_record = case_record_of(known, case, case_records)
-        checked = {k: v for k, v in case_record.content.items() if k not in decided}
-        if checked and (changed := differences(checked, content.once_read)):
-            raise SlicewiseError(
-                f"{case_records}: case {case} was checked for other settings "
-                f"({', '.join(changed)}); run snakemake again, which checks it anew"
-            )
+        _check_content(case_record, content, case_records)
         version = digest([case_record.made_from, code])
         folder = SliceFolder.below(place, case)
-        cut[case] = cut_case(Path(image), Path(mask), content, recipe, folder, version, case_record)
+        cut[case] = cut_case(
+            Path(image),
+            Path(mask),
+            content,
+            recipe,
+            folder,
+            version=version,
+            case_record=case_record,
+        )
     return cut
+
+
+def _check_content(case_record: CaseRecord, content: Content, path: Path) -> None:
+    """Refuse a case that was checked for other content than it is to be cut for."""
+    decided = content.model_dump().keys() - content.once_read.keys()
+    checked = {key: value for key, value in case_record.content.items() if key not in decided}
+    changed = differences(checked, content.once_read) if checked else []
+    if changed:
+        raise SlicewiseError(
+            f"{path}: case {case_record.case} was checked for other settings "
+            f"({', '.join(changed)}); run snakemake again, which checks it anew"
+        )
 
 
 def cut_case(
@@ -88,6 +106,7 @@ def cut_case(
     content: Content,
     recipe: Recipe,
     folder: SliceFolder,
+    *,
     version: str,
     case_record: CaseRecord | None = None,
 ) -> str:
@@ -130,10 +149,9 @@ def cut_case(
             read_labels(str(mask), content, source).array,
             list(content.labels),
             recipe,
-            content.intensity,
-            folder.image,
-            folder.mask,
-            content.contiguous,
+            folder,
+            intensity=content.intensity,
+            contiguous=content.contiguous,
         )
         _say_lost(folder.case, recipe, geometry)
         geometry.write(folder.geometry, made_from)

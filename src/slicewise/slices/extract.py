@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from slicewise.config import Context, Intensity, Recipe
 from slicewise.slices.bound import LabelBound, RecipeBound
 from slicewise.slices.context import Stack, fill
+from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.slices.npy import write_slices
@@ -74,18 +74,18 @@ class SliceSource:
         # before pixels are averaged, so that an absurd voxel spoils no others
         return self.grid.shrink(self._scores.apply(block), 0.0).astype(np.float16)
 
-    def windows(self, start: int, stop: int, context: int, context_mm: float) -> np.ndarray:
+    def windows(self, start: int, stop: int, context: Context) -> np.ndarray:
         """Return slices `start` to `stop` with their neighbours, as `SliceSet.read` does.
 
         Returns
         -------
-        ndarray of float32, shape (n, *grid.size, context)
+        ndarray of float32, shape (n, *grid.size, context.slices)
             Interpolated between slices of the stored type; see `neighbours`.
         """
         numbers = np.arange(start, min(stop, len(self)))
-        out = np.empty((len(numbers), *self.grid.size, context), np.float32)
+        out = np.empty((len(numbers), *self.grid.size, context.slices), np.float32)
         stack = Stack(self._at, len(self), self.spacing)
-        fill(list(out), stack, numbers, Context(slices=context, mm=context_mm))
+        fill(list(out), stack, numbers, context)
         return out
 
     def _at(self, numbers: np.ndarray) -> np.ndarray:
@@ -103,9 +103,9 @@ def extract(
     labels: np.ndarray,
     names: list[str],
     recipe: Recipe,
+    folder: SliceFolder,
+    *,
     intensity: Intensity,
-    image_path: Path,
-    mask_path: Path,
     contiguous: bool = True,
 ) -> SliceGeometry:
     """Write the slices of one case as ``.npy`` and describe them.
@@ -120,10 +120,10 @@ def extract(
         Names of the labels.
     recipe : Recipe
         How to cut.
+    folder : SliceFolder
+        Where the arrays go: shape (slices, rows, columns).
     intensity : {"hu", "clipped_hu", "arbitrary"}
         What the image's values are.
-    image_path, mask_path : Path
-        Where the arrays go: shape (slices, rows, columns).
     contiguous : bool
         Whether the volume's slices are neighbours.
 
@@ -137,9 +137,8 @@ def extract(
     grid = source.grid
     shape = (grid.number, *grid.size)
     masks = _MaskSource(Volume(labels, image.affine), grid, len(names), contiguous)
-    image_digest = write_slices(image_path, source.blocks(), shape, source.dtype)
-    mask_digest = write_slices(mask_path, masks.blocks(), shape, np.dtype(np.uint8))
-    spacing = image.canonical().spacing
+    image_digest = write_slices(folder.image, source.blocks(), shape, source.dtype)
+    mask_digest = write_slices(folder.mask, masks.blocks(), shape, np.dtype(np.uint8))
     bound = masks.bound.result(names, image.voxel_ml)
     return SliceGeometry(
         recipe=recipe,
@@ -148,10 +147,7 @@ def extract(
         source_orientation=image.orientation,
         source_affine=[[round(float(v), 6) for v in row] for row in image.affine],
         slice_spacing=source.spacing,
-        pixel_spacing=[
-            round(spacing[axis] / a.scale, 6)
-            for axis, a in zip(PLANES[recipe.plane][1:], grid.axes, strict=True)
-        ],
+        pixel_spacing=_pixel_spacing(image, grid),
         inside=[[a.before, a.before + a.filled] for a in grid.axes],
         pad=source.pad,
         shift=source.shift,
@@ -162,6 +158,16 @@ def extract(
         image_sha256=image_digest,
         mask_sha256=mask_digest,
     )
+
+
+def _pixel_spacing(image: Volume, grid: Grid) -> list[float]:
+    """Return the distances of rows and of columns, mm."""
+    spacing = image.canonical().spacing
+    cut_axes = PLANES[grid.recipe.plane][1:]
+    return [
+        round(spacing[axis] / along.scale, 6)
+        for axis, along in zip(cut_axes, grid.axes, strict=True)
+    ]
 
 
 class _MaskSource:

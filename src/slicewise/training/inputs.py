@@ -53,7 +53,8 @@ class TrainingInputs:
     def key(self) -> str:
         """Digest of settings, slices, code and versions: the same key, the same weights."""
         validated = self.validation_slices
-        reading = [self.slices.context, self.slices.context_mm]
+        seen = self.slices.context
+        reading = [seen.slices, seen.mm]
         return digest(
             {
                 "experiment": self.experiment.model_dump(exclude={"prediction"}),
