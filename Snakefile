@@ -6,6 +6,7 @@ min_version("9.0")
 
 
 include: "rules/common.smk"
+include: "rules/run.smk"
 include: "rules/ingest.smk"
 include: "rules/leakage.smk"
 include: "rules/slices.smk"
@@ -18,10 +19,10 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        of_wanted("report.html"),
+        study.of_wanted("report.html"),
         rules.compare.output.html,
         # what these pages rest on, so that it is missed where it was deleted
-        kept_of(settings.wanted),
+        study.kept(),
 
 
 look_at_records()

@@ -9,11 +9,11 @@ rule evaluate:
     """Score all predictions of an experiment."""
     input:
         # what is declared of predictions, and of masks
-        shards=lambda w: prediction_records_of(w.experiment),
-        case_records=case_records_of(SCORED),
-        predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),
-        masks=in_bucket(files_of("mask", SCORED)),
-        configs=lambda w: of_folds("config.yaml", w),
+        shards=lambda w: study.prediction_records_of(w.experiment),
+        case_records=study.case_records_of(study.scored),
+        predictions=lambda w: in_bucket(study.predictions_of(w.experiment, study.scored)),
+        masks=in_bucket(files_of("mask", study.scored)),
+        configs=lambda w: study.of_folds("config.yaml", w.experiment),
         split=rules.split.output[0],
         # only shown beside the scores, which do not depend on it
         cases=ancient(result("cases.tsv")),
@@ -30,17 +30,17 @@ rule evaluate:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.evaluate(sizes_of(SCORED))),
+        mem_mb=memory(lambda w: needs.evaluate(study.sizes_of(study.scored))),
         runtime=60,
     params:
         code=code("evaluate"),
-        predictions=lambda w: predictions_of(w.experiment, SCORED),
-        masks=by_path(files_of("mask", SCORED)),
+        predictions=lambda w: study.predictions_of(w.experiment, study.scored),
+        masks=by_path(files_of("mask", study.scored)),
         cfg=lambda w: jobs.Evaluate(
             content=settings.dataset.content,
-            recipe=settings.slices[recipes_of(w.experiment)[0]],
-            folds=len(FOLDS),
-            cases=SCORED_CASES,
+            recipe=settings.slices[study.recipes_of(w.experiment)[0]],
+            folds=len(study.folds),
+            cases=study.scored_cases,
             scoring=settings.evaluation,
             register_model=settings.tracking.register,
         ).dump(),

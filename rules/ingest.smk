@@ -23,7 +23,7 @@ if settings.dataset.layout == "phantom":
         conda:
             "../environment.yml"
         resources:
-            mem_mb=memory(lambda w: needs.phantom(sizes_of([w.case]))),
+            mem_mb=memory(lambda w: needs.phantom(study.sizes_of([w.case]))),
             runtime=10,
         params:
             code=code("phantom"),
@@ -51,7 +51,7 @@ else:
         conda:
             "../environment.yml"
         resources:
-            mem_mb=memory(lambda w: needs.convert(sizes_of([w.case]))),
+            mem_mb=memory(lambda w: needs.convert(study.sizes_of([w.case]))),
             runtime=20,
         params:
             code=code("convert"),
@@ -63,10 +63,10 @@ else:
 rule ingest:
     """Check a shard of cases and write their case records."""
     input:
-        image=lambda w: [file_of("image", case) for case in SHARDS[w.shard]],
-        mask=lambda w: [file_of("mask", case) for case in SHARDS[w.shard]],
-        image_sources=lambda w: converted_from("image", SHARDS[w.shard]),
-        mask_sources=lambda w: converted_from("mask", SHARDS[w.shard]),
+        image=lambda w: [file_of("image", case) for case in study.shards[w.shard]],
+        mask=lambda w: [file_of("mask", case) for case in study.shards[w.shard]],
+        image_sources=lambda w: converted_from("image", study.shards[w.shard]),
+        mask_sources=lambda w: converted_from("mask", study.shards[w.shard]),
     output:
         result("cases/_shards/{shard}.json"),
     log:
@@ -76,7 +76,7 @@ rule ingest:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.ingest(sizes_of(SHARDS[w.shard]))),
+        mem_mb=memory(lambda w: needs.ingest(study.sizes_of(study.shards[w.shard]))),
         runtime=20,
     params:
         code=code("ingest"),
@@ -84,7 +84,7 @@ rule ingest:
         folder=lambda w: result("cases"),
         cfg=lambda w: jobs.Ingest(
             content=settings.dataset.content,
-            cases=[(case, CASES[case].patient) for case in SHARDS[w.shard]],
+            cases=[(case, study.cases[case].patient) for case in study.shards[w.shard]],
         ).dump(),
     script:
         "../scripts/ingest.py"
@@ -93,7 +93,7 @@ rule ingest:
 rule cases:
     """Put all case records into one table."""
     input:
-        case_records=case_records_of(CASES),
+        case_records=study.case_records_of(study.cases),
     output:
         result("cases.tsv"),
         result("cases.npz"),
@@ -104,10 +104,10 @@ rule cases:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.cases(len(CASES))),
+        mem_mb=memory(lambda w: needs.cases(len(study.cases))),
         runtime=10,
     params:
         code=code("cases"),
-        cfg=jobs.Cases(content=settings.dataset.content, cases=sorted(CASES)).dump(),
+        cfg=jobs.Cases(content=settings.dataset.content, cases=sorted(study.cases)).dump(),
     script:
         "../scripts/cases.py"

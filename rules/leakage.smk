@@ -20,7 +20,7 @@ rule split:
         runtime=10,
     params:
         code=code("split"),
-        cfg=[assignment.dump() for assignment in SPLIT.values()],
+        cfg=[assignment.dump() for assignment in study.split.values()],
     script:
         "../scripts/split.py"
 
@@ -32,12 +32,7 @@ rule leakage:
         marks=rules.cases.output[1],
         split=rules.split.output[0],
         others=CHECK_AGAINST,
-        # the script says what is missing where one is not there
-        other_marks=[
-            str(path)
-            for path in (Path(table).with_suffix(".npz") for table in CHECK_AGAINST)
-            if IN_BUCKET or path.exists()
-        ],
+        other_marks=marks_beside(CHECK_AGAINST, in_bucket=IN_BUCKET),
     output:
         result("leakage.json"),
     log:
@@ -47,19 +42,15 @@ rule leakage:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.cases(len(CASES))),
+        mem_mb=memory(lambda w: needs.cases(len(study.cases))),
         runtime=10,
     params:
         code=code("leakage"),
         cfg=jobs.Leakage(
             not_the_same=settings.split.not_the_same,
             check_against=settings.split.check_against,
-            folds=len(FOLDS),
-            # of all experiments the strictest: where one may lack no label, nothing is trained
-            missing_labels=max(
-                (settings.experiments[name].training.missing_labels for name in settings.wanted),
-                default="refuse",
-            ),
+            folds=len(study.folds),
+            missing_labels=study.missing_labels,
         ).dump(),
     script:
         "../scripts/leakage.py"

@@ -10,11 +10,11 @@ names each with its digest and what it was made from.
 rule predict:
     """Segment a shard of the scored cases, each with the models that may see it."""
     input:
-        models=lambda w: of_folds("model.keras", w, folds_of_shard(w)),
-        configs=lambda w: of_folds("config.yaml", w, folds_of_shard(w)),
+        models=lambda w: study.of_predicting_folds("model.keras", w.experiment, w.shard),
+        configs=lambda w: study.of_predicting_folds("config.yaml", w.experiment, w.shard),
         # Not ancient, though only the images are read: Snakemake then overlooks an image
         # that changed together with the case records.
-        case_records=lambda w: case_records_of(predicted_by(w)),
+        case_records=lambda w: study.case_records_of(predicted_by(w)),
         images=lambda w: in_bucket(files_of("image", predicted_by(w))),
     output:
         result("{experiment}/predictions/_shards/{shard}.json"),
@@ -29,19 +29,13 @@ rule predict:
     threads: lambda w: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(memory_to_predict),
+        mem_mb=memory(lambda w: study.memory_to_predict(w.experiment, w.shard)),
         runtime=240,
     params:
         code=code("predict"),
         images=lambda w: by_path(files_of("image", predicted_by(w))),
-        makes=lambda w: predictions_of(w.experiment, predicted_by(w)),
-        cfg=lambda w: jobs.Predict(
-            cases=predicted_by(w),
-            folds={case: models_for(case) for case in predicted_by(w)},
-            patients={case: CASES[case].patient for case in predicted_by(w)},
-            content=settings.dataset.content,
-            recipe=settings.slices[recipes_of(w.experiment)[0]],
-        ).dump(),
+        makes=lambda w: study.predictions_of(w.experiment, predicted_by(w)),
+        cfg=lambda w: study.prediction(w.experiment, w.shard).dump(),
         batch=lambda w: settings.experiments[w.experiment].prediction.batch,
     script:
         "../scripts/predict.py"
@@ -52,7 +46,7 @@ if not IN_BUCKET:
     rule prediction:
         """Let a prediction be asked for by its name: the job of its shard has made it."""
         input:
-            lambda w: prediction_record_of(w.experiment, w.case),
+            lambda w: study.prediction_record_of(w.experiment, w.case),
         output:
             # it is there already, and to be kept
             update(result("{experiment}/predictions/{case}.nii.gz")),

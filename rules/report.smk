@@ -14,14 +14,14 @@ rule report:
         split=rules.split.output[0],
         # another case changes no report; what changes a mask changes its scores
         cases=ancient(result("cases.tsv")),
-        shards=lambda w: prediction_records_of(w.experiment),
-        case_records=case_records_of(SCORED),
-        predictions=lambda w: in_bucket(predictions_of(w.experiment, SCORED)),
-        images=in_bucket(files_of("image", SCORED)),
-        masks=in_bucket(files_of("mask", SCORED)),
-        histories=lambda w: of_folds("history.csv", w),
-        configs=lambda w: of_folds("config.yaml", w),
-        samples=lambda w: of_folds("augmented.npz", w, [0])[0],
+        shards=lambda w: study.prediction_records_of(w.experiment),
+        case_records=study.case_records_of(study.scored),
+        predictions=lambda w: in_bucket(study.predictions_of(w.experiment, study.scored)),
+        images=in_bucket(files_of("image", study.scored)),
+        masks=in_bucket(files_of("mask", study.scored)),
+        histories=lambda w: study.of_folds("history.csv", w.experiment),
+        configs=lambda w: study.of_folds("config.yaml", w.experiment),
+        samples=lambda w: study.of_folds("augmented.npz", w.experiment, [0])[0],
     output:
         html=report(
             result("{experiment}/report.html"),
@@ -42,20 +42,20 @@ rule report:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
+        mem_mb=memory(lambda w: needs.report(study.sizes_of(study.scored))),
         runtime=60,
     params:
-        predictions=lambda w: predictions_of(w.experiment, SCORED),
-        images=by_path(files_of("image", SCORED)),
-        masks=by_path(files_of("mask", SCORED)),
+        predictions=lambda w: study.predictions_of(w.experiment, study.scored),
+        images=by_path(files_of("image", study.scored)),
+        masks=by_path(files_of("mask", study.scored)),
         code=code("report", "report/templates"),
         cfg=lambda w: jobs.Report(
-            dataset=DATASET,
+            dataset=study.name,
             content=settings.dataset.content,
-            folds=len(FOLDS),
+            folds=len(study.folds),
             exclude=settings.dataset.exclude,
-            cases=SCORED_CASES,
-            jobs=jobs_of(w.experiment),
+            cases=study.scored_cases,
+            jobs=study.jobs_of(w.experiment),
         ).dump(),
         tracking=result("{experiment}/tracking"),
     script:
@@ -65,17 +65,17 @@ rule report:
 rule compare:
     """Put all experiments side by side."""
     input:
-        metrics=of_wanted("metrics.tsv"),
-        summaries=of_wanted("summary.json"),
-        histories=of_wanted("fold-{fold}/history.csv", fold=FOLDS),
-        configs=of_wanted("fold-{fold}/config.yaml", fold=FOLDS),
-        shards=[path for name in settings.wanted for path in prediction_records_of(name)],
-        case_records=case_records_of(SCORED),
+        metrics=study.of_wanted("metrics.tsv"),
+        summaries=study.of_wanted("summary.json"),
+        histories=study.of_wanted_folds("history.csv"),
+        configs=study.of_wanted_folds("config.yaml"),
+        shards=[path for name in settings.wanted for path in study.prediction_records_of(name)],
+        case_records=study.case_records_of(study.scored),
         predictions=in_bucket(
-            [path for name in settings.wanted for path in predictions_of(name, SCORED)]
+            [path for name in settings.wanted for path in study.predictions_of(name, study.scored)]
         ),
-        images=in_bucket(files_of("image", SCORED)),
-        masks=in_bucket(files_of("mask", SCORED)),
+        images=in_bucket(files_of("image", study.scored)),
+        masks=in_bucket(files_of("mask", study.scored)),
     output:
         html=report(
             result("comparison.html"),
@@ -102,19 +102,21 @@ rule compare:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.report(sizes_of(SCORED))),
+        mem_mb=memory(lambda w: needs.report(study.sizes_of(study.scored))),
         runtime=60,
     params:
-        predictions=[path for name in settings.wanted for path in predictions_of(name, SCORED)],
-        images=by_path(files_of("image", SCORED)),
-        masks=by_path(files_of("mask", SCORED)),
+        predictions=[
+            path for name in settings.wanted for path in study.predictions_of(name, study.scored)
+        ],
+        images=by_path(files_of("image", study.scored)),
+        masks=by_path(files_of("mask", study.scored)),
         code=code("compare", "report/templates"),
         cfg=jobs.Compare(
-            dataset=DATASET,
+            dataset=study.name,
             experiments=settings.wanted,
             repeats=settings.repeats,
-            folds=len(FOLDS),
-            cases=SCORED_CASES,
+            folds=len(study.folds),
+            cases=study.scored_cases,
         ).dump(),
         tracking=result("comparison/tracking"),
     script:

@@ -9,8 +9,8 @@ rule slices:
     """Cut a shard of cases by one recipe."""
     input:
         case_records=rules.ingest.output[0],
-        image=lambda w: in_bucket(files_of("image", SHARDS[w.shard])),
-        mask=lambda w: in_bucket(files_of("mask", SHARDS[w.shard])),
+        image=lambda w: in_bucket(files_of("image", study.shards[w.shard])),
+        mask=lambda w: in_bucket(files_of("mask", study.shards[w.shard])),
     output:
         result("slices/{recipe}/_shards/{shard}.json"),
     log:
@@ -20,18 +20,20 @@ rule slices:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=memory(lambda w: needs.slices(sizes_of(SHARDS[w.shard]), settings.dataset.content)),
+        mem_mb=memory(
+            lambda w: needs.slices(study.sizes_of(study.shards[w.shard]), settings.dataset.content)
+        ),
         runtime=20,
     params:
-        image=lambda w: by_path(files_of("image", SHARDS[w.shard])),
-        mask=lambda w: by_path(files_of("mask", SHARDS[w.shard])),
+        image=lambda w: by_path(files_of("image", study.shards[w.shard])),
+        mask=lambda w: by_path(files_of("mask", study.shards[w.shard])),
         code=code("slices"),
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=lambda w: result(f"slices/{w.recipe}"),
         cfg=lambda w: jobs.Slices(
             content=settings.dataset.content,
             recipe=settings.slices[w.recipe],
-            cases=SHARDS[w.shard],
+            cases=study.shards[w.shard],
         ).dump(),
     script:
         "../scripts/slices.py"

@@ -9,14 +9,10 @@ run.
 rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:
-        slices=lambda w: [
-            shard
-            for recipe in recipes_of(w.experiment)
-            for shard in slices_of(recipe, [*trained_on(w.fold), *validation_cases_of(w.fold)])
-        ],
+        slices=lambda w: study.slices_of_training(w.experiment, w.fold),
         # held-out cases are scored on their own grid
-        case_records=lambda w: case_records_of(validation_cases_of(w.fold)),
-        truth=lambda w: in_bucket(files_of("mask", validation_cases_of(w.fold))),
+        case_records=lambda w: study.case_records_of(study.validation_cases(w.fold)),
+        truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
         plan=result("{experiment}/fold-{fold}/plan.json"),
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient(result("leakage.json")),
@@ -34,16 +30,16 @@ rule train:
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(memory_to_train),
+        mem_mb=memory(lambda w: study.memory_to_train(w.experiment, w.fold, gpu=GPUS is not None)),
         runtime=1440,
     params:
         # of what reads images and measures, only what it calls: the contents of slices are inputs
         code=code("train", direct=TRAINED_BY),
-        truth=lambda w: by_path(files_of("mask", validation_cases_of(w.fold))),
+        truth=lambda w: by_path(files_of("mask", study.validation_cases(w.fold))),
         # no rule's output, so that it outlives a killed job
         checkpoints=result("{experiment}/checkpoints/fold-{fold}"),
         tracking=result("{experiment}/tracking"),
-        recipes=lambda w: [f"{RESULTS}/slices/{r}" for r in recipes_of(w.experiment)],
+        recipes=lambda w: [result(f"slices/{r}") for r in study.recipes_of(w.experiment)],
     script:
         "../scripts/train.py"
 
@@ -70,6 +66,6 @@ rule plan:
     params:
         training=rules.train.params.code,
         code=code("plan"),
-        cfg=training_settings,
+        cfg=lambda w: study.training_settings(w.experiment, w.fold),
     script:
         "../scripts/plan.py"

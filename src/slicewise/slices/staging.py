@@ -1,4 +1,9 @@
-"""Slices on a node's own disk while a training reads them."""
+"""Slices on a node's own disk while a training reads them.
+
+Without it, a training whose slices exceed ``training.memory`` opens the file of each slice of each
+minibatch anew, in random order, in every epoch; where each of these is a request to the server of
+a network file system, the GPU waits for it.
+"""
 
 from __future__ import annotations
 

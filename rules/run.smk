@@ -1,0 +1,124 @@
+"""Before and after a run: what is compared with its records, swept, and told."""
+
+from slicewise import overview
+from slicewise.files import sweep_halves
+from slicewise.job import errors_in, pass_on_stops
+from slicewise.records import CODE, MAKES, VOLUMES, Asked, Look, code_of
+from slicewise.surroundings import folders_of
+
+LOOK = Look()
+REMARKED = set()
+
+
+def check_results():
+    """Stop where this user cannot write results, and sweep what was left half-written there.
+
+    Not in a dry run, to which it is enough to read them.
+    """
+    try:
+        if not IN_BUCKET:
+            check_writable(folders_of(Path("results"), study.name))
+            sweep_halves(Path("results") / study.name)
+            sweep_halves(Path("results"), deep=False)
+    except SlicewiseError as error:
+        print(sentence(error), file=sys.stderr)
+        sys.exit(1)
+
+
+def look_at_records():
+    """Make jobs run again whose results say that they were made from something else.
+
+    Snakemake compares only what it has noted below .snakemake, which the commonest remedies
+    delete, and with some of its options not even that. Done once, not in each job.
+    """
+    if workflow.is_main_process and not IN_BUCKET:
+        for each in workflow.rules:
+            # what is asked for by its name was made by another job
+            if each.output and each.name != "prediction":
+                # asked for each job of a run before any of them starts; it names no file
+                each.set_input(record=look_before(each))
+
+
+def look_before(maker):
+    """Return the input function that compares the record of a rule's job with what is asked for."""
+
+    def given(name, wildcards):
+        found = maker.input.get(name, [])
+        for item in found if isinstance(found, list) else [found]:
+            if callable(item) or getattr(item, "callable", None):
+                made = maker.apply_input_function(item, wildcards)[0]
+                yield from [made] if isinstance(made, str) else map(str, made)
+            else:
+                yield str(item.apply_wildcards(wildcards))
+
+    def compare(wildcards):
+        made = [path.apply_wildcards(wildcards) for path in maker.output]
+        outputs = [str(path) for path in made]
+        params = {name: maker.params.get(name) for name in ("cfg", MAKES, *CODE)}
+        told = {name: p(wildcards) if callable(p) else p for name, p in params.items()}
+        volumes = {name: [*given(name, wildcards)] for name in VOLUMES}
+        asked = Asked(
+            outputs,
+            told["cfg"],
+            code_of(told),
+            volumes,
+            [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
+            told[MAKES] or [],
+        )
+        why = LOOK.stale_because(asked)
+        if not why and not workflow.persistence.metadata(made[0]):
+            # without its notes, Snakemake goes by the times of files alone
+            timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
+            LOOK.keep(outputs, sum(volumes.values(), []), timed)
+        if why:
+            # of these, Snakemake takes those whose jobs are part of the run anyway
+            workflow.dag.forcefiles.update(outputs)
+            if maker.name not in REMARKED:
+                so = (
+                    "which no touch changes"
+                    if workflow.touch
+                    else "so it and its like are made again"
+                )
+                print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
+                REMARKED.add(maker.name)
+        if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
+            # A model that is asked for by its name waits for the leakage check, which is
+            # `ancient`. While that is made again, Snakemake overlooks that the model is missing
+            # (snakemake#4166).
+            workflow.dag.forcefiles.update(given("plan", wildcards))
+        return []
+
+    return compare
+
+
+def is_ancient(path):
+    return isinstance(path, str) and bool(getattr(path, "flags", {}).get("ancient"))
+
+
+def print_overview(experiments=settings.wanted):
+    # not at the start: each job reads these rules, and none needs it
+    from slicewise.tracking import pending_runs
+
+    results = Path("results")
+    pending = pending_runs(results, study.name)
+    for line in overview.lines(results / study.name, experiments, pending):
+        print(line, file=sys.stderr)
+
+
+def scored_experiments():
+    """The experiments whose scores are those of the settings: made now, or not due."""
+    dag = workflow.dag
+    found = {
+        job.wildcards.experiment
+        for job in dag.jobs
+        if job.rule.name == "evaluate" and (dag.finished(job) or not dag.needrun(job))
+    }
+    return [name for name in settings.wanted if name in found]
+
+
+def print_errors():
+    # what is scored is known, whatever failed after it
+    print_overview(scored_experiments())
+    errors = errors_in((Path("results") / study.name / "logs").rglob("*.log"), STARTED)
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)

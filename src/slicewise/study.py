@@ -1,0 +1,300 @@
+"""A data set with its split and its experiments: which cases each job takes, and where files lie.
+
+All of it follows from names and settings, before any image is opened. Only the rules use it, so an
+edit reruns what it changes and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from slicewise import jobs, needs
+from slicewise.config import Settings
+from slicewise.dataset import shapes
+from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.case import Case
+from slicewise.dataset.shards import predicted_shards, shards
+from slicewise.dataset.split import held_out_cases, training_cases
+
+KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
+KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
+KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
+"""What people keep beside the pages."""
+
+
+class Study:
+    """What all rules share.
+
+    Parameters
+    ----------
+    settings : Settings
+        The configuration.
+    cases : sequence of Case
+        Of the data set.
+    split : sequence of Assignment
+        Where each of them goes.
+    in_bucket : bool
+        Whether results lie in a bucket, from which jobs fetch what they declare.
+
+    Attributes
+    ----------
+    name : str
+        Of the data set.
+    results : str
+        Its folder.
+    cases : dict of str to Case
+    split : dict of str to Assignment
+    content : dict
+        What cases hold, once they were ingested.
+    folds : range
+    shards : dict of str to list of str
+        The cases that jobs share to ingest and cut them, by the name of the shard.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        cases: Sequence[Case],
+        split: Sequence[Assignment],
+        *,
+        in_bucket: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.name = settings.dataset.name
+        self.results = f"results/{self.name}"
+        self.cases = {case.name: case for case in cases}
+        self.split = {assigned.case: assigned for assigned in split}
+        self.in_bucket = in_bucket
+        self.content = settings.dataset.content.once_read
+        self.folds = range(settings.split.folds)
+        self.shards = shards(cases, split)
+        self._shard_of = {case: shard for shard, members in self.shards.items() for case in members}
+        self.size_of = cache(self._size_of)
+        self.predicted_shards = cache(self._predicted_shards)
+
+    def result(self, name: str) -> str:
+        """Return a file below the results, with wildcards as rules have them."""
+        return f"{self.results}/{name}"
+
+    # cases
+
+    def training_cases(self, fold: int | str) -> list[str]:
+        """Return the cases that the model of a fold is trained on."""
+        return training_cases(self.split.values(), int(fold), len(self.folds))
+
+    def validation_cases(self, fold: int | str) -> list[str]:
+        """Return the cases that a fold holds out."""
+        return held_out_cases(self.split.values(), int(fold), len(self.folds))
+
+    def models_for(self, case: str) -> list[int]:
+        """Return the folds whose models predict a case: all for a test case, else its own."""
+        assigned = self.split[case]
+        return list(self.folds) if assigned.subset == "test" else [assigned.fold or 0]
+
+    @cached_property
+    def scored(self) -> list[str]:
+        """Test cases, and the cases that some model was not trained on (which validate it)."""
+        return sorted(
+            case
+            for case, assigned in self.split.items()
+            if assigned.subset != "train" or (len(self.folds) > 1 and assigned.fold is not None)
+        )
+
+    @cached_property
+    def scored_cases(self) -> list[dict[str, Any]]:
+        """Where each of them goes; of each fold, what it holds out validates it."""
+        return [
+            replace(
+                self.split[case],
+                subset="test" if self.split[case].subset == "test" else "validation",
+            ).dump()
+            for case in self.scored
+        ]
+
+    # experiments
+
+    def recipes_of(self, experiment: str) -> list[str]:
+        """Return the recipes that an experiment trains on; the first is what it predicts."""
+        block = self.settings.experiments[experiment]
+        return [block.slices, *block.also]
+
+    def _predicted_shards(self, experiment: str) -> dict[str, list[str]]:
+        """Return the cases that each job of a prediction segments, by the name of their shard."""
+        size = self.settings.experiments[experiment].prediction.chunk
+        return predicted_shards(self.scored, size, alone=self.in_bucket)
+
+    def predicted_by(self, experiment: str, shard: str) -> list[str]:
+        """Return the cases of one shard of a prediction."""
+        return self.predicted_shards(experiment)[shard]
+
+    def prediction(self, experiment: str, shard: str) -> jobs.Predict:
+        """Return what a job of a prediction is told."""
+        cases = self.predicted_by(experiment, shard)
+        return jobs.Predict(
+            cases=cases,
+            folds={case: self.models_for(case) for case in cases},
+            patients={case: self.cases[case].patient for case in cases},
+            content=self.settings.dataset.content,
+            recipe=self.settings.slices[self.recipes_of(experiment)[0]],
+        )
+
+    def training_settings(self, experiment: str, fold: int | str) -> dict[str, Any]:
+        """Return what a training is made from."""
+        block = self.settings.experiments[experiment]
+        validated = self.validation_cases(fold)
+        return {
+            # how predictions are shared out changes no result, so it must not retrain
+            "experiment": block.model_dump(exclude={"prediction"}),
+            "recipe": self.settings.slices[block.slices].model_dump(),
+            "content": self.content,
+            "train": self.training_cases(fold),
+            "validation_cases": validated,
+            # each patient counts once in the validation; what may choose is not scored by it
+            "validation": {
+                "may_select": len(self.folds) == 1,
+                "patients": {case: self.split[case].patient for case in validated},
+            },
+            # scoring refuses all cases of a patient who was trained on
+            "patients": {case: self.split[case].patient for case in self.training_cases(fold)},
+            "also": [self.settings.slices[recipe].model_dump() for recipe in block.also],
+            "folds": len(self.folds),
+        }
+
+    # files
+
+    def case_records_of(self, cases: Iterable[str]) -> list[str]:
+        """Return the files that hold the case records of these cases, and of others."""
+        members = dict.fromkeys(self._shard_of[case] for case in cases)
+        return [self.result(f"cases/_shards/{shard}.json") for shard in members]
+
+    def slices_of(self, recipe: str, cases: Iterable[str]) -> list[str]:
+        """Return the files that stand for the slices of these cases, and of others."""
+        members = dict.fromkeys(self._shard_of[case] for case in cases)
+        return [self.result(f"slices/{recipe}/_shards/{shard}.json") for shard in members]
+
+    def slices_of_training(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the files that stand for all slices that a training reads."""
+        cases = [*self.training_cases(fold), *self.validation_cases(fold)]
+        return [
+            shard
+            for recipe in self.recipes_of(experiment)
+            for shard in self.slices_of(recipe, cases)
+        ]
+
+    def predictions_of(self, experiment: str, cases: Iterable[str]) -> list[str]:
+        """Return the predicted masks of cases."""
+        return [self.result(f"{experiment}/predictions/{case}.nii.gz") for case in cases]
+
+    def prediction_records_of(self, experiment: str) -> list[str]:
+        """Return the files that stand for the predictions of an experiment."""
+        return [
+            self.result(f"{experiment}/predictions/_shards/{shard}.json")
+            for shard in self.predicted_shards(experiment)
+        ]
+
+    def prediction_record_of(self, experiment: str, case: str) -> str:
+        """Return the file that stands for the prediction of one case."""
+        records = self.prediction_records_of(experiment)
+        members = self.predicted_shards(experiment).values()
+        return next(path for path, cases in zip(records, members, strict=True) if case in cases)
+
+    def of_predicting_folds(self, name: str, experiment: str, shard: str) -> list[str]:
+        """Return a file of each fold whose model a job of a prediction needs."""
+        cases = self.predicted_by(experiment, shard)
+        folds = {fold for case in cases for fold in self.models_for(case)}
+        return self.of_folds(name, experiment, sorted(folds))
+
+    def of_folds(self, name: str, experiment: str, folds: Iterable[int] | None = None) -> list[str]:
+        """Return a file of each fold of an experiment."""
+        # Of these Snakemake takes no `rules.train.output` where results lie in a bucket: it
+        # expands no path that carries the bucket.
+        chosen = self.folds if folds is None else folds
+        return [self.result(f"{experiment}/fold-{fold}/{name}") for fold in chosen]
+
+    def of_wanted(self, name: str) -> list[str]:
+        """Return a file of each experiment that is to be made."""
+        return [self.result(f"{experiment}/{name}") for experiment in self.settings.wanted]
+
+    def of_wanted_folds(self, name: str) -> list[str]:
+        """Return a file of each fold of each experiment that is to be made."""
+        return [
+            path for experiment in self.settings.wanted for path in self.of_folds(name, experiment)
+        ]
+
+    def kept(self) -> list[str]:
+        """Return what people keep beside the pages: a run makes again what was deleted of it."""
+        if self.in_bucket:
+            return []  # it would all be fetched
+        wanted = self.settings.wanted
+        names = [*KEPT]
+        for experiment in wanted:
+            names += [
+                f"{experiment}/fold-{fold}/{name}" for fold in self.folds for name in KEPT_OF_FOLD
+            ]
+            names += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
+        records = [path for name in wanted for path in self.prediction_records_of(name)]
+        return [*records, *map(self.result, names)]
+
+    def jobs_of(self, experiment: str) -> dict[str, list[str]]:
+        """Return the names of the jobs that led to scores, by rule, where there are several."""
+        folds = [f"fold-{fold}" for fold in self.folds]
+        phantoms = self.settings.dataset.layout == "phantom"
+        return {
+            "ingest": list(self.shards),
+            "slices": list(self.shards),
+            "plan": folds,
+            "train": folds,
+            "convert": [case.name for case in self.cases.values() if case.needs_conversion],
+            "phantom": list(self.cases) if phantoms else [],
+            "predict": list(self.predicted_shards(experiment)),
+        }
+
+    # what jobs ask for
+
+    def _size_of(self, case: str) -> shapes.Size:
+        """Return how large a case is, by its header."""
+        return shapes.size_of(self.cases[case], self.settings.dataset)
+
+    def sizes_of(self, cases: Iterable[str]) -> list[shapes.Size]:
+        """Return how large cases are, by their headers: before anything is opened or made."""
+        return [self.size_of(case) for case in cases]
+
+    def memory_to_train(self, experiment: str, fold: int | str, *, gpu: bool) -> int:
+        """Return the MB that a training asks for."""
+        return needs.train(
+            self.sizes_of(self.validation_cases(fold)),
+            self.settings.experiments[experiment],
+            [self.settings.slices[recipe] for recipe in self.recipes_of(experiment)],
+            len(self.content["labels"]),
+            gpu=gpu,
+        )
+
+    def memory_to_predict(self, experiment: str, shard: str) -> int:
+        """Return the MB that a job of a prediction asks for."""
+        block = self.settings.experiments[experiment]
+        return needs.predict(
+            self.sizes_of(self.predicted_by(experiment, shard)),
+            block,
+            self.settings.slices[block.slices],
+            len(self.content["labels"]),
+            len(self.folds),
+        )
+
+    @property
+    def missing_labels(self) -> str:
+        """The strictest answer of all experiments: where one may lack no label, none is trained."""
+        experiments = [self.settings.experiments[name] for name in self.settings.wanted]
+        return max((one.training.missing_labels for one in experiments), default="refuse")
+
+
+def marks_beside(tables: Iterable[str], *, in_bucket: bool) -> list[str]:
+    """Return the marks beside tables of other data sets, as far as they are there.
+
+    The job says what is missing where one is not.
+    """
+    marks = [Path(table).with_suffix(".npz") for table in tables]
+    return [str(path) for path in marks if in_bucket or path.exists()]

@@ -1,0 +1,195 @@
+"""Which cases each job takes, and where files lie, against the split itself."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slicewise.config import load_settings
+from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.case import Case
+from slicewise.dataset.finding import find_cases
+from slicewise.dataset.split import split_cases
+from slicewise.study import Study, marks_beside
+
+NOWHERE = Path("no folder: phantoms need none")
+
+
+def config(cases: int = 9, folds: int = 3, **keys) -> dict:
+    return {
+        "dataset": {
+            "name": "ct",
+            "layout": "phantom",
+            "labels": {"liver": 1},
+            "other_labels": "background",
+            "phantom": {"cases": cases, "size": 64, "slices": [16, 20]},
+        },
+        "split": {"test": 0.25, "folds": folds},
+        "slices": {"axial64": {"size": 64}, "coronal64": {"plane": "coronal", "size": 64}},
+        "experiments": {
+            "one": {"slices": "axial64", "also": ["coronal64"], "prediction": {"chunk": 2}},
+            "two": {"slices": "coronal64"},
+        },
+        "run": ["one"],
+        **keys,
+    }
+
+
+def study_of(*, in_bucket: bool = False, **keys) -> Study:
+    loaded = load_settings(config(**keys))
+    cases = find_cases(loaded.dataset, NOWHERE)
+    return Study(loaded, cases, split_cases(cases, loaded.split, NOWHERE), in_bucket=in_bucket)
+
+
+@pytest.fixture
+def study() -> Study:
+    return study_of()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(8, 40), st.integers(1, 4), st.booleans())
+def test_nobody_is_predicted_by_a_model_that_was_trained_on_them(cases, folds, in_bucket):
+    study = study_of(cases=cases, folds=folds, in_bucket=in_bucket)
+    predicted = [case for shard in study.predicted_shards("one").values() for case in shard]
+    assert sorted(predicted) == study.scored
+    for shard in study.predicted_shards("one"):
+        told = study.prediction("one", shard)
+        for each in told.segmented:
+            assert each.folds
+            for fold in each.folds:
+                assert each.case not in study.training_cases(fold)
+        models = study.of_predicting_folds("model.keras", "one", shard)
+        needed = sorted({fold for each in told.segmented for fold in each.folds})
+        assert models == [f"results/ct/one/fold-{fold}/model.keras" for fold in needed]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(8, 40), st.integers(1, 4))
+def test_training_and_validation_cases_share_nobody(cases, folds):
+    study = study_of(cases=cases, folds=folds)
+    held_out = []
+    for fold in study.folds:
+        trained = set(study.training_cases(fold))
+        validated = set(study.validation_cases(fold))
+        assert trained
+        assert not trained & validated
+        held_out += sorted(validated)
+        told = study.training_settings("one", fold)
+        assert (set(told["train"]), set(told["validation_cases"])) == (trained, validated)
+        assert told["patients"].keys() == trained
+        assert told["validation"]["patients"].keys() == validated
+        assert told["validation"]["may_select"] == (folds == 1)
+    tested = {case for case, assigned in study.split.items() if assigned.subset == "test"}
+    assert not tested & set(held_out)
+    assert sorted([*held_out, *tested]) == study.scored
+    scored = [Assignment(**each) for each in study.scored_cases]
+    assert {each.case for each in scored if each.subset == "test"} == tested
+
+
+def test_files_stand_for_the_shards_of_cases(study):
+    records = study.case_records_of(study.cases)
+    assert sorted(records) == sorted(
+        f"results/ct/cases/_shards/{shard}.json" for shard in study.shards
+    )
+    (shard, members), *_ = study.shards.items()
+    assert study.case_records_of(members) == [f"results/ct/cases/_shards/{shard}.json"]
+    assert study.slices_of("axial64", members[:1]) == [
+        f"results/ct/slices/axial64/_shards/{shard}.json"
+    ]
+
+
+def test_a_training_reads_all_recipes_of_all_its_cases(study):
+    read = study.slices_of_training("one", "0")
+    assert {path.split("/")[3] for path in read} == {"axial64", "coronal64"}
+    cases = [*study.training_cases(0), *study.validation_cases(0)]
+    assert len(read) == 2 * len(study.case_records_of(cases))
+    assert {path.split("/")[3] for path in study.slices_of_training("two", 0)} == {"coronal64"}
+
+
+def test_how_predictions_are_shared_out_trains_nobody_again():
+    one = study_of()
+    other = config()
+    other["experiments"]["one"]["prediction"]["chunk"] = 30
+    loaded = load_settings(other)
+    many = Study(loaded, list(one.cases.values()), list(one.split.values()))
+    assert len(many.predicted_shards("one")) < len(one.predicted_shards("one"))
+    assert many.training_settings("one", 0) == one.training_settings("one", 0)
+
+
+def test_each_prediction_has_the_record_of_its_shard(study):
+    for shard, members in study.predicted_shards("one").items():
+        for case in members:
+            record = study.prediction_record_of("one", case)
+            assert record == f"results/ct/one/predictions/_shards/{shard}.json"
+            assert record in study.prediction_records_of("one")
+
+
+def test_what_is_kept_is_of_wanted_experiments_alone(study):
+    kept = study.kept()
+    assert len(kept) == len(set(kept))
+    assert "results/ct/comparison.tsv" in kept
+    assert "results/ct/one/fold-2/model.keras" in kept
+    assert not any("/two/" in path for path in kept)
+    assert set(study.prediction_records_of("one")) <= set(kept)
+    assert study_of(in_bucket=True).kept() == [], "it would all be fetched"
+    assert study.of_wanted("report.html") == ["results/ct/one/report.html"]
+    assert study.of_wanted_folds("x") == [f"results/ct/one/fold-{k}/x" for k in range(3)]
+
+
+def test_in_a_bucket_each_prediction_is_a_job():
+    study = study_of(in_bucket=True)
+    assert study.predicted_shards("one") == {case: [case] for case in study.scored}
+
+
+def test_the_jobs_behind_scores_are_named(study):
+    jobs = study.jobs_of("one")
+    assert jobs["train"] == jobs["plan"] == ["fold-0", "fold-1", "fold-2"]
+    assert jobs["ingest"] == list(study.shards)
+    assert jobs["phantom"] == list(study.cases)
+    assert jobs["convert"] == []
+    assert jobs["predict"] == list(study.predicted_shards("one"))
+
+
+def test_converted_cases_are_jobs_of_their_own():
+    loaded = load_settings(config(cases=8))
+    cases = find_cases(loaded.dataset, NOWHERE)
+    split = split_cases(cases, loaded.split, NOWHERE)
+    first = Case(cases[0].name, cases[0].patient, ("ct.nrrd",), ("mask.nrrd",))
+    study = Study(loaded, [first, *cases[1:]], split)
+    assert study.jobs_of("one")["convert"] == [first.name]
+    assert study.shards[f"case-{first.name}"] == [first.name]
+
+
+def test_memory_follows_the_sizes_of_what_a_job_reads(study):
+    assert study.sizes_of(study.scored[:2]) == [study.size_of(case) for case in study.scored[:2]]
+    small = study.memory_to_train("one", 0, gpu=False)
+    given = config()
+    given["experiments"]["one"]["network"] = {"filters": [64, 128, 256, 512, 1024]}
+    given["experiments"]["one"]["training"] = {"batch": 512}
+    large = load_settings(given)
+    more = Study(large, list(study.cases.values()), list(study.split.values()))
+    assert more.memory_to_train("one", 0, gpu=False) > small
+    shard = next(iter(study.predicted_shards("one")))
+    assert more.memory_to_predict("one", shard) >= study.memory_to_predict("one", shard) > 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "strictest"), [(("allow", "refuse"), "refuse"), (("allow", "allow"), "allow")]
+)
+def test_the_strictest_experiment_says_whether_labels_may_be_missing(answers, strictest):
+    given = config(run=["one", "two"])
+    for name, answer in zip(("one", "two"), answers, strict=True):
+        given["experiments"][name]["training"] = {"missing_labels": answer}
+    loaded = load_settings(given)
+    cases = find_cases(loaded.dataset, NOWHERE)
+    study = Study(loaded, cases, split_cases(cases, loaded.split, NOWHERE))
+    assert study.missing_labels == strictest
+
+
+def test_marks_of_other_data_sets_are_read_where_they_are(tmp_path):
+    for name in ("there.tsv", "there.npz", "not.tsv"):
+        (tmp_path / name).touch()
+    tables = [str(tmp_path / name) for name in ("there.tsv", "not.tsv")]
+    assert marks_beside(tables, in_bucket=False) == [str(tmp_path / "there.npz")]
+    assert len(marks_beside(tables, in_bucket=True)) == 2
