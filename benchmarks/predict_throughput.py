@@ -29,8 +29,8 @@ import numpy as np
 from synthetic import ct
 
 from slicewise.config import Network, Recipe
-from slicewise.network.layers import Preprocess
 from slicewise.network.model import finished_model
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.volumes.write import write_nifti
 

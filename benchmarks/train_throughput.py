@@ -31,7 +31,7 @@ import keras
 
 from slicewise.files import write_json
 from slicewise.network.card import make_card
-from slicewise.network.layers import Preprocess
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.slices.batches import SliceSet, usable
 from slicewise.slices.extract import extract

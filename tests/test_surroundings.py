@@ -1,6 +1,5 @@
 """Users without a name, and places where they may not write."""
 
-import errno
 import os
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from slicewise.errors import SlicewiseError, explained
+from slicewise.errors import SlicewiseError
 from slicewise.surroundings import check_writable, folders_of, give_names
 
 NOBODY = "4242"
@@ -125,25 +124,3 @@ def test_a_limit_of_the_file_size_names_the_file(tmp_path):
     )
     assert done.stdout.startswith("SlicewiseError image.npy: larger than files may be here; raise")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        (errno.EACCES, "x: this user may not read or write it; ask its owner"),
-        (errno.EPERM, "x: this user may not"),
-        (errno.EROFS, "x: the file system is read-only"),
-        (errno.EFBIG, "x: larger than files may be here; raise the limit"),
-        (errno.ENOSPC, "x: no space left on the disk"),
-        (errno.EMFILE, "x: too many files are open"),
-    ],
-)
-def test_faults_of_the_system_have_a_sentence(code, said):
-    assert explained(OSError(code, os.strerror(code), "x")).startswith(said)
-    assert explained(OSError(code, os.strerror(code)), "x").startswith(said)
-    assert explained(OSError(code, os.strerror(code), "a", None, "x")).startswith(said)
-
-
-def test_other_faults_have_none():
-    assert explained(OSError(errno.EIO, "input/output error", "x")) is None
-    assert explained(OSError("anything")) is None

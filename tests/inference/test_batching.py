@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.inference.batching import batched, infer
+from slicewise.inference.batching import batched
 
 RANDOM = np.random.default_rng(0)
 
@@ -58,24 +58,3 @@ def test_the_last_batch_is_filled_with_its_last_slice() -> None:
     x = pictures(2, 3, 3, 1)
     list(batched([("a", x)], 4, lambda images: seen.append(images) or images))
     np.testing.assert_array_equal(seen[0], x[[0, 1, 1, 1]])
-
-
-def test_cases_come_whole_and_as_soon_as_they_are_done() -> None:
-    cases = {"a": pictures(5, 4, 4, 2), "b": pictures(1, 4, 4, 2), "c": pictures(6, 4, 4, 2)}
-    read: list[str] = []
-
-    def reader(key: str):
-        def one(start: int, stop: int) -> np.ndarray:
-            read.append(key)
-            return cases[key][start:stop]
-
-        return one
-
-    network = Network()
-    results = infer(((key, len(x), reader(key)) for key, x in cases.items()), 4, network)
-    key, outputs = next(results)
-    np.testing.assert_array_equal(outputs, 2 * cases["a"])
-    assert (key, set(read)) == ("a", {"a", "b", "c"})
-    assert [key for key, _ in results] == ["b", "c"]
-    # 12 slices in three batches of four
-    assert network.shapes == [(4, 4, 4, 2)] * 3

@@ -15,8 +15,8 @@ from slicewise.files import sha256
 from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import requests_of
 from slicewise.jobs import Predict
-from slicewise.network.layers import Preprocess
 from slicewise.network.model import finished_model, weights_digest
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.volumes.nifti import read_note
 from slicewise.volumes.write import write_nifti

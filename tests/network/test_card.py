@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.files import digest
 from slicewise.network.card import ModelCard, make_card
-from slicewise.network.layers import Preprocess
+from slicewise.network.preprocessing import Preprocess
 
 CONTENT = Content(
     intensity="hu",

@@ -13,9 +13,8 @@ from keras import ops
 
 from slicewise.config import Network
 from slicewise.network import layers
-from slicewise.network.layers import BatchNormalization, InstanceNormalization, Preprocess
+from slicewise.network.layers import BatchNormalization, InstanceNormalization
 from slicewise.network.unet import build_unet
-from tests.discs import CARD
 
 RANDOM = np.random.default_rng(0)
 
@@ -137,9 +136,3 @@ def test_normalisations_are_saved_and_loaded(tmp_path: Path) -> None:
         np.testing.assert_array_equal(numpy_of(loaded(x)), numpy_of(unet(x)))
         kinds = [{type(layer) for layer in model.layers} for model in (loaded, unet)]
         assert kinds[0] == kinds[1]
-
-
-def test_preprocess_keeps_neighbouring_hounsfield_units_apart() -> None:
-    layer = Preprocess(-160.0, 240.0, 10.0, 80.0, CARD)
-    values = ops.convert_to_numpy(layer(np.arange(190, 210, dtype=np.float32)))
-    assert len(np.unique(values)) == 20

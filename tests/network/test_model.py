@@ -14,7 +14,6 @@ from keras import ops
 
 from slicewise.config import Network
 from slicewise.errors import SlicewiseError
-from slicewise.network.layers import Preprocess
 from slicewise.network.model import (
     copy_weights,
     finished_model,
@@ -22,6 +21,7 @@ from slicewise.network.model import (
     model_card,
     weights_digest,
 )
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from tests.discs import CARD
 from tests.inference.test_predict import finished

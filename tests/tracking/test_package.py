@@ -30,8 +30,8 @@ from mlflow.models import validate_schema
 
 from slicewise.config import Network, Recipe
 from slicewise.inference.predict import predict_volume
-from slicewise.network.layers import Preprocess
 from slicewise.network.model import finished_model, load_model
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.phantom.patient import phantom
 from slicewise.tracking.package import gathered, package_options, requirements, signature

@@ -471,8 +471,8 @@ def test_the_champion_is_loaded_by_its_alias(
 
     from slicewise.config import Network
     from slicewise.inference.predict import predict_volume
-    from slicewise.network.layers import Preprocess
     from slicewise.network.model import finished_model
+    from slicewise.network.preprocessing import Preprocess
     from slicewise.network.unet import build_unet
     from slicewise.phantom.patient import phantom
     from tests.tracking.test_package import CARD

@@ -16,7 +16,6 @@ from scipy import ndimage
 from slicewise.config import Experiment, Recipe, merge
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
-from slicewise.inference.batching import infer
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
@@ -63,11 +62,10 @@ def all_at_once(
     """Return the loss, and each case's mask, from arrays of whole cases."""
     batch, recipe = given.training.batch, card.recipe
 
-    def reader(case: SliceSet) -> Any:
-        return lambda start, stop: case.images(np.arange(start, stop))
-
     total, slices, masks = 0.0, 0, []
-    for case, logits in infer(((c, len(c), reader(c)) for c in cases), batch, network):
+    for case in cases:
+        parts = np.array_split(np.arange(len(case)), -(-len(case) // batch))
+        logits = np.concatenate([network(case.images(part)) for part in parts])
         shows = case.counts.sum(axis=1) > 0
         used = np.arange(len(case)) if given.training.empty else np.flatnonzero(shows)
         for part in (used[k : k + batch] for k in range(0, len(used), batch)):

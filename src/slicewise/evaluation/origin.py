@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.dataset.agree import check_unseen
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.training_record import TrainingRecord
+from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.volumes.nifti import read_note

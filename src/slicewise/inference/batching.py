@@ -6,7 +6,7 @@ images to outputs of the same rows and columns, slice by slice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -14,9 +14,6 @@ import numpy as np
 from slicewise.inference.views import Forward
 
 Key = TypeVar("Key")
-
-Read = Callable[[int, int], np.ndarray]
-"""Slices `start` to `stop` of a case, float32 (n, rows, columns, channels)."""
 
 
 def batched(
@@ -70,37 +67,3 @@ def _run(
     for key, piece in pieces:
         yield key, outputs[start : start + len(piece)]
         start += len(piece)
-
-
-def infer(
-    cases: Iterable[tuple[Key, int, Read]], batch: int, forward: Forward
-) -> Iterator[tuple[Key, np.ndarray]]:
-    """Run a network over cases, in full batches across them.
-
-    Parameters
-    ----------
-    cases : iterable of (key, int, callable)
-        A name, the number of slices (at least one), and a function that reads
-        them; called for the next slices when they are needed.
-    batch : int
-        Slices in a batch.
-    forward : callable
-        The network.
-
-    Yields
-    ------
-    key, ndarray of shape (number, rows, columns, outputs)
-        Each case, in order, as soon as its last slice is done.
-    """
-
-    def blocks() -> Iterator[tuple[tuple[Key, int], np.ndarray]]:
-        for key, number, read in cases:
-            for start in range(0, number, batch):
-                yield (key, number), read(start, min(start + batch, number))
-
-    pieces: list[np.ndarray] = []
-    for (key, number), piece in batched(blocks(), batch, forward):
-        pieces.append(piece)
-        if sum(map(len, pieces)) == number:
-            yield key, np.concatenate(pieces)
-            pieces = []

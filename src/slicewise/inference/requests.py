@@ -14,10 +14,10 @@ from slicewise.network.model import load_model  # isort: skip  (before keras)
 import keras
 
 from slicewise.config import Content, Recipe
-from slicewise.dataset.agree import check_unseen
 from slicewise.dataset.assignment import Segmented
 from slicewise.dataset.case_record import CaseRecord, case_record_of, check_read, read_case_records
 from slicewise.dataset.training_record import TrainingRecord
+from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.network.model import model_card, weights_digest
 from slicewise.records import differences

@@ -7,11 +7,9 @@ MLflow is told the name of this module (`slicewise.tracking.package`) and calls
 from __future__ import annotations
 
 import base64
-import os
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,14 @@ import numpy as np
 import pandas as pd
 
 from slicewise.errors import SlicewiseError
+from slicewise.inference.orders import Order, check_masks, order_of
 from slicewise.network.model import load_model, model_card
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
-from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import with_spacing
-from slicewise.volumes.nifti import has_lost_geometry, read_nifti
+from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
-
-COLUMNS = ("image", "mask", "spacing", "affine")
 
 SHARED = ("labels", "values", "recipe", "intensity", "context", "contiguous")
 """What the models of an ensemble must agree on."""
@@ -60,28 +56,6 @@ def _load_pyfunc(path: str) -> Segmenter:
     if not files:
         raise SlicewiseError(f"{place}: there is no model (.keras) in it; log the model again")
     return Segmenter([load_model(file) for file in files])
-
-
-@dataclass(frozen=True)
-class _Order:
-    """A volume to segment.
-
-    Attributes
-    ----------
-    name : str
-        How messages name it.
-    image : Path or Volume
-        NIfTI file, or what was handed over as an array.
-    mask : Path or None
-        NIfTI file to write; None: the mask is returned.
-    spacing : sequence of float, or None
-        Voxel size in mm of a file that has lost it.
-    """
-
-    name: str
-    image: Path | Volume
-    mask: Path | None
-    spacing: Sequence[float] | None = None
 
 
 class Segmenter:
@@ -157,15 +131,15 @@ class Segmenter:
         else:
             records = [model_input] if isinstance(model_input, Mapping) else list(model_input)
             index = pd.RangeIndex(len(records))
-        orders = [_order(record, number) for number, record in enumerate(records)]
-        _check_masks(orders, bool((params or {}).get("overwrite", False)))
+        orders = [order_of(record, number) for number, record in enumerate(records)]
+        check_masks(orders, bool((params or {}).get("overwrite", False)))
         columns = ["mask", *(f"{label}_ml" for label in self.card.labels)]
         offset = int((params or {}).get("offset", 0))
         with self._alone:
             rows = [self._segment(order, offset) for order in orders]
         return pd.DataFrame(rows, index=index, columns=columns)
 
-    def _segment(self, order: _Order, offset: int) -> dict[str, Any]:
+    def _segment(self, order: Order, offset: int) -> dict[str, Any]:
         header = None
         if isinstance(order.image, Volume):
             stored = order.image
@@ -190,7 +164,7 @@ class Segmenter:
             row[f"{label}_ml"] = voxels * image.voxel_ml
         return row
 
-    def _placed(self, image: Volume, order: _Order) -> Volume:
+    def _placed(self, image: Volume, order: Order) -> Volume:
         """Give a file without geometry its voxel size; refuse it where millilitres need one."""
         if image.lost and order.spacing is None and self.card.contiguous:
             raise SlicewiseError(
@@ -217,114 +191,6 @@ class Segmenter:
             ) from None
 
 
-def _order(record: Any, number: int) -> _Order:
-    """Check a row as far as that goes without opening its image."""
-    if not isinstance(record, Mapping):
-        raise SlicewiseError(
-            f"row {number}: this is no mapping of columns to values; give a DataFrame, or a list "
-            f"of dicts with the keys {', '.join(COLUMNS)}"
-        )
-    if unknown := sorted(map(str, record.keys() - set(COLUMNS))):
-        raise SlicewiseError(
-            f"row {number}: there is no column {unknown[0]!r}; the columns are {', '.join(COLUMNS)}"
-        )
-    image, mask, spacing, affine = (_given(record, column) for column in COLUMNS)
-    if not isinstance(image, str | os.PathLike):
-        name = f"image of row {number}"
-        if mask is not None:
-            raise SlicewiseError(
-                f"{name}: it is an array, so its mask comes back as one; leave out the column mask"
-            )
-        return _Order(name, Volume(_array(image, name), _affine(affine, spacing, name)), None)
-    path = Path(image)
-    if not path.is_file():
-        raise SlicewiseError(
-            f"{path}: there is no such file where the model runs; give a path of that machine"
-        )
-    if affine is not None or (spacing is not None and not has_lost_geometry(path)):
-        raise SlicewiseError(
-            f"{path}: a file knows where its voxels lie; leave out affine and spacing"
-        )
-    sizes = None if spacing is None else _sizes(spacing, str(path))
-    return _Order(str(path), path, None if mask is None else Path(mask), sizes)
-
-
-def _given(record: Mapping[str, Any], column: str) -> Any:
-    """Return a value, or None where a table has a gap."""
-    value = record.get(column)
-    return None if pd.api.types.is_scalar(value) and pd.isna(value) else value
-
-
-def _array(values: Any, name: str) -> np.ndarray:
-    """Return voxels in the types that they have when they are read from files."""
-    try:
-        array = np.asarray(values)
-    except ValueError:  # lists of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind not in "biuf" or array.ndim != 3:
-        raise SlicewiseError(
-            f"{name}: it is neither a path nor a 3-D array of numbers; give one of them"
-        )
-    return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
-
-
-def _affine(affine: Any, spacing: Any, name: str) -> np.ndarray:
-    """Return the affine of an array, from itself or from the size of its voxels."""
-    if affine is None and spacing is None:
-        raise SlicewiseError(
-            f"{name}: nothing says how large its voxels are; add affine (4 × 4) or spacing "
-            "(three numbers, mm)"
-        )
-    if affine is None:
-        return np.diag([*_sizes(spacing, name), 1.0])
-    matrix = _numbers(affine, (4, 4))
-    usable = matrix is not None and np.linalg.matrix_rank(matrix[:3, :3]) == 3
-    if matrix is None or not usable or matrix[3].tolist() != [0, 0, 0, 1]:
-        raise SlicewiseError(
-            f"{name}: its affine is no regular 4 × 4 matrix with 0 0 0 1 as its last row; give "
-            "the one from voxel indices to mm in RAS+, as NIfTI has it"
-        )
-    return matrix
-
-
-def _sizes(spacing: Any, name: str) -> list[float]:
-    sizes = _numbers(spacing, (3,))
-    if sizes is None or sizes.min() <= 0:
-        raise SlicewiseError(
-            f"{name}: its spacing is not three positive numbers; give the voxel size along "
-            "each axis in mm"
-        )
-    return [float(size) for size in sizes]
-
-
-def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray | None:
-    try:
-        array = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        return None
-    return array if array.shape == shape and np.isfinite(array).all() else None
-
-
-def _check_masks(orders: Sequence[_Order], overwrite: bool) -> None:
-    """Refuse masks to write that would cost a file, or that are no NIfTI."""
-    images = {order.image.resolve() for order in orders if isinstance(order.image, Path)}
-    taken: set[Path] = set()
-    for path in (order.mask for order in orders if order.mask is not None):
-        place = path.resolve()
-        if not is_nifti(path):
-            raise SlicewiseError(f"{path}: a mask is written as NIfTI; end it in .nii or .nii.gz")
-        if place in images:
-            raise SlicewiseError(f"{path}: the mask would overwrite an image; give another path")
-        if place in taken:
-            raise SlicewiseError(f"{path}: two masks have this path; give each its own")
-        if path.exists() and not overwrite:
-            raise SlicewiseError(
-                f"{path}: there is such a file already; give another path, or set the parameter "
-                "overwrite to true"
-            )
-        taken.add(place)
-
-
 def _write(path: Path, mask: Volume, header: Any) -> None:
     try:
         write_nifti(path, mask, header, np.uint8)
@@ -341,6 +207,3 @@ def _encoded(mask: Volume, header: Any) -> str:
         path = Path(folder) / "mask.nii.gz"
         _write(path, mask, header)
         return base64.b64encode(path.read_bytes()).decode("ascii")
-
-
-__all__ = ["Segmenter"]

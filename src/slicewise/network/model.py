@@ -10,7 +10,7 @@ import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.network.card import ModelCard
-from slicewise.network.layers import Preprocess
+from slicewise.network.preprocessing import Preprocess
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from slicewise.config import Input
 from slicewise.errors import SlicewiseError
 from slicewise.network.card import ModelCard
-from slicewise.network.layers import Preprocess
+from slicewise.network.preprocessing import Preprocess
 from slicewise.slices.batches import SliceSet
 from slicewise.volumes.intensity import PERCENTILES, steady
 from slicewise.wording import some

@@ -20,8 +20,8 @@ from slicewise.config import Experiment
 from slicewise.dataset.training_record import Resolved
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, write_text
-from slicewise.network.layers import Preprocess
 from slicewise.network.model import copy_weights, finished_model, weights_digest
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.slices.batches import usable
 from slicewise.training.batches import Batches

@@ -13,7 +13,7 @@ from keras import ops
 
 from slicewise.config import Augmentation, Experiment, Loss, Optimizer
 from slicewise.errors import SlicewiseError
-from slicewise.network.layers import Preprocess
+from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
 from slicewise.training.losses import hard_masks, segmentation_loss

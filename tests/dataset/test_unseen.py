@@ -2,7 +2,7 @@
 
 import pytest
 
-from slicewise.dataset.agree import check_unseen
+from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from tests.trained import record_of
 

@@ -1,0 +1,43 @@
+"""What users can do about errors has a sentence; faults of ours have none."""
+
+import errno
+import os
+
+import pytest
+
+from slicewise.errors import SeveralErrors, SlicewiseError, explained
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.EACCES, "x: this user may not read or write it; ask its owner"),
+        (errno.EPERM, "x: this user may not"),
+        (errno.EROFS, "x: the file system is read-only"),
+        (errno.EFBIG, "x: larger than files may be here; raise the limit"),
+        (errno.ENOSPC, "x: no space left on the disk"),
+        (errno.EMFILE, "x: too many files are open"),
+    ],
+)
+def test_faults_of_the_system_have_a_sentence(code, said):
+    assert explained(OSError(code, os.strerror(code), "x")).startswith(said)
+    assert explained(OSError(code, os.strerror(code)), "x").startswith(said)
+    assert explained(OSError(code, os.strerror(code), "a", None, "x")).startswith(said)
+
+
+def test_other_faults_have_none():
+    assert explained(OSError(errno.EIO, "input/output error", "x")) is None
+    assert explained(OSError("anything")) is None
+
+
+def test_a_path_that_the_error_does_not_name_is_named_by_the_caller():
+    error = OSError(errno.ENOSPC, "no space")
+    assert explained(error) == "no space left on the disk; free some and rerun"
+    assert explained(error, "out.npy") == "out.npy: no space left on the disk; free some and rerun"
+
+
+def test_several_errors_keep_each_sentence():
+    several = SeveralErrors([SlicewiseError("a: wrong"), SlicewiseError("b: wrong")])
+    assert str(several) == "a: wrong b: wrong"
+    assert [str(each) for each in several.errors] == ["a: wrong", "b: wrong"]
+    assert isinstance(several, SlicewiseError)
