@@ -56,12 +56,12 @@ def score(truth: Volume, guess: Volume) -> dict[str, float]:
 
 def uncropped(truth: Volume, guess: Volume) -> dict[str, float]:
     """Do the same, but measure distances on the whole grid."""
-    crop = surface._bounding_box
-    surface._bounding_box = lambda mask: (slice(None),) * 3
+    crop = surface.bounding_box
+    surface.bounding_box = lambda mask: (slice(None),) * 3
     try:
         return score(truth, guess)
     finally:
-        surface._bounding_box = crop
+        surface.bounding_box = crop
 
 
 def timed(function: Callable, *arguments: Volume) -> tuple[float, float]:
@@ -106,7 +106,7 @@ def main() -> None:
     files = [] if options.truth is None else ["--truth", str(options.truth)]
     files += [] if options.truth is None else ["--prediction", str(options.prediction)]
     peak = {what: peak_mib([*files, "--memory", what]) for what in ("cropped", "whole")}
-    box = surface._bounding_box(pair[0].array | pair[1].array)
+    box = surface.bounding_box(pair[0].array | pair[1].array)
     result = {
         "shape": pair[0].array.shape,
         "box": [part.stop - part.start for part in box],

@@ -4,7 +4,10 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from slicewise.volumes.volume import Volume
 
 BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 # imported by others
@@ -22,3 +25,22 @@ def test_a_benchmark_starts(path, monkeypatch, capsys):
         runpy.run_path(str(path), run_name="__main__")
     assert ended.value.code == 0
     assert f"usage: {path.name}" in capsys.readouterr().out
+
+
+def test_distances_on_the_whole_grid_are_those_of_the_cropped_one(monkeypatch):
+    path = BENCHMARKS[0].with_name("metrics.py")
+    benchmark = runpy.run_path(str(path))
+    boxes = []
+    crop = benchmark["surface"].bounding_box
+    truth = np.zeros((16, 16, 12), bool)
+    truth[4:9, 4:10, 3:8] = True
+    pair = [Volume(mask, np.eye(4)) for mask in (truth, np.roll(truth, 1, 0))]
+    monkeypatch.setattr(
+        benchmark["surface"], "bounding_box", lambda mask: boxes.append(mask) or crop(mask)
+    )
+    cropped = benchmark["score"](*pair)
+    assert len(boxes) == 1
+    whole = benchmark["uncropped"](*pair)
+    # the whole grid is asked for in place of the box
+    assert len(boxes) == 1
+    assert whole == pytest.approx(cropped, nan_ok=True)
