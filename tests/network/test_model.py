@@ -94,7 +94,8 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         load_model(tmp_path / "m.keras")
 
 
-def test_a_file_of_an_earlier_version_loads(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["slicewise.model.layers", "slicewise.network.layers"])
+def test_a_file_of_an_earlier_version_loads(tmp_path: Path, module: str) -> None:
     """Its layers lay in other modules: Keras finds them by their registered names."""
     model = finished()
     model.save(tmp_path / "new.keras")
@@ -104,8 +105,10 @@ def test_a_file_of_an_earlier_version_loads(tmp_path: Path) -> None:
     (layer,) = [one for one in config["config"]["layers"] if one["class_name"] == "Preprocess"]
     assert layer["registered_name"] == "slicewise>Preprocess"
     text = json.dumps(config)
-    assert "slicewise.network.layers" in text
-    parts["config.json"] = text.replace("slicewise.network.", "slicewise.model.").encode()
+    for now in ("slicewise.network.preprocessing", "slicewise.network.layers"):
+        assert now in text
+        text = text.replace(now, module)
+    parts["config.json"] = text.encode()
     with zipfile.ZipFile(tmp_path / "old.keras", "w") as old:
         for name, content in parts.items():
             old.writestr(name, content)
