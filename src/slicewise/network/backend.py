@@ -127,8 +127,8 @@ def devices(wanted: int | None = None) -> list[str]:
         import tensorflow as tf
 
         # several logical devices are made of the CPU in tests only
-        found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        names = [device.name for device in found]
+        logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        names = [device.name for device in logical]
     else:
         names = list(keras.distribution.list_devices())
     names = names[:wanted]
@@ -221,16 +221,18 @@ def _capability() -> tuple[int, int] | None:
         import tensorflow as tf
 
         (first, *_) = tf.config.list_physical_devices("GPU")
-        found = tf.config.experimental.get_device_details(first).get("compute_capability")
+        capability = tf.config.experimental.get_device_details(first).get("compute_capability")
     elif name == "jax":
         text = str(getattr(_jax_gpus()[0], "compute_capability", "")).split(".")
-        found = tuple(map(int, text)) if len(text) == 2 and all(map(str.isdigit, text)) else None
+        capability = (
+            tuple(map(int, text)) if len(text) == 2 and all(map(str.isdigit, text)) else None
+        )
     else:
         import torch
 
         # AMD's GPUs are counted in another way
-        found = None if torch.version.hip else torch.cuda.get_device_capability(0)
-    return None if found is None else (int(found[0]), int(found[1]))
+        capability = None if torch.version.hip else torch.cuda.get_device_capability(0)
+    return None if capability is None else (int(capability[0]), int(capability[1]))
 
 
 def _instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[str]:
@@ -254,10 +256,10 @@ def has_gpu() -> bool:
 
 def versions() -> dict[str, str]:
     """Return the versions that the weights depend on."""
-    found = {"backend": keras.backend.backend()}
+    known = {"backend": keras.backend.backend()}
     for package in ("keras", keras.backend.backend(), "numpy"):
         try:
-            found[package] = version(package)
+            known[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+            known[package] = "unknown"
+    return known
