@@ -16,7 +16,9 @@ from slicewise.errors import SeveralErrors, SlicewiseError, explained
         (errno.EROFS, "x: the file system is read-only"),
         (errno.EFBIG, "x: larger than files may be here; raise the limit"),
         (errno.ENOSPC, "x: no space left on the disk"),
+        (errno.EDQUOT, "x: no space left on the disk"),
         (errno.EMFILE, "x: too many files are open"),
+        (errno.ENAMETOOLONG, "x: the name is longer than the file system takes"),
     ],
 )
 def test_faults_of_the_system_have_a_sentence(code, said):
