@@ -14,13 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Evaluation
+from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import (
     COLUMNS,
     FAILURES,
     Masks,
     agreement,
+    by_case,
     by_patient,
     case_rows,
+    headline_subset,
     metrics_table,
     patient_volumes,
     read_metrics,
@@ -268,3 +271,90 @@ def test_means_are_those_of_plain_loops(rows: pd.DataFrame):
 def test_volumes_agree_over_those_who_have_the_label():
     rows = scored({"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)], "c": [(NOTHING, WRONG)]})
     assert list(patient_volumes(rows, "tumour").index) == ["a"]
+
+
+def test_validation_is_the_headline_where_nobody_was_tested() -> None:
+    tested = table([0.5, 0.7])
+    assert headline_subset(tested) == "test"
+    assert headline_subset(tested.assign(subset="validation")) == "validation"
+    mixed = tested.assign(subset=["test", "validation"])
+    assert headline_subset(mixed) == "test"
+
+
+def test_cases_are_not_patients() -> None:
+    rows = table([0.5, 0.7, 0.9], ["anna", "anna", "bert"])
+    assert by_patient(rows, "dice").to_dict() == pytest.approx({"anna": 0.6, "bert": 0.9})
+    assert by_case(rows, "dice").to_dict() == {"c0": 0.5, "c1": 0.7, "c2": 0.9}
+    assert by_case(rows, "dice").index.name == "case"
+
+
+@pytest.mark.parametrize("missing", ["rows", "column"])
+def test_of_nothing_there_is_nothing(missing) -> None:
+    rows = table([0.5])
+    part = rows.iloc[:0] if missing == "rows" else rows.drop(columns="dice")
+    values = by_patient(part, "dice")
+    assert values.empty
+    assert (values.name, values.index.name) == ("dice", "patient")
+
+
+def test_lesions_are_counted_of_the_labels_that_are_lesions() -> None:
+    known = {"case": "c", "patient": "p", "subset": "test", "fold": None}
+    both = np.where(HIT, 1, np.where(WRONG, 2, 0)).astype(np.uint8)
+    masks = Masks(both, both, ["organ", "tumour"], 1.0, (1.0, 1.0, 1.0))
+    organ, tumour = case_rows(known, masks, Evaluation(lesions=["tumour"]))
+    assert "lesions" not in organ
+    assert tumour["lesions"] == tumour["lesions_found"] == 1
+
+
+def test_to_a_challenge_nothing_rightly_found_is_at_no_distance() -> None:
+    rows = scored(
+        {"a": [(NOTHING, NOTHING)], "b": [(NOTHING, WRONG)]}, absent_labels="challenge"
+    ).set_index("case")
+    assert rows.loc["a", ["dice", "nsd", "hd95_mm", "assd_mm"]].tolist() == [1, 1, 0, 0]
+    assert rows.loc["b", ["dice", "nsd"]].tolist() == [0, 0]
+    assert rows.loc["b", ["hd95_mm", "assd_mm"]].isna().all()
+
+
+def test_rows_are_numbered_as_they_are_sorted() -> None:
+    rows = [
+        {"case": case, "patient": case, "subset": subset, "label": label}
+        for case, subset, label in (
+            *(("b", "validation", "l1"), ("b", "test", "z"), ("b", "test", "a")),
+            ("a", "test", "l1"),
+        )
+    ]
+    sorted_rows = metrics_table(rows)
+    assert list(sorted_rows.index) == [0, 1, 2, 3]
+    assert list(zip(sorted_rows["case"], sorted_rows["label"], strict=True)) == [
+        *(("a", "l1"), ("b", "z"), ("b", "a")),
+        ("b", "l1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"dice": 1.5}, "dice"),
+        ({"dice": -0.1}, "dice"),
+        ({"subset": "train"}, "its subsets are not test and validation, or a patient lacks"),
+        ({"patient": None}, "its subsets are not test and validation, or a patient lacks"),
+        ({"volume_ml": "much"}, "volume_ml"),
+    ],
+)
+def test_a_table_that_holds_what_no_score_can_be_is_refused(tmp_path, changed, says) -> None:
+    rows = table([0.5, 1.0, 0.0]).astype(object)
+    path = tmp_path / "metrics.tsv"
+    rows.to_csv(path, sep="\t", index=False)
+    assert read_metrics(str(path))["dice"].tolist() == [0.5, 1.0, 0.0]
+    rows.loc[1, list(changed)] = list(changed.values())
+    rows.to_csv(path, sep="\t", index=False)
+    with pytest.raises(SlicewiseError, match=says):
+        read_metrics(str(path))
+
+
+def test_a_case_may_be_called_as_a_number_or_as_nothing(tmp_path) -> None:
+    rows = table([0.5, 0.6]).assign(case=["001", "NA"], patient=["01", "null"])
+    rows.to_csv(tmp_path / "metrics.tsv", sep="\t", index=False)
+    read = read_metrics(str(tmp_path / "metrics.tsv"))
+    assert list(read["case"]) == ["001", "NA"]
+    assert list(read["patient"]) == ["01", "null"]

@@ -111,3 +111,12 @@ def test_memory_order_and_sides_do_not_matter(truth, guess) -> None:
             for n in largest
         ]
         assert got["largest_false_mm"] == pytest.approx(min(apart))
+
+
+def test_where_a_voxel_is_thicker_than_the_box_one_is_enough() -> None:
+    truth, guess = np.zeros((2, 12, 12, 4), bool)
+    truth[2:8, 2:8, 1] = True
+    guess[2:8, 2:8, 1:3] = True
+    # slices of 25 mm: the box of 10 mm fits into a single one
+    found = failures(truth, guess, 0.1, (2.5, 2.5, 25.0))
+    assert found["largest_bulge_ml"] == pytest.approx(36 * 0.1)

@@ -44,3 +44,16 @@ def test_a_label_that_was_missed_scores_nothing() -> None:
     got = overlap(full, empty, 1.0)
     assert [got[name] for name in ("dice", "jaccard", "precision", "recall")] == [0, 0, 0, 0]
     assert got["volume_error_percent"] == -100
+
+
+def test_volumes_are_in_millilitres_and_their_error_in_percent_of_the_truth() -> None:
+    truth, prediction = np.zeros((2, 4, 5, 6), bool)
+    truth[:2] = True  # 60 voxels
+    prediction[:3] = True  # 90 voxels
+    scores = overlap(truth, prediction, 0.25)
+    assert scores["volume_ml"] == 15
+    assert scores["predicted_ml"] == 22.5
+    assert scores["volume_error_ml"] == 7.5
+    assert scores["volume_error_percent"] == 50
+    assert scores["precision"] == pytest.approx(2 / 3)
+    assert scores["recall"] == 1

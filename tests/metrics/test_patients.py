@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slicewise.metrics.patients import mean_over_patients, patient_scores
+from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 
 
 def test_a_patient_with_many_scans_counts_once():
@@ -37,3 +37,10 @@ def test_the_means_are_those_of_pandas(rows):
     np.testing.assert_allclose(found, expected.to_numpy(), rtol=1e-12)
     wanted = expected.mean(axis=1).mean()
     assert mean_over_patients(table.to_numpy(), patients) == pytest.approx(wanted)
+
+
+@pytest.mark.filterwarnings("error")
+def test_nobody_is_divided_by() -> None:
+    nothing = np.full((2, 2), np.nan)
+    assert np.isnan(patient_scores(nothing, ["a", "b"])).all()
+    assert np.isnan(mean_of(nothing, axis=0)).all()

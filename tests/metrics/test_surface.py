@@ -343,3 +343,16 @@ def test_livers_equal_a_second_implementation(data, case) -> None:
     check(mask.array > 0, mask.spacing)
     if case == "3Dircadb1.17":
         check_known(mask.array > 0, mask.spacing, LIVER)
+
+
+def test_sparse_and_dense_surfaces_are_measured_alike(monkeypatch) -> None:
+    """A tree and a distance transform find the same: which one runs is a matter of speed."""
+    random = np.random.default_rng(5)
+    truth = np.zeros((20, 20, 20), bool)
+    truth[4:14, 5:15, 6:12] = True
+    prediction = truth ^ (random.random(truth.shape) < 0.02)
+    results = []
+    for share in (0.0, 10.0):
+        monkeypatch.setattr(surface, "SPARSE", share)
+        results.append(surface_distances(truth, prediction, (0.8, 0.7, 2.5), 2.0))
+    assert results[0] == pytest.approx(results[1], rel=1e-9)

@@ -127,3 +127,31 @@ def test_a_metric_is_one_entry_and_one_function():
         [sys.executable, "-c", ADDED], capture_output=True, text=True, cwd=CHECKOUT
     )
     assert done.stdout.endswith("seen everywhere\n"), done.stderr
+
+
+WRITTEN = {
+    **dict.fromkeys(("Dice", "Jaccard", "Precision", "Recall", "NSD"), 3),
+    **dict.fromkeys(("Volume, ml", "Predicted, ml", "Volume error, ml", "Volume error, %"), 1),
+    **dict.fromkeys(("HD95, mm", "Largest island, ml", "Largest miss, ml"), 1),
+    **dict.fromkeys(("Largest bulge, ml", "Largest gap, ml"), 1),
+    **dict.fromkeys(("False islands", "Missed parts", "Off by, mm"), 0),
+    "ASSD, mm": 2,
+    "Predicted where a label is not, ml": 1,
+}
+"""Decimals that readers see: what a voxel more or less changes."""
+
+
+def test_numbers_are_written_as_finely_as_they_mean_something():
+    shown = {each.heading(): each.digits for each in (*METRICS, FALSE_ML) if each.title}
+    assert {name: shown[name] for name in WRITTEN if name in shown} == {
+        name: digits for name, digits in WRITTEN.items() if name in shown
+    }
+    assert len(WRITTEN.keys() & shown.keys()) >= 12
+
+
+def test_pages_show_what_matters_first():
+    for place in ("summary", "cases", "failures", "comparison"):
+        ranks = [each.rank for each in shown_in(place)]
+        assert ranks == sorted(ranks)
+    assert shown_in("cases")[0].name == shown_in("summary")[0].name == "dice"
+    assert shown_in("failures")[0].name == "false_islands"
