@@ -22,6 +22,7 @@ from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import Stop, stop_after, train_on
 
 
+@pytest.mark.slow  # test_stops_between_two_steps_and_goes_on_to_the_same_bits stays
 @pytest.mark.parametrize("select", ["final", "loss", "dice"])
 def test_resumed_equals_uninterrupted(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, select: str

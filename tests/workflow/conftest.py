@@ -266,3 +266,12 @@ def finish(workflow: Workflow) -> None:
 def workflow(finished, tmp_path) -> Workflow:
     """A copy of the finished run, to be changed."""
     return copied(finished.root, tmp_path / "slicewise")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave runs of `snakemake` out of `make quick`: each takes seconds before it does anything."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.slow)
