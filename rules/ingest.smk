@@ -55,7 +55,7 @@ else:
             runtime=20,
         params:
             code=code("convert"),
-            cfg=jobs.Convert(**settings.dataset.model_dump(include={"layout", "labels"})).dump(),
+            cfg=lambda w: jobs.Convert.of_case(study.cases[w.case], settings.dataset).dump(),
         script:
             "../scripts/convert.py"
 
@@ -82,9 +82,8 @@ rule ingest:
         code=code("ingest"),
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=lambda w: result("cases"),
-        cfg=lambda w: jobs.Ingest(
-            content=settings.dataset.content,
-            cases=[(case, study.cases[case].patient) for case in study.shards[w.shard]],
+        cfg=lambda w: jobs.Ingest.of_cases(
+            [study.cases[case] for case in study.shards[w.shard]], settings.dataset.content
         ).dump(),
     script:
         "../scripts/ingest.py"

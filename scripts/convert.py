@@ -5,7 +5,9 @@ from pathlib import Path
 from slicewise.job import script_job
 from slicewise.jobs import Convert
 from slicewise.volumes.dicom.organs import read_organ_masks
+from slicewise.volumes.placing import VoxelGrid
 from slicewise.volumes.read import read_mask, read_sources
+from slicewise.volumes.structures import grouped, read_structures
 from slicewise.volumes.write import write_nifti
 
 
@@ -21,6 +23,16 @@ def main(snakemake):
             mask, overlapping = read_organ_masks(place, cfg.labels, images)
             if overlapping:
                 log(f"{masks[0]}: {overlapping} voxels are in two organs; the later label has them")
+        elif cfg.structures:
+            mask, overlapping = read_structures(
+                grouped(masks, cfg.structures),
+                cfg.labels,
+                VoxelGrid.of(image, str(images[0])),
+                masks=cfg.masks,
+                overlaps=cfg.overlaps,
+            )
+            if overlapping:
+                log(f"{masks[0]}: {overlapping} voxels are in two masks; the later label has them")
         else:
             mask = read_mask(masks, cfg.labels)
         write_nifti(Path(snakemake.output.image), image)

@@ -17,6 +17,7 @@ def main(snakemake):
             cfg.cases,
             {kind: given.get(kind) for kind in ("image", "mask")},
             {kind: given.get(f"{kind}_sources") for kind in ("image", "mask")},
+            cfg.named,
         )
         case_records = ingest.ingest(
             cases,

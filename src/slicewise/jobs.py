@@ -5,12 +5,17 @@ Values only, no code that makes a result, so an edit here reruns nothing by itse
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from slicewise.config import Content, Evaluation, Recipe
+from slicewise.config import Content, Dataset, Evaluation, Masks, Recipe
 from slicewise.dataset.assignment import Assignment, Segmented
+from slicewise.dataset.case import Case
+
+OF_STRUCTURES = {"structures", "overlaps", "masks"}
+"""Parameters of `convert` that mean nothing to other cases, so that they rerun none of them."""
 
 OnceRead = Annotated[Content, PlainSerializer(lambda content: content.once_read)]
 """What cases hold once they were ingested: settings of ingest alone are left out of the dump."""
@@ -43,17 +48,56 @@ class Phantom(Told):
 
 
 class Convert(Told):
-    """Of `convert`: how the folder is laid out, and the labels that organs become."""
+    """Of `convert`: how the folder is laid out, and the labels that organs become.
+
+    Where each label has mask files of its own, `structures` says of one after another which label
+    it is and how many files make it up; `overlaps` and `masks` are the settings of that name.
+    """
 
     layout: str
     labels: dict[str, Any]
+    structures: list[tuple[str, int]] = []
+    overlaps: str = "refuse"
+    masks: Masks = "exact"
+
+    @classmethod
+    def of_case(cls, case: Case, dataset: Dataset) -> Convert:
+        """Return the parameters for one case of a data set."""
+        return cls(
+            layout=dataset.layout,
+            labels=dataset.labels,
+            structures=list(case.structures),
+            overlaps=dataset.pairs.overlaps if dataset.pairs else "refuse",
+            masks=dataset.masks,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """Return what is handed to the script; nothing of structures where there are none."""
+        return self.model_dump(exclude=None if self.structures else OF_STRUCTURES)
 
 
 class Ingest(Told):
-    """Of `ingest`: what cases should hold, and the name and patient of each."""
+    """Of `ingest`: what cases should hold, and the name and patient of each.
+
+    `named` holds what image and mask are called where the names of their files are not enough.
+    """
 
     content: Content
     cases: list[tuple[str, str]]
+    named: dict[str, dict[str, str]] = {}
+
+    @classmethod
+    def of_cases(cls, cases: Sequence[Case], content: Content) -> Ingest:
+        """Return the parameters for a shard of cases."""
+        return cls(
+            content=content,
+            cases=[(case.name, case.patient) for case in cases],
+            named={case.name: dict(case.named) for case in cases if case.named},
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """Return what is handed to the script; nothing of paths where names are enough."""
+        return self.model_dump(exclude=None if self.named else {"named"})
 
 
 class Cases(Told):

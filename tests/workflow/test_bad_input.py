@@ -363,6 +363,18 @@ def nnunet(folder: Path) -> None:
     configure(folder, {**PAIRS, "layout": "nnunet"})
 
 
+def structures(folder: Path) -> None:
+    for number in (1, 2):
+        for name in ("ct", "masks/liver", "masks/left", "masks/right", "masks/spleen"):
+            path = folder / "data" / f"s{number}" / f"{name}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    kidneys = ["*/masks/left.nii.gz", "*/masks/right.nii.gz"]
+    masks = {"liver": "*/masks/liver.nii.gz", "kidneys": kidneys}
+    settings = {**PAIRS, "pairs": {"image": "*/ct.nii.gz", "masks": masks}}
+    configure(folder, {**settings, "labels": {"liver": 1, "kidneys": 2}})
+
+
 def tutorial(folder: Path) -> None:
     pair(folder, "raw/train", "p1")
     pair(folder, "raw/test", "p2")
@@ -388,6 +400,7 @@ LAYOUTS = {
     "msd": (msd, 0, 2),
     "nnunet": (nnunet, 0, 2),
     "table": (mixed_table, 2, 3),
+    "structures": (structures, 2, 2),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from slicewise.config.block import Block, Name, Spacing
 from slicewise.config.content import Content
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
+from slicewise.config.patterns import Pattern
 
 IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
 """Names that no data set may have, in any case: some file systems see no difference."""
@@ -28,10 +29,26 @@ class Phantom(Block):
 
 
 class Pairs(Block):
-    """How the files of ``layout: pairs`` are told apart; one `*` stands for the case's name."""
+    """How the files of ``layout: pairs`` are told apart.
+
+    Patterns are paths below `train` (or `test`). A `*` stands for the case's name; or `{case}`,
+    `{patient}` and `{frame}` say what is what, as in `{patient}/{case}/imaging.nii.gz`, and `*`
+    is then any part of a name. With patterns in folders, `train` is the root of the data unless
+    something else is given, and there is no `test`.
+    """
 
     image: str = Field("*_orig.nii.gz", description="Pattern of image files.")
     mask: str = Field("*_liver.nii.gz", description="Pattern of mask files.")
+    masks: dict[Name, str | Annotated[list[str], Field(min_length=1)]] | None = Field(
+        None,
+        description="Instead of `mask`, where each label has a mask file of its own: label name: "
+        "pattern of its files, or several patterns whose files are united.",
+    )
+    overlaps: Literal["refuse", "later"] = Field(
+        "refuse",
+        description="Of `masks`: whether a voxel in the files of two labels is a fault, or "
+        "belongs to the label that `labels` names later.",
+    )
     train: str | None = Field("raw/train", description="Folder of the training cases, below root.")
     test: str | None = Field(
         "raw/test", description="Folder of the test cases; null: all cases lie in `train`."
@@ -39,10 +56,56 @@ class Pairs(Block):
 
     @field_validator("image", "mask")
     @classmethod
-    def _one_star(cls, value: str) -> str:
-        if value.count("*") != 1 or "/" in value:
-            raise ValueError("must be a file name with one *, which stands for the case's name")
+    def _is_pattern(cls, value: str) -> str:
+        Pattern(value)
         return value
+
+    @field_validator("masks")
+    @classmethod
+    def _are_patterns(cls, value: dict[str, str | list[str]] | None) -> dict[str, Any] | None:
+        for pattern in (p for given in (value or {}).values() for p in _listed(given)):
+            Pattern(pattern)
+        return value
+
+    @model_validator(mode="after")
+    def _fit(self) -> Pairs:
+        if self.masks is not None:
+            if self.mask != Pairs.model_fields["mask"].default:
+                raise ValueError("give either mask or masks, not both")
+        elif self.overlaps != "refuse":
+            raise ValueError("overlaps goes with masks only")
+        told = Pattern(self.image).names()
+        patterns = [pattern for given in self.mask_patterns.values() for pattern in given]
+        for pattern in patterns:
+            more = [name for name in pattern.names() if name not in told]
+            if more:
+                raise ValueError(
+                    f"the mask pattern {pattern.text} has {{{more[0]}}}, which the image pattern "
+                    f"{self.image} has not"
+                )
+        if Pattern(self.image).in_folders or any(pattern.in_folders for pattern in patterns):
+            # the folders of the tutorial are no default of other arrangements
+            if "train" not in self.model_fields_set:
+                object.__setattr__(self, "train", None)
+            if "test" not in self.model_fields_set:
+                object.__setattr__(self, "test", None)
+        return self
+
+    @property
+    def mask_patterns(self) -> dict[str | None, list[Pattern]]:
+        """The patterns of mask files by label; those of all labels by None."""
+        if self.masks is None:
+            return {None: [Pattern(self.mask)]}
+        return {label: [*map(Pattern, _listed(given))] for label, given in self.masks.items()}
+
+    @property
+    def tells_patient(self) -> bool:
+        """Whether paths say whose the cases are."""
+        return "patient" in Pattern(self.image).names()
+
+
+def _listed(given: str | list[str]) -> list[str]:
+    return given if isinstance(given, list) else [given]
 
 
 class Dataset(Block):
@@ -176,7 +239,27 @@ class Dataset(Block):
             # The block's defaults belong to its layout only.
             default = Pairs() if self.layout == "pairs" else Phantom()
             object.__setattr__(self, self.layout, default)
+        if self.pairs is not None:
+            self._check_pairs(self.pairs)
         return self
+
+    def _check_pairs(self, pairs: Pairs) -> None:
+        """Refuse patterns that other settings contradict."""
+        if pairs.tells_patient and self.patient_pattern is not None:
+            raise ValueError(
+                "patient_pattern and {patient} in pairs.image both say whose a case is; give one"
+            )
+        if pairs.masks is None:
+            return
+        if pairs.masks.keys() != self.labels.keys():
+            odd = sorted(pairs.masks.keys() ^ self.labels.keys())[0]
+            lacks = "labels" if odd in pairs.masks else "pairs.masks"
+            raise ValueError(f"{lacks} lacks {odd}: pairs.masks gives files of each of the labels")
+        for name, value in self.labels.items():
+            if not isinstance(value, int):
+                raise ValueError(
+                    f"labels.{name} must be one mask value, which the voxels of its file get"
+                )
 
     @property
     def content(self) -> Content:

@@ -31,6 +31,12 @@ class Case:
         What a table says of it beyond that, column by column.
     guessed : bool
         Whether it is taken for a patient of its own because nothing says whose it is.
+    structures : tuple of (str, int)
+        Where each label has mask files of its own: the label of one file after
+        another in `mask`, and how many files make up that one.
+    named : tuple of (str, str)
+        What image and mask are called (``image``, path), where the names of
+        their files are not enough.
     """
 
     name: str
@@ -40,10 +46,14 @@ class Case:
     subset: Subset = None
     columns: tuple[tuple[str, str], ...] = ()
     guessed: bool = False
+    structures: tuple[tuple[str, int], ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
 
     @property
     def needs_conversion(self) -> bool:
         """Whether the sources are anything but a pair of NIfTI files."""
+        if self.structures:
+            return True
         return bool(self.image) and not all(
             len(files) == 1 and is_nifti(files[0]) for files in (self.image, self.mask)
         )

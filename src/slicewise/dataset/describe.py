@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,9 @@ class CaseFiles:
     sources : mapping of {"image", "mask"} to paths
         The files they come from: themselves, a file with those that belong to
         it, or a DICOM series.
+    named : mapping of {"image", "mask"} to str
+        What tells these from the files of other cases where the names of files
+        do not: their paths in the data set.
     """
 
     case: str
@@ -50,11 +53,19 @@ class CaseFiles:
     image: Path
     mask: Path
     sources: Mapping[str, Sequence[Path]]
+    named: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> dict[str, str]:
         """What messages call image and mask: the first file that each comes from."""
         return {kind: str(files[0]) for kind, files in self.sources.items()}
+
+    def described(self) -> dict[str, SourceFiles]:
+        """Return names, digests and sizes of image and mask."""
+        return {
+            kind: describe_files(files, self.named.get(kind))
+            for kind, files in self.sources.items()
+        }
 
 
 def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecord:
@@ -85,6 +96,7 @@ def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecor
     _say_lost(image, files.shown["image"], content)
     labels, stored = _labels_on(image, files, content)
     counts = count_values(labels)
+    described = files.described()
     marks = all_marks(image)
     if content.contiguous:
         check_repeats(image, marks, labels, files.shown["image"])
@@ -92,8 +104,8 @@ def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecor
     return CaseRecord(
         case=files.case,
         patient=files.patient,
-        image=describe_files(files.sources["image"]),
-        mask=describe_files(files.sources["mask"]),
+        image=described["image"],
+        mask=described["mask"],
         # of a mask on its image's grid there is nothing to say
         mask_stored=None if stored is None else stored.record(),
         shape=list(image.array.shape),
@@ -164,19 +176,21 @@ def _rounded(ml: float) -> float:
     return round(ml, 4) or float(f"{ml:.3g}")
 
 
-def describe_files(paths: Sequence[Path]) -> SourceFiles:
+def describe_files(paths: Sequence[Path], named: str | None = None) -> SourceFiles:
     """Name the files that an image or mask comes from.
 
     Parameters
     ----------
     paths : sequence of Path
         One file and those that belong to it, or those of a series.
+    named : str, optional
+        What they are called, where their own name is not enough.
     """
     hashes = [sha256(path) for path in paths]
     alone = len(paths) == 1 or is_header(paths[0])
     name = paths[0].name if alone else f"{paths[0].parent.name} ({len(paths)})"
     return SourceFiles(
-        file=UID.sub("(UID)", name),  # scanners name files and folders by it
+        file=UID.sub("(UID)", named or name),  # scanners name files and folders by it
         sha256=hashes[0] if len(hashes) == 1 else digest(hashes),
         bytes=sum(path.stat().st_size for path in paths),
     )

@@ -108,7 +108,17 @@ def _case(found: FoundCase, dataset: Dataset) -> Case:
     if patient is None:
         patient = _patient(found.name, dataset)
         guessed = "patient_pattern" not in dataset.model_fields_set
-    return Case(found.name, patient, found.image, found.mask, found.subset, found.columns, guessed)
+    return Case(
+        name=found.name,
+        patient=patient,
+        image=found.image,
+        mask=found.mask,
+        subset=found.subset,
+        columns=found.columns,
+        guessed=guessed,
+        structures=found.structures,
+        named=found.named,
+    )
 
 
 def _refuse_alike(

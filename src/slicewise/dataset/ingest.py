@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slicewise.config import Content
 from slicewise.dataset.case_record import CaseRecord, keep_record, kept_record
-from slicewise.dataset.describe import CaseFiles, describe_files, make_record
+from slicewise.dataset.describe import CaseFiles, make_record
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep
 from slicewise.job import now
@@ -20,6 +20,7 @@ def case_files(
     cases: Sequence[tuple[str, str]],
     files: Mapping[str, Sequence[str]],
     sources: Mapping[str, Sequence[str]],
+    named: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[CaseFiles]:
     """Return the files of each case of a group.
 
@@ -32,6 +33,9 @@ def case_files(
     sources : mapping of {"image", "mask"} to sequences of path
         What the files were converted from; none where they were not. A case
         that was converted is in a group of its own.
+    named : mapping of case to {"image", "mask"} to str, optional
+        What tells the files of a case from those of others, where their own
+        names do not.
     """
     paths = {kind: [Path(path) for path in listed] for kind, listed in files.items()}
     converted = {kind: [Path(path) for path in listed] for kind, listed in sources.items()}
@@ -42,6 +46,7 @@ def case_files(
             paths["image"][n],
             paths["mask"][n],
             {kind: converted[kind] or [listed[n]] for kind, listed in paths.items()},
+            (named or {}).get(name, {}),
         )
         for n, (name, patient) in enumerate(cases)
     ]
@@ -101,6 +106,7 @@ def ingest(
 
 
 def _made_from(files: CaseFiles, content: Content, version: str) -> str:
-    sources = {kind: describe_files(files.sources[kind]).model_dump() for kind in ("image", "mask")}
+    described = files.described()
+    sources = {kind: described[kind].model_dump() for kind in ("image", "mask")}
     converted = [sha256(p) for p in (files.image, files.mask) if [p] not in files.sources.values()]
     return digest([version, content.model_dump(), files.patient, sources, converted])

@@ -65,3 +65,165 @@ def test_a_case_in_both_folders_is_refused(data, refused):
 def test_a_folder_that_is_missing_is_named(data, refused):
     touch(data / "raw/train", "p1_orig.nii.gz", "p1_liver.nii.gz")
     assert str(data / "raw/test") in refused(find_cases, dataset("pairs"), data.parent)
+
+
+def pairs(**keys):
+    """The layout with patterns of paths."""
+    return dataset("pairs", pairs=keys)
+
+
+ARRANGED = {
+    "a folder a case": (
+        pairs(image="*/imaging.nii.gz", mask="*/segmentation.nii.gz"),
+        ["case_1/imaging.nii.gz", "case_1/segmentation.nii.gz", "case_1/notes.txt"],
+        {"case_1": ("case_1/imaging.nii.gz", "case_1/segmentation.nii.gz")},
+    ),
+    "the case in folder and file": (
+        pairs(image="{case}/{case}.nii.gz", mask="{case}/GT.nii.gz"),
+        ["p1/p1.nii.gz", "p1/GT.nii.gz", "p1/other.nii.gz"],
+        {"p1": ("p1/p1.nii.gz", "p1/GT.nii.gz")},
+    ),
+    "images and masks in folders": (
+        pairs(image="img/img{case}.nii.gz", mask="label/label{case}.nii.gz"),
+        ["img/img0001.nii.gz", "label/label0001.nii.gz"],
+        {"0001": ("img/img0001.nii.gz", "label/label0001.nii.gz")},
+    ),
+    "an image pattern that fits the masks": (
+        pairs(image="*.mhd", mask="*_segmentation.mhd", train=None, test=None),
+        ["c0.mhd", "c0.raw", "c0_segmentation.mhd", "c0_segmentation.raw"],
+        {"c0": ("c0.mhd", "c0_segmentation.mhd")},
+    ),
+    "a mask pattern that fits the images": (
+        pairs(image="*_ct.nii.gz", mask="*.nii.gz", train=None, test=None),
+        ["c0_ct.nii.gz", "c0.nii.gz"],
+        {"c0": ("c0_ct.nii.gz", "c0.nii.gz")},
+    ),
+    "frames of patients": (
+        pairs(
+            image="{patient}/{patient}_frame{frame}.nii.gz",
+            mask="{patient}/{patient}_frame{frame}_gt.nii.gz",
+        ),
+        ["p1/p1_4d.nii.gz", "p1/p1_frame01.nii.gz", "p1/p1_frame01_gt.nii.gz"],
+        {"p1_01": ("p1/p1_frame01.nii.gz", "p1/p1_frame01_gt.nii.gz")},
+    ),
+    "cases of patients": (
+        pairs(image="{patient}/{case}/ct.nii.gz", mask="{patient}/{case}/seg.nii.gz"),
+        ["p1/day1/ct.nii.gz", "p1/day1/seg.nii.gz", "p2/day1/ct.nii.gz", "p2/day1/seg.nii.gz"],
+        {
+            "p1_day1": ("p1/day1/ct.nii.gz", "p1/day1/seg.nii.gz"),
+            "p2_day1": ("p2/day1/ct.nii.gz", "p2/day1/seg.nii.gz"),
+        },
+    ),
+    "masks that tell the case alone": (
+        pairs(image="{patient}/{case}.nii.gz", mask="labels/{case}_seg.nii.gz"),
+        ["p1/p1_a.nii.gz", "labels/p1_a_seg.nii.gz"],
+        {"p1_a": ("p1/p1_a.nii.gz", "labels/p1_a_seg.nii.gz")},
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "files", "cases"), ARRANGED.values(), ids=ARRANGED)
+def test_patterns_of_paths_find_images_and_masks(data, settings, files, cases):
+    touch(data, *files, "._c0.mhd", ".DS_Store")
+    assert found(data, settings) == {name: (*both, None) for name, both in cases.items()}
+
+
+def test_the_path_tells_the_patient_and_what_files_are_called(data):
+    files = [f"{p}/{d}/{f}.nii.gz" for p in ("p1", "p2") for d in "ab" for f in ("ct", "seg")]
+    touch(data, *files)
+    settings = pairs(image="{patient}/{case}/ct.nii.gz", mask="{patient}/{case}/seg.nii.gz")
+    cases = find_cases(settings, data.parent)
+    assert [case.patient for case in cases] == ["p1", "p1", "p2", "p2"]
+    assert not any(case.guessed for case in cases)
+    assert dict(cases[0].named) == {"image": "p1/a/ct.nii.gz", "mask": "p1/a/seg.nii.gz"}
+
+
+def test_a_folder_that_fits_is_a_series(data):
+    touch(data, "1/DICOM/i2.dcm", "1/DICOM/i1.dcm", "1/mask.nii.gz")
+    settings = pairs(image="{case}/DICOM", mask="{case}/mask.nii.gz")
+    (case,) = find_cases(settings, data.parent)
+    assert [path.name for path in case.image] == ["i1.dcm", "i2.dcm"]
+    assert case.needs_conversion
+
+
+def test_subsets_have_folders_there_as_well(data):
+    files = [f"{s}/{c}/{f}.nii.gz" for s, c in (("tr", "a"), ("te", "b")) for f in ("ct", "seg")]
+    touch(data, *files)
+    keys = {"image": "*/ct.nii.gz", "mask": "*/seg.nii.gz", "train": "tr", "test": "te"}
+    cases = found(data, pairs(**keys))
+    assert {name: subset for name, (_, _, subset) in cases.items()} == {"a": "train", "b": "test"}
+
+
+STRUCTURES = {"liver": "*/seg/liver.nii.gz", "kidneys": ["*/seg/left.nii.gz", "*/seg/right.nii.gz"]}
+
+
+def structured(**keys):
+    return dataset(
+        "pairs",
+        labels={"liver": 3, "kidneys": 1},
+        pairs={"image": "*/ct.nii.gz", "masks": STRUCTURES},
+        **keys,
+    )
+
+
+def test_each_label_may_have_files_of_its_own(data):
+    touch(data, *(f"s1/{f}.nii.gz" for f in ("ct", "seg/liver", "seg/left", "seg/right", "seg/x")))
+    (case,) = find_cases(structured(), data.parent)
+    assert case.structures == (("liver", 1), ("kidneys", 1), ("kidneys", 1))
+    assert [path.name for path in case.mask] == ["liver.nii.gz", "left.nii.gz", "right.nii.gz"]
+    assert case.needs_conversion
+
+
+def test_a_structure_that_is_not_there_is_refused_unless_the_case_is_excluded(data, refused):
+    for case in ("s1", "s2"):
+        touch(data, *(f"{case}/{f}.nii.gz" for f in ("ct", "seg/liver", "seg/left", "seg/right")))
+    (data / "s2/seg/left.nii.gz").unlink()
+    message = refused(find_cases, structured(), data.parent)
+    assert message.startswith("case s2: it has no mask of the label kidneys (pattern */seg/left")
+    assert list(found(data, structured(exclude=["s2"]))) == ["s1"]
+
+
+def test_a_structure_of_no_image_is_refused(data, refused):
+    touch(data, *(f"s1/{f}.nii.gz" for f in ("ct", "seg/liver", "seg/left", "seg/right")))
+    touch(data, "s2/seg/liver.nii.gz")
+    message = refused(find_cases, structured(), data.parent)
+    assert message.startswith(f"{data}/s2/seg/liver.nii.gz: mask without image")
+
+
+def test_a_case_without_mask_may_be_excluded(data, refused):
+    touch(data, "a/ct.nii.gz", "a/seg.nii.gz", "b/ct.nii.gz")
+    keys = {"pairs": {"image": "*/ct.nii.gz", "mask": "*/seg.nii.gz"}}
+    assert "b/ct.nii.gz: image without mask" in refused(
+        find_cases, dataset("pairs", **keys), data.parent
+    )
+    assert list(found(data, dataset("pairs", exclude=["b"], **keys))) == ["a"]
+
+
+def test_a_mask_of_two_cases_is_refused(data, refused):
+    touch(data, "p1/a.nii.gz", "p1/b.nii.gz", "masks/p1.nii.gz")
+    settings = pairs(image="{patient}/{case}.nii.gz", mask="masks/{patient}.nii.gz")
+    message = refused(find_cases, settings, data.parent)
+    assert "masks/p1.nii.gz: by the pattern masks/{patient}.nii.gz" in message
+    assert "p1_a, p1_b" in message
+
+
+@pytest.mark.parametrize(
+    ("keys", "why"),
+    [
+        ({"pairs": {"mask": "{frame}/{case}.nii.gz"}}, "which the image pattern"),
+        ({"pairs": {"mask": "*_x.nii", "masks": {"liver": "*_l.nii"}}}, "either mask or masks"),
+        ({"pairs": {"overlaps": "later"}}, "overlaps goes with masks only"),
+        ({"pairs": {"masks": {"spleen": "*_s.nii"}}}, "pairs.masks gives files of each"),
+        ({"pairs": {"masks": {"liver": "x.nii"}}}, "where the case's name is"),
+        (
+            {
+                "pairs": {"image": "{patient}.nii", "mask": "{patient}_m.nii"},
+                "patient_pattern": "(?P<patient>.)",
+            },
+            "both say whose a case is",
+        ),
+    ],
+)
+def test_patterns_that_contradict_are_refused(keys, why):
+    with pytest.raises(ValueError, match=why):
+        dataset("pairs", **keys)

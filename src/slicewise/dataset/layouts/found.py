@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +34,12 @@ class FoundCase:
         What a table says of it beyond that, column by column.
     row : int or None
         Its row in a table.
+    structures : tuple of (str, int)
+        Where each label has mask files of its own: the label of one file after
+        another in `mask`, and how many files make up that one.
+    named : tuple of (str, str)
+        What image and mask are called (``image``, path), where the names of
+        their files are not enough.
     """
 
     name: str
@@ -42,6 +49,8 @@ class FoundCase:
     patient: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     row: int | None = None
+    structures: tuple[tuple[str, int], ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
 
 
 class Layout(Protocol):
@@ -69,43 +78,78 @@ def listed(items: list[str], between: str = ", ") -> str:
     return some(items, SHOWN, between)
 
 
+def candidates_alone(files: Mapping[str, list[Path]]) -> None:
+    """Refuse several files where a case has room for one.
+
+    Parameters
+    ----------
+    files : mapping of str to list of Path
+        Files by the name of the case that they give.
+    """
+    for name, candidates in sorted(files.items()):
+        if len(candidates) > 1:
+            raise SlicewiseError(
+                f"case {name}: two candidates, {listed(sorted(map(str, candidates)))}; keep one"
+            )
+
+
 def paired(
-    images: dict[str, list[Path]],
-    masks: dict[str, list[Path]],
+    images: Mapping[str, list[Path]],
+    masks: Mapping[str, list[Path]],
     subset: Subset,
+    exclude: Collection[str] = (),
 ) -> list[FoundCase]:
     """Pair images and masks by the names of their cases.
 
     Parameters
     ----------
-    images, masks : dict of str to list of Path
+    images, masks : mapping of str to list of Path
         Files by the name of the case that they give.
     subset : {"train", "test"} or None
         Where the cases go.
+    exclude : collection of str
+        Cases that may lack a mask, as they are left out.
 
     Raises
     ------
     SlicewiseError
         When a case has two of either, or lacks one.
     """
-    for files in (images, masks):
-        for name, candidates in sorted(files.items()):
-            if len(candidates) > 1:
-                raise SlicewiseError(
-                    f"case {name}: two candidates, {listed(sorted(map(str, candidates)))}; keep one"
-                )
+    candidates_alone(images)
+    candidates_alone(masks)
     for those, others, what, lacks in (
         (images, masks, "image", "mask"),
         (masks, images, "mask", "image"),
     ):
-        alone = sorted(str(those[name][0]) for name in those.keys() - others.keys())
+        lone = those.keys() - others.keys() - set(exclude)
+        alone = sorted(str(those[name][0]) for name in lone)
         if alone:
             raise SlicewiseError(
                 f"{listed(alone)}: {what} without {lacks}; add the {lacks}, or move the file away"
             )
     return [
-        FoundCase(name, tuple(images[name]), tuple(masks[name]), subset) for name in sorted(images)
+        FoundCase(name, tuple(images[name]), tuple(masks.get(name, ())), subset)
+        for name in sorted(images)
     ]
+
+
+def named_below(place: Path, paths: Mapping[str, Path]) -> tuple[tuple[str, str], ...]:
+    """Return what files are called below a folder.
+
+    Nothing where they lie in it directly, or one of them somewhere else.
+
+    Examples
+    --------
+    >>> named_below(Path("data"), {"image": Path("data/p1/ct.nii.gz")})
+    (('image', 'p1/ct.nii.gz'),)
+    >>> named_below(Path("data"), {"image": Path("data/p1.nii.gz")})
+    ()
+    """
+    if all(path.parent == place for path in paths.values()):
+        return ()
+    if not all(path.is_relative_to(place) for path in paths.values()):
+        return ()
+    return tuple((kind, path.relative_to(place).as_posix()) for kind, path in paths.items())
 
 
 def is_left_aside(path: Path) -> bool:

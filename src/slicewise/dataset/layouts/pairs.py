@@ -1,14 +1,46 @@
-"""The layout `pairs`: images and masks beside each other, named by patterns."""
+"""The layout `pairs`: images and masks that patterns of their paths tell apart."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slicewise.config import Dataset, Pairs
+from slicewise.config.patterns import PARTS, Pattern
 from slicewise.dataset.case import Subset
-from slicewise.dataset.layouts.found import FoundCase, is_left_aside, paired
+from slicewise.dataset.layouts.found import (
+    FoundCase,
+    candidates_alone,
+    files_of_series,
+    is_left_aside,
+    listed,
+    named_below,
+    paired,
+)
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.companions import whole_volume
+
+Files = dict[str, list[Path]]
+"""Files by the name of the case that they are of."""
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """A file that fits a pattern, and what its path tells by it."""
+
+    path: Path
+    parts: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """What the case is called: what its path tells, where each part adds to the one before."""
+        name = ""
+        for value in (self.parts[part] for part in PARTS if part in self.parts):
+            # patient001 and patient001_frame01 are called by the latter
+            name = value if value.startswith(name) else f"{name}_{value}"
+        return name
 
 
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
@@ -27,18 +59,121 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
                 f"{place}: this folder is missing; make it, or set dataset.pairs.train and "
                 "dataset.pairs.test"
             )
-        images = _matching(place, pairs.image)
-        masks = _matching(place, pairs.mask)
-        cases += paired(images, masks, subset)
+        cases += _cases_of(place, pairs, subset, dataset.exclude)
     return cases
 
 
-def _matching(folder: Path, pattern: str) -> dict[str, list[Path]]:
-    """Return the files that match a pattern, by what stands for its star."""
-    before, after = pattern.split("*")
-    matching = defaultdict(list)
-    for path in sorted(folder.glob(pattern)):
-        if is_left_aside(path):
+def _cases_of(
+    place: Path, pairs: Pairs, subset: Subset, exclude: Collection[str]
+) -> list[FoundCase]:
+    """Pair the images of a folder with their masks."""
+    patterns = [pattern for several in pairs.mask_patterns.values() for pattern in several]
+    image_pattern = Pattern(pairs.image)
+    fitting = _fitting(place, [image_pattern, *patterns])
+    images = fitting[image_pattern]
+    by_name: Files = defaultdict(list)
+    patients = {}
+    for image in images:
+        by_name[image.name].append(image.path)
+        patients[image.name] = image.parts.get("patient")
+    if pairs.masks is None:
+        masks = _of_cases(images, fitting[patterns[0]], patterns[0])
+        cases = paired(by_name, masks, subset, exclude)
+    else:
+        structures = [
+            (str(label), pattern, _of_cases(images, fitting[pattern], pattern))
+            for label, several in pairs.mask_patterns.items()
+            for pattern in several
+        ]
+        cases = _of_structures(by_name, structures, subset, exclude)
+    return [_whole(case, place, patients[case.name]) for case in cases]
+
+
+def _whole(case: FoundCase, place: Path, patient: str | None) -> FoundCase:
+    """Add what belongs to a pair: the files of a series, their paths, and the patient."""
+    mask = case.mask
+    if mask and not case.structures:
+        mask = files_of_series(mask[0])
+    shown = {"image": case.image[0]}
+    if case.mask:
+        shown["mask"] = case.mask[0]
+    return replace(
+        case,
+        image=files_of_series(case.image[0]),
+        mask=mask,
+        patient=patient,
+        named=named_below(place, shown),
+    )
+
+
+def _fitting(place: Path, patterns: list[Pattern]) -> dict[Pattern, list[_Fitting]]:
+    """Return the files that fit each pattern, and no other that says more of them.
+
+    `*.mhd` fits the masks `*_segmentation.mhd`, too.
+    """
+    fitting: dict[Pattern, list[_Fitting]] = {pattern: [] for pattern in patterns}
+    taken = set()
+    for pattern in sorted(fitting, key=lambda pattern: -pattern.literal):
+        for path in sorted(place.glob(pattern.glob)):
+            parts = pattern.parts_of(path.relative_to(place).as_posix())
+            if parts is not None and path not in taken and not is_left_aside(path):
+                fitting[pattern].append(_Fitting(path, parts))
+        taken |= {one.path for one in fitting[pattern]}
+    return fitting
+
+
+def _of_cases(images: list[_Fitting], masks: list[_Fitting], pattern: Pattern) -> Files:
+    """Say of which case each mask is, by what both paths tell; of those of no case, by its path."""
+    told = pattern.names()
+    by_told: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for image in images:
+        by_told[tuple(image.parts[part] for part in told)].append(image.name)
+    of_cases: Files = defaultdict(list)
+    for mask in masks:
+        names = sorted(set(by_told.get(tuple(mask.parts[part] for part in told), [])))
+        if len(names) > 1:
+            raise SlicewiseError(
+                f"{mask.path}: by the pattern {pattern.text} this would be the mask of the cases "
+                f"{listed(names)}; let the pattern tell them apart as the image's does, or name "
+                "the files in a table (layout: table)"
+            )
+        of_cases[names[0] if names else str(mask.path)].append(mask.path)
+    return of_cases
+
+
+def _of_structures(
+    images: Files,
+    structures: list[tuple[str, Pattern, Files]],
+    subset: Subset,
+    exclude: Collection[str],
+) -> list[FoundCase]:
+    """Give each image the files of all labels."""
+    for files in (images, *(files for _, _, files in structures)):
+        candidates_alone(files)
+    masks: Files = {}
+    for _, _, files in structures:
+        masks |= files
+    cases = []
+    for case in paired(images, masks, subset, exclude):
+        if case.name in exclude:
+            cases.append(case)
             continue
-        matching[path.name[len(before) : len(path.name) - len(after)]].append(path)
-    return matching
+        of_labels = []
+        paths: tuple[Path, ...] = ()
+        for label, pattern, files in structures:
+            if case.name not in files:
+                raise SlicewiseError(
+                    f"case {case.name}: it has no mask of the label {label} (pattern "
+                    f"{pattern.text}); add the file, an empty mask if there is none of it, or "
+                    "exclude the case"
+                )
+            volume = _volume(files[case.name][0])
+            of_labels.append((label, len(volume)))
+            paths += volume
+        cases.append(replace(case, mask=paths, structures=tuple(of_labels)))
+    return cases
+
+
+def _volume(path: Path) -> tuple[Path, ...]:
+    """Return the files of a mask: those of a series, or a file and what belongs to it."""
+    return files_of_series(path) if path.is_dir() else whole_volume(path)

@@ -8,7 +8,12 @@ from pathlib import Path
 
 from slicewise.config import Dataset
 from slicewise.dataset.case import Subset
-from slicewise.dataset.layouts.found import FoundCase, files_of_series, listed
+from slicewise.dataset.layouts.found import (
+    FoundCase,
+    files_of_series,
+    listed,
+    named_below,
+)
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
@@ -70,6 +75,7 @@ def _of_row(row: Row, root: Path) -> FoundCase:
         cells.get("patient") or None,
         tuple((name, cell) for name, cell in cells.items() if name not in COLUMNS),
         row.number,
+        named=named_below(root.parent, {"image": image, "mask": mask}),
     )
 
 
