@@ -20,7 +20,7 @@ from tests.settings import changed, fault
         ("dataset/name", "../up", ["dataset.name", "letters, digits"]),
         ("dataset/labels", {"the liver": 1}, ["the liver", "letters, digits"]),
         ("dataset/labels", {"liver": "liver"}, ["labels.liver must be a mask value"]),
-        ("dataset/labels", {"liver": 0}, ["labels.liver", "from 1 to 255"]),
+        ("dataset/labels", {"liver": 0}, ["labels.liver", "from 1 to 65535"]),
         ("dataset/different_patients", [["p1"]], ["dataset.different_patients"]),
         ("dataset/empty_masks", "ok", ["dataset.empty_masks", "'refuse' or 'allow'"]),
         ("dataset/labels", {"a": 1, "b": [2, 1]}, ["labels", "share a mask value"]),

@@ -53,6 +53,18 @@ def test_planes_are_averaged_and_the_likeliest_label_wins():
     np.testing.assert_array_equal(assembly.mask(), wanted)
 
 
+@pytest.mark.parametrize(("value", "kind"), [(255, np.uint8), (256, np.uint16), (65535, np.uint16)])
+def test_labels_may_have_any_value_of_sixteen_bits(value, kind):
+    volume = np.random.default_rng(3).random((*SHAPE, 1)).astype(np.float32)
+    (grid,) = grids("axial")
+    assembly = Assembly([grid], RAS, card_with(values={"liver": [value]}))
+    for piece in pieces(grid, volume, 99):
+        assembly.add(piece)
+    mask = assembly.mask()
+    assert mask.dtype == kind
+    assert set(np.unique(mask)) == {0, value}
+
+
 def test_postprocessing_follows_the_card():
     volume = np.zeros((*SHAPE, 1), np.float32)
     volume[1:6, 1:6, 1:6] = 0.9

@@ -30,7 +30,7 @@ def ingested(clone, tmp_path_factory) -> Workflow:
             "name": "structures",
             "layout": "pairs",
             "root": "total",
-            "labels": {"liver": 5, "organs": 9},
+            "labels": {"liver": 5, "organs": 900},
             "pairs": {
                 "image": "*/ct.nii.gz",
                 "masks": {

@@ -17,6 +17,10 @@ IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
 """Names that no data set may have, in any case: some file systems see no difference."""
 
 
+LARGEST = 65535
+"""The largest value of a label: masks hold whole numbers of at most 16 bits."""
+
+
 class Phantom(Block):
     """Synthetic abdominal CTs, made on the spot (``layout: phantom``)."""
 
@@ -205,8 +209,8 @@ class Dataset(Block):
                     "all of them as values or all as names"
                 )
             numbers = value if isinstance(value, list) else [value]
-            if any(isinstance(number, int) and not 1 <= number <= 255 for number in numbers):
-                raise ValueError(f"labels.{name}: mask values go from 1 to 255")
+            if any(isinstance(number, int) and not 1 <= number <= LARGEST for number in numbers):
+                raise ValueError(f"labels.{name}: mask values go from 1 to {LARGEST}")
         check_label_names(self.labels)
         values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
         if len(set(values)) < len(values):

@@ -70,7 +70,10 @@ class Assembly:
             self._slice = 0
 
     def mask(self) -> np.ndarray:
-        """Return the mask on the volume's own grid, uint8, with the values of the data set."""
+        """Return the mask on the volume's own grid, with the values of the data set.
+
+        uint8, or uint16 where a label has a value above 255.
+        """
         if self._total:
             for z in range(self._decided.shape[2]):
                 mean = np.stack([total[..., z] for total in self._total], axis=-1)
@@ -79,5 +82,6 @@ class Assembly:
             self._total = []
         labels = self.card.labels
         mask = postprocess(self._decided, len(labels), self.settings, self.card.contiguous)
-        values = np.array([0, *(self.card.values[name][0] for name in labels)], np.uint8)
-        return from_canonical(values[mask], self.affine)
+        values = [0, *(self.card.values[name][0] for name in labels)]
+        kind = np.uint8 if max(values) < 256 else np.uint16
+        return from_canonical(np.array(values, kind)[mask], self.affine)

@@ -110,7 +110,7 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
     ------
     case : str
         A case whose mask was written.
-    mask : ndarray of uint8
+    mask : ndarray of uint8 or uint16
         What was written: on the image's own grid, with the mask values of the
         data set.
 
@@ -134,7 +134,7 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
                 mask = case.assembly.mask()
                 request = case.request
                 volume = Volume(mask, case.affine)
-                write_nifti(request.mask, volume, case.header, np.uint8, request.note)
+                write_nifti(request.mask, volume, case.header, mask.dtype, request.note)
                 yield request.case, mask
 
 

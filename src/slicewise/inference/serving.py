@@ -114,9 +114,10 @@ class Segmenter:
         DataFrame
             In the order and with the index of the input, ``mask``: the path that
             was written; for a path without one, the bytes of a ``.nii.gz`` in
-            base64; for an array, an array of uint8 on the same grid. It holds
-            the mask values of the data set. And for each label
-            ``<label>_ml``: its volume in millilitres.
+            base64; for an array, an array on the same grid, of uint8, or uint16
+            where a label has a value above 255. It holds the mask values of
+            the data set. And for each label ``<label>_ml``: its volume in
+            millilitres.
 
         Raises
         ------
@@ -193,7 +194,7 @@ class Segmenter:
 
 def _write(path: Path, mask: Volume, header: Any) -> None:
     try:
-        write_nifti(path, mask, header, np.uint8)
+        write_nifti(path, mask, header, mask.array.dtype)
     except OSError as error:
         raise SlicewiseError(
             f"{path}: the mask cannot be written ({error.strerror}); give another path or check "
