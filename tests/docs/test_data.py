@@ -64,6 +64,25 @@ def test_a_layout_as_described_is_found(layout, text, tmp_path):
     )
 
 
+PATTERNS = re.findall(r"^\| (`\S+`, `\S+`) \| `(\{image: .*\})` \|$", DATA, re.M)
+
+
+@pytest.mark.parametrize(("files", "pairs"), PATTERNS)
+def test_patterns_of_paths_find_the_files_beside_them(files, pairs, tmp_path):
+    wanted = [tmp_path / name for name in re.findall("`(.*?)`", files)]
+    for path in wanted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    keys = {"layout": "pairs", "root": ".", "labels": {"x": 1}, "pairs": yaml.safe_load(pairs)}
+    (case,) = find_cases(Dataset(name="d", **keys), tmp_path)
+    assert [case.image[0], case.mask[0]] == wanted
+    assert case.name in DATA
+
+
+def test_many_patterns_of_paths_are_described():
+    assert len(PATTERNS) >= 6
+
+
 def messages() -> list[str]:
     """Return all texts in the library, with what is filled in left out."""
     found = []
