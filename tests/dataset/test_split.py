@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import hashlib
 import itertools
 import math
 import re
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import Split
-from slicewise.dataset.assignment import split_table
+from slicewise.dataset.assignment import Assignment, split_table
 from slicewise.dataset.case import Case
 from slicewise.dataset.split import (
     held_out_cases,
+    name_hash,
     split_cases,
     training_cases,
     warn_of_shared,
@@ -271,18 +273,50 @@ def test_cases_that_seem_to_share_a_patient_are_said(caplog):
     assert not caplog.records
 
 
-def test_folds_hold_out_every_patient_once_and_no_test_patient_ever():
-    assigned = split_cases(cases_of([f"p{k}" for k in range(20)], 2), Split(test=5, folds=3))
+def said_of(places: dict[str, tuple[str, int | None]], caplog) -> str:
+    """Return the line about cases of these names, which go to these subsets and folds."""
+    cases = [Case(name, name, (), (), guessed=True) for name in places]
+    where = {name: Assignment(name, name, *place) for name, place in places.items()}
+    warn_of_shared(cases, where)
+    (record,) = caplog.records
+    return record.getMessage()
+
+
+def test_of_patients_who_seem_torn_the_worst_is_said(caplog):
+    places = {f"p{k}_{scan}": ("train", None) for k in (1, 2, 3) for scan in ("ED", "ES")}
+    places["p2_ES"] = ("test", None)
+    said = said_of(places, caplog)
+    assert said.startswith("p2 has 1 case in test and 1 in train, and 2 more such names several")
+
+
+def test_of_patients_torn_alike_the_first_is_said_and_folds_are_named(caplog):
+    places = {
+        **{"p1_ED": ("train", 1), "p1_ES": ("train", 1), "p1_MD": ("train", 0)},
+        **{"p2_ED": ("train", 1), "p2_ES": ("train", 1), "p2_MD": ("train", 0)},
+    }
+    said = said_of(places, caplog)
+    assert said.startswith("p1 has 2 cases in fold 1 and 1 in fold 0, and 1 more such name several")
+
+
+def test_a_name_has_a_number_of_its_own():
+    digest = hashlib.sha256(b"7:test:p01").digest()
+    assert name_hash(7, "test", "p01") == int.from_bytes(digest, "big")
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_folds_hold_out_every_patient_once_and_no_test_patient_ever(folds):
+    cases = cases_of([f"p{k}" for k in range(20)], 2)
+    assigned = split_cases(cases, Split(test=5, folds=folds))
     test = {a.case for a in assigned if a.subset == "test"}
     assert len(test) == 10
     assert all((a.fold is None) == (a.case in test) for a in assigned)
     assert not [a for a in assigned if a.subset == "validation"]
-    held_out = [held_out_cases(assigned, k, 3) for k in range(3)]
+    held_out = [held_out_cases(assigned, k, folds) for k in range(folds)]
     assert sorted(itertools.chain(*held_out)) == sorted(
         a.case for a in assigned if a.case not in test
     )
-    for k in range(3):
-        trained = training_cases(assigned, k, 3)
+    for k in range(folds):
+        trained = training_cases(assigned, k, folds)
         assert not set(trained) & set(held_out[k])
         assert not set(trained) & test
         assert {*trained, *held_out[k], *test} == {a.case for a in assigned}
@@ -342,6 +376,11 @@ def test_a_patient_in_the_training_and_in_the_test_folder_is_refused(refused):
     message = refused(split_cases, cases, Split())
     assert "patients b:" in message
     assert "patient_pattern" in message
+    many = "abcdefghijkl"
+    message = refused(
+        split_cases, cases_of(many, subset="train") + cases_of(many, subset="test"), Split()
+    )
+    assert "patients a, b, c, d, e, f, g, h:" in message
 
 
 @pytest.mark.parametrize(
@@ -356,6 +395,13 @@ def test_a_patient_in_the_training_and_in_the_test_folder_is_refused(refused):
 )
 def test_more_patients_than_there_are(refused, wanted, key):
     assert refused(split_cases, cases_of("abcd"), wanted).startswith(key)
+
+
+def test_as_many_as_there_are_is_not_more(refused):
+    message = refused(split_cases, cases_of("abcd"), Split(test=4, validation=0))
+    assert "there are only" not in message, "it leaves nobody to train on"
+    with_one = Split(test=3, validation=0)
+    assert counted(cases_of("abcd"), with_one) == (1, 0, 3)
 
 
 def test_the_table_has_a_row_a_case():

@@ -30,6 +30,13 @@ def masks(draw: st.DrawFn, labels: int = 2) -> np.ndarray:
 # -- deciding --------------------------------------------------------------------
 
 
+def test_the_last_axis_holds_the_labels() -> None:
+    probabilities = np.random.default_rng(1).random((3, 4, 5, 2))
+    decided = to_labels(probabilities, 0.5)
+    assert decided.shape == (3, 4, 5)
+    np.testing.assert_array_equal(decided, probabilities[..., 1] > probabilities[..., 0])
+
+
 def test_one_label_is_where_its_probability_is_above_the_threshold() -> None:
     probabilities = np.array([0.2, 0.3, 0.31, 0.9], np.float32)[:, None]
     assert to_labels(probabilities, np.float32(0.3)).tolist() == [0, 0, 1, 1]

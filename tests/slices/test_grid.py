@@ -241,3 +241,17 @@ def test_channels_are_enlarged_one_by_one():
             together[..., channel], grid.enlarge(channels[..., channel]), atol=1e-6
         )
     assert together.shape == (2, 40, 30, 3)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_slices_of_a_few_pixels_come_back(columns):
+    """As those of a short axis of a heart, cut across."""
+    grid = grid_of(32, 2 * columns, size=16)
+    ramp = np.arange(16, dtype=np.float32)[:, None] + np.zeros((16, columns), np.float32)
+    small = np.zeros((1, *grid.size), np.float32)
+    small[:, grid.axes[0].inside, grid.axes[1].inside] = ramp
+    back = grid.enlarge(small)
+    assert back.shape == (1, 32, 2 * columns)
+    inner = np.arange(1, 31)
+    expected = np.interp(inner, 2 * np.arange(16) + 0.5, np.arange(16))
+    np.testing.assert_allclose(back[0, 1:31], np.tile(expected[:, None], 2 * columns), atol=1e-5)
