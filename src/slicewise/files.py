@@ -44,13 +44,13 @@ def expanded(path: str | os.PathLike[str], named: str) -> Path:
     text = os.fspath(path)
     if Path(text).exists():
         return Path(text)
-    found = Path(os.path.expandvars(text))
+    path = Path(os.path.expandvars(text))
     with suppress(RuntimeError):  # no such user: the path will be missed by its name
-        found = found.expanduser()
-    left = re.search(r"\$(\w+|\{\w+\})", str(found))
+        path = path.expanduser()
+    left = re.search(r"\$(\w+|\{\w+\})", str(path))
     if left:
         raise SlicewiseError(f"{named}: {text}: the variable {left[0]} is not set; export it")
-    return found
+    return path
 
 
 def refuse_braces(paths: Iterable[str | os.PathLike[str]]) -> None:
@@ -143,10 +143,10 @@ def sweep_halves(folder: Path, *, deep: bool = True) -> list[Path]:
 
 
 def _is_left(half: Path) -> bool:
-    found = HALF.match(half.name)
-    assert found is not None
-    if found[2] == _place():
-        return not _is_alive(int(found[1]))
+    parts = HALF.match(half.name)
+    assert parts is not None
+    if parts[2] == _place():
+        return not _is_alive(int(parts[1]))
     return time.time() - half.stat().st_mtime > OLD
 
 

@@ -6,13 +6,16 @@ Values only, no code that makes a result, so an edit here reruns nothing by itse
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from slicewise.config import Content, Dataset, Evaluation, Masks, Recipe
 from slicewise.dataset.assignment import Assignment, Segmented
-from slicewise.dataset.case import Case
+
+if TYPE_CHECKING:
+    # only named here: scripts that find no case need not load it
+    from slicewise.dataset.case import Case
 
 OF_STRUCTURES = {"structures", "overlaps", "masks"}
 """Parameters of `convert` that mean nothing to other cases, so that they rerun none of them."""

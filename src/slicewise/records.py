@@ -92,14 +92,14 @@ def check_made(paths: Iterable[str | Path]) -> None:
 
 def _check_one(makers: Makers, path: Path) -> str:
     """Return the SHA-256 of a result, after a look at the record of its maker."""
-    found = sha256(path)
+    sha = sha256(path)
     wrote = makers.of(path)
-    if wrote is not None and wrote != found:
+    if wrote is not None and wrote != sha:
         raise SlicewiseError(
             f"{path}: it is not what the job wrote that made it; delete it and run "
             "snakemake again, which makes it anew"
         )
-    return found
+    return sha
 
 
 class Recorder:
@@ -165,8 +165,8 @@ class Recorder:
 
 
 def _listed(inputs: Any, name: str) -> list[str]:
-    found = inputs.get(name) or []
-    return [found] if isinstance(found, str) else [str(path) for path in found]
+    named = inputs.get(name) or []
+    return [named] if isinstance(named, str) else [str(path) for path in named]
 
 
 def code_of(params: Any) -> dict[str, str]:
@@ -187,10 +187,10 @@ def stamped(path: str) -> list[Any]:
 def _stamp(path: str) -> list[int]:
     """Return size and time of change (ns) of a file; of one that is missing, nothing."""
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
     except OSError:
         return []
-    return [found.st_size, found.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns]
 
 
 @dataclass
@@ -235,13 +235,13 @@ def _in_order(folder: Path) -> list[dict[str, Any]]:
 def read_record(path: Path) -> dict[str, Any] | None:
     """Read a record; None where there is none that can be read."""
     try:
-        found = read_json(path)
+        stored = read_json(path)
     except (OSError, ValueError):
         return None
-    return found if _is_record(found) else None
+    return stored if _is_record(stored) else None
 
 
-def _is_record(found: Any) -> bool:
+def _is_record(stored: Any) -> bool:
     """Tell whether this is what `Recorder.finish` writes, whoever edited it meanwhile."""
 
     def of_texts(value: Any) -> bool:
@@ -252,13 +252,13 @@ def _is_record(found: Any) -> bool:
         kinds = [type(each) for each in value] if isinstance(value, list) else []
         return kinds in ([int, int, str], [str])
 
-    if not isinstance(found, dict) or type(found.get("made")) is not int:
+    if not isinstance(stored, dict) or type(stored.get("made")) is not int:
         return False
-    volumes = found.get("volumes", {})
-    makes = found.get("makes", {})
+    volumes = stored.get("volumes", {})
+    makes = stored.get("makes", {})
     return (
-        "settings" in found
-        and all(of_texts(found.get(name)) for name in ("code", "inputs", "outputs"))
+        "settings" in stored
+        and all(of_texts(stored.get(name)) for name in ("code", "inputs", "outputs"))
         and isinstance(makes, dict)
         and all(map(stamp, makes.values()))
         and isinstance(volumes, dict)
@@ -425,10 +425,10 @@ class Look:
                 if path not in self._stamps:
                     self._stamps[path] = _stamp(path)
                 # one that is missing is made again where something needs it, and compared then
-                found = self._stamps[path] or stamp
-                if found != stamp and self._sha256(path) != sha:
+                stamp_now = self._stamps[path] or stamp
+                if stamp_now != stamp and self._sha256(path) != sha:
                     return f"made from another {path}"
-                now.setdefault(name, []).append([*found, sha])
+                now.setdefault(name, []).append([*stamp_now, sha])
         if now != then:
             self.touched[place] = {**record, "volumes": now}
         return None
@@ -465,13 +465,13 @@ def differences(old: Any, new: Any, name: str = "") -> list[str]:
     """Return the dotted names of what differs between two nested values, orders included."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [] if old == new else [name or "all"]
-    found = []
+    changed = []
     for key in dict.fromkeys([*old, *new]):
         below = f"{name}.{key}" if name else str(key)
         if key not in old or key not in new:
-            found.append(below)
+            changed.append(below)
         else:
-            found += differences(old[key], new[key], below)
-    if not found and list(old) != list(new):
-        found.append(f"the order of {name or 'all'}")
-    return found
+            changed += differences(old[key], new[key], below)
+    if not changed and list(old) != list(new):
+        changed.append(f"the order of {name or 'all'}")
+    return changed

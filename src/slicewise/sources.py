@@ -106,17 +106,17 @@ def sources_of(
     list of Path
         Sorted; without what changes no result, see `NO_RESULT`.
     """
-    found: set[Path] = set()
+    reached: set[Path] = set()
     waiting = [path]
     while waiting:
         for other in _imported(waiting.pop(), library):
             name = other.relative_to(library)
-            if other in found or name.parts[0] in NO_RESULT or _is_below(name, without):
+            if other in reached or name.parts[0] in NO_RESULT or _is_below(name, without):
                 continue
-            found.add(other)
+            reached.add(other)
             if name.parts[0] not in direct:
                 waiting.append(other)
-    return sorted(found - {path})
+    return sorted(reached - {path})
 
 
 def code_digest(path: Path) -> str:
@@ -143,11 +143,11 @@ def code_digest(path: Path) -> str:
 
 def code_digests(paths: Iterable[Path]) -> dict[str, str]:
     """Return the digests of files of code, named from ``scripts`` or ``slicewise`` on."""
-    found = {}
+    digests = {}
     for path in paths:
         tops = [n for n, part in enumerate(path.parts) if part in ("scripts", "slicewise")]
-        found["/".join(path.parts[tops[-1] :] if tops else path.parts[-1:])] = code_digest(path)
-    return found
+        digests["/".join(path.parts[tops[-1] :] if tops else path.parts[-1:])] = code_digest(path)
+    return digests
 
 
 def sources_digest(path: Path, library: Path = LIBRARY) -> str:
@@ -195,11 +195,11 @@ def library_digests(workflow: Path | None) -> dict[str, str]:
         was imported; ``workflow_sha256``: of Snakefile, rules and scripts.
         Neither depends on where they lie.
     """
-    found = {"library_sha256": digest(_contents(LIBRARY))}
+    digests = {"library_sha256": digest(_contents(LIBRARY))}
     if workflow is not None and is_workflow(workflow):
         parts = [_contents(workflow / name) for name in ("rules", "scripts")]
-        found["workflow_sha256"] = digest([sha256(workflow / "Snakefile"), parts])
-    return found
+        digests["workflow_sha256"] = digest([sha256(workflow / "Snakefile"), parts])
+    return digests
 
 
 def refuse_other_library(workflow: Path) -> None:
@@ -235,13 +235,13 @@ def refuse_other_library(workflow: Path) -> None:
 
 def _contents(folder: Path) -> dict[str, str]:
     """Return the digest of each file of code below a folder, by its name there."""
-    found = {}
+    digests = {}
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
         for path in (Path(place, name) for name in names if not name.startswith(".")):
             if any(path.match(pattern) for pattern in CODE):
-                found[path.relative_to(folder).as_posix()] = sha256(path)
-    return found
+                digests[path.relative_to(folder).as_posix()] = sha256(path)
+    return digests
 
 
 # --- inside --------------------------------------------------------------------------

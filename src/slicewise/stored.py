@@ -202,11 +202,11 @@ def kept(path: str | os.PathLike[str], made_from: str, form: Form = MAPPING) -> 
     if not Path(path).exists():
         return None
     try:
-        found = unsealed(path, form, must=True)
+        stored = unsealed(path, form, must=True)
     except SlicewiseError as error:
         _log.warning("%s", str(error).replace(AGAIN, "it is made anew"))
         return None
-    return found if found.get("made_from") == made_from else None
+    return stored if stored.get("made_from") == made_from else None
 
 
 def unsealed(
@@ -219,17 +219,17 @@ def unsealed(
     SlicewiseError
         As of `read_stored`, and when it was edited.
     """
-    found = read_stored(path, form, remedy)
-    has_seal = SEAL in found
-    seal = found.pop(SEAL, None)
-    if (must or has_seal) and (seal is None or seal != _digest_of(found)):
+    stored = read_stored(path, form, remedy)
+    has_seal = SEAL in stored
+    seal = stored.pop(SEAL, None)
+    if (must or has_seal) and (seal is None or seal != _digest_of(stored)):
         raise refused(path, "it was edited, by the digest in it", remedy)
-    return found
+    return stored
 
 
-def _digest_of(found: dict[str, Any]) -> str | None:
+def _digest_of(stored: dict[str, Any]) -> str | None:
     try:
-        return digest(found)
+        return digest(stored)
     except (ValueError, RecursionError):  # it holds numbers that nobody wrote
         return None
 
@@ -366,12 +366,12 @@ def read_arrays(
         if unpacked > most_unpacked(Path(path).stat().st_size):
             raise ValueError("it unpacks to more than such a file holds")
         with np.load(path, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in stored.files}
+            arrays = {name: stored[name] for name in stored.files}
     except UNREADABLE as error:
         raise refused(path, error, remedy) from None
-    if missing := [name for name in names if name not in found]:
+    if missing := [name for name in names if name not in arrays]:
         raise refused(path, f"it has no {', '.join(missing)}", remedy)
-    return found
+    return arrays
 
 
 ODD_ARRAY = (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import Recipe
 from slicewise.slices.extract import AIR, SliceSource, extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import PLANES, Grid
 from slicewise.volumes.volume import Volume, from_canonical
 
@@ -33,9 +34,10 @@ def volumes(shape, affine, seed=0) -> tuple[Volume, np.ndarray]:
 
 
 def run(folder, image, labels, recipe, intensity="hu"):
-    paths = folder / "image.npy", folder / "mask.npy"
-    geometry = extract(image, labels, ["liver", "spleen"], recipe, intensity, *paths)
-    return geometry, *(np.load(p, mmap_mode="r", allow_pickle=False) for p in paths)
+    one = SliceFolder.below(folder.parent, folder.name)
+    geometry = extract(image, labels, ["liver", "spleen"], recipe, one, intensity=intensity)
+    arrays = [np.load(p, mmap_mode="r", allow_pickle=False) for p in (one.image, one.mask)]
+    return geometry, *arrays
 
 
 @settings(

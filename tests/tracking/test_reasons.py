@@ -18,7 +18,7 @@ import pytest
 
 from slicewise.tracking import Connection
 from slicewise.tracking.reasons import LOGIN, why
-from slicewise.tracking.said import forget, is_news
+from slicewise.tracking.said import is_news, note_recovery
 from tests.test_surroundings import as_nobody
 from tests.tracking.conftest import begin, row, tracker
 from tests.tracking.outage import free_port, silent
@@ -258,7 +258,7 @@ def test_what_was_said_is_news_once_a_run(tmp_path: Path, monkeypatch: pytest.Mo
     assert [is_news(tmp_path, first) for _ in range(2)] == [True, False]
     assert not is_news(tmp_path, first.replace("61", "62"))
     assert is_news(tmp_path, "MLflow at x has no space left (507); tell whoever runs it")
-    forget(tmp_path)
+    note_recovery(tmp_path)
     assert is_news(tmp_path, first)
     monkeypatch.setenv("SLICEWISE_RUN", "2")
     assert is_news(tmp_path, first), "another run of snakemake"

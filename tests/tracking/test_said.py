@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.tracking.said import NAME, RUN, forget, is_news
+from slicewise.tracking.said import NAME, RUN, is_news, note_recovery
 
 GONE = "MLflow at http://one does not answer (in {} s); try later"
 
@@ -32,7 +32,7 @@ def test_it_is_said_once_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_what_was_mended_is_news_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUN, "first")
     assert is_news(tmp_path, GONE)
-    forget(tmp_path)
+    note_recovery(tmp_path)
     assert is_news(tmp_path, GONE)
 
 
@@ -49,4 +49,4 @@ def test_what_is_damaged_says_too_much(
 def test_where_nobody_may_write_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUN, "first")
     assert is_news(tmp_path / "gone", GONE)
-    forget(tmp_path / "gone")
+    note_recovery(tmp_path / "gone")

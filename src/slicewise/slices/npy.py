@@ -51,12 +51,12 @@ class StoredSlices:
         self.keep = False
         try:
             with path.open("rb") as stream:
-                found, fortran, self.dtype = self._read_header(stream)
+                shape_there, fortran, self.dtype = self._read_header(stream)
                 self._offset = stream.tell()
                 size = stream.seek(0, 2)
         except FileNotFoundError as error:
             raise damaged(path, "it is gone") from error
-        if found != self.shape or fortran or self.dtype.hasobject:
+        if shape_there != self.shape or fortran or self.dtype.hasobject:
             raise damaged(path, f"its array is not one of {self.shape} numbers, row by row")
         if size != self._offset + self.nbytes:
             raise damaged(path, f"it has {size} bytes, not {self._offset + self.nbytes}")

@@ -35,7 +35,7 @@ def _kind(sentence: str) -> str:
     return re.sub(r"[0-9a-f]{8,}|[0-9]+", "", remedy)
 
 
-def forget(results: Path) -> None:
+def note_recovery(results: Path) -> None:
     """Note that all is well again, so that a next fault is news."""
     run = os.environ.get(RUN)
     if run is None:

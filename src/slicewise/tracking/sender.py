@@ -24,7 +24,7 @@ from slicewise.tracking.journal import Run
 from slicewise.tracking.load import LoadNotes
 from slicewise.tracking.mirror import Mirror
 from slicewise.tracking.registry import Judge
-from slicewise.tracking.said import forget, is_news
+from slicewise.tracking.said import is_news, note_recovery
 
 CLOSING = 30.0
 """Seconds that all sending to a server may take once the work of a job is done, and more for a
@@ -157,7 +157,7 @@ class Sender:
             action()
             if self._failed is not None:
                 self._failed = None
-                forget(self.results)
+                note_recovery(self.results)
                 self._log("MLflow answers again")
         except Exception as error:
             self._say_once(self.connection.why(error))
