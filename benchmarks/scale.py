@@ -66,6 +66,8 @@ from slicewise import records
 
 def note(look, asked):
     base = Path(asked.outputs[0]).parent
+    for path in asked.makes:
+        Path(path).touch()  # no output, so that Snakemake did not stand in for it
     record = {
         "made": 1,
         "settings": asked.settings,
