@@ -91,6 +91,11 @@ NO_MATTER = {
     "a hair is taken off before, so that equal is never met": (
         "won = (share > 0) & (share > background - 1e-06)",
         "near = every < tolerance_mm * (1 + SLACK)",
+        "enough = both > iou * (true_sizes[rows] + guess_sizes[columns] - both) * (1 - 1e-12)",
+    ),
+    "counts of numbers that no part has are never looked up": (
+        "true_sizes = np.bincount(true_parts[truth], minlength=number + 2)[1:]",
+        "guess_sizes = np.bincount(guess_parts[prediction], minlength=guesses + 2)[1:]",
     ),
     "both have one length": ("fold_of |= dict(zip(ranked, owners, strict=False))",),
     "a box around nothing holds nothing, and neither does what is beside": (
