@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from slicewise.metrics.measures import Pair, measured
 from slicewise.metrics.table import (
     FALSE_ML,
     METRICS,
@@ -155,3 +157,40 @@ def test_pages_show_what_matters_first():
         assert ranks == sorted(ranks)
     assert shown_in("cases")[0].name == shown_in("summary")[0].name == "dice"
     assert shown_in("failures")[0].name == "false_islands"
+
+
+GOOD, POOR = np.zeros((2, 10, 10, 10), bool)
+GOOD[2:6, 2:6, 2:6] = True
+POOR[4:7, 3:6, 2:5] = True
+
+
+def scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    return measured(Pair(truth, prediction, 0.5, (1.0, 1.0, 2.0), 1.0, lesion_iou=0.1))
+
+
+def test_what_needs_neighbours_is_what_is_left_out_without():
+    flat = measured(Pair(GOOD, POOR, 0.5, None, 1.0, lesion_iou=0.1))
+    needing = {each.name for each in METRICS if each.needs_neighbours}
+    assert scores(GOOD, POOR).keys() - flat.keys() == needing
+
+
+def test_the_direction_that_the_table_calls_better_is():
+    right, wrong = scores(GOOD, GOOD), scores(GOOD, POOR)
+    for each in METRICS:
+        if each.higher_is_better is not None:
+            # experiments are compared by the size of what has a sign
+            better, worse = abs(right[each.name]), abs(wrong[each.name])
+            assert (better > worse) == each.higher_is_better, each.name
+
+
+def test_what_has_a_sign_is_below_zero_where_too_little_was_found():
+    less = scores(GOOD, POOR)
+    signed = {each.name for each in METRICS if each.signed}
+    assert {name for name in less if isinstance(less[name], float) and less[name] < 0} == signed
+
+
+def test_what_is_of_the_truth_alone_does_not_depend_on_the_prediction():
+    one, other = scores(GOOD, GOOD), scores(GOOD, POOR)
+    for each in METRICS:
+        if each.of_truth and each.name in one:
+            assert one[each.name] == other[each.name], each.name
