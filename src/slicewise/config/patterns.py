@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 PARTS = ("patient", "case", "frame")
 """What stands in braces, in the order in which a case is named by them."""
@@ -91,10 +92,12 @@ class Pattern:
         path : str
             Below the folder, with ``/`` between its parts.
         """
-        match = re.fullmatch(self._regex(), path)
+        match = self._regex.fullmatch(path)
         return None if match is None else {name: match[name] for name in self.names()}
 
-    def _regex(self) -> str:
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        """Compiled once: each start of `snakemake` asks of every file of a data set."""
         braced = self._braced()
         seen = set()
         pieces = []
@@ -108,4 +111,4 @@ class Pattern:
             name = "case" if token[0] == "*" else token[0][1:-1]
             pieces.append(f"(?P={name})" if name in seen else f"(?P<{name}>[^/]*)")
             seen.add(name)
-        return "".join([*pieces, re.escape(self.text[at:])])
+        return re.compile("".join([*pieces, re.escape(self.text[at:])]))
