@@ -108,7 +108,8 @@ class Pairs(Block):
         return "patient" in Pattern(self.image).names()
 
 
-def _listed(given: str | list[str]) -> list[str]:
+def _listed(given: Any) -> list[Any]:
+    """Return a list of what a setting gives once or several times."""
     return given if isinstance(given, list) else [given]
 
 
@@ -208,11 +209,10 @@ class Dataset(Block):
                     f"labels.{name} is a mask value and other labels are names of segments; give "
                     "all of them as values or all as names"
                 )
-            numbers = value if isinstance(value, list) else [value]
-            if any(isinstance(number, int) and not 1 <= number <= LARGEST for number in numbers):
+            if any(isinstance(v, int) and not 1 <= v <= LARGEST for v in _listed(value)):
                 raise ValueError(f"labels.{name}: mask values go from 1 to {LARGEST}")
         check_label_names(self.labels)
-        values = [v for x in self.labels.values() for v in (x if isinstance(x, list) else [x])]
+        values = [value for given in self.labels.values() for value in _listed(given)]
         if len(set(values)) < len(values):
             raise ValueError("labels: two labels share a mask value")
         return self
@@ -272,7 +272,7 @@ class Dataset(Block):
         for position, (name, value) in enumerate(self.labels.items(), start=1):
             # Masks made from organ folders or named segments number these in their order.
             number = position if isinstance(value, str) else value
-            labels[name] = number if isinstance(number, list) else [number]
+            labels[name] = _listed(number)
         return Content(
             intensity=self.intensity,
             contiguous=self.contiguous,
