@@ -67,24 +67,23 @@ def _cases_of(
     place: Path, pairs: Pairs, subset: Subset, exclude: Collection[str]
 ) -> list[FoundCase]:
     """Pair the images of a folder with their masks."""
-    patterns = [pattern for several in pairs.mask_patterns.values() for pattern in several]
+    of_masks = [(label, p) for label, several in pairs.mask_patterns.items() for p in several]
     image_pattern = Pattern(pairs.image)
-    fitting = _fitting(place, [image_pattern, *patterns])
+    fitting = _fitting(place, [image_pattern, *(pattern for _, pattern in of_masks)])
     images = fitting[image_pattern]
     by_name: Files = defaultdict(list)
     patients = {}
     for image in images:
         by_name[image.name].append(image.path)
         patients[image.name] = image.parts.get("patient")
+    structures = [
+        (str(label), pattern, _of_cases(images, fitting[pattern], pattern))
+        for label, pattern in of_masks
+    ]
     if pairs.masks is None:
-        masks = _of_cases(images, fitting[patterns[0]], patterns[0])
+        ((_, _, masks),) = structures
         cases = paired(by_name, masks, subset, exclude)
     else:
-        structures = [
-            (str(label), pattern, _of_cases(images, fitting[pattern], pattern))
-            for label, several in pairs.mask_patterns.items()
-            for pattern in several
-        ]
         cases = _of_structures(by_name, structures, subset, exclude)
     return [_whole(case, place, patients[case.name]) for case in cases]
 
@@ -148,10 +147,9 @@ def _of_structures(
     exclude: Collection[str],
 ) -> list[FoundCase]:
     """Give each image the files of all labels."""
-    for files in (images, *(files for _, _, files in structures)):
-        candidates_alone(files)
     masks: Files = {}
     for _, _, files in structures:
+        candidates_alone(files)
         masks |= files
     cases = []
     for case in paired(images, masks, subset, exclude):
