@@ -83,5 +83,5 @@ class Assembly:
         labels = self.card.labels
         mask = postprocess(self._decided, len(labels), self.settings, self.card.contiguous)
         values = [0, *(self.card.values[name][0] for name in labels)]
-        kind = np.uint8 if max(values) < 256 else np.uint16
-        return from_canonical(np.array(values, kind)[mask], self.affine)
+        numbers = np.array(values, np.min_scalar_type(max(values)))
+        return from_canonical(numbers[mask], self.affine)

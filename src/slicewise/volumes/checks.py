@@ -148,7 +148,7 @@ def label_indices(
     table = np.zeros(LARGEST_LABEL + 1, np.uint8)
     for index, wanted in enumerate(values.values(), start=1):
         table[wanted] = index
-    counts = _count_stored(mask.array, path)
+    counts = count_stored(mask.array, path)
     if other == "refuse":
         _refuse_unknown(counts, table, path, named)
     if not may_be_empty and not counts[table > 0].any():
@@ -162,7 +162,7 @@ def label_indices(
     return indices
 
 
-def _count_stored(array: np.ndarray, path: str) -> np.ndarray:
+def count_stored(array: np.ndarray, path: str) -> np.ndarray:
     """Count each value of a mask as it is stored, from 0 to `LARGEST_LABEL`."""
     counts = np.zeros(LARGEST_LABEL + 1, np.int64)
     for part in slabs(array):

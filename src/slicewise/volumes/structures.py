@@ -9,7 +9,7 @@ import numpy as np
 
 from slicewise.config import Masks
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.checks import count_values
+from slicewise.volumes.checks import count_stored, count_values
 from slicewise.volumes.companions import is_header
 from slicewise.volumes.placing import VoxelGrid, on_image, say_stored
 from slicewise.volumes.read import read_mask
@@ -124,8 +124,7 @@ class _Merging:
 
     def _begin(self, grid: VoxelGrid) -> None:
         self.grid = grid
-        kind = np.uint8 if max(self.labels.values()) < 256 else np.uint16
-        self.merged = np.zeros(grid.shape, kind)
+        self.merged = np.zeros(grid.shape, np.min_scalar_type(max(self.labels.values())))
 
     def _add(self, label: str, volume: Volume, shown: str) -> None:
         inside = _inside(volume, shown, label, self.grid, self.masks)
@@ -154,17 +153,17 @@ def _alike(one: VoxelGrid, other: VoxelGrid) -> bool:
 
 def _inside(volume: Volume, shown: str, label: str, grid: VoxelGrid, masks: Masks) -> np.ndarray:
     """Return where a mask is, on a grid: booleans."""
-    values = np.unique(volume.array)
-    several = np.count_nonzero(values)
+    several = np.count_nonzero(count_stored(volume.array, shown)[1:])
     if several > 1:
         raise SlicewiseError(
             f"{shown}: it holds {several} values beside 0, so it is no mask of {label} alone; "
             "give this file in dataset.pairs.mask and the value of each label in dataset.labels, "
             "or correct dataset.pairs.masks"
         )
-    own = (volume.array != 0).astype(np.uint8)
+    inside = volume.array != 0
     if _alike(VoxelGrid.of(volume, shown), grid):
-        return own != 0
+        return inside
+    own = inside.view(np.uint8)
     placed, stored = on_image(own, VoxelGrid.of(volume, shown), grid, masks)
     if stored is not None:
         say_stored(stored, shown, count_values(own), count_values(placed), [label])
