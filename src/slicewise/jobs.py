@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     # only named here: scripts that find no case need not load it
     from slicewise.dataset.case import Case
 
-OF_STRUCTURES = {"structures", "overlaps", "masks"}
-"""Parameters of `convert` that mean nothing to other cases, so that they rerun none of them."""
-
 OnceRead = Annotated[Content, PlainSerializer(lambda content: content.once_read)]
 """What cases hold once they were ingested: settings of ingest alone are left out of the dump."""
 
@@ -32,10 +29,19 @@ class Told(BaseModel):
     def dump(self) -> dict[str, Any]:
         """Return what Snakemake compares with the last run, and hands to the script.
 
+        What has a default and is at it is left out, so that it reruns no job that it means
+        nothing to.
+
         >>> Convert(layout="msd", labels={"liver": 1}).dump()
         {'layout': 'msd', 'labels': {'liver': 1}}
         """
-        return self.model_dump()
+        fields = type(self).model_fields.items()
+        unsaid = {
+            name
+            for name, field in fields
+            if not field.is_required() and getattr(self, name) == field.get_default()
+        }
+        return self.model_dump(exclude=unsaid)
 
     @classmethod
     def of(cls, snakemake: Any) -> Self:
@@ -66,17 +72,14 @@ class Convert(Told):
     @classmethod
     def of_case(cls, case: Case, dataset: Dataset) -> Convert:
         """Return the parameters for one case of a data set."""
-        return cls(
-            layout=dataset.layout,
-            labels=dataset.labels,
-            structures=list(case.structures),
-            overlaps=dataset.pairs.overlaps if dataset.pairs else "refuse",
-            masks=dataset.masks,
-        )
-
-    def dump(self) -> dict[str, Any]:
-        """Return what is handed to the script; nothing of structures where there are none."""
-        return self.model_dump(exclude=None if self.structures else OF_STRUCTURES)
+        of_structures: dict[str, Any] = {}
+        if case.structures and dataset.pairs is not None:
+            of_structures = {
+                "structures": list(case.structures),
+                "overlaps": dataset.pairs.overlaps,
+                "masks": dataset.masks,
+            }
+        return cls(layout=dataset.layout, labels=dataset.labels, **of_structures)
 
 
 class Ingest(Told):
@@ -97,10 +100,6 @@ class Ingest(Told):
             cases=[(case.name, case.patient) for case in cases],
             named={case.name: dict(case.named) for case in cases if case.named},
         )
-
-    def dump(self) -> dict[str, Any]:
-        """Return what is handed to the script; nothing of paths where names are enough."""
-        return self.model_dump(exclude=None if self.named else {"named"})
 
 
 class Cases(Told):
