@@ -145,13 +145,14 @@ class Study:
     def training_settings(self, experiment: str, fold: int | str) -> dict[str, Any]:
         """Return what a training is made from."""
         block = self.settings.experiments[experiment]
+        trained = self.training_cases(fold)
         validated = self.validation_cases(fold)
         return {
             # how predictions are shared out changes no result, so it must not retrain
             "experiment": block.model_dump(exclude={"prediction"}),
             "recipe": self.settings.slices[block.slices].model_dump(),
             "content": self.content,
-            "train": self.training_cases(fold),
+            "train": trained,
             "validation_cases": validated,
             # each patient counts once in the validation; what may choose is not scored by it
             "validation": {
@@ -159,7 +160,7 @@ class Study:
                 "patients": {case: self.split[case].patient for case in validated},
             },
             # scoring refuses all cases of a patient who was trained on
-            "patients": {case: self.split[case].patient for case in self.training_cases(fold)},
+            "patients": {case: self.split[case].patient for case in trained},
             "also": [self.settings.slices[recipe].model_dump() for recipe in block.also],
             "folds": len(self.folds),
         }
@@ -168,13 +169,16 @@ class Study:
 
     def case_records_of(self, cases: Iterable[str]) -> list[str]:
         """Return the files that hold the case records of these cases, and of others."""
-        members = dict.fromkeys(self._shard_of[case] for case in cases)
-        return [self.result(f"cases/_shards/{shard}.json") for shard in members]
+        return self._of_shards("cases", cases)
 
     def slices_of(self, recipe: str, cases: Iterable[str]) -> list[str]:
         """Return the files that stand for the slices of these cases, and of others."""
+        return self._of_shards(f"slices/{recipe}", cases)
+
+    def _of_shards(self, folder: str, cases: Iterable[str]) -> list[str]:
+        """Return the file of each shard that one of these cases is in."""
         members = dict.fromkeys(self._shard_of[case] for case in cases)
-        return [self.result(f"slices/{recipe}/_shards/{shard}.json") for shard in members]
+        return [self.result(f"{folder}/_shards/{shard}.json") for shard in members]
 
     def slices_of_training(self, experiment: str, fold: int | str) -> list[str]:
         """Return the files that stand for all slices that a training reads."""
@@ -232,9 +236,7 @@ class Study:
         wanted = self.settings.wanted
         names = [*KEPT]
         for experiment in wanted:
-            names += [
-                f"{experiment}/fold-{fold}/{name}" for fold in self.folds for name in KEPT_OF_FOLD
-            ]
+            names += [f"{experiment}/fold-{k}/{name}" for k in self.folds for name in KEPT_OF_FOLD]
             names += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
         records = [path for name in wanted for path in self.prediction_records_of(name)]
         return [*records, *map(self.result, names)]
