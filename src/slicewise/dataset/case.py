@@ -12,8 +12,26 @@ Subset = Literal["train", "test"] | None
 """Where a layout puts a case; None leaves it to the split."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arranged:
+    """How the files of a case lie, where images and masks are not simply a file each.
+
+    Attributes
+    ----------
+    structures : tuple of (str, int)
+        Where each label has mask files of its own: the label of one file after
+        another in `mask`, and how many files make up that one.
+    named : tuple of (str, str)
+        What image and mask are called (``image``, path), where the names of
+        their files are not enough.
+    """
+
+    structures: tuple[tuple[str, int], ...] = ()
+    named: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True)
-class Case:
+class Case(Arranged):
     """One volume with its mask.
 
     Attributes
@@ -31,12 +49,6 @@ class Case:
         What a table says of it beyond that, column by column.
     guessed : bool
         Whether it is taken for a patient of its own because nothing says whose it is.
-    structures : tuple of (str, int)
-        Where each label has mask files of its own: the label of one file after
-        another in `mask`, and how many files make up that one.
-    named : tuple of (str, str)
-        What image and mask are called (``image``, path), where the names of
-        their files are not enough.
     """
 
     name: str
@@ -46,8 +58,6 @@ class Case:
     subset: Subset = None
     columns: tuple[tuple[str, str], ...] = ()
     guessed: bool = False
-    structures: tuple[tuple[str, int], ...] = ()
-    named: tuple[tuple[str, str], ...] = ()
 
     @property
     def needs_conversion(self) -> bool:

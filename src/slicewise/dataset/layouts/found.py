@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from slicewise.config import Dataset
-from slicewise.dataset.case import Subset
+from slicewise.dataset.case import Arranged, Subset
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.formats import is_litter
 from slicewise.wording import some
@@ -17,7 +17,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class FoundCase:
+class FoundCase(Arranged):
     """A case as a layout finds it.
 
     Attributes
@@ -34,12 +34,6 @@ class FoundCase:
         What a table says of it beyond that, column by column.
     row : int or None
         Its row in a table.
-    structures : tuple of (str, int)
-        Where each label has mask files of its own: the label of one file after
-        another in `mask`, and how many files make up that one.
-    named : tuple of (str, str)
-        What image and mask are called (``image``, path), where the names of
-        their files are not enough.
     """
 
     name: str
@@ -49,8 +43,6 @@ class FoundCase:
     patient: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     row: int | None = None
-    structures: tuple[tuple[str, int], ...] = ()
-    named: tuple[tuple[str, str], ...] = ()
 
 
 class Layout(Protocol):
