@@ -46,7 +46,7 @@ def files(tmp_path):
 def case_record(image_path, mask_path, content=CONTENT, **sources) -> CaseRecord:
     sources = {"image": [image_path], "mask": [mask_path], **sources}
     files = CaseFiles("case", "patient", image_path, mask_path, sources)
-    return make_record(files, content, "all of it")
+    return make_record(files, files.described(), content, "all of it")
 
 
 def test_every_number_agrees_with_an_independent_computation(files):

@@ -166,7 +166,7 @@ def test_the_case_record_says_it_once_and_counts_it_as_air(tmp_path, caplog):
     write_nifti(tmp_path / "mask.nii.gz", volume(mask))
     sources = {"image": [tmp_path / "ct.nii.gz"], "mask": [tmp_path / "mask.nii.gz"]}
     files = CaseFiles("p1", "p1", tmp_path / "ct.nii.gz", tmp_path / "mask.nii.gz", sources)
-    case_record = make_record(files, CONTENT, "all of it")
+    case_record = make_record(files, files.described(), CONTENT, "all of it")
     assert case_record.intensity["min"] == AIR
     assert caplog.text.count("which is padding") == 1
 

@@ -68,13 +68,17 @@ class CaseFiles:
         }
 
 
-def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecord:
+def make_record(
+    files: CaseFiles, sources: Mapping[str, SourceFiles], content: Content, made_from: str
+) -> CaseRecord:
     """Read, check and describe one case.
 
     Parameters
     ----------
     files : CaseFiles
         What to read.
+    sources : mapping of {"image", "mask"} to SourceFiles
+        What `files.described` says, which reads and hashes them all.
     content : Content
         What the files should hold.
     made_from : str
@@ -96,7 +100,6 @@ def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecor
     _say_lost(image, files.shown["image"], content)
     labels, stored = _labels_on(image, files, content)
     counts = count_values(labels)
-    described = files.described()
     marks = all_marks(image)
     if content.contiguous:
         check_repeats(image, marks, labels, files.shown["image"])
@@ -104,8 +107,8 @@ def make_record(files: CaseFiles, content: Content, made_from: str) -> CaseRecor
     return CaseRecord(
         case=files.case,
         patient=files.patient,
-        image=described["image"],
-        mask=described["mask"],
+        image=sources["image"],
+        mask=sources["mask"],
         # of a mask on its image's grid there is nothing to say
         mask_stored=None if stored is None else stored.record(),
         shape=list(image.array.shape),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from slicewise.config import Content
-from slicewise.dataset.case_record import CaseRecord, keep_record, kept_record
+from slicewise.dataset.case_record import CaseRecord, SourceFiles, keep_record, kept_record
 from slicewise.dataset.describe import CaseFiles, make_record
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep
@@ -85,7 +85,8 @@ def ingest(
     errors = []
     for files in cases:
         path = folder / files.case / "record.json"
-        made_from = _made_from(files, content, version)
+        sources = files.described()
+        made_from = _made_from(files, sources, content, version)
         record = kept_record(path, made_from)
         if record is None:
             # what is no longer true must not outlive a case that is refused now
@@ -93,7 +94,7 @@ def ingest(
             sweep(path)
             now.info(f"case {files.case}")
             try:
-                record = make_record(files, content, made_from)
+                record = make_record(files, sources, content, made_from)
             except SlicewiseError as error:
                 errors.append(error)
                 continue
@@ -105,8 +106,9 @@ def ingest(
     return records
 
 
-def _made_from(files: CaseFiles, content: Content, version: str) -> str:
-    described = files.described()
-    sources = {kind: described[kind].model_dump() for kind in ("image", "mask")}
+def _made_from(
+    files: CaseFiles, sources: Mapping[str, SourceFiles], content: Content, version: str
+) -> str:
+    described = {kind: sources[kind].model_dump() for kind in ("image", "mask")}
     converted = [sha256(p) for p in (files.image, files.mask) if [p] not in files.sources.values()]
-    return digest([version, content.model_dump(), files.patient, sources, converted])
+    return digest([version, content.model_dump(), files.patient, described, converted])
