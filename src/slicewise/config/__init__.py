@@ -11,6 +11,7 @@ from slicewise.config.input import Context, Input
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, MissingLabels, OtherLabels
 from slicewise.config.load import json_schema, load_settings, used_settings
 from slicewise.config.loss import Loss
+from slicewise.config.msd import Msd
 from slicewise.config.network import Network
 from slicewise.config.optimizer import Optimizer
 from slicewise.config.postprocessing import Postprocessing
@@ -39,6 +40,7 @@ __all__ = [
     "Loss",
     "Masks",
     "MissingLabels",
+    "Msd",
     "Network",
     "Optimizer",
     "OtherLabels",

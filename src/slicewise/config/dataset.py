@@ -11,6 +11,7 @@ from slicewise.config.block import Block, Name, Spacing
 from slicewise.config.content import Content
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
+from slicewise.config.msd import Msd
 from slicewise.config.patterns import Pattern
 
 IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
@@ -175,6 +176,7 @@ class Dataset(Block):
     )
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
+    msd: Msd | None = Field(None, description="Lists of dataset.json of layout msd.")
     phantom: Phantom | None = Field(None, description="Settings of layout phantom.")
 
     @field_validator("name")
@@ -236,7 +238,7 @@ class Dataset(Block):
             raise ValueError("offset goes with intensity hu only")
         if self.layout != "phantom" and self.root is None:
             raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
-        for block in ("pairs", "phantom"):
+        for block in ("pairs", "msd", "phantom"):
             if getattr(self, block) is not None and self.layout != block:
                 raise ValueError(f"the block {block} goes with layout {block} only")
         if self.layout in ("pairs", "phantom") and getattr(self, self.layout) is None:

@@ -44,3 +44,69 @@ def test_labels_are_those_of_the_description(data, refused):
     assert "dataset.labels" in refused(find_cases, dataset("nnunet", swapped), data.parent)
     (data / "dataset.json").unlink()
     assert len(find_cases(dataset("nnunet", swapped), data.parent)) == 1
+
+
+def amos(data) -> None:
+    """A dataset.json with a labelled list beside `training`, and an unlabelled one."""
+    for subset, names in (("Tr", "ab"), ("Va", "cd")):
+        for name in names:
+            touch(data, f"images{subset}/{name}.nii.gz", f"labels{subset}/{name}.nii.gz")
+    touch(data, "imagesTs/e.nii.gz")
+    validation = [
+        {"image": f"./imagesVa/{name}.nii.gz", "label": f"./labelsVa/{name}.nii.gz"}
+        for name in "dc"
+    ]
+    description = {
+        "training": [entry("a"), entry("b")],
+        "validation": validation,
+        "test": ["./imagesTs/e.nii.gz"],
+    }
+    (data / "dataset.json").write_text(json.dumps(description))
+
+
+def test_a_labelled_list_that_is_left_aside_is_named(data, caplog):
+    amos(data)
+    assert set(found(data, dataset("msd"))) == {"a", "b"}
+    assert "validation (2 cases)" in caplog.text
+    assert "test (" not in caplog.text
+    caplog.clear()
+    found(data, dataset("msd", msd={"train": "training"}))
+    assert not caplog.text
+
+
+def test_lists_that_are_named_are_used(data):
+    amos(data)
+    tested = found(data, dataset("msd", msd={"train": "training", "test": ["validation"]}))
+    assert {name: case[2] for name, case in tested.items()} == {
+        "a": "train",
+        "b": "train",
+        "c": "test",
+        "d": "test",
+    }
+    assert tested["c"][:2] == ("imagesVa/c.nii.gz", "labelsVa/c.nii.gz")
+    drawn = found(data, dataset("msd", msd={"train": ["training", "validation"]}))
+    assert {name: case[2] for name, case in drawn.items()} == dict.fromkeys("abcd")
+
+
+def test_lists_that_cannot_be_used(data, refused):
+    amos(data)
+    unknown = dataset("msd", msd={"test": ["valid"]})
+    message = refused(find_cases, unknown, data.parent)
+    assert "no list valid" in message
+    assert "training, validation, test" in message
+    unlabelled = dataset("msd", msd={"test": ["test"]})
+    assert "needs an image and a label" in refused(find_cases, unlabelled, data.parent)
+    description = json.loads((data / "dataset.json").read_text())
+    description["validation"] = []
+    (data / "dataset.json").write_text(json.dumps(description))
+    empty = dataset("msd", msd={"test": ["validation"]})
+    assert "is empty" in refused(find_cases, empty, data.parent)
+
+
+def test_a_case_in_two_lists_is_refused(data, refused):
+    amos(data)
+    description = json.loads((data / "dataset.json").read_text())
+    description["validation"].append(entry("a"))
+    (data / "dataset.json").write_text(json.dumps(description))
+    both = dataset("msd", msd={"test": ["validation"]})
+    assert "case a: two candidates" in refused(find_cases, both, data.parent)

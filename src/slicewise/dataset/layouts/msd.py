@@ -2,38 +2,91 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Any
 
-from slicewise.config import Dataset
+from slicewise.config import Dataset, Msd
+from slicewise.dataset.case import Subset
 from slicewise.dataset.layouts.found import FoundCase, listed, stem_of
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.described import check_described, read_description
 from slicewise.volumes.formats import is_litter
 
+_log = logging.getLogger(__name__)
+
+Pairs = list[tuple[Path, Path]]
+"""Image and mask of each case of a list."""
+
 
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
-    """Find the cases that `dataset.json` lists for training."""
+    """Find the cases of the lists of `dataset.json` that are to be used."""
     path = root / "dataset.json"
     if not path.is_file():
         raise SlicewiseError(f"{path}: missing; the layout msd needs it beside imagesTr")
     description = read_description(path)
+    lists = dataset.msd or Msd()
+    subset: Subset = "train" if lists.test else None
+    used: list[tuple[str, Subset]] = [(name, subset) for name in lists.train_lists]
+    used += [(name, "test") for name in lists.test]
+    cases = []
+    for name, placed in used:
+        for image, mask in sorted(_listed_pairs(description, name, path)):
+            cases.append(FoundCase(stem_of(image.name), (root / image,), (root / mask,), placed))
+    check_described(dataset.labels, path, description)
+    if dataset.msd is None:
+        _say_left_aside(description, [name for name, _ in used], path)
+    return cases
+
+
+def _listed_pairs(description: Any, name: str, path: Path) -> Pairs:
+    """Return what a list names, all of which has to be there."""
+    if isinstance(description, dict) and name not in description and name != "training":
+        there = [key for key, value in description.items() if isinstance(value, list)]
+        raise SlicewiseError(
+            f"{path}: it has no list {name}, which dataset.msd names; its lists are "
+            f"{listed(there)}; correct dataset.msd"
+        )
     try:
-        items = [(Path(item["image"]), Path(item["label"])) for item in description["training"]]
+        pairs = [(Path(item["image"]), Path(item["label"])) for item in description[name]]
     except (KeyError, TypeError) as error:
         raise SlicewiseError(
             f"{path}: not a Medical Segmentation Decathlon description ({error!r}); each entry of "
-            "training needs an image and a label"
+            f"{name} needs an image and a label"
         ) from error
     # lists are written by machines, too, in folders that a file manager has seen
-    items = [pair for pair in items if not any(is_litter(path) for path in pair)]
-    missing = [str(p) for pair in items for p in pair if not (root / p).is_file()]
+    pairs = [pair for pair in pairs if not any(is_litter(file) for file in pair)]
+    if not pairs and name != "training":
+        raise SlicewiseError(
+            f"{path}: its list {name}, which dataset.msd names, is empty; correct dataset.msd"
+        )
+    missing = [str(p) for pair in pairs for p in pair if not (path.parent / p).is_file()]
     if missing:
         raise SlicewiseError(
             f"{path}: lists files that are not there: {listed(missing)}; "
             "add them or take them off the list"
         )
-    check_described(dataset.labels, path, description)
-    return [
-        FoundCase(stem_of(image.name), (root / image,), (root / mask,))
-        for image, mask in sorted(items)
-    ]
+    return pairs
+
+
+def _say_left_aside(description: Any, used: list[str], path: Path) -> None:
+    """Say which lists have masks, too, and are not used."""
+    labelled = {
+        name: len(entries)
+        for name, entries in description.items()
+        if name not in used and isinstance(entries, list) and _have_masks(entries)
+    }
+    if labelled:
+        shown = ", ".join(f"{name} ({number} cases)" for name, number in labelled.items())
+        _log.warning(
+            "%s: it also lists cases with masks, which are left aside: %s; use them by dataset.msd"
+            " (such as {train: training, test: [%s]}), or write {train: training} to leave it so",
+            *(path, shown, min(labelled)),
+        )
+
+
+def _have_masks(entries: list[Any]) -> bool:
+    """Tell whether a list has cases, and all of them masks."""
+    return bool(entries) and all(
+        isinstance(entry, dict) and entry.get("image") and entry.get("label") for entry in entries
+    )
