@@ -8,7 +8,14 @@ from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
 from slicewise.config.inference import Inference, Prediction
 from slicewise.config.input import Context, Input
-from slicewise.config.kinds import EmptyMasks, Intensity, Masks, MissingLabels, OtherLabels
+from slicewise.config.kinds import (
+    Effort,
+    EmptyMasks,
+    Intensity,
+    Masks,
+    MissingLabels,
+    OtherLabels,
+)
 from slicewise.config.load import json_schema, load_settings, used_settings
 from slicewise.config.loss import Loss
 from slicewise.config.msd import Msd
@@ -31,6 +38,7 @@ __all__ = [
     "Content",
     "Context",
     "Dataset",
+    "Effort",
     "EmptyMasks",
     "Evaluation",
     "Experiment",

@@ -18,3 +18,6 @@ MissingLabels = Literal["refuse", "allow"]
 
 Masks = Literal["exact", "resample"]
 """``dataset.masks``: whether a mask has to lie on the voxels of its image."""
+
+Effort = Literal["quick", "laptop", "workstation", "gpu"]
+"""``experiments.<name>.effort``: how much a plan may cost, see `slicewise.dataset.efforts`."""

@@ -1,0 +1,371 @@
+"""A sound configuration from what training cases have in common, with a reason for each value.
+
+The rules are those of nnU-Net (Isensee et al., Nature Methods 2021, and its code for what the paper
+leaves out), for two-dimensional networks, at what an effort allows: slices as large as the budget
+lets them be up to their median size; as many slices a batch as fit, at least 2 and at most 5 % of
+all pixels; stages until feature maps are 4 × 4; a third of each batch shows a label; intensities by
+percentiles within the labels for Hounsfield units and z-scores otherwise. How long is trained
+follows from the effort, by what was measured on two cores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from slicewise.config import Effort
+from slicewise.dataset.efforts import BUDGETS, Budget
+from slicewise.dataset.fingerprint import Fingerprint, rounded
+
+NARROWEST = 4
+"""Pixels of the smallest feature map (nnU-Net)."""
+STAGES = 8
+"""The most that a network may have."""
+SHARE = 0.05
+"""The largest part of all training slices that a batch may be (nnU-Net)."""
+FEW_PIXELS = 6
+"""A label of so few pixels across is too small to be made smaller."""
+SPREAD = 1.3
+"""Pixels that differ by so much between cases make organs look of different sizes."""
+FEW_FOR_BATCH_NORM = 8
+"""Slices in a batch below which their own statistics are too noisy (Wu & He, ECCV 2018)."""
+EPOCHS = 20
+"""The least that a training has, for its curve to be read: else epochs have fewer steps."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One setting of a plan.
+
+    Attributes
+    ----------
+    setting : str
+        Its name with dots, below ``slices.<recipe>`` where it begins with ``slices.``, else below
+        ``experiments.<name>``.
+    value : object
+        As YAML holds it.
+    reason : str
+        Why, in one sentence.
+    """
+
+    setting: str
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train, and why.
+
+    Attributes
+    ----------
+    effort : {"quick", "laptop", "workstation", "gpu"}
+        What it may cost.
+    choices : tuple of Choice
+        All that is decided; what is not said is the default.
+    """
+
+    effort: Effort
+    choices: tuple[Choice, ...]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The slice recipe, as settings have it."""
+        return _nested(self._values("slices."))
+
+    @property
+    def recipe_name(self) -> str:
+        """A name for the recipe, such as ``axial256``."""
+        recipe = self.recipe
+        return f"{recipe['plane']}{recipe['size']}"
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """The experiment without the name of its recipe, as settings have it."""
+        return _nested(
+            {c.setting: c.value for c in self.choices if not c.setting.startswith("slices.")}
+        )
+
+    def settings(self, experiment: str = "baseline") -> dict[str, Any]:
+        """Return the blocks ``slices`` and ``experiments`` of a configuration."""
+        name = self.recipe_name
+        return {
+            "slices": {name: self.recipe},
+            "experiments": {experiment: {"slices": name, **self.experiment}},
+        }
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as it is stored."""
+        return {"effort": self.effort, "choices": [asdict(choice) for choice in self.choices]}
+
+    def _values(self, below: str) -> dict[str, Any]:
+        return {
+            c.setting.removeprefix(below): c.value
+            for c in self.choices
+            if c.setting.startswith(below)
+        }
+
+
+def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
+    """Decide what to train.
+
+    Parameters
+    ----------
+    fingerprint : Fingerprint
+        Of the training cases.
+    effort : {"quick", "laptop", "workstation", "gpu"}
+        What it may cost, see `slicewise.dataset.efforts`.
+
+    Returns
+    -------
+    Plan
+        The same for the same arguments, on every machine.
+    """
+    budget = BUDGETS[effort]
+    side, why_side = _side(fingerprint, budget)
+    batch, why_batch = _batch(fingerprint, budget, side)
+    choices = [
+        _plane(fingerprint),
+        Choice("slices.size", side, why_side),
+        *_intensities(fingerprint),
+        *_network(budget, side, batch),
+        *_augmentation(fingerprint),
+        Choice("training.batch", batch, why_batch),
+        *_length(fingerprint, effort, side, batch),
+        *_rest(fingerprint, effort),
+    ]
+    return Plan(effort, tuple(choices))
+
+
+def changes(old: Plan, new: Plan) -> list[str]:
+    """Say which settings of a plan are others than they were, in a line each.
+
+    >>> before = Plan("quick", (Choice("slices.size", 64, ""),))
+    >>> changes(before, Plan("quick", (Choice("slices.size", 96, "Slices are larger."),)))
+    ['slices.size: 64 becomes 96. Slices are larger.']
+    """
+    was = {choice.setting: choice.value for choice in old.choices}
+    now = {choice.setting: choice for choice in new.choices}
+    lines = [] if old.effort == new.effort else [f"effort: {old.effort} becomes {new.effort}."]
+    for name in dict.fromkeys([*was, *now]):
+        if name not in now:
+            lines.append(f"{name}: {was[name]} is said no more.")
+        elif name not in was:
+            lines.append(f"{name}: {now[name].value} is new. {now[name].reason}")
+        elif was[name] != now[name].value:
+            lines.append(f"{name}: {was[name]} becomes {now[name].value}. {now[name].reason}")
+    return lines
+
+
+# --- slices -------------------------------------------------------------------------------------
+
+
+def _plane(fingerprint: Fingerprint) -> Choice:
+    plane = fingerprint.plane
+    if not fingerprint.contiguous:
+        reason = "The slices of a file are no neighbours, so they are taken as they are."
+    elif fingerprint.thickness > fingerprint.spacing:
+        reason = (
+            f"Pixels are finest in this plane: {fingerprint.spacing:g} mm in the median case, "
+            f"with {fingerprint.thickness:g} mm from slice to slice."
+        )
+    else:
+        reason = "Voxels are nearly cubes, so no plane is finer than another."
+    if fingerprint.agreement < 1:
+        others = round(10 * (1 - fingerprint.agreement))
+        reason = f"{reason[:-1]}; about {others} in 10 cases were acquired in another plane."
+    return Choice("slices.plane", plane, reason)
+
+
+def _side(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
+    """Return the side of slices: the median, or what the effort allows."""
+    median = fingerprint.rows
+    whole = _divisible(median)
+    seen = f"half of the cases have slices of at most {median} × {fingerprint.columns} pixels"
+    if whole <= budget.side:
+        return whole, f"{seen.capitalize()}, and the network halves this side without a rest."
+    allowed = f"and this effort goes to {budget.side}"
+    smallest = fingerprint.smallest
+    if smallest is not None and smallest * budget.side / median < FEW_PIXELS:
+        side = min(whole, 2 * budget.side)
+        if side > budget.side:
+            return side, (
+                f"{seen.capitalize()}, {allowed}, but the smallest label, of about {smallest:g} "
+                f"pixels across, would be lost."
+            )
+    return budget.side, f"{seen.capitalize()}, {allowed}."
+
+
+def _divisible(side: int) -> int:
+    """Return the next side that can be halved four times or more: 16, 32, …, 64, 96, 128, …."""
+    step = 16 if side <= 64 else 32
+    return step * math.ceil(side / step)
+
+
+def _batch(fingerprint: Fingerprint, budget: Budget, side: int) -> tuple[int, str]:
+    fit = min(budget.most, budget.pixels // side**2)
+    few = int(SHARE * fingerprint.slices)
+    batch = max(2, min(fit, few))
+    if few < fit:
+        slices = f"The training cases have about {fingerprint.slices} slices"
+        return batch, f"{slices}, of which a batch is at most a twentieth, but never fewer than 2."
+    return batch, "As many slices as this effort has time and memory for at their size."
+
+
+def _intensities(fingerprint: Fingerprint) -> Iterator[Choice]:
+    if fingerprint.intensity == "hu":
+        yield Choice(
+            "input.window",
+            "foreground",
+            "Hounsfield units mean the same in every scan: they are clipped to the 0.5 and 99.5 "
+            "percentiles inside the labels of the training cases.",
+        )
+        yield Choice(
+            "input.normalisation",
+            "foreground",
+            "Mean and deviation are those inside the labels of the training cases.",
+        )
+        return
+    if fingerprint.intensity == "clipped_hu":
+        why = "The values were cut to a window before, so nothing is cut off again."
+    else:
+        why = "The values have no scale of their own, so each volume is z-scored and none is cut."
+    yield Choice("input.window", "none", why)
+    yield Choice("input.normalisation", "all", "Mean and deviation are those of all pixels.")
+
+
+# --- network ------------------------------------------------------------------------------------
+
+
+def _network(budget: Budget, side: int, batch: int) -> Iterator[Choice]:
+    smallest = side
+    filters = [budget.filters]
+    while smallest % 2 == 0 and smallest // 2 >= NARROWEST and len(filters) < STAGES:
+        smallest //= 2
+        filters.append(min(2 * filters[-1], budget.widest))
+    yield Choice(
+        "network.filters",
+        filters,
+        f"{side} pixels are halved until feature maps are {smallest} × {smallest}; filters begin "
+        f"with {budget.filters} and double up to {budget.widest}, as the effort allows.",
+    )
+    few = batch < FEW_FOR_BATCH_NORM
+    yield Choice(
+        "network.normalisation",
+        "instance" if few else "batch",
+        f"A batch of {batch} has {'too few' if few else 'enough'} slices for its own statistics.",
+    )
+    if budget.deep_supervision:
+        yield Choice(
+            "network.deep_supervision",
+            True,
+            "Coarser stages are trained, too, as nnU-Net does; this effort has the time.",
+        )
+
+
+def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
+    yield Choice(
+        "augmentation.rotation", 20.0, "Patients lie straight but for some degrees (of 15 to 30)."
+    )
+    varied = fingerprint.contiguous and fingerprint.spread > SPREAD
+    yield Choice(
+        "augmentation.scale",
+        0.3 if varied else 0.2,
+        f"Pixels of the coarsest cases are {fingerprint.spread:g} times as large as those of the "
+        "finest, so organs look of different sizes."
+        if varied
+        else "Pixels are of similar size in all cases; people are not.",
+    )
+    yield Choice(
+        "augmentation.flip",
+        False,
+        "Organs lie on their side of the body, and a mirrored slice would unlearn that.",
+    )
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def _length(fingerprint: Fingerprint, effort: Effort, side: int, batch: int) -> Iterator[Choice]:
+    """Yield steps, epochs, learning rate and averaging of weights."""
+    budget = BUDGETS[effort]
+    affordable = 3600 * budget.hours / budget.seconds(batch * side**2)
+    useful = max(budget.least, budget.passes * fingerprint.slices / batch)
+    wanted = min(affordable, useful)
+    steps = min(budget.steps, max(10, 10 * round(wanted / EPOCHS / 10)))
+    epochs = max(1, int(rounded(wanted / steps, 2)))
+    total = steps * epochs
+    yield Choice(
+        "training.steps_per_epoch",
+        steps,
+        "An epoch is so many steps whatever the number of cases, so a case more changes no plan.",
+    )
+    minutes = max(1, round(rounded(total * budget.seconds(batch * side**2) / 60, 2)))
+    yield Choice(
+        "training.epochs",
+        epochs,
+        (
+            f"About all that {effort} has time for"
+            if affordable < useful
+            else f"More than {budget.passes} passes over some {fingerprint.slices} slices, or "
+            f"{budget.least} steps, are not expected to help"
+        )
+        + f"; about {minutes} minutes on {budget.machine}.",
+    )
+    yield Choice(
+        "training.foreground",
+        0.33,
+        "A third of each batch shows a label, as in nnU-Net"
+        + (
+            "."
+            if fingerprint.shown is None
+            else f"; about {100 * fingerprint.shown:.0f} % of the slices do."
+        ),
+    )
+    yield Choice(
+        "optimizer.learning_rate",
+        budget.learning_rate,
+        f"AdamW with a cosine is stable at this rate with {budget.filters} filters at the top.",
+    )
+    ema = next(value for value in (0.999, 0.995, 0.99, 0.9) if value == 0.9 or _brief(value, total))
+    yield Choice(
+        "optimizer.ema",
+        ema,
+        f"Weights are averaged over about {round(1 / (1 - ema))} of {total} steps.",
+    )
+
+
+def _brief(decay: float, steps: int) -> bool:
+    """Tell whether a moving average of weights has forgotten the start long before the end."""
+    return 20 / (1 - decay) <= steps
+
+
+def _rest(fingerprint: Fingerprint, effort: Effort) -> Iterator[Choice]:
+    budget = BUDGETS[effort]
+    yield Choice(
+        "training.precision",
+        budget.precision,
+        "GPUs of this kind compute in bfloat16 much faster, and as well."
+        if budget.precision == "mixed_bfloat16"
+        else "The same on every processor; auto is faster on those with bfloat16 instructions.",
+    )
+    if fingerprint.contiguous:
+        yield Choice(
+            "postprocessing.largest_component",
+            "auto",
+            "Small islands are taken away if that helps on validation patients, as in nnU-Net.",
+        )
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by dotted names as nested maps."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        *path, last = name.split(".")
+        block = result
+        for part in path:
+            block = block.setdefault(part, {})
+        block[last] = value
+    return result

@@ -1,0 +1,253 @@
+"""A configuration that follows from the training cases."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slicewise.config import load_settings
+from slicewise.dataset.efforts import BUDGETS
+from slicewise.dataset.fingerprint import Fingerprint, TrainingCase, fingerprint_of
+from slicewise.dataset.plan import Choice, Plan, changes, plan
+
+EFFORTS = tuple(BUDGETS)
+CT = Fingerprint(
+    intensity="hu",
+    contiguous=True,
+    labels=1,
+    channels=1,
+    cases=16,
+    slices=2048,
+    plane="axial",
+    agreement=1.0,
+    rows=512,
+    columns=512,
+    spacing=0.75,
+    thickness=1.6,
+    spread=1.2,
+    smallest=200.0,
+    shown=0.8,
+)
+MR = replace(
+    CT,
+    intensity="arbitrary",
+    labels=2,
+    cases=128,
+    slices=4096,
+    rows=64,
+    columns=48,
+    spacing=1.0,
+    thickness=1.0,
+    smallest=10.0,
+)
+
+
+def value(planned, setting):
+    (choice,) = [each for each in planned.choices if each.setting == setting]
+    return choice.value
+
+
+def reason(planned, setting):
+    (choice,) = [each for each in planned.choices if each.setting == setting]
+    return choice.reason
+
+
+@st.composite
+def fingerprints(draw):
+    sides = st.integers(1, 60).map(lambda n: 16 * n)
+    rows = draw(sides)
+    contiguous = draw(st.booleans())
+    planes = ["axial", "coronal", "sagittal"] if contiguous else ["axial"]
+    return Fingerprint(
+        intensity=draw(st.sampled_from(["hu", "clipped_hu", "arbitrary"])),
+        contiguous=contiguous,
+        labels=draw(st.integers(1, 5)),
+        channels=1,
+        cases=draw(st.sampled_from([1, 2, 16, 1024])),
+        slices=2 ** draw(st.integers(0, 20)),
+        plane=draw(st.sampled_from(planes)),
+        agreement=draw(st.sampled_from([0.4, 0.9, 1.0])),
+        rows=rows,
+        columns=draw(sides.filter(lambda n: n <= rows)),
+        spacing=draw(st.floats(0.1, 3)),
+        thickness=draw(st.floats(0.1, 10)),
+        spread=draw(st.floats(1, 3)),
+        smallest=draw(st.none() | st.floats(0.1, 300)),
+        shown=draw(st.none() | st.floats(0, 1)),
+    )
+
+
+def configuration(fingerprint, planned):
+    labels = {f"organ{number + 1}": number + 1 for number in range(fingerprint.labels)}
+    return {
+        "dataset": {
+            "name": "x",
+            "layout": "msd",
+            "root": "x",
+            "labels": labels,
+            "intensity": fingerprint.intensity,
+            "contiguous": fingerprint.contiguous,
+        },
+        **planned.settings(),
+    }
+
+
+@settings(max_examples=150)
+@given(fingerprints(), st.sampled_from(EFFORTS))
+def test_a_plan_is_a_sound_configuration(fingerprint, effort):
+    planned = plan(fingerprint, effort)
+    # settings refuse what is wrong, and what has no effect beside another one
+    made = load_settings(configuration(fingerprint, planned))
+    experiment = made.experiments["baseline"]
+    recipe = made.slices[experiment.slices]
+    training = experiment.training
+    depth = len(experiment.network.filters) - 1
+    assert recipe.size % 2**depth == 0
+    assert recipe.size >> depth >= 4
+    assert training.batch >= 2
+    assert training.batch == 2 or training.batch <= 0.05 * fingerprint.slices
+    assert recipe.size <= 2 * BUDGETS[effort].side
+    assert experiment.augmentation.flip is False
+
+
+@settings(max_examples=100)
+@given(fingerprints(), st.sampled_from(EFFORTS))
+def test_each_value_has_a_reason_in_one_sentence_and_is_plain(fingerprint, effort):
+    planned = plan(fingerprint, effort)
+    names = [choice.setting for choice in planned.choices]
+    assert len(set(names)) == len(names)
+    for choice in planned.choices:
+        assert choice.reason[0].isupper() or choice.reason[0].isdigit()
+        assert choice.reason.endswith(".")
+        assert ". " not in choice.reason
+        assert "\n" not in choice.reason
+    assert json.loads(json.dumps(planned.dump())) == planned.dump()
+
+
+@settings(max_examples=100)
+@given(fingerprints(), st.sampled_from(EFFORTS))
+def test_a_training_takes_the_time_that_its_effort_has(fingerprint, effort):
+    planned = plan(fingerprint, effort)
+    training = planned.experiment["training"]
+    budget = BUDGETS[effort]
+    images = training["batch"] * training["steps_per_epoch"] * training["epochs"]
+    seconds = images * budget.seconds(planned.recipe["size"] ** 2)
+    # one epoch at least; a slice more than the effort goes to was taken for a small label
+    one = seconds / training["epochs"]
+    assert seconds <= max(1.1 * 3600 * budget.hours, 1.1 * one)
+
+
+def test_slices_are_as_large_as_the_median_or_as_the_effort_allows():
+    assert [value(plan(CT, effort), "slices.size") for effort in EFFORTS] == [128, 256, 256, 512]
+    assert [value(plan(MR, effort), "slices.size") for effort in EFFORTS] == [64] * 4
+
+
+def test_a_small_label_is_not_made_smaller():
+    small = replace(CT, smallest=8.0)
+    planned = plan(small, "laptop")
+    assert value(planned, "slices.size") == 512
+    assert "would be lost" in reason(planned, "slices.size")
+    assert value(plan(replace(CT, smallest=30.0), "laptop"), "slices.size") == 256
+
+
+def test_the_network_halves_slices_until_they_are_4_by_4():
+    assert value(plan(MR, "laptop"), "network.filters") == [16, 32, 64, 128, 256]
+    assert value(plan(CT, "laptop"), "network.filters") == [16, 32, 64, 128, 256, 256, 256]
+
+
+def test_few_slices_make_small_batches_with_instance_normalisation():
+    planned = plan(replace(CT, slices=64), "laptop")
+    assert value(planned, "training.batch") == 3
+    assert value(planned, "network.normalisation") == "instance"
+    assert value(plan(CT, "laptop"), "network.normalisation") == "batch"
+    assert value(plan(replace(CT, slices=8), "laptop"), "training.batch") == 2
+
+
+def test_only_hounsfield_units_are_cut_by_what_is_inside_labels():
+    assert value(plan(CT, "gpu"), "input.window") == "foreground"
+    assert value(plan(MR, "gpu"), "input.window") == "none"
+    assert value(plan(replace(CT, intensity="clipped_hu"), "gpu"), "input.normalisation") == "all"
+
+
+def test_pixels_of_different_sizes_ask_for_more_scaling():
+    assert value(plan(CT, "laptop"), "augmentation.scale") == 0.2
+    assert value(plan(replace(CT, spread=1.6), "laptop"), "augmentation.scale") == 0.3
+
+
+def test_a_pile_of_slices_gets_no_component_in_3d():
+    pile = plan(replace(CT, contiguous=False), "laptop")
+    assert "postprocessing" not in pile.experiment
+    assert "no neighbours" in reason(pile, "slices.plane")
+
+
+def test_another_plane_of_some_cases_is_said():
+    assert "3 in 10 cases" in reason(plan(replace(CT, agreement=0.7), "laptop"), "slices.plane")
+
+
+def test_a_greater_effort_trains_more():
+    def images(effort):
+        training = plan(CT, effort).experiment["training"]
+        return training["batch"] * training["steps_per_epoch"] * training["epochs"]
+
+    assert images("quick") < images("laptop") < images("workstation") < images("gpu")
+
+
+# --- one case more ------------------------------------------------------------------------------
+
+
+def hospital(seed, number):
+    """Cases of one kind of scanner, as they come."""
+    random = np.random.default_rng(seed)
+    typical = [random.choice([384, 512]), random.uniform(0.6, 1.0), random.uniform(1, 5)]
+    cases = []
+    for _ in range(number):
+        inner = float(typical[1] * random.uniform(0.85, 1.15))
+        shape = [int(typical[0]), int(typical[0]), int(random.integers(80, 160))]
+        ml = {"liver": float(random.normal(1500, 250)), "tumour": float(random.uniform(1, 60))}
+        cases.append(TrainingCase(shape, [inner, inner, float(typical[2])], "LPS", ml))
+    return cases
+
+
+def planned_for(cases, effort="laptop"):
+    return plan(fingerprint_of(cases, intensity="hu", labels=2), effort)
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_a_case_more_seldom_changes_the_plan(effort):
+    changed = 0
+    for seed in range(100):
+        number = 12 + seed % 40
+        cases = hospital(seed, number + 1)
+        before = planned_for(cases[:-1], effort)
+        after = planned_for(cases, effort)
+        changed += bool(changes(before, after))
+    assert changed <= 8
+
+
+@given(st.integers(0, 1000), st.randoms())
+def test_the_order_of_cases_never_changes_the_plan(seed, random):
+    cases = hospital(seed, 15)
+    mixed = list(cases)
+    random.shuffle(mixed)
+    assert planned_for(mixed) == planned_for(cases)
+
+
+def test_another_kind_of_case_does_change_it():
+    small = [TrainingCase((96, 96, 30), (3, 3, 3), "RAS", {"liver": 900.0})] * 40
+    lines = changes(planned_for(hospital(1, 20)), planned_for(hospital(1, 20) + small))
+    assert any(line.startswith("slices.size: 256 becomes 96.") for line in lines)
+
+
+def test_what_changed_is_said_by_its_name():
+    old = Plan("quick", (Choice("a.b", 1, "One."), Choice("c", 2, "Two.")))
+    new = Plan("laptop", (Choice("a.b", 3, "Three."), Choice("d", 4, "Four.")))
+    assert changes(old, new) == [
+        "effort: quick becomes laptop.",
+        "a.b: 1 becomes 3. Three.",
+        "c: 2 is said no more.",
+        "d: 4 is new. Four.",
+    ]
+    assert changes(old, old) == []
