@@ -5,6 +5,7 @@ from pathlib import Path
 from slicewise.job import script_job
 from slicewise.jobs import Convert
 from slicewise.volumes.dicom.organs import read_organ_masks
+from slicewise.volumes.frames import read_frame, read_mask_of_frame
 from slicewise.volumes.placing import VoxelGrid
 from slicewise.volumes.read import read_mask, read_sources
 from slicewise.volumes.structures import grouped, read_structures
@@ -16,7 +17,7 @@ def main(snakemake):
     images = [Path(path) for path in snakemake.input.get("image")]
     masks = [Path(path) for path in snakemake.input.get("mask")]
     with script_job(snakemake) as log:
-        image = read_sources(images)
+        image = read_sources(images) if cfg.frame is None else read_frame(images[0], cfg.frame)
         if cfg.layout == "ircad":
             # organ folders lie side by side in MASKS_DICOM, in a zip or not
             place = masks[0] if len(masks) == 1 else masks[0].parent.parent
@@ -33,6 +34,8 @@ def main(snakemake):
             )
             if overlapping:
                 log(f"{masks[0]}: {overlapping} voxels are in two masks; the later label has them")
+        elif cfg.frame is not None:
+            mask = read_mask_of_frame(masks, cfg.labels, cfg.frame, images[0])
         else:
             mask = read_mask(masks, cfg.labels)
         write_nifti(Path(snakemake.output.image), image)

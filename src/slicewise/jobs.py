@@ -61,6 +61,7 @@ class Convert(Told):
 
     Where each label has mask files of its own, `structures` says of one after another which label
     it is and how many files make it up; `overlaps` and `masks` are the settings of that name.
+    `frame` is which one of a 4-D image is meant, from 0.
     """
 
     layout: str
@@ -68,6 +69,7 @@ class Convert(Told):
     structures: list[tuple[str, int]] = []
     overlaps: str = "refuse"
     masks: Masks = "exact"
+    frame: int | None = None
 
     @classmethod
     def of_case(cls, case: Case, dataset: Dataset) -> Convert:
@@ -79,7 +81,7 @@ class Convert(Told):
                 "overlaps": dataset.pairs.overlaps,
                 "masks": dataset.masks,
             }
-        return cls(layout=dataset.layout, labels=dataset.labels, **of_structures)
+        return cls(layout=dataset.layout, labels=dataset.labels, frame=case.frame, **of_structures)
 
 
 class Ingest(Told):

@@ -1,8 +1,9 @@
 """The block `dataset`."""
 
 import pytest
+from pydantic import ValidationError
 
-from slicewise.config import IN_RESULTS, load_settings
+from slicewise.config import IN_RESULTS, Pairs, load_settings
 from tests.settings import changed, fault
 
 
@@ -61,3 +62,19 @@ def test_labels_are_all_names_of_segments_or_all_values():
     assert "give all of them as values or all as names" in fault(config)
     config["dataset"]["labels"] = {"liver": "1"}
     assert "labels.liver must be a mask value" in fault(config)
+
+
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        ({"image": "{patient}.nii", "mask": "{patient}_{frame}.nii"}, "from 0 or from 1"),
+        (
+            {"image": "{case}_{frame}.nii", "mask": "{case}_{frame}_gt.nii", "first_frame": 1},
+            "a file a frame",
+        ),
+        ({"image": "{case}.nii", "mask": "{case}_gt.nii", "first_frame": 1}, "has not"),
+    ],
+)
+def test_frames_of_4d_images_are_told_by_their_masks(block, says):
+    with pytest.raises(ValidationError, match=says):
+        Pairs(**block)

@@ -54,6 +54,11 @@ class Pairs(Block):
         description="Of `masks`: whether a voxel in the files of two labels is a fault, or "
         "belongs to the label that `labels` names later.",
     )
+    first_frame: Literal[0, 1] | None = Field(
+        None,
+        description="Where masks have a `{frame}` and images none: images are 4-D files, and this "
+        "is what the names of masks call their first frame.",
+    )
     train: str | None = Field("raw/train", description="Folder of the training cases, below root.")
     test: str | None = Field(
         "raw/test", description="Folder of the test cases; null: all cases lie in `train`."
@@ -81,6 +86,9 @@ class Pairs(Block):
             raise ValueError("overlaps goes with masks only")
         told = Pattern(self.image).names()
         patterns = [pattern for given in self.mask_patterns.values() for pattern in given]
+        self._check_frames(patterns)
+        if self.takes_frames:
+            told = (*told, "frame")
         for pattern in patterns:
             more = [name for name in pattern.names() if name not in told]
             if more:
@@ -95,6 +103,31 @@ class Pairs(Block):
             if "test" not in self.model_fields_set:
                 object.__setattr__(self, "test", None)
         return self
+
+    def _check_frames(self, masks: list[Pattern]) -> None:
+        """Refuse frames of 4-D images that not all masks have, or whose counting is not known."""
+        alone = "frame" not in Pattern(self.image).names()
+        lacking = [pattern.text for pattern in masks if "frame" not in pattern.names()]
+        if self.first_frame is None:
+            if alone and len(lacking) < len(masks):
+                raise ValueError(
+                    "masks have {frame} and images have not: if these are frames of 4-D images, "
+                    "say by first_frame whether the names of masks count them from 0 or from 1"
+                )
+            return
+        if not alone:
+            raise ValueError(
+                f"first_frame is for 4-D images, but each of {self.image} is a file a frame"
+            )
+        if lacking:
+            raise ValueError(
+                f"first_frame is for masks with a {{frame}}, which {lacking[0]} has not"
+            )
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether cases are frames of 4-D images."""
+        return self.first_frame is not None
 
     @property
     def mask_patterns(self) -> dict[str | None, list[Pattern]]:

@@ -24,10 +24,13 @@ class Arranged:
     named : tuple of (str, str)
         What image and mask are called (``image``, path), where the names of
         their files are not enough.
+    frame : int or None
+        Which frame of a 4-D image it is, from 0; None of one that is 3-D.
     """
 
     structures: tuple[tuple[str, int], ...] = ()
     named: tuple[tuple[str, str], ...] = ()
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Case(Arranged):
     @property
     def needs_conversion(self) -> bool:
         """Whether the sources are anything but a pair of NIfTI files."""
-        if self.structures:
+        if self.structures or self.frame is not None:
             return True
         return bool(self.image) and not all(
             len(files) == 1 and is_nifti(files[0]) for files in (self.image, self.mask)

@@ -118,6 +118,7 @@ def _case(found: FoundCase, dataset: Dataset) -> Case:
         guessed=guessed,
         structures=found.structures,
         named=found.named,
+        frame=found.frame,
     )
 
 

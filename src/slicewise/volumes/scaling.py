@@ -25,9 +25,15 @@ def three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     if len(shape) != 3:
+        way_out = ""
+        if len(shape) == 4:
+            way_out = (
+                ", or say which frame is meant: by a column frame in a table (layout: table), or "
+                "by {frame} in dataset.pairs.mask"
+            )
         raise SlicewiseError(
             f"{path}: it has {len(shape)} dimensions ({times(shape)}) instead of "
-            "3; give one 3-D volume a file"
+            f"3; give one 3-D volume a file{way_out}"
         )
     if 0 in shape:
         raise SlicewiseError(f"{path}: it has no voxels; make the file again or exclude the case")

@@ -210,7 +210,7 @@ def test_a_mask_of_two_cases_is_refused(data, refused):
 @pytest.mark.parametrize(
     ("keys", "why"),
     [
-        ({"pairs": {"mask": "{frame}/{case}.nii.gz"}}, "which the image pattern"),
+        ({"pairs": {"mask": "{patient}/{case}.nii.gz"}}, "which the image pattern"),
         ({"pairs": {"mask": "*_x.nii", "masks": {"liver": "*_l.nii"}}}, "either mask or masks"),
         ({"pairs": {"overlaps": "later"}}, "overlaps goes with masks only"),
         ({"pairs": {"masks": {"spleen": "*_s.nii"}}}, "pairs.masks gives files of each"),
@@ -227,3 +227,49 @@ def test_a_mask_of_two_cases_is_refused(data, refused):
 def test_patterns_that_contradict_are_refused(keys, why):
     with pytest.raises(ValueError, match=why):
         dataset("pairs", **keys)
+
+
+CINE = {
+    "image": "{patient}/{patient}_4d.nii.gz",
+    "mask": "{patient}/{patient}_frame{frame}_gt.nii.gz",
+}
+
+
+def test_masks_of_frames_make_cases_of_a_4d_image(data):
+    for patient, frames in (("p1", ("01", "12")), ("p2", ("01",))):
+        touch(data, f"{patient}/{patient}_4d.nii.gz", f"{patient}/{patient}_frame01.nii.gz")
+        touch(data, *(f"{patient}/{patient}_frame{frame}_gt.nii.gz" for frame in frames))
+    cases = {case.name: case for case in find_cases(pairs(**CINE, first_frame=1), data.parent)}
+    assert {name: case.frame for name, case in cases.items()} == {
+        "p1_01": 0,
+        "p1_12": 11,
+        "p2_01": 0,
+    }
+    assert [case.patient for case in cases.values()] == ["p1", "p1", "p2"]
+    assert all(case.needs_conversion for case in cases.values())
+    assert dict(cases["p1_12"].named) == {
+        "image": "p1/p1_4d.nii.gz (frame 11)",
+        "mask": "p1/p1_frame12_gt.nii.gz",
+    }
+    counted = find_cases(pairs(**CINE, first_frame=0), data.parent)
+    assert [case.frame for case in counted] == [1, 12, 1]
+
+
+@pytest.mark.parametrize(
+    ("files", "first", "says"),
+    [
+        (["p1/p1_4d.nii.gz", "p1/p1_frame00_gt.nii.gz"], 1, "its frame is '00'"),
+        (["p1/p1_4d.nii.gz", "p1/p1_frameES_gt.nii.gz"], 0, "its frame is 'ES'"),
+        (["p1/p1_4d.nii.gz"], 0, "image without mask"),
+        (["p1/p1_frame01_gt.nii.gz"], 0, "mask without image"),
+    ],
+)
+def test_frames_that_make_no_sense(data, refused, files, first, says):
+    touch(data, "p2/p2_4d.nii.gz", "p2/p2_frame03_gt.nii.gz", *files)
+    assert says in refused(find_cases, pairs(**CINE, first_frame=first), data.parent)
+
+
+def test_frames_that_are_files_are_no_frames_of_a_4d_image(data):
+    touch(data, "p1/p1_frame01.nii.gz", "p1/p1_frame01_gt.nii.gz")
+    files = pairs(**CINE | {"image": "{patient}/{patient}_frame{frame}.nii.gz"})
+    assert [case.frame for case in find_cases(files, data.parent)] == [None]

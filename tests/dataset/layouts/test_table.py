@@ -142,3 +142,23 @@ def test_a_folder_of_nothing_but_litter_is_empty(data, refused):
     settings = write_table(data, ("case", "image", "mask"), ("a", "ct", "m.nii.gz"))
     message = refused(find_cases, settings, data.parent)
     assert f"{data / 'ct'}: the folder is empty" in message
+
+
+def test_a_frame_of_a_4d_image(data, refused):
+    touch(data, "cine.nii.gz", "m.nii.gz", "flat.nii.gz")
+    rows = [
+        ("case", "patient", "image", "mask", "Frame"),
+        ("ed", "p1", "cine.nii.gz", "m.nii.gz", "0"),
+        ("es", "p1", "cine.nii.gz", "m.nii.gz", "11"),
+        ("flat", "p2", "flat.nii.gz", "m.nii.gz", ""),
+    ]
+    cases = find_cases(write_table(data, *rows), data.parent)
+    assert [case.frame for case in cases] == [0, 11, None]
+    assert [case.needs_conversion for case in cases] == [True, True, False]
+    assert dict(cases[1].named)["image"] == "cine.nii.gz (frame 11)"
+    assert not cases[2].named
+    assert not any(case.columns for case in cases)
+    for wrong in ("-1", "ES", "3.0", "²"):
+        rows[2] = ("es", "p1", "cine.nii.gz", "m.nii.gz", wrong)
+        message = refused(find_cases, write_table(data, *rows), data.parent)
+        assert f"row 3, case es: frame is '{wrong}'" in message

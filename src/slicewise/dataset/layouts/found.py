@@ -144,6 +144,23 @@ def named_below(place: Path, paths: Mapping[str, Path]) -> tuple[tuple[str, str]
     return tuple((kind, path.relative_to(place).as_posix()) for kind, path in paths.items())
 
 
+def of_frame(
+    named: tuple[tuple[str, str], ...], paths: Mapping[str, Path], frame: int | None
+) -> tuple[tuple[str, str], ...]:
+    """Add to what an image is called which of its frames is meant.
+
+    Examples
+    --------
+    >>> of_frame((), {"image": Path("data/p1.nii.gz"), "mask": Path("data/m1.nii.gz")}, 7)
+    (('image', 'p1.nii.gz (frame 7)'), ('mask', 'm1.nii.gz'))
+    """
+    if frame is None:
+        return named
+    called = {kind: path.name for kind, path in paths.items()} | dict(named)
+    called["image"] += f" (frame {frame})"
+    return tuple(called.items())
+
+
 def is_left_aside(path: Path) -> bool:
     """Tell litter, and folders that hold nothing else, from images."""
     return is_litter(path.name) or (path.is_dir() and not files_below(path))

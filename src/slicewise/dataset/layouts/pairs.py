@@ -17,6 +17,7 @@ from slicewise.dataset.layouts.found import (
     is_left_aside,
     listed,
     named_below,
+    of_frame,
     paired,
 )
 from slicewise.errors import SlicewiseError
@@ -71,11 +72,13 @@ def _cases_of(
     image_pattern = Pattern(pairs.image)
     fitting = _fitting(place, [image_pattern, *(pattern for _, pattern in of_masks)])
     images = fitting[image_pattern]
+    if pairs.takes_frames:
+        images = _frames(images, [mask for _, pattern in of_masks for mask in fitting[pattern]])
     by_name: Files = defaultdict(list)
-    patients = {}
+    of_image = {}
     for image in images:
         by_name[image.name].append(image.path)
-        patients[image.name] = image.parts.get("patient")
+        of_image[image.name] = image
     structures = [
         (str(label), pattern, _of_cases(images, fitting[pattern], pattern))
         for label, pattern in of_masks
@@ -85,11 +88,43 @@ def _cases_of(
         cases = paired(by_name, masks, subset, exclude)
     else:
         cases = _of_structures(by_name, structures, subset, exclude)
-    return [_whole(case, place, patients[case.name]) for case in cases]
+    return [_whole(case, place, of_image[case.name], pairs) for case in cases]
 
 
-def _whole(case: FoundCase, place: Path, patient: str | None) -> FoundCase:
-    """Add what belongs to a pair: the files of a series, their paths, and the patient."""
+def _frames(images: list[_Fitting], masks: list[_Fitting]) -> list[_Fitting]:
+    """Return each 4-D image once for each frame that a mask was drawn on."""
+    several = []
+    for image in images:
+        own = [mask.parts for mask in masks if image.parts.items() >= _others(mask).items()]
+        drawn = sorted({parts["frame"] for parts in own})
+        frames = [_Fitting(image.path, {**image.parts, "frame": frame}) for frame in drawn]
+        # one without any is refused as an image without a mask
+        several += frames or [image]
+    return several
+
+
+def _others(mask: _Fitting) -> dict[str, str]:
+    return {part: value for part, value in mask.parts.items() if part != "frame"}
+
+
+def _frame(image: _Fitting, pairs: Pairs) -> int | None:
+    """Return which frame of a 4-D image is meant, from 0."""
+    if not pairs.takes_frames or "frame" not in image.parts:
+        return None
+    written = image.parts["frame"]
+    first = pairs.first_frame or 0
+    if not (written.isascii() and written.isdecimal()) or int(written) < first:
+        raise SlicewiseError(
+            f"case {image.name}: its frame is {written!r} by dataset.pairs.mask, where a number "
+            f"from {first} (dataset.pairs.first_frame) is needed; correct the pattern or the "
+            "setting, or name the frames in a table (layout: table)"
+        )
+    return int(written) - first
+
+
+def _whole(case: FoundCase, place: Path, image: _Fitting, pairs: Pairs) -> FoundCase:
+    """Add what belongs to a pair: the files of a series, their paths, frame and patient."""
+    frame = _frame(image, pairs)
     mask = case.mask
     if mask and not case.structures:
         mask = files_of_series(mask[0])
@@ -100,8 +135,9 @@ def _whole(case: FoundCase, place: Path, patient: str | None) -> FoundCase:
         case,
         image=files_of_series(case.image[0]),
         mask=mask,
-        patient=patient,
-        named=named_below(place, shown),
+        patient=image.parts.get("patient"),
+        named=of_frame(named_below(place, shown), shown, frame),
+        frame=frame,
     )
 
 
@@ -125,7 +161,8 @@ def _of_cases(images: list[_Fitting], masks: list[_Fitting], pattern: Pattern) -
     """Say of which case each mask is, by what both paths tell; of those of no case, by its path."""
     told = pattern.names()
     by_told: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for image in images:
+    # of a 4-D image without any mask no frame is known
+    for image in (image for image in images if all(part in image.parts for part in told)):
         by_told[tuple(image.parts[part] for part in told)].append(image.name)
     of_cases: Files = defaultdict(list)
     for mask in masks:

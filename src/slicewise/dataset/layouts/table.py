@@ -13,6 +13,7 @@ from slicewise.dataset.layouts.found import (
     files_of_series,
     listed,
     named_below,
+    of_frame,
 )
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
@@ -20,7 +21,7 @@ from slicewise.files import expanded
 
 _log = logging.getLogger(__name__)
 
-COLUMNS = ("case", "patient", "image", "mask", "subset")
+COLUMNS = ("case", "patient", "image", "mask", "subset", "frame")
 NEEDED = ("case", "image", "mask")
 _MEANT = {
     **dict.fromkeys(("patientid", "patientname", "patients", "subject", "subjectid"), "patient"),
@@ -67,6 +68,8 @@ def _of_row(row: Row, root: Path) -> FoundCase:
     given = cells.get("subset", "")
     if given.lower() not in _SUBSETS:
         raise SlicewiseError(f"{case}: subset is {given!r}; write train, test or nothing")
+    frame = _frame(cells.get("frame", ""), case)
+    paths = {"image": image, "mask": mask}
     return FoundCase(
         cells["case"],
         files_of_series(image),
@@ -75,8 +78,19 @@ def _of_row(row: Row, root: Path) -> FoundCase:
         cells.get("patient") or None,
         tuple((name, cell) for name, cell in cells.items() if name not in COLUMNS),
         row.number,
-        named=named_below(root.parent, {"image": image, "mask": mask}),
+        named=of_frame(named_below(root.parent, paths), paths, frame),
+        frame=frame,
     )
+
+
+def _frame(cell: str, case: str) -> int | None:
+    """Return which frame of a 4-D file a row means."""
+    if cell and not (cell.isascii() and cell.isdecimal()):
+        raise SlicewiseError(
+            f"{case}: frame is {cell!r}; write the number of a frame of the 4-D image, from 0, or "
+            "nothing for a 3-D image"
+        )
+    return int(cell) if cell else None
 
 
 def _named(cell: str, root: Path, case: str) -> Path:
