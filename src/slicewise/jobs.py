@@ -75,10 +75,11 @@ class Convert(Told):
     def of_case(cls, case: Case, dataset: Dataset) -> Convert:
         """Return the parameters for one case of a data set."""
         of_structures: dict[str, Any] = {}
-        if case.structures and dataset.pairs is not None:
+        arranged = dataset.pairs or dataset.bids
+        if case.structures and arranged is not None:
             of_structures = {
                 "structures": list(case.structures),
-                "overlaps": dataset.pairs.overlaps,
+                "overlaps": arranged.overlaps,
                 "masks": dataset.masks,
             }
         return cls(layout=dataset.layout, labels=dataset.labels, frame=case.frame, **of_structures)

@@ -22,6 +22,7 @@ EXPECTED = {
     "msd": {"liver_0": None},
     "nnunet": {"p01": "train", "p02": "test"},
     "table": {"anna": "train", "bert": "test"},
+    "bids": {"sub-01_ses-1": "train", "sub-02_ses-1": "test"},
     "phantom": {f"phantom_{n:03d}": None for n in range(1, 21)},
 }
 
@@ -45,7 +46,7 @@ def test_a_layout_as_described_is_found(layout, text, tmp_path):
             if path.name == "dataset.json":
                 pair = {"image": "./imagesTr/liver_0.nii.gz", "label": "./labelsTr/liver_0.nii.gz"}
                 path.write_text(str({"training": [pair]}).replace("'", '"'))
-            if path.name == "cases.tsv":
+            if path.name in ("cases.tsv", "participants.tsv"):
                 path.write_text(fenced(text, "tsv")[0])
     (written,) = fenced(text, "yaml")
     settings = load_settings(

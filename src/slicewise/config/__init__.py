@@ -1,6 +1,7 @@
 """Settings: the single source of names, defaults, checks and of the schema; a file a block."""
 
 from slicewise.config.augmentation import Augmentation
+from slicewise.config.bids import Bids
 from slicewise.config.block import Plane
 from slicewise.config.content import Content
 from slicewise.config.dataset import IN_RESULTS, Dataset, Pairs, Phantom
@@ -35,6 +36,7 @@ __all__ = [
     "PRESETS",
     "RESERVED",
     "Augmentation",
+    "Bids",
     "Content",
     "Context",
     "Dataset",

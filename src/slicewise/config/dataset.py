@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from slicewise.config.bids import Bids
 from slicewise.config.block import Block, Name, Spacing
 from slicewise.config.content import Content
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
@@ -151,7 +153,7 @@ class Dataset(Block):
     """Where the volumes are and what they hold."""
 
     name: Name = Field(description="Name of results/<name> and of the MLflow experiment.")
-    layout: Literal["pairs", "ircad", "msd", "nnunet", "table", "phantom"] = Field(
+    layout: Literal["pairs", "ircad", "msd", "nnunet", "table", "bids", "phantom"] = Field(
         description="How the files are arranged."
     )
     root: str | None = Field(
@@ -210,6 +212,7 @@ class Dataset(Block):
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
     msd: Msd | None = Field(None, description="Lists of dataset.json of layout msd.")
+    bids: Bids | None = Field(None, description="Which files of layout bids are meant.")
     phantom: Phantom | None = Field(None, description="Settings of layout phantom.")
 
     @field_validator("name")
@@ -259,7 +262,7 @@ class Dataset(Block):
             wanted = None if named else "the name of an organ folder"
         else:
             # digits are a value in quotes, and masks of these layouts name no segments
-            unnamed = self.layout in ("msd", "phantom")
+            unnamed = self.layout in ("msd", "bids", "phantom")
             no_name = isinstance(value, str) and (value.isdecimal() or unnamed)
             wanted = "a mask value" if no_name else None
         if wanted is not None:
@@ -271,29 +274,36 @@ class Dataset(Block):
             raise ValueError("offset goes with intensity hu only")
         if self.layout != "phantom" and self.root is None:
             raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
-        for block in ("pairs", "msd", "phantom"):
+        defaults = {"pairs": Pairs, "bids": Bids, "phantom": Phantom}
+        for block in (*defaults, "msd"):
             if getattr(self, block) is not None and self.layout != block:
                 raise ValueError(f"the block {block} goes with layout {block} only")
-        if self.layout in ("pairs", "phantom") and getattr(self, self.layout) is None:
+        if self.layout in defaults and getattr(self, self.layout) is None:
             # The block's defaults belong to its layout only.
-            default = Pairs() if self.layout == "pairs" else Phantom()
-            object.__setattr__(self, self.layout, default)
+            object.__setattr__(self, self.layout, defaults[self.layout]())
         if self.pairs is not None:
-            self._check_pairs(self.pairs)
+            if self.pairs.tells_patient and self.patient_pattern is not None:
+                raise ValueError(
+                    "patient_pattern and {patient} in pairs.image both say whose a case is; give "
+                    "one"
+                )
+            self._check_masks("pairs", self.pairs.masks)
+        if self.bids is not None:
+            if self.patient_pattern is not None:
+                raise ValueError("patient_pattern: the names of layout bids say whose a case is")
+            self._check_masks("bids", self.bids.masks)
         return self
 
-    def _check_pairs(self, pairs: Pairs) -> None:
-        """Refuse patterns that other settings contradict."""
-        if pairs.tells_patient and self.patient_pattern is not None:
-            raise ValueError(
-                "patient_pattern and {patient} in pairs.image both say whose a case is; give one"
-            )
-        if pairs.masks is None:
+    def _check_masks(self, block: str, masks: Mapping[str, Any] | None) -> None:
+        """Refuse mask files of other labels than there are, or of labels of several values."""
+        if masks is None:
             return
-        if pairs.masks.keys() != self.labels.keys():
-            odd = sorted(pairs.masks.keys() ^ self.labels.keys())[0]
-            lacks = "labels" if odd in pairs.masks else "pairs.masks"
-            raise ValueError(f"{lacks} lacks {odd}: pairs.masks gives files of each of the labels")
+        if masks.keys() != self.labels.keys():
+            odd = sorted(masks.keys() ^ self.labels.keys())[0]
+            lacks = "labels" if odd in masks else f"{block}.masks"
+            raise ValueError(
+                f"{lacks} lacks {odd}: {block}.masks gives files of each of the labels"
+            )
         for name, value in self.labels.items():
             if not isinstance(value, int):
                 raise ValueError(

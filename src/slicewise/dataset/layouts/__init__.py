@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slicewise.dataset.layouts import ircad, msd, nnunet, pairs, phantom, table
+from slicewise.dataset.layouts import bids, ircad, msd, nnunet, pairs, phantom, table
 from slicewise.dataset.layouts.found import Layout
 
 LAYOUTS: dict[str, Layout] = {
@@ -11,6 +11,7 @@ LAYOUTS: dict[str, Layout] = {
     "msd": msd.find,
     "nnunet": nnunet.find,
     "table": table.find,
+    "bids": bids.find,
     "phantom": phantom.find,
 }
 """By the name that `dataset.layout` gives it; `config` lists the same names."""
