@@ -11,7 +11,7 @@ from tests.settings import changed, fault
         ("slices/r/sise", 3, ["slices.r.sise", "did you mean size?", "plane"]),
         ("slices/r/size", 4, ["slices.r.size is 4", "greater than or equal to 16"]),
         ("slices/r/every", 0, ["slices.r.every is 0"]),
-        ("slices/r/plane", "oblique", ["slices.r.plane", "'axial', 'coronal' or 'sagittal'"]),
+        ("slices/r/plane", "oblique", ["slices.r.plane", "'coronal', 'sagittal' or 'acquired'"]),
         ("slices/r/every", 2, ["slices.r", "either size or every"]),
         ("slices/r/tilt", [10.0], ["slices.r.tilt"]),
     ],

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from slicewise.config import Recipe
 from slicewise.slices.extract import AIR, SliceSource, extract
 from slicewise.slices.folder import SliceFolder
-from slicewise.slices.grid import PLANES, Grid
+from slicewise.slices.grid import Grid
+from slicewise.slices.planes import PLANES
 from slicewise.volumes.volume import Volume, from_canonical
 
 ORIENTATIONS = list(

@@ -11,7 +11,8 @@ from scipy import ndimage
 from skimage.transform import downscale_local_mean
 
 from slicewise.config import Recipe
-from slicewise.slices.grid import PLANES, Grid
+from slicewise.slices.grid import Grid
+from slicewise.slices.planes import PLANES
 from slicewise.volumes.volume import Volume, from_canonical
 
 PLANE = st.sampled_from(sorted(PLANES))

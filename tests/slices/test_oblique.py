@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from slicewise.config import Recipe
 from slicewise.slices.extract import AIR, SliceSource, extract
 from slicewise.slices.folder import SliceFolder
-from slicewise.slices.grid import PLANES, Grid
+from slicewise.slices.grid import Grid
 from slicewise.slices.oblique import cut
+from slicewise.slices.planes import PLANES
 from slicewise.volumes.volume import Volume
 
 SHAPE, SPACING = (33, 40, 22), (1.0, 0.8, 2.5)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from slicewise.config.block import Block, Plane
 
+Cut = Literal[Plane, "acquired"]
+"""Along which plane volumes are cut: one for all, or that of the two finest axes of each."""
+
 
 class Recipe(Block):
     """How slices are cut from a volume."""
 
-    plane: Plane = Field("axial", description="The cut.")
+    plane: Cut = Field(
+        "axial",
+        description="The cut. acquired: along the two finest axes of each volume, axial where no "
+        "axis is coarser than both others.",
+    )
     size: int | None = Field(
         None,
         ge=16,
@@ -34,6 +41,11 @@ class Recipe(Block):
         if self.size is not None and self.every != 1:
             raise ValueError("give either size or every, not both")
         return self
+
+    @property
+    def measured(self) -> bool:
+        """Whether the cut of a volume follows from the size of its voxels."""
+        return self.plane == "acquired"
 
     @property
     def oblique(self) -> bool:

@@ -69,7 +69,7 @@ class ModelCard(BaseModel):
     @property
     def planes(self) -> list[Recipe]:
         """The recipe in each plane that is averaged; by itself where none is named."""
-        planes = self.inference.planes or [self.recipe.plane]
+        planes: list[str] = [*self.inference.planes] or [self.recipe.plane]
         return [Recipe(**{**self.recipe.model_dump(), "plane": plane}) for plane in planes]
 
 

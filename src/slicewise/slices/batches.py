@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from slicewise.slices.bound import cut_words
 from slicewise.slices.context import Stack, fill
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, read_geometry
+from slicewise.slices.grid import Grid
 from slicewise.slices.npy import StoredSlices, damaged
 from slicewise.volumes.volume import Volume
 
@@ -179,6 +181,11 @@ class SliceSet:
     def geometries(self) -> list[SliceGeometry]:
         """Return what is known of each folder, read again."""
         return [read_geometry(folder.geometry) for folder in self._folders]
+
+    @cached_property
+    def grids(self) -> list[Grid]:
+        """How the volume of each folder became slices."""
+        return [geometry.grid for geometry in self.geometries()]
 
     def frames(self) -> list[Volume]:
         """Return the grid of each folder's image."""

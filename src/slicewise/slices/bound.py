@@ -142,10 +142,8 @@ def recipe_bound(
     dict of str to LabelBound
         By the name of the label.
     """
-    array = labels.canonical().array
-    x, y, z = array.shape
-    grid = Grid((x, y, z), recipe)
-    stack = grid.stack(array)
+    grid = Grid.of(labels, recipe)
+    stack = grid.stack(labels.canonical().array)
     bound = RecipeBound(grid, len(names), contiguous)
     for start in range(0, grid.number, BLOCK):
         block = stack[start : start + BLOCK]
@@ -276,6 +274,8 @@ def cut_words(recipe: Recipe) -> str:
         return f"to size {recipe.size}"
     if recipe.every > 1:
         return f"with every {recipe.every}. pixel"
+    if recipe.plane == "acquired":
+        return "in the plane that each was acquired in"
     return f"in the {recipe.plane} plane"
 
 

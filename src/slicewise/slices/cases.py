@@ -24,6 +24,7 @@ from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, kept_geometry
 from slicewise.slices.npy import StoredSlices
+from slicewise.slices.suits import check_measured, suits
 from slicewise.sources import sources_digest
 from slicewise.volumes.read import read_image
 
@@ -70,10 +71,14 @@ def cut_cases(
     """
     code = sources_digest(Path(__file__))
     known = read_case_records([case_records])
+    records = [case_record_of(known, case, case_records) for case in cases]
+    if said := suits(place.name, recipe, records):
+        logger.warning("%s", said)
     cut = {}
-    for case, image, mask in zip(cases, images, masks, strict=True):
-        case_record = case_record_of(known, case, case_records)
+    for case_record, image, mask in zip(records, images, masks, strict=True):
+        case = case_record.case
         _check_content(case_record, content, case_records)
+        check_measured(recipe, content, case_record)
         version = digest([case_record.made_from, code])
         folder = SliceFolder.below(place, case)
         cut[case] = cut_case(

@@ -11,7 +11,7 @@ from slicewise.slices.bound import LabelBound, RecipeBound
 from slicewise.slices.context import Stack, fill
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry
-from slicewise.slices.grid import PLANES, Grid
+from slicewise.slices.grid import Grid
 from slicewise.slices.npy import write_slices
 from slicewise.slices.oblique import cut
 from slicewise.volumes.intensity import Scale, robust_scale
@@ -44,10 +44,9 @@ class SliceSource:
 
     def __init__(self, image: Volume, recipe: Recipe, intensity: Intensity) -> None:
         canonical = image.canonical()
-        x, y, z = canonical.array.shape
-        self.grid = Grid((x, y, z), recipe)
+        self.grid = Grid.of(canonical, recipe)
         # as geometry.json tells it to training
-        self.spacing = round(canonical.spacing[PLANES[recipe.plane][0]], 6)
+        self.spacing = round(canonical.spacing[self.grid.order[0]], 6)
         self.dtype = np.dtype(np.float16 if intensity == "arbitrary" else np.int16)
         self.shift = 0.0
         self.scale = 1.0
@@ -137,7 +136,6 @@ def extract(
     grid = source.grid
     shape = (grid.number, *grid.size)
     masks = _MaskSource(Volume(labels, image.affine), grid, len(names), contiguous)
-    image_digest = write_slices(folder.image, source.blocks(), shape, source.dtype)
     mask_digest = write_slices(folder.mask, masks.blocks(), shape, np.dtype(np.uint8))
     bound = masks.bound.result(names, image.voxel_ml)
     return SliceGeometry(
@@ -155,15 +153,16 @@ def extract(
         labels=names,
         counts=masks.counts,
         recipe_bound=_voxels(labels, names) if recipe.oblique else bound,
-        image_sha256=image_digest,
+        image_sha256=write_slices(folder.image, source.blocks(), shape, source.dtype),
         mask_sha256=mask_digest,
+        voxel_spacing=grid.measured,
     )
 
 
 def _pixel_spacing(image: Volume, grid: Grid) -> list[float]:
     """Return the distances of rows and of columns, mm."""
     spacing = image.canonical().spacing
-    cut_axes = PLANES[grid.recipe.plane][1:]
+    cut_axes = grid.order[1:]
     return [
         round(spacing[axis] / along.scale, 6)
         for axis, along in zip(cut_axes, grid.axes, strict=True)

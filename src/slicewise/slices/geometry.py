@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from slicewise.config import Recipe
 from slicewise.files import digest
 from slicewise.slices.bound import LabelBound
+from slicewise.slices.grid import Grid
 from slicewise.slices.npy import damaged, remedy_of
 from slicewise.stored import (
     Count,
@@ -63,6 +64,9 @@ class SliceGeometry(Loose):
         What the recipe leaves of each label.
     image_sha256, mask_sha256 : str
         Of the values of both arrays.
+    voxel_spacing : list of float, optional
+        Distance of the volume's voxels along its canonical (RAS+) axes, mm;
+        kept, exactly, where the cut follows from it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,11 +87,16 @@ class SliceGeometry(Loose):
     recipe_bound: dict[str, LabelBound]
     image_sha256: Name
     mask_sha256: Name
+    voxel_spacing: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that is known of the slices."""
-        return digest(self.model_dump())
+        return digest(self.dump())
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as it is stored; spacings that nothing follows from are left out."""
+        return self.model_dump(exclude=None if self.voxel_spacing else {"voxel_spacing"})
 
     @property
     def padding(self) -> float:
@@ -112,6 +121,15 @@ class SliceGeometry(Loose):
         array = np.broadcast_to(np.uint8(0), self.source_shape)
         return Volume(array, np.asarray(self.source_affine, np.float64))
 
+    @property
+    def grid(self) -> Grid:
+        """How the volume became slices, and they become a volume."""
+        x, y, z = self.frame.canonical().array.shape
+        if self.voxel_spacing is None:
+            return Grid((x, y, z), self.recipe)
+        first, second, third = self.voxel_spacing
+        return Grid((x, y, z), self.recipe, (first, second, third))
+
     def voxels(self, label: str) -> int:
         """Return how many voxels of a label the mask has."""
         known = self.recipe_bound.get(label)
@@ -119,7 +137,7 @@ class SliceGeometry(Loose):
 
     def write(self, path: Path, made_from: str = "") -> None:
         """Store it; `made_from` stands for all that the slices were made from."""
-        write_sealed(path, {**self.model_dump(), MADE_FROM: made_from})
+        write_sealed(path, {**self.dump(), MADE_FROM: made_from})
 
 
 GEOMETRY = Form(SliceGeometry)
@@ -140,6 +158,8 @@ def read_geometry(path: Path) -> SliceGeometry:
     rows = [len(row) for row in geometry.counts]
     if rows != [labels] * geometry.shape[0]:
         raise refused(path, "it does not count each label in each slice", remedy_of(path))
+    if geometry.recipe.measured and geometry.voxel_spacing is None:
+        raise refused(path, "it does not say how large the voxels are", remedy_of(path))
     return geometry
 
 

@@ -10,9 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from slicewise.config import Recipe
-
-# Which canonical (RAS+) axis is cut, and which two become rows and columns.
-PLANES = {"axial": (2, 0, 1), "coronal": (1, 0, 2), "sagittal": (0, 1, 2)}
+from slicewise.slices.planes import PLANES, plane_of
+from slicewise.volumes.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,36 @@ class Grid:
         Shape of the volume in canonical orientation (RAS+).
     recipe : Recipe
         Plane, and size or every n-th pixel.
+    spacing : tuple of float or None
+        Distance of the voxels along the canonical axes, mm; needed only where the cut follows
+        from it.
     """
 
     shape: tuple[int, int, int]
     recipe: Recipe
+    spacing: tuple[float, float, float] | None = None
+
+    @classmethod
+    def of(cls, volume: Volume, recipe: Recipe) -> Grid:
+        """Return the slices of a volume in whatever orientation."""
+        canonical = volume.canonical()
+        x, y, z = canonical.array.shape
+        return cls((x, y, z), recipe, canonical.spacing)
+
+    @cached_property
+    def order(self) -> tuple[int, int, int]:
+        """The canonical axes that are cut, and become rows and columns."""
+        return PLANES[plane_of(self.recipe, self.spacing)]
+
+    @property
+    def measured(self) -> list[float] | None:
+        """The spacing, where the cut follows from it."""
+        return [*self.spacing] if self.recipe.measured and self.spacing else None
 
     @cached_property
     def axes(self) -> tuple[Axis, Axis]:
         """Rows and columns of the slices."""
-        rows, columns = (self.shape[axis] for axis in PLANES[self.recipe.plane][1:])
+        rows, columns = (self.shape[axis] for axis in self.order[1:])
         size = self.recipe.size
         every = self.recipe.every
         if size is None:
@@ -117,7 +137,7 @@ class Grid:
     @property
     def number(self) -> int:
         """Number of slices."""
-        return self.shape[PLANES[self.recipe.plane][0]]
+        return self.shape[self.order[0]]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -126,11 +146,11 @@ class Grid:
 
     def stack(self, array: np.ndarray) -> np.ndarray:
         """View a canonical array as slices, shape (number, rows, columns)."""
-        return np.transpose(array, PLANES[self.recipe.plane])
+        return np.transpose(array, self.order)
 
     def unstack(self, stack: np.ndarray) -> np.ndarray:
         """View a stack of full-resolution slices as a canonical array."""
-        return np.transpose(stack, np.argsort(PLANES[self.recipe.plane]))
+        return np.transpose(stack, np.argsort(self.order))
 
     def shrink(self, stack: np.ndarray, pad: float) -> np.ndarray:
         """Bring full-resolution slices of an image to the size of the recipe.

@@ -7,7 +7,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from slicewise.config import Recipe
-from slicewise.slices.grid import PLANES
+from slicewise.slices.planes import PLANES, plane_of
 from slicewise.volumes.volume import Volume
 
 
@@ -87,7 +87,7 @@ def cut(canonical: Volume, recipe: Recipe, order: int, outside: float) -> np.nda
     ndarray or Oblique, shape (slices, rows, columns)
         A view, or slices that are made when they are asked for.
     """
-    axes = PLANES[recipe.plane]
+    axes = PLANES[plane_of(recipe, canonical.spacing)]
     stack = np.transpose(canonical.array, axes)
     if not recipe.oblique:
         return stack

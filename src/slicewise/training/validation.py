@@ -18,7 +18,6 @@ from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
-from slicewise.slices.grid import Grid
 from slicewise.training.losses import BatchLoss, probabilities
 
 Truth = Callable[[str], np.ndarray]
@@ -63,7 +62,6 @@ class Validation:
         self.experiment = experiment
         self.card = card
         self.labels = len(card.labels)
-        self.recipe = card.recipe
         names = [case.cases[0] for case in self.cases]
         self.patients = [name if patients is None else patients[name] for name in names]
 
@@ -213,8 +211,7 @@ class _Mask:
     def __init__(self, validation: Validation, case: SliceSet) -> None:
         (name,) = case.cases
         self.truth = validation.truth(name)
-        x, y, z = self.truth.shape
-        self.grid = Grid((x, y, z), validation.recipe)
+        (self.grid,) = case.grids
         self.threshold = validation.experiment.postprocessing.threshold
         # slice after slice in memory, whatever the plane
         self._stack = np.zeros(self.grid.stack(self.truth).shape, np.uint8)
