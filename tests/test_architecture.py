@@ -68,10 +68,12 @@ ALLOWED = {
     "needs": {"config", "volumes", "dataset"},
     # sets experiments side by side
     "compare": {"config", "evaluation", "report", "tracking"},
+    # what to train on the cases of a configuration
+    "planning": {"config", "dataset"},
     # runs the workflow again, and compares
     "reproduce": {"config", "evaluation", "tracking"},
     # the command line may start anything
-    "cli": {"config", "evaluation", "tracking", "reproduce", "compare"},
+    "cli": {"config", "evaluation", "tracking", "reproduce", "compare", "planning"},
     "__main__": {"cli"},
 }
 

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from slicewise import __version__
+from slicewise.config.kinds import Effort
 from slicewise.errors import SlicewiseError, explained
-from slicewise.files import expanded
+from slicewise.files import expanded, write_text
 from slicewise.sources import is_workflow, workflow_folder
 
 
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("results/comparison"),
         help="folder for page and tables (default: %(default)s)",
     )
+    planned = commands.add_parser("plan", help="propose what to train, with reasons, as settings")
+    _add_plan(planned)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     return parser
@@ -91,6 +94,22 @@ def _add_reproduce(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         help="the configuration to compare settings with (default: the nearest that is found)",
+    )
+
+
+def _add_plan(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "configfile", type=_path, nargs="+", help="the configuration, and what is laid over it"
+    )
+    _add_results(command)
+    command.add_argument(
+        "--effort", choices=get_args(Effort), default="laptop", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--experiment", default="planned", help="what to call the experiment (default: %(default)s)"
+    )
+    command.add_argument(
+        "--output", type=_path, metavar="FILE", help="write the settings here, a file that is new"
     )
 
 
@@ -186,6 +205,23 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _plan(options: argparse.Namespace) -> int:
+    from slicewise.planning import plan_for, settings_text
+
+    planned = plan_for(options.configfile, options.effort, options.results)
+    settings = settings_text(planned, options.configfile, options.experiment)
+    text = f"# slicewise plan --effort {options.effort}\n{settings}"
+    if options.output is None:
+        print(text, end="")
+        return 0
+    if options.output.exists():
+        raise SlicewiseError(f"{options.output}: it is there already; name a file that is new")
+    write_text(options.output, text)
+    laid = " ".join(map(str, [*options.configfile, options.output]))
+    print(f"snakemake --cores all --configfile {laid}")
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     import json
 
@@ -214,6 +250,7 @@ COMMANDS = {
     "sync": _sync,
     "reproduce": _reproduce,
     "compare": _compare,
+    "plan": _plan,
     "schema": _schema,
 }
 

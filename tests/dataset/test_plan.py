@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from slicewise.config import load_settings
 from slicewise.dataset.efforts import BUDGETS
 from slicewise.dataset.fingerprint import Fingerprint, TrainingCase, fingerprint_of
-from slicewise.dataset.plan import Choice, Plan, changes, plan
+from slicewise.dataset.plan import plan
+from slicewise.dataset.proposal import changes
 
 EFFORTS = tuple(BUDGETS)
 CT = Fingerprint(
@@ -239,15 +240,3 @@ def test_another_kind_of_case_does_change_it():
     small = [TrainingCase((96, 96, 30), (3, 3, 3), "RAS", {"liver": 900.0})] * 40
     lines = changes(planned_for(hospital(1, 20)), planned_for(hospital(1, 20) + small))
     assert any(line.startswith("slices.size: 256 becomes 96.") for line in lines)
-
-
-def test_what_changed_is_said_by_its_name():
-    old = Plan("quick", (Choice("a.b", 1, "One."), Choice("c", 2, "Two.")))
-    new = Plan("laptop", (Choice("a.b", 3, "Three."), Choice("d", 4, "Four.")))
-    assert changes(old, new) == [
-        "effort: quick becomes laptop.",
-        "a.b: 1 becomes 3. Three.",
-        "c: 2 is said no more.",
-        "d: 4 is new. Four.",
-    ]
-    assert changes(old, old) == []

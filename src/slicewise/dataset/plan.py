@@ -11,13 +11,12 @@ follows from the effort, by what was measured on two cores.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from slicewise.config import Effort
 from slicewise.dataset.efforts import BUDGETS, Budget
 from slicewise.dataset.fingerprint import Fingerprint, rounded
+from slicewise.dataset.proposal import Choice, Plan
 
 NARROWEST = 4
 """Pixels of the smallest feature map (nnU-Net)."""
@@ -33,79 +32,6 @@ FEW_FOR_BATCH_NORM = 8
 """Slices in a batch below which their own statistics are too noisy (Wu & He, ECCV 2018)."""
 EPOCHS = 20
 """The least that a training has, for its curve to be read: else epochs have fewer steps."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One setting of a plan.
-
-    Attributes
-    ----------
-    setting : str
-        Its name with dots, below ``slices.<recipe>`` where it begins with ``slices.``, else below
-        ``experiments.<name>``.
-    value : object
-        As YAML holds it.
-    reason : str
-        Why, in one sentence.
-    """
-
-    setting: str
-    value: Any
-    reason: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to train, and why.
-
-    Attributes
-    ----------
-    effort : {"quick", "laptop", "workstation", "gpu"}
-        What it may cost.
-    choices : tuple of Choice
-        All that is decided; what is not said is the default.
-    """
-
-    effort: Effort
-    choices: tuple[Choice, ...]
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """The slice recipe, as settings have it."""
-        return _nested(self._values("slices."))
-
-    @property
-    def recipe_name(self) -> str:
-        """A name for the recipe, such as ``axial256``."""
-        recipe = self.recipe
-        return f"{recipe['plane']}{recipe['size']}"
-
-    @property
-    def experiment(self) -> dict[str, Any]:
-        """The experiment without the name of its recipe, as settings have it."""
-        return _nested(
-            {c.setting: c.value for c in self.choices if not c.setting.startswith("slices.")}
-        )
-
-    def settings(self, experiment: str = "baseline") -> dict[str, Any]:
-        """Return the blocks ``slices`` and ``experiments`` of a configuration."""
-        name = self.recipe_name
-        return {
-            "slices": {name: self.recipe},
-            "experiments": {experiment: {"slices": name, **self.experiment}},
-        }
-
-    def dump(self) -> dict[str, Any]:
-        """Return it as it is stored."""
-        return {"effort": self.effort, "choices": [asdict(choice) for choice in self.choices]}
-
-    def _values(self, below: str) -> dict[str, Any]:
-        return {
-            c.setting.removeprefix(below): c.value
-            for c in self.choices
-            if c.setting.startswith(below)
-        }
 
 
 def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
@@ -137,26 +63,6 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
         *_rest(fingerprint, effort),
     ]
     return Plan(effort, tuple(choices))
-
-
-def changes(old: Plan, new: Plan) -> list[str]:
-    """Say which settings of a plan are others than they were, in a line each.
-
-    >>> before = Plan("quick", (Choice("slices.size", 64, ""),))
-    >>> changes(before, Plan("quick", (Choice("slices.size", 96, "Slices are larger."),)))
-    ['slices.size: 64 becomes 96. Slices are larger.']
-    """
-    was = {choice.setting: choice.value for choice in old.choices}
-    now = {choice.setting: choice for choice in new.choices}
-    lines = [] if old.effort == new.effort else [f"effort: {old.effort} becomes {new.effort}."]
-    for name in dict.fromkeys([*was, *now]):
-        if name not in now:
-            lines.append(f"{name}: {was[name]} is said no more.")
-        elif name not in was:
-            lines.append(f"{name}: {now[name].value} is new. {now[name].reason}")
-        elif was[name] != now[name].value:
-            lines.append(f"{name}: {was[name]} becomes {now[name].value}. {now[name].reason}")
-    return lines
 
 
 # --- slices -------------------------------------------------------------------------------------
@@ -357,15 +263,3 @@ def _rest(fingerprint: Fingerprint, effort: Effort) -> Iterator[Choice]:
             "auto",
             "Small islands are taken away if that helps on validation patients, as in nnU-Net.",
         )
-
-
-def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by dotted names as nested maps."""
-    result: dict[str, Any] = {}
-    for name, value in values.items():
-        *path, last = name.split(".")
-        block = result
-        for part in path:
-            block = block.setdefault(part, {})
-        block[last] = value
-    return result

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from slicewise.config import used_settings
+from slicewise.config.written import read_configuration
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import flatten
 
@@ -27,10 +28,7 @@ def candidates(
     and where none is of the data set, in ``config/`` and the folder of the workflow.
     """
     if given:
-        whole: dict[str, Any] = {}
-        for path in given:
-            _merge(whole, _mapping(path))
-        return {" and ".join(map(relpath, given)): whole}
+        return {" and ".join(map(relpath, given)): read_configuration(given)}
     places = [[path for place in (workflow / "config", workflow) for path in place.glob("*.*")]]
     if project.resolve() != workflow.resolve():
         places.insert(0, [path for path in _files(project, depth=2) if path.is_file()])
@@ -39,7 +37,7 @@ def candidates(
         for path in sorted({path.resolve(): path for path in here}.values()):
             if path.suffix in (".yaml", ".yml", ".json") and path.stat().st_size < LARGEST_CONFIG:
                 with suppress(SlicewiseError):
-                    configurations[relpath(path)] = _mapping(path)
+                    configurations[relpath(path)] = read_configuration([path])
         if any(_is_of(dataset, each) for each in configurations.values()):
             break
     return configurations
@@ -86,27 +84,6 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
         elif depth and not path.name.startswith((".", "results", "data")):
             with suppress(OSError):
                 yield from _files(path, depth - 1)
-
-
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SlicewiseError(
-            f"{relpath(path)}: cannot be read as a configuration; correct the path or the file"
-        ) from error
-    if not isinstance(settings, dict):
-        raise SlicewiseError(f"{relpath(path)}: holds no settings; correct the path or the file")
-    return settings
-
-
-def _merge(settings: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Put settings over others, as `snakemake` does with several files."""
-    for key, value in more.items():
-        if isinstance(value, Mapping) and isinstance(settings.get(key), dict):
-            _merge(settings[key], value)
-        else:
-            settings[key] = value
 
 
 def _value(value: Any) -> str:
