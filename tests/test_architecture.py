@@ -25,6 +25,7 @@ FOUNDATION = {
     "sources",
     "stored",
     "surroundings",
+    "syntax",
     "wording",
     "",
 }
@@ -58,6 +59,7 @@ ALLOWED = {
     "sources": set(),
     "stored": set(),
     "surroundings": set(),
+    "syntax": set(),
     "wording": set(),
     "": set(),
     # what rules tell their scripts

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import functools
-import hashlib
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
+from slicewise.syntax import keep, syntax_of
 from slicewise.wording import some
 
 LIBRARY = Path(__file__).parent
@@ -29,6 +25,7 @@ NO_RESULT = {
     "records.py",
     "sources.py",
     "surroundings.py",
+    "syntax.py",
     "tracking",
     "wording.py",
 }
@@ -77,7 +74,7 @@ def imports_of(path: Path) -> list[str]:
     SlicewiseError
         When the file is no Python, or has a relative import.
     """
-    return list(dict.fromkeys(_parsed(path, *_stamp(path)).imports))
+    return list(syntax_of(path).imports)
 
 
 def sources_of(
@@ -116,6 +113,7 @@ def sources_of(
             reached.add(other)
             if name.parts[0] not in direct:
                 waiting.append(other)
+    keep()
     return sorted(reached - {path})
 
 
@@ -138,7 +136,7 @@ def code_digest(path: Path) -> str:
     """
     if path.suffix != ".py":
         return sha256(path)
-    return _parsed(path, *_stamp(path)).digest
+    return syntax_of(path).digest
 
 
 def code_digests(paths: Iterable[Path]) -> dict[str, str]:
@@ -245,75 +243,6 @@ def _contents(folder: Path) -> dict[str, str]:
 
 
 # --- inside --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Parsed:
-    """What a Python file imports, and the digest of its syntax tree."""
-
-    imports: tuple[str, ...]
-    digest: str
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Return time of change and size of a file: one that has not changed is parsed once."""
-    state = path.stat()
-    return state.st_mtime_ns, state.st_size
-
-
-@functools.lru_cache(maxsize=1024)
-def _parsed(path: Path, changed_ns: int, size: int) -> _Parsed:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError) as error:
-        raise SlicewiseError(f"{path}: not valid Python ({error}); mend it") from error
-    digested = hashlib.sha256()
-    for part in _described(tree):
-        digested.update(part.encode("utf-8", "surrogatepass"))
-        digested.update(b"\0")
-    return _Parsed(tuple(_imports(tree, path)), digested.hexdigest())
-
-
-def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level or not node.module:
-                raise SlicewiseError(
-                    f"{path}: line {node.lineno} is a relative import, which nobody follows; "
-                    "write the whole name of the module"
-                )
-            yield node.module
-            yield from (f"{node.module}.{each.name}" for each in node.names)
-
-
-def _described(node: ast.AST) -> Iterator[str]:
-    """Yield the parts of a syntax tree, without texts that stand alone: they only explain.
-
-    Empty fields are left out, as each version of Python adds some, so that a
-    digest does not depend on it.
-    """
-    yield type(node).__name__
-    for name, value in ast.iter_fields(node):
-        if value is None:
-            continue
-        for part in value if isinstance(value, list) else [value]:
-            if _explains(part):
-                continue
-            yield name
-            if isinstance(part, ast.AST):
-                yield from _described(part)
-            else:
-                yield f"{type(part).__name__} {part!r}"
-    yield "."
-
-
-def _explains(node: Any) -> bool:
-    """Tell whether a node is a text that stands alone, such as a docstring."""
-    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
-        return False
-    return isinstance(node.value.value, str)
 
 
 def _is_below(name: Path, places: Collection[str]) -> bool:
