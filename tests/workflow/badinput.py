@@ -14,6 +14,8 @@ import pydicom
 import yaml
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 SNAKEMAKE = ROOT / ".venv" / "bin" / "snakemake"
 SHAPE = (20, 24, 5)
@@ -68,7 +70,7 @@ def snakemake(folder: Path, *arguments: str) -> Ran:
     foreign = ("SLICEWISE_", "MLFLOW_", "SNAKEMAKE_", "PYTEST_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     ran = subprocess.run(
-        [str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile"), *arguments],
+        [forked.python(), str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile"), *arguments],
         cwd=folder,
         env={**clean, "SLICEWISE_DATA": str(folder)},
         capture_output=True,

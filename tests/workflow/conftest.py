@@ -20,6 +20,7 @@ import yaml
 from slicewise.files import read_json
 from slicewise.phantom.patient import phantom
 from slicewise.volumes.write import write_nifti
+from tests import forked
 from tests.signals import heed_ctrl_c
 
 heed_ctrl_c()
@@ -94,7 +95,7 @@ class Workflow:
     def snakemake(self, *arguments: str, fails: bool = False, **environment: str) -> str:
         """Run `snakemake` to its end; return all it said."""
         done = subprocess.run(
-            self.command(*arguments),
+            [forked.python(), *self.command(*arguments)],
             cwd=self.root,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
@@ -152,7 +153,7 @@ class Workflow:
     def slicewise(self, *arguments: str, **environment: str) -> str:
         """Run the command `slicewise` to its end; return what it printed."""
         return subprocess.run(
-            [sys.executable, "-m", "slicewise.cli", *arguments],
+            [forked.python(), "-m", "slicewise.cli", *arguments],
             cwd=self.root,
             env=self.environment(**environment),
             capture_output=True,

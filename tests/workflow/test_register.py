@@ -7,6 +7,7 @@ import pytest
 from conftest import DATASET, TEST, copied, started
 
 from slicewise.volumes.nifti import read_nifti
+from tests import forked
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def aliases(workflow):
 
 def slicewise(workflow, *arguments):
     done = subprocess.run(
-        [sys.executable, "-m", "slicewise.cli", *arguments],
+        [forked.python(), "-m", "slicewise.cli", *arguments],
         cwd=workflow.root,
         env=workflow.environment(),
         stdout=subprocess.PIPE,

@@ -17,19 +17,20 @@ from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.write import write_nifti
+from tests import forked
 
 RELATIVE = "sqlite:///results/mlflow.db"
 """As docs/models.md has it set: from another folder it would be another file."""
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "slicewise.cli", "reproduce", *arguments, "--cores", "2"]
+def command(*arguments: str, python: str = sys.executable) -> list[str]:
+    return [python, "-m", "slicewise.cli", "reproduce", *arguments, "--cores", "2"]
 
 
 def reproduce(workflow: Workflow, *arguments: str, status: int = 0, **environment: str) -> str:
     """Run the command to its end; return all it said."""
     done = subprocess.run(
-        command(*arguments),
+        command(*arguments, python=forked.python()),
         cwd=workflow.root,
         env=workflow.environment(**environment),
         stdout=subprocess.PIPE,

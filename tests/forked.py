@@ -1,0 +1,311 @@
+"""Processes that begin with their libraries imported: forks of one that waits.
+
+TensorFlow takes five seconds of a processor to import and Snakemake two, and the
+tests of the workflow start them many hundred times. `Forks` starts an interpreter
+once that imports what others wrote, never slicewise itself, and then waits.
+`Forks.python` is a file that can be run in place of the interpreter: it asks for
+a fork, hands over its arguments, environment, folder and open files, and ends as
+the fork ends. What it cannot do as a fresh interpreter would (another backend of
+Keras, options of the interpreter) it leaves to a fresh one.
+"""
+
+import array
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import selectors
+import signal
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "jinja2",
+    "matplotlib.pyplot",
+    "mlflow",
+    "nibabel",
+    "pandas",
+    "pydantic",
+    "pydicom",
+    "scipy.ndimage",
+    "scipy.optimize",
+    "scipy.stats",
+    "skimage.measure",
+    "snakemake.cli",
+    "snakemake.executors.local",
+    "tensorflow",
+    "keras",
+    "yaml",
+)
+# It has to start in a moment, so it imports next to nothing, and no site-packages.
+CLIENT = """#!{python} -IS
+import array, json, os, signal, socket, struct, sys
+
+asked = sys.argv[1:]
+fresh = os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or not asked
+fresh = fresh or any(name in os.environ for name in ("PYTHONHASHSEED", "FRESH_PYTHON"))
+fresh = fresh or (asked[0].startswith("-") and asked[0] != "-m")
+server = socket.socket(socket.AF_UNIX)
+try:
+    if not fresh:
+        server.connect({socket!r})
+except OSError:
+    fresh = True
+if fresh:
+    os.execv({python!r}, [{python!r}, *asked])
+request = dict(asked=asked, environment=dict(os.environ), folder=os.getcwd(), umask=os.umask(0))
+text = json.dumps(request).encode()
+files = array.array("i", [0, 1, 2])
+server.sendmsg(
+    [struct.pack("!I", len(text))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files.tobytes())]
+)
+server.sendall(text)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, lambda which, frame: server.sendall(bytes([which])))
+status = b""
+while len(status) < 4:
+    got = server.recv(4 - len(status))
+    if not got:
+        break
+    status += got
+code = struct.unpack("!i", status)[0] if len(status) == 4 else -signal.SIGKILL
+if code < 0:
+    signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+
+
+class Forks:
+    """An interpreter that waits to be forked, and the file that asks it to.
+
+    Parameters
+    ----------
+    folder : path
+        Where its socket and that file are written; a short path, as sockets want.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.python = folder / "python"
+        address = folder / "socket"
+        text = CLIENT.format(python=sys.executable, socket=str(address))
+        self.python.write_text(text)
+        self.python.chmod(self.python.stat().st_mode | stat.S_IXUSR)
+        own = ("PYTHONPATH", "KERAS_BACKEND", "MLFLOW_", "SLICEWISE_", "SNAKEMAKE_")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(own)}
+        for command in ("snakemake", "slicewise"):
+            script = (Path(sys.executable).parent / command).read_text()
+            _, _, body = script.partition("\n")
+            (folder / command).write_text(f"#!{self.python}\n{body}")
+            (folder / command).chmod(self.python.stat().st_mode)
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(address), str(self.python)],
+            env={**environment, "TF_CPP_MIN_LOG_LEVEL": "2"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def close(self) -> None:
+        """End it, and all its forks."""
+        self._process.kill()
+        self._process.wait()
+
+
+@cache
+def python() -> str:
+    """Return what tests run in place of the interpreter; the first call starts what is forked."""
+    folder = tempfile.TemporaryDirectory(prefix="forks-")
+    forks = Forks(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(forks.close)
+    return str(forks.python)
+
+
+class Server:
+    """Forks on request, and tells those who asked how their forks ended."""
+
+    def __init__(self, address: str) -> None:
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(address)
+        self._listening.listen(64)
+        self._asking: dict[int, socket.socket] = {}
+        self._wake, awake = socket.socketpair()
+        awake.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(awake.fileno(), warn_on_full_buffer=False)
+        self._awake = awake
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listening, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+
+    def serve(self) -> dict[str, Any]:
+        """Wait for requests, for ever; return one of them, in its fork only."""
+        parent = os.getppid()
+        while os.getppid() == parent:
+            for key, _ in self._selector.select(timeout=1):
+                if key.fileobj is self._wake:
+                    self._wake.recv(4096)
+                elif key.fileobj is self._listening:
+                    request = self._fork()
+                    if request is not None:
+                        return request
+                else:
+                    self._pass_on(key.data, key.fileobj)
+            self._reap()
+        for pid in self._asking:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)
+
+    def _fork(self) -> dict[str, Any] | None:
+        asking, _ = self._listening.accept()
+        try:
+            request, files = received(asking)
+        except (OSError, struct.error, ValueError):
+            asking.close()
+            return None
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for other in (asking, self._listening, self._wake, self._awake, *self._asking.values()):
+                other.close()
+            self._selector.close()
+            for target, file in enumerate(files):
+                os.dup2(file, target)
+                os.close(file)
+            return request
+        for file in files:
+            os.close(file)
+        self._asking[pid] = asking
+        self._selector.register(asking, selectors.EVENT_READ, pid)
+        return None
+
+    def _pass_on(self, pid: int, asking: Any) -> None:
+        """Pass signals on to a fork; end it where nobody waits for it any more."""
+        try:
+            numbers = asking.recv(64)
+        except OSError:
+            numbers = b""
+        for number in numbers or [signal.SIGKILL]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if not numbers:
+            self._selector.unregister(asking)
+            asking.close()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            asking = self._asking.pop(pid, None)
+            if asking is None or asking.fileno() < 0:
+                continue
+            self._selector.unregister(asking)
+            with contextlib.suppress(OSError):
+                asking.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
+            asking.close()
+
+
+def received(asking: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Receive a request and the open files that come with it."""
+    files = array.array("i")
+    head, ancillary, _, _ = asking.recvmsg(4, socket.CMSG_SPACE(3 * files.itemsize))
+    for _, _, data in ancillary:
+        files.frombytes(data)
+    (size,) = struct.unpack("!I", head)
+    text = b""
+    while len(text) < size:
+        text += asking.recv(size - len(text))
+    return json.loads(text), list(files)
+
+
+def become(request: dict[str, Any], python: str) -> None:
+    """Take over what a fresh interpreter would have had from its start."""
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    os.umask(request["umask"])
+    time.tzset()
+    random.seed()
+    sys.modules["numpy"].random.seed()
+    sys.executable = python
+    below = [path for path in request["environment"].get("PYTHONPATH", "").split(":") if path]
+    sys.path[:] = [*below, *sys.path]
+
+
+def run(asked: list[str]) -> None:
+    """Run a script, or a module, as the interpreter's own command line does."""
+    if asked[0] == "-m":
+        sys.argv = ["-m", *asked[2:]]
+        sys.path.insert(0, str(Path.cwd()))
+        runpy.run_module(asked[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = asked
+        sys.path.insert(0, str(Path(asked[0]).resolve().parent))
+        runpy.run_path(asked[0], run_name="__main__")
+
+
+def ended(asked: list[str]) -> int:
+    """Run what is asked for to its end; return its status as the interpreter's own would be."""
+    status: Any = 0
+    try:
+        run(asked)
+    except SystemExit as end:
+        status = end.code
+    except KeyboardInterrupt:
+        traceback.print_exc()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    return status if isinstance(status, int) else int(status is not None)
+
+
+def main(address: str, python: str) -> None:
+    """Import the libraries, wait, and be what is asked for in each fork."""
+    sys.path.pop(0)
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    server = Server(address)
+    print("ready", flush=True)
+    request = server.serve()
+    become(request, python)
+    status = ended(request["asked"])
+    # all that an interpreter does at its end, but for taking apart each module that it imported
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,118 @@
+"""Forks that tests run in place of fresh interpreters behave as these do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import forked
+
+FACTS = """
+import json, os, sys
+print(json.dumps([sys.argv[1:], os.getcwd(), os.environ.get("HERE"), sys.path[0], __name__]))
+print("said", file=sys.stderr)
+print(sys.stdin.read(), end="")
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(code: str) -> str:
+        path = tmp_path / "script.py"
+        path.write_text(code)
+        return str(path)
+
+    return write
+
+
+def run(python: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [python, *arguments], capture_output=True, text=True, check=False, timeout=60, **options
+    )
+
+
+def test_arguments_folder_environment_and_files_are_those_of_who_asks(script, tmp_path):
+    given = {"cwd": tmp_path, "env": {**os.environ, "HERE": "yes"}, "input": "read"}
+    fork, fresh = (
+        run(python, script(FACTS), "a b", "ü", **given)
+        for python in (forked.python(), sys.executable)
+    )
+    assert (fork.stdout, fork.stderr, fork.returncode) == (fresh.stdout, fresh.stderr, 0)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "import sys; sys.exit(3)",
+        "import sys; sys.exit('a sentence')",
+        "import sys; sys.exit(True)",
+        "raise SystemExit",
+        "import os; os._exit(7)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "import atexit; atexit.register(print, 'at the end')",
+        "import threading, time\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('late'))).start()",
+    ],
+)
+def test_they_end_alike(script, code):
+    fork, fresh = (run(python, script(code)) for python in (forked.python(), sys.executable))
+    assert (fork.returncode, fork.stdout) == (fresh.returncode, fresh.stdout)
+    assert fork.stderr == fresh.stderr
+
+
+def test_an_error_is_a_status_and_a_traceback(script):
+    fork = run(forked.python(), script("1 / 0"))
+    assert fork.returncode == 1
+    assert fork.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_libraries_are_there_and_slicewise_is_imported_from_where_it_is_asked_for(script, tmp_path):
+    (tmp_path / "slicewise.py").write_text("HERE = True")
+    code = "import sys\nprint('tensorflow' in sys.modules, 'slicewise' in sys.modules)\n"
+    code += "import slicewise\nprint(slicewise.HERE)\n"
+    elsewhere = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    assert run(forked.python(), script(code), env=elsewhere).stdout == "True False\nTrue\n"
+
+
+@pytest.mark.parametrize("variable", ["KERAS_BACKEND=jax", "PYTHONHASHSEED=1", "FRESH_PYTHON=1"])
+def test_what_a_fork_cannot_be_is_a_fresh_interpreter(script, variable):
+    code = "import sys; print('tensorflow' in sys.modules)"
+    name, value = variable.split("=")
+    assert run(forked.python(), script(code), env={**os.environ, name: value}).stdout == "False\n"
+    assert run(forked.python(), "-c", code).stdout == "False\n"
+
+
+def test_no_two_draw_the_same_numbers(script):
+    code = "import random, numpy\nprint(random.random(), numpy.random.random())"
+    drawn = {run(forked.python(), script(code)).stdout for _ in range(2)}
+    assert len(drawn) == 2
+
+
+WAITING = """
+import os, signal, sys, time
+signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(5))
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGUSR1, 5), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+)
+def test_signals_reach_the_fork(script, number, status):
+    process = subprocess.Popen(
+        [forked.python(), script(WAITING)], stdout=subprocess.PIPE, text=True
+    )
+    pid = int(process.stdout.readline())
+    process.send_signal(number)
+    assert process.wait(30) == status
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{pid}").exists(), "the fork goes on"
