@@ -61,7 +61,7 @@ def fingerprints(draw):
     sides = st.integers(1, 60).map(lambda n: 16 * n)
     rows = draw(sides)
     contiguous = draw(st.booleans())
-    planes = ["axial", "coronal", "sagittal"] if contiguous else ["axial"]
+    planes = ["axial", "coronal", "sagittal", "acquired"] if contiguous else ["axial"]
     return Fingerprint(
         intensity=draw(st.sampled_from(["hu", "clipped_hu", "arbitrary"])),
         contiguous=contiguous,
@@ -184,8 +184,11 @@ def test_a_pile_of_slices_gets_no_component_in_3d():
     assert "no neighbours" in reason(pile, "slices.plane")
 
 
-def test_another_plane_of_some_cases_is_said():
-    assert "3 in 10 cases" in reason(plan(replace(CT, agreement=0.7), "laptop"), "slices.plane")
+def test_cases_of_different_planes_are_each_cut_along_their_own():
+    planned = plan(replace(CT, plane="acquired", agreement=0.7), "laptop")
+    assert value(planned, "slices.plane") == "acquired"
+    assert "3 in 10 cases" in reason(planned, "slices.plane")
+    assert planned.recipe_name == "acquired256"
 
 
 def test_a_greater_effort_trains_more():

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from slicewise.config import Intensity, Plane
+from slicewise.config.slices import Cut
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.errors import SlicewiseError
 
@@ -23,6 +24,8 @@ NORMALS: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
 """The plane that is cut across each canonical axis."""
 ALIKE = 1.25
 """Voxels whose longest side is at most so many times the next one have no plane of their own."""
+EQUAL = 1.01
+"""Spacings that differ by less are the same, as `plane: acquired` takes them."""
 SIDE = 16
 """Sides of slices are rounded up to a multiple of so many pixels."""
 
@@ -77,10 +80,11 @@ class Fingerprint:
         Of an image.
     cases, slices : int
         How many there are, to the nearest power of two.
-    plane : {"axial", "coronal", "sagittal"}
-        Across the longest side of the voxels in most cases; axial where voxels are nearly cubes.
+    plane : {"axial", "coronal", "sagittal", "acquired"}
+        Across the longest side of the voxels in all cases; ``acquired`` where it is another one in
+        a twentieth of the cases or more; axial where voxels are nearly cubes.
     agreement : float
-        Share of the cases that were acquired in that plane, or in none, in tenths.
+        Share of the cases that were acquired in the plane of most, or in none, in tenths.
     rows, columns : int
         Pixels of a slice in that plane: the median, rounded up to a multiple of 16; the longer
         one is `rows`.
@@ -105,7 +109,7 @@ class Fingerprint:
     channels: int
     cases: int
     slices: int
-    plane: Plane
+    plane: Cut
     agreement: float
     rows: int
     columns: int
@@ -148,28 +152,25 @@ def fingerprint_of(
     if not known:
         raise SlicewiseError("a plan follows from training cases, and there is none; lower split")
     plane, agreement = _plane_of(known, contiguous)
-    normal = NORMALS.index(plane)
-    across = [case.canonical[normal] for case in known]
-    within = [[side for axis, side in enumerate(c.canonical) if axis != normal] for c in known]
-    sides = [sorted((n for n, _ in pair), reverse=True) for pair in within]
-    pixels = sorted(math.sqrt(pair[0][1] * pair[1][1]) for pair in within)
-    smallest = _smallest(known, normal, contiguous)
+    cuts = [_Cut.of(case, plane) for case in known]
+    pixels = sorted(cut.pixel for cut in cuts)
+    smallest = _smallest(known, cuts, contiguous)
     return Fingerprint(
         intensity=intensity,
         contiguous=contiguous,
         labels=labels,
         channels=channels,
         cases=_power_of_two(len(known)),
-        slices=_power_of_two(sum(number for number, _ in across)),
+        slices=_power_of_two(sum(cut.slices for cut in cuts)),
         plane=plane,
         agreement=agreement,
-        rows=_multiple(statistics.median(longer for longer, _ in sides)),
-        columns=_multiple(statistics.median(shorter for _, shorter in sides)),
+        rows=_multiple(statistics.median(cut.longer for cut in cuts)),
+        columns=_multiple(statistics.median(cut.shorter for cut in cuts)),
         spacing=rounded(statistics.median(pixels), 2),
-        thickness=rounded(statistics.median(mm for _, mm in across), 2),
+        thickness=rounded(statistics.median(cut.thickness for cut in cuts), 2),
         spread=round(_inner(pixels, 0.95) / _inner(pixels, 0.05), 1),
         smallest=None if smallest is None else rounded(smallest, 1),
-        shown=_shown(known, normal, contiguous),
+        shown=_shown(known, cuts, contiguous),
     )
 
 
@@ -182,27 +183,62 @@ def rounded(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def _plane_of(cases: Sequence[TrainingCase], contiguous: bool) -> tuple[Plane, float]:
-    """Return the plane of most cases, and the share of those that have no other."""
+@dataclass(frozen=True)
+class _Cut:
+    """How a case looks when it is cut: pixels along the sides, mm of a pixel, slices, mm of one."""
+
+    longer: int
+    shorter: int
+    pixel: float
+    slices: int
+    thickness: float
+
+    @classmethod
+    def of(cls, case: TrainingCase, plane: Cut) -> _Cut:
+        """Cut a case along a plane, or along its own."""
+        sides = case.canonical
+        normal = _coarsest(case) if plane == "acquired" else NORMALS.index(plane)
+        first, second = (side for axis, side in enumerate(sides) if axis != normal)
+        return cls(
+            max(first[0], second[0]),
+            min(first[0], second[0]),
+            math.sqrt(first[1] * second[1]),
+            *sides[normal],
+        )
+
+    @property
+    def extent(self) -> float:
+        """Millimetres from the first slice to the last."""
+        return self.slices * self.thickness
+
+
+def _plane_of(cases: Sequence[TrainingCase], contiguous: bool) -> tuple[Cut, float]:
+    """Return the plane of the cases, and the share of those that have no other than most."""
     if not contiguous:
         return "axial", 1.0
     own = Counter(_acquired(case) for case in cases)
     # of equally many the first by name, so that the order of cases means nothing
     told = sorted((-number, plane) for plane, number in own.items() if plane is not None)
+    others = sum(-number for number, _ in told[1:])
+    agreement = round(1 - others / len(cases), 1)
+    if agreement < 1:
+        return "acquired", agreement
     if not told or own[None] > len(cases) / 2:
-        plane: Plane = "axial"
-    else:
-        plane = told[0][1]
-    others = sum(number for other, number in own.items() if other not in (plane, None))
-    return plane, round(1 - others / len(cases), 1)
+        return "axial", agreement
+    return told[0][1], agreement
+
+
+def _coarsest(case: TrainingCase) -> int:
+    """Return the axis that a case is cut across by `plane: acquired`."""
+    sides = [mm for _, mm in case.canonical]
+    longest = [axis for axis, mm in enumerate(sides) if mm * EQUAL > max(sides)]
+    return longest[0] if len(longest) == 1 else NORMALS.index("axial")
 
 
 def _acquired(case: TrainingCase) -> Plane | None:
     """Return the plane across the longest side of the voxels; None where they are nearly cubes."""
-    sides = [mm for _, mm in case.canonical]
-    longest = max(range(3), key=sides.__getitem__)
-    next_one = max(mm for axis, mm in enumerate(sides) if axis != longest)
-    return NORMALS[longest] if sides[longest] > ALIKE * next_one else None
+    *_, next_one, longest = sorted(mm for _, mm in case.canonical)
+    return NORMALS[_coarsest(case)] if longest > ALIKE * next_one else None
 
 
 def _volumes(cases: Sequence[TrainingCase]) -> dict[str, float]:
@@ -212,34 +248,29 @@ def _volumes(cases: Sequence[TrainingCase]) -> dict[str, float]:
     return {name: statistics.median(each) for name, each in present.items() if each}
 
 
-def _smallest(cases: Sequence[TrainingCase], normal: int, contiguous: bool) -> float | None:
+def _smallest(
+    cases: Sequence[TrainingCase], cuts: Sequence[_Cut], contiguous: bool
+) -> float | None:
     """Return the diameter of the smallest label, in pixels."""
     volumes = _volumes(cases)
     if not volumes:
         return None
     mm3 = 1000 * min(volumes.values())
-    pixel = statistics.median(_pixel(case, normal) for case in cases)
+    pixel = statistics.median(cut.pixel for cut in cuts)
     if contiguous:
         return _ball(mm3) / pixel
-    depth = statistics.median(math.prod(case.canonical[normal]) for case in cases)
-    return math.sqrt(4 * mm3 / depth / math.pi) / pixel
+    extent = statistics.median(cut.extent for cut in cuts)
+    return math.sqrt(4 * mm3 / extent / math.pi) / pixel
 
 
-def _shown(cases: Sequence[TrainingCase], normal: int, contiguous: bool) -> float | None:
+def _shown(cases: Sequence[TrainingCase], cuts: Sequence[_Cut], contiguous: bool) -> float | None:
     """Return the share of slices that a ball of the volume of all labels would be seen in."""
-    told = [case for case in cases if sum(case.ml.values()) > 0]
-    if not told or not contiguous:
-        return None
     seen = [
-        min(1.0, _ball(1000 * sum(case.ml.values())) / math.prod(case.canonical[normal]))
-        for case in told
+        min(1.0, _ball(1000 * sum(case.ml.values())) / cut.extent)
+        for case, cut in zip(cases, cuts, strict=True)
+        if sum(case.ml.values()) > 0
     ]
-    return round(5 * statistics.median(seen)) / 5
-
-
-def _pixel(case: TrainingCase, normal: int) -> float:
-    sides = [mm for axis, (_, mm) in enumerate(case.canonical) if axis != normal]
-    return math.sqrt(sides[0] * sides[1])
+    return round(5 * statistics.median(seen)) / 5 if seen and contiguous else None
 
 
 def _ball(mm3: float) -> float:

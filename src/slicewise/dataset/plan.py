@@ -72,6 +72,12 @@ def _plane(fingerprint: Fingerprint) -> Choice:
     plane = fingerprint.plane
     if not fingerprint.contiguous:
         reason = "The slices of a file are no neighbours, so they are taken as they are."
+    elif plane == "acquired":
+        others = max(1, round(10 * (1 - fingerprint.agreement)))
+        reason = (
+            f"About {others} in 10 cases were acquired in another plane than most, and each is cut "
+            "along its own."
+        )
     elif fingerprint.thickness > fingerprint.spacing:
         reason = (
             f"Pixels are finest in this plane: {fingerprint.spacing:g} mm in the median case, "
@@ -79,9 +85,6 @@ def _plane(fingerprint: Fingerprint) -> Choice:
         )
     else:
         reason = "Voxels are nearly cubes, so no plane is finer than another."
-    if fingerprint.agreement < 1:
-        others = round(10 * (1 - fingerprint.agreement))
-        reason = f"{reason[:-1]}; about {others} in 10 cases were acquired in another plane."
     return Choice("slices.plane", plane, reason)
 
 
