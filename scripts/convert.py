@@ -4,6 +4,7 @@ from pathlib import Path
 
 from slicewise.job import script_job
 from slicewise.jobs import Convert
+from slicewise.volumes.dicom.imaged import Imaged
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.frames import read_frame, read_mask_of_frame
 from slicewise.volumes.placing import VoxelGrid
@@ -18,6 +19,8 @@ def main(snakemake):
     masks = [Path(path) for path in snakemake.input.get("mask")]
     with script_job(snakemake) as log:
         image = read_sources(images) if cfg.frame is None else read_frame(images[0], cfg.frame)
+        grid = VoxelGrid.of(image, str(images[0] if len(images) == 1 else images[0].parent))
+        imaged = Imaged(grid, tuple(images))
         if cfg.layout == "ircad":
             # organ folders lie side by side in MASKS_DICOM, in a zip or not
             place = masks[0] if len(masks) == 1 else masks[0].parent.parent
@@ -28,16 +31,17 @@ def main(snakemake):
             mask, overlapping = read_structures(
                 grouped(masks, cfg.structures),
                 cfg.labels,
-                VoxelGrid.of(image, str(images[0])),
+                grid,
                 masks=cfg.masks,
                 overlaps=cfg.overlaps,
+                imaged=imaged,
             )
             if overlapping:
                 log(f"{masks[0]}: {overlapping} voxels are in two masks; the later label has them")
         elif cfg.frame is not None:
             mask = read_mask_of_frame(masks, cfg.labels, cfg.frame, images[0])
         else:
-            mask = read_mask(masks, cfg.labels)
+            mask = read_mask(masks, cfg.labels, imaged, cfg.overlaps_of_labels)
         write_nifti(Path(snakemake.output.image), image)
         write_nifti(Path(snakemake.output.mask), mask)
 

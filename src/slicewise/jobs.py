@@ -82,7 +82,14 @@ class Convert(Told):
                 "overlaps": arranged.overlaps,
                 "masks": dataset.masks,
             }
+        elif dataset.pairs is not None:
+            of_structures = {"overlaps": dataset.pairs.overlaps}
         return cls(layout=dataset.layout, labels=dataset.labels, frame=case.frame, **of_structures)
+
+    @property
+    def overlaps_of_labels(self) -> str:
+        """What becomes of voxels that one file gives to several labels: only pairs may refuse."""
+        return self.overlaps if self.layout == "pairs" else "later"
 
 
 class Ingest(Told):

@@ -53,8 +53,8 @@ class Pairs(Block):
     )
     overlaps: Literal["refuse", "later"] = Field(
         "refuse",
-        description="Of `masks`: whether a voxel in the files of two labels is a fault, or "
-        "belongs to the label that `labels` names later.",
+        description="Of `masks`, and of DICOM segmentations: whether a voxel of two labels is a "
+        "fault, or belongs to the label that `labels` names later.",
     )
     first_frame: Literal[0, 1] | None = Field(
         None,
@@ -81,11 +81,8 @@ class Pairs(Block):
 
     @model_validator(mode="after")
     def _fit(self) -> Pairs:
-        if self.masks is not None:
-            if self.mask != Pairs.model_fields["mask"].default:
-                raise ValueError("give either mask or masks, not both")
-        elif self.overlaps != "refuse":
-            raise ValueError("overlaps goes with masks only")
+        if self.masks is not None and self.mask != Pairs.model_fields["mask"].default:
+            raise ValueError("give either mask or masks, not both")
         told = Pattern(self.image).names()
         patterns = [pattern for given in self.mask_patterns.values() for pattern in given]
         self._check_frames(patterns)

@@ -16,6 +16,7 @@ from slicewise.dataset.names import find_alike, stripped
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
 from slicewise.volumes.companions import Folders, whole_volume
+from slicewise.volumes.formats import is_dicom, is_nifti
 
 SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SEGMENTED = (".nrrd", ".nhdr")
@@ -79,12 +80,20 @@ def _refuse_names(cases: list[Case], dataset: Dataset) -> None:
     if dataset.layout == "ircad" or not labels_are_names(dataset):
         return
     masks = [case.mask[0] for case in cases]
-    plain = [str(mask) for mask in masks if not mask.name.lower().endswith(SEGMENTED)]
+    plain = [str(mask) for mask in masks if not _may_name_segments(mask)]
     if plain:
         raise SlicewiseError(
             "dataset.labels: gives names of segments, which only files of 3D Slicer (.seg.nrrd) "
-            f"have, and these are none: {listed(plain)}; give mask values in dataset.labels"
+            "and segmentations of DICOM have, and these are none: "
+            f"{listed(plain)}; give mask values in dataset.labels"
         )
+
+
+def _may_name_segments(mask: Path) -> bool:
+    """Tell whether a mask may name its segments; no image is opened for it."""
+    if mask.name.lower().endswith(SEGMENTED):
+        return True
+    return not is_nifti(mask) and mask.is_file() and is_dicom(mask)
 
 
 def _whole(case: Case, folders: Folders) -> Case:

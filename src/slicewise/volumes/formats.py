@@ -5,11 +5,26 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
+DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 
 
 def is_nifti(path: str | Path) -> bool:
     """Tell by its name whether a file is NIfTI."""
     return Path(path).name.lower().endswith(NIFTI_SUFFIXES)
+
+
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file is DICOM, or a folder or zip that may hold such.
+
+    By its name, or, as scanners give files none that says so, by its start.
+    """
+    if path.is_dir() or path.suffix.lower() in {".zip", *DICOM_SUFFIXES}:
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 LITTER = {

@@ -83,7 +83,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class _Turn:
+class Turn:
     """Where the voxels of a mask lie in the image's array.
 
     Attributes
@@ -101,6 +101,7 @@ class _Turn:
     starts: tuple[int, ...]
 
     def words(self, shape: Sequence[int], image_shape: Sequence[int]) -> list[str]:
+        """Say how voxels of a mask of one shape lie in an image of another; nothing if alike."""
         sizes = [shape[axis] for axis in self.axes]
         ends = [start + size for start, size in zip(self.starts, sizes, strict=True)]
         inside = zip(self.starts, ends, image_shape, strict=True)
@@ -143,7 +144,7 @@ def on_image(
         or voxels with a label lie outside of the image.
     """
     relation = np.linalg.inv(image.affine) @ mask.affine
-    turn = _turn(relation, mask.shape)
+    turn = turn_of(relation, mask.shape)
     if turn is not None and not turn.words(mask.shape, image.shape):
         return labels, None
     if mask.lost or image.lost or (turn is None and masks == "exact"):
@@ -210,8 +211,20 @@ def say_stored(
     )
 
 
-def _turn(relation: np.ndarray, shape: Sequence[int]) -> _Turn | None:
-    """Tell how a mask's voxels are those of its image; None where they are not."""
+def turn_of(
+    relation: np.ndarray, shape: Sequence[int], tolerance: float = TOLERANCE
+) -> Turn | None:
+    """Tell how a mask's voxels are those of its image; None where they are not.
+
+    Parameters
+    ----------
+    relation : ndarray, shape (4, 4)
+        From voxel indices of the mask to those of the image.
+    shape : three ints
+        Of the mask.
+    tolerance : float
+        How far a voxel of one may lie from one of the other, in voxels along any axis.
+    """
     linear = relation[:3, :3].copy()
     for axis in np.flatnonzero(np.asarray(shape) == 1):
         # one voxel has neither a direction nor a distance to the next
@@ -227,24 +240,43 @@ def _turn(relation: np.ndarray, shape: Sequence[int]) -> _Turn | None:
     turn[:3, 3] = shift
     corners = corners_of(np.array([(0, size - 1) for size in shape]))
     moved = corners @ (relation - turn).T
-    if not np.abs(moved[:, :3]).max() <= TOLERANCE:
+    if not np.abs(moved[:, :3]).max() <= tolerance:
         return None
     axes = np.abs(whole).argmax(axis=1)
     signs = whole[np.arange(3), axes].astype(int)
     last = np.asarray(shape)[axes] - 1
     starts = shift.astype(int) - np.where(signs < 0, last, 0)
-    return _Turn(
+    return Turn(
         tuple(int(axis) for axis in axes),
         tuple(int(sign) for sign in signs),
         tuple(int(start) for start in starts),
     )
 
 
-def _turned(labels: np.ndarray, turn: _Turn, shape: tuple[int, ...]) -> np.ndarray:
+def _turned(labels: np.ndarray, turn: Turn, shape: tuple[int, ...]) -> np.ndarray:
     """Put the voxels of a mask where they lie in the image."""
+    placed = np.zeros(shape, labels.dtype)
+    target, part = placed_part(labels, turn, shape)
+    if part.size:
+        placed[target] = part
+    return placed
+
+
+def placed_part(
+    labels: np.ndarray, turn: Turn, shape: tuple[int, ...]
+) -> tuple[tuple[slice, ...], np.ndarray]:
+    """Return where in the image the voxels of a mask lie, and those that do, as the image has them.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (i, j, k)
+        Of the mask.
+    turn : Turn
+    shape : three ints
+        Of the image.
+    """
     moved = labels.transpose(turn.axes)
     moved = moved[tuple(slice(None, None, sign) for sign in turn.signs)]
-    placed = np.zeros(shape, labels.dtype)
     source = []
     target = []
     for start, size, n in zip(turn.starts, moved.shape, shape, strict=True):
@@ -252,10 +284,7 @@ def _turned(labels: np.ndarray, turn: _Turn, shape: tuple[int, ...]) -> np.ndarr
         last = max(min(start + size, n), first)
         target.append(slice(first, last))
         source.append(slice(first - start, last - start))
-    part = moved[tuple(source)]
-    if part.size:
-        placed[tuple(target)] = part
-    return placed
+    return tuple(target), moved[tuple(source)]
 
 
 def _off(mask: VoxelGrid, image: VoxelGrid) -> tuple[float, float]:

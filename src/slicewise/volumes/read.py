@@ -12,9 +12,10 @@ from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes import companions, freesurfer, padding, text_headers
 from slicewise.volumes.checks import mask_values
+from slicewise.volumes.dicom.annotations import annotation_kind, read_annotations
+from slicewise.volumes.dicom.imaged import Imaged
 from slicewise.volumes.dicom.series import read_series
-from slicewise.volumes.dicom.source import is_dicom
-from slicewise.volumes.formats import is_nifti
+from slicewise.volumes.formats import is_dicom, is_nifti
 from slicewise.volumes.freesurfer import read_freesurfer
 from slicewise.volumes.geometry import check_geometry, with_spacing
 from slicewise.volumes.nifti import read_nifti
@@ -115,7 +116,12 @@ def read_image(path: Path, content: Content, shown: str | None = None) -> Volume
     return padding.as_air(volume, shown) if content.intensity == "hu" else volume
 
 
-def read_mask(paths: Sequence[Path], labels: Mapping[str, Any] | None = None) -> Volume:
+def read_mask(
+    paths: Sequence[Path],
+    labels: Mapping[str, Any] | None = None,
+    image: Imaged | None = None,
+    overlaps: str = "later",
+) -> Volume:
     """Read a mask from its source files, of whatever type its values are.
 
     A DICOM mask is often written into a copy of its CT's header. Where the
@@ -128,7 +134,12 @@ def read_mask(paths: Sequence[Path], labels: Mapping[str, Any] | None = None) ->
         The source files.
     labels : mapping, optional
         ``dataset.labels``, which the segments of a segmentation of 3D Slicer
-        are compared with; see `label_map`. No other file has names.
+        or of DICOM are compared with; see `label_map` and `read_annotations`.
+        No other file has names.
+    image : Imaged, optional
+        What the mask was drawn on. Segmentations of DICOM need it.
+    overlaps : {"refuse", "later"}
+        What becomes of voxels of several labels in segmentations of DICOM.
 
     Returns
     -------
@@ -141,12 +152,14 @@ def read_mask(paths: Sequence[Path], labels: Mapping[str, Any] | None = None) ->
         When the files cannot be read, or a value is no whole number from 0 to 65535.
     """
     shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
+    if image is not None and annotation_kind(paths[0]) is not None:
+        return read_annotations(paths, labels, image, overlaps)
     if labels is not None and has_segments(paths[0]):
         return read_segmentation(paths, labels)
     if any(isinstance(value, str) for value in (labels or {}).values()):
         raise SlicewiseError(
             f"{shown}: dataset.labels gives names of segments, and this file names none (3D Slicer "
-            "writes them into .seg.nrrd); give mask values in dataset.labels"
+            "writes them into .seg.nrrd, DICOM into a SEG); give mask values in dataset.labels"
         )
     volume = read_sources(paths, fill=False)
     try:

@@ -137,9 +137,8 @@ def label_map(
         for value in np.unique(array)
         if value
     ]
-    by_name = any(isinstance(value, str) for value in labels.values())
-    numbers = (_by_name if by_name else _by_value)(segments, there, labels, path)
-    placed, overlapping = _in_one(arrays, there, numbers, _ranks(labels, by_name))
+    numbers = numbers_of(segments, there, labels, path)
+    placed, overlapping = _in_one(arrays, there, numbers, ranks_of(labels))
     if overlapping:
         logger.warning(
             "%s: %d voxels are in two labels; the later one of dataset.labels has them",
@@ -180,8 +179,37 @@ def _in_one(
     return placed, overlapping
 
 
-def _ranks(labels: Mapping[str, Any], by_name: bool) -> dict[int, int]:
-    """Return for each number in the mask the place of its label."""
+def are_named(labels: Mapping[str, Any]) -> bool:
+    """Tell whether labels give names of segments, and not values."""
+    return any(isinstance(value, str) for value in labels.values())
+
+
+def numbers_of(
+    segments: Sequence[Segment], there: Sequence[Segment], labels: Mapping[str, Any], path: Path
+) -> dict[Segment, int]:
+    """Return what the voxels of each segment become in a mask.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        All that a file tells of.
+    there : sequence of Segment
+        Those that have voxels.
+    labels : mapping of str to value, values or name
+    path : Path
+        How messages name the file.
+
+    Raises
+    ------
+    SlicewiseError
+        As `label_map`.
+    """
+    return (_by_name if are_named(labels) else _by_value)(segments, there, labels, path)
+
+
+def ranks_of(labels: Mapping[str, Any]) -> dict[int, int]:
+    """Return for each number in the mask the place of its label; the later one goes before."""
+    by_name = are_named(labels)
     ranks: dict[int, int] = {}
     for place, value in enumerate(labels.values(), start=1):
         values = [place] if by_name else value if isinstance(value, list) else [value]
@@ -214,7 +242,7 @@ def _by_name(
         if len(fitting) > 1:
             raise SlicewiseError(
                 f"{path}: {some([one.name for one in fitting], SHOWN)} both fit the segment {name} "
-                f"of the label {label}; rename one of them in 3D Slicer"
+                f"of the label {label}; rename one of them in the program that wrote the file"
             )
         if not fitting:
             logger.warning(

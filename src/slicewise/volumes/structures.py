@@ -11,6 +11,7 @@ from slicewise.config import Masks
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import count_stored, count_values
 from slicewise.volumes.companions import is_header
+from slicewise.volumes.dicom.imaged import Imaged
 from slicewise.volumes.placing import VoxelGrid, on_image, say_stored
 from slicewise.volumes.read import read_mask
 from slicewise.volumes.volume import Volume
@@ -55,6 +56,7 @@ def read_structures(
     *,
     masks: Masks = "exact",
     overlaps: str = "refuse",
+    imaged: Imaged | None = None,
 ) -> tuple[Volume, int]:
     """Read the mask files of all labels of a case, and put them into one.
 
@@ -72,6 +74,8 @@ def read_structures(
         ``dataset.masks``.
     overlaps : {"refuse", "later"}
         ``dataset.pairs.overlaps``.
+    imaged : Imaged, optional
+        The image as DICOM knows it, which segmentations of DICOM need.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def read_structures(
     """
     rank = {label: position for position, label in enumerate(labels)}
     ordered = sorted(groups, key=lambda group: rank[group[0]])
-    merging = _Merging(labels, overlaps, masks)
+    merging = _Merging(labels, overlaps, masks, imaged)
     # nearly always they lie alike, so a file is read twice only where one does not
     if not merging.all_of(ordered, None):
         merging.all_of(ordered, image)
@@ -98,10 +102,13 @@ def read_structures(
 class _Merging:
     """Masks of labels that are put into one, one after the other."""
 
-    def __init__(self, labels: Mapping[str, int], overlaps: str, masks: Masks) -> None:
+    def __init__(
+        self, labels: Mapping[str, int], overlaps: str, masks: Masks, imaged: Imaged | None
+    ) -> None:
         self.labels = labels
         self.overlaps = overlaps
         self.masks = masks
+        self.imaged = imaged
         self.grid: VoxelGrid
         self.merged: np.ndarray
         self.overlap = 0
@@ -113,7 +120,7 @@ class _Merging:
             self._begin(image)
         for position, (label, paths) in enumerate(groups):
             shown = str(paths[0] if len(paths) == 1 or is_header(paths[0]) else paths[0].parent)
-            volume = read_mask(paths)
+            volume = read_mask(paths, image=self.imaged)
             own = VoxelGrid.of(volume, shown)
             if image is None and position == 0:
                 self._begin(own)

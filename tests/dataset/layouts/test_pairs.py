@@ -212,7 +212,6 @@ def test_a_mask_of_two_cases_is_refused(data, refused):
     [
         ({"pairs": {"mask": "{patient}/{case}.nii.gz"}}, "which the image pattern"),
         ({"pairs": {"mask": "*_x.nii", "masks": {"liver": "*_l.nii"}}}, "either mask or masks"),
-        ({"pairs": {"overlaps": "later"}}, "overlaps goes with masks only"),
         ({"pairs": {"masks": {"spleen": "*_s.nii"}}}, "pairs.masks gives files of each"),
         ({"pairs": {"masks": {"liver": "x.nii"}}}, "where the case's name is"),
         (

@@ -17,7 +17,8 @@ from pydicom import filereader
 from slicewise.errors import SlicewiseError
 from slicewise.files import most_unpacked
 from slicewise.volumes.dicom import multiframe
-from slicewise.volumes.dicom.source import DICOM_SUFFIXES, SourceFiles
+from slicewise.volumes.dicom.source import SourceFiles
+from slicewise.volumes.formats import DICOM_SUFFIXES
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 """The transfer syntax of files that are packed as a whole."""

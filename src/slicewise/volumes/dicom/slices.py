@@ -94,11 +94,11 @@ def _slices_in(files: SourceFiles, name: str, header: pydicom.Dataset) -> list[S
     shown = files.file(name)
     _check_kind(shown, header)
     if not multiframe.is_multi_frame(header):
-        return [_slice(shown, name, header)]
+        return [slice_of(shown, name, header)]
     frames = multiframe.frames_of(header, shown)
     volumes = multiframe.volume_of(header)
     return [
-        replace(_slice(f"{shown}, frame {number + 1},", name, frame), frame=number, volume=volume)
+        replace(slice_of(f"{shown}, frame {number + 1},", name, frame), frame=number, volume=volume)
         for number, (frame, volume) in enumerate(zip(frames, volumes, strict=True))
     ]
 
@@ -111,8 +111,8 @@ def _check_kind(shown: str, header: pydicom.Dataset) -> None:
     """Refuse what is no grey image."""
     if _is_segmentation(header):
         raise SlicewiseError(
-            f"{shown} is a DICOM segmentation (SEG), which is not read; convert it to NIfTI "
-            "(for example with segimage2itkimage of dcmqi)"
+            f"{shown} is a DICOM segmentation (SEG), which is a mask and no image; name "
+            "it as the mask of its image, and keep only the image series in the image's folder"
         )
     if not value_of(header, "Rows") or not value_of(header, "Columns"):
         raise SlicewiseError(
@@ -131,7 +131,7 @@ def _check_kind(shown: str, header: pydicom.Dataset) -> None:
         )
 
 
-def _slice(shown: str, name: str, header: pydicom.Dataset) -> Slice:
+def slice_of(shown: str, name: str, header: pydicom.Dataset) -> Slice:
     """Take the geometry of a slice or frame, and what turns its values into intensities."""
     spacing = numbers(header, "PixelSpacing", 2)
     if spacing is None or spacing.min() <= 0:

@@ -14,7 +14,6 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes.dicom.archives import open_archive, safe_members
 from slicewise.volumes.formats import is_litter
 
-DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 UID = re.compile(r"\d+(\.\d+){4,}")
 """A DICOM identifier, which no message may show."""
 
@@ -54,20 +53,6 @@ class SourceFiles:
         short = PurePosixPath(name).name
         number = f"file {self.names.index(name) + 1} of {len(self.names)} in order of names"
         return number if UID.search(short) else short
-
-
-def is_dicom(path: Path) -> bool:
-    """Tell whether a file is DICOM, or a folder or zip that may hold such.
-
-    By its name, or, as scanners give files none that says so, by its start.
-    """
-    if path.is_dir() or path.suffix.lower() in {".zip", *DICOM_SUFFIXES}:
-        return True
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
 
 
 @contextmanager

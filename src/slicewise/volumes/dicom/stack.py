@@ -70,7 +70,7 @@ def stacked(slices: Sequence[Slice], files: Names) -> Grid:
         When they are of several series or volumes, or make no such stack.
     """
     _one_series(files, slices)
-    axes = _axes(files, slices)
+    axes = axes_of(files, slices)
     row, column = slices[0].spacing
     along = np.array([position_of(s) @ axes[:, 2] for s in slices])
     order = np.argsort(along, kind="stable")
@@ -127,7 +127,7 @@ def same_direction(one: np.ndarray | None, two: np.ndarray | None) -> bool:
     return bool(np.allclose(one, two, rtol=0, atol=1e-3))
 
 
-def _axes(files: Names, slices: Sequence[Slice]) -> np.ndarray:
+def axes_of(files: Names, slices: Sequence[Slice]) -> np.ndarray:
     """Return the directions of column, row and slice index in LPS, shape (3, 3)."""
     orientation = slices[0].orientation
     missing = [s for s in slices if s.position is None]
@@ -153,7 +153,7 @@ def _axes(files: Names, slices: Sequence[Slice]) -> np.ndarray:
 
 
 def position_of(one: Slice) -> np.ndarray:
-    """Position of a slice that `_axes` has found to have one."""
+    """Position of a slice that `axes_of` has found to have one."""
     assert one.position is not None
     return one.position
 
