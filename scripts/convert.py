@@ -6,6 +6,7 @@ from slicewise.job import script_job
 from slicewise.jobs import Convert
 from slicewise.volumes.dicom.imaged import Imaged
 from slicewise.volumes.dicom.organs import read_organ_masks
+from slicewise.volumes.dicom.png import is_png_stack, read_png_mask
 from slicewise.volumes.frames import read_frame, read_mask_of_frame
 from slicewise.volumes.placing import VoxelGrid
 from slicewise.volumes.read import read_mask, read_sources
@@ -38,6 +39,8 @@ def main(snakemake):
             )
             if overlapping:
                 log(f"{masks[0]}: {overlapping} voxels are in two masks; the later label has them")
+        elif is_png_stack(masks):
+            mask = read_png_mask(masks, images)
         elif cfg.frame is not None:
             mask = read_mask_of_frame(masks, cfg.labels, cfg.frame, images[0])
         else:

@@ -154,6 +154,7 @@ def read_mask(
     shown = str(paths[0] if len(paths) == 1 else paths[0].parent)
     if image is not None and annotation_kind(paths[0]) is not None:
         return read_annotations(paths, labels, image, overlaps)
+    _refuse_pictures(paths, shown)
     if labels is not None and has_segments(paths[0]):
         return read_segmentation(paths, labels)
     if any(isinstance(value, str) for value in (labels or {}).values()):
@@ -174,6 +175,15 @@ def read_mask(
         shown,
     )
     return stored
+
+
+def _refuse_pictures(paths: Sequence[Path], shown: str) -> None:
+    """Refuse PNG, which `read_png_mask` reads with the series that it lies on."""
+    if paths[0].suffix.lower() == ".png":
+        raise SlicewiseError(
+            f"{shown}: PNG pictures are read where they are the whole mask of a DICOM series, not "
+            "as a file a label; put the labels into one picture a slice, or convert them to NIfTI"
+        )
 
 
 def _mask_as_stored(paths: Sequence[Path], shown: str) -> Volume | None:

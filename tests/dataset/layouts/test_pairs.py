@@ -272,3 +272,13 @@ def test_frames_that_are_files_are_no_frames_of_a_4d_image(data):
     touch(data, "p1/p1_frame01.nii.gz", "p1/p1_frame01_gt.nii.gz")
     files = pairs(**CINE | {"image": "{patient}/{patient}_frame{frame}.nii.gz"})
     assert [case.frame for case in find_cases(files, data.parent)] == [None]
+
+
+def test_a_folder_of_pictures_is_the_mask_of_a_series(data):
+    for k in range(3):
+        touch(data, f"MR/7/T1/DICOM_anon/IMG-{k}.dcm", f"MR/7/T1/Ground/IMG-{k}.png")
+    touch(data, "MR/7/T1/Ground/Thumbs.db")
+    chaos = pairs(image="MR/{case}/T1/DICOM_anon", mask="MR/{case}/T1/Ground")
+    (case,) = find_cases(chaos, data.parent)
+    assert [path.name for path in case.mask] == [f"IMG-{k}.png" for k in range(3)]
+    assert case.needs_conversion
