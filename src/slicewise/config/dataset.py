@@ -53,7 +53,7 @@ class Pairs(Block):
     )
     overlaps: Literal["refuse", "later"] = Field(
         "refuse",
-        description="Of `masks`, and of DICOM segmentations: whether a voxel of two labels is a "
+        description="Of `masks`, and of DICOM's own masks: whether a voxel of two labels is a "
         "fault, or belongs to the label that `labels` names later.",
     )
     first_frame: Literal[0, 1] | None = Field(
@@ -179,7 +179,7 @@ class Dataset(Block):
     labels: dict[Name, int | list[int] | str] = Field(
         min_length=1,
         description="Label name: mask value or values (ircad: organ folder; masks of 3D Slicer, "
-        ".seg.nrrd: the segment's name will do, for all labels).",
+        ".seg.nrrd, and DICOM SEG and RTSTRUCT: the segment's name will do, for all labels).",
     )
     other_labels: OtherLabels = Field(
         "refuse", description="What to do with mask values that are no label."

@@ -160,7 +160,8 @@ def read_mask(
     if any(isinstance(value, str) for value in (labels or {}).values()):
         raise SlicewiseError(
             f"{shown}: dataset.labels gives names of segments, and this file names none (3D Slicer "
-            "writes them into .seg.nrrd, DICOM into a SEG); give mask values in dataset.labels"
+            "writes them into .seg.nrrd, DICOM into SEG and RTSTRUCT); give mask values in "
+            "dataset.labels"
         )
     volume = read_sources(paths, fill=False)
     try:

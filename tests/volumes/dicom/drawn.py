@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import highdicom
 import numpy as np
 import pydicom
+import SimpleITK as sitk
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
-from pydicom.uid import generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 Edit = Callable[[pydicom.Dataset], None]
 
@@ -84,3 +86,100 @@ def by_highdicom(path: Path, like: Path) -> np.ndarray:
         uids, assert_missing_frames_are_empty=True, ignore_spatial_locations=True
     )
     return read.transpose(2, 1, 0, 3)
+
+
+Regions = Mapping[str, Sequence[np.ndarray]]
+
+
+def corners(folder: Path, polygons: Mapping[int, Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Put polygons, of columns and rows by the number of their slice, into the patient (LPS)."""
+    headers = headers_of(folder)
+    placed = []
+    for number, several in polygons.items():
+        header = headers[number]
+        origin = np.array(header.ImagePositionPatient, float)
+        along = np.array(header.ImageOrientationPatient, float).reshape(2, 3)
+        row, column = map(float, header.PixelSpacing)
+        for polygon in several:
+            steps = np.asarray(polygon, float) * [column, row]
+            placed.append(origin + steps @ along)
+    return placed
+
+
+def write_rtstruct(
+    path: Path,
+    images: Path,
+    regions: Regions,
+    *,
+    kind: str = "CLOSED_PLANAR",
+    edit: Edit = lambda header: None,
+) -> Path:
+    """Write contours of regions 1, 2, …, each of shape (points, 3) in LPS mm, by pydicom."""
+    first, *_ = headers = headers_of(images)
+    header = pydicom.Dataset()
+    for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "StudyDate"):
+        setattr(header, keyword, first.get(keyword, ""))
+    header.SOPClassUID = RTStructureSetStorage
+    header.SOPInstanceUID = generate_uid()
+    header.SeriesInstanceUID = generate_uid()
+    header.Modality = "RTSTRUCT"
+    header.StructureSetLabel = "Planted of Grete"
+    series = pydicom.Dataset()
+    series.SeriesInstanceUID = first.SeriesInstanceUID
+    series.ContourImageSequence = [_referring(one) for one in headers]
+    study = pydicom.Dataset()
+    study.RTReferencedSeriesSequence = [series]
+    frame = pydicom.Dataset()
+    frame.FrameOfReferenceUID = first.FrameOfReferenceUID
+    frame.RTReferencedStudySequence = [study]
+    header.ReferencedFrameOfReferenceSequence = [frame]
+    header.StructureSetROISequence = []
+    header.ROIContourSequence = []
+    header.RTROIObservationsSequence = []
+    for number, (name, contours) in enumerate(regions.items(), start=1):
+        region = pydicom.Dataset()
+        region.ROINumber = number
+        region.ROIName = name
+        region.ReferencedFrameOfReferenceUID = first.FrameOfReferenceUID
+        region.ROIGenerationAlgorithm = "MANUAL"
+        header.StructureSetROISequence.append(region)
+        drawn = pydicom.Dataset()
+        drawn.ReferencedROINumber = number
+        drawn.ROIDisplayColor = [255, 0, 0]
+        drawn.ContourSequence = [_contour(points, kind) for points in contours]
+        header.ROIContourSequence.append(drawn)
+    header.file_meta = pydicom.dataset.FileMetaDataset()
+    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
+    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    edit(header)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _referring(one: pydicom.Dataset) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    item.ReferencedSOPClassUID = one.SOPClassUID
+    item.ReferencedSOPInstanceUID = one.SOPInstanceUID
+    return item
+
+
+def _contour(points: np.ndarray, kind: str) -> pydicom.Dataset:
+    contour = pydicom.Dataset()
+    contour.ContourGeometricType = kind
+    contour.NumberOfContourPoints = len(points)
+    contour.ContourData = [f"{value:.10g}" for value in np.ravel(points)]
+    return contour
+
+
+def by_plastimatch(path: Path, images: Path, folder: Path) -> dict[str, np.ndarray]:
+    """Rasterise a structure set by plastimatch, onto the voxels of its images: (i, j, k) each."""
+    command = ["plastimatch", "convert", "--input", str(path), "--referenced-ct", str(images)]
+    command += ["--xor-contours"]
+    command += ["--output-prefix", str(folder), "--prefix-format", "nrrd"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return {
+        one.stem: sitk.GetArrayFromImage(sitk.ReadImage(str(one))).transpose(2, 1, 0)
+        for one in folder.glob("*.nrrd")
+    }

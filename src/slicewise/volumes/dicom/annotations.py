@@ -1,4 +1,8 @@
-"""Masks that DICOM has of its own: segmentations (SEG), read onto the grid of their image."""
+"""Masks that DICOM has of its own, read onto the grid of their image.
+
+Segmentations (SEG) and structure sets (RTSTRUCT), whose regions of interest are
+called segments here, too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from slicewise.volumes.dicom.imaged import Imaged, References, check_belongs
 from slicewise.volumes.dicom.painting import Drawn, Painting
 from slicewise.volumes.dicom.parse import parse
 from slicewise.volumes.dicom.segmentation import read_seg
+from slicewise.volumes.dicom.structure_set import read_structure_set
 from slicewise.volumes.formats import is_dicom, is_nifti
 from slicewise.volumes.placing import VoxelGrid
 from slicewise.volumes.segments import Segment, are_named, numbers_of, ranks_of
@@ -24,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """SOP classes: segmentations, and those that are label maps."""
-KINDS = {**dict.fromkeys(SEGMENTATIONS, "SEG")}
+STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+KINDS = {**dict.fromkeys(SEGMENTATIONS, "SEG"), STRUCTURE_SET: "RTSTRUCT"}
 SHOWN = 8
 LARGEST = 65535
 
@@ -55,9 +61,8 @@ class Annotation(Protocol):
     def grid_on(self, image: VoxelGrid) -> VoxelGrid:
         """Return the image's grid where it lies on that, else its own."""
 
-    @property
-    def own_grid(self) -> VoxelGrid:
-        """Its own grid."""
+    def own_grid(self, image: VoxelGrid) -> VoxelGrid:
+        """Return its own grid, or that of the image where it has none, as far as it reaches."""
 
     def check_complete(self, wanted: Sequence[Segment], grid: VoxelGrid) -> None:
         """Refuse segments that lack something, on a grid that they lie on."""
@@ -71,7 +76,7 @@ def annotation_kind(path: Path) -> str | None:
 
     Returns
     -------
-    {"SEG"} or None
+    {"SEG", "RTSTRUCT"} or None
         None, too, where it cannot be read: what reads it says why.
     """
     if is_nifti(path) or not path.is_file() or path.suffix.lower() == ".zip" or not is_dicom(path):
@@ -90,7 +95,7 @@ def read_annotations(
     image: Imaged,
     overlaps: str = "later",
 ) -> Volume:
-    """Read a mask from the DICOM segmentations of an image.
+    """Read a mask from the DICOM segmentations or structure sets of an image.
 
     Parameters
     ----------
@@ -101,7 +106,7 @@ def read_annotations(
         regard to case, blanks and signs where none fits to the letter, or all
         by their numbers. None: all segments by their numbers.
     image : Imaged
-        Frames are placed on its grid by their position.
+        Frames and contours are placed on its grid by their position.
     overlaps : {"refuse", "later"}
         What becomes of voxels of several labels: a fault, or those of the one
         that `labels` names later, with a line.
@@ -128,17 +133,18 @@ def read_annotations(
     _check_told_apart(files, chosen)
     numbers = _in_range(numbers_of(segments, there, chosen, Path(files[0].shown)))
     ranks = ranks_of(chosen)
-    wanted = [segment for segment in segments if numbers.get(segment) in ranks]
+    by_name = are_named(chosen)
+    wanted = [one for one in segments if (numbers.get(one) if by_name else one.value) in ranks]
     grid = image.grid
     for one in files:
         if one.there and one.grid_on(image.grid) is not image.grid:
-            grid = _only(files).own_grid
+            grid = _only(files).own_grid(image.grid)
     for one in files:
         one.check_complete([segment for segment in one.there if segment in wanted], grid)
     painting = _painted(files, grid, numbers, ranks)
     if painting.outside:
         # whether they may be left out, dataset.masks decides where masks meet their images
-        grid = _only(files).own_grid
+        grid = _only(files).own_grid(image.grid)
         painting = _painted(files, grid, numbers, ranks)
     _say_missing(files, chosen, wanted, painting)
     _say_overlaps(painting, chosen, overlaps, files[0].shown)
@@ -146,10 +152,13 @@ def read_annotations(
 
 
 def _read(path: Path, layer: int) -> Annotation:
-    if annotation_kind(path) is None:
+    kind = annotation_kind(path)
+    if kind == "RTSTRUCT":
+        return read_structure_set(path, layer)
+    if kind is None:
         raise SlicewiseError(
-            f"{path}: this is no DICOM segmentation, but the file beside it that it is named with "
-            "is one; give only segmentations as the mask of a case"
+            f"{path}: this is no DICOM segmentation or structure set, but the file beside it that "
+            "it is named with is one; give only such files as the mask of a case"
         )
     return read_seg(path, layer)
 

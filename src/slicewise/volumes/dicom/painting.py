@@ -50,7 +50,7 @@ class Painting:
     counts : dict of Segment to int
         Voxels that were drawn of each, whoever has them.
     outside : int
-        Voxels that lie outside of the grid.
+        Voxels of labels that lie outside of the grid.
     """
 
     def __init__(
@@ -82,4 +82,4 @@ class Painting:
         mask[taken] = number
         rank[taken] = own
         self.counts[drawn.segment] += int(np.count_nonzero(drawn.inside))
-        self.outside += drawn.outside
+        self.outside += drawn.outside if own else 0

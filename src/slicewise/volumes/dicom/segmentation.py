@@ -114,11 +114,10 @@ class Segmentation:
             When they make no grid.
         """
         turns = (self._turn(frame.plane, image) for frame in self.frames)
-        return image if all(turn is not None for turn in turns) else self.own_grid
+        return image if all(turn is not None for turn in turns) else self.own_grid(image)
 
-    @cached_property
-    def own_grid(self) -> VoxelGrid:
-        """The grid of the frames, from the first to the last.
+    def own_grid(self, image: VoxelGrid) -> VoxelGrid:
+        """Return the grid of the frames, from the first to the last, whatever the image's.
 
         Raises
         ------
