@@ -27,6 +27,7 @@ from slicewise.job import sentence, warnings_said
 from slicewise.sources import CONVERSION, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
+from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases, warn_of_shared
 
@@ -51,7 +52,8 @@ try:
         there = find_cases(settings.dataset, DATA)
         refuse_braces(path for case in there for path in (*case.image, *case.mask))
         split = split_cases(there, settings.split, DATA)
-        study = Study(settings, there, split, in_bucket=IN_BUCKET)
+        columns = read_columns(there, settings, DATA)
+        study = Study(settings, there, split, columns, in_bucket=IN_BUCKET)
         if workflow.is_main_process:
             warn_of_shared(there, study.split)
     against = settings.split.check_against

@@ -107,6 +107,8 @@ rule cases:
         runtime=10,
     params:
         code=code("cases"),
-        cfg=jobs.Cases(content=settings.dataset.content, cases=sorted(study.cases)).dump(),
+        cfg=jobs.Cases(
+            content=settings.dataset.content, cases=sorted(study.cases), columns=study.columns
+        ).dump(),
     script:
         "../scripts/cases.py"

@@ -20,7 +20,7 @@ rule split:
         runtime=10,
     params:
         code=code("split"),
-        cfg=[assignment.dump() for assignment in study.split.values()],
+        cfg=study.split_rows,
     script:
         "../scripts/split.py"
 
@@ -51,6 +51,7 @@ rule leakage:
             check_against=settings.split.check_against,
             folds=len(study.folds),
             missing_labels=study.missing_labels,
+            leave_out=settings.split.leave_out or "",
         ).dump(),
     script:
         "../scripts/leakage.py"

@@ -56,6 +56,7 @@ rule report:
             exclude=settings.dataset.exclude,
             cases=study.scored_cases,
             jobs=study.jobs_of(w.experiment),
+            leave_out=settings.split.leave_out or "",
         ).dump(),
         tracking=result("{experiment}/tracking"),
     script:

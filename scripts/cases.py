@@ -12,8 +12,9 @@ def main(snakemake):
     with script_job(snakemake):
         known = read_case_records(snakemake.input.case_records)
         case_records = [known[case] for case in sorted(known)]
-        check_geometry_known(case_records, Cases.of(snakemake).content)
-        table = cases_table(case_records)
+        cfg = Cases.of(snakemake)
+        check_geometry_known(case_records, cfg.content)
+        table = cases_table(case_records, cfg.columns)
         target = snakemake.output[0]
         write_marks(beside(target), {record.case: unpack(record.marks) for record in case_records})
         write_text(target, table.to_csv(sep="\t", index=False))

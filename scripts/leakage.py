@@ -7,6 +7,7 @@ from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
+    check_sites_scored,
     remove_earlier,
 )
 from slicewise.dataset.marks import beside, read_marks
@@ -28,7 +29,10 @@ def main(snakemake):
             {path: read_marks(beside(path), table["case"]) for path, table in others.items()},
             cfg.not_the_same,
         )
-        check_labels_trained(cases, read_table(given.split), cfg.folds, cfg.missing_labels)
+        split = read_table(given.split)
+        check_labels_trained(cases, split, cfg.folds, cfg.missing_labels)
+        if cfg.leave_out:
+            check_sites_scored(cases, split, cfg.leave_out)
         remove_earlier(Path(snakemake.output[0]).parent)
         write_json(snakemake.output[0], {"leaks": []})
 

@@ -1,13 +1,13 @@
 """Write down who is trained, validated and tested on."""
 
-from slicewise.dataset.assignment import assignments_of, split_table
+from slicewise.dataset.assignment import split_table
 from slicewise.files import write_text
 from slicewise.job import script_job
 
 
 def main(snakemake):
     with script_job(snakemake):
-        write_text(snakemake.output[0], split_table(assignments_of(snakemake.params.cfg)))
+        write_text(snakemake.output[0], split_table(snakemake.params.cfg))
 
 
 main(snakemake)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from slicewise.config import load_settings
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
+from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
 from slicewise.study import Study, marks_beside
@@ -193,3 +194,24 @@ def test_marks_of_other_data_sets_are_read_where_they_are(tmp_path):
     tables = [str(tmp_path / name) for name in ("there.tsv", "not.tsv")]
     assert marks_beside(tables, in_bucket=False) == [str(tmp_path / "there.npz")]
     assert len(marks_beside(tables, in_bucket=True)) == 2
+
+
+def test_sites_are_folds_and_the_split_says_them():
+    loaded = load_settings(config(split={"leave_out": "site"}))
+    rows = [("a", "Ulm"), ("b", "Bonn"), ("c", "Ulm")]
+    cases = [Case(name, name, (), (), columns=(("site", site),)) for name, site in rows]
+    split = split_cases(cases, loaded.split, NOWHERE)
+    study = Study(loaded, cases, split, read_columns(cases, loaded, NOWHERE))
+    assert list(study.folds) == [0, 1]
+    assert study.training_cases(0) == ["a", "c"]
+    assert study.models_for("b") == [0]
+    assert study.split_rows[1] == {
+        "case": "b",
+        "patient": "b",
+        "subset": "train",
+        "fold": 0,
+        "further": {"site": "Bonn"},
+    }
+    # without it, nothing is told that was not told before
+    assert study_of().columns == {}
+    assert all("further" not in row for row in study_of().split_rows)

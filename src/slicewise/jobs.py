@@ -113,19 +113,24 @@ class Ingest(Told):
 
 
 class Cases(Told):
-    """Of `cases`: which there are."""
+    """Of `cases`: which there are, and what further columns say of each."""
 
     content: OnceRead
     cases: list[str]
+    columns: dict[str, dict[str, str]] = {}
 
 
 class Leakage(Told):
-    """Of `leakage`: pairs that only look alike, other tables, and what labels may lack."""
+    """Of `leakage`: pairs that only look alike, other tables, and what labels may lack.
+
+    `leave_out` is the column of the split whose values are folds, if it has any.
+    """
 
     not_the_same: list[list[str]]
     check_against: list[str]
     folds: int
     missing_labels: str
+    leave_out: str = ""
 
 
 class Slices(Told):
@@ -171,6 +176,7 @@ class Report(Told):
     exclude: list[str]
     cases: list[Assignment]
     jobs: dict[str, list[str]]
+    leave_out: str = ""
 
 
 class Compare(Told):

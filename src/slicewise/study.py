@@ -6,7 +6,7 @@ edit reruns what it changes and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from slicewise.dataset import shapes
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
 from slicewise.dataset.shards import predicted_shards, shards
-from slicewise.dataset.split import held_out_cases, training_cases
+from slicewise.dataset.split import held_out_cases, number_of_folds, training_cases
 
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
@@ -37,6 +37,8 @@ class Study:
         Of the data set.
     split : sequence of Assignment
         Where each of them goes.
+    columns : mapping of str to mapping of str to str
+        What is kept of what tables say of cases, by column and case.
     in_bucket : bool
         Whether results lie in a bucket, from which jobs fetch what they declare.
 
@@ -60,6 +62,7 @@ class Study:
         settings: Settings,
         cases: Sequence[Case],
         split: Sequence[Assignment],
+        columns: Mapping[str, Mapping[str, str]] | None = None,
         *,
         in_bucket: bool = False,
     ) -> None:
@@ -68,9 +71,12 @@ class Study:
         self.results = f"results/{self.name}"
         self.cases = {case.name: case for case in cases}
         self.split = {assigned.case: assigned for assigned in split}
+        self.columns = {name: dict(values) for name, values in (columns or {}).items()}
         self.in_bucket = in_bucket
         self.content = settings.dataset.content.once_read
-        self.folds = range(settings.split.folds)
+        self.folds = range(
+            number_of_folds(split) if settings.split.leave_out else settings.split.folds
+        )
         self.shards = shards(cases, split)
         self._shard_of = {case: shard for shard, members in self.shards.items() for case in members}
         self.size_of = cache(self._size_of)
@@ -94,6 +100,17 @@ class Study:
         """Return the folds whose models predict a case: all for a test case, else its own."""
         assigned = self.split[case]
         return list(self.folds) if assigned.subset == "test" else [assigned.fold or 0]
+
+    @cached_property
+    def split_rows(self) -> list[dict[str, Any]]:
+        """What the table of the split says of each case: with folds of sites, its site, too."""
+        column = self.settings.split.leave_out
+        if column is None:
+            return [assigned.dump() for assigned in self.split.values()]
+        said = self.columns[column]
+        return [
+            each.dump() | {"further": {column: said[each.case]}} for each in self.split.values()
+        ]
 
     @cached_property
     def scored(self) -> list[str]:

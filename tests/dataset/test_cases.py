@@ -64,3 +64,10 @@ def test_a_volume_that_is_no_number_is_refused(tmp_path, table, cell):
     (tmp_path / "cases.tsv").write_text(text)
     with pytest.raises(SlicewiseError, match="cases"):
         read_table(tmp_path / "cases.tsv")
+
+
+def test_further_columns_come_last():
+    columns = {"site": {"a": "Ulm", "b": ""}}
+    table = cases_table([case_record("b", "two"), case_record("a", "one")], columns)
+    assert table.columns[-1] == "site"
+    assert list(table["site"]) == ["Ulm", ""]

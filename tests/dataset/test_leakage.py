@@ -12,6 +12,7 @@ from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
+    check_sites_scored,
     remove_earlier,
 )
 from slicewise.dataset.marking import slice_marks
@@ -208,3 +209,13 @@ def test_what_an_earlier_version_called_otherwise_goes(tmp_path):
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")} == {*others}
     assert not (tmp_path / "logs" / "gate").exists()
     remove_earlier(tmp_path)  # where there is nothing old, nothing is missed
+
+
+def test_a_site_without_any_label_is_refused(refused):
+    split = FOLDS.assign(site=["A" if fold == "0" else "B" for fold in FOLDS["fold"]])
+    healthy = dict.fromkeys("cd", "0")
+    cases = presence(liver=LIVERS | healthy, tumour=LIVERS | healthy)
+    message = refused(check_sites_scored, cases, split, "site")
+    assert "no patient of site B (fold 1) has any label" in message
+    some = presence(liver=LIVERS | healthy, tumour=healthy | {"c": "0.5"})
+    check_sites_scored(some, split, "site")

@@ -17,6 +17,7 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.split import (
     held_out_cases,
     name_hash,
+    number_of_folds,
     split_cases,
     training_cases,
     warn_of_shared,
@@ -406,7 +407,7 @@ def test_as_many_as_there_are_is_not_more(refused):
 
 def test_the_table_has_a_row_a_case():
     assigned = split_cases(cases_of("abcdef"), Split(test=2, folds=2, seed=3))
-    lines = split_table(assigned).splitlines()
+    lines = split_table(a.dump() for a in assigned).splitlines()
     assert lines[0].split("\t") == ["case", "patient", "subset", "fold"]
     assert [line.split("\t")[0] for line in lines[1:]] == [a.case for a in assigned]
     assert {line.split("\t")[3] for line in lines[1:] if "test" in line} == {""}
@@ -421,3 +422,47 @@ def test_a_number_of_test_patients_beside_a_test_folder(refused):
         assert [a.subset for a in split_cases(cases, unsaid)] == ["train", "test"]
     with pytest.raises(SlicewiseError, match="does nothing"):
         split_cases(cases, Split.model_validate({"test": 1, "seed": 2}))
+
+
+def at_sites(**sites):
+    return [
+        Case(f"{p}{n}", p, (), (), columns=(("site", s),)) for p, s in sites.items() for n in "12"
+    ]
+
+
+def test_each_site_is_a_fold_and_no_model_saw_the_one_it_scores():
+    cases = at_sites(a="Ulm", b="Bonn", c="Bonn", d="Aalen", e="Ulm")
+    settings = Split(leave_out="site")
+    assigned = split_cases(cases, settings)
+    folds = number_of_folds(assigned)
+    assert folds == 3
+    assert {a.patient: a.fold for a in assigned} == {"a": 2, "b": 1, "c": 1, "d": 0, "e": 2}
+    site = {case.name: dict(case.columns)["site"] for case in cases}
+    for fold in range(folds):
+        trained = {site[case] for case in training_cases(assigned, fold, folds)}
+        held_out = {site[case] for case in held_out_cases(assigned, fold, folds)}
+        assert len(held_out) == 1
+        assert trained == set(site.values()) - held_out
+    assert {a.subset for a in assigned} == {"train"}
+
+
+def test_test_patients_of_a_layout_are_in_no_fold():
+    cases = at_sites(a="A", b="B", c="C", d="A")
+    cases = [dataclasses.replace(c, subset="test" if c.patient == "c" else "train") for c in cases]
+    assigned = split_cases(cases, Split(leave_out="site"))
+    assert {a.patient: (a.subset, a.fold) for a in assigned} == {
+        "a": ("train", 0),
+        "b": ("train", 1),
+        "c": ("test", None),
+        "d": ("train", 0),
+    }
+
+
+def test_one_site_cannot_be_left_out(refused):
+    message = refused(split_cases, at_sites(a="A", b="A"), Split(leave_out="site"))
+    assert "all patients to train on have the site A" in message
+    cases = [
+        dataclasses.replace(c, subset="test" if c.patient == "b" else "train")
+        for c in at_sites(a="A", b="B")
+    ]
+    assert "have the site A" in refused(split_cases, cases, Split(leave_out="site"))

@@ -145,7 +145,7 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
     write_marks(beside(str(table)), {each.case: unpack(each.marks) for each in case_records})
     write_text(table, cases_table(case_records).to_csv(sep="\t", index=False))
     rows = [Assignment("a", "patient-a", "train", 0), Assignment("b", "patient-b", "test", None)]
-    write_text(place / "split.tsv", split_table(rows))
+    write_text(place / "split.tsv", split_table(row.dump() for row in rows))
     record("cases", table, inputs=[str(batch)])
     record("split", place / "split.tsv")
 

@@ -10,6 +10,7 @@ from slicewise.report.facts import (
     grouped_settings,
     members,
     resampled,
+    sites_left_out,
     split_rows,
 )
 
@@ -47,6 +48,17 @@ def test_patients_are_named_by_the_fold_that_held_them_out():
         ("Training, held out by fold 0", ["a"]),
         ("Validation, held out by fold 1", ["b"]),
         ("Test", ["c"]),
+    ]
+
+
+def test_folds_of_sites_say_their_site():
+    split = SPLIT.assign(fold=["0", "0", "1", ""], site=["Ulm", "Ulm", "Bonn", "Trier"])
+    assert sites_left_out(split, "site") == [("0", "Ulm"), ("1", "Bonn")]
+    assert sites_left_out(SPLIT, "") == []
+    assert [name for name, _ in members(split, "site")] == [
+        "Training, held out by fold 0: site Ulm",
+        "Validation, held out by fold 1: site Bonn",
+        "Test",
     ]
 
 

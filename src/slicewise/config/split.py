@@ -19,6 +19,12 @@ class Split(Block):
         0.2, description="Validation patients among the others; none below four of them."
     )
     folds: int = Field(1, ge=1, description="Cross-validation folds over the non-test patients.")
+    leave_out: str | None = Field(
+        None,
+        description="Column, such as the site, each of whose values is held out as a fold: its "
+        "patients are scored by a model that never saw it. Nobody is a test patient then, unless "
+        "`test` or the layout says so.",
+    )
     seed: int = Field(13, ge=0, description="Seed of the split.")
     stratify: str | None = Field(
         None,
@@ -28,7 +34,8 @@ class Split(Block):
     strata: str | None = Field(
         None,
         description="Table with that column and a column case or patient, below $SLICEWISE_DATA or "
-        "data/, such as a copy of an earlier cases.tsv; null: the table of layout table.",
+        "data/, such as a copy of an earlier cases.tsv; null: that of the layout (table, bids). Of "
+        "`leave_out` and `evaluation.by` it gives the columns that the layout does not.",
     )
     check_against: list[str] = Field(
         [], description="cases.tsv of other data sets that must share no scan with this one."
@@ -41,7 +48,25 @@ class Split(Block):
     )
 
     @model_validator(mode="after")
-    def _strata_of_a_column(self) -> Split:
-        if self.strata is not None and self.stratify is None:
-            raise ValueError("strata goes with stratify: name the column of the table")
+    def _sites_as_folds(self) -> Split:
+        if self.leave_out is None:
+            return self
+        if self.folds > 1:
+            raise ValueError(
+                "leave_out makes a fold of each value of its column; leave folds out, or leave_out"
+            )
+        if "test" not in self.model_fields_set:
+            object.__setattr__(self, "test", 0)
+        if self.stratify is not None and not self.test:
+            raise ValueError(
+                "stratify does nothing: leave_out says who is in which fold, and nobody is drawn "
+                "to be tested on; leave it out"
+            )
         return self
+
+    @property
+    def crossed(self) -> str | None:
+        """The setting that makes folds, as it was written; None without folds."""
+        if self.leave_out is not None:
+            return f"split.leave_out: {self.leave_out}"
+        return f"split.folds: {self.folds}" if self.folds > 1 else None

@@ -74,8 +74,8 @@ def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]
         (
             "split.validation",
             0,
-            settings.split.folds > 1,
-            f"with split.folds: {settings.split.folds} each fold is watched on what it holds out",
+            settings.split.crossed is not None,
+            f"with {settings.split.crossed} each fold is watched on what it holds out",
         ),
         (
             "evaluation.tolerance_mm",
@@ -133,9 +133,9 @@ def _only_if(used: Callable[[Experiment], bool], why: str) -> Why:
 
 
 def _nobody_chooses(settings: Settings, experiment: Experiment) -> str | None:
-    if settings.split.folds > 1:
+    if settings.split.crossed is not None:
         return (
-            f"with split.folds: {settings.split.folds} the held-out patients are scored and "
+            f"with {settings.split.crossed} the held-out patients are scored and "
             "choose nothing, and the last weights are kept"
         )
     if settings.split.validation == 0:
@@ -144,7 +144,7 @@ def _nobody_chooses(settings: Settings, experiment: Experiment) -> str | None:
 
 
 def _nobody_watches(settings: Settings, experiment: Experiment) -> str | None:
-    return _nobody_chooses(settings, experiment) if settings.split.folds == 1 else None
+    return _nobody_chooses(settings, experiment) if settings.split.crossed is None else None
 
 
 def _too_patient(settings: Settings, experiment: Experiment) -> str | None:

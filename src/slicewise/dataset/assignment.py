@@ -57,10 +57,30 @@ def assignments_of(dumped: Iterable[Mapping[str, Any]]) -> list[Assignment]:
     return [Assignment(**each) for each in dumped]
 
 
-def split_table(assignments: Iterable[Assignment]) -> str:
-    """Return the split as tab-separated text: case, patient, subset, fold (empty without)."""
-    rows = [("case", "patient", "subset", "fold")]
-    rows += [
-        (a.case, a.patient, a.subset, "" if a.fold is None else str(a.fold)) for a in assignments
-    ]
-    return "".join("\t".join(row) + "\n" for row in rows)
+def split_table(dumped: Iterable[Mapping[str, Any]]) -> str:
+    """Write the split as tab-separated text.
+
+    Parameters
+    ----------
+    dumped : iterable of mapping
+        Assignments as they were dumped, each with the same columns more under
+        ``further``, or without.
+
+    Returns
+    -------
+    str
+        Columns case, patient, subset, fold (empty without), and those.
+
+    Examples
+    --------
+    >>> row = {"case": "a1", "patient": "a", "subset": "train", "fold": 0}
+    >>> [line.split() for line in split_table([row | {"further": {"site": "A"}}]).splitlines()]
+    [['case', 'patient', 'subset', 'fold', 'site'], ['a1', 'a', 'train', '0', 'A']]
+    """
+    rows = [dict(row) for row in dumped]
+    further = [row.pop("further", {}) for row in rows]
+    lines = [["case", "patient", "subset", "fold", *(further[0] if further else ())]]
+    for each, more in zip(assignments_of(rows), further, strict=True):
+        fold = "" if each.fold is None else str(each.fold)
+        lines.append([each.case, each.patient, each.subset, fold, *more.values()])
+    return "".join("\t".join(line) + "\n" for line in lines)

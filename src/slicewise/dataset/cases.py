@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def cases_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
+def cases_table(
+    records: Iterable[CaseRecord], columns: Mapping[str, Mapping[str, str]] | None = None
+) -> pd.DataFrame:
     """Put the records of cases into a table.
 
     Parameters
     ----------
     records : iterable of CaseRecord
         Of all cases, in any order.
+    columns : mapping of str to mapping of str to str, optional
+        Further columns, by name and case.
 
     Returns
     -------
@@ -57,7 +61,10 @@ def cases_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
         with a label that were left out), ``mask_off_mm`` and
         ``mask_off_voxels`` say how (see `Stored`); they are empty in other rows.
     """
-    rows = [_row(record) for record in records]
+    rows = [
+        _row(record) | {name: values[record.case] for name, values in (columns or {}).items()}
+        for record in records
+    ]
     return pd.DataFrame(rows).sort_values("case", ignore_index=True)
 
 

@@ -115,6 +115,39 @@ def check_labels_trained(
         )
 
 
+def check_sites_scored(cases: pd.DataFrame, split: pd.DataFrame, column: str) -> None:
+    """Stop before the first training where a site that is held out has nothing to score.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        The table of cases.
+    split : DataFrame
+        The table of the split.
+    column : str
+        Its column of the sites.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the sites whose patients have no label at all.
+    """
+    volumes = cases[[name for name in cases if str(name).startswith("ml_")]].astype(float)
+    having = set(cases.loc[(volumes > 0).any(axis=1), "case"])
+    held_out = split[split["fold"] != ""]
+    bare = [
+        f"{site} (fold {rows['fold'].iloc[0]})"
+        for site, rows in held_out.groupby(column)
+        if having.isdisjoint(rows["case"])
+    ]
+    if bare:
+        raise SlicewiseError(
+            f"split.leave_out: no patient of {column} {some(bare, SHOWN)} has any label, so "
+            "nothing would be scored there; list its cases in dataset.exclude, or check "
+            "dataset.labels"
+        )
+
+
 def _training(fold: int, folds: int) -> str:
     return f"fold {fold}" if folds > 1 else "the training"
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from slicewise.config import Split
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
+from slicewise.dataset.columns import column_of, read_sites, sites_as_folds, strata_table
 from slicewise.dataset.names import find_shared, pattern_for
-from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
-from slicewise.files import expanded
 
 _log = logging.getLogger(__name__)
 
@@ -62,8 +61,11 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         raise SlicewiseError(
             f"split.test: {len(test)} test patients are all there are; leave some to train on"
         )
+    if settings.leave_out is not None:
+        sites = read_sites(cases, settings, data)
+        return _crossed(cases, test, sites_as_folds(sites, others, settings.leave_out))
     if settings.folds > 1:
-        return _with_folds(cases, test, others, settings, strata)
+        return _crossed(cases, test, _folds(others, settings, strata))
     validation = _validation_patients(others, settings, strata)
     subset = dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
     return [
@@ -115,19 +117,16 @@ def _refuse_idle_test(settings: Split) -> None:
         )
 
 
-def _with_folds(
-    cases: Sequence[Case],
-    test: set[str],
-    others: list[str],
-    settings: Split,
-    strata: Mapping[str, str],
-) -> list[Assignment]:
+def _folds(others: Sequence[str], settings: Split, strata: Mapping[str, str]) -> dict[str, int]:
     if len(others) < settings.folds:
         raise SlicewiseError(
             f"split.folds: {settings.folds} folds are asked for, and there are only {len(others)} "
             "patients to train on; use fewer folds"
         )
-    fold = _fold_of(others, settings.folds, settings.seed, strata)
+    return _fold_of(others, settings.folds, settings.seed, strata)
+
+
+def _crossed(cases: Sequence[Case], test: set[str], fold: Mapping[str, int]) -> list[Assignment]:
     return [
         Assignment(
             case.name,
@@ -137,6 +136,15 @@ def _with_folds(
         )
         for case in cases
     ]
+
+
+def number_of_folds(assignments: Iterable[Assignment]) -> int:
+    """Return how many folds there are; without any, one training counts as one.
+
+    >>> number_of_folds([Assignment("a", "a", "train", 0), Assignment("b", "b", "train", 1)])
+    2
+    """
+    return max((a.fold for a in assignments if a.fold is not None), default=0) + 1
 
 
 def _fold_of(
@@ -186,11 +194,9 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
     values = {case.name: dict(case.columns).get(column) for case in cases}
     place = "the table of the data set"
     if settings.strata is not None:
-        path = data / settings.strata
-        if not path.exists():
-            path = data / expanded(settings.strata, "split.strata")
+        path = strata_table(settings.strata, data)
         place = str(path)
-        values = _column_of(path, column, cases)
+        values = column_of(path, column, cases)
     elif all(value is None for value in values.values()):
         known = sorted({name for case in cases for name, _ in case.columns})
         raise SlicewiseError(
@@ -213,23 +219,6 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
                 f"({', '.join(sorted(several))}); give all cases of a patient the same"
             )
     return {patient: value for patient, (value,) in strata.items()}
-
-
-def _column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, str | None]:
-    if path.name == "cases.tsv" and path.with_name("cases.npz").exists():
-        raise SlicewiseError(
-            f"{path}: this table is made again by runs, and the split cannot wait for it; copy it "
-            "to your data and name the copy in split.strata"
-        )
-    header, rows = read_rows(path, ("case", "patient"))
-    key = next((name for name in ("case", "patient") if name in header), None)
-    if key is None or column not in header:
-        raise SlicewiseError(
-            f"{path}: split.strata needs a column case or patient, and {column}; it has "
-            f"{', '.join(header)}"
-        )
-    values = {row.cells[key]: row.cells[column] for row in rows}
-    return {c.name: values.get(c.name if key == "case" else c.patient) for c in cases}
 
 
 def _presence(value: str, column: str, place: str) -> str:

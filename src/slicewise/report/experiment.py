@@ -33,6 +33,7 @@ from slicewise.report.facts import (
     grouped_settings,
     members,
     resampled,
+    sites_left_out,
     split_rows,
 )
 from slicewise.report.formats import Themed, jpeg, themed
@@ -96,6 +97,8 @@ class ReportedExperiment:
         What the stages took.
     data : pandas.DataFrame, optional
         The table of cases: which masks are not stored on their image's grid.
+    leave_out : str
+        The column of the split whose values are the folds, if it has any.
     """
 
     dataset: str
@@ -114,6 +117,7 @@ class ReportedExperiment:
     evidence: Evidence | None = None
     costs: Sequence[Cost] = ()
     data: pd.DataFrame | None = None
+    leave_out: str = ""
 
     @cached_property
     def subset(self) -> str:
@@ -219,7 +223,9 @@ def _facts(shown: ReportedExperiment) -> dict[str, Any]:
     return {
         "settings": grouped_settings(shown.settings),
         "split": split_rows(shown.split, shown.is_crossed),
-        "members": members(shown.split),
+        "members": members(shown.split, shown.leave_out),
+        "sites": sites_left_out(shown.split, shown.leave_out),
+        "leave_out": shown.leave_out,
         "excluded": excluded_cases(shown.excluded),
         "resampled": moved,
         "scored_resampled": sum(case in scored for case, *_ in moved),

@@ -69,8 +69,11 @@ def split_rows(split: pd.DataFrame, crossed: bool) -> list[dict[str, Any]]:
     ]
 
 
-def members(split: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Name the patients of each subset, and of each fold where there are folds."""
+def members(split: pd.DataFrame, sites: str = "") -> list[tuple[str, list[str]]]:
+    """Name the patients of each subset, and of each fold where there are folds.
+
+    With folds of sites, `sites` is their column, and each fold says its site.
+    """
     named_patients = []
     folds = split["fold"].map(word) if "fold" in split else DASH
     named = split.assign(fold=folds)
@@ -78,8 +81,19 @@ def members(split: pd.DataFrame) -> list[tuple[str, list[str]]]:
         part = named[named["subset"] == subset]
         for fold, inside in part.groupby("fold"):
             name = title if fold in ("", DASH) else f"{title}, held out by fold {fold}"
+            if name != title and sites:
+                name += f": {sites} {inside[sites].iloc[0]}"
             named_patients.append((name, sorted(inside["patient"].astype(str).unique())))
     return named_patients
+
+
+def sites_left_out(split: pd.DataFrame, sites: str) -> list[tuple[str, str]]:
+    """List the folds of sites: their number, and the site that each holds out."""
+    if not sites:
+        return []
+    held_out = split[split["fold"] != ""].drop_duplicates("fold")
+    pairs = zip(held_out["fold"].astype(str), held_out[sites].astype(str), strict=True)
+    return sorted(pairs, key=lambda pair: int(pair[0]))
 
 
 def resampled(data: pd.DataFrame | None) -> list[tuple[str, ...]]:

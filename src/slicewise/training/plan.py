@@ -91,7 +91,8 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str
         "recipe": settings.slices[experiment.slices].model_dump(mode="json"),
         "also": [settings.slices[recipe].model_dump(mode="json") for recipe in experiment.also],
         "content": settings.dataset.content.once_read,
-        "folds": settings.split.folds,
+        # sites are counted where cases are found
+        "folds": planned["folds"] if settings.split.leave_out else settings.split.folds,
     }
     if changed := differences({key: planned.get(key) for key in told}, told):
         raise SlicewiseError(f"{path}: written for other settings ({', '.join(changed)}); {AGAIN}")

@@ -1,0 +1,55 @@
+"""What tables say of cases beyond their files."""
+
+import pytest
+
+from slicewise.config import Split
+from slicewise.dataset.case import Case
+from slicewise.dataset.columns import read_column, read_sites
+
+
+def case(name, patient, **columns):
+    return Case(name, patient, (), (), columns=tuple(columns.items()))
+
+
+CASES = [case("a1", "a", site="Ulm", age="40"), case("b1", "b", site="Bonn", age="")]
+SITES = Split(leave_out="site", strata="t.tsv")
+
+
+def test_the_layouts_own_column_comes_first(tmp_path):
+    (tmp_path / "t.tsv").write_text("patient\tsite\tsex\na\tX\tF\n")
+    assert read_column(CASES, "site", "k", SITES, tmp_path) == {"a1": "Ulm", "b1": "Bonn"}
+    assert read_column(CASES, "age", "k", SITES, tmp_path) == {"a1": "40", "b1": ""}
+    # a patient that the other table lacks has nothing said of
+    assert read_column(CASES, "sex", "k", SITES, tmp_path) == {"a1": "F", "b1": ""}
+
+
+def test_a_column_that_is_not_there_is_refused(tmp_path, refused):
+    message = refused(read_column, CASES, "sex", "evaluation.by", Split())
+    assert "evaluation.by: no table has a column 'sex'; there are: age, site" in message
+    (tmp_path / "t.tsv").write_text("patient\tsite\na\tX\n")
+    assert "needs a column" in refused(read_column, CASES, "sex", "k", SITES, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["case", "fold", "label", "ml_liver", "image_sha256", "spacing"])
+def test_a_column_of_the_results_is_refused(refused, name):
+    assert "cannot be asked for" in refused(read_column, CASES, name, "evaluation.by", Split())
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (case("a2", "a", site="Bonn"), "patients of more than one site: a (Bonn, Ulm)"),
+        (case("c1", "c", site=""), "no site is given for c1"),
+        (case("c1", "c", age="3"), "no site is given for c1"),
+        (case("c1", "c", site="ulm"), "'Ulm' and 'ulm', which differ in upper and lower case only"),
+        (case("c1", "c", site="Ul m"), "differ in blanks only"),
+    ],
+)
+def test_sites_that_do_not_fit_are_refused(refused, second, said):
+    message = refused(read_sites, [*CASES, second], Split(leave_out="site"))
+    assert message.startswith("split.leave_out: ")
+    assert said in message
+
+
+def test_each_patient_has_a_site():
+    assert read_sites(CASES, Split(leave_out="site")) == {"a": "Ulm", "b": "Bonn"}
