@@ -74,8 +74,14 @@ ALLOWED = {
     "planning": {"config", "dataset"},
     # runs the workflow again, and compares
     "reproduce": {"config", "evaluation", "tracking"},
+    # looks at a folder before there are settings
+    "survey": {"config", "volumes", "dataset"},
     # the command line may start anything
+<<<<<<< HEAD
     "cli": {"config", "evaluation", "tracking", "reproduce", "compare", "planning"},
+=======
+    "cli": {"survey", "config", "evaluation", "tracking", "reproduce", "compare"},
+>>>>>>> 665e1e3 (Look at a folder and write its configuration: slicewise init)
     "__main__": {"cli"},
 }
 

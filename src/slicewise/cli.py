@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="slicewise", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
+    first = commands.add_parser("init", help="look at a folder and write a configuration for it")
+    _add_init(first)
     ui = commands.add_parser("ui", help="open the MLflow UI on the results")
     _add_results(ui)
     ui.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -67,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     return parser
+
+
+def _add_init(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=_path, metavar="FOLDER", help="with images and masks")
+    command.add_argument("--name", help="of the data set (default: the folder's)")
+    command.add_argument(
+        "--output", type=_path, help="the configuration (default: config/<name>.yaml)"
+    )
+    command.add_argument("--yes", action="store_true", help="take the first guesses, ask nothing")
+    command.add_argument("--force", action="store_true", help="overwrite the configuration")
 
 
 def _add_results(command: argparse.ArgumentParser) -> None:
@@ -118,6 +130,15 @@ def _path(text: str) -> Path:
         return expanded(text, "the command line")
     except SlicewiseError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _init(options: argparse.Namespace) -> int:
+    from slicewise.survey.init import Wanted, init
+
+    wanted = Wanted(options.folder, options.name, options.output, options.force)
+    asks = sys.stdin.isatty() and not options.yes
+    init(wanted, print, input if asks else None)
+    return 0
 
 
 def _ui(options: argparse.Namespace) -> int:
@@ -246,6 +267,7 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 COMMANDS = {
+    "init": _init,
     "ui": _ui,
     "sync": _sync,
     "reproduce": _reproduce,

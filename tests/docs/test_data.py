@@ -65,6 +65,20 @@ def test_a_layout_as_described_is_found(layout, text, tmp_path):
     )
 
 
+def test_what_init_writes_is_shown(tmp_path, monkeypatch):
+    from slicewise.survey.init import Wanted, init
+    from tests.imitated import pair
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLICEWISE_DATA", raising=False)
+    for number in range(1, 7):
+        folder = tmp_path / "data" / "livers" / f"p{number:02d}"
+        pair(folder / "ct.nii.gz", folder / "liver.nii.gz", number, "ct", (1, 1))
+    text = init(Wanted(Path("data/livers")), print).read_text(encoding="utf-8")
+    part = DATA[DATA.index("## Let slicewise look") : DATA.index("## Step by step")]
+    assert fenced(part, "yaml")[0] in text
+
+
 PATTERNS = re.findall(r"^\| (`\S+`, `\S+`) \| `(\{image: .*\})` \|$", DATA, re.M)
 
 

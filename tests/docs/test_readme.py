@@ -36,6 +36,7 @@ COMMANDS = {
     "config/quick.yaml": DRY,
     "snakemake --cores all results/mydata/baseline/report.html "
     "--configfile config/mydata.yaml": DRY,
+    "slicewise init data/mydata": ELSEWHERE,
     "slicewise ui": ELSEWHERE,
     "slicewise sync": ELSEWHERE,
     "slicewise reproduce RUN_ID": ELSEWHERE,

@@ -14,6 +14,8 @@ from slicewise.volumes.opening import open_stream
 from slicewise.volumes.volume import Volume
 
 SUFFIXES = (".mgz", ".mgh")
+VERSION = b"\x00\x00\x00\x01"
+"""The first four bytes."""
 MGH_FLAG = slice(28, 30)
 """Bytes of FreeSurfer's header that are 0 where it says nothing of the voxels' size and place."""
 
@@ -32,6 +34,6 @@ def _freesurfer(start: bytes) -> Any:
     """Tell an image of FreeSurfer by its version, the first four bytes."""
     if not start:
         raise EOFError
-    if start[:4] != b"\x00\x00\x00\x01":
+    if start[:4] != VERSION:
         raise ImageFileError
     return nib.MGHImage

@@ -270,3 +270,30 @@ def _by_name(
         )
         chosen |= numbered
     return chosen
+
+
+def read_segments(path: Path) -> list[Segment]:
+    """Return the segments that the header of a file names; none of what is no segmentation.
+
+    Parameters
+    ----------
+    path : Path
+        Of any format; only NRRD names segments.
+
+    Raises
+    ------
+    SlicewiseError
+        As of `segments_of`.
+    """
+    if not has_segments(path):
+        return []
+    with path.open("rb") as stream:
+        header = re.split(rb"\r?\n\r?\n", stream.read(HEADER), maxsplit=1)[0]
+    lines = header.decode("utf-8", errors="replace").splitlines()
+    fields = dict(line.split(":=", 1) for line in lines if ":=" in line)
+    plain = dict(line.split(":", 1) for line in lines if ":" in line and ":=" not in line)
+    layers = 1
+    if plain.get("dimension", "3").strip() == "4":
+        first = plain.get("sizes", "1").split()[:1]
+        layers = int(first[0]) if first and first[0].isdecimal() else 1
+    return segments_of(fields, layers, str(path))

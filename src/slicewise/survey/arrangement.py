@@ -1,0 +1,268 @@
+"""An arrangement of images and masks as settings say it: patterns of paths, or a row a case."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slicewise.dataset.names import PLACES, SMALL_GROUP
+from slicewise.survey.kinds import Kind
+from slicewise.survey.pairing import Pairing
+from slicewise.survey.words import FRAMES, subset_of, without_subset, words_of
+
+NAMES = {1: ("case",), 2: ("patient", "case"), 3: ("patient", "case", "frame")}
+"""What varying parts are called, by how many there are, outer folders first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case.
+
+    Attributes
+    ----------
+    case, patient : str
+    image : str
+        Path below the folder.
+    masks : tuple of str
+        One of all labels, or one a label.
+    subset : str
+        ``train``, ``validation``, ``test`` or nothing.
+    """
+
+    case: str
+    patient: str
+    image: str
+    masks: tuple[str, ...]
+    subset: str = ""
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """How images and masks lie.
+
+    Attributes
+    ----------
+    image : str
+        Pattern of images below `folders`.
+    masks : tuple of str
+        Patterns of masks; several: one a label.
+    folders : mapping of str to str
+        Folders of ``train`` and ``test``; the former may be "" (the folder itself).
+    rows : tuple of Row
+        All cases.
+    alone : tuple of str
+        Names of cases whose image has no mask.
+    patterns : bool
+        Whether the patterns say all; else only a table does.
+    tells_patient : bool
+        Whether paths say whose the cases are.
+    on_grid : bool or None
+        Whether the masks of the sample lie on the voxels of their images.
+    rivals : tuple of str
+        Patterns of other images that the same masks fit as well.
+    """
+
+    image: str
+    masks: tuple[str, ...]
+    folders: Mapping[str, str]
+    rows: tuple[Row, ...]
+    alone: tuple[str, ...] = ()
+    patterns: bool = True
+    tells_patient: bool = False
+    on_grid: bool | None = None
+    rivals: tuple[str, ...] = ()
+
+
+@dataclass
+class _Parts:
+    """What varying parts are called."""
+
+    names: dict[int, str] = field(default_factory=dict)
+
+    def fill(self, template: str) -> str:
+        return re.sub(r"\{(\d+)\}", lambda m: self._token(int(m[1])), template)
+
+    def _token(self, number: int) -> str:
+        return f"{{{self.names[number]}}}" if number in self.names else "*"
+
+    @property
+    def kept(self) -> list[int]:
+        return sorted(self.names)
+
+    def name_of(self, key: Sequence[str]) -> str:
+        """Return what a case is called, as the layout `pairs` does it."""
+        name = ""
+        for number in self.kept:
+            value = key[number]
+            name = value if value.startswith(name) else f"{name}_{value}"
+        return name
+
+    def patient_of(self, key: Sequence[str]) -> str:
+        first = self.kept[0]
+        return key[first] if self.names[first] == "patient" else ""
+
+
+def arranged(found: Sequence[Pairing]) -> Arrangement | None:
+    """Return the arrangement that explains most.
+
+    Parameters
+    ----------
+    found : sequence of Pairing
+        From `pairings`, the likeliest first.
+
+    Returns
+    -------
+    Arrangement or None
+        None where nothing pairs up.
+    """
+    if not found:
+        return None
+    groups: dict[tuple[str, ...], list[Pairing]] = defaultdict(list)
+    for pair in found:
+        groups[pair.rests].append(pair)
+    # of equals, the first is the likelier one
+    best = max(groups.values(), key=lambda group: sum(pair.worth for pair in group))
+    more = [
+        group[0]
+        for rests, group in groups.items()
+        if rests != best[0].rests and _is_other_subset(group[0], best[0])
+    ]
+    masks = [kind.template for kind in best[0].masks]
+    rivals = [
+        pair.rests[0]
+        for pair in found
+        if [kind.template for kind in pair.masks] == masks
+        and pair.image.template != best[0].image.template
+        and pair.worth >= best[0].worth
+    ]
+    return _of_group(best, more, rivals)
+
+
+def _is_other_subset(pair: Pairing, best: Pairing) -> bool:
+    """Tell whether files lie as those of the best pairing, in folders of another subset."""
+    one = [without_subset(kind.template) for kind in (pair.image, *pair.masks)]
+    other = [without_subset(kind.template) for kind in (best.image, *best.masks)]
+    mine = subset_of(pair.image.template)
+    return one == other and mine is not None and mine != subset_of(best.image.template)
+
+
+def _of_group(
+    group: Sequence[Pairing], more: Sequence[Pairing], rivals: Sequence[str]
+) -> Arrangement:
+    first = group[0]
+    parts = _parts(group)
+    image, *masks = (parts.fill(rest) for rest in first.rests)
+    subsets = {pair.base: subset_of(pair.base) for pair in group}
+    every = [*group, *more]
+    rows = []
+    for pair in every:
+        subset = subset_of(pair.image.template) if len(every) > 1 else None
+        for key in pair.keys:
+            paths = tuple(mask.members[key] for mask in pair.masks)
+            name = parts.name_of(key)
+            row = Row(name, parts.patient_of(key), pair.image.members[key], paths, subset or "")
+            rows.append(row)
+    alone = [
+        parts.name_of(key)
+        for pair in group
+        for key in pair.image.members
+        if any(key not in mask.members for mask in pair.masks)
+    ]
+    folders = _folders(subsets)
+    starred = folders is None and len(set(subsets.values())) == 1 and _unique(group, parts)
+    if starred:
+        shared = _shared_base(list(subsets))
+        image = f"{shared}{image}"
+        masks = [f"{shared}{mask}" for mask in masks]
+        folders = {"train": ""}
+    return Arrangement(
+        image,
+        tuple(masks),
+        folders or {},
+        tuple(rows),
+        tuple(sorted(alone)),
+        patterns=folders is not None and not more and len(parts.names) in NAMES,
+        tells_patient="patient" in parts.names.values(),
+        on_grid=_all_on_grid(every),
+        rivals=tuple(parts.fill(rest) for rest in rivals),
+    )
+
+
+def _all_on_grid(pairs: Sequence[Pairing]) -> bool | None:
+    known = [pair.on_grid for pair in pairs if pair.on_grid is not None]
+    return all(known) if known else None
+
+
+def _folders(subsets: Mapping[str, str | None]) -> dict[str, str] | None:
+    """Return the folders of training and test cases; None where two do not say it."""
+    if len(subsets) == 1:
+        return {"train": next(iter(subsets))}
+    by_subset: dict[str, list[str]] = defaultdict(list)
+    for base, subset in subsets.items():
+        by_subset[subset or "train"].append(base)
+    if len(subsets) != 2 or len(by_subset) != 2:
+        return None
+    trained = "train" if "train" in by_subset else "validation"
+    tested = "test" if "test" in by_subset else "validation"
+    if trained == tested:
+        return None
+    return {"train": by_subset[trained][0], "test": by_subset[tested][0]}
+
+
+def _unique(group: Sequence[Pairing], parts: _Parts) -> bool:
+    """Tell whether no two cases in different folders are called alike."""
+    names = Counter(parts.name_of(key) for pair in group for key in pair.keys)
+    return max(names.values()) == 1
+
+
+def _shared_base(bases: Sequence[str]) -> str:
+    """Return a pattern of some folders: their shared part, and a star."""
+    split = [base.split("/") for base in bases]
+    if len({len(names) for names in split}) > 1:
+        return "*/"
+    return "".join(
+        f"{names[0] if len(set(names)) == 1 else '*'}/" for names in zip(*split, strict=True)
+    )
+
+
+def _parts(group: Sequence[Pairing]) -> _Parts:
+    """Name what varies, and leave out what tells nothing more."""
+    width = group[0].image.width
+    kept = list(range(width))
+    for number in reversed(range(width)):
+        others = [n for n in kept if n != number]
+        if not others or not _tell_apart(group, others):
+            continue
+        if number == kept[0] and not _is_place(group, number):
+            continue
+        kept = others
+    names = list(NAMES.get(len(kept), ("patient", *(f"part{n}" for n in kept[1:]))))
+    if len(kept) > 1 and _is_frame(group[0].image, kept[-1]):
+        names[-1] = "frame"
+    return _Parts(dict(zip(kept, names, strict=True)))
+
+
+def _tell_apart(group: Sequence[Pairing], kept: Sequence[int]) -> bool:
+    """Tell whether some of what varies is enough to tell the files of each kind apart."""
+    for pair in group:
+        for kind in (pair.image, *pair.masks):
+            if len({tuple(key[n] for n in kept) for key in kind.members}) < len(kind.members):
+                return False
+    return True
+
+
+def _is_place(group: Sequence[Pairing], number: int) -> bool:
+    """Tell whether outer folders hold many patients each, as those of a hospital do."""
+    keys = [key for pair in group for key in pair.image.members]
+    outer = {key[number] for key in keys}
+    named = all(any(word in PLACES for word in words_of(name)) for name in outer)
+    return named or len(keys) > SMALL_GROUP * len(outer)
+
+
+def _is_frame(kind: Kind, number: int) -> bool:
+    """Tell whether a part of a name is the number of a frame."""
+    before = kind.template.rsplit("/", 1)[-1].partition(f"{{{number}}}")[0]
+    words = words_of(before)
+    return bool(words) and words[-1] in FRAMES

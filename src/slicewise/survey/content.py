@@ -1,0 +1,178 @@
+"""What images hold, as settings: intensities, neighbouring slices, planes and sizes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slicewise.survey.glance import OFFSET, Glance
+from slicewise.survey.said import Other, Said, some_of
+from slicewise.volumes.header import Header
+from slicewise.volumes.volume import Volume, times
+
+AT_ENDS = 0.0005
+"""Share of voxels at the greatest value, at least, where values were cut to a window."""
+UNLIKE = 0.8
+"""Correlation of neighbouring slices below which a file without geometry is a pile of slices."""
+EQUAL = 1.05
+"""Spacings that differ less are as fine as each other."""
+LARGEST = 256
+"""Side of slices in pixels at most: what two cores train on in hours."""
+STEP = 32
+PLANES = ("sagittal", "coronal", "axial")
+"""The plane that each axis of the canonical orientation stands on."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The voxels of an image in canonical orientation.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    spacing : tuple of float
+        In mm.
+    lost : bool
+        Whether the header says nothing of the spacing.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    lost: bool
+
+    @classmethod
+    def of(cls, header: Header) -> Grid:
+        """Turn a header to canonical orientation."""
+        empty = np.broadcast_to(np.uint8(0), header.shape[:3])
+        volume = Volume(empty, header.affine, header.lost).canonical()
+        return cls(volume.array.shape, volume.spacing, header.lost)
+
+    @property
+    def finest(self) -> str:
+        """The plane of the finest pixels; axial where all are as fine."""
+        coarsest = max(self.spacing)
+        axes = [n for n in range(3) if self.spacing[n] * EQUAL >= coarsest]
+        return PLANES[axes[-1]]
+
+
+def intensity_of(glances: Mapping[str, Glance], told: Collection[str]) -> list[Said]:
+    """Tell what the intensities of images are, by the checks that ingest applies.
+
+    Parameters
+    ----------
+    glances : mapping of str to Glance
+        Images whose voxels were read, by name.
+    told : collection of str
+        What the data set says of itself, in lower case: ``ct``, ``mri``, ….
+
+    Returns
+    -------
+    list of Said
+        ``intensity``, and ``offset`` where one is needed.
+    """
+    path = ("dataset", "intensity")
+    number = len(glances)
+    if not glances:
+        why = "no image could be read in time; the check at the start of a run will tell"
+        others = (Other("arbitrary", "MR, PET, …"), Other("clipped_hu", "CT cut to a window"))
+        return [Said(path, "hu", why, "What are the intensities of the images?", others)]
+    holds = {kind: [n for n, g in glances.items() if kind in g.fits] for kind in ("hu", "offset")}
+    if len(holds["hu"]) == number:
+        low = min(glance.low for glance in glances.values())
+        why = f"all {number} images read have air (down to {low:g}) and soft tissue, as CT in HU"
+        return [Said(path, "hu", why)]
+    if len(holds["offset"]) == number:
+        why = f"all {number} images read are HU with 1024 added"
+        return [Said(path, "hu", why), Said(("dataset", "offset"), OFFSET, "air lies at 0 to 24")]
+    return [_no_hounsfield(glances, told, holds["hu"])]
+
+
+def _no_hounsfield(
+    glances: Mapping[str, Glance], told: Collection[str], hu: Sequence[str]
+) -> Said:
+    path = ("dataset", "intensity")
+    ends = {(glance.low, glance.high) for glance in glances.values()}
+    low, high = next(iter(ends))
+    cut = len(ends) == 1 and all(
+        "clipped_hu" in g.fits and min(g.at_low, g.at_high) >= AT_ENDS for g in glances.values()
+    )
+    if hu:
+        odd = [name for name in glances if name not in hu]
+        why = f"{len(odd)} of {len(glances)} images read are no HU ({some_of(odd)})"
+        return Said(path, "arbitrary", why)
+    if cut and not set(told) & {"mr", "mri", "pet", "us"}:
+        why = f"all {len(glances)} images read end at {low:g} and {high:g}, with many voxels there"
+        question = "Are the images CT that was cut to a window?"
+        return Said(path, "clipped_hu", why, question, (Other("arbitrary", "MR or other"),))
+    reach = [min(low for low, _ in ends), max(high for _, high in ends)]
+    named = f", and they are called {some_of(sorted(told))}" if told else ""
+    why = f"values of the {len(glances)} images read go from {reach[0]:g} to {reach[1]:g}: no HU"
+    return Said(path, "arbitrary", f"{why}{named}")
+
+
+def contiguous_of(glances: Mapping[str, Glance], grids: Sequence[Grid]) -> Said:
+    """Tell whether the slices of a file are neighbours."""
+    path = ("dataset", "contiguous")
+    likeness = [g.likeness for g in glances.values() if g.likeness is not None]
+    lost = bool(grids) and all(grid.lost for grid in grids)
+    single = bool(grids) and all(min(grid.shape) == 1 for grid in grids)
+    if single:
+        return Said(path, False, "each file is a single slice")
+    if not likeness:
+        return Said(path, True, "not looked at; the usual case")
+    middle = float(np.median(likeness))
+    if lost and middle < UNLIKE:
+        why = f"no geometry in the headers, and slices unlike the next one (correlation {middle:.2f})"
+        question = "Are the slices of a file neighbours?"
+        return Said(path, False, why, question, (Other(True, "the slices are neighbours"),))
+    return Said(path, True, f"slices are like the next one (correlation {middle:.2f})")
+
+
+def spacing_of(grids: Sequence[Grid], intensity: str, contiguous: bool) -> Said | None:
+    """Return the setting that a CT data set needs whose headers have lost the geometry."""
+    if intensity != "hu" or not contiguous or not grids or not all(g.lost for g in grids):
+        return None
+    why = "no header says how large voxels are: millilitres and mm are WRONG until you correct it"
+    question = "How large are the voxels along each axis of the arrays, in mm ([x, y, z])?"
+    return Said(("dataset", "spacing"), [1.0, 1.0, 1.0], why, question)
+
+
+def plane_of(grids: Sequence[Grid]) -> Said:
+    """Return the plane with the finest pixels in most cases."""
+    path = ("plane",)
+    if not grids:
+        return Said(path, "axial", "no header could be read")
+    votes = Counter(grid.finest for grid in grids)
+    plane, number = votes.most_common(1)[0]
+    spacing = np.median([grid.spacing for grid in grids], axis=0)
+    sizes = " × ".join(f"{value:.3g}" for value in spacing)
+    why = f"voxels of {sizes} mm (median of {len(grids)}, axes left-right, back-front, feet-head)"
+    if number < len(grids):
+        why += f"; the finest plane in {number} of {len(grids)}"
+    return Said(path, plane, why)
+
+
+def size_of(grids: Sequence[Grid], plane: str) -> Said:
+    """Return the side of slices, which holds those of all cases or is `LARGEST`."""
+    axis = PLANES.index(plane)
+    sides = [max(n for k, n in enumerate(grid.shape) if k != axis) for grid in grids]
+    if not sides:
+        return Said(("size",), LARGEST, "no header could be read")
+    least = min(sides)
+    most = max(sides)
+    size = min(LARGEST, max(STEP, -(-most // STEP) * STEP))
+    seen = f"{most}" if least == most else f"{least} to {most}"
+    why = f"slices have {seen} pixels"
+    if most > size:
+        why += f"; larger ones are averaged down to {size}"
+    return Said(("size",), size, why)
+
+
+def shape_said(grids: Sequence[Grid]) -> str:
+    """Say the shapes of images."""
+    shapes = Counter(grid.shape for grid in grids)
+    shape, number = shapes.most_common(1)[0]
+    return times(shape) + (f" ({number} of {len(grids)})" if len(shapes) > 1 else "")

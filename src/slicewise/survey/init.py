@@ -1,0 +1,179 @@
+"""`slicewise init`: from a folder to a configuration that runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from slicewise.config import IN_RESULTS, load_settings
+from slicewise.dataset.finding import find_cases
+from slicewise.errors import SlicewiseError
+from slicewise.files import data_folder, write_text
+from slicewise.survey.asking import asked
+from slicewise.survey.looking import PATIENCE
+from slicewise.survey.proposal import Proposal, propose
+from slicewise.survey.said import Said
+from slicewise.survey.writing import written
+
+CONFIG = "config"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder to look at.
+    name : str or None
+        Of the data set; None takes that of the folder.
+    output : Path or None
+        The configuration; None is ``config/<name>.yaml``.
+    force : bool
+        Whether it may be overwritten.
+    patience : float
+        Seconds for the voxels of a sample.
+    """
+
+    folder: Path
+    name: str | None = None
+    output: Path | None = None
+    force: bool = False
+    patience: float = PATIENCE
+
+
+def init(
+    wanted: Wanted, say: Callable[[str], None], ask: Callable[[str], str] | None = None
+) -> Path:
+    """Look at a folder and write a configuration for it.
+
+    Parameters
+    ----------
+    wanted : Wanted
+    say : callable
+        Takes a line for people.
+    ask : callable, optional
+        From a prompt to what was answered; without it the first guesses are
+        written, each as one.
+
+    Returns
+    -------
+    Path
+        The configuration.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is a configuration already, or no layout fits.
+    """
+    folder = wanted.folder
+    name = wanted.name or name_of(folder)
+    output = wanted.output or Path(CONFIG) / f"{name}.yaml"
+    table = output.with_suffix(".tsv")
+    if output.exists() and not wanted.force:
+        raise SlicewiseError(
+            f"{output}: is there already; give another --name or --output, or overwrite it with "
+            "--force"
+        )
+    with _quiet():
+        proposal = propose(folder, name, root_of(folder), wanted.patience)
+    if proposal.table:
+        if table.exists() and not wanted.force:
+            raise SlicewiseError(f"{table}: is there already; move it away or add --force")
+        proposal = _with_table(proposal, table)
+    said = list(proposal.said)
+    questions = [one for one in said if one.question]
+    if ask is not None and questions:
+        said = asked(said, ask, say)
+    text = written(said, proposal.head)
+    if proposal.table:
+        write_text(table, proposal.table)
+    try:
+        cases = _checked(text)
+    except SlicewiseError:
+        if proposal.table:
+            table.unlink()
+        raise
+    write_text(output, text)
+    for line in _summary(said, cases, output, [] if ask is not None else questions):
+        say(line)
+    return output
+
+
+class _quiet:  # noqa: N801
+    """Without the lines that readers log, which are of single files."""
+
+    def __enter__(self) -> None:
+        self.before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        logging.disable(self.before)
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a data set by its folder.
+
+    Examples
+    --------
+    >>> name_of(Path("Task03 Liver (2018)"))
+    'Task03_Liver_2018'
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", folder.absolute().name).strip("_-") or "dataset"
+    return f"{name}_data" if name.lower() in IN_RESULTS else name
+
+
+def root_of(folder: Path) -> str:
+    """Return how `dataset.root` names a folder: below the folder of the data, or its whole path."""
+    whole = Path(os.path.abspath(folder))
+    data = Path(os.path.abspath(data_folder()))
+    if whole != data and whole.is_relative_to(data):
+        return whole.relative_to(data).as_posix()
+    return str(whole)
+
+
+def _with_table(proposal: Proposal, table: Path) -> Proposal:
+    """Name the table that is written beside the configuration."""
+    said = list(proposal.said)
+    place = next(n for n, one in enumerate(said) if one.path == ("dataset", "layout"))
+    root = Said(("dataset", "root"), root_of(table), "written beside this file: a row a case")
+    return replace(proposal, said=(*said[: place + 1], root, *said[place + 1 :]))
+
+
+def _checked(text: str) -> int:
+    """Load a configuration as a run does, and return how many cases it finds."""
+    with _quiet():
+        settings = load_settings(yaml.safe_load(text))
+        return len(find_cases(settings.dataset, data_folder()))
+
+
+def _summary(said: list[Said], cases: int, output: Path, guessed: list[Said]) -> list[str]:
+    """Return what is said at the end: what was found, what was guessed, and what comes next."""
+    by_path = {one.path: one for one in said}
+    names = [one.path[-1] for one in said if one.path[:2] == ("dataset", "labels")]
+    layout = by_path["dataset", "layout"]
+    intensity = by_path["dataset", "intensity"]
+    lines = [
+        f"{output}: written",
+        f"  layout {layout.value}: {cases} cases; {layout.why}",
+        f"  labels {', '.join(names)}",
+        f"  intensity {intensity.value}: {intensity.why}",
+    ]
+    lines += [
+        f"  guessed: {'.'.join(one.path)}: {one.value}; {one.question} ({one.why})"
+        for one in guessed
+    ]
+    lines += [
+        "Next:",
+        f"  snakemake -n --configfile {output}",
+        f"  snakemake --cores all --configfile {output} config/quick.yaml",
+        f"  snakemake --cores all --configfile {output}",
+    ]
+    return lines

@@ -1,0 +1,336 @@
+"""Kinds of files: those whose paths differ in the parts that tell cases apart only.
+
+``p1/p1_ct.nii.gz`` and ``p2/p2_ct.nii.gz`` are of one kind, ``{0}/{0}_ct.nii.gz``.
+A folder's name varies where its siblings hold the same files as it does, or
+are numbered; else it is a part of what the files are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from slicewise.survey.listing import Entry
+from slicewise.survey.words import tells_kind
+
+_RUNS = re.compile(r"\{\d+\}|\d+")
+_JOINTS = re.compile(r"[-_. ]+")
+SHORT = 3
+"""A folder's name of fewer letters is looked for at the start of names only."""
+PRODUCT = 0.9
+"""So full is the grid of cases and channels, at least, where a number stands for a channel."""
+CHANNELS = 6
+MOST = 4
+"""Files of one kind that a patient's folder holds at most, on average, where no number tells it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files that differ in what varies only.
+
+    Attributes
+    ----------
+    template : str
+        Path with ``{0}``, ``{1}``, … in place of what varies, outer folders first.
+    width : int
+        How many parts vary.
+    members : mapping of tuple of str to str
+        Path of each file by what stands for ``{0}``, ``{1}``, ….
+    """
+
+    template: str
+    width: int
+    members: Mapping[tuple[str, ...], str]
+
+    @property
+    def paths(self) -> list[str]:
+        """All paths, sorted."""
+        return sorted(self.members.values())
+
+
+@dataclass(frozen=True)
+class _Item:
+    values: tuple[str, ...]
+    rest: tuple[str, ...]
+    above: tuple[str, ...]
+    entry: Entry
+
+
+def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
+    """Sort files into kinds.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+    channels : bool
+        Whether a number that each case has all values of (``_0000``, ``_0001``;
+        ``_t1``, ``_t2``) tells what a file is, and not whose.
+
+    Returns
+    -------
+    list of Kind
+        Those of most files first.
+    """
+    plain = [entry for entry in entries if not set("{}") & set(entry.path)]
+    found = _below([_Item((), entry.parts, (), entry) for entry in plain], "", channels)
+    return sorted(found, key=lambda kind: (-len(kind.members), kind.template))
+
+
+def _below(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]:
+    """Return the kinds of files whose folders are alike up to here."""
+    files = [item for item in items if len(item.rest) == 1]
+    kinds = _of_files(files, prefix, channels) if files else []
+    by_name: dict[str, list[_Item]] = defaultdict(list)
+    for item in items:
+        if len(item.rest) > 1:
+            by_name[item.rest[0]].append(item)
+    varying = _varying(by_name)
+    within = []
+    for name, inside in by_name.items():
+        if name in varying:
+            within += [_entered(item, (*item.values, name)) for item in inside]
+        else:
+            same = [_entered(item, item.values) for item in inside]
+            kinds += _below(same, f"{prefix}{name}/", channels)
+    if within:
+        width = len(within[0].values) - 1
+        kinds += _below(within, f"{prefix}{{{width}}}/", channels)
+    return kinds
+
+
+def _entered(item: _Item, values: tuple[str, ...]) -> _Item:
+    return _Item(values, item.rest[1:], (*item.above, item.rest[0]), item.entry)
+
+
+def _masked(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def _varying(by_name: Mapping[str, Sequence[_Item]]) -> set[str]:
+    """Return the names of folders that tell cases apart."""
+    above = {name: {item.above for item in items} for name, items in by_name.items()}
+    everywhere = set().union(*above.values()) if above else set()
+    if len(everywhere) > 1:
+        return {name for name, places in above.items() if 2 * len(places) <= len(everywhere)}
+    if len(by_name) < 2:
+        return set()
+    families = Counter(_masked(name) for name in by_name if re.search(r"\d", name))
+    varying = {name for name in by_name if families[_masked(name)] > 1}
+    others = [n for n in by_name if n not in varying and not tells_kind(n)]
+    contents = {name: _contents(name, by_name[name]) for name in others}
+    for name in others:
+        number, inside = contents[name]
+        alike = [n for n in others if n != name and _alike(contents[n][1], inside)]
+        numbered = any(_alike(_contents(n, by_name[n])[1], inside) for n in sorted(varying)[:3])
+        if (alike and number <= MOST) or numbered:
+            varying.add(name)
+    return varying
+
+
+def _contents(name: str, items: Sequence[_Item]) -> tuple[float, set[str]]:
+    """Return what a folder holds without regard to numbers, and how many files of each sort."""
+    sorts = Counter(
+        _masked("/".join(item.rest[1:]).replace(name, "=")) + item.entry.suffix for item in items
+    )
+    return len(items) / len(sorts), set(sorts)
+
+
+def _alike(one: set[str], other: set[str]) -> bool:
+    return 2 * len(one & other) >= len(one | other) or (not one and not other)
+
+
+# --- files of folders that are alike --------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _File:
+    values: tuple[str, ...]
+    stem: str
+    above: tuple[str, ...]
+    entry: Entry
+
+
+def _of_files(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]:
+    """Sort the files of folders that are alike into kinds."""
+    files = [_File(i.values, _told_again(i.rest[0], i.values), i.above, i.entry) for i in items]
+    folders = len({file.above for file in files})
+    families: dict[tuple[str, str], list[_File]] = defaultdict(list)
+    for file in files:
+        families[_RUNS.sub(_mask, file.stem), file.entry.suffix].append(file)
+    kinds = []
+    left = []
+    for (_, suffix), members in sorted(families.items()):
+        if folders > 1 and _are_common(members, folders):
+            for stem in sorted({file.stem for file in members}):
+                same = {f.values: f.entry.path for f in members if f.stem == stem}
+                kinds.append(_kind(prefix, stem, suffix, same))
+        elif len(members) == 1 or (folders > 1 and len({f.above for f in members}) == 1):
+            left += members
+        else:
+            kinds += _numbered(members, prefix, suffix, channels)
+    return kinds + _worded(left, prefix)
+
+
+def _mask(run: re.Match[str]) -> str:
+    return run[0] if run[0].startswith("{") else "#"
+
+
+def _kind(prefix: str, stem: str, suffix: str, members: dict[tuple[str, ...], str]) -> Kind:
+    return Kind(f"{prefix}{stem}{suffix}", len(next(iter(members))), members)
+
+
+def _told_again(stem: str, values: Sequence[str]) -> str:
+    """Put ``{0}``, ``{1}``, … where a name repeats what its folders are called."""
+    for number in sorted(range(len(values)), key=lambda n: -len(values[n])):
+        value = values[number]
+        if stem.startswith(value) and not stem[len(value) :][:1].isdigit():
+            stem = f"{{{number}}}{stem[len(value) :]}"
+        elif len(value) >= SHORT:
+            pattern = rf"(?<![A-Za-z0-9{{]){re.escape(value)}(?![A-Za-z0-9}}])"
+            stem = re.sub(pattern, f"{{{number}}}", stem)
+    return stem
+
+
+def _are_common(files: Sequence[_File], folders: int) -> bool:
+    """Tell whether each of these names is there in most folders."""
+    places: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for file in files:
+        places[file.stem].add(file.above)
+    common = [stem for stem, there in places.items() if 2 * len(there) > folders]
+    return len(common) == len(places)
+
+
+def _numbered(files: Sequence[_File], prefix: str, suffix: str, channels: bool) -> list[Kind]:
+    """Return the kinds of files whose names differ in numbers."""
+    rows = [[run for run in _RUNS.findall(f.stem) if not run.startswith("{")] for f in files]
+    moving = [n for n, column in enumerate(zip(*rows, strict=True)) if len(set(column)) > 1]
+    if not moving:
+        # the same name in few of many folders
+        return [_kind(prefix, files[0].stem, suffix, {f.values: f.entry.path for f in files})]
+    if channels:
+        split = _channel(files, rows, moving)
+        if split is not None:
+            parts: dict[str, list[_File]] = defaultdict(list)
+            for file, row in zip(files, rows, strict=True):
+                parts[row[split]].append(file)
+            return [k for p in parts.values() for k in _numbered(p, prefix, suffix, channels)]
+    spans = [_span(file.stem, moving) for file in files]
+    left, _, right = spans[0]
+    width = len(files[0].values)
+    members = {(*f.values, s[1]): f.entry.path for f, s in zip(files, spans, strict=True)}
+    return [_kind(prefix, f"{left}{{{width}}}{right}", suffix, members)]
+
+
+def _span(stem: str, moving: Sequence[int]) -> tuple[str, str, str]:
+    """Part a name into what is before, from the first to the last, and behind moving numbers."""
+    runs = [run for run in _RUNS.finditer(stem) if not run[0].startswith("{")]
+    start = runs[moving[0]].start()
+    end = runs[moving[-1]].end()
+    return stem[:start], stem[start:end], stem[end:]
+
+
+def _channel(
+    files: Sequence[_File], rows: Sequence[Sequence[str]], moving: Sequence[int]
+) -> int | None:
+    """Return which of several numbers stands for a channel: each case has each of its values."""
+    for position in reversed(moving):
+        values = {row[position] for row in rows}
+        others = {
+            (file.values, *(row[n] for n in moving if n != position))
+            for file, row in zip(files, rows, strict=True)
+        }
+        full = len(files) >= PRODUCT * len(values) * len(others)
+        if len(values) <= CHANNELS and full and len(others) > len(values):
+            return position
+    return None
+
+
+def _worded(files: Sequence[_File], prefix: str) -> list[Kind]:
+    """Return the kinds of files that no number tells apart, by the words that their names share."""
+    by_end = _shared(files, _end)
+    by_start = _shared(files, _start)
+    rest = list(files)
+    kinds = []
+    # anna_ct, anna_seg, bert_ct, bert_seg: of kinds there are fewer than of patients
+    ends = bool(by_end) and (not by_start or len(by_end) <= len(by_start))
+    for (_, suffix), members in sorted((by_end if ends else by_start).items()):
+        stems = [file.stem for file in members]
+        around = ("", f"{_shared_end(stems)}{suffix}") if ends else (_shared_start(stems), suffix)
+        kinds.append(_open(members, prefix, *around))
+        rest = [file for file in rest if file not in members]
+    alone: dict[str, list[_File]] = defaultdict(list)
+    for file in rest:
+        alone[file.entry.suffix].append(file)
+    return kinds + [_open(members, prefix, "", suffix) for suffix, members in sorted(alone.items())]
+
+
+def _shared(
+    files: Sequence[_File], word_of: Callable[[str], str]
+) -> dict[tuple[str, str], list[_File]]:
+    """Return the files that share a word with others, by it and their suffix."""
+    groups: dict[tuple[str, str], list[_File]] = defaultdict(list)
+    for file in files:
+        groups[word_of(file.stem), file.entry.suffix].append(file)
+    return {key: members for key, members in groups.items() if key[0] and len(members) > 1}
+
+
+def _end(stem: str) -> str:
+    """Return the last word of a name with the sign before it."""
+    joints = list(_JOINTS.finditer(stem))
+    return stem[joints[-1].start() :] if joints and joints[-1].start() > 0 else ""
+
+
+def _start(stem: str) -> str:
+    joints = list(_JOINTS.finditer(stem))
+    return stem[: joints[0].end()] if joints and joints[0].end() < len(stem) else ""
+
+
+def _shared_end(stems: Sequence[str]) -> str:
+    """Return the last words that names share, with the sign before them."""
+    words = _end(stems[0])
+    for joint in reversed(list(_JOINTS.finditer(stems[0]))):
+        end = stems[0][joint.start() :]
+        if joint.start() == 0 or not all(stem.endswith(end) and stem != end for stem in stems):
+            break
+        words = end
+    return words
+
+
+def _shared_start(stems: Sequence[str]) -> str:
+    """Return the first words that names share, with the sign behind them."""
+    words = _start(stems[0])
+    for joint in _JOINTS.finditer(stems[0]):
+        start = stems[0][: joint.end()]
+        if not all(stem.startswith(start) and stem != start for stem in stems):
+            break
+        words = start
+    return words
+
+
+def _open(files: Sequence[_File], prefix: str, start: str, end: str) -> Kind:
+    """Return the kind of files of which all between start and end varies."""
+    width = len(files[0].values)
+    template = f"{prefix}{start}{{{width}}}{end}"
+    members = {}
+    for file in files:
+        name = f"{file.stem}{file.entry.suffix}"
+        middle = name[len(start) : len(name) - len(end)]
+        members[(*file.values, middle)] = file.entry.path
+    return Kind(template, width + 1, members)
+
+
+def widened(kind: Kind) -> Kind:
+    """Return a kind whose last varying part takes in what stands before it in the file's name.
+
+    `img/Case{0}.nii.gz` becomes `img/{0}.nii.gz`, so that a case is called
+    `Case01` and not `01`; the kind itself where nothing stands there.
+    """
+    last = f"{{{kind.width - 1}}}"
+    folder, slash, name = kind.template.rpartition("/")
+    before, found, behind = name.partition(last)
+    if not found or not before or "{" in before:
+        return kind
+    members = {(*key[:-1], f"{before}{key[-1]}"): path for key, path in kind.members.items()}
+    return Kind(f"{folder}{slash}{last}{behind}", kind.width, members)

@@ -1,0 +1,133 @@
+"""Arrangements that have a name: those that layouts beside `pairs` expect."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from slicewise.errors import SlicewiseError
+from slicewise.survey.listing import Listing
+from slicewise.volumes.described import read_description
+
+TABLES = (".tsv", ".csv")
+NEEDED = {"case", "image", "mask"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A layout that fits.
+
+    Attributes
+    ----------
+    layout : str
+    root : str
+        Below the folder that was looked at; "" is that folder.
+    why : str
+    """
+
+    layout: str
+    root: str
+    why: str
+
+
+def known_layouts(listing: Listing) -> list[Known]:
+    """Return the layouts that a folder has the names of, the most explicit first."""
+    finders = (_table, _msd, _nnunet, _ircad)
+    return [known for finder in finders for known in finder(listing)]
+
+
+def _table(listing: Listing) -> list[Known]:
+    found = []
+    for path in (p for suffix in TABLES for p in listing.others.get(suffix, ())):
+        try:
+            with (listing.root / path).open(encoding="utf-8-sig") as stream:
+                first = stream.readline(4096)
+        except (OSError, ValueError):
+            continue
+        columns = {cell.strip().strip('"').lower() for cell in re.split("[\t,;]", first)}
+        if columns >= NEEDED:
+            found.append(Known("table", path, "a table with the columns case, image and mask"))
+    return found
+
+
+def _msd(listing: Listing) -> list[Known]:
+    found = []
+    for path in listing.named("dataset.json"):
+        try:
+            description = read_description(listing.root / path)
+            items = [(str(i["image"]), str(i["label"])) for i in description["training"]]
+        except (SlicewiseError, KeyError, TypeError):
+            continue
+        folder = _above(path)
+        there = [listing.root / folder / name for pair in items for name in pair]
+        if items and all(file.is_file() for file in there):
+            why = f"dataset.json lists {len(items)} images with their labels"
+            found.append(Known("msd", folder, why))
+    return found
+
+
+def _nnunet(listing: Listing) -> list[Known]:
+    images: dict[str, list[str]] = defaultdict(list)
+    masks: set[str] = set()
+    for entry in listing.entries:
+        *folders, name = entry.parts
+        if folders and folders[-1] == "imagesTr":
+            images["/".join(folders[:-1])].append(name)
+        if folders and folders[-1] == "labelsTr":
+            masks.add("/".join(folders[:-1]))
+    return [
+        Known("nnunet", root, f"imagesTr holds {len(names)} images called CASE_0000, labelsTr masks")
+        for root, names in images.items()
+        if root in masks and all(name.endswith("_0000") for name in names)
+    ]
+
+
+def _ircad(listing: Listing) -> list[Known]:
+    parts: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in listing.entries:
+        names = entry.parts
+        for position, name in enumerate(names[:-1]):
+            if name.startswith("3Dircadb"):
+                parts["/".join(names[:position]), name].add(names[position + 1])
+    roots: dict[str, int] = defaultdict(int)
+    for (root, _), inside in parts.items():
+        roots[root] += {"PATIENT_DICOM", "MASKS_DICOM"} <= inside
+    return [
+        Known("ircad", root, f"{number} folders 3Dircadb… with PATIENT_DICOM and MASKS_DICOM")
+        for root, number in roots.items()
+        if number
+    ]
+
+
+def _above(path: str) -> str:
+    folder = PurePosixPath(path).parent.as_posix()
+    return "" if folder == "." else folder
+
+
+def looks_like(listing: Listing, tried: Sequence[str] = ()) -> str:
+    """Say in a part of a sentence what a folder looks like, and what would fit.
+
+    Parameters
+    ----------
+    listing : Listing
+    tried : sequence of str
+        Layouts that are no way out.
+    """
+    fitting = [known for known in known_layouts(listing) if known.layout not in tried]
+    if fitting:
+        known = fitting[0]
+        where = f" in {known.root}" if known.root else ""
+        return f"it looks like layout {known.layout}{where} ({known.why})"
+    if not listing.entries:
+        counts = sorted(((len(p), s or "no suffix") for s, p in listing.others.items()), reverse=True)
+        there = ", ".join(f"{number} files with {suffix}" for number, suffix in counts[:3])
+        return f"there is no volume in it ({there or 'no file'})"
+    suffixes: dict[str, int] = defaultdict(int)
+    for entry in listing.entries:
+        suffixes[entry.suffix or "DICOM folders"] += 1
+    there = ", ".join(f"{number} {suffix}" for suffix, number in sorted(suffixes.items()))
+    example = listing.entries[0].path
+    return f"it holds {there} such as {example}"

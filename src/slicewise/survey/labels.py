@@ -1,0 +1,135 @@
+"""Labels, as settings: values of the masks, their names, and what is said of empty ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicewise.dataset.names import find_shared, pattern_for
+from slicewise.survey.glance import Glance
+from slicewise.survey.listing import Listing
+from slicewise.survey.naming import label_name, names_in
+from slicewise.survey.said import Other, Said
+from slicewise.volumes.segments import Segment, read_segments
+
+MOST = 24
+"""Labels that are written without being asked for; more of them are written as comments."""
+DESCRIBED = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is known of the masks of a data set.
+
+    Attributes
+    ----------
+    glances : mapping of str to Glance
+        Those that were read, by path.
+    number : int
+        How many there are.
+    word : str
+        What their names say of their content, or nothing.
+    """
+
+    glances: Mapping[str, Glance]
+    number: int
+    word: str = ""
+
+    @property
+    def how_many(self) -> str:
+        """How many were read, in words."""
+        read = len(self.glances)
+        return f"all {read} masks" if read == self.number else f"{read} of {self.number} masks read"
+
+
+def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
+    """Return the labels of masks that hold all of them.
+
+    Parameters
+    ----------
+    masks : Masks
+    listing : Listing
+        Where files that name values are looked for.
+
+    Returns
+    -------
+    list of Said
+        A label each, and ``empty_masks`` where some are.
+    """
+    seen = Counter(value for glance in masks.glances.values() for value in glance.values)
+    named = names_in(listing, seen)
+    names = dict(named.names) if named else {}
+    source = named.source if named else ""
+    values = sorted(set(seen) | (set(names) if source.endswith(DESCRIBED) else set()))
+    said: list[Said] = []
+    for value in values:
+        text = names.get(value, masks.word if len(values) == 1 else "")
+        name = label_name(text or f"label_{value}", value, [one.path[-1] for one in said])
+        why = f"value {value} is in {seen[value]} of {masks.how_many}"
+        if value in names:
+            why += f"; {source} names it"
+        elif text:
+            why += "; the name is from the files' names"
+        said.append(Said(("dataset", "labels", name), value, why))
+    return said or [Said(("dataset", "labels", "label_1"), 1, "no mask could be read in time")]
+
+
+def empty_masks(masks: Masks) -> list[Said]:
+    """Return the setting that masks without any label need."""
+    empty = [path for path, glance in masks.glances.items() if not glance.values]
+    if not empty:
+        return []
+    why = f"{len(empty)} of {masks.how_many} hold no label, such as {Path(empty[0]).name}"
+    return [Said(("dataset", "empty_masks"), "allow", why)]
+
+
+def labels_by_segment(paths: Sequence[Path]) -> list[Said]:
+    """Return the labels of segmentations of 3D Slicer by the names of their segments.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        All masks; nothing is returned unless all name their segments.
+    """
+    per_file: list[list[Segment]] = [read_segments(path) for path in paths]
+    if not per_file or not all(per_file):
+        return []
+    seen = Counter(segment.name for segments in per_file for segment in segments)
+    said: list[Said] = []
+    for number, name in enumerate(seen, start=1):
+        label = label_name(name, number, [one.path[-1] for one in said])
+        why = f"segment of {seen[name]} of {len(paths)} files"
+        said.append(Said(("dataset", "labels", label), name, why))
+    return said
+
+
+def labels_by_file(names: Sequence[str], sizes: Mapping[str, float], why: str) -> list[Said]:
+    """Return the labels of masks that lie in a file each, the largest first.
+
+    Where two structures share a voxel, the one that is named later has it, so
+    that a vessel within an organ is not lost.
+    """
+    ordered = sorted(names, key=lambda name: (-sizes.get(name, 0.0), name))
+    said = []
+    for number, name in enumerate(ordered, start=1):
+        size = f", {sizes[name]:.3g} ml in the first case" if name in sizes else ""
+        said.append(Said(("dataset", "labels", name), number, f"{why}{size}"))
+    return said
+
+
+def patients_of(names: Sequence[str]) -> Said:
+    """Return whose the cases are, as far as their names tell."""
+    path = ("dataset", "patient_pattern")
+    shared = find_shared(names)
+    if not shared:
+        return Said(path, None, "no two names look like cases of one patient")
+    pattern = pattern_for(names, shared)
+    cases = " and ".join(shared[0].cases[:2])
+    question = "Whose are the cases?"
+    if pattern is None:
+        why = f"{cases} may be of one patient, and no simple pattern says so: look at it"
+        return Said(path, None, why, question)
+    other = Other(None, "each case is a patient of its own")
+    return Said(path, pattern, f"{cases} look like one patient's", question, (other,))

@@ -1,0 +1,291 @@
+"""The layout of a folder, tried: one that finds cases, or a table that names them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slicewise.config import Dataset
+from slicewise.dataset.case import Case
+from slicewise.dataset.finding import find_cases
+from slicewise.errors import SlicewiseError
+from slicewise.survey.arrangement import Arrangement, Row, arranged
+from slicewise.survey.kinds import kinds_of
+from slicewise.survey.known import Known, known_layouts, looks_like
+from slicewise.survey.listing import Listing
+from slicewise.survey.looking import Looker
+from slicewise.survey.naming import structure_names
+from slicewise.survey.organs import organs_of
+from slicewise.survey.pairing import pairings
+from slicewise.survey.said import Other, Said, some_of
+from slicewise.survey.words import words_of
+
+SPELLINGS = "different_patients"
+"""What the refusal of patients that look alike names."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout that finds the cases of a folder.
+
+    Attributes
+    ----------
+    said : tuple of Said
+        Settings of the files' arrangement.
+    cases : tuple of Case
+        What it finds.
+    structures : tuple of str
+        Labels whose masks are files or folders of their own.
+    table : str
+        A table that has to be written for it, or nothing.
+    arrangement : Arrangement or None
+        Where names were not those of a layout.
+    notes : tuple of str
+        What was left aside.
+    """
+
+    said: tuple[Said, ...]
+    cases: tuple[Case, ...]
+    structures: tuple[str, ...] = ()
+    table: str = ""
+    arrangement: Arrangement | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What `dataset.layout` is."""
+        return next(one.value for one in self.said if one.path[-1] == "layout")
+
+
+def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
+    """Find the layout of a folder.
+
+    Parameters
+    ----------
+    listing : Listing
+    looker : Looker
+    root : str
+        How `dataset.root` names the folder, or its whole path.
+
+    Returns
+    -------
+    Layout
+
+    Raises
+    ------
+    SlicewiseError
+        When none finds images with masks; it says what the folder looks like.
+    """
+    for known in known_layouts(listing):
+        found = _try_known(known, listing, root)
+        if found is not None:
+            return found
+    options = []
+    for channels in (True, False):
+        arrangement = arranged(pairings(kinds_of(listing.entries, channels=channels), looker))
+        if arrangement is not None:
+            options.append(arrangement)
+    if not options:
+        raise _nothing(listing, looker)
+    best = max(options, key=lambda one: len(one.rows))
+    found = _try_pairs(best, listing, root) if best.patterns else None
+    return found or _as_table(best, listing)
+
+
+def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
+    frames = [p for p, h in looker.seen_headers.items() if len(h.shape) > 3]
+    more = f"; {len(frames)} files such as {frames[0]} have four dimensions" if frames else ""
+    unread = next(iter(looker.faults.values()), "")
+    more += f"; the first that could not be read: {unread}" if unread and not frames else ""
+    return SlicewiseError(
+        f"{listing.root}: no images with masks of the same cases were found; {looks_like(listing)}"
+        f"{more}; give each image a mask, both as 3-D volumes, or name the files in a table "
+        "(layout: table in docs/data.md)"
+    )
+
+
+def _cases(keys: Mapping[str, Any], listing: Listing) -> list[Case]:
+    return find_cases(Dataset(name="x", **keys), listing.root)
+
+
+def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
+    labels: dict[str, Any] = {"label_1": 1}
+    structures: list[str] = []
+    if known.layout == "ircad":
+        structures = organs_of(listing.root / known.root)
+        labels = {f"organ{n}": name for n, name in enumerate(structures)}
+    try:
+        keys = {"layout": known.layout, "root": known.root or ".", "labels": labels}
+        cases = _cases(keys, listing)
+    except (SlicewiseError, ValueError):
+        return None
+    said = (
+        Said(("dataset", "layout"), known.layout, known.why),
+        Said(("dataset", "root"), f"{root}/{known.root}" if known.root else root, ""),
+    )
+    return Layout(said, tuple(cases), tuple(structures))
+
+
+def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout | None:
+    """Return the layout `pairs` if its patterns find just the cases that were seen."""
+    names = _names_of(arrangement)
+    labels = {name: n for n, name in enumerate(names, start=1)} or {"label_1": 1}
+    pairs: dict[str, Any] = {"image": arrangement.image}
+    if names:
+        pairs["masks"] = dict(zip(names, arrangement.masks, strict=True))
+        pairs["overlaps"] = "later"
+    else:
+        pairs["mask"] = arrangement.masks[0]
+    pairs["train"] = arrangement.folders["train"] or None
+    pairs["test"] = arrangement.folders.get("test")
+    keys: dict[str, Any] = {"layout": "pairs", "root": ".", "labels": labels, "pairs": pairs}
+    if arrangement.alone:
+        keys["exclude"] = list(arrangement.alone)
+    spelt = False
+    try:
+        try:
+            cases = _cases(keys, listing)
+        except SlicewiseError as error:
+            if SPELLINGS not in str(error):
+                raise
+            spelt = True
+            cases = _cases({**keys, "different_patients": "all"}, listing)
+    except (SlicewiseError, ValueError):
+        return None
+    if {case.name for case in cases} != {row.case for row in arrangement.rows}:
+        return None
+    said = [
+        Said(("dataset", "layout"), "pairs", f"{len(cases)} images with masks of the same names"),
+        Said(("dataset", "root"), root, ""),
+        *_exclude(arrangement),
+        *([_spelt()] if spelt else []),
+        *_pairs_said(pairs, arrangement),
+    ]
+    return Layout(tuple(said), tuple(cases), tuple(names), "", arrangement)
+
+
+def _names_of(arrangement: Arrangement) -> list[str]:
+    """Return the labels of masks that lie in a file each."""
+    return structure_names(arrangement.masks) if len(arrangement.masks) > 1 else []
+
+
+def _exclude(arrangement: Arrangement) -> list[Said]:
+    if not arrangement.alone:
+        return []
+    why = f"{len(arrangement.alone)} images have no mask"
+    return [Said(("dataset", "exclude"), list(arrangement.alone), why)]
+
+
+def _spelt() -> Said:
+    why = "names of patients differ in leading zeros, case or signs only"
+    question = "Are patients whose names differ so little different ones (all), or which?"
+    return Said(("dataset", "different_patients"), "all", why, question)
+
+
+def _pairs_said(pairs: Mapping[str, Any], arrangement: Arrangement) -> list[Said]:
+    rows = arrangement.rows
+    block = ("dataset", "pairs")
+    why = f"many values, such as {rows[0].image}"
+    question = "Which images are to be segmented?" if arrangement.rivals else ""
+    others = tuple(Other(rival, "these images instead") for rival in arrangement.rivals)
+    said = [Said((*block, "image"), pairs["image"], why, question, others)]
+    if "mask" in pairs:
+        why = f"few whole values in patches, such as {rows[0].masks[0]}"
+        said.append(Said((*block, "mask"), pairs["mask"], why))
+    train = len([row for row in rows if row.subset != "test"])
+    if pairs["test"] is None:
+        said.append(Said((*block, "train"), pairs["train"], "the folder of all cases"))
+        said.append(Said((*block, "test"), None, "no folder of its own, so the split is drawn"))
+    else:
+        train = len([row for row in rows if row.image.startswith(f"{pairs['train']}/")])
+        said.append(Said((*block, "train"), pairs["train"], f"{train} cases"))
+        rest = f"{len(rows) - train} cases, tested on and not trained on"
+        said.append(Said((*block, "test"), pairs["test"], rest))
+    if "masks" in pairs:
+        why = "of two structures in a voxel, the one that labels names later has it"
+        said.append(Said((*block, "overlaps"), "later", why))
+        said += [
+            Said((*block, "masks", name), pattern, "")
+            for name, pattern in pairs["masks"].items()
+        ]
+    return said
+
+
+# --- a table --------------------------------------------------------------------------------
+
+
+def _as_table(arrangement: Arrangement, listing: Listing) -> Layout:
+    """Return the layout `table` with a table of the cases that were seen."""
+    if len(arrangement.masks) > 1:
+        raise SlicewiseError(
+            f"{listing.root}: each label has a mask file of its own, and no pattern of paths tells "
+            f"the cases apart ({some_of([row.image for row in arrangement.rows])}); let the files "
+            "of a case lie in a folder of its own"
+        )
+    text = table_text(arrangement.rows, listing.root)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "cases.tsv"
+        path.write_text(text, encoding="utf-8")
+        keys: dict[str, Any] = {"layout": "table", "root": str(path), "labels": {"label_1": 1}}
+        spelt = False
+        try:
+            cases = _cases(keys, listing)
+        except SlicewiseError as error:
+            if SPELLINGS not in str(error):
+                raise
+            spelt = True
+            cases = _cases({**keys, "different_patients": "all"}, listing)
+    why = f"{len(cases)} pairs that no pattern of paths names; the table beside this file does"
+    said = [Said(("dataset", "layout"), "table", why), *([_spelt()] if spelt else [])]
+    return Layout(tuple(said), tuple(cases), (), text, arrangement)
+
+
+def table_text(rows: Sequence[Row], root: Path) -> str:
+    """Return a table of cases, with names that are safe in file names."""
+    names = _safe([row.case for row in rows])
+    patients = [row.patient for row in rows]
+    columns = ["case", "image", "mask"]
+    tells = any(patients)
+    placed = any(row.subset for row in rows)
+    if tells:
+        columns.append("patient")
+    if placed:
+        columns.append("subset")
+    tested = any(row.subset == "test" for row in rows)
+    lines = ["\t".join(columns)]
+    for name, row in zip(names, rows, strict=True):
+        cells = [name, str(root.absolute() / row.image), str(root.absolute() / row.masks[0])]
+        if tells:
+            cells.append(row.patient)
+        if placed:
+            tests = "test" if tested else "validation"
+            cells.append("test" if row.subset == tests else "train")
+        lines.append("\t".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _safe(names: Sequence[str]) -> list[str]:
+    """Return names of letters, digits and signs that no file system minds, each once."""
+    safe: list[str] = []
+    taken = set()
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-") or "case"
+        number = 1
+        candidate = plain
+        while candidate.lower() in taken:
+            number += 1
+            candidate = f"{plain}_{number}"
+        taken.add(candidate.lower())
+        safe.append(candidate)
+    return safe
+
+
+def told_of(listing: Listing, paths: Sequence[str]) -> set[str]:
+    """Return the words for modalities in the names of folder and files."""
+    known = {"ct", "mr", "mri", "pet", "us", "flair", "suv"}
+    words = {word for path in [listing.root.name, *paths] for word in words_of(path)}
+    return words & known

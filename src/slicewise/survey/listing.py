@@ -1,0 +1,154 @@
+"""What lies in a folder: volumes, series, and what else there is."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.dicom.source import DICOM_SUFFIXES, is_dicom
+from slicewise.volumes.formats import is_litter
+
+SUFFIXES = (
+    *(".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd"),
+    *(".hdr.gz", ".hdr", ".mgz", ".mgh", ".zip"),
+)
+"""Of files that may stand for a volume; of several files the header does."""
+SERIES = ""
+"""In place of a suffix, of a folder that holds a DICOM series."""
+TRIED = 4
+"""Files of a folder that are looked at to tell whether it holds DICOM."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A volume, by its name: a file, or the folder of a DICOM series.
+
+    Attributes
+    ----------
+    path : str
+        Below the folder that is looked at, with ``/`` between its parts.
+    suffix : str
+        As it is written; `SERIES` of a folder.
+    """
+
+    path: str
+    suffix: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the path; the last one without its suffix."""
+        parts = PurePosixPath(self.path).parts
+        last = parts[-1]
+        return (*parts[:-1], last[: len(last) - len(self.suffix)])
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder.
+
+    Attributes
+    ----------
+    root : Path
+    entries : tuple of Entry
+        Volumes and series, sorted by their paths.
+    others : mapping of str to tuple of str
+        Paths of other files by suffix, in lower case.
+    """
+
+    root: Path
+    entries: tuple[Entry, ...]
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def named(self, name: str) -> list[str]:
+        """Return the paths of other files of a name, whatever their folder."""
+        suffix = PurePosixPath(name).suffix.lower()
+        there = self.others.get(suffix, ())
+        return [path for path in there if PurePosixPath(path).name.lower() == name.lower()]
+
+
+def suffix_of(name: str) -> str:
+    """Return the suffix by which a file may stand for a volume; nothing of others.
+
+    Examples
+    --------
+    >>> suffix_of("p1.NII.gz"), suffix_of("notes.txt")
+    ('.NII.gz', '')
+    """
+    lower = name.lower()
+    found = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), "")
+    return name[len(name) - len(found) :] if found else ""
+
+
+def list_folder(root: Path) -> Listing:
+    """List what lies in a folder, by names; of what has no telling name, a few files are opened.
+
+    Parameters
+    ----------
+    root : Path
+
+    Returns
+    -------
+    Listing
+
+    Raises
+    ------
+    SlicewiseError
+        When there is no such folder.
+    """
+    if not root.is_dir():
+        raise SlicewiseError(
+            f"{root}: there is no such folder; name the folder that holds images and masks"
+        )
+    entries = []
+    others: dict[str, list[str]] = {}
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders[:] = []  # a link to what was listed, perhaps to a folder above
+            continue
+        seen.add(real)
+        folders[:] = sorted(n for n in folders if not is_litter(n) and not n.startswith("."))
+        below = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        rest = []
+        for name in sorted(names):
+            if is_litter(name) or name.startswith("."):
+                continue
+            suffix = suffix_of(name)
+            if suffix:
+                entries.append(Entry((below / name).as_posix(), suffix))
+            else:
+                rest.append(name)
+        if _is_series(Path(folder), rest):
+            entries.append(Entry(below.as_posix(), SERIES))
+            continue
+        for name in rest:
+            path = (below / name).as_posix()
+            others.setdefault(PurePosixPath(name).suffix.lower(), []).append(path)
+    kept = {suffix: tuple(paths) for suffix, paths in others.items()}
+    return Listing(root, tuple(sorted(entries, key=lambda entry: entry.path)), kept)
+
+
+def _is_series(folder: Path, names: list[str]) -> bool:
+    """Tell whether most of a folder's files are DICOM."""
+    by_suffix = Counter(_kind_of(name) for name in names)
+    if not by_suffix:
+        return False
+    named = sum(number for suffix, number in by_suffix.items() if suffix in DICOM_SUFFIXES)
+    if 2 * named > len(names):
+        return True
+    unnamed = [name for name in names if _kind_of(name) == ""]
+    if 2 * len(unnamed) <= len(names):
+        return False
+    tried = unnamed[:TRIED]
+    return 2 * sum(is_dicom(folder / name) for name in tried) > len(tried)
+
+
+def _kind_of(name: str) -> str:
+    """Return a suffix that is one: of ``image_1`` and ``1.2.840.7`` there is none."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if any(letter.isalpha() for letter in suffix) else ""

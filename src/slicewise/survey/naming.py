@@ -1,0 +1,182 @@
+"""Names of labels: what a data set says of its own mask values."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicewise.config.labels import check_label_names
+from slicewise.errors import SlicewiseError
+from slicewise.survey.listing import Listing
+from slicewise.survey.words import KINDS, words_of
+from slicewise.volumes.described import described_labels
+
+TEXTS = (".json", ".txt", ".tsv", ".csv", ".ctbl", ".label", ".lut")
+LARGEST = 200_000
+"""Bytes of a file of labels at most."""
+READ = 40
+"""Files that are read to find it."""
+COVERED = 0.5
+"""Share of the values in the masks that it has to name."""
+VALUES = ("value", "label", "index", "id", "intensity", "labelvalue", "labelid", "number")
+CALLED = ("name", "structure", "organ", "labelname", "description", "region", "label", "class")
+
+_ITK = re.compile(r'\s*(\d+)(?:\s+[\d.]+){6,7}\s+"(.*)"\s*')
+_LUT = re.compile(r"\s*(\d+)\s+(\S+)(?:\s+\d+){3,4}\s*")
+_PLAIN = re.compile(r"\s*(\d+)\s*[:=,;\t]\s*([A-Za-z][\w .()/-]*?)\s*")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Names of mask values, and which file gives them."""
+
+    names: Mapping[int, str]
+    source: str
+
+
+def names_in(listing: Listing, values: Collection[int]) -> Named | None:
+    """Find the file that names most mask values.
+
+    Parameters
+    ----------
+    listing : Listing
+    values : collection of int
+        Those in the masks.
+
+    Returns
+    -------
+    Named or None
+        None where no file names half of them.
+    """
+    paths = [path for suffix in TEXTS for path in listing.others.get(suffix, ())]
+    paths.sort(key=lambda path: (path.count("/"), path))
+    best = None
+    for path in paths[:READ]:
+        names = _read(listing.root / path)
+        covered = len(set(names) & set(values))
+        if covered >= max(1.0, COVERED * len(values)) and (best is None or covered > best[0]):
+            best = (covered, Named(names, path))
+    return None if best is None else best[1]
+
+
+def _read(path: Path) -> dict[int, str]:
+    try:
+        if path.stat().st_size > LARGEST:
+            return {}
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError):
+        return {}
+    if path.suffix.lower() == ".json":
+        return _of_json(text)
+    if path.suffix.lower() in (".tsv", ".csv"):
+        return _of_table(text)
+    return _of_lines(text)
+
+
+def _of_json(text: str) -> dict[int, str]:
+    try:
+        description = json.loads(text)
+    except ValueError:
+        return {}
+    named = described_labels(description) or described_labels({"labels": description})
+    # a region of several values is named with the values of others
+    return {next(iter(v)): name for name, v in named.items() if len(v) == 1 and v != {0}}
+
+
+def _of_table(text: str) -> dict[int, str]:
+    lines = text.splitlines()
+    if len(lines) < 2:
+        return {}
+    sign = max("\t,;", key=lines[0].count)
+    rows = list(csv.reader(io.StringIO(text), delimiter=sign))
+    header = [re.sub(r"[^a-z]", "", cell.lower()) for cell in rows[0]]
+    body = [row for row in rows[1:] if len(row) == len(header)]
+    for value in VALUES:
+        for called in CALLED:
+            if value not in header or called not in header or value == called:
+                continue
+            pairs = [(row[header.index(value)], row[header.index(called)]) for row in body]
+            if pairs and all(number.strip().isdecimal() for number, _ in pairs):
+                return {int(n): name.strip() for n, name in pairs if name.strip() and int(n)}
+    return {}
+
+
+def _of_lines(text: str) -> dict[int, str]:
+    """Read what ITK-SNAP, FreeSurfer and 3D Slicer write, or plain lines ``1: liver``."""
+    for pattern in (_ITK, _LUT, _PLAIN):
+        matches = [pattern.fullmatch(line) for line in text.splitlines()]
+        names = {int(m[1]): m[2].strip() for m in matches if m and m[2].strip() and int(m[1])}
+        if names:
+            return names
+    return {}
+
+
+def label_name(text: str, value: int, taken: Collection[str] = ()) -> str:
+    """Return a name that a label may have.
+
+    Parameters
+    ----------
+    text : str
+        What it is called.
+    value : int
+        By which it is called where that is no name.
+    taken : collection of str
+        Names of other labels.
+
+    Examples
+    --------
+    >>> label_name("Left kidney (cortex)", 2), label_name("Dice", 3)
+    ('Left_kidney_cortex', 'label_3')
+    """
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    try:
+        check_label_names({**dict.fromkeys(taken, 0), name: value})
+    except (ValueError, SlicewiseError):
+        name = ""
+    return name if name and not name.isdecimal() else f"label_{value}"
+
+
+def word_of_mask(image: str, mask: str) -> str:
+    """Return what the name of a mask says of its content, or nothing.
+
+    Examples
+    --------
+    >>> word_of_mask("{case}_orig.nii.gz", "{case}_liver.nii.gz")
+    'liver'
+    >>> word_of_mask("img/{case}.nii.gz", "label/{case}.nii.gz")
+    ''
+    """
+    name = re.sub(r"\{\w+\}|\*", " ", mask.rsplit("/", 1)[-1].split(".")[0])
+    known = set(words_of(re.sub(r"\{\w+\}|\*", " ", image)))
+    words = re.findall(r"[A-Za-z]+", name)
+    left = [w for w in words if w.lower() not in KINDS and w.lower() not in known and len(w) > 2]
+    parts = [word for word in left if not set(words_of(word)) & KINDS]
+    return "_".join(parts)
+
+
+def structure_names(patterns: Sequence[str]) -> list[str]:
+    """Return what each of several masks shows, by what differs in the patterns of their paths.
+
+    Examples
+    --------
+    >>> structure_names(["{case}/seg/liver.nii.gz", "{case}/seg/kidney_left.nii.gz"])
+    ['liver', 'kidney_left']
+    """
+    texts = [re.sub(r"\{\w+\}", "", pattern) for pattern in patterns]
+    start = len(os.path.commonprefix(texts))
+    end = len(os.path.commonprefix([text[::-1] for text in texts]))
+    # whole words: of left_kidney and left_lung the word left stays
+    while start and texts[0][start - 1].isalnum():
+        start -= 1
+    while end and texts[0][len(texts[0]) - end].isalnum():
+        end -= 1
+    names: list[str] = []
+    for number, text in enumerate(texts, start=1):
+        names.append(label_name(text[start : len(text) - end], number, names))
+    return names

@@ -1,0 +1,194 @@
+"""Which kinds of files are images, which are their masks, and whose they are.
+
+All combinations are scored by what they explain: how many cases they make,
+and whether masks lie on the voxels of their images.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slicewise.survey.kinds import Kind, widened
+from slicewise.survey.looking import Looker, spread
+from slicewise.volumes.segments import has_segments
+
+SAMPLE = 2
+"""Files of a kind whose voxels tell what it is."""
+CHECKED = 3
+"""Pairs whose grids are compared."""
+ALIKE = 0.6
+"""Two masks whose voxels coincide so much (Dice) are two readings of one structure."""
+OFF_GRID = 0.3
+"""What a pair counts whose mask lies on other voxels than its image has."""
+MOST_KINDS = 400
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """An arrangement: a kind of images, and the kinds of their masks.
+
+    Attributes
+    ----------
+    image : Kind
+    masks : tuple of Kind
+        One of all labels, or one a label.
+    keys : tuple of tuple of str
+        The cases that have all of them, by what varies.
+    on_grid : bool or None
+        Whether the masks of the sample lie on the voxels of their images.
+    """
+
+    image: Kind
+    masks: tuple[Kind, ...]
+    keys: tuple[tuple[str, ...], ...]
+    on_grid: bool | None
+
+    @property
+    def base(self) -> str:
+        """The folders that all its files lie in, without a slash at the end."""
+        folders = [kind.template.split("/")[:-1] for kind in (self.image, *self.masks)]
+        shared = []
+        for names in zip(*folders, strict=False):
+            if len(set(names)) > 1 or "{" in names[0]:
+                break
+            shared.append(names[0])
+        return "/".join(shared)
+
+    @property
+    def rests(self) -> tuple[str, ...]:
+        """The templates of image and masks below the base."""
+        start = len(self.base) + 1 if self.base else 0
+        return tuple(kind.template[start:] for kind in (self.image, *self.masks))
+
+    @property
+    def worth(self) -> float:
+        """What it explains, in cases."""
+        return len(self.keys) * (OFF_GRID if self.on_grid is False else 1.0)
+
+
+def sorted_out(kinds: Sequence[Kind], looker: Looker) -> dict[str, list[Kind]]:
+    """Tell images from masks by the voxels of a few files of each kind.
+
+    Returns
+    -------
+    dict of str to list of Kind
+        ``image``, ``mask``, ``frames`` (four dimensions), ``mixed`` (some are
+        images and some masks) and ``unread``.
+    """
+    sorts: dict[str, list[Kind]] = defaultdict(list)
+    for kind in kinds[:MOST_KINDS]:
+        sorts[_sort_of(kind, looker)].append(kind)
+    return sorts
+
+
+def _sort_of(kind: Kind, looker: Looker) -> str:
+    votes: Counter[str] = Counter()
+    for path in spread(kind.paths, SAMPLE):
+        if has_segments(looker.root / path):
+            votes["mask"] += 1
+            continue
+        glance = looker.glance(path)
+        if glance is not None:
+            votes["mask" if glance.is_mask else "image"] += 1
+            continue
+        header = looker.header(path)
+        votes["frames" if header is not None and len(header.shape) > 3 else "unread"] += 1
+    known = {sort: number for sort, number in votes.items() if sort != "unread"}
+    if not known:
+        return "unread"
+    return next(iter(known)) if len(known) == 1 else "mixed"
+
+
+def pairings(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:
+    """Return how images and masks may belong together, the likeliest first.
+
+    Parameters
+    ----------
+    kinds : sequence of Kind
+    looker : Looker
+
+    Returns
+    -------
+    list of Pairing
+        For each kind of images the best masks; empty where nothing pairs up.
+    """
+    sorts = sorted_out(kinds, looker)
+    found = []
+    for image in sorts["image"]:
+        tried = [_pair(image, mask, looker) for mask in sorts["mask"]]
+        pairs = [pair for pair in tried if pair.keys]
+        if pairs:
+            found.append(_with_masks(pairs, looker))
+    return sorted(found, key=lambda pair: (-pair.worth, not _is_hu(pair, looker), pair.rests))
+
+
+def _is_hu(pair: Pairing, looker: Looker) -> bool:
+    glance = looker.glance(pair.image.paths[0])
+    return glance is not None and "hu" in glance.fits
+
+
+def _pair(image: Kind, mask: Kind, looker: Looker) -> Pairing:
+    """Pair two kinds by what varies in both."""
+    best = Pairing(image, (mask,), (), None)
+    for one in dict.fromkeys((widened(image).template, image.template)):
+        for other in dict.fromkeys((widened(mask).template, mask.template)):
+            first = image if one == image.template else widened(image)
+            second = mask if other == mask.template else widened(mask)
+            keys = tuple(sorted(first.members.keys() & second.members.keys()))
+            if len(keys) > len(best.keys):
+                best = Pairing(first, (second,), keys, None)
+    grids = [
+        looker.on_grid(best.image.members[key], best.masks[0].members[key])
+        for key in _sample(best.keys)
+    ]
+    known = [grid for grid in grids if grid is not None]
+    return Pairing(best.image, best.masks, best.keys, all(known) if known else None)
+
+
+def _sample(keys: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    places = spread([str(n) for n in range(len(keys))], CHECKED)
+    return [keys[int(place)] for place in places]
+
+
+def _with_masks(pairs: Sequence[Pairing], looker: Looker) -> Pairing:
+    """Choose among the masks of one kind of images: one of all labels, or one a label."""
+    ordered = sorted(pairs, key=lambda pair: -pair.worth)
+    best = ordered[0]
+    rivals = [p for p in ordered if p.image == best.image and 2 * p.worth > best.worth]
+    several = [p for p in rivals if _values(p.masks[0], looker) > 1]
+    if several:
+        return several[0]
+    full = [p for p in rivals if len(p.keys) >= 0.9 * len(best.keys)]
+    if len(full) < 2 or _are_readings([p.masks[0] for p in full], looker):
+        return best
+    keys = set(full[0].keys).intersection(*(p.keys for p in full[1:]))
+    masks = tuple(p.masks[0] for p in sorted(full, key=lambda p: p.masks[0].template))
+    return Pairing(best.image, masks, tuple(sorted(keys)), best.on_grid)
+
+
+def _values(kind: Kind, looker: Looker) -> int:
+    """Return how many values beside 0 a mask of a kind has at most."""
+    glances = [looker.glance(path) for path in spread(kind.paths, SAMPLE)]
+    return max((len(glance.values) for glance in glances if glance), default=0)
+
+
+def _are_readings(masks: Sequence[Kind], looker: Looker) -> bool:
+    """Tell whether masks show one structure again and again, and not each its own."""
+    marks = []
+    for mask in masks[:CHECKED]:
+        glance = looker.glance(mask.paths[0])
+        if glance is None or glance.mark is None or not glance.mark.any():
+            return False
+        marks.append(glance.mark)
+    if len({mark.shape for mark in marks}) > 1:
+        return False
+    shares = [
+        2 * np.count_nonzero(one & other) / (one.sum() + other.sum())
+        for one, other in itertools.combinations(marks, 2)
+    ]
+    return min(shares) > ALIKE

@@ -1,0 +1,239 @@
+"""All settings that follow from a look at a folder, in the order of a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slicewise.survey import content, labels
+from slicewise.survey.glance import Glance
+from slicewise.survey.layout import Layout, layout_of, told_of
+from slicewise.survey.listing import Listing, list_folder
+from slicewise.survey.looking import PATIENCE, Looker
+from slicewise.survey.naming import word_of_mask
+from slicewise.survey.organs import cases_of, size_of
+from slicewise.survey.said import Said
+from slicewise.survey.sample import Sample, path_of, sampled
+from slicewise.volumes.described import read_description
+from slicewise.errors import SlicewiseError
+
+SMALL = 64
+"""Slices up to this side get a network of four stages."""
+FILTERS = (16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is proposed for a folder.
+
+    Attributes
+    ----------
+    said : tuple of Said
+        The settings.
+    head : tuple of str
+        What the comment at the top says.
+    table : str
+        A table that has to be written beside the configuration, or nothing.
+    """
+
+    said: tuple[Said, ...]
+    head: tuple[str, ...]
+    table: str = ""
+
+
+def propose(folder: Path, name: str, root: str, patience: float = PATIENCE) -> Proposal:
+    """Look at a folder and propose a configuration.
+
+    Parameters
+    ----------
+    folder : Path
+        It is only read.
+    name : str
+        Of the data set.
+    root : str
+        How `dataset.root` names the folder.
+    patience : float
+        Seconds for the voxels of a sample.
+
+    Returns
+    -------
+    Proposal
+
+    Raises
+    ------
+    SlicewiseError
+        When no layout fits; it says what the folder looks like.
+    """
+    listing = list_folder(folder)
+    looker = Looker(folder, patience)
+    layout = layout_of(listing, looker, root)
+    sample = sampled(layout.cases, looker, masks=not layout.structures)
+    files = _content(layout, listing, looker, sample)
+    intensity = next(one.value for one in files if one.path[-1] == "intensity")
+    contiguous = next(one.value for one in files if one.path[-1] == "contiguous")
+    said = [
+        Said(("dataset", "name"), name, "of the folder; results/ and MLflow know it by this name"),
+        *layout.said,
+        *files,
+        *_split(layout),
+        *_experiments(sample, intensity, contiguous),
+    ]
+    head = (
+        f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
+        f"it follows from. Looked at: names of all files, {sample.words}.",
+        "Every setting is described in docs/settings.md.",
+        *layout.notes,
+    )
+    return Proposal(tuple(_in_blocks(said)), head, layout.table)
+
+
+def _in_blocks(said: list[Said]) -> list[Said]:
+    """Put settings before the blocks of the block that they stand in."""
+    order: dict[tuple[str, ...], int] = {}
+    for one in said:
+        for depth in range(len(one.path)):
+            order.setdefault(one.path[:depth], len(order))
+
+    def key(one: Said) -> tuple[Any, ...]:
+        places = []
+        for depth in range(1, len(one.path)):
+            places += [1, order[one.path[:depth]]]
+        return (*places, 0)
+
+    return sorted(said, key=key)
+
+
+# --- what files hold ------------------------------------------------------------------------
+
+
+def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
+    told = told_of(listing, [path_of(case.image, looker.root) for case in layout.cases[:20]])
+    told |= _modalities(listing)
+    said = content.intensity_of(sample.images, told)
+    contiguous = content.contiguous_of(sample.images, sample.grids)
+    said.append(contiguous)
+    spacing = content.spacing_of(sample.grids, said[0].value, contiguous.value)
+    if spacing is not None:
+        said.append(spacing)
+    if _off_grid(layout, sample):
+        why = "some masks lie on other voxels than their images, so they are resampled"
+        said.append(Said(("dataset", "masks"), "resample", why))
+    arrangement = layout.arrangement
+    if arrangement is None or not arrangement.tells_patient:
+        said.append(labels.patients_of([case.name for case in layout.cases]))
+    return said + _labels(layout, listing, looker, sample)
+
+
+def _off_grid(layout: Layout, sample: Sample) -> bool:
+    arrangement = layout.arrangement
+    return sample.on_grid is False or (arrangement is not None and arrangement.on_grid is False)
+
+
+def _modalities(listing: Listing) -> set[str]:
+    """Return the modalities that a dataset.json names, in lower case."""
+    for path in listing.named(labels.DESCRIBED)[:1]:
+        try:
+            description = read_description(listing.root / path)
+        except SlicewiseError:
+            return set()
+        for key in ("modality", "channel_names"):
+            named = description.get(key) if isinstance(description, dict) else None
+            if isinstance(named, dict):
+                return {str(value).lower() for value in named.values()}
+    return set()
+
+
+def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
+    if layout.name == "ircad":
+        return _organs(layout, listing, looker)
+    if layout.structures:
+        return _structures(layout, looker)
+    segments = labels.labels_by_segment([case.mask[0] for case in layout.cases])
+    if segments:
+        return segments
+    arrangement = layout.arrangement
+    word = word_of_mask(arrangement.image, arrangement.masks[0]) if arrangement else ""
+    masks = labels.Masks(sample.masks, len(layout.cases), word)
+    return labels.labels_by_value(masks, listing) + labels.empty_masks(masks)
+
+
+def _organs(layout: Layout, listing: Listing, looker: Looker) -> list[Said]:
+    root = listing.root / _below(layout, listing)
+    sizes = {}
+    for organ in layout.structures:
+        if looker.is_late:
+            break
+        size = size_of(cases_of(root)[0], organ)
+        if size is not None:
+            sizes[organ] = size
+    why = f"a folder of organ masks in all {len(layout.cases)} cases"
+    said = labels.labels_by_file(layout.structures, sizes, why)
+    return [Said(one.path, one.path[-1], one.why) for one in said]
+
+
+def _below(layout: Layout, listing: Listing) -> str:
+    """Return where a known layout begins below the folder."""
+    first = layout.cases[0].image[0].relative_to(listing.root).parts
+    names = [n for n, part in enumerate(first) if part.startswith("3Dircadb")]
+    return "/".join(first[: names[0]])
+
+
+def _structures(layout: Layout, looker: Looker) -> list[Said]:
+    arrangement = layout.arrangement
+    assert arrangement is not None
+    first = arrangement.rows[0].masks
+    sizes = {}
+    for name, path in zip(layout.structures, first, strict=True):
+        glance = looker.glance(path)
+        if glance is not None:
+            sizes[name] = _ml(glance)
+    why = f"a mask file in each of {len(layout.cases)} cases"
+    return labels.labels_by_file(layout.structures, sizes, why)
+
+
+def _ml(glance: Glance) -> float:
+    counts = glance.counts or {}
+    inside = sum(number for value, number in counts.items() if value)
+    return inside * glance.spacing[0] * glance.spacing[1] * glance.spacing[2] / 1000.0
+
+
+# --- split, slices, experiments -------------------------------------------------------------
+
+
+def _split(layout: Layout) -> list[Said]:
+    patients = {case.patient for case in layout.cases}
+    placed = any(case.subset == "test" for case in layout.cases)
+    said = []
+    if not placed:
+        share = 0.35 if len(patients) < 30 else 0.2
+        why = f"of {len(patients)} patients, as no folder says who is tested on"
+        said.append(Said(("split", "test"), share, why))
+    said.append(Said(("split", "validation"), 0.2, "of the other patients"))
+    return said
+
+
+def _experiments(sample: Sample, intensity: str, contiguous: bool) -> list[Said]:
+    plane = content.plane_of(sample.grids)
+    if not contiguous:
+        plane = Said(plane.path, "axial", "files are piles of slices, so no other plane is one")
+    size = content.size_of(sample.grids, plane.value)
+    recipe = f"{plane.value}{size.value}"
+    filters = list(FILTERS if size.value > SMALL else FILTERS[:-1])
+    base = ("experiments", "baseline")
+    said = [
+        Said(("slices", recipe, "plane"), plane.value, plane.why),
+        Said(("slices", recipe, "size"), size.value, size.why),
+        Said(("experiments", "tutorial", "preset"), "tutorial", "the method of the tutorial"),
+        Said(("experiments", "tutorial", "slices"), recipe, ""),
+        Said((*base, "slices"), recipe, ""),
+    ]
+    if intensity != "hu":
+        what = "clipped already" if intensity == "clipped_hu" else "z-scored by volume already"
+        said.append(Said((*base, "input", "window"), "none", f"intensities are {what}"))
+        said.append(Said((*base, "input", "normalisation"), "all", ""))
+    why = f"{len(filters)} stages for slices of {size.value} pixels, of a width for two cores"
+    said.append(Said((*base, "network", "filters"), filters, why))
+    said.append(Said((*base, "optimizer", "learning_rate"), 0.002, "for weights that are averaged"))
+    said.append(Said((*base, "optimizer", "ema"), 0.995, ""))
+    return said

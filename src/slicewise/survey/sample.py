@@ -1,0 +1,128 @@
+"""The sample of cases whose headers and voxels tell of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicewise.dataset.case import Case
+from slicewise.survey.content import Grid
+from slicewise.survey.glance import Glance
+from slicewise.survey.looking import Looker, spread
+
+IMAGES = 8
+"""Images whose voxels are read."""
+HEADERS = 400
+"""Images whose headers are read."""
+GRIDS = 6
+"""Pairs whose grids are compared."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was looked at.
+
+    Attributes
+    ----------
+    images, masks : dict of str to Glance
+        Those whose voxels were read, by their path.
+    grids : list of Grid
+        Of images whose headers were read.
+    on_grid : bool or None
+        Whether masks lie on the voxels of their images.
+    cases : int
+        How many cases there are.
+    """
+
+    images: dict[str, Glance]
+    masks: dict[str, Glance]
+    grids: list[Grid]
+    on_grid: bool | None
+    cases: int
+
+    @property
+    def words(self) -> str:
+        """What was looked at, in words."""
+        return (
+            f"headers of {len(self.grids)}, voxels of {len(self.images)} images and "
+            f"{len(self.masks)} masks of {self.cases} cases"
+        )
+
+
+def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
+    """Look at a sample of cases, evenly spread over their names.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    looker : Looker
+        Which stops to read voxels when its time is over.
+    masks : bool
+        Whether a mask is a file of all labels, and to be read.
+    """
+    chosen = spread([str(n) for n in range(len(cases))], IMAGES)
+    images = {}
+    for number in chosen:
+        case = cases[int(number)]
+        path = path_of(case.image, looker.root)
+        glance = looker.glance(path, case.image)
+        if glance is not None:
+            images[path] = glance
+    grids = _grids(cases, looker)
+    on_grid = [
+        looker.on_grid(path_of(c.image, looker.root), path_of(c.mask, looker.root))
+        for c in (cases[int(n)] for n in chosen[:GRIDS])
+        if masks
+    ]
+    known = [one for one in on_grid if one is not None]
+    seen = _masks(cases, looker) if masks else {}
+    return Sample(images, seen, grids, all(known) if known else None, len(cases))
+
+
+def path_of(files: Sequence[Path], root: Path) -> str:
+    """Return how a volume is called below a folder: by its file, header or folder."""
+    one = files[0] if len(files) == 1 or files[0].suffix else files[0].parent
+    if len(files) > 1 and files[0].suffix.lower() in (".dcm", ".ima", ".dicom"):
+        one = files[0].parent
+    return one.relative_to(root).as_posix() if one.is_relative_to(root) else str(one)
+
+
+def _grids(cases: Sequence[Case], looker: Looker) -> list[Grid]:
+    grids = []
+    for number in spread([str(n) for n in range(len(cases))], HEADERS):
+        header = looker.header(path_of(cases[int(number)].image, looker.root))
+        if header is not None and len(header.shape) == 3:
+            grids.append(Grid.of(header))
+    return grids
+
+
+def _masks(cases: Sequence[Case], looker: Looker) -> dict[str, Glance]:
+    """Look at as many masks as there is time for, those first that are farthest apart."""
+    seen = {}
+    for number in _ever_finer(len(cases)):
+        path = path_of(cases[number].mask, looker.root)
+        glance = looker.glance(path, cases[number].mask)
+        if glance is not None and glance.is_mask:
+            seen[path] = glance
+    return seen
+
+
+def _ever_finer(number: int) -> Iterator[int]:
+    """Yield 0 to number - 1, each once, evenly spread whenever one stops.
+
+    Examples
+    --------
+    >>> list(_ever_finer(5))
+    [0, 4, 2, 1, 3]
+    """
+    step = 1
+    while step < number:
+        step *= 2
+    seen = set()
+    while step:
+        for place in range(0, number, step):
+            if place not in seen:
+                seen.add(place)
+                yield place
+        step //= 2

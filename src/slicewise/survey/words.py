@@ -1,0 +1,71 @@
+"""Words by which people call folders and files: what is an image, a mask, for training, for tests.
+
+They decide only where names and contents leave both ways open.
+"""
+
+from __future__ import annotations
+
+import re
+
+TRAIN = ("train", "training", "tr", "trn", "labeled", "labelled")
+VALIDATION = ("val", "valid", "validation", "va")
+TEST = ("test", "testing", "ts", "tst", "holdout")
+SUBSETS = (*TRAIN, *VALIDATION, *TEST, "unlabeled", "unlabelled")
+IMAGES = (
+    *("image", "images", "img", "imgs", "imaging", "scan", "scans", "volume", "volumes", "vol"),
+    *("orig", "original", "raw", "data", "ct", "mr", "mri", "pet"),
+)
+MASKS = (
+    *("mask", "masks", "label", "labels", "lab", "lbl", "seg", "segs", "segmentation", "gt"),
+    *("segmentations", "annotation", "annotations", "ground", "truth", "groundtruth", "contour"),
+    *("contours", "roi", "rois", "delineation", "delineations", "manual", "derivatives"),
+)
+KINDS = frozenset((*SUBSETS, *IMAGES, *MASKS))
+FRAMES = ("frame", "phase", "time", "tp", "t", "frm")
+"""Before the number of a frame."""
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a name in lower case; a change to capitals begins one.
+
+    Examples
+    --------
+    >>> words_of("imagesTr_01"), words_of("Train_Sets")
+    (['images', 'tr'], ['train', 'sets'])
+    """
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
+def tells_kind(name: str) -> bool:
+    """Tell whether a folder's name says what its files are."""
+    return any(word in KINDS for word in words_of(name))
+
+
+def subset_of(name: str) -> str | None:
+    """Return the subset that a path names: ``train``, ``validation``, ``test`` or nothing.
+
+    Examples
+    --------
+    >>> subset_of("raw/test"), subset_of("imagesTr"), subset_of("livers")
+    ('test', 'train', None)
+    """
+    words = words_of(name)
+    for subset, known in (("test", TEST), ("validation", VALIDATION), ("train", TRAIN)):
+        if any(word in known for word in words):
+            return subset
+    return None
+
+
+def without_subset(text: str) -> str:
+    """Return a path without the words that name a subset, to compare it with those of others.
+
+    Examples
+    --------
+    >>> without_subset("imagesTr/{0}.nii.gz") == without_subset("imagesVa/{0}.nii.gz")
+    True
+    """
+    return re.sub(
+        r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])",
+        lambda word: "=" if word[0].lower() in SUBSETS else word[0],
+        text,
+    )

@@ -1,0 +1,260 @@
+"""Public data sets, imitated: their folders and names, with tiny volumes in place of the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+
+SHAPE = (32, 28, 8)
+SPACING = (1.5, 1.5, 4.0)
+
+
+def scan(number: int, kind: str = "ct", shape=SHAPE) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image of a body with two round organs, and where these are (1 and 2)."""
+    random = np.random.default_rng(number)
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    at = random.uniform(-0.2, 0.2, 3)
+    body = x**2 + y**2 < 0.8
+    organ = (x - at[0]) ** 2 + (y - at[1]) ** 2 + (z - at[2]) ** 2 / 2 < 0.25
+    core = (x - at[0]) ** 2 + (y - at[1]) ** 2 + (z - at[2]) ** 2 / 2 < 0.06
+    mask = (organ.astype(np.uint8) + core).astype(np.uint8)
+    levels = {"ct": (-1000, 40, 120, 180), "mr": (20, 300, 500, 800), "pet": (0, 1, 3, 9)}[kind]
+    image = np.select([core, organ, body], levels[:0:-1], levels[0])
+    noise = {"ct": 12, "mr": 25, "pet": 0.2}[kind]
+    image = image + random.normal(0, noise, shape)
+    return (image.astype(np.float32) if kind == "pet" else image.round().astype(np.int16)), mask
+
+
+def write(path: Path, array: np.ndarray, spacing=SPACING) -> None:
+    """Write a volume in the format that its name says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith((".nii", ".nii.gz")):
+        nib.Nifti1Image(array, np.diag([*spacing, 1.0])).to_filename(path)
+        return
+    image = sitk.GetImageFromArray(array.transpose(2, 1, 0))
+    image.SetSpacing([float(v) for v in spacing])
+    sitk.WriteImage(image, str(path))
+
+
+def pair(image: Path, mask: Path, number: int, kind: str = "ct", values=(1, 2)) -> None:
+    """Write an image and its mask."""
+    array, labels = scan(number, kind)
+    write(image, array)
+    write(mask, np.array([0, *values], np.uint16 if max(values) > 255 else np.uint8)[labels])
+
+
+def lits(root: Path) -> None:
+    for batch, numbers in {"Training Batch 1": range(3), "Training Batch 2": range(3, 7)}.items():
+        for n in numbers:
+            pair(root / batch / f"volume-{n}.nii", root / batch / f"segmentation-{n}.nii", n)
+
+
+def amos(root: Path) -> None:
+    lists = {}
+    for key, short, numbers in (("training", "Tr", range(1, 6)), ("validation", "Va", range(6, 8))):
+        lists[key] = []
+        for n in numbers:
+            names = [f"{kind}{short}/amos_{n:04d}.nii.gz" for kind in ("images", "labels")]
+            pair(root / names[0], root / names[1], n)
+            lists[key].append({"image": f"./{names[0]}", "label": f"./{names[1]}"})
+    labels = {"0": "background", "1": "spleen", "2": "right kidney"}
+    described = {"modality": {"0": "CT"}, "labels": labels, **lists, "test": []}
+    (root / "dataset.json").write_text(json.dumps(described))
+
+
+def kits(root: Path) -> None:
+    for n in range(6):
+        folder = root / f"case_{n:05d}"
+        pair(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", n)
+    array, _ = scan(9)
+    write(root / "case_00006" / "imaging.nii.gz", array)
+
+
+def acdc(root: Path) -> None:
+    for subset, numbers in {"training": range(1, 5), "testing": range(101, 103)}.items():
+        for n in numbers:
+            folder = root / subset / f"patient{n:03d}"
+            for frame in (1, 9 + n % 4):
+                stem = f"patient{n:03d}_frame{frame:02d}"
+                place = folder / f"{stem}.nii.gz"
+                pair(place, folder / f"{stem}_gt.nii.gz", 2 * n + (frame > 1), "mr")
+            frames = np.stack([scan(n, "mr")[0]] * 3, axis=-1)
+            nib.Nifti1Image(frames, np.eye(4)).to_filename(folder / f"patient{n:03d}_4d.nii.gz")
+            (folder / "Info.cfg").write_text("ED: 1\nES: 12\n")
+
+
+def brats(root: Path) -> None:
+    for n in range(1, 6):
+        stem = f"BraTS20_Training_{n:03d}"
+        place = root / stem
+        pair(place / f"{stem}_flair.nii.gz", place / f"{stem}_seg.nii.gz", n, "mr", (1, 4))
+        for channel in ("t1", "t1ce", "t2"):
+            array, _ = scan(n, "mr")
+            write(place / f"{stem}_{channel}.nii.gz", array[::-1, ::-1])
+
+
+def segthor(root: Path) -> None:
+    for n in range(1, 6):
+        folder = root / "train" / f"Patient_{n:02d}"
+        pair(folder / f"Patient_{n:02d}.nii.gz", folder / "GT.nii.gz", n)
+    for n in (41, 42):
+        write(root / "test" / f"Patient_{n}.nii.gz", scan(n)[0])
+
+
+def autopet(root: Path) -> None:
+    studies = [("0011f3deaf", "03-23-2003"), ("01140d52d8", "08-13-2005"), ("0143bab87a", "02-16")]
+    studies += [("02f2ad4f1c", "04-04-2004"), ("0143bab87a", "05-01-2006")]
+    for n, (patient, date) in enumerate(studies):
+        study = f"{date}-NA-PET-CT Ganzkoerper  primaer mit KM-56839"
+        folder = root / "FDG-PET-CT-Lesions" / f"PETCT_{patient}" / study
+        pair(folder / "SUV.nii.gz", folder / "SEG.nii.gz", n, "pet", (1, 1))
+        write(folder / "CTres.nii.gz", scan(n)[0])
+        write(folder / "CT.nii.gz", scan(n, shape=(40, 40, 8))[0], (1.2, 1.05, 4.0))
+        write(folder / "PET.nii.gz", scan(n, "pet")[0] * 1000)
+
+
+def mms(root: Path) -> None:
+    lists = {"Training/Labeled": ("A0S9V9", "A1D0Q7", "B3F0V9"), "Validation": ("C0S9V9", "D1E2F3")}
+    for folder, names in lists.items():
+        for n, name in enumerate(names):
+            place = root / folder / name
+            place.mkdir(parents=True)
+            array, mask = scan(n, "mr")
+            for end, still in (("sa", array), ("sa_gt", mask)):
+                frames = np.stack([still] * 3, axis=-1)
+                file = place / f"{name}_{end}.nii.gz"
+                nib.Nifti1Image(frames, np.diag([1.5, 1.5, 8, 1.0])).to_filename(file)
+
+
+def hanseg(root: Path) -> None:
+    for n in range(1, 5):
+        folder = root / "set_1" / f"case_{n:02d}"
+        array, mask = scan(n)
+        write(folder / f"case_{n:02d}_IMG_CT.nrrd", array)
+        other, _ = scan(n, "mr", (20, 20, 6))
+        write(folder / f"case_{n:02d}_IMG_MR_T1.nrrd", other, (2, 2, 5))
+        for value, organ in enumerate(("Bone_Mandible", "Parotid_L", "Parotid_R"), start=1):
+            own = (mask == 1) if value == 1 else (mask == 2)
+            if value == 2:
+                own[:16] = False
+            if value == 3:
+                own[16:] = False
+            write(folder / f"case_{n:02d}_OAR_{organ}.seg.nrrd", own.astype(np.uint8))
+
+
+def btcv(root: Path) -> None:
+    for n in range(1, 7):
+        pair(root / f"img/img{n:04d}.nii.gz", root / f"label/label{n:04d}.nii.gz", n)
+
+
+def flare(root: Path) -> None:
+    for n in range(1, 7):
+        image = root / "images" / f"FLARE22_Tr_{n:04d}_0000.nii.gz"
+        pair(image, root / "labels" / f"FLARE22_Tr_{n:04d}.nii.gz", n)
+
+
+def promise(root: Path) -> None:
+    for n in range(6):
+        image = root / f"Case{n:02d}.mhd"
+        pair(image, root / f"Case{n:02d}_segmentation.mhd", n, "mr", (1, 1))
+
+
+def totalsegmentator(root: Path) -> None:
+    for n in range(5):
+        folder = root / f"s{n:04d}"
+        array, mask = scan(n)
+        write(folder / "ct.nii.gz", array)
+        for value, organ in enumerate(("liver", "vertebrae_L1", "vertebrae_L2"), start=1):
+            own = (mask > 0) if value == 1 else (mask == 2)
+            if value > 1:
+                own[:16] = value == 2
+                own &= mask > 0
+            write(folder / "segmentations" / f"{organ}.nii.gz", own.astype(np.uint8))
+    (root / "meta.csv").write_text("image_id;age;gender\ns0000;50;m\n")
+
+
+def mmwhs(root: Path) -> None:
+    for kind in ("ct", "mr"):
+        for n in range(1, 5):
+            stem = root / f"{kind}_train" / f"{kind}_train_10{n:02d}"
+            image = stem.with_name(f"{stem.name}_image.nii.gz")
+            mask = stem.with_name(f"{stem.name}_label.nii.gz")
+            pair(image, mask, n + 10 * (kind == "mr"), kind, (205, 850))
+
+
+def odd_pairs(root: Path) -> None:
+    for n, name in enumerate(("anna", "bert", "carla", "dora")):
+        pair(root / f"{name} scan.nii.gz", root / f"{name} scan drawn by MK.nii.gz", n)
+
+
+def patient_folders(root: Path) -> None:
+    for n, name in enumerate(("Anna_M", "Bert_K", "Carla_S", "Dora_L")):
+        pair(root / name / "portal.nii.gz", root / name / "tumour_contour.nii.gz", n, "ct", (1, 1))
+
+
+def slicer(root: Path) -> None:
+    for n in range(4):
+        array, mask = scan(n)
+        write(root / f"P{n}" / "ct.nrrd", array)
+        place = root / f"P{n}" / "Segmentation.seg.nrrd"
+        image = sitk.GetImageFromArray(mask.transpose(2, 1, 0))
+        image.SetSpacing(SPACING)
+        for number, name in enumerate(("Liver", "Liver tumour")):
+            image.SetMetaData(f"Segment{number}_Name", name)
+            image.SetMetaData(f"Segment{number}_LabelValue", str(number + 1))
+            image.SetMetaData(f"Segment{number}_Layer", "0")
+        sitk.WriteImage(image, str(place))
+
+
+def mixed_spacings(root: Path) -> None:
+    for n in range(5):
+        array, mask = scan(n, shape=(24 + 4 * n, 32, 8))
+        spacing = (0.6 + 0.1 * n, 0.6 + 0.1 * n, 3.0)
+        write(root / "img" / f"{n}.nii.gz", array, spacing)
+        write(root / "msk" / f"{n}.nii.gz", mask, spacing)
+
+
+def nnunet(root: Path) -> None:
+    place = root / "Dataset007_Organ"
+    for n in range(1, 6):
+        pair(place / f"imagesTr/o_{n:03d}_0000.nii.gz", place / f"labelsTr/o_{n:03d}.nii.gz", n)
+    pair(place / "imagesTs/o_009_0000.nii.gz", place / "labelsTs/o_009.nii.gz", 9)
+    labels = {"background": 0, "organ": 1, "core": 2}
+    described = {"channel_names": {"0": "CT"}, "labels": labels, "file_ending": ".nii.gz"}
+    (place / "dataset.json").write_text(json.dumps(described))
+
+
+def subsets(root: Path) -> None:
+    for subset, numbers in {"train": range(4), "val": (4, 5), "test": (6, 7)}.items():
+        for n in numbers:
+            name = f"knee_{n:02d}.nii.gz"
+            pair(root / subset / "images" / name, root / subset / "masks" / name, n, "mr")
+
+
+BUILDERS: dict[str, Callable[[Path], None]] = {
+    "LiTS": lits,
+    "AMOS": amos,
+    "KiTS": kits,
+    "ACDC": acdc,
+    "BraTS": brats,
+    "SegTHOR": segthor,
+    "autoPET": autopet,
+    "MMs": mms,
+    "HaN-Seg": hanseg,
+    "BTCV": btcv,
+    "FLARE": flare,
+    "PROMISE12": promise,
+    "TotalSegmentator": totalsegmentator,
+    "MM-WHS": mmwhs,
+    "odd_pairs": odd_pairs,
+    "patient_folders": patient_folders,
+    "slicer": slicer,
+    "mixed_spacings": mixed_spacings,
+    "nnUNet": nnunet,
+    "subsets": subsets,
+}

@@ -1,0 +1,72 @@
+"""Arrangements as patterns of paths."""
+
+import pytest
+
+from slicewise.survey.arrangement import arranged
+from slicewise.survey.kinds import Kind
+from slicewise.survey.pairing import Pairing
+
+
+def kind(template, *keys):
+    return Kind(template, len(keys[0]), {key: template.format(*key) for key in keys})
+
+
+def pairing(image, mask, *keys, lone=(), on_grid=True):
+    return Pairing(kind(image, *keys, *lone), (kind(mask, *keys),), tuple(sorted(keys)), on_grid)
+
+
+def test_nothing_makes_no_arrangement():
+    assert arranged([]) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "keys", "expected"),
+    [
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("a", "x"), ("b", "y")], "{case}/*/ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("a", "x"), ("a", "y")], "{patient}/{case}/ct"),
+        ("{0}/{0}_frame{1}", "{0}/{0}_frame{1}_gt", [("a", "1"), ("a", "2")],
+         "{patient}/{patient}_frame{frame}"),
+        ("{0}/{1}_ct", "{0}/{1}_seg", [("site1", "a"), ("site1", "b"), ("site2", "c")], "*/{case}_ct"),
+        ("{0}/{1}_ct", "{0}/{1}_seg", [("ann", "a"), ("ann", "b"), ("bob", "c")],
+         "{patient}/{case}_ct"),
+    ],
+)  # fmt: skip
+def test_parts_are_named_by_what_they_tell(image, mask, keys, expected):
+    assert arranged([pairing(image, mask, *keys)]).image == expected
+
+
+def test_training_and_test_folders_are_told_by_their_words():
+    one = pairing("raw/train/{0}_a", "raw/train/{0}_b", ("p1",), ("p2",))
+    other = pairing("raw/test/{0}_a", "raw/test/{0}_b", ("p3",))
+    found = arranged([other, one])
+    assert dict(found.folders) == {"train": "raw/train", "test": "raw/test"}
+    assert [row.subset for row in found.rows] == ["test", "train", "train"]
+    assert found.patterns
+
+
+def test_folders_of_no_subset_become_a_star_as_long_as_names_differ():
+    one = pairing("HGG/{0}/a", "HGG/{0}/b", ("p1",), ("p2",))
+    other = pairing("LGG/{0}/a", "LGG/{0}/b", ("p3",))
+    found = arranged([one, other])
+    assert (found.image, found.masks, dict(found.folders)) == ("*/{case}/a", ("*/{case}/b",), {"train": ""})
+    same = pairing("LGG/{0}/a", "LGG/{0}/b", ("p1",))
+    assert not arranged([one, same]).patterns
+
+
+def test_three_subsets_need_a_table():
+    pairs = [pairing(f"{s}/{{0}}_a", f"{s}/{{0}}_b", (f"{s}1",)) for s in ("train", "val", "test")]
+    found = arranged(pairs)
+    assert not found.patterns
+    assert sorted(row.subset for row in found.rows) == ["test", "train", "validation"]
+
+
+def test_subsets_within_names_need_a_table():
+    one = pairing("imagesTr/{0}", "labelsTr/{0}", ("p1",), ("p2",))
+    other = pairing("imagesTs/{0}", "labelsTs/{0}", ("p3",))
+    found = arranged([one, other])
+    assert [row.subset for row in found.rows] == ["train", "train", "test"]
+    assert not found.patterns
+
+
+def test_images_without_a_mask_are_named():
+    assert arranged([pairing("{0}_a", "{0}_b", ("p1",), lone=[("p2",)])]).alone == ("p2",)

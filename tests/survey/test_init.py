@@ -1,0 +1,142 @@
+"""`slicewise init` on public data sets, imitated: what it writes is loaded and finds the cases."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slicewise.config import load_settings, merge
+from slicewise.dataset.finding import find_cases
+from slicewise.errors import SlicewiseError
+from slicewise.survey.init import Wanted, init, name_of, root_of
+from tests.imitated import BUILDERS, pair
+
+QUICK = Path(__file__).parents[2] / "config" / "quick.yaml"
+FOUND = {
+    # layout, cases, those of test folders, values of labels, intensity
+    "LiTS": ("pairs", 7, 0, [1, 2], "hu"),
+    "AMOS": ("msd", 5, 0, [1, 2], "hu"),
+    "KiTS": ("pairs", 6, 0, [1, 2], "hu"),
+    "ACDC": ("pairs", 12, 4, [1, 2], "arbitrary"),
+    "BraTS": ("pairs", 5, 0, [1, 4], "arbitrary"),
+    "SegTHOR": ("pairs", 5, 0, [1, 2], "hu"),
+    "autoPET": ("table", 5, 0, [1], "hu"),
+    "HaN-Seg": ("pairs", 4, 0, [1, 2, 3], "hu"),
+    "BTCV": ("pairs", 6, 0, [1, 2], "hu"),
+    "FLARE": ("pairs", 6, 0, [1, 2], "hu"),
+    "PROMISE12": ("pairs", 6, 0, [1], "arbitrary"),
+    "TotalSegmentator": ("pairs", 5, 0, [1, 2, 3], "hu"),
+    "MM-WHS": ("pairs", 4, 0, [205, 850], "hu"),
+    "odd_pairs": ("pairs", 4, 0, [1, 2], "hu"),
+    "patient_folders": ("pairs", 4, 0, [1], "hu"),
+    "slicer": ("pairs", 4, 0, ["Liver", "Liver tumour"], "hu"),
+    "mixed_spacings": ("pairs", 5, 0, [1, 2], "hu"),
+    "nnUNet": ("nnunet", 6, 1, [1, 2], "hu"),
+    "subsets": ("table", 8, 2, [1, 2], "arbitrary"),
+}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLICEWISE_DATA", raising=False)
+    return tmp_path
+
+
+def written(place: Path, name: str, **wanted):
+    """Build a data set below data/, look at it, and load what was written."""
+    (place / "data" / name).mkdir(parents=True)
+    BUILDERS[name](place / "data" / name)
+    lines = []
+    path = init(Wanted(place / "data" / name, **wanted), lines.append)
+    config = yaml.safe_load(path.read_text())
+    return load_settings(config), lines, path
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_public_data_sets_are_found(place, name):
+    settings, lines, path = written(place, name)
+    cases = find_cases(settings.dataset, place / "data")
+    values = list(settings.dataset.labels.values())
+    tested = sum(case.subset == "test" for case in cases)
+    dataset = settings.dataset
+    assert (dataset.layout, len(cases), tested, values, dataset.intensity) == FOUND[name]
+    assert path == Path("config") / f"{name}.yaml"
+    quick = yaml.safe_load(QUICK.read_text())
+    load_settings(merge(yaml.safe_load(path.read_text()), quick))
+    assert [line.split()[0] for line in lines[-3:]] == ["snakemake"] * 3
+    for line in path.read_text().splitlines():
+        # names of a map of files, and what stands beside another setting, need no reason
+        assert "#" in line or line.strip() in ("", "ema: 0.995", "normalisation: all") or (
+            line.endswith((":", ".nii.gz", ".nrrd", ".gz'", ".nrrd'"))
+            or line.split(":")[0].strip() in ("root", "slices")
+        ), line
+
+
+def test_patients_stay_together_and_test_folders_too(place):
+    settings, _, _ = written(place, "ACDC")
+    cases = find_cases(settings.dataset, place / "data")
+    assert len({case.patient for case in cases}) == 6
+    assert {case.subset for case in cases if case.patient == "patient101"} == {"test"}
+
+
+def test_patients_of_several_studies_stay_together_in_a_table(place):
+    settings, _, _ = written(place, "autoPET")
+    cases = find_cases(settings.dataset, place / "data")
+    assert len({case.patient for case in cases}) == 4
+
+
+def test_what_is_there_is_not_overwritten_without_being_told(place):
+    _, _, path = written(place, "subsets")
+    before = path.read_text()
+    with pytest.raises(SlicewiseError, match="is there already"):
+        init(Wanted(place / "data" / "subsets"), print)
+    path.unlink()
+    with pytest.raises(SlicewiseError, match=r"subsets\.tsv: is there already"):
+        init(Wanted(place / "data" / "subsets"), print)
+    init(Wanted(place / "data" / "subsets", force=True), print)
+    assert path.read_text() == before
+
+
+def test_guesses_are_marked_without_a_terminal_and_asked_on_one(place):
+    (place / "data" / "BraTS").mkdir(parents=True)
+    BUILDERS["BraTS"](place / "data" / "BraTS")
+    lines = []
+    path = init(Wanted(place / "data" / "BraTS"), lines.append)
+    assert "# image: '{case}/{case}_t2.nii.gz'" in path.read_text()
+    assert [line for line in lines if line.startswith("  guessed: dataset.pairs.image")]
+    wanted = Wanted(place / "data" / "BraTS", force=True)
+    text = init(wanted, lines.append, lambda _: "2").read_text()
+    assert "# image:" not in text
+    assert yaml.safe_load(text)["dataset"]["pairs"]["image"] == "{case}/{case}_t1.nii.gz"
+
+
+def test_an_answer_that_no_run_takes_is_refused_before_anything_is_written(place):
+    (place / "data" / "BraTS").mkdir(parents=True)
+    BUILDERS["BraTS"](place / "data" / "BraTS")
+    with pytest.raises(SlicewiseError, match="pairs.image must say"):
+        init(Wanted(place / "data" / "BraTS"), print, lambda _: "nowhere")
+    assert not (place / "config").exists()
+
+
+def test_frames_are_refused_by_what_they_are(place):
+    with pytest.raises(SlicewiseError, match="have four dimensions"):
+        written(place, "MMs")
+
+
+def test_names_and_roots(place, monkeypatch):
+    assert name_of(Path("/x/Task03 Liver")) == "Task03_Liver"
+    assert name_of(Path("/x/comparison")) == "comparison_data"
+    assert root_of(place / "data" / "a") == "a"
+    assert root_of(place / "else") == str(place / "else")
+    monkeypatch.setenv("SLICEWISE_DATA", str(place))
+    assert root_of(place / "else") == "else"
+
+
+def test_data_elsewhere_are_named_by_their_whole_path(place, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other") / "study"
+    for n in range(3):
+        pair(other / f"{n}_i.nii.gz", other / f"{n}_m.nii.gz", n)
+    path = init(Wanted(other, name="mine"), print)
+    dataset = yaml.safe_load(path.read_text())["dataset"]
+    assert (dataset["name"], dataset["root"]) == ("mine", str(other))

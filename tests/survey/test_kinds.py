@@ -1,0 +1,77 @@
+"""Files that differ in what tells cases apart only."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slicewise.survey.kinds import kinds_of, widened
+from slicewise.survey.listing import Entry, suffix_of
+
+N = range(1, 7)
+HASHES = ("0011f3deaf", "01140d52d8", "0143bab87a", "02f2ad4f1c")
+
+
+def templates(paths, channels=True):
+    entries = [Entry(path, suffix_of(path)) for path in paths]
+    return {k.template: len(k.members) for k in kinds_of(entries, channels=channels)}
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([f"{a}-{n}.nii" for n in N for a in ("volume", "segmentation")], {"volume-{0}.nii": 6}),
+        ([f"{d}/l_{n}.nii" for n in N for d in ("imagesTr", "labelsTr")], {"labelsTr/l_{0}.nii": 6}),
+        ([f"case_{n:05}/{a}.nii" for n in N for a in ("i", "s")], {"{0}/i.nii": 6, "{0}/s.nii": 6}),
+        ([f"{d}/p{n}/p{n}_t{k}.nii" for d in ("train", "test") for n in N for k in (1, 2)],
+         {"train/{0}/{0}_t1.nii": 6, "test/{0}/{0}_t2.nii": 6}),
+        ([f"p{n}/p{n}_frame{k}.nii" for n in N for k in (1, 8 + n)], {"{0}/{0}_frame{1}.nii": 12}),
+        ([f"P_{h}/{n}/a.nii" for n, h in enumerate(HASHES)], {"{0}/{1}/a.nii": 4}),
+        ([f"{w}{a}.nii" for w in ("anna", "bert") for a in ("", "_seg")],
+         {"{0}.nii": 2, "{0}_seg.nii": 2}),
+        ([f"{a}_{w}.nii" for w in ("anna", "bert", "carla") for a in ("ct", "seg")],
+         {"ct_{0}.nii": 3, "seg_{0}.nii": 3}),
+        ([f"{w} scan{a}.nii" for w in ("anna", "bert") for a in ("", " by MK")],
+         {"{0} scan.nii": 2, "{0} scan by MK.nii": 2}),
+        ([f"x_{n:03}_{c:04}.nii" for n in N for c in (0, 1)],
+         {"x_{0}_0000.nii": 6, "x_{0}_0001.nii": 6}),
+        ([f"B {b}/volume-{n}.nii" for b in (1, 2) for n in range(9 * b, 9 * b + 4)],
+         {"{0}/volume-{1}.nii": 8}),
+        ([f"{n}/seg/{o}.nii" for n in ("anna", "bert") for o in ("liver", "L1", "L2")],
+         {"{0}/seg/liver.nii": 2, "{0}/seg/L1.nii": 2}),
+    ],
+)  # fmt: skip
+def test_kinds_are_what_people_would_say(paths, expected):
+    found = templates(paths)
+    assert sum(found.values()) == len(paths)
+    assert expected.items() <= found.items()
+
+
+def test_a_number_tells_cases_apart_where_it_is_no_channel():
+    paths = [f"p{n}_scan{k}.nii" for n in N for k in (1, 2)]
+    assert templates(paths, channels=False) == {"p{0}.nii": 12}
+    assert set(templates(paths)) == {"p{0}_scan1.nii", "p{0}_scan2.nii"}
+
+
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,8}", fullmatch=True)
+
+
+@given(st.sets(st.lists(NAMES, min_size=1, max_size=3).map("/".join), max_size=25))
+def test_each_file_is_of_one_kind_and_its_path_follows_from_it(names):
+    paths = [f"{name}.nii" for name in names]
+    entries = [Entry(path, ".nii") for path in paths]
+    seen = []
+    for kind in kinds_of(entries, channels=True):
+        for key, path in kind.members.items():
+            assert kind.template.format(*key) == path
+            seen.append(path)
+        wide = widened(kind)
+        assert sorted(wide.members.values()) == kind.paths
+        assert all(wide.template.format(*key) == path for key, path in wide.members.items())
+    assert sorted(seen) == sorted(paths)
+
+
+def test_a_wider_part_takes_in_the_word_before_it():
+    (kind,) = kinds_of([Entry(f"a/Case{n}.mhd", ".mhd") for n in N], channels=True)
+    assert kind.template == "a/Case{0}.mhd"
+    assert widened(kind).template == "a/{0}.mhd"
+    assert ("Case1",) in widened(kind).members

@@ -1,0 +1,69 @@
+"""Labels as settings."""
+
+import numpy as np
+import SimpleITK as sitk
+
+from slicewise.survey import labels
+from slicewise.survey.glance import glance_at
+from slicewise.survey.listing import list_folder
+from slicewise.volumes.volume import Volume
+from tests.imitated import slicer
+
+
+def masks(*values, number=None, word=""):
+    glances = {}
+    for n, own in enumerate(values):
+        array = np.zeros((9, 9, 9), np.uint16)
+        for at, value in enumerate(own):
+            array[at] = value
+        glances[f"m{n}"] = glance_at(Volume(array, np.eye(4)))
+    return labels.Masks(glances, number or len(glances), word)
+
+
+def test_all_values_become_labels_named_by_the_data_or_by_number(tmp_path):
+    said = labels.labels_by_value(masks([1, 3], [3]), list_folder(tmp_path))
+    assert {one.path[-1]: one.value for one in said} == {"label_1": 1, "label_3": 3}
+    assert "1 of all 2 masks" in said[0].why
+    (tmp_path / "dataset.json").write_text('{"labels": {"0": "bg", "1": "a", "2": "b", "3": "c"}}')
+    said = labels.labels_by_value(masks([1, 3], number=7), list_folder(tmp_path))
+    assert {one.path[-1]: one.value for one in said} == {"a": 1, "b": 2, "c": 3}
+    assert "1 of 7 masks read" in said[0].why
+
+
+def test_a_single_value_is_called_as_its_files_say(tmp_path):
+    (one,) = labels.labels_by_value(masks([255], word="liver"), list_folder(tmp_path))
+    assert (one.path[-1], one.value) == ("liver", 255)
+
+
+def test_empty_masks_are_allowed_where_some_were_seen():
+    assert labels.empty_masks(masks([1])) == []
+    (said,) = labels.empty_masks(masks([1], []))
+    assert (said.value, "m1" in said.why) == ("allow", True)
+
+
+def test_segments_are_named_and_of_a_mixture_none_is(tmp_path):
+    slicer(tmp_path)
+    paths = sorted(tmp_path.glob("*/*.seg.nrrd"))
+    said = labels.labels_by_segment(paths)
+    assert {one.path[-1]: one.value for one in said} == {
+        "Liver": "Liver",
+        "Liver_tumour": "Liver tumour",
+    }
+    plain = tmp_path / "plain.seg.nrrd"
+    sitk.WriteImage(sitk.Image(3, 3, 3, sitk.sitkUInt8), str(plain))
+    assert labels.labels_by_segment([*paths, plain]) == []
+    assert labels.labels_by_segment([]) == []
+
+
+def test_structures_are_ordered_so_that_small_ones_are_not_covered():
+    said = labels.labels_by_file(["vessel", "body", "organ"], {"vessel": 1, "body": 9, "organ": 5}, "")
+    assert [one.path[-1] for one in said] == ["body", "organ", "vessel"]
+    assert [one.value for one in said] == [1, 2, 3]
+
+
+def test_scans_of_one_patient_are_asked_for():
+    assert labels.patients_of(["p1", "p2"]).value is None
+    said = labels.patients_of(["p01_ED", "p01_ES", "p02_ED", "p02_ES"])
+    assert "(?P<patient>" in said.value
+    assert said.question
+    assert said.others[0].value is None

@@ -1,0 +1,66 @@
+"""The layout of a folder, tried."""
+
+import csv
+import io
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.survey.arrangement import Row
+from slicewise.survey.layout import layout_of, table_text, told_of
+from slicewise.survey.listing import list_folder
+from slicewise.survey.looking import Looker
+from tests.imitated import pair, scan, write
+
+
+def layout(root):
+    return layout_of(list_folder(root), Looker(root), "data")
+
+
+def test_patterns_are_taken_where_they_find_all_and_a_table_where_not(tmp_path):
+    for n in range(3):
+        pair(tmp_path / "a" / f"{n}_i.nii.gz", tmp_path / "a" / f"{n}_m.nii.gz", n)
+    found = layout(tmp_path / "a")
+    assert (found.name, len(found.cases), found.table) == ("pairs", 3, "")
+    for n, name in enumerate(("Müller, Jörg", "Öz, Ali")):
+        pair(tmp_path / "b" / name / "i.nii.gz", tmp_path / "b" / name / "m.nii.gz", n)
+    found = layout(tmp_path / "b")
+    assert (found.name, len(found.cases)) == ("table", 2)
+    rows = list(csv.DictReader(io.StringIO(found.table), delimiter="\t"))
+    assert [row["case"] for row in rows] == ["M_ller_J_rg", "z_Ali"]
+
+
+def test_patients_in_two_spellings_are_asked_for(tmp_path):
+    for n, name in enumerate(("p1", "p01", "p2")):
+        pair(tmp_path / name / "i.nii.gz", tmp_path / name / "m.nii.gz", n)
+    (asked,) = [one for one in layout(tmp_path).said if one.question]
+    assert (asked.path[-1], asked.value) == ("different_patients", "all")
+
+
+def test_images_alone_are_refused_and_what_there_is_is_said(tmp_path):
+    for n in range(3):
+        write(tmp_path / f"ct_{n}.nii.gz", scan(n)[0])
+    with pytest.raises(SlicewiseError, match=r"no images with masks.*3 \.nii\.gz such as ct_0"):
+        layout(tmp_path)
+
+
+def test_names_in_a_table_are_safe_and_each_is_there_once(tmp_path):
+    rows = [Row("a b", "x", "1", ("2",), "train"), Row("a_b", "y", "3", ("4",), "test")]
+    table = list(csv.DictReader(io.StringIO(table_text(rows, tmp_path)), delimiter="\t"))
+    assert [row["case"] for row in table] == ["a_b", "a_b_2"]
+    assert [row["subset"] for row in table] == ["train", "test"]
+    assert [row["patient"] for row in table] == ["x", "y"]
+    assert table[0]["mask"] == str(tmp_path / "2")
+
+
+def test_a_validation_folder_is_tested_on_only_where_there_is_no_other(tmp_path):
+    names = ("train", "validation", "test")
+    rows = [Row(name, "", name, (name,), name) for name in names]
+    table = list(csv.DictReader(io.StringIO(table_text(rows, tmp_path)), delimiter="\t"))
+    assert [row["subset"] for row in table] == ["train", "train", "test"]
+    table = list(csv.DictReader(io.StringIO(table_text(rows[:2], tmp_path)), delimiter="\t"))
+    assert [row["subset"] for row in table] == ["train", "test"]
+
+
+def test_modalities_are_taken_from_names(tmp_path):
+    assert told_of(list_folder(tmp_path), ["a/x_CT.nii", "b/T1_mr.nii"]) == {"ct", "mr"}

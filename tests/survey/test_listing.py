@@ -1,0 +1,36 @@
+"""Volumes, series and other files of a folder."""
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.survey.listing import SERIES, list_folder
+from tests.layouts import touch
+
+
+def test_volumes_and_others_are_told_by_their_names(tmp_path):
+    touch(tmp_path, "a/1.nii.gz", "a/2.Seg.nrrd", "a/notes.txt", "dataset.json", "a/3.mhd", "a/3.raw")
+    touch(tmp_path, "a/._1.nii.gz", ".git/x.nii", "@eaDir/1.nii")
+    listing = list_folder(tmp_path)
+    assert [entry.path for entry in listing.entries] == ["a/1.nii.gz", "a/2.Seg.nrrd", "a/3.mhd"]
+    assert listing.entries[1].parts == ("a", "2")
+    assert listing.named("Dataset.json") == ["dataset.json"]
+    assert listing.others[".txt"] == ("a/notes.txt",)
+
+
+def test_a_folder_of_dicom_is_one_series_whatever_its_files_are_called(tmp_path, write_series):
+    write_series(tmp_path / "p1" / "ct")
+    write_series(tmp_path / "p1" / "named", name=lambda k: f"{k}.dcm")
+    touch(tmp_path, "p1/pictures/1.png", "p1/pictures/2.png", "p1/plain/a", "p1/plain/b")
+    found = {entry.path: entry.suffix for entry in list_folder(tmp_path).entries}
+    assert found == {"p1/ct": SERIES, "p1/named": SERIES}
+
+
+def test_a_link_to_a_folder_above_does_not_lead_round(tmp_path):
+    touch(tmp_path, "a/1.nii")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    assert [entry.path for entry in list_folder(tmp_path).entries] == ["a/1.nii"]
+
+
+def test_no_folder_is_refused(tmp_path):
+    with pytest.raises(SlicewiseError, match="no such folder"):
+        list_folder(tmp_path / "x")

@@ -1,0 +1,61 @@
+"""Names of labels."""
+
+import json
+
+import pytest
+
+from slicewise.survey.listing import list_folder
+from slicewise.survey.naming import label_name, names_in, structure_names, word_of_mask
+
+FILES = {
+    "dataset.json": json.dumps({"labels": {"0": "background", "1": "liver", "2": "tumour"}}),
+    "v2.json": json.dumps({"labels": {"background": 0, "liver": 1, "tumour": 2}}),
+    "plain.json": json.dumps({"1": "liver", "2": "tumour"}),
+    "itksnap.txt": '################\n# ITK-SnAP\n    0  0 0 0  0 0 0 "Clear Label"\n'
+    '    1  255 0 0  1 1 1 "liver"\n    2  0 255 0  1 1 1 "tumour"\n',
+    "lut.txt": "#No. Label Name: R G B A\n0 Unknown 0 0 0 0\n1 liver 70 130 180 0\n2 tumour 1 2 3 0\n",
+    "slicer.ctbl": "# Color\n0 background 0 0 0 0\n1 liver 221 130 101 255\n2 tumour 1 1 1 255\n",
+    "labels.tsv": "index\tname\tcolor\n1\tliver\tred\n2\ttumour\tblue\n",
+    "labels.csv": "Name;Label\nliver;1\ntumour;2\n",
+    "lines.txt": "1: liver\n2: tumour\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_programs_write_is_read(tmp_path, name):
+    (tmp_path / name).write_text(FILES[name])
+    (tmp_path / "README.txt").write_text("Data of 2019, 3 sites.\n")
+    (tmp_path / "patients.csv").write_text("id,age\n1,60\n2,70\n")
+    named = names_in(list_folder(tmp_path), [1, 2])
+    assert {n: named.names[n] for n in (1, 2)} == {1: "liver", 2: "tumour"}
+    assert named.source == name
+
+
+def test_a_file_that_names_other_values_names_none(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"1": "liver", "2": "tumour"}))
+    assert names_in(list_folder(tmp_path), [205, 420, 850]) is None
+    assert names_in(list_folder(tmp_path), []) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "name"),
+    [
+        ("Left kidney", [], "Left_kidney"),
+        ("Mean", [], "label_7"),
+        ("ignore", [], "label_7"),
+        ("12", [], "label_7"),
+        ("Leber (gesund)", [], "Leber_gesund"),
+        ("liver", ["Liver"], "label_7"),
+        ("肝", [], "label_7"),
+    ],
+)
+def test_names_are_such_as_settings_take(text, taken, name):
+    assert label_name(text, 7, taken) == name
+
+
+def test_words_of_files():
+    assert word_of_mask("{case}_ct.nii", "{case}_spleen_mask.nii") == "spleen"
+    assert word_of_mask("{case}/imaging.nii", "{case}/segmentation.nii") == ""
+    assert structure_names(["{case}_OAR_A.nrrd", "{case}_OAR_Bone_B.nrrd"]) == ["A", "Bone_B"]
+    lungs = ["{case}/left_lung.nii", "{case}/right_lung.nii", "{case}/heart.nii"]
+    assert structure_names(lungs) == ["left_lung", "right_lung", "heart"]

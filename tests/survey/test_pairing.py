@@ -1,0 +1,55 @@
+"""Images and their masks."""
+
+import numpy as np
+
+from slicewise.survey.kinds import kinds_of
+from slicewise.survey.listing import list_folder
+from slicewise.survey.looking import Looker
+from slicewise.survey.pairing import pairings, sorted_out
+from tests.imitated import pair, scan, write
+
+
+def look(root, channels=True):
+    kinds = kinds_of(list_folder(root).entries, channels=channels)
+    return kinds, Looker(root)
+
+
+def test_kinds_are_sorted_by_what_their_files_hold(tmp_path):
+    for n in range(3):
+        pair(tmp_path / f"a{n}.nii.gz", tmp_path / f"b{n}.nii.gz", n)
+    (tmp_path / "c1.nii.gz").write_bytes(b"x")
+    (tmp_path / "c2.nii.gz").write_bytes(b"x")
+    sorts = sorted_out(*look(tmp_path))
+    named = {sort: [kind.template for kind in kinds] for sort, kinds in sorts.items()}
+    assert named == {"image": ["a{0}.nii.gz"], "mask": ["b{0}.nii.gz"], "unread": ["c{0}.nii.gz"]}
+
+
+def test_the_image_on_whose_voxels_the_mask_lies_comes_first(tmp_path):
+    for n in range(3):
+        pair(tmp_path / f"p{n}_b.nii.gz", tmp_path / f"p{n}_seg.nii.gz", n)
+        write(tmp_path / f"p{n}_a.nii.gz", scan(n, shape=(20, 20, 9))[0])
+    first, second = pairings(*look(tmp_path))
+    assert (first.image.template, first.on_grid) == ("{0}_b.nii.gz", True)
+    assert (second.image.template, second.on_grid) == ("{0}_a.nii.gz", False)
+    assert first.keys == (("p0",), ("p1",), ("p2",))
+
+
+def test_a_mask_of_all_labels_goes_before_masks_of_one(tmp_path):
+    for n in range(3):
+        image, mask = scan(n)
+        for name, array in {"ct": image, "all": mask, "one": (mask == 1) + np.uint8(0)}.items():
+            write(tmp_path / f"{n:03d}" / f"{name}.nii.gz", array)
+        write(tmp_path / f"{n:03d}" / "two.nii.gz", (mask == 2) + np.uint8(0))
+    (best,) = pairings(*look(tmp_path))
+    assert [mask.template for mask in best.masks] == ["{0}/all.nii.gz"]
+
+
+def test_two_readings_of_one_structure_are_no_two_structures(tmp_path):
+    for n in range(3):
+        image, mask = scan(n)
+        for name, array in {"ct": image, "mk": mask > 0, "jl": mask > 0}.items():
+            write(tmp_path / f"{n:03d}" / f"{name}.nii.gz", array * np.int16(1))
+        tight = np.roll(mask > 0, 1, axis=0) * np.uint8(1)
+        write(tmp_path / f"{n:03d}" / "mk.nii.gz", tight)
+    (best,) = pairings(*look(tmp_path))
+    assert len(best.masks) == 1

@@ -1,0 +1,47 @@
+"""All settings of a folder."""
+
+import pytest
+
+from slicewise.survey.proposal import propose
+from tests.imitated import BUILDERS, pair
+
+
+def values(said):
+    return {one.path: one.value for one in said}
+
+
+def test_blocks_stand_together_and_values_before_blocks(tmp_path):
+    BUILDERS["SegTHOR"](tmp_path)
+    said = propose(tmp_path, "x", "x").said
+    paths = [one.path for one in said]
+    assert len(set(paths)) == len(paths)
+    blocks = [path[:-1] for path in paths]
+    assert [b for n, b in enumerate(blocks) if b not in blocks[:n]] == list(dict.fromkeys(blocks))
+    changes = sum(one != other for one, other in zip(blocks, blocks[1:], strict=False))
+    assert changes == len(set(blocks)) - 1
+
+
+def test_masks_beside_the_voxels_of_their_images_are_resampled(tmp_path):
+    import nibabel as nib
+
+    for n in range(4):
+        pair(tmp_path / f"{n}_i.nii.gz", tmp_path / f"{n}_m.nii.gz", n)
+    for path in tmp_path.glob("*_m.nii.gz"):
+        image = nib.load(path)
+        affine = image.affine.copy()
+        affine[:3, 3] += 0.6
+        nib.Nifti1Image(image.get_fdata().astype("uint8"), affine).to_filename(path)
+    assert values(propose(tmp_path, "x", "x").said)["dataset", "masks"] == "resample"
+
+
+@pytest.mark.parametrize(("name", "test"), [("BTCV", True), ("ACDC", False)])
+def test_the_split_is_drawn_unless_folders_say_it(tmp_path, name, test):
+    BUILDERS[name](tmp_path)
+    assert (("split", "test") in values(propose(tmp_path, "x", "x").said)) == test
+
+
+def test_nothing_is_written_into_the_data(tmp_path):
+    BUILDERS["autoPET"](tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    propose(tmp_path, "x", "x")
+    assert sorted(tmp_path.rglob("*")) == before

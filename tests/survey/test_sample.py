@@ -1,0 +1,39 @@
+"""The sample that is looked at."""
+
+from pathlib import Path
+
+import pytest
+
+from slicewise.dataset.case import Case
+from slicewise.survey.looking import Looker
+from slicewise.survey.sample import _ever_finer, path_of, sampled
+from tests.imitated import pair
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 7, 8, 100])
+def test_ever_finer_is_each_once_and_the_ends_come_early(number):
+    order = list(_ever_finer(number))
+    assert sorted(order) == list(range(number))
+    assert len(order) < 9 or max(order[:3]) - min(order[:3]) >= number // 2
+
+
+def test_what_was_looked_at_is_counted(tmp_path):
+    cases = []
+    for n in range(12):
+        files = [tmp_path / f"i{n}.nii.gz", tmp_path / f"m{n}.nii.gz"]
+        pair(*files, n)
+        cases.append(Case(f"c{n}", f"c{n}", (files[0],), (files[1],)))
+    sample = sampled(cases, Looker(tmp_path), masks=True)
+    assert (len(sample.images), len(sample.masks), len(sample.grids)) == (8, 12, 12)
+    assert sample.on_grid is True
+    assert sample.words == "headers of 12, voxels of 8 images and 12 masks of 12 cases"
+    late = sampled(cases, Looker(tmp_path, patience=0), masks=True)
+    assert (len(late.images), len(late.masks), len(late.grids)) == (0, 0, 12)
+
+
+def test_a_volume_is_called_by_its_file_or_folder():
+    root = Path("/d")
+    assert path_of([root / "a" / "x.mhd", root / "a" / "x.raw"], root) == "a/x.mhd"
+    assert path_of([root / "a" / "1.dcm", root / "a" / "2.dcm"], root) == "a"
+    assert path_of([root / "a" / "image_1", root / "a" / "image_2"], root) == "a"
+    assert path_of([Path("/e/x.nii")], root) == "/e/x.nii"

@@ -1,0 +1,28 @@
+"""Words for images, masks and subsets."""
+
+import pytest
+
+from slicewise.survey.words import subset_of, tells_kind, without_subset, words_of
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "subset", "kind"),
+    [
+        ("imagesTr", ["images", "tr"], "train", True),
+        ("Train_Sets", ["train", "sets"], "train", True),
+        ("VALIDATION", ["validation"], "validation", True),
+        ("raw/test", ["raw", "test"], "test", True),
+        ("anna", ["anna"], None, False),
+        ("contestants", ["contestants"], None, False),
+        ("case_007", ["case"], None, False),
+    ],
+)
+def test_words_are_whole_ones(name, words, subset, kind):
+    assert words_of(name) == words
+    assert subset_of(name) == subset
+    assert tells_kind(name) == kind
+
+
+def test_only_the_subset_is_left_out():
+    assert without_subset("imagesTr/{0}") == without_subset("imagesTs/{0}")
+    assert without_subset("imagesTr/{0}") != without_subset("labelsTr/{0}")
