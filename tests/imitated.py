@@ -1,4 +1,4 @@
-"""Public data sets, imitated: their folders and names, with tiny volumes in place of the real ones."""
+"""Public data sets, imitated: their folders and names, with tiny volumes in them."""
 
 from __future__ import annotations
 

@@ -77,11 +77,7 @@ ALLOWED = {
     # looks at a folder before there are settings
     "survey": {"config", "volumes", "dataset"},
     # the command line may start anything
-<<<<<<< HEAD
-    "cli": {"config", "evaluation", "tracking", "reproduce", "compare", "planning"},
-=======
-    "cli": {"survey", "config", "evaluation", "tracking", "reproduce", "compare"},
->>>>>>> 665e1e3 (Look at a folder and write its configuration: slicewise init)
+    "cli": {"survey", "config", "evaluation", "tracking", "reproduce", "compare", "planning"},
     "__main__": {"cli"},
 }
 

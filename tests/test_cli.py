@@ -41,11 +41,7 @@ def test_help_names_each_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
-<<<<<<< HEAD
-    for name in ("ui", "sync", "reproduce", "compare", "plan", "schema"):
-=======
-    for name in ("init", "ui", "sync", "reproduce", "compare", "schema"):
->>>>>>> 665e1e3 (Look at a folder and write its configuration: slicewise init)
+    for name in ("init", "ui", "sync", "reproduce", "compare", "plan", "schema"):
         assert re.search(rf"^ +{name} +\w", said, re.M)
 
 

@@ -26,7 +26,8 @@ def test_nothing_makes_no_arrangement():
         ("{0}/{1}/ct", "{0}/{1}/seg", [("a", "x"), ("a", "y")], "{patient}/{case}/ct"),
         ("{0}/{0}_frame{1}", "{0}/{0}_frame{1}_gt", [("a", "1"), ("a", "2")],
          "{patient}/{patient}_frame{frame}"),
-        ("{0}/{1}_ct", "{0}/{1}_seg", [("site1", "a"), ("site1", "b"), ("site2", "c")], "*/{case}_ct"),
+        ("{0}/{1}_ct", "{0}/{1}_seg", [("site1", "a"), ("site1", "b"), ("site2", "c")],
+         "*/{case}_ct"),
         ("{0}/{1}_ct", "{0}/{1}_seg", [("ann", "a"), ("ann", "b"), ("bob", "c")],
          "{patient}/{case}_ct"),
     ],
@@ -48,7 +49,11 @@ def test_folders_of_no_subset_become_a_star_as_long_as_names_differ():
     one = pairing("HGG/{0}/a", "HGG/{0}/b", ("p1",), ("p2",))
     other = pairing("LGG/{0}/a", "LGG/{0}/b", ("p3",))
     found = arranged([one, other])
-    assert (found.image, found.masks, dict(found.folders)) == ("*/{case}/a", ("*/{case}/b",), {"train": ""})
+    assert (found.image, found.masks, dict(found.folders)) == (
+        "*/{case}/a",
+        ("*/{case}/b",),
+        {"train": ""},
+    )
     same = pairing("LGG/{0}/a", "LGG/{0}/b", ("p1",))
     assert not arranged([one, same]).patterns
 

@@ -15,7 +15,12 @@ AFFINE = np.diag([1.5, 1.5, 4, 1.0])
 def test_scans_are_images_and_their_labels_masks(kind, number):
     image, mask = scan(number, kind)
     assert not glance_at(Volume(image, AFFINE)).is_mask
-    for stored in (mask, mask.astype(np.float64), (mask > 0) * np.uint8(255), mask * np.uint16(205)):
+    for stored in (
+        mask,
+        mask.astype(np.float64),
+        (mask > 0) * np.uint8(255),
+        mask * np.uint16(205),
+    ):
         assert glance_at(Volume(stored, AFFINE)).is_mask
 
 

@@ -67,9 +67,13 @@ def test_public_data_sets_are_found(place, name):
     assert [line.split()[0] for line in lines[-3:]] == ["snakemake"] * 3
     for line in path.read_text().splitlines():
         # names of a map of files, and what stands beside another setting, need no reason
-        assert "#" in line or line.strip() in ("", "ema: 0.995", "normalisation: all") or (
-            line.endswith((":", ".nii.gz", ".nrrd", ".gz'", ".nrrd'"))
-            or line.split(":")[0].strip() in ("root", "slices")
+        assert (
+            "#" in line
+            or line.strip() in ("", "ema: 0.995", "normalisation: all")
+            or (
+                line.endswith((":", ".nii.gz", ".nrrd", ".gz'", ".nrrd'"))
+                or line.split(":")[0].strip() in ("root", "slices")
+            )
         ), line
 
 
@@ -114,7 +118,7 @@ def test_guesses_are_marked_without_a_terminal_and_asked_on_one(place):
 def test_an_answer_that_no_run_takes_is_refused_before_anything_is_written(place):
     (place / "data" / "BraTS").mkdir(parents=True)
     BUILDERS["BraTS"](place / "data" / "BraTS")
-    with pytest.raises(SlicewiseError, match="pairs.image must say"):
+    with pytest.raises(SlicewiseError, match=r"pairs\.image must say"):
         init(Wanted(place / "data" / "BraTS"), print, lambda _: "nowhere")
     assert not (place / "config").exists()
 

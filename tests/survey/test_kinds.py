@@ -20,7 +20,8 @@ def templates(paths, channels=True):
     ("paths", "expected"),
     [
         ([f"{a}-{n}.nii" for n in N for a in ("volume", "segmentation")], {"volume-{0}.nii": 6}),
-        ([f"{d}/l_{n}.nii" for n in N for d in ("imagesTr", "labelsTr")], {"labelsTr/l_{0}.nii": 6}),
+        ([f"{d}/l_{n}.nii" for n in N for d in ("imagesTr", "labelsTr")],
+         {"labelsTr/l_{0}.nii": 6}),
         ([f"case_{n:05}/{a}.nii" for n in N for a in ("i", "s")], {"{0}/i.nii": 6, "{0}/s.nii": 6}),
         ([f"{d}/p{n}/p{n}_t{k}.nii" for d in ("train", "test") for n in N for k in (1, 2)],
          {"train/{0}/{0}_t1.nii": 6, "test/{0}/{0}_t2.nii": 6}),

@@ -56,7 +56,9 @@ def test_segments_are_named_and_of_a_mixture_none_is(tmp_path):
 
 
 def test_structures_are_ordered_so_that_small_ones_are_not_covered():
-    said = labels.labels_by_file(["vessel", "body", "organ"], {"vessel": 1, "body": 9, "organ": 5}, "")
+    said = labels.labels_by_file(
+        ["vessel", "body", "organ"], {"vessel": 1, "body": 9, "organ": 5}, ""
+    )
     assert [one.path[-1] for one in said] == ["body", "organ", "vessel"]
     assert [one.value for one in said] == [1, 2, 3]
 

@@ -8,7 +8,9 @@ from tests.layouts import touch
 
 
 def test_volumes_and_others_are_told_by_their_names(tmp_path):
-    touch(tmp_path, "a/1.nii.gz", "a/2.Seg.nrrd", "a/notes.txt", "dataset.json", "a/3.mhd", "a/3.raw")
+    touch(
+        tmp_path, "a/1.nii.gz", "a/2.Seg.nrrd", "a/notes.txt", "dataset.json", "a/3.mhd", "a/3.raw"
+    )
     touch(tmp_path, "a/._1.nii.gz", ".git/x.nii", "@eaDir/1.nii")
     listing = list_folder(tmp_path)
     assert [entry.path for entry in listing.entries] == ["a/1.nii.gz", "a/2.Seg.nrrd", "a/3.mhd"]

@@ -13,7 +13,7 @@ FILES = {
     "plain.json": json.dumps({"1": "liver", "2": "tumour"}),
     "itksnap.txt": '################\n# ITK-SnAP\n    0  0 0 0  0 0 0 "Clear Label"\n'
     '    1  255 0 0  1 1 1 "liver"\n    2  0 255 0  1 1 1 "tumour"\n',
-    "lut.txt": "#No. Label Name: R G B A\n0 Unknown 0 0 0 0\n1 liver 70 130 180 0\n2 tumour 1 2 3 0\n",
+    "lut.txt": "#No. Name: R G B A\n0 Unknown 0 0 0 0\n1 liver 70 130 180 0\n2 tumour 1 2 3 0\n",
     "slicer.ctbl": "# Color\n0 background 0 0 0 0\n1 liver 221 130 101 255\n2 tumour 1 1 1 255\n",
     "labels.tsv": "index\tname\tcolor\n1\tliver\tred\n2\ttumour\tblue\n",
     "labels.csv": "Name;Label\nliver;1\ntumour;2\n",

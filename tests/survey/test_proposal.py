@@ -1,5 +1,7 @@
 """All settings of a folder."""
 
+import itertools
+
 import pytest
 
 from slicewise.survey.proposal import propose
@@ -17,7 +19,7 @@ def test_blocks_stand_together_and_values_before_blocks(tmp_path):
     assert len(set(paths)) == len(paths)
     blocks = [path[:-1] for path in paths]
     assert [b for n, b in enumerate(blocks) if b not in blocks[:n]] == list(dict.fromkeys(blocks))
-    changes = sum(one != other for one, other in zip(blocks, blocks[1:], strict=False))
+    changes = sum(one != other for one, other in itertools.pairwise(blocks))
     assert changes == len(set(blocks)) - 1
 
 

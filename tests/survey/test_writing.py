@@ -1,13 +1,15 @@
 """Settings as text."""
 
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.survey.said import Other, Said
 from slicewise.survey.writing import written
 
-KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=9)
+KEYS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=9
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | KEYS,
     lambda inner: st.lists(inner, max_size=3),
@@ -15,6 +17,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, min_size=1, max_size=3), max_size=3))
 def test_what_is_written_is_read_back_whatever_it_is(config):
     said = [

@@ -90,9 +90,7 @@ def intensity_of(glances: Mapping[str, Glance], told: Collection[str]) -> list[S
     return [_no_hounsfield(glances, told, holds["hu"])]
 
 
-def _no_hounsfield(
-    glances: Mapping[str, Glance], told: Collection[str], hu: Sequence[str]
-) -> Said:
+def _no_hounsfield(glances: Mapping[str, Glance], told: Collection[str], hu: Sequence[str]) -> Said:
     path = ("dataset", "intensity")
     ends = {(glance.low, glance.high) for glance in glances.values()}
     low, high = next(iter(ends))
@@ -125,7 +123,9 @@ def contiguous_of(glances: Mapping[str, Glance], grids: Sequence[Grid]) -> Said:
         return Said(path, True, "not looked at; the usual case")
     middle = float(np.median(likeness))
     if lost and middle < UNLIKE:
-        why = f"no geometry in the headers, and slices unlike the next one (correlation {middle:.2f})"
+        why = (
+            f"no geometry in the headers, and slices unlike the next one (correlation {middle:.2f})"
+        )
         question = "Are the slices of a file neighbours?"
         return Said(path, False, why, question, (Other(True, "the slices are neighbours"),))
     return Said(path, True, f"slices are like the next one (correlation {middle:.2f})")

@@ -161,7 +161,7 @@ def _fits(volume: Volume) -> tuple[str, ...]:
     fits = []
     for kind in ("hu", "clipped_hu"):
         try:
-            check_image(volume, "", kind)  # type: ignore[arg-type]
+            check_image(volume, "", kind)
         except SlicewiseError:
             continue
         fits.append(kind)

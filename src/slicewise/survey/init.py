@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -82,7 +81,7 @@ def init(
             f"{output}: is there already; give another --name or --output, or overwrite it with "
             "--force"
         )
-    with _quiet():
+    with _Quiet():
         proposal = propose(folder, name, root_of(folder), wanted.patience)
     if proposal.table:
         if table.exists() and not wanted.force:
@@ -107,7 +106,7 @@ def init(
     return output
 
 
-class _quiet:  # noqa: N801
+class _Quiet:
     """Without the lines that readers log, which are of single files."""
 
     def __enter__(self) -> None:
@@ -132,11 +131,13 @@ def name_of(folder: Path) -> str:
 
 def root_of(folder: Path) -> str:
     """Return how `dataset.root` names a folder: below the folder of the data, or its whole path."""
-    whole = Path(os.path.abspath(folder))
-    data = Path(os.path.abspath(data_folder()))
-    if whole != data and whole.is_relative_to(data):
-        return whole.relative_to(data).as_posix()
-    return str(whole)
+    whole = folder.absolute()
+    data = data_folder().absolute()
+    # as it is written, so that a link below the folder of the data is named as such
+    for one, other in ((whole, data), (whole.resolve(), data.resolve())):
+        if ".." not in one.parts and one != other and one.is_relative_to(other):
+            return one.relative_to(other).as_posix()
+    return str(whole.resolve() if ".." in whole.parts else whole)
 
 
 def _with_table(proposal: Proposal, table: Path) -> Proposal:
@@ -149,7 +150,7 @@ def _with_table(proposal: Proposal, table: Path) -> Proposal:
 
 def _checked(text: str) -> int:
     """Load a configuration as a run does, and return how many cases it finds."""
-    with _quiet():
+    with _Quiet():
         settings = load_settings(yaml.safe_load(text))
         return len(find_cases(settings.dataset, data_folder()))
 

@@ -79,7 +79,9 @@ def _nnunet(listing: Listing) -> list[Known]:
         if folders and folders[-1] == "labelsTr":
             masks.add("/".join(folders[:-1]))
     return [
-        Known("nnunet", root, f"imagesTr holds {len(names)} images called CASE_0000, labelsTr masks")
+        Known(
+            "nnunet", root, f"imagesTr holds {len(names)} images called CASE_0000, labelsTr masks"
+        )
         for root, names in images.items()
         if root in masks and all(name.endswith("_0000") for name in names)
     ]
@@ -122,7 +124,9 @@ def looks_like(listing: Listing, tried: Sequence[str] = ()) -> str:
         where = f" in {known.root}" if known.root else ""
         return f"it looks like layout {known.layout}{where} ({known.why})"
     if not listing.entries:
-        counts = sorted(((len(p), s or "no suffix") for s, p in listing.others.items()), reverse=True)
+        counts = sorted(
+            ((len(p), s or "no suffix") for s, p in listing.others.items()), reverse=True
+        )
         there = ", ".join(f"{number} files with {suffix}" for number, suffix in counts[:3])
         return f"there is no volume in it ({there or 'no file'})"
     suffixes: dict[str, int] = defaultdict(int)

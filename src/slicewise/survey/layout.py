@@ -108,8 +108,19 @@ def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
     )
 
 
-def _cases(keys: Mapping[str, Any], listing: Listing) -> list[Case]:
-    return find_cases(Dataset(name="x", **keys), listing.root)
+def _cases(keys: Mapping[str, Any], listing: Listing) -> tuple[list[Case], list[Said]]:
+    """Return the cases that settings find, and what has to be said of their patients' names."""
+    try:
+        return find_cases(Dataset(name="x", **keys), listing.root), []
+    except SlicewiseError as error:
+        if SPELLINGS not in str(error):
+            raise
+    dataset = Dataset(name="x", different_patients="all", **keys)
+    why = "names of patients differ in leading zeros, case or signs only"
+    question = "Are patients whose names differ so little different ones (all), or which?"
+    return find_cases(dataset, listing.root), [
+        Said(("dataset", SPELLINGS), "all", why, question),
+    ]
 
 
 def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
@@ -120,12 +131,13 @@ def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
         labels = {f"organ{n}": name for n, name in enumerate(structures)}
     try:
         keys = {"layout": known.layout, "root": known.root or ".", "labels": labels}
-        cases = _cases(keys, listing)
+        cases, spelt = _cases(keys, listing)
     except (SlicewiseError, ValueError):
         return None
     said = (
         Said(("dataset", "layout"), known.layout, known.why),
         Said(("dataset", "root"), f"{root}/{known.root}" if known.root else root, ""),
+        *spelt,
     )
     return Layout(said, tuple(cases), tuple(structures))
 
@@ -145,15 +157,8 @@ def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout 
     keys: dict[str, Any] = {"layout": "pairs", "root": ".", "labels": labels, "pairs": pairs}
     if arrangement.alone:
         keys["exclude"] = list(arrangement.alone)
-    spelt = False
     try:
-        try:
-            cases = _cases(keys, listing)
-        except SlicewiseError as error:
-            if SPELLINGS not in str(error):
-                raise
-            spelt = True
-            cases = _cases({**keys, "different_patients": "all"}, listing)
+        cases, spelt = _cases(keys, listing)
     except (SlicewiseError, ValueError):
         return None
     if {case.name for case in cases} != {row.case for row in arrangement.rows}:
@@ -162,7 +167,7 @@ def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout 
         Said(("dataset", "layout"), "pairs", f"{len(cases)} images with masks of the same names"),
         Said(("dataset", "root"), root, ""),
         *_exclude(arrangement),
-        *([_spelt()] if spelt else []),
+        *spelt,
         *_pairs_said(pairs, arrangement),
     ]
     return Layout(tuple(said), tuple(cases), tuple(names), "", arrangement)
@@ -178,12 +183,6 @@ def _exclude(arrangement: Arrangement) -> list[Said]:
         return []
     why = f"{len(arrangement.alone)} images have no mask"
     return [Said(("dataset", "exclude"), list(arrangement.alone), why)]
-
-
-def _spelt() -> Said:
-    why = "names of patients differ in leading zeros, case or signs only"
-    question = "Are patients whose names differ so little different ones (all), or which?"
-    return Said(("dataset", "different_patients"), "all", why, question)
 
 
 def _pairs_said(pairs: Mapping[str, Any], arrangement: Arrangement) -> list[Said]:
@@ -209,8 +208,7 @@ def _pairs_said(pairs: Mapping[str, Any], arrangement: Arrangement) -> list[Said
         why = "of two structures in a voxel, the one that labels names later has it"
         said.append(Said((*block, "overlaps"), "later", why))
         said += [
-            Said((*block, "masks", name), pattern, "")
-            for name, pattern in pairs["masks"].items()
+            Said((*block, "masks", name), pattern, "") for name, pattern in pairs["masks"].items()
         ]
     return said
 
@@ -231,16 +229,9 @@ def _as_table(arrangement: Arrangement, listing: Listing) -> Layout:
         path = Path(folder) / "cases.tsv"
         path.write_text(text, encoding="utf-8")
         keys: dict[str, Any] = {"layout": "table", "root": str(path), "labels": {"label_1": 1}}
-        spelt = False
-        try:
-            cases = _cases(keys, listing)
-        except SlicewiseError as error:
-            if SPELLINGS not in str(error):
-                raise
-            spelt = True
-            cases = _cases({**keys, "different_patients": "all"}, listing)
+        cases, spelt = _cases(keys, listing)
     why = f"{len(cases)} pairs that no pattern of paths names; the table beside this file does"
-    said = [Said(("dataset", "layout"), "table", why), *([_spelt()] if spelt else [])]
+    said = [Said(("dataset", "layout"), "table", why), *spelt]
     return Layout(tuple(said), tuple(cases), (), text, arrangement)
 
 

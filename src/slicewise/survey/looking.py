@@ -99,9 +99,11 @@ class Looker:
         other = self.header(mask)
         if one is None or other is None or len(one.shape) != 3 or len(other.shape) != 3:
             return None
-        grids = [VoxelGrid(each.shape, each.affine, "", each.lost) for each in (other, one)]
+        empty = np.zeros(other.shape, np.uint8)
+        theirs = VoxelGrid(other.shape, other.affine, "", other.lost)
+        mine = VoxelGrid(one.shape, one.affine, "", one.lost)
         try:
-            _, stored = on_image(np.zeros(other.shape, np.uint8), *grids, masks="exact")
+            _, stored = on_image(empty, theirs, mine, "exact")
         except SlicewiseError:
             return False
         return stored is None or "larger" not in stored.how

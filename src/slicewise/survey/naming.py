@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,8 +168,8 @@ def structure_names(patterns: Sequence[str]) -> list[str]:
     ['liver', 'kidney_left']
     """
     texts = [re.sub(r"\{\w+\}", "", pattern) for pattern in patterns]
-    start = len(os.path.commonprefix(texts))
-    end = len(os.path.commonprefix([text[::-1] for text in texts]))
+    start = _shared(texts)
+    end = _shared([text[::-1] for text in texts])
     # whole words: of left_kidney and left_lung the word left stays
     while start and texts[0][start - 1].isalnum():
         start -= 1
@@ -180,3 +179,13 @@ def structure_names(patterns: Sequence[str]) -> list[str]:
     for number, text in enumerate(texts, start=1):
         names.append(label_name(text[start : len(text) - end], number, names))
     return names
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """Return how many letters texts begin with alike."""
+    number = 0
+    for letters in zip(*texts, strict=False):
+        if len(set(letters)) > 1:
+            break
+        number += 1
+    return number

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slicewise.errors import SlicewiseError
 from slicewise.survey import content, labels
 from slicewise.survey.glance import Glance
 from slicewise.survey.layout import Layout, layout_of, told_of
@@ -16,7 +17,6 @@ from slicewise.survey.organs import cases_of, size_of
 from slicewise.survey.said import Said
 from slicewise.survey.sample import Sample, path_of, sampled
 from slicewise.volumes.described import read_description
-from slicewise.errors import SlicewiseError
 
 SMALL = 64
 """Slices up to this side get a network of four stages."""

@@ -68,7 +68,8 @@ def _flow(value: Any) -> str:
         value, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
     )
     text = text.removesuffix("\n").removesuffix("\n...").strip(" \n")
-    return text if _is_alone(text, value) else json.dumps(value)
+    ways = (text, json.dumps(value, ensure_ascii=False), json.dumps(value))
+    return next((way for way in ways if _is_alone(way, value)), ways[-1])
 
 
 def _is_alone(text: str, value: Any) -> bool:
