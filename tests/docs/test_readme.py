@@ -200,6 +200,7 @@ def test_the_extra_for_gpus_can_be_installed(workflow):
 
 def test_the_user_interface_is_tried_elsewhere():
     own = {
+        "slicewise init data/mydata": ("survey/test_init.py", "test_public_data_sets_are_found"),
         "slicewise ui": ("test_cli.py", "test_ui_serves_the_runs_on_localhost"),
         "slicewise sync": ("test_cli.py", "test_sync_sends_the_runs"),
         "slicewise reproduce RUN_ID": ("workflow/test_reproduce.py", "reproduce"),

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.dicom.source import DICOM_SUFFIXES, is_dicom
-from slicewise.volumes.formats import is_litter
+from slicewise.volumes.formats import DICOM_SUFFIXES, is_dicom, is_litter
 
 SUFFIXES = (
     *(".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd"),
