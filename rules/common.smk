@@ -76,6 +76,7 @@ result = study.result
 wildcard_constraints:
     experiment="|".join(map(re.escape, settings.experiments)),
     recipe="|".join(map(re.escape, settings.slices)),
+    effort="quick|laptop|workstation|gpu",
     fold=r"\d+",
     case=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     shard=r"[A-Za-z0-9][A-Za-z0-9._-]*",

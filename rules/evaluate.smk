@@ -15,6 +15,7 @@ rule evaluate:
         masks=in_bucket(files_of("mask", study.scored)),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
         split=rules.split.output[0],
+        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
         # only shown beside the scores, which do not depend on it
         cases=ancient(result("cases.tsv")),
         # A scan on both sides stops the scoring too: it may have come after the training. Not

@@ -12,6 +12,7 @@ rule predict:
     input:
         models=lambda w: study.of_predicting_folds("model.keras", w.experiment, w.shard),
         configs=lambda w: study.of_predicting_folds("config.yaml", w.experiment, w.shard),
+        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
         # Not ancient, though only the images are read: Snakemake then overlooks an image
         # that changed together with the case records.
         case_records=lambda w: study.case_records_of(predicted_by(w)),

@@ -9,6 +9,7 @@ rule slices:
     """Cut a shard of cases by one recipe."""
     input:
         case_records=rules.ingest.output[0],
+        proposals=lambda w: study.plans_of([w.recipe]),
         image=lambda w: in_bucket(files_of("image", study.shards[w.shard])),
         mask=lambda w: in_bucket(files_of("mask", study.shards[w.shard])),
     output:

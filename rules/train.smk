@@ -14,6 +14,7 @@ rule train:
         case_records=lambda w: study.case_records_of(study.validation_cases(w.fold)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
         plan=result("{experiment}/fold-{fold}/plan.json"),
+        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient(result("leakage.json")),
     output:
@@ -51,6 +52,8 @@ rule plan:
     reasons while that file is made again (snakemake#4166): this is where the
     reasons to train are looked for instead.
     """
+    input:
+        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
     output:
         result("{experiment}/fold-{fold}/plan.json"),
     log:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
+from slicewise.dataset.proposal import recipe_told
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases, score_cases
 from slicewise.evaluation.origin import read_origins
@@ -36,7 +37,7 @@ def main(snakemake):
             content,
             cfg.scoring,
             untrained=folds.untrained,
-            recipe=cfg.recipe,
+            recipe=recipe_told(cfg.recipe, given.get("proposals") or []),
         )
         summary = summarise(metrics)
         write_text(out.metrics, metrics.to_csv(sep="\t", index=False))

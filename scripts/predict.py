@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from slicewise.dataset.proposal import recipe_told
 from slicewise.files import sha256, write_json
 from slicewise.inference.predict import predict_cases, prepare
 from slicewise.inference.requests import requests_of
@@ -19,7 +20,7 @@ def main(snakemake):
         requests = requests_of(
             cfg.segmented,
             cfg.content,
-            cfg.recipe,
+            recipe_told(cfg.recipe, given.get("proposals") or []),
             models=given.models,
             configs=given.configs,
             case_records=given.case_records,

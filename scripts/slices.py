@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from slicewise.dataset.proposal import recipe_told
 from slicewise.files import write_json
 from slicewise.job import script_job
 from slicewise.jobs import Slices
@@ -15,7 +16,7 @@ def main(snakemake):
         cut = cut_cases(
             cfg.cases,
             cfg.content,
-            cfg.recipe,
+            recipe_told(cfg.recipe, snakemake.input.get("proposals") or []),
             case_records=Path(snakemake.input.case_records),
             images=paths_told(snakemake, "image"),
             masks=paths_told(snakemake, "mask"),

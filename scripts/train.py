@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from slicewise.config import load_settings, used_settings
+from slicewise.config.load import settings_of
 from slicewise.dataset.case_record import check_volumes
+from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.truth import truth_reader
 from slicewise.files import sha256
@@ -25,7 +26,8 @@ def main(snakemake):
     number = snakemake.wildcards.fold
     fold = f"fold-{number}"
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
-        plan = read_plan(given.plan, snakemake.config, name, snakemake.params.code)
+        settings = planned_settings(snakemake.config, given.get("proposals") or [])
+        plan = read_plan(given.plan, settings, name, snakemake.params.code)
         planned = plan.settings
         masks = paths_told(snakemake, "truth")
         check_volumes(given.case_records, planned.validation_cases, mask=masks)
@@ -48,7 +50,7 @@ def main(snakemake):
         key = inputs.key
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
         title = name if planned.folds == 1 else f"{name}/{fold}"
-        kept = {"settings.yaml": used_settings(snakemake.config, name)}
+        kept = {"settings.yaml": settings_of(settings, name)}
         run = tracker.begin(fold, title, key, params=plan.params, tags=tags, contents=kept)
         run.data(batches.digests({"train": slices, "validation": validation_slices}))
 
@@ -64,9 +66,7 @@ def main(snakemake):
             run.trained(trained.resolved.dump(), files, out.model, plan.content.labels)
 
         stop = stop_check()
-        staged = (
-            (slices, validation_slices) if load_settings(snakemake.config).staging.slices else ()
-        )
+        staged = (slices, validation_slices) if settings.staging.slices else ()
         with run.ending_with_errors(), staging.staged(staged, log, stop):
             train(
                 inputs,

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
-from slicewise.config import Content
+from slicewise.config import Content, Dataset
 from slicewise.dataset.assignment import Assignment
-from slicewise.jobs import Cases, Compare, Ingest
+from slicewise.jobs import Cases, Compare, Ingest, Propose
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
 
@@ -40,3 +40,10 @@ def test_settings_of_ingest_alone_reach_nothing_after_it():
 def test_a_parameter_that_no_script_knows_is_refused():
     with pytest.raises(ValidationError, match="more"):
         Cases.of(told({"content": CONTENT.once_read, "cases": [], "more": 1}))
+
+
+def test_a_plan_is_told_what_all_cases_hold():
+    dataset = Dataset(name="x", layout="msd", root="x", labels={"liver": 1, "spleen": 2})
+    told = Propose(content=dataset.content, cases=["a"], effort="gpu")
+    again = Propose.model_validate(told.dump())
+    assert again.kind == {"intensity": "hu", "contiguous": True, "labels": 2}

@@ -215,3 +215,41 @@ def test_sites_are_folds_and_the_split_says_them():
     # without it, nothing is told that was not told before
     assert study_of().columns == {}
     assert all("further" not in row for row in study_of().split_rows)
+
+
+def planned_study(**keys) -> Study:
+    planned = {"preset": "auto", "effort": "laptop", "training": {"epochs": 3}}
+    experiments = {"one": {"slices": "axial64"}, "made": planned}
+    return study_of(experiments=experiments, run=["made"], **keys)
+
+
+def test_plans_follow_from_training_cases_and_are_read_by_whoever_needs_them():
+    study = planned_study(folds=1)
+    subsets = {study.split[case].subset for case in study.planned_on}
+    assert subsets == {"train"}
+    assert len(study.planned_on) == sum(a.subset == "train" for a in study.split.values())
+    assert study.plans_of(study.recipes_of("made")) == ["results/ct/plan-laptop.json"]
+    assert study.plans_of(study.recipes_of("one")) == []
+    assert "results/ct/plan-laptop.json" in study.kept()
+
+
+def test_with_folds_a_plan_follows_from_all_that_are_not_tested_on():
+    study = planned_study(folds=3)
+    assert set(study.planned_on) == {c for c, a in study.split.items() if a.subset != "test"}
+
+
+def test_a_training_is_told_what_was_written_beside_a_plan_and_all_of_any_other():
+    study = planned_study()
+    told = study.training_settings("made", 0)["experiment"]
+    assert told["effort"] == "laptop"
+    assert told["training"]["epochs"] == 3
+    assert "network" not in told
+    assert study.training_settings("one", 0)["experiment"]["network"]["normalisation"] == "batch"
+
+
+def test_memory_for_a_plan_is_that_of_the_largest():
+    study = planned_study()
+    recipe = study.estimated.slices["auto-laptop"]
+    assert recipe.size == 256
+    assert study.memory_to_train("made", 0, gpu=False) >= 8000
+    assert study.estimated.experiments["one"] == study.settings.experiments["one"]

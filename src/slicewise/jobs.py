@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from slicewise.config import Content, Dataset, Evaluation, Masks, Recipe
+from slicewise.config import Content, Dataset, Effort, Evaluation, Masks, Recipe
 from slicewise.dataset.assignment import Assignment, Segmented
 
 if TYPE_CHECKING:
@@ -118,6 +118,23 @@ class Cases(Told):
     content: OnceRead
     cases: list[str]
     columns: dict[str, dict[str, str]] = {}
+
+
+class Propose(Told):
+    """Of `propose`: which cases a plan follows from, what they hold, and what it may cost."""
+
+    content: OnceRead
+    cases: list[str]
+    effort: Effort
+
+    @property
+    def kind(self) -> dict[str, Any]:
+        """What all cases have in common by the settings, as `fingerprint_of` takes it."""
+        return {
+            "intensity": self.content.intensity,
+            "contiguous": self.content.contiguous,
+            "labels": len(self.content.labels),
+        }
 
 
 class Leakage(Told):

@@ -14,9 +14,11 @@ from typing import Any
 
 from slicewise import jobs, needs
 from slicewise.config import Settings
+from slicewise.config.planned import with_plans
 from slicewise.dataset import shapes
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
+from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
 from slicewise.dataset.split import held_out_cases, number_of_folds, training_cases
 
@@ -132,6 +134,25 @@ class Study:
             for case in self.scored
         ]
 
+    # plans
+
+    @cached_property
+    def planned_on(self) -> list[str]:
+        """The cases that plans follow from: neither of validation nor of test."""
+        return sorted(case for case, assigned in self.split.items() if assigned.subset == "train")
+
+    def plans_of(self, recipes: Iterable[str]) -> list[str]:
+        """Return the files of the plans that these recipes are of; none of recipes of users."""
+        efforts = [self.settings.planned.get(recipe) for recipe in recipes]
+        known = dict.fromkeys(effort for effort in efforts if effort is not None)
+        return [self.result(f"plan-{effort}.json") for effort in known]
+
+    @cached_property
+    def estimated(self) -> Settings:
+        """The settings, with the largest plan of each effort: what memory is asked for."""
+        efforts = self.settings.planned.values()
+        return with_plans(self.settings, {effort: largest(effort) for effort in efforts})
+
     # experiments
 
     def recipes_of(self, experiment: str) -> list[str]:
@@ -165,8 +186,11 @@ class Study:
         trained = self.training_cases(fold)
         validated = self.validation_cases(fold)
         return {
-            # how predictions are shared out changes no result, so it must not retrain
-            "experiment": block.model_dump(exclude={"prediction"}),
+            # how predictions are shared out changes no result, so it must not retrain; what is
+            # laid over a plan counts even where it says the same as a default
+            "experiment": block.model_dump(
+                exclude={"prediction"}, exclude_unset=block.effort is not None
+            ),
             "recipe": self.settings.slices[block.slices].model_dump(),
             "content": self.content,
             "train": trained,
@@ -255,8 +279,9 @@ class Study:
         for experiment in wanted:
             names += [f"{experiment}/fold-{k}/{name}" for k in self.folds for name in KEPT_OF_FOLD]
             names += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
+        plans = dict.fromkeys(p for name in wanted for p in self.plans_of(self.recipes_of(name)))
         records = [path for name in wanted for path in self.prediction_records_of(name)]
-        return [*records, *map(self.result, names)]
+        return [*records, *plans, *map(self.result, names)]
 
     def jobs_of(self, experiment: str) -> dict[str, list[str]]:
         """Return the names of the jobs that led to scores, by rule, where there are several."""
@@ -286,19 +311,19 @@ class Study:
         """Return the MB that a training asks for."""
         return needs.train(
             self.sizes_of(self.validation_cases(fold)),
-            self.settings.experiments[experiment],
-            [self.settings.slices[recipe] for recipe in self.recipes_of(experiment)],
+            self.estimated.experiments[experiment],
+            [self.estimated.slices[recipe] for recipe in self.recipes_of(experiment)],
             len(self.content["labels"]),
             gpu=gpu,
         )
 
     def memory_to_predict(self, experiment: str, shard: str) -> int:
         """Return the MB that a job of a prediction asks for."""
-        block = self.settings.experiments[experiment]
+        block = self.estimated.experiments[experiment]
         return needs.predict(
             self.sizes_of(self.predicted_by(experiment, shard)),
             block,
-            self.settings.slices[block.slices],
+            self.estimated.slices[block.slices],
             len(self.content["labels"]),
             len(self.folds),
         )

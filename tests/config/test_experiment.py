@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.settings import changed, fault
+from slicewise.config import json_schema, load_settings
+from tests.settings import LEAST, changed, fault
 
 
 @pytest.mark.parametrize(
@@ -15,9 +16,39 @@ from tests.settings import changed, fault
             {"flip": "one"},
             ["experiments.e", "inference.flip", "augmentation.flip"],
         ),
+        ("experiments/e/effort", "laptop", ["experiments.e", "effort goes with preset: auto"]),
+        (
+            "experiments/e",
+            {"preset": "auto"},
+            ["experiments.e", "give effort: quick, laptop, workstation, gpu"],
+        ),
+        (
+            "experiments/e",
+            {"preset": "auto", "effort": "huge"},
+            ["experiments.e.effort", "'laptop'"],
+        ),
+        (
+            "experiments/e",
+            {"preset": "auto", "effort": "gpu", "slices": "r"},
+            ["experiments.e", "leave slices out"],
+        ),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
     message = fault(changed(key, value))
     for part in parts:
         assert part in message
+
+
+def test_what_is_left_out_does_not_change_what_an_experiment_was_made_from():
+    # keys of trainings and parameters of jobs are digests of this
+    plain = load_settings(LEAST).experiments["e"]
+    assert "effort" not in plain.model_dump()
+    assert json_schema()["$defs"]["Experiment"].get("required") == []
+
+
+def test_a_plan_needs_no_recipe_and_only_what_was_written_is_laid_over_it():
+    config = changed("experiments/e", {"preset": "auto", "effort": "gpu", "training": {"batch": 4}})
+    experiment = load_settings(config).experiments["e"]
+    assert experiment.slices == "auto-gpu"
+    assert experiment.written == {"training": {"batch": 4, "seed": 1, "seeds": []}}

@@ -11,7 +11,7 @@ from tests.settings import changed, fault
 @pytest.mark.parametrize(
     ("key", "value", "parts"),
     [
-        ("experiments/e/preset", "unet", ["experiments.e.preset", "'baseline' or 'tutorial'"]),
+        ("experiments/e/preset", "unet", ["experiments.e.preset", "'tutorial' or 'auto'"]),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):

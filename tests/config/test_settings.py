@@ -3,7 +3,7 @@
 import pytest
 
 from slicewise.config import RESERVED, load_settings
-from tests.settings import changed, fault
+from tests.settings import LEAST, changed, fault
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,30 @@ def test_a_repeat_cannot_take_the_name_of_another_experiment():
     config = changed("experiments/e/training/seeds", [1, 2])
     config["experiments"]["e-seed2"] = {"slices": "r"}
     assert "its repeat e-seed2 has the name of another experiment" in fault(config)
+
+
+def test_a_plan_names_its_recipe_before_it_is_made():
+    config = changed("experiments/auto", {"preset": "auto", "effort": "quick"})
+    settings = load_settings(config)
+    assert list(settings.slices) == ["r", "auto-quick"]
+    assert settings.planned == {"auto-quick": "quick"}
+    assert load_settings(LEAST).planned == {}
+    # a plan needs no other recipe
+    alone = {**config, "experiments": {"auto": config["experiments"]["auto"]}}
+    del alone["slices"]
+    assert list(load_settings(alone).slices) == ["auto-quick"]
+
+
+def test_complete_settings_with_a_plan_are_settings():
+    config = changed("experiments/auto", {"preset": "auto", "effort": "quick"})
+    dumped = load_settings(config).model_dump()
+    assert load_settings(dumped, dumped=True).planned == {"auto-quick": "quick"}
+
+
+def test_a_recipe_of_the_name_of_a_plan_is_refused():
+    config = changed("experiments/auto", {"preset": "auto", "effort": "quick"})
+    config["slices"]["auto-quick"] = {"size": 32}
+    assert "slices.auto-quick" in fault(config)
+    # without a plan it is a name as any other
+    del config["experiments"]["auto"]
+    assert load_settings(config).slices["auto-quick"].size == 32

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slicewise.config import load_settings
 from slicewise.dataset.efforts import BUDGETS
 from slicewise.dataset.fingerprint import Fingerprint, TrainingCase, fingerprint_of
-from slicewise.dataset.plan import plan
+from slicewise.dataset.plan import largest, plan
 from slicewise.dataset.proposal import changes
 
 EFFORTS = tuple(BUDGETS)
@@ -197,6 +197,19 @@ def test_a_greater_effort_trains_more():
         return training["batch"] * training["steps_per_epoch"] * training["epochs"]
 
     assert images("quick") < images("laptop") < images("workstation") < images("gpu")
+
+
+@settings(max_examples=60)
+@given(fingerprints(), st.sampled_from(EFFORTS))
+def test_no_plan_takes_more_memory_than_the_largest(fingerprint, effort):
+    def pixels(planned):
+        return planned.recipe["size"] ** 2 * planned.experiment["training"]["batch"]
+
+    most = largest(effort)
+    assert pixels(plan(fingerprint, effort)) <= max(
+        pixels(most), 2 * (2 * BUDGETS[effort].side) ** 2
+    )
+    assert most.experiment["network"]["filters"][-1] == BUDGETS[effort].widest
 
 
 # --- one case more ------------------------------------------------------------------------------

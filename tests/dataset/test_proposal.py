@@ -5,7 +5,16 @@ import json
 import pytest
 import yaml
 
-from slicewise.dataset.proposal import Choice, Plan, changes, read_proposal
+from slicewise.config import Recipe
+from slicewise.dataset.proposal import (
+    Choice,
+    Plan,
+    changes,
+    former_proposal,
+    planned_settings,
+    read_proposal,
+    recipe_told,
+)
 from slicewise.errors import SlicewiseError
 
 SMALL = Plan(
@@ -64,6 +73,39 @@ def test_a_damaged_file_is_a_sentence(tmp_path, damage):
     path.write_text(json.dumps(damage(SMALL.dump())))
     with pytest.raises(SlicewiseError, match=r"plan.json: the file is damaged or was edited"):
         read_proposal(path)
+
+
+AUTO = {
+    "dataset": {"name": "x", "layout": "msd", "root": "x", "labels": {"liver": 1}},
+    "experiments": {"made": {"preset": "auto", "effort": "quick"}},
+}
+
+
+def stored(folder):
+    path = folder / "plan-quick.json"
+    path.write_text(json.dumps(SMALL.dump()))
+    return path
+
+
+def test_settings_are_those_of_stored_plans(tmp_path):
+    settings = planned_settings(AUTO, [str(stored(tmp_path))])
+    assert settings.slices["auto-quick"].size == 64
+    assert settings.experiments["made"].network.filters == [8, 16]
+    assert settings.experiments["made"].effort is None
+
+
+def test_a_recipe_is_what_a_job_was_told_or_what_the_plan_says(tmp_path):
+    told = Recipe(size=16)
+    assert recipe_told(told, []) is told
+    assert recipe_told(told, [str(stored(tmp_path))]) == Recipe(plane="axial", size=64)
+
+
+def test_what_was_planned_before_is_known_if_it_can_be_read(tmp_path):
+    path = stored(tmp_path)
+    assert former_proposal(path) == SMALL
+    path.write_text("{")
+    assert former_proposal(path) is None
+    assert former_proposal(tmp_path / "none.json") is None
 
 
 def test_what_changed_is_said_by_its_name():

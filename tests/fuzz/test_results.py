@@ -316,7 +316,9 @@ def marks(place: Path) -> Any:
 
 
 def plan(place: Path) -> Any:
-    found = read_plan(str(place / "one/fold-0/plan.json"), CONFIG, "one", code_digests([CODE]))
+    found = read_plan(
+        str(place / "one/fold-0/plan.json"), load_settings(CONFIG), "one", code_digests([CODE])
+    )
     planned = found.settings
     may_select = planned.validation["may_select"]
     return [found.params, may_select, *planned.train, *planned.validation_cases]

@@ -61,13 +61,13 @@ def path(tmp_path, code) -> str:
 
 
 def test_a_plan_of_the_same_settings_and_code_is_read(path, code):
-    plan = read_plan(path, CONFIG, "one", code)
+    plan = read_plan(path, load_settings(CONFIG), "one", code)
     assert plan.experiment.network.filters == [4, 8]
     assert list(plan.content.labels) == ["liver", "spleen"]
     assert len(plan.code) == 2
     # what changes no weight
-    read_plan(path, changed("experiments.one.prediction.batch", 3), "one", code)
-    read_plan(path, changed("evaluation.tolerance_mm", 3.0), "one", code)
+    read_plan(path, load_settings(changed("experiments.one.prediction.batch", 3)), "one", code)
+    read_plan(path, load_settings(changed("evaluation.tolerance_mm", 3.0)), "one", code)
 
 
 @pytest.mark.parametrize(
@@ -83,17 +83,17 @@ def test_a_plan_of_the_same_settings_and_code_is_read(path, code):
 )
 def test_a_plan_of_other_settings_is_refused(path, code, key, value, named):
     with pytest.raises(SlicewiseError, match=rf"plan.json: written for other .* \({named}\)"):
-        read_plan(path, changed(key, value), "one", code)
+        read_plan(path, load_settings(changed(key, value)), "one", code)
 
 
 def test_a_plan_of_other_code_is_refused(path, code):
     code["slicewise/two.py"] = "of another"
     with pytest.raises(SlicewiseError, match=r"edited since it was written \(slicewise/two.py\)"):
-        read_plan(path, CONFIG, "one", code)
+        read_plan(path, load_settings(CONFIG), "one", code)
 
 
 def plan_of(labels: dict[str, list[int]], recipe: dict[str, Any], path: str, code: dict[str, str]):
-    plan = read_plan(path, CONFIG, "one", code)
+    plan = read_plan(path, load_settings(CONFIG), "one", code)
     content = plan.content.model_copy(update={"labels": labels})
     settings = plan.settings.model_copy(update={"recipe": recipe, "also": []})
     return Plan(settings, plan.experiment, content, plan.code)

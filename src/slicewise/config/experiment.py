@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from slicewise.config.augmentation import Augmentation
 from slicewise.config.block import Block, Name
 from slicewise.config.inference import Inference, Prediction
 from slicewise.config.input import Input
+from slicewise.config.kinds import Effort
 from slicewise.config.loss import Loss
 from slicewise.config.network import Network
 from slicewise.config.optimizer import Optimizer
 from slicewise.config.postprocessing import Postprocessing
-from slicewise.config.presets import PRESETS, merge
+from slicewise.config.presets import PRESETS, merge, planned_recipe
 from slicewise.config.training import Training
+
+
+def _slices_may_be_left_out(schema: dict[str, Any]) -> None:
+    """Editors are to ask for no recipe where a plan has one."""
+    schema["required"] = [key for key in schema["required"] if key != "slices"]
 
 
 class Experiment(Block):
     """A way to train; what is not said is a sound modern default (`preset: baseline`)."""
 
-    preset: Literal["baseline", "tutorial"] = Field(
-        "baseline", description="Where the settings that are not said come from."
+    model_config = ConfigDict(json_schema_extra=_slices_may_be_left_out)
+
+    preset: Literal["baseline", "tutorial", "auto"] = Field(
+        "baseline",
+        description="Where the settings that are not said come from; auto: from a plan that "
+        "follows from the training cases and `effort`, and is stored as `plan-<effort>.json`.",
     )
-    slices: Name = Field(description="Which of the slice recipes.")
+    effort: Effort | None = Field(
+        None,
+        exclude_if=lambda effort: effort is None,
+        description="Of preset auto: what a training may cost, see training.md.",
+    )
+    slices: Name = Field(
+        description="Which of the slice recipes; left out with preset auto, whose plan has one."
+    )
     also: list[Name] = Field(
         [], description="More recipes whose slices are trained on: other planes, oblique cuts."
     )
@@ -46,12 +63,31 @@ class Experiment(Block):
             "memory": self.training.memory * 1_000_000,
         }
 
+    @property
+    def written(self) -> dict[str, Any]:
+        """What was written of it: what is laid over a plan."""
+        return self.model_dump(exclude_unset=True, exclude={"preset", "effort", "slices"})
+
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("preset"), str):
-            return merge(PRESETS.get(data["preset"], {}), data)
-        return data
+        if not isinstance(data, dict) or not isinstance(data.get("preset"), str):
+            return data
+        if data["preset"] == "auto":
+            return {"slices": planned_recipe(str(data.get("effort"))), **data}
+        return merge(PRESETS.get(data["preset"], {}), data)
+
+    @model_validator(mode="after")
+    def _goes_with_effort(self) -> Experiment:
+        if self.preset != "auto":
+            if self.effort is not None:
+                raise ValueError("effort goes with preset: auto only")
+        elif self.effort is None:
+            efforts = ", ".join(get_args(Effort))
+            raise ValueError(f"preset: auto needs to know what it may cost; give effort: {efforts}")
+        elif self.slices != planned_recipe(self.effort):
+            raise ValueError("with preset: auto the plan says how slices are cut; leave slices out")
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Experiment:

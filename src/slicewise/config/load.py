@@ -116,7 +116,11 @@ def _put_number(config: Any, error: Any) -> bool:
 
 def used_settings(config: Mapping[str, Any], experiment: str) -> str:
     """Return, as YAML, the complete settings of a configuration with one of its experiments."""
-    settings = load_settings(config)
+    return settings_of(load_settings(config), experiment)
+
+
+def settings_of(settings: Settings, experiment: str) -> str:
+    """Return, as YAML, complete settings with one of their experiments."""
     used = settings.model_dump(mode="json")
     used["experiments"] = {experiment: used["experiments"][experiment]}
     used["run"] = [experiment]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+# What `preset: auto` says is no constant: see `slicewise.config.planned`.
 # The tutorial's network, loss, optimiser, batch and epochs; its Dice loss is -Dice with smooth 1
 # on one sigmoid, its input all Hounsfield units standardised by the training set.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -40,3 +41,12 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
             merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
         )
     return result
+
+
+def planned_recipe(effort: str) -> str:
+    """Return the name of the recipe of a plan.
+
+    >>> planned_recipe("laptop")
+    'auto-laptop'
+    """
+    return f"auto-{effort}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, PrivateAttr, model_validator
 
 from slicewise.config.block import Block, Name
 from slicewise.config.dataset import Dataset
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
+from slicewise.config.kinds import Effort
+from slicewise.config.presets import planned_recipe
 from slicewise.config.slices import Recipe
 from slicewise.config.split import Split
 from slicewise.config.staging import Staging
@@ -15,6 +19,8 @@ from slicewise.config.tracking import Tracking
 
 RESERVED = ("cases", "slices", "logs", "timings", "comparison")
 """Names that no experiment may have."""
+PLACEHOLDER = {"size": 16}
+"""What stands for the recipe of a plan until it is made; nothing is ever cut by it."""
 
 
 class Settings(Block):
@@ -30,6 +36,27 @@ class Settings(Block):
     staging: Staging = Staging()
 
     _repeats: dict[str, list[str]] = PrivateAttr({})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_planned_recipes(cls, data: Any) -> Any:
+        """Name the recipe of each plan, which stands for what the plan will say."""
+        if not isinstance(data, dict) or not isinstance(data.get("experiments"), dict):
+            return data
+        named = {}
+        for experiment in data["experiments"].values():
+            if isinstance(experiment, dict) and experiment.get("preset") == "auto":
+                named[planned_recipe(str(experiment.get("effort")))] = PLACEHOLDER
+        slices = data.get("slices") or {}
+        if not named or not isinstance(slices, dict):
+            return data
+        stands = Recipe.model_validate(PLACEHOLDER).model_dump()
+        taken = sorted(name for name in named if {**stands, **slices.get(name, {})} != stands)
+        if taken:
+            raise ValueError(
+                f"slices.{taken[0]}: preset: auto has its own recipe of this name; rename yours"
+            )
+        return {**data, "slices": {**slices, **named}}
 
     @model_validator(mode="after")
     def _repeat(self) -> Settings:
@@ -109,6 +136,12 @@ class Settings(Block):
             ):
                 if used:
                     raise ValueError(f"experiments.{name}.{key}: this {why}")
+
+    @property
+    def planned(self) -> dict[str, Effort]:
+        """By the name of each recipe that a plan has, the effort of the plan."""
+        efforts = [each.effort for each in self.experiments.values() if each.effort is not None]
+        return {planned_recipe(effort): effort for effort in efforts}
 
     @property
     def repeats(self) -> dict[str, list[str]]:

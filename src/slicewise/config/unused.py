@@ -112,11 +112,16 @@ def _written(config: Any, key: str) -> tuple[bool, Any]:
 
 def _is_whole(value: Any, model: type[BaseModel]) -> bool:
     """Tell a dump, which has every key of every block, from what people write."""
-    if not isinstance(value, Mapping) or set(value) != set(model.model_fields):
+    if not isinstance(value, Mapping):
         return False
-    for name, field in model.model_fields.items():
+    fields = model.model_fields.items()
+    # what a dump leaves out where it is at its default
+    may_lack = {name for name, field in fields if field.exclude_if is not None}
+    if set(value) | may_lack != set(model.model_fields):
+        return False
+    for name, field in fields:
         block, named = block_of(field.annotation)
-        inner = value[name]
+        inner = value.get(name)
         if block is None or inner is None:
             continue
         if not all(_is_whole(one, block) for one in (inner.values() if named else [inner])):

@@ -65,6 +65,31 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
     return Plan(effort, tuple(choices))
 
 
+def largest(effort: Effort) -> Plan:
+    """Return a plan that takes as much memory as any of this effort."""
+    side = 2 * BUDGETS[effort].side
+    return plan(
+        Fingerprint(
+            intensity="hu",
+            contiguous=True,
+            labels=1,
+            channels=1,
+            cases=1024,
+            slices=1 << 20,
+            plane="axial",
+            agreement=1.0,
+            rows=side,
+            columns=side,
+            spacing=1.0,
+            thickness=1.0,
+            spread=1.0,
+            smallest=None,
+            shown=None,
+        ),
+        effort,
+    )
+
+
 # --- slices -------------------------------------------------------------------------------------
 
 

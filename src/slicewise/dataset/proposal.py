@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field
 
-from slicewise.config import Effort
+from slicewise.config import Effort, Recipe, Settings, load_settings
+from slicewise.config.planned import with_plans
+from slicewise.errors import SlicewiseError
 from slicewise.stored import Form, Loose, Name, read_typed
 
 SLICES = "slices."
@@ -160,6 +163,49 @@ def read_proposal(path: str | os.PathLike[str]) -> Plan:
     stored: _Plan = read_typed(path, PLAN)
     choices = [Choice(each.setting, each.value, each.reason) for each in stored.choices]
     return Plan(stored.effort, tuple(choices))
+
+
+def former_proposal(path: Path) -> Plan | None:
+    """Return the plan that was stored last; None where there is none that can be read."""
+    try:
+        return read_proposal(path)
+    except SlicewiseError:
+        return None
+
+
+def planned_settings(config: Mapping[str, Any], paths: Sequence[str]) -> Settings:
+    """Return the settings of a configuration, with stored plans in the place of `preset: auto`.
+
+    Parameters
+    ----------
+    config : mapping
+        As read from YAML.
+    paths : sequence of str
+        Files of plans; none where no experiment that matters has one.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file is missing or damaged, or does not fit what is written beside it.
+    """
+    plans = [read_proposal(path) for path in paths]
+    return with_plans(load_settings(config), {each.effort: each for each in plans})
+
+
+def recipe_told(recipe: Recipe, paths: Sequence[str]) -> Recipe:
+    """Return how slices are cut: as a job was told, or as the stored plan of the recipe says.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What stands in the settings.
+    paths : sequence of str
+        The file of the plan, where the recipe is that of one.
+    """
+    if not paths:
+        return recipe
+    (path,) = paths
+    return Recipe.model_validate(read_proposal(path).recipe)
 
 
 def _lines(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slicewise.config import Content, Experiment, Recipe, load_settings
+from slicewise.config import Content, Experiment, Recipe, Settings
 from slicewise.dataset.training_record import TrainingPlan
 from slicewise.errors import SlicewiseError
 from slicewise.records import differences
@@ -63,15 +63,15 @@ class Plan:
         }
 
 
-def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str, str]) -> Plan:
+def read_plan(path: str, settings: Settings, name: str, code: Mapping[str, str]) -> Plan:
     """Read what a training is to be made from, and compare it with what is at hand.
 
     Parameters
     ----------
     path : str
         ``plan.json``.
-    config : mapping
-        The configuration that the job was given.
+    settings : Settings
+        What the job was given, with plans in the place of `preset: auto`.
     name : str
         The experiment.
     code : mapping of str to str
@@ -84,7 +84,6 @@ def read_plan(path: str, config: Mapping[str, Any], name: str, code: Mapping[str
     """
     plan = read_stored(path, PLAN)
     planned = plan["settings"]
-    settings = load_settings(config)
     experiment = settings.experiments[name]
     told = {
         "experiment": experiment.model_dump(exclude={"prediction"}, mode="json"),
