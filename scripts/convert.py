@@ -5,6 +5,7 @@ from pathlib import Path
 from slicewise.job import script_job
 from slicewise.jobs import Convert
 from slicewise.volumes.dicom.imaged import Imaged
+from slicewise.volumes.dicom.neutral import neutral_names
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.dicom.png import is_png_stack, read_png_mask
 from slicewise.volumes.frames import read_frame, read_mask_of_frame
@@ -18,7 +19,8 @@ def main(snakemake):
     cfg = Convert.of(snakemake)
     images = [Path(path) for path in snakemake.input.get("image")]
     masks = [Path(path) for path in snakemake.input.get("mask")]
-    with script_job(snakemake) as log:
+    named = neutral_names(cfg.called, images, masks)
+    with script_job(snakemake) as log, named as (images, masks):
         image = read_sources(images) if cfg.frame is None else read_frame(images[0], cfg.frame)
         grid = VoxelGrid.of(image, str(images[0] if len(images) == 1 else images[0].parent))
         imaged = Imaged(grid, tuple(images))

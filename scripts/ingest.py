@@ -18,6 +18,7 @@ def main(snakemake):
             {kind: given.get(kind) for kind in ("image", "mask")},
             {kind: given.get(f"{kind}_sources") for kind in ("image", "mask")},
             cfg.named,
+            hidden=cfg.hidden,
         )
         case_records = ingest.ingest(
             cases,

@@ -61,7 +61,8 @@ class Convert(Told):
 
     Where each label has mask files of its own, `structures` says of one after another which label
     it is and how many files make it up; `overlaps` and `masks` are the settings of that name.
-    `frame` is which one of a 4-D image is meant, from 0.
+    `frame` is which one of a 4-D image is meant, from 0. `called` is the name of a case whose
+    files are called by the patient, so that no message may name them.
     """
 
     layout: str
@@ -70,6 +71,7 @@ class Convert(Told):
     overlaps: str = "refuse"
     masks: Masks = "exact"
     frame: int | None = None
+    called: str = ""
 
     @classmethod
     def of_case(cls, case: Case, dataset: Dataset) -> Convert:
@@ -84,7 +86,13 @@ class Convert(Told):
             }
         elif dataset.pairs is not None:
             of_structures = {"overlaps": dataset.pairs.overlaps}
-        return cls(layout=dataset.layout, labels=dataset.labels, frame=case.frame, **of_structures)
+        return cls(
+            layout=dataset.layout,
+            labels=dataset.labels,
+            frame=case.frame,
+            called=case.name if case.hidden else "",
+            **of_structures,
+        )
 
     @property
     def overlaps_of_labels(self) -> str:
@@ -95,12 +103,14 @@ class Convert(Told):
 class Ingest(Told):
     """Of `ingest`: what cases should hold, and the name and patient of each.
 
-    `named` holds what image and mask are called where the names of their files are not enough.
+    `named` holds what image and mask are called where the names of their files are not enough;
+    with `hidden`, messages call them so, too, as the files are called by the patient.
     """
 
     content: Content
     cases: list[tuple[str, str]]
     named: dict[str, dict[str, str]] = {}
+    hidden: bool = False
 
     @classmethod
     def of_cases(cls, cases: Sequence[Case], content: Content) -> Ingest:
@@ -109,6 +119,7 @@ class Ingest(Told):
             content=content,
             cases=[(case.name, case.patient) for case in cases],
             named={case.name: dict(case.named) for case in cases if case.named},
+            hidden=any(case.hidden for case in cases),
         )
 
 

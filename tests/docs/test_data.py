@@ -11,6 +11,10 @@ from slicewise.config import Dataset, load_settings
 from slicewise.dataset.finding import find_cases
 from slicewise.evaluation.statistics import COLUMNS
 from slicewise.phantom.tissues import LABELS
+from tests.scans import write_series
+from tests.volumes.dicom.archived import write_study
+
+__all__ = ["write_series"]
 
 ROOT = Path(__file__).parents[2]
 DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
@@ -23,6 +27,7 @@ EXPECTED = {
     "nnunet": {"p01": "train", "p02": "test"},
     "table": {"anna": "train", "bert": "test"},
     "bids": {"sub-01_ses-1": "train", "sub-02_ses-1": "test"},
+    "dicom": {"p01": None, "p02": None},
     "phantom": {f"phantom_{n:03d}": None for n in range(1, 21)},
 }
 
@@ -37,7 +42,8 @@ def test_every_layout_is_described():
 
 
 @pytest.mark.parametrize(("layout", "text"), LAYOUTS, ids=[name for name, _ in LAYOUTS])
-def test_a_layout_as_described_is_found(layout, text, tmp_path):
+def test_a_layout_as_described_is_found(layout, text, tmp_path, write_series, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
     for tree in fenced(text, "text"):
         for line in tree.splitlines():
             path = tmp_path / line
@@ -48,6 +54,9 @@ def test_a_layout_as_described_is_found(layout, text, tmp_path):
                 path.write_text(str({"training": [pair]}).replace("'", '"'))
             if path.name in ("cases.tsv", "participants.tsv"):
                 path.write_text(fenced(text, "tsv")[0])
+    if layout == "dicom":
+        for name in EXPECTED[layout]:  # its headers say what a file is
+            write_study(tmp_path / "archive" / name, write_series, f"ID-{name[-1]}")
     (written,) = fenced(text, "yaml")
     settings = load_settings(
         {
@@ -60,9 +69,11 @@ def test_a_layout_as_described_is_found(layout, text, tmp_path):
     cases = find_cases(settings.dataset, tmp_path)
     assert {case.name: case.subset for case in cases} == EXPECTED[layout]
     converted = {case.name for case in cases if case.needs_conversion}
-    assert converted == {"ircad": {"3Dircadb1.1", "3Dircadb1.2"}, "table": {"bert"}}.get(
-        layout, set()
-    )
+    assert converted == {
+        "ircad": {"3Dircadb1.1", "3Dircadb1.2"},
+        "table": {"bert"},
+        "dicom": {"p01", "p02"},
+    }.get(layout, set())
 
 
 def test_what_init_writes_is_shown(tmp_path, monkeypatch):

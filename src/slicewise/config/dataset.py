@@ -150,7 +150,7 @@ class Dataset(Block):
     """Where the volumes are and what they hold."""
 
     name: Name = Field(description="Name of results/<name> and of the MLflow experiment.")
-    layout: Literal["pairs", "ircad", "msd", "nnunet", "table", "bids", "phantom"] = Field(
+    layout: Literal["pairs", "ircad", "msd", "nnunet", "table", "bids", "dicom", "phantom"] = Field(
         description="How the files are arranged."
     )
     root: str | None = Field(

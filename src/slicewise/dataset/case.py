@@ -24,12 +24,15 @@ class Arranged:
     named : tuple of (str, str)
         What image and mask are called (``image``, path), where the names of
         their files are not enough.
+    hidden : bool
+        Whether paths tell who the patient is, so that only `named` may be shown.
     frame : int or None
         Which frame of a 4-D image it is, from 0; None of one that is 3-D.
     """
 
     structures: tuple[tuple[str, int], ...] = ()
     named: tuple[tuple[str, str], ...] = ()
+    hidden: bool = False
     frame: int | None = None
 
 

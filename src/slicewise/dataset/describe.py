@@ -46,6 +46,8 @@ class CaseFiles:
     named : mapping of {"image", "mask"} to str
         What tells these from the files of other cases where the names of files
         do not: their paths in the data set.
+    hidden : bool
+        Whether messages call them so, too, as their paths tell who the patient is.
     """
 
     case: str
@@ -54,10 +56,13 @@ class CaseFiles:
     mask: Path
     sources: Mapping[str, Sequence[Path]]
     named: Mapping[str, str] = field(default_factory=dict)
+    hidden: bool = False
 
     @property
     def shown(self) -> dict[str, str]:
         """What messages call image and mask: the first file that each comes from."""
+        if self.hidden:
+            return {kind: f"case {self.case}, {kind}" for kind in self.sources}
         return {kind: str(files[0]) for kind, files in self.sources.items()}
 
     def described(self) -> dict[str, SourceFiles]:

@@ -12,13 +12,12 @@ from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.layouts import LAYOUTS
 from slicewise.dataset.layouts.found import FoundCase, labels_are_names, listed
-from slicewise.dataset.names import find_alike, stripped
+from slicewise.dataset.names import SAFE, find_alike, stripped
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
 from slicewise.volumes.companions import Folders, whole_volume
 from slicewise.volumes.formats import is_dicom, is_nifti
 
-SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SEGMENTED = (".nrrd", ".nhdr")
 """Of files that may name their segments."""
 
@@ -127,6 +126,7 @@ def _case(found: FoundCase, dataset: Dataset) -> Case:
         guessed=guessed,
         structures=found.structures,
         named=found.named,
+        hidden=found.hidden,
         frame=found.frame,
     )
 

@@ -21,6 +21,8 @@ def case_files(
     files: Mapping[str, Sequence[str]],
     sources: Mapping[str, Sequence[str]],
     named: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    hidden: bool = False,
 ) -> list[CaseFiles]:
     """Return the files of each case of a group.
 
@@ -36,6 +38,8 @@ def case_files(
     named : mapping of case to {"image", "mask"} to str, optional
         What tells the files of a case from those of others, where their own
         names do not.
+    hidden : bool
+        Whether no message may name the files by their paths.
     """
     paths = {kind: [Path(path) for path in listed] for kind, listed in files.items()}
     converted = {kind: [Path(path) for path in listed] for kind, listed in sources.items()}
@@ -47,6 +51,7 @@ def case_files(
             paths["mask"][n],
             {kind: converted[kind] or [listed[n]] for kind, listed in paths.items()},
             (named or {}).get(name, {}),
+            hidden,
         )
         for n, (name, patient) in enumerate(cases)
     ]

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names of cases, as they become names of files."""
 # Letters and symbols that are shown as nothing: the fillers of Hangul, and the blank of Braille.
 UNSEEN = "\u115f\u1160\u3164\uffa0\u2800"
 # Capitals and small letters of Cyrillic and Greek that look like Latin ones.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slicewise.dataset.layouts import bids, ircad, msd, nnunet, pairs, phantom, table
+from slicewise.dataset.layouts import bids, dicom, ircad, msd, nnunet, pairs, phantom, table
 from slicewise.dataset.layouts.found import Layout
 
 LAYOUTS: dict[str, Layout] = {
@@ -12,6 +12,7 @@ LAYOUTS: dict[str, Layout] = {
     "nnunet": nnunet.find,
     "table": table.find,
     "bids": bids.find,
+    "dicom": dicom.find,
     "phantom": phantom.find,
 }
 """By the name that `dataset.layout` gives it; `config` lists the same names."""

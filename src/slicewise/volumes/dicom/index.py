@@ -1,0 +1,170 @@
+"""The headers of all files of an archive, read once and kept for the next start.
+
+Each job finds the cases again, so what was read is kept in the user's folder of
+caches, by the path, size and time of change of each file: it may be deleted at
+any time. It holds hashes in place of UIDs and of patients' IDs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from slicewise.files import digest, read_json, write_json
+from slicewise.volumes.formats import is_litter
+
+FORM = 1
+"""Of what is kept; another one is not read."""
+IMAGE = "image"
+SEG = "SEG"
+RTSTRUCT = "RTSTRUCT"
+NONE = "file that is no DICOM"
+DAMAGED = "damaged file"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the header of a file tells; UIDs and the patient's ID as hashes.
+
+    Attributes
+    ----------
+    kind : str
+        ``image``, ``SEG``, ``RTSTRUCT``, or what else it is.
+    series, study, instance, frame : str
+        Its own UIDs, the last of its frame of reference; nothing where it has none.
+    patient : str
+        Whose it is; nothing where that is not said.
+    frames : int
+        How many slices.
+    on_series, on_instances : tuple of str
+        What a mask was drawn on: the series that it names, or else the slices.
+    telling : bool
+        Whether the folder that it lies in is called by the patient, a UID or a date.
+    """
+
+    kind: str
+    series: str = ""
+    study: str = ""
+    patient: str = ""
+    instance: str = ""
+    frame: str = ""
+    frames: int = 1
+    on_series: tuple[str, ...] = ()
+    on_instances: tuple[str, ...] = ()
+    telling: bool = False
+
+
+def top_of(path: str) -> str:
+    """Return the folder below the root that a file lies in, at whatever depth.
+
+    >>> top_of("p01/CT/1.dcm"), top_of("1.dcm")
+    ('p01', '')
+    """
+    return path.split("/", 1)[0] if "/" in path else ""
+
+
+def read_index(root: Path) -> dict[str, Entry]:
+    """Return what the headers of all files below a folder tell.
+
+    Parameters
+    ----------
+    root : Path
+
+    Returns
+    -------
+    dict of str to Entry
+        By their paths below `root`, sorted; links are followed.
+    """
+    place = place_of(root, "json")
+    kept = _read_kept(place)
+    entries: dict[str, Entry] = {}
+    stored: dict[str, list[Any]] = {}
+    changed = False
+    for name, path in _files_below(root):
+        stat = path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = kept.get(name)
+        entry = _known(known, stamp)
+        if entry is None:
+            # only now, as the library that reads headers loads slowly
+            from slicewise.volumes.dicom.entries import read_entry
+
+            entry = read_entry(path, top_of(name))
+            changed = True
+        entries[name] = entry
+        stored[name] = [*stamp, *astuple(entry)]
+    if changed or stored.keys() != kept.keys():
+        keep(place, stored)
+    return entries
+
+
+def place_of(root: Path, suffix: str) -> Path:
+    """Return a file that belongs to an archive, in the user's folder of caches."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
+    name = f"dicom-{FORM}-{digest(str(root.resolve()))[:16]}.{suffix}"
+    return Path(caches) / "slicewise" / name
+
+
+def keep(place: Path, value: Any) -> None:
+    """Write a file of the folder of caches that nobody else may read, as far as that is possible.
+
+    Parameters
+    ----------
+    place : Path
+        See `place_of`.
+    value : object
+        For JSON.
+    """
+    if _read_kept(place) == value:
+        return
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_json(place, value)
+        place.chmod(0o600)
+
+
+def _files_below(root: Path) -> list[tuple[str, Path]]:
+    found = []
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            path = Path(folder, name)
+            below = path.relative_to(root)
+            hidden = name.startswith(".") or name.upper() == "DICOMDIR" or is_litter(below)
+            if not hidden and path.is_file():
+                found.append((below.as_posix(), path))
+    return sorted(found)
+
+
+def _read_kept(place: Path) -> Mapping[str, Any]:
+    """Return what was kept; nothing of what is damaged."""
+    try:
+        kept = read_json(place)
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _known(kept: Any, stamp: list[int]) -> Entry | None:
+    """Return what was kept of a file that has not changed since; None of others."""
+    names = fields(Entry)
+    if not isinstance(kept, list) or len(kept) != 2 + len(names) or kept[:2] != stamp:
+        return None
+    values = [tuple(value) if isinstance(value, list) else value for value in kept[2:]]
+    if any(type(v) is not type(_EXAMPLE[n]) for n, v in enumerate(values)):
+        return None
+    given: dict[str, Any] = {f.name: value for f, value in zip(names, values, strict=True)}
+    return Entry(**given)
+
+
+_EXAMPLE = astuple(Entry(""))
