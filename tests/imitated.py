@@ -10,6 +10,9 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
+from tests.scans import _write_series as write_dicom
+from tests.volumes.dicom.drawn import corners, write_rtstruct, write_seg
+
 SHAPE = (32, 28, 8)
 SPACING = (1.5, 1.5, 4.0)
 
@@ -236,6 +239,70 @@ def subsets(root: Path) -> None:
             pair(root / subset / "images" / name, root / subset / "masks" / name, n, "mr")
 
 
+def bids(root: Path) -> None:
+    rows = ["participant_id\tage\tsplit"]
+    for n in range(1, 6):
+        sub = f"sub-{n:02d}"
+        image = root / sub / "anat" / f"{sub}_T1w.nii.gz"
+        mask = root / "derivatives" / "manual" / sub / "anat" / f"{sub}_desc-knee_dseg.nii.gz"
+        pair(image, mask, n, "mr")
+        write(image.with_name(f"{sub}_T2w.nii.gz"), scan(n, "mr", (20, 20, 9))[0])
+        rows.append(f"{sub}\t{40 + n}\t{'test' if n > 3 else 'train'}")
+    (root / "participants.tsv").write_text("\n".join(rows) + "\n")
+    (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.8.0"}')
+    names = "index\tname\n1\tcartilage\n2\tmeniscus\n"
+    (root / "derivatives" / "manual" / "desc-knee_dseg.tsv").write_text(names)
+
+
+def bids_structures(root: Path) -> None:
+    for n in range(1, 5):
+        sub = f"sub-{n:02d}"
+        array, mask = scan(n, "mr")
+        write(root / sub / "ses-1" / "anat" / f"{sub}_ses-1_T1w.nii.gz", array)
+        for value, name in ((1, "organ"), (2, "core")):
+            place = root / "derivatives" / "m" / sub / "ses-1" / "anat"
+            file = place / f"{sub}_ses-1_label-{name}_mask.nii.gz"
+            write(file, (mask == value).astype(np.uint8))
+
+
+def rtstruct(root: Path) -> None:
+    """Write a CT and a structure set of each patient, called by their UIDs."""
+    for n in range(4):
+        ct = root / f"HN-{n:03d}" / "CT"
+        disc = _dicom(ct, n)
+        polygon = corners(ct, {k: [disc] for k in (2, 3, 4)})
+        square = corners(ct, {3: [np.array([(7, 7), (11, 7), (11, 11), (7, 11)])]})
+        regions = {"GTV-1": square, "BODY": polygon}
+        write_rtstruct(root / f"HN-{n:03d}" / "RTSTRUCT" / f"1.2.3.{n}7.dcm", ct, regions)
+
+
+def dicom_seg(root: Path) -> None:
+    """Write a CT of each patient, with a segmentation beside the folder of its slices."""
+    for n in range(4):
+        ct = root / f"P{n}" / "ct"
+        _dicom(ct, n)
+        mask = np.zeros((24, 20, 7), bool)
+        mask[6:16, 5:14, 2:5] = True
+        write_seg(root / f"P{n}" / "liver.dcm", ct, {"Liver": mask})
+
+
+def _dicom(folder: Path, number: int) -> np.ndarray:
+    """Write a CT in DICOM; return a polygon in its slices."""
+    image, _ = scan(number, shape=(24, 20, 7))
+    uid = f"1.2.826.0.1.3680043.8.498.77700{number}"
+
+    def edit(header, k) -> None:
+        header.StudyInstanceUID = uid
+        header.FrameOfReferenceUID = f"{uid}.9"
+        header.SOPInstanceUID = f"{uid}.3.{k}"
+        header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+
+    stored = (image + 1024).astype(np.int16)
+    name = "{}.dcm".format
+    write_dicom(folder, 7, stored=stored, edit=edit, name=lambda k: name(k + 1), series=f"{uid}.2")
+    return np.array([(4, 4), (18, 4), (18, 15), (4, 15)])
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "LiTS": lits,
     "AMOS": amos,
@@ -257,4 +324,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "mixed_spacings": mixed_spacings,
     "nnUNet": nnunet,
     "subsets": subsets,
+    "BIDS": bids,
+    "bids_structures": bids_structures,
+    "rtstruct": rtstruct,
+    "dicom_seg": dicom_seg,
 }

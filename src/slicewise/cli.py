@@ -77,6 +77,12 @@ def _add_init(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", type=_path, help="the configuration (default: config/<name>.yaml)"
     )
+    command.add_argument(
+        "--effort",
+        choices=("quick", "laptop", "workstation", "gpu"),
+        default="laptop",
+        help="what a training may cost (default: %(default)s)",
+    )
     command.add_argument("--yes", action="store_true", help="take the first guesses, ask nothing")
     command.add_argument("--force", action="store_true", help="overwrite the configuration")
 
@@ -135,7 +141,7 @@ def _path(text: str) -> Path:
 def _init(options: argparse.Namespace) -> int:
     from slicewise.survey.init import Wanted, init
 
-    wanted = Wanted(options.folder, options.name, options.output, options.force)
+    wanted = Wanted(options.folder, options.name, options.output, options.force, options.effort)
     asks = sys.stdin.isatty() and not options.yes
     init(wanted, print, input if asks else None)
     return 0

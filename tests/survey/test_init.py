@@ -33,6 +33,10 @@ FOUND = {
     "mixed_spacings": ("pairs", 5, 0, [1, 2], "hu"),
     "nnUNet": ("nnunet", 6, 1, [1, 2], "hu"),
     "subsets": ("table", 8, 2, [1, 2], "arbitrary"),
+    "BIDS": ("bids", 5, 2, [1, 2], "arbitrary"),
+    "bids_structures": ("bids", 4, 0, [1, 2], "arbitrary"),
+    "rtstruct": ("pairs", 4, 0, ["BODY", "GTV-1"], "hu"),
+    "dicom_seg": ("pairs", 4, 0, ["Liver"], "hu"),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slicewise.survey.kinds import kinds_of, widened
+from slicewise.survey.kinds import kinds_of, narrowed, widened
 from slicewise.survey.listing import Entry, suffix_of
 
 N = range(1, 7)
@@ -69,6 +69,14 @@ def test_each_file_is_of_one_kind_and_its_path_follows_from_it(names):
         assert sorted(wide.members.values()) == kind.paths
         assert all(wide.template.format(*key) == path for key, path in wide.members.items())
     assert sorted(seen) == sorted(paths)
+
+
+def test_a_part_that_tells_nothing_more_becomes_a_star():
+    (kind,) = kinds_of([Entry(f"p{n}/s/9.{n}7.dcm", ".dcm") for n in N], channels=True)
+    assert kind.template == "{0}/s/9.{1}.dcm"
+    assert narrowed(kind).template == "{0}/s/9.*.dcm"
+    assert narrowed(kind).members["p1",] == "p1/s/9.17.dcm"
+    assert narrowed(narrowed(kind)) == narrowed(kind)
 
 
 def test_a_wider_part_takes_in_the_word_before_it():

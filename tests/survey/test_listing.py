@@ -4,6 +4,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import SERIES, list_folder
+from tests.imitated import dicom_seg
 from tests.layouts import touch
 
 
@@ -25,6 +26,17 @@ def test_a_folder_of_dicom_is_one_series_whatever_its_files_are_called(tmp_path,
     touch(tmp_path, "p1/pictures/1.png", "p1/pictures/2.png", "p1/plain/a", "p1/plain/b")
     found = {entry.path: entry.suffix for entry in list_folder(tmp_path).entries}
     assert found == {"p1/ct": SERIES, "p1/named": SERIES}
+
+
+def test_masks_of_dicom_are_files_of_their_own_beside_a_series_or_not(tmp_path):
+    dicom_seg(tmp_path)
+    (tmp_path / "P0" / "liver.dcm").rename(tmp_path / "P0" / "ct" / "SEG_liver.dcm")
+    found = {entry.path: entry.drawn for entry in list_folder(tmp_path).entries}
+    assert {path for path, drawn in found.items() if drawn} == {
+        "P0/ct/SEG_liver.dcm",
+        *(f"P{n}/liver.dcm" for n in (1, 2, 3)),
+    }
+    assert {path for path, drawn in found.items() if not drawn} == {f"P{n}/ct" for n in range(4)}
 
 
 def test_a_link_to_a_folder_above_does_not_lead_round(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,19 +10,12 @@ import numpy as np
 from slicewise.survey.glance import OFFSET, Glance
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.volumes.header import Header
-from slicewise.volumes.volume import Volume, times
+from slicewise.volumes.volume import Volume
 
 AT_ENDS = 0.0005
 """Share of voxels at the greatest value, at least, where values were cut to a window."""
 UNLIKE = 0.8
 """Correlation of neighbouring slices below which a file without geometry is a pile of slices."""
-EQUAL = 1.05
-"""Spacings that differ less are as fine as each other."""
-LARGEST = 256
-"""Side of slices in pixels at most: what two cores train on in hours."""
-STEP = 32
-PLANES = ("sagittal", "coronal", "axial")
-"""The plane that each axis of the canonical orientation stands on."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +41,6 @@ class Grid:
         empty = np.broadcast_to(np.uint8(0), header.shape[:3])
         volume = Volume(empty, header.affine, header.lost).canonical()
         return cls(volume.array.shape, volume.spacing, header.lost)
-
-    @property
-    def finest(self) -> str:
-        """The plane of the finest pixels; axial where all are as fine."""
-        coarsest = max(self.spacing)
-        axes = [n for n in range(3) if self.spacing[n] * EQUAL >= coarsest]
-        return PLANES[axes[-1]]
 
 
 def intensity_of(glances: Mapping[str, Glance], told: Collection[str]) -> list[Said]:
@@ -138,41 +123,3 @@ def spacing_of(grids: Sequence[Grid], intensity: str, contiguous: bool) -> Said 
     why = "no header says how large voxels are: millilitres and mm are WRONG until you correct it"
     question = "How large are the voxels along each axis of the arrays, in mm ([x, y, z])?"
     return Said(("dataset", "spacing"), [1.0, 1.0, 1.0], why, question)
-
-
-def plane_of(grids: Sequence[Grid]) -> Said:
-    """Return the plane with the finest pixels in most cases."""
-    path = ("plane",)
-    if not grids:
-        return Said(path, "axial", "no header could be read")
-    votes = Counter(grid.finest for grid in grids)
-    plane, number = votes.most_common(1)[0]
-    spacing = np.median([grid.spacing for grid in grids], axis=0)
-    sizes = " × ".join(f"{value:.3g}" for value in spacing)
-    why = f"voxels of {sizes} mm (median of {len(grids)}, axes left-right, back-front, feet-head)"
-    if number < len(grids):
-        why += f"; the finest plane in {number} of {len(grids)}"
-    return Said(path, plane, why)
-
-
-def size_of(grids: Sequence[Grid], plane: str) -> Said:
-    """Return the side of slices, which holds those of all cases or is `LARGEST`."""
-    axis = PLANES.index(plane)
-    sides = [max(n for k, n in enumerate(grid.shape) if k != axis) for grid in grids]
-    if not sides:
-        return Said(("size",), LARGEST, "no header could be read")
-    least = min(sides)
-    most = max(sides)
-    size = min(LARGEST, max(STEP, -(-most // STEP) * STEP))
-    seen = f"{most}" if least == most else f"{least} to {most}"
-    why = f"slices have {seen} pixels"
-    if most > size:
-        why += f"; larger ones are averaged down to {size}"
-    return Said(("size",), size, why)
-
-
-def shape_said(grids: Sequence[Grid]) -> str:
-    """Say the shapes of images."""
-    shapes = Counter(grid.shape for grid in grids)
-    shape, number = shapes.most_common(1)[0]
-    return times(shape) + (f" ({number} of {len(grids)})" if len(shapes) > 1 else "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from slicewise.config import IN_RESULTS, load_settings
+from slicewise.config import IN_RESULTS, Effort, load_settings
 from slicewise.dataset.finding import find_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
@@ -37,6 +37,8 @@ class Wanted:
         The configuration; None is ``config/<name>.yaml``.
     force : bool
         Whether it may be overwritten.
+    effort : {"quick", "laptop", "workstation", "gpu"}
+        What a training may cost.
     patience : float
         Seconds for the voxels of a sample.
     """
@@ -45,6 +47,7 @@ class Wanted:
     name: str | None = None
     output: Path | None = None
     force: bool = False
+    effort: Effort = "laptop"
     patience: float = PATIENCE
 
 
@@ -82,7 +85,7 @@ def init(
             "--force"
         )
     with _Quiet():
-        proposal = propose(folder, name, root_of(folder), wanted.patience)
+        proposal = propose(folder, name, root_of(folder), wanted.effort, wanted.patience)
     if proposal.table:
         if table.exists() and not wanted.force:
             raise SlicewiseError(f"{table}: is there already; move it away or add --force")

@@ -321,6 +321,18 @@ def _open(files: Sequence[_File], prefix: str, start: str, end: str) -> Kind:
     return Kind(template, width + 1, members)
 
 
+def narrowed(kind: Kind) -> Kind:
+    """Return a kind without its last varying part where the others tell its files apart.
+
+    `{0}/seg/{1}.dcm` becomes `{0}/seg/*.dcm`, as a star is any part of a name.
+    """
+    if kind.width < 2 or len({key[:-1] for key in kind.members}) < len(kind.members):
+        return kind
+    template = kind.template.replace(f"{{{kind.width - 1}}}", "*")
+    members = {key[:-1]: path for key, path in kind.members.items()}
+    return Kind(template, kind.width - 1, members)
+
+
 def widened(kind: Kind) -> Kind:
     """Return a kind whose last varying part takes in what stands before it in the file's name.
 

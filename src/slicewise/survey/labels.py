@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.dataset.names import find_shared, pattern_for
+from slicewise.errors import SlicewiseError
 from slicewise.survey.glance import Glance
 from slicewise.survey.listing import Listing
 from slicewise.survey.naming import label_name, names_in
-from slicewise.survey.said import Other, Said
-from slicewise.volumes.segments import Segment, read_segments
+from slicewise.survey.said import Other, Said, some_of
+from slicewise.survey.words import words_of
+from slicewise.volumes.dicom.annotations import annotation_kind
+from slicewise.volumes.dicom.segmentation import read_seg
+from slicewise.volumes.dicom.structure_set import read_structure_set
+from slicewise.volumes.segments import read_segments
+
+BODIES = ("body", "external", "skin", "outline")
+"""What regions are called that hold all others."""
 
 MOST = 24
 """Labels that are written without being asked for; more of them are written as comments."""
@@ -86,23 +94,45 @@ def empty_masks(masks: Masks) -> list[Said]:
 
 
 def labels_by_segment(paths: Sequence[Path]) -> list[Said]:
-    """Return the labels of segmentations of 3D Slicer by the names of their segments.
+    """Return the labels of masks by the names of their segments or regions of interest.
 
     Parameters
     ----------
     paths : sequence of Path
         All masks; nothing is returned unless all name their segments.
     """
-    per_file: list[list[Segment]] = [read_segments(path) for path in paths]
-    if not per_file or not all(per_file):
-        return []
-    seen = Counter(segment.name for segments in per_file for segment in segments)
+    per_file: list[list[str]] = []
+    for path in paths:
+        named = _segments(path)
+        if not named:
+            return []
+        per_file.append(named)
+    seen = Counter(name for names in per_file for name in dict.fromkeys(names))
+    common = [name for name in seen if 2 * seen[name] >= len(paths)]
+    # of labels that share a voxel the later one has it, and the body holds all others
+    common.sort(key=lambda name: not set(words_of(name)) & set(BODIES))
     said: list[Said] = []
-    for number, name in enumerate(seen, start=1):
+    for number, name in enumerate(common, start=1):
         label = label_name(name, number, [one.path[-1] for one in said])
         why = f"segment of {seen[name]} of {len(paths)} files"
         said.append(Said(("dataset", "labels", label), name, why))
+    rest = [name for name in seen if name not in common]
+    if rest:
+        why = f"segments of less than half of the files: {some_of(rest)}"
+        said.append(Said(("dataset", "other_labels"), "background", why))
     return said
+
+
+def _segments(path: Path) -> list[str]:
+    """Return the names of a file's segments; none of what has no names."""
+    kind = annotation_kind(path)
+    try:
+        if kind is None:
+            return [segment.name for segment in read_segments(path)]
+        read = read_seg if kind == "SEG" else read_structure_set
+        return [segment.name for segment in read(path).there]
+    except SlicewiseError:
+        return []
 
 
 def labels_by_file(names: Sequence[str], sizes: Mapping[str, float], why: str) -> list[Said]:

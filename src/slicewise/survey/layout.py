@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
 from slicewise.errors import SlicewiseError
+from slicewise.survey import bids
 from slicewise.survey.arrangement import Arrangement, Row, arranged
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
@@ -23,7 +25,10 @@ from slicewise.survey.organs import organs_of
 from slicewise.survey.pairing import pairings
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
+from slicewise.volumes.dicom.annotations import annotation_kind
 
+TRIES = 200
+"""Choices of images and masks of a BIDS data set that are tried."""
 SPELLINGS = "different_patients"
 """What the refusal of patients that look alike names."""
 
@@ -84,6 +89,9 @@ def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
         found = _try_known(known, listing, root)
         if found is not None:
             return found
+    found = _try_bids(listing, looker, root)
+    if found is not None:
+        return found
     options = []
     for channels in (True, False):
         arrangement = arranged(pairings(kinds_of(listing.entries, channels=channels), looker))
@@ -142,6 +150,40 @@ def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
     return Layout(said, tuple(cases), tuple(structures))
 
 
+def _try_bids(listing: Listing, looker: Looker, root: str) -> Layout | None:
+    """Return the layout `bids` with the first choice of images and masks that it takes."""
+    below = bids.root_of(listing)
+    if below is None:
+        return None
+    off_grid = None
+    for block, named in itertools.islice(bids.blocks_of(listing, below), TRIES):
+        labels = named or {"label_1": 1}
+        keys: dict[str, Any] = {"layout": "bids", "root": below or ".", "labels": labels}
+        if named:
+            block = {**block, "overlaps": "later"}
+        if block:
+            keys["bids"] = block
+        try:
+            cases, spelt = _cases(keys, listing)
+        except (SlicewiseError, ValueError):
+            continue
+        said = [
+            Said(("dataset", "layout"), "bids", f"folders sub-… with masks of {len(cases)} images"),
+            Said(("dataset", "root"), f"{root}/{below}" if below else root, ""),
+            *spelt,
+        ]
+        why = "there are several kinds, and these have masks"
+        said += [Said(("dataset", "bids", key), value, why) for key, value in block.items()]
+        found = Layout(tuple(said), tuple(cases), tuple(named))
+        first = cases[0]
+        pair = [first.image[0], first.mask[0]]
+        names = [path.relative_to(looker.root).as_posix() for path in pair]
+        if looker.on_grid(*names) is not False:
+            return found
+        off_grid = off_grid or found
+    return off_grid
+
+
 def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout | None:
     """Return the layout `pairs` if its patterns find just the cases that were seen."""
     names = _names_of(arrangement)
@@ -152,6 +194,8 @@ def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout 
         pairs["overlaps"] = "later"
     else:
         pairs["mask"] = arrangement.masks[0]
+        if annotation_kind(listing.root / arrangement.rows[0].masks[0]) is not None:
+            pairs["overlaps"] = "later"
     pairs["train"] = arrangement.folders["train"] or None
     pairs["test"] = arrangement.folders.get("test")
     keys: dict[str, Any] = {"layout": "pairs", "root": ".", "labels": labels, "pairs": pairs}
@@ -204,6 +248,9 @@ def _pairs_said(pairs: Mapping[str, Any], arrangement: Arrangement) -> list[Said
         said.append(Said((*block, "train"), pairs["train"], f"{train} cases"))
         rest = f"{len(rows) - train} cases, tested on and not trained on"
         said.append(Said((*block, "test"), pairs["test"], rest))
+    if "masks" not in pairs and pairs.get("overlaps"):
+        why = "of two segments in a voxel, the one that labels names later has it"
+        said.append(Said((*block, "overlaps"), "later", why))
     if "masks" in pairs:
         why = "of two structures in a voxel, the one that labels names later has it"
         said.append(Said((*block, "overlaps"), "later", why))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.formats import DICOM_SUFFIXES, is_dicom, is_litter
 
 SUFFIXES = (
@@ -32,10 +34,13 @@ class Entry:
         Below the folder that is looked at, with ``/`` between its parts.
     suffix : str
         As it is written; `SERIES` of a folder.
+    drawn : bool
+        Whether it is a mask that DICOM has of its own (SEG or RTSTRUCT).
     """
 
     path: str
     suffix: str
+    drawn: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -123,13 +128,26 @@ def list_folder(root: Path) -> Listing:
             else:
                 rest.append(name)
         if _is_series(Path(folder), rest):
-            entries.append(Entry(below.as_posix(), SERIES))
+            drawn = _drawn(Path(folder), rest)
+            for name in drawn:
+                suffix = name[len(name) - len(PurePosixPath(name).suffix) :]
+                entries.append(Entry((below / name).as_posix(), suffix, drawn=True))
+            if len(drawn) < len(rest):
+                entries.append(Entry(below.as_posix(), SERIES))
             continue
         for name in rest:
             path = (below / name).as_posix()
             others.setdefault(PurePosixPath(name).suffix.lower(), []).append(path)
     kept = {suffix: tuple(paths) for suffix, paths in others.items()}
     return Listing(root, tuple(sorted(entries, key=lambda entry: entry.path)), kept)
+
+
+def _drawn(folder: Path, names: list[str]) -> list[str]:
+    """Return those of DICOM files that are masks: one of few, or called unlike all others."""
+    forms = Counter(re.sub(r"\d+", "#", name) for name in names)
+    rare = [name for name in names if forms[re.sub(r"\d+", "#", name)] <= TRIED]
+    tried = rare if len(names) > TRIED else names
+    return [name for name in tried[: 4 * TRIED] if annotation_kind(folder / name) is not None]
 
 
 def _is_series(folder: Path, names: list[str]) -> bool:

@@ -16,7 +16,7 @@ from slicewise.volumes.header import Header, read_header
 from slicewise.volumes.placing import VoxelGrid, on_image
 from slicewise.volumes.read import read_sources
 
-PATIENCE = 40.0
+PATIENCE = 30.0
 """Seconds for the voxels of a sample; what is looked at after that is known by its name only."""
 
 
@@ -52,6 +52,10 @@ class Looker:
     def seen_headers(self) -> dict[str, Header]:
         """The headers that were read, by path."""
         return {path: header for path, header in self._headers.items() if header is not None}
+
+    def known(self, path: str) -> Glance | None:
+        """Return what voxels said that were read, and read none."""
+        return self._glances.get(path)
 
     def glance(self, path: str, files: Sequence[Path] = ()) -> Glance | None:
         """Return what the voxels of a volume say; None where it cannot be read, or it is too late.

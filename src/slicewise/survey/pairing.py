@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slicewise.survey.kinds import Kind, widened
+from slicewise.survey.kinds import Kind, narrowed, widened
 from slicewise.survey.looking import Looker, spread
+from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.segments import has_segments
 
 SAMPLE = 2
@@ -89,7 +90,7 @@ def sorted_out(kinds: Sequence[Kind], looker: Looker) -> dict[str, list[Kind]]:
 def _sort_of(kind: Kind, looker: Looker) -> str:
     votes: Counter[str] = Counter()
     for path in spread(kind.paths, SAMPLE):
-        if has_segments(looker.root / path):
+        if has_segments(looker.root / path) or annotation_kind(looker.root / path) is not None:
             votes["mask"] += 1
             continue
         glance = looker.glance(path)
@@ -135,19 +136,24 @@ def _is_hu(pair: Pairing, looker: Looker) -> bool:
 def _pair(image: Kind, mask: Kind, looker: Looker) -> Pairing:
     """Pair two kinds by what varies in both."""
     best = Pairing(image, (mask,), (), None)
-    for one in dict.fromkeys((widened(image).template, image.template)):
-        for other in dict.fromkeys((widened(mask).template, mask.template)):
-            first = image if one == image.template else widened(image)
-            second = mask if other == mask.template else widened(mask)
-            keys = tuple(sorted(first.members.keys() & second.members.keys()))
-            if len(keys) > len(best.keys):
-                best = Pairing(first, (second,), keys, None)
+    for first, second in itertools.product(_ways(image), _ways(mask)):
+        keys = tuple(sorted(first.members.keys() & second.members.keys()))
+        if first.width == second.width and len(keys) > len(best.keys):
+            best = Pairing(first, (second,), keys, None)
     grids = [
         looker.on_grid(best.image.members[key], best.masks[0].members[key])
         for key in _sample(best.keys)
     ]
     known = [grid for grid in grids if grid is not None]
     return Pairing(best.image, best.masks, best.keys, all(known) if known else None)
+
+
+def _ways(kind: Kind) -> list[Kind]:
+    """Return the ways to name what varies in a kind, the best first."""
+    ways = [widened(kind), kind]
+    while narrowed(ways[-1]) is not ways[-1]:
+        ways.append(narrowed(ways[-1]))
+    return ways
 
 
 def _sample(keys: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

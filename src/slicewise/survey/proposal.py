@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slicewise.config import Effort
 from slicewise.errors import SlicewiseError
 from slicewise.survey import content, labels
 from slicewise.survey.glance import Glance
@@ -16,11 +17,9 @@ from slicewise.survey.naming import word_of_mask
 from slicewise.survey.organs import cases_of, size_of
 from slicewise.survey.said import Said
 from slicewise.survey.sample import Sample, path_of, sampled
+from slicewise.survey.training import as_settings, planned, training_cases
 from slicewise.volumes.described import read_description
-
-SMALL = 64
-"""Slices up to this side get a network of four stages."""
-FILTERS = (16, 32, 64, 128, 256)
+from slicewise.volumes.structures import grouped
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,9 @@ class Proposal:
     table: str = ""
 
 
-def propose(folder: Path, name: str, root: str, patience: float = PATIENCE) -> Proposal:
+def propose(
+    folder: Path, name: str, root: str, effort: Effort = "laptop", patience: float = PATIENCE
+) -> Proposal:
     """Look at a folder and propose a configuration.
 
     Parameters
@@ -53,6 +54,8 @@ def propose(folder: Path, name: str, root: str, patience: float = PATIENCE) -> P
         Of the data set.
     root : str
         How `dataset.root` names the folder.
+    effort : {"quick", "laptop", "workstation", "gpu"}
+        What a training may cost.
     patience : float
         Seconds for the voxels of a sample.
 
@@ -72,12 +75,21 @@ def propose(folder: Path, name: str, root: str, patience: float = PATIENCE) -> P
     files = _content(layout, listing, looker, sample)
     intensity = next(one.value for one in files if one.path[-1] == "intensity")
     contiguous = next(one.value for one in files if one.path[-1] == "contiguous")
+    named = [one for one in files if one.path[:2] == ("dataset", "labels")]
+    recipe = planned(
+        training_cases(layout.cases, named, looker),
+        len(layout.cases),
+        intensity,
+        effort,
+        contiguous=contiguous,
+        labels=len(named),
+    )
     said = [
         Said(("dataset", "name"), name, "of the folder; results/ and MLflow know it by this name"),
         *layout.said,
         *files,
         *_split(layout),
-        *_experiments(sample, intensity, contiguous),
+        *as_settings(recipe),
     ]
     head = (
         f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
@@ -120,7 +132,8 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
         why = "some masks lie on other voxels than their images, so they are resampled"
         said.append(Said(("dataset", "masks"), "resample", why))
     arrangement = layout.arrangement
-    if arrangement is None or not arrangement.tells_patient:
+    told_patient = arrangement is not None and arrangement.tells_patient
+    if layout.name != "bids" and not told_patient:
         said.append(labels.patients_of([case.name for case in layout.cases]))
     return said + _labels(layout, listing, looker, sample)
 
@@ -180,12 +193,10 @@ def _below(layout: Layout, listing: Listing) -> str:
 
 
 def _structures(layout: Layout, looker: Looker) -> list[Said]:
-    arrangement = layout.arrangement
-    assert arrangement is not None
-    first = arrangement.rows[0].masks
+    case = layout.cases[0]
     sizes = {}
-    for name, path in zip(layout.structures, first, strict=True):
-        glance = looker.glance(path)
+    for name, files in grouped(case.mask, case.structures):
+        glance = looker.glance(path_of(files, looker.root), files)
         if glance is not None:
             sizes[name] = _ml(glance)
     why = f"a mask file in each of {len(layout.cases)} cases"
@@ -198,7 +209,7 @@ def _ml(glance: Glance) -> float:
     return inside * glance.spacing[0] * glance.spacing[1] * glance.spacing[2] / 1000.0
 
 
-# --- split, slices, experiments -------------------------------------------------------------
+# --- split ----------------------------------------------------------------------------------
 
 
 def _split(layout: Layout) -> list[Said]:
@@ -210,30 +221,4 @@ def _split(layout: Layout) -> list[Said]:
         why = f"of {len(patients)} patients, as no folder says who is tested on"
         said.append(Said(("split", "test"), share, why))
     said.append(Said(("split", "validation"), 0.2, "of the other patients"))
-    return said
-
-
-def _experiments(sample: Sample, intensity: str, contiguous: bool) -> list[Said]:
-    plane = content.plane_of(sample.grids)
-    if not contiguous:
-        plane = Said(plane.path, "axial", "files are piles of slices, so no other plane is one")
-    size = content.size_of(sample.grids, plane.value)
-    recipe = f"{plane.value}{size.value}"
-    filters = list(FILTERS if size.value > SMALL else FILTERS[:-1])
-    base = ("experiments", "baseline")
-    said = [
-        Said(("slices", recipe, "plane"), plane.value, plane.why),
-        Said(("slices", recipe, "size"), size.value, size.why),
-        Said(("experiments", "tutorial", "preset"), "tutorial", "the method of the tutorial"),
-        Said(("experiments", "tutorial", "slices"), recipe, ""),
-        Said((*base, "slices"), recipe, ""),
-    ]
-    if intensity != "hu":
-        what = "clipped already" if intensity == "clipped_hu" else "z-scored by volume already"
-        said.append(Said((*base, "input", "window"), "none", f"intensities are {what}"))
-        said.append(Said((*base, "input", "normalisation"), "all", ""))
-    why = f"{len(filters)} stages for slices of {size.value} pixels, of a width for two cores"
-    said.append(Said((*base, "network", "filters"), filters, why))
-    said.append(Said((*base, "optimizer", "learning_rate"), 0.002, "for weights that are averaged"))
-    said.append(Said((*base, "optimizer", "ema"), 0.995, ""))
     return said

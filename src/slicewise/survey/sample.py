@@ -10,6 +10,7 @@ from slicewise.dataset.case import Case
 from slicewise.survey.content import Grid
 from slicewise.survey.glance import Glance
 from slicewise.survey.looking import Looker, spread
+from slicewise.volumes.dicom.annotations import annotation_kind
 
 IMAGES = 8
 """Images whose voxels are read."""
@@ -101,6 +102,8 @@ def _masks(cases: Sequence[Case], looker: Looker) -> dict[str, Glance]:
     """Look at as many masks as there is time for, those first that are farthest apart."""
     seen = {}
     for number in _ever_finer(len(cases)):
+        if annotation_kind(cases[number].mask[0]) is not None:
+            continue  # read with its image only, and it names what it holds
         path = path_of(cases[number].mask, looker.root)
         glance = looker.glance(path, cases[number].mask)
         if glance is not None and glance.is_mask:
