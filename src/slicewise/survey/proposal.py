@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from slicewise.config import Effort
 from slicewise.errors import SlicewiseError
@@ -18,6 +17,7 @@ from slicewise.survey.organs import cases_of, size_of
 from slicewise.survey.said import Said
 from slicewise.survey.sample import Sample, path_of, sampled
 from slicewise.survey.training import as_settings, planned, training_cases
+from slicewise.survey.writing import in_blocks
 from slicewise.volumes.described import read_description
 from slicewise.volumes.structures import grouped
 
@@ -97,23 +97,7 @@ def propose(
         "Every setting is described in docs/settings.md.",
         *layout.notes,
     )
-    return Proposal(tuple(_in_blocks(said)), head, layout.table)
-
-
-def _in_blocks(said: list[Said]) -> list[Said]:
-    """Put settings before the blocks of the block that they stand in."""
-    order: dict[tuple[str, ...], int] = {}
-    for one in said:
-        for depth in range(len(one.path)):
-            order.setdefault(one.path[:depth], len(order))
-
-    def key(one: Said) -> tuple[Any, ...]:
-        places = []
-        for depth in range(1, len(one.path)):
-            places += [1, order[one.path[:depth]]]
-        return (*places, 0)
-
-    return sorted(said, key=key)
+    return Proposal(tuple(in_blocks(said)), head, layout.table)
 
 
 # --- what files hold ------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def written(said: Sequence[Said], head: Sequence[str] = ()) -> str:
     Parameters
     ----------
     said : sequence of Said
-        In the order in which they are to stand; those of one block together.
+        In the order in which they are to stand; those of a block are put together.
     head : sequence of str
         Lines of a comment above all.
 
@@ -30,7 +30,7 @@ def written(said: Sequence[Said], head: Sequence[str] = ()) -> str:
     """
     lines = [f"# {line}".rstrip() for line in head]
     above: tuple[str, ...] = ()
-    for one in said:
+    for one in in_blocks(said):
         blocks = one.path[:-1]
         shared = 0
         while shared < min(len(above), len(blocks)) and above[shared] == blocks[shared]:
@@ -42,6 +42,22 @@ def written(said: Sequence[Said], head: Sequence[str] = ()) -> str:
         above = blocks
         lines += _lines(one, "  " * len(blocks))
     return "\n".join(lines) + "\n"
+
+
+def in_blocks(said: Sequence[Said]) -> list[Said]:
+    """Put settings before the blocks of the block that they stand in."""
+    order: dict[tuple[str, ...], int] = {}
+    for one in said:
+        for depth in range(len(one.path)):
+            order.setdefault(one.path[:depth], len(order))
+
+    def key(one: Said) -> tuple[Any, ...]:
+        places = []
+        for depth in range(1, len(one.path)):
+            places += [1, order[one.path[:depth]]]
+        return (*places, 0)
+
+    return sorted(said, key=key)
 
 
 def _lines(one: Said, indent: str) -> list[str]:
