@@ -84,3 +84,18 @@ def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypat
             candidates(clone, project, DATASET, [over])
     with pytest.raises(SlicewiseError, match=r"gone\.yaml: cannot be read"):
         candidates(clone, project, DATASET, [project / "gone.yaml"])
+
+
+def test_of_a_planned_experiment_only_what_is_written_beside_the_plan_is_compared(settings):
+    def differences(**beside) -> list[str]:
+        planned = {"preset": "auto", "effort": "quick", **beside}
+        here = CONFIG | {"experiments": {"plain": planned}, "run": ["plain"]}
+        return setting_differences(settings, "plain", {"here.yaml": here})
+
+    # what the plan said then is in the settings of the run
+    assert settings["experiments"]["plain"]["training"]["epochs"] == 2
+    assert differences() == []
+    assert differences(training={"epochs": 2}) == []
+    assert differences(training={"epochs": 3}) == [
+        "experiments.plain.training.epochs is 2 then, 3 in here.yaml"
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from slicewise.config import used_settings
+from slicewise.config import load_settings, merge, used_settings
 from slicewise.config.written import read_configuration
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import flatten
@@ -55,7 +55,7 @@ def setting_differences(
         if not _is_of(dataset, here):
             continue  # something else, such as an overlay
         try:
-            now = flatten(yaml.safe_load(used_settings(here, name)))
+            now = flatten(_used(settings, name, here))
         except (SlicewiseError, KeyError):
             none = [f"{shown} has no experiment {name} that can be used"]
             continue
@@ -69,6 +69,17 @@ def setting_differences(
             ]
         )
     return min(differences, key=len, default=none)
+
+
+def _used(then: Mapping[str, Any], name: str, here: Mapping[str, Any]) -> dict[str, Any]:
+    """Return complete settings; of `preset: auto`, what is written over what was planned then."""
+    used: dict[str, Any] = yaml.safe_load(used_settings(here, name))
+    block = load_settings(here).experiments[name]
+    if block.effort is not None:
+        # what a plan says follows from the cases, and is no setting that was changed
+        used["slices"] = then["slices"]
+        used["experiments"] = {name: merge(then["experiments"][name], block.written)}
+    return used
 
 
 def _is_of(dataset: str, config: Mapping[str, Any]) -> bool:
