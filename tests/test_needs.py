@@ -57,6 +57,22 @@ def test_a_whole_body_is_ingested_with_what_was_asked_for():
     assert needs.slices([LARGE], MR) > needs.slices([LARGE], HU)
 
 
+def test_slices_in_millimetres_are_whole_where_they_are_predicted():
+    """1 mm makes 500 pixels of 500 mm, whatever was stored and whatever is cut out."""
+    fine, coarse = (Recipe(size=128, spacing=mm) for mm in (0.5, 2.0))
+    assert predict([SMALL], 20, recipe=fine) > predict([SMALL], 20, recipe=coarse)
+    whole = Recipe(size=500)
+    one = Recipe(size=128, spacing=1.0)
+    assert predict([SMALL], 20, recipe=one) == predict([SMALL], 20, recipe=whole)
+    crops = {"training": {"batch": 40}}
+    assert train([SMALL], gpu=False, recipes=(one,), **crops) < train(
+        [SMALL], gpu=False, recipes=(whole,), **crops
+    )
+    assert train([SMALL], gpu=False, recipes=(one,), **crops) > train(
+        [SMALL], gpu=False, recipes=(Recipe(size=128),), **crops
+    )
+
+
 def test_labels_ask_for_more_where_outputs_are_held():
     # of a validation only a batch's outputs, however long the scan
     assert train([LARGE], 104) - train([SMALL], 104) < 1500

@@ -15,6 +15,8 @@ from slicewise.dataset.shapes import UNKNOWN, Size
 
 MB = 1_000_000
 SPARE = 1.2
+FIELD = 500
+"""Millimetres that a slice is wide: headers are read for shapes alone."""
 CONVERTED = 4
 """Bytes of a voxel that is stored in another type than it is worked on: float32, int32."""
 
@@ -81,7 +83,7 @@ def train(
     """
     settings = experiment.training
     known = list(validation_sizes)
-    pixels = settings.batch * max(_pixels(recipe, known) for recipe in recipes)
+    pixels = settings.batch * max(_trained_pixels(recipe, known) for recipe in recipes)
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried
     scored = 2 + (9 if "auto" in experiment.postprocessing.model_dump().values() else 0)
@@ -169,8 +171,17 @@ def _read(size: Size, stored: int) -> int:
     return kept + (size.voxels * stored if copied else 0)
 
 
+def _trained_pixels(recipe: Recipe, sizes: Sequence[Size]) -> float:
+    """Pixels of a slice as it is trained on, or a part of one as it is validated."""
+    pixels = _pixels(recipe, sizes)
+    # of whole slices nothing is kept for the way back
+    return pixels if recipe.crop is None else max(recipe.crop**2, pixels / 4)
+
+
 def _pixels(recipe: Recipe, sizes: Sequence[Size]) -> float:
-    """Pixels of a slice."""
+    """Pixels of a slice, whole where it is predicted."""
+    if recipe.spacing is not None:
+        return (FIELD / recipe.spacing) ** 2
     if recipe.size is not None:
         return recipe.size**2
     return _largest(sizes or [UNKNOWN], lambda size: size.slice) / recipe.every**2

@@ -182,9 +182,11 @@ class Counting:
 
     def __init__(self, model: keras.Model) -> None:
         self.layers, self.model, self.sizes = model.layers, model, []
+        self.shapes: set[tuple[int, ...]] = set()
 
     def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
         self.sizes.append(len(images))
+        self.shapes.add(images.shape[1:])
         return self.model.predict_on_batch(images)
 
 
@@ -222,6 +224,44 @@ def test_cases_of_several_planes_and_of_any_size(tmp_path: Path) -> None:
     for k, image in enumerate(images):
         alone = predict_volume([model], image, batch=5)
         np.testing.assert_array_equal(masks[f"case{k}"], alone)
+
+
+@pytest.mark.parametrize("spacing", [0.5, 0.8, 1.3])
+def test_slices_in_millimetres_come_back_to_the_grid_of_any_image(spacing: float) -> None:
+    model = finished(seed=4, recipe={"size": 16, "spacing": spacing, "plane": "acquired"})
+    image = phantom(1)
+    mask = predict_volume([model], image, 4)
+    mostly(mask, probabilities(model, image))
+    for turn in TURNS:
+        affine = np.eye(4)
+        affine[:3, :3] = turn @ np.diag(np.abs(turn.T @ [0.8, 0.8, 2.5]))
+        stored = Volume(from_canonical(image.array, affine), affine)
+        turned = predict_volume([model], stored, 4)
+        np.testing.assert_array_equal(Volume(turned, affine).canonical().array, mask)
+
+
+def test_whole_slices_of_any_field_of_view_have_few_sizes(tmp_path: Path) -> None:
+    """Else the network is compiled for each volume anew, and batches are never full."""
+    counting = Counting(finished(recipe={"size": 16, "spacing": 1.0}))
+    images = [phantom(k, (60 + 3 * k, 64 + k, 3)) for k in range(5)]
+    masks = dict(predict_cases(written(tmp_path, images, [[counting]] * 5), batch=5))
+    assert counting.shapes == {(64, 64, 1)}
+    assert counting.sizes == [5, 5, 5]
+    for k, image in enumerate(images):
+        np.testing.assert_array_equal(masks[f"case{k}"], predict_volume([counting], image, 5))
+
+
+def test_a_lost_geometry_is_refused_where_slices_follow_from_it(tmp_path: Path) -> None:
+    """Of test cases nothing is cut before, so nobody has refused them yet."""
+    lost = Volume(phantom(0).array, np.eye(4))
+    model = finished(recipe={"spacing": 1.0})
+    (request,) = written(tmp_path, [lost], [[model]])
+    with pytest.raises(SlicewiseError, match=r"patient0\.nii\.gz: .* lost .* dataset\.spacing"):
+        list(predict_cases([request]))
+    assert not request.mask.exists()
+    given = replace(request, spacing=(0.8, 0.8, 2.5))
+    (found,) = dict(predict_cases([given])).values()
+    np.testing.assert_array_equal(found, predict_volume([model], phantom(0)))
 
 
 def test_nothing_to_predict() -> None:

@@ -59,8 +59,12 @@ def test_pixels_that_no_plane_makes_square_are_said():
     said = suits("r", Recipe(plane="acquired"), [case_record("p", spacing=[1.0, 3.0, 4.0])])
     assert said == (
         "slices.r: of 1 case cut acquired, 1 case has pixels more than twice as long as wide "
-        "(p: 1 × 3 mm)"
+        "(p: 1 × 3 mm); spacing (mm) makes them squares"
     )
+    squares = Recipe(plane="acquired", spacing=1.0)
+    assert not suits("r", squares, [case_record("p", spacing=[1.0, 3.0, 4.0])])
+    across = Recipe(plane="coronal", spacing=1.0)
+    assert "in another plane" in suits("r", across, [case_record("p", spacing=[1.0, 3.0, 4.0])])
     assert not suits("r", Recipe(), [case_record("p", spacing=[1.0, 2.0, 4.0])])
 
 
@@ -81,6 +85,8 @@ def test_many_cases_are_counted_and_few_named():
 def test_a_lost_geometry_is_refused_where_the_cut_follows_from_it():
     lost = case_record("p", lost=True, spacing=[1.0, 1.0, 1.0])
     check_measured(Recipe(), CONTENT, lost)
+    with pytest.raises(SlicewiseError, match="lost"):
+        check_measured(Recipe(spacing=1.0), CONTENT, lost)
     check_measured(Recipe(plane="acquired"), CONTENT, case_record("p"))
     given = CONTENT.model_copy(update={"spacing": [0.8, 0.8, 5.0]})
     check_measured(Recipe(plane="acquired"), given, lost)

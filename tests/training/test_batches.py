@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 
+from slicewise.config import Recipe
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
 from slicewise.training.batches import Batches
-from tests.discs import experiment
+from tests.discs import disc_volume, experiment
 from tests.training.runs import changed
 
 
@@ -37,6 +41,61 @@ def test_epochs_and_seeds_differ(slices: SliceSet) -> None:
     assert orders[0] != orders[1]
     assert orders[0] != orders[2]
     assert len(batches.indices(1)) == batches.per_epoch
+
+
+def in_millimetres(folder: Path, size: int | None = 16) -> SliceSet:
+    recipe = Recipe(spacing=0.8, size=size)
+    made = []
+    for number in range(3):
+        one = SliceFolder.below(folder, f"case{number}")
+        image, mask = disc_volume(number)
+        geometry = extract(image, mask, ["liver"], recipe, one, intensity="hu")
+        geometry.write(one.geometry)
+        made.append(one)
+    return SliceSet(made)
+
+
+def test_crops_depend_on_seed_epoch_and_step_alone(tmp_path: Path) -> None:
+    cut = in_millimetres(tmp_path)
+    whole = list(Batches(cut, experiment()).from_step(1, 0))
+    rest = list(Batches(in_millimetres(tmp_path), experiment()).from_step(1, 3))
+    assert [step for step, _, _ in rest] == [3, 4]
+    for (_, _, inputs), (_, _, other) in zip(whole[3:], rest, strict=True):
+        for name, array in inputs.items():
+            np.testing.assert_array_equal(array, other[name])
+    _, indices, inputs = whole[0]
+    assert inputs["images"].shape == (6, 16, 16, 1)
+    others = [
+        Batches(cut, experiment()).read(indices, 2, 0),
+        Batches(cut, experiment()).read(indices, 1, 1),
+        Batches(cut, experiment(seed=9)).read(indices, 1, 0),
+    ]
+    for other in others:
+        assert not np.array_equal(inputs["masks"], other["masks"])
+
+
+def test_as_many_crops_as_asked_for_show_a_label(tmp_path: Path) -> None:
+    cut = in_millimetres(tmp_path)
+    shows = np.flatnonzero(cut.counts.sum(axis=1))[:6]
+    all_of_them = changed(training={"foreground": 0.99})
+    least = changed(training={"foreground": 0.0})
+    seen = [
+        [
+            (Batches(cut, given).read(shows, epoch, 0)["masks"].sum(axis=(1, 2)) > 0).mean()
+            for epoch in range(20)
+        ]
+        for given in (all_of_them, least)
+    ]
+    assert min(seen[0]) == 1
+    assert 0 < np.mean(seen[1]) < 1
+
+
+def test_slices_that_are_read_whole_draw_nothing(tmp_path: Path, slices: SliceSet) -> None:
+    for each in (slices, in_millimetres(tmp_path, None)):
+        plain = changed(augmentation=None)
+        found = [Batches(each, plain).read(np.arange(4), epoch, 0) for epoch in range(2)]
+        np.testing.assert_array_equal(found[0]["images"], found[1]["images"])
+        np.testing.assert_array_equal(found[0]["masks"], each.masks(np.arange(4)))
 
 
 def test_without_augmentation_nothing_is_drawn(slices: SliceSet) -> None:

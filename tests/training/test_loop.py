@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slicewise.config import Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.predict import predict_volume
 from slicewise.network import backend
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.training.result import HISTORY
 from slicewise.training.trainer import Trainer
@@ -105,6 +107,32 @@ def test_nothing_is_trained_again_after_a_kill_while_or_after_saving(
         said: list[str] = []
         train_on(*given, log=said.append)
         assert said == ["going on after epoch 2"]
+
+
+@pytest.mark.slow
+def test_crops_of_slices_in_millimetres_train_resume_and_predict(tmp_path: Path) -> None:
+    recipe = Recipe(spacing=0.8, size=16)
+    folders = []
+    for number in range(5):
+        one = SliceFolder.below(tmp_path / "slices", f"case{number}")
+        image, mask = disc_volume(number)
+        geometry = extract(image, mask, ["liver"], recipe, one, intensity="hu")
+        geometry.write(one.geometry)
+        folders.append(one)
+    sets = (SliceSet(folders[:3]), SliceSet(folders[3:]))
+    settings = changed(training={"epochs": 8})
+    card = card_with(recipe=recipe.model_dump())
+    whole = train_on(*sets, disc_truth, settings, card, tmp_path / "a")
+    with pytest.raises(Stop):
+        train_on(*sets, disc_truth, settings, card, tmp_path / "b", on_epoch=stop_after(2))
+    cut = train_on(*sets, disc_truth, settings, card, tmp_path / "b")
+    assert cut.resolved.weights_sha256 == whole.resolved.weights_sha256
+    # trained on crops, and scored on whole slices that are brought back to 1 mm
+    assert whole.history["val/dice"].iloc[-1] > 0.6
+    image, mask = disc_volume(3)
+    found = predict_volume([whole.model], image) > 0
+    assert found.shape == (32, 32, 10)
+    assert 2 * (found & (mask > 0)).sum() / (found.sum() + mask.sum()) > 0.6
 
 
 @pytest.mark.slow

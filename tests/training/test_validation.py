@@ -28,13 +28,16 @@ from slicewise.volumes.volume import Volume
 from tests.discs import CARD, card_with, disc_truth, experiment
 from tests.training.runs import train_on
 
+SPACING = (1.0, 1.0, 2.0)
+MILLIMETRES = Recipe(size=16, spacing=0.7, plane="acquired")
+
 
 def written(folder: Path, name: str, mask: np.ndarray, labels: int, recipe: Recipe) -> SliceFolder:
     """Cut a noisy image and this mask into slices."""
     one = SliceFolder.below(folder, name)
     image = np.random.default_rng(len(name)).integers(-100, 100, mask.shape, np.int16)
     names = [f"l{k}" for k in range(1, labels + 1)]
-    volume = Volume(image, np.diag([1.0, 1.0, 2.0, 1.0]))
+    volume = Volume(image, np.diag([*SPACING, 1.0]))
     geometry = extract(volume, mask, names, recipe, one, intensity="hu")
     write_json(one.geometry, geometry.model_dump())
     return one
@@ -75,7 +78,7 @@ def all_at_once(
                 given.loss,
             )
             total, slices = total + float(loss) * len(part), slices + len(part)
-        grid = Grid(truth(case.cases[0]).shape, recipe)
+        grid = Grid(truth(case.cases[0]).shape, recipe, SPACING)
         native = grid.enlarge(ops.convert_to_numpy(probabilities(ops.convert_to_tensor(logits))))
         several = native.shape[-1] > 1
         decided = native.argmax(axis=-1) if several else native[..., 0] > 0.5
@@ -86,8 +89,14 @@ def all_at_once(
 @pytest.mark.parametrize("labels", [1, 3])
 @pytest.mark.parametrize(
     "recipe",
-    [Recipe(size=16), Recipe(size=40), Recipe(every=2, plane="coronal"), Recipe(size=17)],
-    ids=["smaller", "padded", "every", "odd"],
+    [
+        Recipe(size=16),
+        Recipe(size=40),
+        Recipe(every=2, plane="coronal"),
+        Recipe(size=17),
+        MILLIMETRES,
+    ],
+    ids=["smaller", "padded", "every", "odd", "millimetres"],
 )
 @pytest.mark.parametrize(
     "blocks",

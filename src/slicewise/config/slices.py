@@ -25,7 +25,18 @@ class Recipe(Block):
         ge=16,
         le=2048,
         description="Side of the square slice in pixels: larger slices are area-averaged down, "
-        "smaller ones padded, never enlarged or distorted. null: as they are.",
+        "smaller ones padded, never enlarged or distorted. null: as they are. With `spacing`: what "
+        "training cuts out of the slices, which are whole where they are predicted.",
+    )
+    spacing: float | None = Field(
+        None,
+        # what was made without it stays valid
+        exclude_if=lambda value: value is None,
+        ge=0.05,
+        le=50,
+        description="Distance of rows and of columns in mm: slices are area-averaged down or "
+        "interpolated linearly up to it, so that organs are as large in all of them. null: pixels "
+        "count as they are.",
     )
     every: int = Field(1, ge=1, le=16, description="Keep every n-th pixel in both directions.")
     tilt: list[Annotated[float, Field(ge=-90, le=90)]] = Field(
@@ -40,12 +51,19 @@ class Recipe(Block):
     def _one_way(self) -> Recipe:
         if self.size is not None and self.every != 1:
             raise ValueError("give either size or every, not both")
+        if self.spacing is not None and self.every != 1:
+            raise ValueError("give either spacing or every, not both")
         return self
 
     @property
     def measured(self) -> bool:
         """Whether the cut of a volume follows from the size of its voxels."""
-        return self.plane == "acquired"
+        return self.plane == "acquired" or self.spacing is not None
+
+    @property
+    def crop(self) -> int | None:
+        """Side of the square that training cuts out of whole slices, in pixels."""
+        return None if self.spacing is None else self.size
 
     @property
     def oblique(self) -> bool:

@@ -14,6 +14,7 @@ from slicewise.network.backend import prepare  # isort: skip  (sets up the backe
 import keras
 import numpy as np
 
+from slicewise.errors import SlicewiseError
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
 from slicewise.inference.prefetch import prefetch
@@ -171,6 +172,11 @@ def _read(requests: Requests, batch: int) -> Pieces:
 def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
     card = model_card(request.models[0])
     image, header = read_nifti(request.image)
+    if image.lost and request.spacing is None and card.recipe.measured:
+        raise SlicewiseError(
+            f"{request.image}: its header has lost the size of its voxels (no place, and 1 × 1 × 1 "
+            "mm), and its slices follow from it; give dataset.spacing"
+        )
     cuts = _cuts(with_spacing(image, request.spacing).plus(request.offset), card)
     # the mask goes where the file says that its image is
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)

@@ -166,8 +166,9 @@ class Segmenter:
         return row
 
     def _placed(self, image: Volume, order: Order) -> Volume:
-        """Give a file without geometry its voxel size; refuse it where millilitres need one."""
-        if image.lost and order.spacing is None and self.card.contiguous:
+        """Give a file without geometry its voxel size; refuse it where something needs one."""
+        needed = self.card.contiguous or self.card.recipe.measured
+        if image.lost and order.spacing is None and needed:
             raise SlicewiseError(
                 f"{order.name}: its header has lost the size of its voxels (it has no place, and "
                 "1 × 1 × 1 mm), so no volume can be told; add the column spacing (three numbers, "

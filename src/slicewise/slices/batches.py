@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,9 @@ import numpy as np
 from slicewise.config import Context, MissingLabels, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest
-from slicewise.slices.bound import cut_words
+from slicewise.slices.bound import cut_words, keeps_more
 from slicewise.slices.context import Stack, fill
+from slicewise.slices.crops import Crop, Part, drawn, middle, pixel_of
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, read_geometry
 from slicewise.slices.grid import Grid
@@ -39,21 +40,25 @@ class _Case:
     spacing: float
     padding: float
     covered: tuple[slice, slice]
+    crop: int | None
     content: list[Any]
 
     @classmethod
-    def of(cls, folder: SliceFolder, geometry: SliceGeometry) -> _Case:
+    def of(cls, folder: SliceFolder, geometry: SliceGeometry, whole: bool) -> _Case:
+        crop = None if whole else geometry.recipe.crop
         return cls(
             StoredSlices(folder.image, geometry.shape),
             StoredSlices(folder.mask, geometry.shape),
             geometry.slice_spacing,
             geometry.padding,
             geometry.covered,
+            crop,
             [
                 geometry.image_sha256,
                 geometry.mask_sha256,
                 geometry.slice_spacing,
                 geometry.pixel_spacing,
+                *([] if crop is None else [crop]),
             ],
         )
 
@@ -61,17 +66,52 @@ class _Case:
     def nbytes(self) -> int:
         return self.image.nbytes + self.mask.nbytes
 
+    def fill(
+        self,
+        out: Sequence[np.ndarray],
+        crops: Sequence[Crop],
+        numbers: np.ndarray,
+        context: Context,
+    ) -> None:
+        """Write crops of its slices with their context, see `context.fill`."""
+        if self.crop is None:
+            places = [one[crop.target] for one, crop in zip(out, crops, strict=True)]
+            fill(places, self.stack, numbers, context)
+            return
+        whole = np.empty((len(out), *self.image.shape[1:], context.slices), np.float32)
+        fill(list(whole), self.stack, numbers, context)
+        for one, crop, image in zip(out, crops, whole, strict=True):
+            one[crop.target] = image[crop.source]
+
     @property
     def stack(self) -> Stack:
         """Its images, one above the other."""
         return Stack(self.image.read, self.image.shape[0], self.spacing)
 
-    def place(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Return the rows and columns that its slices take in the middle of larger ones."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns that are read of its slices: all, or those of a crop."""
         _, rows, columns = self.image.shape
-        top = (size[0] - rows) // 2
-        left = (size[1] - columns) // 2
-        return slice(top, top + rows), slice(left, left + columns)
+        return (rows, columns) if self.crop is None else (self.crop, self.crop)
+
+    @property
+    def span(self) -> Part:
+        """Rows and columns that go to the middle of what is read, or that crops are cut from."""
+        _, rows, columns = self.image.shape
+        return (slice(0, rows), slice(0, columns)) if self.crop is None else self.covered
+
+    def cropped(self, size: tuple[int, int]) -> bool:
+        """Whether its crops of a size leave out some of what the volume covers."""
+        covered = [part.stop - part.start for part in self.covered]
+        return self.crop is not None and bool(np.any(np.greater(covered, size)))
+
+    def crops(
+        self, size: tuple[int, int], corners: Iterable[Any] | None, number: int
+    ) -> list[Crop]:
+        """Return what is read of so many slices: crops that were drawn, or those in the middle."""
+        if self.crop is None or corners is None:
+            corners = [middle(self.span, size)] * number
+        return [Crop.at(corner, size, self.image.shape[1:]) for corner in corners]
 
 
 class SliceSet:
@@ -84,12 +124,15 @@ class SliceSet:
     folders : sequence of SliceFolder
         The cases, each as often as there are recipes that it was cut by. Their
         slices may differ in size: smaller ones are padded in the middle of the
-        largest.
+        largest. Of slices in millimetres a crop is read where their recipe has
+        a size.
     context : Context
         Slices that the network sees at once (2.5-D).
     memory : int
         Bytes; if all slices together need no more, they are kept in memory
         after their first use.
+    whole : bool
+        Whether to read slices in millimetres whole, too, as they are predicted.
 
     Attributes
     ----------
@@ -109,6 +152,8 @@ class SliceSet:
         Rows and columns of what `read` returns.
     in_memory : bool
         Whether slices are kept in memory.
+    cropped : bool
+        Whether of some slices not all is read at once.
 
     Raises
     ------
@@ -122,6 +167,7 @@ class SliceSet:
         *,
         context: Context = ALONE,
         memory: int = 0,
+        whole: bool = False,
     ) -> None:
         self.context = context
         self._folders = list(folders)
@@ -143,17 +189,18 @@ class SliceSet:
             self.recipes.append(geometry.recipe)
             counts.append(np.asarray(geometry.counts, np.int64).reshape(-1, len(self.labels)))
             aspects.append(geometry.aspect)
-            self._cases.append(_Case.of(folder, geometry))
+            self._cases.append(_Case.of(folder, geometry, whole))
         lengths = [len(count) for count in counts]
         self.counts = np.concatenate(counts or [np.zeros((0, 1), np.int64)])
         self.case_of = np.repeat(np.arange(len(lengths)), lengths)
         self.aspect = np.repeat(np.asarray(aspects, np.float32), lengths)
         self._first = np.cumsum([0, *lengths])
-        shapes = [case.image.shape for case in self._cases]
+        sizes = [case.size for case in self._cases]
         self.size: tuple[int, int] = (
-            max((shape[1] for shape in shapes), default=0),
-            max((shape[2] for shape in shapes), default=0),
+            max((rows for rows, _ in sizes), default=0),
+            max((columns for _, columns in sizes), default=0),
         )
+        self.cropped = any(case.cropped(self.size) for case in self._cases)
         self.in_memory = sum(case.nbytes for case in self._cases) <= memory
         for case in self._cases:
             case.image.keep = case.mask.keep = self.in_memory
@@ -200,12 +247,13 @@ class SliceSet:
             case.mask.path = mask
 
     def each(self) -> list[SliceSet]:
-        """Return a set of each folder alone, whose slices have its own size."""
+        """Return a set of each folder alone, whose slices are whole and have its own size."""
         return [
             SliceSet(
                 [folder],
                 context=self.context,
                 memory=case.nbytes if self.in_memory else 0,
+                whole=True,
             )
             for folder, case in zip(self._folders, self._cases, strict=True)
         ]
@@ -220,8 +268,18 @@ class SliceSet:
             [[name, *case.content] for name, case in zip(self.cases, self._cases, strict=True)]
         )
 
-    def read(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(
+        self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Read slices by their numbers.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Their numbers.
+        corners : ndarray of int, shape (n, 2), optional
+            First row and column of each crop, from `corners`; by default crops
+            are taken from the middle.
 
         Returns
         -------
@@ -232,27 +290,69 @@ class SliceSet:
         masks : ndarray of uint8, shape (n, rows, columns)
             Label indices.
         """
-        return self.images(indices), self.masks(indices)
+        return self.images(indices, corners), self.masks(indices, corners)
 
-    def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    def corners(
+        self, indices: Sequence[int] | np.ndarray, random: np.random.Generator, least: int = 0
+    ) -> np.ndarray:
+        """Draw where the crops of slices begin.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Numbers of the slices.
+        random : Generator
+            What the places depend on, beside the slices.
+        least : int
+            So many crops show a label, if so many slices do: about a pixel of
+            a label that is drawn. All others lie anywhere.
+
+        Returns
+        -------
+        ndarray of int, shape (n, 2)
+            Row and column in the stored slices.
+        """
+        found = np.zeros((len(indices), 2), np.int64)
+        for position, index in enumerate(indices):
+            owner = self.case_of[index]
+            case = self._cases[owner]
+            shown = None
+            if least > 0 and self.counts[index].any():
+                mask = case.mask.read([index - self._first[owner]])[0]
+                shown = pixel_of(mask, random)
+                least -= 1
+            found[position] = drawn(case.covered, self.size, random, shown)
+        return found
+
+    def images(
+        self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None
+    ) -> np.ndarray:
         """Read the images of `read` alone."""
         images = np.empty((len(indices), *self.size, self.context.slices), np.float32)
         for case, numbers, positions in self._by_case(indices):
-            if case.image.shape[1:] != self.size:
+            if case.crop is not None or case.size != self.size:
                 images[positions] = case.padding
-            place = case.place(self.size)
-            out = [images[position][place] for position in positions]
-            fill(out, case.stack, numbers, self.context)
+            out = [images[position] for position in positions]
+            crops = self._crops(case, positions, corners)
+            case.fill(out, crops, numbers, self.context)
         return images
 
-    def masks(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+    def masks(
+        self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None
+    ) -> np.ndarray:
         """Read the masks of `read` alone."""
         masks = np.zeros((len(indices), *self.size), np.uint8)
         for case, numbers, positions in self._by_case(indices):
-            place = case.place(self.size)
-            for position, mask in zip(positions, case.mask.read(numbers), strict=True):
-                masks[position][place] = mask
+            stored = case.mask.read(numbers)
+            for position, crop, mask in zip(
+                positions, self._crops(case, positions, corners), stored, strict=True
+            ):
+                masks[position][crop.target] = mask[crop.source]
         return masks
+
+    def _crops(self, case: _Case, positions: np.ndarray, corners: np.ndarray | None) -> list[Crop]:
+        chosen = None if corners is None else corners[positions]
+        return case.crops(self.size, chosen, len(positions))
 
     def _by_case(
         self, indices: Sequence[int] | np.ndarray
@@ -359,11 +459,12 @@ def _lost(slices: SliceSet, missing: Sequence[str]) -> str:
             continue
         voxels = sum(each.voxels(name) for each in had)
         cuts = " and ".join({cut_words(each.recipe): None for each in had})
+        more = " or ".join({keeps_more(each.recipe): None for each in had})
+        more = more.replace("size", "size (null keeps all pixels)")
         return (
             f"label {name}: {len(had)} of {len(geometries)} cut training cases have it ({voxels} "
             f"voxels), but it was lost when they were cut {cuts}: it is smaller than a pixel of "
-            "the slices; give the recipe in `slices` a larger size (null keeps all pixels), or "
-            "leave the label out"
+            f"the slices; give the recipe in `slices` {more}, or leave the label out"
         )
     return ""
 

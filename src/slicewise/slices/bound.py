@@ -71,7 +71,7 @@ class RecipeBound:
     def __init__(self, grid: Grid, labels: int, contiguous: bool) -> None:
         self.grid = grid
         self.labels = labels
-        self.scaled = grid.recipe.every > 1 or grid.axes[0].scale < 1
+        self.scaled = grid.scaled
         self._sums = np.zeros((3, labels + 1), np.int64)  # voxels before, after, and both
         self._parts = [_Components(contiguous) for _ in range(labels)]
 
@@ -270,6 +270,8 @@ class _Components:
 
 def cut_words(recipe: Recipe) -> str:
     """Name the size of the slices of a recipe."""
+    if recipe.spacing is not None:
+        return f"to pixels of {recipe.spacing:g} mm"
     if recipe.size is not None:
         return f"to size {recipe.size}"
     if recipe.every > 1:
@@ -277,6 +279,11 @@ def cut_words(recipe: Recipe) -> str:
     if recipe.plane == "acquired":
         return "in the plane that each was acquired in"
     return f"in the {recipe.plane} plane"
+
+
+def keeps_more(recipe: Recipe) -> str:
+    """Say what of a recipe would lose less; a size of null loses nothing."""
+    return "a larger size" if recipe.spacing is None else "a smaller spacing"
 
 
 def lost_words(bound: Mapping[str, LabelBound]) -> list[str]:

@@ -19,7 +19,7 @@ from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sweep
 from slicewise.records import differences
-from slicewise.slices.bound import cut_words, lost_words
+from slicewise.slices.bound import cut_words, keeps_more, lost_words
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, kept_geometry
@@ -174,10 +174,11 @@ def _say_lost(case: str, recipe: Recipe, geometry: SliceGeometry) -> None:
         said = [f"of label {name} no pixel is left" for name in gone if bound[name].voxels]
     if said:
         logger.warning(
-            "%s: cut %s, %s; what is lost is trained as background (a larger size keeps more)",
+            "%s: cut %s, %s; what is lost is trained as background (%s keeps more)",
             case,
             cut_words(recipe),
             "; ".join(said),
+            keeps_more(recipe),
         )
 
 

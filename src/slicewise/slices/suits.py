@@ -96,7 +96,8 @@ def suits(name: str, recipe: Recipe, records: Sequence[CaseRecord]) -> str:
     """
     cuts = [CaseCut.of(record, recipe) for record in records]
     across = [cut for cut in cuts if cut.across and not recipe.oblique]
-    long = [cut for cut in cuts if cut.long]
+    # in millimetres, pixels of slices are squares
+    long = [cut for cut in cuts if cut.long and recipe.spacing is None]
     said = []
     if across:
         named = _named(across, lambda cut: " or ".join(cut.finest))
@@ -120,7 +121,7 @@ def _named(cuts: Sequence[CaseCut], what: Callable[[CaseCut], str]) -> str:
 
 def _advice(recipe: Recipe) -> str:
     if recipe.plane == "acquired":
-        return ""
+        return "; spacing (mm) makes them squares"
     return "; plane: acquired cuts each along its two finest axes"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from functools import cached_property
 
@@ -53,7 +54,7 @@ class Batches:
 
     def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
         """Return what the trainer takes for a step."""
-        images, masks = self.slices.read(indices)
+        images, masks = self.slices.read(indices, self._corners(indices, epoch, step))
         inputs = {"images": images, "masks": masks}
         if self.experiment.augmentation is not None:
             moment = augment.Moment(self.experiment.training.seed, epoch, step)
@@ -66,6 +67,15 @@ class Batches:
             )
             inputs |= changes.arrays()
         return inputs
+
+    def _corners(self, indices: np.ndarray, epoch: int, step: int) -> np.ndarray | None:
+        """Draw the crops of slices in millimetres; as many as asked for show a label."""
+        if not self.slices.cropped:
+            return None
+        settings = self.experiment.training
+        random = np.random.default_rng([settings.seed, epoch, 3, step])
+        least = math.ceil(settings.foreground * settings.batch)
+        return self.slices.corners(indices, random, least)
 
     def cases_of(self, indices: np.ndarray) -> list[str]:
         """Return the names of the cases that slices are of, sorted."""
