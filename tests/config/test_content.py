@@ -31,8 +31,20 @@ def test_what_was_decided_when_a_mask_was_read_counts_no_more(decided):
     assert other.once_read == content.once_read
 
 
-@pytest.mark.parametrize("counts", ["intensity", "offset", "contiguous", "labels"])
+def test_what_is_not_used_is_not_said():
+    """So that it makes no older result anew."""
+    content = load_settings(LEAST).dataset.content
+    assert not content.partial
+    assert "ignore" not in content.model_dump()
+    partial = content.model_copy(update={"ignore": 255})
+    assert partial.partial
+    assert partial.once_read == content.once_read | {"ignore": 255}
+    assert Content(**partial.model_dump()) == partial
+
+
+@pytest.mark.parametrize("counts", ["intensity", "offset", "contiguous", "labels", "ignore"])
 def test_everything_else_counts(counts):
     content = load_settings(LEAST).dataset.content
     other = {"intensity": "arbitrary", "offset": 1, "contiguous": False, "labels": {"liver": [2]}}
+    other["ignore"] = 255
     assert content.model_copy(update={counts: other[counts]}).once_read != content.once_read

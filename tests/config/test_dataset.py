@@ -26,6 +26,10 @@ from tests.settings import changed, fault
         ("dataset/empty_masks", "ok", ["dataset.empty_masks", "'refuse' or 'allow'"]),
         ("dataset/labels", {"a": 1, "b": [2, 1]}, ["labels", "share a mask value"]),
         ("dataset/phantom", {}, ["phantom", "goes with layout phantom only"]),
+        ("dataset/ignore", 1, ["ignore is 1, which is the mask value of labels.liver"]),
+        ("dataset/ignore", 0, ["ignore is 0", "set other_labels to background"]),
+        ("dataset/ignore", 65536, ["dataset.ignore", "65535"]),
+        ("dataset/labels", {f"l{k}": k for k in range(1, 256)}, ["255 are given", "254 is the"]),
         ("dataset/patient_pattern", "(", ["dataset.patient_pattern", "no", "regular expression"]),
         ("dataset/patient_pattern", "p.", ["dataset.patient_pattern", "group named patient"]),
     ],
@@ -78,3 +82,17 @@ def test_labels_are_all_names_of_segments_or_all_values():
 def test_frames_of_4d_images_are_told_by_their_masks(block, says):
     with pytest.raises(ValidationError, match=says):
         Pairs(**block)
+
+
+def test_undrawn_voxels_need_masks_that_hold_values():
+    config = changed("dataset/ignore", 255)
+    assert load_settings(config).dataset.content.ignore == 255
+    config["dataset"]["ignore"] = 0
+    config["dataset"]["other_labels"] = "background"
+    assert load_settings(config).dataset.content.ignore == 0
+    config["dataset"] |= {"layout": "ircad", "labels": {"liver": "liver"}, "ignore": 255}
+    assert "named segments or organ folders" in fault(config)
+    config["dataset"] |= {"layout": "pairs", "labels": {"liver": 1}}
+    load_settings(config)
+    config["dataset"]["pairs"] = {"image": "*/ct.nii", "masks": {"liver": "*/liver.nii"}}
+    assert "ignore is a mask value" in fault(config)

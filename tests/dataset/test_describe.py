@@ -16,6 +16,7 @@ from slicewise.dataset.case_record import CaseRecord
 from slicewise.dataset.describe import CaseFiles, fingerprint, make_record
 from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack, unpack
+from slicewise.errors import SlicewiseError
 from slicewise.volumes.volume import Volume
 
 AFFINE = np.array([[-0.8, 0, 0, 8], [0, 0.7, 0, -9], [0, 0, 2.5, -30], [0, 0, 0, 1.0]])
@@ -250,3 +251,23 @@ def test_a_real_scan_has_the_same_fingerprint_however_it_is_stored(real_data, tm
     volume = read_volume(real_data / "odd" / "totalsegmentator_torso" / "ct.nii.gz")
     write_nifti(tmp_path / "copy.nii", turned(volume, "PIR"))
     assert fingerprint(read_volume(tmp_path / "copy.nii")) == fingerprint(volume)
+
+
+def test_what_nobody_drew_is_neither_label_nor_background(files, caplog):
+    content = CONTENT.model_copy(update={"ignore": 255})
+    image = nib.load(files[1])
+    stored = np.asanyarray(image.dataobj).copy()
+    record = case_record(*files, content)
+    assert "no voxel has the value 255 of dataset.ignore, so that all of it counts" in caplog.text
+    stored[3] = 255
+    nib.save(nib.Nifti1Image(stored, image.affine), files[1])
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        part = case_record(*files, content)
+    assert "8.3 % of its voxels are undrawn" in caplog.text
+    voxel = 0.8 * 0.7 * 2.5 / 1000
+    assert part.ml["liver"] == pytest.approx(np.isin(stored, (1, 3)).sum() * voxel, abs=1e-4)
+    assert part.ml["liver"] < record.ml["liver"]
+    assert part.content["ignore"] == 255
+    with pytest.raises(SlicewiseError, match=r"values that dataset\.labels .* does not name: 255"):
+        case_record(*files)

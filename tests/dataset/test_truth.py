@@ -83,3 +83,14 @@ def test_labels_are_read_on_the_grid_of_their_image(tmp_path, mask):
     assert labels_digest(found, ["liver"]) == labels_digest(whole, ["liver"])
     truth = truth_reader(["b"], [cropped], liver, [image])("b")
     np.testing.assert_array_equal(truth, whole.canonical().array)
+
+
+def test_what_was_drawn_belongs_to_the_truth():
+    labels = np.zeros((4, 4, 4), np.uint8)
+    labels[:2] = 1
+    partial = np.where(np.arange(4) > 1, np.uint8(255), labels)
+    whole = labels_digest(Volume(labels, np.eye(4)), ["a", "b"])
+    part = labels_digest(Volume(partial, np.eye(4)), ["a", "b"])
+    assert whole != part
+    renumbered = np.where(partial == 1, np.uint8(2), partial)
+    assert labels_digest(Volume(renumbered, np.eye(4)), ["b", "a"]) == part

@@ -358,3 +358,54 @@ def test_a_case_may_be_called_as_a_number_or_as_nothing(tmp_path) -> None:
     read = read_metrics(str(tmp_path / "metrics.tsv"))
     assert list(read["case"]) == ["001", "NA"]
     assert list(read["patient"]) == ["01", "null"]
+
+
+def test_what_nobody_drew_is_no_part_of_a_score():
+    """Overlaps and volumes are those of the arrays without these voxels."""
+    random = np.random.default_rng(0)
+    truth, guess = random.integers(0, 3, (2, 6, 7, 8)).astype(np.uint8)
+    truth[random.random(truth.shape) < 0.4] = 255
+    drawn = truth != 255
+    known = {"case": "a", "patient": "a", "subset": "test", "fold": None}
+    labels = ("liver", "tumour")
+    rows = case_rows(known, Masks(truth, guess, labels, 2.0, (1.0, 1.0, 1.0)), Evaluation())
+    deleted = Masks(truth[drawn], guess[drawn], labels, 2.0, None)
+    assert [
+        {name: value for name, value in row.items() if name != "undrawn_percent"} for row in rows
+    ] == case_rows(known, deleted, Evaluation())
+    assert rows[0]["undrawn_percent"] == pytest.approx(100 * (~drawn).mean())
+    # by sums alone, too
+    t, g = truth[drawn] == 1, guess[drawn] == 1
+    assert rows[0]["dice"] == 2 * (t & g).sum() / (t.sum() + g.sum())
+    assert rows[0]["predicted_ml"] == 2.0 * g.sum()
+    told = metrics_table(rows)
+    assert told["hd95_mm"].isna().all(), "a surface may go on where nobody drew"
+    assert told["false_islands"].isna().all()
+
+
+def test_a_label_of_which_nothing_was_drawn_may_be_elsewhere():
+    part = np.where(np.arange(8) > 4, np.uint8(255), NOTHING)
+    rows = scored({"a": [(part, WRONG[..., ::-1])], "b": [(HIT, HIT)]})
+    assert math.isnan(rows["volume_ml"][0])
+    assert rows["predicted_ml"][0] == 4.0
+    summary = summarise(rows)["test"]["tumour"]
+    assert summary["detection"]["unknown"] == 1
+    assert summary["detection"]["without_label"] == 0
+    assert summary["volume_ml"]["n"] == 1
+    words = summary["detection"]["in_words"]
+    assert words == "1 of 2 has it, not known of 1, in whom not all was drawn, found in 1 of 1"
+    challenge = scored({"a": [(part, WRONG)]}, absent_labels="challenge")
+    assert challenge["dice"].isna().all(), "nobody knows that it is not there"
+
+
+def test_the_table_tells_of_undrawn_voxels_only_where_there_are_some(tmp_path):
+    rows = scored({"b": [(HIT, HIT)]})
+    assert "undrawn_percent" not in rows
+    assert "unknown" not in summarise(rows)["test"]["tumour"]["detection"]
+    part = np.where(np.arange(8) > 5, np.uint8(255), HIT)
+    mixed = scored({"a": [(part, HIT)], "b": [(HIT, HIT)]})
+    path = tmp_path / "metrics.tsv"
+    mixed.to_csv(path, sep="\t", index=False)
+    read = read_metrics(str(path))
+    assert read["undrawn_percent"].tolist() == pytest.approx([25.0, math.nan], nan_ok=True)
+    assert read["dice"].tolist() == [1, 1]

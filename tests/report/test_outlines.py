@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slicewise.config import UNDRAWN
 from slicewise.report.formats import jpeg
 from slicewise.report.outlines import (
     PREDICTION_COLOUR,
@@ -139,3 +140,27 @@ def test_the_sheet_of_large_slices_fits_a_page():
     assert sheet.shape == (2 * 256, 2 * 512, 3)
     assert (sheet != sheet[..., :1]).any(), "the label is outlined"
     assert jpeg(sheet).startswith(b"\xff\xd8")
+
+
+def test_what_nobody_drew_is_hatched_and_not_outlined():
+    image, truth, prediction = masks()
+    image += 0.5
+    plain = overlay(image, truth, prediction, window=(-1, 1))
+    part = truth.copy()
+    part[:, 70:] = UNDRAWN
+    picture = overlay(image, part, prediction, window=(-1, 1))
+    scale = picture.shape[0] // len(image)
+    np.testing.assert_array_equal(picture[:, : 70 * scale], plain[:, : 70 * scale])
+    hatch = (picture != plain).any(axis=-1)[:, 70 * scale :]
+    assert 0.2 < hatch.mean() < 0.3
+    assert (picture[:, 70 * scale :] == picture[:, 70 * scale :, :1]).all(), "no line of the truth"
+    whole = overlay(image, np.full_like(truth, UNDRAWN), prediction, window=(-1, 1))
+    assert has_colour(whole, PREDICTION_COLOUR), "predictions are whole"
+    assert not has_colour(whole, TRUTH_COLOUR)
+
+
+def test_the_sheet_hatches_what_nobody_drew():
+    images = np.full((1, 20, 12), 80, np.uint8)
+    masks = np.full_like(images, UNDRAWN)
+    sheet = contact_sheet({"images": images, "masks": masks}, columns=1)
+    assert set(np.unique(sheet)) == {44, 80}

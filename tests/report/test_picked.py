@@ -54,3 +54,14 @@ def test_slice_dice_is_the_mean_of_the_labels_present():
     truth = np.array([1, 1, 2, 0]).reshape(4, 1, 1)
     prediction = np.array([1, 1, 0, 0]).reshape(4, 1, 1)
     assert slice_dice(truth, prediction) == pytest.approx([0.5])
+
+
+def test_what_nobody_drew_is_not_scored():
+    random = np.random.default_rng(3)
+    truth, prediction = random.integers(0, 3, (2, 5, 6, 4)).astype(np.uint8)
+    truth[:, 3:] = 255
+    truth[:, :, 1] = 255
+    known = slice_dice(truth[:, :3] * (truth[:, :3] != 255), prediction[:, :3])
+    known[1] = math.nan
+    np.testing.assert_array_equal(slice_dice(truth, prediction), known)
+    assert 1 not in [slice_.index for slice_ in pick_slices(truth, prediction)]

@@ -128,3 +128,13 @@ def test_empty_masks_show_the_middle():
         assert view.frames[view.worst].index == view.slices // 2 or len(view.frames) > 1
         assert np.isnan(view.dice).all()
         assert all(frame.truth == frame.prediction == "" for frame in view.frames)
+
+
+def test_what_nobody_drew_is_no_outline_and_widens_no_picture():
+    image, truth, prediction = volume()
+    part = np.where(truth == 0, np.uint8(255), truth)
+    shown = views(image, part, prediction, frames=1, planes=["axial"])["axial"]
+    plain = views(image, truth, prediction, frames=1, planes=["axial"])["axial"]
+    assert (shown.voxels, shown.frames[0].truth) == (plain.voxels, plain.frames[0].truth)
+    assert shown.frames[0].prediction == plain.frames[0].prediction
+    assert shown.frames[0].image != plain.frames[0].image, "it is hatched"

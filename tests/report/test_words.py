@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.report.words import bound, convention, failure_note, meaning
+from slicewise.report.words import bound, convention, drawn_in_part, failure_note, meaning
 from tests import masks
 from tests.masks import HIT, NOTHING, WRONG
 from tests.pages import measured, pieces, table
@@ -188,3 +188,11 @@ def test_the_convention_of_challenges_is_told():
     assert "as some challenges have it" in convention(challenge)
     # what was found is told of those who have it, whatever the convention
     assert meaning(challenge, "test") == meaning(masks.scored(patients), "test")
+
+
+def test_what_was_drawn_in_part_is_said():
+    rows = scored({"a": 0.9, "b": 0.8})
+    assert drawn_in_part(rows) == ""
+    assert drawn_in_part(rows.assign(undrawn_percent=np.nan)) == ""
+    said = drawn_in_part(rows.assign(undrawn_percent=[np.nan, 87.4]))
+    assert said.startswith("The reference of 1 of 2 cases was drawn in part: 87 % of the voxels")

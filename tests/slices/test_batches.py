@@ -31,11 +31,17 @@ class Counted:
 
     counts: np.ndarray
 
+    undrawn: tuple[int, ...] = ()
+
     cases = ("anna", "bert", "anna")
     labels = ("liver", "spleen", "tumour")
 
     def __len__(self) -> int:
         return len(self.counts)
+
+    @property
+    def drawn(self) -> np.ndarray:
+        return ~np.isin(np.arange(len(self)), self.undrawn)
 
     def geometries(self) -> list[dict]:
         return []
@@ -377,3 +383,40 @@ def test_several_recipes_hold_each_case_once(two_cases):
     recipe = two_cases[0].image.parents[1]
     slices = SliceSet.from_recipes(["anna", "bert"], [recipe, recipe])
     assert slices.cases == ["anna", "bert", "anna", "bert"]
+
+
+@QUICK
+@given(SHOWS, st.data(), st.sampled_from([0.0, 0.3, 1.0]), st.integers(0, 9))
+def test_slices_that_nobody_drew_are_in_no_batch(shows, data, empty, epoch):
+    bare = [number for number, value in enumerate(shows) if not value]
+    undrawn = data.draw(st.sets(st.sampled_from(bare))) if bare else set()
+    slices = slices_of(shows)
+    slices.undrawn = tuple(undrawn)
+    taken = {int(k) for batch in batches_of(slices, empty=empty, epoch=epoch) for k in batch}
+    assert not taken & undrawn
+    assert taken <= {int(k) for k in usable(slices, empty)}
+    if empty == 1:
+        assert taken == set(range(len(shows))) - undrawn
+    # the share of slices without a label is of those that were drawn
+    without = len(bare) - len(undrawn)
+    half_up = int(Decimal(str(round(empty * without, 9))).quantize(0, ROUND_HALF_UP))
+    assert len(taken) - sum(shows) == half_up
+
+
+def test_slices_know_what_of_them_was_drawn(tmp_path):
+    labels = np.zeros((20, 12, 5), np.uint8)
+    labels[:, :, 2] = 255
+    labels[4:9, 3:6, 1:4] = 1
+    labels[:, :, 4] = 255
+    image = Volume(np.zeros(labels.shape, np.int16), np.diag([1, 1, 2, 1.0]))
+    folder = SliceFolder.below(tmp_path, "anna")
+    recipe = Recipe(size=20)
+    geometry = extract(image, labels, ["liver"], recipe, folder, intensity="hu", partial=True)
+    geometry.write(folder.geometry)
+    slices = SliceSet([folder])
+    assert slices.partial
+    assert slices.drawn.tolist() == [True, True, True, True, False]
+    assert usable(slices, 1.0).tolist() == [0, 1, 2, 3]
+    masks = slices.masks(range(5))
+    np.testing.assert_array_equal(masks[:, :, 4:16], np.moveaxis(labels, 2, 0))
+    assert not masks[:, :, :4].any(), "padding is background"

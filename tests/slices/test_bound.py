@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from slicewise.config import Recipe
+from slicewise.config import UNDRAWN, Recipe
 from slicewise.slices.bound import brought_back, cut_words, lost_words, recipe_bound
 from slicewise.slices.grid import Grid
 from slicewise.volumes.volume import Volume
@@ -137,3 +137,31 @@ def test_cuts_are_named():
     assert cut_words(Recipe(size=64)) == "to size 64"
     assert cut_words(Recipe(every=2)) == "with every 2. pixel"
     assert cut_words(Recipe(plane="coronal")) == "in the coronal plane"
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+def test_what_nobody_drew_is_not_compared(labels):
+    """Of slices that were drawn or not as a whole, the bound is that of the drawn ones alone."""
+    random = np.random.default_rng(4)
+    coarse = random.integers(0, labels + 1, (10, 9, 12)).astype(np.uint8)
+    array = coarse.repeat(3, axis=0).repeat(3, axis=1)
+    kept = [0, 1, 5, 6, 7, 11]
+    partial = np.full_like(array, UNDRAWN)
+    partial[..., kept] = array[..., kept]
+    names = ["a", "b"][:labels]
+    recipe = Recipe(size=16)
+    whole = Volume(np.ascontiguousarray(array[..., kept]), np.eye(4))
+    wanted = recipe_bound(whole, recipe, names, contiguous=False)
+    got = recipe_bound(Volume(partial, np.eye(4)), recipe, names, contiguous=False)
+    assert got == wanted
+
+
+def test_an_undrawn_rim_takes_nothing_from_what_comes_back():
+    array = np.zeros((32, 32, 2), np.uint8)
+    array[8:24, 8:24] = 1
+    partial = np.full_like(array, UNDRAWN)
+    partial[8:24, 8:24] = 1
+    grid = Grid((32, 32, 2), Recipe(size=16))
+    stack = grid.stack(partial)
+    back = brought_back(grid, grid.shrink_mask(stack, 1), 1)
+    assert back[:, 8:24, 8:24].all()

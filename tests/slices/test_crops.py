@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.slices.crops import Crop, drawn, middle, pixel_of
+from slicewise.slices.crops import Crop, drawn, drawn_pixel, middle, pixel_of
 
 QUICK = settings(max_examples=80, deadline=None, derandomize=True)
 SIDE = st.integers(1, 40)
@@ -82,3 +82,17 @@ def test_small_labels_are_drawn_as_often_as_large_ones():
     small = sum(pixel == (5, 7) for pixel in pixels)
     assert 240 < small < 360
     assert len({pixel for pixel in pixels if mask[pixel] == 1}) > 150
+
+
+def test_a_pixel_that_nobody_drew_is_neither_label_nor_drawn():
+    random = np.random.default_rng(0)
+    mask = np.full((9, 12), 255, np.uint8)
+    mask[3, 4:7] = 2
+    mask[5, 5] = 0
+    mask[:, :2] = 0  # padding
+    covered = (slice(0, 9), slice(2, 12))
+    found = {drawn_pixel(mask, covered, random) for _ in range(200)}
+    assert found == {(3, 4), (3, 5), (3, 6), (5, 5)}
+    assert {pixel_of(mask, random) for _ in range(200)} == {(3, 4), (3, 5), (3, 6)}
+    assert drawn_pixel(np.zeros((9, 12), np.uint8), covered, random) is None
+    assert drawn_pixel(np.full((9, 12), 255, np.uint8), covered, random) is None

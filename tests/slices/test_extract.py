@@ -168,3 +168,22 @@ def test_memory_stays_below_three_volumes(tmp_path, recipe, plane):
     finally:
         tracemalloc.stop()
     assert peak + volume + labels.nbytes < 3 * volume
+
+
+def test_undrawn_voxels_are_counted_and_no_label(tmp_path):
+    image, labels = volumes((11, 9, 7), affine_of((0, 1, 2), (1, 1, 1)))
+    labels[np.random.default_rng(1).random(labels.shape) < 0.3] = 255
+    for place, recipe in (
+        ("plain", Recipe()),
+        ("every", Recipe(every=2)),
+        ("oblique", Recipe(tilt=[9.0, 4.0])),
+    ):
+        folder = SliceFolder.below(tmp_path, place)
+        names = ["liver", "spleen"]
+        known = extract(image, labels, names, recipe, folder, intensity="hu", partial=True)
+        masks = np.load(folder.mask)
+        assert known.undrawn == (masks == 255).sum(axis=(1, 2)).tolist()
+        assert known.counts == [[int((m == k).sum()) for k in (1, 2)] for m in masks]
+        assert known.voxels("liver") == (labels == 1).sum()
+    # nobody drew what a turned slice has beyond the volume
+    assert (masks[0] == 255).sum() > (labels[..., 0] == 255).sum()

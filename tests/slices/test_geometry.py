@@ -57,3 +57,21 @@ def test_what_does_not_fit_itself_is_refused(geometry, tmp_path, change):
     path.write_text(json.dumps(geometry.model_dump() | change))
     with pytest.raises(SlicewiseError, match=r"geometry\.json: the file is damaged"):
         read_geometry(path)
+
+
+def test_what_is_undrawn_is_counted_only_where_it_can_be(geometry, tmp_path):
+    assert geometry.undrawn is None
+    assert "undrawn" not in geometry.dump()
+    assert geometry.drawn == [True] * 5
+    counted = geometry.model_copy(update={"undrawn": [0, 10, 200, 199, 0]})
+    # the volume covers 20 rows of 10 pixels
+    assert counted.drawn == [True, True, False, True, True]
+    assert counted.digest != geometry.digest
+    counted.write(tmp_path / "geometry.json")
+    assert read_geometry(tmp_path / "geometry.json") == counted
+    short = counted.model_copy(update={"undrawn": [0]})
+    place = tmp_path / "case" / "geometry.json"
+    place.parent.mkdir()
+    short.write(place)
+    with pytest.raises(SlicewiseError, match="does not count what is undrawn in each slice"):
+        read_geometry(place)

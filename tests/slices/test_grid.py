@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.transform import downscale_local_mean
 
-from slicewise.config import Recipe
+from slicewise.config import UNDRAWN, Recipe
 from slicewise.slices.grid import Grid
 from slicewise.slices.planes import PLANES
 from slicewise.volumes.volume import Volume, from_canonical
@@ -256,3 +256,31 @@ def test_slices_of_a_few_pixels_come_back(columns):
     inner = np.arange(1, 31)
     expected = np.interp(inner, 2 * np.arange(16) + 0.5, np.arange(16))
     np.testing.assert_allclose(back[0, 1:31], np.tile(expected[:, None], 2 * columns), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 5), (50, 42, 4), (17, 40, 3)])
+@pytest.mark.parametrize("labels", [1, 3])
+def test_a_pixel_takes_what_its_drawn_voxels_are(shape, labels):
+    random = np.random.default_rng(labels)
+    array = random.integers(0, labels + 1, shape).astype(np.uint8)
+    array[random.random(shape) < 0.6] = UNDRAWN
+    array[:9, :11] = UNDRAWN
+    grid = Grid(shape, Recipe(size=16))
+    small = grid.shrink_mask(grid.stack(array), labels)
+    rows, columns = grid.axes
+    down = [axis.down.toarray() for axis in (rows, columns)]
+    shares = {
+        value: np.einsum("ri,cj,ijs->src", *down, (array == value).astype(float))
+        for value in (*range(labels + 1), UNDRAWN)
+    }
+    inner = small[:, rows.inside, columns.inside]
+    drawn = sum(shares[value] for value in range(labels + 1))
+    np.testing.assert_array_equal(inner == UNDRAWN, drawn < 1e-5)
+    best = np.max([shares[value] for value in range(1, labels + 1)], axis=0)
+    for value in range(1, labels + 1):
+        assert (shares[value][inner == value] >= best[inner == value] - 1e-5).all()
+        assert (shares[value][inner == value] >= shares[0][inner == value] - 1e-5).all()
+    assert (shares[0][inner == 0] >= best[inner == 0] - 1e-5).all()
+    outside = np.ones(small.shape, bool)
+    outside[:, rows.inside, columns.inside] = False
+    assert not small[outside].any(), "padding is background"

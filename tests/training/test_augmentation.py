@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras import ops
 from scipy import ndimage
 
-from slicewise.config import Augmentation
+from slicewise.config import UNDRAWN, Augmentation
 from slicewise.training import augmentation as augment
 
 RANDOM = np.random.default_rng(0)
@@ -560,3 +560,29 @@ def test_it_compiles_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted, truth = apply(images, masks, changes, settings, noise)
     np.testing.assert_allclose(moved, wanted, atol=1e-4)
     assert np.mean(np.asarray(labels) != truth) < 0.005  # ties may be rounded otherwise
+
+
+@pytest.mark.parametrize("way", [augment._resampled, augment._resampled_natively])
+@pytest.mark.parametrize("elastic", [False, True])
+def test_what_nobody_drew_moves_along_and_mixes_with_nothing(way, elastic) -> None:
+    """Undrawn pixels that are turned in stay undrawn, and what comes from outside is background."""
+    if elastic and way is augment._resampled_natively:
+        pytest.skip("nothing is bent natively")
+    random = np.random.default_rng(1)
+    masks = random.choice([0, 1, 2, UNDRAWN], (4, 24, 20)).astype(np.int32)
+    images = random.normal(0, 1, (4, 24, 20, 1)).astype(np.float32)
+    settings = Augmentation(**EVERYTHING | {"rotation": 30.0, "shift": 0.3})
+    changes = draw(settings, 4, (24, 20), (3, 1, 4))
+    bends = [changes.bends] if elastic else []
+    given = [ops.convert_to_tensor(each) for each in (images, masks, changes.affine, *bends)]
+    moved = ops.convert_to_numpy(way(*given)[1])
+    assert set(np.unique(moved)) <= {0, 1, 2, UNDRAWN}
+    # each value moves as a label alone does
+    for value in (1, 2, UNDRAWN):
+        alone = ops.convert_to_tensor((masks == value).astype(np.int32))
+        np.testing.assert_array_equal(
+            moved == value, ops.convert_to_numpy(way(given[0], alone, *given[2:])[1]) == 1
+        )
+    everywhere = ops.full((4, 24, 20), UNDRAWN, dtype="int32")
+    outside = ops.convert_to_numpy(way(given[0], everywhere, *given[2:])[1])
+    assert set(np.unique(outside)) == {0, UNDRAWN}

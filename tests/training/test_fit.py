@@ -144,3 +144,18 @@ def test_no_deviation_is_refused(tmp_path: Path, intensity, settings, remedy) ->
     with pytest.raises(SlicewiseError, match=r"cases case0, case1: .* one value") as caught:
         fit_preprocess(slices, np.arange(len(slices)), settings, card)
     assert f"change {remedy}" in str(caught.value)
+
+
+def test_what_nobody_drew_is_inside_no_label(tmp_path: Path) -> None:
+    one = SliceFolder.below(tmp_path, "a")
+    array = np.random.default_rng(0).normal(0, 100, ORGAN.shape)
+    masks = ORGAN.astype(np.uint8)
+    masks[:, :14] = 255
+    image = Volume(array.astype(np.float32), np.diag([1, 1, 3, 1.0]))
+    known = extract(image, masks, ["organ"], RECIPE, one, intensity="hu", partial=True)
+    write_json(one.geometry, known.model_dump())
+    slices = SliceSet([one])
+    fitted = fit_preprocess(slices, np.arange(len(slices)), Input(window="none"), CARD)
+    inside = np.rint(array)[masks == 1]
+    assert fitted.mean == pytest.approx(inside.mean())
+    assert fitted.sd == pytest.approx(inside.std())

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from slicewise.config import Loss
+from slicewise.config import UNDRAWN, Loss
 from slicewise.training import losses
-from slicewise.training.losses import hard_masks, segmentation_loss
+from slicewise.training.losses import BatchLoss, Target, hard_masks, segmentation_loss
 
 RANDOM = np.random.default_rng(0)
 NONE = {"dice": 0.0, "cross_entropy": 0.0}
@@ -187,3 +187,86 @@ def test_hard_masks() -> None:
     ).tolist() == [[[1, 0]]]
     several = ops.convert_to_tensor([[[[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]]]])
     assert ops.convert_to_numpy(hard_masks(several)).tolist() == [[[1, 0]]]
+
+
+# --- what nobody drew ----------------------------------------------------------------------------
+
+PARTIAL = Target(partial=True)
+
+
+def partly(outputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits and masks of two slices, in which the same number of pixels was drawn."""
+    logits, masks = example(outputs)
+    for mask, undrawn in zip(masks, (slice(0, 2), slice(3, 5)), strict=True):
+        mask[undrawn] = UNDRAWN
+    return logits, masks
+
+
+def deleted(logits: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same without the rows that nobody drew."""
+    drawn = [(masks[k] != UNDRAWN).all(axis=1) for k in range(len(masks))]
+    kept = [np.stack([each[k][rows] for k, rows in enumerate(drawn)]) for each in (logits, masks)]
+    return kept[0], kept[1]
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", PARTS)
+def test_what_nobody_drew_teaches_nothing(outputs: int, part: str) -> None:
+    """The loss is that of arrays without these pixels, whatever the network says there."""
+    logits, masks = partly(outputs)
+    undrawn = masks == UNDRAWN
+    wanted = numpy_loss(*deleted(logits, masks), PARTS[part])
+    for wild in (0.0, -7.0, 1e30, np.inf, np.nan):
+        logits[undrawn] = wild
+        given = tf.convert_to_tensor(logits)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            tensor = ops.convert_to_tensor(masks)
+            loss = segmentation_loss(given, tensor, PARTS[part], PARTIAL)
+        gradient = tape.gradient(loss, given).numpy()
+        assert float(loss) == pytest.approx(wanted, rel=1e-5)
+        assert (gradient[undrawn] == 0).all(), "exactly"
+        assert np.isfinite(gradient).all()
+        assert gradient[~undrawn].any()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", PARTS)
+def test_a_batch_in_pieces_leaves_out_the_same(outputs: int, part: str) -> None:
+    logits, masks = example(outputs)
+    masks[0, :4] = UNDRAWN
+    masks[1, 2:, 3:] = UNDRAWN
+    tensors = [ops.convert_to_tensor(each) for each in (logits, masks)]
+    whole = segmentation_loss(*tensors, PARTS[part], PARTIAL)
+    pieces = BatchLoss(PARTS[part], PARTIAL)
+    for number in range(2):
+        pieces.add(*(each[number : number + 1] for each in tensors))
+    assert pieces.value() == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_coarse_levels_leave_out_what_nobody_drew_too() -> None:
+    random = np.random.default_rng(2)
+    masks = random.integers(0, 3, (2, 16, 16))
+    masks[:, :, 6:] = UNDRAWN
+    levels = [
+        tf.convert_to_tensor(random.normal(0, 1, (2, 16 // k, 16 // k, 3)).astype(np.float32))
+        for k in (1, 2, 4)
+    ]
+    with tf.GradientTape() as tape:
+        tape.watch(levels)
+        loss = segmentation_loss(levels, ops.convert_to_tensor(masks), PARTS["all"], PARTIAL)
+    for factor, gradient in zip((1, 2, 4), tape.gradient(loss, levels), strict=True):
+        taken = (factor - 1) // 2
+        undrawn = masks[:, taken::factor, taken::factor] == UNDRAWN
+        assert (gradient.numpy()[undrawn] == 0).all()
+        assert gradient.numpy()[~undrawn].any()
+
+
+def test_a_batch_of_which_augmentation_left_nothing_drawn_has_a_loss_and_no_gradient() -> None:
+    logits = tf.convert_to_tensor(example(3)[0])
+    masks = ops.full((2, 5, 6), UNDRAWN, dtype="int32")
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = segmentation_loss(logits, masks, PARTS["all"], PARTIAL)
+    assert np.isfinite(float(loss))
+    assert not tape.gradient(loss, logits).numpy().any()

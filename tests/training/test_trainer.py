@@ -8,11 +8,15 @@ import keras
 import numpy as np
 import pytest
 
-from slicewise.config import Optimizer
+from slicewise.config import Loss, Optimizer
 from slicewise.errors import SlicewiseError
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
+from slicewise.training.losses import Target
 from slicewise.training.trainer import Trainer, batch_dice, make_optimizer
-from tests.discs import CARD, disc_truth
+from slicewise.volumes.volume import Volume
+from tests.discs import CARD, RECIPE, disc_truth, disc_volume
 from tests.training.runs import changed, train_on
 
 
@@ -91,3 +95,47 @@ def test_the_same_key_draws_the_same_noise() -> None:
         dropout = trainer.unet.layers[0].seed_generator.state
         states.append([*np.array(trainer.noise.state), *np.array(dropout)])
     assert states[0] == states[2] != states[1]
+
+
+def test_the_running_dice_leaves_out_what_nobody_drew() -> None:
+    masks = np.array([[[1, 0, 255, 255]]], np.int32)
+    logits = np.array([[[[9.0], [-9.0], [9.0], [-9.0]]]], np.float32)
+    trainer = Trainer(None, None, Loss(), target=Target(partial=True))
+    given = {"logits": keras.ops.convert_to_tensor(logits), "masks": masks}
+    loss = trainer.compute_loss(y_pred=given)
+    assert float(trainer.dice.result()) == pytest.approx(1)
+    assert float(loss) == pytest.approx(0, abs=1e-3)
+    trainer = Trainer(None, None, Loss())
+    trainer.compute_loss(y_pred=given | {"masks": np.where(masks == 255, 0, masks)})
+    assert float(trainer.dice.result()) == pytest.approx(2 / 3, abs=1e-3)
+
+
+def test_slices_of_which_nothing_was_drawn_change_no_weight(tmp_path: Path) -> None:
+    """To the bit, whatever their images are, and whatever the network would find there."""
+    made = []
+    for number, wild in enumerate((0, 900)):
+        folders = []
+        for case in range(2):
+            image, mask = disc_volume(case)
+            array = image.array.copy()
+            array[..., 5:] += wild
+            mask[..., 5:] = 255
+            mask[:9] = 255
+            one = SliceFolder.below(tmp_path / str(number), f"case{case}")
+            known = extract(
+                Volume(array, image.affine),
+                mask,
+                ["liver"],
+                RECIPE,
+                one,
+                intensity="hu",
+                partial=True,
+            )
+            known.write(one.geometry)
+            folders.append(one)
+        settings = changed(training={"epochs": 2, "empty": 1.0})
+        where = tmp_path / f"run{number}"
+        made.append(train_on(SliceSet(folders), SliceSet([]), disc_truth, settings, CARD, where))
+    assert made[0].resolved.training_slices == 2 * 5
+    assert made[0].resolved.weights_sha256 == made[1].resolved.weights_sha256
+    assert made[0].history["train/dice"].between(0, 1).all()

@@ -241,6 +241,43 @@ def test_dice_of_labels_is_only_of_those_that_are_there() -> None:
             assert found[k - 1] == 2 * (t & m).sum() / (t.sum() + m.sum())
 
 
+def test_dice_of_labels_is_that_of_what_was_drawn() -> None:
+    random = np.random.default_rng(1)
+    truth, mask = random.integers(0, 4, (2, 7, 8, 9)).astype(np.uint8)
+    truth[random.random(truth.shape) < 0.5] = 255
+    drawn = truth != 255
+    deleted = (each[drawn][:, None, None] for each in (truth, mask))
+    np.testing.assert_array_equal(dice_of_labels(truth, mask, 3), dice_of_labels(*deleted, 3))
+
+
+def test_validation_looks_at_what_was_drawn_alone(tmp_path: Path) -> None:
+    """Loss and Dice of a case of which some slices were drawn are those of a case of these."""
+    random = np.random.default_rng(2)
+    recipe = Recipe(size=32)
+    whole = random.integers(0, 3, (32, 32, 8)).astype(np.uint8)
+    masks = {"a": whole.copy()}
+    masks["a"][..., [0, 3, 4]] = 255
+    one = SliceFolder.below(tmp_path, "a")
+    volume = Volume(random.integers(-100, 100, whole.shape, np.int16), np.eye(4))
+    known = extract(volume, masks["a"], ["l1", "l2"], recipe, one, intensity="hu", partial=True)
+    known.write(one.geometry)
+    kept = [1, 2, 5, 6, 7]
+    other = SliceFolder.below(tmp_path / "other", "a")
+    part = Volume(np.ascontiguousarray(volume.array[..., kept]), np.eye(4))
+    names = ["l1", "l2"]
+    extract(part, whole[..., kept], names, recipe, other, intensity="hu").write(other.geometry)
+    given, card = settings(), card_of(2, recipe)
+    scores = [
+        Validation(SliceSet([folder]), truth, given, card).score(noise(3))
+        for folder, truth in (
+            (one, masks.__getitem__),
+            (other, lambda _: whole[..., kept]),
+        )
+    ]
+    assert scores[0]["val/loss"] == pytest.approx(scores[1]["val/loss"], rel=1e-5)
+    assert scores[0]["val/dice"] == scores[1]["val/dice"]
+
+
 # --- what the slices do not show ---------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from slicewise.config import UNDRAWN
+from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import check_image, label_indices
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.placing import Stored, VoxelGrid, on_image
@@ -262,3 +264,28 @@ def test_real_image_without_hounsfield_scale(real_data, refused):
     message = refused(check_image, image, "uint8_not_hu.nii.gz", "hu")
     assert "from 0 to 255" in message
     assert "clipped_hu or arbitrary" in message
+
+
+@pytest.mark.parametrize("ignore", [0, 9, 255, 40000])
+def test_undrawn_voxels_have_a_number_of_their_own(ignore):
+    array = np.random.default_rng(0).choice([3, 7, ignore], (5, 4, 3)).astype(np.uint16)
+    mask = Volume(array, np.eye(4))
+    given = {"ignore": ignore}
+    found = label_indices(mask, "m", {"a": 3, "b": [7]}, "background", **given)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found == UNDRAWN, array == ignore)
+    np.testing.assert_array_equal(found == 2, array == 7)
+    np.testing.assert_array_equal(found == 1, array == 3)
+
+
+def test_a_mask_that_says_nothing_is_refused():
+    mask = Volume(np.full((3, 3, 3), 255, np.uint8), np.eye(4))
+    with pytest.raises(SlicewiseError, match="m: all its voxels have the value 255, which"):
+        label_indices(mask, "m", {"a": 1}, "refuse", may_be_empty=True, ignore=255)
+    mask.array[0] = 0
+    # what was drawn has no label
+    with pytest.raises(SlicewiseError, match="it has no voxel of any label"):
+        label_indices(mask, "m", {"a": 1}, "refuse", ignore=255)
+    assert set(
+        np.unique(label_indices(mask, "m", {"a": 1}, "refuse", may_be_empty=True, ignore=255))
+    ) == {0, 255}

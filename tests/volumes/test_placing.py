@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.config import Masks
+from slicewise.config import UNDRAWN, Masks
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.placing import Stored, VoxelGrid, on_image
 
@@ -240,3 +240,31 @@ def test_one_slice_lies_where_it_lies_whatever_its_thickness():
     np.testing.assert_array_equal(placed[:, :, 2], box()[:, :, 2])
     assert placed.sum() == box()[:, :, 2].sum()
     assert how.how == "cropped"
+
+
+@pytest.mark.parametrize("masks", ["exact", "resample"])
+def test_undrawn_voxels_come_along_and_count_as_no_label(masks):
+    labels = np.full((6, 6, 6), UNDRAWN, np.uint8)
+    labels[2:4, 2:4, 2:4] = 1
+    mask = VoxelGrid(labels.shape, np.diag([-1.0, 1, 1, 1]) @ np.eye(4), "mask")
+    image_affine = np.eye(4)
+    image_affine[:3, 3] = [-4, 1, 1]
+    image = VoxelGrid((5, 5, 5), image_affine, "image")
+    placed, stored = on_image(labels, mask, image, masks)
+    # undrawn voxels beyond the image are nothing that was lost
+    assert stored.outside == 0
+    wanted = labels[::-1][1:6, 1:6, 1:6]
+    np.testing.assert_array_equal(placed, wanted)
+
+
+def test_nothing_between_a_label_and_what_nobody_drew():
+    """A resampled voxel is one or the other, and of equal shares the label."""
+    labels = np.full((8, 4, 4), UNDRAWN, np.uint8)
+    labels[:4] = 3
+    affine = np.eye(4)
+    affine[0, 3] = 0.5
+    mask = VoxelGrid(labels.shape, affine, "mask")
+    placed, _ = on_image(labels, mask, VoxelGrid((8, 4, 4), np.eye(4), "image"), "resample")
+    assert set(np.unique(placed[1:])) == {3, UNDRAWN}
+    assert (placed[1:5] == 3).all()
+    assert (placed[5:] == UNDRAWN).all()

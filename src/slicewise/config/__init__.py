@@ -3,7 +3,7 @@
 from slicewise.config.augmentation import Augmentation
 from slicewise.config.bids import Bids
 from slicewise.config.block import Plane
-from slicewise.config.content import Content
+from slicewise.config.content import UNDRAWN, Content
 from slicewise.config.dataset import IN_RESULTS, Dataset, Pairs, Phantom
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
@@ -35,6 +35,7 @@ __all__ = [
     "IN_RESULTS",
     "PRESETS",
     "RESERVED",
+    "UNDRAWN",
     "Augmentation",
     "Bids",
     "Content",

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from slicewise.config.block import Block, Name, Spacing
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
+
+UNDRAWN = 255
+"""Among the numbers of labels: a voxel of which nobody said what it is, see `Content.ignore`."""
+MOST_LABELS = UNDRAWN - 1
+"""Labels are numbered from 1 on, by 8 bits."""
 
 
 class Content(Block):
@@ -19,6 +26,20 @@ class Content(Block):
     spacing: Spacing | None = None
     empty_masks: EmptyMasks = "refuse"
     masks: Masks = "exact"
+    ignore: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what came later and is not used, so that it makes no older result anew."""
+        dumped: dict[str, Any] = dump(self)
+        if self.ignore is None:
+            dumped.pop("ignore", None)
+        return dumped
+
+    @property
+    def partial(self) -> bool:
+        """Whether some voxels of masks teach and score nothing."""
+        return self.ignore is not None
 
     @property
     def once_read(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from slicewise.config.bids import Bids
 from slicewise.config.block import Block, Name, Spacing
-from slicewise.config.content import Content
+from slicewise.config.content import MOST_LABELS, Content
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
 from slicewise.config.msd import Msd
@@ -190,6 +190,13 @@ class Dataset(Block):
         "permuted or cropped; resample: a mask that lies otherwise is resampled, label by label, "
         "and the report lists it.",
     )
+    ignore: int | None = Field(
+        None,
+        ge=0,
+        le=LARGEST,
+        description="Mask value of voxels that nobody drew: they teach and score nothing. For a "
+        "few slices drawn out of each volume, or scribbles.",
+    )
     empty_masks: EmptyMasks = Field(
         "refuse",
         description="Whether a mask without any label is a fault, or a healthy patient's: to train "
@@ -247,9 +254,36 @@ class Dataset(Block):
             if any(isinstance(v, int) and not 1 <= v <= LARGEST for v in _listed(value)):
                 raise ValueError(f"labels.{name}: mask values go from 1 to {LARGEST}")
         check_label_names(self.labels)
+        if len(self.labels) > MOST_LABELS:
+            raise ValueError(f"labels: {len(self.labels)} are given, and {MOST_LABELS} is the most")
         values = [value for given in self.labels.values() for value in _listed(given)]
         if len(set(values)) < len(values):
             raise ValueError("labels: two labels share a mask value")
+        return self
+
+    @model_validator(mode="after")
+    def _ignore_fits(self) -> Dataset:
+        """Refuse a value of undrawn voxels that masks cannot have, or that is a label's."""
+        if self.ignore is None:
+            return self
+        for name, value in self.labels.items():
+            if self.ignore in _listed(value):
+                raise ValueError(
+                    f"ignore is {self.ignore}, which is the mask value of labels.{name}; voxels "
+                    "that nobody drew need a value of their own"
+                )
+        by_name = any(isinstance(value, str) for value in self.labels.values())
+        if by_name or self.layout == "phantom" or (self.pairs and self.pairs.masks):
+            raise ValueError(
+                "ignore is a mask value, and these masks have none: they are made of "
+                + ("named segments or organ folders" if by_name else "one structure a label")
+                + "; leave out ignore, or give masks whose voxels hold label values"
+            )
+        if self.ignore == 0 and self.other_labels != "background":
+            raise ValueError(
+                "ignore is 0, so that background which was drawn has another value; set "
+                "other_labels to background, which takes all values but those of labels for it"
+            )
         return self
 
     def _check_kind(self, name: str, value: int | list[int] | str) -> None:
@@ -324,4 +358,5 @@ class Dataset(Block):
             spacing=self.spacing,
             empty_masks=self.empty_masks,
             masks=self.masks,
+            ignore=self.ignore,
         )

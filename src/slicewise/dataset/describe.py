@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.config import Content
+from slicewise.config import UNDRAWN, Content
 from slicewise.dataset.case_record import CaseRecord, SourceFiles
 from slicewise.dataset.marking import all_marks, slice_marks
 from slicewise.dataset.marks import pack
@@ -107,7 +107,9 @@ def make_record(
     counts = count_values(labels)
     marks = all_marks(image)
     if content.contiguous:
-        check_repeats(image, marks, labels, files.shown["image"])
+        drawn = np.where(labels == UNDRAWN, 0, labels) if content.partial else labels
+        check_repeats(image, marks, drawn, files.shown["image"])
+        del drawn
     del labels  # what follows looks at the image alone, and both may be large
     return CaseRecord(
         case=files.case,
@@ -144,7 +146,10 @@ def _labels_on(
         content.labels,
         content.other_labels,
         may_be_empty=content.empty_masks == "allow",
+        ignore=content.ignore,
     )
+    if content.partial:
+        _say_undrawn(as_stored, files.shown["mask"], content)
     labels, stored = on_image(
         as_stored,
         VoxelGrid.of(mask, files.shown["mask"]),
@@ -155,6 +160,18 @@ def _labels_on(
         before = count_values(as_stored)
         say_stored(stored, files.shown["mask"], before, count_values(labels), list(content.labels))
     return labels, stored
+
+
+def _say_undrawn(labels: np.ndarray, path: str, content: Content) -> None:
+    """Say how much of a mask nobody drew, or that all of it counts as drawn."""
+    undrawn = count_values(labels)[UNDRAWN] / labels.size
+    if undrawn:
+        logger.info("%s: %.1f %% of its voxels are undrawn", path, 100 * undrawn)
+    else:
+        logger.warning(
+            "%s: no voxel has the value %s of dataset.ignore, so that all of it counts as drawn",
+            *(path, content.ignore),
+        )
 
 
 def _intensity(image: Volume) -> dict[str, float]:

@@ -34,10 +34,17 @@ def read_labels(path: str, content: Content, image: Volume | None = None) -> Vol
     Returns
     -------
     Volume
-        uint8.
+        uint8; `UNDRAWN` where nobody drew.
     """
     mask = with_spacing(read_nifti(Path(path))[0], content.spacing)
-    numbers = label_indices(mask, path, content.labels, content.other_labels, may_be_empty=True)
+    numbers = label_indices(
+        mask,
+        path,
+        content.labels,
+        content.other_labels,
+        may_be_empty=True,
+        ignore=content.ignore,
+    )
     if image is None:
         return Volume(numbers, mask.affine)
     numbers, _ = on_image(numbers, VoxelGrid.of(mask, path), VoxelGrid.of(image, "its image"))
@@ -50,7 +57,7 @@ def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
     Parameters
     ----------
     volume : Volume
-        Label numbers.
+        Label numbers, `UNDRAWN` where nobody drew.
     labels : sequence of str
         Names of labels 1, 2, …; their order makes no difference.
     """
@@ -58,7 +65,8 @@ def labels_digest(volume: Volume, labels: Sequence[str]) -> str:
     # 0.01 mm: a header in single precision is the same grid; and there is no -0
     affine = (volume.affine.round(2) + 0.0).tolist()
     hashed = hashlib.sha256(f"{volume.array.shape} {affine} {sorted(labels)}".encode())
-    ranks = np.array([0, *(sorted(labels).index(name) + 1 for name in labels)], np.uint8)
+    ranks = np.arange(256, dtype=np.uint8)  # what nobody drew stays that
+    ranks[: len(labels) + 1] = [0, *(sorted(labels).index(name) + 1 for name in labels)]
     hashed.update(np.ascontiguousarray(ranks[volume.array]).data)
     return hashed.hexdigest()
 

@@ -28,6 +28,14 @@ def lacks_label(rows: pd.DataFrame) -> pd.Series:
     return rows["volume_ml"].astype(float) == 0
 
 
+def is_unknown(rows: pd.DataFrame) -> pd.Series:
+    """Tell of each row whether it is not known if the case has the label.
+
+    No voxel of it was drawn, but some voxels were not drawn at all.
+    """
+    return rows["volume_ml"].isna()
+
+
 def is_untrained(rows: pd.DataFrame) -> pd.Series:
     """Tell of each row whether no model that predicted the case was trained on the label.
 
@@ -67,7 +75,9 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
         have it and no score. sensitivity (of found) and specificity (of those
         in whom none was found wrongly), each with value, ci_low, ci_high
         (Wilson) and n. untrained, whose models were trained without it (all
-        of `unscored`, and of those who lack it). false_ml, what was predicted
+        of `unscored`, and of those who lack it). unknown, of whom it is not known
+        whether they have it, as a part of them was not drawn; left out where there
+        are none. false_ml, what was predicted
         in those who lack it, as `describe` has it, and false_ml_max. lesions,
         see `lesion_counts`, None where they were not counted. in_words, the
         counts as a sentence without its subject. notable, whether there is more
@@ -97,6 +107,9 @@ def detection(rows: pd.DataFrame) -> dict[str, Any]:
         "false_ml_max": float(false_ml.max()) if len(false_ml) else None,
         "lesions": lesion_counts(rows),
     }
+    unknown = int(names[is_unknown(rows)].nunique())
+    if unknown:
+        counts["unknown"] = unknown
     return counts | {"in_words": _in_words(counts), "notable": _is_notable(counts)}
 
 
@@ -178,6 +191,8 @@ def _in_words(counts: dict[str, Any]) -> str:
     patients = counts["patients"]
     there = counts["with_label"] + counts["unscored"]
     said = [f"{there} of {patients} {'has' if there == 1 else 'have'} it"]
+    if "unknown" in counts:
+        said.append(f"not known of {counts['unknown']}, in whom not all was drawn")
     if counts["untrained"] == patients:
         said.append("untrained: no training patient had it, so that it has no score")
     elif counts["untrained"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from slicewise.config import Evaluation
+from slicewise.config import UNDRAWN, Evaluation
 from slicewise.evaluation.detection import detection, lacks_label, overall
 from slicewise.evaluation.intervals import describe
 from slicewise.metrics import measures, table
@@ -38,7 +38,10 @@ class Masks:
     Attributes
     ----------
     truth, prediction : ndarray of uint8, shape (i, j, k)
-        Label indices on the source's grid.
+        Label indices on the source's grid. What the truth has as `UNDRAWN` is not
+        scored: overlaps and volumes are those of the other voxels, and what
+        depends on where whole surfaces and pieces lie (distances, failures,
+        lesions) has no value in such a case.
     labels : sequence of str
         Names of labels 1, 2, ….
     voxel_ml : float
@@ -54,6 +57,21 @@ class Masks:
     labels: Sequence[str]
     voxel_ml: float
     spacing: tuple[float, float, float] | None
+
+    def drawn(self) -> tuple[Masks, float]:
+        """Return what is left of the masks without undrawn voxels, and how many per cent these are.
+
+        Both masks are background there. Slices are no neighbours any more where any voxel is
+        undrawn: a surface or a piece that ends there may go on.
+        """
+        undrawn = self.truth == UNDRAWN
+        number = int(np.count_nonzero(undrawn))
+        if not number:
+            return self, 0.0
+        truth = np.where(undrawn, np.uint8(0), self.truth)
+        prediction = np.where(undrawn, np.uint8(0), self.prediction)
+        masks = replace(self, truth=truth, prediction=prediction, spacing=None)
+        return masks, 100 * number / undrawn.size
 
 
 def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> list[dict[str, Any]]:
@@ -75,6 +93,7 @@ def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> li
         `known`, the label, and its metrics by the names of columns.
     """
     rows = []
+    masks, undrawn_percent = masks.drawn()
     for index, name in enumerate(masks.labels, start=1):
         pair = measures.Pair(
             masks.truth == index,
@@ -85,10 +104,21 @@ def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> li
             scoring.lesion_iou if name in scoring.lesions else None,
         )
         row = {**known, "label": name, **measures.measured(pair)}
+        if undrawn_percent:
+            row |= _in_part(row, undrawn_percent)
         if scoring.absent_labels == "challenge" and not row["volume_ml"]:
             row |= _as_challenges_do(row)
         rows.append(row)
     return rows
+
+
+def _in_part(row: Mapping[str, Any], undrawn_percent: float) -> dict[str, float]:
+    """Say of a row that a part of its case was not drawn.
+
+    A label of which no voxel was drawn may be elsewhere: its volume is not known to be 0.
+    """
+    noted = {"undrawn_percent": undrawn_percent}
+    return noted if row["volume_ml"] else {**noted, "volume_ml": float("nan")}
 
 
 def _as_challenges_do(row: Mapping[str, Any]) -> dict[str, float]:
@@ -102,8 +132,11 @@ def _as_challenges_do(row: Mapping[str, Any]) -> dict[str, float]:
 
 def metrics_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Return the table of cases and labels, sorted by subset and case."""
-    columns = ["case", "patient", "subset", "fold", "label", *COLUMNS]
-    return pd.DataFrame(list(rows), columns=columns).sort_values(
+    listed = list(rows)
+    said = {name for row in listed for name in row}
+    used = [each.name for each in table.METRICS if each.name in said or not each.optional]
+    columns = ["case", "patient", "subset", "fold", "label", *used]
+    return pd.DataFrame(listed, columns=columns).sort_values(
         ["subset", "case"], kind="stable", ignore_index=True
     )
 

@@ -78,6 +78,8 @@ class Metric:
         Whether it says nothing of a prediction, so that it is there without one.
     is_text : bool
         Whether it is no number.
+    optional : bool
+        Whether a table that has no value of it has no such column.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Metric:
     compared_as: str = ""
     of_truth: bool = False
     is_text: bool = False
+    optional: bool = False
 
     def heading(self, of: str = "") -> str:
         """Return its title, or another one, with its unit.
@@ -416,6 +419,14 @@ METRICS: tuple[Metric, ...] = (
         "prediction is",
         "note",
         of_truth=True,
+    ),
+    Metric(
+        "undrawn_percent",
+        "of the voxels of the case, those that nobody drew (`dataset.ignore`) and that no score "
+        "looks at; the column is there only where masks have such voxels",
+        "note",
+        of_truth=True,
+        optional=True,
     ),
     Metric(
         "truth_sha256",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.boxes import Box, bounding_box, whole, widened
-from slicewise.config import Content
+from slicewise.config import UNDRAWN, Content
 from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.comparison import comparable, subset_of
 from slicewise.evaluation.statistics import by_case
@@ -138,8 +138,11 @@ def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> 
     differ = np.zeros(truth.shape, bool)
     for guess in guesses[1:]:
         differ |= guess != guesses[0]
+    undrawn = truth == UNDRAWN
+    differ &= ~undrawn
     index = int(differ.sum(axis=(0, 1)).argmax())
-    seen = np.any([array[:, :, index] != 0 for array in (truth, *guesses)], axis=0)
+    labelled = np.where(undrawn, 0, truth)
+    seen = np.any([array[:, :, index] != 0 for array in (labelled, *guesses)], axis=0)
     window = display_window(volume.array, content)
     inside = _around(seen, volume.spacing)
 

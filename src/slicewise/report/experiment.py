@@ -51,7 +51,7 @@ from slicewise.report.render import (
 from slicewise.report.style import Theme
 from slicewise.report.tables import called, case_tables, failure_table, summary_rows, tolerance_of
 from slicewise.report.undrawn import Undrawn, drawn
-from slicewise.report.words import bound, convention, meaning, untrained
+from slicewise.report.words import bound, convention, drawn_in_part, meaning, untrained
 
 AGREEMENT_LIMIT = 4
 """Of how many labels the volumes are compared in a picture; the first."""
@@ -181,6 +181,7 @@ def _numbers(shown: ReportedExperiment) -> dict[str, Any]:
         "headline": _headline(summary, shown.subset, shown.labels),
         "meaning": meaning(scored, called(shown.subset, shown.is_crossed)),
         "bound": bound(scored),
+        "partial": drawn_in_part(scored),
         "held_out": statistics_of(
             summary, "validation", overall_label(summary, "validation"), "dice"
         ),

@@ -13,7 +13,7 @@ from skimage.morphology import dilation, erosion
 from skimage.segmentation import mark_boundaries
 from skimage.transform import resize
 
-from slicewise.config import Plane
+from slicewise.config import UNDRAWN, Plane
 
 # Yellow against blue differ in lightness as well as in hue, so the pair holds
 # for every common colour blindness, on grey tissue and in a grey print.
@@ -26,6 +26,34 @@ _LARGEST_SIDE = 512
 """The longer side of an overlay in pixels: thin lines need the one, small reports the other."""
 
 
+HATCH = 8
+"""Pixels from one line to the next where nobody drew."""
+DIMMED = 0.55
+"""How bright a picture is left under these lines."""
+
+
+def hatched(picture: np.ndarray, undrawn: np.ndarray) -> np.ndarray:
+    """Lay dark slanted lines over what nobody drew.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (rows, columns) or (rows, columns, channels)
+        Brightness.
+    undrawn : ndarray of bool, shape (rows, columns)
+        Where to.
+
+    Returns
+    -------
+    ndarray
+        A copy of the same type.
+    """
+    slant = np.add.outer(np.arange(undrawn.shape[0]), np.arange(undrawn.shape[1]))
+    lines = undrawn & (slant % HATCH < HATCH // 4)
+    out = picture.copy()
+    out[lines] = (picture[lines] * DIMMED).astype(picture.dtype)
+    return out
+
+
 def contact_sheet(samples: Mapping[str, np.ndarray], columns: int = 8) -> np.ndarray:
     """Lay augmented training slices side by side, the labels outlined.
 
@@ -33,7 +61,7 @@ def contact_sheet(samples: Mapping[str, np.ndarray], columns: int = 8) -> np.nda
     ----------
     samples : mapping of str to ndarray of uint8
         ``images`` and ``masks``, each (n, rows, columns), rows running right
-        and columns forward as in the slices' files.
+        and columns forward as in the slices' files. What nobody drew is hatched.
     columns : int
         Slices in a row of the sheet.
 
@@ -48,8 +76,13 @@ def contact_sheet(samples: Mapping[str, np.ndarray], columns: int = 8) -> np.nda
             _resized(np.flip(each.T), _tile_shape(each.T.shape), order)
             for each, order in ((image, 1), (mask, 0))
         )
+        undrawn = labels == UNDRAWN
+        labels = np.where(undrawn, 0, labels)
         outlined = mark_boundaries(
-            grey / 255, labels, color=tuple(np.divide(TRUTH_COLOUR, 255)), mode="inner"
+            hatched(grey, undrawn) / 255,
+            labels,
+            color=tuple(np.divide(TRUTH_COLOUR, 255)),
+            mode="inner",
         )
         tiles.append((outlined * 255).round().astype(np.uint8))
     blank = np.zeros_like(tiles[0])
@@ -83,7 +116,8 @@ def overlay(
     image : numpy.ndarray
         Two-dimensional, already oriented for display.
     truth, prediction : numpy.ndarray
-        Label arrays of the same shape, 0 is background.
+        Label arrays of the same shape, 0 is background. Where nobody drew
+        (`UNDRAWN` in the truth), the picture is hatched, and the prediction whole.
     window : tuple of float
         The values shown black and white.
     aspect : float
@@ -98,6 +132,9 @@ def overlay(
     low, high = window
     grey = np.clip((np.nan_to_num(image.astype(float)) - low) / max(high - low, 1e-9), 0, 1)
     grey = np.clip(_resized(grey, shape, order=3), 0, 1)
+    undrawn = truth == UNDRAWN
+    truth = np.where(undrawn, 0, truth)
+    grey = hatched(grey, _resized(undrawn.astype(np.uint8), shape, order=0) > 0)
     colour = np.repeat(grey[..., None], 3, axis=2)
     for labels, line, mode, moved in (
         (truth, TRUTH_COLOUR, "outer", dilation),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slicewise.config import UNDRAWN
+
 
 @dataclass(frozen=True)
 class PickedSlice:
@@ -19,13 +21,21 @@ class PickedSlice:
     """Dice of this slice alone; NaN where both masks are empty."""
 
 
+def drawn_only(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both masks with background where nobody drew (`UNDRAWN` in the truth)."""
+    undrawn = truth == UNDRAWN
+    if not undrawn.any():
+        return truth, prediction
+    return np.where(undrawn, 0, truth), np.where(undrawn, 0, prediction)
+
+
 def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.ndarray:
     """Score every slice alone.
 
     Parameters
     ----------
     truth, prediction : numpy.ndarray
-        Label arrays of the same shape, 0 is background.
+        Label arrays of the same shape, 0 is background. What nobody drew does not count.
     axis : int
         The axis along which slices are counted.
 
@@ -35,6 +45,7 @@ def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.n
         Dice by slice, the mean over the labels that occur in either mask of
         that slice; NaN where none does.
     """
+    truth, prediction = drawn_only(truth, prediction)
     others = tuple(other for other in range(truth.ndim) if other != axis)
     labels = range(1, max(int(mask.max(initial=0)) for mask in (truth, prediction)) + 1)
     total = np.zeros(truth.shape[axis])
@@ -68,6 +79,7 @@ def pick_slices(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> lis
         is the lower one. Two such slices give worst and best, one gives
         ``only``, none gives the ``middle`` slice of the case.
     """
+    truth, prediction = drawn_only(truth, prediction)
     dice = slice_dice(truth, prediction, axis)
     others = tuple(other for other in range(truth.ndim) if other != axis)
     area = ((truth != 0) | (prediction != 0)).sum(axis=others)

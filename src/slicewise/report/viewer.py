@@ -18,8 +18,9 @@ from PIL import Image
 from skimage.measure import approximate_polygon
 
 from slicewise.boxes import Box, bounding_box, whole, widened
-from slicewise.report.outlines import PLANE_AXES, Plane, display_slice
-from slicewise.report.picked import slice_dice
+from slicewise.config import UNDRAWN
+from slicewise.report.outlines import PLANE_AXES, Plane, display_slice, hatched
+from slicewise.report.picked import drawn_only, slice_dice
 
 MARGIN_MM = 15.0
 """How much of the image is shown around both masks."""
@@ -78,7 +79,8 @@ class ShownCase:
     Attributes
     ----------
     image, truth, prediction : ndarray, shape (x, y, z)
-        Intensities and label indices in canonical orientation (RAS+).
+        Intensities and label indices in canonical orientation (RAS+); where
+        nobody drew, the truth is `UNDRAWN` and the picture hatched.
     spacing : sequence of float
         Distance of neighbouring voxels along each axis, in mm.
     window : tuple of float
@@ -94,7 +96,8 @@ class ShownCase:
     @cached_property
     def filled(self) -> Box:
         """The part that any of the masks fills; all of it, where both are empty."""
-        return bounding_box((self.truth != 0) | (self.prediction != 0)) or whole(self.truth.shape)
+        seen = (self.truth != 0) & (self.truth != UNDRAWN) | (self.prediction != 0)
+        return bounding_box(seen) or whole(self.truth.shape)
 
     @cached_property
     def box(self) -> Box:
@@ -127,8 +130,7 @@ def _view(plane: Plane, case: ShownCase, frames: int) -> View:
     across, up, normal = PLANE_AXES[plane]
     box = case.box
     first = case.filled[normal].start
-    truth = case.truth[case.filled]
-    prediction = case.prediction[case.filled]
+    truth, prediction = drawn_only(case.truth[case.filled], case.prediction[case.filled])
     dice = slice_dice(truth, prediction, normal)
     # The lowest Dice is mostly that of a few voxels at an end, where there is little to see.
     wrong = (truth != prediction).sum(axis=(across, up))
@@ -187,11 +189,12 @@ def _frame(plane: Plane, case: ShownCase, place: int, dice: float) -> Frame:
     extent = (_length_mm(case, across), _length_mm(case, up))
     size = _pixels(extent, min(case.spacing[across], case.spacing[up]))
     blunt = min(max(truth.shape) / LONGEST, 1) / 2
+    undrawn = truth == UNDRAWN
     return Frame(
         index,
         dice,
-        _webp(display_slice(case.image[cut], 0, plane), case.window, size),
-        outline(truth, blunt),
+        _webp(display_slice(case.image[cut], 0, plane), case.window, size, undrawn),
+        outline(np.where(undrawn, 0, truth), blunt),
         outline(prediction, blunt),
     )
 
@@ -203,12 +206,18 @@ def _pixels(extent: tuple[float, ...], finest: float) -> tuple[int, int]:
     return width, height
 
 
-def _webp(picture: np.ndarray, window: tuple[float, float], size: tuple[int, int]) -> bytes:
+def _webp(
+    picture: np.ndarray, window: tuple[float, float], size: tuple[int, int], undrawn: np.ndarray
+) -> bytes:
     low, high = window
     grey = np.clip((np.nan_to_num(picture.astype(np.float32)) - low) / max(high - low, 1e-9), 0, 1)
     shown = Image.fromarray((grey * 255).round().astype(np.uint8))
     stream = io.BytesIO()
-    shown.resize(size, Image.Resampling.BICUBIC).save(stream, "webp", quality=QUALITY, method=4)
+    shown = shown.resize(size, Image.Resampling.BICUBIC)
+    if undrawn.any():
+        where = Image.fromarray(undrawn).resize(size, Image.Resampling.NEAREST)
+        shown = Image.fromarray(hatched(np.asarray(shown), np.asarray(where)))
+    shown.save(stream, "webp", quality=QUALITY, method=4)
     return stream.getvalue()
 
 

@@ -107,6 +107,44 @@ def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
     }
 
 
+def drawn_in_part(scored: pd.DataFrame) -> str:
+    """Say of how many cases a part was not drawn, and what that means for scores; else nothing.
+
+    Parameters
+    ----------
+    scored : DataFrame
+        The rows of one subset: a row a case and label, with ``undrawn_percent``
+        where masks have undrawn voxels.
+    """
+    if "undrawn_percent" not in scored:
+        return ""
+    cases = scored.drop_duplicates("case")
+    undrawn = cases["undrawn_percent"].astype(float).fillna(0)
+    number = int((undrawn > 0).sum())
+    if not number:
+        return ""
+    of_these = undrawn[undrawn > 0].mean()
+    return (
+        f"The reference of {number} of {plural(len(cases), 'case')} was drawn in part: "
+        f"{number_of(of_these)} % of the voxels of such a case, on average, are undrawn and not "
+        "looked at. Overlaps and volumes are those within the voxels that were drawn; distances, "
+        "whole pieces and lesions are not measured there, as what was not drawn may belong to them."
+    )
+
+
+def number_of(percent: float) -> str:
+    """Return a percentage that is neither 0 nor 100 as neither of these.
+
+    Examples
+    --------
+    >>> number_of(97.26), number_of(99.99), number_of(0.001)
+    ('97', 'more than 99', 'less than 1')
+    """
+    if percent > 99:
+        return "more than 99"
+    return "less than 1" if percent < 1 else f"{percent:.0f}"
+
+
 def _patients(n: int, subset: str) -> str:
     return plural(n, "new patient" if subset == "test" else f"{subset} patient")
 

@@ -17,7 +17,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.slices.bound import cut_words, keeps_more
 from slicewise.slices.context import Stack, fill
-from slicewise.slices.crops import Crop, Part, drawn, middle, pixel_of
+from slicewise.slices.crops import Crop, Part, drawn, drawn_pixel, middle, pixel_of
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, read_geometry
 from slicewise.slices.grid import Grid
@@ -146,6 +146,10 @@ class SliceSet:
         By which recipe each folder was cut.
     counts : ndarray of int, shape (n, labels)
         Pixels of each label in each slice.
+    drawn : ndarray of bool, shape (n,)
+        Whether any pixel of a slice was drawn.
+    partial : bool
+        Whether masks may hold pixels that nobody drew (`UNDRAWN`).
     aspect : ndarray of float32, shape (n,)
         Distance of the rows of each slice divided by that of its columns.
     size : tuple of int
@@ -177,6 +181,8 @@ class SliceSet:
         self._cases: list[_Case] = []
         counts: list[np.ndarray] = []
         aspects: list[float] = []
+        some_drawn: list[bool] = []
+        self.partial = False
         for folder in folders:
             geometry = read_geometry(folder.geometry)
             if self.labels not in ([], geometry.labels):
@@ -189,9 +195,12 @@ class SliceSet:
             self.recipes.append(geometry.recipe)
             counts.append(np.asarray(geometry.counts, np.int64).reshape(-1, len(self.labels)))
             aspects.append(geometry.aspect)
+            some_drawn += geometry.drawn
+            self.partial |= geometry.undrawn is not None
             self._cases.append(_Case.of(folder, geometry, whole))
         lengths = [len(count) for count in counts]
         self.counts = np.concatenate(counts or [np.zeros((0, 1), np.int64)])
+        self.drawn = np.asarray(some_drawn, bool)
         self.case_of = np.repeat(np.arange(len(lengths)), lengths)
         self.aspect = np.repeat(np.asarray(aspects, np.float32), lengths)
         self._first = np.cumsum([0, *lengths])
@@ -288,7 +297,7 @@ class SliceSet:
             the middle channel, the others are interpolated between slices of
             its case (see `neighbours`).
         masks : ndarray of uint8, shape (n, rows, columns)
-            Label indices.
+            Label indices, `UNDRAWN` where nobody drew.
         """
         return self.images(indices, corners), self.masks(indices, corners)
 
@@ -321,6 +330,9 @@ class SliceSet:
                 mask = case.mask.read([index - self._first[owner]])[0]
                 shown = pixel_of(mask, random)
                 least -= 1
+            elif self.partial:
+                mask = case.mask.read([index - self._first[owner]])[0]
+                shown = drawn_pixel(mask, case.covered, random)
             found[position] = drawn(case.covered, self.size, random, shown)
         return found
 
@@ -396,10 +408,11 @@ def usable(slices: SliceSet, empty: float) -> np.ndarray:
     Returns
     -------
     ndarray of int, ascending
-        None at all where `empty` is 0 and no slice shows a label, as of a healthy patient.
+        None of which no pixel was drawn; none at all where `empty` is 0 and no
+        slice shows a label, as of a healthy patient.
     """
     shows = slices.counts.sum(axis=1) > 0
-    return np.arange(len(shows)) if empty else np.flatnonzero(shows)
+    return np.flatnonzero(slices.drawn if empty else shows)
 
 
 def check_labels(slices: SliceSet, missing_labels: MissingLabels = "refuse") -> list[str]:
@@ -511,7 +524,7 @@ def epoch_batches(
     shows = _shows(slices)
     pool = usable(slices, empty)
     if 0 < empty < 1:
-        without = _some_of(np.flatnonzero(~shows), empty, random)
+        without = _some_of(np.flatnonzero(~shows & slices.drawn), empty, random)
         pool = np.sort(np.concatenate([np.flatnonzero(shows), without]))
     number = steps if steps is not None else math.ceil(len(pool) / batch)
     rounds = math.ceil(number * batch / len(pool))

@@ -15,7 +15,7 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 from slicewise.boxes import Box, label_boxes
-from slicewise.config import Recipe
+from slicewise.config import UNDRAWN, Recipe
 from slicewise.slices.grid import Grid
 from slicewise.stored import Count, Loose
 from slicewise.volumes.volume import Volume
@@ -81,12 +81,15 @@ class RecipeBound:
         Parameters
         ----------
         stack : ndarray of uint8, shape (n, rows, columns)
-            Label numbers at full resolution.
+            Label numbers at full resolution. What nobody drew is left aside.
         small : ndarray of uint8, shape (n, *grid.size)
             What `Grid.shrink_mask` made of them.
         """
         stack = np.ascontiguousarray(stack)
         back = brought_back(self.grid, small, self.labels) if self.scaled else stack
+        undrawn = stack == UNDRAWN
+        if undrawn.any():
+            stack, back = (np.where(undrawn, np.uint8(0), each) for each in (stack, back))
         both = np.where(stack == back, stack, 0)
         for total, array in zip(self._sums, (stack, back, both), strict=True):
             total += np.bincount(array.ravel(), minlength=self.labels + 1)
@@ -158,7 +161,7 @@ def brought_back(grid: Grid, small: np.ndarray, labels: int) -> np.ndarray:
     ----------
     grid : Grid
     small : ndarray of uint8, shape (n, *grid.size)
-        Label numbers.
+        Label numbers; of undrawn pixels nothing is taken.
     labels : int
         Number of labels; of several the background takes part in the decision.
 
@@ -167,7 +170,9 @@ def brought_back(grid: Grid, small: np.ndarray, labels: int) -> np.ndarray:
     ndarray of uint8, shape (n, rows, columns)
     """
     if labels == 1:
-        return (grid.enlarge(small == 1) > 0.5).astype(np.uint8)
+        undrawn = small == UNDRAWN
+        least = 0.5 * grid.enlarge(~undrawn) if undrawn.any() else np.float32(0.5)
+        return (grid.enlarge(small == 1) > least).astype(np.uint8)
     # one label at a time: memory does not grow with their number
     best = grid.enlarge(small == 0)
     chosen = np.zeros(best.shape, np.uint8)

@@ -157,6 +157,7 @@ def cut_case(
             folder,
             intensity=content.intensity,
             contiguous=content.contiguous,
+            partial=content.partial,
         )
         _say_lost(folder.case, recipe, geometry)
         geometry.write(folder.geometry, made_from)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slicewise.config import UNDRAWN
+
 Part = tuple[slice, slice]
 """Rows and columns."""
 
@@ -99,12 +101,40 @@ def pixel_of(mask: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
     Parameters
     ----------
     mask : ndarray of uint8, shape (rows, columns)
-        Label numbers, some above 0.
+        Label numbers, some above 0; undrawn pixels show none.
     random : Generator
         Draws two numbers.
     """
-    labels = np.unique(mask[mask > 0])
+    labels = np.unique(mask[(mask > 0) & (mask != UNDRAWN)])
     first, second = random.random(2)
     places = np.argwhere(mask == labels[int(first * len(labels))])
     row, column = places[int(second * len(places))]
     return int(row), int(column)
+
+
+def drawn_pixel(
+    mask: np.ndarray, covered: Part, random: np.random.Generator
+) -> tuple[int, int] | None:
+    """Draw a pixel that somebody drew, for a crop that teaches something.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (rows, columns)
+        Label numbers, `UNDRAWN` where nobody drew.
+    covered : tuple of slice
+        Rows and columns that are no padding.
+    random : Generator
+        Draws a number.
+
+    Returns
+    -------
+    tuple of int or None
+        Row and column; None where there is no such pixel, or no other.
+    """
+    undrawn = mask[covered] == UNDRAWN
+    draw = random.random()
+    if not undrawn.any() or undrawn.all():
+        return None
+    places = np.argwhere(~undrawn)
+    row, column = places[int(draw * len(places))]
+    return int(row) + covered[0].start, int(column) + covered[1].start

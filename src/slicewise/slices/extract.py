@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from slicewise.config import Context, Intensity, Recipe
+from slicewise.config import UNDRAWN, Context, Intensity, Recipe
 from slicewise.slices.bound import LabelBound, RecipeBound
 from slicewise.slices.context import Stack, fill
 from slicewise.slices.folder import SliceFolder
@@ -106,6 +106,7 @@ def extract(
     *,
     intensity: Intensity,
     contiguous: bool = True,
+    partial: bool = False,
 ) -> SliceGeometry:
     """Write the slices of one case as ``.npy`` and describe them.
 
@@ -114,17 +115,15 @@ def extract(
     image : Volume
         The image on its own grid.
     labels : ndarray of uint8
-        Label indices on the same grid.
-    names : list of str
-        Names of the labels.
-    recipe : Recipe
-        How to cut.
+        Label indices on the same grid, `UNDRAWN` where nobody drew.
+    names, recipe
+        Names of the labels, and how to cut.
     folder : SliceFolder
         Where the arrays go: shape (slices, rows, columns).
     intensity : {"hu", "clipped_hu", "arbitrary"}
         What the image's values are.
-    contiguous : bool
-        Whether the volume's slices are neighbours.
+    contiguous, partial : bool
+        Whether the volume's slices are neighbours; whether some voxels may be undrawn.
 
     Returns
     -------
@@ -135,7 +134,7 @@ def extract(
     source = SliceSource(image, recipe, intensity)
     grid = source.grid
     shape = (grid.number, *grid.size)
-    masks = _MaskSource(Volume(labels, image.affine), grid, len(names), contiguous)
+    masks = _MaskSource(Volume(labels, image.affine), grid, len(names), contiguous, partial)
     mask_digest = write_slices(folder.mask, masks.blocks(), shape, np.dtype(np.uint8))
     bound = masks.bound.result(names, image.voxel_ml)
     return SliceGeometry(
@@ -152,6 +151,7 @@ def extract(
         scale=source.scale,
         labels=names,
         counts=masks.counts,
+        undrawn=masks.undrawn,
         recipe_bound=_voxels(labels, names) if recipe.oblique else bound,
         image_sha256=write_slices(folder.image, source.blocks(), shape, source.dtype),
         mask_sha256=mask_digest,
@@ -176,16 +176,23 @@ class _MaskSource:
     ----------
     counts : list of lists of int
         Of each slice so far the pixels of each label.
+    undrawn : list of int, or None
+        Of each slice so far the pixels that nobody drew; None where that cannot be.
     bound : RecipeBound
         What a straight recipe leaves of them.
     """
 
-    def __init__(self, labels: Volume, grid: Grid, number: int, contiguous: bool) -> None:
+    def __init__(
+        self, labels: Volume, grid: Grid, number: int, contiguous: bool, partial: bool
+    ) -> None:
         self.grid = grid
         self.number = number
         self.counts: list[list[int]] = []
+        self.undrawn: list[int] | None = [] if partial else None
         self.bound = RecipeBound(grid, number, contiguous)
-        self._stack = cut(labels.canonical(), grid.recipe, order=0, outside=0)
+        # nobody drew either what an oblique cut has beyond the volume
+        beyond = UNDRAWN if partial else 0
+        self._stack = cut(labels.canonical(), grid.recipe, order=0, outside=beyond)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield all slices in order, a few at a time."""
@@ -195,8 +202,10 @@ class _MaskSource:
             if not self.grid.recipe.oblique:
                 self.bound.add(whole, block)
             for one in block:
-                pixels = np.bincount(one.ravel(), minlength=self.number + 1)[1:]
-                self.counts.append(pixels.tolist())
+                pixels = np.bincount(one.ravel(), minlength=UNDRAWN + 1)
+                self.counts.append(pixels[1 : self.number + 1].tolist())
+                if self.undrawn is not None:
+                    self.undrawn.append(int(pixels[UNDRAWN]))
             yield block
 
 
@@ -204,7 +213,7 @@ def _voxels(labels: np.ndarray, names: list[str]) -> dict[str, LabelBound]:
     """Return the voxels of each label, where no bound is known."""
     counts = np.zeros(len(names) + 1, np.int64)
     for part in np.moveaxis(labels, int(np.argmax(np.abs(labels.strides))), 0):
-        counts += np.bincount(part.ravel(), minlength=len(counts))
+        counts += np.bincount(part.ravel(), minlength=len(counts))[: len(counts)]
     return {
         name: LabelBound(
             voxels=int(voxels), dice=None, components=None, lost_components=None, lost_ml=None

@@ -60,6 +60,8 @@ class SliceGeometry(Loose):
         Names of labels 1, 2, ….
     counts : list of lists of int
         Of each slice the pixels of each label.
+    undrawn : list of int, optional
+        Of each slice the pixels that nobody drew; None where all count as drawn.
     recipe_bound : dict of str to LabelBound
         What the recipe leaves of each label.
     image_sha256, mask_sha256 : str
@@ -84,10 +86,19 @@ class SliceGeometry(Loose):
     scale: Positive
     labels: Annotated[list[Name], Field(min_length=1)]
     counts: list[list[Count]]
+    undrawn: list[Count] | None = None
     recipe_bound: dict[str, LabelBound]
     image_sha256: Name
     mask_sha256: Name
     voxel_spacing: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
+
+    @property
+    def drawn(self) -> list[bool]:
+        """Whether of each slice any pixel was drawn."""
+        if self.undrawn is None:
+            return [True] * self.shape[0]
+        rows, columns = (stop - start for start, stop in self.inside)
+        return [number < rows * columns for number in self.undrawn]
 
     @property
     def digest(self) -> str:
@@ -95,8 +106,12 @@ class SliceGeometry(Loose):
         return digest(self.dump())
 
     def dump(self) -> dict[str, Any]:
-        """Return it as it is stored; spacings that nothing follows from are left out."""
-        return self.model_dump(exclude=None if self.voxel_spacing else {"voxel_spacing"})
+        """Return it as it is stored; spacings that nothing follows from are left out.
+
+        So is what is undrawn where all counts as drawn.
+        """
+        optional = ("voxel_spacing", "undrawn")
+        return self.model_dump(exclude={name for name in optional if getattr(self, name) is None})
 
     @property
     def padding(self) -> float:
@@ -160,6 +175,8 @@ def read_geometry(path: Path) -> SliceGeometry:
         raise refused(path, "it does not count each label in each slice", remedy_of(path))
     if geometry.recipe.measured and geometry.voxel_spacing is None:
         raise refused(path, "it does not say how large the voxels are", remedy_of(path))
+    if geometry.undrawn is not None and len(geometry.undrawn) != geometry.shape[0]:
+        raise refused(path, "it does not count what is undrawn in each slice", remedy_of(path))
     return geometry
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from slicewise.config import Recipe
+from slicewise.config import UNDRAWN, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.slices.planes import PLANES, plane_of
 from slicewise.volumes.volume import Volume
@@ -247,7 +247,7 @@ class Grid:
         Parameters
         ----------
         stack : ndarray of uint8, shape (n, rows, columns)
-            Label indices, 0 for background.
+            Label indices, 0 for background, `UNDRAWN` where nobody drew.
         labels : int
             Number of labels.
 
@@ -255,7 +255,8 @@ class Grid:
         -------
         ndarray of uint8, shape (n, *size)
             The label that covers most of each pixel; a label wins a tie with
-            the background.
+            the background. Only what was drawn counts: a pixel is undrawn where
+            no part of it was drawn, so that thin scribbles are not lost.
         """
         rows, columns = self.axes
         if rows.every > 1:
@@ -264,14 +265,18 @@ class Grid:
             small = stack
         else:
             present = [label for label in range(1, labels + 1) if (stack == label).any()]
+            undrawn = stack == UNDRAWN
+            drawn = 1 - self._shares(undrawn.view(np.uint8)) if undrawn.any() else np.float32(1)
             small = np.zeros((len(stack), rows.filled, columns.filled), np.uint8)
             if present:
                 shares = [self._shares((stack == label).view(np.uint8)) for label in present]
                 best = np.argmax(shares, axis=0)
                 share = np.max(shares, axis=0)
-                background = 1 - np.sum(shares, axis=0)
+                background = drawn - np.sum(shares, axis=0)
                 won = (share > 0) & (share >= background - 1e-6)
                 small = np.where(won, np.asarray(present, np.uint8)[best], np.uint8(0))
+            if undrawn.any():
+                small[drawn < 1e-6] = UNDRAWN
         out = np.zeros((len(stack), *self.size), np.uint8)
         out[:, rows.inside, columns.inside] = small
         return out

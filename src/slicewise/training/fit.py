@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slicewise.config import Input
+from slicewise.config import UNDRAWN, Input
 from slicewise.errors import SlicewiseError
 from slicewise.network.card import ModelCard
 from slicewise.network.preprocessing import Preprocess
@@ -75,7 +75,7 @@ class _Counted:
     values : ndarray, shape (bins,)
         The intensity of each bin, rising.
     everything, inside : ndarray of int64, shape (bins,)
-        Pixels of all slices, and of those inside any label.
+        Pixels of all slices, drawn or not, and of those inside any label.
     """
 
     intensity: str
@@ -94,7 +94,10 @@ def _counted(slices: SliceSet, indices: np.ndarray, intensity: str) -> _Counted:
         numbers = bins(image)
         # counting from the lowest value on keeps the counts of a slice short
         first = int(numbers.min())
-        for total, pixels in ((everything, numbers.ravel()), (inside, numbers[mask > 0])):
+        for total, pixels in (
+            (everything, numbers.ravel()),
+            (inside, numbers[(mask > 0) & (mask != UNDRAWN)]),
+        ):
             counts = np.bincount(pixels - first)
             total[first : first + len(counts)] += counts
     return _Counted(intensity, values, everything, inside)

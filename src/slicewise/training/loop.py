@@ -25,6 +25,7 @@ from slicewise.training.budget import Budget, clock
 from slicewise.training.checkpoints import Checkpoints
 from slicewise.training.fit import fit_preprocess
 from slicewise.training.inputs import TrainingInputs
+from slicewise.training.losses import Target
 from slicewise.training.result import HISTORY, Facts, Trained, resolve, samples_of, settle_model
 from slicewise.training.schedule import learning_rate
 from slicewise.training.selection import FINAL, Selection
@@ -142,7 +143,8 @@ def _prepare(
         callbacks.log("training.patience stops nothing: no validation patient may choose")
 
     def make(precision: str) -> Trainer:
-        return make_trainer(experiment, preprocess, len(card.labels), precision)
+        target = Target(partial=inputs.slices.partial)
+        return make_trainer(experiment, preprocess, len(card.labels), precision, target)
 
     state = State.load(store, make)
     if state is None:

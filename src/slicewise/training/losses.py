@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from keras import ops
 
-from slicewise.config import Loss
+from slicewise.config import UNDRAWN, Loss
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a network is to find in masks.
+
+    Attributes
+    ----------
+    partial : bool
+        Whether masks may hold pixels that nobody drew (`UNDRAWN`): these count
+        nowhere, and no gradient comes from them.
+    """
+
+    partial: bool = False
+
+
+WHOLE = Target()
+"""All of each mask was drawn."""
 
 
 def one_hot(masks: Any, outputs: int) -> Any:
@@ -17,7 +36,34 @@ def one_hot(masks: Any, outputs: int) -> Any:
     return ops.one_hot(masks, outputs, dtype="float32")
 
 
-def segmentation_loss(logits: Any, masks: Any, settings: Loss) -> Any:
+def drawn_pixels(logits: Any, masks: Any, target: Target) -> tuple[Any, Any, Any]:
+    """Take out what nobody drew.
+
+    Parameters
+    ----------
+    logits : tensor, shape (n, rows, columns, outputs)
+    masks : tensor of int, shape (n, rows, columns)
+        Label indices, `UNDRAWN` where nobody drew.
+    target : Target
+        What is to be found.
+
+    Returns
+    -------
+    logits, masks : tensors
+        Where nobody drew 0 and background; the logits there have no gradient,
+        whatever they are.
+    drawn : tensor of float32, shape (n, rows, columns), or None
+        1 where something was drawn, 0 elsewhere; None where all was.
+    """
+    if not target.partial:
+        return logits, masks, None
+    undrawn = masks == UNDRAWN
+    logits = ops.where(undrawn[..., None], ops.zeros_like(logits), logits)
+    masks = ops.where(undrawn, ops.zeros_like(masks), masks)
+    return logits, masks, 1.0 - ops.cast(undrawn, "float32")
+
+
+def segmentation_loss(logits: Any, masks: Any, settings: Loss, target: Target = WHOLE) -> Any:
     """Weighted sum of soft Dice, cross-entropy, focal and Tversky loss.
 
     Parameters
@@ -27,9 +73,12 @@ def segmentation_loss(logits: Any, masks: Any, settings: Loss) -> Any:
         list, from deep supervision, starts with the full resolution; each
         next has half that of the one before, on the padded grid.
     masks : tensor of int, shape (n, rows, columns)
-        Label indices.
+        Label indices, `UNDRAWN` where nobody drew.
     settings : Loss
         Weights of the parts and what they depend on.
+    target : Target
+        Whether there are undrawn pixels: sums and means below are over the
+        others. Of a block of deep supervision the pixel that is taken counts.
 
     Returns
     -------
@@ -50,9 +99,9 @@ def segmentation_loss(logits: Any, masks: Any, settings: Loss) -> Any:
         Of a list, the average with weights 1, 1/2, 1/4, ….
     """
     if not isinstance(logits, list | tuple):
-        return _loss(logits, masks, settings)
+        return _loss(logits, masks, settings, target)
     parts = [
-        0.5**level * _loss(each, _coarsen(masks, level, each), settings)
+        0.5**level * _loss(each, _coarsen(masks, level, each), settings, target)
         for level, each in enumerate(logits)
     ]
     return sum(parts) / sum(0.5**level for level in range(len(parts)))
@@ -73,18 +122,35 @@ def _coarsen(masks: Any, level: int, like: Any) -> Any:
     return masks[:, first::block, first::block]
 
 
-def _loss(logits: Any, masks: Any, settings: Loss) -> Any:
-    logits = ops.cast(logits, "float32")
+def _loss(logits: Any, masks: Any, settings: Loss, target: Target) -> Any:
+    logits, masks, drawn = drawn_pixels(ops.cast(logits, "float32"), masks, target)
     truth = one_hot(masks, logits.shape[-1])
     loss = ops.zeros((), "float32")
     if settings.dice or settings.tversky:
-        loss = overlap_loss(overlaps(logits, truth), settings)
+        loss = overlap_loss(overlaps(logits, truth, drawn), settings)
     if settings.cross_entropy:
-        loss = loss + settings.cross_entropy * ops.mean(cross_entropy(logits, truth))
+        loss = loss + settings.cross_entropy * _mean(cross_entropy(logits, truth), drawn)
     if settings.focal:
         focal = focal_loss(logits, truth, settings.focal_gamma)
-        loss = loss + settings.focal * ops.mean(focal)
+        loss = loss + settings.focal * _mean(focal, drawn)
     return loss
+
+
+def _mean(pixels: Any, drawn: Any) -> Any:
+    """Mean over the pixels that were drawn; 0 where there are none."""
+    if drawn is None:
+        return ops.mean(pixels)
+    return ops.sum(_weighted(pixels, drawn)) / ops.maximum(ops.sum(_weights(pixels, drawn)), 1.0)
+
+
+def _weights(pixels: Any, drawn: Any) -> Any:
+    """Give `drawn` the shape of a loss of pixels, which may have an axis of outputs."""
+    same = drawn if len(pixels.shape) == len(drawn.shape) else drawn[..., None]
+    return ops.broadcast_to(same, ops.shape(pixels))
+
+
+def _weighted(pixels: Any, drawn: Any) -> Any:
+    return pixels * _weights(pixels, drawn)
 
 
 def overlap_loss(by_slice: tuple[Any, ...], settings: Loss) -> Any:
@@ -111,40 +177,52 @@ class BatchLoss:
     ----------
     settings : Loss
         Weights of the parts and what they depend on.
+    target : Target
+        Whether there are pixels that count nowhere.
     """
 
-    def __init__(self, settings: Loss) -> None:
+    def __init__(self, settings: Loss, target: Target = WHOLE) -> None:
         self.settings = settings
+        self.target = target
         self._sums: list[tuple[Any, ...]] = []
         self._pixels: list[Any] = []
+        self._drawn: list[Any] = []
         self.slices = 0
 
     def add(self, logits: Any, masks: Any) -> None:
         """Take slices: logits (n, rows, columns, outputs) and label indices."""
         settings = self.settings
-        logits = ops.cast(logits, "float32")
+        logits, masks, drawn = drawn_pixels(ops.cast(logits, "float32"), masks, self.target)
         truth = one_hot(masks, logits.shape[-1])
         if settings.dice or settings.tversky:
-            self._sums.append(overlaps(logits, truth))
+            self._sums.append(overlaps(logits, truth, drawn))
+        if drawn is not None:
+            # a slice counts by as much of it as was drawn
+            self._drawn.append(ops.mean(drawn, axis=(1, 2)))
         pixels = ops.zeros((), "float32")
         if settings.cross_entropy:
-            pixels = settings.cross_entropy * _by_slice(cross_entropy(logits, truth))
+            pixels = settings.cross_entropy * _by_slice(cross_entropy(logits, truth), drawn)
         if settings.focal:
             focal = focal_loss(logits, truth, settings.focal_gamma)
-            pixels = pixels + settings.focal * _by_slice(focal)
+            pixels = pixels + settings.focal * _by_slice(focal, drawn)
         self._pixels.append(pixels + ops.zeros((logits.shape[0],), "float32"))
         self.slices += int(logits.shape[0])
 
     def value(self) -> float:
         """Return the loss of all slices together."""
         loss = ops.mean(ops.concatenate(self._pixels))
+        if self._drawn:
+            loss = loss / ops.maximum(ops.mean(ops.concatenate(self._drawn)), 1e-12)
         if self._sums:
             by_slice = tuple(ops.concatenate(part) for part in zip(*self._sums, strict=True))
             loss = overlap_loss(by_slice, self.settings) + loss
         return float(loss)
 
 
-def _by_slice(pixels: Any) -> Any:
+def _by_slice(pixels: Any, drawn: Any) -> Any:
+    """Mean over the pixels of each slice, of which undrawn ones are 0."""
+    if drawn is not None:
+        pixels = _weighted(pixels, drawn)
     return ops.mean(pixels, axis=tuple(range(1, len(pixels.shape))))
 
 
@@ -153,9 +231,14 @@ def probabilities(logits: Any) -> Any:
     return ops.sigmoid(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
 
 
-def overlaps(logits: Any, truth: Any) -> tuple[Any, ...]:
-    """Sums of both, of probability and of truth, each (n, labels without the background)."""
+def overlaps(logits: Any, truth: Any, drawn: Any = None) -> tuple[Any, ...]:
+    """Sums of both, of probability and of truth, each (n, labels without the background).
+
+    Over all pixels, or those where `drawn`, of shape (n, rows, columns), is 1 and not 0.
+    """
     probability = probabilities(logits)
+    if drawn is not None:
+        probability = probability * drawn[..., None]
     if probability.shape[-1] > 1:
         probability = probability[..., 1:]
         truth = truth[..., 1:]

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from slicewise.config import Augmentation, Experiment, Loss, Optimizer
+from slicewise.config import UNDRAWN, Augmentation, Experiment, Loss, Optimizer
 from slicewise.errors import SlicewiseError
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
-from slicewise.training.losses import hard_masks, segmentation_loss
+from slicewise.training.losses import WHOLE, Target, hard_masks, segmentation_loss
 
 
 @keras.saving.register_keras_serializable(package="slicewise")
@@ -39,6 +39,8 @@ class Trainer(keras.Model):
     devices : list of str
         Where the network runs. With several, each takes its share of the
         batch; the loss is that of the whole batch, on the first of them.
+    target : Target
+        What is to be found in masks.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Trainer(keras.Model):
         loss: Loss,
         augmentation: Augmentation | None = None,
         devices: list[str] | None = None,
+        *,
+        target: Target = WHOLE,
     ) -> None:
         super().__init__()
         self.preprocess = preprocess
@@ -55,6 +59,7 @@ class Trainer(keras.Model):
         self.loss_settings = loss
         self.augmentation = augmentation
         self.devices = devices or []
+        self.target = target
         self.noise = keras.random.SeedGenerator(0)
         self.dice = keras.metrics.Mean(name="dice")
 
@@ -86,8 +91,11 @@ class Trainer(keras.Model):
         logits = y_pred["logits"]
         masks = y_pred["masks"]
         finest = logits[0] if isinstance(logits, list) else logits
-        self.dice.update_state(batch_dice(hard_masks(finest), masks, finest.shape[-1]))
-        return segmentation_loss(logits, masks, self.loss_settings)
+        found = hard_masks(finest)
+        if self.target.partial:
+            found = ops.where(masks == UNDRAWN, ops.zeros_like(found), found)
+        self.dice.update_state(batch_dice(found, masks, finest.shape[-1]))
+        return segmentation_loss(logits, masks, self.loss_settings, self.target)
 
     def seed(self, *key: int) -> None:
         """Set all randomness of the next step: the same key, the same noise and dropout.
@@ -104,7 +112,10 @@ class Trainer(keras.Model):
 
 
 def batch_dice(predicted: Any, masks: Any, outputs: int) -> Any:
-    """Dice of hard masks over all pixels of a batch, mean over the labels."""
+    """Dice of hard masks over all pixels of a batch, mean over the labels.
+
+    What nobody drew is no label in `masks`, and should be background in what was predicted.
+    """
     labels = ops.arange(1, max(outputs, 2), dtype="int32")
     p = ops.cast(predicted[..., None] == labels, "float32")
     t = ops.cast(masks[..., None] == labels, "float32")
@@ -113,7 +124,11 @@ def batch_dice(predicted: Any, masks: Any, outputs: int) -> Any:
 
 
 def make_trainer(
-    experiment: Experiment, preprocess: Preprocess, labels: int, precision: str
+    experiment: Experiment,
+    preprocess: Preprocess,
+    labels: int,
+    precision: str,
+    target: Target = WHOLE,
 ) -> Trainer:
     """Build the network with its optimiser, from the seed.
 
@@ -127,6 +142,8 @@ def make_trainer(
         How many labels the masks have.
     precision : {"float32", "mixed_bfloat16"}
         Of the inner layers.
+    target : Target
+        What is to be found in masks.
 
     Raises
     ------
@@ -154,7 +171,9 @@ def make_trainer(
         channels=experiment.input.context,
         supervise=experiment.network.deep_supervision,
     )
-    trainer = Trainer(preprocess, unet, experiment.loss, experiment.augmentation, devices)
+    trainer = Trainer(
+        preprocess, unet, experiment.loss, experiment.augmentation, devices, target=target
+    )
     # XLA is slower than oneDNN on CPUs, faster than plain kernels on one GPU.
     jit = "auto" if backend.has_gpu() and len(devices) < 2 else keras.backend.backend() == "jax"
     trainer.compile(optimizer=make_optimizer(experiment.optimizer), jit_compile=jit)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from slicewise.config import Experiment, Postprocessing
+from slicewise.config import UNDRAWN, Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
 from slicewise.inference.batching import batched
 from slicewise.inference.postprocessing import postprocess, to_labels
@@ -18,7 +18,7 @@ from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
-from slicewise.training.losses import BatchLoss, probabilities
+from slicewise.training.losses import BatchLoss, Target, probabilities
 
 Truth = Callable[[str], np.ndarray]
 STEPS = ("largest_component", "fill_holes")
@@ -40,7 +40,8 @@ class Validation:
         Their slices.
     truth : callable
         Gives a case's ground truth as label numbers, in canonical (RAS+)
-        orientation, on the source grid; read when it is needed.
+        orientation, on the source grid; read when it is needed. Where nobody
+        drew (`UNDRAWN`) nothing is scored.
     experiment : Experiment
         Loss, batch, threshold.
     card : ModelCard
@@ -238,9 +239,10 @@ class _Losses:
         shows = case.counts.sum(axis=1) > 0
         # where no slice shows a label, the loss would only reward silence
         all_of_them = experiment.training.empty > 0 and shows.any()
-        self._used = np.ones_like(shows) if all_of_them else shows
+        self._used = case.drawn if all_of_them else shows
         self._next = 0
-        self._batch = BatchLoss(experiment.loss)
+        self._target = Target(partial=case.partial)
+        self._batch = BatchLoss(experiment.loss, self._target)
         self.total = 0.0
         self.slices = 0
 
@@ -265,7 +267,7 @@ class _Losses:
         if self._batch.slices:
             self.total += self._batch.value() * self._batch.slices
             self.slices += self._batch.slices
-            self._batch = BatchLoss(self.experiment.loss)
+            self._batch = BatchLoss(self.experiment.loss, self._target)
 
 
 def _parts(outputs: np.ndarray) -> Iterator[np.ndarray]:
@@ -280,7 +282,7 @@ def dice_of_labels(truth: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarr
     Parameters
     ----------
     truth, mask : ndarray of uint8, shape (x, y, z)
-        Label numbers.
+        Label numbers; voxels that the truth has as `UNDRAWN` do not count.
     labels : int
         Number of labels.
     """
@@ -291,6 +293,9 @@ def dice_of_labels(truth: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarr
         both += np.bincount(one[one == other], minlength=256)
         true += np.bincount(one.ravel("K"), minlength=256)
         guessed += np.bincount(other.ravel("K"), minlength=256)
+        undrawn = one == UNDRAWN
+        if undrawn.any():
+            guessed -= np.bincount(other[undrawn], minlength=256)
     wanted = slice(1, labels + 1)
     dice = np.full(labels, np.nan)
     np.divide(2 * both[wanted], (true + guessed)[wanted], out=dice, where=true[wanted] > 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slicewise.config import Intensity, OtherLabels
+from slicewise.config import UNDRAWN, Intensity, OtherLabels
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.intensity import say_absurd
 from slicewise.volumes.volume import Volume, slabs, times
@@ -116,6 +116,7 @@ def label_indices(
     other: OtherLabels,
     *,
     may_be_empty: bool = False,
+    ignore: int | None = None,
 ) -> np.ndarray:
     """Turn the values of a mask into label numbers.
 
@@ -131,11 +132,13 @@ def label_indices(
         ``dataset.other_labels``: what to do with values of no label.
     may_be_empty : bool
         Accept a mask without any label: that of a healthy patient, or a prediction.
+    ignore : int, optional
+        ``dataset.ignore``: the value of voxels that nobody drew.
 
     Returns
     -------
     ndarray of uint8, shape (i, j, k)
-        1 to L in the order of `labels`, 0 elsewhere.
+        1 to L in the order of `labels`, `UNDRAWN` where nobody drew, 0 elsewhere.
 
     Raises
     ------
@@ -149,9 +152,13 @@ def label_indices(
     for index, wanted in enumerate(values.values(), start=1):
         table[wanted] = index
     counts = count_stored(mask.array, path)
+    shown = table > 0
+    if ignore is not None:
+        table[ignore] = UNDRAWN
+        _refuse_undrawn(counts, ignore, path)
     if other == "refuse":
         _refuse_unknown(counts, table, path, named)
-    if not may_be_empty and not counts[table > 0].any():
+    if not may_be_empty and not counts[shown].any():
         raise SlicewiseError(
             f"{path}: it has no voxel of any label ({named}); correct dataset.labels, set "
             "dataset.empty_masks to allow if the patient has none of them, or exclude the case"
@@ -169,6 +176,15 @@ def count_stored(array: np.ndarray, path: str) -> np.ndarray:
         own = np.bincount(_whole(part, path).ravel())
         counts[: len(own)] += own
     return counts
+
+
+def _refuse_undrawn(counts: np.ndarray, ignore: int, path: str) -> None:
+    """Refuse a mask in which no voxel was drawn."""
+    if counts[ignore] == counts.sum():
+        raise SlicewiseError(
+            f"{path}: all its voxels have the value {ignore}, which dataset.ignore takes for "
+            "undrawn, so that it says nothing; correct dataset.ignore, or exclude the case"
+        )
 
 
 def _refuse_unknown(counts: np.ndarray, table: np.ndarray, path: str, named: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from nibabel import aff2axcodes, affines
 
-from slicewise.config import Masks
+from slicewise.config import UNDRAWN, Masks
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.resampling import corners_of, resampled
 from slicewise.volumes.volume import Volume, times
@@ -123,7 +123,8 @@ def on_image(
     Parameters
     ----------
     labels : ndarray of uint8, shape (i, j, k)
-        Label numbers on the mask's own grid.
+        Label numbers on the mask's own grid, `UNDRAWN` where nobody drew. Beyond
+        the mask is background.
     mask, image : VoxelGrid
         Where either has lost its geometry, only the same grid will do.
     masks : {"exact", "resample"}
@@ -156,7 +157,7 @@ def on_image(
         stored = Stored("resampled", off_mm, off_voxels, outside)
     else:
         placed = _turned(labels, turn, image.shape)
-        outside = int(np.count_nonzero(labels)) - int(np.count_nonzero(placed))
+        outside = _labelled(labels) - _labelled(placed)
         stored = Stored(", ".join(turn.words(mask.shape, image.shape)), outside=outside)
         if outside and masks == "exact":
             raise SlicewiseError(
@@ -164,7 +165,7 @@ def on_image(
                 f"{image.shown}; take the mask that was drawn on this image, or set dataset.masks "
                 "to resample, which leaves them out, or exclude the case"
             )
-    if labels.any() and not placed.any():
+    if _labelled(labels) and not _labelled(placed):
         raise SlicewiseError(
             f"{mask.shown}: no voxel of its labels lies on its image {image.shown}; take the mask "
             "that was drawn on this image, or exclude the case"
@@ -305,12 +306,17 @@ def _off(mask: VoxelGrid, image: VoxelGrid) -> tuple[float, float]:
     )
 
 
+def _labelled(labels: np.ndarray) -> int:
+    """Count the voxels that have a label."""
+    return int(np.count_nonzero(labels)) - int(np.count_nonzero(labels == UNDRAWN))
+
+
 def _outside(labels: np.ndarray, relation: np.ndarray, shape: Sequence[int]) -> int:
     """Count the voxels with a label whose centre lies outside of the image."""
     count = 0
     limits = np.asarray(shape) - 0.5
     for start in range(labels.shape[0]):
-        places = np.argwhere(labels[start])
+        places = np.argwhere((labels[start] != 0) & (labels[start] != UNDRAWN))
         if len(places):
             where = np.column_stack([np.full(len(places), start), places, np.ones(len(places))])
             seen = (where @ relation.T)[:, :3]
