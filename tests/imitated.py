@@ -128,8 +128,10 @@ def mms(root: Path) -> None:
             place = root / folder / name
             place.mkdir(parents=True)
             array, mask = scan(n, "mr")
-            for end, still in (("sa", array), ("sa_gt", mask)):
-                frames = np.stack([still] * 3, axis=-1)
+            empty = np.zeros_like(mask)
+            stacks = {"sa": [array] * 5, "sa_gt": [mask, empty, empty, mask, empty]}
+            for end, stills in stacks.items():
+                frames = np.stack(stills, axis=-1)
                 file = place / f"{name}_{end}.nii.gz"
                 nib.Nifti1Image(frames, np.diag([1.5, 1.5, 8, 1.0])).to_filename(file)
 
@@ -286,6 +288,31 @@ def dicom_seg(root: Path) -> None:
         write_seg(root / f"P{n}" / "liver.dcm", ct, {"Liver": mask})
 
 
+def chaos(root: Path) -> None:
+    for n in range(1, 5):
+        place = root / "Train_Sets" / "CT" / str(n)
+        _dicom(place / "DICOM_anon", n)
+        (place / "Ground").mkdir()
+        _, mask = scan(n, shape=(24, 20, 7))
+        for k in range(7):
+            picture = sitk.GetImageFromArray((mask[:, :, k].T > 0).astype(np.uint8) * 255)
+            sitk.WriteImage(picture, str(place / "Ground" / f"liver_GT_{k:03d}.png"))
+
+
+def archive(root: Path) -> None:
+    """Write series and segmentations in one folder a patient, without telling names."""
+    for n in range(3):
+        place = root / f"IMG{n:05d}"
+        _dicom(root / "x", n)
+        mask = np.zeros((24, 20, 7), bool)
+        mask[6:16, 5:14, 2:5] = True
+        write_seg(root / "x" / "y", root / "x", {"Liver": mask})
+        place.mkdir()
+        for k, path in enumerate(sorted((root / "x").iterdir())):
+            path.rename(place / f"I{7 * k % 11:04d}")
+        (root / "x").rmdir()
+
+
 def _dicom(folder: Path, number: int) -> np.ndarray:
     """Write a CT in DICOM; return a polygon in its slices."""
     image, _ = scan(number, shape=(24, 20, 7))
@@ -328,4 +355,6 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "bids_structures": bids_structures,
     "rtstruct": rtstruct,
     "dicom_seg": dicom_seg,
+    "archive": archive,
+    "CHAOS": chaos,
 }

@@ -15,7 +15,7 @@ QUICK = Path(__file__).parents[2] / "config" / "quick.yaml"
 FOUND = {
     # layout, cases, those of test folders, values of labels, intensity
     "LiTS": ("pairs", 7, 0, [1, 2], "hu"),
-    "AMOS": ("msd", 5, 0, [1, 2], "hu"),
+    "AMOS": ("msd", 7, 2, [1, 2], "hu"),
     "KiTS": ("pairs", 6, 0, [1, 2], "hu"),
     "ACDC": ("pairs", 12, 4, [1, 2], "arbitrary"),
     "BraTS": ("pairs", 5, 0, [1, 4], "arbitrary"),
@@ -36,6 +36,9 @@ FOUND = {
     "BIDS": ("bids", 5, 2, [1, 2], "arbitrary"),
     "bids_structures": ("bids", 4, 0, [1, 2], "arbitrary"),
     "rtstruct": ("pairs", 4, 0, ["BODY", "GTV-1"], "hu"),
+    "MMs": ("table", 10, 4, [1, 2], "arbitrary"),
+    "CHAOS": ("pairs", 4, 0, [255], "hu"),
+    "archive": ("dicom", 3, 0, ["Liver"], "hu"),
     "dicom_seg": ("pairs", 4, 0, ["Liver"], "hu"),
 }
 
@@ -127,9 +130,11 @@ def test_an_answer_that_no_run_takes_is_refused_before_anything_is_written(place
     assert not (place / "config").exists()
 
 
-def test_frames_are_refused_by_what_they_are(place):
-    with pytest.raises(SlicewiseError, match="have four dimensions"):
-        written(place, "MMs")
+def test_frames_of_a_patient_stay_together_and_empty_ones_are_no_cases(place):
+    settings, _, _ = written(place, "MMs")
+    cases = find_cases(settings.dataset, place / "data")
+    assert {case.frame for case in cases} == {0, 3}
+    assert len({case.patient for case in cases}) == 5
 
 
 def test_names_and_roots(place, monkeypatch):

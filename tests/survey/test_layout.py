@@ -10,7 +10,7 @@ from slicewise.survey.arrangement import Row
 from slicewise.survey.layout import layout_of, table_text, told_of
 from slicewise.survey.listing import list_folder
 from slicewise.survey.looking import Looker
-from tests.imitated import pair, scan, write
+from tests.imitated import BUILDERS, pair, scan, write
 
 
 def layout(root):
@@ -64,3 +64,13 @@ def test_a_validation_folder_is_tested_on_only_where_there_is_no_other(tmp_path)
 
 def test_modalities_are_taken_from_names(tmp_path):
     assert told_of(list_folder(tmp_path), ["a/x_CT.nii", "b/T1_mr.nii"]) == {"ct", "mr"}
+
+
+def test_pictures_are_masks_and_frames_need_a_table(tmp_path):
+    BUILDERS["CHAOS"](tmp_path / "chaos")
+    found = layout(tmp_path / "chaos")
+    assert (found.name, len(found.cases)) == ("pairs", 4)
+    BUILDERS["MMs"](tmp_path / "mms")
+    rows = list(csv.DictReader(io.StringIO(layout(tmp_path / "mms").table), delimiter="\t"))
+    assert [row["frame"] for row in rows] == ["0", "3"] * 5
+    assert rows[0]["case"] == "A0S9V9_frame00"

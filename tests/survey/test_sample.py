@@ -31,9 +31,8 @@ def test_what_was_looked_at_is_counted(tmp_path):
     assert (len(late.images), len(late.masks), len(late.grids)) == (0, 0, 12)
 
 
-def test_a_volume_is_called_by_its_file_or_folder():
+def test_a_volume_is_called_by_its_first_file():
     root = Path("/d")
     assert path_of([root / "a" / "x.mhd", root / "a" / "x.raw"], root) == "a/x.mhd"
-    assert path_of([root / "a" / "1.dcm", root / "a" / "2.dcm"], root) == "a"
-    assert path_of([root / "a" / "image_1", root / "a" / "image_2"], root) == "a"
+    assert path_of([root / "a" / "1.dcm", root / "a" / "2.dcm"], root) == "a/1.dcm"
     assert path_of([Path("/e/x.nii")], root) == "/e/x.nii"

@@ -9,7 +9,13 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.volumes.frames import frames_of, read_frame, read_mask_of_frame
+from slicewise.errors import SlicewiseError
+from slicewise.volumes.frames import (
+    frames_of,
+    labelled_frames,
+    read_frame,
+    read_mask_of_frame,
+)
 from slicewise.volumes.nifti import read_nifti
 
 AFFINE = np.array([[-0.8, 0, 0, 8], [0, -0.7, 0, 9], [0, 0, 2.5, -30], [0, 0, 0, 1.0]])
@@ -108,3 +114,15 @@ def test_a_4d_file_without_a_frame_names_the_way_out(tmp_path, refused):
     message = refused(read_nifti, path)
     assert "column frame" in message
     assert "{frame}" in message
+
+
+@pytest.mark.parametrize("name", ["m.nii", "m.nii.gz"])
+def test_frames_that_hold_anything_are_told(tmp_path, name):
+    stack = np.zeros((5, 4, 3, 6), np.uint8)
+    stack[4, 3, 2, 1] = 1
+    stack[0, 0, 0, 5] = 200
+    nib.Nifti1Image(stack, np.eye(4)).to_filename(tmp_path / name)
+    assert labelled_frames(tmp_path / name) == [1, 5]
+    nib.Nifti1Image(stack[..., 0], np.eye(4)).to_filename(tmp_path / name)
+    with pytest.raises(SlicewiseError, match="frames cannot be read"):
+        labelled_frames(tmp_path / name)

@@ -29,6 +29,8 @@ class Row:
         One of all labels, or one a label.
     subset : str
         ``train``, ``validation``, ``test`` or nothing.
+    frame : int or None
+        Of files of four dimensions, from 0.
     """
 
     case: str
@@ -36,6 +38,7 @@ class Row:
     image: str
     masks: tuple[str, ...]
     subset: str = ""
+    frame: int | None = None
 
 
 @dataclass(frozen=True)

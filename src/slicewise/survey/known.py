@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import Listing
@@ -26,11 +27,14 @@ class Known:
     root : str
         Below the folder that was looked at; "" is that folder.
     why : str
+    tested : tuple of str
+        Of `msd`, lists with masks beside `training`.
     """
 
     layout: str
     root: str
     why: str
+    tested: tuple[str, ...] = ()
 
 
 def known_layouts(listing: Listing) -> list[Known]:
@@ -65,8 +69,18 @@ def _msd(listing: Listing) -> list[Known]:
         there = [listing.root / folder / name for pair in items for name in pair]
         if items and all(file.is_file() for file in there):
             why = f"dataset.json lists {len(items)} images with their labels"
-            found.append(Known("msd", folder, why))
+            found.append(Known("msd", folder, why, _lists_beside(description)))
     return found
+
+
+def _lists_beside(description: dict[str, Any]) -> tuple[str, ...]:
+    """Return the lists of a dataset.json that name images with masks, beside `training`."""
+    found = []
+    for name, items in description.items():
+        pairs = isinstance(items, list) and items and all(isinstance(i, dict) for i in items)
+        if name != "training" and pairs and all({"image", "label"} <= i.keys() for i in items):
+            found.append(name)
+    return tuple(found)
 
 
 def _nnunet(listing: Listing) -> list[Known]:

@@ -6,7 +6,7 @@ import itertools
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from slicewise.survey import bids
 from slicewise.survey.arrangement import Arrangement, Row, arranged
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
-from slicewise.survey.listing import Listing
+from slicewise.survey.listing import SERIES, Listing
 from slicewise.survey.looking import Looker
 from slicewise.survey.naming import structure_names
 from slicewise.survey.organs import organs_of
-from slicewise.survey.pairing import pairings
+from slicewise.survey.pairing import framed, pairings
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
 from slicewise.volumes.dicom.annotations import annotation_kind
+from slicewise.volumes.frames import labelled_frames
 
 TRIES = 200
 """Choices of images and masks of a BIDS data set that are tried."""
@@ -97,11 +98,17 @@ def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
         arrangement = arranged(pairings(kinds_of(listing.entries, channels=channels), looker))
         if arrangement is not None:
             options.append(arrangement)
-    if not options:
+    best = max(options, key=lambda one: len(one.rows), default=None)
+    found = _try_pairs(best, listing, root) if best is not None and best.patterns else None
+    found = found or _try_dicom(listing, root)
+    if found is None and best is None:
+        found = _try_frames(listing, looker)
+    if found is None and best is None:
         raise _nothing(listing, looker)
-    best = max(options, key=lambda one: len(one.rows))
-    found = _try_pairs(best, listing, root) if best.patterns else None
-    return found or _as_table(best, listing)
+    if found is None and best is not None:
+        found = _as_table(best, listing)
+    assert found is not None
+    return found
 
 
 def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
@@ -139,6 +146,8 @@ def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
         labels = {f"organ{n}": name for n, name in enumerate(structures)}
     try:
         keys = {"layout": known.layout, "root": known.root or ".", "labels": labels}
+        if known.tested:
+            keys["msd"] = {"train": "training", "test": list(known.tested)}
         cases, spelt = _cases(keys, listing)
     except (SlicewiseError, ValueError):
         return None
@@ -146,8 +155,35 @@ def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
         Said(("dataset", "layout"), known.layout, known.why),
         Said(("dataset", "root"), f"{root}/{known.root}" if known.root else root, ""),
         *spelt,
+        *_lists(known, cases),
     )
     return Layout(said, tuple(cases), tuple(structures))
+
+
+def _lists(known: Known, cases: Sequence[Case]) -> list[Said]:
+    """Return which lists of dataset.json are trained and tested on, where there are several."""
+    if not known.tested:
+        return []
+    number = sum(case.subset == "test" for case in cases)
+    block = ("dataset", "msd")
+    return [
+        Said((*block, "train"), "training", f"{len(cases) - number} cases"),
+        Said((*block, "test"), list(known.tested), f"{number} more cases with masks"),
+    ]
+
+
+def _try_dicom(listing: Listing, root: str) -> Layout | None:
+    """Return the layout `dicom` where headers tell which masks were drawn on which series."""
+    if not any(entry.drawn or entry.suffix == SERIES for entry in listing.entries):
+        return None
+    keys: dict[str, Any] = {"layout": "dicom", "root": ".", "labels": {"label_1": 1}}
+    try:
+        cases, spelt = _cases(keys, listing)
+    except (SlicewiseError, ValueError):
+        return None
+    why = f"headers of DICOM tell which masks were drawn on which of {len(cases)} series"
+    said = (Said(("dataset", "layout"), "dicom", why), Said(("dataset", "root"), root, ""), *spelt)
+    return Layout(said, tuple(cases))
 
 
 def _try_bids(listing: Listing, looker: Looker, root: str) -> Layout | None:
@@ -260,6 +296,25 @@ def _pairs_said(pairs: Mapping[str, Any], arrangement: Arrangement) -> list[Said
     return said
 
 
+def _try_frames(listing: Listing, looker: Looker) -> Layout | None:
+    """Return a table of the frames of 4-D images whose masks hold anything."""
+    arrangement = arranged(framed(kinds_of(listing.entries, channels=True), looker))
+    if arrangement is None:
+        return None
+    rows: list[Row] = []
+    unread = 0
+    for row in arrangement.rows:
+        if looker.is_late:
+            unread += 1
+            continue
+        for frame in labelled_frames(listing.root / row.masks[0]):
+            name = f"{row.case}_frame{frame:02d}"
+            rows.append(replace(row, case=name, patient=row.patient or row.case, frame=frame))
+    found = replace(arrangement, rows=tuple(rows), tells_patient=True)
+    note = f"{unread} files of four dimensions were not looked at in time, and are left out."
+    return replace(_as_table(found, listing), notes=(note,) if unread else ())
+
+
 # --- a table --------------------------------------------------------------------------------
 
 
@@ -293,6 +348,9 @@ def table_text(rows: Sequence[Row], root: Path) -> str:
         columns.append("patient")
     if placed:
         columns.append("subset")
+    framed_rows = any(row.frame is not None for row in rows)
+    if framed_rows:
+        columns.append("frame")
     tested = any(row.subset == "test" for row in rows)
     lines = ["\t".join(columns)]
     for name, row in zip(names, rows, strict=True):
@@ -302,6 +360,8 @@ def table_text(rows: Sequence[Row], root: Path) -> str:
         if placed:
             tests = "test" if tested else "validation"
             cells.append("test" if row.subset == tests else "train")
+        if framed_rows:
+            cells.append("" if row.frame is None else str(row.frame))
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
 

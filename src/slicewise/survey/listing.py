@@ -127,6 +127,9 @@ def list_folder(root: Path) -> Listing:
                 entries.append(Entry((below / name).as_posix(), suffix))
             else:
                 rest.append(name)
+        if _are_pictures(rest):
+            entries.append(Entry(below.as_posix(), SERIES))
+            continue
         if _is_series(Path(folder), rest):
             drawn = _drawn(Path(folder), rest)
             for name in drawn:
@@ -148,6 +151,11 @@ def _drawn(folder: Path, names: list[str]) -> list[str]:
     rare = [name for name in names if forms[re.sub(r"\d+", "#", name)] <= TRIED]
     tried = rare if len(names) > TRIED else names
     return [name for name in tried[: 4 * TRIED] if annotation_kind(folder / name) is not None]
+
+
+def _are_pictures(names: list[str]) -> bool:
+    """Tell whether a folder holds PNG pictures, which may be the slices of a mask."""
+    return len(names) >= TRIED and all(name.lower().endswith(".png") for name in names)
 
 
 def _is_series(folder: Path, names: list[str]) -> bool:

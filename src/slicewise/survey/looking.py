@@ -12,9 +12,12 @@ from slicewise.dataset.layouts.found import files_of_series
 from slicewise.errors import SlicewiseError
 from slicewise.survey.glance import Glance, glance_at
 from slicewise.volumes.companions import whole_volume
+from slicewise.volumes.dicom.png import is_png_stack, read_png_mask
+from slicewise.volumes.frames import read_frame
 from slicewise.volumes.header import Header, read_header
 from slicewise.volumes.placing import VoxelGrid, on_image
 from slicewise.volumes.read import read_sources
+from slicewise.volumes.volume import Volume
 
 PATIENCE = 30.0
 """Seconds for the voxels of a sample; what is looked at after that is known by its name only."""
@@ -57,7 +60,21 @@ class Looker:
         """Return what voxels said that were read, and read none."""
         return self._glances.get(path)
 
-    def glance(self, path: str, files: Sequence[Path] = ()) -> Glance | None:
+    @staticmethod
+    def _read(files: Sequence[Path], frame: int | None, series: Sequence[Path]) -> Volume:
+        if frame is not None:
+            return read_frame(files[0], frame)
+        if series and is_png_stack(files):
+            return read_png_mask(files, series)
+        return read_sources(files, fill=False)  # a mask's padding is none
+
+    def glance(
+        self,
+        path: str,
+        files: Sequence[Path] = (),
+        frame: int | None = None,
+        series: Sequence[Path] = (),
+    ) -> Glance | None:
         """Return what the voxels of a volume say; None where it cannot be read, or it is too late.
 
         Parameters
@@ -66,27 +83,36 @@ class Looker:
             Below the folder; a folder is a DICOM series.
         files : sequence of Path
             All files of the volume, where they are known.
+        frame : int, optional
+            Of a file of four dimensions; `path` then has to say which, too.
+        series : sequence of Path
+            Of a mask in pictures, the files of its image.
         """
         if path not in self._glances and not self.is_late:
             self._glances[path] = None
             try:
                 files = files or files_of_series(self.root / path)
                 whole = whole_volume(files[0]) if len(files) == 1 else files
-                # a mask's padding is none
-                self._glances[path] = glance_at(read_sources(whole, fill=False))
+                self._glances[path] = glance_at(self._read(whole, frame, series))
             except SlicewiseError as error:
                 self.faults[path] = str(error)
         return self._glances.get(path)
 
-    def header(self, path: str) -> Header | None:
-        """Return what the header of a file says; None where it cannot be read."""
+    def header(self, path: str, files: Sequence[Path] = ()) -> Header | None:
+        """Return what the header of a file says; None where it cannot be read.
+
+        Parameters
+        ----------
+        path, files
+            As of `glance`.
+        """
         if path not in self._headers:
             self._headers[path] = None
-            glance = self._glances.get(path)
+            glance = self.glance(path, files) if len(files) > 1 else self._glances.get(path)
             if glance is not None:
                 self._headers[path] = Header(glance.shape, glance.affine, glance.lost)
                 return self._headers[path]
-            if not _is_quick(path) and self.is_late:
+            if len(files) > 1 or (not _is_quick(path) and self.is_late):
                 return None
             try:
                 self._headers[path] = read_header(self.root / path)
@@ -101,11 +127,11 @@ class Looker:
         """
         one = self.header(image)
         other = self.header(mask)
-        if one is None or other is None or len(one.shape) != 3 or len(other.shape) != 3:
+        if one is None or other is None or len(one.shape) != len(other.shape):
             return None
-        empty = np.zeros(other.shape, np.uint8)
-        theirs = VoxelGrid(other.shape, other.affine, "", other.lost)
-        mine = VoxelGrid(one.shape, one.affine, "", one.lost)
+        empty = np.zeros(other.shape[:3], np.uint8)
+        theirs = VoxelGrid(other.shape[:3], other.affine, "", other.lost)
+        mine = VoxelGrid(one.shape[:3], one.affine, "", one.lost)
         try:
             _, stored = on_image(empty, theirs, mine, "exact")
         except SlicewiseError:

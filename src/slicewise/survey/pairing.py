@@ -10,12 +10,14 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from slicewise.survey.kinds import Kind, narrowed, widened
 from slicewise.survey.looking import Looker, spread
 from slicewise.volumes.dicom.annotations import annotation_kind
+from slicewise.volumes.dicom.png import is_png_stack
 from slicewise.volumes.segments import has_segments
 
 SAMPLE = 2
@@ -90,6 +92,9 @@ def sorted_out(kinds: Sequence[Kind], looker: Looker) -> dict[str, list[Kind]]:
 def _sort_of(kind: Kind, looker: Looker) -> str:
     votes: Counter[str] = Counter()
     for path in spread(kind.paths, SAMPLE):
+        if is_png_stack(_files(looker.root / path)):
+            votes["mask"] += 1
+            continue
         if has_segments(looker.root / path) or annotation_kind(looker.root / path) is not None:
             votes["mask"] += 1
             continue
@@ -103,6 +108,26 @@ def _sort_of(kind: Kind, looker: Looker) -> str:
     if not known:
         return "unread"
     return next(iter(known)) if len(known) == 1 else "mixed"
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.iterdir()) if path.is_dir() else [path]
+
+
+def framed(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:
+    """Return how images and masks of four dimensions may belong together, as `pairings` does.
+
+    Frame 0 tells which are which.
+    """
+    images: list[Kind] = []
+    masks: list[Kind] = []
+    for kind in sorted_out(kinds, looker)["frames"]:
+        path = kind.paths[0]
+        glance = looker.glance(f"{path}, frame 0", [looker.root / path], 0)
+        if glance is not None:
+            (masks if glance.is_mask else images).append(kind)
+    tried = [_pair(image, mask, looker) for image in images for mask in masks]
+    return sorted((p for p in tried if p.keys), key=lambda pair: (-pair.worth, pair.rests))
 
 
 def pairings(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:

@@ -117,7 +117,7 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
         said.append(Said(("dataset", "masks"), "resample", why))
     arrangement = layout.arrangement
     told_patient = arrangement is not None and arrangement.tells_patient
-    if layout.name != "bids" and not told_patient:
+    if layout.name not in ("bids", "dicom") and not told_patient:
         said.append(labels.patients_of([case.name for case in layout.cases]))
     return said + _labels(layout, listing, looker, sample)
 

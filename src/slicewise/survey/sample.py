@@ -11,6 +11,7 @@ from slicewise.survey.content import Grid
 from slicewise.survey.glance import Glance
 from slicewise.survey.looking import Looker, spread
 from slicewise.volumes.dicom.annotations import annotation_kind
+from slicewise.volumes.frames import frames_of
 
 IMAGES = 8
 """Images whose voxels are read."""
@@ -66,8 +67,8 @@ def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
     images = {}
     for number in chosen:
         case = cases[int(number)]
-        path = path_of(case.image, looker.root)
-        glance = looker.glance(path, case.image)
+        path = shown_of(case, case.image, looker.root)
+        glance = looker.glance(path, case.image, case.frame)
         if glance is not None:
             images[path] = glance
     grids = _grids(cases, looker)
@@ -82,18 +83,23 @@ def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
 
 
 def path_of(files: Sequence[Path], root: Path) -> str:
-    """Return how a volume is called below a folder: by its file, header or folder."""
-    one = files[0] if len(files) == 1 or files[0].suffix else files[0].parent
-    if len(files) > 1 and files[0].suffix.lower() in (".dcm", ".ima", ".dicom"):
-        one = files[0].parent
+    """Return how a volume is called below a folder: by its first file, which no other has."""
+    one = files[0]
     return one.relative_to(root).as_posix() if one.is_relative_to(root) else str(one)
+
+
+def shown_of(case: Case, files: Sequence[Path], root: Path) -> str:
+    """Return how a volume of a case is called: as `path_of`, and by its frame."""
+    path = path_of(files, root)
+    return path if case.frame is None else f"{path}, frame {case.frame}"
 
 
 def _grids(cases: Sequence[Case], looker: Looker) -> list[Grid]:
     grids = []
     for number in spread([str(n) for n in range(len(cases))], HEADERS):
-        header = looker.header(path_of(cases[int(number)].image, looker.root))
-        if header is not None and len(header.shape) == 3:
+        case = cases[int(number)]
+        header = looker.header(path_of(case.image, looker.root), case.image)
+        if header is not None and (len(header.shape) == 3 or case.frame is not None):
             grids.append(Grid.of(header))
     return grids
 
@@ -104,8 +110,10 @@ def _masks(cases: Sequence[Case], looker: Looker) -> dict[str, Glance]:
     for number in _ever_finer(len(cases)):
         if annotation_kind(cases[number].mask[0]) is not None:
             continue  # read with its image only, and it names what it holds
-        path = path_of(cases[number].mask, looker.root)
-        glance = looker.glance(path, cases[number].mask)
+        case = cases[number]
+        path = shown_of(case, case.mask, looker.root)
+        frame = case.frame if frames_of(case.mask[0]) is not None else None
+        glance = looker.glance(path, case.mask, frame, case.image)
         if glance is not None and glance.is_mask:
             seen[path] = glance
     return seen

@@ -12,7 +12,7 @@ from slicewise.dataset.proposal import SLICES, Plan
 from slicewise.survey.glance import Glance
 from slicewise.survey.looking import Looker, spread
 from slicewise.survey.said import Said
-from slicewise.survey.sample import HEADERS, Grid, path_of
+from slicewise.survey.sample import HEADERS, Grid, path_of, shown_of
 
 USUAL = TrainingCase((512, 512, 100), (0.8, 0.8, 2.5), "RAS", {})
 """Where no header could be read: an abdominal CT."""
@@ -41,11 +41,13 @@ def training_cases(
     found = []
     for number in spread([str(n) for n in range(len(cases))], HEADERS):
         case = cases[int(number)]
-        header = looker.header(path_of(case.image, looker.root))
-        if case.subset == "test" or header is None or len(header.shape) != 3:
+        header = looker.header(path_of(case.image, looker.root), case.image)
+        if case.subset == "test" or header is None:
+            continue
+        if len(header.shape) != 3 and case.frame is None:
             continue
         grid = Grid.of(header)
-        glance = looker.known(path_of(case.mask, looker.root)) if case.mask else None
+        glance = looker.known(shown_of(case, case.mask, looker.root))
         ml = {} if glance is None else volumes_of(glance, labels)
         found.append(TrainingCase(grid.shape, grid.spacing, "RAS", ml))
     return found

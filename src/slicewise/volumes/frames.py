@@ -141,12 +141,7 @@ def read_mask_of_frame(
 def _read(path: Path, frame: int) -> tuple[Any, np.ndarray]:
     """Return the image of a file, and the stored voxels of one of its frames."""
     with open_stream(path) as stream:
-        start = stream.read(nib.Nifti2Header.sizeof_hdr)
-        kind = nifti_kind(start)
-        refuse_far(start, kind, stream)
-        stream.seek(0)
-        image = kind.from_stream(stream)
-        refuse_many(image, path, stream)
+        image = _begun(path, stream)
         shape = _four(image.shape)
         if len(shape) != 4:
             raise SlicewiseError(
@@ -175,6 +170,49 @@ def _read(path: Path, frame: int) -> tuple[Any, np.ndarray]:
         read_to_the_end(stream)
     raw = np.frombuffer(bytearray(stored), dtype).reshape(shape[:3], order="F")
     return image, raw
+
+
+def _begun(path: Path, stream: Stream) -> Any:
+    """Return the image of a file whose voxels were not read."""
+    start = stream.read(nib.Nifti2Header.sizeof_hdr)
+    kind = nifti_kind(start)
+    refuse_far(start, kind, stream)
+    stream.seek(0)
+    image = kind.from_stream(stream)
+    refuse_many(image, path, stream)
+    return image
+
+
+@in_a_sentence
+def labelled_frames(path: Path) -> list[int]:
+    """Return the frames of a 4-D mask that hold anything but 0, one at a time in memory.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI, as of `read_frame`.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged.
+    """
+    labelled = []
+    try:
+        with open_stream(path) as stream:
+            image = _begun(path, stream)
+            shape = _four(image.shape)
+            dtype = image.get_data_dtype()
+            stream.seek(int(image.dataobj.offset))
+            for frame in range(shape[3]):
+                stored = stream.read(math.prod(shape[:3]) * dtype.itemsize)
+                if np.frombuffer(stored, dtype).any():
+                    labelled.append(frame)
+    except (*DAMAGED, ImageFileError, IndexError) as error:
+        raise SlicewiseError(
+            f"{path}: its frames cannot be read; copy the file again, or give 3-D files"
+        ) from error
+    return labelled
 
 
 def _four(shape: Any) -> tuple[int, ...]:
