@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.dataset.fingerprint import TrainingCase, fingerprint_of, rounded
+from slicewise.dataset.fingerprint import TrainingCase, fingerprint_of, rounded, stepped
 from slicewise.errors import SlicewiseError
 from slicewise.slices.planes import PLANES, acquired
 from tests.case_records import case_record
@@ -68,7 +68,7 @@ def test_numbers_are_within_those_of_the_cases(cases):
         sides += [each.canonical[axis][0] for axis in within]
         sizes += [along[axis] for axis in within]
     assert min(sides) <= found.columns <= found.rows < max(sides) + 16
-    assert 0.94 * min(sizes) <= found.spacing <= 1.06 * max(sizes)
+    assert 0.92 * min(sizes) <= found.spacing <= 1.08 * max(sizes)
     assert found.spread >= 1
     assert 0 <= found.agreement <= 1
     assert found.rows % 16 == 0
@@ -91,7 +91,7 @@ def test_a_minority_that_was_acquired_in_another_plane_makes_each_cut_its_own_wa
     found = seen(cases)
     assert (found.plane, found.agreement) == ("acquired", 0.7)
     # all slices are those that were acquired, however they lie
-    assert (found.rows, found.columns, found.spacing, found.thickness) == (512, 512, 0.8, 2.5)
+    assert (found.rows, found.columns, found.spacing, found.thickness) == (512, 512, 0.83, 2.5)
     # one odd case among many is none
     few = [case(orientation="LPS")] * 39 + [case(orientation="LSP")]
     assert (seen(few).plane, seen(few).agreement) == ("axial", 1.0)
@@ -131,6 +131,15 @@ def test_pixels_of_two_scanners_spread():
     assert seen([fine] * 40 + [coarse]).spread == 1.0
 
 
+def test_the_extent_is_that_of_the_longer_side():
+    assert seen([case((500, 400, 30), (0.8, 0.8, 4))] * 3).extent == 380
+
+
+def test_a_case_that_says_1_mm_everywhere_may_have_lost_its_size():
+    assert seen([case(), case(spacing=(1.0, 1.0, 1.0))]).lost
+    assert not seen([case(), case(spacing=(1.0, 1.0, 1.5))]).lost
+
+
 def test_counts_are_powers_of_two():
     found = seen([case()] * 13)
     assert (found.cases, found.slices) == (16, 2048)
@@ -150,3 +159,10 @@ def test_no_case_is_a_sentence():
 
 def test_rounding_keeps_digits_not_places():
     assert [rounded(value, 2) for value in (0.0123, 98.6, 1251)] == [0.012, 99.0, 1300.0]
+
+
+@given(st.floats(0.01, 1000))
+def test_steps_are_a_tenth(value):
+    assert 0.92 <= stepped(value) / value <= 1.08
+    assert 0.97 <= stepped(value, up=True) / value <= 1.14
+    assert stepped(stepped(value)) == stepped(value)

@@ -88,13 +88,17 @@ class Fingerprint:
     rows, columns : int
         Pixels of a slice in that plane: the median, rounded up to a multiple of 16; the longer
         one is `rows`.
+    extent : float
+        Millimetres of the longer side of a slice: the median, in steps of a tenth.
     spacing : float
-        Millimetres of a pixel: the median, to two digits.
+        Millimetres of a pixel: the median, in steps of a tenth.
     thickness : float
         Millimetres from one slice to the next: the median, to two digits.
     spread : float
         How many times as large pixels are in the coarsest case as in the finest, without the
         outermost twentieths; in tenths.
+    lost : bool
+        Whether a case may have lost the size of its voxels, as it says 1 × 1 × 1 mm.
     smallest : float or None
         Diameter in pixels of a ball as large as the smallest label in the median case that has it
         (in piles of slices, of a disc as large as it is in the mean slice), to one digit; None
@@ -113,9 +117,11 @@ class Fingerprint:
     agreement: float
     rows: int
     columns: int
+    extent: float
     spacing: float
     thickness: float
     spread: float
+    lost: bool
     smallest: float | None
     shown: float | None
 
@@ -166,9 +172,11 @@ def fingerprint_of(
         agreement=agreement,
         rows=_multiple(statistics.median(cut.longer for cut in cuts)),
         columns=_multiple(statistics.median(cut.shorter for cut in cuts)),
-        spacing=rounded(statistics.median(pixels), 2),
+        extent=stepped(statistics.median(cut.longer_mm for cut in cuts)),
+        spacing=stepped(statistics.median(pixels)),
         thickness=rounded(statistics.median(cut.thickness for cut in cuts), 2),
         spread=round(_inner(pixels, 0.95) / _inner(pixels, 0.05), 1),
+        lost=any(set(case.spacing) == {1} for case in known),
         smallest=None if smallest is None else rounded(smallest, 1),
         shown=_shown(known, cuts, contiguous),
     )
@@ -185,10 +193,11 @@ def rounded(value: float, digits: int) -> float:
 
 @dataclass(frozen=True)
 class _Cut:
-    """How a case looks when it is cut: pixels along the sides, mm of a pixel, slices, mm of one."""
+    """How a case looks when it is cut: pixels and mm of sides, mm of a pixel, slices, mm of one."""
 
     longer: int
     shorter: int
+    longer_mm: float
     pixel: float
     slices: int
     thickness: float
@@ -202,6 +211,7 @@ class _Cut:
         return cls(
             max(first[0], second[0]),
             min(first[0], second[0]),
+            max(math.prod(first), math.prod(second)),
             math.sqrt(first[1] * second[1]),
             *sides[normal],
         )
@@ -210,6 +220,17 @@ class _Cut:
     def extent(self) -> float:
         """Millimetres from the first slice to the last."""
         return self.slices * self.thickness
+
+
+def stepped(value: float, *, up: bool = False) -> float:
+    """Round a positive number to one of 24 steps a decade, each a tenth above the one before.
+
+    >>> stepped(0.74), stepped(1.45), stepped(1.45, up=True), stepped(371)
+    (0.75, 1.5, 1.5, 380.0)
+    """
+    place = 24 * math.log10(value)
+    step = math.ceil(place - 1e-9) if up else round(place)
+    return rounded(10 ** (step / 24), 2)
 
 
 def _plane_of(cases: Sequence[TrainingCase], contiguous: bool) -> tuple[Cut, float]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from slicewise.config import Effort
 from slicewise.dataset.efforts import BUDGETS, Budget
-from slicewise.dataset.fingerprint import Fingerprint, rounded
+from slicewise.dataset.fingerprint import Fingerprint, rounded, stepped
 from slicewise.dataset.proposal import Choice, Plan
 
 NARROWEST = 4
@@ -26,6 +26,8 @@ SHARE = 0.05
 """The largest part of all training slices that a batch may be (nnU-Net)."""
 FEW_PIXELS = 6
 """A label of so few pixels across is too small to be made smaller."""
+MIXED = 1.1
+"""Pixels that differ by so much between cases are brought to one size."""
 SPREAD = 1.3
 """Pixels that differ by so much between cases make organs look of different sizes."""
 FEW_FOR_BATCH_NORM = 8
@@ -55,6 +57,7 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
     choices = [
         _plane(fingerprint),
         Choice("slices.size", side, why_side),
+        *_spacing(fingerprint, side),
         *_intensities(fingerprint),
         *_network(budget, side, batch),
         *_augmentation(fingerprint),
@@ -80,9 +83,11 @@ def largest(effort: Effort) -> Plan:
             agreement=1.0,
             rows=side,
             columns=side,
+            extent=float(side),
             spacing=1.0,
             thickness=1.0,
             spread=1.0,
+            lost=False,
             smallest=None,
             shown=None,
         ),
@@ -130,6 +135,23 @@ def _side(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
                 f"pixels across, would be lost."
             )
     return budget.side, f"{seen.capitalize()}, {allowed}."
+
+
+def _in_mm(fingerprint: Fingerprint) -> bool:
+    """Tell whether slices had better have pixels of the same size in all cases."""
+    return fingerprint.contiguous and not fingerprint.lost and fingerprint.spread >= MIXED
+
+
+def _spacing(fingerprint: Fingerprint, side: int) -> Iterator[Choice]:
+    if not _in_mm(fingerprint):
+        return
+    yield Choice(
+        "slices.spacing",
+        max(fingerprint.spacing, stepped(fingerprint.extent / side, up=True)),
+        f"Pixels of the coarsest cases are {fingerprint.spread:g} times as large as those of the "
+        "finest; in millimetres organs are as large in all, and at this spacing a median slice of "
+        f"{fingerprint.extent:g} mm has room.",
+    )
 
 
 def _divisible(side: int) -> int:
@@ -203,15 +225,15 @@ def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
     yield Choice(
         "augmentation.rotation", 20.0, "Patients lie straight but for some degrees (of 15 to 30)."
     )
-    varied = fingerprint.contiguous and fingerprint.spread > SPREAD
-    yield Choice(
-        "augmentation.scale",
-        0.3 if varied else 0.2,
-        f"Pixels of the coarsest cases are {fingerprint.spread:g} times as large as those of the "
-        "finest, so organs look of different sizes."
-        if varied
-        else "Pixels are of similar size in all cases; people are not.",
-    )
+    in_mm = _in_mm(fingerprint)
+    varied = fingerprint.contiguous and fingerprint.spread > SPREAD and not in_mm
+    if varied:
+        why = "Pixels differ between cases, so organs look of different sizes."
+    elif in_mm:
+        why = "Slices are in millimetres, so organs are as large as they are; people differ."
+    else:
+        why = "Pixels are of similar size in all cases; people differ."
+    yield Choice("augmentation.scale", 0.3 if varied else 0.2, why)
     yield Choice(
         "augmentation.flip",
         False,
