@@ -256,7 +256,9 @@ def _length(fingerprint: Fingerprint, effort: Effort, side: int, batch: int) -> 
     yield Choice(
         "training.steps_per_epoch",
         steps,
-        "An epoch is so many steps whatever the number of cases, so a case more changes no plan.",
+        "An epoch is so many steps, however many cases there are, and not a pass over all slices."
+        if steps == budget.steps
+        else f"Few, so that the training has about {EPOCHS} epochs, whose curve can be read.",
     )
     minutes = max(1, round(rounded(total * budget.seconds(batch * side**2) / 60, 2)))
     yield Choice(
