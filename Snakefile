@@ -8,6 +8,7 @@ min_version("9.0")
 include: "rules/common.smk"
 include: "rules/run.smk"
 include: "rules/ingest.smk"
+include: "rules/look.smk"
 include: "rules/leakage.smk"
 include: "rules/propose.smk"
 include: "rules/slices.smk"
@@ -20,6 +21,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
+        rules.data.output[0],
         study.of_wanted("report.html"),
         rules.compare.output.html,
         # what these pages rest on, so that it is missed where it was deleted

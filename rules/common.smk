@@ -29,7 +29,7 @@ from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
-from slicewise.dataset.split import split_cases, warn_of_shared
+from slicewise.dataset.split import read_strata, split_cases, warn_of_shared
 
 STARTED = time.time()
 # all jobs inherit it: what one of them said of MLflow, the next ones need not
@@ -54,6 +54,8 @@ try:
         split = split_cases(there, settings.split, DATA)
         columns = read_columns(there, settings, DATA)
         study = Study(settings, there, split, columns, in_bucket=IN_BUCKET)
+        # only shown; the split follows from them
+        strata = read_strata(there, settings.split, DATA) if settings.split.stratify else {}
         if workflow.is_main_process:
             warn_of_shared(there, study.split)
     against = settings.split.check_against

@@ -22,6 +22,7 @@ FOUNDATION = {
     "files",
     "job",
     "records",
+    "running",
     "sources",
     "stored",
     "surroundings",
@@ -56,6 +57,7 @@ ALLOWED = {
     "files": set(),
     "job": set(),
     "records": set(),
+    "running": set(),
     "sources": set(),
     "stored": set(),
     "surroundings": set(),
@@ -72,12 +74,23 @@ ALLOWED = {
     "compare": {"config", "evaluation", "report", "tracking"},
     # what to train on the cases of a configuration
     "planning": {"config", "dataset"},
+    # makes the page about a data set, of the cases that can be read
+    "look": {"config", "dataset", "report", "study"},
     # runs the workflow again, and compares
     "reproduce": {"config", "evaluation", "tracking"},
     # looks at a folder before there are settings
     "survey": {"config", "volumes", "dataset"},
     # the command line may start anything
-    "cli": {"survey", "config", "evaluation", "tracking", "reproduce", "compare", "planning"},
+    "cli": {
+        "survey",
+        "config",
+        "evaluation",
+        "tracking",
+        "reproduce",
+        "compare",
+        "planning",
+        "look",
+    },
     "__main__": {"cli"},
 }
 

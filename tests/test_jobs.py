@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from slicewise.config import Content, Dataset
 from slicewise.dataset.assignment import Assignment
-from slicewise.jobs import Cases, Compare, Ingest, Propose
+from slicewise.jobs import Cases, Compare, Data, Ingest, Look, Propose
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
 
@@ -35,6 +35,16 @@ def test_settings_of_ingest_alone_reach_nothing_after_it():
     ingested = Ingest(content=CONTENT, cases=[("a1", "a")]).dump()["content"]
     assert ingested.keys() - read.keys() == {"empty_masks", "masks"}
     assert Cases.of(told({"content": read, "cases": ["a1"]})).content == CONTENT
+
+
+def test_the_page_about_the_data_is_told_who_goes_where():
+    cases = [Assignment("a1", "a", "train", 0)]
+    told_of = Data(dataset="d", content=CONTENT, cases=cases, strata={"a": "x"})
+    assert Data.of(told(told_of.dump())) == told_of
+    assert "not_the_same" not in told_of.dump()
+    look = Look(content=CONTENT, cases=["a1"])
+    assert "masks" not in look.dump()["content"]
+    assert Look.of(told(look.dump())).cases == ["a1"]
 
 
 def test_a_parameter_that_no_script_knows_is_refused():

@@ -28,6 +28,7 @@ RULES = {
     "phantom": needs.phantom,
     "convert": needs.convert,
     "ingest": needs.ingest,
+    "look": needs.look,
     "slices": lambda sizes: needs.slices(sizes, HU),
     "train": train,
     "predict": predict,
@@ -106,4 +107,6 @@ def test_slices_as_they_are_have_the_size_of_the_volume():
 
 def test_tables_ask_by_the_number_of_cases():
     assert needs.cases(10) == 1000
+    assert needs.data(10) == 2000
+    assert needs.data(20_000) > 20_000
     assert needs.cases(20_000) > 6000

@@ -33,8 +33,10 @@ def test_each_experiment_that_is_there_has_its_number_and_its_report(tmp_path):
 
 def test_the_comparison_is_named_when_it_is_there(tmp_path):
     summary(tmp_path, "e")
-    (tmp_path / "comparison.html").touch()
-    assert str(tmp_path / "comparison.html") in "\n".join(lines(tmp_path, ["e"]))
+    assert "data.html" not in "\n".join(lines(tmp_path, ["e"]))
+    for page in ("comparison.html", "data.html"):
+        (tmp_path / page).touch()
+        assert str(tmp_path / page) in "\n".join(lines(tmp_path, ["e"]))
 
 
 def test_without_test_patients_the_number_says_what_it_is_of(tmp_path):

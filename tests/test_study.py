@@ -95,6 +95,7 @@ def test_files_stand_for_the_shards_of_cases(study):
     )
     (shard, members), *_ = study.shards.items()
     assert study.case_records_of(members) == [f"results/ct/cases/_shards/{shard}.json"]
+    assert study.looks_of(members) == [f"results/ct/cases/_looks/{shard}.json"]
     assert study.slices_of("axial64", members[:1]) == [
         f"results/ct/slices/axial64/_shards/{shard}.json"
     ]

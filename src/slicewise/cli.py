@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("results/comparison"),
         help="folder for page and tables (default: %(default)s)",
     )
+    looked = commands.add_parser("look", help="make the page about a data set before any training")
+    _add_look(looked)
     planned = commands.add_parser("plan", help="propose what to train, with reasons, as settings")
     _add_plan(planned)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
@@ -112,6 +114,16 @@ def _add_reproduce(command: argparse.ArgumentParser) -> None:
         nargs="+",
         default=(),
         help="the configuration to compare settings with (default: the nearest that is found)",
+    )
+
+
+def _add_look(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "configfile", type=_path, nargs="+", help="the configuration, and what is laid over it"
+    )
+    command.add_argument("--cores", default="all", help="as snakemake takes it")
+    command.add_argument(
+        "-s", "--snakefile", type=_path, help="slicewise's Snakefile (default: found)"
     )
 
 
@@ -232,6 +244,13 @@ def _compare(options: argparse.Namespace) -> int:
     return 0
 
 
+def _look(options: argparse.Namespace) -> int:
+    from slicewise.look import look
+
+    whole = look(options.configfile, _workflow(options.snakefile), cores=options.cores)
+    return 0 if whole else 1
+
+
 def _plan(options: argparse.Namespace) -> int:
     from slicewise.planning import plan_for, settings_text
 
@@ -278,6 +297,7 @@ COMMANDS = {
     "sync": _sync,
     "reproduce": _reproduce,
     "compare": _compare,
+    "look": _look,
     "plan": _plan,
     "schema": _schema,
 }

@@ -123,6 +123,27 @@ class Ingest(Told):
         )
 
 
+class Look(Told):
+    """Of `look`: which cases are looked at, and what they hold."""
+
+    content: OnceRead
+    cases: list[str]
+
+
+class Data(Told):
+    """Of `data`: what the page about the data is about.
+
+    `strata` has the stratum of each patient, where the split has any.
+    """
+
+    dataset: str
+    content: OnceRead
+    cases: list[Assignment]
+    not_the_same: list[list[str]] = []
+    exclude: list[str] = []
+    strata: dict[str, str] = {}
+
+
 class Cases(Told):
     """Of `cases`: which there are, and what further columns say of each."""
 

@@ -44,6 +44,20 @@ def ingest(sizes: Iterable[Size]) -> int:
     return _asked(2000, 250, _largest(sizes, taken))
 
 
+def look(sizes: Iterable[Size]) -> int:
+    """Return MB to look at a case: its image, its mask as numbers, and one label of it."""
+
+    def taken(size: Size) -> float:
+        image = _kept(size, size.image)
+        mask = max(_read(size, size.mask), _kept(size, size.mask) + size.voxels)
+        # the pieces of a label are numbered in 4 bytes, within its box; intensities inside
+        # are copied
+        labelled = size.voxels + (1 + 4 + CONVERTED) * size.voxels / 2
+        return max(_read(size, size.image), image + mask, image + labelled)
+
+    return _asked(2000, 300, _largest(sizes, taken))
+
+
 def slices(sizes: Iterable[Size], content: Content) -> int:
     """Return MB to cut a case: its image, then its mask as numbers; z-scores take more."""
     scores = 8 if content.intensity == "arbitrary" else 0
@@ -139,6 +153,11 @@ def report(sizes: Iterable[Size]) -> int:
         return _read(size, size.image) + _kept(size, size.image) + 8 * size.voxels
 
     return _asked(4000, 800, _largest(sizes, taken))
+
+
+def data(number: int) -> int:
+    """Return MB to write the page about so many cases, whose marks are compared."""
+    return _asked(2000, 700, number * 1.2 * MB)
 
 
 def cases(number: int) -> int:

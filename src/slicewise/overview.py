@@ -44,6 +44,9 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
     comparison = results / "comparison.html"
     if comparison.is_file():
         said.append(f"  all experiments side by side: {comparison}")
+    data = results / "data.html"
+    if data.is_file():
+        said.append(f"  every case, and which stand out: {data}")
     said.append("  every run in MLflow: slicewise ui")
     if pending:
         runs = "1 run" if pending == 1 else f"{pending} runs"

@@ -21,11 +21,14 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
 from slicewise.dataset.split import held_out_cases, number_of_folds, training_cases
+from slicewise.records import SHARDS
 
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
 KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
 """What people keep beside the pages."""
+LOOKS = "_looks"
+"""Where what was seen of the cases of shards lies, beside the folders of cases."""
 
 
 class Study:
@@ -212,14 +215,18 @@ class Study:
         """Return the files that hold the case records of these cases, and of others."""
         return self._of_shards("cases", cases)
 
+    def looks_of(self, cases: Iterable[str]) -> list[str]:
+        """Return the files that hold what was seen of these cases, and of others."""
+        return self._of_shards("cases", cases, LOOKS)
+
     def slices_of(self, recipe: str, cases: Iterable[str]) -> list[str]:
         """Return the files that stand for the slices of these cases, and of others."""
         return self._of_shards(f"slices/{recipe}", cases)
 
-    def _of_shards(self, folder: str, cases: Iterable[str]) -> list[str]:
+    def _of_shards(self, folder: str, cases: Iterable[str], below: str = SHARDS) -> list[str]:
         """Return the file of each shard that one of these cases is in."""
         members = dict.fromkeys(self._shard_of[case] for case in cases)
-        return [self.result(f"{folder}/_shards/{shard}.json") for shard in members]
+        return [self.result(f"{folder}/{below}/{shard}.json") for shard in members]
 
     def slices_of_training(self, experiment: str, fold: int | str) -> list[str]:
         """Return the files that stand for all slices that a training reads."""

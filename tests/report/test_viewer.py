@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from slicewise.report import viewer
+from slicewise.report import picture, viewer
 from slicewise.report.outlines import display_slice
+from tests.report.test_picture import points
 
 PLANES = ("axial", "coronal", "sagittal")
 SPACING = (1.0, 1.0, 2.0)
@@ -28,15 +28,6 @@ def volume() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def views(*arrays: np.ndarray, frames: int = 8, planes=PLANES) -> dict[str, viewer.View]:
     drawn = viewer.plane_views(viewer.ShownCase(*arrays, SPACING, (-160, 240)), planes, frames)
     return {view.plane: view for view in drawn}
-
-
-def points(path: str) -> np.ndarray:
-    """Read an outline back: all corners, in half voxels."""
-    found = []
-    for line in path.split("M")[1:]:
-        numbers = np.array(re.findall(r"-?\d+", line), int).reshape(-1, 2)
-        found.append(np.cumsum(numbers, axis=0))
-    return np.concatenate(found)
 
 
 def test_each_plane_begins_where_most_is_wrong_and_has_the_lowest_dice():
@@ -96,21 +87,6 @@ def test_outlines_lie_where_the_mask_is_in_the_picture():
         )
 
 
-def test_the_outline_of_one_pixel_and_of_none():
-    labels = np.zeros((5, 6), np.uint8)
-    assert viewer.outline(labels, 0.5) == ""
-    labels[2, 3] = 1
-    corners = points(viewer.outline(labels, 0.0))
-    assert sorted(map(tuple, corners[:4] / 2)) == [(3, 2.5), (3.5, 2), (3.5, 3), (4, 2.5)]
-
-
-def test_labels_have_outlines_of_their_own():
-    labels = np.zeros((6, 8), np.uint8)
-    labels[1:5, 1:4], labels[1:5, 4:7] = 1, 2
-    assert viewer.outline(labels, 0.5).count("M") == 2
-    assert viewer.outline(labels == 1, 0.5).count("M") == 1
-
-
 def test_noise_does_not_make_the_page_heavy():
     random = np.random.default_rng(0)
     image = random.normal(0, 100, (100, 90, 30))
@@ -119,7 +95,7 @@ def test_noise_does_not_make_the_page_heavy():
         assert sum(map(viewer._bytes, view.frames)) <= viewer.BUDGET
         assert len(view.frames) >= 2
         for frame in view.frames:
-            assert 0 < len(frame.truth) <= viewer.LONGEST_PATH
+            assert 0 < len(frame.truth) <= picture.LONGEST_PATH
 
 
 def test_empty_masks_show_the_middle():

@@ -20,6 +20,8 @@ SHARD = {"shard": "train-0"}
 # in the order of stages: each reads what those before it have just made again
 JOBS: list[tuple[str, dict[str, object]]] = [
     ("ingest", SHARD),
+    ("look", SHARD),
+    ("data", {}),
     ("cases", {}),
     ("split", {}),
     ("leakage", {}),

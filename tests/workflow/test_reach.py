@@ -12,7 +12,8 @@ SCORES = {"evaluate", *PAGES}
 PREDICTED = {"predict", *SCORES}
 TRAINED = {"plan", "train", *PREDICTED}
 CUT = {"slices", "train", *PREDICTED}
-INGESTED = {"ingest", "cases", "leakage", *CUT}
+LOOKED = {"look", "data"}
+INGESTED = {"ingest", "cases", "leakage", *LOOKED, *CUT}
 
 REACH = {
     "config/dataset.py": set(),  # settings reach jobs as values
@@ -31,7 +32,9 @@ REACH = {
     "training/losses.py": TRAINED,
     "evaluation/signed_rank.py": SCORES,
     "report/words.py": PAGES,
-    "report/templates/page.css": PAGES,
+    "report/outliers.py": {"data"},  # no volume is read again
+    "report/looking.py": LOOKED,
+    "report/templates/page.css": {"data", *PAGES},
     "report/viewer.py": {"report"},
     "reproduce/again.py": set(),
     "tracking/mirror.py": set(),

@@ -22,6 +22,7 @@ from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
 LAST = {"all": 1, "compare": 1}
+LOOKED = {"look": 1, "data": 1}
 # What other slices of an experiment entail, and what other settings or code.
 CUT = {"train": 1, "predict": 1, "evaluate": 1, "report": 1, **LAST}
 PLAIN = {"plan": 1, **CUT}
@@ -109,6 +110,7 @@ def test_an_added_training_patient_is_extracted_alone(workflow):
     workflow.add_patient("p07", "train")
     assert workflow.due() == {
         **BOTH,
+        **LOOKED,
         "ingest": 1,
         "slices": 1,
         "cases": 1,
@@ -223,7 +225,8 @@ def test_a_phantom_that_is_left_out_changes_no_other(clone, tmp_path):
 def test_one_byte_of_a_volume_reruns_what_depends_on_it(workflow, name):
     # the time of writing in the head of a gzip file: the volume can still be read
     change_one_byte(workflow.image(name), 4)
-    assert workflow.due() == {**CUT_BOTH, "ingest": 1, "slices": 1, "cases": 1, "leakage": 1}
+    read = {"ingest": 1, "slices": 1, "cases": 1, "leakage": 1, **LOOKED}
+    assert workflow.due() == {**CUT_BOTH, **read}
 
 
 def test_one_byte_of_a_test_volume_retrains_nothing(workflow):

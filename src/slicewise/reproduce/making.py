@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import DATA, data_folder
+from slicewise.running import run_to_end
 
 
 @contextmanager
@@ -30,20 +30,12 @@ def making(
     ]
 
     def make(target: Path, *more: str) -> None:
-        process = subprocess.Popen(
+        stopped = run_to_end(
             [*command, str(target.relative_to(folder)), *more],
             env={**os.environ, DATA: str(data.resolve())},
-            pass_fds=[lock.fileno()],  # should it outlive this process
+            keep=[lock.fileno()],  # should it outlive this process
         )
-        told = False
-        while True:
-            try:
-                process.wait()
-                break
-            except KeyboardInterrupt:
-                told = True  # so was it, and ends its jobs first
-        # where all was done as the word came, it ends as if there had been none
-        if process.returncode or told:
+        if stopped:
             raise SlicewiseError(
                 f"{relpath(folder)}: making the run again stopped, see above; mend what errors "
                 "name and run slicewise reproduce again, what is finished is kept"

@@ -1,0 +1,29 @@
+"""Write the page about the data."""
+
+from slicewise.dataset.case_record import read_case_records
+from slicewise.dataset.looked import read_looks
+from slicewise.files import write_text
+from slicewise.job import script_job
+from slicewise.jobs import Data
+from slicewise.report.data import ShownData, data_page
+from slicewise.report.seen import seen_data
+
+
+def main(snakemake):
+    cfg = Data.of(snakemake)
+    given = snakemake.input
+    with script_job(snakemake):
+        records = read_case_records(given.case_records)
+        data = seen_data(
+            cfg.cases,
+            records,
+            read_looks(given.looks),
+            cfg.content,
+            not_the_same=cfg.not_the_same,
+            strata=cfg.strata,
+        )
+        shown = ShownData(cfg.dataset, data, excluded=cfg.exclude)
+        write_text(snakemake.output[0], data_page(shown))
+
+
+main(snakemake)
