@@ -67,9 +67,10 @@ def look(
     started = time.time()
     command = [
         str(Path(sys.executable).parent / "snakemake"),
+        # first, as both --quiet and --configfile would swallow it
+        str(page),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--cores", cores),
         *("--quiet", "host", "reason", "rules"),
-        str(page),
         *("--configfile", *map(str, configuration)),
     ]
     code = run_to_end(command)
@@ -80,8 +81,9 @@ def look(
         return True
     said = errors_in((page.parent / "logs").rglob("*.log"), started)
     missing = write_rest(settings, page, said)
-    log(f"the data, without {plural(missing, 'case')} that could not be read: {page}")
-    return False
+    without = f", without {plural(missing, 'case')} that could not be read" if missing else ""
+    log(f"the data{without}: {page}")
+    return not missing
 
 
 @dataclass
