@@ -182,6 +182,7 @@ def test_pixels_of_different_sizes_are_brought_to_one():
     mixed = plan(replace(CT, spread=1.4), "laptop")
     # 380 mm in 256 pixels
     assert value(mixed, "slices.spacing") == 1.6
+    assert "380 mm" in reason(mixed, "slices.spacing")
     assert value(plan(replace(CT, spread=1.4), "gpu"), "slices.spacing") == 0.75
     assert value(mixed, "augmentation.scale") == 0.2
     assert "spacing" not in plan(CT, "laptop").recipe

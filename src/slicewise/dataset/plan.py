@@ -145,12 +145,18 @@ def _in_mm(fingerprint: Fingerprint) -> bool:
 def _spacing(fingerprint: Fingerprint, side: int) -> Iterator[Choice]:
     if not _in_mm(fingerprint):
         return
+    least = stepped(fingerprint.extent / side, up=True)
+    whole = side >= fingerprint.rows
     yield Choice(
         "slices.spacing",
-        max(fingerprint.spacing, stepped(fingerprint.extent / side, up=True)),
+        fingerprint.spacing if whole else max(fingerprint.spacing, least),
         f"Pixels of the coarsest cases are {fingerprint.spread:g} times as large as those of the "
-        "finest; in millimetres organs are as large in all, and at this spacing a median slice of "
-        f"{fingerprint.extent:g} mm has room.",
+        "finest; in millimetres organs are as large in all, and this is "
+        + (
+            "the median."
+            if whole
+            else f"what a median slice of {fingerprint.extent:g} mm needs to have room."
+        ),
     )
 
 
