@@ -29,6 +29,7 @@ import tempfile
 import threading
 import time
 import traceback
+import types
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ import array, json, os, signal, socket, struct, sys
 asked = sys.argv[1:]
 fresh = os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or not asked
 fresh = fresh or any(name in os.environ for name in ("PYTHONHASHSEED", "FRESH_PYTHON"))
-fresh = fresh or (asked[0].startswith("-") and asked[0] != "-m")
+fresh = fresh or (asked[0].startswith("-") and asked[0] not in ("-m", "-c"))
 server = socket.socket(socket.AF_UNIX)
 try:
     if not fresh:
@@ -68,6 +69,7 @@ except OSError:
 if fresh:
     os.execv({python!r}, [{python!r}, *asked])
 request = dict(asked=asked, environment=dict(os.environ), folder=os.getcwd(), umask=os.umask(0))
+request["heeds_ctrl_c"] = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 text = json.dumps(request).encode()
 files = array.array("i", [0, 1, 2])
 server.sendmsg(
@@ -247,6 +249,8 @@ def become(request: dict[str, Any], python: str) -> None:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     os.umask(request["umask"])
+    heeding = signal.default_int_handler if request["heeds_ctrl_c"] else signal.SIG_IGN
+    signal.signal(signal.SIGINT, heeding)
     time.tzset()
     random.seed()
     sys.modules["numpy"].random.seed()
@@ -256,11 +260,16 @@ def become(request: dict[str, Any], python: str) -> None:
 
 
 def run(asked: list[str]) -> None:
-    """Run a script, or a module, as the interpreter's own command line does."""
+    """Run a script, a module or a line, as the interpreter's own command line does."""
     if asked[0] == "-m":
         sys.argv = ["-m", *asked[2:]]
         sys.path.insert(0, str(Path.cwd()))
         runpy.run_module(asked[1], run_name="__main__", alter_sys=True)
+    elif asked[0] == "-c":
+        sys.argv = ["-c", *asked[2:]]
+        sys.path.insert(0, "")
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(asked[1], "<string>", "exec"), vars(sys.modules["__main__"]))
     else:
         sys.argv = asked
         sys.path.insert(0, str(Path(asked[0]).resolve().parent))

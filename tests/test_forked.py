@@ -44,6 +44,16 @@ def test_arguments_folder_environment_and_files_are_those_of_who_asks(script, tm
     assert (fork.stdout, fork.stderr, fork.returncode) == (fresh.stdout, fresh.stderr, 0)
 
 
+def test_a_line_and_a_module_run_as_a_script_does(tmp_path):
+    line = "import sys; print(sys.argv, __name__); f = lambda: g(); g = lambda: 1; print(f())"
+    (tmp_path / "module.py").write_text(line)
+    for asked in (["-c", line, "a"], ["-m", "module", "a"]):
+        fork, fresh = (
+            run(python, *asked, cwd=tmp_path) for python in (forked.python(), sys.executable)
+        )
+        assert (fork.stdout, fork.stderr) == (fresh.stdout, fresh.stderr)
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -85,7 +95,7 @@ def test_what_a_fork_cannot_be_is_a_fresh_interpreter(script, variable):
     code = "import sys; print('tensorflow' in sys.modules)"
     name, value = variable.split("=")
     assert run(forked.python(), script(code), env={**os.environ, name: value}).stdout == "False\n"
-    assert run(forked.python(), "-c", code).stdout == "False\n"
+    assert run(forked.python(), "-S", script(code)).stdout == "False\n"
 
 
 def test_no_two_draw_the_same_numbers(script):
@@ -100,6 +110,16 @@ signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(5))
 print(os.getpid(), flush=True)
 time.sleep(60)
 """
+
+
+def test_ctrl_c_is_heeded_or_ignored_as_by_who_asks(script):
+    code = "import signal; print(signal.getsignal(signal.SIGINT))"
+    for disposition in ("--default-signal=INT", "--ignore-signal=INT"):
+        fork, fresh = (
+            run("env", disposition, python, script(code))
+            for python in (forked.python(), sys.executable)
+        )
+        assert fork.stdout == fresh.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +12,7 @@ from slicewise.evaluation.paired import is_better
 from slicewise.files import read_json
 from slicewise.tracking import Connection, Mirror, sync
 from slicewise.tracking.journal import all_runs
+from tests import forked
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ with Tracker(folder, say) as tracker:
 
 def job(results: Path, number: int, environment: dict[str, str]) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", JOB, str(results), str(number), str(EPOCHS)],
+        [forked.python(), "-c", JOB, str(results), str(number), str(EPOCHS)],
         env={**os.environ, **environment, "SOME_SECRET_TOKEN": SECRET},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -121,7 +121,7 @@ def test_a_wrong_password_is_one_clear_sentence(server, tmp_path):
             "results are complete under"
         )
     done = subprocess.run(
-        [sys.executable, "-m", "slicewise.cli", "sync", "--results", str(results)],
+        [forked.python(), "-m", "slicewise.cli", "sync", "--results", str(results)],
         env={**os.environ, **wrong},
         capture_output=True,
         text=True,

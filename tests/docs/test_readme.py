@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from slicewise.config import load_settings
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -102,7 +103,7 @@ def run(workflow: Path, command: str, *more: str) -> str:
         variables[key] = value
     kept = {k: v for k, v in os.environ.items() if k not in ("SLICEWISE_DATA", "PYTHONPATH")}
     # as after `source .venv/bin/activate`
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(Path(forked.python()).parent), str(BIN), os.environ["PATH"]])
     done = subprocess.run(
         [*words, *more],
         cwd=workflow,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +12,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.tracking import Connection, Mirror, current_run
+from tests import forked
 from tests.tracking.conftest import (
     FACTS,
     begin,
@@ -221,7 +221,7 @@ def test_jobs_that_meet_a_fresh_store_all_find_a_place(tmp_path: Path) -> None:
     # each would migrate the file, and most would die
     jobs = [
         subprocess.Popen(
-            [sys.executable, "-c", JOB, str(tmp_path / "results"), str(number)],
+            [forked.python(), "-c", JOB, str(tmp_path / "results"), str(number)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -239,7 +239,7 @@ def test_a_job_that_is_killed_while_it_makes_the_store_spoils_it_for_no_other(
     tmp_path: Path,
 ) -> None:
     # half of the tables, and MLflow can neither use the store nor make the rest
-    killed = subprocess.run([sys.executable, "-c", KILL + JOB, tmp_path / "results", "first"])
+    killed = subprocess.run([forked.python(), "-c", KILL + JOB, tmp_path / "results", "first"])
     assert killed.returncode == -signal.SIGKILL
     said: list[str] = []
     with tracker(tmp_path / "results", "second", said) as one:

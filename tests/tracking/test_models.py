@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from slicewise.tracking import Connection, Mirror, Run, sync
 from slicewise.tracking.models import send_model
+from tests import forked
 from tests.tracking.conftest import FACTS, begin, no_judge, run_of, tracker
 
 STEPS = ("create_logged_model", "log_outputs", "log_model_artifacts", "finalize_logged_model")
@@ -103,7 +103,7 @@ def test_a_sending_that_fails_is_gone_on_with(
 def test_a_sending_that_is_killed_is_gone_on_with(results: Path, step: str, when: str) -> None:
     experiment = f"killed-{step}"
     run = trained(results, experiment)
-    command = [sys.executable, "-c", KILLED, str(results), str(run.folder), step, when]
+    command = [forked.python(), "-c", KILLED, str(results), str(run.folder), step, when]
     assert subprocess.run(command, timeout=300).returncode == -signal.SIGKILL
     assert len(models(results, run_of(results, experiment).info.run_id)) == 1
     said: list[str] = []

@@ -21,6 +21,7 @@ from slicewise.evaluation.statistics import COLUMNS, metrics_table, summarise
 from slicewise.files import read_json, write_text
 from slicewise.tracking import Connection, Mirror, Run, Tracker, summary_metrics, sync
 from slicewise.tracking.registry import register
+from tests import forked
 from tests.tracking.conftest import FACTS
 
 PATIENTS = 8
@@ -297,7 +298,7 @@ def test_jobs_register_one_after_the_other(results: Path) -> None:
     with (results / ".registry.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         jobs = [
-            subprocess.Popen([sys.executable, "-c", PUSH, str(results), str(run.folder)])
+            subprocess.Popen([forked.python(), "-c", PUSH, str(results), str(run.folder)])
             for run in runs
         ]
         for run in runs:

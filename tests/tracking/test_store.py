@@ -7,7 +7,6 @@ import fcntl
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.tracking import Connection, Mirror, store
 from slicewise.tracking.journal import all_runs
 from slicewise.tracking.store import absolute, address_of, file_of, fitting, locked, make_store
+from tests import forked
 from tests.tracking.conftest import begin, tracker
 
 JOB = """
@@ -62,7 +62,7 @@ def test_folders_that_meet_a_fresh_store_all_find_a_place(
     folders = [tmp_path / str(number) / "results" for number in range(4)]
     jobs = [
         subprocess.Popen(
-            [sys.executable, "-c", JOB, str(folder)],
+            [forked.python(), "-c", JOB, str(folder)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

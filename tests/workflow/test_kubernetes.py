@@ -22,6 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from slicewise.dataset.shards import FEWEST
 from slicewise.files import read_json
+from tests import forked
 
 BUCKET = "slicewise"
 SECRET = "planted-7d20aa"
@@ -106,7 +107,8 @@ def site(tmp_path):
     programs.mkdir()
     (programs / "pip").write_text("#!/bin/sh\n")
     (programs / "pip").chmod(0o755)
-    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+    pythons = [str(Path(python).parent) for python in (forked.python(), sys.executable)]
+    path = os.pathsep.join([str(programs), *pythons, "/usr/bin", "/bin"])
     image = {"PATH": path, "PYTHONPATH": str(workflow.root / "src"), "HOME": str(tmp_path)}
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()

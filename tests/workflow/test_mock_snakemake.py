@@ -3,7 +3,6 @@
 import copy
 import os
 import subprocess
-import sys
 
 import nibabel as nib
 import numpy as np
@@ -13,6 +12,7 @@ from conftest import CHECKOUT, CONFIG, Workflow, copied
 
 from slicewise.files import sha256
 from slicewise.phantom.patient import phantom
+from tests import forked
 
 EXPERIMENT = {"experiment": "plain"}
 FOLD = {**EXPERIMENT, "fold": 0}
@@ -44,7 +44,7 @@ def run_scripts(workflow: Workflow, jobs: list[tuple[str, dict[str, object]]]) -
     lines += [f"run_script({rule!r}, Path.cwd(), **{wildcards!r})" for rule, wildcards in jobs]
     path = os.pathsep.join([str(workflow.root / "src"), str(CHECKOUT)])
     done = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)],
+        [forked.python(), "-c", "\n".join(lines)],
         cwd=workflow.root,
         env=workflow.environment(PYTHONPATH=path),
         capture_output=True,

@@ -1,7 +1,6 @@
 """`tracking.register`: what the workflow's own runs make of the registry, and what `sync` does."""
 
 import subprocess
-import sys
 
 import pytest
 from conftest import DATASET, TEST, copied, started
@@ -85,7 +84,7 @@ def test_the_champion_gives_what_the_workflow_gives(registered, tmp_path):
     mask = tmp_path / "mask.nii.gz"
     done = subprocess.run(
         [
-            *(sys.executable, "-c", LOADED, f"models:/{NAME}@champion"),
+            *(forked.python(), "-c", LOADED, f"models:/{NAME}@champion"),
             *(str(workflow.image(TEST[0])), str(mask)),
         ],
         cwd=workflow.root,

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -22,6 +21,7 @@ from mlflowui import (
 from playwright.sync_api import expect
 
 from slicewise.files import read_json
+from tests import forked
 
 pytestmark = pytest.mark.slow
 
@@ -207,7 +207,7 @@ def test_searches_of_the_docs_find_runs(finished, runs):
 def test_python_of_the_docs_lists_the_runs(finished):
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
     done = subprocess.run(
-        [sys.executable, "-c", code.replace("slicewise/phantom", EXPERIMENT)],
+        [forked.python(), "-c", code.replace("slicewise/phantom", EXPERIMENT)],
         cwd=finished.root,
         env=finished.environment(),
         capture_output=True,
