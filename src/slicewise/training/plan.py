@@ -142,7 +142,7 @@ def _check_cut(slices: SliceSet, content: Content, wanted: Mapping[str, Any], fo
             f"{', '.join(labels)}; {AGAIN}"
         )
     for case, place, recipe in zip(slices.cases, slices.folders, slices.recipes, strict=True):
-        if place.parent == folder and (changed := differences(dict(recipe), dict(wanted))):
+        if place.parent == folder and (changed := differences(recipe.model_dump(), dict(wanted))):
             raise SlicewiseError(
                 f"{place}: {case} was cut by another recipe ({', '.join(changed)}); {AGAIN}"
             )
