@@ -69,3 +69,12 @@ def test_scans_of_one_patient_are_asked_for():
     assert "(?P<patient>" in said.value
     assert said.question
     assert said.others[0].value is None
+
+
+def test_voxels_that_nobody_drew_are_no_label(tmp_path):
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "a": 1, "ignore": 2}}')
+    said = labels.labels_by_value(masks([1, 2]), list_folder(tmp_path))
+    assert {one.path: one.value for one in said} == {
+        ("dataset", "labels", "a"): 1,
+        ("dataset", "ignore"): 2,
+    }

@@ -12,6 +12,7 @@ from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.layouts import LAYOUTS
 from slicewise.dataset.layouts.found import FoundCase, labels_are_names, listed
+from slicewise.dataset.looks import looks_like
 from slicewise.dataset.names import SAFE, find_alike, stripped
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
@@ -55,8 +56,8 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     candidates = LAYOUTS[dataset.layout](dataset, root)
     if not candidates:
         raise SlicewiseError(
-            f"{root}: no case found in the layout {dataset.layout}; the layouts are described in "
-            "docs/data.md"
+            f"{root}: no case found in the layout {dataset.layout}; {looks_like(root)}; the "
+            "layouts are described in docs/data.md"
         )
     _refuse_unsafe(candidates)
     _refuse_twice(candidates)

@@ -14,6 +14,7 @@ from slicewise.survey.listing import Listing
 from slicewise.survey.naming import label_name, names_in
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
+from slicewise.volumes.described import folded
 from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.dicom.segmentation import read_seg
 from slicewise.volumes.dicom.structure_set import read_structure_set
@@ -25,6 +26,8 @@ BODIES = ("body", "external", "skin", "outline")
 MOST = 24
 """Labels that are written without being asked for; more of them are written as comments."""
 DESCRIBED = "dataset.json"
+IGNORED = "ignore"
+"""What nnU-Net calls voxels that nobody drew."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,10 @@ def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
     said: list[Said] = []
     for value in values:
         text = names.get(value, masks.word if len(values) == 1 else "")
+        if folded(text) == IGNORED:
+            why = f"{source} calls it {text}: voxels that nobody drew"
+            said.append(Said(("dataset", "ignore"), value, why))
+            continue
         name = label_name(text or f"label_{value}", value, [one.path[-1] for one in said])
         why = f"value {value} is in {seen[value]} of {masks.how_many}"
         if value in names:

@@ -9,6 +9,7 @@ from typing import Any
 from slicewise.config import Dataset, Msd
 from slicewise.dataset.case import Subset
 from slicewise.dataset.layouts.found import FoundCase, listed, stem_of
+from slicewise.dataset.looks import looks_like
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.described import check_described, read_description
 from slicewise.volumes.formats import is_litter
@@ -23,7 +24,9 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     """Find the cases of the lists of `dataset.json` that are to be used."""
     path = root / "dataset.json"
     if not path.is_file():
-        raise SlicewiseError(f"{path}: missing; the layout msd needs it beside imagesTr")
+        raise SlicewiseError(
+            f"{path}: missing; the layout msd needs it beside imagesTr; {looks_like(root)}"
+        )
     description = read_description(path)
     lists = dataset.msd or Msd()
     subset: Subset = "train" if lists.test else None

@@ -20,6 +20,7 @@ from slicewise.dataset.layouts.found import (
     of_frame,
     paired,
 )
+from slicewise.dataset.looks import looks_like
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.companions import whole_volume
 
@@ -58,7 +59,7 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
         if not place.is_dir():
             raise SlicewiseError(
                 f"{place}: this folder is missing; make it, or set dataset.pairs.train and "
-                "dataset.pairs.test"
+                f"dataset.pairs.test; {looks_like(root)}"
             )
         cases += _cases_of(place, pairs, subset, dataset.exclude)
     return cases
