@@ -26,6 +26,7 @@ from slicewise.volumes.dicom.index import (
     keep,
     place_of,
     read_index,
+    read_kept,
     top_of,
 )
 from slicewise.wording import plural
@@ -226,16 +227,14 @@ def _hashed(entry: Entry) -> str:
 def _say(archive: Archive, aside: str, root: Path, cases: list[FoundCase]) -> None:
     """Say what was left aside, and keep which case is which for the user alone."""
     place = place_of(root, "cases.json")
-    keep(
-        place,
-        {
-            case.name: {
-                "image": str(case.image[0].parent),
-                "mask": [str(path) for path in case.mask],
-            }
-            for case in cases
-        },
-    )
+    which = {
+        case.name: {
+            "image": str(case.image[0].parent),
+            "mask": [str(path) for path in case.mask],
+        }
+        for case in cases
+    }
+    keep(place, which, read_kept(place))
     if aside:
         _log.warning(
             "%s: %s found by headers, and left aside: %s; %s says which case is which",

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from slicewise.files import digest, read_json, write_json
-from slicewise.volumes.formats import is_litter
+from slicewise.volumes.formats import LITTER
 
 FORM = 1
 """Of what is kept; another one is not read."""
@@ -80,25 +81,21 @@ def read_index(root: Path) -> dict[str, Entry]:
         By their paths below `root`, sorted; links are followed.
     """
     place = place_of(root, "json")
-    kept = _read_kept(place)
+    kept = read_kept(place)
     entries: dict[str, Entry] = {}
-    stored: dict[str, list[Any]] = {}
-    changed = False
-    for name, path in _files_below(root):
-        stat = path.stat()
-        stamp = [stat.st_size, stat.st_mtime_ns]
+    stored: dict[str, Any] = {}
+    for name, stamp in _files_below(root):
         known = kept.get(name)
         entry = _known(known, stamp)
         if entry is None:
             # only now, as the library that reads headers loads slowly
             from slicewise.volumes.dicom.entries import read_entry
 
-            entry = read_entry(path, top_of(name))
-            changed = True
+            entry = read_entry(root / name, top_of(name))
+            known = [*stamp, *astuple(entry)]
         entries[name] = entry
-        stored[name] = [*stamp, *astuple(entry)]
-    if changed or stored.keys() != kept.keys():
-        keep(place, stored)
+        stored[name] = known
+    keep(place, stored, kept)
     return entries
 
 
@@ -109,17 +106,19 @@ def place_of(root: Path, suffix: str) -> Path:
     return Path(caches) / "slicewise" / name
 
 
-def keep(place: Path, value: Any) -> None:
+def keep(place: Path, value: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     """Write a file of the folder of caches that nobody else may read, as far as that is possible.
 
     Parameters
     ----------
     place : Path
         See `place_of`.
-    value : object
+    value : mapping
         For JSON.
+    kept : mapping
+        What it holds: where that is the same, nothing is written.
     """
-    if _read_kept(place) == value:
+    if value == kept:
         return
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +126,8 @@ def keep(place: Path, value: Any) -> None:
         place.chmod(0o600)
 
 
-def _files_below(root: Path) -> list[tuple[str, Path]]:
+def _files_below(root: Path) -> list[tuple[str, list[int]]]:
+    """Return the files below a folder by their paths, with size and time of change (ns), sorted."""
     found = []
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
@@ -136,17 +136,26 @@ def _files_below(root: Path) -> list[tuple[str, Path]]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = os.path.relpath(folder, root)
+        folders[:] = [name for name in folders if not _is_aside(name)]
         for name in names:
-            path = Path(folder, name)
-            below = path.relative_to(root)
-            hidden = name.startswith(".") or name.upper() == "DICOMDIR" or is_litter(below)
-            if not hidden and path.is_file():
-                found.append((below.as_posix(), path))
+            if _is_aside(name):
+                continue
+            with suppress(OSError):  # a link to nothing
+                # a Path for each of thousands takes longer than all the rest
+                stat = os.stat(f"{folder}/{name}")  # noqa: PTH116
+                if S_ISREG(stat.st_mode):
+                    path = name if below == "." else f"{below}/{name}"
+                    found.append((path, [stat.st_size, stat.st_mtime_ns]))
     return sorted(found)
 
 
-def _read_kept(place: Path) -> Mapping[str, Any]:
+def _is_aside(name: str) -> bool:
+    """Tell what people do not see, and what programs leave in folders."""
+    return name.startswith(".") or name.lower() in LITTER or name.upper() == "DICOMDIR"
+
+
+def read_kept(place: Path) -> Mapping[str, Any]:
     """Return what was kept; nothing of what is damaged."""
     try:
         kept = read_json(place)
@@ -157,14 +166,12 @@ def _read_kept(place: Path) -> Mapping[str, Any]:
 
 def _known(kept: Any, stamp: list[int]) -> Entry | None:
     """Return what was kept of a file that has not changed since; None of others."""
-    names = fields(Entry)
-    if not isinstance(kept, list) or len(kept) != 2 + len(names) or kept[:2] != stamp:
+    if not isinstance(kept, list) or kept[:2] != stamp:
         return None
-    values = [tuple(value) if isinstance(value, list) else value for value in kept[2:]]
-    if any(type(v) is not type(_EXAMPLE[n]) for n, v in enumerate(values)):
+    values: Any = [tuple(value) if isinstance(value, list) else value for value in kept[2:]]
+    if [type(value) for value in values] != TYPES:
         return None
-    given: dict[str, Any] = {f.name: value for f, value in zip(names, values, strict=True)}
-    return Entry(**given)
+    return Entry(*values)
 
 
-_EXAMPLE = astuple(Entry(""))
+TYPES = [type(value) for value in astuple(Entry(""))]
