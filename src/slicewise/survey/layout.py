@@ -13,6 +13,7 @@ from typing import Any
 from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
+from slicewise.dataset.layouts.dicom import HASHED
 from slicewise.errors import SlicewiseError
 from slicewise.survey import bids
 from slicewise.survey.arrangement import Arrangement, Row, arranged
@@ -100,7 +101,7 @@ def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
             options.append(arrangement)
     best = max(options, key=lambda one: len(one.rows), default=None)
     found = _try_pairs(best, listing, root) if best is not None and best.patterns else None
-    found = found or _try_dicom(listing, root)
+    found = _try_dicom(listing, root, found) or found
     if found is None and best is None:
         found = _try_frames(listing, looker)
     if found is None and best is None:
@@ -172,14 +173,23 @@ def _lists(known: Known, cases: Sequence[Case]) -> list[Said]:
     ]
 
 
-def _try_dicom(listing: Listing, root: str) -> Layout | None:
-    """Return the layout `dicom` where headers tell which masks were drawn on which series."""
+def _try_dicom(listing: Listing, root: str, pairs: Layout | None) -> Layout | None:
+    """Return the layout `dicom` where headers tell which masks were drawn on which series.
+
+    Where names told it, too, only if headers find more cases, or names of folders
+    tell who the patients are: that layout calls nobody by them.
+    """
+    if pairs is not None and annotation_kind(pairs.cases[0].mask[0]) is None:
+        return None
     if not any(entry.drawn or entry.suffix == SERIES for entry in listing.entries):
         return None
     keys: dict[str, Any] = {"layout": "dicom", "root": ".", "labels": {"label_1": 1}}
     try:
         cases, spelt = _cases(keys, listing)
     except (SlicewiseError, ValueError):
+        return None
+    hidden = any(case.name.startswith(HASHED) for case in cases)
+    if pairs is not None and len(cases) <= len(pairs.cases) and not hidden:
         return None
     why = f"headers of DICOM tell which masks were drawn on which of {len(cases)} series"
     said = (Said(("dataset", "layout"), "dicom", why), Said(("dataset", "root"), root, ""), *spelt)

@@ -45,7 +45,8 @@ class Entry:
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts of the path; the last one without its suffix."""
-        parts = PurePosixPath(self.path).parts
+        # a series that lies in the folder itself is called .
+        parts = PurePosixPath(self.path).parts or (self.path,)
         last = parts[-1]
         return (*parts[:-1], last[: len(last) - len(self.suffix)])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from slicewise.config import Effort
 from slicewise.errors import SlicewiseError
 from slicewise.survey import content, labels
+from slicewise.survey.archive import labels_of_archive
 from slicewise.survey.glance import Glance
 from slicewise.survey.layout import Layout, layout_of, told_of
 from slicewise.survey.listing import Listing, list_folder
@@ -71,7 +72,9 @@ def propose(
     listing = list_folder(folder)
     looker = Looker(folder, patience)
     layout = layout_of(listing, looker, root)
-    sample = sampled(layout.cases, looker, masks=not layout.structures)
+    # what DICOM has of masks names its segments, and is read with its image only
+    in_masks = not layout.structures and layout.name != "dicom"
+    sample = sampled(layout.cases, looker, masks=in_masks)
     files = _content(layout, listing, looker, sample)
     intensity = next(one.value for one in files if one.path[-1] == "intensity")
     contiguous = next(one.value for one in files if one.path[-1] == "contiguous")
@@ -146,6 +149,8 @@ def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) ->
         return _organs(layout, listing, looker)
     if layout.structures:
         return _structures(layout, looker)
+    if layout.name == "dicom":
+        return labels_of_archive(layout.cases)
     segments = labels.labels_by_segment([case.mask[0] for case in layout.cases])
     if segments:
         return segments

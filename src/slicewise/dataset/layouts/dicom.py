@@ -34,6 +34,8 @@ from slicewise.wording import plural
 _log = logging.getLogger(__name__)
 
 MASKS = (SEG, RTSTRUCT)
+HASHED = ("patient-", "study-")
+"""What the names of patients begin with who are called by a hash."""
 SUFFIX = 6
 """Digits by which the cases of a patient who has several are told apart."""
 
@@ -221,7 +223,8 @@ def _case(name: str, series: str, archive: Archive, root: Path, dataset: Dataset
 
 
 def _hashed(entry: Entry) -> str:
-    return f"patient-{entry.patient[:10]}" if entry.patient else f"study-{entry.study[:10]}"
+    patient, study = HASHED
+    return f"{patient}{entry.patient[:10]}" if entry.patient else f"{study}{entry.study[:10]}"
 
 
 def _say(archive: Archive, aside: str, root: Path, cases: list[FoundCase]) -> None:

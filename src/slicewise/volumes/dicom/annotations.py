@@ -124,7 +124,7 @@ def read_annotations(
         When a file is damaged, no such mask, or of another series, lacks
         frames, or several files have the same label.
     """
-    files = [_read(path, layer) for layer, path in enumerate(paths)]
+    files = [read_annotation(path, layer) for layer, path in enumerate(paths)]
     for one in files:
         check_belongs(one.told, image, one.shown, one.what)
     segments = [segment for one in files for segment in one.segments]
@@ -151,7 +151,20 @@ def read_annotations(
     return Volume(painting.mask, grid.affine)
 
 
-def _read(path: Path, layer: int) -> Annotation:
+def read_annotation(path: Path, layer: int = 0) -> Annotation:
+    """Read what a mask says of its segments and where they lie; no voxels of frames.
+
+    Parameters
+    ----------
+    path : Path
+    layer : int
+        Of its segments, which tells those of several files apart.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is damaged, or no such mask.
+    """
     kind = annotation_kind(path)
     if kind == "RTSTRUCT":
         return read_structure_set(path, layer)
