@@ -108,7 +108,9 @@ rule cases:
     params:
         code=code("cases"),
         cfg=jobs.Cases(
-            content=settings.dataset.content, cases=sorted(study.cases), columns=study.columns
+            content=settings.dataset.content,
+            cases=sorted(study.cases),
+            columns=study.split_columns,
         ).dump(),
     script:
         "../scripts/cases.py"

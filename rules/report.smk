@@ -35,6 +35,8 @@ rule report:
             category="Experiments",
             labels={"experiment": "{experiment}", "what": "training curves"},
         ),
+        # scores by site, sex, age, where a setting asks for them
+        groups=[result("{experiment}/groups.tsv")] if study.columns else [],
     log:
         result("logs/report/{experiment}.log"),
     benchmark:
@@ -57,6 +59,8 @@ rule report:
             cases=study.scored_cases,
             jobs=study.jobs_of(w.experiment),
             leave_out=settings.split.leave_out or "",
+            columns=study.scored_columns,
+            bins=study.bins,
         ).dump(),
         tracking=result("{experiment}/tracking"),
     script:
@@ -118,6 +122,8 @@ rule compare:
             repeats=settings.repeats,
             folds=len(study.folds),
             cases=study.scored_cases,
+            columns=study.scored_columns,
+            bins=study.bins,
         ).dump(),
         tracking=result("comparison/tracking"),
     script:

@@ -42,6 +42,8 @@ def main(snakemake):
             cfg.repeats,
             {name: f"{name}/report.html" for name in places},
             files,
+            columns=cfg.columns,
+            bins=cfg.bins,
         )
         made.write(out.table, out.cases, out.html)
         tracker.compared(

@@ -7,6 +7,7 @@ from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases
 from slicewise.evaluation.folds import read_folds
+from slicewise.evaluation.groups import groupings, groups_table, headline_scores
 from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job
@@ -35,6 +36,7 @@ def main(snakemake):
         check_made(predictions)
         predicted = predicted_cases(cfg.cases, masks, predictions, images)
         figures = case_figures(metrics, predicted, cfg.content)
+        grouped = groupings(headline_scores(metrics), cfg.columns, cfg.bins)
         test_set = ledger.test_set_digest(metrics)
         run = tracker.facts(cfg.folds)
         shown = ReportedExperiment(
@@ -48,6 +50,7 @@ def main(snakemake):
             data=read_table(given.cases),
             excluded=cfg.exclude,
             leave_out=cfg.leave_out,
+            groupings=grouped,
             evidence=evidence.evidence(folds.records, run, test_set, given.metrics, given.split),
             costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
@@ -56,6 +59,13 @@ def main(snakemake):
         write_bytes(out.curves, curves_png(folds.histories, folds.selected))
         write_text(out.html, page)
         files = {"report.html": out.html, "figures/curves.png": out.curves}
+        if grouped:
+            (table,) = out.groups
+            write_text(table, groups_table(metrics, grouped).to_csv(sep="\t", index=False))
+            files["groups.tsv"] = table
+        else:
+            # what was asked for once and is no more
+            Path(out.html).with_name("groups.tsv").unlink(missing_ok=True)
         tracker.reported(cfg.folds, files, overlay_images(figures))
 
 

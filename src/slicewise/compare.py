@@ -18,9 +18,11 @@ import pandas as pd
 from pydantic import ValidationError
 
 from slicewise.config import Content
+from slicewise.config.evaluation import Bins
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.comparison import case_table, compare, grouped, subset_of
+from slicewise.evaluation.comparison import Tables, case_table, compare, grouped, subset_of
 from slicewise.evaluation.folds import Folds, training_minutes
+from slicewise.evaluation.groups import groupings, headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, write_text
@@ -84,6 +86,9 @@ def set_side_by_side(
     repeats: Mapping[str, Sequence[str]],
     links: Mapping[str, str],
     files: Mapping[str, Files],
+    *,
+    columns: Mapping[str, Mapping[str, str]] | None = None,
+    bins: Mapping[str, Bins] | None = None,
 ) -> Comparison:
     """Compare experiments by their results.
 
@@ -99,6 +104,8 @@ def set_side_by_side(
         By training, where its report is, relative to the page.
     files : mapping of str to Files
         By case, what overlays are drawn of; cases without are not drawn.
+    columns, bins : mapping, optional
+        By what the scores are broken down, see `groupings`.
 
     Raises
     ------
@@ -126,15 +133,25 @@ def set_side_by_side(
             costs={name: _cost(result) for name, result in results.items()},
             scored_runs=_scored_runs(results),
             changed=list(draw_changed({name: metrics[name] for name in groups}, files, content)),
+            groupings=groupings(headline_scores(metrics[first]), columns or {}, bins or {}),
         )
         return comparison_report(shown)
 
     said = verdicts(table, subset_of(metrics))
+    text = _page_or_lines(dataset, page, [*said, *links.values()])
+    return Comparison(table, _cases(metrics, columns or {}), text, said)
+
+
+def _page_or_lines(dataset: str, page: Callable[[], str], lines: Sequence[str]) -> str:
+    """Return the page, or a plain one: the tables, of the same job, would be lost with it."""
     text = drawn("The page of the comparison", page)
-    if isinstance(text, Undrawn):
-        # the tables are outputs of the same job: they would be lost with the page
-        text = plain_page(dataset, [text.sentence, *said, *links.values()])
-    return Comparison(table, case_table(metrics), text, said)
+    return plain_page(dataset, [text.sentence, *lines]) if isinstance(text, Undrawn) else text
+
+
+def _cases(metrics: Tables, columns: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Return the Dice of every case, and what columns say of it."""
+    cases = case_table(metrics)
+    return cases.assign(**{name: cases["case"].map(values) for name, values in columns.items()})
 
 
 def _content(folder: Path, told: Mapping[str, Any]) -> Content:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from slicewise.config import Content, Dataset, Effort, Evaluation, Masks, Recipe
+from slicewise.config.evaluation import PAGES, Bins
 from slicewise.dataset.assignment import Assignment, Segmented
 
 if TYPE_CHECKING:
     # only named here: scripts that find no case need not load it
     from slicewise.dataset.case import Case
 
+Scoring = Annotated[Evaluation, PlainSerializer(lambda scoring: scoring.model_dump(exclude=PAGES))]
+"""How cases are scored: what only pages show is left out of the dump."""
 OnceRead = Annotated[Content, PlainSerializer(lambda content: content.once_read)]
 """What cases hold once they were ingested: settings of ingest alone are left out of the dump."""
 
@@ -212,12 +215,16 @@ class Evaluate(Told):
     recipe: Recipe
     folds: int
     cases: list[Assignment]
-    scoring: Evaluation
+    scoring: Scoring
     register_model: bool
 
 
 class Report(Told):
-    """Of `report`: what the page is about."""
+    """Of `report`: what the page is about.
+
+    `leave_out` is the column whose values are folds; `columns` and `bins` say by what the scores
+    are broken down.
+    """
 
     dataset: str
     content: OnceRead
@@ -226,13 +233,17 @@ class Report(Told):
     cases: list[Assignment]
     jobs: dict[str, list[str]]
     leave_out: str = ""
+    columns: dict[str, dict[str, str]] = {}
+    bins: dict[str, Bins] = {}
 
 
 class Compare(Told):
-    """Of `compare`: which experiments, and which of them repeat others."""
+    """Of `compare`: which experiments, which of them repeat others, and the groups of cases."""
 
     dataset: str
     experiments: list[str]
     repeats: dict[str, list[str]]
     folds: int
     cases: list[Assignment]
+    columns: dict[str, dict[str, str]] = {}
+    bins: dict[str, Bins] = {}

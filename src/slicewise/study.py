@@ -106,16 +106,22 @@ class Study:
         assigned = self.split[case]
         return list(self.folds) if assigned.subset == "test" else [assigned.fold or 0]
 
+    @property
+    def split_columns(self) -> dict[str, dict[str, str]]:
+        """The column whose values are folds, which stands in the tables of cases and of the split.
+
+        No other: what only pages show must not make anything else again.
+        """
+        column = self.settings.split.leave_out
+        return {} if column is None else {column: self.columns[column]}
+
     @cached_property
     def split_rows(self) -> list[dict[str, Any]]:
         """What the table of the split says of each case: with folds of sites, its site, too."""
-        column = self.settings.split.leave_out
-        if column is None:
-            return [assigned.dump() for assigned in self.split.values()]
-        said = self.columns[column]
-        return [
-            each.dump() | {"further": {column: said[each.case]}} for each in self.split.values()
-        ]
+        rows = [assigned.dump() for assigned in self.split.values()]
+        for column, values in self.split_columns.items():
+            rows = [row | {"further": {column: values[row["case"]]}} for row in rows]
+        return rows
 
     @cached_property
     def scored(self) -> list[str]:
@@ -155,6 +161,21 @@ class Study:
         """The settings, with the largest plan of each effort: what memory is asked for."""
         efforts = self.settings.planned.values()
         return with_plans(self.settings, {effort: largest(effort) for effort in efforts})
+
+    @cached_property
+    def scored_columns(self) -> dict[str, dict[str, str]]:
+        """What columns say of these cases."""
+        return {
+            name: {case: values[case] for case in self.scored}
+            for name, values in self.columns.items()
+        }
+
+    @property
+    def bins(self) -> dict[str, Any]:
+        """How numbers in columns are grouped; a site that is a number is a site of its own."""
+        column = self.settings.split.leave_out
+        sites: dict[str, Any] = {} if column is None else {column: "values"}
+        return sites | self.settings.evaluation.bins
 
     # experiments
 
@@ -286,6 +307,7 @@ class Study:
         for experiment in wanted:
             names += [f"{experiment}/fold-{k}/{name}" for k in self.folds for name in KEPT_OF_FOLD]
             names += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
+            names += [f"{experiment}/groups.tsv"] if self.columns else []
         plans = dict.fromkeys(p for name in wanted for p in self.plans_of(self.recipes_of(name)))
         records = [path for name in wanted for path in self.prediction_records_of(name)]
         return [*records, *plans, *map(self.result, names)]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from slicewise.config import Split
+from slicewise.config import Split, load_settings
 from slicewise.dataset.case import Case
-from slicewise.dataset.columns import read_column, read_sites
+from slicewise.dataset.columns import read_column, read_columns, read_sites
+from slicewise.errors import SlicewiseError
 
 
 def case(name, patient, **columns):
@@ -53,3 +54,39 @@ def test_sites_that_do_not_fit_are_refused(refused, second, said):
 
 def test_each_patient_has_a_site():
     assert read_sites(CASES, Split(leave_out="site")) == {"a": "Ulm", "b": "Bonn"}
+
+
+def loaded(**keys):
+    return load_settings(
+        {
+            "dataset": {"name": "x", "layout": "phantom", "labels": {"liver": 1}},
+            "slices": {"axial": {"size": 64}},
+            "experiments": {"one": {"slices": "axial"}},
+            **keys,
+        }
+    )
+
+
+def test_only_columns_that_settings_name_are_kept(refused):
+    cases = [case("a1", "a", site="Ulm", age="40", surname="Miller")]
+    assert read_columns(cases, loaded()) == {}
+    both = loaded(split={"leave_out": "site"}, evaluation={"by": ["age", "site"]})
+    assert read_columns(cases, both) == {"site": {"a1": "Ulm"}, "age": {"a1": "40"}}
+    assert list(read_columns(cases, both)) == ["site", "age"]
+    message = refused(read_columns, cases, loaded(evaluation={"by": ["sex"]}))
+    assert "evaluation.by: no table has a column 'sex'" in message
+
+
+@pytest.mark.parametrize("bins", [[40.0], "quartiles"])
+def test_a_word_among_binned_numbers_is_refused(refused, bins):
+    settings = loaded(evaluation={"by": ["age"], "bins": {"age": bins}})
+    fine = [case("a1", "a", age="40"), case("b1", "b", age="")]
+    assert read_columns(fine, settings) == {"age": {"a1": "40", "b1": ""}}
+    message = refused(read_columns, [*fine, case("c1", "c", age="41,5")], settings)
+    assert "evaluation.bins.age: age of case c1 is '41,5', not a number" in message
+
+
+def test_strata_go_with_what_names_a_column_of_it():
+    assert loaded(evaluation={"by": ["site"]}, split={"strata": "t.tsv"}).split.strata == "t.tsv"
+    with pytest.raises(SlicewiseError, match=r"goes with split.stratify, split.leave_out or"):
+        loaded(split={"strata": "t.tsv"})

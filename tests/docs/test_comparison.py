@@ -39,11 +39,14 @@ def test_numbers_of_patients_are_those_of_the_code():
 
 
 def test_the_settings_are_settings():
-    from slicewise.config import Training
+    from slicewise.config import Evaluation, Training
 
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
-    baseline = yaml.safe_load(text)["experiments"]["baseline"]
+    blocks: dict = {}
+    for text in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S):
+        blocks |= yaml.safe_load(text)
+    baseline = blocks["experiments"]["baseline"]
     assert Training(**baseline["training"]).seeds == [1, 2, 3]
+    assert Evaluation(**blocks["evaluation"]).bins == {"age": [40, 60]}
 
 
 @pytest.mark.parametrize("line", re.findall(r"^one and two: .*$", PAGE, re.M))

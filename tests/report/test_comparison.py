@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation.comparison import compare
+from slicewise.evaluation.groups import groupings
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.changed import Changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
@@ -241,3 +242,22 @@ def test_no_experiment_is_the_better_for_a_label_it_was_trained_without():
     # what none was trained on is empty on both sides
     page = comparison({name: untrained(tries) for name in tables}, summarise)
     assert cells(page, "without")["Mean Dice"] == "1.000"
+
+
+def test_experiments_stand_side_by_side_in_each_group():
+    tables = {
+        "one": table({"a": 0.8, "b": 0.6, "c": 0.5}),
+        "two": table({"a": 0.9, "b": 0.7, "c": 0.5}),
+    }
+    sites = {case: "Ulm" if case[0] in "ab" else "Bonn" for case in tables["one"]["case"]}
+    page = comparison(tables, groupings=groupings(tables["one"], {"site": sites}, {}))
+    assert cells(page, "Bonn", "site") == {
+        "site": "Bonn",
+        "Patients": "1",
+        "one": "0.500",
+        "two": "0.500",
+    }
+    ulm = cells(page, "Ulm", "site")["two"]
+    assert ulm.startswith("0.800")
+    assert ulm.endswith("0.700 to 0.900")
+    assert "Group by group" not in comparison(tables).words

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from slicewise.evaluation.groups import groupings
 from slicewise.evaluation.statistics import METRICS, summarise
 from slicewise.report import experiment as report
 from slicewise.report.cost import Cost
@@ -450,3 +451,24 @@ def test_the_report_lists_resampled_masks_and_says_that_scores_rest_on_them():
     assert "Voxels left out a 1.25 0.5 7 These masks" in text
     for without in (None, data[["case"]]):
         assert "esampled" not in experiment(table(MIXED), data=without)
+
+
+def test_groups_have_their_means_intervals_and_patients():
+    metrics = table(MIXED)
+    sites = {case: "Ulm" if case[0] in "abc" else "" for case in metrics["case"]}
+    page = Page(experiment(metrics, groupings=groupings(metrics, {"site": sites}, {})))
+    ulm, nobody = (
+        next(row for row in page.rows if row[:1] == [name]) for name in ("Ulm", "not given")
+    )
+    assert ulm[1:3] == ["3", "0.810"]
+    assert " to " in ulm[3]
+    assert nobody[1:4] == ["1", "0.800", "–"]
+    assert "Group by group" not in Page(experiment(metrics)).words
+
+
+def test_folds_of_sites_are_named():
+    metrics = table(MIXED, subset="validation").assign(fold="0")
+    split = metrics[["case", "patient", "subset", "fold"]].drop_duplicates().assign(site="Ulm")
+    text = experiment(metrics, split=split, leave_out="site")
+    assert "fold 0: Ulm" in text
+    assert "held out by fold 0: site Ulm" in text

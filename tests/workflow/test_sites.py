@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -37,7 +38,7 @@ def studied(clone: Workflow, tmp_path_factory: pytest.TempPathFactory) -> Workfl
     workflow = copied(clone.root, tmp_path_factory.mktemp("sites") / "slicewise")
     for number, (subject, *_) in enumerate(ROWS):
         add_subject(workflow, number, subject)
-    lines = ["participant_id\tsite\tage", *(f"sub-{s}\t{at}\t{age}" for s, at, age in ROWS)]
+    lines = ["participant_id\tsite\tage\tsex", *(f"sub-{s}\t{at}\t{age}\tF" for s, at, age in ROWS)]
     (workflow.root / "data" / "study" / "participants.tsv").write_text("\n".join(lines) + "\n")
     settings = copy.deepcopy(CONFIG)
     settings["dataset"] = {
@@ -47,6 +48,7 @@ def studied(clone: Workflow, tmp_path_factory: pytest.TempPathFactory) -> Workfl
         "labels": LABELS,
     }
     settings["split"] = {"leave_out": "site"}
+    settings["evaluation"] = {"by": ["age"], "bins": {"age": [50]}}
     settings["experiments"]["plain"]["training"]["epochs"] = 1
     settings["run"] = ["plain"]
     workflow.write_settings(settings)
@@ -79,11 +81,30 @@ def test_masks_of_labels_are_put_together(studied: Workflow) -> None:
     cases = read(studied, "cases.tsv")
     assert (cases[["ml_liver", "ml_spleen"]].astype(float) > 0).all(axis=None)
     assert list(cases["site"]) == [site for _, site, _ in ROWS]
-    assert "age" not in cases, "what no setting names is not kept"
+    assert not {"age", "sex"} & set(cases), "they are no sites"
+    compared = read(studied, "comparison_cases.tsv")
+    ages = {f"sub-{subject}": age.replace("n/a", "") for subject, _, age in ROWS}
+    assert list(compared["age"]) == [ages[case] for case in compared["case"]]
+    assert "sex" not in compared, "what no setting names is not kept"
 
 
 def test_pages_say_which_site_a_fold_is(studied: Workflow) -> None:
     page = (studied.results / "plain" / "report.html").read_text(encoding="utf-8")
     assert "fold 0: Bonn, fold 1: Ulm" in page
     assert "held out by fold 1: site Ulm" in page
+    assert "By site" in page
+    assert "By age" in page
+    groups = read(studied, "plain/groups.tsv")
+    mean = groups[(groups["label"] == "mean") & (groups["metric"] == "dice")]
+    assert list(mean["group"]) == ["Bonn", "Ulm", "below 50", "50 and above", "not given"]
+    assert list(mean["patients"]) == ["2", "2", "1", "2", "1"]
+    assert [bool(low) for low in mean["ci_low"]] == [True, True, False, True, False]
+    assert "Mean Dice by age" in (studied.results / "comparison.html").read_text(encoding="utf-8")
     assert studied.due() == {}
+
+
+def test_other_groups_make_no_more_than_pages_again(studied: Workflow, tmp_path: Path) -> None:
+    workflow = copied(studied.root, tmp_path / "slicewise")
+    workflow.change("evaluation", {"by": ["sex"]})
+    due = workflow.due()
+    assert set(due) == {"all", "report", "compare"}

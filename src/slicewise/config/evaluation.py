@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from slicewise.config.block import Block, Name, Probability
+
+Bins = Annotated[list[float], Field(min_length=1)] | Literal["quartiles", "values"]
+"""How the numbers of a column are grouped."""
+PAGES = {"by", "bins"}
+"""Settings that no score depends on."""
 
 
 class Evaluation(Block):
@@ -35,6 +40,28 @@ class Evaluation(Block):
         description="By which overlap with a component of the prediction (intersection over union) "
         "a lesion counts as found, one by each; 0: by any voxel.",
     )
+
+    by: list[Annotated[str, Field(min_length=1)]] = Field(
+        [],
+        description="Columns of the table of cases, of participants.tsv or of `split.strata`, such "
+        "as the site, by which the report and the comparison break down the scores.",
+    )
+    bins: dict[str, Bins] = Field(
+        {},
+        description="Of a column of numbers in `by`: edges between its groups, `quartiles`, or "
+        "`values` where each is a group; not said: quartiles of more than eight numbers.",
+    )
+
+    @model_validator(mode="after")
+    def _groups_of_something(self) -> Evaluation:
+        if len(set(self.by)) < len(self.by):
+            raise ValueError("by: a column is there twice")
+        for column, edges in self.bins.items():
+            if column not in self.by:
+                raise ValueError(f"bins.{column}: by does not name this column, so it does nothing")
+            if isinstance(edges, list) and edges != sorted(set(edges)):
+                raise ValueError(f"bins.{column}: edges have to rise, as in [40, 60]")
+        return self
 
     @model_validator(mode="after")
     def _of_something(self) -> Evaluation:

@@ -108,11 +108,11 @@ class Settings(Block):
                     f"evaluation.lesions: no label is called {label!r}; there are: "
                     f"{', '.join(self.dataset.labels)}"
                 )
-        used = self.split.stratify or self.split.leave_out
+        used = self.split.stratify or self.split.leave_out or self.evaluation.by
         if self.split.strata is not None and not used:
             raise ValueError(
-                "split.strata goes with split.stratify or split.leave_out: name the column of the "
-                "table"
+                "split.strata goes with split.stratify, split.leave_out or evaluation.by: name the "
+                "column of the table"
             )
         if not self.dataset.contiguous:
             self._refuse_3d()

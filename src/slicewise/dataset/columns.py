@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,10 +76,31 @@ def read_columns(
 
     No other, as tables of people hold names and dates, too.
     """
-    if settings.split.leave_out is None:
-        return {}
-    column = settings.split.leave_out
-    return {column: read_column(cases, column, "split.leave_out", settings.split, data)}
+    keys = dict.fromkeys(settings.evaluation.by, "evaluation.by")
+    if settings.split.leave_out is not None:
+        # it comes first, as it is what the folds are
+        keys = {settings.split.leave_out: "split.leave_out", **keys}
+    columns = {
+        column: read_column(cases, column, key, settings.split, data)
+        for column, key in keys.items()
+    }
+    for column, bins in settings.evaluation.bins.items():
+        if bins != "values":
+            _refuse_words(column, columns[column])
+    return columns
+
+
+def _refuse_words(column: str, values: Values) -> None:
+    for case, value in values.items():
+        try:
+            fine = not value or math.isfinite(float(value))
+        except ValueError:
+            fine = False
+        if not fine:
+            raise SlicewiseError(
+                f"evaluation.bins.{column}: {column} of case {case} is {value!r}, not a number; "
+                "correct it, or leave the bins out"
+            )
 
 
 def strata_table(strata: str, data: Path) -> Path:

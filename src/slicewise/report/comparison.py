@@ -21,12 +21,14 @@ from slicewise.evaluation.comparison import (
     subset_of,
 )
 from slicewise.evaluation.detection import has_label, together
+from slicewise.evaluation.groups import Grouping
 from slicewise.evaluation.statistics import summarise
 from slicewise.metrics.table import Metric, shown_in
 from slicewise.report.changed import EXPERIMENTS, Changed
 from slicewise.report.curves import curves
 from slicewise.report.dots import DotRow, dice_by_patient, difference_plot, dot_plot, dot_row
 from slicewise.report.formats import Themed, themed
+from slicewise.report.groups import comparison_groups
 from slicewise.report.render import overall_label, render, statistics_of
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.verdicts import verdicts
@@ -70,6 +72,8 @@ class ComparedExperiments:
         How many runs have been scored on this test set so far.
     changed : sequence of Changed or Undrawn
         The patients that differ most, drawn.
+    groupings : sequence of Grouping
+        By what the scores are broken down.
     """
 
     dataset: str
@@ -84,6 +88,7 @@ class ComparedExperiments:
     costs: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     scored_runs: int | None = None
     changed: Sequence[Changed | Undrawn] = ()
+    groupings: Sequence[Grouping] = ()
 
     @cached_property
     def subset(self) -> str:
@@ -176,6 +181,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         changed=shown.changed,
         columns=EXPERIMENTS,
         differences=_differences(shown.scored),
+        groups=comparison_groups(shown.scored, shown.groupings),
         several_labels=any(each["label"].nunique() > 1 for each in shown.scored.values()),
         several_seeds=any(len(group) > 1 for group in shown.groups.values()),
         provenance=shown.provenance,

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slicewise.evaluation.detection import detection, overall
+from slicewise.evaluation.groups import Grouping
 from slicewise.evaluation.statistics import (
     agreement,
     by_patient,
@@ -38,6 +39,7 @@ from slicewise.report.facts import (
 )
 from slicewise.report.formats import Themed, jpeg, themed
 from slicewise.report.gallery import CaseFigures, gallery
+from slicewise.report.groups import report_groups
 from slicewise.report.outlines import contact_sheet
 from slicewise.report.render import (
     DASH,
@@ -99,6 +101,8 @@ class ReportedExperiment:
         The table of cases: which masks are not stored on their image's grid.
     leave_out : str
         The column of the split whose values are the folds, if it has any.
+    groupings : sequence of Grouping
+        By what the scores are broken down.
     """
 
     dataset: str
@@ -118,6 +122,7 @@ class ReportedExperiment:
     costs: Sequence[Cost] = ()
     data: pd.DataFrame | None = None
     leave_out: str = ""
+    groupings: Sequence[Grouping] = ()
 
     @cached_property
     def subset(self) -> str:
@@ -197,6 +202,7 @@ def _numbers(shown: ReportedExperiment) -> dict[str, Any]:
         "volumes": bool((scored.groupby(["patient", "label"])["case"].nunique() > 1).any()),
         "summary_rows": summary_rows(summary, shown.subset, shown.labels, tolerance),
         "tolerance": tolerance,
+        "groups": report_groups(scored, shown.groupings),
         "tables": case_tables(shown.metrics, shown.is_crossed),
         "failures": failure_table(scored),
         "scored_cases": scored["case"].nunique(),
