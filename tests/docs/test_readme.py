@@ -38,6 +38,7 @@ COMMANDS = {
     "snakemake --cores all results/mydata/baseline/report.html "
     "--configfile config/mydata.yaml": DRY,
     "slicewise init data/mydata": ELSEWHERE,
+    "slicewise look config/mydata.yaml": ELSEWHERE,
     "slicewise ui": ELSEWHERE,
     "slicewise sync": ELSEWHERE,
     "slicewise reproduce RUN_ID": ELSEWHERE,
@@ -202,6 +203,7 @@ def test_the_extra_for_gpus_can_be_installed(workflow):
 def test_the_user_interface_is_tried_elsewhere():
     own = {
         "slicewise init data/mydata": ("survey/test_init.py", "test_public_data_sets_are_found"),
+        "slicewise look config/mydata.yaml": ("test_look.py", "test_the_workflow_makes_the_page"),
         "slicewise ui": ("test_cli.py", "test_ui_serves_the_runs_on_localhost"),
         "slicewise sync": ("test_cli.py", "test_sync_sends_the_runs"),
         "slicewise reproduce RUN_ID": ("workflow/test_reproduce.py", "reproduce"),

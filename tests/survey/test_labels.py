@@ -55,6 +55,21 @@ def test_segments_are_named_and_of_a_mixture_none_is(tmp_path):
     assert labels.labels_by_segment([]) == []
 
 
+def test_segments_of_few_files_are_background_unless_there_is_nothing_else(tmp_path, monkeypatch):
+    named = {"a": ["GTV", "Body"], "b": ["GTV", "Body"], "c": ["Heart", "GTV"]}
+    monkeypatch.setattr(labels, "_segments", lambda path: named[path.name])
+    said = labels.labels_by_segment([tmp_path / name for name in named])
+    assert [(one.path[-1], one.value) for one in said] == [
+        ("Body", "Body"),
+        ("GTV", "GTV"),
+        ("other_labels", "background"),
+    ]
+    alone = {"a": ["x1"], "b": ["x2"], "c": ["x3"]}
+    monkeypatch.setattr(labels, "_segments", lambda path: alone[path.name])
+    said = labels.labels_by_segment([tmp_path / name for name in alone])
+    assert [one.value for one in said] == ["x1", "x2", "x3"]
+
+
 def test_structures_are_ordered_so_that_small_ones_are_not_covered():
     said = labels.labels_by_file(
         ["vessel", "body", "organ"], {"vessel": 1, "body": 9, "organ": 5}, ""

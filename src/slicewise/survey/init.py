@@ -176,7 +176,7 @@ def _summary(said: list[Said], cases: int, output: Path, guessed: list[Said]) ->
     ]
     lines += [
         "Next:",
-        f"  snakemake -n --configfile {output}",
+        f"  slicewise look {output}",
         f"  snakemake --cores all --configfile {output} config/quick.yaml",
         f"  snakemake --cores all --configfile {output}",
     ]

@@ -11,6 +11,7 @@ from slicewise.dataset.names import find_shared, pattern_for
 from slicewise.errors import SlicewiseError
 from slicewise.survey.glance import Glance
 from slicewise.survey.listing import Listing
+from slicewise.survey.looking import spread
 from slicewise.survey.naming import label_name, names_in
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
@@ -23,8 +24,8 @@ from slicewise.volumes.segments import read_segments
 BODIES = ("body", "external", "skin", "outline")
 """What regions are called that hold all others."""
 
-MOST = 24
-"""Labels that are written without being asked for; more of them are written as comments."""
+READ = 100
+"""Masks whose segments are read at most."""
 DESCRIBED = "dataset.json"
 IGNORED = "ignore"
 """What nnU-Net calls voxels that nobody drew."""
@@ -106,22 +107,23 @@ def labels_by_segment(paths: Sequence[Path]) -> list[Said]:
     Parameters
     ----------
     paths : sequence of Path
-        All masks; nothing is returned unless all name their segments.
+        All masks, of which some are read; nothing is returned unless these name their segments.
     """
     per_file: list[list[str]] = []
-    for path in paths:
+    read = [Path(path) for path in spread([str(path) for path in paths], READ)]
+    for path in read:
         named = _segments(path)
         if not named:
             return []
         per_file.append(named)
     seen = Counter(name for names in per_file for name in dict.fromkeys(names))
-    common = [name for name in seen if 2 * seen[name] >= len(paths)]
+    common = [name for name in seen if 2 * seen[name] >= len(read)] or list(seen)
     # of labels that share a voxel the later one has it, and the body holds all others
     common.sort(key=lambda name: not set(words_of(name)) & set(BODIES))
     said: list[Said] = []
     for number, name in enumerate(common, start=1):
         label = label_name(name, number, [one.path[-1] for one in said])
-        why = f"segment of {seen[name]} of {len(paths)} files"
+        why = f"segment of {seen[name]} of {len(read)} files"
         said.append(Said(("dataset", "labels", label), name, why))
     rest = [name for name in seen if name not in common]
     if rest:
