@@ -4,6 +4,7 @@ from pathlib import Path
 
 from slicewise.job import script_job
 from slicewise.jobs import Convert
+from slicewise.volumes.channels import first_channel, read_channels
 from slicewise.volumes.dicom.imaged import Imaged
 from slicewise.volumes.dicom.neutral import neutral_names
 from slicewise.volumes.dicom.organs import read_organ_masks
@@ -21,8 +22,16 @@ def main(snakemake):
     masks = [Path(path) for path in snakemake.input.get("mask")]
     named = neutral_names(cfg.called, images, masks)
     with script_job(snakemake) as log, named as (images, masks):
-        image = read_sources(images) if cfg.frame is None else read_frame(images[0], cfg.frame)
-        grid = VoxelGrid.of(image, str(images[0] if len(images) == 1 else images[0].parent))
+        channels = grouped(images, cfg.channels)
+        if cfg.channels:
+            image = read_channels(channels, cfg.absent, in_one=cfg.in_one)
+            images = next(paths for _, paths in channels if paths)
+        elif cfg.frame is not None:
+            image = read_frame(images[0], cfg.frame)
+        else:
+            image = read_sources(images)
+        shown = str(images[0] if len(images) == 1 else images[0].parent)
+        grid = VoxelGrid.of(first_channel(image), shown)
         imaged = Imaged(grid, tuple(images))
         if cfg.layout == "ircad":
             # organ folders lie side by side in MASKS_DICOM, in a zip or not

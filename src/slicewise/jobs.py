@@ -64,8 +64,10 @@ class Convert(Told):
 
     Where each label has mask files of its own, `structures` says of one after another which label
     it is and how many files make it up; `overlaps` and `masks` are the settings of that name.
-    `frame` is which one of a 4-D image is meant, from 0. `called` is the name of a case whose
-    files are called by the patient, so that no message may name them.
+    `frame` is which one of a 4-D image is meant, from 0. Of an image of several channels,
+    `channels` says how many files make up each, or they are all in one file; `absent` is what the
+    voxels of a missing one are. `called` is the name of a case whose files are called by the
+    patient, so that no message may name them.
     """
 
     layout: str
@@ -75,6 +77,9 @@ class Convert(Told):
     masks: Masks = "exact"
     frame: int | None = None
     called: str = ""
+    channels: list[tuple[str, int]] = []
+    in_one: bool = False
+    absent: float = 0.0
 
     @classmethod
     def of_case(cls, case: Case, dataset: Dataset) -> Convert:
@@ -89,6 +94,14 @@ class Convert(Told):
             }
         elif dataset.pairs is not None:
             of_structures = {"overlaps": dataset.pairs.overlaps}
+        if case.channels:
+            # what an empty voxel is once dataset.offset was added
+            air = -1024 - dataset.offset if dataset.intensity == "hu" else 0
+            of_structures |= {
+                "channels": list(case.channels),
+                "in_one": case.in_one,
+                "absent": float(air),
+            }
         return cls(
             layout=dataset.layout,
             labels=dataset.labels,

@@ -352,3 +352,28 @@ def test_padding_is_air_as_in_training(value):
     cuts = [predict._cuts(Volume(a, np.eye(4)), CARD)[0] for a in (array, padded)]
     one, other = (cut.windows(0, 7, Context()) for cut in cuts)
     np.testing.assert_array_equal(one, other)
+
+
+def test_an_image_of_two_channels(tmp_path: Path) -> None:
+    """What is predicted from a file is what the network says of both channels."""
+    card = card_with(channels=["a", "b"], context=Context(slices=3, mm=4.0))
+    keras.utils.set_random_seed(3)
+    unet = build_unet(Network(filters=[4, 8]), 1, channels=card.depth)
+    model = finished_model(Preprocess([-100, 0], [200, 90], [20, 5], [50, 9], card), unet)
+    parts = [phantom(1), phantom(2)]
+    affine = np.diag([-0.8, 0.8, 2.5, 1.0])
+    both = Volume(np.stack([part.array for part in parts], axis=-1), affine)
+    write_nifti(tmp_path / "both.nii.gz", both)
+    request = Request("one", tmp_path / "both.nii.gz", tmp_path / "mask.nii.gz", [model])
+    ((_, mask),) = predict_cases([request])
+    assert mask.shape == parts[0].array.shape
+    np.testing.assert_array_equal(mask, predict_volume([model], both))
+    written, _ = read_nifti(tmp_path / "mask.nii.gz")
+    np.testing.assert_array_equal(written.array, mask)
+    np.testing.assert_allclose(written.affine, affine, atol=1e-6)
+    swapped = replace(both, array=both.array[..., ::-1])
+    assert np.any(predict_volume([model], swapped) != mask)
+    write_nifti(tmp_path / "alone.nii.gz", parts[0])
+    lone = replace(request, image=tmp_path / "alone.nii.gz")
+    with pytest.raises(SlicewiseError, match="an image of the channels a, b has 2"):
+        list(predict_cases([lone]))

@@ -14,13 +14,18 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
+from slicewise.config import Network
 from slicewise.errors import SlicewiseError
 from slicewise.inference import serving as serve
 from slicewise.inference.predict import Request, predict_cases, predict_volume
 from slicewise.inference.serving import Segmenter, _load_pyfunc
+from slicewise.network.model import finished_model
+from slicewise.network.preprocessing import Preprocess
+from slicewise.network.unet import build_unet
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
+from tests.discs import card_with
 from tests.inference.test_predict import TURNS, finished, phantom
 
 
@@ -319,3 +324,46 @@ def test_a_file_that_has_lost_its_geometry(tmp_path: Path, segmenter: Segmenter)
     assert given["organ0_ml"][0] == pytest.approx(array["organ0_ml"][0])
     assert given["organ0_ml"][0] > 0
     assert place(row["mask"])[1:] == place(path)[1:]
+
+
+@pytest.mark.parametrize("missing", ["refuse", "zero"])
+def test_channels_are_a_4d_file_an_array_or_a_file_each(tmp_path: Path, missing: str) -> None:
+    def refused(predict: Any, rows: Any) -> str:
+        with pytest.raises(SlicewiseError) as caught:
+            predict(rows)
+        return str(caught.value)
+
+    card = card_with(channels=["a", "b"], missing_channels=missing)
+    unet = build_unet(Network(filters=[4, 8]), 1, channels=card.depth)
+    model = finished_model(Preprocess([-100, 0], [200, 90], [20, 5], [50, 9], card), unet)
+    segmenter = Segmenter([model])
+    first = ct(1)
+    second = Volume(ct(2).array, first.affine)
+    both = Volume(np.stack([first.array, second.array], axis=-1), first.affine)
+    paths = {"a": stored(tmp_path / "a.nii.gz", first), "b": stored(tmp_path / "b.nii.gz", second)}
+    rows = [
+        {"image": both.array, "affine": first.affine},
+        {"image": stored(tmp_path / "both.nii.gz", both), "mask": str(tmp_path / "m1.nii.gz")},
+        {"image": paths, "mask": str(tmp_path / "m2.nii.gz")},
+    ]
+    answer = segmenter.predict(rows)
+    array = answer["mask"][0]
+    for number in (1, 2):
+        mask, _ = read_nifti(tmp_path / f"m{number}.nii.gz")
+        np.testing.assert_array_equal(mask.array, array)
+        np.testing.assert_allclose(mask.affine, first.affine, atol=1e-4)
+    assert answer["liver_ml"].round(4).nunique() == 1
+    said = refused(segmenter.predict, [{"image": paths, "mask": paths["b"]}])
+    assert "would overwrite an image" in said
+    alone = {"image": {"b": paths["b"]}}
+    if missing == "refuse":
+        assert "takes a, b, and not b" in refused(segmenter.predict, [alone])
+    else:
+        assert len(segmenter.predict([alone])) == 1
+    assert "takes a, b, and not a, c" in refused(
+        segmenter.predict, [{"image": {"a": paths["a"], "c": paths["b"]}}]
+    )
+    assert "has 2 of them" in refused(segmenter.predict, [{"image": paths["a"]}])
+    one = Segmenter([finished(1)])
+    assert "takes one channel" in refused(one.predict, [{"image": paths}])
+    assert "3-D array" in refused(one.predict, [rows[0]])

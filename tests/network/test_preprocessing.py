@@ -10,7 +10,7 @@ from slicewise.network.preprocessing import Preprocess  # isort: skip  (before k
 import keras
 from keras import ops
 
-from tests.discs import CARD
+from tests.discs import CARD, card_with
 
 
 def test_neighbouring_hounsfield_units_stay_apart() -> None:
@@ -47,3 +47,26 @@ def test_the_card_comes_back_from_a_file(tmp_path: Path) -> None:
     layer = loaded.get_layer("preprocess")
     assert layer.card == CARD
     assert (layer.low, layer.high, layer.mean, layer.sd) == (-160.0, 240.0, 10.0, 80.0)
+
+
+def test_each_channel_has_its_own_window_and_scale(tmp_path: Path) -> None:
+    """Of two channels with a neighbour on either side, the first three are of the first."""
+    card = card_with(channels=["a", "b"], context={"slices": 3, "mm": 2.0})
+    assert card.depth == 6
+    inputs = keras.Input((None, None, 6))
+    layer = Preprocess([-100, -1], [200, 1], [10, 0.5], [50, 2], card, name="preprocess")
+    model = keras.Model(inputs, layer(inputs))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    images = np.random.default_rng(0).normal(0, 300, (2, 4, 5, 6)).astype(np.float32)
+    expected = np.concatenate(
+        [(images[..., :3].clip(-100, 200) - 10) / 50, (images[..., 3:].clip(-1, 1) - 0.5) / 2], -1
+    )
+    for made in (model, loaded):
+        np.testing.assert_allclose(made.predict_on_batch(images), expected, rtol=1e-5, atol=1e-6)
+    assert loaded.get_layer("preprocess").card == card
+    assert loaded.get_layer("preprocess").of_first("mean") == 10
+    plain = Preprocess(None, None, [10, 0.5], [50, 2], card)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(plain(images))[..., 3:], (images[..., 3:] - 0.5) / 2, rtol=1e-5
+    )

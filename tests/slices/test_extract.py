@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slicewise.config import Recipe
-from slicewise.slices.extract import AIR, SliceSource, extract
+from slicewise.config import Context, Recipe
+from slicewise.slices.batches import SliceSet
+from slicewise.slices.extract import AIR, SliceSource, extract, source_of
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import Grid
 from slicewise.slices.planes import PLANES
@@ -187,3 +188,53 @@ def test_undrawn_voxels_are_counted_and_no_label(tmp_path):
         assert known.voxels("liver") == (labels == 1).sum()
     # nobody drew what a turned slice has beyond the volume
     assert (masks[0] == 255).sum() > (labels[..., 0] == 255).sum()
+
+
+@pytest.mark.parametrize("intensity", ["hu", "arbitrary"])
+@pytest.mark.parametrize("context", [Context(), Context(slices=3, mm=4.0)])
+def test_channels_are_those_of_images_alone(tmp_path, intensity, context):
+    affine = affine_of((1, 0, 2), (-1, 1, 1))
+    one, labels = volumes((13, 11, 7), affine)
+    other, _ = volumes((13, 11, 7), affine, seed=5)
+    recipe = Recipe(size=16)
+    folders = [SliceFolder.below(tmp_path, name) for name in ("both", "one", "other")]
+    every = {"flair": one, "t1": other}
+    alone = []
+    for folder, image, named in zip(folders, (one, one, other), (every, None, None), strict=True):
+        folder.image.parent.mkdir(parents=True)
+        geometry = extract(
+            image, labels, ["a", "b"], recipe, folder, intensity=intensity, every=named
+        )
+        geometry.write(folder.geometry)
+        alone.append(geometry)
+    assert alone[0].channels == ["flair", "t1"]
+    assert "channels" not in alone[1].dump()
+    assert alone[0].image_shape == (7, 2, 16, 16)
+    stored = np.load(folders[0].image)
+    for channel in (0, 1):
+        np.testing.assert_array_equal(stored[:, channel], np.load(folders[channel + 1].image))
+    sets = [SliceSet([folder], context=context) for folder in folders]
+    indices = [3, 0, 6]
+    both = sets[0].images(indices)
+    expected = np.concatenate([sets[1].images(indices), sets[2].images(indices)], axis=-1)
+    np.testing.assert_array_equal(both, expected)
+    source = source_of([one, other], recipe, intensity)
+    np.testing.assert_array_equal(source.windows(0, 7, context), sets[0].images(range(7)))
+    for channel in (0, 1):
+        image, mask = sets[0].unpadded(2, channel)
+        own, same = sets[channel + 1].unpadded(2)
+        np.testing.assert_array_equal(image, own)
+        np.testing.assert_array_equal(mask, same)
+
+
+def test_an_empty_channel_is_padding(tmp_path):
+    one, labels = volumes((13, 11, 7), affine_of((0, 1, 2), (1, 1, 1)))
+    for intensity, nothing in (("hu", -1024), ("arbitrary", 0)):
+        empty = Volume(np.full_like(one.array, nothing), one.affine)
+        folder = SliceFolder.below(tmp_path, intensity)
+        folder.image.parent.mkdir(parents=True)
+        every = {"gone": empty, "there": one}
+        geometry = extract(
+            empty, labels, ["a", "b"], Recipe(size=16), folder, intensity=intensity, every=every
+        )
+        assert np.all(np.load(folder.image)[:, 0] == geometry.padding)

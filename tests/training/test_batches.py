@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.config import Recipe
+from slicewise.config import Context, Recipe
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.training.batches import Batches
-from tests.discs import disc_volume, experiment
+from slicewise.volumes.volume import Volume
+from tests.discs import RECIPE, disc_volume, experiment
 from tests.training.runs import changed
 
 
@@ -112,3 +113,26 @@ def test_cases_of_slices_are_named_once(slices: SliceSet) -> None:
     batches = Batches(slices, experiment())
     assert batches.cases_of(np.arange(len(slices))[::-1]) == ["case0", "case1", "case2"]
     assert batches.cases_of(np.array([0, 1])) == ["case0"]
+
+
+def test_channels_are_left_out_by_seed_epoch_and_step(tmp_path: Path) -> None:
+    volume, masks = disc_volume(0)
+    every = {name: Volume(volume.array + k, volume.affine) for k, name in enumerate("abc")}
+    folder = SliceFolder.below(tmp_path, "one")
+    folder.image.parent.mkdir(parents=True)
+    extract(volume, masks, ["disc"], RECIPE, folder, intensity="hu", every=every).write(
+        folder.geometry
+    )
+    slices = SliceSet([folder], context=Context(slices=3))
+    batches = Batches(slices, experiment(), drop=True)
+    indices = np.arange(len(slices)).repeat(40)
+    images = batches.read(indices, 1, 2)["images"]
+    np.testing.assert_array_equal(images, batches.read(indices, 1, 2)["images"])
+    assert not np.array_equal(images, batches.read(indices, 1, 3)["images"])
+    whole = Batches(slices, experiment()).read(indices, 1, 2)["images"]
+    by_channel = images.reshape(*images.shape[:3], 3, 3)
+    gone = np.all(by_channel == slices.padding_of(0), axis=(1, 2, 4))
+    kept = whole.reshape(by_channel.shape).transpose(0, 3, 1, 2, 4)[~gone]
+    np.testing.assert_array_equal(by_channel.transpose(0, 3, 1, 2, 4)[~gone], kept)
+    assert not gone.all(axis=1).any()
+    assert 0.05 < gone.mean() < 0.15

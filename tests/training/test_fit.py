@@ -159,3 +159,41 @@ def test_what_nobody_drew_is_inside_no_label(tmp_path: Path) -> None:
     inside = np.rint(array)[masks == 1]
     assert fitted.mean == pytest.approx(inside.mean())
     assert fitted.sd == pytest.approx(inside.std())
+
+
+def test_each_channel_is_fitted_by_itself(tmp_path: Path) -> None:
+    """Three patients, of whom one lacks the second channel."""
+    made = []
+    alone: dict[str, list[np.ndarray]] = {"a": [], "b": []}
+    for number in range(3):
+        one = SliceFolder.below(tmp_path / "both", f"case{number}")
+        one.image.parent.mkdir(parents=True)
+        arrays = {"a": mr(number), "b": 3 * mr(number + 9) + 7}
+        alone["a"].append(arrays["a"])
+        if number == 1:
+            arrays["b"] = np.zeros_like(arrays["b"])
+        else:
+            alone["b"].append(arrays["b"])
+        affine = np.diag([1, 1, 3, 1.0])
+        every = {name: Volume(a.astype(np.float32), affine) for name, a in arrays.items()}
+        masks = ORGAN.astype(np.uint8)
+        known = extract(
+            every["a"], masks, ["organ"], RECIPE, one, intensity="arbitrary", every=every
+        )
+        write_json(one.geometry, known.model_dump())
+        made.append(one)
+    slices = SliceSet(made)
+    card = card_with(intensity="arbitrary", channels=["a", "b"], missing_channels="zero")
+    for settings in (Input(), Input(window="none", normalisation="all"), Input(window=[-1.0, 4.0])):
+        fitted = fit_preprocess(slices, np.arange(len(slices)), settings, card)
+        for position, name in enumerate("ab"):
+            only = cut(tmp_path / f"{name}{settings.window}", alone[name])
+            other = fit_preprocess(only, np.arange(len(only)), settings, MR)
+            assert fitted.mean[position] == other.mean
+            assert fitted.sd[position] == other.sd
+            assert (fitted.low is None) == (other.low is None)
+            if fitted.low is not None:
+                assert (fitted.low[position], fitted.high[position]) == (other.low, other.high)
+    rows = np.flatnonzero(slices.case_of == 1)
+    with pytest.raises(SlicewiseError, match="channel b: it is missing in all training cases"):
+        fit_preprocess(slices, rows, Input(), card)

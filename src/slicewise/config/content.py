@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -27,6 +27,8 @@ class Content(Block):
     empty_masks: EmptyMasks = "refuse"
     masks: Masks = "exact"
     ignore: int | None = None
+    channels: list[Name] | None = None
+    missing_channels: Literal["refuse", "zero"] = "refuse"
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -34,6 +36,10 @@ class Content(Block):
         dumped: dict[str, Any] = dump(self)
         if self.ignore is None:
             dumped.pop("ignore", None)
+        if self.channels is None:
+            dumped.pop("channels", None)
+        if self.missing_channels == "refuse":
+            dumped.pop("missing_channels", None)
         return dumped
 
     @property

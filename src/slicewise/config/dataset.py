@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from slicewise.config.bids import Bids
 from slicewise.config.block import Block, Name, Spacing
+from slicewise.config.channels import CHANNEL, check_channels
 from slicewise.config.content import MOST_LABELS, Content
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
@@ -44,7 +45,11 @@ class Pairs(Block):
     something else is given, and there is no `test`.
     """
 
-    image: str = Field("*_orig.nii.gz", description="Pattern of image files.")
+    image: str | dict[Name, str] = Field(
+        "*_orig.nii.gz",
+        description="Pattern of image files; of several channels with `{channel}` in it, or a map "
+        "of channel to pattern.",
+    )
     mask: str = Field("*_liver.nii.gz", description="Pattern of mask files.")
     masks: dict[Name, str | Annotated[list[str], Field(min_length=1)]] | None = Field(
         None,
@@ -68,8 +73,11 @@ class Pairs(Block):
 
     @field_validator("image", "mask")
     @classmethod
-    def _is_pattern(cls, value: str) -> str:
-        Pattern(value)
+    def _is_pattern(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        given = list(value.values()) if isinstance(value, dict) else [value.replace(CHANNEL, "x")]
+        told = [Pattern(pattern).names() for pattern in given]
+        if len(set(told)) != 1:
+            raise ValueError("needs patterns that tell the same of each channel")
         return value
 
     @field_validator("masks")
@@ -83,7 +91,7 @@ class Pairs(Block):
     def _fit(self) -> Pairs:
         if self.masks is not None and self.mask != Pairs.model_fields["mask"].default:
             raise ValueError("give either mask or masks, not both")
-        told = Pattern(self.image).names()
+        told = self.any_image.names()
         patterns = [pattern for given in self.mask_patterns.values() for pattern in given]
         self._check_frames(patterns)
         if self.takes_frames:
@@ -95,7 +103,8 @@ class Pairs(Block):
                     f"the mask pattern {pattern.text} has {{{more[0]}}}, which the image pattern "
                     f"{self.image} has not"
                 )
-        if Pattern(self.image).in_folders or any(pattern.in_folders for pattern in patterns):
+        patterns += self.image_patterns(["x"]).values()
+        if any(pattern.in_folders for pattern in patterns):
             # the folders of the tutorial are no default of other arrangements
             if "train" not in self.model_fields_set:
                 object.__setattr__(self, "train", None)
@@ -105,7 +114,7 @@ class Pairs(Block):
 
     def _check_frames(self, masks: list[Pattern]) -> None:
         """Refuse frames of 4-D images that not all masks have, or whose counting is not known."""
-        alone = "frame" not in Pattern(self.image).names()
+        alone = "frame" not in self.any_image.names()
         lacking = [pattern.text for pattern in masks if "frame" not in pattern.names()]
         if self.first_frame is None:
             if alone and len(lacking) < len(masks):
@@ -138,7 +147,20 @@ class Pairs(Block):
     @property
     def tells_patient(self) -> bool:
         """Whether paths say whose the cases are."""
-        return "patient" in Pattern(self.image).names()
+        return "patient" in self.any_image.names()
+
+    @property
+    def any_image(self) -> Pattern:
+        """The pattern of images, or that of the first channel."""
+        return next(iter(self.image_patterns(["x"]).values()))
+
+    def image_patterns(self, channels: list[str] | None) -> dict[str | None, Pattern]:
+        """The patterns of images by channel; those of images of one by None."""
+        if isinstance(self.image, dict):
+            return {name: Pattern(pattern) for name, pattern in self.image.items()}
+        if channels is None:
+            return {None: Pattern(self.image)}
+        return {name: Pattern(self.image.replace(CHANNEL, name)) for name in channels}
 
 
 def _listed(given: Any) -> list[Any]:
@@ -201,6 +223,16 @@ class Dataset(Block):
         "refuse",
         description="Whether a mask without any label is a fault, or a healthy patient's: to train "
         "and to be tested on like others.",
+    )
+    channels: Annotated[list[Name], Field(min_length=2)] | None = Field(
+        None,
+        description="Names of the channels of an image, where it has several, such as sequences "
+        "of MR; the first is shown.",
+    )
+    missing_channels: Literal["refuse", "zero"] = Field(
+        "refuse",
+        description="Whether a channel that a case lacks is a fault, or is empty for it; training "
+        "then leaves out channels at random, too.",
     )
     patient_pattern: str | None = Field(
         None,
@@ -319,6 +351,15 @@ class Dataset(Block):
                     "one"
                 )
             self._check_masks("pairs", self.pairs.masks)
+        check_channels(
+            self.channels,
+            self.layout,
+            self.intensity,
+            self.missing_channels,
+            None if self.pairs is None else self.pairs.image,
+        )
+        if self.channels is not None and self.pairs is not None and self.pairs.takes_frames:
+            raise ValueError("pairs.first_frame goes with images of one channel only")
         if self.bids is not None:
             if self.patient_pattern is not None:
                 raise ValueError("patient_pattern: the names of layout bids say whose a case is")
@@ -359,4 +400,6 @@ class Dataset(Block):
             empty_masks=self.empty_masks,
             masks=self.masks,
             ignore=self.ignore,
+            channels=self.channels,
+            missing_channels=self.missing_channels,
         )

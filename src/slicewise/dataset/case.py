@@ -28,12 +28,19 @@ class Arranged:
         Whether paths tell who the patient is, so that only `named` may be shown.
     frame : int or None
         Which frame of a 4-D image it is, from 0; None of one that is 3-D.
+    channels : tuple of (str, int)
+        Of an image of several channels, in their order: the name of each, and
+        how many of the files in `image` make it up, 0 where it is missing.
+    in_one : bool
+        Whether these channels are the frames of one 4-D file instead.
     """
 
     structures: tuple[tuple[str, int], ...] = ()
     named: tuple[tuple[str, str], ...] = ()
     hidden: bool = False
     frame: int | None = None
+    channels: tuple[tuple[str, int], ...] = ()
+    in_one: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Case(Arranged):
     @property
     def needs_conversion(self) -> bool:
         """Whether the sources are anything but a pair of NIfTI files."""
-        if self.structures or self.frame is not None:
+        if self.structures or self.channels or self.frame is not None:
             return True
         return bool(self.image) and not all(
             len(files) == 1 and is_nifti(files[0]) for files in (self.image, self.mask)

@@ -14,14 +14,16 @@ from slicewise.config import UNDRAWN, Content
 from slicewise.dataset.case_record import CaseRecord, SourceFiles
 from slicewise.dataset.marking import all_marks, slice_marks
 from slicewise.dataset.marks import pack
+from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
+from slicewise.volumes.channels import read_channel_images
 from slicewise.volumes.checks import check_image, count_values, label_indices
 from slicewise.volumes.companions import is_header
 from slicewise.volumes.dicom.source import UID
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.placing import Stored, VoxelGrid, on_image, say_stored
-from slicewise.volumes.read import read_image, read_volume
+from slicewise.volumes.read import read_volume
 from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
 
@@ -100,8 +102,7 @@ def make_record(
     SlicewiseError
         When image or mask fails a check.
     """
-    image = read_image(files.image, content, files.shown["image"])
-    check_image(image, files.shown["image"], content.intensity, content.offset)
+    image = _checked_image(files, content)
     _say_lost(image, files.shown["image"], content)
     labels, stored = _labels_on(image, files, content)
     counts = count_values(labels)
@@ -133,6 +134,26 @@ def make_record(
         read={"image": sha256(files.image), "mask": sha256(files.mask)},
         made_from=made_from,
     )
+
+
+def _checked_image(files: CaseFiles, content: Content) -> Volume:
+    """Read and check all channels of an image, and return the first that is there."""
+    shown = files.shown["image"]
+    channels = read_channel_images(files.image, content, shown)
+    if content.channels is None:
+        check_image(channels[0], shown, content.intensity, content.offset)
+        return channels[0]
+    there = []
+    for name, channel in zip(content.channels, channels, strict=True):
+        # where a channel may be missing, nothing in it says that it is
+        empty = channel.array.min() == channel.array.max()
+        if empty and content.missing_channels == "zero":
+            continue
+        check_image(channel, f"{shown} (channel {name})", content.intensity, content.offset)
+        there.append(channel)
+    if not there:
+        raise SlicewiseError(f"{shown}: all its channels are empty; exclude the case")
+    return there[0]
 
 
 def _labels_on(

@@ -98,7 +98,7 @@ def _may_name_segments(mask: Path) -> bool:
 
 def _whole(case: Case, folders: Folders) -> Case:
     """Add the files that belong to those of a case."""
-    image = _all_files(case.image, folders)
+    image = case.image if case.channels else _all_files(case.image, folders)
     mask = _all_files(case.mask, folders)
     if both := sorted(set(image) & set(mask)):
         raise SlicewiseError(
@@ -129,6 +129,8 @@ def _case(found: FoundCase, dataset: Dataset) -> Case:
         named=found.named,
         hidden=found.hidden,
         frame=found.frame,
+        channels=found.channels,
+        in_one=found.in_one,
     )
 
 

@@ -94,8 +94,10 @@ def size_of(case: Case, dataset: Dataset) -> Size:
         _, mask = _shape(case.mask)
     except _UNREADABLE:
         return UNKNOWN
-    if case.frame is not None:
-        shape = shape[:3]  # the others are never held
+    if case.frame is not None or case.in_one:
+        shape = shape[:3]  # of frames, the others are never held
+    # all channels are
+    image *= max(1, len(case.channels))
     stored = sum(path.stat().st_size for path in case.image)
     detached = case.image[0].name.lower().endswith((".nhdr", ".mhd"))
     most = LARGEST if detached else min(LARGEST, GZIP_RATIO * stored)

@@ -34,12 +34,15 @@ class Order:
         NIfTI file to write; None: the mask is returned.
     spacing : sequence of float, or None
         Voxel size in mm of a file that has lost it.
+    channels : mapping of str to Path, or None
+        A file of each channel; `image` is then the first of them.
     """
 
     name: str
     image: Path | Volume
     mask: Path | None
     spacing: Sequence[float] | None = None
+    channels: Mapping[str, Path] | None = None
 
 
 def order_of(record: Any, number: int) -> Order:
@@ -54,6 +57,16 @@ def order_of(record: Any, number: int) -> Order:
             f"row {number}: there is no column {unknown[0]!r}; the columns are {', '.join(COLUMNS)}"
         )
     image, mask, spacing, affine = (_given(record, column) for column in COLUMNS)
+    if isinstance(image, Mapping) and image:
+        paths = {str(name): Path(path) for name, path in image.items()}
+        for path in paths.values():
+            _check_there(path)
+        if affine is not None or spacing is not None:
+            raise SlicewiseError(
+                f"row {number}: files know where their voxels lie; leave out affine and spacing"
+            )
+        first = next(iter(paths.values()))
+        return Order(str(first), first, None if mask is None else Path(mask), channels=paths)
     if not isinstance(image, str | os.PathLike):
         name = f"image of row {number}"
         if mask is not None:
@@ -62,16 +75,20 @@ def order_of(record: Any, number: int) -> Order:
             )
         return Order(name, Volume(_array(image, name), _affine(affine, spacing, name)), None)
     path = Path(image)
-    if not path.is_file():
-        raise SlicewiseError(
-            f"{path}: there is no such file where the model runs; give a path of that machine"
-        )
+    _check_there(path)
     if affine is not None or (spacing is not None and not has_lost_geometry(path)):
         raise SlicewiseError(
             f"{path}: a file knows where its voxels lie; leave out affine and spacing"
         )
     sizes = None if spacing is None else _sizes(spacing, str(path))
     return Order(str(path), path, None if mask is None else Path(mask), sizes)
+
+
+def _check_there(path: Path) -> None:
+    if not path.is_file():
+        raise SlicewiseError(
+            f"{path}: there is no such file where the model runs; give a path of that machine"
+        )
 
 
 def _given(record: Mapping[str, Any], column: str) -> Any:
@@ -86,7 +103,7 @@ def _array(values: Any, name: str) -> np.ndarray:
         array = np.asarray(values)
     except ValueError:  # lists of different lengths
         array = np.asarray(None)
-    if array.dtype.kind not in "biuf" or array.ndim != 3:
+    if array.dtype.kind not in "biuf" or array.ndim not in (3, 4):
         raise SlicewiseError(
             f"{name}: it is neither a path nor a 3-D array of numbers; give one of them"
         )
@@ -133,6 +150,7 @@ def _numbers(values: Any, shape: tuple[int, ...]) -> np.ndarray | None:
 def check_masks(orders: Sequence[Order], overwrite: bool) -> None:
     """Refuse masks to write that would cost a file, or that are no NIfTI."""
     images = {order.image.resolve() for order in orders if isinstance(order.image, Path)}
+    images |= {path.resolve() for order in orders for path in (order.channels or {}).values()}
     taken: set[Path] = set()
     for path in (order.mask for order in orders if order.mask is not None):
         place = path.resolve()

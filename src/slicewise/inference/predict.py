@@ -21,9 +21,10 @@ from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.network.card import ModelCard
 from slicewise.network.model import load_model, model_card
-from slicewise.slices.extract import SliceSource
+from slicewise.slices.extract import SliceSource, source_of
+from slicewise.volumes.channels import split
 from slicewise.volumes.geometry import with_spacing
-from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.nifti import read_channels_of, read_nifti
 from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
@@ -72,7 +73,8 @@ def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8)
     models : sequence of keras.Model
         Finished models of the same labels and slice recipe.
     image : Volume
-        Raw intensities on any grid and in any orientation.
+        Raw intensities on any grid and in any orientation; of several channels
+        with these along the fourth axis of the array.
     batch : int
         Slices at a time.
 
@@ -82,7 +84,7 @@ def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8)
         Mask on the image's own grid, with the mask values of the data set.
     """
     card = model_card(models[0])
-    cuts = _cuts(image, card)
+    cuts = _cuts(_channels(image, card, "the image"), card)
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
     blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
     for _, probabilities in batched(blocks, batch, _forward(models, card)):
@@ -171,13 +173,14 @@ def _read(requests: Requests, batch: int) -> Pieces:
 
 def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
     card = model_card(request.models[0])
-    image, header = read_nifti(request.image)
+    image, header = (read_channels_of if card.channels else read_nifti)(request.image)
     if image.lost and request.spacing is None and card.recipe.measured:
         raise SlicewiseError(
             f"{request.image}: its header has lost the size of its voxels (no place, and 1 × 1 × 1 "
             "mm), and its slices follow from it; give dataset.spacing"
         )
-    cuts = _cuts(with_spacing(image, request.spacing).plus(request.offset), card)
+    meant = with_spacing(image, request.spacing).plus(request.offset)
+    cuts = _cuts(_channels(meant, card, str(request.image)), card)
     # the mask goes where the file says that its image is
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
     case = _Case(request, forward, image.affine, header, assembly)
@@ -189,12 +192,17 @@ def _forward(models: Sequence[keras.Model], card: ModelCard) -> Forward:
     return averaged([model.predict_on_batch for model in models], views(card.inference))
 
 
-def _cuts(image: Volume, card: ModelCard) -> list[SliceSource]:
-    """Cut a volume in each plane that is averaged."""
+def _channels(image: Volume, card: ModelCard, shown: str) -> list[Volume]:
+    """Return each channel of an image."""
+    return split(image, card.channels, shown) if card.channels else [image]
+
+
+def _cuts(channels: Sequence[Volume], card: ModelCard) -> list[SliceSource]:
+    """Cut a volume, of one channel or several, in each plane that is averaged."""
     if card.intensity == "hu":
         # as images are read for training
-        image = as_air(image)
-    return [SliceSource(image, recipe, card.intensity) for recipe in card.planes]
+        channels = [as_air(channel) for channel in channels]
+    return [source_of(channels, recipe, card.intensity) for recipe in card.planes]
 
 
 def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterator[np.ndarray]:

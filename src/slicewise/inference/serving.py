@@ -10,6 +10,7 @@ import base64
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,15 @@ import pandas as pd
 from slicewise.errors import SlicewiseError
 from slicewise.inference.orders import Order, check_masks, order_of
 from slicewise.network.model import load_model, model_card
+from slicewise.volumes.channels import read_channels, split, together
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
 from slicewise.volumes.geometry import with_spacing
-from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.nifti import read_channels_of, read_nifti
 from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
-SHARED = ("labels", "values", "recipe", "intensity", "context", "contiguous")
+SHARED = ("labels", "values", "recipe", "intensity", "context", "contiguous", "channels")
 """What the models of an ensemble must agree on."""
 
 INTENSITIES = {
@@ -93,7 +95,10 @@ class Segmenter:
             A row (a dict) for each volume:
 
             image : path of a NIfTI file, or array of shape (i, j, k)
-                Raw intensities of the kind that the models were trained on.
+                Raw intensities of the kind that the models were trained on. Where
+                these take several channels: a 4-D file, an array of shape
+                (i, j, k, channels), or a mapping of each channel to its file,
+                which are brought onto the grid of the first.
             affine : array of shape (4, 4), with an array
                 From voxel indices to mm in RAS+, as in NIfTI.
             spacing : three numbers, with an array that has no affine
@@ -141,15 +146,14 @@ class Segmenter:
         return pd.DataFrame(rows, index=index, columns=columns)
 
     def _segment(self, order: Order, offset: int) -> dict[str, Any]:
-        header = None
-        if isinstance(order.image, Volume):
-            stored = order.image
-        else:
-            stored, header = read_nifti(order.image)
+        stored, header = self._read(order, offset)
         image = self._placed(stored, order).plus(offset)
-        if self.card.intensity == "hu":
-            image = as_air(image, order.name)
-        self._check(image, order.name)
+        if self.card.channels is not None:
+            image = self._checked_channels(image, order.name)
+        else:
+            if self.card.intensity == "hu":
+                image = as_air(image, order.name)
+            self._check(image, order.name)
         array = predict_volume(self.models, image)
         # the mask goes where the file says that its image is
         mask = Volume(array, stored.affine)
@@ -164,6 +168,49 @@ class Segmenter:
             voxels = np.count_nonzero(array == self.card.values[label][0])
             row[f"{label}_ml"] = voxels * image.voxel_ml
         return row
+
+    def _read(self, order: Order, offset: int) -> tuple[Volume, Any]:
+        """Read an image, and its header if it is a file."""
+        channels = self.card.channels
+        if order.channels is not None:
+            given = list(order.channels)
+            lacking = [name for name in channels or [] if name not in given]
+            allowed = self.card.missing_channels == "zero"
+            unknown = sorted(set(given) - set(channels or []))
+            if unknown or (lacking and not allowed):
+                wanted = ", ".join(channels) if channels else "one channel, so a path"
+                raise SlicewiseError(
+                    f"{order.name}: the model takes {wanted}, and not {', '.join(given)}; give "
+                    "the files of these"
+                )
+            empty = (-1024.0 - offset) if self.card.intensity == "hu" else 0.0
+            groups = [
+                (name, [order.channels[name]] if name in given else []) for name in channels or []
+            ]
+            first = next(paths[0] for _, paths in groups if paths)
+            return read_channels(groups, empty), read_nifti(first)[1]
+        if isinstance(order.image, Volume):
+            if channels is None and order.image.array.ndim != 3:
+                raise SlicewiseError(
+                    f"{order.name}: it is neither a path nor a 3-D array of numbers; give one of "
+                    "them"
+                )
+            return order.image, None
+        return (read_channels_of if channels else read_nifti)(order.image)
+
+    def _checked_channels(self, image: Volume, name: str) -> Volume:
+        """Check each channel of an image, and put them together again."""
+        arrays = []
+        for channel, one in zip(
+            self.card.channels or [], split(image, self.card.channels or [], name), strict=True
+        ):
+            empty = one.array.min() == one.array.max()
+            if self.card.intensity == "hu":
+                one = as_air(one, name)
+            if not (empty and self.card.missing_channels == "zero"):
+                self._check(one, f"{name} (channel {channel})")
+            arrays.append(one.array)
+        return replace(image, array=together(arrays))
 
     def _placed(self, image: Volume, order: Order) -> Volume:
         """Give a file without geometry its voxel size; refuse it where something needs one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -39,6 +39,10 @@ class ModelCard(BaseModel):
         Views and planes that are averaged.
     postprocessing : Postprocessing
         What is done to a mask; `auto` is settled by the training.
+    channels : list of str, optional
+        Names of the channels of an image, in their order, where it has several.
+    missing_channels : {"refuse", "zero"}
+        Whether an image may lack some of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,10 +55,21 @@ class ModelCard(BaseModel):
     context: Context
     inference: Inference
     postprocessing: Postprocessing
+    channels: list[str] | None = None
+    missing_channels: Literal["refuse", "zero"] = "refuse"
 
     def dump(self) -> dict[str, Any]:
-        """Return plain values: what the model file stores, and what a training's key is made of."""
-        return self.model_dump(mode="json")
+        """Return plain values: what the model file stores, and what a training's key is made of.
+
+        Channels are left out of models of one.
+        """
+        unused = {"channels", "missing_channels"} if self.channels is None else None
+        return self.model_dump(mode="json", exclude=unused)
+
+    @property
+    def depth(self) -> int:
+        """Channels of the network: those of the image, each with the slices that are seen."""
+        return len(self.channels or [""]) * self.context.slices
 
     def settled(self, postprocessing: Mapping[str, Any]) -> ModelCard:
         """Return the card with what the training chose in place of `auto`.
@@ -99,4 +114,6 @@ def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> Model
         context=experiment.input.seen,
         inference=experiment.inference,
         postprocessing=experiment.postprocessing,
+        channels=content.channels,
+        missing_channels=content.missing_channels,
     )

@@ -47,7 +47,7 @@ class _Case:
     def of(cls, folder: SliceFolder, geometry: SliceGeometry, whole: bool) -> _Case:
         crop = None if whole else geometry.recipe.crop
         return cls(
-            StoredSlices(folder.image, geometry.shape),
+            StoredSlices(folder.image, geometry.image_shape),
             StoredSlices(folder.mask, geometry.shape),
             geometry.slice_spacing,
             geometry.padding,
@@ -78,7 +78,8 @@ class _Case:
             places = [one[crop.target] for one, crop in zip(out, crops, strict=True)]
             fill(places, self.stack, numbers, context)
             return
-        whole = np.empty((len(out), *self.image.shape[1:], context.slices), np.float32)
+        depth = out[0].shape[-1]
+        whole = np.empty((len(out), *self.mask.shape[1:], depth), np.float32)
         fill(list(whole), self.stack, numbers, context)
         for one, crop, image in zip(out, crops, whole, strict=True):
             one[crop.target] = image[crop.source]
@@ -91,13 +92,13 @@ class _Case:
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns that are read of its slices: all, or those of a crop."""
-        _, rows, columns = self.image.shape
+        _, rows, columns = self.mask.shape
         return (rows, columns) if self.crop is None else (self.crop, self.crop)
 
     @property
     def span(self) -> Part:
         """Rows and columns that go to the middle of what is read, or that crops are cut from."""
-        _, rows, columns = self.image.shape
+        _, rows, columns = self.mask.shape
         return (slice(0, rows), slice(0, columns)) if self.crop is None else self.covered
 
     def cropped(self, size: tuple[int, int]) -> bool:
@@ -111,7 +112,7 @@ class _Case:
         """Return what is read of so many slices: crops that were drawn, or those in the middle."""
         if self.crop is None or corners is None:
             corners = [middle(self.span, size)] * number
-        return [Crop.at(corner, size, self.image.shape[1:]) for corner in corners]
+        return [Crop.at(corner, size, self.mask.shape[1:]) for corner in corners]
 
 
 class SliceSet:
@@ -142,6 +143,8 @@ class SliceSet:
         Position in `cases` of each slice.
     labels : list of str
         Names of the labels.
+    channels : list of str
+        Names of the channels of images; none where they have one.
     recipes : list of Recipe
         By which recipe each folder was cut.
     counts : ndarray of int, shape (n, labels)
@@ -177,6 +180,7 @@ class SliceSet:
         self._folders = list(folders)
         self.cases = [folder.case for folder in folders]
         self.labels: list[str] = []
+        self.channels: list[str] = []
         self.recipes: list[Recipe] = []
         self._cases: list[_Case] = []
         counts: list[np.ndarray] = []
@@ -191,7 +195,12 @@ class SliceSet:
                     f"its labels are {', '.join(geometry.labels)}, those of other cases "
                     f"{', '.join(self.labels)}",
                 )
+            if self.labels and self.channels != (geometry.channels or []):
+                raise damaged(
+                    folder.geometry, "its channels are others than those of the cases before it"
+                )
             self.labels = geometry.labels
+            self.channels = geometry.channels or []
             self.recipes.append(geometry.recipe)
             counts.append(np.asarray(geometry.counts, np.int64).reshape(-1, len(self.labels)))
             aspects.append(geometry.aspect)
@@ -295,7 +304,8 @@ class SliceSet:
         images : ndarray of float32, shape (n, rows, columns, channels)
             As extracted: Hounsfield units, or z-scores. The slice itself is
             the middle channel, the others are interpolated between slices of
-            its case (see `neighbours`).
+            its case (see `neighbours`). Of images of several channels, each has
+            its slice and the context of it, one after the other.
         masks : ndarray of uint8, shape (n, rows, columns)
             Label indices, `UNDRAWN` where nobody drew.
         """
@@ -340,7 +350,8 @@ class SliceSet:
         self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None
     ) -> np.ndarray:
         """Read the images of `read` alone."""
-        images = np.empty((len(indices), *self.size, self.context.slices), np.float32)
+        depth = (len(self.channels) or 1) * self.context.slices
+        images = np.empty((len(indices), *self.size, depth), np.float32)
         for case, numbers, positions in self._by_case(indices):
             if case.crop is not None or case.size != self.size:
                 images[positions] = case.padding
@@ -380,12 +391,18 @@ class SliceSet:
             positions = np.flatnonzero(owners == owner)
             yield self._cases[owner], chosen[positions] - self._first[owner], positions
 
-    def unpadded(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def padding_of(self, index: int) -> float:
+        """Return the value of padding, and of missing channels, in the case of a slice."""
+        return self._cases[self.case_of[index]].padding
+
+    def unpadded(self, index: int, channel: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Return image and mask of one slice, no padding or context, shape (rows, columns)."""
         owner = self.case_of[index]
         case = self._cases[owner]
         number = index - self._first[owner]
         image = case.image.read([number])[0]
+        if self.channels:
+            image = image[channel]
         mask = case.mask.read([number])[0]
         return image[case.covered], mask[case.covered]
 

@@ -26,7 +26,7 @@ from slicewise.slices.geometry import SliceGeometry, kept_geometry
 from slicewise.slices.npy import StoredSlices
 from slicewise.slices.suits import check_measured, suits
 from slicewise.sources import sources_digest
-from slicewise.volumes.read import read_image
+from slicewise.volumes.channels import read_channel_images
 
 logger = logging.getLogger(__name__)
 
@@ -147,22 +147,32 @@ def cut_case(
         if case_record is not None:
             check_read(case_record, "image", image)
             check_read(case_record, "mask", mask)
-        # whether a mask may be empty was decided when it was ingested
-        source = read_image(image, content)
-        geometry = extract(
-            source,
-            read_labels(str(mask), content, source).array,
-            list(content.labels),
-            recipe,
-            folder,
-            intensity=content.intensity,
-            contiguous=content.contiguous,
-            partial=content.partial,
-        )
+        geometry = _cut(image, mask, content, recipe, folder)
         _say_lost(folder.case, recipe, geometry)
         geometry.write(folder.geometry, made_from)
     # whatever it was made from, only what is there makes a training different
     return geometry.digest
+
+
+def _cut(
+    image: Path, mask: Path, content: Content, recipe: Recipe, folder: SliceFolder
+) -> SliceGeometry:
+    """Read a case and write its slices."""
+    # whether a mask may be empty was decided when it was ingested
+    channels = read_channel_images(image, content)
+    named = dict(zip(content.channels, channels, strict=True)) if content.channels else None
+    source = channels[0]
+    return extract(
+        source,
+        read_labels(str(mask), content, source).array,
+        list(content.labels),
+        recipe,
+        folder,
+        intensity=content.intensity,
+        contiguous=content.contiguous,
+        partial=content.partial,
+        every=named,
+    )
 
 
 def _say_lost(case: str, recipe: Recipe, geometry: SliceGeometry) -> None:
@@ -186,7 +196,7 @@ def _say_lost(case: str, recipe: Recipe, geometry: SliceGeometry) -> None:
 def _whole(folder: SliceFolder, geometry: SliceGeometry) -> bool:
     """Tell whether the arrays are there, of the shape that the geometry says."""
     try:
-        StoredSlices(folder.image, geometry.shape)
+        StoredSlices(folder.image, geometry.image_shape)
         StoredSlices(folder.mask, geometry.shape)
     except SlicewiseError:
         return False

@@ -17,7 +17,8 @@ class Stack:
     Attributes
     ----------
     read : callable
-        Gives the slices of ascending numbers, shape (n, rows, columns).
+        Gives the slices of ascending numbers, shape (n, rows, columns), or
+        (n, channels, rows, columns) of images of several channels.
     number : int
         How many there are.
     spacing : float
@@ -86,7 +87,8 @@ def fill(
     Parameters
     ----------
     out : sequence of ndarray of float32, each of shape (rows, columns, channels)
-        Where each slice goes.
+        Where each slice goes: first the context of the image's first channel,
+        then that of each other one.
     stack : Stack
         The case; read once, each slice that is needed once.
     numbers : sequence of int
@@ -99,10 +101,13 @@ def fill(
     slices = stack.read(needed)
     low = np.searchsorted(needed, low)
     high = np.searchsorted(needed, high)
-    for one, below, above, share in zip(out, low, high, weight, strict=True):
-        for channel in range(context.slices):
-            first = slices[below[channel]]
-            if share[channel]:
-                first = first.astype(np.float32)
-                first += (slices[above[channel]] - first) * share[channel]
-            one[..., channel] = first
+    of_channels = slices.swapaxes(0, 1) if slices.ndim == 4 else slices[None]
+    for position, layer in enumerate(of_channels):
+        start = position * context.slices
+        for one, below, above, share in zip(out, low, high, weight, strict=True):
+            for channel in range(context.slices):
+                first = layer[below[channel]]
+                if share[channel]:
+                    first = first.astype(np.float32)
+                    first += (layer[above[channel]] - first) * share[channel]
+                one[..., start + channel] = first

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,11 @@ class SliceSource:
         How the volume becomes slices.
     spacing : float
         Distance of neighbouring slices, mm.
+    channels : int
+        How many channels it has.
     """
+
+    channels = 1
 
     def __init__(self, image: Volume, recipe: Recipe, intensity: Intensity) -> None:
         canonical = image.canonical()
@@ -64,6 +69,11 @@ class SliceSource:
     def __len__(self) -> int:
         return self.grid.number
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all that `read` returns."""
+        return (self.grid.number, *self.grid.size)
+
     def read(self, start: int, stop: int) -> np.ndarray:
         """Return slices `start` to `stop`, shape (n, *grid.size)."""
         block = self._stack[start:stop]
@@ -78,11 +88,13 @@ class SliceSource:
 
         Returns
         -------
-        ndarray of float32, shape (n, *grid.size, context.slices)
-            Interpolated between slices of the stored type; see `neighbours`.
+        ndarray of float32, shape (n, *grid.size, channels * context.slices)
+            Interpolated between slices of the stored type; see `neighbours`. The
+            slices of the first channel come first.
         """
         numbers = np.arange(start, min(stop, len(self)))
-        out = np.empty((len(numbers), *self.grid.size, context.slices), np.float32)
+        depth = self.channels * context.slices
+        out = np.empty((len(numbers), *self.grid.size, depth), np.float32)
         stack = Stack(self._at, len(self), self.spacing)
         fill(list(out), stack, numbers, context)
         return out
@@ -97,6 +109,40 @@ class SliceSource:
             yield self.read(start, min(start + BLOCK, len(self)))
 
 
+class ChannelSource(SliceSource):
+    """Slices of an image of several channels on one grid, each scaled by itself.
+
+    Parameters
+    ----------
+    images : sequence of Volume
+        The channels in their order.
+    recipe, intensity
+        As of `SliceSource`.
+    """
+
+    def __init__(self, images: Sequence[Volume], recipe: Recipe, intensity: Intensity) -> None:
+        super().__init__(images[0], recipe, intensity)
+        self._others = [SliceSource(image, recipe, intensity) for image in images[1:]]
+        self.channels = len(images)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all that `read` returns."""
+        return (self.grid.number, self.channels, *self.grid.size)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Return slices `start` to `stop`, shape (n, channels, *grid.size)."""
+        first = super().read(start, stop)
+        return np.stack([first, *(one.read(start, stop) for one in self._others)], axis=1)
+
+
+def source_of(images: Sequence[Volume], recipe: Recipe, intensity: Intensity) -> SliceSource:
+    """Return the slices of an image of one channel, or of several."""
+    if len(images) == 1:
+        return SliceSource(images[0], recipe, intensity)
+    return ChannelSource(images, recipe, intensity)
+
+
 def extract(
     image: Volume,
     labels: np.ndarray,
@@ -107,6 +153,7 @@ def extract(
     intensity: Intensity,
     contiguous: bool = True,
     partial: bool = False,
+    every: Mapping[str, Volume] | None = None,
 ) -> SliceGeometry:
     """Write the slices of one case as ``.npy`` and describe them.
 
@@ -124,25 +171,23 @@ def extract(
         What the image's values are.
     contiguous, partial : bool
         Whether the volume's slices are neighbours; whether some voxels may be undrawn.
+    every : mapping of str to Volume, optional
+        All channels by name, `image` the first; they are the array's second axis.
 
     Returns
     -------
     SliceGeometry
-        What is known of them; of an oblique cut, which is never predicted, the
-        voxels of each label and no more of what the recipe leaves.
+        Of an oblique cut, which is never predicted, it has no bound of the recipe.
     """
-    source = SliceSource(image, recipe, intensity)
+    source = source_of([image] if every is None else [*every.values()], recipe, intensity)
     grid = source.grid
     shape = (grid.number, *grid.size)
     masks = _MaskSource(Volume(labels, image.affine), grid, len(names), contiguous, partial)
     mask_digest = write_slices(folder.mask, masks.blocks(), shape, np.dtype(np.uint8))
-    bound = masks.bound.result(names, image.voxel_ml)
     return SliceGeometry(
         recipe=recipe,
         shape=list(shape),
-        source_shape=list(image.array.shape),
-        source_orientation=image.orientation,
-        source_affine=[[round(float(v), 6) for v in row] for row in image.affine],
+        **_of_source(image),
         slice_spacing=source.spacing,
         pixel_spacing=_pixel_spacing(image, grid),
         inside=[[a.before, a.before + a.filled] for a in grid.axes],
@@ -152,11 +197,21 @@ def extract(
         labels=names,
         counts=masks.counts,
         undrawn=masks.undrawn,
-        recipe_bound=_voxels(labels, names) if recipe.oblique else bound,
-        image_sha256=write_slices(folder.image, source.blocks(), shape, source.dtype),
+        recipe_bound=_bound(masks, labels, names, image.voxel_ml),
+        image_sha256=write_slices(folder.image, source.blocks(), source.shape, source.dtype),
         mask_sha256=mask_digest,
         voxel_spacing=grid.measured,
+        channels=None if every is None else [*every],
     )
+
+
+def _of_source(image: Volume) -> dict[str, Any]:
+    """Return what is known of the grid of an image."""
+    return {
+        "source_shape": list(image.array.shape),
+        "source_orientation": image.orientation,
+        "source_affine": [[round(float(v), 6) for v in row] for row in image.affine],
+    }
 
 
 def _pixel_spacing(image: Volume, grid: Grid) -> list[float]:
@@ -207,6 +262,15 @@ class _MaskSource:
                 if self.undrawn is not None:
                     self.undrawn.append(int(pixels[UNDRAWN]))
             yield block
+
+
+def _bound(
+    masks: _MaskSource, labels: np.ndarray, names: list[str], voxel_ml: float
+) -> dict[str, LabelBound]:
+    """Return what the recipe leaves of each label."""
+    if masks.grid.recipe.oblique:
+        return _voxels(labels, names)
+    return masks.bound.result(names, voxel_ml)
 
 
 def _voxels(labels: np.ndarray, names: list[str]) -> dict[str, LabelBound]:

@@ -69,6 +69,8 @@ class SliceGeometry(Loose):
     voxel_spacing : list of float, optional
         Distance of the volume's voxels along its canonical (RAS+) axes, mm;
         kept, exactly, where the cut follows from it.
+    channels : list of str, optional
+        Names of the channels, where the array of images has several.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +93,7 @@ class SliceGeometry(Loose):
     image_sha256: Name
     mask_sha256: Name
     voxel_spacing: Annotated[list[Positive], Field(min_length=3, max_length=3)] | None = None
+    channels: Annotated[list[Name], Field(min_length=2)] | None = None
 
     @property
     def drawn(self) -> list[bool]:
@@ -108,10 +111,16 @@ class SliceGeometry(Loose):
     def dump(self) -> dict[str, Any]:
         """Return it as it is stored; spacings that nothing follows from are left out.
 
-        So is what is undrawn where all counts as drawn.
+        So is what is undrawn where all counts as drawn, and the channel of images of one.
         """
-        optional = ("voxel_spacing", "undrawn")
+        optional = ("voxel_spacing", "undrawn", "channels")
         return self.model_dump(exclude={name for name in optional if getattr(self, name) is None})
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of the array of images: slices, channels where there are several, rows, columns."""
+        slices, *size = self.shape
+        return (slices, *([len(self.channels)] if self.channels else []), *size)
 
     @property
     def padding(self) -> float:

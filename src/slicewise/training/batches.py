@@ -15,6 +15,10 @@ from slicewise.training import augmentation as augment
 
 Steps = Generator[tuple[int, np.ndarray, dict[str, np.ndarray]], None, None]
 """Number of a step in its epoch, the slices of its batch, and what the trainer takes."""
+DROPPED = 0.15
+"""How often each channel is left out, where cases may lack some."""
+_DROPS = 7
+"""Tells what is left out from all else that is drawn for a step."""
 DEPTH = 2
 """Batches that are made while the network is busy with the one before."""
 
@@ -28,11 +32,14 @@ class Batches:
         Of the training cases.
     experiment : Experiment
         How batches are chosen and augmented.
+    drop : bool
+        Whether channels are left out at random, as in cases that lack them.
     """
 
-    def __init__(self, slices: SliceSet, experiment: Experiment) -> None:
+    def __init__(self, slices: SliceSet, experiment: Experiment, *, drop: bool = False) -> None:
         self.slices = slices
         self.experiment = experiment
+        self.drop = drop
 
     def indices(self, epoch: int) -> list[np.ndarray]:
         """Return the slices of each batch of an epoch (from 0)."""
@@ -55,6 +62,8 @@ class Batches:
     def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
         """Return what the trainer takes for a step."""
         images, masks = self.slices.read(indices, self._corners(indices, epoch, step))
+        if self.drop:
+            self._leave_out(images, indices, epoch, step)
         inputs = {"images": images, "masks": masks}
         if self.experiment.augmentation is not None:
             moment = augment.Moment(self.experiment.training.seed, epoch, step)
@@ -76,6 +85,18 @@ class Batches:
         random = np.random.default_rng([settings.seed, epoch, 3, step])
         least = math.ceil(settings.foreground * settings.batch)
         return self.slices.corners(indices, random, least)
+
+    def _leave_out(self, images: np.ndarray, indices: np.ndarray, epoch: int, step: int) -> None:
+        """Make some channels empty, in place; of each slice, at least one stays."""
+        number = len(self.slices.channels)
+        depth = images.shape[-1] // number
+        random = np.random.default_rng([self.experiment.training.seed, epoch, _DROPS, step])
+        gone = random.random((len(indices), number)) < DROPPED
+        kept = random.integers(0, number, len(indices))
+        gone[np.arange(len(indices)), kept] = False
+        for position, channel in np.argwhere(gone):
+            padding = self.slices.padding_of(indices[position])
+            images[position, ..., channel * depth : (channel + 1) * depth] = padding
 
     def cases_of(self, indices: np.ndarray) -> list[str]:
         """Return the names of the cases that slices are of, sorted."""

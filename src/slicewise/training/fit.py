@@ -53,7 +53,28 @@ def fit_preprocess(
         When all voxels that count have one value: there is nothing to tell
         apart, and no deviation to divide by.
     """
-    counted = _counted(slices, indices, card.intensity)
+    if not slices.channels:
+        window_and_scale = _fitted(slices, indices, settings, card, None)
+        return Preprocess(*window_and_scale, card=card, name="preprocess")
+    each = [
+        _fitted(slices, indices, settings, card, channel) for channel in range(len(slices.channels))
+    ]
+    lows, highs, means, sds = (list(numbers) for numbers in zip(*each, strict=True))
+    if None in lows:
+        return Preprocess(None, None, means, sds, card, name="preprocess")
+    return Preprocess(lows, highs, means, sds, card, name="preprocess")
+
+
+def _fitted(
+    slices: SliceSet, indices: np.ndarray, settings: Input, card: ModelCard, channel: int | None
+) -> tuple[float | None, float | None, float, float]:
+    """Return window, mean and deviation of one channel."""
+    counted = _counted(slices, indices, card.intensity, channel)
+    if channel is not None and not counted.inside.any():
+        raise SlicewiseError(
+            f"channel {slices.channels[channel]}: it is missing in all training cases that have "
+            "a label; leave it out of dataset.channels, or change the split"
+        )
     low, high = _window(counted, settings)
     mean = 0.0
     sd = 1.0
@@ -61,7 +82,7 @@ def fit_preprocess(
         mean, sd = _mean_and_sd(counted, low, high, settings)
         if not sd:
             raise _constant(slices, settings, mean)
-    return Preprocess(low, high, mean, sd, card, name="preprocess")
+    return low, high, mean, sd
 
 
 @dataclass(frozen=True)
@@ -84,13 +105,17 @@ class _Counted:
     inside: np.ndarray
 
 
-def _counted(slices: SliceSet, indices: np.ndarray, intensity: str) -> _Counted:
-    """Count the intensities of slices, one slice at a time."""
+def _counted(
+    slices: SliceSet, indices: np.ndarray, intensity: str, channel: int | None
+) -> _Counted:
+    """Count the intensities of slices, one slice at a time; not of channels that are missing."""
     bins, values = _bins(intensity)
     everything = np.zeros(len(values), np.int64)
     inside = np.zeros_like(everything)
     for index in indices:
-        image, mask = slices.unpadded(index)
+        image, mask = slices.unpadded(index, channel or 0)
+        if channel is not None and np.all(image == slices.padding_of(index)):
+            continue
         numbers = bins(image)
         # counting from the lowest value on keeps the counts of a slice short
         first = int(numbers.min())

@@ -135,7 +135,7 @@ def _prepare(
     if len(inputs.validation_slices):
         validation = Validation(inputs.validation_slices, truth, experiment, card, inputs.patients)
     allowed = inputs.may_select and validation is not None
-    batches = Batches(inputs.slices, experiment)
+    batches = Batches(inputs.slices, experiment, drop=card.missing_channels == "zero")
     used = usable(inputs.slices, settings.empty)
     preprocess = fit_preprocess(inputs.slices, used, experiment.input, card)
     _check_moves(experiment, batches.per_epoch)

@@ -151,9 +151,10 @@ def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Fac
         precision=progress.precision,
         precision_because=progress.because,
         threads=facts.threads,
-        window=[preprocess.low, preprocess.high],
-        mean=preprocess.mean,
-        sd=preprocess.sd,
+        # of several channels the first, as everywhere that one is shown
+        window=[preprocess.of_first("low"), preprocess.of_first("high")],
+        mean=preprocess.of_first("mean"),
+        sd=preprocess.of_first("sd"),
         parameters=int(model.count_params()),
         # a model that never saw a label has no score of it, see evaluation
         untrained_labels=facts.untrained,
@@ -174,7 +175,7 @@ def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Fac
 
 def _in_float32(unet: keras.Model, experiment: Experiment, labels: int) -> keras.Model:
     """Return the network in float32, so that it runs on processors without bfloat16."""
-    plain = build_unet(experiment.network, labels, channels=experiment.input.context)
+    plain = build_unet(experiment.network, labels, channels=unet.input_shape[-1])
     copy_weights(unet, plain)
     return plain
 
@@ -192,7 +193,8 @@ def samples_of(trainer: Trainer, batches: Batches) -> dict[str, np.ndarray]:
         for step, indices, inputs in steps:
             trainer.seed(batches.experiment.training.seed, 0, 2, step)
             seen = [ops.convert_to_numpy(each) for each in trainer.prepare(inputs)]
-            middle = seen[0][..., seen[0].shape[-1] // 2]
+            # of the first channel
+            middle = seen[0][..., batches.experiment.input.context // 2]
             images.append((middle - BLACK) / (WHITE - BLACK) * 255)
             masks.append(seen[1])
             if (step + 1) * len(indices) >= SHOWN:

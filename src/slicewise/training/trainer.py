@@ -168,7 +168,7 @@ def make_trainer(
         experiment.network,
         labels,
         precision,
-        channels=experiment.input.context,
+        channels=preprocess.card.depth,
         supervise=experiment.network.deep_supervision,
     )
     trainer = Trainer(

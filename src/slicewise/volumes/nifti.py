@@ -105,6 +105,12 @@ def read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple
     SlicewiseError
         When the file is missing, damaged, of another format, in colour or not 3-D.
     """
+    image, raw = _read_stored(path, kind, called)
+    return image, scaled(three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
+
+
+def _read_stored(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple[Any, np.ndarray]:
+    """Read an image and its voxels as stored, of any number of dimensions."""
     must_exist(path)
     try:
         image, raw = _load_pair(path) if companions.is_pair(path) else _load(path, kind)
@@ -126,8 +132,39 @@ def read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple
             f"{path}: its voxels are colours or complex numbers; give an image with one real "
             "number a voxel"
         )
-    array = scaled(three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
-    return image, array
+    return image, raw
+
+
+@in_a_sentence
+def read_channels_of(path: Path) -> tuple[Volume, nib.Nifti1Header]:
+    """Read a 4-D NIfTI file whose fourth axis is that of channels.
+
+    Returns
+    -------
+    volume : Volume
+        Array of shape (i, j, k, channels), else as `read_nifti` has it.
+    header : nibabel.Nifti1Header
+        The file's own header.
+
+    Raises
+    ------
+    SlicewiseError
+        As `read_nifti`; a 3-D file is no fault here.
+    """
+    path = Path(path)
+    image, raw = _read_stored(path, nifti_kind, "NIfTI")
+    if raw.ndim == 5 and raw.shape[3] == 1:
+        raw = raw[:, :, :, 0]
+    if raw.ndim != 4:
+        raw = three_dimensional(raw, path)[..., None]
+    scale = (image.dataobj.slope, image.dataobj.inter)
+    parts = [
+        scaled(three_dimensional(raw[..., channel], path), *scale)
+        for channel in range(raw.shape[3])
+    ]
+    array = np.stack(parts, axis=-1)
+    affine = in_millimetres(image.affine, unit_of(image.header), array.shape[:3], path)
+    return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
 
 
 def has_lost_geometry(path: Path) -> bool:

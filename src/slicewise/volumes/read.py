@@ -18,7 +18,7 @@ from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.formats import is_dicom, is_nifti
 from slicewise.volumes.freesurfer import read_freesurfer
 from slicewise.volumes.geometry import check_geometry, with_spacing
-from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.nifti import read_channels_of, read_nifti
 from slicewise.volumes.opening import in_a_sentence, must_exist
 from slicewise.volumes.segments import has_segments
 from slicewise.volumes.text_headers import read_segmentation, read_text_header
@@ -111,8 +111,17 @@ def read_image(path: Path, content: Content, shown: str | None = None) -> Volume
     Returns
     -------
     Volume
+        Of several channels, the first.
     """
-    volume = with_spacing(read_volume(path), content.spacing).plus(content.offset)
+    if content.channels is None:
+        return as_meant(read_volume(path), content, shown)
+    image, _ = read_channels_of(path)
+    return as_meant(replace(image, array=image.array[..., 0]), content, shown)
+
+
+def as_meant(volume: Volume, content: Content, shown: str | None = None) -> Volume:
+    """Return an image, or a channel, with intensities and voxel size as `read_image` has them."""
+    volume = with_spacing(volume, content.spacing).plus(content.offset)
     return padding.as_air(volume, shown) if content.intensity == "hu" else volume
 
 

@@ -29,7 +29,7 @@ def three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
         if len(shape) == 4:
             way_out = (
                 ", or say which frame is meant: by a column frame in a table (layout: table), or "
-                "by {frame} in dataset.pairs.mask"
+                "by {frame} in dataset.pairs.mask; of channels, name them in dataset.channels"
             )
         raise SlicewiseError(
             f"{path}: it has {len(shape)} dimensions ({times(shape)}) instead of "

@@ -36,7 +36,8 @@ def write_nifti(
     path : pathlib.Path
         ``.nii`` or ``.nii.gz``.
     volume : Volume
-        Array of shape (i, j, k) and affine. One that has lost its geometry has
+        Array of shape (i, j, k), or (i, j, k, channels) where no header is given,
+        and affine. One that has lost its geometry has
         lost it in the file, too, where no header is given.
     header : nibabel.Nifti1Header, optional
         Header of the image that the volume belongs to; its units and the codes
@@ -55,7 +56,7 @@ def write_nifti(
     SlicewiseError
         When `dtype` is uint8, as that of masks, and a value is no label.
     ValueError
-        When the array is not 3-D, or another `dtype` would change a value.
+        When the array is neither 3-D nor 4-D, or another `dtype` would change a value.
     """
     path = Path(path)
     array = _cast(volume.array, np.dtype(volume.array.dtype if dtype is None else dtype), path)
@@ -74,8 +75,8 @@ def write_nifti(
 
 def _cast(array: np.ndarray, dtype: np.dtype, path: Path) -> np.ndarray:
     """Convert an array to write, refusing what would change its values."""
-    if array.ndim != 3:
-        raise ValueError(f"a volume to write has 3 dimensions, not {array.ndim}")
+    if array.ndim not in (3, 4):
+        raise ValueError(f"a volume to write has 3 dimensions, or 4 with channels: {array.ndim}")
     if dtype == np.uint8 and array.dtype.kind != "b":
         values = mask_values(array, str(path))
         if values.dtype != dtype:

@@ -26,8 +26,8 @@ def test_nnunet_strips_the_channel_and_keeps_its_test_folder(data):
 @pytest.mark.parametrize(
     ("more", "part"),
     [
-        ("imagesTr/a_0001.nii.gz", "only one channel"),
-        ("imagesTr/b.nii.gz", "only one channel"),
+        ("imagesTr/a_0001.nii.gz", "images of one channel"),
+        ("imagesTr/b.nii.gz", "images of one channel"),
         ("imagesTr/a_0000.nii", "two candidates"),
         ("labelsTr/a.nrrd", "two candidates"),
         ("imagesTr/b_0000.nii.gz", "image without mask"),

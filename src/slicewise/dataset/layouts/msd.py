@@ -8,6 +8,7 @@ from typing import Any
 
 from slicewise.config import Dataset, Msd
 from slicewise.dataset.case import Subset
+from slicewise.dataset.layouts.channels import check_described_channels, with_channels_in_one
 from slicewise.dataset.layouts.found import FoundCase, listed, stem_of
 from slicewise.dataset.looks import looks_like
 from slicewise.errors import SlicewiseError
@@ -36,6 +37,9 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     for name, placed in used:
         for image, mask in sorted(_listed_pairs(description, name, path)):
             cases.append(FoundCase(stem_of(image.name), (root / image,), (root / mask,), placed))
+    if dataset.channels is not None:
+        check_described_channels(dataset.channels, path, description)
+        cases = [with_channels_in_one(case, dataset.channels) for case in cases]
     check_described(dataset.labels, path, description)
     if dataset.msd is None:
         _say_left_aside(description, [name for name, _ in used], path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from slicewise.config import Dataset, Pairs
 from slicewise.config.patterns import PARTS, Pattern
 from slicewise.dataset.case import Subset
+from slicewise.dataset.layouts.channels import with_channels
 from slicewise.dataset.layouts.found import (
     FoundCase,
     candidates_alone,
@@ -61,18 +62,20 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
                 f"{place}: this folder is missing; make it, or set dataset.pairs.train and "
                 f"dataset.pairs.test; {looks_like(root)}"
             )
-        cases += _cases_of(place, pairs, subset, dataset.exclude)
+        cases += _cases_of(place, pairs, subset, dataset)
     return cases
 
 
-def _cases_of(
-    place: Path, pairs: Pairs, subset: Subset, exclude: Collection[str]
-) -> list[FoundCase]:
+def _cases_of(place: Path, pairs: Pairs, subset: Subset, dataset: Dataset) -> list[FoundCase]:
     """Pair the images of a folder with their masks."""
+    exclude = dataset.exclude
     of_masks = [(label, p) for label, several in pairs.mask_patterns.items() for p in several]
-    image_pattern = Pattern(pairs.image)
-    fitting = _fitting(place, [image_pattern, *(pattern for _, pattern in of_masks)])
-    images = fitting[image_pattern]
+    of_images = pairs.image_patterns(dataset.channels)
+    fitting = _fitting(place, [*of_images.values(), *(pattern for _, pattern in of_masks)])
+    images = fitting[of_images[None]] if None in of_images else []
+    by_channel: dict[str, dict[str, list[Path]]] = {}
+    if None not in of_images:
+        by_channel, images = _of_channels(fitting, of_images)
     if pairs.takes_frames:
         images = _frames(images, [mask for _, pattern in of_masks for mask in fitting[pattern]])
     by_name: Files = defaultdict(list)
@@ -89,7 +92,23 @@ def _cases_of(
         cases = paired(by_name, masks, subset, exclude)
     else:
         cases = _of_structures(by_name, structures, subset, exclude)
-    return [_whole(case, place, of_image[case.name], pairs) for case in cases]
+    cases = [_whole(case, place, of_image[case.name], pairs) for case in cases]
+    if by_channel:
+        return [with_channels(case, by_channel[case.name], dataset) for case in cases]
+    return cases
+
+
+def _of_channels(
+    fitting: Mapping[Pattern, list[_Fitting]], patterns: Mapping[str | None, Pattern]
+) -> tuple[dict[str, dict[str, list[Path]]], list[_Fitting]]:
+    """Return the files of each channel by case, and one that stands for each case."""
+    by_channel: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    images: dict[str, _Fitting] = {}
+    for channel, pattern in patterns.items():
+        for image in fitting[pattern]:
+            by_channel[image.name][str(channel)].append(image.path)
+            images.setdefault(image.name, image)
+    return by_channel, list(images.values())
 
 
 def _frames(images: list[_Fitting], masks: list[_Fitting]) -> list[_Fitting]:

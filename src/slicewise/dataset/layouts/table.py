@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from slicewise.config import Dataset
 from slicewise.dataset.case import Subset
+from slicewise.dataset.layouts.channels import with_channels, with_channels_in_one
 from slicewise.dataset.layouts.found import (
     FoundCase,
     files_of_series,
@@ -34,9 +36,21 @@ _SUBSETS: dict[str, Subset] = {"train": "train", "test": "test", "": None}
 
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     """Find the cases that the table at `root` names, one a row."""
-    header, rows = read_rows(root, COLUMNS, NEEDED)
+    of_channels = {name: f"image_{name.lower()}" for name in dataset.channels or []}
+    columns = (*COLUMNS, *of_channels.values())
+    header, rows = read_rows(root, columns, [name for name in NEEDED if name != "image"])
+    if not of_channels.keys() or "image" in header or not set(of_channels.values()) & set(header):
+        of_channels = {}
+        header, rows = read_rows(root, COLUMNS, NEEDED)
     _say_unread(header, root)
-    cases = [_of_row(row, root) for row in rows]
+    cases = [_of_row(row, root, of_channels) for row in rows]
+    if dataset.channels is not None:
+        if any(case.frame is not None for case in cases):
+            raise SlicewiseError(f"{root}: frame goes with images of one channel only")
+        cases = [
+            _with_channels(case, row, of_channels, root, dataset)
+            for case, row in zip(cases, rows, strict=True)
+        ]
     placed = [case.subset is not None for case in cases]
     if any(placed) and not all(placed):
         raise SlicewiseError(f"{root}: subset is given for some cases only; give all or none")
@@ -60,23 +74,43 @@ def _say_unread(header: list[str], root: Path) -> None:
             )
 
 
-def _of_row(row: Row, root: Path) -> FoundCase:
+def _with_channels(
+    case: FoundCase, row: Row, of_channels: Mapping[str, str], root: Path, dataset: Dataset
+) -> FoundCase:
+    """Add the files of all channels: a column each, or one 4-D file."""
+    if not of_channels:
+        return with_channels_in_one(case, dataset.channels or [])
+    shown = f"{root}: row {row.number}, case {case.name}"
+    paths = {
+        name: [_named(row.cells[column], root, shown)]
+        for name, column in of_channels.items()
+        if row.cells.get(column)
+    }
+    return with_channels(case, paths, dataset)
+
+
+def _of_row(row: Row, root: Path, of_channels: Mapping[str, str]) -> FoundCase:
     cells = row.cells
     case = f"{root}: row {row.number}, case {cells['case']}"
-    image = _named(cells["image"], root, case)
+    given_images = [cells.get(column, "") for column in of_channels.values() or ("image",)]
+    first = next((cell for cell in given_images if cell), None)
+    if first is None:
+        raise SlicewiseError(f"{case}: it has no image of any channel; fill in one, or delete it")
+    image = _named(first, root, case)
     mask = _named(cells["mask"], root, case)
     given = cells.get("subset", "")
     if given.lower() not in _SUBSETS:
         raise SlicewiseError(f"{case}: subset is {given!r}; write train, test or nothing")
     frame = _frame(cells.get("frame", ""), case)
     paths = {"image": image, "mask": mask}
+    read = {*COLUMNS, *of_channels.values()}
     return FoundCase(
         cells["case"],
         files_of_series(image),
         files_of_series(mask),
         _SUBSETS[given.lower()],
         cells.get("patient") or None,
-        tuple((name, cell) for name, cell in cells.items() if name not in COLUMNS),
+        tuple((name, cell) for name, cell in cells.items() if name not in read),
         row.number,
         named=of_frame(named_below(root.parent, paths), paths, frame),
         frame=frame,

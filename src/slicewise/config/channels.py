@@ -1,0 +1,61 @@
+"""Channels of images, and the layouts that know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+LAYOUTS = ("pairs", "msd", "nnunet", "table")
+"""Layouts that find several channels."""
+CHANNEL = "{channel}"
+
+
+def check_channels(
+    channels: list[str] | None, layout: str, intensity: str, missing: str, image: Any
+) -> None:
+    """Refuse channels that cannot be found or read.
+
+    Parameters
+    ----------
+    channels : list of str or None
+        ``dataset.channels``.
+    layout, intensity, missing : str
+        ``dataset.layout``, ``dataset.intensity`` and ``dataset.missing_channels``.
+    image : str, mapping or None
+        ``dataset.pairs.image``, with layout pairs.
+
+    Raises
+    ------
+    ValueError
+        Says what contradicts what.
+    """
+    of_channels = isinstance(image, Mapping) or (image is not None and CHANNEL in image)
+    if channels is None:
+        if missing != "refuse":
+            raise ValueError("missing_channels goes with channels only")
+        if of_channels:
+            raise ValueError(
+                "pairs.image gives files of several channels; name these in channels, the first "
+                "of which is shown"
+            )
+        return
+    lower = [name.lower() for name in channels]
+    twice = sorted({name for name in channels if lower.count(name.lower()) > 1})
+    if twice:
+        raise ValueError(f"channels names {twice[0]} twice; name each once")
+    if layout not in LAYOUTS:
+        raise ValueError(
+            f"channels: layout {layout} finds one image a case; use {', '.join(LAYOUTS)}"
+        )
+    if intensity == "clipped_hu":
+        raise ValueError("channels go with intensity hu or arbitrary")
+    if image is not None and not of_channels:
+        raise ValueError(
+            "channels: pairs.image has to say which file is of which: by {channel} in the "
+            "pattern, or as a map of channel to pattern"
+        )
+    if isinstance(image, Mapping) and list(image) != channels:
+        raise ValueError(
+            f"pairs.image gives files of {', '.join(image)}, and channels are "
+            f"{', '.join(channels)}; name the same ones in the same order"
+        )
