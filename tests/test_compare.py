@@ -194,3 +194,17 @@ def test_a_page_that_fails_loses_no_table(tmp_path, monkeypatch, caplog):
     assert "ZeroDivisionError: a &lt;fault&gt; of ours" in page
     assert "better than" in page
     assert "The page of the comparison could not be drawn" in caplog.text
+
+
+def test_what_tables_say_of_cases_is_kept_and_groups_them(tmp_path):
+    results = {
+        name: read_result(scored(tmp_path / name, by)) for name, by in (("a", 0), ("b", 0.1))
+    }
+    sites = dict(zip(DICE, ("Ulm", "Ulm", "Ulm", "Bonn", "", ""), strict=True))
+    made = set_side_by_side("tiny", results, {}, {}, {}, columns={"site": sites})
+    assert list(made.cases["site"]) == [sites[case] for case in made.cases["case"]]
+    assert "Mean Dice by site" in made.page
+    assert "not given" in made.page
+    plain = set_side_by_side("tiny", results, {}, {}, {})
+    assert "site" not in plain.cases
+    assert "Group by group" not in plain.page
