@@ -43,7 +43,7 @@ def main(snakemake):
         write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
         write_json(out.summary, summary)
         ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
-        validated = ledger.files_digest(cases, assigned, "validation", content.labels)
+        validated = ledger.files_digest(cases, assigned, "validation", content.scored_values)
         tracker.evaluated(
             snakemake.wildcards.experiment,
             cfg.folds,

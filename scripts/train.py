@@ -63,7 +63,7 @@ def main(snakemake):
             )
             record.write(out.config)
             files = {"history.csv": out.history, "config.yaml": out.config}
-            run.trained(trained.resolved.dump(), files, out.model, plan.content.labels)
+            run.trained(trained.resolved.dump(), files, out.model, plan.content.scored)
 
         stop = stop_check()
         staged = (slices, validation_slices) if settings.staging.slices else ()

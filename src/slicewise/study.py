@@ -336,13 +336,18 @@ class Study:
         """Return how large cases are, by their headers: before anything is opened or made."""
         return [self.size_of(case) for case in cases]
 
+    @property
+    def outputs(self) -> int:
+        """How many labels or regions a network finds."""
+        return max(len(self.content["labels"]), len(self.content.get("regions", ())))
+
     def memory_to_train(self, experiment: str, fold: int | str, *, gpu: bool) -> int:
         """Return the MB that a training asks for."""
         return needs.train(
             self.sizes_of(self.validation_cases(fold)),
             self.estimated.experiments[experiment],
             [self.estimated.slices[recipe] for recipe in self.recipes_of(experiment)],
-            len(self.content["labels"]),
+            self.outputs,
             gpu=gpu,
         )
 
@@ -353,7 +358,7 @@ class Study:
             self.sizes_of(self.predicted_by(experiment, shard)),
             block,
             self.estimated.slices[block.slices],
-            len(self.content["labels"]),
+            self.outputs,
             len(self.folds),
         )
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import distance
 
 from slicewise.config import Evaluation
 from slicewise.errors import SlicewiseError
@@ -409,3 +410,22 @@ def test_the_table_tells_of_undrawn_voxels_only_where_there_are_some(tmp_path):
     read = read_metrics(str(path))
     assert read["undrawn_percent"].tolist() == pytest.approx([25.0, math.nan], nan_ok=True)
     assert read["dice"].tolist() == [1, 1]
+
+
+def test_regions_are_scored_as_their_labels_together():
+    random = np.random.default_rng(0)
+    truth, guess = random.integers(0, 4, (2, 6, 7, 8)).astype(np.uint8)
+    known = {"case": "a", "patient": "a", "subset": "test", "fold": None}
+    regions = {"whole": [1, 2, 3], "core": [2, 3]}
+    spacing = (1.0, 1.0, 2.0)
+    masks = Masks(truth, guess, ("edema", "necrosis", "rim"), 1.0, spacing, regions)
+    rows = case_rows(known, masks, Evaluation(lesions=["core"]))
+    assert [row["label"] for row in rows] == ["whole", "core"]
+    for row, own in zip(rows, regions.values(), strict=True):
+        t, g = (np.isin(each, own) for each in (truth, guess))
+        assert row["dice"] == pytest.approx(1 - distance.dice(t.ravel(), g.ravel()))
+        assert row["volume_ml"] == t.sum()
+        alone = Masks(t.astype(np.uint8), g.astype(np.uint8), [row["label"]], 1.0, spacing)
+        (one,) = case_rows(known, alone, Evaluation(lesions=["core"]))
+        np.testing.assert_equal(row, one)
+    assert "lesions" in rows[1]

@@ -20,7 +20,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.inference import predict
 from slicewise.inference.postprocessing import postprocess
 from slicewise.inference.predict import Request, predict_cases, predict_volume
-from slicewise.network.model import finished_model, model_card
+from slicewise.network.model import finished_model, load_model, model_card
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.slices.extract import SliceSource
@@ -45,7 +45,12 @@ def finished(labels: int = 1, seed: int = 3, **card: Any) -> keras.Model:
     own = {"labels": names, "values": {n: [5 + i, 90 + i] for i, n in enumerate(names)}}
     given = card_with(**{**own, **card})
     keras.utils.set_random_seed(seed)
-    unet = build_unet(Network(filters=[4, 8]), labels, channels=given.context.slices)
+    unet = build_unet(
+        Network(filters=[4, 8]),
+        labels,
+        channels=given.context.slices,
+        outputs=len(given.regions) or None,
+    )
     return finished_model(Preprocess(-100.0, 200.0, 20.0, 50.0, given), unet)
 
 
@@ -377,3 +382,33 @@ def test_an_image_of_two_channels(tmp_path: Path) -> None:
     lone = replace(request, image=tmp_path / "alone.nii.gz")
     with pytest.raises(SlicewiseError, match="an image of the channels a, b has 2"):
         list(predict_cases([lone]))
+
+
+@pytest.mark.parametrize("planes", [[], ["axial", "coronal"]])
+def test_regions_are_decided_each_and_written_as_labels(planes: list[str]) -> None:
+    """By sigmoids that are averaged over planes, one region over the other."""
+    regions = {"whole": [1, 2, 3], "core": [2, 3], "rim": [3]}
+    inference = {"flip": "none", "shift": 0, "planes": planes}
+    model = finished(3, regions=regions, inference=inference)
+    image = phantom(2)
+    mask = predict_volume([model], image)
+    likely = np.mean([probabilities(model, image, plane) for plane in planes or ["axial"]], axis=0)
+    assert likely.shape[-1] == 3
+    wanted = np.zeros(mask.shape, np.uint8)
+    for output, value in enumerate((5, 6, 7)):
+        wanted[likely[..., output] > 0.5] = value
+    clear = (np.abs(likely - 0.5) > 1e-5).all(axis=-1)
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(mask[clear], wanted[clear])
+    assert len(np.unique(wanted)) > 2
+
+
+def test_a_model_of_regions_is_stored_whole(tmp_path: Path) -> None:
+    regions = {"whole": [1, 2], "core": [2]}
+    model = finished(2, regions=regions)
+    model.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    assert model_card(loaded).regions == regions
+    np.testing.assert_array_equal(
+        predict_volume([loaded], phantom(1)), predict_volume([model], phantom(1))
+    )

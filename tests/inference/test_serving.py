@@ -367,3 +367,15 @@ def test_channels_are_a_4d_file_an_array_or_a_file_each(tmp_path: Path, missing:
     one = Segmenter([finished(1)])
     assert "takes one channel" in refused(one.predict, [{"image": paths}])
     assert "3-D array" in refused(one.predict, [rows[0]])
+
+
+def test_millilitres_are_those_of_regions(tmp_path: Path) -> None:
+    regions = {"all": [1, 2], "inner": [2]}
+    model = finished(2, regions=regions)
+    image = ct(1)
+    answer = Segmenter([model]).predict([{"image": image.array, "affine": image.affine}])
+    assert list(answer.columns) == ["mask", "all_ml", "inner_ml"]
+    mask = predict_volume([model], image)
+    assert answer["all_ml"][0] == pytest.approx(np.count_nonzero(mask) * image.voxel_ml)
+    assert answer["inner_ml"][0] == pytest.approx((mask == 6).sum() * image.voxel_ml)
+    assert answer["inner_ml"][0] > 0

@@ -78,3 +78,17 @@ def test_it_does_not_change_and_lacks_nothing():
     del stored["intensity"]
     with pytest.raises(ValidationError, match="intensity"):
         ModelCard(**stored)
+
+
+def test_regions_are_stored_where_there_are_some():
+    content = CONTENT.model_copy(update={"regions": {"all": [1, 2], "tumours": [2]}})
+    card = make_card(content, RECIPE, EXPERIMENT)
+    assert card.dump()["regions"] == content.regions
+    assert ModelCard(**json.loads(json.dumps(card.dump()))) == card
+    assert card.found == content.regions
+    assert card.activation == "sigmoid"
+    plain = make_card(CONTENT, RECIPE, EXPERIMENT)
+    assert plain.found == {"liver": [1], "tumour": [2]}
+    assert plain.activation == "softmax"
+    one = make_card(CONTENT.model_copy(update={"labels": {"liver": [1]}}), RECIPE, EXPERIMENT)
+    assert one.activation == "sigmoid"

@@ -420,3 +420,13 @@ def test_slices_know_what_of_them_was_drawn(tmp_path):
     masks = slices.masks(range(5))
     np.testing.assert_array_equal(masks[:, :, 4:16], np.moveaxis(labels, 2, 0))
     assert not masks[:, :, :4].any(), "padding is background"
+
+
+def test_a_label_may_be_missing_where_its_region_is_there():
+    counts = np.array([[5, 0, 2], [1, 0, 0]])
+    regions = {"both": [1, 2], "tumour": [3]}
+    assert check_labels(Counted(counts), "refuse", regions) == []
+    lacking = Counted(counts * [1, 0, 0])
+    with pytest.raises(SlicewiseError, match=r"^region tumour: never occurs in the 2 training"):
+        check_labels(lacking, "refuse", regions)
+    assert check_labels(lacking, "allow", regions) == ["tumour"]

@@ -270,3 +270,53 @@ def test_a_batch_of_which_augmentation_left_nothing_drawn_has_a_loss_and_no_grad
         loss = segmentation_loss(logits, masks, PARTS["all"], PARTIAL)
     assert np.isfinite(float(loss))
     assert not tape.gradient(loss, logits).numpy().any()
+
+
+# --- regions -------------------------------------------------------------------------------------
+
+BRATS = Target(regions=((1, 2, 3), (2, 3), (3,)))
+
+
+def numpy_regions(logits: np.ndarray, masks: np.ndarray, s: Loss) -> float:
+    """The loss of regions: of each sigmoid the loss of one label, by `numpy_loss`, on average."""
+    each = [
+        numpy_loss(logits[..., k : k + 1], np.isin(masks, numbers), s)
+        for k, numbers in enumerate(BRATS.regions)
+    ]
+    return float(np.mean(each))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("partial", [False, True])
+def test_the_loss_of_regions_is_that_of_a_sigmoid_each(part: str, partial: bool) -> None:
+    logits = RANDOM.normal(0, 3, (2, 5, 6, 3)).astype(np.float32)
+    masks = RANDOM.integers(0, 4, (2, 5, 6))
+    kept = logits, masks
+    if partial:
+        masks[0, :2] = UNDRAWN
+        masks[1, 3:] = UNDRAWN
+        kept = deleted(logits, masks)
+    target = Target(partial=partial, regions=BRATS.regions)
+    given = tf.convert_to_tensor(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        loss = segmentation_loss(given, ops.convert_to_tensor(masks), PARTS[part], target)
+    assert float(loss) == pytest.approx(numpy_regions(*kept, PARTS[part]), rel=1e-5)
+    gradient = tape.gradient(loss, given).numpy()
+    assert (gradient[masks == UNDRAWN] == 0).all()
+    pieces = BatchLoss(PARTS[part], target)
+    for number in range(2):
+        tensors = (ops.convert_to_tensor(each[number : number + 1]) for each in (logits, masks))
+        pieces.add(*tensors)
+    assert pieces.value() == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_regions_that_are_found_have_no_loss() -> None:
+    masks = RANDOM.integers(0, 4, (2, 5, 6))
+    truth = np.stack([np.isin(masks, numbers) for numbers in BRATS.regions], axis=-1)
+    np.testing.assert_array_equal(ops.convert_to_numpy(BRATS.truth(masks, 3)), truth)
+    logits = np.where(truth, 40, -40).astype(np.float32)
+    loss = segmentation_loss(ops.convert_to_tensor(logits), masks, PARTS["all"], BRATS)
+    assert float(loss) == pytest.approx(0, abs=1e-5)
+    likely = losses.probabilities(ops.convert_to_tensor(logits), BRATS)
+    np.testing.assert_allclose(ops.convert_to_numpy(likely), truth, atol=1e-6)

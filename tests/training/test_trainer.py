@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy.spatial import distance
 
 from slicewise.config import Loss, Optimizer
 from slicewise.errors import SlicewiseError
@@ -16,7 +17,7 @@ from slicewise.slices.folder import SliceFolder
 from slicewise.training.losses import Target
 from slicewise.training.trainer import Trainer, batch_dice, make_optimizer
 from slicewise.volumes.volume import Volume
-from tests.discs import CARD, RECIPE, disc_truth, disc_volume
+from tests.discs import CARD, RECIPE, card_with, disc_truth, disc_volume
 from tests.training.runs import changed, train_on
 
 
@@ -139,3 +140,47 @@ def test_slices_of_which_nothing_was_drawn_change_no_weight(tmp_path: Path) -> N
     assert made[0].resolved.training_slices == 2 * 5
     assert made[0].resolved.weights_sha256 == made[1].resolved.weights_sha256
     assert made[0].history["train/dice"].between(0, 1).all()
+
+
+def test_the_running_dice_of_regions_is_a_mean_over_them() -> None:
+    random = np.random.default_rng(0)
+    masks = random.choice([0, 1, 2, 255], (2, 6, 5)).astype(np.int32)
+    logits = random.normal(0, 1, (2, 6, 5, 2)).astype(np.float32)
+    regions = ((1, 2), (2,))
+    trainer = Trainer(None, None, Loss(), target=Target(partial=True, regions=regions))
+    given = {"logits": keras.ops.convert_to_tensor(logits), "masks": masks}
+    trainer.compute_loss(y_pred=given)
+    drawn = masks != 255
+    each = [
+        1 - distance.dice(np.isin(masks, own)[drawn], logits[..., k][drawn] > 0)
+        for k, own in enumerate(regions)
+    ]
+    assert float(trainer.dice.result()) == pytest.approx(np.mean(each), abs=1e-5)
+
+
+def test_a_network_of_regions_is_trained_to_a_model_of_sigmoids(tmp_path: Path) -> None:
+    folders = []
+    truth = {}
+    for number in range(3):
+        image, mask = disc_volume(number)
+        mask[:, :16] *= 2
+        name = f"case{number}"
+        one = SliceFolder.below(tmp_path, name)
+        extract(image, mask, ["left", "right"], RECIPE, one, intensity="hu").write(one.geometry)
+        truth[name] = mask
+        folders.append(one)
+    regions = {"both": [1, 2], "one": [2]}
+    card = card_with(labels=["left", "right"], values={"left": [1], "right": [2]}, regions=regions)
+    settings = changed(
+        network={"filters": [4, 8, 8], "deep_supervision": True},
+        training={"epochs": 2},
+        postprocessing={"largest_component": "auto"},
+    )
+    sets = SliceSet(folders[:2]), SliceSet(folders[2:])
+    trained = train_on(*sets, truth.__getitem__, settings, card, tmp_path / "run")
+    likely = trained.model.predict_on_batch(sets[1].images(range(2)))
+    assert likely.shape == (2, 32, 32, 2)
+    assert not np.allclose(likely.sum(axis=-1), 1), "no softmax"
+    assert trained.history[["train/dice", "val/dice"]].notna().all().all()
+    assert trained.resolved.untrained_labels == []
+    assert "largest_component" in trained.resolved.postprocessing

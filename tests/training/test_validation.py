@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from keras import ops
 from scipy import ndimage
+from scipy.spatial import distance
 
 from slicewise.config import Experiment, Recipe, merge
 from slicewise.errors import SlicewiseError
@@ -23,7 +24,13 @@ from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import Grid
 from slicewise.training.inputs import TrainingInputs
 from slicewise.training.losses import probabilities, segmentation_loss
-from slicewise.training.validation import Validation, dice_of_labels, settle_postprocessing
+from slicewise.training.validation import (
+    Validation,
+    dice_of,
+    dice_of_labels,
+    settle_postprocessing,
+    target_of,
+)
 from slicewise.volumes.volume import Volume
 from tests.discs import CARD, card_with, disc_truth, experiment
 from tests.training.runs import train_on
@@ -276,6 +283,59 @@ def test_validation_looks_at_what_was_drawn_alone(tmp_path: Path) -> None:
     ]
     assert scores[0]["val/loss"] == pytest.approx(scores[1]["val/loss"], rel=1e-5)
     assert scores[0]["val/dice"] == scores[1]["val/dice"]
+
+
+def test_dice_of_regions_is_that_of_the_labels_together() -> None:
+    random = np.random.default_rng(1)
+    truth, mask = random.integers(0, 5, (2, 7, 8, 9)).astype(np.uint8)
+    truth[truth == 4] = 255
+    truth[truth == 3] = 0
+    regions = {"whole": [1, 2, 3], "core": [2, 3], "rim": [3]}
+    card = card_of(4, Recipe(size=32), regions=regions)
+    drawn = truth != 255
+    for turned in (lambda each: each, np.asfortranarray, lambda each: each[::-1]):
+        found = dice_of(turned(truth), turned(mask), card)
+        for place, own in enumerate(([1, 2, 3], [2, 3])):
+            wanted = 1 - distance.dice(np.isin(truth, own)[drawn], np.isin(mask, own)[drawn])
+            assert found[place] == pytest.approx(wanted)
+        assert np.isnan(found[2]), "nobody has it"
+
+
+def test_a_case_of_regions_is_decided_by_a_sigmoid_each(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    recipe = Recipe(size=32)
+    truth = random.integers(0, 4, (32, 32, 6)).astype(np.uint8)
+    folder = written(tmp_path, "a", truth, 3, recipe)
+    regions = {"whole": [1, 2, 3], "core": [2, 3], "rim": [3]}
+    card = card_of(3, recipe, regions=regions)
+    given = settings()
+    cases = SliceSet([folder])
+    found = Validation(cases, lambda _: truth, given, card).score(noise(3))
+    logits = noise(3)(cases.images(np.arange(6)))
+    probability = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    # as nnU-Net writes them: one over the other
+    mask = np.zeros(probability.shape[:-1], np.uint8)
+    for output, label in enumerate((1, 2, 3)):
+        mask[probability[..., output] > 0.5] = label
+    native = np.moveaxis(mask, 0, 2)
+    each = [
+        1 - distance.dice(np.isin(truth, own).ravel(), np.isin(native, own).ravel())
+        for own in regions.values()
+    ]
+    assert found["val/dice"] == pytest.approx(np.mean(each))
+    target = target_of(card, cases)
+    batch = given.training.batch
+    parts = [np.arange(k, min(k + batch, 6)) for k in range(0, 6, batch)]
+    wanted = [
+        float(
+            segmentation_loss(
+                ops.convert_to_tensor(logits[part]), cases.masks(part), given.loss, target
+            )
+        )
+        * len(part)
+        for part in parts
+    ]
+    assert found["val/loss"] == pytest.approx(sum(wanted) / 6, rel=1e-5)
 
 
 # --- what the slices do not show ---------------------------------------------------------------

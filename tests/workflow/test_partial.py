@@ -1,4 +1,4 @@
-"""Ground truth of which a few slices were drawn, through the real `snakemake`."""
+"""Ground truth of which a few slices were drawn, and regions, through the real `snakemake`."""
 
 import nibabel as nib
 import numpy as np
@@ -76,4 +76,19 @@ def test_a_few_slices_drawn_out_of_each_volume(clone, tmp_path):
     cases = len(workflow.used("plain")["train"])
     assert used["training_slices"] == 3 * cases
     assert "Not all was drawn" in (workflow.results / "plain" / "report.html").read_text()
+    assert workflow.due() == {}
+
+    # the labels together, and one of them within: of the same slices
+    workflow.change("dataset.regions", {"organs": [1, 2], "spleens": [2]})
+    workflow.snakemake()
+    regions = read_metrics(str(workflow.results / "plain" / "metrics.tsv"))
+    assert set(regions["label"]) == {"organs", "spleens"}
+    guess = np.asanyarray(nib.load(workflow.results / "plain/predictions/p06.nii.gz").dataobj)
+    assert set(np.unique(guess)) <= {0, 1, 2}
+    rows = regions.set_index(["case", "label"])
+    for region, values in (("organs", [1, 2]), ("spleens", [2])):
+        t, g = (np.isin(each[truth != UNDRAWN], values) for each in (truth, guess))
+        found = rows.loc[("p06", region), "dice"]
+        assert found == pytest.approx(2 * (t & g).sum() / (t.sum() + g.sum()))
+    assert (workflow.results / "plain" / "report.html").read_text().count("spleens") > 1
     assert workflow.due() == {}

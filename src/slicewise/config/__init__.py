@@ -24,6 +24,7 @@ from slicewise.config.network import Network
 from slicewise.config.optimizer import Optimizer
 from slicewise.config.postprocessing import Postprocessing
 from slicewise.config.presets import PRESETS, merge
+from slicewise.config.regions import members, written
 from slicewise.config.settings import RESERVED, Settings
 from slicewise.config.slices import Recipe
 from slicewise.config.split import Split
@@ -68,6 +69,8 @@ __all__ = [
     "Training",
     "json_schema",
     "load_settings",
+    "members",
     "merge",
     "used_settings",
+    "written",
 ]

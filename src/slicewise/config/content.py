@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from slicewise.config.block import Block, Name, Spacing
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
@@ -29,6 +29,8 @@ class Content(Block):
     ignore: int | None = None
     channels: list[Name] | None = None
     missing_channels: Literal["refuse", "zero"] = "refuse"
+    regions: dict[Name, list[int]] = Field({})
+    """Numbers of the labels of each region, from 1; none: each label by itself."""
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -40,7 +42,23 @@ class Content(Block):
             dumped.pop("channels", None)
         if self.missing_channels == "refuse":
             dumped.pop("missing_channels", None)
+        if not self.regions:
+            dumped.pop("regions", None)
         return dumped
+
+    @property
+    def scored(self) -> dict[str, list[int]]:
+        """What is found and scored: regions, or labels, each with the numbers of its labels."""
+        return self.regions or {name: [k] for k, name in enumerate(self.labels, start=1)}
+
+    @property
+    def scored_values(self) -> dict[str, list[int]]:
+        """What is found and scored, each with its mask values."""
+        own = list(self.labels.values())
+        return {
+            name: [value for number in numbers for value in own[number - 1]]
+            for name, numbers in self.scored.items()
+        }
 
     @property
     def partial(self) -> bool:

@@ -16,6 +16,7 @@ from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
 from slicewise.config.msd import Msd
 from slicewise.config.patterns import Pattern
+from slicewise.config.regions import check_regions, numbered
 
 IN_RESULTS = ("mlartifacts", "reproduced", "comparison")
 """Names that no data set may have, in any case: some file systems see no difference."""
@@ -203,6 +204,13 @@ class Dataset(Block):
         description="Label name: mask value or values (ircad: organ folder; masks of 3D Slicer, "
         ".seg.nrrd, and DICOM SEG and RTSTRUCT: the segment's name will do, for all labels).",
     )
+    regions: dict[Name, list[int]] | None = Field(
+        None,
+        description="Labels that are found together, each by a sigmoid of its own, and that may "
+        "lie within each other: region name: mask values of its labels. Trained, scored and "
+        "reported instead of the labels; masks are written from the largest region to the "
+        "smallest, each as the first label that it names and no later one has.",
+    )
     other_labels: OtherLabels = Field(
         "refuse", description="What to do with mask values that are no label."
     )
@@ -318,6 +326,39 @@ class Dataset(Block):
             )
         return self
 
+    @model_validator(mode="after")
+    def _regions_fit(self) -> Dataset:
+        """Refuse regions that labels do not make up, or that no mask can hold."""
+        if self.regions is None:
+            return self
+        if not self.regions:
+            raise ValueError("regions: there are none; name some, or leave regions out")
+        if any(isinstance(value, str) for value in self.labels.values()):
+            raise ValueError(
+                "regions are made of mask values, and labels are names of segments or organ "
+                "folders; give labels as values"
+            )
+        for region in self.regions:
+            if region in self.labels:
+                raise ValueError(
+                    f"regions.{region}: a label has this name, too; choose another, as scores are "
+                    "told by it"
+                )
+        check_label_names({**self.labels, **self.regions}, block="regions")
+        check_regions(self.numbered_regions, list(self.labels))
+        return self
+
+    @property
+    def numbered_regions(self) -> dict[str, list[int]]:
+        """The regions, by the numbers of their labels."""
+        labels = {name: _listed(value) for name, value in self.labels.items()}
+        return numbered(self.regions or {}, labels)
+
+    @property
+    def scored(self) -> list[str]:
+        """Names of what is found and scored."""
+        return list(self.regions or self.labels)
+
     def _check_kind(self, name: str, value: int | list[int] | str) -> None:
         """Refuse a label that is named where the layout has values, or the other way round."""
         named = isinstance(value, str)
@@ -402,4 +443,5 @@ class Dataset(Block):
             ignore=self.ignore,
             channels=self.channels,
             missing_channels=self.missing_channels,
+            regions=self.numbered_regions,
         )

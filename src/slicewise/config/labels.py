@@ -30,8 +30,11 @@ def taken_names() -> list[str]:
     return [*NO_LABELS, *(name for name in measured if name not in LABELS_TOO)]
 
 
-def check_label_names(labels: dict[str, Any]) -> None:
-    """Refuse names that stand for something else, or for another label in another spelling."""
+def check_label_names(labels: dict[str, Any], block: str = "labels") -> None:
+    """Refuse names that stand for something else, or for another label in another spelling.
+
+    `block` is what messages call them: labels, or regions.
+    """
     taken = {_letters(name): name for name in taken_names()}
     seen: dict[str, str] = {}
     for name, value in labels.items():
@@ -39,17 +42,17 @@ def check_label_names(labels: dict[str, Any]) -> None:
         measured = re.sub(r"(mean|median|sd|cilow|cihigh|n)$", "", plain)
         if plain in taken or (measured in taken and measured not in ("", "na")):
             raise ValueError(
-                f"labels.{name}: this name is taken: it means something else in tables and "
+                f"{block}.{name}: this name is taken: it means something else in tables and "
                 "reports; choose another"
             )
         if name.isdecimal() and value not in (int(name), [int(name)]):
             raise ValueError(
-                f"labels.{name}: a number as a name is taken for a mask value, and its value is "
+                f"{block}.{name}: a number as a name is taken for a mask value, and its value is "
                 "another; choose a word"
             )
         if plain in seen:
             raise ValueError(
-                f"labels.{name}: differs from {seen[plain]} in upper and lower case, or in signs, "
+                f"{block}.{name}: differs from {seen[plain]} in upper and lower case, or in signs, "
                 "only; choose another name"
             )
         seen[plain] = name

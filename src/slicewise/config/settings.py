@@ -103,10 +103,11 @@ class Settings(Block):
                     f"{', '.join(self.experiments)}"
                 )
         for label in self.evaluation.lesions:
-            if label not in self.dataset.labels:
+            if label not in self.dataset.scored:
+                kind = "region" if self.dataset.regions else "label"
                 raise ValueError(
-                    f"evaluation.lesions: no label is called {label!r}; there are: "
-                    f"{', '.join(self.dataset.labels)}"
+                    f"evaluation.lesions: no {kind} is called {label!r}; there are: "
+                    f"{', '.join(self.dataset.scored)}"
                 )
         used = self.split.stratify or self.split.leave_out or self.evaluation.by
         if self.split.strata is not None and not used:

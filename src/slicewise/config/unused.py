@@ -189,6 +189,8 @@ def _again(settings: Settings, experiment: Experiment) -> str | None:
 
 def _several_labels(settings: Settings, experiment: Experiment) -> str | None:
     number = len(settings.dataset.labels)
+    if settings.dataset.regions:
+        return None
     return None if number == 1 else f"of {number} labels and the background the likeliest wins"
 
 

@@ -14,6 +14,7 @@ from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.truth import labels_digest, read_labels
 from slicewise.evaluation.statistics import UNSCORED, Masks, case_rows, metrics_table
 from slicewise.slices.bound import recipe_bound
+from slicewise.slices.region_bound import region_dice
 from slicewise.wording import plural
 
 _log = logging.getLogger(__name__)
@@ -97,13 +98,18 @@ def _score_case(
     truth = read_labels(case.mask, content, guess)
     labels = list(content.labels)
     spacing = truth.spacing if content.contiguous else None
-    masks = Masks(truth.array, guess.array, labels, truth.voxel_ml, spacing)
+    scored = content.regions or None
+    masks = Masks(truth.array, guess.array, labels, truth.voxel_ml, spacing, scored)
     known = {**case.assigned.dump(), "truth_sha256": labels_digest(truth, labels)}
     rows = case_rows(known, masks, scoring)
     if recipe is None:
         return rows
-    bound = recipe_bound(truth, recipe, labels, content.contiguous)
-    return [{**row, "recipe_dice": bound[row["label"]].dice} for row in rows]
+    if content.regions:
+        most = region_dice(truth, recipe, labels, content.regions)
+    else:
+        bound = recipe_bound(truth, recipe, labels, content.contiguous)
+        most = {name: each.dice for name, each in bound.items()}
+    return [{**row, "recipe_dice": most[row["label"]]} for row in rows]
 
 
 def _never_seen(row: Mapping[str, Any], untrained: Sequence[Collection[str]]) -> bool:

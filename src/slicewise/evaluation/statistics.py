@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +50,9 @@ class Masks:
         Distance of neighbouring voxels along each axis, in mm; None where
         slices are no neighbours, which leaves out all distances, failures and
         lesions.
+    scored : mapping of str to sequence of int, optional
+        What has scores, each with the numbers of its labels: regions. By
+        default each label by itself.
     """
 
     truth: np.ndarray
@@ -57,6 +60,15 @@ class Masks:
     labels: Sequence[str]
     voxel_ml: float
     spacing: tuple[float, float, float] | None
+    scored: Mapping[str, Sequence[int]] | None = None
+
+    def pairs(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Yield what has scores, each with where it is true and where it was predicted."""
+        for index, name in enumerate(self.labels, start=1):
+            if self.scored is None:
+                yield name, self.truth == index, self.prediction == index
+        for name, numbers in (self.scored or {}).items():
+            yield name, np.isin(self.truth, numbers), np.isin(self.prediction, numbers)
 
     def drawn(self) -> tuple[Masks, float]:
         """Return what is left of the masks without undrawn voxels, and how many per cent these are.
@@ -75,7 +87,7 @@ class Masks:
 
 
 def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> list[dict[str, Any]]:
-    """Score one case, one row a label.
+    """Score one case, one row a label or region.
 
     Parameters
     ----------
@@ -94,10 +106,10 @@ def case_rows(known: Mapping[str, Any], masks: Masks, scoring: Evaluation) -> li
     """
     rows = []
     masks, undrawn_percent = masks.drawn()
-    for index, name in enumerate(masks.labels, start=1):
+    for name, truth, prediction in masks.pairs():
         pair = measures.Pair(
-            masks.truth == index,
-            masks.prediction == index,
+            truth,
+            prediction,
             masks.voxel_ml,
             masks.spacing,
             scoring.tolerance_mm,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slicewise.inference.postprocessing import postprocess, to_labels
+from slicewise.inference.regions import decider, postprocessed
 from slicewise.network.card import ModelCard
 from slicewise.slices.grid import Grid
 from slicewise.volumes.volume import from_canonical
@@ -38,7 +38,7 @@ class Assembly:
         self.grids = grids
         self.affine = affine
         self.card = card
-        self.settings = card.postprocessing
+        self._decide = decider(card, card.postprocessing.threshold)
         # slices as NIfTI stores them, one after the other: quick to fill and to write
         self._decided = np.zeros(grids[0].shape, np.uint8, order="F")
         self._total: list[np.ndarray] = []
@@ -56,7 +56,7 @@ class Assembly:
         here = slice(self._slice, self._slice + len(probabilities))
         native = grid.enlarge(probabilities)
         if len(self.grids) == 1:
-            grid.stack(self._decided)[here] = to_labels(native, self.settings.threshold)
+            grid.stack(self._decided)[here] = self._decide(native)
         else:
             if not self._total:
                 self._total = [
@@ -78,10 +78,10 @@ class Assembly:
             for z in range(self._decided.shape[2]):
                 mean = np.stack([total[..., z] for total in self._total], axis=-1)
                 mean /= len(self.grids)
-                self._decided[..., z] = to_labels(mean, self.settings.threshold)
+                self._decided[..., z] = self._decide(mean)
             self._total = []
         labels = self.card.labels
-        mask = postprocess(self._decided, len(labels), self.settings, self.card.contiguous)
+        mask = postprocessed(self._decided, self.card, self.card.postprocessing)
         values = [0, *(self.card.values[name][0] for name in labels)]
         numbers = np.array(values, np.min_scalar_type(max(values)))
         return from_canonical(numbers[mask], self.affine)

@@ -138,8 +138,9 @@ def check_model(
         "recipe": recipe.model_dump(),
         "intensity": content.intensity,
         "contiguous": content.contiguous,
+        "regions": content.regions,
     }
-    carried = model_card(model).dump()
+    carried = {"regions": {}} | model_card(model).dump()
     changed = differences({key: carried[key] for key in wanted}, wanted)
     if changed:
         raise SlicewiseError(

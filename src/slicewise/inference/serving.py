@@ -31,7 +31,9 @@ from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
-SHARED = ("labels", "values", "recipe", "intensity", "context", "contiguous", "channels")
+SHARED = (
+    *("labels", "values", "recipe", "intensity", "context", "contiguous", "channels", "regions"),
+)
 """What the models of an ensemble must agree on."""
 
 INTENSITIES = {
@@ -121,7 +123,7 @@ class Segmenter:
             was written; for a path without one, the bytes of a ``.nii.gz`` in
             base64; for an array, an array on the same grid, of uint8, or uint16
             where a label has a value above 255. It holds the mask values of
-            the data set. And for each label ``<label>_ml``: its volume in
+            the data set. And for each label, or region, ``<label>_ml``: its volume in
             millilitres.
 
         Raises
@@ -139,7 +141,7 @@ class Segmenter:
             index = pd.RangeIndex(len(records))
         orders = [order_of(record, number) for number, record in enumerate(records)]
         check_masks(orders, bool((params or {}).get("overwrite", False)))
-        columns = ["mask", *(f"{label}_ml" for label in self.card.labels)]
+        columns = ["mask", *(f"{label}_ml" for label in self.card.found)]
         offset = int((params or {}).get("offset", 0))
         with self._alone:
             rows = [self._segment(order, offset) for order in orders]
@@ -164,8 +166,9 @@ class Segmenter:
         elif isinstance(order.image, Path):
             result = _encoded(mask, header)
         row = {"mask": result}
-        for label in self.card.labels:
-            voxels = np.count_nonzero(array == self.card.values[label][0])
+        values = [0, *(own[0] for own in self.card.values.values())]
+        for label, numbers in self.card.found.items():
+            voxels = np.count_nonzero(np.isin(array, [values[number] for number in numbers]))
             row[f"{label}_ml"] = voxels * image.voxel_ml
         return row
 

@@ -24,7 +24,7 @@ class ModelCard(BaseModel):
     Attributes
     ----------
     labels : list of str
-        Names, in the order of the network's outputs.
+        Names, in the order of the network's outputs where there are no regions.
     values : dict of str to list of int
         The mask values of each label; the first one is predicted.
     recipe : Recipe
@@ -43,6 +43,9 @@ class ModelCard(BaseModel):
         Names of the channels of an image, in their order, where it has several.
     missing_channels : {"refuse", "zero"}
         Whether an image may lack some of them.
+    regions : dict of str to list of int
+        By region, in the order of the network's outputs, the numbers of its
+        labels; empty where outputs are labels.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,19 +60,32 @@ class ModelCard(BaseModel):
     postprocessing: Postprocessing
     channels: list[str] | None = None
     missing_channels: Literal["refuse", "zero"] = "refuse"
+    regions: dict[str, list[int]] = {}
 
     def dump(self) -> dict[str, Any]:
         """Return plain values: what the model file stores, and what a training's key is made of.
 
-        Channels are left out of models of one.
+        Channels are left out of models of one, and regions where there are none.
         """
-        unused = {"channels", "missing_channels"} if self.channels is None else None
+        unused = set() if self.channels else {"channels", "missing_channels"}
+        if not self.regions:
+            unused.add("regions")
         return self.model_dump(mode="json", exclude=unused)
 
     @property
     def depth(self) -> int:
         """Channels of the network: those of the image, each with the slices that are seen."""
         return len(self.channels or [""]) * self.context.slices
+
+    @property
+    def found(self) -> dict[str, list[int]]:
+        """What is found: regions, or labels, each with the numbers of its labels."""
+        return self.regions or {name: [k] for k, name in enumerate(self.labels, start=1)}
+
+    @property
+    def activation(self) -> str:
+        """What makes probabilities of logits: of one label and of regions a sigmoid."""
+        return "sigmoid" if self.regions or len(self.labels) == 1 else "softmax"
 
     def settled(self, postprocessing: Mapping[str, Any]) -> ModelCard:
         """Return the card with what the training chose in place of `auto`.
@@ -116,4 +132,5 @@ def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> Model
         postprocessing=experiment.postprocessing,
         channels=content.channels,
         missing_channels=content.missing_channels,
+        regions=content.regions,
     )

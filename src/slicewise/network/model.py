@@ -36,11 +36,12 @@ def finished_model(preprocess: Preprocess, unet: keras.Model) -> keras.Model:
     -------
     keras.Model
         From raw intensities (n, rows, columns, channels) to probabilities (n,
-        rows, columns, labels), or (…, 1 + labels) with the background first.
+        rows, columns, labels), or (…, 1 + labels) with the background first, or
+        (…, regions), as the card of `preprocess` says.
     """
     inputs = keras.Input(unet.input_shape[1:], dtype="float32", name="intensities")
     logits = unet(preprocess(inputs))
-    activation = "sigmoid" if logits.shape[-1] == 1 else "softmax"
+    activation = preprocess.card.activation
     outputs = keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
     return keras.Model(inputs, outputs, name="slicewise")
 

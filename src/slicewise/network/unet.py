@@ -22,6 +22,8 @@ def build_unet(
     policy: str = "float32",
     channels: int = 1,
     supervise: bool = False,
+    *,
+    outputs: int | None = None,
 ) -> keras.Model:
     """Build a U-net that gives logits.
 
@@ -29,16 +31,16 @@ def build_unet(
     ----------
     network : Network
         Filters of each stage, normalisation, activation, dropout, variants.
-    labels : int
+    labels, outputs : int
         One label gives one logit (for a sigmoid), several give one for the
-        background and one for each (for a softmax).
+        background and one for each (for a softmax), unless `outputs` says how
+        many there are: one for each region (for sigmoids).
     policy : str
         Keras dtype policy of the inner layers; input and logits are float32.
     channels : int
-        Slices seen at once (2.5-D).
+        Slices seen at once.
     supervise : bool
-        Whether to give the coarse logits of `network.deep_supervision` too:
-        for training, the finished network has none.
+        Whether to give the coarse logits of `network.deep_supervision` too (in training).
 
     Returns
     -------
@@ -52,10 +54,8 @@ def build_unet(
 
     References
     ----------
-    Ronneberger, Fischer, Brox. U-Net: Convolutional Networks for Biomedical
-    Image Segmentation. MICCAI 2015.
-    He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. CVPR
-    2016 (`network.residual`).
+    Ronneberger, Fischer, Brox. U-Net. MICCAI 2015.
+    He et al. Deep Residual Learning. CVPR 2016 (`network.residual`).
     Lee, Xie, Gallagher, Zhang, Tu. Deeply-Supervised Nets. AISTATS 2015;
     weighted and placed as in Isensee et al., nnU-Net, Nature Methods 2021
     (`network.deep_supervision`).
@@ -72,10 +72,15 @@ def build_unet(
     for stage in reversed(range(deepest)):
         x = make.up(x, skips[stage], stage)
         if stage <= _coarsest_logits(network, supervise):
-            logits.append(make.logits(x, stage, labels + 1 if labels > 1 else 1))
+            logits.append(make.logits(x, stage, outputs or _outputs(labels)))
     full, *coarse = reversed(logits)
     full = CropLike(dtype="float32")([full, inputs])
     return keras.Model(inputs, [full, *coarse] if coarse else full, name="unet")
+
+
+def _outputs(labels: int) -> int:
+    """Return how many logits labels have, each by itself."""
+    return labels + 1 if labels > 1 else 1
 
 
 def _coarsest_logits(network: Network, supervise: bool) -> int:

@@ -57,10 +57,9 @@ def case_figures(
     """
     by_name = {case.assigned.case: case for case in cases}
     blank = metrics[is_untrained(metrics)].groupby("case")["label"].agg(list).to_dict()
-    places = {label: place for place, label in enumerate(content.labels, start=1)}
     figures = []
     for number, name in enumerate(gallery_cases(metrics)):
-        hidden = [places[label] for label in blank.get(name, [])]
+        hidden = [number for label in blank.get(name, []) for number in content.scored[label]]
         frames = FRAMES if number < SCROLLED else 1
         made = drawn(name, partial(_draw, by_name[name], content, frames, hidden))
         figures.append(CaseFigures(name, undrawn=made) if isinstance(made, Undrawn) else made)

@@ -432,7 +432,11 @@ def usable(slices: SliceSet, empty: float) -> np.ndarray:
     return np.flatnonzero(slices.drawn if empty else shows)
 
 
-def check_labels(slices: SliceSet, missing_labels: MissingLabels = "refuse") -> list[str]:
+def check_labels(
+    slices: SliceSet,
+    missing_labels: MissingLabels = "refuse",
+    regions: Mapping[str, Sequence[int]] | None = None,
+) -> list[str]:
     """Return the labels that never occur in a training set, or refuse it.
 
     Parameters
@@ -441,11 +445,14 @@ def check_labels(slices: SliceSet, missing_labels: MissingLabels = "refuse") -> 
         What is trained on.
     missing_labels : {"refuse", "allow"}
         Whether it may lack some label, though never all of them.
+    regions : mapping of str to sequence of int, optional
+        By region the numbers of its labels: then these are looked for, and a
+        label may be missing where others of its regions are there.
 
     Returns
     -------
     list of str
-        Labels without any pixel; empty unless they are allowed.
+        Labels, or regions, without any pixel; empty unless they are allowed.
 
     Raises
     ------
@@ -454,15 +461,18 @@ def check_labels(slices: SliceSet, missing_labels: MissingLabels = "refuse") -> 
     """
     _shows(slices)
     pixels = slices.counts.sum(axis=0)
-    missing = [name for name, seen in zip(slices.labels, pixels, strict=True) if not seen]
-    lost = _lost(slices, missing)
+    wanted = regions or {name: [k] for k, name in enumerate(slices.labels, start=1)}
+    missing = [name for name, own in wanted.items() if not any(pixels[k - 1] for k in own)]
+    labels = dict.fromkeys(slices.labels[k - 1] for name in missing for k in wanted[name])
+    lost = _lost(slices, [*labels])
     if lost and missing_labels == "refuse":
         raise SlicewiseError(lost)
     if lost:
         logger.warning("%s", lost)
+    kind = "region" if regions else "label"
     if missing and missing_labels == "refuse":
         raise SlicewiseError(
-            f"label {' and label '.join(missing)}: never occurs in the {len(set(slices.cases))} "
+            f"{kind} {f' and {kind} '.join(missing)}: never occurs in the {len(set(slices.cases))} "
             "training cases; check dataset.labels, move patients who have it to training, or set "
             "training.missing_labels to allow, which leaves its scores empty"
         )

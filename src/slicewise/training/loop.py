@@ -25,13 +25,12 @@ from slicewise.training.budget import Budget, clock
 from slicewise.training.checkpoints import Checkpoints
 from slicewise.training.fit import fit_preprocess
 from slicewise.training.inputs import TrainingInputs
-from slicewise.training.losses import Target
 from slicewise.training.result import HISTORY, Facts, Trained, resolve, samples_of, settle_model
 from slicewise.training.schedule import learning_rate
 from slicewise.training.selection import FINAL, Selection
 from slicewise.training.state import Progress, State
 from slicewise.training.trainer import Trainer, make_trainer
-from slicewise.training.validation import LESS, Truth, Validation
+from slicewise.training.validation import LESS, Truth, Validation, target_of
 
 Row = dict[str, float]
 OnEpoch = Callable[[Row], Row | None]
@@ -110,7 +109,7 @@ def train(
     begun = time.monotonic()
     callbacks = callbacks or Callbacks()
     settings = inputs.experiment.training
-    untrained = check_labels(inputs.slices, settings.missing_labels)
+    untrained = check_labels(inputs.slices, settings.missing_labels, inputs.card.regions)
     if untrained:
         callbacks.log(f"no training case has {', '.join(untrained)}: the model never learns it")
     key = inputs.key
@@ -143,7 +142,7 @@ def _prepare(
         callbacks.log("training.patience stops nothing: no validation patient may choose")
 
     def make(precision: str) -> Trainer:
-        target = Target(partial=inputs.slices.partial)
+        target = target_of(card, inputs.slices)
         return make_trainer(experiment, preprocess, len(card.labels), precision, target)
 
     state = State.load(store, make)

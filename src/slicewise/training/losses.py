@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from slicewise.config import UNDRAWN, Loss
@@ -19,13 +20,30 @@ class Target:
     partial : bool
         Whether masks may hold pixels that nobody drew (`UNDRAWN`): these count
         nowhere, and no gradient comes from them.
+    regions : tuple of tuples of int
+        The labels of each region, which has a sigmoid of its own; none: one
+        output is a sigmoid, several are a softmax with the background first.
     """
 
     partial: bool = False
+    regions: tuple[tuple[int, ...], ...] = ()
+
+    def is_softmax(self, outputs: int) -> bool:
+        """Whether of so many outputs one wins, the first being the background."""
+        return not self.regions and outputs > 1
+
+    def truth(self, masks: Any, outputs: int) -> Any:
+        """Turn label indices (n, rows, columns) into (n, rows, columns, outputs) floats."""
+        if not self.regions:
+            return one_hot(masks, outputs)
+        inside = np.zeros((UNDRAWN + 1, len(self.regions)), np.float32)
+        for region, numbers in enumerate(self.regions):
+            inside[list(numbers), region] = 1
+        return ops.take(ops.convert_to_tensor(inside), ops.cast(masks, "int32"), axis=0)
 
 
 WHOLE = Target()
-"""All of each mask was drawn."""
+"""All of each mask was drawn, and each label is found by itself."""
 
 
 def one_hot(masks: Any, outputs: int) -> Any:
@@ -69,16 +87,18 @@ def segmentation_loss(logits: Any, masks: Any, settings: Loss, target: Target = 
     Parameters
     ----------
     logits : tensor, shape (n, rows, columns, outputs), or list of such
-        One output: sigmoid; several: softmax with the background first. A
-        list, from deep supervision, starts with the full resolution; each
-        next has half that of the one before, on the padded grid.
+        One output: sigmoid; several: softmax with the background first, or a
+        sigmoid for each region of the target. A list, from deep supervision,
+        starts with the full resolution; each next has half that of the one
+        before, on the padded grid.
     masks : tensor of int, shape (n, rows, columns)
         Label indices, `UNDRAWN` where nobody drew.
     settings : Loss
         Weights of the parts and what they depend on.
     target : Target
-        Whether there are undrawn pixels: sums and means below are over the
-        others. Of a block of deep supervision the pixel that is taken counts.
+        Which regions are to be found, each as labels are below; and whether
+        there are undrawn pixels: sums and means below are over the others. Of a
+        block of deep supervision the pixel that is taken counts.
 
     Returns
     -------
@@ -124,14 +144,16 @@ def _coarsen(masks: Any, level: int, like: Any) -> Any:
 
 def _loss(logits: Any, masks: Any, settings: Loss, target: Target) -> Any:
     logits, masks, drawn = drawn_pixels(ops.cast(logits, "float32"), masks, target)
-    truth = one_hot(masks, logits.shape[-1])
+    truth = target.truth(masks, logits.shape[-1])
+    softmax = target.is_softmax(logits.shape[-1])
     loss = ops.zeros((), "float32")
     if settings.dice or settings.tversky:
-        loss = overlap_loss(overlaps(logits, truth, drawn), settings)
+        loss = overlap_loss(overlaps(logits, truth, drawn, softmax), settings)
     if settings.cross_entropy:
-        loss = loss + settings.cross_entropy * _mean(cross_entropy(logits, truth), drawn)
+        entropy = cross_entropy(logits, truth, softmax)
+        loss = loss + settings.cross_entropy * _mean(entropy, drawn)
     if settings.focal:
-        focal = focal_loss(logits, truth, settings.focal_gamma)
+        focal = focal_loss(logits, truth, settings.focal_gamma, softmax)
         loss = loss + settings.focal * _mean(focal, drawn)
     return loss
 
@@ -193,17 +215,19 @@ class BatchLoss:
         """Take slices: logits (n, rows, columns, outputs) and label indices."""
         settings = self.settings
         logits, masks, drawn = drawn_pixels(ops.cast(logits, "float32"), masks, self.target)
-        truth = one_hot(masks, logits.shape[-1])
+        truth = self.target.truth(masks, logits.shape[-1])
+        softmax = self.target.is_softmax(logits.shape[-1])
         if settings.dice or settings.tversky:
-            self._sums.append(overlaps(logits, truth, drawn))
+            self._sums.append(overlaps(logits, truth, drawn, softmax))
         if drawn is not None:
             # a slice counts by as much of it as was drawn
             self._drawn.append(ops.mean(drawn, axis=(1, 2)))
         pixels = ops.zeros((), "float32")
         if settings.cross_entropy:
-            pixels = settings.cross_entropy * _by_slice(cross_entropy(logits, truth), drawn)
+            entropy = cross_entropy(logits, truth, softmax)
+            pixels = settings.cross_entropy * _by_slice(entropy, drawn)
         if settings.focal:
-            focal = focal_loss(logits, truth, settings.focal_gamma)
+            focal = focal_loss(logits, truth, settings.focal_gamma, softmax)
             pixels = pixels + settings.focal * _by_slice(focal, drawn)
         self._pixels.append(pixels + ops.zeros((logits.shape[0],), "float32"))
         self.slices += int(logits.shape[0])
@@ -226,20 +250,25 @@ def _by_slice(pixels: Any, drawn: Any) -> Any:
     return ops.mean(pixels, axis=tuple(range(1, len(pixels.shape))))
 
 
-def probabilities(logits: Any) -> Any:
-    """Sigmoid of one output, softmax of several."""
-    return ops.sigmoid(logits) if logits.shape[-1] == 1 else ops.softmax(logits, axis=-1)
+def probabilities(logits: Any, target: Target = WHOLE) -> Any:
+    """Sigmoid of one output, or of each of those of regions; else softmax of several."""
+    return _probabilities(logits, target.is_softmax(logits.shape[-1]))
 
 
-def overlaps(logits: Any, truth: Any, drawn: Any = None) -> tuple[Any, ...]:
-    """Sums of both, of probability and of truth, each (n, labels without the background).
+def _probabilities(logits: Any, softmax: bool) -> Any:
+    return ops.softmax(logits, axis=-1) if softmax else ops.sigmoid(logits)
 
-    Over all pixels, or those where `drawn`, of shape (n, rows, columns), is 1 and not 0.
+
+def overlaps(logits: Any, truth: Any, drawn: Any, softmax: bool) -> tuple[Any, ...]:
+    """Sums of both, of probability and of truth, each (n, outputs without the background).
+
+    Over all pixels, or those where `drawn`, of shape (n, rows, columns), is 1 and not 0. With a
+    softmax the first output is the background.
     """
-    probability = probabilities(logits)
+    probability = _probabilities(logits, softmax)
     if drawn is not None:
         probability = probability * drawn[..., None]
-    if probability.shape[-1] > 1:
+    if softmax:
         probability = probability[..., 1:]
         truth = truth[..., 1:]
     return tuple(ops.sum(v, axis=(1, 2)) for v in (probability * truth, probability, truth))
@@ -252,16 +281,19 @@ def tversky_index(sums: tuple[Any, ...], alpha: float, beta: float, smooth: floa
     return ops.mean((2.0 * both + smooth) / (2.0 * (both + wrong) + smooth))
 
 
-def cross_entropy(logits: Any, truth: Any) -> Any:
-    """Cross-entropy of each pixel."""
-    if logits.shape[-1] == 1:
+def cross_entropy(logits: Any, truth: Any, softmax: bool) -> Any:
+    """Cross-entropy of each pixel, or of each output of each pixel where these are sigmoids."""
+    if not softmax:
         return ops.binary_crossentropy(truth, logits, from_logits=True)
     return ops.categorical_crossentropy(truth, logits, from_logits=True)
 
 
-def focal_loss(logits: Any, truth: Any, gamma: float) -> Any:
-    """Focal loss of each pixel: finite, as its gradient, for any gamma and logits."""
-    if logits.shape[-1] == 1:
+def focal_loss(logits: Any, truth: Any, gamma: float, softmax: bool) -> Any:
+    """Focal loss of each pixel, or of each output of it.
+
+    Finite, as its gradient, for any gamma and logits.
+    """
+    if not softmax:
         odds = ops.where(truth > 0, logits, -logits)
     else:
         rest = ops.where(truth > 0, -1e30, logits)

@@ -130,7 +130,7 @@ def settle_model(
         When the weights are no numbers.
     """
     preprocess = state.trainer.preprocess
-    plain = _in_float32(state.trainer.unet, inputs.experiment, len(inputs.card.labels))
+    plain = _in_float32(state.trainer.unet, inputs.experiment, inputs.card)
     if not all(np.isfinite(each).all() for each in plain.get_weights()):
         # the last step of all, which no loss was computed after
         raise SlicewiseError(
@@ -173,9 +173,14 @@ def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Fac
     )
 
 
-def _in_float32(unet: keras.Model, experiment: Experiment, labels: int) -> keras.Model:
+def _in_float32(unet: keras.Model, experiment: Experiment, card: ModelCard) -> keras.Model:
     """Return the network in float32, so that it runs on processors without bfloat16."""
-    plain = build_unet(experiment.network, labels, channels=unet.input_shape[-1])
+    plain = build_unet(
+        experiment.network,
+        len(card.labels),
+        channels=unet.input_shape[-1],
+        outputs=len(card.regions) or None,
+    )
     copy_weights(unet, plain)
     return plain
 

@@ -16,7 +16,13 @@ from slicewise.errors import SlicewiseError
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
-from slicewise.training.losses import WHOLE, Target, hard_masks, segmentation_loss
+from slicewise.training.losses import (
+    WHOLE,
+    Target,
+    drawn_pixels,
+    hard_masks,
+    segmentation_loss,
+)
 
 
 @keras.saving.register_keras_serializable(package="slicewise")
@@ -91,11 +97,21 @@ class Trainer(keras.Model):
         logits = y_pred["logits"]
         masks = y_pred["masks"]
         finest = logits[0] if isinstance(logits, list) else logits
-        found = hard_masks(finest)
+        self.dice.update_state(self._dice(finest, masks))
+        return segmentation_loss(logits, masks, self.loss_settings, self.target)
+
+    def _dice(self, logits: Any, masks: Any) -> Any:
+        """Return the Dice of a batch, as logits decide it."""
+        if self.target.regions:
+            logits, masks, drawn = drawn_pixels(logits, masks, self.target)
+            found = ops.cast(logits > 0, "float32")
+            if drawn is not None:
+                found = found * drawn[..., None]
+            return dice_of_sums(found, self.target.truth(masks, logits.shape[-1]))
+        found = hard_masks(logits)
         if self.target.partial:
             found = ops.where(masks == UNDRAWN, ops.zeros_like(found), found)
-        self.dice.update_state(batch_dice(found, masks, finest.shape[-1]))
-        return segmentation_loss(logits, masks, self.loss_settings, self.target)
+        return batch_dice(found, masks, logits.shape[-1])
 
     def seed(self, *key: int) -> None:
         """Set all randomness of the next step: the same key, the same noise and dropout.
@@ -119,6 +135,11 @@ def batch_dice(predicted: Any, masks: Any, outputs: int) -> Any:
     labels = ops.arange(1, max(outputs, 2), dtype="int32")
     p = ops.cast(predicted[..., None] == labels, "float32")
     t = ops.cast(masks[..., None] == labels, "float32")
+    return dice_of_sums(p, t)
+
+
+def dice_of_sums(p: Any, t: Any) -> Any:
+    """Mean Dice of what was predicted and what is true, 0 or 1, by their last axis."""
     both, true, guessed = (ops.sum(v, axis=(0, 1, 2)) for v in (p * t, t, p))
     return ops.mean((2 * both + 1e-6) / (true + guessed + 1e-6))
 
@@ -170,6 +191,7 @@ def make_trainer(
         precision,
         channels=preprocess.card.depth,
         supervise=experiment.network.deep_supervision,
+        outputs=len(target.regions) or None,
     )
     trainer = Trainer(
         preprocess, unet, experiment.loss, experiment.augmentation, devices, target=target

@@ -13,7 +13,7 @@ from keras import ops
 from slicewise.config import UNDRAWN, Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
 from slicewise.inference.batching import batched
-from slicewise.inference.postprocessing import postprocess, to_labels
+from slicewise.inference.regions import decider, postprocessed
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.network.card import ModelCard
@@ -62,7 +62,6 @@ class Validation:
         self.truth = truth
         self.experiment = experiment
         self.card = card
-        self.labels = len(card.labels)
         names = [case.cases[0] for case in self.cases]
         self.patients = [name if patients is None else patients[name] for name in names]
 
@@ -92,11 +91,12 @@ class Validation:
         slices = 0
         dice = []
         for case, pieces in self._outputs(logits_of):
-            loss = _Losses(case, self.experiment)
+            loss = _Losses(case, self.experiment, self.card)
             mask = _Mask(self, case)
+            target = target_of(self.card, case)
             for logits in (part for piece in pieces for part in _parts(piece)):
                 loss.add(logits)
-                probability = probabilities(ops.convert_to_tensor(logits))
+                probability = probabilities(ops.convert_to_tensor(logits), target)
                 mask.add(ops.convert_to_numpy(probability))
             loss.finish()
             if not np.isfinite(loss.total):
@@ -105,7 +105,7 @@ class Validation:
                 )
             losses += loss.total
             slices += loss.slices
-            dice.append(dice_of_labels(mask.truth, mask.mask, self.labels))
+            dice.append(dice_of(mask.truth, mask.mask, self.card))
         return {
             "val/loss": losses / slices if slices else float("nan"),
             "val/dice": mean_over_patients(np.array(dice), self.patients),
@@ -184,8 +184,8 @@ class Validation:
                 decided.add(probability)
             for chosen in choices:
                 after = Postprocessing(**{**settings, **dict.fromkeys(chosen, True)})
-                mask = postprocess(decided.mask, self.labels, after, self.card.contiguous)
-                scores[chosen].append(dice_of_labels(decided.truth, mask, self.labels))
+                mask = postprocessed(decided.mask, self.card, after)
+                scores[chosen].append(dice_of(decided.truth, mask, self.card))
         return {chosen: np.array(rows) for chosen, rows in scores.items()}
 
     def _by_label(self, scores: np.ndarray) -> np.ndarray:
@@ -213,10 +213,10 @@ class _Mask:
         (name,) = case.cases
         self.truth = validation.truth(name)
         (self.grid,) = case.grids
-        self.threshold = validation.experiment.postprocessing.threshold
         # slice after slice in memory, whatever the plane
         self._stack = np.zeros(self.grid.stack(self.truth).shape, np.uint8)
         self._next = 0
+        self._decide = decider(validation.card, validation.experiment.postprocessing.threshold)
 
     @property
     def mask(self) -> np.ndarray:
@@ -226,14 +226,14 @@ class _Mask:
         """Take the next slices."""
         for one in probability:  # enlarged they may be many times as large
             native = self.grid.enlarge(one[None])
-            self._stack[self._next] = to_labels(native, self.threshold)[0]
+            self._stack[self._next] = self._decide(native)[0]
             self._next += 1
 
 
 class _Losses:
     """Losses of a case's batches, of the kind of slices that is trained on."""
 
-    def __init__(self, case: SliceSet, experiment: Experiment) -> None:
+    def __init__(self, case: SliceSet, experiment: Experiment, card: ModelCard) -> None:
         self.case = case
         self.experiment = experiment
         shows = case.counts.sum(axis=1) > 0
@@ -241,7 +241,7 @@ class _Losses:
         all_of_them = experiment.training.empty > 0 and shows.any()
         self._used = case.drawn if all_of_them else shows
         self._next = 0
-        self._target = Target(partial=case.partial)
+        self._target = target_of(card, case)
         self._batch = BatchLoss(experiment.loss, self._target)
         self.total = 0.0
         self.slices = 0
@@ -274,6 +274,39 @@ def _parts(outputs: np.ndarray) -> Iterator[np.ndarray]:
     """Yield as many slices at a time as memory is meant for, one at least."""
     number = max(1, AT_A_TIME // outputs[0].nbytes)
     yield from (outputs[k : k + number] for k in range(0, len(outputs), number))
+
+
+def target_of(card: ModelCard, slices: SliceSet) -> Target:
+    """Return what a network is to find in the masks of slices."""
+    regions = tuple(tuple(numbers) for numbers in card.regions.values())
+    return Target(partial=slices.partial, regions=regions)
+
+
+def dice_of(truth: np.ndarray, mask: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Return the Dice of each label or region of a model; NaN for one that the truth lacks.
+
+    Parameters
+    ----------
+    truth, mask : ndarray of uint8, shape (x, y, z)
+        Label numbers; voxels that the truth has as `UNDRAWN` do not count.
+    card : ModelCard
+        What is found.
+    """
+    if not card.regions:
+        return dice_of_labels(truth, mask, len(card.labels))
+    pairs = np.zeros((256, 256), np.int64)
+    axis = int(np.argmax(np.abs(truth.strides)))
+    for one, other in zip(np.moveaxis(truth, axis, 0), np.moveaxis(mask, axis, 0), strict=True):
+        codes = one.astype(np.uint16) * 256 + other
+        pairs += np.bincount(codes.ravel("K"), minlength=256 * 256).reshape(256, 256)
+    pairs = pairs[:UNDRAWN]
+    dice = np.full(len(card.regions), np.nan)
+    for place, numbers in enumerate(card.regions.values()):
+        true = pairs[numbers].sum()
+        if true:
+            both = pairs[np.ix_(numbers, numbers)].sum()
+            dice[place] = 2 * both / (true + pairs[:, numbers].sum())
+    return dice
 
 
 def dice_of_labels(truth: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarray:
