@@ -86,9 +86,5 @@ def test_regions_are_stored_where_there_are_some():
     assert card.dump()["regions"] == content.regions
     assert ModelCard(**json.loads(json.dumps(card.dump()))) == card
     assert card.found == content.regions
-    assert card.activation == "sigmoid"
     plain = make_card(CONTENT, RECIPE, EXPERIMENT)
     assert plain.found == {"liver": [1], "tumour": [2]}
-    assert plain.activation == "softmax"
-    one = make_card(CONTENT.model_copy(update={"labels": {"liver": [1]}}), RECIPE, EXPERIMENT)
-    assert one.activation == "sigmoid"

@@ -82,11 +82,6 @@ class ModelCard(BaseModel):
         """What is found: regions, or labels, each with the numbers of its labels."""
         return self.regions or {name: [k] for k, name in enumerate(self.labels, start=1)}
 
-    @property
-    def activation(self) -> str:
-        """What makes probabilities of logits: of one label and of regions a sigmoid."""
-        return "sigmoid" if self.regions or len(self.labels) == 1 else "softmax"
-
     def settled(self, postprocessing: Mapping[str, Any]) -> ModelCard:
         """Return the card with what the training chose in place of `auto`.
 

@@ -41,7 +41,9 @@ def finished_model(preprocess: Preprocess, unet: keras.Model) -> keras.Model:
     """
     inputs = keras.Input(unet.input_shape[1:], dtype="float32", name="intensities")
     logits = unet(preprocess(inputs))
-    activation = preprocess.card.activation
+    # one output is of the only label, and those of regions each of its own
+    several = logits.shape[-1] > 1 and not preprocess.card.regions
+    activation = "softmax" if several else "sigmoid"
     outputs = keras.layers.Activation(activation, dtype="float32", name="probabilities")(logits)
     return keras.Model(inputs, outputs, name="slicewise")
 
