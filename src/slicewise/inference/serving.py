@@ -32,7 +32,8 @@ from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
 SHARED = (
-    *("labels", "values", "recipe", "intensity", "context", "contiguous", "channels", "regions"),
+    *("labels", "values", "recipe", "intensity"),
+    *("context", "contiguous", "channels", "regions"),
 )
 """What the models of an ensemble must agree on."""
 
