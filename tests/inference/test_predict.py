@@ -293,7 +293,7 @@ def test_a_fault_of_our_own_tells_its_case(tmp_path: Path, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(predict, "SliceSource", broken)
+    monkeypatch.setattr(predict, "source_of", broken)
     with pytest.raises(ZeroDivisionError) as caught:
         list(predict_cases(written(tmp_path, [phantom(1)], [[finished()]])))
     assert caught.value.__notes__ == ["in case case0"]
