@@ -34,8 +34,8 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("report", EXPERIMENT),
     ("compare", {}),
 ]
-# run where the data set has no volumes of its own, or none that are NIfTI
-OTHERS = {"phantom", "convert"}
+# run where the data set has no volumes of its own, or none that are NIfTI, or a training is planned
+OTHERS = {"phantom", "convert", "propose"}
 
 
 def run_scripts(workflow: Workflow, jobs: list[tuple[str, dict[str, object]]]) -> None:
