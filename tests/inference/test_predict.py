@@ -354,7 +354,7 @@ def test_padding_is_air_as_in_training(value):
     array[:5] = -1024
     padded = array.copy()
     padded[:5] = value
-    cuts = [predict._cuts(Volume(a, np.eye(4)), CARD)[0] for a in (array, padded)]
+    cuts = [predict._cuts([Volume(a, np.eye(4))], CARD)[0] for a in (array, padded)]
     one, other = (cut.windows(0, 7, Context()) for cut in cuts)
     np.testing.assert_array_equal(one, other)
 
