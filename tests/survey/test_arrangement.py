@@ -1,5 +1,7 @@
 """Arrangements as patterns of paths."""
 
+from dataclasses import replace
+
 import pytest
 
 from slicewise.survey.arrangement import arranged
@@ -71,6 +73,36 @@ def test_subsets_within_names_need_a_table():
     found = arranged([one, other])
     assert [row.subset for row in found.rows] == ["train", "train", "test"]
     assert not found.patterns
+
+
+def test_scans_of_another_day_are_cases_of_the_same_patients():
+    first = pairing("{0}/before/a", "{0}/before/b", ("p1",), ("p2",))
+    second = pairing("{0}/after/a", "{0}/after/b", ("p1",), ("p2",))
+    found = arranged([first, second])
+    assert [(row.case, row.patient, row.image, row.masks) for row in found.rows] == [
+        ("p1_after", "p1", "p1/after/a", ("p1/after/b",)),
+        ("p1_before", "p1", "p1/before/a", ("p1/before/b",)),
+        ("p2_after", "p2", "p2/after/a", ("p2/after/b",)),
+        ("p2_before", "p2", "p2/before/a", ("p2/before/b",)),
+    ]
+    assert found.tells_patient
+    assert not found.patterns
+
+
+@pytest.mark.parametrize("other", [{"is_hu": False}, {"values": frozenset({1, 2})}])
+def test_images_of_another_modality_or_with_other_labels_are_left_aside_by_name(other):
+    best = replace(pairing("ct_{0}_a", "ct_{0}_b", ("p1",), ("p2",)), is_hu=True)
+    rest = replace(pairing("mr_{0}_a", "mr_{0}_b", ("p1",), ("p2",)), is_hu=True)
+    found = arranged([best, replace(rest, **other)])
+    assert [row.image for row in found.rows] == ["ct_p1_a", "ct_p2_a"]
+    assert found.aside == ("mr_*_a",)
+
+
+def test_other_images_of_the_same_masks_are_no_further_cases():
+    best = pairing("{0}_flair", "{0}_seg", ("p1",), ("p2",))
+    other = pairing("{0}_t1", "{0}_seg", ("p1",), ("p2",))
+    found = arranged([best, other])
+    assert (len(found.rows), found.rivals, found.aside) == (2, ("{case}_t1",), ())
 
 
 def test_images_without_a_mask_are_named():

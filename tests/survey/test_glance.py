@@ -58,6 +58,14 @@ def test_intensities_are_judged_by_the_checks_of_ingest():
     assert glance_at(Volume(image / 1000.0, AFFINE)).fits == ()
 
 
+@pytest.mark.parametrize("high", [900, 1400, 4000])
+def test_mr_is_no_ct_with_1024_added_however_large_its_values_are(high):
+    """As much of it as of CT may be of the values of soft tissue, but not most of the body."""
+    image = np.random.default_rng(1).gamma(4, high / 12, (40, 30, 12)).clip(0, high)
+    image[:8] = 0
+    assert "offset" not in glance_at(Volume(image.astype(np.int16), AFFINE)).fits
+
+
 def test_slices_that_are_no_neighbours_are_unlike():
     image, _ = scan(1, shape=(32, 32, 12))
     mixed = np.stack([scan(n, shape=(32, 32, 3))[0].T[1] * (-1) ** n for n in range(12)], axis=-1)

@@ -53,3 +53,17 @@ def test_two_readings_of_one_structure_are_no_two_structures(tmp_path):
         write(tmp_path / f"{n:03d}" / "mk.nii.gz", tight)
     (best,) = pairings(*look(tmp_path))
     assert len(best.masks) == 1
+
+
+def test_a_mask_belongs_to_the_image_after_which_it_is_called(tmp_path):
+    for number in range(4):
+        for frame in ("01", "12"):
+            image, mask = scan(10 * number + int(frame), "mr")
+            folder = tmp_path / f"patient{number}"
+            write(folder / f"patient{number}_frame{frame}.nii.gz", image)
+            write(folder / f"patient{number}_frame{frame}_gt.nii.gz", mask)
+    found = pairings(*look(tmp_path))
+    assert {(pair.image.template, pair.masks[0].template) for pair in found} == {
+        (f"{{0}}/{{0}}_frame{frame}.nii.gz", f"{{0}}/{{0}}_frame{frame}_gt.nii.gz")
+        for frame in ("01", "12")
+    }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slicewise.dataset.names import PLACES, SMALL_GROUP
 from slicewise.survey.kinds import Kind
+from slicewise.survey.naming import structure_names
 from slicewise.survey.pairing import Pairing
 from slicewise.survey.words import FRAMES, subset_of, without_subset, words_of
 
@@ -65,6 +66,9 @@ class Arrangement:
         Whether the masks of the sample lie on the voxels of their images.
     rivals : tuple of str
         Patterns of other images that the same masks fit as well.
+    aside : tuple of str
+        Images that have masks of their own and are not among the cases, as they
+        are of another modality or drawn with other labels.
     """
 
     image: str
@@ -76,6 +80,7 @@ class Arrangement:
     tells_patient: bool = False
     on_grid: bool | None = None
     rivals: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
 
 @dataclass
@@ -122,15 +127,14 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
     """
     if not found:
         return None
-    groups: dict[tuple[str, ...], list[Pairing]] = defaultdict(list)
+    grouped: dict[tuple[tuple[str, ...], bool | None], list[Pairing]] = defaultdict(list)
     for pair in found:
-        groups[pair.rests].append(pair)
+        grouped[pair.rests, pair.is_hu].append(pair)
+    groups = list(grouped.values())
     # of equals, the first is the likelier one
-    best = max(groups.values(), key=lambda group: sum(pair.worth for pair in group))
+    best = max(groups, key=lambda group: sum(pair.worth for pair in group))
     more = [
-        group[0]
-        for rests, group in groups.items()
-        if rests != best[0].rests and _is_other_subset(group[0], best[0])
+        group[0] for group in groups if group is not best and _is_other_subset(group[0], best[0])
     ]
     masks = [kind.template for kind in best[0].masks]
     rivals = [
@@ -140,7 +144,62 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
         and pair.image.template != best[0].image.template
         and pair.worth >= best[0].worth
     ]
-    return _of_group(best, more, rivals)
+    apart = _apart([group for group in groups if group[0] not in (best[0], *more)], best)
+    alike = [group for group in apart if _is_alike(group[0], best[0])]
+    made = _of_group(best, more, rivals)
+    if alike:
+        made = _united([best, *alike])
+    aside = [group[0].image.template for group in apart if group not in alike]
+    aside = [re.sub(r"\{\d+\}", "*", template) for template in aside]
+    return replace(made, aside=tuple(aside))
+
+
+def _apart(groups: Sequence[list[Pairing]], best: Sequence[Pairing]) -> list[list[Pairing]]:
+    """Return the groups with images and masks of their own, which have as many cases or half."""
+    taken = _files(best)
+    least = sum(pair.worth for pair in best) / 2
+    apart = []
+    for group in groups:
+        mine = _files(group)
+        if mine & taken or sum(pair.worth for pair in group) < least:
+            continue
+        taken |= mine
+        apart.append(group)
+    return apart
+
+
+def _files(group: Sequence[Pairing]) -> set[str]:
+    kinds = [kind for pair in group for kind in (pair.image, *pair.masks)]
+    return {path for kind in kinds for path in kind.members.values()}
+
+
+def _is_alike(pair: Pairing, best: Pairing) -> bool:
+    """Tell whether further images may be further cases: of one modality, with the same labels."""
+    same = pair.is_hu == best.is_hu and pair.values == best.values
+    return same and pair.image.width == best.image.width and len(pair.masks) == len(best.masks)
+
+
+def _united(groups: Sequence[Sequence[Pairing]]) -> Arrangement:
+    """Return all groups as one, in which what their images are called tells cases apart.
+
+    The same patient's scans of another day, phase or frame are cases of theirs.
+    """
+    names = structure_names([group[0].rests[0] for group in groups])
+    made = [_of_group(group, (), ()) for group in groups]
+    rows = [
+        replace(row, case=f"{row.case}_{name}", patient=row.patient or row.case)
+        for name, one in zip(names, made, strict=True)
+        for row in one.rows
+    ]
+    grids = [one.on_grid for one in made if one.on_grid is not None]
+    return replace(
+        made[0],
+        rows=tuple(sorted(rows, key=lambda row: row.case)),
+        alone=(),
+        patterns=False,
+        tells_patient=True,
+        on_grid=all(grids) if grids else None,
+    )
 
 
 def _is_other_subset(pair: Pairing, best: Pairing) -> bool:

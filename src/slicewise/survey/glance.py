@@ -20,6 +20,11 @@ SEVERAL = 512
 PATCHES = 0.5
 """Share of labelled voxels of a mask that have their neighbour's value, at least."""
 OFFSET = -1024
+BODY = -700
+"""Hounsfield units above which there is no air, but lung and all that is denser."""
+SOFT = (-200, 300)
+"""Hounsfield units of fat, water, muscle and organs, with contrast medium."""
+MOSTLY = 0.7
 MARKS = 48
 """Places along each axis at which it is noted where a mask is."""
 
@@ -165,9 +170,23 @@ def _fits(volume: Volume) -> tuple[str, ...]:
         except SlicewiseError:
             continue
         fits.append(kind)
-    if "hu" not in fits and is_stored_with_offset(volume.array):
+    if "hu" not in fits and is_stored_with_offset(volume.array) and _is_soft(volume.array):
         fits.append("offset")
     return tuple(fits)
+
+
+def _is_soft(array: np.ndarray) -> bool:
+    """Tell whether most of a body is soft tissue, were these Hounsfield units with 1024 added.
+
+    The check of ingest finds CT that nobody has taken for anything else; whoever
+    knows nothing of a volume may hold one of MR, whose values are as large.
+    """
+    body = 0
+    soft = 0
+    for part in slabs(array):
+        body += int(np.count_nonzero(part >= BODY - OFFSET))
+        soft += int(np.count_nonzero((part >= SOFT[0] - OFFSET) & (part <= SOFT[1] - OFFSET)))
+    return soft > MOSTLY * body
 
 
 def _likeness(volume: Volume) -> float | None:

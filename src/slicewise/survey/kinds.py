@@ -316,7 +316,8 @@ def _open(files: Sequence[_File], prefix: str, start: str, end: str) -> Kind:
     members = {}
     for file in files:
         name = f"{file.stem}{file.entry.suffix}"
-        middle = name[len(start) : len(name) - len(end)]
+        # what repeats its folders stands as {0} in the stem, and varies here as it is called
+        middle = name[len(start) : len(name) - len(end)].format(*file.values)
         members[(*file.values, middle)] = file.entry.path
     return Kind(template, width + 1, members)
 

@@ -7,9 +7,10 @@ and whether masks lie on the voxels of their images.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +45,18 @@ class Pairing:
         The cases that have all of them, by what varies.
     on_grid : bool or None
         Whether the masks of the sample lie on the voxels of their images.
+    is_hu : bool or None
+        Whether an image of it holds Hounsfield units.
+    values : frozenset of int
+        The values of a few of its masks, beside 0.
     """
 
     image: Kind
     masks: tuple[Kind, ...]
     keys: tuple[tuple[str, ...], ...]
     on_grid: bool | None
+    is_hu: bool | None = None
+    values: frozenset[int] = frozenset()
 
     @property
     def base(self) -> str:
@@ -144,18 +151,41 @@ def pairings(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:
         For each kind of images the best masks; empty where nothing pairs up.
     """
     sorts = sorted_out(kinds, looker)
-    found = []
-    for image in sorts["image"]:
-        tried = [_pair(image, mask, looker) for mask in sorts["mask"]]
-        pairs = [pair for pair in tried if pair.keys]
-        if pairs:
-            found.append(_with_masks(pairs, looker))
-    return sorted(found, key=lambda pair: (-pair.worth, not _is_hu(pair, looker), pair.rests))
+    tried = [_pair(image, mask, looker) for image in sorts["image"] for mask in sorts["mask"]]
+    by_image: dict[str, list[Pairing]] = defaultdict(list)
+    for pair in _nearest([pair for pair in tried if pair.keys]):
+        by_image[pair.image.paths[0]].append(pair)
+    found = [_looked_at(_with_masks(pairs, looker), looker) for pairs in by_image.values()]
+    return sorted(found, key=lambda pair: (-pair.worth, not pair.is_hu, pair.rests))
 
 
-def _is_hu(pair: Pairing, looker: Looker) -> bool:
-    glance = looker.glance(pair.image.paths[0])
-    return glance is not None and "hu" in glance.fits
+def _nearest(pairs: Sequence[Pairing]) -> list[Pairing]:
+    """Leave out pairs whose mask is called after another image: `frame12_gt` after `frame12`."""
+    best: dict[str, tuple[float, int]] = {}
+    for pair in pairs:
+        mask = pair.masks[0].paths[0]
+        best[mask] = max(best.get(mask, (0.0, 0)), (pair.worth, _shared_words(pair)))
+    return [pair for pair in pairs if _is_near(pair, best[pair.masks[0].paths[0]])]
+
+
+def _is_near(pair: Pairing, best: tuple[float, int]) -> bool:
+    worth, words = best
+    return pair.worth < worth or _shared_words(pair) >= words
+
+
+def _shared_words(pair: Pairing) -> int:
+    """Return how many words and numbers the paths of image and mask share."""
+    named = (re.sub(r"\{\d+\}", " ", each.template) for each in (pair.image, pair.masks[0]))
+    one, other = (set(re.findall(r"[A-Za-z]+|\d+", text.lower())) for text in named)
+    return len(one & other)
+
+
+def _looked_at(pair: Pairing, looker: Looker) -> Pairing:
+    """Return a pairing with what its images and masks hold."""
+    image = looker.glance(pair.image.paths[0])
+    masks = [looker.glance(path) for mask in pair.masks for path in spread(mask.paths, SAMPLE)]
+    values = frozenset().union(*(mask.values for mask in masks if mask is not None))
+    return replace(pair, is_hu="hu" in image.fits if image else None, values=values)
 
 
 def _pair(image: Kind, mask: Kind, looker: Looker) -> Pairing:

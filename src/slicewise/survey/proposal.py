@@ -99,8 +99,16 @@ def propose(
         f"it follows from. Looked at: names of all files, {sample.words}.",
         "Every setting is described in docs/settings.md.",
         *layout.notes,
+        *_aside(layout),
     )
     return Proposal(tuple(in_blocks(said)), head, layout.table)
+
+
+def _aside(layout: Layout) -> list[str]:
+    """Say which images with masks are not among the cases."""
+    aside = layout.arrangement.aside if layout.arrangement is not None else ()
+    why = "of another modality or with other labels; a configuration of their own takes them"
+    return [f"Left aside, although they have masks: {path}, {why}." for path in aside]
 
 
 # --- what files hold ------------------------------------------------------------------------
