@@ -68,6 +68,7 @@ rule data:
             not_the_same=settings.split.not_the_same,
             exclude=settings.dataset.exclude,
             strata=strata,
+            configured=jobs.Configured.of(settings),
         ).dump(),
     script:
         "../scripts/data.py"

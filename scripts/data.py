@@ -6,6 +6,7 @@ from slicewise.files import write_text
 from slicewise.job import script_job
 from slicewise.jobs import Data
 from slicewise.report.data import ShownData, data_page
+from slicewise.report.proposed import proposals
 from slicewise.report.seen import seen_data
 
 
@@ -22,7 +23,8 @@ def main(snakemake):
             not_the_same=cfg.not_the_same,
             strata=cfg.strata,
         )
-        shown = ShownData(cfg.dataset, data, excluded=cfg.exclude)
+        plan, warnings = proposals(cfg.configured, cfg.cases, records, cfg.content)
+        shown = ShownData(cfg.dataset, data, plan, warnings, excluded=cfg.exclude)
         write_text(snakemake.output[0], data_page(shown))
 
 

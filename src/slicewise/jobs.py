@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from slicewise.config import Content, Dataset, Effort, Evaluation, Masks, Recipe
+from slicewise.config.configured import Configured
 from slicewise.config.evaluation import PAGES, Bins
 from slicewise.dataset.assignment import Assignment, Segmented
 
@@ -149,7 +150,8 @@ class Look(Told):
 class Data(Told):
     """Of `data`: what the page about the data is about.
 
-    `strata` has the stratum of each patient, where the split has any.
+    `strata` has the stratum of each patient, where the split has any; `configured` is what is
+    held against the proposal.
     """
 
     dataset: str
@@ -158,6 +160,7 @@ class Data(Told):
     not_the_same: list[list[str]] = []
     exclude: list[str] = []
     strata: dict[str, str] = {}
+    configured: Configured = Configured()
 
 
 class Cases(Told):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slicewise.config import Settings, load_settings
+from slicewise.config.configured import Configured
 from slicewise.config.written import read_configuration
 from slicewise.dataset.case_record import CASE_RECORD, CaseRecord
 from slicewise.dataset.finding import find_cases
@@ -25,6 +26,7 @@ from slicewise.job import errors_in
 from slicewise.records import record_path
 from slicewise.report.data import ShownData, data_page
 from slicewise.report.looking import CaseVolumes, look_at_cases
+from slicewise.report.proposed import proposals
 from slicewise.report.seen import seen_data
 from slicewise.running import STOPPED, run_to_end
 from slicewise.stored import unsealed
@@ -136,7 +138,13 @@ def write_rest(settings: Settings, page: Path, refused: Sequence[str] = ()) -> i
         not_the_same=settings.split.not_the_same,
         strata=strata,
     )
-    shown = ShownData(study.name, seen, excluded=settings.dataset.exclude)
+    plan, warnings = proposals(
+        Configured.of(settings),
+        list(study.split.values()),
+        read.records,
+        settings.dataset.content,
+    )
+    shown = ShownData(study.name, seen, plan, warnings, excluded=settings.dataset.exclude)
     # without its record, the next run of the workflow makes the page anew, with all cases
     record_path(page).unlink(missing_ok=True)
     write_text(page, data_page(shown))
