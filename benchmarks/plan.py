@@ -22,7 +22,7 @@ import pandas as pd
 import yaml
 from accuracy import ROOT, rows, run
 
-from slicewise.config.written import read_configuration
+from slicewise.config.configuration import read_configuration
 from slicewise.dataset.efforts import BUDGETS
 from slicewise.planning import plan_for, settings_text
 

@@ -248,3 +248,21 @@ def test_the_snakefile_fits_a_screen():
     text = (ROOT / "Snakefile").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 50
     assert not re.search(r"^configfile:", text, re.M)
+
+
+def test_no_package_offers_a_name_that_is_one_of_its_modules():
+    """Whichever was imported last would be what others get by that name.
+
+    A module's own name may be that of what it offers: the package has imported it by then.
+    """
+    for package in LIBRARY.rglob("__init__.py"):
+        modules = {path.stem for path in package.parent.glob("*.py")}
+        tree = ast.parse(package.read_text(encoding="utf-8"))
+        names = {
+            each.asname or each.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for each in node.names
+            if not str(node.module).endswith(f".{each.name}")
+        }
+        assert not names & modules, package

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slicewise.config import Settings, load_settings
+from slicewise.config.configuration import read_configuration
 from slicewise.config.configured import Configured
-from slicewise.config.written import read_configuration
 from slicewise.dataset.case_record import CASE_RECORD, CaseRecord
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.looked import CaseLook

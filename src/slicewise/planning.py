@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Effort, Settings, load_settings, merge
-from slicewise.config.written import read_configuration
+from slicewise.config.configuration import read_configuration
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.finding import find_cases

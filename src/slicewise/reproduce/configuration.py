@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from slicewise.config import load_settings, merge, used_settings
-from slicewise.config.written import read_configuration
+from slicewise.config.configuration import read_configuration
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import flatten
 

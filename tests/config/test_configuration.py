@@ -2,7 +2,7 @@
 
 import pytest
 
-from slicewise.config.written import read_configuration
+from slicewise.config.configuration import read_configuration
 from slicewise.errors import SlicewiseError
 
 
