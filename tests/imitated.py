@@ -98,7 +98,41 @@ def brats(root: Path) -> None:
         pair(place / f"{stem}_flair.nii.gz", place / f"{stem}_seg.nii.gz", n, "mr", (1, 4))
         for channel in ("t1", "t1ce", "t2"):
             array, _ = scan(n, "mr")
-            write(place / f"{stem}_{channel}.nii.gz", array[::-1, ::-1])
+            write(place / f"{stem}_{channel}.nii.gz", 900 - array)
+
+
+def petct(root: Path) -> None:
+    for n in range(1, 6):
+        pair(root / f"p{n}" / "CT.nii.gz", root / f"p{n}" / "tumour.nii.gz", n, "ct", (1, 1))
+        write(root / f"p{n}" / "SUV.nii.gz", scan(n, "pet")[0])
+
+
+def nnunet_channels(root: Path) -> None:
+    """Write a case that lacks its second channel, and names that are no names of files."""
+    for n in range(1, 7):
+        image = root / f"imagesTr/p_{n:03d}_0000.nii.gz"
+        pair(image, root / f"labelsTr/p_{n:03d}.nii.gz", n, "mr")
+        if n < 6:
+            write(root / f"imagesTr/p_{n:03d}_0001.nii.gz", scan(n, "mr")[0] + 100)
+    labels = {"background": 0, "organ": 1, "core": 2}
+    channels = {"0": "T2 (axial)", "1": "ADC"}
+    described = {"channel_names": channels, "labels": labels, "file_ending": ".nii.gz"}
+    (root / "dataset.json").write_text(json.dumps(described))
+
+
+def prostate(root: Path) -> None:
+    items = []
+    for n in range(6):
+        image, mask = scan(n, "mr")
+        place = root / "imagesTr" / f"prostate_{n:02d}.nii.gz"
+        write(root / "labelsTr" / place.name, mask)
+        place.parent.mkdir(exist_ok=True)
+        affine = np.diag([*SPACING, 1.0])
+        nib.Nifti1Image(np.stack([image, 2 * image], axis=-1), affine).to_filename(place)
+        items.append({"image": f"./imagesTr/{place.name}", "label": f"./labelsTr/{place.name}"})
+    labels = {"0": "background", "1": "PZ", "2": "TZ"}
+    described = {"modality": {"0": "T2", "1": "ADC"}, "labels": labels, "training": items}
+    (root / "dataset.json").write_text(json.dumps(described))
 
 
 def segthor(root: Path) -> None:
@@ -336,6 +370,9 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "KiTS": kits,
     "ACDC": acdc,
     "BraTS": brats,
+    "PET-CT": petct,
+    "nnUNet_channels": nnunet_channels,
+    "Prostate": prostate,
     "SegTHOR": segthor,
     "autoPET": autopet,
     "MMs": mms,

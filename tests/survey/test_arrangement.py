@@ -105,5 +105,17 @@ def test_other_images_of_the_same_masks_are_no_further_cases():
     assert (len(found.rows), found.rivals, found.aside) == (2, ("{case}_t1",), ())
 
 
+def test_all_kinds_of_images_of_the_same_masks_are_named_with_their_cases():
+    cases = [(f"p{n}",) for n in range(5)]
+    best = pairing("{0}_flair", "{0}_seg", *cases, lone=[("p9",)])
+    other = pairing("{0}_t1", "{0}_seg", *cases[1:])
+    other = replace(other, masks=best.masks)
+    few = replace(pairing("{0}_t2", "{0}_seg", *cases[2:]), masks=best.masks)
+    found = arranged([best, other, few])
+    assert [images.pattern for images in found.images] == ["{case}_flair", "{case}_t1"]
+    assert found.images[0].paths["p9"] == "p9_flair"
+    assert found.masked == ("p0", "p1", "p2", "p3", "p4")
+
+
 def test_images_without_a_mask_are_named():
     assert arranged([pairing("{0}_a", "{0}_b", ("p1",), lone=[("p2",)])]).alone == ("p2",)

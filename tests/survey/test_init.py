@@ -19,6 +19,9 @@ FOUND = {
     "KiTS": ("pairs", 6, 0, [1, 2], "hu"),
     "ACDC": ("pairs", 12, 4, [1, 2], "arbitrary"),
     "BraTS": ("pairs", 5, 0, [1, 4], "arbitrary"),
+    "PET-CT": ("pairs", 5, 0, [1], "hu"),
+    "nnUNet_channels": ("nnunet", 5, 0, [1, 2], "arbitrary"),
+    "Prostate": ("msd", 6, 0, [1, 2], "arbitrary"),
     "SegTHOR": ("pairs", 5, 0, [1, 2], "hu"),
     "autoPET": ("table", 5, 0, [1], "hu"),
     "HaN-Seg": ("pairs", 4, 0, [1, 2, 3], "hu"),
@@ -117,9 +120,52 @@ def test_guesses_are_marked_without_a_terminal_and_asked_on_one(place):
     assert "# image: '{case}/{case}_t2.nii.gz'" in path.read_text()
     assert [line for line in lines if line.startswith("  guessed: dataset.pairs.image")]
     wanted = Wanted(place / "data" / "BraTS", force=True)
-    text = init(wanted, lines.append, lambda _: "2").read_text()
+    text = init(wanted, lines.append, lambda _: "3").read_text()
     assert "# image:" not in text
-    assert yaml.safe_load(text)["dataset"]["pairs"]["image"] == "{case}/{case}_t1.nii.gz"
+    dataset = yaml.safe_load(text)["dataset"]
+    assert (dataset["pairs"]["image"], dataset["channels"]) == ("{case}/{case}_t1.nii.gz", None)
+
+
+def test_what_follows_from_the_images_follows_from_the_answer(place):
+    (place / "data" / "PET-CT").mkdir(parents=True)
+    BUILDERS["PET-CT"](place / "data" / "PET-CT")
+    first = yaml.safe_load(init(Wanted(place / "data" / "PET-CT"), print).read_text())["dataset"]
+    assert (first["intensity"], first["channels"]) == ("hu", None)
+    wanted = Wanted(place / "data" / "PET-CT", force=True)
+    text = init(wanted, print, lambda _: "2").read_text()
+    dataset = load_settings(yaml.safe_load(text)).dataset
+    assert (dataset.channels, dataset.intensity) == (["CT", "SUV"], "arbitrary")
+    answers = iter(["{PET: '{case}/SUV.nii.gz', CT: '{case}/CT.nii.gz'}"])
+    text = init(wanted, print, lambda _: next(answers)).read_text()
+    assert yaml.safe_load(text)["dataset"]["channels"] == ["PET", "CT"]
+
+
+def test_several_channels_are_told_and_named(place):
+    settings, lines, _ = written(place, "BraTS")
+    assert settings.dataset.channels == ["flair", "t1", "t1ce", "t2"]
+    cases = find_cases(settings.dataset, place / "data")
+    assert [path.name for path in cases[0].image][2:] == [
+        "BraTS20_Training_001_t1ce.nii.gz",
+        "BraTS20_Training_001_t2.nii.gz",
+    ]
+    assert any(line.startswith("  channels flair, t1, t1ce, t2:") for line in lines)
+    settings, lines, path = written(place, "nnUNet_channels")
+    assert settings.dataset.channels == ["T2_axial", "ADC"]
+    assert "  excluded p_006: a channel is missing in p_006" in lines
+    config = yaml.safe_load(path.read_text().replace("# missing_channels", "missing_channels"))
+    config["dataset"]["exclude"] = []
+    assert len(find_cases(load_settings(config).dataset, place / "data")) == 6
+    settings, _, _ = written(place, "Prostate")
+    cases = find_cases(settings.dataset, place / "data")
+    assert settings.dataset.channels == ["T2", "ADC"]
+    assert all(case.in_one for case in cases)
+
+
+def test_what_was_left_aside_is_said_at_the_end(place):
+    _, lines, path = written(place, "MM-WHS")
+    (line,) = [line for line in lines if line.startswith("  Left aside")]
+    assert "mr_train" in line
+    assert line.strip() in path.read_text()
 
 
 def test_an_answer_that_no_run_takes_is_refused_before_anything_is_written(place):

@@ -35,8 +35,13 @@ def test_a_list_of_files_that_are_not_there_is_no_layout(tmp_path):
     assert found(tmp_path) == []
 
 
-def test_several_channels_are_not_what_nnunet_takes(tmp_path):
-    touch(tmp_path, "imagesTr/a_0000.nii", "imagesTr/a_0001.nii", "labelsTr/a.nii")
+def test_channels_of_nnunet_are_numbered_without_a_gap(tmp_path):
+    touch(tmp_path, "n/imagesTr/a_0000.nii", "n/imagesTr/a_0001.nii", "n/labelsTr/a.nii")
+    touch(tmp_path, "n/imagesTr/b_0000.nii", "n/imagesTs/c_0000.nii")
+    (known,) = known_layouts(list_folder(tmp_path))
+    assert (known.layout, known.files) == ("nnunet", (("a", (0, 1)), ("b", (0,))))
+    assert known.masked == {"a"}
+    touch(tmp_path, "n/imagesTr/b_2019.nii")
     assert found(tmp_path) == []
 
 

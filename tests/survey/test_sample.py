@@ -6,7 +6,7 @@ import pytest
 
 from slicewise.dataset.case import Case
 from slicewise.survey.looking import Looker
-from slicewise.survey.sample import _ever_finer, path_of, sampled
+from slicewise.survey.sample import _ever_finer, channels_of, first_image, path_of, sampled
 from tests.imitated import pair
 
 
@@ -36,3 +36,12 @@ def test_a_volume_is_called_by_its_first_file():
     assert path_of([root / "a" / "x.mhd", root / "a" / "x.raw"], root) == "a/x.mhd"
     assert path_of([root / "a" / "1.dcm", root / "a" / "2.dcm"], root) == "a/1.dcm"
     assert path_of([Path("/e/x.nii")], root) == "/e/x.nii"
+
+
+def test_channels_are_files_each_or_frames_of_one(tmp_path):
+    files = tuple(tmp_path / name for name in "abc")
+    several = Case("c", "c", files, (), channels=(("x", 0), ("y", 2), ("z", 1)))
+    assert channels_of(several) == [(files[:2], None), (files[2:], None)]
+    assert first_image(several) == files[:2]
+    one = Case("c", "c", files[:1], (), channels=(("x", 1), ("y", 1)), in_one=True)
+    assert channels_of(one) == [(files[:1], 0), (files[:1], 1)]

@@ -13,6 +13,8 @@ from slicewise.survey.naming import structure_names
 from slicewise.survey.pairing import Pairing
 from slicewise.survey.words import FRAMES, subset_of, without_subset, words_of
 
+NEARLY = 0.8
+"""So many of all cases have an image of a kind, at least, that may be a channel of all."""
 NAMES = {1: ("case",), 2: ("patient", "case"), 3: ("patient", "case", "frame")}
 """What varying parts are called, by how many there are, outer folders first."""
 
@@ -43,6 +45,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Images of one kind.
+
+    Attributes
+    ----------
+    pattern : str
+        As of `Arrangement`.
+    paths : mapping of str to str
+        Below the folder, by the name of the case.
+    is_hu : bool or None
+        Whether one of them holds Hounsfield units.
+    """
+
+    pattern: str
+    paths: Mapping[str, str]
+    is_hu: bool | None
+
+
+@dataclass(frozen=True)
 class Arrangement:
     """How images and masks lie.
 
@@ -69,6 +90,11 @@ class Arrangement:
     aside : tuple of str
         Images that have masks of their own and are not among the cases, as they
         are of another modality or drawn with other labels.
+    images : tuple of Images
+        Where the patterns say all: those of the cases, and those of other kinds
+        that nearly all of the same masks fit, too.
+    masked : tuple of str
+        Names of cases that have masks, whichever images they have.
     """
 
     image: str
@@ -81,6 +107,8 @@ class Arrangement:
     on_grid: bool | None = None
     rivals: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
+    images: tuple[Images, ...] = ()
+    masked: tuple[str, ...] = ()
 
 
 @dataclass
@@ -147,11 +175,46 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
     apart = _apart([group for group in groups if group[0] not in (best[0], *more)], best)
     alike = [group for group in apart if _is_alike(group[0], best[0])]
     made = _of_group(best, more, rivals)
+    if made.patterns:
+        made = _with_images(made, best, found)
     if alike:
         made = _united([best, *alike])
     aside = [group[0].image.template for group in apart if group not in alike]
     aside = [re.sub(r"\{\d+\}", "*", template) for template in aside]
     return replace(made, aside=tuple(aside))
+
+
+def _with_images(
+    made: Arrangement, group: Sequence[Pairing], found: Sequence[Pairing]
+) -> Arrangement:
+    """Name all kinds of images that nearly all of the same masks fit."""
+    parts = _parts(group)
+    by_rest: dict[str, list[Pairing]] = defaultdict(list)
+    masked = set()
+    for pair in group:
+        by_rest[pair.rests[0]].append(pair)
+        keys = set.intersection(*(set(mask.members) for mask in pair.masks))
+        masked |= {parts.name_of(key) for key in keys}
+    for pair in group:
+        for other in found:
+            if other.rests[0] != pair.rests[0] and _share_masks(other, pair):
+                by_rest[other.rests[0]].append(other)
+    start = made.image.removesuffix(parts.fill(group[0].rests[0]))
+    images = []
+    for rest, pairs in by_rest.items():
+        members = [item for pair in pairs for item in pair.image.members.items()]
+        paths = {parts.name_of(key): path for key, path in members}
+        if len(paths.keys() & masked) < NEARLY * len(masked) or len(paths) < len(members):
+            continue
+        images.append(Images(f"{start}{parts.fill(rest)}", paths, pairs[0].is_hu))
+    return replace(made, images=tuple(images), masked=tuple(sorted(masked)))
+
+
+def _share_masks(pair: Pairing, other: Pairing) -> bool:
+    """Tell whether two kinds of images have the same masks, in the same folders."""
+    masks = [[kind.template for kind in each.masks] for each in (pair, other)]
+    same = pair.base == other.base and pair.image.width == other.image.width
+    return masks[0] == masks[1] and same and pair.on_grid == other.on_grid
 
 
 def _apart(groups: Sequence[list[Pairing]], best: Sequence[Pairing]) -> list[list[Pairing]]:
@@ -196,6 +259,7 @@ def _united(groups: Sequence[Sequence[Pairing]]) -> Arrangement:
         made[0],
         rows=tuple(sorted(rows, key=lambda row: row.case)),
         alone=(),
+        images=(),
         patterns=False,
         tells_patient=True,
         on_grid=all(grids) if grids else None,

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from slicewise.config import IN_RESULTS, Effort, load_settings
+from slicewise.config.channels import CHANNEL
 from slicewise.dataset.finding import find_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.survey.asking import asked
 from slicewise.survey.looking import PATIENCE
 from slicewise.survey.proposal import Proposal, propose
-from slicewise.survey.said import Said
+from slicewise.survey.said import Said, some_of
 from slicewise.survey.writing import written
 
 CONFIG = "config"
+IMAGE = ("dataset", "pairs", "image")
+CHANNELS = ("dataset", "channels")
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def init(
             "--force"
         )
     with _Quiet():
-        proposal = propose(folder, name, root_of(folder), wanted.effort, wanted.patience)
+        proposal = _proposed(wanted, name)
+    if ask is not None:
+        proposal = _with_images(proposal, wanted, name, ask, say)
     if proposal.table:
         if table.exists() and not wanted.force:
             raise SlicewiseError(f"{table}: is there already; move it away or add --force")
@@ -104,9 +109,48 @@ def init(
             table.unlink()
         raise
     write_text(output, text)
-    for line in _summary(said, cases, output, [] if ask is not None else questions):
+    guessed = [] if ask is not None else questions
+    for line in _summary(said, cases, output, guessed, proposal.aside):
         say(line)
     return output
+
+
+def _proposed(wanted: Wanted, name: str, image: object = None) -> Proposal:
+    root = root_of(wanted.folder)
+    return propose(wanted.folder, name, root, wanted.effort, wanted.patience, image=image)
+
+
+def _with_images(
+    proposal: Proposal,
+    wanted: Wanted,
+    name: str,
+    ask: Callable[[str], str],
+    say: Callable[[str], None],
+) -> Proposal:
+    """Ask which images are meant, and look again where it is others: the rest follows from them."""
+    question = next((one for one in proposal.said if one.path == IMAGE and one.question), None)
+    if question is None:
+        return proposal
+    (answer,) = asked([question], ask, say)
+    if answer.value in [other.value for other in question.others]:
+        with _Quiet():
+            proposal = _proposed(wanted, name, answer.value)
+    said = []
+    for one in proposal.said:
+        if one.path == IMAGE:
+            said.append(replace(one, value=answer.value, why=answer.why, question="", others=()))
+        elif one.path == CHANNELS:
+            said.append(replace(one, value=_channels(answer.value, one.value), others=()))
+        else:
+            said.append(one)
+    return replace(proposal, said=tuple(said))
+
+
+def _channels(image: object, names: list[str] | None) -> list[str] | None:
+    """Return the channels of images that somebody has named."""
+    if isinstance(image, dict):
+        return list(image)
+    return names if CHANNEL in str(image) else None
 
 
 class _Quiet:
@@ -158,15 +202,20 @@ def _checked(text: str) -> int:
         return len(find_cases(settings.dataset, data_folder()))
 
 
-def _summary(said: list[Said], cases: int, output: Path, guessed: list[Said]) -> list[str]:
+def _summary(
+    said: list[Said], cases: int, output: Path, guessed: list[Said], aside: Sequence[str]
+) -> list[str]:
     """Return what is said at the end: what was found, what was guessed, and what comes next."""
     by_path = {one.path: one for one in said}
     names = [one.path[-1] for one in said if one.path[:2] == ("dataset", "labels")]
     layout = by_path["dataset", "layout"]
     intensity = by_path["dataset", "intensity"]
+    channels = by_path.get(CHANNELS)
+    channels = channels if channels is not None and channels.value else None
     lines = [
         f"{output}: written",
         f"  layout {layout.value}: {cases} cases; {layout.why}",
+        *([f"  channels {', '.join(channels.value)}: {channels.why}"] if channels else []),
         f"  labels {', '.join(names)}",
         f"  intensity {intensity.value}: {intensity.why}",
     ]
@@ -174,6 +223,10 @@ def _summary(said: list[Said], cases: int, output: Path, guessed: list[Said]) ->
         f"  guessed: {'.'.join(one.path)}: {one.value}; {one.question} ({one.why})"
         for one in guessed
     ]
+    excluded = by_path.get(("dataset", "exclude"))
+    if excluded is not None:
+        lines.append(f"  excluded {some_of(excluded.value)}: {excluded.why}")
+    lines += [f"  {line}" for line in aside]
     lines += [
         "Next:",
         f"  slicewise look {output}",

@@ -29,12 +29,21 @@ class Known:
     why : str
     tested : tuple of str
         Of `msd`, lists with masks beside `training`.
+    first : str
+        Of `msd`, the first image that is listed.
+    files : tuple of (str, tuple of int)
+        Of `nnunet`, the channels that there are of each case.
+    masked : frozenset of str
+        Of `nnunet`, the cases with a mask.
     """
 
     layout: str
     root: str
     why: str
     tested: tuple[str, ...] = ()
+    first: str = ""
+    files: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    masked: frozenset[str] = frozenset()
 
 
 def known_layouts(listing: Listing) -> list[Known]:
@@ -69,7 +78,8 @@ def _msd(listing: Listing) -> list[Known]:
         there = [listing.root / folder / name for pair in items for name in pair]
         if items and all(file.is_file() for file in there):
             why = f"dataset.json lists {len(items)} images with their labels"
-            found.append(Known("msd", folder, why, _lists_beside(description)))
+            first = PurePosixPath(items[0][0]).as_posix()
+            found.append(Known("msd", folder, why, _lists_beside(description), first))
     return found
 
 
@@ -85,20 +95,53 @@ def _lists_beside(description: dict[str, Any]) -> tuple[str, ...]:
 
 def _nnunet(listing: Listing) -> list[Known]:
     images: dict[str, list[str]] = defaultdict(list)
-    masks: set[str] = set()
+    masks: dict[str, set[str]] = defaultdict(set)
     for entry in listing.entries:
         *folders, name = entry.parts
         if folders and folders[-1] == "imagesTr":
             images["/".join(folders[:-1])].append(name)
-        if folders and folders[-1] == "labelsTr":
-            masks.add("/".join(folders[:-1]))
-    return [
-        Known(
-            "nnunet", root, f"imagesTr holds {len(names)} images called CASE_0000, labelsTr masks"
-        )
-        for root, names in images.items()
-        if root in masks and all(name.endswith("_0000") for name in names)
-    ]
+        if folders and folders[-1] in ("labelsTr", "labelsTs"):
+            masks["/".join(folders[:-1])].add(name)
+    tested: dict[str, list[str]] = defaultdict(list)
+    for entry in listing.entries:
+        *folders, name = entry.parts
+        if folders and folders[-1] == "imagesTs":
+            tested["/".join(folders[:-1])].append(name)
+    found = []
+    for root, names in images.items():
+        if not _has_labels(listing, root, "labelsTr"):
+            continue
+        # those to be tested on are cases where they have masks
+        more = tested[root] if _has_labels(listing, root, "labelsTs") else []
+        numbers = _channels_of([*names, *more])
+        several = {number for there in numbers.values() for number in there}
+        if not numbers or several != set(range(len(several))):
+            continue  # the number behind such names is no channel's
+        called = "CASE_0000" if len(several) == 1 else f"CASE_0000 to CASE_{len(several) - 1:04d}"
+        why = f"imagesTr holds {len(names)} images called {called}, labelsTr masks"
+        files = tuple((name, tuple(sorted(there))) for name, there in sorted(numbers.items()))
+        known = Known("nnunet", root, why, files=files, masked=frozenset(masks[root]))
+        found.append(known)
+    return found
+
+
+def _has_labels(listing: Listing, root: str, folder: str) -> bool:
+    return any(entry.parts[:-1] == (*_parts(root), folder) for entry in listing.entries)
+
+
+def _parts(root: str) -> tuple[str, ...]:
+    return tuple(root.split("/")) if root else ()
+
+
+def _channels_of(names: Sequence[str]) -> dict[str, set[int]]:
+    """Return the numbers of channels by case; nothing where a name has none."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for name in names:
+        match = re.fullmatch(r"(.+)_(\d{4})", name)
+        if match is None:
+            return {}
+        numbers[match[1]].add(int(match[2]))
+    return numbers
 
 
 def _ircad(listing: Listing) -> list[Known]:

@@ -16,7 +16,9 @@ from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.dicom import HASHED
 from slicewise.errors import SlicewiseError
 from slicewise.survey import bids
+from slicewise.survey import channels as of_channels
 from slicewise.survey.arrangement import Arrangement, Row, arranged
+from slicewise.survey.channels import Choice, described_channels
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
 from slicewise.survey.listing import SERIES, Listing
@@ -63,12 +65,17 @@ class Layout:
     notes: tuple[str, ...] = ()
 
     @property
+    def channels(self) -> int:
+        """How many channels images have."""
+        return len(self.cases[0].channels) or 1
+
+    @property
     def name(self) -> str:
         """What `dataset.layout` is."""
         return next(one.value for one in self.said if one.path[-1] == "layout")
 
 
-def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
+def layout_of(listing: Listing, looker: Looker, root: str, image: Any = None) -> Layout:
     """Find the layout of a folder.
 
     Parameters
@@ -77,6 +84,8 @@ def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
     looker : Looker
     root : str
         How `dataset.root` names the folder, or its whole path.
+    image : str or dict, optional
+        As `dataset.pairs.image`: which of several kinds of images to take.
 
     Returns
     -------
@@ -88,7 +97,7 @@ def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
         When none finds images with masks; it says what the folder looks like.
     """
     for known in known_layouts(listing):
-        found = _try_known(known, listing, root)
+        found = _try_known(known, listing, looker, root)
         if found is not None:
             return found
     found = _try_bids(listing, looker, root)
@@ -100,7 +109,12 @@ def layout_of(listing: Listing, looker: Looker, root: str) -> Layout:
         if arrangement is not None:
             options.append(arrangement)
     best = max(options, key=lambda one: len(one.rows), default=None)
-    found = _try_pairs(best, listing, root) if best is not None and best.patterns else None
+    found = None
+    if best is not None and best.patterns:
+        choices = _wanted(of_channels.choices_of(best, looker), image)
+        ways = [[one, *(each for each in choices if each is not one)] for one in choices]
+        tried = (_try_pairs(best, listing, root, way) for way in ways)
+        found = next((each for each in tried if each is not None), None)
     found = _try_dicom(listing, root, found) or found
     if found is None and best is None:
         found = _try_frames(listing, looker)
@@ -139,7 +153,12 @@ def _cases(keys: Mapping[str, Any], listing: Listing) -> tuple[list[Case], list[
     ]
 
 
-def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
+def _wanted(choices: list[Choice], image: Any) -> list[Choice]:
+    """Put the choice first that somebody has made."""
+    return sorted(choices, key=lambda choice: image is None or choice.image != image)
+
+
+def _try_known(known: Known, listing: Listing, looker: Looker, root: str) -> Layout | None:
     labels: dict[str, Any] = {"label_1": 1}
     structures: list[str] = []
     if known.layout == "ircad":
@@ -149,12 +168,15 @@ def _try_known(known: Known, listing: Listing, root: str) -> Layout | None:
         keys = {"layout": known.layout, "root": known.root or ".", "labels": labels}
         if known.tested:
             keys["msd"] = {"train": "training", "test": list(known.tested)}
+        described = described_channels(known, listing, looker)
+        keys |= described.keys
         cases, spelt = _cases(keys, listing)
     except (SlicewiseError, ValueError):
         return None
     said = (
         Said(("dataset", "layout"), known.layout, known.why),
         Said(("dataset", "root"), f"{root}/{known.root}" if known.root else root, ""),
+        *described.said,
         *spelt,
         *_lists(known, cases),
     )
@@ -230,11 +252,17 @@ def _try_bids(listing: Listing, looker: Looker, root: str) -> Layout | None:
     return off_grid
 
 
-def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout | None:
-    """Return the layout `pairs` if its patterns find just the cases that were seen."""
+def _try_pairs(
+    arrangement: Arrangement, listing: Listing, root: str, choices: Sequence[Choice]
+) -> Layout | None:
+    """Return the layout `pairs` if its patterns find just the cases that were seen.
+
+    Of several choices of images, the first is taken, and the others are named.
+    """
+    chosen = choices[0]
     names = _names_of(arrangement)
     labels = {name: n for n, name in enumerate(names, start=1)} or {"label_1": 1}
-    pairs: dict[str, Any] = {"image": arrangement.image}
+    pairs: dict[str, Any] = {"image": chosen.image}
     if names:
         pairs["masks"] = dict(zip(names, arrangement.masks, strict=True))
         pairs["overlaps"] = "later"
@@ -245,20 +273,25 @@ def _try_pairs(arrangement: Arrangement, listing: Listing, root: str) -> Layout 
     pairs["train"] = arrangement.folders["train"] or None
     pairs["test"] = arrangement.folders.get("test")
     keys: dict[str, Any] = {"layout": "pairs", "root": ".", "labels": labels, "pairs": pairs}
-    if arrangement.alone:
-        keys["exclude"] = list(arrangement.alone)
+    if chosen.exclude:
+        keys["exclude"] = list(chosen.exclude)
+    if chosen.channels:
+        keys["channels"] = list(chosen.channels)
     try:
         cases, spelt = _cases(keys, listing)
     except (SlicewiseError, ValueError):
         return None
-    if {case.name for case in cases} != {row.case for row in arrangement.rows}:
+    seen = {row.case for row in arrangement.rows}
+    if chosen.image == arrangement.image and {case.name for case in cases} != seen:
+        return None
+    if chosen.channels and {case.name for case in cases} != _whole(arrangement, chosen):
         return None
     said = [
         Said(("dataset", "layout"), "pairs", f"{len(cases)} images with masks of the same names"),
         Said(("dataset", "root"), root, ""),
-        *_exclude(arrangement),
+        *of_channels.said_of(chosen, choices),
         *spelt,
-        *_pairs_said(pairs, arrangement),
+        *_pairs_said(pairs, arrangement, choices),
     ]
     return Layout(tuple(said), tuple(cases), tuple(names), "", arrangement)
 
@@ -268,19 +301,23 @@ def _names_of(arrangement: Arrangement) -> list[str]:
     return structure_names(arrangement.masks) if len(arrangement.masks) > 1 else []
 
 
-def _exclude(arrangement: Arrangement) -> list[Said]:
-    if not arrangement.alone:
-        return []
-    why = f"{len(arrangement.alone)} images have no mask"
-    return [Said(("dataset", "exclude"), list(arrangement.alone), why)]
+def _whole(arrangement: Arrangement, chosen: Choice) -> set[str]:
+    """Return the cases that have a mask and all channels."""
+    return set(arrangement.masked) - set(chosen.exclude)
 
 
-def _pairs_said(pairs: Mapping[str, Any], arrangement: Arrangement) -> list[Said]:
+def _pairs_said(
+    pairs: Mapping[str, Any], arrangement: Arrangement, choices: Sequence[Choice]
+) -> list[Said]:
     rows = arrangement.rows
     block = ("dataset", "pairs")
     why = f"many values, such as {rows[0].image}"
-    question = "Which images are to be segmented?" if arrangement.rivals else ""
-    others = tuple(Other(rival, "these images instead") for rival in arrangement.rivals)
+    question = "Which images are to be segmented?" if len(choices) > 1 else ""
+    if any(choice.channels for choice in choices):
+        question = "Which images are to be segmented, one a case or several as its channels?"
+    if choices[0].channels:
+        why = f"{choices[0].when}; many values, such as {rows[0].image}"
+    others = tuple(Other(choice.image, choice.when) for choice in choices[1:])
     said = [Said((*block, "image"), pairs["image"], why, question, others)]
     if "mask" in pairs:
         why = f"few whole values in patches, such as {rows[0].masks[0]}"
@@ -322,7 +359,8 @@ def _try_frames(listing: Listing, looker: Looker) -> Layout | None:
             rows.append(replace(row, case=name, patient=row.patient or row.case, frame=frame))
     found = replace(arrangement, rows=tuple(rows), tells_patient=True)
     note = f"{unread} files of four dimensions were not looked at in time, and are left out."
-    return replace(_as_table(found, listing), notes=(note,) if unread else ())
+    made = _as_table(found, listing)
+    return replace(made, notes=(*made.notes, note)) if unread else made
 
 
 # --- a table --------------------------------------------------------------------------------
@@ -344,7 +382,11 @@ def _as_table(arrangement: Arrangement, listing: Listing) -> Layout:
         cases, spelt = _cases(keys, listing)
     why = f"{len(cases)} pairs that no pattern of paths names; the table beside this file does"
     said = [Said(("dataset", "layout"), "table", why), *spelt]
-    return Layout(tuple(said), tuple(cases), (), text, arrangement)
+    notes = [
+        f"Left aside, although the same masks fit them: {pattern}; a table may name them instead."
+        for pattern in arrangement.rivals
+    ]
+    return Layout(tuple(said), tuple(cases), (), text, arrangement, tuple(notes))
 
 
 def table_text(rows: Sequence[Row], root: Path) -> str:

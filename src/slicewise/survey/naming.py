@@ -167,6 +167,20 @@ def structure_names(patterns: Sequence[str]) -> list[str]:
     >>> structure_names(["{case}/seg/liver.nii.gz", "{case}/seg/kidney_left.nii.gz"])
     ['liver', 'kidney_left']
     """
+    names: list[str] = []
+    for number, text in enumerate(differing(patterns), start=1):
+        names.append(label_name(text, number, names))
+    return names
+
+
+def differing(patterns: Sequence[str]) -> list[str]:
+    """Return what differs in patterns of paths, in whole words.
+
+    Examples
+    --------
+    >>> differing(["{case}/{case}_t1.nii.gz", "{case}/{case}_t2.nii.gz"])
+    ['t1', 't2']
+    """
     texts = [re.sub(r"\{\w+\}", "", pattern) for pattern in patterns]
     start = _shared(texts)
     end = _shared([text[::-1] for text in texts])
@@ -175,10 +189,7 @@ def structure_names(patterns: Sequence[str]) -> list[str]:
         start -= 1
     while end and texts[0][len(texts[0]) - end].isalnum():
         end -= 1
-    names: list[str] = []
-    for number, text in enumerate(texts, start=1):
-        names.append(label_name(text[start : len(text) - end], number, names))
-    return names
+    return [text[start : len(text) - end] for text in texts]
 
 
 def _shared(texts: Sequence[str]) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slicewise.config import Effort
+from slicewise.dataset.proposal import Plan
 from slicewise.errors import SlicewiseError
 from slicewise.survey import content, labels
 from slicewise.survey.archive import labels_of_archive
@@ -35,15 +38,24 @@ class Proposal:
         What the comment at the top says.
     table : str
         A table that has to be written beside the configuration, or nothing.
+    aside : tuple of str
+        What was left aside; the comment has it, too.
     """
 
     said: tuple[Said, ...]
     head: tuple[str, ...]
     table: str = ""
+    aside: tuple[str, ...] = ()
 
 
 def propose(
-    folder: Path, name: str, root: str, effort: Effort = "laptop", patience: float = PATIENCE
+    folder: Path,
+    name: str,
+    root: str,
+    effort: Effort = "laptop",
+    patience: float = PATIENCE,
+    *,
+    image: Any = None,
 ) -> Proposal:
     """Look at a folder and propose a configuration.
 
@@ -59,6 +71,8 @@ def propose(
         What a training may cost.
     patience : float
         Seconds for the voxels of a sample.
+    image : str or dict, optional
+        As `dataset.pairs.image`: which of several kinds of images to take.
 
     Returns
     -------
@@ -71,37 +85,41 @@ def propose(
     """
     listing = list_folder(folder)
     looker = Looker(folder, patience)
-    layout = layout_of(listing, looker, root)
+    layout = layout_of(listing, looker, root, image)
     # what DICOM has of masks names its segments, and is read with its image only
     in_masks = not layout.structures and layout.name != "dicom"
     sample = sampled(layout.cases, looker, masks=in_masks)
     files = _content(layout, listing, looker, sample)
+    said = [
+        Said(("dataset", "name"), name, "of the folder; results/ and MLflow know it by this name"),
+        *layout.said,
+        *files,
+        *_split(layout),
+        *as_settings(_plan(layout, files, looker, effort)),
+    ]
+    aside = (*layout.notes, *_aside(layout))
+    head = (
+        f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
+        f"it follows from. Looked at: names of all files, {sample.words}.",
+        "Every setting is described in docs/settings.md.",
+        *aside,
+    )
+    return Proposal(tuple(in_blocks(said)), head, layout.table, aside)
+
+
+def _plan(layout: Layout, files: Sequence[Said], looker: Looker, effort: Effort) -> Plan:
     intensity = next(one.value for one in files if one.path[-1] == "intensity")
     contiguous = next(one.value for one in files if one.path[-1] == "contiguous")
     named = [one for one in files if one.path[:2] == ("dataset", "labels")]
-    recipe = planned(
+    return planned(
         training_cases(layout.cases, named, looker),
         len(layout.cases),
         intensity,
         effort,
         contiguous=contiguous,
         labels=len(named),
+        channels=layout.channels,
     )
-    said = [
-        Said(("dataset", "name"), name, "of the folder; results/ and MLflow know it by this name"),
-        *layout.said,
-        *files,
-        *_split(layout),
-        *as_settings(recipe),
-    ]
-    head = (
-        f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
-        f"it follows from. Looked at: names of all files, {sample.words}.",
-        "Every setting is described in docs/settings.md.",
-        *layout.notes,
-        *_aside(layout),
-    )
-    return Proposal(tuple(in_blocks(said)), head, layout.table)
 
 
 def _aside(layout: Layout) -> list[str]:

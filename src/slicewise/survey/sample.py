@@ -14,7 +14,9 @@ from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.frames import frames_of
 
 IMAGES = 8
-"""Images whose voxels are read."""
+"""Images whose voxels are read; of those of several channels, each of these is one."""
+FEWEST = 2
+"""Cases of which all channels are read, at least."""
 HEADERS = 400
 """Images whose headers are read."""
 GRIDS = 6
@@ -67,13 +69,17 @@ def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
     images = {}
     for number in chosen:
         case = cases[int(number)]
-        path = shown_of(case, case.image, looker.root)
-        glance = looker.glance(path, case.image, case.frame)
-        if glance is not None:
-            images[path] = glance
+        channels = channels_of(case)
+        few = max(FEWEST, IMAGES // len(channels))
+        for files, frame in channels if number in spread(chosen, few) else ():
+            path = path_of(files, looker.root)
+            path = path if frame is None else f"{path}, frame {frame}"
+            glance = looker.glance(path, files, frame)
+            if glance is not None:
+                images[path] = glance
     grids = _grids(cases, looker)
     on_grid = [
-        looker.on_grid(path_of(c.image, looker.root), path_of(c.mask, looker.root))
+        looker.on_grid(path_of(first_image(c), looker.root), path_of(c.mask, looker.root))
         for c in (cases[int(n)] for n in chosen[:GRIDS])
         if masks
     ]
@@ -88,6 +94,26 @@ def path_of(files: Sequence[Path], root: Path) -> str:
     return one.relative_to(root).as_posix() if one.is_relative_to(root) else str(one)
 
 
+def channels_of(case: Case) -> list[tuple[tuple[Path, ...], int | None]]:
+    """Return the files of each channel of an image, and which frame of them it is."""
+    if case.in_one:
+        return [(case.image, frame) for frame in range(len(case.channels))]
+    if not case.channels:
+        return [(case.image, case.frame)]
+    found: list[tuple[tuple[Path, ...], int | None]] = []
+    start = 0
+    for _, number in case.channels:
+        if number:
+            found.append((case.image[start : start + number], None))
+        start += number
+    return found
+
+
+def first_image(case: Case) -> tuple[Path, ...]:
+    """Return the files of an image, or of the first channel that it has."""
+    return channels_of(case)[0][0]
+
+
 def shown_of(case: Case, files: Sequence[Path], root: Path) -> str:
     """Return how a volume of a case is called: as `path_of`, and by its frame."""
     path = path_of(files, root)
@@ -98,8 +124,10 @@ def _grids(cases: Sequence[Case], looker: Looker) -> list[Grid]:
     grids = []
     for number in spread([str(n) for n in range(len(cases))], HEADERS):
         case = cases[int(number)]
-        header = looker.header(path_of(case.image, looker.root), case.image)
-        if header is not None and (len(header.shape) == 3 or case.frame is not None):
+        files = first_image(case)
+        header = looker.header(path_of(files, looker.root), files)
+        framed = case.frame is not None or case.in_one
+        if header is not None and (len(header.shape) == 3 or framed):
             grids.append(Grid.of(header))
     return grids
 
@@ -113,7 +141,7 @@ def _masks(cases: Sequence[Case], looker: Looker) -> dict[str, Glance]:
         case = cases[number]
         path = shown_of(case, case.mask, looker.root)
         frame = case.frame if frames_of(case.mask[0]) is not None else None
-        glance = looker.glance(path, case.mask, frame, case.image)
+        glance = looker.glance(path, case.mask, frame, first_image(case))
         if glance is not None and glance.is_mask:
             seen[path] = glance
     return seen

@@ -12,7 +12,7 @@ from slicewise.dataset.proposal import SLICES, Plan
 from slicewise.survey.glance import Glance
 from slicewise.survey.looking import Looker, spread
 from slicewise.survey.said import Said
-from slicewise.survey.sample import HEADERS, Grid, path_of, shown_of
+from slicewise.survey.sample import HEADERS, Grid, first_image, path_of, shown_of
 
 USUAL = TrainingCase((512, 512, 100), (0.8, 0.8, 2.5), "RAS", {})
 """Where no header could be read: an abdominal CT."""
@@ -41,10 +41,11 @@ def training_cases(
     found = []
     for number in spread([str(n) for n in range(len(cases))], HEADERS):
         case = cases[int(number)]
-        header = looker.header(path_of(case.image, looker.root), case.image)
+        files = first_image(case)
+        header = looker.header(path_of(files, looker.root), files)
         if case.subset == "test" or header is None:
             continue
-        if len(header.shape) != 3 and case.frame is None:
+        if len(header.shape) != 3 and case.frame is None and not case.in_one:
             continue
         grid = Grid.of(header)
         glance = looker.known(shown_of(case, case.mask, looker.root))
@@ -70,6 +71,7 @@ def planned(
     *,
     contiguous: bool,
     labels: int,
+    channels: int = 1,
 ) -> Plan:
     """Return the plan for cases of which a sample is known.
 
@@ -80,13 +82,15 @@ def planned(
         How many cases there are; the sample stands for all that are trained on.
     intensity, effort, contiguous
         As settings say.
-    labels : int
+    labels, channels : int
         How many there are.
     """
     sample = list(known) or [USUAL]
     count = max(1, round(TRAINED * number))
     whole = [sample[n * len(sample) // count] for n in range(count)]
-    found = fingerprint_of(whole, intensity=intensity, contiguous=contiguous, labels=labels)
+    found = fingerprint_of(
+        whole, intensity=intensity, contiguous=contiguous, labels=labels, channels=channels
+    )
     return plan(found, effort)
 
 
