@@ -43,6 +43,8 @@ SLOWEST = 5
 """A mutant may take so many times as long as the module itself, and then hangs."""
 STARTING = 20
 """Seconds that are granted beside."""
+WIDEST = 160
+"""Characters that are printed of a mutant."""
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -300,6 +302,13 @@ def survivors(
         path.write_text(source)
 
 
+def told(mutant: Mutant) -> str:
+    """Return one line about a mutant; a changed number may stand in a table of many pages."""
+    words = " ".join(f"{mutant.change}: {mutant.statement}".split())
+    line = f"{mutant.module}:{mutant.line}: {words}"
+    return line if len(line) <= WIDEST else f"{line[: WIDEST - 1]}…"
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("modules", nargs="*", default=MODULES, help="paths below src/slicewise")
@@ -320,10 +329,7 @@ def main(arguments: list[str] | None = None) -> int:
             for mutant, noticed in survivors(module, options.sample, options.seed, library):
                 outcomes.append(noticed)
                 if not noticed:
-                    print(
-                        f"  lives: {module}:{mutant.line}: {mutant.change}: {mutant.statement}",
-                        flush=True,
-                    )
+                    print(f"  lives: {told(mutant)}", flush=True)
             share = sum(outcomes) / max(1, len(outcomes))
             enough &= share >= options.at_least
             print(f"{module}: {sum(outcomes)} of {len(outcomes)} noticed ({share:.0%})", flush=True)

@@ -67,6 +67,19 @@ def test_the_seed_draws_the_sample(mutate):
     assert one != mutate.mutants("m.py", SOURCE, 5, 2)
 
 
+def test_a_mutant_is_told_in_one_line(mutate):
+    short = mutate.Mutant("room/m.py", 7, "3 -> 4", "LIMIT = 4", "")
+    assert mutate.told(short) == "room/m.py:7: 3 -> 4: LIMIT = 4"
+    table = f"TABLE = ({', '.join(map(str, range(500)))})"
+    for change in ("3 -> 4", f"{table} ->\n{table}"):
+        line = mutate.told(mutate.Mutant("room/m.py", 7, change, table, ""))
+        assert len(line) == 160
+        assert line.endswith("…")
+        assert "\n" not in line
+    whole = mutate.told(mutate.Mutant("m", 7, "3 -> 4", "x" * 147, ""))
+    assert (len(whole), whole[-1]) == (160, "x")
+
+
 def test_tests_are_those_of_the_modules_name(mutate, tmp_path):
     (tmp_path / "room").mkdir()
     for name in ("test_m.py", "test_m_more.py", "test_mm.py"):

@@ -7,26 +7,30 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from slicewise.evaluation.statistics import UNSCORED, metrics_table, read_metrics
 from slicewise.metrics.measures import Pair, measured
 from slicewise.metrics.table import (
     FALSE_ML,
     METRICS,
+    ON_PAGES,
     metric,
     names,
     names_of,
     shown_in,
 )
 
+PAGES = ("summary", "labels", "cases", "failures", "comparison", "experiments")
 CHECKOUT = Path(__file__).parents[2]
 
 
-def test_names_are_there_once_and_ranks_too():
+def test_names_are_there_once_and_on_pages_too():
     assert len({each.name for each in METRICS}) == len(METRICS)
-    for place in ("summary", "cases", "failures", "comparison"):
-        ranks = [each.rank for each in shown_in(place)]
-        assert len(set(ranks)) == len(ranks)
+    assert len(set(ON_PAGES)) == len(ON_PAGES)
+    on_a_page = {each.name for place in PAGES for each in shown_in(place)}
+    assert on_a_page == {*ON_PAGES, FALSE_ML.name}
 
 
 def test_what_is_shown_has_a_title():
@@ -152,9 +156,20 @@ def test_numbers_are_written_as_finely_as_they_mean_something():
 
 
 def test_pages_show_what_matters_first():
-    for place in ("summary", "cases", "failures", "comparison"):
-        ranks = [each.rank for each in shown_in(place)]
-        assert ranks == sorted(ranks)
+    assert [each.name for each in shown_in("labels")] == [
+        *("dice", "nsd", "hd95_mm", "volume_error_percent"),
+    ]
+    pairs = [(each.kind, each.name) for each in shown_in("cases")]
+    # overlaps of voxels, of surfaces, distances, then volumes and how far they are off
+    assert pairs[:4] == [("overlap", n) for n in ("dice", "jaccard", "precision", "recall")]
+    assert [kind for kind, _ in pairs[4:]] == [
+        *("overlap", "distance", "distance", "volume", "volume", "volume", "error"),
+    ]
+    # what is too much before what is too little
+    assert [each.title for each in shown_in("failures")] == [
+        *("False islands", "Largest island", "Off by"),
+        *("Missed parts", "Largest part", "Gap", "Bulge"),
+    ]
     assert shown_in("cases")[0].name == shown_in("summary")[0].name == "dice"
     assert shown_in("failures")[0].name == "false_islands"
 
@@ -194,3 +209,26 @@ def test_what_is_of_the_truth_alone_does_not_depend_on_the_prediction():
     for each in METRICS:
         if each.of_truth and each.name in one:
             assert one[each.name] == other[each.name], each.name
+
+
+def test_what_nobody_measures_on_masks_is_no_score_of_a_prediction():
+    unmeasured = {each.name for each in METRICS if each.measure is None}
+    assert {each.kind for each in METRICS if each.name in unmeasured} == {"note"}
+    # and of what is measured, the volume of the truth and what it was measured by
+    assert set(UNSCORED) == unmeasured | {"volume_ml", "tolerance_mm"}
+
+
+def test_a_file_has_all_columns_but_those_of_which_it_has_no_value(tmp_path):
+    row = {"case": "c", "patient": "p", "subset": "test", "fold": 0, "label": "l"}
+    row |= scores(GOOD, POOR) | {"recipe_dice": 0.5, "truth_sha256": "0012"}
+    rows = metrics_table([row])
+    assert {each.name for each in METRICS} - set(rows) == {"undrawn_percent"}
+    assert metrics_table([row | {"undrawn_percent": 2.0}])["undrawn_percent"].tolist() == [2]
+    bare = metrics_table([{"case": "c"}])
+    assert {each.name for each in METRICS} - set(bare) == {"undrawn_percent"}
+    rows.to_csv(tmp_path / "metrics.tsv", sep="\t", index=False)
+    read = read_metrics(str(tmp_path / "metrics.tsv"))
+    assert read["truth_sha256"].tolist() == ["0012"]
+    for each in METRICS:
+        if each.name in read:
+            assert pd.api.types.is_numeric_dtype(read[each.name]) != each.is_text, each.name

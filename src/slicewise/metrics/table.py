@@ -64,8 +64,6 @@ class Metric:
     measure : str or None
         What measures it, maybe along with others, see `measures.MEASURES`; None where
         `score_cases` knows it.
-    rank : int
-        Where it stands on pages, the lowest first.
     short : str
         Its title among the columns of a case, where that is shorter.
     long : str
@@ -92,7 +90,6 @@ class Metric:
     needs_neighbours: bool = False
     shown: frozenset[Place] = frozenset()
     measure: str | None = None
-    rank: int = 100
     short: str = ""
     long: str = ""
     signed: bool = False
@@ -154,7 +151,6 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=True,
         shown=_places("means", "summary", "labels", "cases", "comparison", "mlflow", "runs"),
         measure="overlap",
-        rank=0,
     ),
     Metric(
         "jaccard",
@@ -164,7 +160,6 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=True,
         shown=_places("means", "summary", "cases", "mlflow", "runs"),
         measure="overlap",
-        rank=1,
     ),
     Metric(
         "precision",
@@ -174,7 +169,6 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=True,
         shown=_places("means", "summary", "cases", "mlflow"),
         measure="overlap",
-        rank=2,
     ),
     Metric(
         "recall",
@@ -184,7 +178,6 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=True,
         shown=_places("means", "summary", "cases", "mlflow"),
         measure="overlap",
-        rank=3,
     ),
     Metric(
         "volume_ml",
@@ -195,7 +188,6 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         shown=_places("means", "cases"),
         measure="overlap",
-        rank=20,
         of_truth=True,
     ),
     Metric(
@@ -207,7 +199,6 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         shown=_places("means", "cases"),
         measure="overlap",
-        rank=21,
     ),
     Metric(
         "volume_error_ml",
@@ -220,7 +211,6 @@ METRICS: tuple[Metric, ...] = (
         signed=True,
         shown=_places("means", "summary", "cases", "mlflow", "runs"),
         measure="overlap",
-        rank=22,
     ),
     Metric(
         "volume_error_percent",
@@ -235,7 +225,6 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=False,
         shown=_places("means", "summary", "labels", "cases", "comparison", "mlflow"),
         measure="overlap",
-        rank=23,
     ),
     Metric(
         "hd95_mm",
@@ -250,7 +239,6 @@ METRICS: tuple[Metric, ...] = (
             *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
         ),
         measure="surface",
-        rank=11,
     ),
     Metric(
         "assd_mm",
@@ -263,7 +251,6 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("means", "summary", "cases", "comparison", "mlflow"),
         measure="surface",
-        rank=12,
     ),
     Metric(
         "nsd",
@@ -277,7 +264,6 @@ METRICS: tuple[Metric, ...] = (
             *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
         ),
         measure="surface",
-        rank=10,
     ),
     Metric(
         "tolerance_mm",
@@ -296,13 +282,11 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=30,
     ),
     Metric(
         "false_islands_ml",
         "volume of all these islands together",
         "failure",
-        digits=1,
         needs_neighbours=True,
         measure="failures",
     ),
@@ -316,7 +300,6 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=31,
     ),
     Metric(
         "largest_false_mm",
@@ -328,7 +311,6 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=32,
     ),
     Metric(
         "missed_parts",
@@ -339,14 +321,12 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=33,
     ),
     Metric(
         "missed_parts_ml",
         "volume of all these parts together",
         "failure",
         measure="failures",
-        digits=1,
         needs_neighbours=True,
     ),
     Metric(
@@ -359,7 +339,6 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=34,
     ),
     Metric(
         "largest_bulge_ml",
@@ -371,7 +350,6 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=36,
     ),
     Metric(
         "largest_gap_ml",
@@ -383,7 +361,6 @@ METRICS: tuple[Metric, ...] = (
         needs_neighbours=True,
         shown=_places("failures"),
         measure="failures",
-        rank=35,
     ),
     Metric(
         "lesions",
@@ -439,6 +416,14 @@ METRICS: tuple[Metric, ...] = (
 """In the order of the columns: an nsd says nothing without its tolerance, a lesion nothing without
 the overlap by which it was found, no score without what the slices allow and without its truth."""
 
+ON_PAGES = (
+    *("dice", "jaccard", "precision", "recall", "nsd", "hd95_mm", "assd_mm"),
+    *("volume_ml", "predicted_ml", "volume_error_ml", "volume_error_percent"),
+    *("false_islands", "largest_false_ml", "largest_false_mm"),
+    *("missed_parts", "largest_missed_ml", "largest_gap_ml", "largest_bulge_ml"),
+)
+"""The order on pages; what is not named here comes after, in the order of the columns."""
+
 FALSE_ML = Metric(
     "false_ml",
     "what was predicted of labels that are not there",
@@ -448,7 +433,6 @@ FALSE_ML = Metric(
     digits=1,
     higher_is_better=False,
     shown=_places("comparison"),
-    rank=1000,
 )
 """No column: experiments are compared by it over those who do not have a label."""
 
@@ -494,5 +478,6 @@ def shown_in(place: Place) -> list[Metric]:
     >>> [each.name for each in shown_in("labels")]
     ['dice', 'nsd', 'hd95_mm', 'volume_error_percent']
     """
-    every = (*METRICS, FALSE_ML)
-    return sorted((each for each in every if place in each.shown), key=lambda each: each.rank)
+    every = {each.name: each for each in (*METRICS, FALSE_ML)}
+    ordered = {name: every[name] for name in ON_PAGES} | every
+    return [each for each in ordered.values() if place in each.shown]
