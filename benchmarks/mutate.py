@@ -38,7 +38,10 @@ MODULES = (
     *("slices/grid.py", "inference/postprocessing.py"),
 )
 """What turns voxels into numbers and slices, below src/slicewise."""
-LIBRARIES = ("numpy", "scipy.ndimage", "scipy.stats", "pandas", "skimage.measure", "nibabel")
+LIBRARIES = (
+    *("numpy", "scipy.ndimage", "scipy.stats", "pandas", "skimage.measure", "nibabel"),
+    *("pydantic", "SimpleITK", "pydicom"),
+)
 SLOWEST = 5
 """A mutant may take so many times as long as the module itself, and then hangs."""
 STARTING = 20

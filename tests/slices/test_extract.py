@@ -238,3 +238,29 @@ def test_an_empty_channel_is_padding(tmp_path):
             empty, labels, ["a", "b"], Recipe(size=16), folder, intensity=intensity, every=every
         )
         assert np.all(np.load(folder.image)[:, 0] == geometry.padding)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "runs"),
+    [
+        ([0, 1, 3, 4, 5, 9], [(0, 2), (3, 6), (9, 10)]),
+        ([0, 2, 4], [(0, 1), (2, 3), (4, 5)]),
+        ([7], [(7, 8)]),
+        (list(range(10)), [(0, 10)]),
+    ],
+)
+def test_neighbours_are_read_at_once_and_nothing_between(numbers, runs, monkeypatch):
+    """What lies apart is read for itself: every slice costs an interpolation."""
+    image, _ = volumes((6, 7, 10), affine_of((0, 1, 2), (1, 1, 1)))
+    source = SliceSource(image, Recipe(), "hu")
+    each = [source.read(number, number + 1) for number in numbers]
+    asked = []
+    read = source.read
+
+    def noted(start: int, stop: int) -> np.ndarray:
+        asked.append((start, stop))
+        return read(start, stop)
+
+    monkeypatch.setattr(source, "read", noted)
+    np.testing.assert_array_equal(source._at(np.array(numbers)), np.concatenate(each))
+    assert asked == runs

@@ -197,3 +197,20 @@ def test_each_channel_is_fitted_by_itself(tmp_path: Path) -> None:
     rows = np.flatnonzero(slices.case_of == 1)
     with pytest.raises(SlicewiseError, match="channel b: it is missing in all training cases"):
         fit_preprocess(slices, rows, Input(), card)
+
+
+@pytest.mark.parametrize("intensity", ["hu", "clipped_hu"])
+def test_a_window_of_one_value_is_two_thousandths_wide_on_either_side(tmp_path, intensity) -> None:
+    """Its value lies in the middle, and all others beyond: none are seen as it is."""
+    slices = cut(tmp_path, [mr(0, noise=0)], intensity)
+    numbers = np.arange(len(slices))
+    card = card_with(intensity=intensity)
+    fitted = fit_preprocess(slices, numbers, Input(normalisation="none"), card)
+    assert (fitted.low, fitted.high) == pytest.approx((299.998, 300.002), abs=1e-9)
+    assert (fitted.mean, fitted.sd) == (0, 1)
+    scaled = fit_preprocess(slices, numbers, Input(normalisation="all"), card)
+    images, masks = slices.read(numbers)
+    # all but the organ is darker
+    share = float((masks == 0).mean())
+    assert scaled.mean == pytest.approx(300 - 0.002 * share, abs=1e-6)
+    assert scaled.sd == pytest.approx(0.002 * (share * (1 - share)) ** 0.5, rel=1e-6)

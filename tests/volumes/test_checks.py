@@ -8,7 +8,13 @@ from hypothesis.extra import numpy as hnp
 
 from slicewise.config import UNDRAWN
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.checks import check_image, label_indices
+from slicewise.volumes.checks import (
+    check_image,
+    count_values,
+    is_stored_with_offset,
+    label_indices,
+    mask_values,
+)
 from slicewise.volumes.dicom.organs import read_organ_masks
 from slicewise.volumes.placing import Stored, VoxelGrid, on_image
 from slicewise.volumes.read import read_volume
@@ -289,3 +295,104 @@ def test_a_mask_that_says_nothing_is_refused():
     assert set(
         np.unique(label_indices(mask, "m", {"a": 1}, "refuse", may_be_empty=True, ignore=255))
     ) == {0, 255}
+
+
+# --- where the limits lie ----------------------------------------------------------------------
+
+
+def of_voxels(numbers: dict[float, int], others: float = 500) -> Volume:
+    """A thousand voxels: so many of each value, and the others."""
+    values = np.repeat(list(numbers), list(numbers.values()))
+    array = np.full(1000, others, np.int64)
+    array[: len(values)] = values
+    return volume(array.reshape(10, 10, 10))
+
+
+@pytest.mark.parametrize(
+    ("inside", "beyond"),
+    [
+        # 16 bits
+        ({-32768: 1, 50: 100}, {-32769: 1, 50: 100}),
+        ({32767: 1, -900: 1, 50: 100}, {32768: 1, -900: 1, 50: 100}),
+        # something as thin as air, and one voxel of it is enough
+        ({-200: 1, -199: 5, 50: 100}, {-199: 1, 50: 100}),
+        # a hundredth soft tissue, from 0 to 200
+        ({-900: 10, 0: 5, 200: 5}, {-900: 10, 0: 5, 200: 4}),
+        ({-900: 10, 0: 5, 200: 5}, {-900: 10, -1: 5, 200: 5}),
+        ({-900: 10, 0: 5, 200: 5}, {-900: 10, 0: 5, 201: 5}),
+        # a quarter denser than 700
+        ({-900: 10, 50: 20, 701: 250}, {-900: 10, 50: 20, 701: 251}),
+        ({-900: 10, 50: 20, 700: 600}, {-900: 10, 50: 20, 700: 600, 701: 251}),
+    ],
+)
+def test_hounsfield_units_end_where_they_are_said_to(refused, inside, beyond):
+    check_image(of_voxels(inside), "p1", "hu")
+    assert refused(check_image, of_voxels(beyond), "p1", "hu").startswith("p1: ")
+    # and as far off where an offset is added to all of them
+    moved = {value - 300: number for value, number in inside.items()}
+    check_image(of_voxels(moved, 200).plus(300), "p1", "hu", 300)
+
+
+@pytest.mark.parametrize(
+    ("inside", "beyond"),
+    [
+        ({-1100: 1}, {-1101: 1}),
+        ({3100: 1}, {3101: 1}),
+        ({450: 1}, {451: 1}),  # 50 apart, and 49
+        ({550: 1}, {549: 1}),
+    ],
+)
+def test_clipped_hounsfield_units_end_where_they_are_said_to(refused, inside, beyond):
+    check_image(of_voxels(inside), "p1", "clipped_hu")
+    assert "clipped Hounsfield" in refused(check_image, of_voxels(beyond), "p1", "clipped_hu")
+
+
+@pytest.mark.parametrize(
+    ("hiding", "not_hiding"),
+    [
+        # a twentieth would be soft tissue if 1024 had been added: from 1024 to 1224
+        ({1024: 25, 1224: 25}, {1024: 25, 1224: 24}),
+        ({1024: 25, 1224: 25}, {1023: 25, 1224: 25}),
+        ({1024: 25, 1224: 25}, {1024: 25, 1225: 25}),
+        # and nothing but padding is as thin as air
+        ({1024: 50, -199: 9}, {1024: 50, -200: 1}),
+    ],
+)
+def test_padding_alone_hides_an_offset(refused, hiding, not_hiding):
+    padding = {-2000: 30, 100: 40}
+    message = refused(check_image, of_voxels(padding | hiding), "p1", "hu")
+    assert "only its padding (-2000) is below -200" in message
+    check_image(of_voxels(padding | not_hiding), "p1", "hu")
+
+
+def test_few_voxels_too_low_for_an_offset_are_padding_or_noise():
+    # the lowest that a clip may keep is -1100: with 1024 added, -76
+    body = {0: 50, 1060: 100}
+    assert is_stored_with_offset(of_voxels(body).array)
+    for stored, others in ((True, {-77: 9}), (False, {-77: 10}), (True, {-76: 10})):
+        found = is_stored_with_offset(of_voxels(body | others | {-500: 300}).array)
+        assert found == stored, others
+
+
+@pytest.mark.parametrize(("highest", "bits"), [(255, 8), (256, 16), (65535, 16)])
+def test_values_of_a_mask_have_the_bits_that_they_need(highest, bits):
+    found = mask_values(of_voxels({highest: 1}, 0).array, "m")
+    assert found.dtype.itemsize == bits // 8
+    assert sorted(np.unique(found)) == [0, highest]
+
+
+def test_of_unknown_values_eight_are_listed(refused):
+    def said(number: int) -> str:
+        mask = of_voxels(dict.fromkeys(range(10, 10 + number), 2), 5)
+        return refused(label_indices, mask, "m", {"a": 5}, "refuse")
+
+    assert "17 (2 voxels); add" in said(8)
+    assert "17 (2 voxels), …; add" in said(9)
+    assert "10 (2 voxels); add" in said(1)
+
+
+def test_values_are_counted_slab_by_slab():
+    array = np.random.default_rng(0).integers(0, 256, (30, 20, 10)).astype(np.uint8)
+    for order in ("C", "F"):
+        found = count_values(np.asarray(array, order=order))
+        assert found.tolist() == np.histogram(array, np.arange(257))[0].tolist()
