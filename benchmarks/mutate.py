@@ -74,6 +74,11 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 }
 
 TREE = "tree = KDTree(np.argwhere(target) * spacing, {}, compact_nodes={}, balanced_tree={})"
+NEAREST = "if np.count_nonzero(source) {} np.count_nonzero(target) {} SPARSE {} source.size:"
+PLACES = (
+    "places = {{patient: (2 * position + 1) / ({}) for ranked in by_stratum.values() "
+    "for position, patient in enumerate(ranked)}}"
+)
 NO_MATTER = {
     "the frame lies in one component, whichever of its voxels is asked": (
         "sizes[parts[0, 1] if slicewise else parts[0, 0, 0]] = 0",
@@ -92,7 +97,13 @@ NO_MATTER = {
         TREE.format(32, False, True),
         "SPARSE = 1.05",
         "areas = np.zeros(257)",
+        NEAREST.format("-", "<=", "*"),
+        NEAREST.format("+", "<", "*"),
+        NEAREST.format("+", "<=", "/"),
+        "codes = [_codes(np.pad(mask[box], 2)) for mask in (truth, prediction)]",
     ),
+    "a cube and its complement of four corners each have one area": ("if cube.sum() >= 4:",),
+    "places are only compared with each other": (PLACES.format("3 * len(ranked)"),),
     "a hair is taken off before, so that equal is never met": (
         "won = (share > 0) & (share > background - 1e-06)",
         "near = every < tolerance_mm * (1 + SLACK)",
@@ -102,7 +113,14 @@ NO_MATTER = {
         "true_sizes = np.bincount(true_parts[truth], minlength=number + 2)[1:]",
         "guess_sizes = np.bincount(guess_parts[prediction], minlength=guesses + 2)[1:]",
     ),
-    "both have one length": ("fold_of |= dict(zip(ranked, owners, strict=False))",),
+    "both have one length": (
+        "fold_of |= dict(zip(ranked, owners, strict=False))",
+        "areas = [table[code[border]] for code, border in zip(codes, borders, strict=False)]",
+        "for apart, here, step in zip(nearest, places, spacing, strict=False):",
+        "part = tuple((slice(c, n - 1 + c) for c, n in zip(corner, mask.shape, strict=False)))",
+        "known = dict(zip(other['fingerprint'], other['case'], strict=False))",
+        "for case, mark in zip(cases['case'], cases['fingerprint'], strict=False):",
+    ),
     "a box around nothing holds nothing, and neither does what is beside": (
         "return bounding_box(mask) or (slice(1),) * mask.ndim",
         "sizes = np.bincount(parts[mask[box]], minlength=2)",

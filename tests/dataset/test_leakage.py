@@ -64,6 +64,16 @@ def test_a_table_that_is_none_is_refused(refused, table):
     assert message.startswith("notes.tsv")
 
 
+def test_two_names_of_one_scan_are_enough(refused):
+    twice = cases_table([case_record("k", "same"), case_record("a", "same")])
+    assert refused(check_leaks, twice, {}).startswith("cases a, k:")
+
+
+def test_a_table_of_two_columns_is_enough(refused, table):
+    other = cases_table([case_record("z", "three")])[["case", "fingerprint"]]
+    assert refused(check_leaks, table, {"c.tsv": other}).startswith("case c: the same image as z")
+
+
 # --- the same scan, changed ----------------------------------------------------------------
 
 
@@ -219,3 +229,23 @@ def test_a_site_without_any_label_is_refused(refused):
     assert "no patient of site B (fold 1) has any label" in message
     some = presence(liver=LIVERS | healthy, tumour=healthy | {"c": "0.5"})
     check_sites_scored(some, split, "site")
+
+
+def test_a_site_with_a_trace_of_a_label_or_beyond_the_folds_is_none_without(refused):
+    split = FOLDS.assign(site=["A" if fold == "0" else "B" for fold in FOLDS["fold"]])
+    split.loc[split["fold"] == "", "site"] = "C"
+    healthy = dict.fromkeys("acdef", "0")
+    traces = presence(liver=healthy | {"b": "0.001", "d": "0.001"}, tumour=dict.fromkeys("ab", "0"))
+    check_sites_scored(traces, split, "site")
+    none = presence(liver=dict.fromkeys("abcdef", "0.0"))
+    assert "site A (fold 0), B (fold 1) has" in refused(check_sites_scored, none, split, "site")
+    one = split[split["case"] != "c-ct"]
+    alone = presence(liver=healthy | {"b": "1"})
+    assert "site B (fold 1) has" in refused(check_sites_scored, alone, one, "site")
+
+
+def test_of_many_labels_eight_are_told(refused):
+    tumours = {f"t{k}": {"a": "1"} for k in range(9)}
+    message = refused(check_labels_trained, presence(liver=LIVERS, **tumours), FOLDS, 2)
+    assert message.count("would not see") == 8
+    assert "label t7, which only patient a has and 1 more;" in message

@@ -253,6 +253,43 @@ def test_faults_of_strata(refused, columns, part):
     assert part in refused(split_cases, cases, Split(test=1, stratify="centre"))
 
 
+def test_the_first_of_all_are_shared_out_by_the_method_of_sainte_lague():
+    """Nine patients, seven at A: by 1, 3, 5, … the quotients are A 7, 2.3, 1.4, …, B 2, 0.7."""
+    centres = {f"p{k}": "A" if k < 7 else "B" for k in range(9)}
+    cases = [Case(p, p, (), (), None, columns) for p, columns in with_centre(centres).items()]
+    for seed in range(5):
+        tested = []
+        for number in range(1, 9):
+            found = subsets(cases, Split(test=number, validation=0, seed=seed, stratify="centre"))
+            tested.append(sum(found[p] == "test" and centres[p] == "B" for p in centres))
+        assert tested == [0, 0, 1, 1, 1, 1, 2, 2]
+
+
+def test_the_first_folds_have_one_more_and_the_next_stratum_goes_on_behind_them():
+    centres = {f"p{k}": "A" if k < 7 else "B" for k in range(11)}
+    wanted = Split(test=0, folds=5, stratify="centre")
+    found = folds_of(centres, wanted, with_centre(centres))
+    sizes = {
+        centre: [sum(found[p] == k and centres[p] == centre for p in centres) for k in range(5)]
+        for centre in "AB"
+    }
+    assert sizes == {"A": [2, 2, 1, 1, 1], "B": [1, 0, 1, 1, 1]}
+
+
+def test_any_volume_is_the_presence_of_a_label():
+    volumes = {f"p{k}": "0.001" if k < 4 else ("1.0" if k < 6 else "0.0") for k in range(12)}
+    columns = {patient: (("ml_cyst", ml),) for patient, ml in volumes.items()}
+    wanted = Split(test=0, folds=6, stratify="ml_cyst")
+    found = folds_of(volumes, wanted, columns)
+    assert sorted(found[p] for p in volumes if volumes[p] != "0.0") == list(range(6))
+
+
+def test_without_folds_there_is_one_training():
+    assert number_of_folds([Assignment("a", "a", "train", None)]) == 1
+    assert number_of_folds([]) == 1
+    assert number_of_folds([Assignment("a", "a", "train", 2)]) == 3
+
+
 # --- cases that may share a patient --------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from slicewise.evaluation.statistics import (
     metrics_table,
     patient_volumes,
     read_metrics,
+    read_summary,
     summarise,
 )
 from tests.masks import HIT, NOTHING, WRONG, scored
@@ -429,3 +430,29 @@ def test_regions_are_scored_as_their_labels_together():
         (one,) = case_rows(known, alone, Evaluation(lesions=["core"]))
         np.testing.assert_equal(row, one)
     assert "lesions" in rows[1]
+
+
+def test_a_summary_is_read_as_it_was_written(tmp_path):
+    summary = summarise(scored({"a": [(HIT, HIT)], "b": [(HIT, HIT + WRONG)]}))
+    path = tmp_path / "summary.json"
+    path.write_text(json.dumps(summary))
+    assert read_summary(path) == summary
+
+
+def test_only_distances_are_lost_with_an_organ_that_was_missed():
+    """How far an island lies away has no value where there is none, and that is no fault."""
+    rows = table([0.5, 0.7, 0.9], ["a", "a", "b"])
+    rows["largest_false_mm"] = rows["hd95_mm"] = [4.0, math.nan, 6.0]
+    assert by_patient(rows, "largest_false_mm").to_dict() == {"a": 4.0, "b": 6.0}
+    of_distance = by_patient(rows, "hd95_mm")
+    assert (math.isnan(of_distance["a"]), of_distance["b"]) == (True, 6.0)
+    # earlier tables do not say which were missed
+    assert by_patient(rows.drop(columns="nsd"), "hd95_mm").to_dict() == {"a": 4.0, "b": 6.0}
+
+
+def test_subsets_and_labels_are_summarised_in_one_order_whatever_the_table_has_first():
+    rows = pd.concat([table([0.5], label="z"), table([0.7], label="a")], ignore_index=True)
+    both = pd.concat([rows.assign(subset="validation"), rows], ignore_index=True)
+    summary = summarise(both)
+    assert list(summary) == ["test", "validation"]
+    assert list(summary["test"]) == ["z", "a", "mean"]

@@ -356,3 +356,28 @@ def test_sparse_and_dense_surfaces_are_measured_alike(monkeypatch) -> None:
         monkeypatch.setattr(surface, "SPARSE", share)
         results.append(surface_distances(truth, prediction, (0.8, 0.7, 2.5), 2.0))
     assert results[0] == pytest.approx(results[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_either_surface_may_be_the_farther_one(turned) -> None:
+    """A rod sticks out of a plate: its elements are ever farther off, layer by layer."""
+    plate = np.zeros((50, 24, 24), bool)
+    plate[2:4, 2:22, 2:22] = True
+    spiked = plate.copy()
+    spiked[4:40, 12, 12] = True
+    masks = (spiked, plate) if turned else (plate, spiked)
+    found = surface_distances(*masks, (1.0, 1.5, 2.0), 2.0)
+    assert found == pytest.approx(second(*masks, (1.0, 1.5, 2.0), 2.0), rel=1e-5)
+    assert 5 < found["hd95_mm"] < 35
+
+
+def test_the_percentile_is_the_least_distance_within_which_the_share_lies() -> None:
+    """Of a thousand equal areas the 950th, though their sum is rounded; of others by area."""
+    random = np.random.default_rng(0)
+    distances = random.permutation(1000).astype(float)
+    for area in (1.0, 0.1, 1 / 3):
+        assert surface._percentile(distances, np.full(1000, area), 95) == 949
+    two = np.array([3.0, 8.0])
+    assert surface._percentile(two, np.array([95.0, 5.0]), 95) == 3
+    assert surface._percentile(two, np.array([94.9, 5.1]), 95) == 8
+    assert surface._percentile(two[::-1], np.array([5.0, 95.0]), 95) == 3

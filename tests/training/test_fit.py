@@ -209,7 +209,7 @@ def test_a_window_of_one_value_is_two_thousandths_wide_on_either_side(tmp_path, 
     assert (fitted.low, fitted.high) == pytest.approx((299.998, 300.002), abs=1e-9)
     assert (fitted.mean, fitted.sd) == (0, 1)
     scaled = fit_preprocess(slices, numbers, Input(normalisation="all"), card)
-    images, masks = slices.read(numbers)
+    _, masks = slices.read(numbers)
     # all but the organ is darker
     share = float((masks == 0).mean())
     assert scaled.mean == pytest.approx(300 - 0.002 * share, abs=1e-6)
