@@ -141,6 +141,27 @@ def _places(*places: Place) -> frozenset[Place]:
     return frozenset(places)
 
 
+def _of_pieces(
+    name: str, meaning: str, *, title: str = "", unit: str = "", digits: int = 3
+) -> Metric:
+    """Return a column about whole pieces, which pages show where it has a title."""
+    return Metric(
+        name,
+        meaning,
+        "failure",
+        title=title,
+        unit=unit,
+        digits=digits,
+        needs_neighbours=True,
+        shown=_places("failures") if title else frozenset(),
+        measure="failures",
+    )
+
+
+MOST_PAGES = _places(
+    *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
+)
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         "dice",
@@ -235,9 +256,7 @@ METRICS: tuple[Metric, ...] = (
         digits=1,
         higher_is_better=False,
         needs_neighbours=True,
-        shown=_places(
-            *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
-        ),
+        shown=MOST_PAGES,
         measure="surface",
     ),
     Metric(
@@ -260,9 +279,7 @@ METRICS: tuple[Metric, ...] = (
         long="Surface Dice (NSD) at {tolerance} mm",
         higher_is_better=True,
         needs_neighbours=True,
-        shown=_places(
-            *("means", "summary", "labels", "cases"), *("comparison", "experiments", "mlflow")
-        ),
+        shown=MOST_PAGES,
         measure="surface",
     ),
     Metric(
@@ -273,94 +290,54 @@ METRICS: tuple[Metric, ...] = (
         measure="surface",
         of_truth=True,
     ),
-    Metric(
+    _of_pieces(
         "false_islands",
         "components of the prediction that share no voxel with the truth: how many",
-        "failure",
         title="False islands",
         digits=0,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
-    Metric(
-        "false_islands_ml",
-        "volume of all these islands together",
-        "failure",
-        needs_neighbours=True,
-        measure="failures",
-    ),
-    Metric(
+    _of_pieces("false_islands_ml", "volume of all these islands together"),
+    _of_pieces(
         "largest_false_ml",
         "volume of the largest of them",
-        "failure",
         title="Largest island",
         unit="ml",
         digits=1,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
-    Metric(
+    _of_pieces(
         "largest_false_mm",
         "distance of the largest of them from the truth",
-        "failure",
         title="Off by",
         unit="mm",
         digits=0,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
-    Metric(
+    _of_pieces(
         "missed_parts",
         "components of the truth that share no voxel with the prediction: how many",
-        "failure",
         title="Missed parts",
         digits=0,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
-    Metric(
-        "missed_parts_ml",
-        "volume of all these parts together",
-        "failure",
-        measure="failures",
-        needs_neighbours=True,
-    ),
-    Metric(
+    _of_pieces("missed_parts_ml", "volume of all these parts together"),
+    _of_pieces(
         "largest_missed_ml",
         "volume of the largest of them",
-        "failure",
         title="Largest part",
         unit="ml",
         digits=1,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
-    Metric(
+    _of_pieces(
         "largest_bulge_ml",
         "the largest thick region that was added to what was found otherwise",
-        "failure",
         title="Bulge",
         unit="ml",
         digits=1,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
-    Metric(
+    _of_pieces(
         "largest_gap_ml",
         "the largest thick region that is missing from what was found otherwise",
-        "failure",
         title="Gap",
         unit="ml",
         digits=1,
-        needs_neighbours=True,
-        shown=_places("failures"),
-        measure="failures",
     ),
     Metric(
         "lesions",
