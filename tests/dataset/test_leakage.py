@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -249,3 +250,30 @@ def test_of_many_labels_eight_are_told(refused):
     message = refused(check_labels_trained, presence(liver=LIVERS, **tumours), FOLDS, 2)
     assert message.count("would not see") == 8
     assert "label t7, which only patient a has and 1 more;" in message
+
+
+def test_the_first_scan_that_is_there_twice_is_told(refused):
+    marks = {"p": "z", "q": "z", "r": "a", "s": "a"}
+    cases = pd.DataFrame({"case": list(marks), "fingerprint": list(marks.values())})
+    assert refused(check_leaks, cases, {}).startswith("cases p, q:")
+
+
+def test_one_training_sees_everybody_whatever_the_column_of_folds_says():
+    alone = placed(a="0", b="1", c="validation")
+    check_labels_trained(presence(liver=LIVERS, tumour={"a": "1"}), alone, 1)
+
+
+def test_what_another_job_removes_meanwhile_is_gone(tmp_path, monkeypatch):
+    old = tmp_path / "gate.json"
+    old.touch()
+    asked = Path.is_dir
+
+    def quicker(path: Path, **options: bool) -> bool:
+        if path == old:
+            path.unlink()
+            return False
+        return asked(path, **options)
+
+    monkeypatch.setattr(Path, "is_dir", quicker)
+    remove_earlier(tmp_path)
+    assert not old.exists()
