@@ -157,6 +157,14 @@ def test_agreement_is_that_of_bland_and_altman() -> None:
     assert found["low"] - found["low_ci"][0] == pytest.approx(width, abs=0.3)
 
 
+def test_three_pairs_are_enough_for_limits_of_agreement() -> None:
+    found = agreement(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 9.0]))
+    deviation = math.sqrt(7)  # of the differences 1, 2 and 6, whose mean is 3
+    assert found["bias"] == 3
+    assert found["low"] == pytest.approx(3 - 1.96 * deviation)
+    assert found["high"] == pytest.approx(3 + 1.96 * deviation)
+
+
 def test_agreement_of_few_says_less() -> None:
     assert agreement(np.array([]), np.array([]))["bias"] is None
     two = agreement(np.array([1.0, 2.0]), np.array([2.0, 4.0]))

@@ -41,6 +41,13 @@ def test_a_whole_factor_is_the_mean_of_blocks(factor, rows, columns, seed):
     np.testing.assert_allclose(small[:, :, place : place + columns], expected, atol=1e-2)
 
 
+def test_every_nth_pixel_lies_where_its_voxel_does():
+    matrix = Grid((30, 20, 4), Recipe(every=3)).matrix
+    across, row, column = 2, 5, 6
+    place = matrix @ [across, row, column, 1]
+    assert sorted(place[:3]) == sorted([across, 3.0 * row, 3.0 * column])
+
+
 @QUICK
 @given(st.integers(16, 60), st.integers(16, 60), st.integers(16, 59), st.integers(0, 99))
 def test_any_scale_is_the_integral_over_each_pixel(rows, columns, size, seed):

@@ -45,6 +45,12 @@ def test_a_recipe_of_a_spacing_takes_no_every_and_others_say_nothing_of_it():
     assert Recipe(size=16, spacing=2.0).crop == 16
 
 
+def test_the_largest_slices_that_are_cut_have_just_so_many_pixels():
+    assert grid_of((4096, 8, 2), (1.0, 1.0, 1.0)).size[0] == 4096
+    with pytest.raises(SlicewiseError, match="slices of 4097 pixels"):
+        assert grid_of((4097, 8, 2), (1.0, 1.0, 1.0)).size
+
+
 @QUICK
 @given(st.tuples(SIDE, SIDE, st.integers(1, 4)), st.tuples(MM, MM, MM), MM, PLANE)
 def test_pixels_have_the_spacing_and_cover_the_volume(shape, voxel, spacing, plane):
