@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 
 from tests.scans import write_series
-from tests.volumes.dicom.archived import ORGAN, write_report, write_study
+from tests.volumes.dicom.archived import (
+    ORGAN,
+    voxels,
+    write_modalities,
+    write_report,
+    write_study,
+)
 from tests.workflow.conftest import CONFIG, Workflow, copied
 from tests.workflow.test_named_cases import contents
 
@@ -59,3 +65,37 @@ def test_cases_of_an_archive(clone: Workflow, tmp_path, write_series, monkeypatc
     (error,) = (text for text in logs if "error: " in text)
     assert "1 of its slices are missing" in error
     assert not [secret for secret in SECRETS if secret in error.encode()]
+
+
+def test_channels_of_an_archive(clone: Workflow, tmp_path, write_series, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    workflow = copied(clone.root, tmp_path / "slicewise")
+    root = workflow.root / "data" / "archive"
+    for number in range(3):
+        names = ("CT:BETWEEN low dose", "PT:Grete WB")[: 1 if number == 2 else 2]
+        write_modalities(root / f"p{number}", write_series, f"ID-PLANTED-{number}", *names)
+    settings = copy.deepcopy(CONFIG)
+    settings["dataset"] |= {"layout": "dicom", "root": "archive", "labels": {"liver": "Liver"}}
+    settings["dataset"] |= {"intensity": "arbitrary", "channels": ["ct", "pet"]}
+    settings["dataset"]["dicom"] = {"image": {"ct": "CT", "pet": "*wb"}}
+    workflow.write_settings(settings)
+    said = workflow.snakemake("--dry-run", "cases", fails=True)
+    assert "case p2: it has no file of the channel pet beside its other series" in said
+    workflow.change("dataset.missing_channels", "zero")
+    said = workflow.snakemake("cases")
+    assert "beside it there is no channel pet, which is left empty" in said
+    table = pd.read_csv(workflow.results / "cases.tsv", sep="\t", index_col="case")
+    assert list(table["image"]) == ["p0 (5 + 5)", "p1 (5 + 5)", "p2 (5)"]
+    for case, series in {"p0": (1, 2), "p1": (1, 2), "p2": (1,)}.items():
+        image = nib.load(workflow.results / "cases" / case / "image.nii.gz").get_fdata()
+        patient = f"ID-PLANTED-{case[1]}"
+        for channel, number in enumerate(series):
+            stored = np.sort(voxels(patient, series=number).ravel())
+            np.testing.assert_array_equal(np.sort(image[..., channel].ravel()), stored - 1024)
+        if case == "p2":
+            assert not image[..., 1].any()
+        mask = nib.load(workflow.results / "cases" / case / "mask.nii.gz").get_fdata()
+        np.testing.assert_array_equal(mask == 1, ORGAN)
+    made = [path for path in workflow.results.rglob("*") if path.is_file()]
+    assert not [path for path in made if holds_a_secret(path)]
+    assert workflow.due("cases") == {}

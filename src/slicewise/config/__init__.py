@@ -5,6 +5,7 @@ from slicewise.config.bids import Bids
 from slicewise.config.block import Plane
 from slicewise.config.content import UNDRAWN, Content
 from slicewise.config.dataset import IN_RESULTS, Dataset, Pairs, Phantom
+from slicewise.config.dicom import Dicom
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
 from slicewise.config.inference import Inference, Prediction
@@ -42,6 +43,7 @@ __all__ = [
     "Content",
     "Context",
     "Dataset",
+    "Dicom",
     "Effort",
     "EmptyMasks",
     "Evaluation",

@@ -20,7 +20,11 @@ class Bids(Block):
     refused with the choices where there are several.
     """
 
-    image: str | None = Field(None, description="Kind of the images; null: the only one.")
+    image: str | dict[Name, str] | None = Field(
+        None,
+        description="Kind of the images; null: the only one. Of several channels a map of channel "
+        "to kind; null: each channel is called by its kind (`T1w`, `ce-gad_T1w`).",
+    )
     image_from: str | None = Field(
         None, description="Folder below derivatives/ that has the images; null: not derivatives."
     )
@@ -52,9 +56,10 @@ class Bids(Block):
 
     @field_validator("image", "mask")
     @classmethod
-    def _is_kind(cls, value: str | None) -> str | None:
-        if value is not None:
-            Kind(value)
+    def _is_kind(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        for kind in [*value.values()] if isinstance(value, dict) else [value]:
+            if kind is not None:
+                Kind(kind)
         return value
 
     @field_validator("masks")
@@ -70,3 +75,8 @@ class Bids(Block):
         if self.mask is not None and self.masks is not None:
             raise ValueError("give either mask or masks, not both")
         return self
+
+    def image_kinds(self, channels: list[str]) -> dict[str, Kind]:
+        """The kinds of images by channel: those that are given, or what channels are called."""
+        given = self.image if isinstance(self.image, dict) else {name: name for name in channels}
+        return {name: Kind(given[name]) for name in channels}

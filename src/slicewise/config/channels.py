@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-LAYOUTS = ("pairs", "msd", "nnunet", "table")
+from slicewise.config.entities import Kind
+
+LAYOUTS = ("pairs", "msd", "nnunet", "table", "bids", "dicom")
 """Layouts that find several channels."""
 CHANNEL = "{channel}"
 
@@ -22,7 +24,7 @@ def check_channels(
     layout, intensity, missing : str
         ``dataset.layout``, ``dataset.intensity`` and ``dataset.missing_channels``.
     image : str, mapping or None
-        ``dataset.pairs.image``, with layout pairs.
+        ``image`` of the block of the layout: pairs, bids or dicom.
 
     Raises
     ------
@@ -35,8 +37,8 @@ def check_channels(
             raise ValueError("missing_channels goes with channels only")
         if of_channels:
             raise ValueError(
-                "pairs.image gives files of several channels; name these in channels, the first "
-                "of which is shown"
+                f"{layout}.image gives files of several channels; name these in channels, the "
+                "first of which is shown"
             )
         return
     lower = [name.lower() for name in channels]
@@ -50,12 +52,31 @@ def check_channels(
     if intensity == "clipped_hu":
         raise ValueError("channels go with intensity hu or arbitrary")
     if image is not None and not of_channels:
+        by = "by {channel} in the pattern, or as a map of channel to pattern"
         raise ValueError(
-            "channels: pairs.image has to say which file is of which: by {channel} in the "
-            "pattern, or as a map of channel to pattern"
+            f"channels: {layout}.image has to say which file is of which: "
+            + (by if layout == "pairs" else "as a map of channel to kind")
         )
     if isinstance(image, Mapping) and list(image) != channels:
         raise ValueError(
-            f"pairs.image gives files of {', '.join(image)}, and channels are "
+            f"{layout}.image gives files of {', '.join(image)}, and channels are "
             f"{', '.join(channels)}; name the same ones in the same order"
         )
+    if layout == "dicom" and image is None:
+        raise ValueError(
+            "channels: dicom.image has to say what the series of each are called, as a map of "
+            "channel to pattern"
+        )
+    if layout == "bids" and image is None:
+        _check_kinds(channels)
+
+
+def _check_kinds(channels: list[str]) -> None:
+    """Refuse channels whose kind of BIDS files nothing says."""
+    for name in channels:
+        try:
+            Kind(name)
+        except ValueError as error:
+            raise ValueError(
+                f"channels: {error}; or give bids.image as a map of channel to kind"
+            ) from error

@@ -12,6 +12,7 @@ from slicewise.config.bids import Bids
 from slicewise.config.block import Block, Name, Spacing
 from slicewise.config.channels import CHANNEL, check_channels
 from slicewise.config.content import MOST_LABELS, Content
+from slicewise.config.dicom import Dicom
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
 from slicewise.config.msd import Msd
@@ -257,6 +258,9 @@ class Dataset(Block):
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
     msd: Msd | None = Field(None, description="Lists of dataset.json of layout msd.")
     bids: Bids | None = Field(None, description="Which files of layout bids are meant.")
+    dicom: Dicom | None = Field(
+        None, description="Which series of layout dicom are which channels."
+    )
     phantom: Phantom | None = Field(None, description="Settings of layout phantom.")
 
     @field_validator("name")
@@ -379,7 +383,7 @@ class Dataset(Block):
         if self.layout != "phantom" and self.root is None:
             raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
         defaults = {"pairs": Pairs, "bids": Bids, "phantom": Phantom}
-        for block in (*defaults, "msd"):
+        for block in (*defaults, "msd", "dicom"):
             if getattr(self, block) is not None and self.layout != block:
                 raise ValueError(f"the block {block} goes with layout {block} only")
         if self.layout in defaults and getattr(self, self.layout) is None:
@@ -397,7 +401,7 @@ class Dataset(Block):
             self.layout,
             self.intensity,
             self.missing_channels,
-            None if self.pairs is None else self.pairs.image,
+            getattr(self.pairs or self.bids or self.dicom, "image", None),
         )
         if self.channels is not None and self.pairs is not None and self.pairs.takes_frames:
             raise ValueError("pairs.first_frame goes with images of one channel only")

@@ -31,6 +31,12 @@ def of_patient(patient: str, study: str = "1") -> Callable[[pydicom.Dataset, int
     return edit
 
 
+def voxels(patient: str, study: str = "1", series: str | int = "1") -> np.ndarray:
+    """Return the stored values of a series, shape (columns, rows, slices)."""
+    rng = np.random.default_rng(sum(map(ord, f"{ROOT_UID}.{patient}.{study}.{series}")))
+    return rng.integers(0, 3000, ORGAN.shape).astype(np.int16)
+
+
 def write_study(
     folder: Path,
     write_series: Callable,
@@ -42,8 +48,7 @@ def write_study(
 ) -> str:
     """Write a series with its mask, files numbered in one folder; return its SeriesInstanceUID."""
     uid = f"{ROOT_UID}.{sum(map(ord, patient))}.{study}.{series}"
-    rng = np.random.default_rng(sum(map(ord, uid)))
-    stored = rng.integers(0, 3000, ORGAN.shape).astype(np.int16)
+    stored = voxels(patient, study, series)
     own = folder / f"{uid}.images"
     edit = of_patient(patient, study)
     write_series(own, 5, stored=stored, edit=edit, series=uid)
@@ -70,3 +75,33 @@ def write_report(path: Path, patient: str = "PLANTED-ID-4711") -> None:
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     path.parent.mkdir(parents=True, exist_ok=True)
     header.save_as(path, enforce_file_format=True)
+
+
+def write_modalities(
+    folder: Path,
+    write_series: Callable,
+    patient: str,
+    *names: str,
+    study: str = "1",
+    series: int = 1,
+    mask: str | None = "SEG",
+) -> None:
+    """Write series of a study in folders called as they call themselves; the first has a mask.
+
+    A name is a SeriesDescription, after a Modality and a colon where it is no MR.
+    """
+    edit = of_patient(patient, study)
+    place = folder / names[0].split(":")[-1]
+    for number, name in enumerate(names, start=series):
+        *modality, description = name.split(":")
+
+        def called(header, k, modality=modality, description=description):
+            edit(header, k)
+            header.Modality = modality[0] if modality else "MR"
+            header.SeriesDescription = description
+
+        uid = f"{ROOT_UID}.{sum(map(ord, patient))}.{study}.{number}"
+        stored = voxels(patient, study, number)
+        write_series(folder / description, 5, stored=stored, edit=called, series=uid)
+    if mask is not None:
+        write_seg(folder / f"{series}M", place, {"Liver": ORGAN})

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from slicewise.volumes.dicom import entries
-from slicewise.volumes.dicom.index import Entry, place_of, read_index, top_of
+from slicewise.volumes.dicom.index import Entry, place_of, read_index, read_names, top_of
+from tests.volumes.dicom.archived import write_modalities
 
 
 @pytest.fixture
@@ -85,3 +86,20 @@ def test_nobody_else_reads_the_cache(root, read):
     assert place_of(root, "json").stat().st_mode & 0o077 == 0
     assert place_of(root, "json") != place_of(root / "p1", "json")
     assert top_of("p1/x/y") == "p1"
+
+
+def test_what_series_are_called_is_read_once_and_for_the_user_alone(
+    root, tmp_path, write_series, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    write_modalities(root, write_series, "ID-A", "CT:low dose", "T1", mask=None)
+    (root / "other").write_text("no DICOM")
+    one, two = (str(next((root / name).iterdir()).relative_to(root)) for name in ("low dose", "T1"))
+    expected = {one: ["CT", "low dose"], two: ["MR", "T1"], "other": ["", ""]}
+    assert read_names(root, expected) == expected
+    (place,) = (tmp_path / "caches" / "slicewise").glob("*.series.json")
+    assert place.stat().st_mode & 0o077 == 0
+    place.write_text(place.read_text().replace('"low dose"', '"kept"'))
+    assert read_names(root, [one]) == {one: ["CT", "kept"]}
+    os.utime(root / one, ns=(1, 1))
+    assert read_names(root, [one]) == {one: ["CT", "low dose"]}

@@ -9,6 +9,13 @@ from pathlib import Path
 
 from slicewise.config import Bids, Dataset
 from slicewise.config.entities import Kind
+from slicewise.dataset.layouts.bids_channels import (
+    Channels,
+    by_channel,
+    drawn_on,
+    kinds_there,
+    together,
+)
 from slicewise.dataset.layouts.bids_files import (
     NO_IMAGES,
     RAW,
@@ -16,7 +23,6 @@ from slicewise.dataset.layouts.bids_files import (
     BidsFile,
     called,
     counted,
-    image_of,
     in_space_of,
     places_of,
     volumes_of,
@@ -28,6 +34,7 @@ from slicewise.dataset.layouts.bids_tables import (
     read_label_names,
     read_participants,
 )
+from slicewise.dataset.layouts.channels import with_channels
 from slicewise.dataset.layouts.found import FoundCase, listed, named_below
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.described import check_described
@@ -35,14 +42,17 @@ from slicewise.volumes.described import check_described
 _log = logging.getLogger(__name__)
 
 ByImage = dict[BidsFile, list[BidsFile]]
+ONLY = ""
+"""What the channel of images of one is called here."""
 
 
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
-    """Find the images of a kind, and the masks drawn on them."""
+    """Find the images of a kind, or of a kind a channel, and the masks drawn on them."""
     bids = dataset.bids or Bids()
     places = {name: volumes_of(place) for name, place in places_of(root).items()}
-    images, others = _images(places, bids, root)
-    masks, kinds = choose_masks(places, images, bids, dataset)
+    images, others = _images(places, bids, root, dataset.channels)
+    files = [one for own in images.values() for several in own.values() for one in several]
+    masks, kinds = choose_masks(places, files, bids, dataset)
     _check_label_names(masks, dataset, root)
     participants = read_participants(root / "participants.tsv", bids.split)
     of_images = _of_images(masks, images, others, set(dataset.exclude))
@@ -51,6 +61,12 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
         for image in images
         if image in of_images or image.name in dataset.exclude
     ]
+    if dataset.channels is not None:
+        paths = {
+            image.name: {name: [one.path for one in several] for name, several in own.items()}
+            for image, own in images.items()
+        }
+        cases = [with_channels(case, paths[case.name], dataset) for case in cases]
     kept = [case for case in cases if case.name not in dataset.exclude]
     if len({case.subset is None for case in kept}) > 1:
         lacking = sorted({str(case.patient) for case in kept if case.subset is None})
@@ -65,9 +81,9 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
 
 
 def _images(
-    places: Mapping[str, list[BidsFile]], bids: Bids, root: Path
-) -> tuple[list[BidsFile], list[BidsFile]]:
-    """Return the images that are meant, and the others of their place."""
+    places: Mapping[str, list[BidsFile]], bids: Bids, root: Path, channels: list[str] | None
+) -> tuple[Channels, list[BidsFile]]:
+    """Return the images that are meant by their channels, and the other files of their place."""
     name = bids.image_from or RAW
     candidates = {
         place: [
@@ -87,24 +103,47 @@ def _images(
             + (f", and some in {listed([*map(called, others)])}" if others else "")
             + "; choose one in dataset.bids.image_from, or another layout"
         )
-    counts = Counter(one.says.suffix for one in files)
-    chosen = files
-    if bids.image is not None:
-        kind = Kind(bids.image)
-        chosen = [one for one in files if kind.fits(one.says)]
-    if not chosen or len({one.says.suffix for one in chosen}) > 1:
-        what = f"no image is {bids.image}" if bids.image else "images of several kinds"
-        raise SlicewiseError(
-            f"dataset.bids.image: {what} in {called(name)}; there are "
-            f"{counted(counts)}: name one of them"
-        )
-    paths = {one.path for one in chosen}
-    twice = _of_one_name(chosen)
+    if channels is None:
+        images: Channels = {one: {ONLY: [one]} for one in _of_kind(files, bids, name)}
+    else:
+        images = _of_channels(files, bids, name, channels)
+    paths = {one.path for own in images.values() for several in own.values() for one in several}
+    twice = _of_one_name([*images])
     if twice:
         raise SlicewiseError(
             f"{listed([str(one.path) for one in twice])}: two files of one name; keep one"
         )
-    return chosen, [one for one in files if one.path not in paths]
+    return images, [one for one in files if one.path not in paths]
+
+
+def _of_kind(files: list[BidsFile], bids: Bids, place: str) -> list[BidsFile]:
+    """Return the images of the kind that is meant, or the only one."""
+    chosen = files
+    if isinstance(bids.image, str):
+        kind = Kind(bids.image)
+        chosen = [one for one in files if kind.fits(one.says)]
+    if not chosen or len({one.says.suffix for one in chosen}) > 1:
+        what = f"no image is {bids.image}" if bids.image else "images of several kinds"
+        counts = Counter(one.says.suffix for one in files)
+        raise SlicewiseError(
+            f"dataset.bids.image: {what} in {called(place)}; there are "
+            f"{counted(counts)}: name one of them"
+        )
+    return chosen
+
+
+def _of_channels(files: list[BidsFile], bids: Bids, place: str, channels: list[str]) -> Channels:
+    """Return the images whose channels are of the kinds that are meant."""
+    kinds = kinds_there(bids.image_kinds(channels), files)
+    of_channel = by_channel(kinds, files)
+    lacking = [channel for channel, found in of_channel.items() if not found]
+    if lacking:
+        counts = Counter(one.says.suffix for one in files)
+        raise SlicewiseError(
+            f"dataset.bids.image: no image is {kinds[lacking[0]].text}, the channel {lacking[0]}, "
+            f"in {called(place)}; there are {counted(counts)}: name the kind of each channel"
+        )
+    return together(kinds, of_channel)
 
 
 def _of_one_name(files: list[BidsFile]) -> list[BidsFile]:
@@ -118,32 +157,32 @@ def _of_one_name(files: list[BidsFile]) -> list[BidsFile]:
 
 
 def _of_images(
-    masks: list[BidsFile], images: list[BidsFile], others: list[BidsFile], exclude: set[str]
+    masks: list[BidsFile], images: Channels, others: list[BidsFile], exclude: set[str]
 ) -> ByImage:
     """Give each image its masks, and say or refuse what belongs to none."""
-    mine = defaultdict(list)
+    mine: dict[str, Channels] = defaultdict(dict)
     theirs = defaultdict(list)
-    for image in images:
-        mine[image.subject].append(image)
-    for image in others:
-        theirs[image.subject].append(image)
+    for image, own in images.items():
+        mine[image.subject][image] = own
+    for other in others:
+        theirs[other.subject].append(other)
     of_images: ByImage = defaultdict(list)
     elsewhere: ByImage = defaultdict(list)
     lone: list[str] = []
     for mask in masks:
-        drawn_on = image_of(mask, mine[mask.subject])
-        if drawn_on is None:
+        found = drawn_on(mask, mine[mask.subject])
+        if found is None:
             if not any(mask.own.items() <= other.own.items() for other in theirs[mask.subject]):
                 lone.append(str(mask.path))
-        elif in_space_of(drawn_on, mask):
-            of_images[drawn_on].append(mask)
+        elif any(in_space_of(one, mask) for several in images[found].values() for one in several):
+            of_images[found].append(mask)
         else:
-            elsewhere[drawn_on].append(mask)
+            elsewhere[found].append(mask)
     if lone:
         raise SlicewiseError(
             f"{listed(lone)}: mask without its image; add the image, or move the file away"
         )
-    _refuse_bare(images, of_images, elsewhere, exclude)
+    _refuse_bare([*images], of_images, elsewhere, exclude)
     return of_images
 
 

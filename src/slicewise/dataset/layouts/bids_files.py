@@ -162,14 +162,25 @@ def image_of(mask: BidsFile, images: Iterable[BidsFile]) -> BidsFile | None:
     if len(possible) > 1:
         near = [image for image in possible if in_space_of(image, mask)]
         possible = near if len(near) == 1 else possible
-    if len(possible) > 1:
+    only_image(mask, possible)
+    return possible[0] if possible else None
+
+
+def only_image(mask: BidsFile, images: Sequence[BidsFile]) -> None:
+    """Refuse a mask that may be of several images.
+
+    Raises
+    ------
+    SlicewiseError
+        When it may.
+    """
+    if len(images) > 1:
         raise SlicewiseError(
             f"{mask.path}: this mask may be of several images, "
-            f"{listed(sorted(str(image.path) for image in possible))}; name the mask by the "
+            f"{listed(sorted(str(image.path) for image in images))}; name the mask by the "
             "entities of its image, choose the images in dataset.bids.image, or name the files in "
             "a table (layout: table)"
         )
-    return possible[0] if possible else None
 
 
 def called(place: str) -> str:

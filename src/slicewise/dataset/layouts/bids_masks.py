@@ -22,9 +22,9 @@ Kinds = Mapping[str | None, list[Kind]]
 def choose_masks(
     places: Mapping[str, list[BidsFile]], images: list[BidsFile], bids: Bids, dataset: Dataset
 ) -> tuple[list[BidsFile], Kinds]:
-    """Return the masks that are meant, and their kinds by label."""
+    """Return the masks that are meant of images (all files of these), and their kinds by label."""
     types = {"", *(image.datatype for image in images)}
-    contrasts = (None, images[0].says.suffix)
+    contrasts = {None, *(image.says.suffix for image in images)}
     there = {
         place: [
             one

@@ -36,8 +36,7 @@ def with_channels(case: FoundCase, paths: Paths, dataset: Dataset) -> FoundCase:
     """
     if case.name in dataset.exclude:
         return case
-    image: tuple[Path, ...] = ()
-    counts = []
+    files: dict[str, tuple[Path, ...]] = {}
     called = []
     for name in dataset.channels or []:
         candidates = paths.get(name, ())
@@ -46,26 +45,53 @@ def with_channels(case: FoundCase, paths: Paths, dataset: Dataset) -> FoundCase:
             raise SlicewiseError(
                 f"case {case.name}: two candidates for the channel {name}, {shown}; keep one"
             )
-        if not candidates and dataset.missing_channels == "refuse":
-            there = [str(path) for each in paths.values() for path in each]
-            raise SlicewiseError(
-                f"case {case.name}: it has no file of the channel {name} beside {listed(there)}; "
-                "add it, exclude the case, or set dataset.missing_channels to zero, which leaves "
-                "that channel empty"
-            )
-        files = _volume(candidates[0]) if candidates else ()
-        if twice := sorted(set(files) & set(image)):
+        own = _volume(candidates[0]) if candidates else ()
+        if twice := sorted(set(own) & {path for several in files.values() for path in several}):
             raise SlicewiseError(
                 f"case {case.name}: {twice[0]} is given for two channels, {name} and another; give "
                 "each its own file"
             )
-        counts.append((name, len(files)))
-        image += files
+        files[name] = own
         called += [path.name for path in candidates]
+    beside = listed([str(path) for each in paths.values() for path in each])
+    case = with_files(case, files, dataset, beside)
     named = dict(case.named)
     named["image"] = " + ".join([named.get("image", called[0]), *called[1:]])
     named.setdefault("mask", case.mask[0].name)
-    return replace(case, image=image, channels=tuple(counts), named=tuple(named.items()))
+    return replace(case, named=tuple(named.items()))
+
+
+def with_files(
+    case: FoundCase, files: Mapping[str, tuple[Path, ...]], dataset: Dataset, beside: str
+) -> FoundCase:
+    """Give a case the files of all channels of its image, as they are.
+
+    Parameters
+    ----------
+    case : FoundCase
+        With its mask.
+    files : mapping of str to tuple of Path
+        Of each channel, in their order; none of one that is missing.
+    dataset : Dataset
+        Whether one may be missing.
+    beside : str
+        What a message names in its place.
+
+    Raises
+    ------
+    SlicewiseError
+        When a channel is missing and may not be.
+    """
+    missing = [name for name, own in files.items() if not own]
+    if missing and dataset.missing_channels == "refuse":
+        raise SlicewiseError(
+            f"case {case.name}: it has no file of the channel {missing[0]} beside {beside}; "
+            "add it, exclude the case, or set dataset.missing_channels to zero, which leaves "
+            "that channel empty"
+        )
+    counts = tuple((name, len(own)) for name, own in files.items())
+    image = tuple(path for own in files.values() for path in own)
+    return replace(case, image=image, channels=counts)
 
 
 def with_channels_in_one(case: FoundCase, channels: Sequence[str]) -> FoundCase:

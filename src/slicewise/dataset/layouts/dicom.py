@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from slicewise.config import Dataset
+from slicewise.dataset.layouts.channels import with_files
+from slicewise.dataset.layouts.dicom_channels import Grouped, grouped
 from slicewise.dataset.layouts.found import FoundCase, listed
 from slicewise.dataset.names import SAFE
 from slicewise.errors import SlicewiseError
@@ -27,6 +29,7 @@ from slicewise.volumes.dicom.index import (
     place_of,
     read_index,
     read_kept,
+    read_names,
     top_of,
 )
 from slicewise.wording import plural
@@ -65,6 +68,11 @@ class Archive:
             seen.add(entry.instance)
             series[entry.series].append(path)
         return dict(series)
+
+    @cached_property
+    def told(self) -> dict[str, Entry]:
+        """What the header of a file of each series of images tells."""
+        return {series: self.entries[paths[0]] for series, paths in self.series.items()}
 
     @cached_property
     def copies(self) -> int:
@@ -183,7 +191,22 @@ class Archive:
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     """Find the series that masks were drawn on, by the headers of all files below `root`."""
     archive = Archive(read_index(root))
-    aside = ", ".join(f"{count} × {what}" for what, count in sorted(archive.left_aside.items()))
+    images = Grouped({series: {} for series in archive.masks})
+    left_aside = archive.left_aside
+    if dataset.dicom is not None and dataset.channels is not None:
+        names = read_names(root, [paths[0] for paths in archive.series.values()])
+        called = {series: names[paths[0]] for series, paths in archive.series.items()}
+        images = grouped(archive.masks, archive.told, called, dataset.dicom)
+        left_aside["image series without a segmentation or structure set"] -= len(
+            images.used - archive.masks.keys()
+        )
+        left_aside["masks of an image series that is no first channel"] = images.aside
+    aside = ", ".join(f"{count} × {what}" for what, count in sorted((+left_aside).items()))
+    if archive.masks and not images.images:
+        raise SlicewiseError(
+            f"{root}: no image series that a mask was drawn on is called as dataset.dicom.image "
+            f"has it; {place_of(root, 'series.json')} says what all series are called"
+        )
     if not archive.masks:
         raise SlicewiseError(
             f"{root}: no image series with a DICOM segmentation (SEG) or structure set (RTSTRUCT) "
@@ -191,13 +214,17 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
             "name images and masks in a table (layout: table)"
         )
     by_name: dict[str, list[str]] = defaultdict(list)
-    for series in archive.masks:
+    for series in images.images:
         by_name[archive.called(series)].append(series)
     cases = []
     for name, several in by_name.items():
         for series in several:
             own = name if len(several) == 1 else f"{name}_{series[:SUFFIX]}"
-            cases.append(_case(own, series, archive, root, dataset))
+            case = _case(own, series, archive, root, dataset)
+            if dataset.channels is not None and own not in dataset.exclude:
+                images.refuse_later(series, own)
+                case = _with_channels(case, images.images[series], archive, root, dataset)
+            cases.append(case)
     cases.sort(key=lambda case: case.name)
     _say(archive, aside, root, cases)
     return cases
@@ -220,6 +247,28 @@ def _case(name: str, series: str, archive: Archive, root: Path, dataset: Dataset
         ),
         hidden=True,
     )
+
+
+def _with_channels(
+    case: FoundCase, own: Mapping[str, list[str]], archive: Archive, root: Path, dataset: Dataset
+) -> FoundCase:
+    """Give a case the series of all channels of its image."""
+    place = place_of(root, "series.json")
+    for channel, several in own.items():
+        if len(several) > 1:
+            raise SlicewiseError(
+                f"case {case.name}: {len(several)} series of its study may be the channel "
+                f"{channel}; let dataset.dicom.image say more of it ({place} says what all series "
+                "are called)"
+            )
+    files = {
+        channel: tuple(root / path for one in several for path in archive.series[one])
+        for channel, several in own.items()
+    }
+    case = with_files(case, files, dataset, f"its other series ({place} says what all are called)")
+    counts = " + ".join(str(len(paths)) for paths in files.values() if paths)
+    named = (("image", f"{case.name} ({counts})"), *case.named[1:])
+    return replace(case, named=named)
 
 
 def _hashed(entry: Entry) -> str:

@@ -35,6 +35,7 @@ TAGS = [
     "ReferencedSeriesSequence",
     "ReferencedFrameOfReferenceSequence",
 ]
+CALLED_BY = ["Modality", "SeriesDescription"]
 IDENTITY = [
     *("PatientID", "PatientName", "PatientBirthDate", "OtherPatientIDs", "AccessionNumber"),
     *("StudyID", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"),
@@ -73,6 +74,19 @@ def read_entry(path: Path, folder: str) -> Entry:
         return _entry(path, header, folder)
     except Exception:  # parsers raise anything; their texts may quote the header
         return Entry(DAMAGED)
+
+
+def read_called(path: Path) -> list[str]:
+    """Read what a series calls itself by its Modality and SeriesDescription.
+
+    No message may show it. Both are empty where the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = parse(stream, CALLED_BY, stop_before_pixels=True)
+        return [str(value_of(header, name) or "").strip() for name in CALLED_BY]
+    except Exception:  # parsers raise anything; their texts may quote the header
+        return [""] * len(CALLED_BY)
 
 
 def _entry(path: Path, header: pydicom.Dataset, folder: str) -> Entry:

@@ -8,7 +8,7 @@ any time. It holds hashes in place of UIDs and of patients' IDs.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -97,6 +97,38 @@ def read_index(root: Path) -> dict[str, Entry]:
         stored[name] = known
     keep(place, stored, kept)
     return entries
+
+
+def read_names(root: Path, paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return what files call their series, which is text that anybody may have written.
+
+    It is kept for the user alone, who has to choose by it, and no message shows it.
+
+    Parameters
+    ----------
+    root : Path
+    paths : iterable of str
+        Files below it, one a series.
+
+    Returns
+    -------
+    dict of str to list of str
+        Modality and SeriesDescription by path.
+    """
+    place = place_of(root, "series.json")
+    kept = read_kept(place)
+    stored: dict[str, Any] = {}
+    for path in paths:
+        stat = (root / path).stat()
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = kept.get(path)
+        if not isinstance(known, list) or known[:2] != stamp or len(known) != 4:
+            from slicewise.volumes.dicom.entries import read_called
+
+            known = [*stamp, *read_called(root / path)]
+        stored[path] = known
+    keep(place, stored, kept)
+    return {path: known[2:] for path, known in stored.items()}
 
 
 def place_of(root: Path, suffix: str) -> Path:
