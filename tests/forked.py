@@ -6,7 +6,8 @@ once that imports what others wrote, never slicewise itself, and then waits.
 `Forks.python` is a file that can be run in place of the interpreter: it asks for
 a fork, hands over its arguments, environment, folder and open files, and ends as
 the fork ends. What it cannot do as a fresh interpreter would (another backend of
-Keras, options of the interpreter) it leaves to a fresh one.
+Keras, options of the interpreter, what a `sitecustomize` does before all else) it leaves
+to a fresh one.
 """
 
 import array
@@ -58,7 +59,11 @@ import array, json, os, signal, socket, struct, sys
 
 asked = sys.argv[1:]
 fresh = os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or not asked
-fresh = fresh or any(name in os.environ for name in ("PYTHONHASHSEED", "FRESH_PYTHON"))
+# read while an interpreter starts or a library is imported
+early = ("PYTHONHASHSEED", "KUBECONFIG", "FRESH_PYTHON")
+fresh = fresh or any(name in os.environ for name in early)
+own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+fresh = fresh or any(os.path.exists(os.path.join(path, "sitecustomize.py")) for path in own)
 fresh = fresh or (asked[0].startswith("-") and asked[0] not in ("-m", "-c"))
 server = socket.socket(socket.AF_UNIX)
 try:
@@ -252,6 +257,7 @@ def become(request: dict[str, Any], python: str) -> None:
     heeding = signal.default_int_handler if request["heeds_ctrl_c"] else signal.SIG_IGN
     signal.signal(signal.SIGINT, heeding)
     time.tzset()
+    tempfile.tempdir = None
     random.seed()
     sys.modules["numpy"].random.seed()
     sys.executable = python

@@ -90,12 +90,27 @@ def test_libraries_are_there_and_slicewise_is_imported_from_where_it_is_asked_fo
     assert run(forked.python(), script(code), env=elsewhere).stdout == "True False\nTrue\n"
 
 
-@pytest.mark.parametrize("variable", ["KERAS_BACKEND=jax", "PYTHONHASHSEED=1", "FRESH_PYTHON=1"])
+@pytest.mark.parametrize(
+    "variable", ["KERAS_BACKEND=jax", "PYTHONHASHSEED=1", "KUBECONFIG=x", "FRESH_PYTHON=1"]
+)
 def test_what_a_fork_cannot_be_is_a_fresh_interpreter(script, variable):
     code = "import sys; print('tensorflow' in sys.modules)"
     name, value = variable.split("=")
     assert run(forked.python(), script(code), env={**os.environ, name: value}).stdout == "False\n"
     assert run(forked.python(), "-S", script(code)).stdout == "False\n"
+
+
+def test_a_module_that_is_run_before_all_else_is_run_by_a_fresh_interpreter(script, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('first')")
+    environment = {**os.environ, "PYTHONPATH": f"/nowhere{os.pathsep}{tmp_path}"}
+    fork = run(forked.python(), script("print('then')"), env=environment)
+    assert fork.stdout == "first\nthen\n"
+
+
+def test_temporary_files_lie_where_the_one_who_asks_wants_them(script, tmp_path):
+    code = "import tempfile; print(tempfile.gettempdir())"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert run(forked.python(), script(code), env=environment).stdout == f"{tmp_path}\n"
 
 
 def test_no_two_draw_the_same_numbers(script):

@@ -77,8 +77,8 @@ def touch(workflow: Workflow) -> None:
 
 def clean_notes(workflow: Workflow) -> None:
     declared = set(made(workflow))
-    # cases, slices and predictions are declared by the record of their shard
-    one_by_one = ("/record.json", "/geometry.json", "/predictions/")
+    # cases, their looks, slices and predictions are declared by the record of their shard
+    one_by_one = ("/record.json", "/look.json", "/geometry.json", "/predictions/")
     noted = [
         path
         for path in declared

@@ -19,7 +19,7 @@ from tests.workflow.conftest import CONFIG, Workflow, copied
 
 pytestmark = pytest.mark.slow
 
-PLANTED = (b"SURNAME", b"GIVEN", b"HOSPITAL")
+PLANTED = (b"SURNAME", b"FORENAME", b"HOSPITAL")
 
 
 def contents(data: bytes) -> Iterator[bytes]:
@@ -45,11 +45,11 @@ def planted(clone: Workflow, tmp_path_factory: pytest.TempPathFactory) -> Workfl
     rows = []
     for number in range(5):
         image, mask = phantom(number, seed=7, size=48, slices=(8, 10))
-        given = f"HOSPITAL {number}/SURNAME_GIVEN_{number}"
+        given = f"HOSPITAL {number}/SURNAME_FORENAME_{number}"
         folder = workflow.root / "data" / "study" / f"HOSPITAL {number}"
         folder.mkdir(parents=True)
-        write_nifti(folder / f"SURNAME_GIVEN_{number}_ct.nii.gz", image, dtype=np.int16)
-        write_nifti(folder / f"SURNAME_GIVEN_{number}_seg.nii.gz", mask, dtype=np.uint8)
+        write_nifti(folder / f"SURNAME_FORENAME_{number}_ct.nii.gz", image, dtype=np.int16)
+        write_nifti(folder / f"SURNAME_FORENAME_{number}_seg.nii.gz", mask, dtype=np.uint8)
         subset = "test" if number > 2 else "train"
         rows.append(
             (f"c{number}", f"p{number}", f"{given}_ct.nii.gz", f"{given}_seg.nii.gz", subset)
