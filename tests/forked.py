@@ -14,8 +14,11 @@ import array
 import atexit
 import contextlib
 import gc
+import hashlib
 import importlib
+import importlib.machinery
 import json
+import marshal
 import os
 import random
 import runpy
@@ -36,9 +39,14 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
+    "SimpleITK",
+    "contourpy",
     "jinja2",
+    "matplotlib.backends.backend_svg",
     "matplotlib.pyplot",
     "mlflow",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
     "nibabel",
     "pandas",
     "pydantic",
@@ -46,7 +54,12 @@ LIBRARIES = (
     "scipy.ndimage",
     "scipy.optimize",
     "scipy.stats",
-    "skimage.measure",
+    "scipy.signal",
+    "skimage.measure._marching_cubes_lewiner",
+    "skimage.measure._polygon",
+    "skimage.morphology",
+    "skimage.segmentation.boundaries",
+    "skimage.transform._warps",
     "snakemake.cli",
     "snakemake.executors.local",
     "tensorflow",
@@ -115,13 +128,15 @@ class Forks:
         self.python.chmod(self.python.stat().st_mode | stat.S_IXUSR)
         own = ("PYTHONPATH", "KERAS_BACKEND", "MLFLOW_", "SLICEWISE_", "SNAKEMAKE_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(own)}
+        compiled = folder / "compiled"
+        compiled.mkdir()
         for command in ("snakemake", "slicewise"):
             script = (Path(sys.executable).parent / command).read_text()
             _, _, body = script.partition("\n")
             (folder / command).write_text(f"#!{self.python}\n{body}")
             (folder / command).chmod(self.python.stat().st_mode)
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(address), str(self.python)],
+            [sys.executable, __file__, str(address), str(self.python), str(compiled)],
             env={**environment, "TF_CPP_MIN_LOG_LEVEL": "2"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -248,6 +263,38 @@ def received(asking: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(text), list(files)
 
 
+def keep_compiled(folder: Path) -> None:
+    """Let each file that forks import be compiled by the first of them only.
+
+    What is compiled is kept by the content of the file: tests edit the library more often than
+    the time of a file tells, and copy it to other places.
+    """
+    loader = importlib.machinery.SourceFileLoader
+    plain = loader.source_to_code
+
+    def source_to_code(self: Any, data: bytes, path: str, **options: Any) -> types.CodeType:
+        kept = folder / hashlib.sha256(data).hexdigest()
+        try:
+            return found_at(path, marshal.loads(kept.read_bytes()))
+        except OSError:
+            code = plain(self, data, path, **options)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_bytes(marshal.dumps(code))
+        part.rename(kept)
+        return code
+
+    loader.source_to_code = source_to_code  # type: ignore[method-assign]
+    sys.dont_write_bytecode = True
+
+
+def found_at(path: str, code: types.CodeType) -> types.CodeType:
+    """Return code that says of itself that it comes from a file, as tracebacks tell."""
+    if code.co_filename == path:
+        return code
+    inner = (found_at(path, c) if isinstance(c, types.CodeType) else c for c in code.co_consts)
+    return code.replace(co_filename=path, co_consts=tuple(inner))
+
+
 def become(request: dict[str, Any], python: str) -> None:
     """Take over what a fresh interpreter would have had from its start."""
     os.environ.clear()
@@ -301,11 +348,14 @@ def ended(asked: list[str]) -> int:
     return status if isinstance(status, int) else int(status is not None)
 
 
-def main(address: str, python: str) -> None:
+def main(address: str, python: str, compiled: str) -> None:
     """Import the libraries, wait, and be what is asked for in each fork."""
     sys.path.pop(0)
     for name in LIBRARIES:
         importlib.import_module(name)
+    # it looks for plugins among all packages, and imports them
+    sys.modules["snakemake.cli"].get_argument_parser()
+    keep_compiled(Path(compiled))
     gc.collect()
     gc.freeze()
     server = Server(address)

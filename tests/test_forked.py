@@ -90,6 +90,21 @@ def test_libraries_are_there_and_slicewise_is_imported_from_where_it_is_asked_fo
     assert run(forked.python(), script(code), env=elsewhere).stdout == "True False\nTrue\n"
 
 
+def test_an_edit_that_keeps_size_and_time_of_a_module_is_seen_and_a_copy_has_its_own_path(tmp_path):
+    code = "import a, os\nprint(a.HERE, a.f.__code__.co_filename)"
+    said = []
+    for folder, here in (("one", 1), ("one", 2), ("two", 2)):
+        module = tmp_path / folder / "a.py"
+        module.parent.mkdir(exist_ok=True)
+        module.write_text(f"HERE = {here}\ndef f(): pass\n")
+        os.utime(module, (0, 0))
+        said.append(run(forked.python(), "-c", code, cwd=module.parent).stdout.split())
+        assert list(module.parent.iterdir()) == [module], "nothing is written beside it"
+    assert said == [
+        [str(n), str(tmp_path / f / "a.py")] for n, f in ((1, "one"), (2, "one"), (2, "two"))
+    ]
+
+
 @pytest.mark.parametrize(
     "variable", ["KERAS_BACKEND=jax", "PYTHONHASHSEED=1", "KUBECONFIG=x", "FRESH_PYTHON=1"]
 )
