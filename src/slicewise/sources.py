@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -104,11 +105,15 @@ def sources_of(
         Sorted; without what changes no result, see `NO_RESULT`.
     """
     reached: set[Path] = set()
+    seen: set[Path] = set()
     waiting = [path]
     while waiting:
         for other in _imported(waiting.pop(), library):
+            if other in seen:
+                continue
+            seen.add(other)
             name = other.relative_to(library)
-            if other in reached or name.parts[0] in NO_RESULT or _is_below(name, without):
+            if name.parts[0] in NO_RESULT or _is_below(name, without):
                 continue
             reached.add(other)
             if name.parts[0] not in direct:
@@ -254,9 +259,14 @@ def _is_below(name: Path, places: Collection[str]) -> bool:
 def _imported(path: Path, library: Path) -> Iterator[Path]:
     """Yield the files that an import runs: packages, modules, and modules named as parts."""
     for name in imports_of(path):
-        top, *parts = name.split(".")
-        if top != "slicewise":
-            continue
-        packages = (library.joinpath(*parts[:n]) / "__init__.py" for n in range(len(parts) + 1))
-        module = library.joinpath(*parts[:-1], f"{parts[-1]}.py") if parts else library
-        yield from (each for each in (*packages, module) if each.is_file())
+        if name.partition(".")[0] == "slicewise":
+            yield from _files_of(name, library)
+
+
+@cache
+def _files_of(name: str, library: Path) -> tuple[Path, ...]:
+    """Return the files that the import of a name runs; looked for once, as `snakemake` starts."""
+    parts = name.split(".")[1:]
+    packages = (library.joinpath(*parts[:n]) / "__init__.py" for n in range(len(parts) + 1))
+    module = library.joinpath(*parts[:-1], f"{parts[-1]}.py") if parts else library
+    return tuple(each for each in (*packages, module) if each.is_file())
