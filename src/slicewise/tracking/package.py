@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -120,13 +121,20 @@ def requirements() -> list[str]:
     there is the one in use here. slicewise itself is not among them, as its
     code is stored with the model.
     """
-    distributions = packages_distributions()
+    distributions = _distributions()
     imported = _imported(LOADER) - BACKENDS | {backends.chosen()}
     needed = {name for top in imported for name in distributions.get(top, [])}
     return sorted(f"{name}=={version(name)}" for name in needed)
 
 
-def _imported(start: str) -> set[str]:
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return the packages that bring what can be imported; looked up once for all models."""
+    return packages_distributions()
+
+
+@cache
+def _imported(start: str) -> frozenset[str]:
     """Return the outside packages that a module imports, itself or through others of slicewise."""
     seen: set[str] = set()
     waiting = [start]
@@ -141,4 +149,5 @@ def _imported(start: str) -> set[str]:
             continue  # of others, or not a module but a name in one
         waiting.append(module.rpartition(".")[0] or module)
         waiting += imports_of(file)
-    return {module.partition(".")[0] for module in seen} - sys.stdlib_module_names - {"slicewise"}
+    tops = {module.partition(".")[0] for module in seen}
+    return frozenset(tops - sys.stdlib_module_names - {"slicewise"})

@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
@@ -157,4 +158,11 @@ def versions() -> dict[str, str]:
 
 def environment() -> dict[str, str]:
     """Return the version of every installed package."""
-    return dict(sorted({d.name.lower(): d.version for d in distributions()}.items()))
+    return dict(_installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Read what is installed, which takes a moment, once for all runs of a process."""
+    heads = (each.metadata for each in distributions())
+    return dict(sorted({head["Name"].lower(): head["Version"] for head in heads}.items()))
