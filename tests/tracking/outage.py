@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +16,26 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+
+from tests import forked
+
+# `mlflow server` starts another process, which imports all once more: here it goes on itself.
+SERVE = """
+import os, runpy, sys
+import uvicorn  # MLflow asks whether it is there: then it serves
+import mlflow.server
+
+def serve(command, extra_env, **options):
+    os.environ.update(extra_env)
+    sys.argv = command[2:]
+    runpy.run_module(command[2], run_name="__main__", alter_sys=True)
+
+with open(sys.argv.pop(1), "w") as file:
+    file.write(str(os.getpid()))
+mlflow.server._exec_cmd = serve
+import mlflow.cli
+mlflow.cli.cli()
+"""
 
 
 def free_port() -> int:
@@ -31,6 +50,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
+        self._number = folder / "pid"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -38,7 +58,7 @@ class Server:
         log = (self.folder / "log.txt").open("ab")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+                *(forked.python(), "-c", SERVE, str(self._number), "server", "--workers", "1"),
                 *("--host", "127.0.0.1", "--port", str(self.port)),
                 *("--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"),
                 *("--artifacts-destination", str(self.folder / "artifacts")),
@@ -61,14 +81,10 @@ class Server:
                 time.sleep(0.1)
         raise AssertionError("the server does not start")
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to all its processes."""
-        assert self.process is not None
-        os.killpg(self.process.pid, number)
-
     def kill(self) -> None:
         if self.process is not None:
-            self.send(signal.SIGKILL)
+            # it is a fork, which the process that asked for it ends with
+            os.kill(int(self._number.read_text()), signal.SIGKILL)
             self.process.wait()
             self.process = None
 
