@@ -113,6 +113,10 @@ NO_MATTER = {
         "near = every < tolerance_mm * (1 + SLACK)",
         "enough = both > iou * (true_sizes[rows] + guess_sizes[columns] - both) * (1 - 1e-12)",
     ),
+    "no float is so far from a whole number: those of its size are multiples of a power of two": (
+        "whole = abs(factor * self.scale - 1) <= 1e-09 and self.length % factor == 0",
+        "if round(pixels) and abs(pixels - round(pixels)) <= SLIVER:",
+    ),
     "counts of numbers that no part has are never looked up": (
         "true_sizes = np.bincount(true_parts[truth], minlength=number + 2)[1:]",
         "guess_sizes = np.bincount(guess_parts[prediction], minlength=guesses + 2)[1:]",
