@@ -136,14 +136,12 @@ class Variable:
 def trainer_of(weight: float, average: float | None) -> Any:
     """Return what stands for a trainer of one weight, and of its moving average."""
     weights = [Variable(weight)]
+    taken = (lambda: None) if average is None else (lambda: weights[0].assign([average]))
     return SimpleNamespace(
         unet=SimpleNamespace(variables=weights),
-        trainable_variables=weights,
-        optimizer=SimpleNamespace(
-            variables=[Variable(7.0)],
-            use_ema=average is not None,
-            finalize_variable_values=lambda given: given[0].assign([average]),
-        ),
+        optimizer=SimpleNamespace(variables=[Variable(7.0)]),
+        statistics=SimpleNamespace(variables=[Variable(9.0)]),
+        take_averages=taken,
     )
 
 
@@ -180,7 +178,10 @@ def test_a_checkpoint_holds_all_of_it(tmp_path: Path) -> None:
 
     def make(precision: str) -> Any:
         made.append(precision)
-        return trainer_of(0.0, None)
+        other = trainer_of(0.0, None)
+        for variable in (*other.optimizer.variables, *other.statistics.variables):
+            variable.assign([0.0])
+        return other
 
     with Checkpoints(tmp_path / "key") as store:
         assert State.load(store, make) is None
@@ -192,3 +193,4 @@ def test_a_checkpoint_holds_all_of_it(tmp_path: Path) -> None:
     assert again.best == [3.0]
     assert again.trainer.unet.variables[0].value == 1.0
     assert again.trainer.optimizer.variables[0].value == 7.0
+    assert again.trainer.statistics.variables[0].value == 9.0

@@ -68,13 +68,6 @@ def test_dice_of_a_batch_is_a_mean_over_labels() -> None:
     assert float(batch_dice(masks > 0, masks > 0, 1)) == pytest.approx(1), "one label, one output"
 
 
-def test_the_average_moves_alike_however_gradients_are_gathered() -> None:
-    plain = make_optimizer(Optimizer(ema=0.9))
-    gathered = make_optimizer(Optimizer(ema=0.9, accumulate=2))
-    assert plain.ema_momentum == pytest.approx(gathered.ema_momentum**2)
-    assert not make_optimizer(Optimizer(ema=None)).use_ema
-
-
 def test_biases_and_scales_do_not_decay() -> None:
     optimizer = make_optimizer(Optimizer(name="adamw", weight_decay=0.1))
     for name, decays in (("kernel", True), ("bias", False), ("gamma", False), ("beta", False)):

@@ -22,7 +22,14 @@ class Optimizer(Block):
     warmup: Fraction = Field(0.05, description="Linear warm-up, as a fraction of all steps.")
     clip_norm: float | None = Field(12.0, gt=0, description="Greatest norm of the gradient.")
     ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        0.99, description="Moving average of the weights, used for validation and at the end."
+        0.999,
+        description="Greatest momentum of the moving average of the weights, which is used for "
+        "validation and at the end: it reaches back over 1 / (1 - ema) steps at most; null: none.",
+    )
+    ema_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        0.1,
+        description="The share of all steps so far that the average reaches back over, until `ema` "
+        "is reached; null: `ema` from the first step on.",
     )
     accumulate: int = Field(
         1, ge=1, description="Batches whose gradients are averaged before the weights move."

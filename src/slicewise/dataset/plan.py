@@ -251,7 +251,7 @@ def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
 
 
 def _length(fingerprint: Fingerprint, effort: Effort, side: int, batch: int) -> Iterator[Choice]:
-    """Yield steps, epochs, learning rate and averaging of weights."""
+    """Yield steps, epochs and learning rate."""
     budget = BUDGETS[effort]
     affordable = 3600 * budget.hours / budget.seconds(batch * side**2)
     useful = max(budget.least, budget.passes * fingerprint.slices / batch)
@@ -293,17 +293,6 @@ def _length(fingerprint: Fingerprint, effort: Effort, side: int, batch: int) -> 
         budget.learning_rate,
         f"AdamW with a cosine is stable at this rate with {budget.filters} filters at the top.",
     )
-    ema = next(value for value in (0.999, 0.995, 0.99, 0.9) if value == 0.9 or _brief(value, total))
-    yield Choice(
-        "optimizer.ema",
-        ema,
-        f"Weights are averaged over about {round(1 / (1 - ema))} of {total} steps.",
-    )
-
-
-def _brief(decay: float, steps: int) -> bool:
-    """Tell whether a moving average of weights has forgotten the start long before the end."""
-    return 20 / (1 - decay) <= steps
 
 
 def _rest(fingerprint: Fingerprint, effort: Effort) -> Iterator[Choice]:

@@ -67,7 +67,7 @@ class Progress:
 
 
 class State:
-    """Weights, optimiser (its moving average included), best weights and progress.
+    """Weights, optimiser, moving averages, best weights and progress.
 
     Parameters
     ----------
@@ -105,6 +105,7 @@ class State:
         state = cls(make(progress.precision), progress, _group(arrays, "best"))
         assign(state.trainer.unet.variables, _group(arrays, "model"))
         assign(state.trainer.optimizer.variables, _group(arrays, "optimizer"))
+        assign(state.trainer.statistics.variables, _group(arrays, "statistics"))
         return state
 
     def save(self, store: Checkpoints) -> None:
@@ -112,6 +113,7 @@ class State:
         groups = {
             "model": numpy_of(self.trainer.unet.variables),
             "optimizer": numpy_of(self.trainer.optimizer.variables),
+            "statistics": numpy_of(self.trainer.statistics.variables),
             "best": self.best,
         }
         arrays = {
@@ -124,14 +126,9 @@ class State:
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
         """Lend the trainer the moving average of its weights, where there is one."""
-        if not self.trainer.optimizer.use_ema:
-            yield
-            return
-        variables = self.trainer.trainable_variables
+        variables = self.trainer.unet.variables
         own = numpy_of(variables)
-        self.trainer.optimizer.finalize_variable_values(variables)
-        # jax let both share one array, which a prediction would consume with the weights
-        assign(variables, numpy_of(variables))
+        self.trainer.take_averages()
         try:
             yield
         finally:
@@ -151,8 +148,7 @@ class State:
 
     def take_last(self) -> None:
         """Give the network the last weights, averaged where an average is kept."""
-        if self.trainer.optimizer.use_ema:
-            self.trainer.optimizer.finalize_variable_values(self.trainer.trainable_variables)
+        self.trainer.take_averages()
         self.progress.best_epoch = len(self.progress.history)
 
 

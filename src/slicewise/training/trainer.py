@@ -11,11 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from slicewise.config import UNDRAWN, Augmentation, Experiment, Loss, Optimizer
+from slicewise.config import UNDRAWN, Augmentation, Experiment, Loss, Optimizer, Training
 from slicewise.errors import SlicewiseError
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
+from slicewise.training.average import Statistics, averaging
 from slicewise.training.losses import (
     WHOLE,
     Target,
@@ -47,6 +48,8 @@ class Trainer(keras.Model):
         batch; the loss is that of the whole batch, on the first of them.
     target : Target
         What is to be found in masks.
+    optimizer : Optimizer or None
+        Settings of the average of weights that statistics of batches are to fit.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Trainer(keras.Model):
         devices: list[str] | None = None,
         *,
         target: Target = WHOLE,
+        optimizer: Optimizer | None = None,
     ) -> None:
         super().__init__()
         self.preprocess = preprocess
@@ -68,6 +72,7 @@ class Trainer(keras.Model):
         self.target = target
         self.noise = keras.random.SeedGenerator(0)
         self.dice = keras.metrics.Mean(name="dice")
+        self.statistics = Statistics(self, unet, optimizer)
 
     def prepare(self, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
         """Return the images and masks of a batch as the network sees them."""
@@ -83,7 +88,20 @@ class Trainer(keras.Model):
         """Return logits and the masks that go with them."""
         images, masks = self.prepare(inputs)
         run = backend.shared_by(self.devices, lambda part: self.unet(part, training=training))
-        return {"logits": run(images), "masks": masks}
+        logits = run(images)
+        if training:
+            self.statistics.add()
+        return {"logits": logits, "masks": masks}
+
+    def take_averages(self) -> None:
+        """Give the network the moving averages of its weights and statistics, where these are."""
+        if not self.optimizer.use_ema:
+            return
+        weights = self.trainable_variables
+        self.optimizer.finalize_variable_values(weights)
+        # jax let both share one array, which a prediction would consume with the weights
+        assign(weights, numpy_of(weights))
+        assign(self.statistics.seen, numpy_of(self.statistics.averages))
 
     def compute_loss(
         self,
@@ -172,19 +190,7 @@ def make_trainer(
         When the batch cannot be shared evenly by the devices.
     """
     keras.utils.set_random_seed(experiment.training.seed)
-    devices = backend.devices(experiment.training.devices)
-    wanted = experiment.training.devices or 1
-    if wanted > max(len(devices), 1):
-        raise SlicewiseError(
-            f"training.devices: {wanted} are asked for, and {max(len(devices), 1)} is visible; "
-            "ask for so many, or for null: all that are visible"
-        )
-    if experiment.training.batch % max(len(devices), 1):
-        raise SlicewiseError(
-            f"training.batch: {experiment.training.batch} slices cannot be shared evenly by "
-            f"{len(devices)} devices; choose a multiple of {len(devices)}, or fewer "
-            "training.devices"
-        )
+    devices = _devices(experiment.training)
     unet = build_unet(
         experiment.network,
         labels,
@@ -194,13 +200,37 @@ def make_trainer(
         outputs=len(target.regions) or None,
     )
     trainer = Trainer(
-        preprocess, unet, experiment.loss, experiment.augmentation, devices, target=target
+        preprocess,
+        unet,
+        experiment.loss,
+        experiment.augmentation,
+        devices,
+        target=target,
+        optimizer=experiment.optimizer,
     )
     # XLA is slower than oneDNN on CPUs, faster than plain kernels on one GPU.
     jit = "auto" if backend.has_gpu() and len(devices) < 2 else keras.backend.backend() == "jax"
     trainer.compile(optimizer=make_optimizer(experiment.optimizer), jit_compile=jit)
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+def _devices(settings: Training) -> list[str]:
+    """Return the devices that share each batch; refuse what cannot be had."""
+    devices = backend.devices(settings.devices)
+    wanted = settings.devices or 1
+    if wanted > max(len(devices), 1):
+        raise SlicewiseError(
+            f"training.devices: {wanted} are asked for, and {max(len(devices), 1)} is visible; "
+            "ask for so many, or for null: all that are visible"
+        )
+    if settings.batch % max(len(devices), 1):
+        raise SlicewiseError(
+            f"training.batch: {settings.batch} slices cannot be shared evenly by "
+            f"{len(devices)} devices; choose a multiple of {len(devices)}, or fewer "
+            "training.devices"
+        )
+    return devices
 
 
 def make_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
@@ -212,15 +242,14 @@ def make_optimizer(settings: Optimizer) -> keras.optimizers.Optimizer:
     if settings.accumulate > 1:
         common["gradient_accumulation_steps"] = settings.accumulate
     if settings.ema is not None:
-        # Keras averages at each batch, also where the weights wait for the next one.
-        common |= {"use_ema": True, "ema_momentum": settings.ema ** (1 / settings.accumulate)}
+        common |= {"use_ema": True, "ema_momentum": settings.ema}
     if settings.name == "adam":
-        return keras.optimizers.Adam(**common)
+        return averaging(keras.optimizers.Adam, settings)(**common)
     common["weight_decay"] = settings.weight_decay
-    if settings.name == "adamw":
-        optimizer = keras.optimizers.AdamW(**common)
-    else:
-        optimizer = keras.optimizers.SGD(**common, momentum=settings.momentum, nesterov=True)
+    if settings.name == "sgd":
+        common |= {"momentum": settings.momentum, "nesterov": True}
+    kind = {"adamw": keras.optimizers.AdamW, "sgd": keras.optimizers.SGD}[settings.name]
+    optimizer = averaging(kind, settings)(**common)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
