@@ -29,3 +29,11 @@ def test_lists_have_names(lists):
 def test_the_block_belongs_to_its_layout():
     with pytest.raises(ValidationError, match="layout msd only"):
         dataset("nnunet", msd={"train": "training"})
+
+
+def test_lists_that_validate_go_with_others_that_are_tested_on():
+    with pytest.raises(ValidationError, match="goes with test only"):
+        Msd(validation=["validation"])
+    with pytest.raises(ValidationError, match="names the list a twice"):
+        Msd(validation=["a"], test=["a"])
+    assert Msd(validation=["a"], test=["b"]).validation == ["a"]

@@ -409,6 +409,33 @@ def test_a_subset_that_the_layout_gives_is_kept():
     assert collections.Counter(found.values())["validation"] == 2
 
 
+def test_who_validates_may_be_given(refused):
+    given = cases_of("abcd", subset="train") + cases_of("ef", subset="validation")
+    cases = given + cases_of("xyz", subset="test")
+    found = subsets(cases, Split())
+    assert found == dict.fromkeys("abcd", "train") | dict.fromkeys("ef", "validation") | (
+        dict.fromkeys("xyz", "test")
+    )
+    # also where too few are left to draw anybody
+    few = cases_of("a", subset="train") + cases_of("b", subset="validation")
+    assert subsets(few, Split()) == {"a": "train", "b": "validation"}
+    # a dump names every setting, and nobody wrote it
+    assert subsets(cases, Split(**Split().model_dump())) == found
+    assert "does nothing" in refused(split_cases, cases, Split(validation=1))
+    both = refused(split_cases, cases + cases_of("e", subset="train"), Split())
+    assert "patients e: in validation" in both
+    alone = cases_of("ab", subset="validation") + cases_of("x", subset="test")
+    assert "leave none to train on" in refused(split_cases, alone, Split())
+
+
+def test_with_folds_those_who_validate_take_their_turns():
+    cases = cases_of("abcd", subset="train") + cases_of("ef", subset="validation")
+    assigned = split_cases(cases + cases_of("x", subset="test"), Split(folds=3))
+    folds = {a.patient: a.fold for a in assigned if a.subset == "train"}
+    assert set(folds) == set("abcdef")
+    assert set(folds.values()) == {0, 1, 2}
+
+
 def test_a_patient_in_the_training_and_in_the_test_folder_is_refused(refused):
     cases = cases_of("ab", subset="train") + cases_of("bc", subset="test")
     message = refused(split_cases, cases, Split())

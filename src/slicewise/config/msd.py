@@ -21,14 +21,19 @@ class Msd(Block):
         [],
         description="Lists of the cases to test on; none: the split is drawn from the others.",
     )
+    validation: list[ListName] = Field(
+        [], description="Lists of the cases that validate; none: they are drawn. Goes with test."
+    )
 
     @model_validator(mode="after")
     def _once(self) -> Msd:
-        names = [*self.train_lists, *self.test]
+        if self.validation and not self.test:
+            raise ValueError("validation: goes with test only; name a list to test on, too")
+        names = [*self.train_lists, *self.test, *self.validation]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(
-                f"names the list {twice[0]} twice; name each once, in train or in test"
+                f"names the list {twice[0]} twice; name each once, in train, validation or test"
             )
         return self
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from slicewise.volumes.formats import is_nifti
 
-Subset = Literal["train", "test"] | None
+Subset = Literal["train", "validation", "test"] | None
 """Where a layout puts a case; None leaves it to the split."""
 
 
@@ -56,7 +56,7 @@ class Case(Arranged):
     image, mask : tuple of Path
         Source files: one file and those that belong to it, the files of a DICOM
         series, or nothing for a phantom, which has no source.
-    subset : {"train", "test"} or None
+    subset : {"train", "validation", "test"} or None
         Where the layout puts the case; None leaves it to the split.
     columns : tuple of (str, str)
         What a table says of it beyond that, column by column.

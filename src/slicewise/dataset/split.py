@@ -66,7 +66,13 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         return _crossed(cases, test, sites_as_folds(sites, others, settings.leave_out))
     if settings.folds > 1:
         return _crossed(cases, test, _folds(others, settings, strata))
-    validation = _validation_patients(others, settings, strata)
+    given = _given_validation(cases, settings)
+    validation = given or _validation_patients(others, settings, strata)
+    if len(validation) == len(others):
+        raise SlicewiseError(
+            f"split.validation: {len(validation)} of {len(others)} patients who are not tested on "
+            "leave none to train on; lower it, or let the table say who is trained on"
+        )
     subset = dict.fromkeys(test, "test") | dict.fromkeys(validation, "validation")
     return [
         Assignment(case.name, case.patient, subset.get(case.patient, "train"), None)
@@ -99,18 +105,33 @@ def _validation_patients(
     if len(others) < FEWEST_TO_VALIDATE:
         return set()
     number = _count(settings.validation, len(others), "split.validation")
-    validation = set(_ranked(others, settings.seed, "validation", strata)[:number])
-    if len(validation) == len(others):
+    return set(_ranked(others, settings.seed, "validation", strata)[:number])
+
+
+def _given_validation(cases: Sequence[Case], settings: Split) -> set[str]:
+    """Return who validates where the layout says it; with folds all of them validate in turn."""
+    given = {case.patient for case in cases if case.subset == "validation"}
+    both = sorted(given & {case.patient for case in cases if case.subset != "validation"})
+    if both:
         raise SlicewiseError(
-            f"split.validation: {number} of {len(others)} patients leave none to train on; lower it"
+            f"patients {', '.join(both[:8])}: in validation and in another subset; move all "
+            "volumes of a patient to one of them, or correct dataset.patient_pattern"
         )
-    return validation
+    if given and _is_written("validation", settings):
+        raise SlicewiseError(
+            "split.validation does nothing: the data set says who validates; leave it out"
+        )
+    return given
+
+
+def _is_written(setting: str, settings: Split) -> bool:
+    """Tell whether somebody wrote a setting: a dump names every one, and nobody wrote it."""
+    written = settings.model_fields_set
+    return setting in written and written != set(Split.model_fields)
 
 
 def _refuse_idle_test(settings: Split) -> None:
-    written = settings.model_fields_set
-    # a dump names every setting, and nobody wrote it
-    if "test" in written and written != set(Split.model_fields):
+    if _is_written("test", settings):
         raise SlicewiseError(
             "split.test does nothing: the folders or the table say who is tested on; leave it out, "
             "or take the test folder (dataset.pairs.test: null) or the column subset away"

@@ -138,7 +138,7 @@ def test_columns_and_split_come_from_the_participants(data):
     [
         ([("sub-01", "train")], "split is given for some subjects only; say it for sub-02"),
         ([("sub-01", "train"), ("01", "test")], "row 3: sub-01 is there twice"),
-        ([("sub-01", "train"), ("sub-02", "val")], "row 3, sub-02: split is 'val'; write train"),
+        ([("sub-01", "train"), ("sub-02", "some")], "row 3, sub-02: split is 'some'; write train"),
     ],
 )
 def test_a_split_that_does_not_fit_is_refused(data, refused, rows, said):

@@ -142,3 +142,13 @@ def test_a_channel_that_is_there_twice(data, refused):
 def test_settings_of_channels_that_contradict(keys, says):
     with pytest.raises(ValidationError, match=says):
         dataset(**keys)
+
+
+def test_more_than_ten_described_channels_are_in_the_order_of_their_numbers(data):
+    names = [f"b{n}" for n in range(12)]
+    touch(data, "imagesTr/a.nii.gz", "labelsTr/a.nii.gz")
+    modality = {str(n): name for n, name in enumerate(names)}
+    (data / "dataset.json").write_text(json.dumps({"training": [entry("a")], "modality": modality}))
+    settings = dataset("msd", channels=names, intensity="arbitrary")
+    (case,) = find_cases(settings, data.parent)
+    assert [name for name, _ in case.channels] == names

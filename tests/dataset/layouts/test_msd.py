@@ -88,6 +88,20 @@ def test_lists_that_are_named_are_used(data):
     assert {name: case[2] for name, case in drawn.items()} == dict.fromkeys("abcd")
 
 
+def test_a_list_may_validate(data):
+    amos(data)
+    describe_lists = json.loads((data / "dataset.json").read_text())
+    describe_lists["more"] = [describe_lists["validation"].pop()]
+    (data / "dataset.json").write_text(json.dumps(describe_lists))
+    lists = {"train": "training", "validation": ["validation"], "test": ["more"]}
+    placed = found(data, dataset("msd", msd=lists))
+    assert {name: case[2] for name, case in placed.items()} == {
+        **dict.fromkeys("ab", "train"),
+        "c": "test",
+        "d": "validation",
+    }
+
+
 def test_lists_that_cannot_be_used(data, refused):
     amos(data)
     unknown = dataset("msd", msd={"test": ["valid"]})

@@ -17,6 +17,8 @@ EMPTY = ("n/a", "na", "nan")
 _SUBSETS: dict[str, Subset] = {
     "train": "train",
     "training": "train",
+    "validation": "validation",
+    "val": "validation",
     "test": "test",
     "testing": "test",
     "": None,
@@ -31,7 +33,7 @@ class Participant:
     ----------
     columns : tuple of (str, str)
         Column by column, empty where it says ``n/a``.
-    subset : {"train", "test"} or None
+    subset : {"train", "validation", "test"} or None
         What the column of the split says.
     """
 
@@ -80,9 +82,9 @@ def read_participants(path: Path, split: str | None) -> dict[str, Participant]:
         said = cells.get(split or "", "").lower()
         if said not in _SUBSETS:
             raise SlicewiseError(
-                f"{path}: row {row.number}, {subject}: {split} is {said!r}; write train or test "
-                "(who validates is drawn of those who train), or set dataset.bids.split to the "
-                "column that says it, or to null"
+                f"{path}: row {row.number}, {subject}: {split} is {said!r}; write train, "
+                "validation or test (who validates is drawn where nobody does), or set "
+                "dataset.bids.split to the column that says it, or to null"
             )
         known[subject] = Participant(tuple((name, cells[name]) for name in kept), _SUBSETS[said])
     return known

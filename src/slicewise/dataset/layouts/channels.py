@@ -112,7 +112,7 @@ def check_described_channels(channels: Sequence[str], path: Path, description: A
     given = description.get("modality") or description.get("channel_names")
     if not isinstance(given, dict):
         return
-    theirs = [str(given[key]) for key in sorted(given, key=str)]
+    theirs = [str(given[key]) for key in sorted(given, key=_number)]
     shown = ", ".join(theirs)
     if len(theirs) != len(channels):
         raise SlicewiseError(
@@ -126,6 +126,11 @@ def check_described_channels(channels: Sequence[str], path: Path, description: A
                 f"dataset.channels: {name} is number {position + 1}, but {path} gives them in the "
                 f"order {shown}; name them in that order"
             )
+
+
+def _number(key: str) -> tuple[int, str]:
+    """Order numbers as such, 2 before 10."""
+    return (int(key) if str(key).isdecimal() else 0, str(key))
 
 
 def _volume(path: Path) -> tuple[Path, ...]:

@@ -26,7 +26,7 @@ class FoundCase(Arranged):
         As the layout gives it; it may be unsafe, or there twice.
     image, mask : tuple of Path
         Source files; of one that consists of several files, the one that is named.
-    subset : {"train", "test"} or None
+    subset : {"train", "validation", "test"} or None
         Where the layout puts the case.
     patient : str or None
         Where the layout tells it.
@@ -97,7 +97,7 @@ def paired(
     ----------
     images, masks : mapping of str to list of Path
         Files by the name of the case that they give.
-    subset : {"train", "test"} or None
+    subset : {"train", "validation", "test"} or None
         Where the cases go.
     exclude : collection of str
         Cases that may lack a mask, as they are left out.

@@ -32,6 +32,7 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     lists = dataset.msd or Msd()
     subset: Subset = "train" if lists.test else None
     used: list[tuple[str, Subset]] = [(name, subset) for name in lists.train_lists]
+    used += [(name, "validation") for name in lists.validation]
     used += [(name, "test") for name in lists.test]
     cases = []
     for name, placed in used:

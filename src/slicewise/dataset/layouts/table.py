@@ -31,7 +31,12 @@ _MEANT = {
     **dict.fromkeys(("split", "set", "partition", "subsets", "usage"), "subset"),
 }
 """What people call the columns that may be left out, and what they are called here."""
-_SUBSETS: dict[str, Subset] = {"train": "train", "test": "test", "": None}
+_SUBSETS: dict[str, Subset] = {
+    "train": "train",
+    "validation": "validation",
+    "test": "test",
+    "": None,
+}
 
 
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
@@ -100,7 +105,9 @@ def _of_row(row: Row, root: Path, of_channels: Mapping[str, str]) -> FoundCase:
     mask = _named(cells["mask"], root, case)
     given = cells.get("subset", "")
     if given.lower() not in _SUBSETS:
-        raise SlicewiseError(f"{case}: subset is {given!r}; write train, test or nothing")
+        raise SlicewiseError(
+            f"{case}: subset is {given!r}; write train, validation, test or nothing"
+        )
     frame = _frame(cells.get("frame", ""), case)
     paths = {"image": image, "mask": mask}
     read = {*COLUMNS, *of_channels.values()}
