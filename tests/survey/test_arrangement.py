@@ -32,6 +32,14 @@ def test_nothing_makes_no_arrangement():
          "*/{case}_ct"),
         ("{0}/{1}_ct", "{0}/{1}_seg", [("ann", "a"), ("ann", "b"), ("bob", "c")],
          "{patient}/{case}_ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("HGG", "B18_A_1"), ("HGG", "B18_B_1"), ("LGG", "B18_C_1")],
+         "*/{case}/ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("x", "P1"), ("x", "P2"), ("y", "P3")], "*/{case}/ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("R1", "sub-1"), ("R2", "sub-2")], "*/{case}/ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("ann", "visit1a"), ("ann", "visit2a"), ("bob", "visit3a")],
+         "{patient}/{case}/ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("ann", "1"), ("ann", "2"), ("bob", "3")],
+         "{patient}/{case}/ct"),
     ],
 )  # fmt: skip
 def test_parts_are_named_by_what_they_tell(image, mask, keys, expected):
@@ -58,6 +66,18 @@ def test_folders_of_no_subset_become_a_star_as_long_as_names_differ():
     )
     same = pairing("LGG/{0}/a", "LGG/{0}/b", ("p1",))
     assert not arranged([one, same]).patterns
+
+
+def test_patients_who_are_counted_anew_in_each_place_are_called_by_both():
+    keys = [("Basel", "P1"), ("Basel", "P2"), ("Bern", "P1")]
+    found = arranged([pairing("{0}/{1}/ct", "{0}/{1}/seg", *keys)])
+    assert [(row.case, row.patient) for row in found.rows] == [
+        ("Basel_P1", ""),
+        ("Basel_P2", ""),
+        ("Bern_P1", ""),
+    ]
+    assert not found.patterns
+    assert not found.tells_patient
 
 
 def test_three_subsets_need_a_table():

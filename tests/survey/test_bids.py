@@ -15,6 +15,13 @@ def test_a_data_set_is_found_below_the_folder(tmp_path):
     assert root_of(list_folder(tmp_path / "a" / "sub-01")) is None
 
 
+def test_subjects_in_a_folder_each_are_no_data_set_of_one(tmp_path):
+    for n in (1, 2, 3):
+        touch(tmp_path, f"R{n}/sub-{n}/anat/sub-{n}_T1w.nii", f"R{n}/sub-{n}/anat/sub-{n}_mask.nii")
+    assert root_of(list_folder(tmp_path)) is None
+    assert root_of(list_folder(tmp_path / "R1")) == ""
+
+
 def test_choices_are_all_of_those_that_there_are(tmp_path):
     touch(tmp_path, "sub-1/anat/sub-1_T1w.nii", "sub-1/anat/sub-1_T2w.nii")
     touch(tmp_path, "sub-1/func/sub-1_bold.nii", "derivatives/a/sub-1/sub-1_desc-x_dseg.nii")

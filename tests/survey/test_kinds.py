@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slicewise.survey.kinds import kinds_of, narrowed, widened
+from slicewise.survey.kinds import kinds_of, narrowed, trimmed, widened, without_part
 from slicewise.survey.listing import Entry, suffix_of
 
 N = range(1, 7)
@@ -37,6 +37,22 @@ def templates(paths, channels=True):
          {"x_{0}_0000.nii": 6, "x_{0}_0001.nii": 6}),
         ([f"B {b}/volume-{n}.nii" for b in (1, 2) for n in range(9 * b, 9 * b + 4)],
          {"{0}/volume-{1}.nii": 8}),
+        # few patients in each folder, and names that no number tells apart
+        ([f"{g}/pat_{g}{k}_1/pat_{g}{k}_1_{a}.nii" for g in ("HGG", "LGG") for k in ("BA", "CH")
+          for a in ("t1", "seg")], {"{0}/{1}/{1}_t1.nii": 4, "{0}/{1}/{1}_seg.nii": 4}),
+        ([f"HGG/BraTS_{k}A_1/{a}.nii" for k in "ABCDE" for a in ("t1", "seg")]
+         + [f"LGG/BraTS_FA_1/{a}.nii" for a in ("t1", "seg")],
+         {"{0}/{1}/t1.nii": 6, "{0}/{1}/seg.nii": 6}),
+        # patients who are counted anew in each place, and structures
+        ([f"{s}/P{n}/{a}.nii" for s in ("Basel", "Bern") for n in (1, 2) for a in ("i", "m")],
+         {"{0}/{1}/i.nii": 4, "{0}/{1}/m.nii": 4}),
+        ([f"{o}/{n}.nii" for o in ("ct", "liver", "spleen") for n in (1, 2, 3)],
+         {"ct/{0}.nii": 3, "liver/{0}.nii": 3, "spleen/{0}.nii": 3}),
+        # a single file of a subset varies where the others do
+        ([f"train/i{n}_x.nii" for n in N] + ["test/i9_x.nii"],
+         {"train/i{0}_x.nii": 6, "test/i{0}_x.nii": 1}),
+        ([f"Pat {w} ct{a}.nii" for w in ("A-1", "B-2") for a in ("", " drawn")],
+         {"{0} ct.nii": 2, "{0} ct drawn.nii": 2}),
         ([f"{n}/seg/{o}.nii" for n in ("anna", "bert") for o in ("liver", "L1", "L2")],
          {"{0}/seg/liver.nii": 2, "{0}/seg/L1.nii": 2}),
     ],
@@ -65,6 +81,9 @@ def test_each_file_is_of_one_kind_and_its_path_follows_from_it(names):
         for key, path in kind.members.items():
             assert kind.template.format(*key) == path
             seen.append(path)
+        short = trimmed(kind)
+        assert sorted(short.members.values()) == kind.paths
+        assert all(short.template.format(*key) == path for key, path in short.members.items())
         wide = widened(kind)
         assert sorted(wide.members.values()) == kind.paths
         assert all(wide.template.format(*key) == path for key, path in wide.members.items())
@@ -77,6 +96,15 @@ def test_a_part_that_tells_nothing_more_becomes_a_star():
     assert narrowed(kind).template == "{0}/s/9.*.dcm"
     assert narrowed(kind).members["p1",] == "p1/s/9.17.dcm"
     assert narrowed(narrowed(kind)) == narrowed(kind)
+
+
+def test_what_all_names_begin_with_may_stand_outside_of_what_varies():
+    (kind,) = kinds_of([Entry(f"X_{n:02}/S-{n}a/i.nii", ".nii") for n in N], channels=True)
+    assert trimmed(kind).template == "X_{0}/S-{1}/i.nii"
+    assert trimmed(kind).members["01", "1a"] == "X_01/S-1a/i.nii"
+    assert trimmed(trimmed(kind)).template == trimmed(kind).template
+    assert without_part(kind, 0).template == "*/{0}/i.nii"
+    assert without_part(kind, 0).members["S-1a",] == "X_01/S-1a/i.nii"
 
 
 def test_a_wider_part_takes_in_the_word_before_it():

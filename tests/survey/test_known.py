@@ -53,3 +53,14 @@ def test_what_a_folder_looks_like_is_said(tmp_path):
     assert "layout nnunet in x" in looks_like(list_folder(tmp_path))
     said = looks_like(list_folder(tmp_path), tried=["nnunet"])
     assert "2 .nii such as x/imagesTr/a_0000.nii" in said
+
+
+def test_a_labelled_list_that_validates_is_told_from_one_to_test_on(tmp_path):
+    touch(tmp_path, *(f"{kind}/{n}.nii.gz" for kind in ("imagesTr", "labelsTr") for n in "abc"))
+    lists = {"training": [entry("a")], "validation": [entry("b")]}
+    (tmp_path / "dataset.json").write_text(json.dumps(lists))
+    (known,) = known_layouts(list_folder(tmp_path))
+    assert known.lists == {"test": ("validation",)}
+    (tmp_path / "dataset.json").write_text(json.dumps({**lists, "test": [entry("c")]}))
+    (known,) = known_layouts(list_folder(tmp_path))
+    assert known.lists == {"validation": ("validation",), "test": ("test",)}

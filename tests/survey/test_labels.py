@@ -93,3 +93,16 @@ def test_voxels_that_nobody_drew_are_no_label(tmp_path):
         ("dataset", "labels", "a"): 1,
         ("dataset", "ignore"): 2,
     }
+
+
+def test_regions_of_several_values_are_no_labels(tmp_path):
+    described = '{"labels": {"background": 0, "whole": [1, 2], "core": [2], "ignore": 3}}'
+    (tmp_path / "dataset.json").write_text(described)
+    said = labels.labels_by_value(masks([1, 2, 3]), list_folder(tmp_path))
+    assert [(one.path[1:], one.value) for one in said] == [
+        (("labels", "label_1"), 1),
+        (("labels", "label_2"), 2),
+        (("ignore",), 3),
+        (("regions", "whole"), [1, 2]),
+        (("regions", "core"), [2]),
+    ]

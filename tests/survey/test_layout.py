@@ -57,7 +57,7 @@ def test_a_validation_folder_is_tested_on_only_where_there_is_no_other(tmp_path)
     names = ("train", "validation", "test")
     rows = [Row(name, "", name, (name,), name) for name in names]
     table = list(csv.DictReader(io.StringIO(table_text(rows, tmp_path)), delimiter="\t"))
-    assert [row["subset"] for row in table] == ["train", "train", "test"]
+    assert [row["subset"] for row in table] == ["train", "validation", "test"]
     table = list(csv.DictReader(io.StringIO(table_text(rows[:2], tmp_path)), delimiter="\t"))
     assert [row["subset"] for row in table] == ["train", "test"]
 
@@ -74,3 +74,52 @@ def test_pictures_are_masks_and_frames_need_a_table(tmp_path):
     rows = list(csv.DictReader(io.StringIO(layout(tmp_path / "mms").table), delimiter="\t"))
     assert [row["frame"] for row in rows] == ["0", "3"] * 5
     assert rows[0]["case"] == "A0S9V9_frame00"
+
+
+def test_images_that_are_pictures_are_refused_with_what_would_fit(tmp_path):
+    for place in ("p1/images", "p1/masks"):
+        (tmp_path / place).mkdir(parents=True)
+        for n in range(5):
+            (tmp_path / place / f"{n}.png").write_bytes(b"")
+    with pytest.raises(SlicewiseError, match=r"are pictures, such as p1/images, .*NIfTI"):
+        layout(tmp_path)
+    (tmp_path / "p2.jpg").write_bytes(b"")
+    with pytest.raises(SlicewiseError, match=r"are pictures, such as p2\.jpg, .*DICOM"):
+        layout(tmp_path)
+
+
+def test_names_that_only_share_words_are_matched_in_a_table(tmp_path):
+    for n, name in enumerate(("k3x", "zz9", "q1r")):
+        image = tmp_path / "ct" / f"{name}-CT-{2010 + n}.nii.gz"
+        pair(image, tmp_path / "drawn" / f"{2010 + n}_{name}_mk_final.nii.gz", n)
+    found = layout(tmp_path)
+    rows = list(csv.DictReader(io.StringIO(found.table), delimiter="\t"))
+    assert [row["case"] for row in rows] == ["k3x_2010", "q1r_2012", "zz9_2011"]
+    assert [row["mask"].rsplit("/", 1)[1][5:8] for row in rows] == ["k3x", "q1r", "zz9"]
+    assert "look through" in found.said[0].why
+
+
+def test_one_of_several_readings_is_asked_for_and_structures_that_lack_are_named(tmp_path):
+    for n in range(5):
+        folder = tmp_path / "a" / f"c{n}"
+        array, mask = scan(n)
+        write(folder / "image.nii.gz", array)
+        for reader in ("AND", "MAJ", "OR"):
+            write(folder / f"{reader}_seg.nii.gz", mask)
+    root = tmp_path / "a"
+    (asked,) = [one for one in layout(root).said if one.question]
+    assert (asked.path[-1], asked.value) == ("mask", "{case}/MAJ_seg.nii.gz")
+    assert [other.value for other in asked.others] == [
+        "{case}/AND_seg.nii.gz",
+        "{case}/OR_seg.nii.gz",
+    ]
+    other = layout_of(list_folder(root), Looker(root), "data", None, "{case}/OR_seg.nii.gz")
+    assert {path.name for case in other.cases for path in case.mask} == {"OR_seg.nii.gz"}
+
+
+def test_who_validates_stays_apart_in_a_table(tmp_path):
+    BUILDERS["subsets"](tmp_path)
+    rows = list(csv.DictReader(io.StringIO(layout(tmp_path).table), delimiter="\t"))
+    assert [row["subset"] for row in rows if row["case"] in ("knee_04", "knee_05")] == [
+        "validation"
+    ] * 2

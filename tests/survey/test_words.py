@@ -2,7 +2,7 @@
 
 import pytest
 
-from slicewise.survey.words import subset_of, tells_kind, without_subset, words_of
+from slicewise.survey.words import is_person, subset_of, tells_kind, without_subset, words_of
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,12 @@ def test_words_are_whole_ones(name, words, subset, kind):
 def test_only_the_subset_is_left_out():
     assert without_subset("imagesTr/{0}") == without_subset("imagesTs/{0}")
     assert without_subset("imagesTr/{0}") != without_subset("labelsTr/{0}")
+
+
+def test_a_challenge_is_no_test_set_and_patients_are_known_by_their_words():
+    assert subset_of("BraTS20_001") is None
+    assert subset_of("imagesTs") == "test"
+    assert [is_person(name) for name in ("pat_07", "Case 3", "sub-abc", "scan1", "P", "HGG")] == [
+        *(True, True, True),
+        *(False, False, False),
+    ]

@@ -11,7 +11,16 @@ from slicewise.dataset.names import PLACES, SMALL_GROUP
 from slicewise.survey.kinds import Kind
 from slicewise.survey.naming import structure_names
 from slicewise.survey.pairing import Pairing
-from slicewise.survey.words import FRAMES, subset_of, without_subset, words_of
+from slicewise.survey.words import (
+    FRAMES,
+    IMAGES,
+    MASKS,
+    SCANS,
+    is_person,
+    subset_of,
+    without_subset,
+    words_of,
+)
 
 NEARLY = 0.8
 """So many of all cases have an image of a kind, at least, that may be a channel of all."""
@@ -95,6 +104,12 @@ class Arrangement:
         that nearly all of the same masks fit, too.
     masked : tuple of str
         Names of cases that have masks, whichever images they have.
+    readings : tuple of str
+        Patterns of other masks that may be meant instead.
+    partial : tuple of str
+        Masks of one structure that many of the cases lack.
+    by_words : bool
+        Whether images and masks were matched by words that their names share.
     """
 
     image: str
@@ -109,6 +124,9 @@ class Arrangement:
     aside: tuple[str, ...] = ()
     images: tuple[Images, ...] = ()
     masked: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    by_words: bool = False
 
 
 @dataclass
@@ -116,6 +134,8 @@ class _Parts:
     """What varying parts are called."""
 
     names: dict[int, str] = field(default_factory=dict)
+    whole: bool = False
+    """Whether a patient is called by all of them together, as numbers begin anew in each place."""
 
     def fill(self, template: str) -> str:
         return re.sub(r"\{(\d+)\}", lambda m: self._token(int(m[1])), template)
@@ -136,8 +156,12 @@ class _Parts:
         return name
 
     def patient_of(self, key: Sequence[str]) -> str:
-        first = self.kept[0]
-        return key[first] if self.names[first] == "patient" else ""
+        return key[self.kept[0]] if self.tells_patient else ""
+
+    @property
+    def tells_patient(self) -> bool:
+        """Whether one part says whose a case is."""
+        return "patient" in self.names.values() and not self.whole
 
 
 def arranged(found: Sequence[Pairing]) -> Arrangement | None:
@@ -180,8 +204,18 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
     if alike:
         made = _united([best, *alike])
     aside = [group[0].image.template for group in apart if group not in alike]
-    aside = [re.sub(r"\{\d+\}", "*", template) for template in aside]
-    return replace(made, aside=tuple(aside))
+    return replace(made, aside=tuple(starred(template) for template in aside))
+
+
+def starred(template: str) -> str:
+    """Return a path with a star for what varies.
+
+    Examples
+    --------
+    >>> starred("{0}/{0}_ct.nii"), starred("{case}/ct.nii")
+    ('*/*_ct.nii', '*/ct.nii')
+    """
+    return re.sub(r"\{\w+\}", "*", template)
 
 
 def _with_images(
@@ -297,11 +331,14 @@ def _of_group(
         if any(key not in mask.members for mask in pair.masks)
     ]
     folders = _folders(subsets)
-    starred = folders is None and len(set(subsets.values())) == 1 and _unique(group, parts)
-    if starred:
+    start = len(first.base) + 1 if first.base else 0
+    readings = [parts.fill(kind.template[start:]) for kind in first.readings]
+    in_one = folders is None and len(set(subsets.values())) == 1 and _unique(group, parts)
+    if in_one:
         shared = _shared_base(list(subsets))
         image = f"{shared}{image}"
         masks = [f"{shared}{mask}" for mask in masks]
+        readings = [f"{shared}{mask}" for mask in readings]
         folders = {"train": ""}
     return Arrangement(
         image,
@@ -309,11 +346,18 @@ def _of_group(
         folders or {},
         tuple(rows),
         tuple(sorted(alone)),
-        patterns=folders is not None and not more and len(parts.names) in NAMES,
-        tells_patient="patient" in parts.names.values(),
+        patterns=folders is not None and not more and _is_said(parts),
+        tells_patient=parts.tells_patient,
         on_grid=_all_on_grid(every),
         rivals=tuple(parts.fill(rest) for rest in rivals),
+        readings=tuple(readings),
+        partial=tuple(starred(kind.template) for kind in first.partial),
     )
+
+
+def _is_said(parts: _Parts) -> bool:
+    """Tell whether patterns have names for what varies."""
+    return len(parts.names) in NAMES and not parts.whole
 
 
 def _all_on_grid(pairs: Sequence[Pairing]) -> bool | None:
@@ -357,7 +401,8 @@ def _parts(group: Sequence[Pairing]) -> _Parts:
     """Name what varies, and leave out what tells nothing more."""
     width = group[0].image.width
     kept = list(range(width))
-    for number in reversed(range(width)):
+    places = [0] if width > 1 and _is_place(group, 0) else []
+    for number in (*places, *reversed(range(len(places), width))):
         others = [n for n in kept if n != number]
         if not others or not _tell_apart(group, others):
             continue
@@ -367,7 +412,8 @@ def _parts(group: Sequence[Pairing]) -> _Parts:
     names = list(NAMES.get(len(kept), ("patient", *(f"part{n}" for n in kept[1:]))))
     if len(kept) > 1 and _is_frame(group[0].image, kept[-1]):
         names[-1] = "frame"
-    return _Parts(dict(zip(kept, names, strict=True)))
+    whole = len(kept) > 1 and "frame" not in names and _is_called_place(group, kept[0])
+    return _Parts(dict(zip(kept, names, strict=True)), whole)
 
 
 def _tell_apart(group: Sequence[Pairing], kept: Sequence[int]) -> bool:
@@ -383,8 +429,27 @@ def _is_place(group: Sequence[Pairing], number: int) -> bool:
     """Tell whether outer folders hold many patients each, as those of a hospital do."""
     keys = [key for pair in group for key in pair.image.members]
     outer = {key[number] for key in keys}
-    named = all(any(word in PLACES for word in words_of(name)) for name in outer)
-    return named or len(keys) > SMALL_GROUP * len(outer)
+    return len(keys) > SMALL_GROUP * len(outer) or _is_called_place(group, number)
+
+
+def _is_called_place(group: Sequence[Pairing], number: int) -> bool:
+    """Tell whether folders are called as places are, or what is in them as patients are."""
+    keys = [key for pair in group for key in pair.image.members]
+    outer = {key[number] for key in keys}
+    if all(any(word in PLACES for word in words_of(name)) for name in outer):
+        return True
+    if len(keys[0]) < number + 2:
+        return False
+    inner = {key[number : number + 2] for key in keys}
+    names = {name for _, name in inner}
+    if all(is_person(name) for name in names) and not all(is_person(name) for name in outer):
+        return True
+    if any(re.search(r"\d", name) for name in outer):
+        return False
+    # `HGG/Brats18_2013_10_1`: numbers that go on from one folder to the next, and no visits
+    numbered = all(re.search(r"[A-Za-z].*\d|\d.*[A-Za-z]", name) for name in names)
+    scans = any(word in (*SCANS, *IMAGES, *MASKS) for name in names for word in words_of(name))
+    return len(names) == len(inner) and len(inner) > len(outer) and numbered and not scans
 
 
 def _is_frame(kind: Kind, number: int) -> bool:

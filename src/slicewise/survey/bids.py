@@ -13,19 +13,23 @@ from slicewise.survey.listing import Entry, Listing
 
 Block = dict[str, Any]
 DERIVATIVES = "derivatives"
+MOSTLY = 0.5
+"""Share of the files of subjects that lie below one folder, at least."""
 
 
 def root_of(listing: Listing) -> str | None:
     """Return the folder of a BIDS data set below a folder; None where there is none.
 
-    It holds `sub-…` folders and, here or among `derivatives/`, masks.
+    It holds `sub-…` folders and, here or among `derivatives/`, masks. Where each
+    subject lies in a folder of its own, there is none that is one.
     """
     roots = Counter(
         "/".join(entry.parts[: _subject(entry)])
         for entry in listing.entries
         if _subject(entry) is not None and DERIVATIVES not in entry.parts
     )
-    return roots.most_common(1)[0][0] if roots else None
+    root, number = roots.most_common(1)[0] if roots else ("", 0)
+    return root if number > MOSTLY * roots.total() else None
 
 
 def _subject(entry: Entry) -> int | None:

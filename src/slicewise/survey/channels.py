@@ -24,8 +24,6 @@ from slicewise.volumes.volume import Volume
 
 CHECKED = 3
 """Cases in which the grids of channels are compared."""
-ORDERED = 10
-"""So many channels of a dataset.json are in the order of their numbers as text, too."""
 NEAR = 0.01
 """Millimetres by which the same grid may lie elsewhere in two headers."""
 
@@ -226,7 +224,7 @@ def said_of(chosen: Choice, choices: Sequence[Choice]) -> list[Said]:
 def _without(one: Choice | Described) -> str:
     """Say why cases are excluded."""
     alone = len(one.exclude) - len(one.lacking)
-    whys = [f"{alone} images have no mask"] if alone else []
+    whys = [f"{alone} images have no mask, or lack one of them"] if alone else []
     if one.lacking:
         whys.append(f"a channel is missing in {some_of(one.lacking)}")
     return "; ".join(whys)
@@ -311,7 +309,7 @@ def described_channels(known: Known, listing: Listing, looker: Looker) -> Descri
         return Described()
     if number < 2:
         return Described()
-    if len(texts) == number <= ORDERED:
+    if len(texts) == number:
         why += "; dataset.json names them"
     else:
         texts = [""] * number

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,6 +24,7 @@ from slicewise.survey.writing import written
 
 CONFIG = "config"
 IMAGE = ("dataset", "pairs", "image")
+MASK = ("dataset", "pairs", "mask")
 CHANNELS = ("dataset", "channels")
 
 
@@ -90,7 +92,7 @@ def init(
     with _Quiet():
         proposal = _proposed(wanted, name)
     if ask is not None:
-        proposal = _with_images(proposal, wanted, name, ask, say)
+        proposal = _with_answers(proposal, wanted, name, ask, say)
     if proposal.table:
         if table.exists() and not wanted.force:
             raise SlicewiseError(f"{table}: is there already; move it away or add --force")
@@ -115,31 +117,31 @@ def init(
     return output
 
 
-def _proposed(wanted: Wanted, name: str, image: object = None) -> Proposal:
+def _proposed(wanted: Wanted, name: str, **chosen: Any) -> Proposal:
     root = root_of(wanted.folder)
-    return propose(wanted.folder, name, root, wanted.effort, wanted.patience, image=image)
+    return propose(wanted.folder, name, root, wanted.effort, wanted.patience, **chosen)
 
 
-def _with_images(
+def _with_answers(
     proposal: Proposal,
     wanted: Wanted,
     name: str,
     ask: Callable[[str], str],
     say: Callable[[str], None],
 ) -> Proposal:
-    """Ask which images are meant, and look again where it is others: the rest follows from them."""
-    question = next((one for one in proposal.said if one.path == IMAGE and one.question), None)
-    if question is None:
+    """Ask which files are meant, and look again where it is others: the rest follows from them."""
+    questions = [one for one in proposal.said if one.path in (IMAGE, MASK) and one.question]
+    if not questions:
         return proposal
-    (answer,) = asked([question], ask, say)
-    if answer.value in [other.value for other in question.others]:
+    (answer,) = asked(questions[:1], ask, say)
+    if answer.value in [other.value for other in questions[0].others]:
         with _Quiet():
-            proposal = _proposed(wanted, name, answer.value)
+            proposal = _proposed(wanted, name, **{answer.path[-1]: answer.value})
     said = []
     for one in proposal.said:
-        if one.path == IMAGE:
+        if one.path == answer.path:
             said.append(replace(one, value=answer.value, why=answer.why, question="", others=()))
-        elif one.path == CHANNELS:
+        elif one.path == CHANNELS and answer.path == IMAGE:
             said.append(replace(one, value=_channels(answer.value, one.value), others=()))
         else:
             said.append(one)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from slicewise.survey.listing import Entry
-from slicewise.survey.words import tells_kind
+from slicewise.survey.naming import shared_start
+from slicewise.survey.words import is_person, tells_kind, without_subset
 
 _RUNS = re.compile(r"\{\d+\}|\d+")
 _JOINTS = re.compile(r"[-_. ]+")
@@ -75,7 +76,57 @@ def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
     """
     plain = [entry for entry in entries if not set("{}") & set(entry.path)]
     found = _below([_Item((), entry.parts, (), entry) for entry in plain], "", channels)
+    found = _with_strays(found)
     return sorted(found, key=lambda kind: (-len(kind.members), kind.template))
+
+
+def _with_strays(kinds: Sequence[Kind]) -> list[Kind]:
+    """Name what varies in single files of another subset as in the files of the others.
+
+    One file in `test` shows by itself neither what varies in its name nor what not.
+    """
+    several = [kind for kind in kinds if len(kind.members) > 1]
+    found = [kind for kind in kinds if len(kind.members) != 1]
+    for kind in kinds:
+        if len(kind.members) == 1:
+            tried = (_as_in(kind, other) for other in several)
+            found.append(next((each for each in tried if each is not None), kind))
+    return found
+
+
+def _as_in(kind: Kind, other: Kind) -> Kind | None:
+    """Return a kind of one file with the varying parts of another, if its subset alone differs."""
+    (path,) = kind.paths
+    theirs = other.template.split("/")
+    mine = path.split("/")
+    if len(mine) != len(theirs):
+        return None
+    both = list(zip(mine[:-1], theirs[:-1], strict=True))
+    parts = [one if _is_subset_alone(one, two) else two for one, two in both]
+    if parts == theirs[:-1]:
+        return None
+    template = "/".join([*parts, theirs[-1]])
+    match = re.fullmatch(_pattern_of(template), path)
+    if match is None:
+        return None
+    values = tuple(match[f"p{n}"] for n in range(other.width))
+    return Kind(template, other.width, {values: path})
+
+
+def _is_subset_alone(one: str, other: str) -> bool:
+    return one != other and without_subset(one) == without_subset(other) != other
+
+
+def _pattern_of(template: str) -> str:
+    """Return a template as a regular expression; what stands twice is the same twice."""
+    text = ""
+    seen = set()
+    for literal, number in re.findall(r"([^{]*)(?:\{(\d+)\})?", template):
+        text += re.escape(literal)
+        if number:
+            text += f"(?P=p{number})" if number in seen else f"(?P<p{number}>[^/]+?)"
+            seen.add(number)
+    return text
 
 
 def _below(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]:
@@ -113,28 +164,46 @@ def _varying(by_name: Mapping[str, Sequence[_Item]]) -> set[str]:
     above = {name: {item.above for item in items} for name, items in by_name.items()}
     everywhere = set().union(*above.values()) if above else set()
     if len(everywhere) > 1:
-        return {name for name, places in above.items() if 2 * len(places) <= len(everywhere)}
+        persons = {name for name in by_name if is_person(name)}
+        rare = {name for name, places in above.items() if 2 * len(places) <= len(everywhere)}
+        # patients may be counted anew in each place
+        return rare | persons if len(persons) > 1 else rare
     if len(by_name) < 2:
         return set()
     families = Counter(_masked(name) for name in by_name if re.search(r"\d", name))
     varying = {name for name in by_name if families[_masked(name)] > 1}
     others = [n for n in by_name if n not in varying and not tells_kind(n)]
-    contents = {name: _contents(name, by_name[name]) for name in others}
+    contents = {name: _contents(by_name[name]) for name in others}
+    named = [_contents(by_name[name])[1] for name in by_name if tells_kind(name)]
     for name in others:
         number, inside = contents[name]
         alike = [n for n in others if n != name and _alike(contents[n][1], inside)]
-        numbered = any(_alike(_contents(n, by_name[n])[1], inside) for n in sorted(varying)[:3])
-        if (alike and number <= MOST) or numbered:
+        numbered = any(_alike(_contents(by_name[n])[1], inside) for n in sorted(varying)[:3])
+        # a folder of one sort of files may be what these are: `liver` and `spleen` beside `ct`
+        sort = len(inside) == 1 and (number > MOST or any(_alike(one, inside) for one in named))
+        if (alike and not sort) or numbered:
             varying.add(name)
     return varying
 
 
-def _contents(name: str, items: Sequence[_Item]) -> tuple[float, set[str]]:
-    """Return what a folder holds without regard to numbers, and how many files of each sort."""
-    sorts = Counter(
-        _masked("/".join(item.rest[1:]).replace(name, "=")) + item.entry.suffix for item in items
-    )
+def _contents(items: Sequence[_Item]) -> tuple[float, set[str]]:
+    """Return what a folder holds without regard to numbers, and how many files of each sort.
+
+    Folders within it count by their words for images and masks only, and not where
+    the names of files repeat theirs.
+    """
+    sorts = Counter(_form(item) for item in items)
     return len(items) / len(sorts), set(sorts)
+
+
+def _form(item: _Item) -> str:
+    """Return what a file is called without what tells cases apart."""
+    folders = item.rest[:-1]
+    name = item.rest[-1]
+    for folder in sorted(folders, key=len, reverse=True):
+        name = name.replace(folder, "=")
+    within = [_masked(folder) if tells_kind(folder) else "*" for folder in folders[1:]]
+    return "/".join([*within, _masked(name)]) + item.entry.suffix
 
 
 def _alike(one: set[str], other: set[str]) -> bool:
@@ -253,8 +322,9 @@ def _worded(files: Sequence[_File], prefix: str) -> list[Kind]:
     by_start = _shared(files, _start)
     rest = list(files)
     kinds = []
-    # anna_ct, anna_seg, bert_ct, bert_seg: of kinds there are fewer than of patients
-    ends = bool(by_end) and (not by_start or len(by_end) <= len(by_start))
+    # anna_ct, anna_seg, bert_ct, bert_seg: of kinds there are fewer than of patients; a word
+    # that all begin with tells nothing
+    ends = bool(by_end) and (len(by_start) < 2 or len(by_end) <= len(by_start))
     for (_, suffix), members in sorted((by_end if ends else by_start).items()):
         stems = [file.stem for file in members]
         around = ("", f"{_shared_end(stems)}{suffix}") if ends else (_shared_start(stems), suffix)
@@ -327,11 +397,59 @@ def narrowed(kind: Kind) -> Kind:
 
     `{0}/seg/{1}.dcm` becomes `{0}/seg/*.dcm`, as a star is any part of a name.
     """
-    if kind.width < 2 or len({key[:-1] for key in kind.members}) < len(kind.members):
+    return without_part(kind, kind.width - 1)
+
+
+def without_part(kind: Kind, number: int) -> Kind:
+    """Return a kind without a varying part; itself where the others do not tell its files apart."""
+    keys = {key[:number] + key[number + 1 :] for key in kind.members}
+    if kind.width < 2 or len(keys) < len(kind.members):
         return kind
-    template = kind.template.replace(f"{{{kind.width - 1}}}", "*")
-    members = {key[:-1]: path for key, path in kind.members.items()}
+    template = re.sub(
+        r"\{(\d+)\}",
+        lambda m: "*" if int(m[1]) == number else f"{{{int(m[1]) - (int(m[1]) > number)}}}",
+        kind.template,
+    )
+    members = {key[:number] + key[number + 1 :]: path for key, path in kind.members.items()}
     return Kind(template, kind.width - 1, members)
+
+
+def trimmed(kind: Kind) -> Kind:
+    """Return a kind whose varying parts begin with what differs: `PANCREAS_{0}` and not `{0}`.
+
+    Parts that stand twice in a path stay, and those that differ from their first letter on.
+    """
+    template = kind.template
+    columns = [list(column) for column in zip(*kind.members, strict=True)]
+    for number, values in enumerate(columns):
+        start = _first_words(values)
+        if start and template.count(f"{{{number}}}") == 1 and not set("{}") & set(start):
+            template = template.replace(f"{{{number}}}", f"{start}{{{number}}}")
+            columns[number] = [value[len(start) :] for value in values]
+    if template == kind.template:
+        return kind
+    keys = zip(*columns, strict=True)
+    members = dict(zip(keys, kind.members.values(), strict=True))
+    return Kind(template, kind.width, members)
+
+
+def _first_words(values: Sequence[str]) -> str:
+    """Return what several names begin with, up to a number or behind a sign."""
+    if len(set(values)) < 2:
+        return ""
+    number = shared_start(values)
+    while number and not _is_joint(values, number):
+        number -= 1
+    return values[0][:number]
+
+
+def _is_joint(values: Sequence[str], number: int) -> bool:
+    """Tell whether a word ends at a place in several names, and something follows."""
+    last = values[0][number - 1]
+    follow = [value[number : number + 1] for value in values]
+    if not all(follow) or last.isdigit():
+        return False
+    return not last.isalpha() or all(letter.isdigit() for letter in follow)
 
 
 def widened(kind: Kind) -> Kind:

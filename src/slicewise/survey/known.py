@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import Listing
+from slicewise.survey.words import subset_of
 from slicewise.volumes.described import read_description
 
 TABLES = (".tsv", ".csv")
@@ -27,8 +28,9 @@ class Known:
     root : str
         Below the folder that was looked at; "" is that folder.
     why : str
-    tested : tuple of str
-        Of `msd`, lists with masks beside `training`.
+    lists : mapping of str to tuple of str
+        Of `msd`, lists with masks beside `training`, by the subset that they are:
+        ``validation`` where there is a ``test``, too, else all are ``test``.
     first : str
         Of `msd`, the first image that is listed.
     files : tuple of (str, tuple of int)
@@ -40,7 +42,7 @@ class Known:
     layout: str
     root: str
     why: str
-    tested: tuple[str, ...] = ()
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     first: str = ""
     files: tuple[tuple[str, tuple[int, ...]], ...] = ()
     masked: frozenset[str] = frozenset()
@@ -83,14 +85,18 @@ def _msd(listing: Listing) -> list[Known]:
     return found
 
 
-def _lists_beside(description: dict[str, Any]) -> tuple[str, ...]:
+def _lists_beside(description: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the lists of a dataset.json that name images with masks, beside `training`."""
     found = []
     for name, items in description.items():
         pairs = isinstance(items, list) and items and all(isinstance(i, dict) for i in items)
         if name != "training" and pairs and all({"image", "label"} <= i.keys() for i in items):
             found.append(name)
-    return tuple(found)
+    validation = tuple(name for name in found if subset_of(name) == "validation")
+    test = tuple(name for name in found if name not in validation)
+    if validation and test:
+        return {"validation": validation, "test": test}
+    return {"test": tuple(found)} if found else {}
 
 
 def _nnunet(listing: Listing) -> list[Known]:

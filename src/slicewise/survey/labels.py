@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slicewise.config.regions import check_regions, numbered
 from slicewise.dataset.names import find_shared, pattern_for
 from slicewise.errors import SlicewiseError
 from slicewise.survey.glance import Glance
@@ -15,7 +16,7 @@ from slicewise.survey.looking import spread
 from slicewise.survey.naming import label_name, names_in
 from slicewise.survey.said import Other, Said, some_of
 from slicewise.survey.words import words_of
-from slicewise.volumes.described import folded
+from slicewise.volumes.described import described_labels, folded, read_description
 from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.dicom.segmentation import read_seg
 from slicewise.volumes.dicom.structure_set import read_structure_set
@@ -74,9 +75,14 @@ def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
     named = names_in(listing, seen)
     names = dict(named.names) if named else {}
     source = named.source if named else ""
-    values = sorted(set(seen) | (set(names) if source.endswith(DESCRIBED) else set()))
+    values = set(seen) | (set(names) if source.endswith(DESCRIBED) else set())
+    described = described_in(listing)
+    if any(len(several) > 1 for several in described.values()):
+        # names are those of regions, and a label may not be called as one
+        names = {value: text for value, text in names.items() if folded(text) == IGNORED}
+        values = values.union(*described.values())
     said: list[Said] = []
-    for value in values:
+    for value in sorted(values):
         text = names.get(value, masks.word if len(values) == 1 else "")
         if folded(text) == IGNORED:
             why = f"{source} calls it {text}: voxels that nobody drew"
@@ -89,7 +95,39 @@ def labels_by_value(masks: Masks, listing: Listing) -> list[Said]:
         elif text:
             why += "; the name is from the files' names"
         said.append(Said(("dataset", "labels", name), value, why))
-    return said or [Said(("dataset", "labels", "label_1"), 1, "no mask could be read in time")]
+    if not said:
+        return [Said(("dataset", "labels", "label_1"), 1, "no mask could be read in time")]
+    return said + _regions(described, said)
+
+
+def _regions(described: Mapping[str, set[int]], said: Sequence[Said]) -> list[Said]:
+    """Return the regions that a dataset.json names, where one of them is of several labels."""
+    labels = {one.path[-1]: [one.value] for one in said if one.path[1] == "labels"}
+    known = {value for values in labels.values() for value in values}
+    regions: dict[str, list[int]] = {}
+    for text, values in described.items():
+        if folded(text) != IGNORED and values <= known:
+            name = label_name(text, len(regions) + 1, [*labels, *regions])
+            regions[name] = sorted(values)
+    if not any(len(values) > 1 for values in regions.values()):
+        return []
+    try:
+        check_regions(numbered(regions, labels), list(labels))
+    except ValueError:
+        return []
+    why = f"{DESCRIBED} names it: a region of several values of the mask"
+    return [Said(("dataset", "regions", name), values, why) for name, values in regions.items()]
+
+
+def described_in(listing: Listing) -> dict[str, set[int]]:
+    """Return the values that a dataset.json gives to each name, background left out."""
+    for path in listing.named(DESCRIBED)[:1]:
+        try:
+            named = described_labels(read_description(listing.root / path))
+        except SlicewiseError:
+            return {}
+        return {name: values for name, values in named.items() if 0 not in values}
+    return {}
 
 
 def empty_masks(masks: Masks) -> list[Said]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +18,13 @@ from slicewise.dataset.layouts.dicom import HASHED
 from slicewise.errors import SlicewiseError
 from slicewise.survey import bids
 from slicewise.survey import channels as of_channels
-from slicewise.survey.arrangement import Arrangement, Row, arranged
+from slicewise.survey.arrangement import Arrangement, Row, arranged, starred
 from slicewise.survey.channels import Choice, described_channels
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
 from slicewise.survey.listing import SERIES, Listing
 from slicewise.survey.looking import Looker
+from slicewise.survey.matching import matched
 from slicewise.survey.naming import structure_names
 from slicewise.survey.organs import organs_of
 from slicewise.survey.pairing import framed, pairings
@@ -75,7 +77,9 @@ class Layout:
         return next(one.value for one in self.said if one.path[-1] == "layout")
 
 
-def layout_of(listing: Listing, looker: Looker, root: str, image: Any = None) -> Layout:
+def layout_of(
+    listing: Listing, looker: Looker, root: str, image: Any = None, mask: str = ""
+) -> Layout:
     """Find the layout of a folder.
 
     Parameters
@@ -86,6 +90,8 @@ def layout_of(listing: Listing, looker: Looker, root: str, image: Any = None) ->
         How `dataset.root` names the folder, or its whole path.
     image : str or dict, optional
         As `dataset.pairs.image`: which of several kinds of images to take.
+    mask : str, optional
+        As `dataset.pairs.mask`: which of several kinds of masks to take.
 
     Returns
     -------
@@ -103,30 +109,45 @@ def layout_of(listing: Listing, looker: Looker, root: str, image: Any = None) ->
     found = _try_bids(listing, looker, root)
     if found is not None:
         return found
-    options = []
-    for channels in (True, False):
-        arrangement = arranged(pairings(kinds_of(listing.entries, channels=channels), looker))
-        if arrangement is not None:
-            options.append(arrangement)
-    best = max(options, key=lambda one: len(one.rows), default=None)
-    found = None
+    best = _arranged(listing, looker, mask)
     if best is not None and best.patterns:
         choices = _wanted(of_channels.choices_of(best, looker), image)
         ways = [[one, *(each for each in choices if each is not one)] for one in choices]
         tried = (_try_pairs(best, listing, root, way) for way in ways)
         found = next((each for each in tried if each is not None), None)
     found = _try_dicom(listing, root, found) or found
-    if found is None and best is None:
-        found = _try_frames(listing, looker)
-    if found is None and best is None:
+    if found is not None:
+        return found
+    if best is not None:
+        return _as_table(best, listing)
+    found = _try_frames(listing, looker)
+    if found is not None:
+        return found
+    by_words = matched(kinds_of(listing.entries, channels=True), looker)
+    if by_words is None:
         raise _nothing(listing, looker)
-    if found is None and best is not None:
-        found = _as_table(best, listing)
-    assert found is not None
-    return found
+    return _as_table(by_words, listing)
+
+
+def _arranged(listing: Listing, looker: Looker, mask: str) -> Arrangement | None:
+    """Return the arrangement of most cases, be a number in names a channel's or a case's."""
+    options = []
+    for channels in (True, False):
+        kinds = kinds_of(listing.entries, channels=channels)
+        arrangement = arranged(pairings(kinds, looker, starred(mask)))
+        if arrangement is not None:
+            options.append(arrangement)
+    return max(options, key=lambda one: len(one.rows), default=None)
 
 
 def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
+    if listing.pictures:
+        return SlicewiseError(
+            f"{listing.root}: its images are pictures, such as {listing.pictures[0]}, which tell "
+            "neither intensities nor millimetres; take the DICOM series that they were made from "
+            "(their masks may stay PNG), or put the slices of each scan into one NIfTI, NRRD or "
+            "MetaImage volume, with its mask as another"
+        )
     frames = [p for p, h in looker.seen_headers.items() if len(h.shape) > 3]
     more = f"; {len(frames)} files such as {frames[0]} have four dimensions" if frames else ""
     unread = next(iter(looker.faults.values()), "")
@@ -166,8 +187,8 @@ def _try_known(known: Known, listing: Listing, looker: Looker, root: str) -> Lay
         labels = {f"organ{n}": name for n, name in enumerate(structures)}
     try:
         keys = {"layout": known.layout, "root": known.root or ".", "labels": labels}
-        if known.tested:
-            keys["msd"] = {"train": "training", "test": list(known.tested)}
+        if known.lists:
+            keys["msd"] = {"train": "training", **{k: list(v) for k, v in known.lists.items()}}
         described = described_channels(known, listing, looker)
         keys |= described.keys
         cases, spelt = _cases(keys, listing)
@@ -185,14 +206,15 @@ def _try_known(known: Known, listing: Listing, looker: Looker, root: str) -> Lay
 
 def _lists(known: Known, cases: Sequence[Case]) -> list[Said]:
     """Return which lists of dataset.json are trained and tested on, where there are several."""
-    if not known.tested:
+    if not known.lists:
         return []
-    number = sum(case.subset == "test" for case in cases)
+    number = Counter(case.subset for case in cases)
     block = ("dataset", "msd")
-    return [
-        Said((*block, "train"), "training", f"{len(cases) - number} cases"),
-        Said((*block, "test"), list(known.tested), f"{number} more cases with masks"),
-    ]
+    said = [Said((*block, "train"), "training", f"{number['train']} cases")]
+    for subset, lists in known.lists.items():
+        why = f"{sum(case.subset == subset for case in cases)} more cases with masks"
+        said.append(Said((*block, subset), list(lists), why))
+    return said
 
 
 def _try_dicom(listing: Listing, root: str, pairs: Layout | None) -> Layout | None:
@@ -321,7 +343,10 @@ def _pairs_said(
     said = [Said((*block, "image"), pairs["image"], why, question, others)]
     if "mask" in pairs:
         why = f"few whole values in patches, such as {rows[0].masks[0]}"
-        said.append(Said((*block, "mask"), pairs["mask"], why))
+        others = tuple(Other(mask, "these masks are meant") for mask in arrangement.readings)
+        asks = others and not question
+        question = "Which masks are the ground truth?" if asks else ""
+        said.append(Said((*block, "mask"), pairs["mask"], why, question, others))
     train = len([row for row in rows if row.subset != "test"])
     if pairs["test"] is None:
         said.append(Said((*block, "train"), pairs["train"], "the folder of all cases"))
@@ -380,11 +405,16 @@ def _as_table(arrangement: Arrangement, listing: Listing) -> Layout:
         path.write_text(text, encoding="utf-8")
         keys: dict[str, Any] = {"layout": "table", "root": str(path), "labels": {"label_1": 1}}
         cases, spelt = _cases(keys, listing)
-    why = f"{len(cases)} pairs that no pattern of paths names; the table beside this file does"
+    how = "matched by what their names share: look through" if arrangement.by_words else "in"
+    why = f"{len(cases)} pairs that no pattern of paths names, {how} the table beside this file"
     said = [Said(("dataset", "layout"), "table", why), *spelt]
     notes = [
-        f"Left aside, although the same masks fit them: {pattern}; a table may name them instead."
-        for pattern in arrangement.rivals
+        f"Left aside, although the same {these}: {pattern}; a table may name them instead."
+        for these, patterns in (
+            ("masks fit them", arrangement.rivals),
+            ("images have them, too", arrangement.readings),
+        )
+        for pattern in patterns
     ]
     return Layout(tuple(said), tuple(cases), (), text, arrangement, tuple(notes))
 
@@ -410,12 +440,18 @@ def table_text(rows: Sequence[Row], root: Path) -> str:
         if tells:
             cells.append(row.patient)
         if placed:
-            tests = "test" if tested else "validation"
-            cells.append("test" if row.subset == tests else "train")
+            cells.append(_subset(row.subset, tested=tested))
         if framed_rows:
             cells.append("" if row.frame is None else str(row.frame))
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
+
+
+def _subset(given: str, *, tested: bool) -> str:
+    """Return what a table says of a subset: who validates is tested on where nobody else is."""
+    if given == "validation":
+        return given if tested else "test"
+    return given or "train"
 
 
 def _safe(names: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ SUFFIXES = (
 """Of files that may stand for a volume; of several files the header does."""
 SERIES = ""
 """In place of a suffix, of a folder that holds a DICOM series."""
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 TRIED = 4
 """Files of a folder that are looked at to tell whether it holds DICOM."""
 
@@ -36,11 +37,14 @@ class Entry:
         As it is written; `SERIES` of a folder.
     drawn : bool
         Whether it is a mask that DICOM has of its own (SEG or RTSTRUCT).
+    pictures : bool
+        Whether it is a folder of pictures.
     """
 
     path: str
     suffix: str
     drawn: bool = False
+    pictures: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -67,6 +71,13 @@ class Listing:
     root: Path
     entries: tuple[Entry, ...]
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> list[str]:
+        """The pictures, or folders of them, where there is nothing else that may be a volume."""
+        folders = [entry.path for entry in self.entries if entry.pictures]
+        files = [path for suffix in PICTURES for path in self.others.get(suffix, ())]
+        return [*files, *folders] if len(folders) == len(self.entries) else []
 
     def named(self, name: str) -> list[str]:
         """Return the paths of other files of a name, whatever their folder."""
@@ -129,7 +140,7 @@ def list_folder(root: Path) -> Listing:
             else:
                 rest.append(name)
         if _are_pictures(rest):
-            entries.append(Entry(below.as_posix(), SERIES))
+            entries.append(Entry(below.as_posix(), SERIES, pictures=True))
             continue
         if _is_series(Path(folder), rest):
             drawn = _drawn(Path(folder), rest)

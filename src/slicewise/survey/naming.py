@@ -182,8 +182,8 @@ def differing(patterns: Sequence[str]) -> list[str]:
     ['t1', 't2']
     """
     texts = [re.sub(r"\{\w+\}", "", pattern) for pattern in patterns]
-    start = _shared(texts)
-    end = _shared([text[::-1] for text in texts])
+    start = shared_start(texts)
+    end = shared_start([text[::-1] for text in texts])
     # whole words: of left_kidney and left_lung the word left stays
     while start and texts[0][start - 1].isalnum():
         start -= 1
@@ -192,7 +192,7 @@ def differing(patterns: Sequence[str]) -> list[str]:
     return [text[start : len(text) - end] for text in texts]
 
 
-def _shared(texts: Sequence[str]) -> int:
+def shared_start(texts: Sequence[str]) -> int:
     """Return how many letters texts begin with alike."""
     number = 0
     for letters in zip(*texts, strict=False):

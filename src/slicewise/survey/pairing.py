@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.survey.kinds import Kind, narrowed, widened
+from slicewise.survey.kinds import Kind, narrowed, trimmed, widened, without_part
 from slicewise.survey.looking import Looker, spread
+from slicewise.survey.words import words_of
 from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.dicom.png import is_png_stack
 from slicewise.volumes.segments import has_segments
@@ -30,6 +31,10 @@ ALIKE = 0.6
 OFF_GRID = 0.3
 """What a pair counts whose mask lies on other voxels than its image has."""
 MOST_KINDS = 400
+FULL = 0.9
+"""Share of the cases that have masks of a kind, at least, which all cases then are to have."""
+AGREED = ("maj", "majority", "consensus", "staple", "final", "agreed", "merged", "combined")
+"""What the one mask is called that several readers agreed on."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,10 @@ class Pairing:
         Whether an image of it holds Hounsfield units.
     values : frozenset of int
         The values of a few of its masks, beside 0.
+    readings : tuple of Kind
+        Other masks of the same cases, one of which may be meant instead.
+    partial : tuple of Kind
+        Masks of one structure that many of the cases lack.
     """
 
     image: Kind
@@ -57,6 +66,8 @@ class Pairing:
     on_grid: bool | None
     is_hu: bool | None = None
     values: frozenset[int] = frozenset()
+    readings: tuple[Kind, ...] = ()
+    partial: tuple[Kind, ...] = ()
 
     @property
     def base(self) -> str:
@@ -137,13 +148,16 @@ def framed(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:
     return sorted((p for p in tried if p.keys), key=lambda pair: (-pair.worth, pair.rests))
 
 
-def pairings(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:
+def pairings(kinds: Sequence[Kind], looker: Looker, mask: str = "") -> list[Pairing]:
     """Return how images and masks may belong together, the likeliest first.
 
     Parameters
     ----------
     kinds : sequence of Kind
     looker : Looker
+    mask : str
+        Which of several masks of the same cases to take: the end of its path, with
+        a star for what varies.
 
     Returns
     -------
@@ -155,7 +169,7 @@ def pairings(kinds: Sequence[Kind], looker: Looker) -> list[Pairing]:
     by_image: dict[str, list[Pairing]] = defaultdict(list)
     for pair in _nearest([pair for pair in tried if pair.keys]):
         by_image[pair.image.paths[0]].append(pair)
-    found = [_looked_at(_with_masks(pairs, looker), looker) for pairs in by_image.values()]
+    found = [_looked_at(_with_masks(pairs, looker, mask), looker) for pairs in by_image.values()]
     return sorted(found, key=lambda pair: (-pair.worth, not pair.is_hu, pair.rests))
 
 
@@ -190,17 +204,36 @@ def _looked_at(pair: Pairing, looker: Looker) -> Pairing:
 
 def _pair(image: Kind, mask: Kind, looker: Looker) -> Pairing:
     """Pair two kinds by what varies in both."""
-    best = Pairing(image, (mask,), (), None)
-    for first, second in itertools.product(_ways(image), _ways(mask)):
-        keys = tuple(sorted(first.members.keys() & second.members.keys()))
-        if first.width == second.width and len(keys) > len(best.keys):
-            best = Pairing(first, (second,), keys, None)
+    best = _best_way(Pairing(image, (mask,), (), None), _ways(image), _ways(mask))
+    if not best.keys:
+        best = _best_way(best, _more_ways(image), _more_ways(mask))
     grids = [
         looker.on_grid(best.image.members[key], best.masks[0].members[key])
         for key in _sample(best.keys)
     ]
     known = [grid for grid in grids if grid is not None]
     return Pairing(best.image, best.masks, best.keys, all(known) if known else None)
+
+
+def _best_way(best: Pairing, images: Sequence[Kind], masks: Sequence[Kind]) -> Pairing:
+    """Return the pairing of most cases among ways to name what varies in image and mask."""
+    for first, second in itertools.product(images, masks):
+        keys = tuple(sorted(first.members.keys() & second.members.keys()))
+        if first.width == second.width and len(keys) > len(best.keys):
+            best = Pairing(first, (second,), keys, None)
+    return best
+
+
+def _more_ways(kind: Kind) -> list[Kind]:
+    """Return further ways: by one part alone, and by what is behind the words that all share."""
+    ways = []
+    for start in (kind, trimmed(kind)):
+        for kept in range(start.width):
+            way = start
+            for number in reversed(range(start.width)):
+                way = way if number == kept else without_part(way, number)
+            ways.append(way)
+    return [*_ways(kind), *ways]
 
 
 def _ways(kind: Kind) -> list[Kind]:
@@ -216,20 +249,35 @@ def _sample(keys: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [keys[int(place)] for place in places]
 
 
-def _with_masks(pairs: Sequence[Pairing], looker: Looker) -> Pairing:
+def _with_masks(pairs: Sequence[Pairing], looker: Looker, wanted: str = "") -> Pairing:
     """Choose among the masks of one kind of images: one of all labels, or one a label."""
     ordered = sorted(pairs, key=lambda pair: -pair.worth)
     best = ordered[0]
     rivals = [p for p in ordered if p.image == best.image and 2 * p.worth > best.worth]
     several = [p for p in rivals if _values(p.masks[0], looker) > 1]
+    full = [p for p in rivals if len(p.keys) >= FULL * len(best.keys)]
     if several:
-        return several[0]
-    full = [p for p in rivals if len(p.keys) >= 0.9 * len(best.keys)]
-    if len(full) < 2 or _are_readings([p.masks[0] for p in full], looker):
-        return best
+        return _one_of([p for p in several if p in full] or several[:1], wanted)
+    if len(full) > 1 and _are_readings([p.masks[0] for p in full], looker):
+        return _one_of(full, wanted)
+    partial = tuple(p.masks[0] for p in rivals if p not in full)
+    if len(full) < 2:
+        return replace(best, partial=partial)
     keys = set(full[0].keys).intersection(*(p.keys for p in full[1:]))
     masks = tuple(p.masks[0] for p in sorted(full, key=lambda p: p.masks[0].template))
-    return Pairing(best.image, masks, tuple(sorted(keys)), best.on_grid)
+    return Pairing(best.image, masks, tuple(sorted(keys)), best.on_grid, partial=partial)
+
+
+def _one_of(rivals: Sequence[Pairing], wanted: str) -> Pairing:
+    """Choose among masks that show the same: the one that is asked for, or called the final one."""
+
+    def key(pair: Pairing) -> tuple[bool, bool]:
+        template = pair.masks[0].template
+        asked = bool(wanted) and re.sub(r"\{\d+\}", "*", template).endswith(wanted)
+        return not asked, not set(words_of(template)) & set(AGREED)
+
+    chosen, *others = sorted(rivals, key=key)
+    return replace(chosen, readings=tuple(pair.masks[0] for pair in others))
 
 
 def _values(kind: Kind, looker: Looker) -> int:

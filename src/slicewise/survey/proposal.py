@@ -18,7 +18,7 @@ from slicewise.survey.listing import Listing, list_folder
 from slicewise.survey.looking import PATIENCE, Looker
 from slicewise.survey.naming import word_of_mask
 from slicewise.survey.organs import cases_of, size_of
-from slicewise.survey.said import Said
+from slicewise.survey.said import Said, some_of
 from slicewise.survey.sample import Sample, path_of, sampled
 from slicewise.survey.training import as_settings, planned, training_cases
 from slicewise.survey.writing import in_blocks
@@ -56,6 +56,7 @@ def propose(
     patience: float = PATIENCE,
     *,
     image: Any = None,
+    mask: str = "",
 ) -> Proposal:
     """Look at a folder and propose a configuration.
 
@@ -73,6 +74,8 @@ def propose(
         Seconds for the voxels of a sample.
     image : str or dict, optional
         As `dataset.pairs.image`: which of several kinds of images to take.
+    mask : str, optional
+        As `dataset.pairs.mask`: which of several kinds of masks to take.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def propose(
     """
     listing = list_folder(folder)
     looker = Looker(folder, patience)
-    layout = layout_of(listing, looker, root, image)
+    layout = layout_of(listing, looker, root, image, mask)
     # what DICOM has of masks names its segments, and is read with its image only
     in_masks = not layout.structures and layout.name != "dicom"
     sample = sampled(layout.cases, looker, masks=in_masks)
@@ -111,22 +114,29 @@ def _plan(layout: Layout, files: Sequence[Said], looker: Looker, effort: Effort)
     intensity = next(one.value for one in files if one.path[-1] == "intensity")
     contiguous = next(one.value for one in files if one.path[-1] == "contiguous")
     named = [one for one in files if one.path[:2] == ("dataset", "labels")]
+    regions = [one for one in files if one.path[:2] == ("dataset", "regions")]
     return planned(
         training_cases(layout.cases, named, looker),
         len(layout.cases),
         intensity,
         effort,
         contiguous=contiguous,
-        labels=len(named),
+        labels=len(regions or named),
         channels=layout.channels,
     )
 
 
 def _aside(layout: Layout) -> list[str]:
-    """Say which images with masks are not among the cases."""
-    aside = layout.arrangement.aside if layout.arrangement is not None else ()
+    """Say which images with masks are not among the cases, and which masks are not."""
+    arrangement = layout.arrangement
+    if arrangement is None:
+        return []
     why = "of another modality or with other labels; a configuration of their own takes them"
-    return [f"Left aside, although they have masks: {path}, {why}." for path in aside]
+    said = [f"Left aside, although they have masks: {path}, {why}." for path in arrangement.aside]
+    if arrangement.partial:
+        which = some_of(arrangement.partial)
+        said.append(f"Left aside, as many cases have no such mask: {which}.")
+    return said
 
 
 # --- what files hold ------------------------------------------------------------------------
@@ -235,5 +245,6 @@ def _split(layout: Layout) -> list[Said]:
         share = 0.35 if len(patients) < 30 else 0.2
         why = f"of {len(patients)} patients, as no folder says who is tested on"
         said.append(Said(("split", "test"), share, why))
-    said.append(Said(("split", "validation"), 0.2, "of the other patients"))
+    if not any(case.subset == "validation" for case in layout.cases):
+        said.append(Said(("split", "validation"), 0.2, "of the other patients"))
     return said

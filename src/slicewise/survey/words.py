@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from slicewise.dataset.names import PERSONS
+
 TRAIN = ("train", "training", "tr", "trn", "labeled", "labelled")
 VALIDATION = ("val", "valid", "validation", "va")
 TEST = ("test", "testing", "ts", "tst", "holdout")
@@ -23,6 +25,11 @@ MASKS = (
 KINDS = frozenset((*SUBSETS, *IMAGES, *MASKS))
 FRAMES = ("frame", "phase", "time", "tp", "t", "frm")
 """Before the number of a frame."""
+SCANS = (
+    *("visit", "scan", "ses", "session", "day", "week", "month", "year", "study", "exam", "series"),
+    *("baseline", "followup", "follow", "pre", "post", "phase", "time", "tp", "run", "acq"),
+)
+"""Of folders and files that hold one of several scans of a patient."""
 
 
 def words_of(name: str) -> list[str]:
@@ -33,12 +40,26 @@ def words_of(name: str) -> list[str]:
     >>> words_of("imagesTr_01"), words_of("Train_Sets")
     (['images', 'tr'], ['train', 'sets'])
     """
+    # the challenge is no word for training and tests
+    name = name.replace("BraTS", "Brats")
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
 
 
 def tells_kind(name: str) -> bool:
     """Tell whether a folder's name says what its files are."""
     return any(word in KINDS for word in words_of(name))
+
+
+def is_person(name: str) -> bool:
+    """Tell whether a name is a word for a patient with a number.
+
+    Examples
+    --------
+    >>> is_person("P01"), is_person("sub-7"), is_person("2019_case_3"), is_person("visit2")
+    (True, True, True, False)
+    """
+    match = re.fullmatch(r"(?:.*[^A-Za-z])?([A-Za-z]+)[-_. ]*\d+", name)
+    return name.startswith("sub-") or (match is not None and match[1].lower() in PERSONS)
 
 
 def subset_of(name: str) -> str | None:
