@@ -9,6 +9,7 @@ import yaml
 
 from slicewise.cli import main
 from slicewise.config import PRESETS, json_schema, load_settings, merge
+from slicewise.config.load import read_back
 from tests.settings import LEAST, changed, fault
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +148,35 @@ def test_a_name_without_quotes_says_that_they_are_missing(key, written, parts):
     message = fault(changed(key, yaml.safe_load(written)))
     for part in (*parts, "quotes are missing", "write it in quotes"):
         assert part in message
+
+
+def test_the_command_line_gives_numbers_as_text():
+    """As Snakemake hands over what stands within a map or a list of `--config`."""
+    given = {
+        "dataset": {"patient_pattern": "null", "exclude": ["001"]},
+        "slices": {"5": {"size": "32"}},
+        "experiments": {
+            "one": {
+                "slices": "5",
+                "network": {"filters": ["4", "8"]},
+                "training": {"epochs": "5", "minutes": "null", "empty": "0.5"},
+                "postprocessing": {"fill_holes": "true"},
+            }
+        },
+        "run": ["one"],
+    }
+    config = merge(LEAST, copy.deepcopy(given))
+    read_back(config, given)
+    settings = load_settings(config)
+    one = settings.experiments["one"]
+    assert (one.slices, one.network.filters, one.postprocessing.fill_holes) == ("5", [4, 8], True)
+    assert (one.training.epochs, one.training.minutes, one.training.empty) == (5, None, 0.5)
+    assert (settings.dataset.patient_pattern, settings.dataset.exclude) == (None, ["001"])
+
+
+def test_text_of_a_file_stays_text():
+    config = changed("split/folds", "3")
+    config["split"]["seed"] = "3"
+    read_back(config, {"split": {"seed": "3"}})
+    assert config["split"]["seed"] == 3
+    assert 'split.folds is "3"' in fault(config)

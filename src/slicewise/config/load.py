@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import difflib
+import functools
 import json
 import math
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -99,19 +101,77 @@ def _put_number(config: Any, error: Any) -> bool:
         return False
     # a whole number is one of either kind
     number = int(read) if read.is_integer() else read
-    holder = None
-    key = None
-    for part in error["loc"]:
-        inside = config if holder is None else holder[key]
+    return _put(config, _place(config, error["loc"]), text, number)
+
+
+def read_back(config: Any, given: Any) -> None:
+    """Take for what they are the numbers, booleans and nulls of a map that `--config` gave.
+
+    Snakemake hands all within such a map over as text. What is refused as text
+    and can be read as something else is that; so is ``null``, whatever is asked for.
+
+    Parameters
+    ----------
+    config : dict
+        The whole configuration, which is changed.
+    given : mapping
+        What of it the command line gave.
+
+    Examples
+    --------
+    >>> config = {"experiments": {"one": {"training": {"epochs": "5", "minutes": "null"}}}}
+    >>> read_back(config, copy.deepcopy(config))
+    >>> config["experiments"]["one"]["training"]
+    {'epochs': 5, 'minutes': None}
+    """
+    read = {place: (text, yaml.safe_load(text)) for place, text in _texts(given) if text}
+    for place, (text, value) in read.items():
+        if value is None:
+            _put(config, place, text, value)
+    try:
+        Settings.model_validate(dict(config))
+    except ValidationError as error:
+        for place in {_place(config, each["loc"]) for each in error.errors()} & read.keys():
+            text, value = read[place]
+            if isinstance(value, bool | int | float):
+                _put(config, place, text, value)
+
+
+def _texts(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Yield all that is text within maps and lists, and where it stands."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inside in value.items():
+            yield from _texts(inside, (*place, key))
+    elif isinstance(value, list):
+        for number, inside in enumerate(value):
+            yield from _texts(inside, (*place, number))
+
+
+def _put(config: Any, place: Sequence[Any], text: str, value: Any) -> bool:
+    """Put a value in the place of its text in nested maps and lists; tell whether it was there."""
+    if not place:
+        return False
+    *above, last = place
+    holder = functools.reduce(operator.getitem, above, config)
+    if holder[last] != text:
+        return False
+    holder[last] = value
+    return True
+
+
+def _place(config: Any, location: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the keys and positions in a configuration of what an error is about."""
+    inside = config
+    place = []
+    for part in location:
         there = isinstance(inside, dict) and part in inside
         # the names of union members are parts of a location, too, and keys of nothing
         if there or (isinstance(inside, list) and isinstance(part, int) and part < len(inside)):
-            holder = inside
-            key = part
-    if holder is None or holder[key] != text:
-        return False
-    holder[key] = number
-    return True
+            inside = inside[part]
+            place.append(part)
+    return tuple(place)
 
 
 def used_settings(config: Mapping[str, Any], experiment: str) -> str:
