@@ -57,5 +57,7 @@ lock:
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    --output-file requirements.txt pyproject.toml
 
+# Caches of tools alone: `slicewise clean` is for results, and asks.
 clean:
-	rm -rf .venv .snakemake results/*/ results/mlflow.db
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find benchmarks docs scripts src tests -name __pycache__ -prune -exec rm -rf {} +

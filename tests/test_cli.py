@@ -41,7 +41,7 @@ def test_help_names_each_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
-    for name in ("init", "ui", "sync", "reproduce", "compare", "plan", "schema"):
+    for name in ("init", "ui", "sync", "reproduce", "compare", "plan", "clean", "schema"):
         assert re.search(rf"^ +{name} +\w", said, re.M)
 
 

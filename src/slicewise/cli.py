@@ -68,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_look(looked)
     planned = commands.add_parser("plan", help="propose what to train, with reasons, as settings")
     _add_plan(planned)
+    cleaned = commands.add_parser("clean", help="say what of results may go, and delete it")
+    _add_clean(cleaned)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     return parser
@@ -141,6 +143,19 @@ def _add_plan(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", type=_path, metavar="FILE", help="write the settings here, a file that is new"
     )
+
+
+def _add_clean(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "kinds",
+        nargs="*",
+        metavar="KIND",
+        help="checkpoints, converted, slices or predictions (default: only say what there is)",
+    )
+    _add_results(command)
+    command.add_argument("--dataset", help="of this data set only")
+    command.add_argument("--dry-run", "-n", action="store_true", help="only say what there is")
+    command.add_argument("--yes", action="store_true", help="delete without asking")
 
 
 def _path(text: str) -> Path:
@@ -268,6 +283,31 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
+def _clean(options: argparse.Namespace) -> int:
+    from slicewise.clean import KINDS, data_sets, delete, parts_of, size_in_words
+
+    unknown = [kind for kind in options.kinds if kind not in KINDS]
+    if unknown:
+        raise SlicewiseError(f"clean: {unknown[0]!r} is none of {', '.join(KINDS)}; correct it")
+    found = []
+    for folder in data_sets(options.results, options.dataset):
+        parts = [part for part in parts_of(folder) if part.kind in (options.kinds or KINDS)]
+        print(f"{folder}:", *(part.in_words for part in parts), sep="\n")
+        found += parts
+    if not options.kinds or options.dry_run or not any(part.files for part in found):
+        return 0
+    what = f"{size_in_words(sum(part.bytes for part in found))} of {', '.join(options.kinds)}"
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise SlicewiseError(f"clean: nobody is there to ask whether {what} may go; give --yes")
+        if input(f"Delete {what}? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("nothing was deleted")
+            return 1
+    delete(found)
+    print(f"deleted {what}")
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     import json
 
@@ -299,6 +339,7 @@ COMMANDS = {
     "compare": _compare,
     "look": _look,
     "plan": _plan,
+    "clean": _clean,
     "schema": _schema,
 }
 
