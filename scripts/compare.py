@@ -4,11 +4,11 @@ from pathlib import Path
 
 from slicewise.compare import set_side_by_side
 from slicewise.dataset.case_record import check_volumes
-from slicewise.evaluation.results import read_result
+from slicewise.evaluation.results import read_results
 from slicewise.job import script_job
 from slicewise.jobs import Compare
 from slicewise.records import check_made, paths_told
-from slicewise.report.changed import Files
+from slicewise.report.changed import files_of_cases
 from slicewise.tracking import Tracker
 
 
@@ -19,29 +19,18 @@ def main(snakemake):
     out = snakemake.output
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
         # with results in a bucket, what was fetched of them lies elsewhere
-        places = {Path(path).parent.name: Path(path).parent for path in given.metrics}
+        folders = [Path(path).parent for path in given.metrics]
         cases = [assigned.case for assigned in cfg.cases]
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")
         check_volumes(given.case_records, cases, image=images, mask=masks)
         check_made(paths_told(snakemake, "predictions"))
-        files = {
-            case: Files(
-                image,
-                mask,
-                {
-                    name: str(place / "predictions" / f"{case}.nii.gz")
-                    for name, place in places.items()
-                },
-            )
-            for case, image, mask in zip(cases, images, masks, strict=True)
-        }
         made = set_side_by_side(
             cfg.dataset,
-            {name: read_result(place, folder.parents[1] / name) for name, place in places.items()},
+            read_results(folders, folder.parents[1]),
             cfg.repeats,
-            {name: f"{name}/report.html" for name in places},
-            files,
+            {name: f"{name}/report.html" for name in cfg.experiments},
+            files_of_cases(cases, images, masks, folders),
             columns=cfg.columns,
             bins=cfg.bins,
         )

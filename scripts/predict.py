@@ -1,11 +1,9 @@
 """Segment a shard of the scored cases, each with the models that may see it."""
 
-import numpy as np
-
 from slicewise.dataset.proposal import recipe_told
-from slicewise.files import sha256, write_json
-from slicewise.inference.predict import predict_cases, prepare
-from slicewise.inference.requests import requests_of
+from slicewise.files import write_json
+from slicewise.inference.predict import prepare
+from slicewise.inference.requests import predict_all, requests_of
 from slicewise.job import script_job
 from slicewise.jobs import Predict
 from slicewise.records import paths_told
@@ -28,10 +26,7 @@ def main(snakemake):
             # with results in a bucket, they are declared
             masks=out.get("masks") or snakemake.params.makes,
         )
-        for case, mask in predict_cases(requests, snakemake.params.batch):
-            log(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")
-        made = [{**each.note, "sha256": sha256(each.mask)} for each in requests]
-        write_json(out[0], made)
+        write_json(out[0], predict_all(requests, snakemake.params.batch, log))
 
 
 main(snakemake)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.results import read_result
+from slicewise.evaluation.results import read_result, read_results
 from slicewise.evaluation.statistics import COLUMNS, read_metrics
 from tests.test_compare import DICE, scored
 
@@ -18,6 +18,14 @@ def test_a_scored_experiment_is_read_whole(tmp_path):
     assert result.summary["test"]["mean"]["dice"]["n"] == len(DICE)
     assert list(result.folds.histories) == ["fold-0"]
     assert read_result(folder, tmp_path).folder == tmp_path
+
+
+def test_several_are_called_by_their_folders(tmp_path):
+    folders = [scored(tmp_path / "fetched" / "tiny" / name) for name in ("one", "two")]
+    results = read_results(folders, tmp_path / "results" / "tiny")
+    assert list(results) == ["one", "two"]
+    assert results["two"].folder == tmp_path / "results" / "tiny" / "two"
+    assert results["two"].metrics["dice"].tolist() == list(DICE.values())
 
 
 def test_columns_that_older_tables_lack_are_empty(tmp_path):

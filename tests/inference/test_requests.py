@@ -13,7 +13,7 @@ from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference.predict import predict_cases
-from slicewise.inference.requests import requests_of
+from slicewise.inference.requests import predict_all, requests_of
 from slicewise.jobs import Predict
 from slicewise.network.model import finished_model, weights_digest
 from slicewise.network.preprocessing import Preprocess
@@ -96,6 +96,18 @@ def test_predictions_say_what_they_were_made_from(built, tmp_path):
             "models": [used(built, number)["resolved"]["weights_sha256"]],
             "image": f"source{number}",
         }
+
+
+def test_records_of_predictions_name_what_was_written(built, tmp_path):
+    said: list[str] = []
+    asked = requests(built, tmp_path)
+    records = predict_all(asked, 4, said.append)
+    assert [record["case"] for record in records] == ["case0", "case1"]
+    for each, record in zip(asked, records, strict=True):
+        assert record == {**each.note, "sha256": sha256(each.mask)}
+    shape = disc_volume(0)[0].array.shape
+    assert said[0].startswith(f"case0: {shape[2]} slices, ")
+    assert len(said) == 2
 
 
 def test_offset_and_spacing_are_those_of_the_data_set(built, tmp_path):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from slicewise.config import Content
 from slicewise.report import changed
-from slicewise.report.changed import EXPERIMENTS, Files, draw_changed, most_changed
+from slicewise.report.changed import EXPERIMENTS, Files, draw_changed, files_of_cases, most_changed
 from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
@@ -30,6 +30,17 @@ def test_the_largest_spread_comes_first_a_patient_once():
     assert most_changed({"one": one, "two": two}) == ["c", "b"]
     assert most_changed({"one": one, "two": two}, limit=1) == ["c"]
     assert most_changed({"one": one}) == []
+
+
+def test_files_of_cases_are_called_by_the_folders_of_their_experiments():
+    folders = [Path("results/ct/one"), Path("/fetched/ct/two")]
+    files = files_of_cases(["a", "b"], ["a.nii", "b.nii"], ["am.nii", "bm.nii"], folders)
+    assert list(files) == ["a", "b"]
+    assert (files["b"].image, files["b"].mask) == ("b.nii", "bm.nii")
+    assert files["b"].predictions == {
+        "one": "results/ct/one/predictions/b.nii.gz",
+        "two": "/fetched/ct/two/predictions/b.nii.gz",
+    }
 
 
 def test_test_cases_come_before_validation_cases():

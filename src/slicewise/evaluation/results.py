@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,24 @@ class Result:
     metrics: pd.DataFrame
     summary: dict[str, Any]
     folds: Folds
+
+
+def read_results(folders: Iterable[Path], place: Path) -> dict[str, Result]:
+    """Read the folders of several experiments, by their names.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Folders ``results/<dataset>/<experiment>``, or what was fetched of them.
+    place : Path
+        The folder ``results/<dataset>`` itself.
+
+    Raises
+    ------
+    SlicewiseError
+        As of `read_result`.
+    """
+    return {folder.name: read_result(folder, place / folder.name) for folder in folders}
 
 
 def read_result(files: Path, folder: Path | None = None) -> Result:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slicewise.inference.predict import Request
+from slicewise.inference.predict import Request, predict_cases
 
 from slicewise.network.model import load_model  # isort: skip  (before keras)
 
 import keras
+import numpy as np
 
 from slicewise.config import Content, Recipe
 from slicewise.dataset.assignment import Segmented
@@ -19,6 +20,7 @@ from slicewise.dataset.case_record import CaseRecord, case_record_of, check_read
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
+from slicewise.files import sha256
 from slicewise.network.model import model_card, weights_digest
 from slicewise.records import differences
 
@@ -92,6 +94,30 @@ def requests_of(
             )
         )
     return requests
+
+
+def predict_all(
+    requests: Sequence[Request], batch: int, log: Callable[[str], object]
+) -> list[dict[str, Any]]:
+    """Segment cases, and return of each what its mask was made from, with its digest.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+        The cases.
+    batch : int
+        Slices at a time.
+    log : callable
+        Is told a line for each case that was segmented.
+
+    Raises
+    ------
+    SlicewiseError
+        As of `predict_cases`.
+    """
+    for case, mask in predict_cases(requests, batch):
+        log(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")
+    return [{**(each.note or {}), "sha256": sha256(each.mask)} for each in requests]
 
 
 def _note(chosen: Sequence[_Trained], case_record: CaseRecord) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,30 @@ class Files:
     image: str
     mask: str
     predictions: Mapping[str, str]
+
+
+def files_of_cases(
+    cases: Sequence[str], images: Sequence[str], masks: Sequence[str], folders: Sequence[Path]
+) -> dict[str, Files]:
+    """Return the files of cases that several experiments have predicted.
+
+    Parameters
+    ----------
+    cases : sequence of str
+        Names.
+    images, masks : sequences of str
+        Image and ground truth of each.
+    folders : sequence of Path
+        Of the experiments, which they are called after.
+    """
+    return {
+        case: Files(
+            image,
+            mask,
+            {each.name: str(each / "predictions" / f"{case}.nii.gz") for each in folders},
+        )
+        for case, image, mask in zip(cases, images, masks, strict=True)
+    }
 
 
 @dataclass(frozen=True)
