@@ -20,7 +20,7 @@ rule split:
         runtime=10,
     params:
         code=code("split"),
-        cfg=study.split_rows,
+        cfg=jobs.Split(cases=list(study.split.values()), columns=study.split_columns).dump(),
     script:
         "../scripts/split.py"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Assignment:
     fold: int | None
 
     def dump(self) -> dict[str, Any]:
-        """Return it as a rule's parameters and tables hold it, by the names of its attributes."""
+        """Return it as tables hold it, by the names of its attributes."""
         return asdict(self)
 
 
@@ -48,23 +48,17 @@ class Segmented:
     folds: list[int]
 
 
-def assignments_of(dumped: Iterable[Mapping[str, Any]]) -> list[Assignment]:
-    """Return the assignments that were dumped into the parameters of a rule.
-
-    >>> assignments_of([{"case": "a1", "patient": "a", "subset": "test", "fold": None}])
-    [Assignment(case='a1', patient='a', subset='test', fold=None)]
-    """
-    return [Assignment(**each) for each in dumped]
-
-
-def split_table(dumped: Iterable[Mapping[str, Any]]) -> str:
+def split_table(
+    assignments: Sequence[Assignment], columns: Mapping[str, Mapping[str, str]] | None = None
+) -> str:
     """Write the split as tab-separated text.
 
     Parameters
     ----------
-    dumped : iterable of mapping
-        Assignments as they were dumped, each with the same columns more under
-        ``further``, or without.
+    assignments : sequence of Assignment
+        Where the cases go.
+    columns : mapping of str to mapping of str to str, optional
+        Further columns, and what each says of every case.
 
     Returns
     -------
@@ -73,14 +67,14 @@ def split_table(dumped: Iterable[Mapping[str, Any]]) -> str:
 
     Examples
     --------
-    >>> row = {"case": "a1", "patient": "a", "subset": "train", "fold": 0}
-    >>> [line.split() for line in split_table([row | {"further": {"site": "A"}}]).splitlines()]
+    >>> text = split_table([Assignment("a1", "a", "train", 0)], {"site": {"a1": "A"}})
+    >>> [line.split() for line in text.splitlines()]
     [['case', 'patient', 'subset', 'fold', 'site'], ['a1', 'a', 'train', '0', 'A']]
     """
-    rows = [dict(row) for row in dumped]
-    further = [row.pop("further", {}) for row in rows]
-    lines = [["case", "patient", "subset", "fold", *(further[0] if further else ())]]
-    for each, more in zip(assignments_of(rows), further, strict=True):
+    further = columns or {}
+    lines = [["case", "patient", "subset", "fold", *further]]
+    for each in assignments:
         fold = "" if each.fold is None else str(each.fold)
-        lines.append([each.case, each.patient, each.subset, fold, *more.values()])
+        more = [values[each.case] for values in further.values()]
+        lines.append([each.case, each.patient, each.subset, fold, *more])
     return "".join("\t".join(line) + "\n" for line in lines)
