@@ -20,7 +20,7 @@ except Exception as error:
 
 from slicewise import jobs, needs
 from slicewise.backends import check_backend
-from slicewise.config import load_settings
+from slicewise.config.load import load_settings, read_back
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import sentence, warnings_said
@@ -48,6 +48,7 @@ try:
     check_backend()
     # each job reads these rules again
     with warnings_said(workflow.is_main_process):
+        read_back(config, workflow.config_settings.config)
         settings = load_settings(config)
         there = find_cases(settings.dataset, DATA)
         refuse_braces(path for case in there for path in (*case.image, *case.mask))
@@ -129,7 +130,8 @@ def file_of(kind, case):
 
 
 def files_of(kind, cases):
-    return [file_of(kind, case) for case in cases]
+    """The NIfTI files of cases; a case that lacks its mask gets no further than ingest."""
+    return [file_of(kind, case) for case in study.whole(cases)]
 
 
 def predicted_by(wildcards):

@@ -63,8 +63,8 @@ else:
 rule ingest:
     """Check a shard of cases and write their case records."""
     input:
-        image=lambda w: [file_of("image", case) for case in study.shards[w.shard]],
-        mask=lambda w: [file_of("mask", case) for case in study.shards[w.shard]],
+        image=lambda w: files_of("image", study.shards[w.shard]),
+        mask=lambda w: files_of("mask", study.shards[w.shard]),
         image_sources=lambda w: converted_from("image", study.shards[w.shard]),
         mask_sources=lambda w: converted_from("mask", study.shards[w.shard]),
     output:

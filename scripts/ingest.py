@@ -25,6 +25,7 @@ def main(snakemake):
             cfg.content,
             sources_digest(Path(ingest.__file__)),
             Path(snakemake.params.folder),
+            cfg.lacking,
         )
         write_case_records(snakemake.output[0], case_records)
 

@@ -67,11 +67,13 @@ ALLOWED = {
     # what rules tell their scripts
     "jobs": {"config", "dataset"},
     # what all rules share
-    "study": {"config", "dataset", "jobs", "needs"},
+    "study": {"config", "dataset", "slices", "jobs", "needs"},
     # how much memory jobs ask for
     "needs": {"config", "volumes", "dataset"},
     # sets experiments side by side
     "compare": {"config", "evaluation", "report", "tracking"},
+    # deletes what of results is named
+    "clean": {"training"},
     # what to train on the cases of a configuration
     "planning": {"config", "dataset"},
     # makes the page about a data set, of the cases that can be read
@@ -90,6 +92,7 @@ ALLOWED = {
         "compare",
         "planning",
         "look",
+        "clean",
     },
     "__main__": {"cli"},
 }

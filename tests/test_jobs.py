@@ -1,13 +1,16 @@
 """What rules tell their scripts: dumped and read again, it is the same."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
-from slicewise.config import Content, Dataset
+from slicewise.config import Content, Dataset, Recipe, load_settings
 from slicewise.dataset.assignment import Assignment
-from slicewise.jobs import Cases, Compare, Data, Ingest, Look, Propose
+from slicewise.dataset.case import Case
+from slicewise.jobs import Cases, Compare, Data, Ingest, Look, Plan, Propose
+from tests.settings import LEAST
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
 
@@ -35,6 +38,36 @@ def test_settings_of_ingest_alone_reach_nothing_after_it():
     ingested = Ingest(content=CONTENT, cases=[("a1", "a")]).dump()["content"]
     assert ingested.keys() - read.keys() == {"empty_masks", "masks"}
     assert Cases.of(told({"content": read, "cases": ["a1"]})).content == CONTENT
+
+
+def test_a_case_without_a_mask_is_told_apart():
+    whole = Case("a", "a", (Path("a.nii"),), (Path("m.nii"),))
+    bad = Case("b", "b", (Path("b.nii"),), (), lacks="b.nii: image without mask")
+    told_of = Ingest.of_cases([whole, bad], CONTENT)
+    assert (told_of.cases, told_of.lacking) == ([("a", "a")], {"b": "b.nii: image without mask"})
+    # what changes nothing for a data set without such a case
+    assert "lacking" not in Ingest.of_cases([whole], CONTENT).dump()
+
+
+def test_a_training_is_told_what_its_plan_says():
+    settings = load_settings(LEAST)
+    plan = Plan(
+        experiment={"effort": "quick"},
+        recipe=Recipe(size=16),
+        content=CONTENT,
+        train=["a1"],
+        validation_cases=[],
+        validation={"may_select": True, "patients": {}},
+        patients={"a1": "a"},
+        also=[],
+        folds=1,
+    )
+    assert Plan.of(told(plan.dump())) == plan
+    resolved = plan.resolved(settings, "e")
+    assert resolved.recipe == settings.slices[settings.experiments["e"].slices]
+    assert resolved.experiment["training"]["epochs"] == 60
+    assert "prediction" not in resolved.experiment
+    assert resolved.train == ["a1"]
 
 
 def test_the_page_about_the_data_is_told_who_goes_where():

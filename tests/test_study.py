@@ -12,6 +12,7 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
+from slicewise.slices.folder import SliceFolder
 from slicewise.study import Study, marks_beside
 
 NOWHERE = Path("no folder: phantoms need none")
@@ -76,7 +77,7 @@ def test_training_and_validation_cases_share_nobody(cases, folds):
         assert trained
         assert not trained & validated
         held_out += sorted(validated)
-        told = study.training_settings("one", fold)
+        told = study.training_plan("one", fold).dump()
         assert (set(told["train"]), set(told["validation_cases"])) == (trained, validated)
         assert told["patients"].keys() == trained
         assert told["validation"]["patients"].keys() == validated
@@ -84,8 +85,7 @@ def test_training_and_validation_cases_share_nobody(cases, folds):
     tested = {case for case, assigned in study.split.items() if assigned.subset == "test"}
     assert not tested & set(held_out)
     assert sorted([*held_out, *tested]) == study.scored
-    scored = [Assignment(**each) for each in study.scored_cases]
-    assert {each.case for each in scored if each.subset == "test"} == tested
+    assert {each.case for each in study.scored_cases if each.subset == "test"} == tested
 
 
 def test_files_stand_for_the_shards_of_cases(study):
@@ -97,16 +97,16 @@ def test_files_stand_for_the_shards_of_cases(study):
     assert study.case_records_of(members) == [f"results/ct/cases/_shards/{shard}.json"]
     assert study.looks_of(members) == [f"results/ct/cases/_looks/{shard}.json"]
     assert study.slices_of("axial64", members[:1]) == [
-        f"results/ct/slices/axial64/_shards/{shard}.json"
+        f"results/ct/cases/_slices/axial64/{shard}.json"
     ]
 
 
 def test_a_training_reads_all_recipes_of_all_its_cases(study):
     read = study.slices_of_training("one", "0")
-    assert {path.split("/")[3] for path in read} == {"axial64", "coronal64"}
+    assert {path.split("/")[4] for path in read} == {"axial64", "coronal64"}
     cases = [*study.training_cases(0), *study.validation_cases(0)]
     assert len(read) == 2 * len(study.case_records_of(cases))
-    assert {path.split("/")[3] for path in study.slices_of_training("two", 0)} == {"coronal64"}
+    assert {path.split("/")[4] for path in study.slices_of_training("two", 0)} == {"coronal64"}
 
 
 def test_how_predictions_are_shared_out_trains_nobody_again():
@@ -116,7 +116,7 @@ def test_how_predictions_are_shared_out_trains_nobody_again():
     loaded = load_settings(other)
     many = Study(loaded, list(one.cases.values()), list(one.split.values()))
     assert len(many.predicted_shards("one")) < len(one.predicted_shards("one"))
-    assert many.training_settings("one", 0) == one.training_settings("one", 0)
+    assert many.training_plan("one", 0) == one.training_plan("one", 0)
 
 
 def test_each_prediction_has_the_record_of_its_shard(study):
@@ -206,16 +206,11 @@ def test_sites_are_folds_and_the_split_says_them():
     assert list(study.folds) == [0, 1]
     assert study.training_cases(0) == ["a", "c"]
     assert study.models_for("b") == [0]
-    assert study.split_rows[1] == {
-        "case": "b",
-        "patient": "b",
-        "subset": "train",
-        "fold": 0,
-        "further": {"site": "Bonn"},
-    }
+    assert study.split["b"] == Assignment("b", "b", "train", 0)
+    assert study.split_columns == {"site": {"a": "Ulm", "b": "Bonn", "c": "Ulm"}}
     # without it, nothing is told that was not told before
     assert study_of().columns == {}
-    assert all("further" not in row for row in study_of().split_rows)
+    assert study_of().split_columns == {}
 
 
 def planned_study(**keys) -> Study:
@@ -241,11 +236,11 @@ def test_with_folds_a_plan_follows_from_all_that_are_not_tested_on():
 
 def test_a_training_is_told_what_was_written_beside_a_plan_and_all_of_any_other():
     study = planned_study()
-    told = study.training_settings("made", 0)["experiment"]
+    told = study.training_plan("made", 0).experiment
     assert told["effort"] == "laptop"
     assert told["training"]["epochs"] == 3
     assert "network" not in told
-    assert study.training_settings("one", 0)["experiment"]["network"]["normalisation"] == "batch"
+    assert study.training_plan("one", 0).experiment["network"]["normalisation"] == "batch"
 
 
 def test_memory_for_a_plan_is_that_of_the_largest():
@@ -254,3 +249,29 @@ def test_memory_for_a_plan_is_that_of_the_largest():
     assert recipe.size == 256
     assert study.memory_to_train("made", 0, gpu=False) >= 8000
     assert study.estimated.experiments["one"] == study.settings.experiments["one"]
+
+
+def test_deleted_slices_are_missed_where_a_training_reads_them(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert sorted(study.slices_deleted("one", 0)) == sorted({*study.slices_of_training("one", 0)})
+    there = study_of()
+    for case in there.cases:
+        for recipe in there.recipes_of("one"):
+            folder = SliceFolder.below(Path(there.result(f"slices/{recipe}")), case)
+            folder.image.parent.mkdir(parents=True)
+            for path in (folder.image, folder.mask, folder.geometry):
+                path.touch()
+    gone = there.training_cases(0)[0]
+    Path(there.result(f"slices/coronal64/{gone}/mask.npy")).unlink()
+    assert there.slices_deleted("one", 0) == there.slices_of("coronal64", [gone])
+
+
+def test_a_training_follows_from_the_records_of_its_cases(study):
+    led = study.led_to_training("one", "1")
+    assert led[:2] == [(rule, {"experiment": "one", "fold": "1"}) for rule in ("train", "plan")]
+    cases = [*study.training_cases(1), *study.validation_cases(1)]
+    records = {
+        study.result(f"cases/_shards/{of['shard']}.json") for rule, of in led if rule == "ingest"
+    }
+    assert records == set(study.case_records_of(cases))
+    assert {of["case"] for rule, of in led if rule == "phantom"} == set(cases)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from slicewise.config import Content, Dataset, Effort, Evaluation, Masks, Recipe
+from slicewise.config import Content, Dataset, Effort, Evaluation, Masks, Recipe, Settings
 from slicewise.config.configured import Configured
 from slicewise.config.evaluation import PAGES, Bins
 from slicewise.dataset.assignment import Assignment, Segmented
@@ -122,21 +122,24 @@ class Ingest(Told):
 
     `named` holds what image and mask are called where the names of their files are not enough;
     with `hidden`, messages call them so, too, as the files are called by the patient.
+    `lacking` says of each case without a mask what is wrong with it; it is none of `cases`.
     """
 
     content: Content
     cases: list[tuple[str, str]]
     named: dict[str, dict[str, str]] = {}
     hidden: bool = False
+    lacking: dict[str, str] = {}
 
     @classmethod
     def of_cases(cls, cases: Sequence[Case], content: Content) -> Ingest:
         """Return the parameters for a shard of cases."""
         return cls(
             content=content,
-            cases=[(case.name, case.patient) for case in cases],
+            cases=[(case.name, case.patient) for case in cases if not case.lacks],
             named={case.name: dict(case.named) for case in cases if case.named},
             hidden=any(case.hidden for case in cases),
+            lacking={case.name: case.lacks for case in cases if case.lacks},
         )
 
 
@@ -188,6 +191,13 @@ class Propose(Told):
         }
 
 
+class Split(Told):
+    """Of `split`: where each case goes, and what the column of its folds says of it, if any."""
+
+    cases: list[Assignment]
+    columns: dict[str, dict[str, str]] = {}
+
+
 class Leakage(Told):
     """Of `leakage`: pairs that only look alike, other tables, and what labels may lack.
 
@@ -207,6 +217,35 @@ class Slices(Told):
     content: OnceRead
     recipe: Recipe
     cases: list[str]
+
+
+class Plan(Told):
+    """Of `plan`: what a training is made from.
+
+    `experiment` is its block without what changes no weights; of one that is planned
+    (`preset: auto`), what is laid over the plan. `validation` says which patient each validation
+    case is of, and whether they may select an epoch; `patients` are those of the training cases.
+    """
+
+    experiment: dict[str, Any]
+    recipe: Recipe
+    content: OnceRead
+    train: list[str]
+    validation_cases: list[str]
+    validation: dict[str, Any]
+    patients: dict[str, str]
+    also: list[Recipe]
+    folds: int
+
+    def resolved(self, settings: Settings, experiment: str) -> Plan:
+        """Return it with plans in the place of `preset: auto`, as these settings have them."""
+        block = settings.experiments[experiment]
+        planned = {
+            "experiment": block.model_dump(exclude={"prediction"}),
+            "recipe": settings.slices[block.slices],
+            "also": [settings.slices[recipe] for recipe in block.also],
+        }
+        return self.model_copy(update=planned)
 
 
 class Predict(Told):

@@ -22,6 +22,7 @@ from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
 from slicewise.dataset.split import held_out_cases, number_of_folds, training_cases
 from slicewise.records import SHARDS
+from slicewise.slices.folder import SliceFolder
 
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
@@ -29,6 +30,8 @@ KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
 """What people keep beside the pages."""
 LOOKS = "_looks"
 """Where what was seen of the cases of shards lies, beside the folders of cases."""
+CUT = "_slices"
+"""Where what was cut of the cases of shards is noted: slices may be deleted to free the disk."""
 
 
 class Study:
@@ -86,6 +89,7 @@ class Study:
         self._shard_of = {case: shard for shard, members in self.shards.items() for case in members}
         self.size_of = cache(self._size_of)
         self.predicted_shards = cache(self._predicted_shards)
+        self.lacks_slices = cache(self._cases_without_slices)
 
     def result(self, name: str) -> str:
         """Return a file below the results, with wildcards as rules have them."""
@@ -100,6 +104,13 @@ class Study:
     def validation_cases(self, fold: int | str) -> list[str]:
         """Return the cases that a fold holds out."""
         return held_out_cases(self.split.values(), int(fold), len(self.folds))
+
+    def whole(self, cases: Iterable[str]) -> list[str]:
+        """Return the cases that have a mask."""
+        return [case for case in cases if not self.cases[case].lacks]
+
+    def _read_by_training(self, fold: int | str) -> list[str]:
+        return [*self.training_cases(fold), *self.validation_cases(fold)]
 
     def models_for(self, case: str) -> list[int]:
         """Return the folds whose models predict a case: all for a test case, else its own."""
@@ -116,14 +127,6 @@ class Study:
         return {} if column is None else {column: self.columns[column]}
 
     @cached_property
-    def split_rows(self) -> list[dict[str, Any]]:
-        """What the table of the split says of each case: with folds of sites, its site, too."""
-        rows = [assigned.dump() for assigned in self.split.values()]
-        for column, values in self.split_columns.items():
-            rows = [row | {"further": {column: values[row["case"]]}} for row in rows]
-        return rows
-
-    @cached_property
     def scored(self) -> list[str]:
         """Test cases, and the cases that some model was not trained on (which validate it)."""
         return sorted(
@@ -133,13 +136,13 @@ class Study:
         )
 
     @cached_property
-    def scored_cases(self) -> list[dict[str, Any]]:
+    def scored_cases(self) -> list[Assignment]:
         """Where each of them goes; of each fold, what it holds out validates it."""
         return [
             replace(
                 self.split[case],
                 subset="test" if self.split[case].subset == "test" else "validation",
-            ).dump()
+            )
             for case in self.scored
         ]
 
@@ -204,31 +207,31 @@ class Study:
             recipe=self.settings.slices[self.recipes_of(experiment)[0]],
         )
 
-    def training_settings(self, experiment: str, fold: int | str) -> dict[str, Any]:
+    def training_plan(self, experiment: str, fold: int | str) -> jobs.Plan:
         """Return what a training is made from."""
         block = self.settings.experiments[experiment]
         trained = self.training_cases(fold)
         validated = self.validation_cases(fold)
-        return {
+        return jobs.Plan(
             # how predictions are shared out changes no result, so it must not retrain; what is
             # laid over a plan counts even where it says the same as a default
-            "experiment": block.model_dump(
+            experiment=block.model_dump(
                 exclude={"prediction"}, exclude_unset=block.effort is not None
             ),
-            "recipe": self.settings.slices[block.slices].model_dump(),
-            "content": self.content,
-            "train": trained,
-            "validation_cases": validated,
+            recipe=self.settings.slices[block.slices],
+            content=self.settings.dataset.content,
+            train=trained,
+            validation_cases=validated,
             # each patient counts once in the validation; what may choose is not scored by it
-            "validation": {
+            validation={
                 "may_select": len(self.folds) == 1,
                 "patients": {case: self.split[case].patient for case in validated},
             },
             # scoring refuses all cases of a patient who was trained on
-            "patients": {case: self.split[case].patient for case in trained},
-            "also": [self.settings.slices[recipe].model_dump() for recipe in block.also],
-            "folds": len(self.folds),
-        }
+            patients={case: self.split[case].patient for case in trained},
+            also=[self.settings.slices[recipe] for recipe in block.also],
+            folds=len(self.folds),
+        )
 
     # files
 
@@ -236,13 +239,17 @@ class Study:
         """Return the files that hold the case records of these cases, and of others."""
         return self._of_shards("cases", cases)
 
+    def case_records_of_training(self, fold: int | str) -> list[str]:
+        """Return those of all cases that a training reads slices of."""
+        return self.case_records_of(self._read_by_training(fold))
+
     def looks_of(self, cases: Iterable[str]) -> list[str]:
         """Return the files that hold what was seen of these cases, and of others."""
         return self._of_shards("cases", cases, LOOKS)
 
     def slices_of(self, recipe: str, cases: Iterable[str]) -> list[str]:
         """Return the files that stand for the slices of these cases, and of others."""
-        return self._of_shards(f"slices/{recipe}", cases)
+        return self._of_shards("cases", cases, f"{CUT}/{recipe}")
 
     def _of_shards(self, folder: str, cases: Iterable[str], below: str = SHARDS) -> list[str]:
         """Return the file of each shard that one of these cases is in."""
@@ -251,12 +258,41 @@ class Study:
 
     def slices_of_training(self, experiment: str, fold: int | str) -> list[str]:
         """Return the files that stand for all slices that a training reads."""
-        cases = [*self.training_cases(fold), *self.validation_cases(fold)]
         return [
             shard
             for recipe in self.recipes_of(experiment)
-            for shard in self.slices_of(recipe, cases)
+            for shard in self.slices_of(recipe, self._read_by_training(fold))
         ]
+
+    def slices_deleted(self, experiment: str, fold: int | str) -> list[str]:
+        """Return those of these files that stand for slices which are there no more."""
+        deleted = []
+        for recipe in self.recipes_of(experiment):
+            without = self.lacks_slices(recipe)
+            cases = [case for case in self._read_by_training(fold) if case in without]
+            deleted += self.slices_of(recipe, cases)
+        return deleted
+
+    def led_to_training(self, experiment: str, fold: int | str) -> list[tuple[str, dict[str, str]]]:
+        """Return the jobs that a training follows from, slices left aside: rule and wildcards."""
+        cases = self._read_by_training(fold)
+        shards = dict.fromkeys(self._shard_of[case] for case in cases)
+        efforts = [self.settings.planned.get(recipe) for recipe in self.recipes_of(experiment)]
+        phantoms = self.settings.dataset.layout == "phantom"
+        made = [case for case in cases if phantoms or self.cases[case].needs_conversion]
+        wildcards = {"experiment": experiment, "fold": str(fold)}
+        return [
+            ("train", wildcards),
+            ("plan", wildcards),
+            *(("propose", {"effort": str(effort)}) for effort in efforts if effort is not None),
+            *(("ingest", {"shard": shard}) for shard in shards),
+            *(("phantom" if phantoms else "convert", {"case": case}) for case in made),
+        ]
+
+    def _cases_without_slices(self, recipe: str) -> set[str]:
+        """Return the cases of which no slices of a recipe are there, or only some files of them."""
+        place = Path(self.result(f"slices/{recipe}"))
+        return {case for case in self.cases if not SliceFolder.below(place, case).is_there}
 
     def predictions_of(self, experiment: str, cases: Iterable[str]) -> list[str]:
         """Return the predicted masks of cases."""

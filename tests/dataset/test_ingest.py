@@ -10,7 +10,7 @@ import pytest
 from slicewise.config import Content
 from slicewise.dataset.describe import CaseFiles
 from slicewise.dataset.ingest import ingest
-from slicewise.errors import SeveralErrors
+from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.stored import unsealed
 
 CONTENT = Content(intensity="hu", contiguous=True, labels={"liver": [1]}, other_labels="background")
@@ -149,3 +149,12 @@ def test_a_record_under_the_name_of_an_earlier_version_goes_once_there_is_a_new_
     ingest([case(tmp_path, "a")], CONTENT, "1", made)
     assert {path.name for path in (made / "a").iterdir()} == {"record.json"}
     assert (made / "b" / "passport.json").exists()  # of another job
+
+
+def test_a_case_without_a_mask_fails_after_the_others_are_done(tmp_path):
+    made = tmp_path / "made"
+    (made / "b").mkdir(parents=True)
+    (made / "b" / "record.json").write_text("{}")  # of a time when it had one
+    with pytest.raises(SlicewiseError, match="b: image without mask"):
+        ingest([case(tmp_path, "a")], CONTENT, "1", made, {"b": "b: image without mask"})
+    assert [path.parent.name for path in made.glob("*/record.json")] == ["a"]

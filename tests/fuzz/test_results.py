@@ -140,12 +140,12 @@ def _cases(place: Path, content: Content, recipe: Recipe) -> None:
         masks=[str(each.mask) for each in given],
         place=place / "slices" / "axial",
     )
-    write_json(place / "slices" / "axial" / "_shards" / "train-0.json", cut)
+    write_json(place / "cases" / "_slices" / "axial" / "train-0.json", cut)
     table = place / "cases.tsv"
     write_marks(beside(str(table)), {each.case: unpack(each.marks) for each in case_records})
     write_text(table, cases_table(case_records).to_csv(sep="\t", index=False))
     rows = [Assignment("a", "patient-a", "train", 0), Assignment("b", "patient-b", "test", None)]
-    write_text(place / "split.tsv", split_table(row.dump() for row in rows))
+    write_text(place / "split.tsv", split_table(rows))
     record("cases", table, inputs=[str(batch)])
     record("split", place / "split.tsv")
 

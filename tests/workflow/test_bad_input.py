@@ -167,7 +167,7 @@ def many_faults(tmp_path_factory, odd) -> tuple[Ran, dict[str, tuple[Path, Path]
     ran = snakemake(
         folder,
         *("--cores", "2", "results/x/cases.tsv"),
-        *(f"results/x/slices/r/_shards/case-{case}.json" for case in GOOD if case != "good"),
+        *(f"results/x/cases/_slices/r/case-{case}.json" for case in GOOD if case != "good"),
         *("--configfile", "config.yaml"),
     )
     return ran, {name: (folder / image, folder / mask) for name, (image, mask) in rows.items()}
@@ -420,9 +420,18 @@ def one_scan_twice(folder: Path) -> None:
     configure(folder, table(folder, rows))
 
 
+def one_mask_missing(folder: Path) -> None:
+    for k in range(4):
+        nifti(folder / "data" / "raw" / f"p{k}_orig.nii.gz", scan(k))
+        nifti(folder / "data" / "raw" / f"p{k}_liver.nii.gz", organ())
+    (folder / "data" / "raw" / "p2_liver.nii.gz").unlink()
+    configure(folder, ALL_TRAIN)
+
+
 PLAN = ("--dry-run", "--cores", "1")
 RUNS = {name: (make, PLAN) for name, (make, *_) in (BEFORE | LAYOUTS).items()}
 RUNS["twice"] = (one_scan_twice, ("--cores", "1", "results/x/leakage.json"))
+RUNS["no mask"] = (one_mask_missing, ("--cores", "2", "results/x/cases.tsv"))
 
 
 @pytest.fixture(scope="module")
@@ -491,6 +500,16 @@ def test_the_same_image_under_two_names_is_stopped_before_training(run):
     assert "cases 001, 002: the same image" in at_the_end
     assert "dataset.exclude" in at_the_end
     assert not (ran.folder / "results/x/leakage.json").exists()
+
+
+def test_a_missing_mask_fails_its_case_alone(run):
+    ran = run("no mask")
+    assert ran.code != 0
+    assert "error: data/raw/p2_orig.nii.gz: image without mask; add the mask" in ran.err
+    results = ran.folder / "results" / "x"
+    records = {path.parent.name for path in results.glob("cases/*/record.json")}
+    assert records == {"p0", "p1", "p3"}
+    assert not (results / "cases.tsv").exists()
 
 
 @pytest.fixture

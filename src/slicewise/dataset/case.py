@@ -33,6 +33,9 @@ class Arranged:
         how many of the files in `image` make it up, 0 where it is missing.
     in_one : bool
         Whether these channels are the frames of one 4-D file instead.
+    lacks : str
+        What is wrong where its mask is missing, in a sentence: such a case is
+        refused when it is ingested, like any other that is bad.
     """
 
     structures: tuple[tuple[str, int], ...] = ()
@@ -41,6 +44,7 @@ class Arranged:
     frame: int | None = None
     channels: tuple[tuple[str, int], ...] = ()
     in_one: bool = False
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Case(Arranged):
     @property
     def needs_conversion(self) -> bool:
         """Whether the sources are anything but a pair of NIfTI files."""
+        if self.lacks:
+            return False
         if self.structures or self.channels or self.frame is not None:
             return True
         return bool(self.image) and not all(

@@ -41,9 +41,9 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     Raises
     ------
     SlicewiseError
-        When nothing is there, when images and masks do not pair up, when a name
-        is not safe, when two patients may be one in two spellings, or when
-        labels are not those of dataset.json; the offenders are listed.
+        When nothing is there, when images and masks do not pair up, when no case
+        has its mask, when a name is not safe, when two patients may be one in two
+        spellings, or when labels are not those of dataset.json; the offenders are listed.
     """
     root = data / (dataset.root or "")
     if not root.exists():
@@ -68,6 +68,9 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     kept = [case for case in cases if case.name not in dataset.exclude]
     if not kept:
         raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
+    if all(case.lacks for case in kept):
+        # no mask was forgotten: the settings look for them in the wrong place
+        raise SlicewiseError(kept[0].lacks)
     rows = {f.name: f.row for f in candidates if f.row is not None}
     _refuse_alike(kept, {case.patient for case in cases}, dataset, root, rows)
     _refuse_names(kept, dataset)
@@ -79,7 +82,7 @@ def _refuse_names(cases: list[Case], dataset: Dataset) -> None:
     """Refuse labels by the names of segments where masks have no names."""
     if dataset.layout == "ircad" or not labels_are_names(dataset):
         return
-    masks = [case.mask[0] for case in cases]
+    masks = [case.mask[0] for case in cases if not case.lacks]
     plain = [str(mask) for mask in masks if not _may_name_segments(mask)]
     if plain:
         raise SlicewiseError(
@@ -131,6 +134,7 @@ def _case(found: FoundCase, dataset: Dataset) -> Case:
         frame=found.frame,
         channels=found.channels,
         in_one=found.in_one,
+        lacks=found.lacks,
     )
 
 

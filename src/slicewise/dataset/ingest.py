@@ -58,7 +58,11 @@ def case_files(
 
 
 def ingest(
-    cases: Iterable[CaseFiles], content: Content, version: str, folder: Path
+    cases: Iterable[CaseFiles],
+    content: Content,
+    version: str,
+    folder: Path,
+    lacking: Mapping[str, str] | None = None,
 ) -> list[CaseRecord]:
     """Check and describe cases, and keep what is still true of them.
 
@@ -75,6 +79,8 @@ def ingest(
         Another one makes all case records anew.
     folder : Path
         The place of ``<case>/record.json``.
+    lacking : mapping of str to str, optional
+        Further cases that lack a mask, and what to say of each.
 
     Returns
     -------
@@ -84,31 +90,41 @@ def ingest(
     Raises
     ------
     SeveralErrors
-        When cases fail a check, after all others are done.
+        When cases fail a check or lack a mask, after all others are done.
     """
     records = []
     errors = []
+    for case, said in (lacking or {}).items():
+        _path_of(folder, case).unlink(missing_ok=True)
+        errors.append(SlicewiseError(said))
     for files in cases:
-        path = folder / files.case / "record.json"
-        sources = files.described()
-        made_from = _made_from(files, sources, content, version)
-        record = kept_record(path, made_from)
-        if record is None:
-            # what is no longer true must not outlive a case that is refused now
-            path.unlink(missing_ok=True)
-            sweep(path)
-            now.info(f"case {files.case}")
-            try:
-                record = make_record(files, sources, content, made_from)
-            except SlicewiseError as error:
-                errors.append(error)
-                continue
-            keep_record(path, record)
-        (path.parent / EARLIER).unlink(missing_ok=True)
-        records.append(record)
+        try:
+            records.append(_record_of(files, content, version, _path_of(folder, files.case)))
+        except SlicewiseError as error:
+            errors.append(error)
     if errors:
         raise SeveralErrors(errors)
     return records
+
+
+def _record_of(files: CaseFiles, content: Content, version: str, path: Path) -> CaseRecord:
+    """Check and describe a case, unless its record is still true."""
+    sources = files.described()
+    made_from = _made_from(files, sources, content, version)
+    record = kept_record(path, made_from)
+    if record is None:
+        # what is no longer true must not outlive a case that is refused now
+        path.unlink(missing_ok=True)
+        sweep(path)
+        now.info(f"case {files.case}")
+        record = make_record(files, sources, content, made_from)
+        keep_record(path, record)
+    (path.parent / EARLIER).unlink(missing_ok=True)
+    return record
+
+
+def _path_of(folder: Path, case: str) -> Path:
+    return folder / case / "record.json"
 
 
 def _made_from(

@@ -89,6 +89,8 @@ def size_of(case: Case, dataset: Dataset) -> Size:
         side = dataset.phantom.size
         _, most_slices = dataset.phantom.slices
         return Size(side * side * most_slices, side * side)
+    if case.lacks:
+        return UNKNOWN
     try:
         shape, image = _shape(case.image)
         _, mask = _shape(case.mask)

@@ -104,12 +104,13 @@ def test_files_of_a_label_are_united(data):
     assert len(case.mask) == 2
 
 
-def test_a_subject_that_lacks_a_file_of_a_label_is_refused(data, refused):
+def test_a_subject_that_lacks_a_file_of_a_label_lacks_its_mask(data):
     touch(data, "sub-01/anat/sub-01_T1w.nii.gz", "sub-02/anat/sub-02_T1w.nii.gz")
     for name in ("01/anat/sub-01_label-a", "01/anat/sub-01_label-b", "02/anat/sub-02_label-a"):
         touch(data, f"derivatives/m/sub-{name}_mask.nii.gz")
-    message = refused(find_cases, dataset("bids", {"a": 1, "b": 2}), data.parent)
-    assert "case sub-02: one mask label-b_mask is needed, and there is none" in message
+    whole, bad = find_cases(dataset("bids", {"a": 1, "b": 2}), data.parent)
+    assert not whole.lacks
+    assert "case sub-02: one mask label-b_mask is needed, and there is none" in bad.lacks
 
 
 # --- who takes part --------------------------------------------------------------------------
@@ -207,11 +208,12 @@ def test_a_mask_without_its_image_is_refused(data, refused):
     assert "sub-01_ses-2_space-orig_desc-liver_dseg.nii.gz: mask without its image" in message
 
 
-def test_an_image_without_a_mask_is_refused_or_excluded(data, refused):
+def test_an_image_without_a_mask_lacks_it_or_is_excluded(data):
     write_tree(data)
     (data / MANUAL.format("sub-01", "ses-2")).unlink()
-    message = refused(find_cases, dataset("bids"), data.parent)
-    assert "sub-01_ses-2_T1w.nii.gz: image without mask" in message
+    lacking = [case.lacks for case in find_cases(dataset("bids"), data.parent) if case.lacks]
+    assert len(lacking) == 1
+    assert "sub-01_ses-2_T1w.nii.gz: image without mask" in lacking[0]
     settings = dataset("bids", exclude=["sub-01_ses-2"])
     assert list(found(data, settings)) == ["sub-01_ses-1", "sub-02_ses-1"]
 

@@ -23,6 +23,14 @@ def test_nnunet_strips_the_channel_and_keeps_its_test_folder(data):
     }
 
 
+def test_an_image_without_a_mask_lacks_it(data):
+    touch(data, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", "imagesTr/b_0000.nii.gz")
+    whole, bad = find_cases(dataset("nnunet"), data.parent)
+    assert not whole.lacks
+    assert "imagesTr/b_0000.nii.gz: image without mask" in bad.lacks
+    assert not bad.needs_conversion
+
+
 @pytest.mark.parametrize(
     ("more", "part"),
     [
@@ -30,7 +38,6 @@ def test_nnunet_strips_the_channel_and_keeps_its_test_folder(data):
         ("imagesTr/b.nii.gz", "images of one channel"),
         ("imagesTr/a_0000.nii", "two candidates"),
         ("labelsTr/a.nrrd", "two candidates"),
-        ("imagesTr/b_0000.nii.gz", "image without mask"),
         ("labelsTr/b.nii.gz", "mask without image"),
     ],
 )

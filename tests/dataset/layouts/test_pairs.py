@@ -39,14 +39,20 @@ def test_no_image_ever_gets_the_mask_of_another(tmp_path_factory, names):
         assert subset is None
 
 
-@pytest.mark.parametrize(
-    ("present", "missing"), [("orig", "image without mask"), ("liver", "mask without image")]
-)
-def test_what_has_no_partner_is_refused(data, refused, present, missing):
-    touch(data / "raw", "p1_orig.nii.gz", "p1_liver.nii.gz", f"p2_{present}.nii.gz")
+def test_a_mask_without_image_is_refused(data, refused):
+    touch(data / "raw", "p1_orig.nii.gz", "p1_liver.nii.gz", "p2_liver.nii.gz")
     message = refused(find_cases, dataset("pairs", **ONE_FOLDER), data.parent)
-    assert message.startswith(str(data / f"raw/p2_{present}.nii.gz"))
-    assert missing in message
+    assert message.startswith(f"{data / 'raw/p2_liver.nii.gz'}: mask without image")
+
+
+def test_an_image_without_mask_lacks_it_unless_names_are_wrong(data, refused):
+    touch(data / "raw", "p1_orig.nii.gz", "p1_liver.nii.gz", "p2_orig.nii.gz")
+    settings = dataset("pairs", **ONE_FOLDER)
+    whole, bad = find_cases(settings, data.parent)
+    assert not whole.lacks
+    assert bad.lacks.startswith(f"{data / 'raw/p2_orig.nii.gz'}: image without mask; add the mask")
+    touch(data / "raw", "p-2_liver.nii.gz")
+    assert "p2_orig.nii.gz: image without mask" in refused(find_cases, settings, data.parent)
 
 
 def test_many_without_a_partner_are_listed_briefly(data, refused):
@@ -174,13 +180,16 @@ def test_each_label_may_have_files_of_its_own(data):
     assert case.needs_conversion
 
 
-def test_a_structure_that_is_not_there_is_refused_unless_the_case_is_excluded(data, refused):
+def test_a_case_lacks_a_structure_that_is_not_there_or_is_excluded(data, refused):
     for case in ("s1", "s2"):
         touch(data, *(f"{case}/{f}.nii.gz" for f in ("ct", "seg/liver", "seg/left", "seg/right")))
     (data / "s2/seg/left.nii.gz").unlink()
-    message = refused(find_cases, structured(), data.parent)
-    assert message.startswith("case s2: it has no mask of the label kidneys (pattern */seg/left")
+    whole, bad = find_cases(structured(), data.parent)
+    assert not whole.lacks
+    assert bad.lacks.startswith("case s2: it has no mask of the label kidneys (pattern */seg/left")
     assert list(found(data, structured(exclude=["s2"]))) == ["s1"]
+    (data / "s1/seg/right.nii.gz").unlink()
+    assert "case s1: it has no mask" in refused(find_cases, structured(), data.parent)
 
 
 def test_a_structure_of_no_image_is_refused(data, refused):
@@ -190,12 +199,11 @@ def test_a_structure_of_no_image_is_refused(data, refused):
     assert message.startswith(f"{data}/s2/seg/liver.nii.gz: mask without image")
 
 
-def test_a_case_without_mask_may_be_excluded(data, refused):
+def test_a_case_without_mask_may_be_excluded(data):
     touch(data, "a/ct.nii.gz", "a/seg.nii.gz", "b/ct.nii.gz")
     keys = {"pairs": {"image": "*/ct.nii.gz", "mask": "*/seg.nii.gz"}}
-    assert "b/ct.nii.gz: image without mask" in refused(
-        find_cases, dataset("pairs", **keys), data.parent
-    )
+    _, bad = find_cases(dataset("pairs", **keys), data.parent)
+    assert "b/ct.nii.gz: image without mask" in bad.lacks
     assert list(found(data, dataset("pairs", exclude=["b"], **keys))) == ["a"]
 
 
@@ -259,13 +267,19 @@ def test_masks_of_frames_make_cases_of_a_4d_image(data):
     [
         (["p1/p1_4d.nii.gz", "p1/p1_frame00_gt.nii.gz"], 1, "its frame is '00'"),
         (["p1/p1_4d.nii.gz", "p1/p1_frameES_gt.nii.gz"], 0, "its frame is 'ES'"),
-        (["p1/p1_4d.nii.gz"], 0, "image without mask"),
         (["p1/p1_frame01_gt.nii.gz"], 0, "mask without image"),
     ],
 )
 def test_frames_that_make_no_sense(data, refused, files, first, says):
     touch(data, "p2/p2_4d.nii.gz", "p2/p2_frame03_gt.nii.gz", *files)
     assert says in refused(find_cases, pairs(**CINE, first_frame=first), data.parent)
+
+
+def test_a_4d_image_without_any_mask_lacks_it(data):
+    touch(data, "p2/p2_4d.nii.gz", "p2/p2_frame03_gt.nii.gz", "p1/p1_4d.nii.gz")
+    bad, whole = find_cases(pairs(**CINE, first_frame=0), data.parent)
+    assert not whole.lacks
+    assert "p1_4d.nii.gz: image without mask" in bad.lacks
 
 
 def test_frames_that_are_files_are_no_frames_of_a_4d_image(data):

@@ -56,11 +56,7 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     _check_label_names(masks, dataset, root)
     participants = read_participants(root / "participants.tsv", bids.split)
     of_images = _of_images(masks, images, others, set(dataset.exclude))
-    cases = [
-        _case(image, of_images.get(image, []), kinds, participants, root)
-        for image in images
-        if image in of_images or image.name in dataset.exclude
-    ]
+    cases = [_case(image, of_images.get(image, []), kinds, participants, root) for image in images]
     if dataset.channels is not None:
         paths = {
             image.name: {name: [one.path for one in several] for name, several in own.items()}
@@ -189,7 +185,7 @@ def _of_images(
 def _refuse_bare(
     images: list[BidsFile], of_images: ByImage, elsewhere: ByImage, exclude: set[str]
 ) -> None:
-    """Refuse images without a mask on their grid."""
+    """Refuse images whose mask lies on another grid."""
     bare = [image for image in images if image not in of_images and image.name not in exclude]
     moved = [mask for image in bare for mask in elsewhere.get(image, [])[:1]]
     if moved:
@@ -198,17 +194,19 @@ def _refuse_bare(
             "its image; choose the images of that space in dataset.bids.image_from and image, or "
             "give masks that were drawn on the images"
         )
-    if bare:
-        raise SlicewiseError(
-            f"{listed([str(image.path) for image in bare])}: image without mask; add the mask, or "
-            f"list the case in dataset.exclude, as [{', '.join(i.name for i in bare[:3])}]"
-        )
     aside = [mask for image, masks in elsewhere.items() if image in of_images for mask in masks]
     if aside:
         _log.warning(
             "masks in another space than their image are not read: %s",
             listed([mask.path.name for mask in aside]),
         )
+
+
+def _without_mask(image: BidsFile) -> str:
+    return (
+        f"{image.path}: image without mask; add the mask, or list the case in dataset.exclude, as "
+        f"[{image.name}]"
+    )
 
 
 def _case(
@@ -222,16 +220,20 @@ def _case(
     said = participants.get(image.subject, participants[""])
     paths: list[Path] = []
     structures: list[tuple[str, int]] = []
+    lacks = "" if masks else _without_mask(image)
     for label, several in kinds.items():
         for kind in several if masks else ():
             fitting = [mask.path for mask in masks if kind.fits(mask.says)]
             if len(fitting) != 1:
                 found = listed([*map(str, fitting)]) or "none"
-                raise SlicewiseError(
+                wrong = (
                     f"case {image.name}: one mask {kind.text} is needed, and there is {found}; "
                     "keep one (dataset.bids.mask says which kind), an empty mask if there is "
                     "none of it, or exclude the case"
                 )
+                if fitting:
+                    raise SlicewiseError(wrong)
+                lacks = wrong
             paths += fitting
             if label is not None:
                 structures.append((label, 1))
@@ -245,6 +247,7 @@ def _case(
         said.columns,
         structures=tuple(structures),
         named=named_below(root, shown),
+        lacks=lacks,
     )
 
 

@@ -34,7 +34,7 @@ def with_channels(case: FoundCase, paths: Paths, dataset: Dataset) -> FoundCase:
     SlicewiseError
         When a channel is there twice, or is missing and may not be.
     """
-    if case.name in dataset.exclude:
+    if case.name in dataset.exclude or case.lacks:
         return case
     files: dict[str, tuple[Path, ...]] = {}
     called = []

@@ -93,6 +93,9 @@ def paired(
 ) -> list[FoundCase]:
     """Pair images and masks by the names of their cases.
 
+    A few images without a mask are cases that lack it. Where there are masks
+    without an image, too, or no pair at all, names are what is wrong.
+
     Parameters
     ----------
     images, masks : mapping of str to list of Path
@@ -105,22 +108,30 @@ def paired(
     Raises
     ------
     SlicewiseError
-        When a case has two of either, or lacks one.
+        When a case has two of either, when a mask has no image, or no image a mask.
     """
     candidates_alone(images)
     candidates_alone(masks)
-    for those, others, what, lacks in (
-        (images, masks, "image", "mask"),
-        (masks, images, "mask", "image"),
-    ):
-        lone = those.keys() - others.keys() - set(exclude)
-        alone = sorted(str(those[name][0]) for name in lone)
-        if alone:
-            raise SlicewiseError(
-                f"{listed(alone)}: {what} without {lacks}; add the {lacks}, or move the file away"
-            )
+    bare = {
+        name: f"{images[name][0]}: image without mask; add the mask, or move the file away"
+        for name in sorted(images.keys() - masks.keys() - set(exclude))
+    }
+    lone = sorted(str(masks[name][0]) for name in masks.keys() - images.keys() - set(exclude))
+    if bare and (lone or not images.keys() & masks.keys()):
+        shown = listed([str(images[name][0]) for name in bare])
+        raise SlicewiseError(f"{shown}: image without mask; add the mask, or move the file away")
+    if lone:
+        raise SlicewiseError(
+            f"{listed(lone)}: mask without image; add the image, or move the file away"
+        )
     return [
-        FoundCase(name, tuple(images[name]), tuple(masks.get(name, ())), subset)
+        FoundCase(
+            name,
+            tuple(images[name]),
+            tuple(masks.get(name, ())),
+            subset,
+            lacks=bare.get(name, ""),
+        )
         for name in sorted(images)
     ]
 

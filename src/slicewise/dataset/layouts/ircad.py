@@ -29,7 +29,7 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     organs = [str(organ) for organ in dataset.labels.values()]
     return [
         f
-        if f.name in dataset.exclude
+        if f.name in dataset.exclude or f.lacks
         else FoundCase(f.name, files_of_series(f.image[0]), _files_of_masks(f.mask[0], organs))
         for f in paired(images, masks, None)
     ]

@@ -37,7 +37,16 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
     cases = []
     for name, placed in used:
         for image, mask in sorted(_listed_pairs(description, name, path)):
-            cases.append(FoundCase(stem_of(image.name), (root / image,), (root / mask,), placed))
+            there = (root / mask).is_file()
+            cases.append(
+                FoundCase(
+                    stem_of(image.name),
+                    (root / image,),
+                    (root / mask,) if there else (),
+                    placed,
+                    lacks="" if there else _missing(path, [root / mask]),
+                )
+            )
     if dataset.channels is not None:
         check_described_channels(dataset.channels, path, description)
         cases = [with_channels_in_one(case, dataset.channels) for case in cases]
@@ -68,13 +77,17 @@ def _listed_pairs(description: Any, name: str, path: Path) -> Pairs:
         raise SlicewiseError(
             f"{path}: its list {name}, which dataset.msd names, is empty; correct dataset.msd"
         )
-    missing = [str(p) for pair in pairs for p in pair if not (path.parent / p).is_file()]
-    if missing:
-        raise SlicewiseError(
-            f"{path}: lists files that are not there: {listed(missing)}; "
-            "add them or take them off the list"
-        )
+    missing = [[p for p in pair if not (path.parent / p).is_file()] for pair in pairs]
+    if any(pair[0] in gone for pair, gone in zip(pairs, missing, strict=True)):
+        raise SlicewiseError(_missing(path, [p for gone in missing for p in gone]))
     return pairs
+
+
+def _missing(path: Path, files: list[Path]) -> str:
+    return (
+        f"{path}: lists files that are not there: {listed([*map(str, files)])}; "
+        "add them or take them off the list"
+    )
 
 
 def _say_left_aside(description: Any, used: list[str], path: Path) -> None:

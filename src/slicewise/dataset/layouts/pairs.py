@@ -210,22 +210,26 @@ def _of_structures(
         masks |= files
     cases = []
     for case in paired(images, masks, subset, exclude):
-        if case.name in exclude:
+        if case.name in exclude or case.lacks:
             cases.append(case)
             continue
         of_labels = []
         paths: tuple[Path, ...] = ()
         for label, pattern, files in structures:
             if case.name not in files:
-                raise SlicewiseError(
+                lacks = (
                     f"case {case.name}: it has no mask of the label {label} (pattern "
                     f"{pattern.text}); add the file, an empty mask if there is none of it, or "
                     "exclude the case"
                 )
+                case = replace(case, mask=(), lacks=lacks)
+                break
             volume = _volume(files[case.name][0])
             of_labels.append((label, len(volume)))
             paths += volume
-        cases.append(replace(case, mask=paths, structures=tuple(of_labels)))
+        else:
+            case = replace(case, mask=paths, structures=tuple(of_labels))
+        cases.append(case)
     return cases
 
 

@@ -102,26 +102,35 @@ def _of_row(row: Row, root: Path, of_channels: Mapping[str, str]) -> FoundCase:
     if first is None:
         raise SlicewiseError(f"{case}: it has no image of any channel; fill in one, or delete it")
     image = _named(first, root, case)
-    mask = _named(cells["mask"], root, case)
+    mask, lacks = _mask(cells["mask"], root, case)
     given = cells.get("subset", "")
     if given.lower() not in _SUBSETS:
         raise SlicewiseError(
             f"{case}: subset is {given!r}; write train, validation, test or nothing"
         )
     frame = _frame(cells.get("frame", ""), case)
-    paths = {"image": image, "mask": mask}
+    paths = {"image": image} | ({"mask": mask} if mask else {})
     read = {*COLUMNS, *of_channels.values()}
     return FoundCase(
         cells["case"],
         files_of_series(image),
-        files_of_series(mask),
+        files_of_series(mask) if mask else (),
         _SUBSETS[given.lower()],
         cells.get("patient") or None,
         tuple((name, cell) for name, cell in cells.items() if name not in read),
         row.number,
         named=of_frame(named_below(root.parent, paths), paths, frame),
         frame=frame,
+        lacks=lacks,
     )
+
+
+def _mask(cell: str, root: Path, case: str) -> tuple[Path | None, str]:
+    """Return the mask that a row names; where it is missing, what to say of that."""
+    try:
+        return _named(cell, root, case), ""
+    except SlicewiseError as error:
+        return None, str(error)
 
 
 def _frame(cell: str, case: str) -> int | None:
