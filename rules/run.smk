@@ -1,5 +1,8 @@
 """Before and after a run: what is compared with its records, swept, and told."""
 
+from snakemake.io import is_callable
+from snakemake.iocontainers import Wildcards
+
 from slicewise import overview
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
@@ -42,34 +45,14 @@ def look_at_records():
 def look_before(maker):
     """Return the input function that compares the record of a rule's job with what is asked for."""
 
-    def given(name, wildcards):
-        found = maker.input.get(name, [])
-        for item in found if isinstance(found, list) else [found]:
-            if callable(item) or getattr(item, "callable", None):
-                made = maker.apply_input_function(item, wildcards)[0]
-                yield from [made] if isinstance(made, str) else map(str, made)
-            else:
-                yield str(item.apply_wildcards(wildcards))
-
     def compare(wildcards):
-        made = [path.apply_wildcards(wildcards) for path in maker.output]
-        outputs = [str(path) for path in made]
-        params = {name: maker.params.get(name) for name in ("cfg", MAKES, *CODE)}
-        told = {name: p(wildcards) if callable(p) else p for name, p in params.items()}
-        volumes = {name: [*given(name, wildcards)] for name in VOLUMES}
-        asked = Asked(
-            outputs,
-            told["cfg"],
-            code_of(told),
-            volumes,
-            [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
-            told[MAKES] or [],
-        )
+        made, asked = asked_of(maker, wildcards)
+        outputs = asked.outputs
         why = LOOK.stale_because(asked)
         if not why and not workflow.persistence.metadata(made[0]):
             # without its notes, Snakemake goes by the times of files alone
             timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
-            LOOK.keep(outputs, sum(volumes.values(), []), timed)
+            LOOK.keep(outputs, sum(asked.volumes.values(), []), timed)
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)
@@ -85,14 +68,66 @@ def look_before(maker):
             # A model that is asked for by its name waits for the leakage check, which is
             # `ancient`. While that is made again, Snakemake overlooks that the model is missing
             # (snakemake#4166).
-            workflow.dag.forcefiles.update(given("plan", wildcards))
+            workflow.dag.forcefiles.update(given(maker, "plan", wildcards))
+        if maker.name == "train":
+            workflow.dag.forcefiles.update(slices_due(wildcards))
         return []
 
     return compare
 
 
+def asked_of(maker, wildcards):
+    """Return the outputs of a rule's job with their flags, and what it would be told now."""
+    made = [path.apply_wildcards(wildcards) for path in maker.output]
+    params = {name: maker.params.get(name) for name in ("cfg", MAKES, *CODE)}
+    told = {name: p(wildcards) if callable(p) else p for name, p in params.items()}
+    return made, Asked(
+        [str(path) for path in made],
+        told["cfg"],
+        code_of(told),
+        {name: [*given(maker, name, wildcards)] for name in VOLUMES},
+        [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
+        told[MAKES] or [],
+    )
+
+
+def given(maker, name, wildcards):
+    """Yield the files of a named input of a rule's job."""
+    found = maker.input.get(name, [])
+    for item in found if isinstance(found, list) else [found]:
+        if callable(item) or getattr(item, "callable", None):
+            made = maker.apply_input_function(item, wildcards)[0]
+            yield from [made] if isinstance(made, str) else map(str, made)
+        else:
+            yield str(item.apply_wildcards(wildcards))
+
+
+def slices_due(wildcards):
+    """Return what stands for slices that were deleted, if a training is due that reads them.
+
+    Snakemake knows these files alone, which are there. Nothing is trained for cutting again.
+    """
+    deleted = study.slices_deleted(wildcards.experiment, wildcards.fold)
+    if not deleted:
+        return []
+    led = study.led_to_training(wildcards.experiment, wildcards.fold)
+    due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led)
+    return deleted if due else []
+
+
+@functools.cache
+def is_due(name, *wildcards):
+    """Tell whether a job is to be done, by its own files and records."""
+    maker = next(each for each in workflow.rules if each.name == name)
+    _, asked = asked_of(maker, Wildcards(fromdict=dict(wildcards)))
+    forced = not workflow.dag.forcefiles.isdisjoint(asked.outputs)
+    missing = not all(Path(path).exists() for path in asked.outputs)
+    return forced or missing or LOOK.stale_because(asked) is not None
+
+
 def is_ancient(path):
-    return isinstance(path, str) and bool(getattr(path, "flags", {}).get("ancient"))
+    """Tell whether a file may differ from what was read; slices, found by a function, may not."""
+    return not is_callable(path) and bool(getattr(path, "flags", {}).get("ancient"))
 
 
 def print_overview(experiments=settings.wanted):

@@ -1,7 +1,8 @@
 """Slices: cut cases into .npy arrays, a shard in each job.
 
 Needs cases that were ingested. Makes slices/<recipe>/<case>/{image,mask}.npy and geometry.json,
-which are declared by one file of digests a shard.
+which are declared by one file of digests a shard. It lies elsewhere and is kept while the job runs:
+slices may be deleted, and when they are cut again the same, no training on them is due.
 """
 
 
@@ -13,7 +14,7 @@ rule slices:
         image=lambda w: in_bucket(files_of("image", study.shards[w.shard])),
         mask=lambda w: in_bucket(files_of("mask", study.shards[w.shard])),
     output:
-        result("slices/{recipe}/_shards/{shard}.json"),
+        update(result("cases/_slices/{recipe}/{shard}.json")),
     log:
         result("logs/slices/{recipe}/{shard}.log"),
     benchmark:

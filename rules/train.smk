@@ -9,7 +9,9 @@ run.
 rule train:
     """Train one fold of an experiment, going on from a checkpoint where there is one."""
     input:
-        slices=lambda w: study.slices_of_training(w.experiment, w.fold),
+        # when they were deleted and are cut again the same, nothing is to be trained; what makes
+        # them other slices stands in the plan
+        slices=ancient(lambda w: study.slices_of_training(w.experiment, w.fold)),
         # held-out cases are scored on their own grid
         case_records=lambda w: study.case_records_of(study.validation_cases(w.fold)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
@@ -46,7 +48,7 @@ rule train:
 
 
 rule plan:
-    """Write down the settings and the code of a training.
+    """Write down the settings and the code of a training, and what its slices are cut from.
 
     Snakemake does not ask a job that waits for an `ancient` file for its own
     reasons while that file is made again (snakemake#4166): this is where the
@@ -54,6 +56,7 @@ rule plan:
     """
     input:
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
+        case_records=lambda w: study.case_records_of_training(w.fold),
     output:
         result("{experiment}/fold-{fold}/plan.json"),
     log:
@@ -68,7 +71,8 @@ rule plan:
         runtime=10,
     params:
         training=rules.train.params.code,
+        slices=rules.slices.params.code,
         code=code("plan"),
-        cfg=lambda w: study.training_settings(w.experiment, w.fold),
+        cfg=lambda w: study.training_plan(w.experiment, w.fold).dump(),
     script:
         "../scripts/plan.py"

@@ -1,22 +1,27 @@
-"""Write down the settings and the code of a training."""
+"""Write down the settings and the code of a training, and what its slices are cut from."""
 
 from slicewise.dataset.proposal import planned_settings
-from slicewise.files import write_json
+from slicewise.dataset.training_record import write_plan
 from slicewise.job import script_job
+from slicewise.jobs import Plan
 
 
 def main(snakemake):
+    cfg = Plan.of(snakemake)
+    given = snakemake.input
+    told = snakemake.params
     with script_job(snakemake):
-        told = dict(snakemake.params.cfg)
-        proposals = snakemake.input.get("proposals")
+        proposals = given.get("proposals") or []
         if proposals:
             settings = planned_settings(snakemake.config, proposals)
-            block = settings.experiments[snakemake.wildcards.experiment]
-            told["experiment"] = block.model_dump(exclude={"prediction"})
-            told["recipe"] = settings.slices[block.slices].model_dump()
-            told["also"] = [settings.slices[recipe].model_dump() for recipe in block.also]
-        plan = {"settings": told, "code": snakemake.params.training}
-        write_json(snakemake.output[0], plan)
+            cfg = cfg.resolved(settings, snakemake.wildcards.experiment)
+        write_plan(
+            snakemake.output[0],
+            cfg.dump(),
+            told.training,
+            cut_by=told.slices,
+            case_records=given.case_records,
+        )
 
 
 main(snakemake)

@@ -271,7 +271,7 @@ def test_the_numbers_are_those_of_a_run_without_slurm(disturbed, local):
     same = ["split.tsv", "cases.tsv", "rich/metrics.tsv", "rich/summary.json", "comparison.tsv"]
     for pattern, least in {
         "slices/*/p*/*": 4 * 3,
-        "slices/*/_shards/*": 2,
+        "cases/_slices/*/*.json": 2,
         "rich/predictions/*": 5,
     }.items():
         paths = [path for path in here.results.glob(pattern) if path.is_file()]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slicewise.dataset.training_record import TrainingPlan, TrainingRecord
+from slicewise.dataset.training_record import TrainingPlan, TrainingRecord, write_plan
 from slicewise.errors import SlicewiseError
-from slicewise.files import write_yaml
+from slicewise.files import read_json, write_yaml
 from tests.trained import config_of
 
 
@@ -77,3 +77,18 @@ def test_a_plan_is_what_a_training_is_to_be_made_from() -> None:
         {key: value for key, value in whole().items() if key not in ("resolved", "origin")}
     )
     assert (plan.train, plan.folds) == (["a1"], 2)
+
+
+def test_a_plan_differs_where_the_cases_do_that_slices_are_cut_from(tmp_path: Path) -> None:
+    """So that a run that was cut off before the training still knows that it is due."""
+    record = tmp_path / "cases" / "train-0.json"
+    record.parent.mkdir()
+    plans = []
+    for content in ("[]", "[1]"):
+        record.write_text(content)
+        path = tmp_path / "plan.json"
+        write_plan(path, {"folds": 1}, {"a.py": "1"}, cut_by={}, case_records=[str(record)])
+        plans.append(read_json(path))
+    assert plans[0]["settings"] == plans[1]["settings"] == {"folds": 1}
+    assert plans[0]["slices"]["case_records"].keys() == {"train-0"}
+    assert plans[0] != plans[1]

@@ -129,7 +129,9 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, damage):
     path = tmp_path / "image.npy"
     np.save(path, np.zeros(SHAPE, np.int16))
     damage(path)
-    with pytest.raises(SlicewiseError, match=r"image\.npy: .* damaged .*_shards and run") as said:
+    with pytest.raises(
+        SlicewiseError, match=r"image\.npy: .* damaged .*; delete .* and run"
+    ) as said:
         StoredSlices(path, SHAPE)
     assert "\n" not in str(said.value)
 

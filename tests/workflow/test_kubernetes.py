@@ -190,7 +190,7 @@ def submitted(site):
     bucket.objects.all().delete()
     for number in range(FEWEST):
         site.put(f"results/tiny/cases/_shards/train-{number}.json")
-        site.put(f"results/tiny/slices/axial48/_shards/train-{number}.json")
+        site.put(f"results/tiny/cases/_slices/axial48/train-{number}.json")
     site.put("results/tiny/leakage.json")
     site.put("results/tiny/plain/fold-0/plan.json")
 

@@ -185,6 +185,20 @@ def test_results_that_moved_without_notes_have_nothing_to_do(crossed, tmp_path, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("copy", [shutil.copy2, shutil.copy], ids=["mv", "cp -r"])
+def test_results_that_were_handed_on_to_another_clone_have_nothing_to_do(
+    crossed, clone, tmp_path, copy
+):
+    """With their configuration, and no more: neither Snakemake's notes nor MLflow's store."""
+    other = copied(clone.root, tmp_path / "slicewise")
+    other.write_settings(CONFIG)
+    shutil.copytree(crossed.results, other.results, copy_function=copy)
+    assert other.due() == {}
+    other.change(*CHANGES["tolerance"])
+    assert other.due() == {"evaluate": 1, "report": 1, "compare": 1, "all": 1}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("notes", [True, False])
 def test_files_of_any_age_have_nothing_to_do_unless_they_differ(lost, notes):
     if not notes:

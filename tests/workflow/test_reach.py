@@ -11,7 +11,7 @@ PAGES = {"report", "compare"}
 SCORES = {"evaluate", *PAGES}
 PREDICTED = {"predict", *SCORES}
 TRAINED = {"plan", "train", *PREDICTED}
-CUT = {"slices", "train", *PREDICTED}
+CUT = {"slices", *TRAINED}
 LOOKED = {"look", "data"}
 INGESTED = {"ingest", "cases", "leakage", *LOOKED, *CUT}
 

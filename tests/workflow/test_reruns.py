@@ -23,13 +23,11 @@ from slicewise.volumes.write import write_nifti
 
 LAST = {"all": 1, "compare": 1}
 LOOKED = {"look": 1, "data": 1}
-# What other slices of an experiment entail, and what other settings or code.
-CUT = {"train": 1, "predict": 1, "evaluate": 1, "report": 1, **LAST}
-PLAIN = {"plan": 1, **CUT}
+# What other slices, settings or code of an experiment entail.
+PLAIN = {"plan": 1, "train": 1, "predict": 1, "evaluate": 1, "report": 1, **LAST}
+BOTH = {rule: 1 if rule in LAST else 2 for rule in PLAIN}
 # the page about the data shows where settings differ from what is proposed for it
 SHOWN = {"data": 1}
-CUT_BOTH = {**CUT, "predict": 2, "train": 2, "evaluate": 2, "report": 2}
-BOTH = {"plan": 2, **CUT_BOTH}
 # Test patients never share a shard with these.
 SHARDS = len(shares(TRAINING, SIZE, FEWEST))
 REPORT = "results/tiny/plain/report.html"
@@ -120,11 +118,11 @@ def test_an_added_training_patient_is_extracted_alone(workflow):
         "split": 1,
     }
     (shard,) = (
-        f"_shards/train-{number}.json"
+        f"train-{number}.json"
         for number, members in shares([*TRAINING, "p07"], SIZE, FEWEST).items()
         if {"p07", "p03"} <= {*members}
     )
-    workflow.snakemake(f"results/tiny/slices/axial48/{shard}")
+    workflow.snakemake(f"results/tiny/cases/_slices/axial48/{shard}")
     # others of its batch were neither read nor cut again
     after = ages("record.json", "image.npy")
     assert {path for path in after if after[path] != before.get(path)} == {
@@ -228,7 +226,7 @@ def test_one_byte_of_a_volume_reruns_what_depends_on_it(workflow, name):
     # the time of writing in the head of a gzip file: the volume can still be read
     change_one_byte(workflow.image(name), 4)
     read = {"ingest": 1, "slices": 1, "cases": 1, "leakage": 1, **LOOKED}
-    assert workflow.due() == {**CUT_BOTH, **read}
+    assert workflow.due() == {**BOTH, **read}
 
 
 def test_one_byte_of_a_test_volume_retrains_nothing(workflow):

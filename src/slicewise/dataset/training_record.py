@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from slicewise.files import write_yaml
+from slicewise.files import sha256, write_json, write_yaml
 from slicewise.stored import Count, Form, Loose, Name, read_stored
 
 PREDICTS_BY = ("input", "inference", "postprocessing")
@@ -84,6 +84,32 @@ class TrainingPlan(Loose):
     def recipes(self) -> list[str]:
         """Names of the slice recipes that are trained on; the first is predicted."""
         return [self.experiment["slices"], *self.experiment["also"]]
+
+
+def write_plan(
+    path: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    code: Mapping[str, str],
+    *,
+    cut_by: Mapping[str, str],
+    case_records: Iterable[str],
+) -> None:
+    """Write what a training is to be made from as ``plan.json``.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    settings : mapping
+        See `TrainingPlan`.
+    code, cut_by : mappings of str to str
+        Digests of the code that trains and of that which cuts its slices, by file.
+    case_records : iterable of str
+        The files with the records of the cases that the slices are cut from.
+    """
+    made_from = {Path(each).stem: sha256(each) for each in case_records}
+    slices = {"code": dict(cut_by), "case_records": made_from}
+    write_json(path, {"settings": dict(settings), "code": dict(code), "slices": slices})
 
 
 class Resolved(Loose):

@@ -36,3 +36,8 @@ class SliceFolder:
         """
         place = recipe / case
         return cls(case, place / "image.npy", place / "mask.npy", place / "geometry.json")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether all files are there; what they hold is not looked at."""
+        return all(path.exists() for path in (self.image, self.mask, self.geometry))

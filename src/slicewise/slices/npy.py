@@ -14,7 +14,6 @@ from numpy.lib import format as npy
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
-from slicewise.records import SHARDS
 from slicewise.stored import ODD_ARRAY
 
 STAGED = "slicewise-slices-"  # begins the name of a folder of copies
@@ -106,7 +105,7 @@ def remedy_of(path: Path) -> str:
     """Return what to do about a damaged file of slices, or about a staged copy of it."""
     if path.parent.name.startswith(STAGED):
         return "run snakemake again, which copies it anew"
-    return f"delete {path.parents[1] / SHARDS} and run snakemake again, which cuts the case anew"
+    return f"delete {path.parent} and run snakemake again, which cuts the case anew"
 
 
 def write_slices(
