@@ -116,6 +116,7 @@ NO_MATTER = {
     "no float is so far from a whole number: those of its size are multiples of a power of two": (
         "whole = abs(factor * self.scale - 1) <= 1e-09 and self.length % factor == 0",
         "if round(pixels) and abs(pixels - round(pixels)) <= SLIVER:",
+        "small[drawn <= 1e-06] = UNDRAWN",
     ),
     "counts of numbers that no part has are never looked up": (
         "true_sizes = np.bincount(true_parts[truth], minlength=number + 2)[1:]",
