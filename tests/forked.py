@@ -17,6 +17,7 @@ import gc
 import hashlib
 import importlib
 import importlib.machinery
+import importlib.metadata
 import json
 import marshal
 import os
@@ -353,8 +354,11 @@ def main(address: str, python: str, compiled: str) -> None:
     sys.path.pop(0)
     for name in LIBRARIES:
         importlib.import_module(name)
-    # it looks for plugins among all packages, and imports them
+    # they look for plugins, and for modules, among all packages
     sys.modules["snakemake.cli"].get_argument_parser()
+    metadata = importlib.metadata
+    metadata.packages_distributions = cache(metadata.packages_distributions)
+    metadata.packages_distributions()
     keep_compiled(Path(compiled))
     gc.collect()
     gc.freeze()
