@@ -4,9 +4,6 @@ BIN := .venv/bin
 # Two files at a time: much of the time is waiting, and more would want more than 8 GB of memory.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# Tests start hundreds of interpreters: what one has compiled is there for the next.
-test quick fuzz kill: export PYTHONDONTWRITEBYTECODE :=
-
 .PHONY: demo test quick fuzz kill mutate lint format lock clean
 
 demo: .venv/ready
