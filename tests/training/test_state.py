@@ -15,8 +15,9 @@ from slicewise.errors import SlicewiseError
 from slicewise.network import backend
 from slicewise.network.precision import Machine
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.folder import SliceFolder
 from slicewise.training.checkpoints import Checkpoints, delete_checkpoints
-from slicewise.training.result import HISTORY
+from slicewise.training.result import HISTORY, Trained
 from slicewise.training.state import Progress, State
 from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import Stop, stop_after, train_on
@@ -67,27 +68,30 @@ def test_other_settings_never_resume(
     assert len(list(tmp_path.iterdir())) == 1, "what another setting left is cleared away"
 
 
+@pytest.fixture(scope="module")
+def whole(folders: list[SliceFolder], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A training of three epochs that nothing stopped; not to be changed."""
+    sets = SliceSet(folders[:3]), SliceSet(folders[3:])
+    place = tmp_path_factory.mktemp("whole")
+    return train_on(*sets, disc_truth, experiment(epochs=3), CARD, place)
+
+
 @pytest.mark.parametrize(("at", "epoch", "step"), [(2, 1, 2), (5, 1, 5), (11, 2, 2)])
 def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
-    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, at: int, epoch: int, step: int
+    folders: list[SliceFolder], whole: Trained, tmp_path: Path, at: int, epoch: int, step: int
 ) -> None:
     """It asks after each of an epoch's five steps and before each of four batches validated."""
-    settings = experiment(epochs=3)
-    whole = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path / "a")
+    sets = SliceSet(folders[:3]), SliceSet(folders[3:])
+    given = (*sets, disc_truth, experiment(epochs=3), CARD, tmp_path)
     asked = itertools.count(1)
 
     def told() -> str | None:
         return "it was told to" if next(asked) == at else None
 
     with pytest.raises(SlicewiseError, match=f"saved at step {step} of epoch {epoch},"):
-        train_on(
-            *(slices, validation_slices, disc_truth, settings, CARD, tmp_path / "b"),
-            should_stop=told,
-        )
+        train_on(*given, should_stop=told)
     said: list[str] = []
-    cut = train_on(
-        slices, validation_slices, disc_truth, settings, CARD, tmp_path / "b", log=said.append
-    )
+    cut = train_on(*given, log=said.append)
     assert said[0] == f"going on after epoch {epoch - 1}, step {step}"
     assert cut.resolved.weights_sha256 == whole.resolved.weights_sha256
     columns = [c for c in HISTORY if c not in ("timestamp", "images_per_second")]
