@@ -7,7 +7,6 @@ from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.truth import truth_reader
-from slicewise.files import sha256
 from slicewise.job import script_job, stop_check
 from slicewise.network.card import make_card
 from slicewise.records import paths_told
@@ -30,7 +29,7 @@ def main(snakemake):
         plan = read_plan(given.plan, settings, name, snakemake.params.code)
         planned = plan.settings
         masks = paths_told(snakemake, "truth")
-        check_volumes(given.case_records, planned.validation_cases, mask=masks)
+        read = check_volumes(given.case_records, planned.validation_cases, mask=masks)
         slices, validation_slices = read_slices(plan, snakemake.params.recipes)
         truth = truth_reader(
             planned.validation_cases, masks, plan.content, validation_slices.frames()
@@ -45,7 +44,7 @@ def main(snakemake):
             plan.experiment,
             card,
             **planned.validation,
-            also=[plan.code, [sha256(path) for path in masks]],
+            also=[plan.code, read["mask"]],
         )
         key = inputs.key
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}

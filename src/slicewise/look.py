@@ -172,7 +172,7 @@ def _read(study: Study, folder: Path) -> _Read:
 def _volumes(study: Study, name: str, folder: Path) -> CaseVolumes:
     """Return the record of a case, and the NIfTI files that it is of."""
     case = study.cases[name]
-    record = CaseRecord(**unsealed(folder / name / "record.json", CASE_RECORD, must=True))
+    record = unsealed(folder / name / "record.json", CASE_RECORD, must=True)
     own = {"image": case.image, "mask": case.mask}
     image, mask = (
         files[0] if files and not case.needs_conversion else folder / name / f"{kind}.nii.gz"

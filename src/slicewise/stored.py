@@ -14,6 +14,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -196,8 +197,9 @@ def kept(path: str | os.PathLike[str], made_from: str, form: Form = MAPPING) -> 
 
     Returns
     -------
-    dict or None
-        None also for one that is damaged, which is said: it is to be made again.
+    object or None
+        What the form makes of it; None also for one that is damaged, which is said: it is to be
+        made again.
     """
     if not Path(path).exists():
         return None
@@ -206,7 +208,8 @@ def kept(path: str | os.PathLike[str], made_from: str, form: Form = MAPPING) -> 
     except SlicewiseError as error:
         _log.warning("%s", str(error).replace(AGAIN, "it is made anew"))
         return None
-    return stored if stored.get("made_from") == made_from else None
+    of = stored.get if isinstance(stored, dict) else partial(getattr, stored)
+    return stored if of("made_from", None) == made_from else None
 
 
 def unsealed(
@@ -214,17 +217,26 @@ def unsealed(
 ) -> Any:
     """Read what `write_sealed` wrote, without the digest; it may have none, unless it must.
 
+    Returns
+    -------
+    object
+        What the form makes of it, which is checked once: these files are many.
+
     Raises
     ------
     SlicewiseError
-        As of `read_stored`, and when it was edited.
+        As of `read_typed`, and when it was edited.
     """
-    stored = read_stored(path, form, remedy)
+    stored = read_stored(path, MAPPING, remedy)
     has_seal = SEAL in stored
     seal = stored.pop(SEAL, None)
+    try:
+        typed = form.check(stored)
+    except ValueError as error:
+        raise refused(path, error, remedy) from None
     if (must or has_seal) and (seal is None or seal != _digest_of(stored)):
         raise refused(path, "it was edited, by the digest in it", remedy)
-    return stored
+    return typed
 
 
 def _digest_of(stored: dict[str, Any]) -> str | None:

@@ -137,8 +137,8 @@ def kept_record(path: Path, made_from: str) -> CaseRecord | None:
     CaseRecord or None
         None also for a file that is damaged, which is said: it is to be made again.
     """
-    stored = kept(path, made_from, CASE_RECORD)
-    return None if stored is None else CaseRecord(**stored)
+    record: CaseRecord | None = kept(path, made_from, CASE_RECORD)
+    return record
 
 
 def keep_record(path: Path, record: CaseRecord) -> None:
@@ -200,7 +200,7 @@ def case_record_of(known: Mapping[str, CaseRecord], case: str, path: object) -> 
     return known[case]
 
 
-def check_read(record: CaseRecord, kind: str, path: Path) -> None:
+def check_read(record: CaseRecord, kind: str, path: Path) -> str:
     """Compare an image or mask that is about to be read with the file that was ingested.
 
     Parameters
@@ -212,20 +212,29 @@ def check_read(record: CaseRecord, kind: str, path: Path) -> None:
     path : Path
         The NIfTI file.
 
+    Returns
+    -------
+    str
+        Its SHA-256.
+
     Raises
     ------
     SlicewiseError
         When it was changed since.
     """
     wanted = record.read.get(kind)
-    if wanted is not None and sha256(path) != wanted:
+    sha = sha256(path)
+    if wanted is not None and sha != wanted:
         raise SlicewiseError(
             f"{path}: it was changed since it was checked as the {kind} of case "
             f"{record.case}; run snakemake again, which checks it anew"
         )
+    return sha
 
 
-def check_volumes(records: Sequence[str], cases: Sequence[str], **files: Sequence[str]) -> None:
+def check_volumes(
+    records: Sequence[str], cases: Sequence[str], **files: Sequence[str]
+) -> dict[str, list[str]]:
     """Compare images or masks that are about to be read with the files that were ingested.
 
     Parameters
@@ -237,12 +246,22 @@ def check_volumes(records: Sequence[str], cases: Sequence[str], **files: Sequenc
     **files : sequence of str
         As ``image`` or ``mask``, or both, the NIfTI file of each case.
 
+    Returns
+    -------
+    dict of str to list of str
+        The SHA-256 of these files, by the same names.
+
     Raises
     ------
     SlicewiseError
         When one was changed since, or has no record.
     """
     known = read_case_records(records)
-    for kind, paths in files.items():
-        for case, path in zip(cases, paths, strict=True):
-            check_read(case_record_of(known, case, ", ".join(records)), kind, Path(path))
+    shown = ", ".join(records)
+    return {
+        kind: [
+            check_read(case_record_of(known, case, shown), kind, Path(path))
+            for case, path in zip(cases, paths, strict=True)
+        ]
+        for kind, paths in files.items()
+    }

@@ -144,8 +144,8 @@ CASE_LOOKS = Form(Annotated[list[CaseLook], Field(min_length=1)])
 
 def kept_look(path: Path, made_from: str) -> CaseLook | None:
     """Return the look at a case that was written there, if it was made from just this."""
-    stored = kept(path, made_from, CASE_LOOK)
-    return None if stored is None else CaseLook(**stored)
+    look: CaseLook | None = kept(path, made_from, CASE_LOOK)
+    return look
 
 
 def read_looks(paths: Iterable[str | os.PathLike[str]]) -> dict[str, CaseLook]:

@@ -191,10 +191,10 @@ def read_geometry(path: Path) -> SliceGeometry:
 
 def kept_geometry(path: Path, made_from: str) -> SliceGeometry | None:
     """Return what is known of slices that were made from just this; None where they were not."""
-    stored = kept(path, made_from, GEOMETRY)
-    return None if stored is None else _without_origin(stored)
+    geometry = kept(path, made_from, GEOMETRY)
+    return None if geometry is None else _without_origin(geometry)
 
 
-def _without_origin(stored: dict[str, Any]) -> SliceGeometry:
-    stored.pop(MADE_FROM, None)
-    return SliceGeometry.model_validate(stored)
+def _without_origin(geometry: SliceGeometry) -> SliceGeometry:
+    (geometry.model_extra or {}).pop(MADE_FROM, None)
+    return geometry
