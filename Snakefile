@@ -39,6 +39,7 @@ onstart:
 
 
 onsuccess:
+    tell_what_is_left()
     print_overview()
 
 

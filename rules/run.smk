@@ -8,8 +8,10 @@ from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
 from slicewise.records import CODE, MAKES, VOLUMES, Asked, Look, code_of
 from slicewise.surroundings import folders_of
+from slicewise.wording import some
 
 LOOK = Look()
+STALE = []
 REMARKED = set()
 
 
@@ -56,6 +58,7 @@ def look_before(maker):
         if why:
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)
+            STALE.append((maker, wildcards))
             if maker.name not in REMARKED:
                 so = (
                     "which no touch changes"
@@ -105,14 +108,19 @@ def given(maker, name, wildcards):
 def slices_due(wildcards):
     """Return what stands for slices that were deleted, if a training is due that reads them.
 
-    Snakemake knows these files alone, which are there. Nothing is trained for cutting again.
+    Snakemake knows these files alone, which are there. Nothing is trained for cutting again, and
+    while that is done Snakemake overlooks why the training is due (snakemake#4166), so its plan is
+    to be written, too.
     """
     deleted = study.slices_deleted(wildcards.experiment, wildcards.fold)
     if not deleted:
         return []
     led = study.led_to_training(wildcards.experiment, wildcards.fold)
     due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led)
-    return deleted if due else []
+    if not due:
+        return []
+    plan = study.result(f"{wildcards.experiment}/fold-{wildcards.fold}/plan.json")
+    return [*deleted, plan]
 
 
 @functools.cache
@@ -123,6 +131,19 @@ def is_due(name, *wildcards):
     forced = not workflow.dag.forcefiles.isdisjoint(asked.outputs)
     missing = not all(Path(path).exists() for path in asked.outputs)
     return forced or missing or LOOK.stale_because(asked) is not None
+
+
+def tell_what_is_left():
+    """Name what is still as it was, where Snakemake overlooked it as something else was to be done.
+
+    That is so beside slices that were cut again for another training (snakemake#4166).
+    """
+    look = Look()
+    asked = [asked_of(maker, wildcards)[1] for maker, wildcards in STALE]
+    left = [each.outputs[0] for each in asked if look.stale_because(each)]
+    if left and not workflow.touch:
+        more = some(left, 3)
+        print(f"{more}: still to be made again; run the same command once more", file=sys.stderr)
 
 
 def is_ancient(path):

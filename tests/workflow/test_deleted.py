@@ -36,7 +36,8 @@ def test_deleted_slices_of_one_case_are_missed(workflow):
     model = workflow.results / "plain" / "fold-0" / "model.keras"
     model.unlink()
     due = workflow.due()
-    assert (due["slices"], due["train"]) == (1, 1)
+    assert (due["slices"], due["plan"], due["train"]) == (1, 1, 1)
+    assert due["report"] == 1
 
 
 def test_deleted_slices_are_cut_again_where_cases_changed_or_a_job_is_forced(sliceless):
