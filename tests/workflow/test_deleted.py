@@ -55,7 +55,8 @@ def test_slices_that_are_cut_again_are_the_same_and_train_nobody(sliceless, fini
     (sliceless.results / "plain" / "fold-0" / "model.keras").unlink()
     sliceless.snakemake("results/tiny/plain/fold-0/model.keras")
     assert other.stat().st_mtime_ns == before
-    assert sliceless.due() == {}
+    # the file of a model is another one, as it tells the time
+    assert not {"slices", "train"} & sliceless.due().keys()
     weights = [w.used("plain")["resolved"]["weights_sha256"] for w in (sliceless, finished)]
     assert weights[0] == weights[1]
     cut = list(finished.results.rglob("slices/*/*/*.npy"))
