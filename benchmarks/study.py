@@ -1,0 +1,320 @@
+"""Variants of an experiment on several data sets, by cross-validation on training patients alone.
+
+python benchmarks/study.py average --configfile config/msd_hippocampus.yaml --steps 300
+python benchmarks/study.py plan --configfile config/msd_hippocampus.yaml config/msd_liver_2d.yaml \
+    --minutes 3 --folds 2 --patients 24 --seeds 1 2
+python benchmarks/study.py select --configfile config/msd_hippocampus.yaml --steps 300 --rounds 3
+
+Runs the workflow itself on data sets `study-<name>` without any test patient: each variant is
+trained for as many steps, or minutes, on the same patients, and scored on those that it was not
+trained on. With --folds each patient is held out once, and the last weights count. With --rounds a
+share of the patients is drawn anew each time to be scored, and others validate, so that they may
+choose an epoch. The first variant is compared with each of the others, paired by patient, by the
+project's own statistics; p is corrected (Holm) for all variants on all data sets of the run. Prints
+a table and appends it to benchmarks/study.md. Variants are in benchmarks/study.yaml, or in another
+file (--variants).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from slicewise.config import load_settings, merge
+from slicewise.config.configuration import read_configuration
+from slicewise.dataset.finding import find_cases
+from slicewise.dataset.split import split_cases
+from slicewise.evaluation.comparison import compare, holm
+from slicewise.evaluation.statistics import read_metrics
+from slicewise.files import data_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+EPOCH = 50  # steps
+Overlay = dict[str, Any]
+
+
+# --- what is trained -----------------------------------------------------------------
+
+
+def budget(options: Namespace) -> Overlay:
+    """Return the settings of training that all variants have."""
+    timed: Overlay = {"seeds": options.seeds}
+    if options.minutes is not None:
+        return {**timed, "epochs": None, "minutes": options.minutes}
+    per_epoch = min(EPOCH, options.steps)
+    epochs = max(1, round(options.steps / per_epoch))
+    timed |= {"epochs": epochs, "minutes": None, "steps_per_epoch": per_epoch}
+    # held-out folds choose no epoch, so that validating more than once is idle
+    return timed if options.rounds else {**timed, "validate_every": epochs}
+
+
+def experiments(below: Overlay, variants: Mapping[str, Overlay], options: Namespace) -> Overlay:
+    """Return the experiments of a study: of each variant one, by its name."""
+    made = {}
+    for name, overlay in variants.items():
+        base = {} if "preset" in overlay else below["experiments"][options.experiment]
+        training = base.get("training", {})
+        plain = {**base, "training": {k: v for k, v in training.items() if k != "seed"}}
+        made[name] = merge(merge(plain, {"training": budget(options)}), overlay)
+    return made
+
+
+def patients_of(below: Overlay, wanted: int | None) -> tuple[set[str], bool]:
+    """Return cases that may be used, and whether the layout says who is tested on.
+
+    Parameters
+    ----------
+    below : dict
+        The configuration.
+    wanted : int or None
+        How many patients at most: those come first whose hash does.
+    """
+    settings = load_settings(below)
+    data = data_folder()
+    cases = find_cases(settings.dataset, data)
+    split = split_cases(cases, settings.split, data)
+    usable = {each.case: each.patient for each in split if each.subset != "test"}
+    ranked = sorted(set(usable.values()), key=lambda p: hashlib.sha256(p.encode()).hexdigest())
+    chosen = set(ranked[:wanted])
+    kept = {case for case, patient in usable.items() if patient in chosen}
+    return kept, any(case.subset for case in cases)
+
+
+def splits_of(name: str, split: Overlay, stated: bool, options: Namespace) -> dict[str, Overlay]:
+    """Return who is trained on and scored, by the name of the results."""
+    usual = {k: v for k, v in split.items() if k not in ("test", "folds", "validation")}
+    if not options.rounds:
+        # nothing may say who is tested on where the layout does
+        return {name: {**usual, "folds": options.folds, **({} if stated else {"test": 0})}}
+    share = {"test": round(1 / options.rounds, 3), "validation": split.get("validation", 0.2)}
+    rounds = range(1, options.rounds + 1)
+    return {f"{name}-{k}": {**usual, **share, "seed": k} for k in rounds}
+
+
+def data_sets(path: Path, variants: Mapping[str, Overlay], options: Namespace) -> dict[str, str]:
+    """Return the configurations of a study on a data set, as YAML, by the name of their results."""
+    below = read_configuration([path])
+    name = below["dataset"]["name"]
+    kept, stated = patients_of(below, options.patients)
+    if options.rounds and stated:
+        if below["dataset"]["layout"] != "pairs":
+            raise SystemExit(f"{path}: its layout says who is tested on; use --folds")
+        below = merge(below, {"dataset": {"pairs": {"test": None}}})
+    there = [case.name for case in find_cases(load_settings(below).dataset, data_folder())]
+    excluded = sorted(set(there) - kept)
+    made = {}
+    for result, one in splits_of(f"study-{name}", below.get("split", {}), stated, options).items():
+        dataset = {**below["dataset"], "name": result, "exclude": excluded}
+        settings = {
+            **below,
+            "dataset": dataset,
+            "split": one,
+            "experiments": experiments(below, variants, options),
+            "run": list(variants),
+        }
+        load_settings(settings)
+        made[result] = yaml.safe_dump(settings, sort_keys=False)
+    return made
+
+
+# --- what comes of it ----------------------------------------------------------------
+
+
+def run(configuration: str, name: str, options: Namespace) -> None:
+    """Make the scores of all trainings of a data set."""
+    wanted = load_settings(yaml.safe_load(configuration)).wanted
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.yaml"
+        path.write_text(configuration, encoding="utf-8")
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake", "--cores", options.cores),
+                *(f"results/{name}/{training}/metrics.tsv" for training in wanted),
+                *("--configfile", str(path)),
+            ],
+            cwd=options.place,
+            check=True,
+        )
+
+
+def scores(
+    names: Sequence[str], trainings: Sequence[str], place: Path, *, subset: str
+) -> dict[str, pd.DataFrame]:
+    """Return the table of cases of each training; a case of several rounds is one of each."""
+    made = {}
+    for training in trainings:
+        tables = []
+        for name in names:
+            table = read_metrics(str(place / f"results/{name}/{training}/metrics.tsv"))
+            table = table[table["subset"] == subset]
+            tables.append(table.assign(case=table["case"].astype(str) + f"@{name}"))
+        made[training] = pd.concat(tables, ignore_index=True)
+    return made
+
+
+def minutes_of(names: Sequence[str], trainings: Sequence[str], place: Path) -> float:
+    """Return the mean wall time of the jobs that trained."""
+    paths = [
+        path
+        for name in names
+        for training in trainings
+        for path in (place / f"results/{name}/timings/train/{training}").glob("fold-*.tsv")
+    ]
+    seconds = [float(pd.read_csv(path, sep="\t")["s"].iloc[0]) for path in paths]
+    return sum(seconds) / len(seconds) / 60
+
+
+def rows(
+    tables: Mapping[str, pd.DataFrame], repeats: Mapping[str, Sequence[str]], reference: str
+) -> list[dict[str, Any]]:
+    """Return the Dice of each variant, overall and by label, and its difference to the first."""
+    table = compare(tables, repeats)
+    table = table[table["metric"] == "dice"]
+    made = []
+    for row in table.to_dict("records"):
+        if reference not in (row["first"], row["second"]):
+            continue
+        turned = row["second"] == reference
+        sign, low, high = (-1, "ci_high", "ci_low") if turned else (1, "ci_low", "ci_high")
+        made.append(
+            {
+                "variant": row["first" if turned else "second"],
+                "label": row["label"],
+                "patients": row["n"],
+                "reference": row["mean_second" if turned else "mean_first"],
+                "Dice": row["mean_first" if turned else "mean_second"],
+                "difference": sign * row["difference"],
+                "low": sign * row[low],
+                "high": sign * row[high],
+                "p": row["p"],
+                "sd_seeds": row["sd_seeds"],
+            }
+        )
+    return made
+
+
+def corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add p as corrected for all comparisons of the mean over labels; labels have none."""
+    means = [row for row in found if row["label"] == "mean"]
+    for row, p in zip(means, holm([row["p"] for row in means]), strict=True):
+        row["p_holm"] = p
+    return found
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None or pd.isna(value) else format(value, form)
+
+
+def markdown(found: Sequence[Mapping[str, Any]], reference: str) -> str:
+    """Return the table of a study."""
+    names = (
+        *("data", "variant", "label", "patients", "Dice", f"difference to `{reference}`, 95 %"),
+        *("p", "p, corrected", "sd of seeds", "min a training"),
+    )
+    lines = [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+    told = set()
+    for row in found:
+        place = (row["data"], row["label"])
+        if place not in told:
+            told.add(place)
+            first = (row["reference"], row["reference_minutes"])
+            lines.append(
+                f"| {row['data']} | `{reference}` | {row['label']} | {row['patients']} "
+                f"| {first[0]:.4f} | | | | | {first[1]:.2f} |"
+            )
+        interval = f"[{_number(row['low'], '+.4f')}, {_number(row['high'], '+.4f')}]"
+        lines.append(
+            f"| {row['data']} | `{row['variant']}` | {row['label']} | {row['patients']} "
+            f"| {row['Dice']:.4f} | {row['difference']:+.4f} {interval} | {row['p']:.2g} "
+            f"| {_number(row.get('p_holm'), '.2g')} | {_number(row['sd_seeds'], '.4f')} "
+            f"| {row['minutes']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def commit() -> str:
+    """Return the commit that ran, and whether anything was changed since."""
+    asked = ("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--untracked-files=no")
+    told = [
+        subprocess.run(["git", *each], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for each in asked
+    ]
+    return told[0].strip() + (" with changes" if told[1].strip() else "")
+
+
+def study(options: Namespace) -> str:
+    """Run a study and return its section of the page."""
+    known = yaml.safe_load(Path(options.variants).read_text(encoding="utf-8"))
+    if options.study not in known:
+        raise SystemExit(f"{options.variants}: no study {options.study}: {', '.join(known)}")
+    variants = known[options.study]
+    reference = next(iter(variants))
+    found = []
+    for path in map(Path, options.configfile):
+        made = data_sets(path.resolve(), variants, options)
+        for name, configuration in made.items():
+            run(configuration, name, options)
+        settings = load_settings(yaml.safe_load(next(iter(made.values()))))
+        names = list(made)
+        repeats = {name: settings.repeats.get(name, [name]) for name in variants}
+        took = {name: minutes_of(names, repeats[name], options.place) for name in variants}
+        subset = "test" if options.rounds else "validation"
+        tables = scores(names, settings.wanted, options.place, subset=subset)
+        for row in rows(tables, settings.repeats, reference):
+            more = {"minutes": took[row["variant"]], "reference_minutes": took[reference]}
+            found.append({"data": path.stem, **row, **more})
+    date = datetime.now(UTC).date()
+    command = f"python benchmarks/study.py {shlex.join(options.command)}"
+    return (
+        f"\n## `{options.study}`, {date}, commit {commit()}\n\n```console\n{command}\n```\n\n"
+        f"{markdown(corrected(found), reference)}\n"
+    )
+
+
+def parsed(arguments: Sequence[str]) -> Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], prog="study.py")
+    parser.add_argument("study", help="its name in the file of variants")
+    parser.add_argument("--configfile", nargs="+", required=True, help="a data set each")
+    parser.add_argument("--variants", default=str(ROOT / "benchmarks/study.yaml"))
+    parser.add_argument("--experiment", default="baseline", help="what variants are laid over")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--steps", type=int, help="of each training")
+    length.add_argument("--minutes", type=float, help="of each training")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--folds", type=int, default=3)
+    how.add_argument("--rounds", type=int, help="instead of folds, and some patients validate")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--patients", type=int, help="at most so many of each data set")
+    parser.add_argument("--cores", default=str(os.cpu_count()))
+    parser.add_argument("--place", type=Path, default=ROOT, help="a folder with the workflow")
+    parser.add_argument("--page", type=Path, default=ROOT / "benchmarks/study.md")
+    options = parser.parse_args(arguments)
+    options.command = list(arguments)
+    return options
+
+
+def main() -> None:
+    """Run a study, print its table and append it to the page."""
+    options = parsed(sys.argv[1:])
+    section = study(options)
+    print(section)
+    with options.page.open("a", encoding="utf-8") as page:
+        page.write(section)
+
+
+if __name__ == "__main__":
+    main()
