@@ -20,6 +20,7 @@ from slicewise.sources import (
     sources_digest,
     sources_of,
 )
+from tests import forked
 
 SCRIPTS = sorted((Path(__file__).parents[1] / "scripts").glob("*.py"))
 IMPORTS = re.compile(r"^from slicewise[.\w]* import (?:\([^)]*\)|[^\n(]+)$", re.M)
@@ -31,16 +32,12 @@ for name, module in sys.modules.items():
 """
 
 
-def named(path: Path) -> object:
-    # those of the model start a backend
-    slow = [pytest.mark.slow] if path.stem in ("train", "predict") else []
-    return pytest.param(path, id=path.stem, marks=slow)
-
-
-@pytest.mark.parametrize("script", map(named, SCRIPTS))
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_script_depends_on_what_its_imports_load(script):
     code = "\n".join(IMPORTS.findall(script.read_text())) + LOADED
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # of which slicewise is not yet imported
+    command = [forked.python(), "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {Path(line) for line in done.stdout.splitlines()}
     expected = {p for p in loaded if p.relative_to(LIBRARY).parts[0] not in NO_RESULT}
     counted = set(sources_of(script))
