@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import os
 import shlex
 import subprocess
@@ -42,7 +43,7 @@ from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-EPOCH = 50  # steps
+EPOCH = 50  # steps at most
 Overlay = dict[str, Any]
 
 
@@ -54,8 +55,8 @@ def budget(options: Namespace) -> Overlay:
     timed: Overlay = {"seeds": options.seeds}
     if options.minutes is not None:
         return {**timed, "epochs": None, "minutes": options.minutes}
-    per_epoch = min(EPOCH, options.steps)
-    epochs = max(1, round(options.steps / per_epoch))
+    epochs = math.ceil(options.steps / EPOCH)
+    per_epoch = round(options.steps / epochs)
     timed |= {"epochs": epochs, "minutes": None, "steps_per_epoch": per_epoch}
     # held-out folds choose no epoch, so that validating more than once is idle
     return timed if options.rounds else {**timed, "validate_every": epochs}

@@ -139,11 +139,11 @@ def test_variants_differ_in_nothing_else(study, phantoms, tmp_path):
     usual, bare, old = (settings.experiments[name] for name in VARIANTS["tried"])
     assert settings.repeats["usual"] == ["usual", "usual-seed2"]
     training = usual.training
-    assert (training.epochs, training.steps_per_epoch, training.batch) == (2, 50, 4)
+    assert (training.epochs, training.steps_per_epoch, training.batch) == (3, 40, 4)
     assert bare.optimizer.ema is None
     assert usual.model_copy(update={"optimizer": bare.optimizer}) == bare
     assert old.optimizer.name == "adam", "a preset begins anew"
-    assert (old.training.epochs, old.training.steps_per_epoch) == (1, 50), "a variant wins"
+    assert (old.training.epochs, old.training.steps_per_epoch) == (1, 40), "a variant wins"
     options = study["parsed"]([*phantoms, "--minutes", "0.5"])
     (text,) = study["data_sets"](tmp_path / "made.yaml", {"usual": {}}, options).values()
     training = load_settings(yaml.safe_load(text)).experiments["usual"].training
