@@ -101,6 +101,18 @@ def brats(root: Path) -> None:
             write(place / f"{stem}_{channel}.nii.gz", 900 - array)
 
 
+def brats_grades(root: Path) -> None:
+    """Write few patients of two grades each, called by no number that goes on."""
+    graded = {"HGG": ("CBICA_AAB", "CBICA_ABO", "TCIA01_147"), "LGG": ("TCIA09_141", "2013_0")}
+    for grade, names in graded.items():
+        for n, name in enumerate(names):
+            stem = f"BraTS19_{name}_1"
+            place = root / grade / stem
+            number = n + 5 * (grade == "LGG")
+            pair(place / f"{stem}_flair.nii.gz", place / f"{stem}_seg.nii.gz", number, "mr")
+            write(place / f"{stem}_t1.nii.gz", 900 - scan(number, "mr")[0])
+
+
 def petct(root: Path) -> None:
     for n in range(1, 6):
         pair(root / f"p{n}" / "CT.nii.gz", root / f"p{n}" / "tumour.nii.gz", n, "ct", (1, 1))
@@ -370,6 +382,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "KiTS": kits,
     "ACDC": acdc,
     "BraTS": brats,
+    "BraTS_grades": brats_grades,
     "PET-CT": petct,
     "nnUNet_channels": nnunet_channels,
     "Prostate": prostate,

@@ -19,6 +19,7 @@ FOUND = {
     "KiTS": ("pairs", 6, 0, [1, 2], "hu"),
     "ACDC": ("pairs", 12, 4, [1, 2], "arbitrary"),
     "BraTS": ("pairs", 5, 0, [1, 4], "arbitrary"),
+    "BraTS_grades": ("pairs", 5, 0, [1, 2], "arbitrary"),
     "PET-CT": ("pairs", 5, 0, [1], "hu"),
     "nnUNet_channels": ("nnunet", 5, 0, [1, 2], "arbitrary"),
     "Prostate": ("msd", 6, 0, [1, 2], "arbitrary"),

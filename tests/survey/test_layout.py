@@ -123,3 +123,21 @@ def test_who_validates_stays_apart_in_a_table(tmp_path):
     assert [row["subset"] for row in rows if row["case"] in ("knee_04", "knee_05")] == [
         "validation"
     ] * 2
+
+
+def test_channels_of_cases_in_a_table_have_a_column_each(tmp_path):
+    for subset, numbers in {"train": range(4), "val": (4, 5), "test": (6, 7)}.items():
+        for n in numbers:
+            image = tmp_path / subset / f"k{n:02d}" / "t1.nii.gz"
+            pair(image, image.with_name("seg.nii.gz"), n, "mr")
+            if n != 3:
+                write(image.with_name("flair.nii.gz"), scan(n, "mr")[0] + 40)
+    found = layout(tmp_path)
+    reader = csv.DictReader(io.StringIO(found.table), delimiter="\t")
+    rows = {row["case"]: row for row in reader}
+    assert found.channels == 2
+    assert sorted(rows) == ["k00", "k01", "k02", "k04", "k05", "k06", "k07"]
+    assert rows["k04"]["image_flair"] == str(tmp_path / "val/k04/flair.nii.gz")
+    assert rows["k04"]["image_t1"] == str(tmp_path / "val/k04/t1.nii.gz")
+    assert rows["k04"]["subset"] == "validation"
+    assert any("a channel is missing: k03" in note for note in found.notes)

@@ -100,8 +100,8 @@ class Arrangement:
         Images that have masks of their own and are not among the cases, as they
         are of another modality or drawn with other labels.
     images : tuple of Images
-        Where the patterns say all: those of the cases, and those of other kinds
-        that nearly all of the same masks fit, too.
+        Those of the cases, and those of other kinds that nearly all of the same
+        masks fit, too.
     masked : tuple of str
         Names of cases that have masks, whichever images they have.
     readings : tuple of str
@@ -199,8 +199,7 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
     apart = _apart([group for group in groups if group[0] not in (best[0], *more)], best)
     alike = [group for group in apart if _is_alike(group[0], best[0])]
     made = _of_group(best, more, rivals)
-    if made.patterns:
-        made = _with_images(made, best, found)
+    made = _with_images(made, best, more, found)
     if alike:
         made = _united([best, *alike])
     aside = [group[0].image.template for group in apart if group not in alike]
@@ -219,23 +218,27 @@ def starred(template: str) -> str:
 
 
 def _with_images(
-    made: Arrangement, group: Sequence[Pairing], found: Sequence[Pairing]
+    made: Arrangement,
+    group: Sequence[Pairing],
+    more: Sequence[Pairing],
+    found: Sequence[Pairing],
 ) -> Arrangement:
     """Name all kinds of images that nearly all of the same masks fit."""
     parts = _parts(group)
     by_rest: dict[str, list[Pairing]] = defaultdict(list)
     masked = set()
-    for pair in group:
-        by_rest[pair.rests[0]].append(pair)
+    for pair in (*group, *more):
+        by_rest[without_subset(pair.rests[0])].append(pair)
         keys = set.intersection(*(set(mask.members) for mask in pair.masks))
         masked |= {parts.name_of(key) for key in keys}
-    for pair in group:
+    for pair in (*group, *more):
         for other in found:
             if other.rests[0] != pair.rests[0] and _share_masks(other, pair):
-                by_rest[other.rests[0]].append(other)
+                by_rest[without_subset(other.rests[0])].append(other)
     start = made.image.removesuffix(parts.fill(group[0].rests[0]))
     images = []
-    for rest, pairs in by_rest.items():
+    for pairs in by_rest.values():
+        rest = pairs[0].rests[0]
         members = [item for pair in pairs for item in pair.image.members.items()]
         paths = {parts.name_of(key): path for key, path in members}
         if len(paths.keys() & masked) < NEARLY * len(masked) or len(paths) < len(members):

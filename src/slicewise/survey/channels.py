@@ -98,6 +98,24 @@ def choices_of(arrangement: Arrangement, looker: Looker) -> list[Choice]:
     return [single[0], together, *single[1:]]
 
 
+def channels_of_table(arrangement: Arrangement, looker: Looker) -> dict[str, Images]:
+    """Return the images that are channels of one in a table, by name.
+
+    None where there are not several, or they are not all called after sequences
+    of MR: a table has room for one image, and nobody is asked.
+
+    Parameters
+    ----------
+    arrangement : Arrangement
+    looker : Looker
+    """
+    images = _on_one_grid(arrangement.images, looker)
+    if len(images) < 2 or any(each.is_hu for each in images):
+        return {}
+    names = _together(images, set(arrangement.masked)).channels
+    return dict(zip(names, images, strict=True)) if all(map(is_sequence, names)) else {}
+
+
 def _together(images: Sequence[Images], masked: set[str]) -> Choice:
     patterns = [each.pattern for each in images]
     names = safe_channels([_once(text) for text in differing(patterns)])

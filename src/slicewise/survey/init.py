@@ -17,6 +17,7 @@ from slicewise.dataset.finding import find_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.survey.asking import asked
+from slicewise.survey.bids_channels import IMAGE as BIDS_IMAGE
 from slicewise.survey.looking import PATIENCE
 from slicewise.survey.proposal import Proposal, propose
 from slicewise.survey.said import Said, some_of
@@ -26,6 +27,8 @@ CONFIG = "config"
 IMAGE = ("dataset", "pairs", "image")
 MASK = ("dataset", "pairs", "mask")
 CHANNELS = ("dataset", "channels")
+FILES = (IMAGE, BIDS_IMAGE, MASK)
+"""What is asked first, as the rest follows from it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _with_answers(
     say: Callable[[str], None],
 ) -> Proposal:
     """Ask which files are meant, and look again where it is others: the rest follows from them."""
-    questions = [one for one in proposal.said if one.path in (IMAGE, MASK) and one.question]
+    questions = [one for one in proposal.said if one.path in FILES and one.question]
     if not questions:
         return proposal
     (answer,) = asked(questions[:1], ask, say)
@@ -141,7 +144,7 @@ def _with_answers(
     for one in proposal.said:
         if one.path == answer.path:
             said.append(replace(one, value=answer.value, why=answer.why, question="", others=()))
-        elif one.path == CHANNELS and answer.path == IMAGE:
+        elif one.path == CHANNELS and answer.path != MASK:
             said.append(replace(one, value=_channels(answer.value, one.value), others=()))
         else:
             said.append(one)

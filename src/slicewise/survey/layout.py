@@ -16,9 +16,9 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.dicom import HASHED
 from slicewise.errors import SlicewiseError
-from slicewise.survey import bids
+from slicewise.survey import bids, bids_channels
 from slicewise.survey import channels as of_channels
-from slicewise.survey.arrangement import Arrangement, Row, arranged, starred
+from slicewise.survey.arrangement import Arrangement, Images, Row, arranged, starred
 from slicewise.survey.channels import Choice, described_channels
 from slicewise.survey.kinds import kinds_of
 from slicewise.survey.known import Known, known_layouts, looks_like
@@ -106,7 +106,7 @@ def layout_of(
         found = _try_known(known, listing, looker, root)
         if found is not None:
             return found
-    found = _try_bids(listing, looker, root)
+    found = _try_bids(listing, looker, root, image)
     if found is not None:
         return found
     best = _arranged(listing, looker, mask)
@@ -119,7 +119,7 @@ def layout_of(
     if found is not None:
         return found
     if best is not None:
-        return _as_table(best, listing)
+        return _as_table(best, listing, of_channels.channels_of_table(best, looker))
     found = _try_frames(listing, looker)
     if found is not None:
         return found
@@ -240,13 +240,15 @@ def _try_dicom(listing: Listing, root: str, pairs: Layout | None) -> Layout | No
     return Layout(said, tuple(cases))
 
 
-def _try_bids(listing: Listing, looker: Looker, root: str) -> Layout | None:
+def _try_bids(listing: Listing, looker: Looker, root: str, image: Any) -> Layout | None:
     """Return the layout `bids` with the first choice of images and masks that it takes."""
     below = bids.root_of(listing)
     if below is None:
         return None
     off_grid = None
     for block, named in itertools.islice(bids.blocks_of(listing, below), TRIES):
+        if isinstance(image, str) and block.get("image") != image:
+            continue
         labels = named or {"label_1": 1}
         keys: dict[str, Any] = {"layout": "bids", "root": below or ".", "labels": labels}
         if named:
@@ -269,9 +271,25 @@ def _try_bids(listing: Listing, looker: Looker, root: str) -> Layout | None:
         pair = [first.image[0], first.mask[0]]
         names = [path.relative_to(looker.root).as_posix() for path in pair]
         if looker.on_grid(*names) is not False:
-            return found
+            channels = None if isinstance(image, str) else _with_bids_channels(found, keys, looker)
+            return channels or found
         off_grid = off_grid or found
     return off_grid
+
+
+def _with_bids_channels(found: Layout, keys: dict[str, Any], looker: Looker) -> Layout | None:
+    """Return a layout with the other sequences of its images as channels, if there are any."""
+    channels = bids_channels.beside(found.cases, looker)
+    if not channels.names:
+        return None
+    more = bids_channels.keys_of(channels)
+    block = {**keys.get("bids", {}), **more["bids"]}
+    try:
+        cases = find_cases(Dataset(name="x", **{**keys, **more, "bids": block}), looker.root)
+    except (SlicewiseError, ValueError):
+        return None
+    said = [one for one in found.said if one.path != bids_channels.IMAGE]
+    return replace(found, said=(*said, *bids_channels.said_of(channels)), cases=tuple(cases))
 
 
 def _try_pairs(
@@ -391,39 +409,65 @@ def _try_frames(listing: Listing, looker: Looker) -> Layout | None:
 # --- a table --------------------------------------------------------------------------------
 
 
-def _as_table(arrangement: Arrangement, listing: Listing) -> Layout:
+def _as_table(
+    arrangement: Arrangement, listing: Listing, channels: Mapping[str, Images] | None = None
+) -> Layout:
     """Return the layout `table` with a table of the cases that were seen."""
+    channels = channels or {}
     if len(arrangement.masks) > 1:
         raise SlicewiseError(
             f"{listing.root}: each label has a mask file of its own, and no pattern of paths tells "
             f"the cases apart ({some_of([row.image for row in arrangement.rows])}); let the files "
             "of a case lie in a folder of its own"
         )
-    text = table_text(arrangement.rows, listing.root)
+    rows = arrangement.rows
+    whole = [row for row in rows if all(row.case in each.paths for each in channels.values())]
+    text = table_text(whole, listing.root, {n: each.paths for n, each in channels.items()})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cases.tsv"
         path.write_text(text, encoding="utf-8")
         keys: dict[str, Any] = {"layout": "table", "root": str(path), "labels": {"label_1": 1}}
+        if channels:
+            keys["channels"] = list(channels)
         cases, spelt = _cases(keys, listing)
     how = "matched by what their names share: look through" if arrangement.by_words else "in"
     why = f"{len(cases)} pairs that no pattern of paths names, {how} the table beside this file"
     said = [Said(("dataset", "layout"), "table", why), *spelt]
+    if channels:
+        why = "images on the same voxels, with the same masks: a column image_… each in the table"
+        said.append(Said(("dataset", "channels"), list(channels), why))
     notes = [
         f"Left aside, although the same {these}: {pattern}; a table may name them instead."
         for these, patterns in (
-            ("masks fit them", arrangement.rivals),
+            ("masks fit them", () if channels else arrangement.rivals),
             ("images have them, too", arrangement.readings),
         )
         for pattern in patterns
     ]
+    if len(whole) < len(rows):
+        lacking = some_of([row.case for row in rows if row not in whole])
+        notes.append(f"Left aside, as a channel is missing: {lacking}.")
     return Layout(tuple(said), tuple(cases), (), text, arrangement, tuple(notes))
 
 
-def table_text(rows: Sequence[Row], root: Path) -> str:
-    """Return a table of cases, with names that are safe in file names."""
+def table_text(
+    rows: Sequence[Row], root: Path, channels: Mapping[str, Mapping[str, str]] | None = None
+) -> str:
+    """Return a table of cases, with names that are safe in file names.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    root : Path
+    channels : mapping of str to mapping of str to str, optional
+        By channel, the image of each case, in place of the one of its row.
+    """
+    channels = channels or {}
     names = _safe([row.case for row in rows])
     patients = [row.patient for row in rows]
-    columns = ["case", "image", "mask"]
+    columns = ["case", *(f"image_{name.lower()}" for name in channels), "mask"]
+    if not channels:
+        columns.insert(1, "image")
     tells = any(patients)
     placed = any(row.subset for row in rows)
     if tells:
@@ -436,7 +480,8 @@ def table_text(rows: Sequence[Row], root: Path) -> str:
     tested = any(row.subset == "test" for row in rows)
     lines = ["\t".join(columns)]
     for name, row in zip(names, rows, strict=True):
-        cells = [name, str(root.absolute() / row.image), str(root.absolute() / row.masks[0])]
+        images = [paths[row.case] for paths in channels.values()] or [row.image]
+        cells = [name, *(str(root.absolute() / path) for path in (*images, row.masks[0]))]
         if tells:
             cells.append(row.patient)
         if placed:
