@@ -505,7 +505,7 @@ def test_the_same_image_under_two_names_is_stopped_before_training(run):
 def test_a_missing_mask_fails_its_case_alone(run):
     ran = run("no mask")
     assert ran.code != 0
-    assert "error: data/raw/p2_orig.nii.gz: image without mask; add the mask" in ran.err
+    assert "raw/p2_orig.nii.gz: image without mask; add the mask" in ran.err
     results = ran.folder / "results" / "x"
     records = {path.parent.name for path in results.glob("cases/*/record.json")}
     assert records == {"p0", "p1", "p3"}
