@@ -27,6 +27,8 @@ class Assembly:
         Affine of the volume.
     card : ModelCard
         What the model says of itself.
+    keep : bool
+        Whether probabilities are kept on the grid of the volume.
 
     Attributes
     ----------
@@ -34,7 +36,10 @@ class Assembly:
         Whether all slices are there.
     """
 
-    def __init__(self, grids: Sequence[Grid], affine: np.ndarray, card: ModelCard) -> None:
+    def __init__(
+        self, grids: Sequence[Grid], affine: np.ndarray, card: ModelCard, *, keep: bool = False
+    ) -> None:
+        self.keep = keep
         self.grids = grids
         self.affine = affine
         self.card = card
@@ -44,6 +49,15 @@ class Assembly:
         self._total: list[np.ndarray] = []
         self._plane = 0
         self._slice = 0
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a model says of a pixel."""
+        return len(self.card.regions) or (len(self.card.labels) + 1 if self._several else 1)
+
+    @property
+    def _several(self) -> bool:
+        return len(self.card.labels) > 1
 
     @property
     def complete(self) -> bool:
@@ -57,7 +71,7 @@ class Assembly:
         native = grid.enlarge(probabilities)
         if len(self.grids) == 1:
             grid.stack(self._decided)[here] = self._decide(native)
-        else:
+        if len(self.grids) > 1 or self.keep:
             if not self._total:
                 self._total = [
                     np.zeros(grid.shape, np.float32, order="F") for _ in range(native.shape[-1])
@@ -74,14 +88,31 @@ class Assembly:
 
         uint8, or uint16 where a label has a value above 255.
         """
-        if self._total:
+        if self._total and len(self.grids) > 1:
             for z in range(self._decided.shape[2]):
                 mean = np.stack([total[..., z] for total in self._total], axis=-1)
                 mean /= len(self.grids)
                 self._decided[..., z] = self._decide(mean)
+        if not self.keep:
             self._total = []
         labels = self.card.labels
         mask = postprocessed(self._decided, self.card, self.card.postprocessing)
         values = [0, *(self.card.values[name][0] for name in labels)]
         numbers = np.array(values, np.min_scalar_type(max(values)))
         return from_canonical(numbers[mask], self.affine)
+
+    def probabilities(self) -> dict[str, np.ndarray]:
+        """Return the probability of each label, or region, on the volume's own grid: float32.
+
+        Raises
+        ------
+        ValueError
+            When they were not kept.
+        """
+        if not self.keep:
+            raise ValueError("probabilities were not kept")
+        background = 1 if self._several and not self.card.regions else 0
+        return {
+            name: from_canonical(total / len(self.grids), self.affine)
+            for name, total in zip(self.card.found, self._total[background:], strict=True)
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -64,6 +64,36 @@ class Request:
     offset: int = 0
     spacing: Sequence[float] | None = None
 
+    def read(self, card: ModelCard) -> tuple[Volume, Any]:
+        """Return the image as it is stored, and the header that its mask gets.
+
+        Parameters
+        ----------
+        card : ModelCard
+            What the models say of themselves.
+        """
+        return (read_channels_of if card.channels else read_nifti)(self.image)
+
+    def is_given_up(self, error: Exception) -> bool:
+        """Tell whether the others go on where the image of this one cannot be used."""
+        return False
+
+    @property
+    def observed(self) -> bool:
+        """Whether `observe` wants to be told what each model says."""
+        return False
+
+    def observe(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+        """Be told of the next slices, in the order in which they are assembled.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape (n, rows, columns, outputs)
+            The mean of all models, on the grid of the network.
+        own : ndarray, shape (n, rows, columns, models × outputs)
+            That of each model, one after the other; nothing of a single one.
+        """
+
 
 def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8) -> np.ndarray:
     """Segment a volume with one model, or with the mean probability of several.
@@ -83,16 +113,47 @@ def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8)
     ndarray of uint8
         Mask on the image's own grid, with the mask values of the data set.
     """
+    return assembled(models, image, batch).mask()
+
+
+def assembled(
+    models: Sequence[keras.Model],
+    image: Volume,
+    batch: int = 8,
+    *,
+    observe: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    keep: bool = False,
+) -> Assembly:
+    """Bring what models say of all slices of a volume back to its grid.
+
+    Parameters
+    ----------
+    models, image, batch
+        As `predict_volume` takes them.
+    observe : callable, optional
+        Is told of slices as `Request.observe` is.
+    keep : bool
+        Whether probabilities are kept.
+
+    Returns
+    -------
+    Assembly
+        A complete one.
+    """
     card = model_card(models[0])
     cuts = _cuts(_channels(image, card, "the image"), card)
-    assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
+    assembly = Assembly([cut.grid for cut in cuts], image.affine, card, keep=keep)
     blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
-    for _, probabilities in batched(blocks, batch, _forward(models, card)):
+    forward = _forward(models, card, apart=observe is not None)
+    for _, outputs in batched(blocks, batch, forward):
+        probabilities, own = _apart(outputs, assembly.outputs)
+        if observe is not None:
+            observe(probabilities, own)
         assembly.add(probabilities)
-    return assembly.mask()
+    return assembly
 
 
-def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple[str, np.ndarray]]:
+def predict_cases(requests: Iterable[Request], batch: int = 8) -> Iterator[tuple[str, np.ndarray]]:
     """Segment many cases, and write their masks.
 
     One thread reads and cuts the next volume, another runs the network, while
@@ -104,7 +165,7 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
 
     Parameters
     ----------
-    requests : sequence of Request
+    requests : iterable of Request
         The cases; those of the same models are taken together.
     batch : int
         Slices at a time.
@@ -120,22 +181,26 @@ def predict_cases(requests: Sequence[Request], batch: int = 8) -> Iterator[tuple
     Raises
     ------
     SlicewiseError
-        When a file cannot be read or written. Masks that were yielded before
-        are complete; the others are not there.
+        When a file cannot be read or written, unless the case is given up
+        (`Request.is_given_up`). Masks that were yielded before are complete;
+        the others are not there.
     """
     together: dict[tuple[int, ...], list[Request]] = {}
     for request in requests:
         together.setdefault(tuple(map(id, request.models)), []).append(request)
     ordered = []
     for group in together.values():
-        forward = _forward(group[0].models, model_card(group[0].models[0]))
+        observed = any(request.observed for request in group)
+        forward = _forward(group[0].models, model_card(group[0].models[0]), apart=observed)
         ordered += [(request, forward) for request in group]
     with closing(prefetch(_run(ordered, batch), AHEAD)) as results:
-        for case, probabilities in results:
+        for case, outputs in results:
+            request = case.request
+            probabilities, own = _apart(outputs, case.assembly.outputs)
+            request.observe(probabilities, own)
             case.assembly.add(probabilities)
             if case.assembly.complete:
                 mask = case.assembly.mask()
-                request = case.request
                 volume = Volume(mask, case.affine)
                 write_nifti(request.mask, volume, case.header, mask.dtype, request.note)
                 yield request.case, mask
@@ -167,13 +232,15 @@ def _read(requests: Requests, batch: int) -> Pieces:
         try:
             yield from _read_one(request, forward, batch)
         except Exception as error:
+            if request.is_given_up(error):
+                continue
             error.add_note(f"in case {request.case}")
             raise
 
 
 def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
     card = model_card(request.models[0])
-    image, header = (read_channels_of if card.channels else read_nifti)(request.image)
+    image, header = request.read(card)
     if image.lost and request.spacing is None and card.recipe.measured:
         raise SlicewiseError(
             f"{request.image}: its header has lost the size of its voxels (no place, and 1 × 1 × 1 "
@@ -188,8 +255,17 @@ def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
         yield case, images
 
 
-def _forward(models: Sequence[keras.Model], card: ModelCard) -> Forward:
-    return averaged([model.predict_on_batch for model in models], views(card.inference))
+def _forward(models: Sequence[keras.Model], card: ModelCard, *, apart: bool = False) -> Forward:
+    networks = [model.predict_on_batch for model in models]
+    return averaged(networks, views(card.inference), apart=apart and len(models) > 1)
+
+
+def _apart(outputs: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Part the mean of all models from what each of them says."""
+    if outputs.shape[-1] == number:
+        return outputs, outputs[..., :0]
+    # laid out as without the others, so that what is computed of it is the same to the bit
+    return np.ascontiguousarray(outputs[..., :number]), outputs[..., number:]
 
 
 def _channels(image: Volume, card: ModelCard, shown: str) -> list[Volume]:
@@ -212,4 +288,4 @@ def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterato
             yield cut.windows(start, stop, card.context)
 
 
-__all__ = ["Request", "load_model", "predict_cases", "predict_volume", "prepare"]
+__all__ = ["Request", "assembled", "load_model", "predict_cases", "predict_volume", "prepare"]

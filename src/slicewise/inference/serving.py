@@ -10,7 +10,6 @@ import base64
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +20,14 @@ import numpy as np
 import pandas as pd
 
 from slicewise.errors import SlicewiseError
+from slicewise.inference.fits import checked, files_of, shared_card
 from slicewise.inference.orders import Order, check_masks, order_of
-from slicewise.network.model import load_model, model_card
-from slicewise.volumes.channels import read_channels, split, together
-from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
+from slicewise.network.model import load_model
+from slicewise.volumes.channels import read_channels
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.nifti import read_channels_of, read_nifti
-from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
-
-SHARED = (
-    *("labels", "values", "recipe", "intensity"),
-    *("context", "contiguous", "channels", "regions"),
-)
-"""What the models of an ensemble must agree on."""
-
-INTENSITIES = {
-    "hu": "a CT in Hounsfield units",
-    "clipped_hu": "a CT in Hounsfield units, clipped as theirs were",
-    "arbitrary": "an image of their kind",
-}
 
 
 def _load_pyfunc(path: str) -> Segmenter:
@@ -53,14 +39,7 @@ def _load_pyfunc(path: str) -> Segmenter:
         When there is none, one is damaged, or they do not belong together.
     """
     prepare()
-    place = Path(path)
-    # fold-2 before fold-10, as the workflow averages them: the sum is then the same to the bit
-    files = sorted(place.glob("*.keras"), key=lambda file: (len(file.name), file.name))
-    if place.is_file():
-        files = [place]
-    if not files:
-        raise SlicewiseError(f"{place}: there is no model (.keras) in it; log the model again")
-    return Segmenter([load_model(file) for file in files])
+    return Segmenter([load_model(file) for file in files_of(Path(path))])
 
 
 class Segmenter:
@@ -80,12 +59,7 @@ class Segmenter:
 
     def __init__(self, models: Sequence[keras.Model]) -> None:
         self.models = models
-        self.card = model_card(models[0])
-        for key in SHARED:
-            if any(getattr(model_card(model), key) != getattr(self.card, key) for model in models):
-                raise SlicewiseError(
-                    f"the models differ in {key}; put only folds of one experiment together"
-                )
+        self.card = shared_card(models)
         # A server calls from several threads, while memory is meant for one volume at a time.
         self._alone = threading.Lock()
 
@@ -150,13 +124,7 @@ class Segmenter:
 
     def _segment(self, order: Order, offset: int) -> dict[str, Any]:
         stored, header = self._read(order, offset)
-        image = self._placed(stored, order).plus(offset)
-        if self.card.channels is not None:
-            image = self._checked_channels(image, order.name)
-        else:
-            if self.card.intensity == "hu":
-                image = as_air(image, order.name)
-            self._check(image, order.name)
+        image = checked(self._placed(stored, order).plus(offset), self.card, order.name)
         array = predict_volume(self.models, image)
         # the mask goes where the file says that its image is
         mask = Volume(array, stored.affine)
@@ -202,20 +170,6 @@ class Segmenter:
             return order.image, None
         return (read_channels_of if channels else read_nifti)(order.image)
 
-    def _checked_channels(self, image: Volume, name: str) -> Volume:
-        """Check each channel of an image, and put them together again."""
-        arrays = []
-        for channel, one in zip(
-            self.card.channels or [], split(image, self.card.channels or [], name), strict=True
-        ):
-            empty = one.array.min() == one.array.max()
-            if self.card.intensity == "hu":
-                one = as_air(one, name)
-            if not (empty and self.card.missing_channels == "zero"):
-                self._check(one, f"{name} (channel {channel})")
-            arrays.append(one.array)
-        return replace(image, array=together(arrays))
-
     def _placed(self, image: Volume, order: Order) -> Volume:
         """Give a file without geometry its voxel size; refuse it where something needs one."""
         needed = self.card.contiguous or self.card.recipe.measured
@@ -226,22 +180,6 @@ class Segmenter:
                 "mm)"
             )
         return with_spacing(image, order.spacing)
-
-    def _check(self, image: Volume, name: str) -> None:
-        """Refuse intensities of another kind than the models were trained on."""
-        try:
-            check_image(image, name, self.card.intensity)
-        except SlicewiseError as error:
-            # what a data set's settings could change about it, a finished model cannot
-            fault, _, _ = str(error).rpartition("; ")
-            if OFFSET_FITS in str(error):
-                raise SlicewiseError(
-                    f"{fault}; they {OFFSET_FITS}: set the parameter offset to {STORED}"
-                ) from None
-            wanted = INTENSITIES[self.card.intensity]
-            raise SlicewiseError(
-                f"{fault}; give {wanted}, like those that the model was trained on"
-            ) from None
 
 
 def _write(path: Path, mask: Volume, header: Any) -> None:

@@ -83,28 +83,42 @@ def views(settings: Inference) -> list[View]:
     return chosen
 
 
-def averaged(networks: Sequence[Forward], ways: Sequence[View]) -> Forward:
+def averaged(networks: Sequence[Forward], ways: Sequence[View], *, apart: bool = False) -> Forward:
     """Return the function that gives the mean output of networks and views.
 
     A pixel that a moved view does not show is averaged over the other views.
+
+    Parameters
+    ----------
+    networks : sequence of callable
+    ways : sequence of View
+    apart : bool
+        Whether the mean over the views of each network follows, one after the
+        other, behind that of all.
     """
 
     def forward(images: np.ndarray) -> np.ndarray:
         rows, columns = images.shape[1:3]
         total: np.ndarray | None = None
+        own: list[np.ndarray] = []
         count = np.zeros((rows, columns, 1), np.float32)
         for view in ways:
             inside = view.seen(rows, columns)
             shown = view.apply(images)
             count[inside] += len(networks)
-            for network in networks:
+            for position, network in enumerate(networks):
                 outputs = np.asarray(network(shown))
                 if total is None:
                     total = np.zeros(outputs.shape, np.float32)
-                total[:, *inside] += view.undo(outputs)
+                    own = [np.zeros_like(total) for _ in networks if apart]
+                undone = view.undo(outputs)
+                total[:, *inside] += undone
+                if apart:
+                    own[position][:, *inside] += undone
         if total is None:
             raise ValueError("no network, or no view")
         total /= count
-        return total
+        each = [sums / (count / len(networks)) for sums in own]
+        return np.concatenate([total, *each], axis=-1) if apart else total
 
     return forward

@@ -1,0 +1,131 @@
+"""Whether models fit together, and whether an image is of the kind that they were trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from slicewise.network.model import model_card  # isort: skip  (sets up the backend before keras)
+
+import keras
+
+from slicewise.errors import SlicewiseError
+from slicewise.network.card import ModelCard
+from slicewise.volumes.channels import split, together
+from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
+from slicewise.volumes.padding import as_air
+from slicewise.volumes.volume import Volume
+
+SHARED = (
+    *("labels", "values", "recipe", "intensity"),
+    *("context", "contiguous", "channels", "regions"),
+)
+"""What the models of an ensemble must agree on."""
+
+INTENSITIES = {
+    "hu": "a CT in Hounsfield units",
+    "clipped_hu": "a CT in Hounsfield units, clipped as theirs were",
+    "arbitrary": "an image of their kind",
+}
+
+
+def files_of(place: Path) -> list[Path]:
+    """Return the files of models that lie in a folder, or the one that is given.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is none.
+    """
+    if place.is_file():
+        return [place]
+    files = in_order(place.glob("*.keras"))
+    if not files:
+        raise SlicewiseError(f"{place}: there is no model (.keras) in it; log the model again")
+    return files
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort folds as the workflow averages them, so that their sum is the same to the bit.
+
+    >>> [path.name for path in in_order([Path("fold-10"), Path("fold-2")])]
+    ['fold-2', 'fold-10']
+    """
+    return sorted(paths, key=lambda path: (len(path.name), path.name))
+
+
+def shared_card(models: Sequence[keras.Model]) -> ModelCard:
+    """Return the card of models whose mean probability is taken.
+
+    Raises
+    ------
+    SlicewiseError
+        When the models differ in what they must share.
+    """
+    card = model_card(models[0])
+    for key in SHARED:
+        if any(getattr(model_card(model), key) != getattr(card, key) for model in models):
+            raise SlicewiseError(
+                f"the models differ in {key}; put only folds of one experiment together"
+            )
+    return card
+
+
+def checked(
+    image: Volume,
+    card: ModelCard,
+    name: str,
+    shift: str = f"set the parameter offset to {STORED}",
+) -> Volume:
+    """Return an image as models are to be shown it, or refuse one that they were not made for.
+
+    Parameters
+    ----------
+    image : Volume
+        Raw intensities; of several channels with these along the fourth axis.
+    card : ModelCard
+        What the models say of themselves.
+    name : str
+        How messages name the image.
+    shift : str
+        What to do where 1024 was added to Hounsfield units.
+
+    Returns
+    -------
+    Volume
+        Padding is air where intensities are Hounsfield units.
+
+    Raises
+    ------
+    SlicewiseError
+        When its intensities are of another kind, or it has other channels.
+    """
+    if card.channels is None:
+        return _one(image, card, name, shift)
+    arrays = []
+    for channel, one in zip(card.channels, split(image, card.channels, name), strict=True):
+        empty = one.array.min() == one.array.max()
+        if empty and card.missing_channels == "zero":
+            arrays.append((as_air(one, name) if card.intensity == "hu" else one).array)
+            continue
+        arrays.append(_one(one, card, f"{name} (channel {channel})", shift).array)
+    return replace(image, array=together(arrays))
+
+
+def _one(image: Volume, card: ModelCard, name: str, shift: str) -> Volume:
+    """Refuse an image, or a channel, with intensities of another kind than the models know."""
+    if card.intensity == "hu":
+        image = as_air(image, name)
+    try:
+        check_image(image, name, card.intensity)
+    except SlicewiseError as error:
+        # what a data set's settings could change about it, a finished model cannot
+        fault, _, _ = str(error).rpartition("; ")
+        if OFFSET_FITS in str(error):
+            raise SlicewiseError(f"{fault}; they {OFFSET_FITS}: {shift}") from None
+        wanted = INTENSITIES[card.intensity]
+        raise SlicewiseError(
+            f"{fault}; give {wanted}, like those that the model was trained on"
+        ) from None
+    return image

@@ -1,0 +1,263 @@
+"""What a mask without truth tells of itself: how sure and at one models are, and what is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from slicewise.boxes import bounding_box
+from slicewise.inference.postprocessing import TOUCHING
+from slicewise.network.card import ModelCard
+from slicewise.volumes.volume import Volume
+
+LARGE_SHARE = 0.1
+LARGE_ML = 1.0
+"""A piece is large that has so much of its label, and so many millilitres."""
+CUT_MM2 = 100.0
+CUT_SHARE = 0.02
+"""A label is cut where so much of it, in mm² or of its voxels, lies on a face of the scan."""
+APART = 0.85
+"""Models disagree where the mask of one has a lower Dice than that with the mask of all."""
+SIDES = (
+    ("the patient's left", "the patient's right"),
+    ("the back", "the front"),
+    ("the feet", "the head"),
+)
+"""Where both faces across each axis lie in canonical orientation (RAS+)."""
+
+
+class Watch:
+    """Takes what models say of slices, and tells how sure of each label they are.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What they say of themselves.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        names = list(card.found)
+        self._agreed = np.zeros(len(names))
+        self._likely = np.zeros(len(names))
+        self._chosen = np.zeros(len(names))
+        self._common: np.ndarray | None = None
+        self._each: np.ndarray | None = None
+
+    def add(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+        """Take slices.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape (n, rows, columns, outputs)
+            The mean of all models.
+        own : ndarray, shape (n, rows, columns, models × outputs)
+            That of each model, one after the other; nothing of a single one.
+        """
+        outputs = probabilities.shape[-1]
+        models = own.shape[-1] // outputs
+        if self._common is None or self._each is None:
+            self._common = np.zeros((models, len(self._agreed)))
+            self._each = np.zeros((models, len(self._agreed)))
+        for number, (likely, chosen) in enumerate(self._found(probabilities)):
+            self._likely[number] += likely.sum(dtype=np.float64)
+            self._chosen[number] += np.count_nonzero(chosen)
+            self._agreed[number] += likely[chosen].sum(dtype=np.float64)
+        for model in range(models):
+            mine = own[..., model * outputs : (model + 1) * outputs]
+            pairs = zip(self._found(probabilities), self._found(mine), strict=True)
+            for number, ((_, all_of_them), (_, alone)) in enumerate(pairs):
+                self._common[model, number] += np.count_nonzero(all_of_them & alone)
+                self._each[model, number] += np.count_nonzero(alone)
+
+    def _found(self, probabilities: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return of each label, or region, its probability and where it is decided for."""
+        if self.card.regions or probabilities.shape[-1] == 1:
+            over = probabilities > self.card.postprocessing.threshold
+            return [(probabilities[..., k], over[..., k]) for k in range(over.shape[-1])]
+        likeliest = probabilities.argmax(axis=-1)
+        return [(probabilities[..., k], likeliest == k) for k in range(1, probabilities.shape[-1])]
+
+    @property
+    def confidence(self) -> dict[str, float]:
+        """The soft Dice of probabilities with the mask that is decided from them.
+
+        The confidence of Galdran et al., arXiv 2402.10665; of what was found nowhere there is none.
+        """
+        total = self._likely + self._chosen
+        return {
+            name: float(2 * self._agreed[k] / total[k])
+            for k, name in enumerate(self.card.found)
+            if self._chosen[k]
+        }
+
+    @property
+    def agreement(self) -> dict[str, float]:
+        """The lowest Dice of the mask of one model with that of all; nothing of a single model."""
+        if self._common is None or self._each is None or not len(self._common):
+            return {}
+        total = self._each + self._chosen
+        dice = np.divide(2 * self._common, total, out=np.ones_like(total), where=total > 0)
+        return {name: float(dice[:, k].min()) for k, name in enumerate(self.card.found)}
+
+
+@dataclass(frozen=True)
+class FoundLabel:
+    """A label, or region, as it was found in a scan.
+
+    Attributes
+    ----------
+    label : str
+    ml : float
+        Its volume in millilitres.
+    pieces : list of float
+        Millilitres of each connected piece (26 neighbours), the largest first.
+    cut : list of str
+        Towards what it reaches the edge of the scan.
+    confidence, agreement : float, optional
+        See `Watch`.
+    """
+
+    label: str
+    ml: float
+    pieces: list[float] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
+    confidence: float | None = None
+    agreement: float | None = None
+
+    @property
+    def large(self) -> list[float]:
+        """Millilitres of each large piece."""
+        return [ml for ml in self.pieces if ml >= max(LARGE_SHARE * self.ml, LARGE_ML)]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What is odd about a mask.
+
+    Attributes
+    ----------
+    kind : str
+        A word for it, the same in all scans.
+    sentence : str
+        What it is, for people.
+    """
+
+    kind: str
+    sentence: str
+
+
+def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
+    """Measure each label, or region, of a mask.
+
+    Parameters
+    ----------
+    mask : Volume
+        Values of the data set; of a file that has lost its geometry the
+        millilitres mean nothing.
+    card : ModelCard
+    watch : Watch
+        What was told of the same scan.
+    """
+    values = [0, *(own[0] for own in card.values.values())]
+    canonical = mask.canonical()
+    found = []
+    for name, numbers in card.found.items():
+        own = np.isin(canonical.array, [values[number] for number in numbers])
+        found.append(
+            FoundLabel(
+                name,
+                float(np.count_nonzero(own) * mask.voxel_ml),
+                _pieces(own, mask.voxel_ml, contiguous=card.contiguous),
+                _cut(own, canonical.spacing) if card.contiguous else [],
+                watch.confidence.get(name),
+                watch.agreement.get(name),
+            )
+        )
+    return found
+
+
+def _pieces(own: np.ndarray, voxel_ml: float, *, contiguous: bool) -> list[float]:
+    """Return the millilitres of each piece; in piles of slices a piece ends with its slice."""
+    box = bounding_box(own)
+    if box is None:
+        return []
+    neighbours = TOUCHING.copy()
+    if not contiguous:
+        neighbours[..., [0, 2]] = False
+    # scipy is several times slower on arrays whose first axis varies fastest
+    parts, _ = ndimage.label(own[box].T, neighbours.T)
+    sizes = np.bincount(parts.ravel())[1:]
+    return [float(size * voxel_ml) for size in sorted(sizes, reverse=True)]
+
+
+def _cut(own: np.ndarray, spacing: Sequence[float]) -> list[str]:
+    """Return the sides at which a label reaches the edge of the scan."""
+    voxels = np.count_nonzero(own)
+    sides = []
+    for axis in range(3):
+        if own.shape[axis] < 2:
+            continue
+        area = float(np.prod(spacing)) / float(spacing[axis])
+        for end, side in zip((0, -1), SIDES[axis], strict=True):
+            there = np.count_nonzero(own.take(end, axis))
+            if there and (there * area >= CUT_MM2 or there >= CUT_SHARE * voxels):
+                sides.append(side)
+    return sides
+
+
+def flags_of(found: Sequence[FoundLabel]) -> list[Flag]:
+    """Say what is odd about what was found."""
+    flags = []
+    for one in found:
+        if not one.ml:
+            flags.append(Flag("nothing found", f"No {one.label} was found."))
+        if len(one.large) > 1:
+            sizes = ", ".join(f"{ml:.0f}" if ml >= 10 else f"{ml:.1f}" for ml in one.large)
+            flags.append(
+                Flag(
+                    "several large pieces",
+                    f"{one.label} lies in {len(one.large)} large pieces ({sizes} ml).",
+                )
+            )
+        if one.cut:
+            flags.append(
+                Flag(
+                    "cut by the border",
+                    f"{one.label} reaches the edge of the scan towards {', '.join(one.cut)}, so "
+                    "it may be cut off.",
+                )
+            )
+        if one.agreement is not None and one.agreement < APART:
+            flags.append(
+                Flag(
+                    "models disagree",
+                    f"The models disagree about {one.label}: the mask of one has a Dice of only "
+                    f"{one.agreement:.2f} with that of all.",
+                )
+            )
+    return flags
+
+
+def suspicion(found: Sequence[FoundLabel], flags: Sequence[Flag]) -> float:
+    """Return by what scans are ordered: how many oddities, and how unsure the models are.
+
+    It is an order only and no estimate of the Dice: nothing was calibrated.
+
+    Parameters
+    ----------
+    found : sequence of FoundLabel
+    flags : sequence of Flag
+
+    Returns
+    -------
+    float
+        At least 0; the greater, the sooner somebody should look.
+    """
+    known: list[float] = []
+    for one in found:
+        known += [value for value in (one.confidence, one.agreement) if value is not None]
+    return len(flags) + 1 - min(known, default=0.0 if found else 1.0)
