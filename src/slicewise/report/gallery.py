@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from slicewise.report.render import (
     usable,
 )
 from slicewise.report.undrawn import Undrawn
-from slicewise.report.viewer import View
+from slicewise.report.viewer import Frame, View
 from slicewise.report.words import failure_note
 
 GALLERY_LIMIT = 30
@@ -105,9 +105,21 @@ def gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[str
 
 
 def _viewed(view: View, beside: Sequence[View]) -> dict[str, Any]:
+    return {
+        **on_screen(view, beside),
+        "frame": view.frames[view.worst],
+        "said": said_dice(view.frames[view.worst]),
+        "bars": "".join(
+            f"M{place} 1V{1 - dice:.2f}h1V1z"
+            for place, dice in enumerate(view.dice)
+            if usable(dice)
+        ),
+    }
+
+
+def on_screen(view: View, beside: Sequence[View]) -> dict[str, Any]:
     """Lay a view out on a screen of the size of the widest and the highest one beside it."""
     width, height = (max(each.extent_mm[side] for each in beside) for side in (0, 1))
-    frame = view.frames[view.worst]
     return {
         "plane": view.plane,
         "screen": f"{width:.1f} / {height:.1f}",
@@ -115,24 +127,33 @@ def _viewed(view: View, beside: Sequence[View]) -> dict[str, Any]:
             round(100 * a / b, 2) for a, b in zip(view.extent_mm, (width, height), strict=True)
         ],
         "voxels": view.voxels,
-        "frame": frame,
-        "dice": f"{frame.dice:.2f}" if usable(frame.dice) else DASH,
         "slices": view.slices,
         "scrolled": len(view.frames) > 1,
         "last": len(view.frames) - 1,
         "worst": view.worst,
-        "bars": "".join(
-            f"M{place} 1V{1 - dice:.2f}h1V1z"
-            for place, dice in enumerate(view.dice)
-            if usable(dice)
-        ),
-        "bar": frame.index - view.first,
+        "bar": view.frames[view.worst].index - view.first,
         "span": len(view.dice),
     }
 
 
+def said_dice(frame: Frame) -> str:
+    """Write the Dice of a slice."""
+    return f"{frame.dice:.2f}" if usable(frame.dice) else DASH
+
+
 def _frames(view: View) -> dict[str, Any]:
-    """Return what the script of the page needs to show another slice of a plane."""
+    return frames_of(view, said_dice)
+
+
+def frames_of(view: View, said: Callable[[Frame], str]) -> dict[str, Any]:
+    """Return what the script of the page needs to show another slice of a plane.
+
+    Parameters
+    ----------
+    view : View
+    said : callable
+        What the page says of a frame.
+    """
     return {
         "first": view.first,
         "left": view.left,
@@ -140,7 +161,7 @@ def _frames(view: View) -> dict[str, Any]:
         "frames": [
             [
                 frame.index,
-                f"{frame.dice:.2f}" if usable(frame.dice) else DASH,
+                said(frame),
                 base64.b64encode(frame.image).decode(),
                 frame.truth,
                 frame.prediction,

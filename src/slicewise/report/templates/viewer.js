@@ -28,7 +28,9 @@ class View {
     this.place.textContent = `${index + 1} of ${this.total}`;
     this.dice.textContent = dice;
     this.bar.setAttribute("x", index - this.data.first);
-    this.slider.setAttribute("aria-valuetext", `${index + 1} of ${this.total}, Dice ${dice}`);
+    // as the caption says it, without the plane: what is measured differs from page to page
+    const said = this.place.parentElement.textContent.trim();
+    this.slider.setAttribute("aria-valuetext", said.slice(said.indexOf(" ") + 1));
   }
   // Go to the frame nearest to a slice.
   seek(index) {

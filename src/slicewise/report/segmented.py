@@ -1,0 +1,221 @@
+"""The page about new scans that were segmented, the most suspicious first, and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import ConfigDict, Field
+
+from slicewise.config import Content
+from slicewise.report.formats import jpeg
+from slicewise.report.gallery import frames_of, on_screen
+from slicewise.report.outlines import PLANE_AXES, Plane, display_slice, overlay, pixel_aspect
+from slicewise.report.render import number, raw, render
+from slicewise.report.viewer import Frame, ShownCase, View, plane_views
+from slicewise.report.window import display_window
+from slicewise.stored import Form, Loose, Name
+from slicewise.volumes.volume import Volume
+
+FRAMES = 24
+SCROLLED = 30
+"""How many scans the page scrolls through, the most suspicious, and by how many slices of a plane.
+
+Of the others it has one slice of each plane, or it would be too heavy to open.
+"""
+HEADER = ("scan", "label", "ml", "pieces", "confidence", "agreement", "suspicion", "flags")
+"""Columns of the table."""
+
+
+class SegmentedScan(Loose):
+    """What is known of a scan that was segmented.
+
+    Attributes
+    ----------
+    scan : str
+        Its name.
+    made_from : str
+        A digest of the scan, the models and how they were used.
+    mask_sha256 : str
+        Of the mask's file.
+    labels : list of dict
+        What was found of each label: attributes of
+        `slicewise.inference.trust.FoundLabel`.
+    flags : list of dict
+        What is odd: ``kind`` and ``sentence``.
+    suspicion : float
+        The greater, the sooner somebody should look.
+    views : list of dict
+        The planes that the page shows.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    scan: Name
+    made_from: Name
+    mask_sha256: Name
+    labels: list[dict[str, Any]]
+    flags: list[dict[str, str]] = Field([])
+    suspicion: float
+    views: list[dict[str, Any]] = Field([])
+
+
+SEGMENTED = Form(SegmentedScan)
+
+
+def drawn_scan(image: Volume, prediction: Volume, content: Content) -> ShownCase:
+    """Return a scan in canonical orientation, as pictures take it.
+
+    Parameters
+    ----------
+    image : Volume
+        Its intensities, of the first channel.
+    prediction : Volume
+        Label numbers on the same grid.
+    content : Content
+        What such images hold.
+    """
+    volume = image.canonical()
+    found = prediction.canonical().array
+    window = display_window(volume.array, content)
+    # nobody knows the truth
+    return ShownCase(volume.array, np.zeros_like(found), found, volume.spacing, window)
+
+
+def scan_views(shown: ShownCase, *, contiguous: bool) -> list[dict[str, Any]]:
+    """Draw the planes of a scan, with the area of what was found in each slice."""
+    planes: tuple[Plane, ...] = ("axial", "coronal", "sagittal") if contiguous else ("axial",)
+    views = plane_views(shown, planes, FRAMES)
+    laid = []
+    for view in views:
+        areas = _areas_cm2(shown, view)
+
+        def said(frame: Frame, areas: np.ndarray = areas, view: View = view) -> str:
+            return f"{areas[frame.index - view.first]:.1f} cm²"
+
+        top = float(areas.max()) or 1.0
+        bars = "".join(f"M{k} 1V{1 - area / top:.2f}h1V1z" for k, area in enumerate(areas) if area)
+        laid.append({**on_screen(view, views), "bars": bars, "frames": frames_of(view, said)})
+    return laid
+
+
+def _areas_cm2(shown: ShownCase, view: View) -> np.ndarray:
+    """Return the area of what was found in each slice of a view."""
+    across, up, normal = PLANE_AXES[view.plane]
+    here = [slice(None)] * 3
+    here[normal] = slice(view.first, view.first + len(view.dice))
+    voxels = np.count_nonzero(shown.prediction[tuple(here)], axis=(across, up))
+    return voxels * float(shown.spacing[across] * shown.spacing[up]) / 100
+
+
+def scan_overlay(shown: ShownCase) -> bytes:
+    """Draw the axial slice with the largest area of what was found, as a JPEG file."""
+    areas = np.count_nonzero(shown.prediction, axis=(0, 1))
+    index = int(areas.argmax()) if areas.any() else len(areas) // 2
+    picture = overlay(
+        display_slice(shown.image, index),
+        display_slice(shown.truth, index),
+        display_slice(shown.prediction, index),
+        window=shown.window,
+        aspect=pixel_aspect(shown.spacing),
+    )
+    return jpeg(picture)
+
+
+def most_suspicious(scans: Sequence[SegmentedScan]) -> list[SegmentedScan]:
+    """Sort scans: those first that somebody should look at."""
+    return sorted(scans, key=lambda each: (-each.suspicion, each.scan))
+
+
+def scans_table(scans: Sequence[SegmentedScan]) -> str:
+    """Return the table of scans and labels as TSV, the most suspicious first."""
+    lines = ["\t".join(HEADER)]
+    for scan in most_suspicious(scans):
+        flags = " ".join(flag["sentence"] for flag in scan.flags)
+        for label in scan.labels:
+            cells = [
+                *(scan.scan, label["label"], f"{label['ml']:.4f}", str(len(label["pieces"]))),
+                *(_cell(label[name]) for name in ("confidence", "agreement")),
+                *(f"{scan.suspicion:.4f}", flags),
+            ]
+            lines.append("\t".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def scans_page(scans: Sequence[SegmentedScan], model: str, failures: Sequence[str]) -> str:
+    """Write the page about scans.
+
+    Parameters
+    ----------
+    scans : sequence of SegmentedScan
+        In any order.
+    model : str
+        What segmented them, as people called it.
+    failures : sequence of str
+        A sentence for each that was not segmented.
+    """
+    ordered = most_suspicious(scans)
+    labels = list(dict.fromkeys(label["label"] for scan in ordered for label in scan.labels))
+    return render(
+        "segmented.html.j2",
+        model=model,
+        scans=[_shown(scan, number < SCROLLED) for number, scan in enumerate(ordered)],
+        rows=[_row(scan, labels) for scan in ordered],
+        labels=labels,
+        odd=sum(bool(scan.flags) for scan in ordered),
+        several=any(label["agreement"] is not None for scan in ordered for label in scan.labels),
+        scrolled=min(len(ordered), SCROLLED),
+        failures=failures,
+    )
+
+
+def _shown(scan: SegmentedScan, scrolled: bool) -> dict[str, Any]:
+    """Return a scan for the page; that of many with the first slice of each plane alone."""
+    views = []
+    for view in scan.views:
+        own = view["frames"]
+        index, said, image, _, prediction = own["frames"][view["worst"]]
+        frame = {"index": index, "truth": "", "prediction": prediction}
+        views.append(
+            {
+                **view,
+                "said": said,
+                "frame": frame,
+                "image": f"data:image/webp;base64,{image}",
+                "scrolled": view["scrolled"] and scrolled,
+            }
+        )
+    return {
+        "name": scan.scan,
+        "flags": scan.flags,
+        "views": views,
+        "frames": [view["frames"] for view in scan.views] if scrolled else [],
+        "volumes": ", ".join(
+            f"{label['label']} {number(label['ml'], 1)} ml" for label in scan.labels
+        ),
+    }
+
+
+def _row(scan: SegmentedScan, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the cells of a scan: shown, and sorted by."""
+    known = {label["label"]: label for label in scan.labels}
+    unsure = [
+        label[name]
+        for name in ("confidence", "agreement")
+        for label in scan.labels
+        if label[name] is not None
+    ]
+    lowest = min(unsure, default=None)
+    volumes = [known[name]["ml"] if name in known else None for name in labels]
+    return {
+        "name": scan.scan,
+        "suspicion": raw(scan.suspicion),
+        "volumes": [(number(ml, 1), raw(ml)) for ml in volumes],
+        "sure": (number(lowest, 2), raw(lowest)),
+        "kinds": ", ".join(dict.fromkeys(flag["kind"] for flag in scan.flags)),
+    }
