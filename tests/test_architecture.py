@@ -82,8 +82,11 @@ ALLOWED = {
     "reproduce": {"config", "evaluation", "tracking"},
     # looks at a folder before there are settings
     "survey": {"config", "volumes", "dataset"},
+    # makes masks of new scans
+    "segmenting": {*BELOW_SLICES, "network", "inference", "report", "tracking"},
     # the command line may start anything
     "cli": {
+        "segmenting",
         "survey",
         "config",
         "evaluation",
@@ -99,6 +102,7 @@ ALLOWED = {
 
 ONLY = {
     "keras": {"network", "inference", "training"},
+    "highdicom": {"volumes"},
     "tensorflow": {"network", "inference", "training"},
     "jax": {"network", "inference", "training"},
     "torch": {"network", "inference", "training"},

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from slicewise import __version__
-from slicewise.cli import main
+from slicewise.cli import COMMANDS, main
 from slicewise.tracking import Tracker
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def test_help_names_each_command(capsys):
         main(["--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
-    for name in ("init", "ui", "sync", "reproduce", "compare", "plan", "clean", "schema"):
+    for name in COMMANDS:
         assert re.search(rf"^ +{name} +\w", said, re.M)
 
 

@@ -11,9 +11,14 @@ from typing import NoReturn, get_args
 
 from slicewise import __version__
 from slicewise.config.kinds import Effort
-from slicewise.errors import SlicewiseError, explained
+from slicewise.errors import SeveralErrors, SlicewiseError, explained
 from slicewise.files import expanded, write_text
 from slicewise.sources import is_workflow, workflow_folder
+
+MODEL = (
+    "a .keras file, results/<dataset>/<experiment> (its folds together), or models:/NAME@alias of "
+    "MLflow"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return COMMANDS[options.command](options)
+    except SeveralErrors as several:
+        for error in several.errors:
+            print(f"slicewise: {error}", file=sys.stderr)
+        return 1
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
         return 1
@@ -70,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan(planned)
     cleaned = commands.add_parser("clean", help="say what of results may go, and delete it")
     _add_clean(cleaned)
+    segmented = commands.add_parser("segment", help="make masks of new scans with a model")
+    _add_segment(segmented)
+    inspected = commands.add_parser("inspect", help="say what a model is and how good it was")
+    inspected.add_argument("model", metavar="MODEL", help=MODEL)
+    _add_results(inspected)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     return parser
@@ -156,6 +170,31 @@ def _add_clean(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dataset", help="of this data set only")
     command.add_argument("--dry-run", "-n", action="store_true", help="only say what there is")
     command.add_argument("--yes", action="store_true", help="delete without asking")
+
+
+def _add_segment(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "scans",
+        type=_path,
+        nargs="+",
+        metavar="SCAN",
+        help="file, folder, zip, export of an archive, or table with the column image",
+    )
+    command.add_argument("--model", required=True, help=MODEL)
+    command.add_argument(
+        "--output", type=_path, required=True, metavar="FOLDER", help="where masks and page go"
+    )
+    command.add_argument(
+        "--offset",
+        type=int,
+        default=0,
+        help="added to all voxels: -1024 for CT that is stored with 1024 added",
+    )
+    command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    command.add_argument(
+        "--force", action="store_true", help="replace masks of other scans and models"
+    )
+    _add_results(command)
 
 
 def _path(text: str) -> Path:
@@ -308,6 +347,47 @@ def _clean(options: argparse.Namespace) -> int:
     return 0
 
 
+def _segment(options: argparse.Namespace) -> int:
+    import functools
+    import time
+
+    from slicewise.segmenting.scans import find_scans, note_which
+
+    begun = time.monotonic()
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    # before the libraries of networks, which load slowly
+    found = find_scans(options.scans)
+    for line in found.aside:
+        say(line)
+    if not found.scans:
+        raise SeveralErrors([SlicewiseError(failure) for failure in found.failures])
+    if which := note_which(found.scans, options.output):
+        say(f"{which}: which scan is which of those that are called by a hash")
+    from slicewise.segmenting.models import choose
+    from slicewise.segmenting.run import Order, Output, segment_scans, summary, write_pages
+
+    chosen = choose(options.model, options.results)
+    output = Output(options.output)
+    order = Order(chosen, output, options.offset, options.batch, options.force)
+    started = time.monotonic()
+    outcome = segment_scans(found.scans, order, say)
+    outcome.failures += found.failures
+    write_pages(output, chosen.title, outcome.failures)
+    say(summary(outcome, time.monotonic() - started, started - begun))
+    print(output.folder / "gallery.html")
+    for failure in outcome.failures:
+        say(f"slicewise: {failure}")
+    return 1 if outcome.failures else 0
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from slicewise.segmenting.described import described
+    from slicewise.segmenting.models import choose
+
+    print(described(choose(options.model, options.results)))
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     import json
 
@@ -340,6 +420,8 @@ COMMANDS = {
     "look": _look,
     "plan": _plan,
     "clean": _clean,
+    "segment": _segment,
+    "inspect": _inspect,
     "schema": _schema,
 }
 

@@ -11,6 +11,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.tracking.connection import Connection
 from slicewise.tracking.remote_runs import RemoteRuns
 from slicewise.tracking.run_record import fold_weights
+from slicewise.tracking.store import file_of
 
 PARENT = "mlflow.parentRunId"
 """MLflow's tag of a run that is a child, with the id of its parent."""
@@ -91,3 +92,59 @@ def _weights(client: Any, remote: Any) -> dict[str, str]:
     for each in children or [remote]:
         weights |= fold_weights(each.data.tags)
     return weights
+
+
+def fetch_model(connection: Connection, name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Bring a model to a folder, as it is stored.
+
+    Parameters
+    ----------
+    connection : Connection
+    name : str
+        ``models:/NAME@alias``, ``models:/NAME/version`` or ``runs:/id/model``.
+    folder : Path
+
+    Returns
+    -------
+    Path
+        Where it lies, in the folder or below it.
+    dict
+        What the store says of it: ``run_id``, and of that run its ``metrics``,
+        ``params`` and ``tags``; empty where its run is gone.
+
+    Raises
+    ------
+    SlicewiseError
+        When the store does not answer, or has no such model.
+    """
+    if connection.is_file and not (path := file_of(connection.uri)).is_file():
+        raise SlicewiseError(
+            f"{name}: there is no MLflow store at {path}; set MLFLOW_TRACKING_URI, or name a file "
+            "or a folder of results"
+        )
+    try:
+        connection.probe()
+        _ = connection.client  # which tells MLflow where its store is
+        import mlflow.artifacts
+        from mlflow.models import Model
+
+        place = mlflow.artifacts.download_artifacts(artifact_uri=name, dst_path=str(folder))
+        run_id = str(Model.load(place).run_id or "")
+        remote = RemoteRuns(connection).get(run_id) if run_id else None
+    except SlicewiseError:
+        raise
+    except Exception as error:
+        raise SlicewiseError(
+            f"{name}: MLflow at {connection.store} has no such model, or does not give it "
+            f"({connection.why(error)}); copy its name from the page of the model"
+        ) from None
+    if remote is None:
+        return Path(place), {"run_id": run_id}
+    data = remote.data
+    return Path(place), {
+        "run_id": run_id,
+        "name": remote.info.run_name,
+        "metrics": dict(data.metrics),
+        "params": dict(data.params),
+        "tags": dict(data.tags),
+    }

@@ -213,21 +213,32 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
             f"that was drawn on it{f' (there are {aside})' if aside else ''}; add the masks, or "
             "name images and masks in a table (layout: table)"
         )
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for series in images.images:
-        by_name[archive.called(series)].append(series)
+    named = told_apart({series: archive.called(series) for series in images.images})
     cases = []
-    for name, several in by_name.items():
-        for series in several:
-            own = name if len(several) == 1 else f"{name}_{series[:SUFFIX]}"
-            case = _case(own, series, archive, root, dataset)
-            if dataset.channels is not None and own not in dataset.exclude:
-                images.refuse_later(series, own)
-                case = _with_channels(case, images.images[series], archive, root, dataset)
-            cases.append(case)
+    for series, own in named.items():
+        case = _case(own, series, archive, root, dataset)
+        if dataset.channels is not None and own not in dataset.exclude:
+            images.refuse_later(series, own)
+            case = _with_channels(case, images.images[series], archive, root, dataset)
+        cases.append(case)
     cases.sort(key=lambda case: case.name)
     _say(archive, aside, root, cases)
     return cases
+
+
+def told_apart(called: Mapping[str, str]) -> dict[str, str]:
+    """Return a name for each series, which tells those apart that are called the same.
+
+    Parameters
+    ----------
+    called : mapping of str to str
+        What each is called by, by the hash of its UID.
+    """
+    shared = Counter(called.values())
+    return {
+        series: name if shared[name] == 1 else f"{name}_{series[:SUFFIX]}"
+        for series, name in called.items()
+    }
 
 
 def _case(name: str, series: str, archive: Archive, root: Path, dataset: Dataset) -> FoundCase:

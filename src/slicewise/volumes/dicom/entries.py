@@ -8,8 +8,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 
@@ -42,6 +44,8 @@ IDENTITY = [
 ]
 """What a folder may be called by, so that its name must not be shown."""
 DRAWN_ON = [multiframe.SHARED, multiframe.PER_FRAME]
+NOBODY = {"patient", "anonymous", "anonymized", "anonymised", "anon"}
+"""What names say that are nobody's."""
 SHORTEST = 3
 """Letters and digits of a name or number by which a folder that holds it tells who is in it."""
 
@@ -64,14 +68,27 @@ def read_entry(path: Path, folder: str) -> Entry:
         The folder below the root that it lies in, at whatever depth; nothing of a
         file beside such folders.
     """
+    return entry_of(lambda: path.open("rb"), folder)
+
+
+def entry_of(opened: Callable[[], BinaryIO], folder: str) -> Entry:
+    """Read what the header of a file tells that may lie in a zip.
+
+    Parameters
+    ----------
+    opened : callable
+        Returns a stream of its bytes.
+    folder : str
+        As `read_entry` takes it.
+    """
     try:
-        with path.open("rb") as stream:
+        with opened() as stream:
             start = stream.read(132)
             if start[128:] != b"DICM" and start[:2] not in (b"\x08\x00", b"\x02\x00"):
                 return Entry(NONE)
             stream.seek(0)
             header = parse(stream, [*TAGS, *IDENTITY], stop_before_pixels=True)
-        return _entry(path, header, folder)
+        return _entry(opened, header, folder)
     except Exception:  # parsers raise anything; their texts may quote the header
         return Entry(DAMAGED)
 
@@ -89,11 +106,11 @@ def read_called(path: Path) -> list[str]:
         return [""] * len(CALLED_BY)
 
 
-def _entry(path: Path, header: pydicom.Dataset, folder: str) -> Entry:
+def _entry(opened: Callable[[], BinaryIO], header: pydicom.Dataset, folder: str) -> Entry:
     kind = KINDS.get(str(value_of(header, "SOPClassUID") or ""), "")
     referred = _Referred(frozenset())
     if kind:
-        referred = _referred(path, header)
+        referred = _referred(opened, header)
     elif not value_of(header, "Rows") or not value_of(header, "Columns"):
         kind = scouts.what_else(header) or "file without an image"
     frames = texts_of(items_of(header, "ReferencedFrameOfReferenceSequence"), "FrameOfReferenceUID")
@@ -113,7 +130,7 @@ def _entry(path: Path, header: pydicom.Dataset, folder: str) -> Entry:
     )
 
 
-def _referred(path: Path, header: pydicom.Dataset) -> _Referred:
+def _referred(opened: Callable[[], BinaryIO], header: pydicom.Dataset) -> _Referred:
     series = texts_of(items_of(header, "ReferencedSeriesSequence"), "SeriesInstanceUID")
     series |= texts_of(
         items_of(
@@ -126,7 +143,7 @@ def _referred(path: Path, header: pydicom.Dataset) -> _Referred:
     )
     if series:
         return _Referred(series)
-    with path.open("rb") as stream:
+    with opened() as stream:
         more = parse(stream, [*DRAWN_ON, "ROIContourSequence"], stop_before_pixels=True)
     places = [(name, "DerivationImageSequence", "SourceImageSequence") for name in DRAWN_ON]
     places.append(("ROIContourSequence", "ContourSequence", "ContourImageSequence"))
@@ -143,6 +160,8 @@ def _tells(folder: str, header: pydicom.Dataset) -> bool:
         value = value_of(header, keyword)
         for part in re.split(r"[\^=\\\s,;]+", str(value or "")):
             told = _plain(part)
+            if told in NOBODY:
+                continue
             if told and (told == name or (len(told) >= SHORTEST and told in name)):
                 return True
             if len(name) >= SHORTEST and name in told:

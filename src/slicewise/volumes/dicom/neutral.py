@@ -5,10 +5,13 @@ Archives name files and folders by UIDs, IDs and names, and messages name files.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from slicewise.volumes.dicom.source import opened
 
 
 @contextmanager
@@ -37,6 +40,40 @@ def neutral_names(
             _linked(Path(folder, case, "image"), images),
             _linked(Path(folder, case, "mask"), masks),
         )
+
+
+@contextmanager
+def unpacked(case: str, archive: Path, members: Sequence[str]) -> Iterator[list[Path]]:
+    """Unpack members of a zip under names that are numbers, below a folder called by the case.
+
+    Parameters
+    ----------
+    case : str
+        Its name.
+    archive : Path
+        The zip.
+    members : sequence of str
+        Their names in it.
+
+    Yields
+    ------
+    list of Path
+        The files, in the same order; they are deleted afterwards.
+
+    Raises
+    ------
+    SlicewiseError
+        When the zip is refused (see `slicewise.volumes.dicom.archives`).
+    """
+    with tempfile.TemporaryDirectory(prefix="slicewise-") as folder, opened(archive) as files:
+        place = Path(folder, case, "image")
+        place.mkdir(parents=True)
+        paths = []
+        for number, member in enumerate(members, start=1):
+            paths.append(place / f"{number:05d}.dcm")
+            with files.open(member) as source, paths[-1].open("wb") as target:
+                shutil.copyfileobj(source, target)
+        yield paths
 
 
 def _linked(folder: Path, paths: Sequence[Path]) -> list[Path]:

@@ -1,0 +1,126 @@
+"""What a model is, in lines for people: what it takes and finds, what made it, how good it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slicewise.network.card import ModelCard
+from slicewise.segmenting.models import Chosen
+from slicewise.stored import read_stored
+from slicewise.tracking import current_run, flatten
+from slicewise.wording import plural, some
+
+TAKES = {
+    "hu": "CT in Hounsfield units",
+    "clipped_hu": "CT in Hounsfield units that were clipped",
+    "arbitrary": "images whose intensities have no unit",
+}
+NOT_KNOWN = "not known from the file alone; name results/<dataset>/<experiment>, or MLflow's model"
+SHOWN = 16
+"""Characters of a digest."""
+
+
+def described(chosen: Chosen) -> str:
+    """Describe models that segment together.
+
+    Parameters
+    ----------
+    chosen : Chosen
+
+    Returns
+    -------
+    str
+        A line for each thing, its name first.
+    """
+    lines = {
+        "model": f"{chosen.name} ({plural(len(chosen.models), 'model')})",
+        **_card(chosen.card),
+        "trained on": _trained_on(chosen),
+        "settings": _settings(chosen),
+        "test Dice": _scores(chosen),
+        "run": _run(chosen),
+        "data": _digests([one.resolved.slices_sha256 for one in chosen.trainings]),
+        "weights": _digests(chosen.weights),
+    }
+    return "\n".join(f"{name:<12}{text}" for name, text in lines.items() if text)
+
+
+def _card(card: ModelCard) -> dict[str, str]:
+    recipe = card.recipe
+    size = f"{recipe.size} × {recipe.size} pixels" if recipe.size else "whole slices"
+    spacing = f" of {recipe.spacing} mm" if recipe.spacing else ""
+    planes = " and ".join(plane.plane for plane in card.planes)
+    after = card.postprocessing
+    steps = [
+        *(["the largest piece of each label"] if after.largest_component else []),
+        *(["holes filled"] if after.fill_holes else []),
+    ]
+    values = ", ".join(f"{name} ({each[0]})" for name, each in card.values.items())
+    return {
+        "finds": f"{values}, with their mask values",
+        "regions": ", ".join(card.regions),
+        "takes": TAKES[card.intensity],
+        "channels": ", ".join(card.channels or []),
+        "slices": f"{planes}, {size}{spacing}, {plural(card.context.slices, 'slice')} at once",
+        "afterwards": " and ".join(steps) or "nothing",
+    }
+
+
+def _trained_on(chosen: Chosen) -> str:
+    if not chosen.trainings:
+        return NOT_KNOWN
+    cases = {case for one in chosen.trainings for case in one.train}
+    patients = {one.patients.get(case, case) for one in chosen.trainings for case in one.train}
+    return f"{plural(len(cases), 'case')} of {plural(len(patients), 'patient')}"
+
+
+def _settings(chosen: Chosen) -> str:
+    if not chosen.trainings:
+        return NOT_KNOWN
+    flat = flatten(chosen.trainings[0].experiment)
+    return ", ".join(f"{key}: {value}" for key, value in flat.items() if value is not None)
+
+
+def _scores(chosen: Chosen) -> str:
+    if chosen.folder is not None and (chosen.folder / "summary.json").is_file():
+        return _of_summary(read_stored(chosen.folder / "summary.json"))
+    metrics = chosen.tracked.get("metrics") or {}
+    if "test/dice_mean" in metrics:
+        return _interval(
+            *(metrics.get(f"test/dice_{name}") for name in ("mean", "ci_low", "ci_high"))
+        )
+    return "not scored yet" if chosen.folder is not None else NOT_KNOWN
+
+
+def _of_summary(summary: Mapping[str, Any]) -> str:
+    """Return the Dice over test patients of all labels together, else of the only one."""
+    test = summary.get("test") or {}
+    label = "mean" if "mean" in test else next(iter(test), "")
+    dice = (test.get(label) or {}).get("dice") or {}
+    if dice.get("mean") is None:
+        return "no test patient was scored"
+    people = f" of {plural(int(dice['n']), 'test patient')}" if dice.get("n") else ""
+    return _interval(dice["mean"], dice.get("ci_low"), dice.get("ci_high")) + people
+
+
+def _interval(mean: float | None, low: float | None, high: float | None) -> str:
+    if mean is None:
+        return NOT_KNOWN
+    known = "" if low is None or high is None else f" (95 % interval {low:.3f} to {high:.3f})"
+    return f"{mean:.3f}{known}"
+
+
+def _run(chosen: Chosen) -> str:
+    if chosen.tracked:
+        return str(chosen.tracked.get("run_id") or NOT_KNOWN)
+    if chosen.folder is None:
+        return NOT_KNOWN
+    folders = (chosen.folder / "tracking" / name for name in ("parent", "fold-0"))
+    runs = [run for run in map(current_run, folders) if run is not None]
+    return str(runs[0].record.id) if runs else "not tracked"
+
+
+def _digests(digests: list[str] | list[str | None]) -> str:
+    known = list(dict.fromkeys(digest[:SHOWN] for digest in digests if digest))
+    return f"SHA-256 {some(known, 5)}" if known else NOT_KNOWN

@@ -1,0 +1,402 @@
+"""From scans to masks on their own grids, a table of volumes, pictures and a page."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from slicewise.inference.predict import Request, predict_cases  # isort: skip  (before keras)
+
+import numpy as np
+
+from slicewise.config import Content
+from slicewise.errors import SlicewiseError
+from slicewise.files import digest, sha256, sweep_halves, write_bytes, write_text
+from slicewise.inference.fits import checked
+from slicewise.inference.trust import Watch, flags_of, found_in, suspicion
+from slicewise.network.card import ModelCard
+from slicewise.report.segmented import (
+    SEGMENTED,
+    SegmentedScan,
+    drawn_scan,
+    most_suspicious,
+    scan_overlay,
+    scan_views,
+    scans_page,
+    scans_table,
+)
+from slicewise.segmenting.models import Chosen
+from slicewise.segmenting.progress import Progress
+from slicewise.segmenting.scans import Scan
+from slicewise.stored import kept, unsealed, write_sealed
+from slicewise.volumes.channels import first_channel
+from slicewise.volumes.dicom.write_seg import write_seg
+from slicewise.volumes.nifti import read_channels_of, read_nifti, read_note
+from slicewise.volumes.read import read_sources
+from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
+from slicewise.wording import plural
+
+Log = Callable[[str], None]
+NEUTRAL = re.compile(r"\S*slicewise-[^/\s]+/([^/\s]+)/image")
+"""Where files of a scan lie while they are read; messages call it by its name."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where everything lies that is made.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    def mask(self, scan: str) -> Path:
+        """Return the mask of a scan."""
+        return self.folder / "masks" / f"{scan}.nii.gz"
+
+    def seg(self, scan: str) -> Path:
+        """Return the DICOM SEG of a scan."""
+        return self.folder / "dicom" / f"{scan}.dcm"
+
+    def overlay(self, scan: str) -> Path:
+        """Return the picture of a scan."""
+        return self.folder / "overlays" / f"{scan}.jpg"
+
+    def record(self, scan: str) -> Path:
+        """Return what is known of a scan that is finished."""
+        return self.folder / "_scans" / f"{scan}.json"
+
+    def finished(self) -> list[SegmentedScan]:
+        """Return what is known of all scans whose masks are there, whenever they were made."""
+        scans = []
+        for path in sorted((self.folder / "_scans").glob("*.json")):
+            if not self.mask(path.stem).is_file():
+                continue
+            # one that is damaged is made again when its scan is segmented again
+            with suppress(SlicewiseError):
+                scans.append(SegmentedScan(**unsealed(path, SEGMENTED)))
+        return scans
+
+
+@dataclass(frozen=True)
+class Order:
+    """How scans are segmented.
+
+    Attributes
+    ----------
+    chosen : Chosen
+        The models.
+    output : Output
+    offset : int
+        Added to all voxels of all scans: -1024 for CT that is stored with 1024 added.
+    batch : int
+        Slices at a time.
+    force : bool
+        Whether a mask that is there may be replaced by that of another scan or model.
+    """
+
+    chosen: Chosen
+    output: Output
+    offset: int = 0
+    batch: int = 8
+    force: bool = False
+
+
+@dataclass
+class Outcome:
+    """What came of it.
+
+    Attributes
+    ----------
+    made, kept : list of str
+        Names of scans that were segmented now, and of those that had been.
+    failures : list of str
+        A sentence for each that was not.
+    """
+
+    made: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+class _KeptError(Exception):
+    """A scan whose mask is there already, made from just this."""
+
+
+@dataclass(frozen=True)
+class ScanRequest(Request):
+    """A scan to segment, which is read when its turn comes."""
+
+    scan: Scan = field(kw_only=True)
+    order: Order = field(kw_only=True)
+    outcome: Outcome = field(kw_only=True)
+    progress: Progress = field(kw_only=True)
+    watch: Watch = field(kw_only=True)
+    made_from: dict[str, Any] = field(kw_only=True)
+    """The same mapping as the note in the header of the mask."""
+    images: list[Volume] = field(kw_only=True)
+    """Its first channel, once it was read."""
+
+    def read(self, card: ModelCard) -> tuple[Volume, Any]:
+        """Read and check the scan, unless its mask is there already."""
+        self.made_from["image"] = self.scan.sha256()
+        self._look_for_mask()
+        image, header = read_scan(self.scan, card)
+        name = str(self.scan.name if self.scan.dicom else self.scan.sources[0])
+        shown = checked(image.plus(self.offset), card, name, "give --offset -1024")
+        self.images.append(first_channel(shown))
+        return image, header
+
+    def _look_for_mask(self) -> None:
+        """Raise where a mask is there: that of this very scan, or another one."""
+        mask = self.order.output.mask(self.case)
+        if not mask.is_file() or self.order.force:
+            return
+        record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
+        whole = not self.scan.dicom or self.order.output.seg(self.case).is_file()
+        if record is not None and whole and record["mask_sha256"] == sha256(mask):
+            raise _KeptError
+        if read_note(mask) != self.made_from:
+            raise SlicewiseError(
+                f"{mask}: there is a mask already, of another scan, model or hand; give --force "
+                "to replace it, or another --output"
+            )
+
+    def is_given_up(self, error: Exception) -> bool:
+        """Note why there is no mask; the others go on."""
+        self.images.clear()
+        if isinstance(error, _KeptError):
+            self.outcome.kept.append(self.case)
+        else:
+            self.outcome.failures.append(said(self.scan, error))
+        self.progress.done()
+        return True
+
+    @property
+    def observed(self) -> bool:
+        """All is told."""
+        return True
+
+    def observe(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+        """Watch how sure of it the models are."""
+        self.watch.add(probabilities, own)
+        self.progress.at(self.case, len(probabilities))
+
+
+def said(scan: Scan, error: Exception) -> str:
+    """Return the sentence for what went wrong with a scan, which names it."""
+    if isinstance(error, MemoryError):
+        return f"{scan.name}: it does not fit into the memory of this machine; use a larger one"
+    if not isinstance(error, SlicewiseError):
+        # the text of another error may quote a header
+        kind = type(error).__name__
+        return f"{scan.name}: a fault of slicewise's own ({kind}) ended it; please report that"
+    text = NEUTRAL.sub(r"\1", str(error))
+    return text if scan.name in text else f"{scan.name}: {text}"
+
+
+def read_scan(scan: Scan, card: ModelCard) -> tuple[Volume, Any]:
+    """Read a scan as the workflow reads it: what is no NIfTI file, from one made of it.
+
+    Parameters
+    ----------
+    scan : Scan
+    card : ModelCard
+        Of the models that are to be shown it.
+
+    Returns
+    -------
+    volume : Volume
+        As it is stored; of several channels with these along the fourth axis.
+    header
+        Of a NIfTI file on the same grid.
+
+    Raises
+    ------
+    SlicewiseError
+        When it cannot be read, or has lost the size of its voxels.
+    """
+    image, header = _read(scan, card)
+    if image.lost and (card.contiguous or card.recipe.measured):
+        raise SlicewiseError(
+            f"{scan.sources[0]}: its header has lost the size of its voxels (it has no place, and "
+            "1 × 1 × 1 mm), so no volume can be told; convert the original again"
+        )
+    return image, header
+
+
+def _read(scan: Scan, card: ModelCard) -> tuple[Volume, Any]:
+    if scan.is_nifti:
+        return (read_channels_of if card.channels else read_nifti)(scan.sources[0])
+    if card.channels:
+        raise SlicewiseError(
+            f"{scan.name}: the model takes the channels {', '.join(card.channels)}; give a 4-D "
+            "NIfTI file with these along its fourth axis"
+        )
+    with scan.files() as paths, tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
+        path = Path(folder) / "image.nii"
+        # places are rounded in NIfTI, and slices in millimetres follow from them
+        write_nifti(path, read_sources(paths))
+        return read_nifti(path)
+
+
+def segment_scans(
+    scans: list[Scan], order: Order, log: Log, progress: Progress | None = None
+) -> Outcome:
+    """Segment scans, and write what comes of each under its name; a bad one stops no other.
+
+    Parameters
+    ----------
+    scans : list of Scan
+    order : Order
+    log : callable
+        Called with a line for what was done to a scan, such as padding that became air.
+    progress : Progress, optional
+        By default on standard error, where that is a terminal.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    SlicewiseError
+        When nothing can be written. What is finished stays, and the same call goes on.
+    """
+    progress = progress or Progress(len(scans), sys.stderr)
+    outcome = Outcome()
+    sweep_halves(order.output.folder)
+    waiting: dict[str, ScanRequest] = {}
+
+    def requests() -> Iterator[ScanRequest]:
+        for scan in scans:
+            waiting[scan.name] = _request(scan, order, outcome, progress)
+            yield waiting[scan.name]
+
+    with _warnings_said(log, progress):
+        for name, mask in predict_cases(requests(), order.batch):
+            request = waiting.pop(name)
+            try:
+                _finish(request, mask)
+                _write_seg(request, mask)
+                outcome.made.append(name)
+            except SlicewiseError as error:
+                outcome.failures.append(said(request.scan, error))
+            progress.done()
+    progress.clear()
+    return outcome
+
+
+def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> ScanRequest:
+    made_from = {"scan": scan.name, "models": order.chosen.weights, "offset": order.offset}
+    return ScanRequest(
+        scan.name,
+        scan.sources[0],
+        order.output.mask(scan.name),
+        order.chosen.models,
+        made_from,
+        order.offset,
+        scan=scan,
+        order=order,
+        outcome=outcome,
+        progress=progress,
+        watch=Watch(order.chosen.card),
+        made_from=made_from,
+        images=[],
+    )
+
+
+def _finish(request: ScanRequest, mask: np.ndarray) -> None:
+    """Write picture and record, by which the scan counts as finished."""
+    card = request.order.chosen.card
+    output = request.order.output
+    image = request.images.pop()
+    found = found_in(Volume(mask, image.affine), card, request.watch)
+    flags = flags_of(found)
+    shown = drawn_scan(image, Volume(numbered(mask, card), image.affine), content_of(card))
+    write_bytes(output.overlay(request.case), scan_overlay(shown))
+    record = {
+        "scan": request.case,
+        "made_from": digest(request.made_from),
+        "mask_sha256": sha256(request.mask),
+        "labels": [asdict(one) for one in found],
+        "flags": [asdict(flag) for flag in flags],
+        "suspicion": suspicion(found, flags),
+        "views": scan_views(shown, contiguous=card.contiguous),
+    }
+    write_sealed(output.record(request.case), record)
+
+
+def _write_seg(request: ScanRequest, mask: np.ndarray) -> None:
+    """Write the mask of a DICOM series as DICOM, too; without it the scan is not whole."""
+    if request.scan.dicom:
+        card = request.order.chosen.card
+        values = {name: own[0] for name, own in card.values.items()}
+        with request.scan.files() as paths:
+            write_seg(request.order.output.seg(request.case), paths, mask, values)
+
+
+def numbered(mask: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Return the number of the label of each voxel, from mask values of the data set."""
+    numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
+    for number, values in enumerate(card.values.values(), start=1):
+        numbers[values[0] : values[0] + 1] = number
+    return numbers[mask]
+
+
+def content_of(card: ModelCard) -> Content:
+    """Return what images of the kind of a model hold."""
+    return Content(
+        intensity=card.intensity,
+        contiguous=card.contiguous,
+        labels=card.values,
+        other_labels="refuse",
+    )
+
+
+@contextmanager
+def _warnings_said(log: Log, progress: Progress) -> Iterator[None]:
+    """Say what the library warns of, by the names of scans."""
+    lock = threading.Lock()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            with lock:
+                progress.clear()
+                log(NEUTRAL.sub(r"\1", record.getMessage()))
+
+    handler = Handler(logging.WARNING)
+    logger = logging.getLogger("slicewise")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def write_pages(output: Output, model: str, failures: list[str]) -> list[SegmentedScan]:
+    """Write ``volumes.tsv`` and ``gallery.html`` of all scans in a folder; return these."""
+    scans = most_suspicious(output.finished())
+    write_text(output.folder / "volumes.tsv", scans_table(scans))
+    write_text(output.folder / "gallery.html", scans_page(scans, model, failures))
+    return scans
+
+
+def summary(outcome: Outcome, seconds: float, started: float) -> str:
+    """Say in a line what was done, and how long it took."""
+    done = plural(len(outcome.made), "scan")
+    each = f", {seconds / len(outcome.made):.1f} s each" if outcome.made else ""
+    before = f"; {len(outcome.kept)} had been segmented before" if outcome.kept else ""
+    failed = f"; {len(outcome.failures)} failed" if outcome.failures else ""
+    return f"{done} in {seconds:.1f} s{each}, after {started:.1f} s of start-up{before}{failed}"

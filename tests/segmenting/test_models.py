@@ -1,0 +1,60 @@
+"""The models that people name, and what is refused of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.network.model import weights_digest
+from slicewise.segmenting.models import choose
+from tests.inference.test_predict import finished
+from tests.segmenting.made import experiment
+
+
+def test_folds_are_taken_together_in_their_order(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "results" / "tiny" / "x", (3, 4, 5))
+    whole = choose(str(folder))
+    wanted = [weights_digest(finished(2, seed)) for seed in (3, 4, 5)]
+    assert whole.weights == wanted
+    assert whole.folder == folder and whole.title == "tiny/x"
+    assert [one.train for one in whole.trainings] == [["case0"], ["case1"], ["case2"]]
+    for name in (folder / "fold-1", folder / "fold-1" / "model.keras"):
+        assert choose(str(name)).weights == wanted[1:2]
+
+
+def test_a_file_alone_and_a_folder_of_files(tmp_path: Path) -> None:
+    for fold, seed in ((10, 5), (2, 4)):
+        finished(2, seed).save(tmp_path / f"fold-{fold}.keras")
+    assert choose(str(tmp_path)).weights == [weights_digest(finished(2, seed)) for seed in (4, 5)]
+    alone = choose(str(tmp_path / "fold-10.keras"))
+    assert not alone.trainings and alone.folder is None
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "x", (3, 4))
+    with pytest.raises(SlicewiseError, match="no such model"):
+        choose(str(tmp_path / "absent"))
+    with pytest.raises(SlicewiseError, match="no model in this folder"):
+        choose(str(tmp_path))
+    finished(2, 7).save(folder / "fold-1" / "model.keras")
+    with pytest.raises(SlicewiseError, match=r"fold-1.*not those of the training"):
+        choose(str(folder))
+    shutil.rmtree(folder / "fold-1")
+    with pytest.raises(SlicewiseError, match="models of 1 folds, and its trainings tell of 2"):
+        choose(str(folder))
+    text = tmp_path / "text.keras"
+    text.write_text("text")
+    with pytest.raises(SlicewiseError, match="not a model of slicewise"):
+        choose(str(text))
+
+
+def test_a_model_of_mlflow_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SlicewiseError, match="there is no MLflow store"):
+        choose("models:/absent@champion", tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,224 @@
+"""Segmenting scans: the workflow's masks to the bit, each scan by itself, nothing overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+import SimpleITK as sitk
+
+from slicewise.errors import SlicewiseError
+from slicewise.inference.predict import Request, predict_cases
+from slicewise.segmenting import run
+from slicewise.segmenting.models import Chosen, choose
+from slicewise.segmenting.run import write_pages
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.read import read_sources
+from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
+from tests.scans import OBLIQUE, SECRETS, UPRIGHT
+from tests.segmenting.made import ct, experiment, hounsfield, segmented, stored
+from tests.volumes.dicom.archived import of_patient
+from tests.volumes.dicom.drawn import by_highdicom
+from tests.volumes.dicom.written import SAGITTAL, zipped
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Chosen:
+    return choose(str(experiment(tmp_path_factory.mktemp("results") / "baseline")))
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+
+
+def as_the_workflow(image: Path, mask: Path, chosen: Chosen) -> Path:
+    """What the rule `predict` does with a case."""
+    list(predict_cases([Request("case", image, mask, chosen.models)]))
+    return mask
+
+
+def same(one: Path, other: Path) -> None:
+    first, second = (nib.load(path) for path in (one, other))
+    np.testing.assert_array_equal(np.asarray(first.dataobj), np.asarray(second.dataobj))
+    np.testing.assert_array_equal(first.affine, second.affine)
+    assert first.header.get_data_dtype() == second.header.get_data_dtype()
+    assert first.header.get_xyzt_units() == second.header.get_xyzt_units()
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_masks_are_those_of_the_workflow(tmp_path: Path, chosen: Chosen, turn: int) -> None:
+    path = stored(tmp_path / "scans" / "a.nii.gz", ct(1, turn))
+    other = stored(tmp_path / "scans" / "b.nii.gz", ct(2, turn))
+    outcome, output = segmented([tmp_path / "scans"], chosen, tmp_path / "out")
+    assert (sorted(outcome.made), outcome.failures) == (["a", "b"], [])
+    same(output.mask("a"), as_the_workflow(path, tmp_path / "wanted.nii.gz", chosen))
+    same(output.mask("b"), as_the_workflow(other, tmp_path / "wanted.nii.gz", chosen))
+
+
+def test_other_formats_are_read_as_the_workflow_converts_them(
+    tmp_path: Path, chosen: Chosen
+) -> None:
+    path = stored(tmp_path / "ct.nii.gz", ct(3, 1))
+    image = sitk.ReadImage(str(path))
+    for name in ("ct1.nrrd", "ct2.mha"):
+        sitk.WriteImage(image, str(tmp_path / name))
+        _, output = segmented([tmp_path / name], chosen, tmp_path / "out")
+        converted = stored(tmp_path / "converted.nii.gz", read_sources([tmp_path / name]))
+        wanted = as_the_workflow(converted, tmp_path / "wanted.nii.gz", chosen)
+        same(output.mask(name[:3]), wanted)
+
+
+@pytest.mark.parametrize("orientation", [UPRIGHT, OBLIQUE, SAGITTAL])
+@pytest.mark.parametrize("packed", [False, True])
+def test_dicom_in_and_seg_out(
+    tmp_path: Path, chosen: Chosen, write_series, orientation, packed: bool
+) -> None:
+    folder = tmp_path / "CT7"
+    edit = of_patient("PLANTED-1")
+    write_series(folder, 5, orientation, stored=hounsfield(), edit=edit)
+    place = zipped(folder, tmp_path / "CT7.zip", "Plantedname/") if packed else folder
+    lines: list[str] = []
+    outcome, output = segmented([place], chosen, tmp_path / "out", lines.append)
+    name = outcome.made[0] if packed else "CT7"
+    assert (outcome.made, outcome.failures) == ([name], [])
+    converted = stored(tmp_path / "c.nii.gz", read_sources(sorted(folder.iterdir())))
+    same(output.mask(name), as_the_workflow(converted, tmp_path / "wanted.nii.gz", chosen))
+    mask = read_nifti(output.mask(name))[0].array
+    assert {5, 6} <= set(np.unique(mask))
+    segments = by_highdicom(output.seg(name), folder)
+    for number, value in enumerate((5, 6)):
+        np.testing.assert_array_equal(segments[..., number] > 0, mask == value)
+    write_pages(output, "m", outcome.failures)
+    for path in (p for p in (tmp_path / "out").rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        told = [s for s in SECRETS if s.encode() in content or s in str(path)]
+        assert bool(told) == (path.parent.name == "dicom"), path
+    assert not [secret for secret in SECRETS if secret in " ".join(lines)]
+    assert pydicom.dcmread(output.seg(name)).PatientID == "PLANTED-1"
+
+
+def test_a_bad_scan_stops_no_other(tmp_path: Path, chosen: Chosen, write_series) -> None:
+    folder = tmp_path / "scans"
+    for number in range(4):
+        stored(folder / f"good{number}.nii.gz", ct(number))
+    cut = stored(folder / "cut.nii.gz", ct(9))
+    cut.write_bytes(cut.read_bytes()[:-40])
+    stored(folder / "mask.nii.gz", Volume((ct(1).array > 0).astype(np.uint8), ct(1).affine))
+    stored(folder / "shifted.nii.gz", Volume(ct(1).array + 1024, ct(1).affine))
+    write_nifti(folder / "lost.nii.gz", Volume(ct(1).array, np.eye(4), lost=True))
+
+    def apart(header: pydicom.Dataset, k: int) -> None:
+        of_patient("PLANTED-1")(header, k)
+        header.ImagePositionPatient = [0, 0, k * k]
+
+    write_series(folder / "uneven", 5, stored=hounsfield(), edit=apart)
+    lines: list[str] = []
+    outcome, output = segmented([folder], chosen, tmp_path / "out", lines.append)
+    assert sorted(outcome.made) == [f"good{k}" for k in range(4)]
+    said = " ".join(outcome.failures)
+    for name in ("cut", "mask", "shifted", "lost", "uneven"):
+        assert sum(name in failure for failure in outcome.failures) == 1, outcome.failures
+        assert not output.mask(name).exists()
+    assert "give --offset -1024" in said
+    assert not [secret for secret in SECRETS if secret in said]
+    assert not list((tmp_path / "out").rglob(".*")), "nothing half-written"
+
+
+def test_an_offset_is_added(tmp_path: Path, chosen: Chosen) -> None:
+    stored(tmp_path / "a.nii.gz", ct(1))
+    stored(tmp_path / "b.nii.gz", Volume(ct(1).array + 1024, ct(1).affine))
+    _, output = segmented([tmp_path / "a.nii.gz"], chosen, tmp_path / "out")
+    outcome, _ = segmented([tmp_path / "b.nii.gz"], chosen, tmp_path / "out", offset=-1024)
+    assert outcome.failures == []
+    same(output.mask("a"), output.mask("b"))
+
+
+def test_what_is_there_is_kept_and_nothing_else_overwritten(
+    tmp_path: Path, chosen: Chosen, write_series
+) -> None:
+    path = stored(tmp_path / "scans" / "a.nii.gz", ct(1))
+    write_series(tmp_path / "scans" / "CT7", 5, stored=hounsfield(), edit=of_patient("P"))
+    place = [tmp_path / "scans"]
+    first, output = segmented(place, chosen, tmp_path / "out")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    again, _ = segmented(place, chosen, tmp_path / "out")
+    assert sorted(again.kept) == sorted(first.made) and not again.made
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+    # a kill between a mask and the rest leaves what the next call finishes
+    output.record("a").unlink()
+    output.seg("CT7").unlink()
+    again, _ = segmented(place, chosen, tmp_path / "out")
+    assert sorted(again.made) == ["CT7", "a"]
+    # another scan of this name, or a mask that somebody corrected
+    write_nifti(path, ct(2))
+    other, _ = segmented(place, chosen, tmp_path / "out")
+    assert other.kept == ["CT7"] and not other.made
+    assert "there is a mask already" in other.failures[0] and "--force" in other.failures[0]
+    forced, _ = segmented([path], chosen, tmp_path / "out", force=True)
+    assert forced.made == ["a"]
+    wanted = as_the_workflow(path, tmp_path / "wanted.nii.gz", chosen)
+    same(output.mask("a"), wanted)
+
+
+def test_the_table_and_the_page_have_all_scans(tmp_path: Path, chosen: Chosen) -> None:
+    for number in range(3):
+        place = stored(tmp_path / f"s{number}.nii.gz", ct(number, number))
+        _, output = segmented([place], chosen, tmp_path / "out")
+    scans = write_pages(output, "a/model", ["s9: it is damaged; copy it"])
+    assert [scan.suspicion for scan in scans] == sorted((s.suspicion for s in scans), reverse=True)
+    table = pd.read_csv(tmp_path / "out" / "volumes.tsv", sep="\t")
+    assert len(table) == 6
+    for row in table.to_dict("records"):
+        mask = nib.load(output.mask(row["scan"]))
+        value = {"organ0": 5, "organ1": 6}[row["label"]]
+        ml = np.count_nonzero(np.asarray(mask.dataobj) == value) * 0.7 * 0.9 * 2.5 / 1000
+        assert row["ml"] == pytest.approx(ml, abs=1e-4)
+        assert 0 < row["agreement"] < 1 and 0 < row["confidence"] < 1
+        assert "disagree" in row["flags"], "the models were never trained"
+    page = (tmp_path / "out" / "gallery.html").read_text()
+    assert [page.count(f'id="scan-s{k}"') for k in range(3)] == [1, 1, 1]
+    assert "s9: it is damaged" in page
+    assert all(output.overlay(scan.scan).read_bytes()[:2] == b"\xff\xd8" for scan in scans)
+
+
+def test_nothing_is_asked_of_the_model_that_one_alone_would_not_be(
+    tmp_path: Path,
+) -> None:
+    """Watching each fold must not change their mean by a bit, whatever the views."""
+    inference = {"flip": "both", "shift": 2, "planes": ["axial", "coronal"]}
+    model = experiment(tmp_path / "e", (3, 4, 5), inference=inference)
+    chosen = choose(str(model))
+    path = stored(tmp_path / "a.nii.gz", ct(1))
+    _, output = segmented([path], chosen, tmp_path / "out")
+    same(output.mask("a"), as_the_workflow(path, tmp_path / "wanted.nii.gz", chosen))
+
+
+def test_a_fault_of_our_own_quotes_no_header(
+    tmp_path: Path, chosen: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path / "a.nii.gz", ct(1))
+
+    def broken(*_: object) -> None:
+        raise ValueError("Plantedname")
+
+    monkeypatch.setattr(run, "read_scan", broken)
+    outcome, _ = segmented([tmp_path / "a.nii.gz"], chosen, tmp_path / "out")
+    assert outcome.failures == [
+        "a: a fault of slicewise's own (ValueError) ended it; please report that"
+    ]
+
+
+def test_a_full_disk_ends_it(
+    tmp_path: Path, chosen: Chosen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path / "a.nii.gz", ct(1))
+    out = tmp_path / "out"
+    out.write_text("a file where the folder is to be")
+    with pytest.raises((SlicewiseError, OSError)):
+        segmented([tmp_path / "a.nii.gz"], chosen, out)

@@ -1,0 +1,151 @@
+"""Finding scans: whatever people name, called by nothing that tells who the patient is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slicewise.segmenting.scans import find_scans
+from slicewise.volumes.read import read_sources
+from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
+from tests.scans import SECRETS, UID
+from tests.volumes.dicom.archived import of_patient, write_report, write_study
+from tests.volumes.dicom.written import zipped
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+
+
+def volume(path: Path) -> Path:
+    write_nifti(path, Volume(np.zeros((2, 3, 4), np.int16), np.eye(4)))
+    return path
+
+
+def named(*places: Path) -> list[str]:
+    found = find_scans(places)
+    assert not found.failures
+    return sorted(scan.name for scan in found.scans)
+
+
+def test_files_are_called_by_their_names(tmp_path: Path) -> None:
+    assert named(volume(tmp_path / "p 01.nii.gz"), volume(tmp_path / "b.NII")) == ["b", "p_01"]
+
+
+def test_a_folder_is_searched_and_litter_left(tmp_path: Path) -> None:
+    root = tmp_path / "scans"
+    for name in ("a.nii.gz", "deep/er/b.nii", ".hidden/c.nii", "._a.nii.gz"):
+        volume(root / name)
+    (root / "notes.txt").write_text("no scan")
+    assert named(root) == ["a", "deep_er_b"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    one, two = (volume(tmp_path / name / "ct.nii.gz") for name in ("p1", "p2"))
+    assert named(one, two) == ["p1_ct", "p2_ct"]
+    assert named(one, one) == ["ct"], "named twice it is one scan"
+
+
+def test_scans_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    for name in ("a b.nii", "a_b.nii", "c.nii"):
+        volume(tmp_path / "s" / name)
+    found = find_scans([tmp_path / "s"])
+    assert [scan.name for scan in found.scans] == ["c"]
+    assert len(found.failures) == 1
+    assert "s_a_b: 2 scans would be called so" in found.failures[0]
+
+
+def test_what_is_no_scan_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    good = volume(tmp_path / "good.nii")
+    text = tmp_path / "text.txt"
+    text.write_text("text")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(b"PK\x03\x04")
+    places = [tmp_path / "absent.nii", text, empty, cut, good]
+    found = find_scans(places)
+    assert [scan.name for scan in found.scans] == ["good"]
+    assert [any(str(p) in f for f in found.failures) for p in places] == [True] * 4 + [False]
+
+
+def test_an_export_of_an_archive(tmp_path: Path, write_series) -> None:
+    root = tmp_path / "export"
+    write_study(root / "anon7", write_series, "PLANTED-1", series="1")
+    write_study(root / "anon7", write_series, "PLANTED-1", series="2", mask=None)
+    write_study(root / "Plantedname", write_series, "PLANTED-2", mask=None)
+    write_report(root / "anon7" / "report", "PLANTED-1")
+    found = find_scans([root])
+    assert not found.failures
+    names = sorted(scan.name for scan in found.scans)
+    assert [name[:6] for name in names] == ["anon7_", "anon7_", "patien"]
+    assert all(len(scan.sources) == 5 and scan.dicom for scan in found.scans)
+    (line,) = found.aside
+    assert "1 × SEG" in line and "1 × report" in line
+    assert not [secret for secret in SECRETS if secret in " ".join([*names, line])]
+
+
+def test_a_folder_or_zip_of_one_series_gives_its_name(tmp_path: Path, write_series) -> None:
+    folder = tmp_path / "CT7"
+    write_series(folder, 4, edit=of_patient("PLANTED-1"))
+    assert named(folder) == ["CT7"]
+    assert named(*sorted(folder.iterdir())) == ["CT7"]
+    assert named(zipped(folder, tmp_path / "study9.zip")) == ["study9"]
+    for name in ("Plantedname^Grete", UID):
+        telling = tmp_path / name
+        shutil.copytree(folder, telling)
+        (one,) = named(telling)
+        (other,) = named(zipped(folder, tmp_path / f"{name}.zip"))
+        assert one == other and one.startswith("patient-")
+
+
+def test_zips_of_one_name_below_and_beside(tmp_path: Path, write_series) -> None:
+    series = tmp_path / "series"
+    write_series(series, 4, edit=of_patient("PLANTED-1"))
+    for name in ("a1", "a2"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        zipped(series, tmp_path / "set" / name / "CT.zip")
+    assert named(tmp_path / "set") == ["a1_CT", "a2_CT"]
+    assert named(*sorted((tmp_path / "set").rglob("*.zip"))) == ["a1_CT", "a2_CT"]
+
+
+def test_files_are_the_same_from_a_folder_and_a_zip(tmp_path: Path, write_series) -> None:
+    folder = tmp_path / "CT7"
+    write_series(folder, 5, edit=of_patient("PLANTED-1"))
+    (one,) = find_scans([folder]).scans
+    (other,) = find_scans([zipped(folder, tmp_path / "ct.zip", "Plantedname/")]).scans
+    assert one.sha256() == other.sha256()
+    volumes = []
+    for scan in (one, other):
+        with scan.files() as paths:
+            assert not [s for s in SECRETS if any(s in str(path) for path in paths)]
+            volumes.append(read_sources(paths))
+        assert not paths[0].exists()
+    np.testing.assert_array_equal(volumes[0].array, volumes[1].array)
+    np.testing.assert_array_equal(volumes[0].affine, volumes[1].affine)
+
+
+def test_a_damaged_slice_is_named_once(tmp_path: Path, write_series) -> None:
+    folder = tmp_path / "CT7"
+    write_series(folder, 5, edit=of_patient("PLANTED-1"))
+    (folder / "zzz").write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00")
+    found = find_scans([folder])
+    assert [scan.name for scan in found.scans] == ["CT7"]
+    assert len(found.failures) <= 1
+
+
+def test_a_table_names_scans(tmp_path: Path, write_series) -> None:
+    volume(tmp_path / "x" / "ct.nii.gz")
+    write_series(tmp_path / "d", 4, edit=of_patient("PLANTED-1"))
+    rows = ["scan,image", "one,x/ct.nii.gz", "two,d", ",x/ct.nii.gz", "bad/name,x/ct.nii.gz"]
+    table = tmp_path / "scans.csv"
+    table.write_text("\n".join([*rows, "four,absent.nii"]) + "\n")
+    found = find_scans([table])
+    assert sorted(scan.name for scan in found.scans) == ["ct", "one", "two"]
+    assert len(found.failures) == 2
+    assert "row 5" in found.failures[0] and "row 6" in found.failures[1]
