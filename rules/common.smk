@@ -29,7 +29,7 @@ from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
-from slicewise.dataset.split import read_strata, split_cases, warn_of_shared
+from slicewise.dataset.split import split_cases, warn_of_shared, with_strata
 
 STARTED = time.time()
 # all jobs inherit it: what one of them said of MLflow, the next ones need not
@@ -56,7 +56,7 @@ try:
         columns = read_columns(there, settings, DATA)
         study = Study(settings, there, split, columns, in_bucket=IN_BUCKET)
         # only shown; the split follows from them
-        strata = read_strata(there, settings.split, DATA) if settings.split.stratify else {}
+        balanced = with_strata(columns, there, settings.split, DATA)
         if workflow.is_main_process:
             warn_of_shared(there, study.split)
     against = settings.split.check_against

@@ -67,7 +67,9 @@ rule data:
             cases=list(study.split.values()),
             not_the_same=settings.split.not_the_same,
             exclude=settings.dataset.exclude,
-            strata=strata,
+            columns=balanced,
+            bins=study.bins,
+            leave_out=settings.split.leave_out or "",
             configured=jobs.Configured.of(settings),
         ).dump(),
     script:

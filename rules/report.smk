@@ -124,6 +124,7 @@ rule compare:
             cases=study.scored_cases,
             columns=study.scored_columns,
             bins=study.bins,
+            shown_channel=settings.dataset.shown_channel,
         ).dump(),
         tracking=result("comparison/tracking"),
     script:

@@ -33,6 +33,7 @@ def main(snakemake):
             files_of_cases(cases, images, masks, folders),
             columns=cfg.columns,
             bins=cfg.bins,
+            shown_channel=cfg.shown_channel,
         )
         made.write(out.table, out.cases, out.html)
         tracker.compared(

@@ -21,7 +21,9 @@ def main(snakemake):
             read_looks(given.looks),
             cfg.content,
             not_the_same=cfg.not_the_same,
-            strata=cfg.strata,
+            columns=cfg.columns,
+            bins=cfg.bins,
+            leave_out=cfg.leave_out,
         )
         plan, warnings = proposals(cfg.configured, cfg.cases, records, cfg.content)
         shown = ShownData(cfg.dataset, data, plan, warnings, excluded=cfg.exclude)

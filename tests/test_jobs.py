@@ -72,7 +72,7 @@ def test_a_training_is_told_what_its_plan_says():
 
 def test_the_page_about_the_data_is_told_who_goes_where():
     cases = [Assignment("a1", "a", "train", 0)]
-    told_of = Data(dataset="d", content=CONTENT, cases=cases, strata={"a": "x"})
+    told_of = Data(dataset="d", content=CONTENT, cases=cases, columns={"site": {"a": "x"}})
     assert Data.of(told(told_of.dump())) == told_of
     assert "not_the_same" not in told_of.dump()
     look = Look(content=CONTENT, cases=["a1"])

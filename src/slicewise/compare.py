@@ -89,6 +89,7 @@ def set_side_by_side(
     *,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     bins: Mapping[str, Bins] | None = None,
+    shown_channel: str | None = None,
 ) -> Comparison:
     """Compare experiments by their results.
 
@@ -104,8 +105,8 @@ def set_side_by_side(
         By training, where its report is, relative to the page.
     files : mapping of str to Files
         By case, what overlays are drawn of; cases without are not drawn.
-    columns, bins : mapping, optional
-        By what the scores are broken down, see `groupings`.
+    columns, bins, shown_channel : mappings and str, optional
+        By what scores are broken down, see `groupings`, and which channel is drawn.
 
     Raises
     ------
@@ -116,10 +117,9 @@ def set_side_by_side(
     table = compare(metrics, repeats)
     records = {name: result.folds.records[0] for name, result in results.items()}
     first = next(iter(results))
-    groups = grouped(metrics, repeats)
 
     def page() -> str:
-        content = _content(results[first].folder, records[first].content)
+        content = _content(results[first].folder, records[first].content, shown_channel)
         shown = ComparedExperiments(
             dataset=dataset,
             rows={name: result.summary for name, result in results.items()},
@@ -132,7 +132,7 @@ def set_side_by_side(
             parameters={name: one.resolved.parameters for name, one in records.items()},
             costs={name: _cost(result) for name, result in results.items()},
             scored_runs=_scored_runs(results),
-            changed=list(draw_changed({name: metrics[name] for name in groups}, files, content)),
+            changed=list(draw_changed(_heads(metrics, repeats), files, content)),
             groupings=groupings(headline_scores(metrics[first]), columns or {}, bins or {}),
         )
         return comparison_report(shown)
@@ -140,6 +140,11 @@ def set_side_by_side(
     said = verdicts(table, subset_of(metrics))
     text = _page_or_lines(dataset, page, [*said, *links.values()])
     return Comparison(table, _cases(metrics, columns or {}), text, said)
+
+
+def _heads(metrics: Tables, repeats: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+    """Return the scores of one training of each experiment."""
+    return {name: metrics[name] for name in grouped(metrics, repeats)}
 
 
 def _page_or_lines(dataset: str, page: Callable[[], str], lines: Sequence[str]) -> str:
@@ -154,10 +159,10 @@ def _cases(metrics: Tables, columns: Mapping[str, Mapping[str, str]]) -> pd.Data
     return cases.assign(**{name: cases["case"].map(values) for name, values in columns.items()})
 
 
-def _content(folder: Path, told: Mapping[str, Any]) -> Content:
-    """Return what a data set holds, as a training was told."""
+def _content(folder: Path, told: Mapping[str, Any], shown: str | None) -> Content:
+    """Return what a data set holds, as a training was told, and which channel is shown."""
     try:
-        return Content(**told)
+        return Content(**{**told, "shown_channel": shown})
     except ValidationError as error:
         raise refused(folder / "fold-0" / "config.yaml", error.errors()[0]["msg"]) from None
 

@@ -23,6 +23,12 @@ Scoring = Annotated[Evaluation, PlainSerializer(lambda scoring: scoring.model_du
 """How cases are scored: what only pages show is left out of the dump."""
 OnceRead = Annotated[Content, PlainSerializer(lambda content: content.once_read)]
 """What cases hold once they were ingested: settings of ingest alone are left out of the dump."""
+OnPages = Annotated[Content, PlainSerializer(lambda content: content.on_pages)]
+"""The same, with which channel is shown."""
+Read = Annotated[
+    Content, PlainSerializer(lambda content: content.model_dump(exclude={"shown_channel"}))
+]
+"""What cases should hold when they are read: what pages show of them is left out of the dump."""
 
 
 class Told(BaseModel):
@@ -125,7 +131,7 @@ class Ingest(Told):
     `lacking` says of each case without a mask what is wrong with it; it is none of `cases`.
     """
 
-    content: Content
+    content: Read
     cases: list[tuple[str, str]]
     named: dict[str, dict[str, str]] = {}
     hidden: bool = False
@@ -146,15 +152,16 @@ class Ingest(Told):
 class Look(Told):
     """Of `look`: which cases are looked at, and what they hold."""
 
-    content: OnceRead
+    content: OnPages
     cases: list[str]
 
 
 class Data(Told):
     """Of `data`: what the page about the data is about.
 
-    `strata` has the stratum of each patient, where the split has any; `configured` is what is
-    held against the proposal.
+    `columns` has what tables say of each case, by which the split's balance is shown, `bins` how
+    their numbers are grouped, and `leave_out` which of them the folds are; `configured` is what
+    is held against the proposal.
     """
 
     dataset: str
@@ -162,7 +169,9 @@ class Data(Told):
     cases: list[Assignment]
     not_the_same: list[list[str]] = []
     exclude: list[str] = []
-    strata: dict[str, str] = {}
+    columns: dict[str, dict[str, str]] = {}
+    bins: dict[str, Bins] = {}
+    leave_out: str = ""
     configured: Configured = Configured()
 
 
@@ -282,7 +291,7 @@ class Report(Told):
     """
 
     dataset: str
-    content: OnceRead
+    content: OnPages
     folds: int
     exclude: list[str]
     cases: list[Assignment]
@@ -302,3 +311,4 @@ class Compare(Told):
     cases: list[Assignment]
     columns: dict[str, dict[str, str]] = {}
     bins: dict[str, Bins] = {}
+    shown_channel: str | None = None

@@ -17,9 +17,10 @@ from slicewise.config import Settings, load_settings
 from slicewise.config.configuration import read_configuration
 from slicewise.config.configured import Configured
 from slicewise.dataset.case_record import CASE_RECORD, CaseRecord
+from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.looked import CaseLook
-from slicewise.dataset.split import read_strata, split_cases
+from slicewise.dataset.split import split_cases, with_strata
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.job import errors_in
@@ -121,14 +122,14 @@ def write_rest(settings: Settings, page: Path, refused: Sequence[str] = ()) -> i
     """
     data = data_folder()
     cases = find_cases(settings.dataset, data)
-    study = Study(settings, cases, split_cases(cases, settings.split, data))
+    split = split_cases(cases, settings.split, data)
+    study = Study(settings, cases, split, read_columns(cases, settings, data))
     read = _read(study, page.parent / "cases")
     if not read.looks:
         raise SlicewiseError(
             f"{page}: no case of data set {study.name} could be read, so there is nothing to show; "
             "mend what the errors above name, and run slicewise look again"
         )
-    strata = read_strata(cases, settings.split, data) if settings.split.stratify else {}
     seen = seen_data(
         list(study.split.values()),
         read.records,
@@ -136,7 +137,9 @@ def write_rest(settings: Settings, page: Path, refused: Sequence[str] = ()) -> i
         settings.dataset.content,
         refused=list(dict.fromkeys([*refused, *read.refused])),
         not_the_same=settings.split.not_the_same,
-        strata=strata,
+        columns=with_strata(study.columns, cases, settings.split, data),
+        bins=study.bins,
+        leave_out=settings.split.leave_out or "",
     )
     plan, warnings = proposals(
         Configured.of(settings),

@@ -21,6 +21,7 @@ from slicewise.dataset.split import (
     split_cases,
     training_cases,
     warn_of_shared,
+    with_strata,
 )
 from slicewise.errors import SlicewiseError
 
@@ -92,6 +93,20 @@ def test_the_order_of_files_means_nothing(patients, random, seed):
     wanted = Split(seed=seed)
     if len(patients) > 1:
         assert subsets(cases_of(patients), wanted) == subsets(cases_of(shuffled), wanted)
+
+
+def test_strata_are_shown_beside_other_columns_by_case():
+    patients = {"p": "4.0", "q": "0"}
+    cases = [
+        Case(f"{p}{k}", p, (), (), None, (("ml_cyst", ml),))
+        for p, ml in patients.items()
+        for k in "ab"
+    ]
+    columns = {"site": {"pa": "A"}}
+    assert with_strata(columns, cases, Split()) == columns
+    told = with_strata(columns, cases, Split(stratify="ml_cyst"))
+    assert list(told) == ["ml_cyst", "site"]
+    assert told["ml_cyst"] == {"pa": "yes", "pb": "yes", "qa": "no", "qb": "no"}
 
 
 def folds_of(patients, wanted: Split, columns=None) -> dict[str, int]:

@@ -34,14 +34,36 @@ def test_folds_are_ordered_by_their_numbers_and_test_is_last():
     assert [part.name for part in parts(data)] == [*(f"fold {n}" for n in range(11)), "test"]
 
 
-def test_a_stratum_that_a_part_lacks_is_named():
-    data = seen(
-        [seen_case("a"), seen_case("b"), seen_case("c", "test")],
-        strata={"of-a": "siteA", "of-b": "siteB", "of-c": "siteA"},
-    )
-    train, test = parts(data)
-    assert train.strata == {"siteA": 1, "siteB": 1}
-    assert imbalances([train, test]) == ["No patient of test is of stratum siteB (1 patient)."]
+def test_a_group_that_a_part_lacks_is_named():
+    same = {"patient": "of-b"}
+    sites = {"a": "A", "b": "B", "b2": "B", "c": "A", "d": "C", "e": ""}
+    cases = [seen_case("a"), seen_case("b"), seen_case("b2", record=same), seen_case("c", "test")]
+    lost = [Assignment("d", "of-d", "train", None), Assignment("e", "of-e", "train", None)]
+    train, test = parts(seen(cases, columns={"site": sites}, unread=lost))
+    # one that could not be read is of a site all the same
+    assert train.groups == {"site": {"A": 1, "B": 1, "C": 1, "not given": 1}}
+    assert test.groups == {"site": {"A": 1, "B": 0, "C": 0, "not given": 0}}
+    said = ["No patient of test is of site B (1 patient), C (1 patient)."]
+    assert imbalances([train, test]) == said
+    assert imbalances([train, test], leave_out="site") == []
+
+
+def test_folds_of_sites_are_called_by_them():
+    cases = [seen_case("a", fold=0), seen_case("b", fold=1), seen_case("c", "test")]
+    columns = {"site": {"a": "Bern", "b": "Chur", "c": "Bern"}}
+    split = parts(seen(cases, columns=columns, leave_out="site"))
+    assert [part.name for part in split] == ["fold 0 (site Bern)", "fold 1 (site Chur)", "test"]
+    assert [part.groups["site"]["Bern"] for part in split] == [1, 0, 1]
+
+
+def test_numbers_are_grouped_as_the_report_does():
+    cases = [seen_case(f"a{n:02d}", "train" if n < 9 else "test") for n in range(12)]
+    ages = {case.name: str(30 + n) for n, case in enumerate(cases)}
+    train, test = parts(seen(cases, columns={"age": ages}, bins={"age": [36]}))
+    assert train.groups == {"age": {"below 36": 6, "36 and above": 3}}
+    assert test.groups == {"age": {"below 36": 0, "36 and above": 3}}
+    quartiles, _ = parts(seen(cases, columns={"age": ages}))
+    assert len(quartiles.groups["age"]) == 4
 
 
 def test_a_label_that_nobody_has_is_said_once():

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import label_indices
-from slicewise.volumes.read import read_mask, read_volume
+from slicewise.volumes.read import read_image, read_mask, read_volume
+from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 from tests.volumes.written import AFFINE
 
@@ -115,3 +117,24 @@ def test_a_dicom_image_in_place_of_a_mask_is_refused(tmp_path, write_series, ref
     stored[0] = 3
     write_series(tmp_path / "ct", stored=stored)
     assert "check that it is the mask" in refused(read_mask, [tmp_path / "ct"])
+
+
+@pytest.mark.parametrize(
+    ("shown", "there", "expected"),
+    [(None, "abc", "a"), ("b", "abc", "b"), ("b", "ac", "a"), (None, "bc", "b"), ("a", "c", "c")],
+)
+def test_the_channel_that_is_shown_is_one_that_is_there(tmp_path, shown, there, expected):
+    values = {name: np.arange(24.0).reshape(2, 3, 4) + 100 * n for n, name in enumerate("abc")}
+    channels = [values[name] if name in there else np.zeros((2, 3, 4)) for name in "abc"]
+    image = np.stack(channels, axis=-1).astype(np.float32)
+    write_nifti(tmp_path / "image.nii.gz", Volume(image, AFFINE))
+    content = Content(
+        intensity="arbitrary",
+        contiguous=True,
+        labels={"liver": [1]},
+        other_labels="refuse",
+        channels=list("abc"),
+        shown_channel=shown,
+    )
+    read = read_image(tmp_path / "image.nii.gz", content)
+    np.testing.assert_array_equal(read.array, values[expected])

@@ -71,6 +71,19 @@ def check_channels(
         _check_kinds(channels)
 
 
+def check_shown(shown: str | None, channels: list[str] | None) -> None:
+    """Refuse a channel to show that there is not.
+
+    Raises
+    ------
+    ValueError
+        Says which there are.
+    """
+    if shown is not None and shown not in (channels or []):
+        there = f"there are {', '.join(channels)}" if channels else "channels names none"
+        raise ValueError(f"shown_channel: no channel is called {shown}; {there}")
+
+
 def _check_kinds(channels: list[str]) -> None:
     """Refuse channels whose kind of BIDS files nothing says."""
     for name in channels:

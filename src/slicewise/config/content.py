@@ -29,6 +29,7 @@ class Content(Block):
     ignore: int | None = None
     channels: list[Name] | None = None
     missing_channels: Literal["refuse", "zero"] = "refuse"
+    shown_channel: Name | None = None
     regions: dict[Name, list[int]] = Field({})
     """Numbers of the labels of each region, from 1; none: each label by itself."""
 
@@ -42,6 +43,8 @@ class Content(Block):
             dumped.pop("channels", None)
         if self.missing_channels == "refuse":
             dumped.pop("missing_channels", None)
+        if self.shown_channel is None:
+            dumped.pop("shown_channel", None)
         if not self.regions:
             dumped.pop("regions", None)
         return dumped
@@ -71,4 +74,9 @@ class Content(Block):
 
         Whether it may be empty or lie beside its image's voxels was decided then.
         """
+        return self.model_dump(exclude={"empty_masks", "masks", "shown_channel"})
+
+    @property
+    def on_pages(self) -> dict[str, Any]:
+        """The same, with what only pages that show images ask for."""
         return self.model_dump(exclude={"empty_masks", "masks"})

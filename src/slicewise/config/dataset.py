@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from slicewise.config.bids import Bids
 from slicewise.config.block import Block, Name, Spacing
-from slicewise.config.channels import CHANNEL, check_channels
+from slicewise.config.channels import CHANNEL, check_channels, check_shown
 from slicewise.config.content import MOST_LABELS, Content
 from slicewise.config.dicom import Dicom
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
@@ -236,7 +236,12 @@ class Dataset(Block):
     channels: Annotated[list[Name], Field(min_length=2)] | None = Field(
         None,
         description="Names of the channels of an image, where it has several, such as sequences "
-        "of MR; the first is shown.",
+        "of MR; the first is shown, or `shown_channel`.",
+    )
+    shown_channel: Name | None = Field(
+        None,
+        description="Which of `channels` pages show; null: the first. Of a case that lacks it, the "
+        "first that it has.",
     )
     missing_channels: Literal["refuse", "zero"] = Field(
         "refuse",
@@ -403,6 +408,7 @@ class Dataset(Block):
             self.missing_channels,
             getattr(self.pairs or self.bids or self.dicom, "image", None),
         )
+        check_shown(self.shown_channel, self.channels)
         if self.channels is not None and self.pairs is not None and self.pairs.takes_frames:
             raise ValueError("pairs.first_frame goes with images of one channel only")
         if self.bids is not None:
@@ -447,5 +453,6 @@ class Dataset(Block):
             ignore=self.ignore,
             channels=self.channels,
             missing_channels=self.missing_channels,
+            shown_channel=self.shown_channel,
             regions=self.numbered_regions,
         )

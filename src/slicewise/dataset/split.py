@@ -242,6 +242,28 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
     return {patient: value for patient, (value,) in strata.items()}
 
 
+def with_strata(
+    columns: Mapping[str, Mapping[str, str]],
+    cases: Sequence[Case],
+    settings: Split,
+    data: Path = Path(),
+) -> dict[str, dict[str, str]]:
+    """Add what a split is stratified by to other columns, by the names of cases.
+
+    Parameters
+    ----------
+    columns : mapping of str to mapping of str to str
+        By column and case, see `read_columns`.
+    cases, settings, data
+        See `read_strata`.
+    """
+    strata = {}
+    if settings.stratify is not None:
+        known = read_strata(cases, settings, data)
+        strata = {settings.stratify: {case.name: known[case.patient] for case in cases}}
+    return {**strata, **{name: dict(values) for name, values in columns.items()}, **strata}
+
+
 def _presence(value: str, column: str, place: str) -> str:
     if not column.startswith("ml_"):
         return value

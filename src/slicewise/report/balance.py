@@ -1,4 +1,4 @@
-"""How even a split is: patients, labels and strata of what is trained, validated and tested on."""
+"""How even a split is: patients, labels and sites of what is trained, validated and tested on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from slicewise.evaluation.groups import NOT_GIVEN, Grouping, groupings
 from slicewise.report.seen import SeenCase, SeenData, place_of
 from slicewise.wording import plural, some
 
@@ -42,15 +44,15 @@ class Part:
     Attributes
     ----------
     name : str
-        ``train``, ``fold 0``, ….
+        ``train``, ``fold 0``, …; of a site that is left out as a fold, ``fold 0 (site A)``.
     patients, cases : int
         How many there are, with those that could not be read.
     share : float
         Of all patients.
     labels : list of LabelBalance
         In their order.
-    strata : dict of str to int
-        Patients of each stratum.
+    groups : dict of str to dict of str to int
+        By column, such as the site, the patients of each of its groups.
     """
 
     name: str
@@ -58,29 +60,56 @@ class Part:
     cases: int
     share: float
     labels: list[LabelBalance]
-    strata: dict[str, int]
+    groups: dict[str, dict[str, int]]
 
 
 def parts(data: SeenData) -> list[Part]:
     """Return the parts of the split: training, each fold, validation, test."""
     places: dict[str, set[str]] = defaultdict(set)
     cases: Counter[str] = Counter()
-    for assigned in [*(case.assigned for case in data.cases), *data.unread]:
+    every = [*(case.assigned for case in data.cases), *data.unread]
+    for assigned in every:
         places[place_of(assigned)].add(assigned.patient)
         cases[place_of(assigned)] += 1
+    rows = pd.DataFrame(
+        {
+            "case": [each.case for each in every],
+            "patient": [each.patient for each in every],
+            "place": [place_of(each) for each in every],
+        }
+    )
+    grouped = groupings(rows, data.columns, data.bins)
     return [
         Part(
-            place,
+            _named(place, rows, data),
             len(patients),
             cases[place],
             len(patients) / data.patients,
             [_label_balance(label, _cases_in(data, place)) for label in data.labels],
-            dict(sorted(Counter(data.strata.get(each, "") for each in patients).items()))
-            if data.strata
-            else {},
+            _groups(rows[rows["place"] == place], grouped),
         )
         for place, patients in sorted(places.items(), key=lambda each: _rank(each[0]))
     ]
+
+
+def _named(place: str, rows: pd.DataFrame, data: SeenData) -> str:
+    """Name a part of the split: a fold of a site by its site, too."""
+    if not data.leave_out or not place.startswith("fold "):
+        return place
+    values = data.columns[data.leave_out]
+    held = sorted({values[case] for case in rows["case"][rows["place"] == place]})
+    return f"{place} ({data.leave_out} {', '.join(held)})"
+
+
+def _groups(rows: pd.DataFrame, grouped: Iterable[Grouping]) -> dict[str, dict[str, int]]:
+    """Count the patients of a part who have a case in each group of each column."""
+    return {
+        each.column: {
+            name: int(rows["patient"][rows["case"].isin(cases)].nunique())
+            for name, cases in each.cases.items()
+        }
+        for each in grouped
+    }
 
 
 def _rank(place: str) -> tuple[int, int, str]:
@@ -109,13 +138,15 @@ def _label_balance(label: str, cases: Iterable[SeenCase]) -> LabelBalance:
     )
 
 
-def imbalances(split: Sequence[Part]) -> list[str]:
+def imbalances(split: Sequence[Part], leave_out: str = "") -> list[str]:
     """Say what a part of the split lacks that another one has.
 
     Parameters
     ----------
     split : sequence of Part
         All parts.
+    leave_out : str
+        The column whose values are folds: each fold lacks all others of it.
 
     Returns
     -------
@@ -132,10 +163,21 @@ def imbalances(split: Sequence[Part]) -> list[str]:
             )
         elif without:
             said.append(f"No patient at all has {first.label}.")
-    strata = sorted({stratum for part in split for stratum in part.strata})
-    for stratum in strata:
-        without = [part.name for part in split if not part.strata.get(stratum)]
-        if without:
-            has = plural(sum(part.strata.get(stratum, 0) for part in split), "patient")
-            said.append(f"No patient of {some(without, SHOWN)} is of stratum {stratum} ({has}).")
+    for column in split[0].groups if split else ():
+        if column != leave_out:
+            said += _lacking(split, column)
     return said
+
+
+def _lacking(split: Sequence[Part], column: str) -> list[str]:
+    """Say which groups of a column parts of the split lack."""
+    lacked: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for group in split[0].groups[column]:
+        without = tuple(part.name for part in split if not part.groups[column][group])
+        if without and group != NOT_GIVEN:
+            has = plural(sum(part.groups[column][group] for part in split), "patient")
+            lacked[without].append(f"{group} ({has})")
+    return [
+        f"No patient of {some(without, SHOWN)} is of {column} {some(groups, SHOWN)}."
+        for without, groups in lacked.items()
+    ]

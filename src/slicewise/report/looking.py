@@ -104,7 +104,7 @@ def look_at_cases(cases: Sequence[CaseVolumes], content: Content, folder: Path) 
     looks = []
     for case in cases:
         path = folder / case.record.case / "look.json"
-        made_from = digest([case.record.made_from, content.once_read, code])
+        made_from = digest([case.record.made_from, content.on_pages, code])
         look = kept_look(path, made_from)
         if look is None:
             sweep(path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slicewise.config import Content
+from slicewise.config.evaluation import Bins
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.dataset.looked import CaseLook
@@ -64,8 +65,13 @@ class SeenData:
         Why, in sentences.
     not_the_same : sequence of pairs of cases
         ``split.not_the_same``.
-    strata : mapping of str to str
-        The stratum of each patient; empty without ``split.stratify``.
+    columns : mapping of str to mapping of str to str
+        By column and case, what tables say of cases: by what the split is
+        stratified, what it leaves out, by what scores are broken down.
+    bins : mapping of str to list of float or str
+        How numbers in them are grouped, see `groupings`.
+    leave_out : str
+        The column whose values are folds, if the split has any.
     """
 
     cases: Sequence[SeenCase]
@@ -74,7 +80,9 @@ class SeenData:
     unread: Sequence[Assignment] = ()
     refused: Sequence[str] = ()
     not_the_same: Sequence[Sequence[str]] = ()
-    strata: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bins: Mapping[str, Bins] = field(default_factory=dict)
+    leave_out: str = ""
 
     @property
     def patients(self) -> int:

@@ -111,12 +111,21 @@ def read_image(path: Path, content: Content, shown: str | None = None) -> Volume
     Returns
     -------
     Volume
-        Of several channels, the first.
+        Of several channels, `Content.shown_channel`, or else the first. Of a
+        case that lacks it, the first that it has.
     """
     if content.channels is None:
         return as_meant(read_volume(path), content, shown)
     image, _ = read_channels_of(path)
-    return as_meant(replace(image, array=image.array[..., 0]), content, shown)
+    names = content.channels
+    wanted = 0 if content.shown_channel is None else names.index(content.shown_channel)
+    for position in (wanted, *range(len(names))):
+        channel = image.array[..., position]
+        # a missing one has one value
+        if channel.min() != channel.max():
+            wanted = position
+            break
+    return as_meant(replace(image, array=image.array[..., wanted]), content, shown)
 
 
 def as_meant(volume: Volume, content: Content, shown: str | None = None) -> Volume:
