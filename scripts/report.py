@@ -7,7 +7,8 @@ from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases
 from slicewise.evaluation.folds import read_folds
-from slicewise.evaluation.groups import groupings, groups_table, headline_scores
+from slicewise.evaluation.grouping import groupings
+from slicewise.evaluation.groups import groups_table, headline_scores
 from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job

@@ -22,7 +22,8 @@ from slicewise.config.evaluation import Bins
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.comparison import Tables, case_table, compare, grouped, subset_of
 from slicewise.evaluation.folds import Folds, training_minutes
-from slicewise.evaluation.groups import groupings, headline_scores
+from slicewise.evaluation.grouping import groupings
+from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, write_text

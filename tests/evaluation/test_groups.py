@@ -3,17 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from slicewise.evaluation.groups import (
-    FEW,
-    NOT_GIVEN,
-    groupings,
-    groups_table,
-    in_several,
-    score_groups,
-)
+from slicewise.evaluation.grouping import NOT_GIVEN, groupings
+from slicewise.evaluation.groups import groups_table, in_several, score_groups
 from slicewise.evaluation.intervals import interval
 
 
@@ -29,8 +21,8 @@ ROWS = rows_of(a1=0.9, a2=0.7, b1=0.6, c1=0.5, d1=0.3)
 SITES = {"a1": "Ulm", "a2": "Ulm", "b1": "Ulm", "c1": "Bonn", "d1": ""}
 
 
-def grouped(values, bins=None, rows=ROWS):
-    (made,) = groupings(rows, {"x": values}, {} if bins is None else {"x": bins})
+def grouped(values):
+    (made,) = groupings(ROWS, {"x": values}, {})
     return made
 
 
@@ -54,39 +46,6 @@ def test_a_patient_with_scans_in_two_groups_counts_in_both():
     assert in_several(ROWS, grouped(SITES)) == 0
     bonn, ulm, _ = score_groups(ROWS, scanners)
     assert (bonn.means["dice"]["mean"], ulm.means["dice"]["mean"]) == pytest.approx((0.6, 0.75))
-
-
-def test_edges_belong_to_the_group_above():
-    ages = dict(zip(ROWS["case"], ("39.9", "40", "60", "61", ""), strict=True))
-    assert grouped(ages, [40, 60]).cases == {
-        "below 40": ["a1"],
-        "40 to below 60": ["a2"],
-        "60 and above": ["b1", "c1"],
-        NOT_GIVEN: ["d1"],
-    }
-
-
-def test_few_numbers_are_groups_in_their_order_and_many_are_quartiles():
-    few = grouped(dict(zip(ROWS["case"], ("10", "9", "10", "2", "9"), strict=True)))
-    assert (few.how, list(few.cases)) == ("values", ["2", "9", "10"])
-    rows = rows_of(**dict.fromkeys("abcdefghijkl", 0.5))
-    ages = {case: str(40 + n) for n, case in enumerate(rows["case"])}
-    many = grouped(ages, rows=rows)
-    assert many.how == "quartiles"
-    assert [len(cases) for cases in many.cases.values()] == [3, 3, 3, 3]
-    assert next(iter(many.cases)) == "below 42.75"
-    assert len(grouped(ages, "values", rows).cases) == len(ages) > FEW
-    # one word among them, and they are no numbers
-    assert grouped(ages | {"a": "old"}, rows=rows).how == "values"
-
-
-@given(st.lists(st.integers(0, 5) | st.just(""), min_size=1, max_size=12), st.booleans())
-def test_every_case_is_in_one_group(values, quartiles):
-    rows = rows_of(**{chr(97 + n): 0.5 for n in range(len(values))})
-    said = dict(zip(rows["case"], map(str, values), strict=True))
-    made = grouped(said, "quartiles" if quartiles else [2.0, 4.0], rows)
-    assert sorted(case for cases in made.cases.values() for case in cases) == sorted(rows["case"])
-    assert all(made.cases.values())
 
 
 def test_the_table_has_a_row_a_group_label_and_metric():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation.comparison import compare
-from slicewise.evaluation.groups import groupings
+from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.changed import Changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report

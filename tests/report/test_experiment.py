@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation.groups import groupings
+from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.statistics import METRICS, summarise
 from slicewise.report import experiment as report
 from slicewise.report.cost import Cost

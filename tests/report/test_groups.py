@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from slicewise.evaluation.groups import groupings
+from slicewise.evaluation.grouping import groupings
 from slicewise.report.groups import comparison_groups, report_groups
 
 ROWS = pd.DataFrame(

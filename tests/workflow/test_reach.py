@@ -25,7 +25,7 @@ REACH = {
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "slices/oblique.py": CUT,
     "slices/batches.py": TRAINED,
-    "metrics/surface.py": {"data", *SCORES},  # the page about the data groups cases as reports do
+    "metrics/surface.py": SCORES,
     "network/unet.py": TRAINED,
     "inference/predict.py": PREDICTED,
     "inference/serving.py": set(),  # of models that are used elsewhere

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from slicewise.evaluation.groups import NOT_GIVEN, Grouping, groupings
+from slicewise.evaluation.grouping import NOT_GIVEN, Grouping, groupings
 from slicewise.report.seen import SeenCase, SeenData, place_of
 from slicewise.wording import plural, some
 

@@ -21,7 +21,7 @@ from slicewise.evaluation.comparison import (
     subset_of,
 )
 from slicewise.evaluation.detection import has_label, together
-from slicewise.evaluation.groups import Grouping
+from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import summarise
 from slicewise.metrics.table import Metric, shown_in
 from slicewise.report.changed import EXPERIMENTS, Changed

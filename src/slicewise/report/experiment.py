@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slicewise.evaluation.detection import detection, overall
-from slicewise.evaluation.groups import Grouping
+from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import (
     agreement,
     by_patient,

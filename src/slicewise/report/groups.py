@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.evaluation.groups import Grouping, in_several, score_groups
+from slicewise.evaluation.grouping import Grouping
+from slicewise.evaluation.groups import in_several, score_groups
 from slicewise.metrics.table import shown_in
 
 _HOW = {

@@ -1,0 +1,47 @@
+"""Cases by site and age: nobody is left out without a word."""
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slicewise.evaluation.grouping import FEW, NOT_GIVEN, groupings
+
+CASES = ["a1", "a2", "b1", "c1", "d1"]
+
+
+def grouped(values, bins=None):
+    """Group cases; the first letter of a name is the patient."""
+    rows = pd.DataFrame({"case": list(values), "patient": [case[0] for case in values]})
+    (made,) = groupings(rows, {"x": values}, {} if bins is None else {"x": bins})
+    return made
+
+
+def test_edges_belong_to_the_group_above():
+    ages = dict(zip(CASES, ("39.9", "40", "60", "61", ""), strict=True))
+    assert grouped(ages, [40, 60]).cases == {
+        "below 40": ["a1"],
+        "40 to below 60": ["a2"],
+        "60 and above": ["b1", "c1"],
+        NOT_GIVEN: ["d1"],
+    }
+
+
+def test_few_numbers_are_groups_in_their_order_and_many_are_quartiles():
+    few = grouped(dict(zip(CASES, ("10", "9", "10", "2", "9"), strict=True)))
+    assert (few.how, list(few.cases)) == ("values", ["2", "9", "10"])
+    ages = {case: str(40 + n) for n, case in enumerate("abcdefghijkl")}
+    many = grouped(ages)
+    assert many.how == "quartiles"
+    assert [len(cases) for cases in many.cases.values()] == [3, 3, 3, 3]
+    assert next(iter(many.cases)) == "below 42.75"
+    assert len(grouped(ages, "values").cases) == len(ages) > FEW
+    # one word among them, and they are no numbers
+    assert grouped(ages | {"a": "old"}).how == "values"
+
+
+@given(st.lists(st.integers(0, 5) | st.just(""), min_size=1, max_size=12), st.booleans())
+def test_every_case_is_in_one_group(values, quartiles):
+    said = {chr(97 + n): str(value) for n, value in enumerate(values)}
+    made = grouped(said, "quartiles" if quartiles else [2.0, 4.0])
+    assert sorted(case for cases in made.cases.values() for case in cases) == sorted(said)
+    assert all(made.cases.values())
