@@ -85,7 +85,7 @@ class Output:
                 continue
             # one that is damaged is made again when its scan is segmented again
             with suppress(SlicewiseError):
-                scans.append(SegmentedScan(**unsealed(path, SEGMENTED)))
+                scans.append(unsealed(path, SEGMENTED))
         return scans
 
 
@@ -165,7 +165,7 @@ class ScanRequest(Request):
             return
         record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
         whole = not self.scan.dicom or self.order.output.seg(self.case).is_file()
-        if record is not None and whole and record["mask_sha256"] == sha256(mask):
+        if record is not None and whole and record.mask_sha256 == sha256(mask):
             raise _KeptError
         if read_note(mask) != self.made_from:
             raise SlicewiseError(
