@@ -169,13 +169,17 @@ def autopet(root: Path) -> None:
 
 def mms(root: Path) -> None:
     lists = {"Training/Labeled": ("A0S9V9", "A1D0Q7", "B3F0V9"), "Validation": ("C0S9V9", "D1E2F3")}
+    number = 0
     for folder, names in lists.items():
-        for n, name in enumerate(names):
+        for name in names:
             place = root / folder / name
             place.mkdir(parents=True)
-            array, mask = scan(n, "mr")
+            array, mask = scan(number, "mr")
+            number += 1
             empty = np.zeros_like(mask)
-            stacks = {"sa": [array] * 5, "sa_gt": [mask, empty, empty, mask, empty]}
+            beating = [np.roll(array, frame, axis=0) for frame in range(5)]
+            drawn = [mask, empty, empty, np.roll(mask, 3, axis=0), empty]
+            stacks = {"sa": beating, "sa_gt": drawn}
             for end, stills in stacks.items():
                 frames = np.stack(stills, axis=-1)
                 file = place / f"{name}_{end}.nii.gz"
