@@ -62,13 +62,14 @@ class Watch:
         if self._common is None or self._each is None:
             self._common = np.zeros((models, len(self._agreed)))
             self._each = np.zeros((models, len(self._agreed)))
-        for number, (likely, chosen) in enumerate(self._found(probabilities)):
+        found = self._found(probabilities)
+        for number, (likely, chosen) in enumerate(found):
             self._likely[number] += likely.sum(dtype=np.float64)
             self._chosen[number] += np.count_nonzero(chosen)
             self._agreed[number] += likely[chosen].sum(dtype=np.float64)
         for model in range(models):
             mine = own[..., model * outputs : (model + 1) * outputs]
-            pairs = zip(self._found(probabilities), self._found(mine), strict=True)
+            pairs = zip(found, self._found(mine), strict=True)
             for number, ((_, all_of_them), (_, alone)) in enumerate(pairs):
                 self._common[model, number] += np.count_nonzero(all_of_them & alone)
                 self._each[model, number] += np.count_nonzero(alone)
