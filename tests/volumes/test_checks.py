@@ -396,3 +396,9 @@ def test_values_are_counted_slab_by_slab():
     for order in ("C", "F"):
         found = count_values(np.asarray(array, order=order))
         assert found.tolist() == np.histogram(array, np.arange(257))[0].tolist()
+
+
+def test_a_mask_of_one_slice_is_read_whatever_the_stride_of_its_slices() -> None:
+    drawn = np.array([[0, 1, 0], [1, 1, 0]], np.uint8)
+    array = np.lib.stride_tricks.as_strided(drawn, (2, 3, 1), (3, 1, 1000))
+    np.testing.assert_array_equal(mask_values(array, "m")[..., 0], drawn)

@@ -4,8 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from slicewise.volumes.volume import Volume, from_canonical
+from slicewise.volumes.volume import Volume, from_canonical, slabs_of_both
 
 TILT = np.array([[0.96, -0.28, 0], [0.28, 0.96, 0], [0, 0, 1.0]])
 ORDERS = list(
@@ -64,3 +66,27 @@ def test_an_offset_never_wraps(dtype, values, offset, expected):
     assert moved.ravel().tolist() == [value + offset for value in values]
     # what was given stays as it was
     assert array.ravel().tolist() == values
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 4)] * 3),
+    order=st.permutations(range(3)),
+    turned=st.integers(0, 2),
+    other=st.permutations(range(3)),
+)
+def test_layers_of_both_are_the_same_layers_however_they_lie_in_memory(
+    shape: tuple[int, ...], order: list[int], turned: int, other: list[int]
+) -> None:
+    one = np.flip(np.arange(np.prod(shape)).reshape(shape).transpose(order), turned)
+    same = np.empty([one.shape[axis] for axis in other]).transpose(np.argsort(other))
+    for part, target in slabs_of_both(one, same):
+        target[...] = part
+    np.testing.assert_array_equal(same, one)
+
+
+def test_a_single_slice_lies_in_memory_in_more_than_one_way() -> None:
+    one = np.lib.stride_tricks.as_strided(np.arange(12), (4, 3, 1), (24, 8, 1000))
+    same = np.empty((4, 3, 1))
+    for part, target in slabs_of_both(one, same):
+        target[...] = part
+    np.testing.assert_array_equal(same, one)

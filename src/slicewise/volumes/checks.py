@@ -10,7 +10,7 @@ import numpy as np
 from slicewise.config import UNDRAWN, Intensity, OtherLabels
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.intensity import say_absurd
-from slicewise.volumes.volume import Volume, slabs, times
+from slicewise.volumes.volume import Volume, slabs, slabs_of_both, times
 
 AIR = -200
 """Every CT of a body has something below it, in HU: air around or within, or padding."""
@@ -164,7 +164,7 @@ def label_indices(
             "dataset.empty_masks to allow if the patient has none of them, or exclude the case"
         )
     indices = np.empty_like(mask.array, dtype=np.uint8)
-    for part, target in zip(slabs(mask.array), slabs(indices), strict=True):
+    for part, target in slabs_of_both(mask.array, indices):
         target[...] = table[part.astype(np.intp)]
     return indices
 
@@ -233,7 +233,7 @@ def mask_values(array: np.ndarray, path: str) -> np.ndarray:
     """
     _check_shape(array, path)
     values = np.empty_like(array, dtype=np.uint8 if array.max() < 256 else np.uint16)
-    for part, target in zip(slabs(array), slabs(values), strict=True):
+    for part, target in slabs_of_both(array, values):
         target[...] = _whole(part, path)
     return values
 

@@ -77,7 +77,21 @@ def slabs(array: np.ndarray) -> Iterator[np.ndarray]:
 
     What is computed of one after the other needs little memory beside the array.
     """
-    return iter(np.moveaxis(array, int(np.argmax(np.abs(array.strides))), 0))
+    return iter(np.moveaxis(array, _slowest(array), 0))
+
+
+def slabs_of_both(array: np.ndarray, other: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Return the layers of an array, see `slabs`, each with that of another one of its shape.
+
+    Along an axis of the first array: the other may lie in memory in another way. An axis with a
+    single voxel has any stride.
+    """
+    axis = _slowest(array)
+    return zip(np.moveaxis(array, axis, 0), np.moveaxis(other, axis, 0), strict=True)
+
+
+def _slowest(array: np.ndarray) -> int:
+    return int(np.argmax(np.abs(array.strides)))
 
 
 def times(shape: Sequence[int]) -> str:
