@@ -26,6 +26,7 @@ import runpy
 import selectors
 import signal
 import socket
+import sqlite3
 import stat
 import struct
 import subprocess
@@ -296,6 +297,39 @@ def found_at(path: str, code: types.CodeType) -> types.CodeType:
     return code.replace(co_filename=path, co_consts=tuple(inner))
 
 
+def keep_migrated(folder: Path) -> None:
+    """Let MLflow migrate its first fresh SQLite store, of which all later ones begin as copies.
+
+    It makes the tables of a store by all migrations that it ever had, one after
+    the other: 1.4 s of computing for tables that are the same each time.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the tables are kept.
+    """
+    utils = importlib.import_module("mlflow.store.db.utils")
+    migrate = utils._initialize_tables
+    kept = folder / "migrated.db"
+
+    def initialize_tables(engine: Any) -> None:
+        if engine.dialect.name != "sqlite" or not utils._is_empty_database(engine):
+            migrate(engine)
+            return
+        if kept.exists():
+            with contextlib.closing(sqlite3.connect(kept)) as copy, engine.connect() as fresh:
+                copy.backup(fresh.connection.driver_connection)
+            return
+        migrate(engine)
+        part = kept.with_suffix(f".{os.getpid()}")
+        with contextlib.closing(sqlite3.connect(part)) as copy, engine.connect() as made:
+            made.connection.driver_connection.backup(copy)
+        part.rename(kept)
+
+    initialize_tables.migrate = migrate  # type: ignore[attr-defined]
+    utils._initialize_tables = initialize_tables
+
+
 def become(request: dict[str, Any], python: str) -> None:
     """Take over what a fresh interpreter would have had from its start."""
     os.environ.clear()
@@ -360,6 +394,7 @@ def main(address: str, python: str, compiled: str) -> None:
     metadata.packages_distributions = cache(metadata.packages_distributions)
     metadata.packages_distributions()
     keep_compiled(Path(compiled))
+    keep_migrated(Path(compiled))
     gc.collect()
     gc.freeze()
     server = Server(address)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.tracking import Connection, Mirror, Run, Tracker
+from tests import forked
 from tests.tracking.outage import Server
 
 FACTS = {"device": "CPU", "weights_sha256": "abc", "steps": 7}
@@ -24,6 +25,16 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("MLFLOW_TRACKING"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let stores be copies of the first one, in this process as in forks."""
+    from mlflow.store.db import utils
+
+    forked.keep_migrated(tmp_path_factory.mktemp("migrated"))
+    yield
+    utils._initialize_tables = utils._initialize_tables.migrate
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,10 @@ from tests.tracking.conftest import begin, tracker
 JOB = """
 import sys
 from pathlib import Path
+from mlflow.store.db import utils
 from slicewise.tracking import Connection, Tracker
 
+utils._initialize_tables = utils._initialize_tables.migrate  # by all migrations, as users do
 with Tracker(Path(sys.argv[1]) / "tiny" / "one" / "tracking", print) as tracker:
     run = tracker.begin("fold-0", "one", sys.argv[1], params={}, tags={}, contents={})
     run.epoch({"epoch": 1, "timestamp": 1_700_000_000_000, "train/loss": 0.5})
