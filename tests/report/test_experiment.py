@@ -94,7 +94,7 @@ def test_the_headline_is_the_mean_of_the_test_patients():
 def test_the_headline_is_put_into_words():
     page = Page(experiment(table({"a": 0.9, "b": 0.8}).assign(precision=0.95)))
     assert "In 2 new patients, 85 % of the reference liver was found" in page.words
-    assert "off by 6.7 % (median)" in page.words
+    assert "off by 6.7 % (median): too small by 6.7 % at most" in page.words
 
 
 def test_without_test_patients_the_report_says_so():

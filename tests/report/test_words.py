@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slicewise.report.faults import Fault
 from slicewise.report.words import bound, convention, drawn_in_part, failure_note, meaning
 from tests import masks
 from tests.masks import HIT, NOTHING, WRONG
@@ -32,9 +33,10 @@ def test_the_meaning_of_several_patients():
     assert meaning(rows, "test") == [
         "In 3 new patients, 80 % of the reference liver was found, and 97 % of what was "
         "predicted as liver is liver in the reference, on average.",
-        "The volume was off by 2.0 % (median) and by 30 % at most.",
+        "The volume was off by 2.0 % (median): too large by 30 % at most and too small by 2.0 % "
+        "at most.",
         "In 1 of 3, more than a tenth of the outline is over 1.5 mm off.",
-        "In 1 of 3, a whole piece of 1 ml or more was added or left out.",
+        "In 1 of 3, a whole piece of 1 ml or more was added or left out: up to 30.0 ml missing.",
     ]
 
 
@@ -43,9 +45,9 @@ def test_the_meaning_of_one_patient_is_no_average():
     assert said[0].startswith("In 1 validation patient, 90 %")
     assert "average" not in said[0]
     assert said[1:] == [
-        "The volume was off by 6.7 %.",
+        "The volume was too small by 6.7 %.",
         "At most a tenth of the outline is over 1.5 mm off.",
-        "No whole piece of 1 ml or more was added or left out.",
+        "No whole piece of 1 ml or more that lies apart or is 10 mm thick was added or left out.",
     ]
 
 
@@ -53,7 +55,8 @@ def test_at_most_is_of_any_label_and_scan():
     rows = scored({"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}).assign(patient=["p", "p", "q", "q"])
     rows["volume_error_percent"] = [1.0, -3.0, 4.0, 98.0]
     # of each patient the mean size of the error, then their median
-    assert "The volume was off by 26 % (median) and by 98 % at most." in meaning(rows, "test")
+    said = "The volume was off by 26 % (median): too large by 98 % at most and too small by 3.0 %"
+    assert f"{said} at most." in meaning(rows, "test")
 
 
 def test_the_meaning_says_only_what_was_measured():
@@ -70,6 +73,23 @@ def test_the_meaning_says_only_what_was_measured():
 def test_only_what_is_complete_is_a_hundred_per_cent(share, said):
     (first, *_) = meaning(scored({"a": 0.5}).assign(recall=share), "test")
     assert f", {said} of the reference liver" in first
+
+
+def test_none_is_said_only_where_surfaces_are_near():
+    rows = scored({"a": 0.9, "b": 0.8})
+    assert meaning(rows, "test")[-1].startswith("In none of them was a whole piece of 1 ml")
+    for worse in (scored({"a": 0.9, "b": 0.8}, hd95=40.0), rows.assign(nsd=[0.95, 0.7])):
+        assert not any("whole piece" in each for each in meaning(worse, "test"))
+    # nor where a look found what scores do not tell
+    seen = {"b": [Fault("liver", "hole", "3.5 ml are missing inside", 3.5)]}
+    said = meaning(rows, "test", seen)
+    assert said[1] == "In b, 3.5 ml are missing inside."
+    assert not any("whole piece" in each for each in said)
+
+
+def test_an_equal_volume_is_no_praise_where_it_lies_elsewhere():
+    rows = scored({"a": 0.2}).assign(volume_error_percent=0.0)
+    assert "The volume was right, but most of it lies in the wrong place." in meaning(rows, "test")
 
 
 def test_several_labels_are_organs():
@@ -102,6 +122,10 @@ def test_whole_organs_in_a_sentence():
 
 def test_labels_have_their_own_sentences_and_unknown_ones_none():
     both = pieces(table({"a": 0.9}, labels=("liver", "spleen")), largest_gap_ml=[5.0, 0.0])
+    fault = Fault("spleen", "hole", "3.5 ml are missing inside", 3.5)
+    assert failure_note(both.to_dict("records"), [fault]).endswith(
+        "spleen: 3.5 ml are missing inside."
+    )
     said = failure_note(both.to_dict("records"))
     assert said.startswith("liver: Left a gap of 5.0 ml")
     assert "spleen: Nothing wrong" in said
@@ -136,11 +160,13 @@ def test_a_label_that_some_have_is_told_of_those_and_of_the_others():
     assert meaning(masks.scored(rows), "test") == [
         "In the 2 of 10 new patients who have tumour, 50 % of the reference tumour was found, and "
         "50 % of what was predicted as tumour is tumour in the reference, on average.",
+        "In b, nothing was predicted as tumour, of which there are 8.0 ml.",
         "tumour: 2 of 10 have it, found in 1 of 2, wrongly found in 1 of 8 (0.5 ml on average, "
         "4.0 ml at most).",
-        "The volume was off by 50 % (median) and by 100 % at most.",
+        "The volume was off by 50 % (median): too small by 100 % at most.",
         "In 1 of 2, more than a tenth of the outline is over 2 mm off.",
-        "In 2 of 10, a whole piece of 1 ml or more was added or left out.",
+        "In 2 of 10, a whole piece of 1 ml or more was added or left out: up to 8.0 ml missing, up "
+        "to 4.0 ml added.",
     ]
 
 
@@ -178,7 +204,7 @@ def test_volume_errors_are_averaged_by_patient_and_label():
     two = HIT + 2 * WRONG
     scans = {"a": [(two, HIT), (two, HIT), (HIT, HIT)]}
     said = meaning(masks.scored(scans, labels=("organ", "cyst")), "test")
-    assert "The volume was off by 50 % (median) and by 100 % at most." in said
+    assert "The volume was off by 50 % (median): too small by 100 % at most." in said
 
 
 def test_the_convention_of_challenges_is_told():

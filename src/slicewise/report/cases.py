@@ -13,6 +13,7 @@ from slicewise.config import Content
 from slicewise.dataset.truth import read_labels
 from slicewise.evaluation.cases import PredictedCase
 from slicewise.evaluation.detection import is_untrained
+from slicewise.report.faults import Fault, find_faults
 from slicewise.report.formats import jpeg
 from slicewise.report.gallery import CaseFigures, gallery_cases
 from slicewise.report.outlines import Plane, display_slice, overlay, pixel_aspect
@@ -72,7 +73,18 @@ def _draw(case: PredictedCase, content: Content, frames: int, hidden: Sequence[i
         ("axial", "coronal", "sagittal") if content.contiguous else ("axial",)
     )
     views = plane_views(shown, planes, frames)
-    return CaseFigures(case.assigned.case, _overlays(shown), views)
+    return CaseFigures(
+        case.assigned.case, _overlays(shown), views, faults=_faults(case, shown, content)
+    )
+
+
+def _faults(case: PredictedCase, shown: ShownCase, content: Content) -> list[Fault]:
+    """Look for what scores do not tell; not where slices are no neighbours."""
+    if not content.contiguous:
+        return []
+    look = partial(find_faults, shown.truth, shown.prediction, shown.spacing, content.scored)
+    found = drawn(f"What is wrong with {case.assigned.case}", look)
+    return [] if isinstance(found, Undrawn) else found
 
 
 def _read(case: PredictedCase, content: Content, hidden: Sequence[int]) -> ShownCase:

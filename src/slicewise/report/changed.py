@@ -17,6 +17,7 @@ from slicewise.evaluation.comparison import comparable, subset_of
 from slicewise.evaluation.statistics import by_case
 from slicewise.report.formats import jpeg
 from slicewise.report.outlines import display_slice, overlay, pixel_aspect
+from slicewise.report.picked import telling_slice
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.window import display_window
 from slicewise.volumes.read import read_image
@@ -164,8 +165,8 @@ def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> 
         differ |= guess != guesses[0]
     undrawn = truth == UNDRAWN
     differ &= ~undrawn
-    index = int(differ.sum(axis=(0, 1)).argmax())
     labelled = np.where(undrawn, 0, truth)
+    index = telling_slice((labelled != 0).sum(axis=(0, 1)), differ.sum(axis=(0, 1)))
     seen = np.any([array[:, :, index] != 0 for array in (labelled, *guesses)], axis=0)
     window = display_window(volume.array, content)
     inside = _around(seen, volume.spacing)

@@ -41,6 +41,7 @@ from slicewise.report.formats import Themed, jpeg, themed
 from slicewise.report.gallery import CaseFigures, gallery
 from slicewise.report.groups import report_groups
 from slicewise.report.outlines import contact_sheet
+from slicewise.report.progress import still_improving
 from slicewise.report.render import (
     DASH,
     number,
@@ -184,7 +185,12 @@ def _numbers(shown: ReportedExperiment) -> dict[str, Any]:
     tolerance = tolerance_of(shown.metrics)
     return {
         "headline": _headline(summary, shown.subset, shown.labels),
-        "meaning": meaning(scored, called(shown.subset, shown.is_crossed)),
+        "meaning": meaning(
+            scored,
+            called(shown.subset, shown.is_crossed),
+            {each.case: each.faults for each in shown.cases if not each.undrawn},
+        ),
+        "improving": still_improving(shown.histories),
         "bound": bound(scored),
         "partial": drawn_in_part(scored),
         "held_out": statistics_of(

@@ -15,6 +15,7 @@ from slicewise.evaluation.statistics import (
     by_case,
     headline_subset,
 )
+from slicewise.report.faults import Fault
 from slicewise.report.render import (
     DASH,
     usable,
@@ -38,6 +39,8 @@ class CaseFigures:
     """The planes that the report shows."""
     undrawn: Undrawn | None = None
     """Why there is no picture."""
+    faults: list[Fault] = field(default_factory=list)
+    """What is wrong by a look at the voxels."""
 
 
 def gallery_cases(metrics: pd.DataFrame, limit: int = GALLERY_LIMIT) -> list[str]:
@@ -94,7 +97,7 @@ def gallery(cases: Sequence[CaseFigures], scored: pd.DataFrame) -> list[dict[str
             "case": shown.case,
             "patient": patients.get(shown.case, shown.case),
             "dice": dice.get(shown.case),
-            "note": failure_note(rows.get(shown.case, [])),
+            "note": failure_note(rows.get(shown.case, []), shown.faults),
             "undrawn": shown.undrawn,
             "views": [_viewed(view, shown.views) for view in shown.views],
             "frames": [_frames(view) for view in shown.views],

@@ -9,6 +9,11 @@ import numpy as np
 
 from slicewise.config import UNDRAWN
 
+FAIR = 0.25
+"""Of the largest area of an organ, from which a slice shows it."""
+SEEN = 0.1
+"""Of the most wrong voxels in any slice, from which one shows the fault."""
+
 
 @dataclass(frozen=True)
 class PickedSlice:
@@ -58,6 +63,30 @@ def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.n
         total += 2 * shared / np.maximum(size, 1)
         present += size > 0
     return np.where(present > 0, total / np.maximum(present, 1), np.nan)
+
+
+def telling_slice(organ: np.ndarray, wrong: np.ndarray) -> int:
+    """Choose the slice that shows both an organ and what is wrong with it.
+
+    Parameters
+    ----------
+    organ, wrong : ndarray of integers, shape (slices,)
+        Voxels of the reference, and voxels that are wrong, in each slice.
+
+    Returns
+    -------
+    int
+        Of the slices with a fair part of the organ that with the most wrong voxels, or of those
+        with any of it. The slice with the most wrong voxels of all where that shows hardly any
+        of the fault, as it lies beyond the organ; the middle one where nothing is wrong.
+    """
+    if not wrong.any():
+        return len(wrong) // 2
+    for least in (FAIR * organ.max(), 1):
+        there = np.where(organ >= max(least, 1), wrong, 0)
+        if there.max() >= SEEN * wrong.max():
+            return int(there.argmax())
+    return int(wrong.argmax())
 
 
 def pick_slices(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> list[PickedSlice]:

@@ -36,6 +36,15 @@ def signed(value: Any, digits: int = 1) -> str:
     return f"+{text}" if usable(value) and round(float(value), digits) > 0 else text
 
 
+def millilitres(value: float) -> str:
+    """Write a volume with its unit, with a digit after the point where it is small.
+
+    >>> millilitres(12.345), millilitres(1234.5)
+    ('12.3 ml', '1 234 ml')
+    """
+    return f"{number(value, 1 if value < 100 else 0)} ml"
+
+
 def raw(value: Any) -> str:
     """Write what a column is sorted by; nothing for a missing value."""
     return repr(float(value)) if usable(value) else ""

@@ -16,7 +16,7 @@ import numpy as np
 from slicewise.boxes import Box, bounding_box, whole, widened
 from slicewise.config import UNDRAWN
 from slicewise.report.outlines import PLANE_AXES, Plane, display_slice
-from slicewise.report.picked import drawn_only, slice_dice
+from slicewise.report.picked import drawn_only, slice_dice, telling_slice
 from slicewise.report.picture import outline, webp
 
 MARGIN_MM = 15.0
@@ -50,7 +50,7 @@ class View:
     frames: list[Frame]
     """By index."""
     worst: int
-    """Number of the frame that is shown first: the slice with the most voxels wrong."""
+    """Number of the frame that is shown first: where most is wrong and the organ is seen."""
     slices: int
     """Of the whole volume in this plane."""
     first: int
@@ -109,8 +109,8 @@ def plane_views(case: ShownCase, planes: Sequence[Plane], frames: int) -> list[V
     planes : sequence of {"axial", "coronal", "sagittal"}
         Which planes.
     frames : int
-        About how many slices of each: evenly spaced, and always that with the
-        most voxels wrong and that with the lowest Dice; 1 for the former alone.
+        About how many slices of each: evenly spaced, and always that of
+        `telling_slice` and that with the lowest Dice; 1 for the former alone.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def _view(plane: Plane, case: ShownCase, frames: int) -> View:
     dice = slice_dice(truth, prediction, normal)
     # The lowest Dice is mostly that of a few voxels at an end, where there is little to see.
     wrong = (truth != prediction).sum(axis=(across, up))
-    worst = int(wrong.argmax() if wrong.any() else len(wrong) // 2)
+    worst = telling_slice((truth != 0).sum(axis=(across, up)), wrong)
     kept = {worst}
     if frames > 1 and not np.isnan(dice).all():
         kept.add(int(np.nanargmin(dice)))

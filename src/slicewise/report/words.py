@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,22 +16,27 @@ from slicewise.evaluation.detection import (
 )
 from slicewise.evaluation.statistics import by_patient
 from slicewise.metrics.patients import mean_over_patients
-from slicewise.report.render import number, usable
+from slicewise.report.faults import FAR_MM, NOTABLE_ML, Fault
+from slicewise.report.render import millilitres, number, usable
+from slicewise.report.wrong import Seen, wrong
 from slicewise.wording import plural
 
 SPECK_ML = 0.05
 """What is smaller has no digit at 0.1 ml."""
-NOTABLE_ML = 1.0
-"""From this size a piece counts among those that were added or left out."""
 ALLOWED = 0.95
 """Below this Dice that the slices allow at all, the page warns of it."""
 DETECTED = 4
 """Labels whose detection is put into words; a table has them all."""
+SMALLEST_PERCENT = 0.05
+"""What is smaller has no digit at 0.1 %."""
+FAIR_PERCENT = 20.0
+MOSTLY = 0.5
+"""A volume that is off by less says nothing of an organ of which less was found."""
 OUTLINE = 0.9
 """Below this surface Dice, more than a tenth of the outline needs correction."""
 
 
-def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
+def meaning(scored: pd.DataFrame, subset: str, seen: Seen | None = None) -> list[str]:
     """Say what the scores of patients mean, for somebody who knows the organ and not the metric.
 
     Parameters
@@ -40,11 +45,14 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         The rows of one subset: a row a case and label.
     subset : str
         ``test``, ``validation`` or ``held-out``.
+    seen : mapping of str to sequence of Fault, optional
+        What was seen of cases that were looked at, see `wrong`.
 
     Returns
     -------
     list of str
-        Sentences, the first one the main one; none without patients.
+        Sentences, the first one the main one, then what is wrong; none without
+        patients.
     """
     n = int(scored["patient"].nunique())
     asked = ~is_untrained(scored)
@@ -63,12 +71,14 @@ def meaning(scored: pd.DataFrame, subset: str) -> list[str]:
         first = [f"There is no Dice of {who}: no training patient had a label that they have."]
     else:
         return []
+    faults = wrong(scored[asked], seen)
     return [
         *first,
+        *faults,
         *_detected(scored),
         *_volume(there),
         *_outline(there),
-        *_pieces(scored[asked]),
+        *_pieces(scored[asked], clean=not faults and _within_rims(there)),
     ]
 
 
@@ -234,15 +244,34 @@ def untrained(scored: pd.DataFrame) -> list[str]:
 
 
 def _volume(scored: pd.DataFrame) -> list[str]:
+    """Say how far volumes are off, and to which side."""
     sizes = scored.assign(off=scored["volume_error_percent"].astype(float).abs())
-    off = sizes["off"].dropna()
-    if not len(off):
+    errors = scored["volume_error_percent"].astype(float).dropna()
+    if not len(errors):
         return []
-    if len(off) == 1:
-        return [f"The volume was off by {_percent(off.iloc[0])}."]
-    middle = by_patient(sizes, "off").median()
-    most = f"by {_percent(off.max())} at most"
-    return [f"The volume was off by {_percent(middle)} (median) and {most}."]
+    middle = errors.iloc[0] if len(errors) == 1 else by_patient(sizes, "off").median()
+    elsewhere = ""
+    if abs(middle) < FAIR_PERCENT and by_patient(scored, "recall").median() < MOSTLY:
+        elsewhere = ", but most of it lies in the wrong place"
+    if len(errors) == 1:
+        return [f"The volume was {_off_by(middle)}{elsewhere}."]
+    return [f"The volume was off by {_percent(middle)} (median){_sides(errors)}{elsewhere}."]
+
+
+def _off_by(error: float) -> str:
+    if abs(error) < SMALLEST_PERCENT:
+        return "right"
+    return f"too {'large' if error > 0 else 'small'} by {_percent(abs(error))}"
+
+
+def _sides(errors: pd.Series) -> str:
+    """Say how far off volumes are at most, to either side."""
+    said = [
+        f"too {side} by {_percent(most)} at most"
+        for side, most in (("large", errors.max()), ("small", -errors.min()))
+        if most >= SMALLEST_PERCENT
+    ]
+    return f": {' and '.join(said)}" if said else ""
 
 
 def _outline(scored: pd.DataFrame) -> list[str]:
@@ -259,33 +288,56 @@ def _outline(scored: pd.DataFrame) -> list[str]:
     return [f"In {bad} of {n}, more than a tenth of the outline is {over}."]
 
 
-def _pieces(scored: pd.DataFrame) -> list[str]:
+def _within_rims(scored: pd.DataFrame) -> bool:
+    """Tell whether surfaces are so near that nothing thin hangs on any organ."""
+    far = scored["hd95_mm"].astype(float) if "hd95_mm" in scored else pd.Series(dtype=float)
+    near = by_patient(scored, "nsd").dropna()
+    return bool(len(near) and not (far > FAR_MM).any() and (near >= OUTLINE).all())
+
+
+def _pieces(scored: pd.DataFrame, *, clean: bool) -> list[str]:
+    """Say in how many whole pieces were added or left out; that none was only where it is sure."""
     if "largest_gap_ml" not in scored or scored["largest_gap_ml"].isna().all():
         return []
-    worst = scored[[f"largest_{kind}_ml" for kind in ("false", "missed", "bulge", "gap")]]
-    n = int(scored["patient"].nunique())
-    bad = int((worst.max(axis=1).groupby(scored["patient"]).max() >= NOTABLE_ML).sum())
+    measured = {
+        "missing": scored[["largest_missed_ml", "largest_gap_ml"]].max(axis=1),
+        "added": scored[["largest_false_ml", "largest_bulge_ml"]].max(axis=1),
+    }
+    worst = pd.DataFrame(measured).groupby(scored["patient"]).max()
+    n = len(worst)
+    bad = int((worst.max(axis=1) >= NOTABLE_ML).sum())
     piece = f"a whole piece of {NOTABLE_ML:g} ml or more"
+    if bad:
+        up_to = "" if n == 1 else "up to "
+        most = [
+            f"{up_to}{millilitres(ml)} {kind}"
+            for kind, ml in worst.max().items()
+            if ml >= NOTABLE_ML
+        ]
+        where = "A" if n == 1 else f"In {bad} of {n}, a"
+        return [f"{where}{piece[1:]} was added or left out: {', '.join(most)}."]
+    if not clean:
+        return []
+    apart = "that lies apart or is 10 mm thick"
     if n == 1:
-        return [f"{'A' if bad else 'No'} {piece.removeprefix('a ')} was added or left out."]
-    if not bad:
-        everybody = not lacks_label(scored).any()
-        of = "them" if everybody else f"the {n}"
-        return [f"In none of {of} was {piece} added or left out."]
-    return [f"In {bad} of {n}, {piece} was added or left out."]
+        return [f"No {piece.removeprefix('a ')} {apart} was added or left out."]
+    of = "them" if not lacks_label(scored).any() else f"the {n}"
+    return [f"In none of {of} was {piece} {apart} added or left out."]
 
 
-def failure_note(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Say what went wrong in whole pieces in one case; empty where that was not measured.
+def failure_note(rows: Iterable[Mapping[str, Any]], faults: Sequence[Fault] = ()) -> str:
+    """Say what went wrong in one case; empty where that was not measured.
 
     Parameters
     ----------
     rows : iterable of mapping
         The case's rows of the table, one a label.
+    faults : sequence of Fault
+        What was seen of it.
     """
     given = list(rows)
     known = [row for row in given if usable(row.get("false_islands"))]
-    notes = [_note(row) for row in known]
+    notes = [_note(row, faults) for row in known]
     if len(notes) > 1:
         notes = [f"{row['label']}: {note}" for row, note in zip(known, notes, strict=True)]
     return " ".join([*notes, *map(_not_asked, given)]).strip()
@@ -295,26 +347,27 @@ def _not_asked(row: Mapping[str, Any]) -> str:
     if usable(row.get("dice")) or usable(row.get("predicted_ml")) or not row["volume_ml"]:
         return ""
     return (
-        f"The {_ml(row['volume_ml'])} of {row['label']} are neither scored nor drawn: the model "
-        "was trained without it."
+        f"The {millilitres(row['volume_ml'])} of {row['label']} are neither scored nor drawn: the "
+        "model was trained without it."
     )
 
 
-def _note(row: Mapping[str, Any]) -> str:
+def _note(row: Mapping[str, Any], faults: Sequence[Fault]) -> str:
     label = str(row["label"])
     truth = row["volume_ml"]
     predicted = row["predicted_ml"]
     if not truth and not predicted:
         return f"Rightly predicted no {label}."
     if not predicted:
-        return f"Missed the {label} altogether, {_ml(truth)}."
+        return f"Missed the {label} altogether, {millilitres(truth)}."
     if not truth:
-        return f"Predicted {_ml(predicted)} of {label} where the reference has none."
+        return f"Predicted {millilitres(predicted)} of {label} where the reference has none."
     said = [*_island(row, label), *_part(row)]
     if row["largest_gap_ml"] >= SPECK_ML:
-        said.append(f"left a gap of {_ml(row['largest_gap_ml'])} in what it found")
+        said.append(f"left a gap of {millilitres(row['largest_gap_ml'])} in what it found")
     if row["largest_bulge_ml"] >= SPECK_ML:
-        said.append(f"added a bulge of {_ml(row['largest_bulge_ml'])} to what it found")
+        said.append(f"added a bulge of {millilitres(row['largest_bulge_ml'])} to what it found")
+    said += [fault.sentence for fault in faults if fault.label == label]
     if not said:
         return "Nothing wrong in whole pieces: what differs is the outline."
     sentence = "; ".join(said)
@@ -330,7 +383,8 @@ def _island(row: Mapping[str, Any], label: str) -> list[str]:
         return [f"predicted {plural(count, 'speck')} below 0.1 ml off the {label}"]
     distance = row["largest_false_mm"]
     place = f", {number(distance, 0)} mm from the {label}" if usable(distance) else ""
-    return [f"predicted an island of {_ml(largest)}{place}{_more(count, row['false_islands_ml'])}"]
+    more = _more(count, row["false_islands_ml"])
+    return [f"predicted an island of {millilitres(largest)}{place}{more}"]
 
 
 def _part(row: Mapping[str, Any]) -> list[str]:
@@ -340,13 +394,13 @@ def _part(row: Mapping[str, Any]) -> list[str]:
         return []
     if largest < SPECK_ML:
         return [f"missed {plural(count, 'speck')} below 0.1 ml"]
-    return [f"missed a part of {_ml(largest)}{_more(count, row['missed_parts_ml'])}"]
+    return [f"missed a part of {millilitres(largest)}{_more(count, row['missed_parts_ml'])}"]
 
 
 def _more(count: int, together: float) -> str:
     if count == 1:
         return ""
-    return f", the largest of {count} ({_ml(together)} together)"
+    return f", the largest of {count} ({millilitres(together)} together)"
 
 
 def _share(value: float) -> str:
@@ -359,7 +413,3 @@ def _share(value: float) -> str:
 
 def _percent(value: float) -> str:
     return f"{number(value, 1 if value < 10 else 0)} %"
-
-
-def _ml(value: float) -> str:
-    return f"{number(value, 1 if value < 100 else 0)} ml"
