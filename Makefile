@@ -29,7 +29,7 @@ mutate: .venv/ready
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakefmt --check Snakefile rules workflow
 	$(BIN)/mypy
 	$(BIN)/slicewise schema --check config/schema.json
 	$(BIN)/snakemake --lint
@@ -37,7 +37,7 @@ lint: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile rules
+	$(BIN)/snakefmt Snakefile rules workflow
 
 # The environment: the locked packages, each checked against its hash.
 .venv/ready: requirements.txt pyproject.toml

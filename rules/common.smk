@@ -7,13 +7,28 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.path_modifier import PathModifier
+from snakemake.sourcecache import LocalSourceFile
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# As a module, this is not the folder of the main Snakefile; it may lie in a repository.
+RULES = workflow.current_basedir
+HOME = (
+    Path(RULES.get_path_or_uri(secret_free=True)).absolute().parent
+    if isinstance(RULES, LocalSourceFile)
+    else None
+)
+
 try:
     from slicewise.sources import refuse_other_library
 
-    refuse_other_library(Path(workflow.basedir))
+    if HOME is not None:
+        refuse_other_library(HOME)
 except Exception as error:
     # first, as nothing else need fit a library of another version
-    here = workflow.basedir
+    here = HOME or RULES.join("..").get_path_or_uri(secret_free=True)
     unfit = f", so the slicewise of {here} is not what is installed; pip install -e {here}"
     print(f"error: {error}{unfit if isinstance(error, ImportError) else ''}", file=sys.stderr)
     sys.exit(1)
@@ -24,9 +39,10 @@ from slicewise.config.load import load_settings, read_back
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import sentence, warnings_said
-from slicewise.sources import CONVERSION, TRAINED_BY, code_digests, sources_of
+from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
+from slicewise.syntax import syntax_of
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases, warn_of_shared, with_strata
@@ -39,22 +55,49 @@ os.environ.setdefault("SLICEWISE_RUN", f"{os.getpid()}-{STARTED}")
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
 
+
+def given_on_command_line():
+    """What `--config` says of this workflow, as a module of whatever key it is configured by."""
+    given = workflow.config_settings.config
+    if workflow.modifier.is_main_snakefile():
+        return given
+    main = workflow.modifier_stack[0].globals["config"]
+    return next((given[key] for key in given if main.get(key) is config), {})
+
+
+def results_root():
+    """The folder of all results; the prefix of a module is put before it here.
+
+    Snakemake would put it before inputs and outputs only, and jobs and records need it, too.
+    """
+    modifier = workflow.modifier
+    root = modifier.path_modifier.replace_prefix("results")
+    if Path(root).name != "results":
+        raise SlicewiseError(
+            f"module {modifier.namespace}: results cannot be called {root}; give the module a "
+            "prefix, below which they lie in a folder results"
+        )
+    modifier.path_modifier = PathModifier(None, None, workflow)
+    return root
+
+
 try:
     give_names()
     if workflow.is_main_process:
         check_writable([Path(".snakemake"), *Path(".snakemake").glob("*/")])
     DATA = data_folder()
-    refuse_braces([workflow.basedir])
+    refuse_braces([HOME or ""])
     check_backend()
+    RESULTS = results_root()
     # each job reads these rules again
     with warnings_said(workflow.is_main_process):
-        read_back(config, workflow.config_settings.config)
+        read_back(config, given_on_command_line())
         settings = load_settings(config)
         there = find_cases(settings.dataset, DATA)
         refuse_braces(path for case in there for path in (*case.image, *case.mask))
         split = split_cases(there, settings.split, DATA)
         columns = read_columns(there, settings, DATA)
-        study = Study(settings, there, split, columns, in_bucket=IN_BUCKET)
+        study = Study(settings, there, split, columns, in_bucket=IN_BUCKET, root=RESULTS)
         # only shown; the split follows from them
         balanced = with_strata(columns, there, settings.split, DATA)
         if workflow.is_main_process:
@@ -87,12 +130,12 @@ wildcard_constraints:
 
 @functools.cache
 def digests(script, templates, direct):
-    base = Path(workflow.basedir)
-    path = base / "scripts" / f"{script}.py"
-    library = base / "src" / "slicewise"
+    name = f"scripts/{script}.py"
+    path = HOME / name if HOME else Path(workflow.sourcecache.get_path(RULES.join(f"../{name}")))
     without = () if script == "convert" else CONVERSION
-    shown = sorted(p for folder in templates for p in (library / folder).glob("[!.]*"))
-    return code_digests([path, *sources_of(path, library, direct, without), *shown])
+    shown = sorted(p for folder in templates for p in (LIBRARY / folder).glob("[!.]*"))
+    reached = sources_of(path, LIBRARY, direct, without)
+    return {name: syntax_of(path).digest, **code_digests([*reached, *shown])}
 
 
 def code(script, *templates, direct=()):

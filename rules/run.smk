@@ -13,6 +13,41 @@ from slicewise.wording import some
 LOOK = Look()
 STALE = []
 REMARKED = set()
+NAMES = {}
+"""Of the rules that lie here, by what a workflow calls them that uses this one as a module."""
+
+
+def note_rules():
+    """Note which of the rules of the run are our own."""
+    for name, proxy in rules._rules.items():
+        maker = proxy.rule
+        # what was left out, or was replaced, is no part of the run
+        if workflow._rules.get(maker.name) is maker:
+            NAMES[maker.name] = name
+
+
+def tell_of_profile():
+    """Say what a run without our profile does more than it need do; its results are right."""
+    if "code" in map(str, workflow.rerun_triggers):
+        print(
+            "no profile of slicewise: comments edited in scripts and volumes touched make jobs run "
+            "again, and the first bad case ends the run; profiles/default/config.yaml spares that",
+            file=sys.stderr,
+        )
+
+
+def join_in(name, handler):
+    """Do as a module what is done before or after a run, beside what the workflow does itself."""
+    # what takes over a single rule, which this file is read again for, has this done already
+    if workflow.modifier.is_main_snakefile() or "compare" not in NAMES.values():
+        return
+    before = getattr(workflow, name)
+
+    def both(log):
+        before(log)
+        handler(log)
+
+    setattr(workflow, name, both)
 
 
 def check_results():
@@ -22,9 +57,9 @@ def check_results():
     """
     try:
         if not IN_BUCKET:
-            check_writable(folders_of(Path("results"), study.name))
-            sweep_halves(Path("results") / study.name)
-            sweep_halves(Path("results"), deep=False)
+            check_writable(folders_of(Path(RESULTS), study.name))
+            sweep_halves(Path(RESULTS) / study.name)
+            sweep_halves(Path(RESULTS), deep=False)
     except SlicewiseError as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
@@ -38,8 +73,9 @@ def look_at_records():
     """
     if workflow.is_main_process and not IN_BUCKET:
         for each in workflow.rules:
+            name = NAMES.get(each.name)
             # what is asked for by its name was made by another job
-            if each.output and each.name != "prediction":
+            if name and each.output and name != "prediction":
                 # asked for each job of a run before any of them starts; it names no file
                 each.set_input(record=look_before(each))
 
@@ -72,7 +108,7 @@ def look_before(maker):
             # `ancient`. While that is made again, Snakemake overlooks that the model is missing
             # (snakemake#4166).
             workflow.dag.forcefiles.update(given(maker, "plan", wildcards))
-        if maker.name == "train":
+        if NAMES[maker.name] == "train":
             workflow.dag.forcefiles.update(slices_due(wildcards))
         return []
 
@@ -126,7 +162,9 @@ def slices_due(wildcards):
 @functools.cache
 def is_due(name, *wildcards):
     """Tell whether a job is to be done, by its own files and records."""
-    maker = next(each for each in workflow.rules if each.name == name)
+    maker = next((each for each in workflow.rules if NAMES.get(each.name) == name), None)
+    if maker is None:
+        return False
     _, asked = asked_of(maker, Wildcards(fromdict=dict(wildcards)))
     forced = not workflow.dag.forcefiles.isdisjoint(asked.outputs)
     missing = not all(Path(path).exists() for path in asked.outputs)
@@ -155,7 +193,7 @@ def print_overview(experiments=settings.wanted):
     # not at the start: each job reads these rules, and none needs it
     from slicewise.tracking import pending_runs
 
-    results = Path("results")
+    results = Path(RESULTS)
     pending = pending_runs(results, study.name)
     for line in overview.lines(results / study.name, experiments, pending):
         print(line, file=sys.stderr)
@@ -167,7 +205,7 @@ def scored_experiments():
     found = {
         job.wildcards.experiment
         for job in dag.jobs
-        if job.rule.name == "evaluate" and (dag.finished(job) or not dag.needrun(job))
+        if NAMES.get(job.rule.name) == "evaluate" and (dag.finished(job) or not dag.needrun(job))
     }
     return [name for name in settings.wanted if name in found]
 
@@ -175,6 +213,6 @@ def scored_experiments():
 def print_errors():
     # what is scored is known, whatever failed after it
     print_overview(scored_experiments())
-    errors = errors_in((Path("results") / study.name / "logs").rglob("*.log"), STARTED)
+    errors = errors_in((Path(RESULTS) / study.name / "logs").rglob("*.log"), STARTED)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)

@@ -255,6 +255,9 @@ def test_the_snakefile_fits_a_screen():
     text = (ROOT / "Snakefile").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 50
     assert not re.search(r"^configfile:", text, re.M)
+    # a Snakefile at the top of a repository finds no other file there, where it is a module
+    other = (ROOT / "workflow" / "Snakefile").read_text(encoding="utf-8")
+    assert other.split("include: ")[1] == text.split("include: ")[1].replace('"', '"../', 1)
 
 
 def test_no_package_offers_a_name_that_is_one_of_its_modules():

@@ -318,9 +318,12 @@ def pass_on_stops() -> None:
 
     Snakemake's own answer is to start no further job and to wait for those
     that run, which for a training may be a day. To be called when Snakemake
-    has set up its own, which is kept.
+    has set up its own, which is kept. Calls after the first do nothing: a
+    workflow may use this one as a module more than once.
     """
     kept = signal.getsignal(signal.SIGTERM)
+    if getattr(kept, "__module__", None) == __name__:
+        return
 
     def passed_on(number: int, frame: Any) -> None:
         for process in psutil.Process().children(recursive=True):

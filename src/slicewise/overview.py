@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,10 +48,12 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
     data = results / "data.html"
     if data.is_file():
         said.append(f"  every case, and which stand out: {data}")
-    said.append("  every run in MLflow: slicewise ui")
+    root = results.parent
+    of_root = "" if root == Path("results") else f" --results {shlex.quote(str(root))}"
+    said.append(f"  every run in MLflow: slicewise ui{of_root}")
     if pending:
         runs = "1 run" if pending == 1 else f"{pending} runs"
-        said.append(f"  MLflow lacks something of {runs}: slicewise sync")
+        said.append(f"  MLflow lacks something of {runs}: slicewise sync{of_root}")
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
 
 

@@ -116,7 +116,7 @@ class Recorder:
         self.told = told
         self.outputs = [str(path) for path in told.output]
         self.makes = [str(path) for path in told.params.get(MAKES) or []]
-        self.active = bool(self.outputs) and Path(self.outputs[0]).parts[0] == RESULTS
+        self.active = bool(self.outputs) and _is_result(self.outputs[0])
         self.path = record_path(self.outputs[0]) if self.outputs else Path()
         self.inputs: dict[str, str] = {}
         self.volumes: Volumes = {}
@@ -160,8 +160,17 @@ class Recorder:
         """Yield the inputs that are results of other jobs and no volumes."""
         left_out = {path for name in VOLUMES for path in _listed(self.told.input, name)}
         for path in dict.fromkeys(map(str, self.told.input)):
-            if path not in left_out and Path(path).parts[0] == RESULTS:
+            if path not in left_out and _is_result(path):
                 yield path
+
+
+def _is_result(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a job made it where results lie; as a module, there is a prefix before them.
+
+    What a bucket holds lies below a folder of Snakemake's own.
+    """
+    parts = Path(path).parts
+    return RESULTS in parts and not Path(path).is_absolute() and parts[0] != ".snakemake"
 
 
 def _listed(inputs: Any, name: str) -> list[str]:

@@ -49,6 +49,8 @@ class Study:
         What is kept of what tables say of cases, by column and case.
     in_bucket : bool
         Whether results lie in a bucket, from which jobs fetch what they declare.
+    root : str
+        The folder of the results of all data sets.
 
     Attributes
     ----------
@@ -73,10 +75,12 @@ class Study:
         columns: Mapping[str, Mapping[str, str]] | None = None,
         *,
         in_bucket: bool = False,
+        root: str = "results",
     ) -> None:
         self.settings = settings
         self.name = settings.dataset.name
-        self.results = f"results/{self.name}"
+        self.root = root
+        self.results = f"{root}/{self.name}"
         self.cases = {case.name: case for case in cases}
         self.split = {assigned.case: assigned for assigned in split}
         self.columns = {name: dict(values) for name, values in (columns or {}).items()}

@@ -1,0 +1,41 @@
+"""All stages, and what is done before and after a run."""
+
+
+include: "common.smk"
+include: "run.smk"
+include: "ingest.smk"
+include: "look.smk"
+include: "leakage.smk"
+include: "propose.smk"
+include: "slices.smk"
+include: "train.smk"
+include: "predict.smk"
+include: "evaluate.smk"
+include: "report.smk"
+
+
+note_rules()
+look_at_records()
+
+
+onstart:
+    tell_of_profile()
+    check_results()
+    # here, as Snakemake has its own answer to signals only now
+    pass_on_stops()
+    LOOK.note_touched()
+
+
+onsuccess:
+    tell_what_is_left()
+    print_overview()
+
+
+onerror:
+    print_errors()
+
+
+# of a module, Snakemake itself heeds none of these
+join_in("_onstart", onstart.func)
+join_in("_onsuccess", onsuccess.func)
+join_in("_onerror", onerror.func)
