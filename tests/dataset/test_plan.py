@@ -147,21 +147,29 @@ def test_a_training_takes_the_time_that_its_effort_has(fingerprint, effort):
 
 
 def test_slices_are_as_large_as_the_median_or_as_the_effort_allows():
-    assert [value(plan(CT, effort), "slices.size") for effort in EFFORTS] == [128, 256, 256, 512]
+    assert [value(plan(CT, effort), "slices.size") for effort in EFFORTS] == [128, 192, 256, 512]
     assert [value(plan(MR, effort), "slices.size") for effort in EFFORTS] == [64] * 4
+
+
+def test_slices_are_smaller_where_there_is_no_time_to_look_at_them_often_enough():
+    said = reason(plan(CT, "laptop"), "slices.size")
+    assert said.endswith("and this effort has no time for 20000 slices larger than 192.")
+    few = plan(replace(CT, slices=256), "laptop")
+    assert value(few, "slices.size") == 256, "40 passes over them are enough"
+    assert "goes to 256" in reason(few, "slices.size")
 
 
 def test_a_small_label_is_not_made_smaller():
     small = replace(CT, smallest=8.0)
     planned = plan(small, "laptop")
-    assert value(planned, "slices.size") == 512
+    assert value(planned, "slices.size") == 384
     assert "would be lost" in reason(planned, "slices.size")
-    assert value(plan(replace(CT, smallest=30.0), "laptop"), "slices.size") == 256
+    assert value(plan(replace(CT, smallest=30.0), "laptop"), "slices.size") == 192
 
 
 def test_the_network_halves_slices_until_they_are_4_by_4():
     assert value(plan(MR, "laptop"), "network.filters") == [16, 32, 64, 128, 256]
-    assert value(plan(CT, "laptop"), "network.filters") == [16, 32, 64, 128, 256, 256, 256]
+    assert value(plan(CT, "laptop"), "network.filters") == [16, 32, 64, 128, 256, 256]
 
 
 def test_few_slices_make_small_batches_with_instance_normalisation():
@@ -180,8 +188,8 @@ def test_only_hounsfield_units_are_cut_by_what_is_inside_labels():
 
 def test_pixels_of_different_sizes_are_brought_to_one():
     mixed = plan(replace(CT, spread=1.4), "laptop")
-    # 380 mm in 256 pixels
-    assert value(mixed, "slices.spacing") == 1.6
+    # 380 mm in 192 pixels
+    assert value(mixed, "slices.spacing") == 2.2
     assert "380 mm" in reason(mixed, "slices.spacing")
     assert value(plan(replace(CT, spread=1.4), "gpu"), "slices.spacing") == 0.75
     assert value(mixed, "augmentation.scale") == 0.2
@@ -214,7 +222,7 @@ def test_cases_of_different_planes_are_each_cut_along_their_own():
     planned = plan(replace(CT, plane="acquired", agreement=0.7), "laptop")
     assert value(planned, "slices.plane") == "acquired"
     assert "3 in 10 cases" in reason(planned, "slices.plane")
-    assert planned.recipe_name == "acquired256"
+    assert planned.recipe_name == "acquired192"
 
 
 def test_a_greater_effort_trains_more():
@@ -281,4 +289,4 @@ def test_the_order_of_cases_never_changes_the_plan(seed, random):
 def test_another_kind_of_case_does_change_it():
     small = [TrainingCase((96, 96, 30), (3, 3, 3), "RAS", {"liver": 900.0})] * 40
     lines = changes(planned_for(hospital(1, 20)), planned_for(hospital(1, 20) + small))
-    assert any(line.startswith("slices.size: 256 becomes 96.") for line in lines)
+    assert any(line.startswith("slices.size: 192 becomes 96.") for line in lines)

@@ -39,7 +39,7 @@ class Budget:
         At most so many times over all slices, but at least so many steps.
     learning_rate : float
         At its peak.
-    precision : {"float32", "mixed_bfloat16"}
+    precision : {"auto", "mixed_bfloat16"}
         Of the inner layers.
     deep_supervision : bool
         Whether coarser stages are trained, too.
@@ -57,7 +57,7 @@ class Budget:
     passes: int
     least: int
     learning_rate: float
-    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    precision: Literal["auto", "mixed_bfloat16"] = "auto"
     deep_supervision: bool = False
 
     def seconds(self, pixels: int) -> float:
@@ -83,7 +83,7 @@ BUDGETS: dict[Effort, Budget] = {
     ),
     "laptop": Budget(
         machine="two cores",
-        hours=2,
+        hours=0.5,
         speed=1,
         filters=16,
         widest=256,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from slicewise.config import Effort
 from slicewise.dataset.efforts import BUDGETS, Budget
@@ -26,6 +27,10 @@ SHARE = 0.05
 """The largest part of all training slices that a batch may be (nnU-Net)."""
 FEW_PIXELS = 6
 """A label of so few pixels across is too small to be made smaller."""
+LEAST_SIDE = 128
+"""Pixels to which a slice is made smaller at most to save time."""
+ENOUGH = 20_000
+"""Slices that a training should look at: fewer large ones teach less, see ``benchmarks/plan.py``."""
 MIXED = 1.1
 """Pixels that differ by so much between cases are brought to one size."""
 SPREAD = 1.3
@@ -51,7 +56,10 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
     Plan
         The same for the same arguments, on every machine.
     """
-    budget = BUDGETS[effort]
+    return _plan(fingerprint, effort, BUDGETS[effort])
+
+
+def _plan(fingerprint: Fingerprint, effort: Effort, budget: Budget) -> Plan:
     side, why_side = _side(fingerprint, budget)
     batch, why_batch = _batch(fingerprint, budget, side)
     choices = [
@@ -62,8 +70,8 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
         *_network(budget, side, batch),
         *_augmentation(fingerprint),
         Choice("training.batch", batch, why_batch),
-        *_length(fingerprint, effort, side, batch),
-        *_rest(fingerprint, effort),
+        *_length(fingerprint, effort, budget, side, batch),
+        *_rest(fingerprint, budget),
     ]
     return Plan(effort, tuple(choices))
 
@@ -71,7 +79,7 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
 def largest(effort: Effort) -> Plan:
     """Return a plan that takes as much memory as any of this effort."""
     side = 2 * BUDGETS[effort].side
-    return plan(
+    return _plan(
         Fingerprint(
             intensity="hu",
             contiguous=True,
@@ -92,6 +100,7 @@ def largest(effort: Effort) -> Plan:
             shown=None,
         ),
         effort,
+        replace(BUDGETS[effort], hours=math.inf),
     )
 
 
@@ -123,18 +132,29 @@ def _side(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
     median = fingerprint.rows
     whole = _divisible(median)
     seen = f"half of the cases have slices of at most {median} × {fingerprint.columns} pixels"
-    if whole <= budget.side:
+    most, allowed = _affordable(fingerprint, budget)
+    if whole <= most:
         return whole, f"{seen.capitalize()}, and the network halves this side without a rest."
-    allowed = f"and this effort goes to {budget.side}"
     smallest = fingerprint.smallest
-    if smallest is not None and smallest * budget.side / median < FEW_PIXELS:
-        side = min(whole, 2 * budget.side)
-        if side > budget.side:
+    if smallest is not None and smallest * most / median < FEW_PIXELS:
+        side = min(whole, 2 * most)
+        if side > most:
             return side, (
                 f"{seen.capitalize()}, {allowed}, but the smallest label, of about {smallest:g} "
                 f"pixels across, would be lost."
             )
-    return budget.side, f"{seen.capitalize()}, {allowed}."
+    return most, f"{seen.capitalize()}, {allowed}."
+
+
+def _affordable(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
+    """Return the largest side at which there is time to look at slices often enough."""
+    enough = min(ENOUGH, budget.passes * fingerprint.slices)
+    pixels = 3600 * budget.hours / (budget.seconds(1) * enough)
+    sides = range(budget.side, LEAST_SIDE, -32)
+    side = next((side for side in sides if side**2 <= pixels), min(LEAST_SIDE, budget.side))
+    if side == budget.side:
+        return side, f"and this effort goes to {side}"
+    return side, f"and this effort has no time for {enough} slices larger than {side}"
 
 
 def _in_mm(fingerprint: Fingerprint) -> bool:
@@ -250,9 +270,10 @@ def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
 # --- training -----------------------------------------------------------------------------------
 
 
-def _length(fingerprint: Fingerprint, effort: Effort, side: int, batch: int) -> Iterator[Choice]:
+def _length(
+    fingerprint: Fingerprint, effort: Effort, budget: Budget, side: int, batch: int
+) -> Iterator[Choice]:
     """Yield steps, epochs and learning rate."""
-    budget = BUDGETS[effort]
     affordable = 3600 * budget.hours / budget.seconds(batch * side**2)
     useful = max(budget.least, budget.passes * fingerprint.slices / batch)
     wanted = min(affordable, useful)
@@ -295,14 +316,13 @@ def _length(fingerprint: Fingerprint, effort: Effort, side: int, batch: int) -> 
     )
 
 
-def _rest(fingerprint: Fingerprint, effort: Effort) -> Iterator[Choice]:
-    budget = BUDGETS[effort]
+def _rest(fingerprint: Fingerprint, budget: Budget) -> Iterator[Choice]:
     yield Choice(
         "training.precision",
         budget.precision,
         "GPUs of this kind compute in bfloat16 much faster, and as well."
         if budget.precision == "mixed_bfloat16"
-        else "The same on every processor; auto is faster on those with bfloat16 instructions.",
+        else "In bfloat16 on processors that compute in it, twice as fast and as well; else float32.",
     )
     if fingerprint.contiguous:
         yield Choice(
