@@ -4,6 +4,7 @@ from snakemake.io import is_callable
 from snakemake.iocontainers import Wildcards
 
 from slicewise import overview
+from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
 from slicewise.records import CODE, MAKES, VOLUMES, Asked, Look, code_of
@@ -214,5 +215,6 @@ def print_errors():
     # what is scored is known, whatever failed after it
     print_overview(scored_experiments())
     errors = errors_in((Path(RESULTS) / study.name / "logs").rglob("*.log"), STARTED)
-    for error in errors:
+    cases = {str(path): case.name for case in there for path in (*case.image, *case.mask)}
+    for error in by_cause(errors, cases, len(there)):
         print(f"error: {error}", file=sys.stderr)

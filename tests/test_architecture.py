@@ -18,6 +18,7 @@ RULES = sorted((ROOT / "rules").glob("*.smk"))
 FOUNDATION = {
     "backends",
     "boxes",
+    "causes",
     "errors",
     "files",
     "job",
@@ -31,8 +32,8 @@ FOUNDATION = {
     "",
 }
 """What everybody may import: errors, files, how a job speaks, records, boxes of arrays, words for
-numbers of things, and what knows no volume yet. `metrics` knows arrays only, so nothing of these
-but boxes."""
+numbers of things, what is wrong with many, and what knows no volume yet. `metrics` knows arrays
+only, so nothing of these but boxes."""
 
 BELOW_SLICES = {"config", "volumes", "phantom", "dataset"}
 BELOW_EVALUATION = {*BELOW_SLICES, "slices", "metrics"}
@@ -52,6 +53,7 @@ ALLOWED = {
     "tracking": {"metrics"},
     "backends": set(),
     "boxes": set(),
+    "causes": set(),
     "overview": set(),
     "errors": set(),
     "files": set(),

@@ -53,14 +53,15 @@ def test_a_fault_of_the_input_is_one_line_and_status_1(tmp_path, capsys):
     assert file.read_text().splitlines() == ["before", sentence]
 
 
-def test_faults_of_several_cases_are_a_line_each(tmp_path, capsys):
+def test_faults_of_several_cases_are_said_once_and_kept_each(tmp_path, capsys):
     file = tmp_path / "a.log"
-    faults = [SlicewiseError(f"{name}: it is\n  cut short; copy it again") for name in "ab"]
+    faults = [SlicewiseError(f"d/{name}: it is\n  cut short; copy it again") for name in "ab"]
     with pytest.raises(SystemExit) as left, job(str(file)):
         raise SeveralErrors(faults)
     assert left.value.code == 1
-    sentences = [f"error: {name}: it is cut short; copy it again" for name in "ab"]
-    assert capsys.readouterr().err.splitlines() == sentences
+    sentences = [f"error: {name}: it is cut short; copy it again" for name in ("d/a", "d/b")]
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["error: d/a, b: it is cut short; copy it again"]
     assert errors_in([file], 0) == [line.removeprefix("error: ") for line in sentences]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, get_args
 
 from slicewise import __version__
+from slicewise.causes import by_cause
 from slicewise.config.kinds import Effort
 from slicewise.errors import SeveralErrors, SlicewiseError, explained
 from slicewise.files import expanded, write_text
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[options.command](options)
     except SeveralErrors as several:
-        for error in several.errors:
+        for error in by_cause([str(error) for error in several.errors]):
             print(f"slicewise: {error}", file=sys.stderr)
         return 1
     except SlicewiseError as error:

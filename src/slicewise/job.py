@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from slicewise.causes import by_cause
 from slicewise.errors import SeveralErrors, SlicewiseError, explained
 from slicewise.records import Recorder, Told
 from slicewise.sources import refuse_other_library, workflow_folder
@@ -143,8 +144,11 @@ def _in_one_sentence(out: _LogFile) -> Iterator[None]:
         out.log(f"{MARK}stopped, because {TOLD}; {AGAIN}")
         sys.exit(1)
     except SlicewiseError as error:
-        for one in error.errors if isinstance(error, SeveralErrors) else [error]:
-            out.log(sentence(one))
+        several = error.errors if isinstance(error, SeveralErrors) else [error]
+        for one in by_cause([in_one_line(one) for one in several]):
+            print(f"{MARK}{one}", file=sys.stderr, flush=True)
+        # each by itself, as the run counts them with those of other jobs
+        out.write("".join(f"{sentence(one)}\n" for one in several))
         sys.exit(1)
     except OSError as error:
         known = explained(error, out.path)
@@ -339,7 +343,12 @@ def pass_on_stops() -> None:
 
 def sentence(error: SlicewiseError) -> str:
     """Return the one line that a user is shown for an error."""
-    return MARK + " ".join(str(error).split())
+    return MARK + in_one_line(error)
+
+
+def in_one_line(error: SlicewiseError) -> str:
+    """Return the sentence of an error without line breaks."""
+    return " ".join(str(error).split())
 
 
 def errors_in(logs: Iterable[Path], since: float) -> list[str]:

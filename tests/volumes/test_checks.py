@@ -107,7 +107,15 @@ def test_an_offset_that_is_not_needed_is_refused(refused):
 def test_a_mask_of_hounsfield_may_be_clipped_or_arbitrary(refused):
     array = np.clip(body(), 0, 255)
     message = refused(check_image, volume(array), "p1", "hu")
-    assert "dataset.intensity to clipped_hu or arbitrary" in message
+    assert "or set it to clipped_hu or arbitrary if it is meant so" in message
+
+
+def test_the_advice_names_mr(refused):
+    mr = np.random.default_rng(0).gamma(2, 60, (20, 20, 10))
+    message = refused(check_image, volume(mr), "p1", "hu")
+    assert "; if this is MR or anything else that is no CT, set dataset.intensity to arb" in message
+    stored = refused(check_image, volume(body() + 1024), "p1", "hu")
+    assert "dataset.intensity to arbitrary if this is MR or anything else that is no CT" in stored
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -182,6 +190,9 @@ def filled(value, dtype) -> np.ndarray:
     [
         (filled(0.5, np.float32), "whole numbers, but this has 0.5"),
         (filled(np.nan, np.float32), "whole numbers, but this has nan"),
+        # what six digits round to a whole number
+        (filled(0.9999999, np.float32), "whole numbers, but this has 0.9999999;"),
+        (filled(1 + 1e-12, np.float64), "whole numbers, but this has 1.000000000001;"),
         (filled(np.inf, np.float32), "from 0 to 65535, but this has inf"),
         (filled(-3, np.int16), "from 0 to 65535, but this has -3"),
         (filled(70000, np.int32), "from 0 to 65535, but this has 70000"),

@@ -81,8 +81,9 @@ def check_image(volume: Volume, path: str, intensity: Intensity, offset: int = 0
     if fault:
         others = " or ".join({"hu": ("clipped_hu", "arbitrary")}.get(intensity, ("arbitrary",)))
         raise SlicewiseError(
-            f"{path}: its values go from {low:g} to {high:g}, but {fault}; convert the original "
-            f"again to Hounsfield units, or set dataset.intensity to {others} if it is meant so"
+            f"{path}: its values go from {low:g} to {high:g}, but {fault}; if this is MR or "
+            "anything else that is no CT, set dataset.intensity to arbitrary, and of a CT convert "
+            f"the original again to Hounsfield units, or set it to {others} if it is meant so"
         )
 
 
@@ -105,7 +106,7 @@ def _refuse_offset(values: _Intensities, path: str, fault: str, offset: int) -> 
         raise SlicewiseError(
             f"{said}, but {fault}; they {OFFSET_FITS}: set dataset.offset: {STORED}, or "
             "convert the original again to Hounsfield units, or set dataset.intensity to "
-            "arbitrary if this is no CT"
+            "arbitrary if this is MR or anything else that is no CT"
         )
 
 
@@ -333,8 +334,9 @@ def is_stored_with_offset(array: np.ndarray) -> bool:
 def _whole(part: np.ndarray, path: str) -> np.ndarray:
     """Return a slab of label values as integers from 0 to `LARGEST_LABEL`."""
     if part.dtype.kind == "f" and not np.all(np.rint(part) == part):
+        # as it is written in full: to six digits, 0.9999999 would be a whole number
         raise SlicewiseError(
-            f"{path}: a mask holds whole numbers, but this has {part[np.rint(part) != part][0]:g}; "
+            f"{path}: a mask holds whole numbers, but this has {part[np.rint(part) != part][0]!s}; "
             "give the label map itself (not probabilities, nor one resampled with interpolation)"
         )
     low = part.min()
