@@ -54,6 +54,15 @@ def stop_after(epoch: int) -> OnEpoch:
     return on_epoch
 
 
-def changed(**blocks: dict[str, object]) -> Experiment:
+def changed(**blocks: dict[str, object] | None) -> Experiment:
     """Return the tiny experiment with some settings changed."""
     return Experiment.model_validate(merge(experiment().model_dump(), blocks))
+
+
+def plain(**blocks: dict[str, object]) -> Experiment:
+    """Return the tiny experiment, changed, without what is random or averaged in it.
+
+    For tests to which that does not matter: its steps are traced in half the time.
+    """
+    bare = {"augmentation": None, "network": {"dropout": 0.0}, "optimizer": {"ema": None}}
+    return changed(**merge(bare, blocks))

@@ -14,8 +14,8 @@ import pytest
 from slicewise.config import Training
 from slicewise.slices.batches import SliceSet
 from slicewise.training.budget import Budget, clock
-from tests.discs import CARD, disc_truth, experiment
-from tests.training.runs import Stop, changed, stop_after, train_on
+from tests.discs import CARD, disc_truth
+from tests.training.runs import Stop, plain, stop_after, train_on
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_budget_ends_the_training_and_its_schedule(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    settings = experiment(minutes=0.15, epochs=1)
+    settings = plain(training={"minutes": 0.15, "epochs": 1})
     rates: list[float] = []
     done = train_on(
         *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
@@ -48,7 +48,7 @@ def test_budget_ends_the_training_and_its_schedule(
 def test_budget_counts_the_time_before_an_interruption(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    settings = experiment(minutes=0.15)
+    settings = plain(training={"minutes": 0.15})
     with pytest.raises(Stop):
         train_on(
             *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
@@ -70,16 +70,16 @@ def test_budget_counts_the_time_before_an_interruption(
 def test_patience_stops_before_the_minutes_are_over(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    settings = changed(
+    settings = plain(
         training={"epochs": None, "minutes": 2.0, "patience": 2},
-        optimizer={"learning_rate": 1e-7, "warmup": 0.0, "ema": None},
+        optimizer={"learning_rate": 1e-7, "warmup": 0.0},
     )
     done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     scores = done.history["val/dice"].to_numpy()
     assert len(scores) - 1 - int(np.argmax(scores)) == 2
     assert done.resolved.seconds < 60, "of 120"
     said: list[str] = []
-    alone = changed(training={"epochs": None, "minutes": 0.1, "patience": 1})
+    alone = plain(training={"epochs": None, "minutes": 0.1, "patience": 1})
     train_on(
         *(slices, validation_slices, disc_truth, alone, CARD, tmp_path / "a"),
         may_select=False,

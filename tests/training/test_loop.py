@@ -20,7 +20,7 @@ from slicewise.slices.folder import SliceFolder
 from slicewise.training.result import HISTORY, Trained
 from slicewise.training.trainer import Trainer
 from tests.discs import CARD, card_with, disc_truth, disc_volume, experiment
-from tests.training.runs import Stop, changed, stop_after, train_on
+from tests.training.runs import Stop, changed, plain, stop_after, train_on
 
 
 def test_learns_a_disc(slices: SliceSet, validation_slices: SliceSet, tmp_path: Path) -> None:
@@ -86,9 +86,7 @@ def test_same_seed_same_weights(
 def test_nan_names_epoch_and_cases(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    settings = experiment(epochs=3).model_copy(
-        update={"optimizer": experiment().optimizer.model_copy(update={"learning_rate": 1e30})}
-    )
+    settings = plain(training={"epochs": 3}, optimizer={"learning_rate": 1e30})
     with pytest.raises(SlicewiseError, match=r"epoch \d+ at step \d+ \(cases case\d"):
         train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
 
@@ -111,7 +109,8 @@ def test_nothing_is_trained_again_after_a_kill_while_or_after_saving(
     def killed(_: object) -> None:
         raise Stop
 
-    given = (slices, validation_slices, disc_truth, experiment(epochs=2), CARD, tmp_path)
+    settings = plain(training={"epochs": 2})
+    given = (slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     with pytest.raises(Stop):
         train_on(*given, save=killed)
     # a job may be killed when all is saved, but before Snakemake has noted it

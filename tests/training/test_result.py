@@ -8,13 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from slicewise.config import Experiment, merge
 from slicewise.errors import SlicewiseError
 from slicewise.network import backend
 from slicewise.network.model import model_card
 from slicewise.slices.batches import SliceSet
 from tests.discs import CARD, disc_truth, experiment
-from tests.training.runs import changed, train_on
+from tests.training.runs import changed, plain, train_on
 
 
 def test_weights_that_the_last_step_broke_are_no_model(
@@ -30,9 +29,7 @@ def test_weights_that_the_last_step_broke_are_no_model(
         return logs
 
     monkeypatch.setattr(backend, "train_step", breaking)
-    given = Experiment.model_validate(
-        merge(experiment(epochs=1, steps_per_epoch=1).model_dump(), {"optimizer": {"ema": None}})
-    )
+    given = plain(training={"epochs": 1, "steps_per_epoch": 1})
     kept: list[object] = []
     with pytest.raises(SlicewiseError, match="the weights are no numbers after epoch 1; try a low"):
         train_on(*(slices, SliceSet([]), disc_truth, given, CARD, tmp_path), save=kept.append)
@@ -52,7 +49,8 @@ def test_bfloat16_trains_and_gives_a_float32_model(
 def test_postprocessing_is_decided_by_validation(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    settings = changed(postprocessing={"largest_component": "auto", "fill_holes": "auto"})
+    steps: dict[str, object] = {"largest_component": "auto", "fill_holes": "auto"}
+    settings = changed(postprocessing=steps)
     done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     after, found = model_card(done.model).postprocessing.model_dump(), done.resolved.postprocessing
     assert set(found) == {"largest_component", "fill_holes"}
@@ -60,8 +58,9 @@ def test_postprocessing_is_decided_by_validation(
         assert one["kept"] == (one["dice_with"] > one["dice_without"])
         assert after[step] is one["kept"]
     assert found["largest_component"]["dice_with"] != found["largest_component"]["dice_without"]
+    held_out = plain(postprocessing=steps, training={"epochs": 1})
     alone = train_on(
-        *(slices, validation_slices, disc_truth, settings, CARD, tmp_path),
+        *(slices, validation_slices, disc_truth, held_out, CARD, tmp_path),
         may_select=False,
     )
     assert model_card(alone.model).postprocessing.model_dump() == {

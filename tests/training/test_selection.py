@@ -9,21 +9,22 @@ import pytest
 
 from slicewise.slices.batches import SliceSet
 from slicewise.training.selection import Selection
-from tests.discs import CARD, disc_truth, experiment
-from tests.training.runs import changed, train_on
+from tests.discs import CARD, disc_truth
+from tests.training.runs import plain, train_on
 
 
 def test_selects_the_best_epoch(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    done = train_on(slices, validation_slices, disc_truth, experiment(epochs=5), CARD, tmp_path)
+    settings = plain(training={"epochs": 5})
+    done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     best = done.history["val/dice"].idxmax() + 1
     assert done.resolved.selected_epoch == best
     held_out = train_on(
         slices,
         validation_slices,
         disc_truth,
-        experiment(epochs=3),
+        plain(training={"epochs": 3}),
         CARD,
         tmp_path,
         may_select=False,
@@ -35,14 +36,14 @@ def test_selects_the_best_epoch(
 def test_patience_stops_early(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
-    settings = changed(
+    settings = plain(
         training={"epochs": 40, "patience": 2}, optimizer={"learning_rate": 1e-7, "warmup": 0.0}
     )
     done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     scores = done.history["val/dice"].to_numpy()
     assert len(scores) < 40
     assert len(scores) - 1 - int(np.argmax(scores)) == 2
-    held_out = changed(training={"epochs": 5, "patience": 1}, optimizer={"learning_rate": 1e-7})
+    held_out = plain(training={"epochs": 5, "patience": 1}, optimizer={"learning_rate": 1e-7})
     done = train_on(
         *(slices, validation_slices, disc_truth, held_out, CARD, tmp_path),
         may_select=False,

@@ -20,7 +20,7 @@ from slicewise.training.checkpoints import Checkpoints, delete_checkpoints
 from slicewise.training.result import HISTORY, Trained
 from slicewise.training.state import Progress, State
 from tests.discs import CARD, disc_truth, experiment
-from tests.training.runs import Stop, stop_after, train_on
+from tests.training.runs import Stop, plain, stop_after, train_on
 
 
 @pytest.mark.slow  # test_stops_between_two_steps_and_goes_on_to_the_same_bits stays
@@ -55,15 +55,14 @@ def test_other_settings_never_resume(
             slices,
             validation_slices,
             disc_truth,
-            experiment(),
+            plain(training={"epochs": 2}),
             CARD,
             tmp_path,
-            on_epoch=stop_after(2),
+            on_epoch=stop_after(1),
         )
     said: list[str] = []
-    train_on(
-        slices, validation_slices, disc_truth, experiment(batch=5), CARD, tmp_path, log=said.append
-    )
+    other = plain(training={"epochs": 2, "batch": 5})
+    train_on(slices, validation_slices, disc_truth, other, CARD, tmp_path, log=said.append)
     assert not any("going on" in line for line in said)
     assert len(list(tmp_path.iterdir())) == 1, "what another setting left is cleared away"
 
@@ -101,7 +100,7 @@ def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
 def test_precision_is_decided_once_said_and_written_down(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = experiment(epochs=2, precision="auto")
+    settings = plain(training={"epochs": 2, "precision": "auto"})
     given = (slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     said: list[str] = []
     monkeypatch.setattr(backend, "machine", lambda: Machine("tensorflow", "A100", (8, 0)))

@@ -33,7 +33,7 @@ from slicewise.training.validation import (
 )
 from slicewise.volumes.volume import Volume
 from tests.discs import CARD, card_with, disc_truth, experiment
-from tests.training.runs import train_on
+from tests.training.runs import plain, train_on
 
 SPACING = (1.0, 1.0, 2.0)
 MILLIMETRES = Recipe(size=16, spacing=0.7, plane="acquired")
@@ -394,7 +394,7 @@ def test_training_goes_on_where_a_validation_case_shows_nothing(
 ) -> None:
     validation_slices = SliceSet([*without_labels(folders[3:4], tmp_path / "bare"), folders[4]])
     said: list[str] = []
-    given = experiment(epochs=2, empty=0.0)
+    given = plain(training={"epochs": 2, "empty": 0.0})
     done = train_on(
         *(SliceSet(folders[:3]), validation_slices, disc_truth, given, CARD, tmp_path / "c"),
         log=said.append,
@@ -411,7 +411,7 @@ def test_where_no_validation_patient_has_a_label_the_last_weights_are_kept(
 ) -> None:
     validation_slices = SliceSet(without_labels(folders[3:], tmp_path / "bare"))
     said: list[str] = []
-    given = settings(
+    given = plain(
         training={"epochs": 3, "select": select, "patience": 1},
         postprocessing={"largest_component": "auto"},
     )
