@@ -38,7 +38,7 @@ files = [folder / name for name in ("image.npy", "mask.npy", "geometry.json")]
 experiment = Experiment.model_validate(
     {
         "slices": "a",
-        "network": {"filters": [4, 8]},
+        "network": {"filters": [1, 2]},
         "training": {"epochs": 1, "batch": 40, "precision": "float32"},
     }
 )
