@@ -40,7 +40,19 @@ TURNS = [
 ]
 
 
+MADE: dict[str, keras.Model] = {}
+
+
 def finished(labels: int = 1, seed: int = 3, **card: Any) -> keras.Model:
+    """Return the model of a seed and a card: one for all tests of a process, not to be changed."""
+    key = repr((labels, seed, card))
+    if key not in MADE:
+        MADE[key] = built(labels, seed, **card)
+    return MADE[key]
+
+
+def built(labels: int = 1, seed: int = 3, **card: Any) -> keras.Model:
+    """Build that model."""
     names = [f"organ{i}" for i in range(labels)]
     own = {"labels": names, "values": {n: [5 + i, 90 + i] for i, n in enumerate(names)}}
     given = card_with(**{**own, **card})
