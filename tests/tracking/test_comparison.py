@@ -95,7 +95,9 @@ def test_a_dead_server_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     told: list[str] = []
     sync(results, "*", no_judge, told.append)
-    assert told[0].startswith("tiny comparison (finished): ")
+    # of a busy machine it may be said that it lets wait
+    first, *_ = [line for line in told if not line.startswith("waiting for MLflow ")]
+    assert first.startswith("tiny comparison (finished): ")
     assert comparison_of(results).data.metrics == {DIFFERENCE: 0.1}
 
 
