@@ -24,9 +24,10 @@ from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
-from slicewise.volumes.write import write_nifti
 from tests.discs import card_with
-from tests.inference.test_predict import TURNS, finished, phantom
+from tests.inference.test_predict import TURNS, finished
+from tests.segmenting import made
+from tests.segmenting.made import ct
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +40,9 @@ def segmenter(model: Any) -> Segmenter:
     return Segmenter([model])
 
 
-def ct(seed: int, turn: int = 0) -> Volume:
-    """Return noise between air and bone, on an uneven grid that lies in the room in some way."""
-    array = phantom(seed).array.copy()
-    array[:3] = -1000
-    affine = np.eye(4)
-    affine[:3, :3] = TURNS[turn] @ np.diag([0.7, 0.9, 2.5])
-    affine[:3, 3] = [-91.5, 40.25, -700]
-    return Volume(array, affine)
-
-
 def stored(path: Path, image: Volume) -> str:
-    write_nifti(path, image)
-    return str(path)
+    """Store an image; return its place as rows name it."""
+    return str(made.stored(path, image))
 
 
 def place(path: str | Path) -> list[Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
 from slicewise.config import Dataset
 from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
@@ -14,18 +12,6 @@ from slicewise.jobs import Convert, Ingest
 from slicewise.volumes.dicom.index import read_index
 from tests.volumes.dicom.archived import write_report, write_study
 from tests.volumes.dicom.written import SAGITTAL
-
-
-@pytest.fixture(autouse=True)
-def caches(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    return tmp_path / "caches" / "slicewise"
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    (tmp_path / "data" / "archive").mkdir(parents=True)
-    return tmp_path / "data" / "archive"
 
 
 def found(root: Path, **more) -> dict[str, Case]:

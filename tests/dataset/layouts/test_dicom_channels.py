@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from slicewise.config import Dataset, Dicom
 from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
@@ -16,18 +14,6 @@ from slicewise.volumes.dicom.index import IMAGE, Entry
 from tests.volumes.dicom.archived import write_modalities
 
 CHANNELS = {"flair": "*flair*", "t1": "*t1*"}
-
-
-@pytest.fixture(autouse=True)
-def caches(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    return tmp_path / "caches" / "slicewise"
-
-
-@pytest.fixture
-def root(tmp_path) -> Path:
-    (tmp_path / "data" / "archive").mkdir(parents=True)
-    return tmp_path / "data" / "archive"
 
 
 def settings(image=None, **more) -> Dataset:
