@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slicewise.config import Evaluation
+from slicewise.config import UNDRAWN, Evaluation
 from slicewise.evaluation.statistics import UNSCORED, Masks, case_rows, metrics_table
 
 HIT, WRONG, NOTHING = np.zeros((3, 8, 8, 8), np.uint8)
+UNKNOWN = np.where(np.arange(8) > 3, np.uint8(UNDRAWN), NOTHING)
+"""Half of it was not drawn, and nothing in the other half."""
 HIT[1:3, 1:3, 1:3] = 1  # 8 voxels
 WRONG[5:7, 5:7, 5:6] = 1  # 4 voxels, apart from them
 

@@ -7,7 +7,7 @@ import pandas as pd
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.overview import lines
-from tests.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 
 
 def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:
@@ -112,3 +112,10 @@ def test_a_label_that_was_not_trained_is_called_so(tmp_path):
     text = shown(tmp_path, untrained(scored(rows), patients="a"))
     assert "over the 1 of 3 test patients who has the label and a score of it" in text
     assert "untrained in the models of 1, who have no score of it, found in 1 of 1" in text
+
+
+def test_who_was_not_drawn_is_not_said_to_lack_a_label(tmp_path):
+    text = shown(tmp_path, scored({"a": [(UNKNOWN, NOTHING)], "b": [(NOTHING, NOTHING)]}))
+    assert "e  no Dice, as of 2 test patients none is known to have the label" in text
+    text = shown(tmp_path, scored({"a": [(UNKNOWN, NOTHING)], "b": [(HIT, HIT)]}))
+    assert "over the 1 of 2 test patients who is known to have the label" in text

@@ -31,6 +31,7 @@ from slicewise.report.changed import Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.cost import read_costs
 from slicewise.report.render import plain_page
+from slicewise.report.tables import called, is_crossed
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.verdicts import verdicts
 from slicewise.stored import refused
@@ -138,9 +139,16 @@ def set_side_by_side(
         )
         return comparison_report(shown)
 
-    said = verdicts(table, subset_of(metrics))
+    said = _verdicts(table, metrics)
     text = _page_or_lines(dataset, page, [*said, *links.values()])
     return Comparison(table, _cases(metrics, columns or {}), text, said)
+
+
+def _verdicts(table: pd.DataFrame, metrics: Tables) -> list[str]:
+    """Say what the comparisons of the test patients come to, or of the others without any."""
+    subset = subset_of(metrics)
+    crossed = all(map(is_crossed, metrics.values()))
+    return verdicts(table, subset, called(subset, crossed))
 
 
 def _heads(metrics: Tables, repeats: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:

@@ -74,13 +74,16 @@ def _headline(summary: dict) -> str:
     untrained = counts.get("unscored", 0)
     if dice["mean"] is None and untrained:
         return f"no Dice, as no training patient had what {untrained} of {patients} have"
+    unknown = "unknown" in counts
     if dice["mean"] is None:
-        return f"no Dice, as of {patients} none has {label}"
+        return f"no Dice, as of {patients} none {'is known to have' if unknown else 'has'} {label}"
     interval = ""
     if dice["ci_low"] is not None:
         interval = f" [95 % interval {dice['ci_low']:.3f} to {dice['ci_high']:.3f}]"
     if dice["n"] < number:
         has = "has" if dice["n"] == 1 else "have"
+        if unknown:
+            has = f"{'is' if dice['n'] == 1 else 'are'} known to have"
         score = " and a score of it" if untrained else ""
         patients = f"the {dice['n']} of {patients} who {has} {label}{score}"
     if counts.get("absent_labels") == "challenge":

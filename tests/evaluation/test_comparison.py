@@ -285,6 +285,9 @@ def test_another_ground_truth_is_refused_by_its_digest_and_by_volume() -> None:
     # older tables have no digest
     old = table(SEVEN)
     assert not compare({"one": old, "two": known}).empty
+    # not known, as nothing of it was drawn
+    part = table({"u": math.nan}).assign(volume_ml=math.nan)
+    assert not compare({"one": pd.concat([old, part]), "two": pd.concat([known, part])}).empty
     old.loc[2, "volume_ml"] += 1
     assert "the ground truth of test case c differs" in refused(known, old)
 

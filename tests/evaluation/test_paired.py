@@ -277,3 +277,17 @@ def test_few_that_changed_are_not_enough() -> None:
     found = paired(np.array([*old.values()]), np.array([*new.values()]))
     assert (found.ci_low > 0, found.p, found.changed) == (True, 0.125, 4)
     assert not is_better(text(rows(old)), text(rows(new)))[0]
+
+
+def test_a_label_of_which_nothing_was_drawn_is_the_same_ground_truth() -> None:
+    old = patients(0.7)
+    unknown = rows({"x": math.nan}, volume_ml=math.nan)
+    better, why = is_better(
+        text(rows(old), unknown), text(rows(raised(old, [0.05, 0.02, 0.08])), unknown)
+    )
+    assert better, why
+    known = rows({"x": math.nan}, volume_ml=0.0)
+    assert is_better(text(rows(old), unknown), text(rows(old), known)) == (
+        False,
+        "another ground truth, so they cannot be compared",
+    )

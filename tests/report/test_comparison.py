@@ -13,7 +13,7 @@ from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.dots import DotRow, difference_plot
 from slicewise.report.formats import svg
 from slicewise.report.undrawn import Undrawn
-from tests.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 from tests.pages import Page, history, measured, summary, table
 
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
@@ -261,3 +261,45 @@ def test_experiments_stand_side_by_side_in_each_group():
     assert ulm.startswith("0.800")
     assert ulm.endswith("0.700 to 0.900")
     assert "Group by group" not in comparison(tables).words
+
+
+def test_patients_that_folds_held_out_guided_no_choice_and_are_called_so():
+    tables = {
+        name: table(SEVEN, "validation").assign(fold=[0, 1, 0, 1, 0, 1, 0]) for name in ("x", "y")
+    }
+    page = comparison(tables)
+    assert "2 experiments on the same 7 held-out patients." in page.words
+    assert "All numbers are of the cross-validation" in page.words
+    assert "y and x cannot be told apart with 7 held-out patients" in page.words
+    assert "Dice of each held-out patient" in page.words
+    assert "may have guided choices" not in page.words and "validation patient" not in page.words
+
+
+def test_it_is_told_that_not_all_was_drawn():
+    both = {"a": [(HIT, HIT)], "b": [(UNKNOWN, NOTHING)]}
+    tables = {"one": scored(both), "two": scored(both)}
+    page = comparison(tables, summarise, repeats={"one": ["one"]})
+    assert "The reference of 1 of 2 cases was drawn in part: 50 %" in page.words
+    assert "on the same 2 test patients, of whom 1 is known to have the label" in page.words
+    assert "drawn in part" not in comparison({"one": scored({"a": [(HIT, HIT)]})}, summarise).words
+
+
+def test_what_is_said_of_seeds_and_of_choosing_is_said_only_where_it_is_so():
+    tables = {name: table(SEVEN) for name in ("one", "one-seed2", "two", "two-seed2")}
+    tables["two-seed2"]["dice"] += 0.01
+    above = "The sentences above say how far the seeds alone go"
+    one = comparison(tables, repeats={"one": ["one", "one-seed2"]})
+    assert above not in one.words
+    both = comparison(tables, repeats={n: [n, f"{n}-seed2"] for n in ("one", "two")})
+    assert above in both.words
+    assert "Choose an experiment by its validation Dice" in both.words
+    validated = {name: each.assign(subset="validation") for name, each in tables.items()}
+    assert "Choose an experiment by" not in comparison(validated).words
+
+
+def test_of_how_many_a_mean_is_stands_beside_it():
+    rows = {"a": [(HIT, HIT)], "b": [(np.maximum(UNKNOWN, HIT), HIT)]}
+    page = comparison({"one": scored(rows)}, summarise)
+    row = cells(page, "one")
+    assert (row["Mean Dice"], row["Mean NSD"]) == ("1.000", "1.000 (1 of 2)")
+    assert "In who was drawn in part, neither is measured." in page.words

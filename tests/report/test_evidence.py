@@ -61,6 +61,7 @@ def test_somebody_elses_commit_is_not_the_codes(tmp_path):
     files = [str(tmp_path / "f")] * 2
     record = USED.model_copy(update={"origin": origin})
     links = {link.name: link for link in evidence([record], run, None, *files).links}
+    assert "Ground truth" not in links, "there are no test cases"
     assert links["Code"].value is None
     assert "no git repository of its own" in links["Code"].note
     assert links["Project"].value == "p" * 40

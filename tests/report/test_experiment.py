@@ -14,7 +14,7 @@ from slicewise.report.gallery import GALLERY_LIMIT, CaseFigures, gallery_cases
 from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.viewer import ShownCase, plane_views
-from tests.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 from tests.pages import Page, history, measured, pieces, summary, table
 
 
@@ -472,3 +472,23 @@ def test_folds_of_sites_are_named():
     text = experiment(metrics, split=split, leave_out="site")
     assert "fold 0: Ulm" in text
     assert "held out by fold 0: site Ulm" in text
+
+
+def test_of_whom_it_is_not_known_whether_they_have_a_label_is_told():
+    metrics = scored({"a": [(HIT, HIT)], "b": [(UNKNOWN, NOTHING)], "c": [(NOTHING, NOTHING)]})
+    page = Page(experiment(metrics, summary=summarise(metrics)))
+    assert "the 1 of 3 patients who is known to have the label" in " ".join(page.words.split())
+    row = next(row for row in page.rows if row[0] == "tumournot known of 1")
+    assert row[1:3] == ["1", "1"]
+    assert "it is not known whether they have it" in page.words
+    assert "known" not in experiment(scored({"a": [(HIT, HIT)]})).split("<main>")[1].split("<h2")[1]
+
+
+def test_a_group_says_of_how_many_a_mean_is():
+    rows = {"a": [(HIT, HIT)], "b": [(np.maximum(UNKNOWN, HIT), HIT)]}
+    metrics = scored(rows)
+    grouped = groupings(metrics, {"site": {"a": "Ulm", "b": "Ulm"}}, {})
+    page = Page(experiment(metrics, summary=summarise(metrics), groupings=grouped))
+    head = next(row for row in page.rows if row[:2] == ["site", "Patients"])
+    row = next(row for row in page.rows if row[0] == "Ulm")
+    assert dict(zip(head, row, strict=True))["NSD"] == "1.0001"

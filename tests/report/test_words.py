@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slicewise.evaluation.statistics import FAILURES
 from slicewise.report.faults import Fault
 from slicewise.report.words import bound, convention, drawn_in_part, failure_note, meaning
 from tests import masks
-from tests.masks import HIT, NOTHING, WRONG
+from tests.masks import HIT, NOTHING, UNKNOWN, WRONG
 from tests.pages import measured, pieces, table
 
 
@@ -136,7 +137,9 @@ def test_labels_have_their_own_sentences_and_unknown_ones_none():
 def test_what_the_slices_allow_is_said_and_warned_of():
     rows = table({"a": 0.9, "b": 0.8}).assign(recipe_dice=[0.99, 0.97])
     said = bound(rows)
-    assert said["sentence"].startswith("The size of the slices allows a mean Dice of 0.980 at most")
+    assert said["sentence"].startswith(
+        "The pixels of the slices allow a mean Dice of 0.980 at most"
+    )
     assert not said["notable"]
     rows["recipe_dice"] = [0.99, 0.5]
     said = bound(rows)
@@ -222,3 +225,35 @@ def test_what_was_drawn_in_part_is_said():
     assert drawn_in_part(rows.assign(undrawn_percent=np.nan)) == ""
     said = drawn_in_part(rows.assign(undrawn_percent=[np.nan, 87.4]))
     assert said.startswith("The reference of 1 of 2 cases was drawn in part: 87 % of the voxels")
+
+
+def test_whether_there_is_any_is_not_known_where_nothing_was_drawn():
+    """It is neither that nobody has it nor that no model was trained on it."""
+    nobody = masks.scored({"a": [(UNKNOWN, WRONG)], "b": [(NOTHING, NOTHING)]})
+    first = "None of 2 new patients is known to have tumour, as not all was drawn, so that there is"
+    assert meaning(nobody, "test")[0] == f"{first} no Dice."
+    one = meaning(masks.scored({"a": [(UNKNOWN, NOTHING)]}), "held-out")
+    assert one[0].startswith("The held-out patient is not known to have tumour")
+    some = masks.scored({"a": [(UNKNOWN, HIT)], "b": [(HIT, HIT)]})
+    assert meaning(some, "test")[0].startswith("In the 1 of 2 new patients who is known to have")
+
+
+def test_a_model_that_was_not_asked_and_a_label_that_was_not_drawn_are_no_volume():
+    row = masks.untrained(masks.scored({"a": [(UNKNOWN, NOTHING)]}))
+    assert failure_note(row.to_dict("records")) == ""
+
+
+def test_outlines_and_pieces_are_said_of_those_who_were_drawn_as_a_whole():
+    rows = scored({"a": 0.9, "b": 0.8, "c": 0.7}, largest_gap_ml=[30.0, np.nan, np.nan])
+    rows.loc[1:, ["nsd", *FAILURES]] = np.nan
+    said = meaning(rows.assign(undrawn_percent=[np.nan, 40.0, 10.0]), "test")
+    assert said[-3:] == [
+        "What follows is of the 1 of 3 drawn as a whole.",
+        "At most a tenth of the outline is over 1.5 mm off.",
+        "A whole piece of 1 ml or more was added or left out: 30.0 ml missing.",
+    ]
+    nobody = rows.assign(undrawn_percent=40.0)
+    nobody[["nsd", *FAILURES]] = np.nan
+    assert not any(
+        "outline" in sentence or "drawn" in sentence for sentence in meaning(nobody, "test")
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.tracking.scores import headline, patients_table, summary_metrics
-from tests.masks import HIT, NOTHING, WRONG, scored, untrained
+from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 
 TUMOURS = {
     "a": [(HIT, HIT)],
@@ -67,3 +67,10 @@ def test_a_label_that_was_not_trained_is_called_so() -> None:
     )
     assert "tumour, test patients: 2 of 4 have it, untrained:" in headline(summary)
     assert summary_metrics(summary)["test/sensitivity"] is None
+
+
+def test_who_was_not_drawn_is_not_said_to_lack_a_label() -> None:
+    nobody = headline(summarise(scored({"a": [(UNKNOWN, WRONG)]})))
+    assert nobody.startswith("**Dice: none**, as none of 1 test patients is known to have any")
+    some = headline(summarise(scored({"a": [(UNKNOWN, WRONG)], "b": [(HIT, HIT)]})))
+    assert "over the 1 of 2 test patients who are known to have a label" in some

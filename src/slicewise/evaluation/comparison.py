@@ -169,7 +169,9 @@ def _other_truth(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[str]:
     ):
         differ = ours["truth_sha256"].to_numpy() != theirs["truth_sha256"].to_numpy()
     else:
-        differ = ~np.isclose(ours["volume_ml"].to_numpy(float), theirs["volume_ml"].to_numpy(float))
+        one, other = (table["volume_ml"].to_numpy(float) for table in (ours, theirs))
+        # not known where nothing of a label was drawn
+        differ = ~np.isclose(one, other, equal_nan=True)
     return set(ours.index.get_level_values("case")[differ])
 
 

@@ -170,16 +170,20 @@ def overall(rows: pd.DataFrame, dice: pd.Series) -> dict[str, Any]:
     dict
         patients, all; with_label, who have any label that was scored; unscored,
         who have labels, all of which their models were trained without;
-        absent_labels, the convention, see `counts_absent`.
+        absent_labels, the convention, see `counts_absent`; unknown, of whom it is
+        not known whether they have any, as a part of them was not drawn, left out
+        where there are none.
     """
     having = set(rows.loc[has_label(rows), "patient"])
     scored = dice[dice.notna()].index
-    return {
+    counts = {
         "patients": int(rows["patient"].nunique()),
         "with_label": len(scored),
         "unscored": len(having.difference(scored)),
         "absent_labels": "challenge" if counts_absent(rows) else "exclude",
     }
+    unknown = set(rows.loc[is_unknown(rows), "patient"]) - having
+    return counts | ({"unknown": len(unknown)} if unknown else {})
 
 
 def _is_notable(counts: dict[str, Any]) -> bool:

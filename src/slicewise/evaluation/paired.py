@@ -87,7 +87,9 @@ def is_better(champion: str, challenger: str) -> tuple[bool, str]:
             return False, f"other {what}, so they cannot be compared"
     both = old.merge(new, on=["patient", "case", "label"], suffixes=("_old", "_new"))
     before, after = (both[f"volume_ml_{one}"].to_numpy(float) for one in ("old", "new"))
-    if not len(old) == len(new) == len(both) or not np.allclose(before, after):
+    # not known where nothing of a label was drawn
+    same = np.allclose(before, after, equal_nan=True)
+    if not len(old) == len(new) == len(both) or not same:
         return False, "another ground truth, so they cannot be compared"
     dice = [column.dropna() for column in _dice_of_both(both)]
     if len(dice[0]) < FEWEST:

@@ -20,7 +20,7 @@ from slicewise.evaluation.comparison import (
     over_seeds,
     subset_of,
 )
-from slicewise.evaluation.detection import has_label, together
+from slicewise.evaluation.detection import has_label, is_unknown, together
 from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import summarise
 from slicewise.metrics.table import Metric, shown_in
@@ -30,9 +30,10 @@ from slicewise.report.dots import DotRow, dice_by_patient, difference_plot, dot_
 from slicewise.report.formats import Themed, themed
 from slicewise.report.groups import comparison_groups
 from slicewise.report.render import overall_label, render, statistics_of
+from slicewise.report.tables import called, is_crossed
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.verdicts import verdicts
-from slicewise.report.words import convention, untrained
+from slicewise.report.words import convention, drawn_in_part, untrained
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""
@@ -96,6 +97,11 @@ class ComparedExperiments:
         return subset_of(self.metrics)
 
     @cached_property
+    def crossed(self) -> bool:
+        """Whether folds held out the patients that are not tested, in all experiments."""
+        return all(map(is_crossed, self.metrics.values()))
+
+    @cached_property
     def groups(self) -> dict[str, list[str]]:
         """The trainings of each experiment: its seeds, where it has several."""
         return grouped(self.metrics, self.repeats)
@@ -154,11 +160,18 @@ def comparison_report(shown: ComparedExperiments) -> str:
     entries = [_entry(shown, name) for name in shown.groups]
     means = _means_shown(entries)
     compared = headline_rows(shown.table, shown.subset)
+    who = called(shown.subset, shown.crossed)
+    held_out = called("validation", shown.crossed)
+    first = next(iter(shown.metrics.values()))
     tested = shown.subset == "test"
+    said = verdicts(shown.table, shown.subset, who)
     return render(
         "comparison.html.j2",
         dataset=shown.dataset,
         subset=shown.subset,
+        who=who,
+        held_out=held_out,
+        partial=drawn_in_part(first[first["subset"] == shown.subset]),
         entries=entries,
         best=max((e["judged"] for e in entries if e["judged"] is not None), default=None),
         means=means,
@@ -167,16 +180,18 @@ def comparison_report(shown: ComparedExperiments) -> str:
         known={name for e in entries for name in ("memory_mb", "energy_wh") if e[name] is not None},
         patients=max((each["patient"].nunique() for each in shown.scored.values()), default=0),
         having=_having(shown.scored),
+        unknown=bool(is_unknown(first[first["subset"] == shown.subset]).any()),
         untrained=_untrained(shown.asked),
         lacking=any(e["without_label"] for e in entries),
         convention=next(filter(None, map(convention, shown.scored.values())), ""),
         scored_runs=shown.scored_runs,
         figures=_comparison_figures(shown, entries, compared),
-        verdicts=verdicts(shown.table, shown.subset),
+        verdicts=said,
+        seeds_told=any("seeds alone" in sentence for sentence in said),
         needed=fewest(max(len(compared), 1)),
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
         others=_other_metrics(shown.table, shown.subset),
-        validated=verdicts(shown.table, "validation") if tested else [],
+        validated=verdicts(shown.table, "validation", held_out) if tested else [],
         drawn=PAIRS_DRAWN,
         changed=shown.changed,
         columns=EXPERIMENTS,

@@ -82,10 +82,11 @@ def evidence(
     weights = [one.resolved.weights_sha256 for one in records]
     slices = [one.resolved.slices_sha256 for one in records]
     library = [one.origin.get("library_sha256") for one in records]
+    truths = "digest of the labels of all test cases, voxel by voxel"
     links = [
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
         *_each("Weights", weights, "digest of the arrays in {}/model.keras"),
-        Link("Ground truth", truth, "digest of the labels of all test cases, voxel by voxel"),
+        *([Link("Ground truth", truth, truths)] if truth else []),
         Link(
             "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
         ),

@@ -52,7 +52,14 @@ from slicewise.report.render import (
     usable,
 )
 from slicewise.report.style import Theme
-from slicewise.report.tables import called, case_tables, failure_table, summary_rows, tolerance_of
+from slicewise.report.tables import (
+    called,
+    case_tables,
+    failure_table,
+    is_crossed,
+    summary_rows,
+    tolerance_of,
+)
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.words import bound, convention, drawn_in_part, meaning, untrained
 
@@ -143,8 +150,7 @@ class ReportedExperiment:
     @cached_property
     def is_crossed(self) -> bool:
         """Whether folds held out the patients that are not tested."""
-        folds = self.metrics["fold"] if "fold" in self.metrics else pd.Series(dtype=object)
-        return bool(folds.replace("", None).notna().any())
+        return is_crossed(self.metrics)
 
 
 def experiment_report(shown: ReportedExperiment) -> str:
@@ -199,6 +205,7 @@ def _numbers(shown: ReportedExperiment) -> dict[str, Any]:
         "patients": scored["patient"].nunique(),
         "having": len(dice),
         "unscored": overall(scored, dice)["unscored"],
+        "unknown": overall(scored, dice).get("unknown", 0),
         # of held-out patients, too, where others are tested
         "untrained": untrained(shown.metrics),
         "convention": convention(scored),

@@ -28,6 +28,12 @@ def called(subset: str, crossed: bool) -> str:
     return "held-out" if crossed and subset == "validation" else subset
 
 
+def is_crossed(metrics: pd.DataFrame) -> bool:
+    """Tell whether folds held out the patients that are not tested."""
+    folds = metrics["fold"] if "fold" in metrics else pd.Series(dtype=object)
+    return bool(folds.replace("", None).notna().any())
+
+
 def tolerance_of(metrics: pd.DataFrame) -> str | None:
     """Write the tolerance of the surface Dice, in mm; None where there are no distances."""
     tolerances = finite(metrics, "tolerance_mm")

@@ -12,11 +12,21 @@ from slicewise.report.render import number, signed
 from slicewise.wording import plural
 
 
-def verdicts(table: pd.DataFrame, subset: str) -> list[str]:
+def verdicts(table: pd.DataFrame, subset: str, who: str | None = None) -> list[str]:
     """Say what the comparisons of Dice (mean over labels) of a subset come to.
 
     Where some lack a label, what both predicted of it there is said with it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `compare`.
+    subset : str
+        Its name.
+    who : str, optional
+        What its patients are called, where not by its name.
     """
+    who = subset if who is None else who
     rows = headline_rows(table, subset)
     false = {
         (row["first"], row["second"]): row
@@ -25,12 +35,12 @@ def verdicts(table: pd.DataFrame, subset: str) -> list[str]:
     }
     if not rows:
         return [
-            f"{second} and {first} have no Dice to be compared by, as no {subset} patient has a "
+            f"{second} and {first} have no Dice to be compared by, as no {who} patient has a "
             f"label{_beside_false(row)}"
             for (first, second), row in false.items()
         ]
     return [
-        verdict(row, len(rows)) + _beside_false(false.get((row["first"], row["second"])))
+        verdict(row, len(rows), who) + _beside_false(false.get((row["first"], row["second"])))
         for row in rows
         if row["label"] == "mean"
     ]
@@ -48,7 +58,7 @@ def _beside_false(row: Mapping[str, Any] | None) -> str:
     )
 
 
-def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
+def verdict(row: Mapping[str, Any], comparisons: int = 1, who: str = "test") -> str:
     """Say in one plain sentence what a comparison of Dice comes to.
 
     Parameters
@@ -57,13 +67,15 @@ def verdict(row: Mapping[str, Any], comparisons: int = 1) -> str:
         Of the table from `compare`.
     comparisons : int
         How many of Dice there are in its subset.
+    who : str
+        What the patients are called.
     """
     of = "" if row["label"] == "mean" else f" for {row['label']}"
     p = f"{_p(row['p_holm'])}{f' (Holm, {comparisons} comparisons)' * (comparisons > 1)}"
     if is_told_apart(row):
         return _who_is_better(row, of, p)
     said = f"{row['second']} and {row['first']} cannot be told apart{of} with "
-    said += plural(row["n"], f"{row['subset']} patient")
+    said += plural(row["n"], f"{who} patient")
     said += f": difference {signed(row['difference'], 3)}"
     if row["ci_low"] is not None and row["ci_low"] == row["ci_low"]:
         said += f" [{signed(row['ci_low'], 3)}, {signed(row['ci_high'], 3)}]"

@@ -11,6 +11,7 @@ from slicewise.evaluation.detection import (
     counts_absent,
     detection,
     has_label,
+    is_unknown,
     is_untrained,
     lacks_label,
 )
@@ -61,10 +62,9 @@ def meaning(scored: pd.DataFrame, subset: str, seen: Seen | None = None) -> list
     if not n:
         return []
     if all(len(share) for share in shares):
-        unscored = bool((has_label(scored) & ~asked).any())
-        who = _those_who_have_it(there, subset, n, len(shares[0]), unscored)
+        who = _those_who_have_it(scored, subset, len(shares[0]))
         first = [_found(there, who, shares[0], shares[1])]
-    elif lacks_label(scored).all():
+    elif not has_label(scored).any():
         first = [_nothing_there(scored, subset, n)]
     elif not len(there):
         who = _patients(n, subset)
@@ -72,14 +72,16 @@ def meaning(scored: pd.DataFrame, subset: str, seen: Seen | None = None) -> list
     else:
         return []
     faults = wrong(scored[asked], seen)
-    return [
-        *first,
-        *faults,
-        *_detected(scored),
-        *_volume(there),
-        *_outline(there),
-        *_pieces(scored[asked], clean=not faults and _within_rims(there)),
+    whole = ~_is_drawn_in_part(scored)
+    outlined = there[whole[there.index]]
+    surfaces = [
+        *_outline(outlined),
+        *_pieces(scored[asked & whole], clean=not faults and _within_rims(outlined)),
     ]
+    if surfaces and not whole.all():
+        number = scored.loc[whole, "patient"].nunique()
+        surfaces.insert(0, f"What follows is of the {number} of {n} drawn as a whole.")
+    return [*first, *faults, *_detected(scored), *_volume(there), *surfaces]
 
 
 def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
@@ -104,7 +106,7 @@ def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
     most = mean_over_patients(table.to_numpy(float), patients)
     worst = known.loc[known["recipe_dice"].idxmin()]
     sentence = (
-        f"The size of the slices allows a mean Dice of {number(most)} at most: so good is the "
+        f"The pixels of the slices allow a mean Dice of {number(most)} at most: so good is the "
         "reference itself once it was cut and brought back"
     )
     if worst["recipe_dice"] >= ALLOWED:
@@ -112,9 +114,16 @@ def bound(scored: pd.DataFrame) -> dict[str, Any] | None:
     return {
         "sentence": f"{sentence}; in the worst case ({worst['label']} of {worst['case']}) "
         f"{number(worst['recipe_dice'])}. What is smaller than a pixel of the slices is lost "
-        "before the network sees it: larger slices would keep it.",
+        "before the network sees it: smaller pixels would keep it.",
         "notable": True,
     }
+
+
+def _is_drawn_in_part(rows: pd.DataFrame) -> pd.Series:
+    """Tell of each row whether a part of its case was not drawn."""
+    if "undrawn_percent" not in rows:
+        return pd.Series(False, rows.index)
+    return rows["undrawn_percent"].astype(float).fillna(0) > 0
 
 
 def drawn_in_part(scored: pd.DataFrame) -> str:
@@ -126,14 +135,12 @@ def drawn_in_part(scored: pd.DataFrame) -> str:
         The rows of one subset: a row a case and label, with ``undrawn_percent``
         where masks have undrawn voxels.
     """
-    if "undrawn_percent" not in scored:
-        return ""
     cases = scored.drop_duplicates("case")
-    undrawn = cases["undrawn_percent"].astype(float).fillna(0)
-    number = int((undrawn > 0).sum())
+    undrawn = cases[_is_drawn_in_part(cases)]
+    number = len(undrawn)
     if not number:
         return ""
-    of_these = undrawn[undrawn > 0].mean()
+    of_these = undrawn["undrawn_percent"].astype(float).mean()
     return (
         f"The reference of {number} of {plural(len(cases), 'case')} was drawn in part: "
         f"{number_of(of_these)} % of the voxels of such a case, on average, are undrawn and not "
@@ -159,16 +166,19 @@ def _patients(n: int, subset: str) -> str:
     return plural(n, "new patient" if subset == "test" else f"{subset} patient")
 
 
-def _those_who_have_it(
-    there: pd.DataFrame, subset: str, n: int, scored: int, unscored: bool
-) -> str:
+def _those_who_have_it(rows: pd.DataFrame, subset: str, scored: int) -> str:
     """Say of whom a sentence is: of all patients, or of those who have what was scored."""
+    n = int(rows["patient"].nunique())
     if scored == n:
         return f"In {_patients(n, subset)}"
-    labels = [str(label) for label in there["label"].unique()]
+    having = has_label(rows)
+    asked = ~is_untrained(rows)
+    labels = [str(label) for label in rows.loc[having & asked, "label"].unique()]
     what = labels[0] if len(labels) == 1 else "any of the labels"
     has = "has" if scored == 1 else "have"
-    score = " and a score of it" if unscored else ""
+    if is_unknown(rows).any():
+        has = f"{'is' if scored == 1 else 'are'} known to have"
+    score = " and a score of it" if (having & ~asked).any() else ""
     return f"In the {scored} of {_patients(n, subset)} who {has} {what}{score}"
 
 
@@ -193,6 +203,10 @@ def _found(there: pd.DataFrame, who: str, recall: pd.Series, precision: pd.Serie
 def _nothing_there(scored: pd.DataFrame, subset: str, n: int) -> str:
     labels = [str(label) for label in scored["label"].unique()]
     what = labels[0] if len(labels) == 1 else "any of the labels"
+    if is_unknown(scored).any():
+        one = f"The {_patients(1, subset)[2:]} is not"
+        who = f"None of {_patients(n, subset)} is" if n > 1 else one
+        return f"{who} known to have {what}, as not all was drawn, so that there is no Dice."
     who = (
         f"None of {_patients(n, subset)} has" if n > 1 else f"The {_patients(1, subset)[2:]} lacks"
     )
@@ -344,7 +358,8 @@ def failure_note(rows: Iterable[Mapping[str, Any]], faults: Sequence[Fault] = ()
 
 
 def _not_asked(row: Mapping[str, Any]) -> str:
-    if usable(row.get("dice")) or usable(row.get("predicted_ml")) or not row["volume_ml"]:
+    asked = usable(row.get("dice")) or usable(row.get("predicted_ml"))
+    if asked or not usable(row["volume_ml"]) or not row["volume_ml"]:
         return ""
     return (
         f"The {millilitres(row['volume_ml'])} of {row['label']} are neither scored nor drawn: the "

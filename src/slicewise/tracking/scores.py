@@ -86,6 +86,7 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
     name = "Dice" if label == "mean" else f"Dice of {label}"
     number = counts.get("patients", dice["n"])
     untrained = labels[label].get("detection", {}).get("unscored", 0)
+    unknown = "unknown" in labels[label].get("detection", {})
     if dice["mean"] is None and untrained:
         return (
             f"**{name}: none**, as no training patient had what {untrained} of {number} {subset} "
@@ -93,7 +94,8 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
         )
     if dice["mean"] is None:
         what = "any label" if label == "mean" else "it"
-        return f"**{name}: none**, as none of {number} {subset} patients has {what}"
+        has = "is known to have" if unknown else "has"
+        return f"**{name}: none**, as none of {number} {subset} patients {has} {what}"
     interval = ""
     if dice["ci_low"] is not None:
         interval = f" [{dice['ci_low']:.3f}, {dice['ci_high']:.3f}]"
@@ -101,7 +103,8 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
     if dice["n"] < number:
         what = "a label" if label == "mean" else "it"
         score = " and a score of it" if untrained else ""
-        over = f"the {dice['n']} of {number} {subset} patients who have {what}{score}"
+        have = "are known to have" if unknown else "have"
+        over = f"the {dice['n']} of {number} {subset} patients who {have} {what}{score}"
     if counts.get("absent_labels") == "challenge":
         over += ", a label that is not there counting as 1 or 0 (`absent_labels: challenge`)"
     return f"**{name} {dice['mean']:.3f}**{interval} per patient in 3-D over {over}"
