@@ -30,7 +30,7 @@ FEW_PIXELS = 6
 LEAST_SIDE = 128
 """Pixels to which a slice is made smaller at most to save time."""
 ENOUGH = 20_000
-"""Slices that a training should look at: fewer large ones teach less, see ``benchmarks/plan.py``."""
+"""Slices a training should look at: fewer large ones teach less, see ``benchmarks/plan.py``."""
 MIXED = 1.1
 """Pixels that differ by so much between cases are brought to one size."""
 SPREAD = 1.3
@@ -322,7 +322,8 @@ def _rest(fingerprint: Fingerprint, budget: Budget) -> Iterator[Choice]:
         budget.precision,
         "GPUs of this kind compute in bfloat16 much faster, and as well."
         if budget.precision == "mixed_bfloat16"
-        else "In bfloat16 on processors that compute in it, twice as fast and as well; else float32.",
+        else "In bfloat16 on processors that compute in it, twice as fast and as well; "
+        "else float32.",
     )
     if fingerprint.contiguous:
         yield Choice(
