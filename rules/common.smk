@@ -39,6 +39,7 @@ from slicewise.config.load import load_settings, read_back
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import sentence, warnings_said
+from slicewise.retries import is_marked
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
@@ -149,10 +150,22 @@ def code(script, *templates, direct=()):
 
 
 def memory(mb):
-    """Memory in MB of a job's first attempt; the next attempts get as much more each."""
-    if callable(mb):
-        return lambda wildcards, attempt: mb(wildcards) * attempt
-    return lambda wildcards, attempt: mb * attempt
+    """Memory in MB of a job's first attempt; the next attempts get as much more each.
+
+    But for one that only says again what is wrong with its input.
+    """
+
+    def asked(wildcards, attempt, rulename):
+        once = mb(wildcards) if callable(mb) else mb
+        return once if attempt > 1 and is_marked(log_of(rulename, wildcards)) else once * attempt
+
+    return asked
+
+
+def log_of(rulename, wildcards):
+    """The log of a rule's job."""
+    maker = next(each for each in workflow.rules if each.name == rulename)
+    return str(maker.log[0].apply_wildcards(wildcards))
 
 
 def source(path):

@@ -23,6 +23,7 @@ FOUNDATION = {
     "files",
     "job",
     "records",
+    "retries",
     "running",
     "sources",
     "stored",
@@ -31,9 +32,9 @@ FOUNDATION = {
     "wording",
     "",
 }
-"""What everybody may import: errors, files, how a job speaks, records, boxes of arrays, words for
-numbers of things, what is wrong with many, and what knows no volume yet. `metrics` knows arrays
-only, so nothing of these but boxes."""
+"""What everybody may import: errors, files, how a job speaks, records, marks of failures, boxes of
+arrays, words for numbers of things, what is wrong with many, and what knows no volume yet.
+`metrics` knows arrays only, so nothing of these but boxes."""
 
 BELOW_SLICES = {"config", "volumes", "phantom", "dataset"}
 BELOW_EVALUATION = {*BELOW_SLICES, "slices", "metrics"}
@@ -59,6 +60,7 @@ ALLOWED = {
     "files": set(),
     "job": set(),
     "records": set(),
+    "retries": set(),
     "running": set(),
     "sources": set(),
     "stored": set(),

@@ -30,7 +30,11 @@ class SlicewiseError(Exception):
     """
 
 
-class StoppedError(SlicewiseError):
+class PassingError(SlicewiseError):
+    """A fault of the surroundings, such as too little memory: another attempt may do without it."""
+
+
+class StoppedError(PassingError):
     """Nothing is wrong: a job was told to stop, and goes on when it is run again."""
 
 

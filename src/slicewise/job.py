@@ -19,6 +19,8 @@ import psutil
 from slicewise.causes import by_cause
 from slicewise.errors import SeveralErrors, SlicewiseError, explained
 from slicewise.records import Recorder, Told
+from slicewise.retries import AGAIN as NOT_AGAIN
+from slicewise.retries import Mark
 from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
@@ -62,16 +64,22 @@ def job(
     out = _LogFile(Path(file))
     out.begin({} if resources is None else resources)
     recorder = None if told is None else Recorder(told)
-    with _ending_when_told(), _listening(out, told), _in_one_sentence(out):
+    mark = None if told is None else Mark(told)
+    with _ending_when_told(), _listening(out, told), _in_one_sentence(out, mark):
         # the interpreter of a script may be another one than Snakemake's
         workflow = workflow_folder()
         if workflow is not None:
             refuse_other_library(workflow)
+        if mark is not None and (said := mark.sentences()):
+            out.log(NOT_AGAIN)
+            raise SeveralErrors([SlicewiseError(sentence) for sentence in said])
         if recorder is not None:
             recorder.begin()
         yield out.log
         if recorder is not None:
             recorder.finish()
+        if mark is not None:
+            mark.remove()
 
 
 class _LogFile:
@@ -136,7 +144,7 @@ def _listening(out: _LogFile, told: Told | None) -> Iterator[None]:
 
 
 @contextmanager
-def _in_one_sentence(out: _LogFile) -> Iterator[None]:
+def _in_one_sentence(out: _LogFile, mark: Mark | None = None) -> Iterator[None]:
     """End the process with a sentence for each fault of the input, in place of a traceback."""
     try:
         yield
@@ -149,6 +157,8 @@ def _in_one_sentence(out: _LogFile) -> Iterator[None]:
             print(f"{MARK}{one}", file=sys.stderr, flush=True)
         # each by itself, as the run counts them with those of other jobs
         out.write("".join(f"{sentence(one)}\n" for one in several))
+        if mark is not None:
+            mark.leave(several)
         sys.exit(1)
     except OSError as error:
         known = explained(error, out.path)

@@ -1,9 +1,12 @@
 """A stage that fails after the scoring hides no number, and none of another training is shown."""
 
 import re
+import shutil
 
 import pytest
 from conftest import Workflow
+
+from slicewise.retries import AGAIN
 
 NUMBER = "Mean Dice per patient in 3-D, tiny:"
 
@@ -60,3 +63,29 @@ def test_after_a_training_that_failed_the_old_number_is_not_shown_as_its_own(wor
     said = workflow.snakemake(fails=True)
     assert "error: " in said
     assert numbers(said) == {"rich"}
+
+
+@pytest.mark.slow
+def test_a_mask_that_does_not_fit_is_tried_again_by_people_alone(workflow):
+    """Where a profile sends jobs again, as for a cluster."""
+    mask, another = (
+        workflow.image(name).with_name(f"{name}_liver.nii.gz") for name in ("p01", "p02")
+    )
+    kept = workflow.root / "kept.nii.gz"
+    shutil.copy2(mask, kept)
+    shutil.copy(another, mask)
+    retried = ("--retries", "2", "results/tiny/cases.tsv")
+    for _ in range(2):  # by hand, it is read anew
+        said = workflow.snakemake(*retried, fails=True)
+        assert said.count("p01_liver.nii.gz: it is not on the grid of its image") == 4
+        assert said.count(AGAIN) == 2
+        assert said.index("error: ") < said.index(AGAIN)
+        # and asks for no more memory each time
+        memory = re.findall(
+            r"^(?:local)?rule ingest:\n(?: .*\n)*? +resources: .*mem_mb=(\d+)", said, re.M
+        )
+        assert len(memory) >= 3 and len(set(memory)) == 1
+    shutil.copy2(kept, mask)
+    said = workflow.snakemake(*retried)
+    assert AGAIN not in said
+    assert not list(workflow.results.rglob(".*.fault"))

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import TextIO
 
-RUN = "SLICEWISE_RUN"
-"""Variable that the rules set, and that all jobs inherit."""
+from slicewise.retries import RUN
+
 NAME = ".mlflow.said"
 
 

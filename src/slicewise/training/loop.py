@@ -16,7 +16,7 @@ import pandas as pd
 from keras import ops
 
 from slicewise.config import Experiment
-from slicewise.errors import SlicewiseError, StoppedError
+from slicewise.errors import PassingError, SlicewiseError, StoppedError
 from slicewise.job import AGAIN
 from slicewise.network.precision import decide_precision
 from slicewise.slices.batches import check_labels, usable
@@ -391,7 +391,7 @@ class _Loop:
             if not backend.is_out_of_memory(error):
                 raise
             rows, columns = self.inputs.slices.size
-            raise SlicewiseError(
+            raise PassingError(
                 f"memory runs out with a batch of {self.inputs.experiment.training.batch} slices "
                 f"of {rows} x {columns}; lower training.batch, the size of the slices or "
                 "network.filters"

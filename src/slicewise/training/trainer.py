@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from slicewise.config import UNDRAWN, Augmentation, Experiment, Loss, Optimizer, Training
-from slicewise.errors import SlicewiseError
+from slicewise.errors import PassingError, SlicewiseError
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
@@ -220,7 +220,7 @@ def _devices(settings: Training) -> list[str]:
     devices = backend.devices(settings.devices)
     wanted = settings.devices or 1
     if wanted > max(len(devices), 1):
-        raise SlicewiseError(
+        raise PassingError(
             f"training.devices: {wanted} are asked for, and {max(len(devices), 1)} is visible; "
             "ask for so many, or for null: all that are visible"
         )
