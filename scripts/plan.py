@@ -1,9 +1,11 @@
 """Write down the settings and the code of a training, and what its slices are cut from."""
 
+from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.training_record import write_plan
 from slicewise.job import script_job
 from slicewise.jobs import Plan
+from slicewise.training.ranges import ranges_of
 
 
 def main(snakemake):
@@ -15,9 +17,11 @@ def main(snakemake):
         if proposals:
             settings = planned_settings(snakemake.config, proposals)
             cfg = cfg.resolved(settings, snakemake.wildcards.experiment)
+        known = read_case_records(given.case_records)
+        ranges = ranges_of([known[case] for case in cfg.train], cfg.content)
         write_plan(
             snakemake.output[0],
-            cfg.dump(),
+            {**cfg.dump(), "ranges": ranges.model_dump()},
             told.training,
             cut_by=told.slices,
             case_records=given.case_records,

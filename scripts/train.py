@@ -34,7 +34,7 @@ def main(snakemake):
         truth = truth_reader(
             planned.validation_cases, masks, plan.content, validation_slices.frames()
         )
-        card = make_card(plan.content, plan.recipe, plan.experiment)
+        card = make_card(plan.content, plan.recipe, plan.experiment, plan.ranges)
         here = place()
 
         # what these weights depend on: a run of the same key goes on, and is the same run

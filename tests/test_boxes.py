@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from slicewise.boxes import bounding_box, label_boxes, whole, widened
+from slicewise.boxes import bounding_box, centre_of, label_boxes, whole, widened
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=6)
 
@@ -28,6 +28,16 @@ def test_a_box_is_one_of_plain_numbers():
 def test_each_label_has_its_own_box(labels, order):
     found = label_boxes(np.asarray(labels, order=order), 4)
     assert found == [bounding_box(labels == number) for number in (1, 2, 3, 4)]
+
+
+@given(arrays.arrays(bool, SHAPES))
+@settings(max_examples=60, deadline=None)
+def test_the_centre_of_a_mask_is_that_of_scipy(mask):
+    box = bounding_box(mask)
+    if box is None:
+        return
+    wanted = (np.array(ndimage.center_of_mass(mask)) + 0.5) / mask.shape
+    np.testing.assert_allclose(centre_of(mask[box], box, mask.shape), wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 5), (4, 1, 2)])

@@ -67,6 +67,32 @@ def label_boxes(labels: np.ndarray, count: int) -> list[Box | None]:
     return list(ndimage.find_objects(labels, count))
 
 
+def centre_of(inside: np.ndarray, box: Box, shape: Sequence[int]) -> list[float]:
+    """Return where the centre of a mask lies in its array, from 0 to 1 along each axis.
+
+    Parameters
+    ----------
+    inside : ndarray of bool
+        The mask within its bounding box.
+    box : Box
+        Where that lies.
+    shape : sequence of int
+        Of the array.
+
+    Examples
+    --------
+    >>> centre_of(np.array([[True, True, True]]), (slice(0, 1), slice(1, 4)), (2, 4))
+    [0.25, 0.625]
+    """
+    centre = []
+    for axis, (side, size) in enumerate(zip(box, shape, strict=True)):
+        others = tuple(other for other in range(inside.ndim) if other != axis)
+        counts = np.count_nonzero(inside, axis=others)
+        middle = float(np.average(np.arange(side.start, side.stop) + 0.5, weights=counts))
+        centre.append(round(middle / size, 6))
+    return centre
+
+
 def whole(shape: Sequence[int]) -> Box:
     """Return the box of all elements of an array of a shape."""
     return tuple(slice(0, size) for size in shape)

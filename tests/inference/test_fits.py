@@ -13,6 +13,7 @@ from slicewise.network.model import model_card
 from slicewise.volumes.volume import Volume
 from tests.discs import card_with
 from tests.inference.test_predict import finished
+from tests.inference.test_unlike import as_mr, card, patient
 from tests.segmenting.made import ct
 
 
@@ -55,3 +56,27 @@ def test_each_channel_is_checked_and_one_may_lack() -> None:
         checked(image, card_with(channels=["a", "b"]), "x")
     with pytest.raises(SlicewiseError, match="channels a, b has 2 of them"):
         checked(ct(1), card, "x")
+
+
+def test_a_ct_is_refused_by_a_model_of_mr_and_the_other_way_round() -> None:
+    ct_scan, _ = patient(9)
+    mr_scan = as_mr(ct_scan)
+    of_mr = card(3, "arbitrary")
+    assert checked(mr_scan, of_mr, "a") is mr_scan
+    with pytest.raises(SlicewiseError, match=r"^a: it holds the Hounsfield units of a CT, and"):
+        checked(ct_scan, of_mr, "a")
+    of_ct = card_with(intensity="arbitrary", ranges=card(3).ranges.model_dump())
+    assert checked(ct_scan, of_ct, "a") is ct_scan
+    with pytest.raises(SlicewiseError, match=r"^a: it is no CT in Hounsfield units, and the model"):
+        checked(mr_scan, of_ct, "a")
+    with pytest.raises(SlicewiseError, match=r"give a CT in Hounsfield units"):
+        checked(mr_scan, card(3), "a")
+    # models of earlier versions do not know
+    assert checked(ct_scan, card_with(intensity="arbitrary"), "a") is ct_scan
+
+
+def test_models_that_are_averaged_have_the_ranges_of_all() -> None:
+    models = [finished(1, seed, ranges=card(n).ranges.model_dump()) for seed, n in ((3, 1), (4, 3))]
+    ranges = shared_card(models).ranges
+    assert ranges == card(3).ranges  # its first patient is that of the other one
+    assert shared_card([models[0], finished(1, 4)]).ranges is None

@@ -26,6 +26,7 @@ from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
 from tests.discs import card_with
 from tests.inference.test_predict import TURNS, finished
+from tests.inference.test_unlike import card, patient
 from tests.segmenting import made
 from tests.segmenting.made import ct
 
@@ -370,3 +371,17 @@ def test_millilitres_are_those_of_regions(tmp_path: Path) -> None:
     assert answer["all_ml"][0] == pytest.approx(np.count_nonzero(mask) * image.voxel_ml)
     assert answer["inner_ml"][0] == pytest.approx((mask == 6).sum() * image.voxel_ml)
     assert answer["inner_ml"][0] > 0
+
+
+def test_what_is_unlike_training_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    of_ct = Segmenter([finished(1, ranges=card(3).ranges.model_dump())])
+    of_mr = card(3, "arbitrary").ranges.model_dump()
+    image, _ = patient(9)
+    half = Volume(image.array[:24], image.affine)
+    of_ct.predict([{"image": image.array, "affine": image.affine}])
+    assert not caplog.messages
+    path = stored(tmp_path / "half.nii.gz", half)
+    of_ct.predict([{"image": path}])
+    assert any(said.startswith(f"{path}: It covers ") for said in caplog.messages)
+    with pytest.raises(SlicewiseError, match="Hounsfield units of a CT, and the model was"):
+        Segmenter([finished(1, intensity="arbitrary", ranges=of_mr)]).predict([{"image": path}])

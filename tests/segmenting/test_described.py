@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from slicewise.files import write_json
-from slicewise.segmenting.described import NOT_KNOWN, described
+from slicewise.network.ranges import LabelRanges
+from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, described
 from slicewise.segmenting.models import choose
+from tests.inference.test_unlike import card
 from tests.segmenting.made import experiment
 
 
@@ -27,6 +29,22 @@ def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
     assert said["test Dice"] == "0.912 (95 % interval 0.850 to 0.950) of 7 test patients"
     assert said["data"] == f"SHA-256 {'5' * 16}"
     assert said["run"] == "not tracked"
+    assert said["ranges"] == NO_RANGES
     (folder / "fold-0" / "model.keras").rename(tmp_path / "alone.keras")
     said = lines(described(choose(str(tmp_path / "alone.keras"))))
     assert {said[name] for name in ("trained on", "settings", "test Dice", "run")} == {NOT_KNOWN}
+
+
+def test_what_it_was_trained_on(tmp_path: Path) -> None:
+    known = card(3).ranges
+    labels = {"organ0": known.labels["liver"], "organ1": LabelRanges(ml=None, centre=[], lacking=1)}
+    ranges = known.model_copy(update={"labels": labels}).model_dump()
+    said = lines(described(choose(str(experiment(tmp_path / "x", ranges=ranges)))))
+    assert said["ranges"] == "of 3 patients"
+    low, high = known.spacing[2].low, known.spacing[2].high
+    assert said["voxels"].endswith(f", {low:.3g} to {high:.3g} mm from foot to head")
+    assert "mm from left to right" in said["field"]
+    tones = known.channels[0].middle
+    assert f"half below {tones.low:.3g} to {tones.high:.3g}, 95 %" in said["intensities"]
+    ml = known.labels["liver"].ml
+    assert said["volumes"] == f"organ0 {ml.low:.3g} to {ml.high:.3g} ml, organ1 in no case"

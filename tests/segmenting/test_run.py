@@ -20,6 +20,7 @@ from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
+from tests.inference.test_unlike import as_mr, card, patient
 from tests.scans import OBLIQUE, SECRETS, UPRIGHT
 from tests.segmenting.made import ct, experiment, hounsfield, segmented, stored
 from tests.volumes.dicom.archived import of_patient
@@ -222,3 +223,32 @@ def test_a_full_disk_ends_it(
     out.write_text("a file where the folder is to be")
     with pytest.raises((SlicewiseError, OSError)):
         segmented([tmp_path / "a.nii.gz"], chosen, out)
+
+
+def test_what_is_unlike_training_is_said_in_the_table_and_on_the_page(tmp_path: Path) -> None:
+    known = card(3).ranges
+    ranges = known.model_copy(update={"labels": {}}).model_dump()
+    folder = experiment(tmp_path / "x", ranges=ranges)
+    healthy, _ = patient(9)
+    scans = tmp_path / "scans"
+    stored(scans / "healthy.nii.gz", healthy)
+    stored(scans / "half.nii.gz", Volume(healthy.array[:24], healthy.affine))
+    outcome, output = segmented([scans], folder, tmp_path / "out")
+    assert sorted(outcome.made) == ["half", "healthy"]
+    write_pages(output, "x", [])
+    table = pd.read_csv(tmp_path / "out" / "volumes.tsv", sep="\t", index_col=["scan", "label"])
+    flags = table["flags"].fillna("").groupby("scan").first()
+    assert "It covers " in flags["half"] and " mm from left to right, in train" in flags["half"]
+    assert not [word for word in ("covers", "voxels", "unlike") if word in flags["healthy"]]
+    assert "field of view outside training" in (tmp_path / "out" / "gallery.html").read_text()
+
+
+def test_a_ct_gets_no_mask_of_a_model_of_mr(tmp_path: Path) -> None:
+    ranges = card(3, "arbitrary").ranges.model_copy(update={"labels": {}}).model_dump()
+    folder = experiment(tmp_path / "x", intensity="arbitrary", ranges=ranges)
+    stored(tmp_path / "scans" / "ct.nii.gz", patient(9)[0])
+    stored(tmp_path / "scans" / "mr.nii.gz", as_mr(patient(9)[0]))
+    outcome, output = segmented([tmp_path / "scans"], folder, tmp_path / "out")
+    assert outcome.made == ["mr"] and not output.mask("ct").exists()
+    (said,) = outcome.failures
+    assert said.endswith("give an image of their kind") and "ct.nii.gz: it holds the Houns" in said

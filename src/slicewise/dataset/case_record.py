@@ -25,6 +25,7 @@ from slicewise.stored import (
     refused,
     write_sealed,
 )
+from slicewise.volumes.tones import Tones
 
 
 def _are_marks(text: str) -> str:
@@ -78,6 +79,12 @@ class CaseRecord(Loose):
         ``min``, percentiles (``p50``) and ``max``.
     ml : dict of str to float
         Millilitres of each label.
+    tones : list of Tones or None
+        How bright the body is in each channel; None of one that is missing.
+    centres : dict of str to list of float
+        Where the centre of each label that there is lies in the volume: from 0
+        to 1 from left to right, from back to front and from foot to head. None
+        of piles of slices.
     fingerprint : str
         A hash of the voxels, however they are stored.
     marks : str
@@ -103,6 +110,8 @@ class CaseRecord(Loose):
     lost: bool
     intensity: dict[str, float]
     ml: dict[str, float]
+    tones: list[Tones | None] = Field([])
+    centres: dict[str, list[float]] = Field({})
     fingerprint: Name
     marks: Annotated[str, AfterValidator(_are_marks)]
     content: dict[str, Any] = Field({})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slicewise.boxes import centre_of, label_boxes
 from slicewise.config import UNDRAWN, Content
 from slicewise.dataset.case_record import CaseRecord, SourceFiles
 from slicewise.dataset.marking import all_marks, slice_marks
@@ -25,6 +26,7 @@ from slicewise.volumes.percentiles import percentiles
 from slicewise.volumes.placing import Stored, VoxelGrid, on_image, say_stored
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.repeats import check_repeats
+from slicewise.volumes.tones import Tones, tones_of
 from slicewise.volumes.volume import Volume
 
 logger = logging.getLogger(__name__)
@@ -83,7 +85,6 @@ def make_record(
     Parameters
     ----------
     files : CaseFiles
-        What to read.
     sources : mapping of {"image", "mask"} to SourceFiles
         What `files.described` says, which reads and hashes them all.
     content : Content
@@ -94,18 +95,17 @@ def make_record(
     Returns
     -------
     CaseRecord
-        With a fingerprint of the voxels, and the marks of their slices, by
-        which a changed copy is found.
 
     Raises
     ------
     SlicewiseError
         When image or mask fails a check.
     """
-    image = _checked_image(files, content)
+    image, tones = _checked_image(files, content)
     _say_lost(image, files.shown["image"], content)
     labels, stored = _labels_on(image, files, content)
     counts = count_values(labels)
+    centres = _centres(Volume(labels, image.affine), content) if content.contiguous else {}
     marks = all_marks(image)
     if content.contiguous:
         drawn = np.where(labels == UNDRAWN, 0, labels) if content.partial else labels
@@ -128,6 +128,8 @@ def make_record(
             name: _rounded(float(counts[index]) * image.voxel_ml)
             for index, name in enumerate(content.labels, start=1)
         },
+        tones=tones,
+        centres=centres,
         fingerprint=fingerprint(image),
         marks=pack(slice_marks(image, marks)),
         content=content.model_dump(),
@@ -136,24 +138,38 @@ def make_record(
     )
 
 
-def _checked_image(files: CaseFiles, content: Content) -> Volume:
-    """Read and check all channels of an image, and return the first that is there."""
+def _checked_image(files: CaseFiles, content: Content) -> tuple[Volume, list[Tones | None]]:
+    """Read, check and measure all channels of an image, and return the first that is there."""
     shown = files.shown["image"]
     channels = read_channel_images(files.image, content, shown)
     if content.channels is None:
         check_image(channels[0], shown, content.intensity, content.offset)
-        return channels[0]
+        return channels[0], [tones_of(channels[0], content.intensity)]
     there = []
+    tones: list[Tones | None] = []
     for name, channel in zip(content.channels, channels, strict=True):
         # where a channel may be missing, nothing in it says that it is
         empty = channel.array.min() == channel.array.max()
         if empty and content.missing_channels == "zero":
+            tones.append(None)
             continue
         check_image(channel, f"{shown} (channel {name})", content.intensity, content.offset)
+        tones.append(tones_of(channel, content.intensity))
         there.append(channel)
     if not there:
         raise SlicewiseError(f"{shown}: all its channels are empty; exclude the case")
-    return there[0]
+    return there[0], tones
+
+
+def _centres(labels: Volume, content: Content) -> dict[str, list[float]]:
+    """Return where the centre of each label that there is lies in the volume."""
+    array = labels.canonical().array
+    boxes = label_boxes(array, len(content.labels))
+    return {
+        name: centre_of(array[box] == number, box, array.shape)
+        for number, (name, box) in enumerate(zip(content.labels, boxes, strict=True), start=1)
+        if box is not None
+    }
 
 
 def _labels_on(

@@ -56,6 +56,8 @@ class TrainingPlan(Loose):
         Further recipes that are trained on.
     folds : int
         How many there are; 1: no case is held out in turn.
+    ranges : dict
+        Over the training cases, as the model carries them (`slicewise.network.ranges.Ranges`).
     """
 
     experiment: Annotated[dict[str, Any], AfterValidator(_is_experiment)]
@@ -67,6 +69,7 @@ class TrainingPlan(Loose):
     patients: dict[Name, Name] = Field({})
     also: list[dict[str, Any]] = Field([])
     folds: Annotated[int, Field(ge=1)]
+    ranges: dict[str, Any] = Field({})
 
     @model_validator(mode="before")
     @classmethod

@@ -12,9 +12,11 @@ import keras
 
 from slicewise.errors import SlicewiseError
 from slicewise.network.card import ModelCard
+from slicewise.network.ranges import joined
 from slicewise.volumes.channels import split, together
-from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image
+from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image, is_ct
 from slicewise.volumes.padding import as_air
+from slicewise.volumes.tones import sampled
 from slicewise.volumes.volume import Volume
 
 SHARED = (
@@ -56,7 +58,7 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 def shared_card(models: Sequence[keras.Model]) -> ModelCard:
-    """Return the card of models whose mean probability is taken.
+    """Return the card of models whose mean probability is taken, with the ranges of them all.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def shared_card(models: Sequence[keras.Model]) -> ModelCard:
             raise SlicewiseError(
                 f"the models differ in {key}; put only folds of one experiment together"
             )
-    return card
+    return card.model_copy(update={"ranges": joined([model_card(m).ranges for m in models])})
 
 
 def checked(
@@ -102,14 +104,18 @@ def checked(
         When its intensities are of another kind, or it has other channels.
     """
     if card.channels is None:
-        return _one(image, card, name, shift)
+        shown = _one(image, card, name, shift)
+        _refuse_other_kind(shown, card, 0, name)
+        return shown
     arrays = []
-    for channel, one in zip(card.channels, split(image, card.channels, name), strict=True):
+    for number, one in enumerate(split(image, card.channels, name)):
+        shown_as = f"{name} (channel {card.channels[number]})"
         empty = one.array.min() == one.array.max()
         if empty and card.missing_channels == "zero":
             arrays.append((as_air(one, name) if card.intensity == "hu" else one).array)
             continue
-        arrays.append(_one(one, card, f"{name} (channel {channel})", shift).array)
+        arrays.append(_one(one, card, shown_as, shift).array)
+        _refuse_other_kind(one, card, number, shown_as)
     return replace(image, array=together(arrays))
 
 
@@ -129,3 +135,29 @@ def _one(image: Volume, card: ModelCard, name: str, shift: str) -> Volume:
             f"{fault}; give {wanted}, like those that the model was trained on"
         ) from None
     return image
+
+
+def _refuse_other_kind(image: Volume, card: ModelCard, channel: int, name: str) -> None:
+    """Refuse a CT for a model of other images, or the other way round.
+
+    Intensities without a unit pass every check, so it is the training cases that tell.
+
+    Raises
+    ------
+    SlicewiseError
+        When none of these were, or all.
+    """
+    known = card.ranges.channels[channel : channel + 1] if card.ranges is not None else []
+    if card.intensity != "arbitrary" or not known or known[0] is None or known[0].ct is None:
+        return
+    ct = is_ct(sampled(image))
+    if ct and not known[0].ct:
+        raise SlicewiseError(
+            f"{name}: it holds the Hounsfield units of a CT, and the model was trained on images "
+            "that do not; give an image of their kind"
+        )
+    if known[0].ct and not ct:
+        raise SlicewiseError(
+            f"{name}: it is no CT in Hounsfield units, and the model was trained on nothing else; "
+            "give an image of their kind"
+        )

@@ -7,6 +7,7 @@ MLflow is told the name of this module (`slicewise.tracking.package`) and calls
 from __future__ import annotations
 
 import base64
+import logging
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,12 +23,15 @@ import pandas as pd
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked, files_of, shared_card
 from slicewise.inference.orders import Order, check_masks, order_of
+from slicewise.inference.unlike import seen_of, unlike
 from slicewise.network.model import load_model
 from slicewise.volumes.channels import read_channels
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.nifti import read_channels_of, read_nifti
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
+
+logger = logging.getLogger(__name__)
 
 
 def _load_pyfunc(path: str) -> Segmenter:
@@ -125,6 +129,8 @@ class Segmenter:
     def _segment(self, order: Order, offset: int) -> dict[str, Any]:
         stored, header = self._read(order, offset)
         image = checked(self._placed(stored, order).plus(offset), self.card, order.name)
+        for flag in unlike(seen_of(image, self.card), [], self.card):
+            logger.warning("%s: %s", order.name, flag.sentence)
         array = predict_volume(self.models, image)
         # the mask goes where the file says that its image is
         mask = Volume(array, stored.affine)

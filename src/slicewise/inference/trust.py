@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from slicewise.boxes import bounding_box
+from slicewise.boxes import bounding_box, centre_of
 from slicewise.inference.postprocessing import TOUCHING
 from slicewise.network.card import ModelCard
+from slicewise.network.ranges import Ranges
 from slicewise.volumes.volume import Volume
 
 LARGE_SHARE = 0.1
@@ -21,6 +22,8 @@ CUT_SHARE = 0.02
 """A label is cut where so much of it, in mm² or of its voxels, lies on a face of the scan."""
 APART = 0.85
 """Models disagree where the mask of one has a lower Dice than that with the mask of all."""
+OFTEN = 0.1
+"""A label that so many of the training cases lack is not missed."""
 SIDES = (
     ("the patient's left", "the patient's right"),
     ("the back", "the front"),
@@ -118,6 +121,10 @@ class FoundLabel:
         Millilitres of each connected piece (26 neighbours), the largest first.
     cut : list of str
         Towards what it reaches the edge of the scan.
+    centre : list of float
+        Where its centre lies in the scan, from 0 to 1 from left to right, from
+        back to front and from foot to head; none of what was not found, or in
+        piles of slices.
     confidence, agreement : float, optional
         See `Watch`.
     """
@@ -126,6 +133,7 @@ class FoundLabel:
     ml: float
     pieces: list[float] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
+    centre: list[float] = field(default_factory=list)
     confidence: float | None = None
     agreement: float | None = None
 
@@ -174,6 +182,7 @@ def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
                 float(np.count_nonzero(own) * mask.voxel_ml),
                 _pieces(own, mask.voxel_ml, contiguous=card.contiguous),
                 _cut(own, canonical.spacing) if card.contiguous else [],
+                _centre(own) if card.contiguous else [],
                 watch.confidence.get(name),
                 watch.agreement.get(name),
             )
@@ -195,6 +204,12 @@ def _pieces(own: np.ndarray, voxel_ml: float, *, contiguous: bool) -> list[float
     return [float(size * voxel_ml) for size in sorted(sizes, reverse=True)]
 
 
+def _centre(own: np.ndarray) -> list[float]:
+    """Return where the centre of a label lies, as that of a training case is kept."""
+    box = bounding_box(own)
+    return [] if box is None else centre_of(own[box], box, own.shape)
+
+
 def _cut(own: np.ndarray, spacing: Sequence[float]) -> list[str]:
     """Return the sides at which a label reaches the edge of the scan."""
     voxels = np.count_nonzero(own)
@@ -210,11 +225,19 @@ def _cut(own: np.ndarray, spacing: Sequence[float]) -> list[str]:
     return sides
 
 
-def flags_of(found: Sequence[FoundLabel]) -> list[Flag]:
-    """Say what is odd about what was found."""
+def flags_of(found: Sequence[FoundLabel], ranges: Ranges | None = None) -> list[Flag]:
+    """Say what is odd about what was found by itself.
+
+    Parameters
+    ----------
+    found : sequence of FoundLabel
+    ranges : Ranges, optional
+        Of the training cases, some of which may have lacked a label, too.
+    """
     flags = []
     for one in found:
-        if not one.ml:
+        known = None if ranges is None else ranges.labels.get(one.label)
+        if not one.ml and (known is None or known.lacking < OFTEN):
             flags.append(Flag("nothing found", f"No {one.label} was found."))
         if len(one.large) > 1:
             sizes = ", ".join(f"{ml:.0f}" if ml >= 10 else f"{ml:.1f}" for ml in one.large)

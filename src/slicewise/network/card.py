@@ -16,6 +16,7 @@ from slicewise.config import (
     Postprocessing,
     Recipe,
 )
+from slicewise.network.ranges import Ranges
 
 
 class ModelCard(BaseModel):
@@ -46,6 +47,8 @@ class ModelCard(BaseModel):
     regions : dict of str to list of int
         By region, in the order of the network's outputs, the numbers of its
         labels; empty where outputs are labels.
+    ranges : Ranges, optional
+        What the model was trained on. Models of earlier versions say nothing of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,15 +64,18 @@ class ModelCard(BaseModel):
     channels: list[str] | None = None
     missing_channels: Literal["refuse", "zero"] = "refuse"
     regions: dict[str, list[int]] = {}
+    ranges: Ranges | None = None
 
     def dump(self) -> dict[str, Any]:
         """Return plain values: what the model file stores, and what a training's key is made of.
 
-        Channels are left out of models of one, and regions where there are none.
+        Channels are left out of models of one, and regions and ranges where there are none.
         """
         unused = set() if self.channels else {"channels", "missing_channels"}
         if not self.regions:
             unused.add("regions")
+        if self.ranges is None:
+            unused.add("ranges")
         return self.model_dump(mode="json", exclude=unused)
 
     @property
@@ -99,7 +105,9 @@ class ModelCard(BaseModel):
         return [Recipe(**{**self.recipe.model_dump(), "plane": plane}) for plane in planes]
 
 
-def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> ModelCard:
+def make_card(
+    content: Content, recipe: Recipe, experiment: Experiment, ranges: Ranges | None = None
+) -> ModelCard:
     """Return what a model is to carry.
 
     Parameters
@@ -110,6 +118,8 @@ def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> Model
         The slice recipe of the cuts that are predicted.
     experiment : Experiment
         Context, inference and postprocessing.
+    ranges : Ranges, optional
+        Of the training cases.
 
     Returns
     -------
@@ -128,4 +138,5 @@ def make_card(content: Content, recipe: Recipe, experiment: Experiment) -> Model
         channels=content.channels,
         missing_channels=content.missing_channels,
         regions=content.regions,
+        ranges=ranges,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slicewise.network.card import ModelCard
+from slicewise.network.ranges import Range, Ranges
 from slicewise.segmenting.models import Chosen
 from slicewise.stored import read_stored
 from slicewise.tracking import current_run, flatten
@@ -37,6 +38,7 @@ def described(chosen: Chosen) -> str:
         "model": f"{chosen.name} ({plural(len(chosen.models), 'model')})",
         **_card(chosen.card),
         "trained on": _trained_on(chosen),
+        **_ranges(chosen.card),
         "settings": _settings(chosen),
         "test Dice": _scores(chosen),
         "run": _run(chosen),
@@ -73,6 +75,45 @@ def _trained_on(chosen: Chosen) -> str:
     cases = {case for one in chosen.trainings for case in one.train}
     patients = {one.patients.get(case, case) for one in chosen.trainings for case in one.train}
     return f"{plural(len(cases), 'case')} of {plural(len(patients), 'patient')}"
+
+
+NO_RANGES = "not in the file, which an earlier version wrote; no scan is held against them"
+AXES = ("left to right", "back to front", "foot to head")
+
+
+def _ranges(card: ModelCard) -> dict[str, str]:
+    """Return what the training cases have in common, as scans are held against it."""
+    ranges = card.ranges
+    if ranges is None:
+        return {"ranges": NO_RANGES}
+    unit = "standard deviations from the mean" if card.intensity == "arbitrary" else "HU"
+    lines = {"ranges": f"of {plural(ranges.patients, 'patient')}"}
+    for name, sides in (("voxels", ranges.spacing), ("field", ranges.field)):
+        along = zip(sides, AXES, strict=False)
+        lines[name] = ", ".join(f"{_said(side)} mm from {axis}" for side, axis in along)
+    for name, tones in zip(card.channels or ["intensities"], ranges.channels, strict=False):
+        if tones is not None:
+            lines[name] = (
+                f"of the body, 5 % lie below {_said(tones.low)}, half below "
+                f"{_said(tones.middle)}, 95 % below {_said(tones.high)} {unit}; noise "
+                f"{_said(tones.noise)}"
+            )
+    return {**lines, **_volumes(ranges)}
+
+
+def _volumes(ranges: Ranges) -> dict[str, str]:
+    volumes = {name: each.ml for name, each in ranges.labels.items()}
+    return {
+        "volumes": ", ".join(
+            f"{name} {_said(ml)} ml" if ml is not None else f"{name} in no case"
+            for name, ml in volumes.items()
+        )
+    }
+
+
+def _said(range: Range) -> str:
+    low, high = (f"{value:.3g}" for value in (range.low, range.high))
+    return low if low == high else f"{low} to {high}"
 
 
 def _settings(chosen: Chosen) -> str:

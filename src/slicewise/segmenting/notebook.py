@@ -13,7 +13,8 @@ import numpy as np
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked
 from slicewise.inference.orders import order_of
-from slicewise.inference.trust import Flag, FoundLabel, Watch, flags_of, found_in
+from slicewise.inference.trust import Flag, FoundLabel, Watch, found_in
+from slicewise.inference.unlike import all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.segmenting.models import Chosen, choose
 from slicewise.segmenting.run import read_scan
@@ -80,10 +81,6 @@ def segment(
     probabilities : bool
         Whether to return them, too.
 
-    Returns
-    -------
-    Segmentation
-
     Raises
     ------
     SlicewiseError
@@ -110,7 +107,8 @@ def segment(
     likely = assembly.probabilities() if probabilities else None
     mask = assembly.mask()
     found = found_in(Volume(mask, image.affine), card, watch)
-    return Segmentation(mask, image.affine, likely, found, flags_of(found))
+    flags = all_flags(seen_of(shown, card), found, card)
+    return Segmentation(mask, image.affine, likely, found, flags)
 
 
 def _of_path(path: Path, card: ModelCard) -> Volume:

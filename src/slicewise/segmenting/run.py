@@ -21,7 +21,8 @@ from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256, sweep_halves, write_bytes, write_text
 from slicewise.inference.fits import checked
-from slicewise.inference.trust import Watch, flags_of, found_in, suspicion
+from slicewise.inference.trust import Watch, found_in, suspicion
+from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.report.segmented import (
     SEGMENTED,
@@ -147,15 +148,20 @@ class ScanRequest(Request):
     """The same mapping as the note in the header of the mask."""
     images: list[Volume] = field(kw_only=True)
     """Its first channel, once it was read."""
+    seen: list[Seen] = field(kw_only=True)
+    """What was measured of it then."""
 
     def read(self, card: ModelCard) -> tuple[Volume, Any]:
         """Read and check the scan, unless its mask is there already."""
+        # that of all models, whose training cases are others
+        card = self.order.chosen.card
         self.made_from["image"] = self.scan.sha256()
         self._look_for_mask()
         image, header = read_scan(self.scan, card)
         name = str(self.scan.name if self.scan.dicom else self.scan.sources[0])
         shown = checked(image.plus(self.offset), card, name, "give --offset -1024")
         self.images.append(first_channel(shown))
+        self.seen.append(seen_of(shown, card))
         return image, header
 
     def _look_for_mask(self) -> None:
@@ -176,6 +182,7 @@ class ScanRequest(Request):
     def is_given_up(self, error: Exception) -> bool:
         """Note why there is no mask; the others go on."""
         self.images.clear()
+        self.seen.clear()
         if isinstance(error, _KeptError):
             self.outcome.kept.append(self.case)
         else:
@@ -314,6 +321,7 @@ def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> 
         watch=Watch(order.chosen.card),
         made_from=made_from,
         images=[],
+        seen=[],
     )
 
 
@@ -323,7 +331,7 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
     output = request.order.output
     image = request.images.pop()
     found = found_in(Volume(mask, image.affine), card, request.watch)
-    flags = flags_of(found)
+    flags = all_flags(request.seen.pop(), found, card)
     shown = drawn_scan(image, Volume(numbered(mask, card), image.affine), content_of(card))
     write_bytes(output.overlay(request.case), scan_overlay(shown))
     record = {

@@ -58,7 +58,8 @@ class TrainingInputs:
         return digest(
             {
                 "experiment": self.experiment.model_dump(exclude={"prediction"}),
-                "card": self.card.dump(),
+                # what the model is told of its training cases moves no weight
+                "card": self.card.model_copy(update={"ranges": None}).dump(),
                 "slices": [self.slices.digest, validated.digest if len(validated) else "", reading],
                 "select": self.may_select,
                 "patients": {case: self.patient_of(case) for case in validated.cases},

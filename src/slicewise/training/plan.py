@@ -10,6 +10,7 @@ from typing import Any
 from slicewise.config import Content, Experiment, Recipe, Settings
 from slicewise.dataset.training_record import TrainingPlan
 from slicewise.errors import SlicewiseError
+from slicewise.network.ranges import Ranges
 from slicewise.records import differences
 from slicewise.slices.batches import SliceSet
 from slicewise.stored import Form, Loose, read_stored
@@ -50,6 +51,11 @@ class Plan:
     def recipe(self) -> Recipe:
         """How the slices are cut that are predicted."""
         return Recipe(**self.settings.recipe)
+
+    @property
+    def ranges(self) -> Ranges | None:
+        """What the model is told of its training cases; None in plans of earlier versions."""
+        return Ranges(**self.settings.ranges) if self.settings.ranges else None
 
     @property
     def params(self) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""The ranges that a model is told of, from the records of its training cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slicewise.config import Content
+from slicewise.dataset.case_record import CaseRecord
+from slicewise.dataset.fingerprint import TrainingCase
+from slicewise.network.ranges import TONES, LabelRanges, Range, Ranges, ToneRanges
+from slicewise.volumes.tones import Tones
+
+
+def ranges_of(cases: Sequence[CaseRecord], content: Content) -> Ranges:
+    """Return the ranges over some cases; no image is opened.
+
+    Parameters
+    ----------
+    cases : sequence of CaseRecord
+        At least one.
+    content : Content
+        What they hold.
+    """
+    # piles of slices, and files that have lost their geometry, have no millimetres to compare
+    measured = content.contiguous and (
+        content.spacing is not None or not any(case.lost for case in cases)
+    )
+    sides = [TrainingCase.of(case).canonical for case in cases] if measured else []
+    spacing = [[mm for _, mm in case] for case in sides]
+    field = [[number * mm for number, mm in case] for case in sides]
+    count = max((len(case.tones) for case in cases), default=0)
+    channels = [[case.tones[k] for case in cases if k < len(case.tones)] for k in range(count)]
+    compared = content.contiguous and not content.partial
+    return Ranges(
+        patients=len({case.patient for case in cases}),
+        spacing=_along(spacing),
+        field=_along(field),
+        channels=[
+            _tones([tones for tones in each if tones is not None], content.contiguous)
+            for each in channels
+        ],
+        labels={
+            name: _label(cases, [list(content.labels)[number - 1] for number in numbers])
+            for name, numbers in content.scored.items()
+        }
+        if compared
+        else {},
+    )
+
+
+def _along(each: Sequence[Sequence[float]]) -> list[Range]:
+    return [Range.of(axis) for axis in zip(*each, strict=True)] if all(each) else []
+
+
+def _tones(each: Sequence[Tones], contiguous: bool) -> ToneRanges | None:
+    if not each:
+        return None
+    kinds = {one.ct for one in each}
+    return ToneRanges(
+        **{name: Range.of(getattr(one, name) for one in each) for name in TONES},
+        centre=_along([one.centre for one in each]) if contiguous else [],
+        ct=kinds.pop() if len(kinds) == 1 else None,
+    )
+
+
+def _label(cases: Sequence[CaseRecord], labels: Sequence[str]) -> LabelRanges:
+    """Return the ranges of labels that are taken as one."""
+    ml = [sum(case.ml.get(label, 0.0) for label in labels) for case in cases]
+    there = [(case, total) for case, total in zip(cases, ml, strict=True) if total > 0]
+    if not there:
+        return LabelRanges(ml=None, centre=[], lacking=1.0)
+    return LabelRanges(
+        ml=Range.of(total for _, total in there),
+        centre=_along([_centre(case, labels) for case, _ in there]),
+        lacking=round(1 - len(there) / len(cases), 4),
+    )
+
+
+def _centre(case: CaseRecord, labels: Sequence[str]) -> list[float]:
+    """Return the centre of labels together, as that of each counts by its volume."""
+    known = [label for label in labels if label in case.centres]
+    if not known:
+        return []
+    weights = [case.ml[label] for label in known]
+    return [float(v) for v in np.average([case.centres[label] for label in known], 0, weights)]
