@@ -61,6 +61,7 @@ rule report:
             leave_out=settings.split.leave_out or "",
             columns=study.scored_columns,
             bins=study.bins,
+            seeds=study.seeds_of(w.experiment),
         ).dump(),
         tracking=result("{experiment}/tracking"),
     script:

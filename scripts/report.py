@@ -52,6 +52,7 @@ def main(snakemake):
             excluded=cfg.exclude,
             leave_out=cfg.leave_out,
             groupings=grouped,
+            seeds=cfg.seeds,
             evidence=evidence.evidence(folds.records, run, test_set, given.metrics, given.split),
             costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from slicewise import compare
 from slicewise.cli import main
 from slicewise.compare import compare_folders, name_folders, set_side_by_side
 from slicewise.errors import SlicewiseError
@@ -17,6 +18,7 @@ from slicewise.evaluation import ledger
 from slicewise.evaluation.results import read_result
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
+from slicewise.report.cost import Cost
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 from tests.pages import history, measured, table
@@ -159,7 +161,7 @@ def test_cost_and_scored_runs_come_from_beside_the_results(tmp_path):
         folder = scored(place / name, k / 100)
         write_text(
             place / "timings" / "train" / name / "fold-0.tsv",
-            "s\tmax_rss\tcpu_time\n9\t2345.6\t1\n",
+            "s\tmax_rss\tcpu_time\n720\t2345.6\t1\n",
         )
         metrics = read_result(folder).metrics
         ledger.note_scored(folder / "tracking", ledger.test_set_digest(metrics), [name])
@@ -167,6 +169,19 @@ def test_cost_and_scored_runs_come_from_beside_the_results(tmp_path):
     page = set_side_by_side("tiny", results, {}, {}, {}).page
     assert "2 runs have been scored on this test set" in page
     assert ">2 346<" in page
+    # start and first epoch are part of it; epochs alone are 2 minutes
+    assert ">12.0<" in page
+
+
+def test_a_training_in_parts_counts_with_all_of_them(tmp_path):
+    folder = scored(tmp_path / "t" / "one")
+    result = read_result(folder)
+    job = Cost("train", 1, 0.5, 0.5, None, None)  # its last part
+    assert compare._minutes(result, job) == pytest.approx(2.0), "four epochs of half a minute"
+    assert compare._minutes(result, None) == pytest.approx(2.0)
+    result.folds.records[0].resolved.seconds = 420.0
+    assert compare._minutes(result, job) == pytest.approx(7.0)
+    assert compare._minutes(result, Cost("train", 1, 9.0, 9.0, None, None)) == 9.0
 
 
 def test_older_tables_are_compared_too(tmp_path):

@@ -189,6 +189,14 @@ def test_the_strictest_experiment_says_whether_labels_may_be_missing(answers, st
     assert study.missing_labels == strictest
 
 
+def test_each_seed_knows_of_the_others(study):
+    experiments = {"one": {"slices": "axial64", "training": {"seeds": [1, 2]}}}
+    several = study_of(experiments=experiments)
+    for name in ("one", "one-seed2"):
+        assert several.seeds_of(name) == ["one", "one-seed2"]
+    assert study.seeds_of("one") == []
+
+
 def test_marks_of_other_data_sets_are_read_where_they_are(tmp_path):
     for name in ("there.tsv", "there.npz", "not.tsv"):
         (tmp_path / name).touch()

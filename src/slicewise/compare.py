@@ -29,7 +29,7 @@ from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, write_text
 from slicewise.report.changed import Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
-from slicewise.report.cost import read_costs
+from slicewise.report.cost import Cost, read_costs
 from slicewise.report.render import plain_page
 from slicewise.report.tables import called, is_crossed
 from slicewise.report.undrawn import Undrawn, drawn
@@ -190,12 +190,29 @@ def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 def _cost(result: Result) -> dict[str, float | None]:
     histories = result.folds.histories
     folder = result.folder
-    stages = {cost.stage: cost for cost in read_costs(folder, [])}
+    # others are of a training with more folds
+    stages = {cost.stage: cost for cost in read_costs(folder, [], {"train": list(histories)})}
     return {
-        "minutes": training_minutes(histories.values()),
+        "minutes": _minutes(result, stages.get("train")),
         "memory_mb": stages["train"].peak_mb if "train" in stages else None,
         "energy_wh": training_energy(folder / "tracking", len(histories)),
     }
+
+
+def _minutes(result: Result, job: Cost | None) -> float | None:
+    """Return the minutes that trainings took, from the start of their jobs to the end.
+
+    A job that was interrupted knows only of its last part: then those of all its parts count, as
+    they were measured without starts, or the median epoch for all, where nothing was measured.
+    """
+    measured = [one.resolved.seconds for one in result.folds.records]
+    known = [seconds / 60 for seconds in measured if seconds is not None]
+    least = sum(known) if len(known) == len(measured) else None
+    if least is None:
+        least = training_minutes(result.folds.histories.values())
+    of_job = job.minutes if job else None
+    known_times = [minutes for minutes in (least, of_job) if minutes is not None]
+    return max(known_times, default=None)
 
 
 def _scored_runs(results: Results) -> int | None:

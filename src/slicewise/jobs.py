@@ -287,7 +287,8 @@ class Report(Told):
     """Of `report`: what the page is about.
 
     `leave_out` is the column whose values are folds; `columns` and `bins` say by what the scores
-    are broken down.
+    are broken down. `seeds` are the trainings that differ from it by the seed alone, itself among
+    them.
     """
 
     dataset: str
@@ -299,6 +300,7 @@ class Report(Told):
     leave_out: str = ""
     columns: dict[str, dict[str, str]] = {}
     bins: dict[str, Bins] = {}
+    seeds: list[str] = []
 
 
 class Compare(Told):

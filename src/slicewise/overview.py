@@ -9,6 +9,8 @@ from pathlib import Path
 from slicewise.errors import SlicewiseError
 from slicewise.stored import SUMMARY, read_stored
 
+INTERVAL_OF = 3
+"""Patients below which no interval is said, as two tell nothing of others."""
 SHOWN = 4
 """Labels of an experiment of which it is said in whom they were found."""
 
@@ -78,7 +80,7 @@ def _headline(summary: dict) -> str:
     if dice["mean"] is None:
         return f"no Dice, as of {patients} none {'is known to have' if unknown else 'has'} {label}"
     interval = ""
-    if dice["ci_low"] is not None:
+    if dice["ci_low"] is not None and dice["n"] >= INTERVAL_OF:
         interval = f" [95 % interval {dice['ci_low']:.3f} to {dice['ci_high']:.3f}]"
     if dice["n"] < number:
         has = "has" if dice["n"] == 1 else "have"

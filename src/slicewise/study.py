@@ -352,6 +352,11 @@ class Study:
         records = [path for name in wanted for path in self.prediction_records_of(name)]
         return [*records, *plans, *map(self.result, names)]
 
+    def seeds_of(self, experiment: str) -> list[str]:
+        """Return the trainings that differ by the seed alone, this one among them; else none."""
+        groups = self.settings.repeats.values()
+        return next((list(group) for group in groups if experiment in group), [])
+
     def jobs_of(self, experiment: str) -> dict[str, list[str]]:
         """Return the names of the jobs that led to scores, by rule, where there are several."""
         folds = [f"fold-{fold}" for fold in self.folds]

@@ -19,6 +19,7 @@ from slicewise.evaluation.comparison import (
     grouped,
     headline_rows,
     holm,
+    is_told_apart,
     over_seeds,
 )
 from tests.masks import HIT, NOTHING, WRONG, scored
@@ -168,6 +169,31 @@ def test_seeds_count_as_one_experiment_with_their_scatter_beside() -> None:
     assert list(grouped(seeds(), REPEATS)) == ["one", "two"]
     # of an experiment that is not made its repeats stand for themselves
     assert list(grouped(["one-seed2", "two"], REPEATS)) == ["one-seed2", "two"]
+
+
+def test_the_interval_holds_patients_and_seeds() -> None:
+    found = dice_row(compare(seeds(), REPEATS))
+    means = {name: over_seeds(seeds(), REPEATS)[name] for name in ("one", "two")}
+    alone = dice_row(compare(means))
+    for end in ("ci_low", "ci_high"):
+        apart = abs(alone[end] - alone["difference"])
+        both = abs(found[end] - found["difference"])
+        assert both == pytest.approx(math.hypot(apart, found["reach_seeds"]))
+    # seeds that scatter as far as the difference leave nothing to be told apart
+    wide = seeds()
+    wide["two-seed2"] = table(raised(-0.2))
+    row = dice_row(compare(wide, REPEATS))
+    assert row["ci_low"] < 0 < row["ci_high"]
+    assert not is_told_apart(row)
+
+
+def test_who_agrees_and_how_many_are_needed_stand_in_the_table() -> None:
+    few = {name: SEVEN[name] for name in "abc"}
+    better = {name: value + 0.1 for name, value in few.items()}
+    row = dice_row(compare({"one": table(few), "two": table(better)}))
+    assert (row["agree"], row["n"], row["needed"]) == (3, 3, 6)
+    told = dice_row(compare({"one": table(SEVEN), "two": table(raised(0.1))}))
+    assert (told["agree"], math.isnan(told["needed"])) == (7, True)
 
 
 def test_a_table_over_seeds_holds_their_means() -> None:

@@ -182,10 +182,32 @@ def test_patients_that_folds_held_out_guided_no_choice():
 def test_the_cross_validation_stands_beside_the_test():
     metrics = pd.concat([table({"x": 0.9, "y": 0.7}), held_out(MIXED)])
     page = Page(experiment(metrics))
-    assert "Cross-validation: 0.807, " in page.words
+    assert "Cross-validation: Dice 0.807, " in page.words
     assert "4 held-out patients" in page.words
     assert "Each was predicted by the model of the fold" in page.words
     assert "Cross-validation" not in Page(experiment(table(MIXED))).words
+
+
+def test_a_seed_says_which_it_is_and_leads_to_the_others():
+    page = Page(experiment(table(MIXED), experiment="one-seed2", seeds=["one", "one-seed2"]))
+    assert "Seed 2 of 2. The same experiment with other seeds: one. The numbers" in page.words
+    links = [reference for reference in page.references if not reference.startswith("data:")]
+    assert links == ["../one/report.html", "../comparison.html"]
+    assert "Seed " not in Page(experiment(table(MIXED))).words
+
+
+def test_of_two_patients_there_is_no_interval():
+    two = Page(experiment(table({"a": 0.9, "b": 0.7})))
+    assert "95\xa0% interval 0." not in two.words
+    assert "With only 2 patients there is no interval" in two.words
+    three = Page(experiment(table({"a": 0.9, "b": 0.7, "c": 0.8})))
+    assert "95\xa0% interval 0.700 to 0.810" in three.words
+
+
+def test_figures_mean_what_their_heading_says():
+    words = Page(experiment(table(MIXED))).words
+    assert "Difference of the volumes, predicted − reference, over their mean" in words
+    assert "That of validation (solid, where there is any) is the mean over patients" in words
 
 
 def test_repeated_row_numbers_do_no_harm():

@@ -35,17 +35,49 @@ def test_a_difference_by_chance_says_so() -> None:
 def test_too_few_patients_are_named_however_clear() -> None:
     few = dict(list(SEVEN.items())[:5])
     text = said({name: value + 0.1 for name, value in few.items()}, few)
-    assert text.endswith("the test needs 6 patients to find any difference")
-    assert "cannot be told apart with 5 test patients" in text
-    one = said({"a": 0.9}, {"a": 0.8})
-    assert "with 1 test patient: difference +0.100; the test needs 6 patients" in one
+    needs = "which so few cannot prove: the test needs 6 patients, who all differ to the same side"
+    assert text == (
+        "two is ahead of one by 0.100 [0.100, 0.100], a large difference, in 5 of 5 test patients, "
+        + needs
+    )
+    assert said({"a": 0.9}, {"a": 0.8}) == (
+        f"two is ahead of one by 0.100, a large difference, in 1 of 1 test patient, {needs}"
+    )
+    # of two patients there is no interval, and a small difference is not called large
+    assert said({"a": 0.85, "b": 0.83}, {"a": 0.86, "b": 0.85}) == (
+        f"one is ahead of two by 0.015, in 2 of 2 test patients, {needs}"
+    )
+    three = said({"a": 0.70, "b": 0.60, "c": 0.53}, {"a": 0.27, "b": 0.20, "c": 0.25})
+    assert three.startswith("two is ahead of one by 0.370 [0.280, 0.430], a large difference, in 3")
     tables = {name: table(raised(by)) for name, by in (("x", 0), ("y", 0.1), ("z", 0.3))}
     for name in tables:
         tables[name] = tables[name].head(6)
     assert all(
-        text.endswith("the test needs 7 patients to find any difference in 3 comparisons")
+        text.endswith(
+            "the test needs 7 patients for 3 comparisons, who all differ to the same side"
+        )
         for text in verdicts(compare(tables), "test")
     )
+
+
+def test_few_who_disagree_are_counted() -> None:
+    text = said({"a": 0.9, "b": 0.9, "c": 0.6}, {"a": 0.8, "b": 0.7, "c": 0.7})
+    assert text == (
+        "two and one cannot be told apart with 3 test patients: difference +0.067 [−0.100, "
+        "+0.200], to that side in 2 of 3; the test needs 6 patients to find any difference"
+    )
+
+
+def test_how_many_would_tell_is_said_where_enough_are_there_to_test() -> None:
+    less = {"c": -0.04, "f": -0.04}
+    text = said({name: value + less.get(name, 0.05) for name, value in SEVEN.items()})
+    assert text.startswith("two and one cannot be told apart with 7 test patients")
+    assert "; if more patients differ as these do, about " in text
+    assert text.endswith(" would tell")
+    # no number where nothing points to either side
+    even = {name: value + (-1) ** k * 0.02 for k, (name, value) in enumerate(SEVEN.items())}
+    even["a"] = SEVEN["a"]
+    assert "would tell" not in said(even)
 
 
 def test_a_verdict_is_read_beside_the_seeds() -> None:

@@ -169,7 +169,7 @@ def test_folds_are_children_of_one_run(workflow):
         assert parent.data.metrics[f"validation/dice_{name}"] == summary[name]
     assert summary["mean"] == pytest.approx(held_out["dice"].mean())
     page = (workflow.results / "plain" / "report.html").read_text()
-    assert f"Cross-validation: {summary['mean']:.3f}" in page
+    assert f"Cross-validation: Dice {summary['mean']:.3f}" in page
     assert parent.data.params["optimizer.name"] == "adam"
     for fold in ("0", "1"):
         child = runs[f"plain/fold-{fold}"]

@@ -18,7 +18,9 @@ from scipy import stats
 
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.detection import counts_absent
-from slicewise.evaluation.paired import ALPHA, paired
+from slicewise.evaluation.needed import patients_needed
+from slicewise.evaluation.paired import ALPHA, Paired, paired
+from slicewise.evaluation.signed_rank import NOTHING
 from slicewise.evaluation.statistics import DISTANCES, METRICS, by_patient, headline_subset
 from slicewise.metrics import table as metric_table
 from slicewise.metrics.table import names_of
@@ -30,9 +32,10 @@ COMPARED = tuple(each.name for each in metric_table.shown_in("comparison"))
 what was predicted in those who do not have the label, in ml."""
 SIZED = tuple(each.name for each in metric_table.METRICS if each.signed)
 COLUMNS = (
-    *("first", "second", "subset", "label", "metric", "n", "changed"),
+    *("first", "second", "subset", "label", "metric", "n", "changed", "agree"),
     *("mean_first", "mean_second"),
     *("difference", "ci_low", "ci_high", "p", "p_holm", "sd_seeds", "reach_seeds"),
+    "needed",
 )
 KEYS = ["subset", "case", "patient", "label"]
 SHOWN = 5
@@ -62,14 +65,20 @@ def compare(metrics: Tables, repeats: Repeats | None = None) -> pd.DataFrame:
         not have are left out, whether they were scored or not; what was
         predicted of them is ``false_ml``. Where a training has no distance, as
         it missed an organ, that patient is left out of both; ``n`` counts the
-        patients that are left, and ``changed`` those of them that differ at
-        all. A Dice that only one of both left empty is 0. ``p_holm`` corrects the
+        patients that are left, ``changed`` those of them that differ at all,
+        and ``agree`` those that differ to the side of the mean. A Dice that only
+        one of both left empty is 0. ``p_holm`` corrects the
         comparisons of Dice of a subset for their number (`holm`); other
         metrics have none. ``sd_seeds`` is by how much another seed for each
         would move the difference of the means (its standard deviation), and
         ``reach_seeds`` how far the difference of the means over the seeds goes
         by the seeds alone, in 95 of 100 comparisons (Welch, Biometrika 34
-        (1947) 28-35); empty unless both experiments have several seeds.
+        (1947) 28-35); empty unless both experiments have several seeds. Where
+        they have, the interval holds both: its sides are the root of the sum of
+        the squares of the bootstrap's and of this reach (Zou and Donner,
+        Stat Med 27 (2008) 1693-1702). ``needed`` is, of a Dice that is not told
+        apart, how many patients would tell it if all differ as these do, see
+        `patients_needed`; empty where that is not known.
 
     Raises
     ------
@@ -185,7 +194,8 @@ def _compared(
 ) -> list[dict[str, Any]]:
     names = dict.fromkeys(label for table in parts.values() for label in table["label"])
     labels = ["mean", *(names if len(names) > 1 else ())]
-    rows = []
+    rows: list[dict[str, Any]] = []
+    differences: list[np.ndarray] = []
     for (first, ours), (second, theirs) in itertools.combinations(groups.items(), 2):
         values = {metric: _values(parts, [*ours, *theirs], metric) for metric in COMPARED}
         for label, (metric, rows_of) in itertools.product(labels, values.items()):
@@ -196,6 +206,9 @@ def _compared(
             before = patients[list(ours)].mean(axis=1)
             after = patients[list(theirs)].mean(axis=1)
             difference = paired(before.to_numpy(), after.to_numpy())
+            change = (after - before).to_numpy()
+            seeds = _seeds(patients, ours, theirs)
+            low, high = _with_seeds(difference, seeds["reach_seeds"])
             rows.append(
                 {
                     "first": first,
@@ -205,20 +218,43 @@ def _compared(
                     "metric": metric,
                     "n": difference.n,
                     "changed": difference.changed,
+                    "agree": _agreeing(change),
                     "mean_first": float(before.mean()),
                     "mean_second": float(after.mean()),
                     "difference": difference.mean,
-                    "ci_low": difference.ci_low,
-                    "ci_high": difference.ci_high,
+                    "ci_low": low,
+                    "ci_high": high,
                     "p": difference.p,
                     "p_holm": None,
-                    **_seeds(patients, ours, theirs),
+                    **seeds,
+                    "needed": None,
                 }
             )
+            if metric == "dice":
+                differences.append(change)
     dice = [row for row in rows if row["metric"] == "dice"]
     for row, corrected in zip(dice, holm([row["p"] for row in dice]), strict=True):
         row["p_holm"] = corrected
+    for row, change in zip(dice, differences, strict=True):
+        if not is_told_apart(row):
+            row["needed"] = patients_needed(change, ALPHA / len(dice))
     return rows
+
+
+def _agreeing(differences: np.ndarray) -> int:
+    """Count the patients who differ to the side of the mean."""
+    return int((differences * np.sign(differences.mean()) > NOTHING).sum())
+
+
+def _with_seeds(difference: Paired, reach: float | None) -> tuple[float | None, float | None]:
+    """Return the interval of a difference over patients and seeds."""
+    if difference.ci_low is None or difference.ci_high is None or reach is None:
+        return difference.ci_low, difference.ci_high
+    mean = difference.mean
+    return (
+        mean - math.hypot(mean - difference.ci_low, reach),
+        mean + math.hypot(difference.ci_high - mean, reach),
+    )
 
 
 def _values(parts: Tables, trainings: Sequence[str], metric: str) -> pd.DataFrame:

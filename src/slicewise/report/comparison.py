@@ -29,7 +29,7 @@ from slicewise.report.curves import curves
 from slicewise.report.dots import DotRow, dice_by_patient, difference_plot, dot_plot, dot_row
 from slicewise.report.formats import Themed, themed
 from slicewise.report.groups import comparison_groups
-from slicewise.report.render import overall_label, render, statistics_of
+from slicewise.report.render import INTERVAL_OF, overall_label, render, statistics_of
 from slicewise.report.tables import called, is_crossed
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.verdicts import verdicts
@@ -188,6 +188,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         figures=_comparison_figures(shown, entries, compared),
         verdicts=said,
         seeds_told=any("seeds alone" in sentence for sentence in said),
+        few=INTERVAL_OF,
         needed=fewest(max(len(compared), 1)),
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
         others=_other_metrics(shown.table, shown.subset),
@@ -199,6 +200,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         groups=comparison_groups(shown.scored, shown.groupings),
         several_labels=any(each["label"].nunique() > 1 for each in shown.scored.values()),
         several_seeds=any(len(group) > 1 for group in shown.groups.values()),
+        folds=max((len(folds) for folds in shown.histories.values()), default=1),
         provenance=shown.provenance,
     )
 
@@ -296,8 +298,8 @@ def _comparison_figures(
             f"{row['second']} − {row['first']}",
             dice[row["second"]] - dice[row["first"]],
             row["difference"],
-            row["ci_low"],
-            row["ci_high"],
+            row["ci_low"] if row["n"] >= INTERVAL_OF else None,
+            row["ci_high"] if row["n"] >= INTERVAL_OF else None,
         )
         for row in compared
         if row["label"] == "mean"

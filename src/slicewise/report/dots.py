@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from slicewise.evaluation import statistics
+from slicewise.report.render import without_rough_interval
 from slicewise.report.style import CYCLE, INK, Theme, clipped, rc_params
 
 
@@ -74,7 +75,7 @@ def dice_by_patient(metrics: pd.DataFrame) -> pd.Series:
 
 def dot_row(name: str, values: pd.Series, marks: Mapping[str, Any] | None = None) -> DotRow:
     """Make a row, its mean and interval taken from a summary where there is one."""
-    marks = marks or {}
+    marks = without_rough_interval(marks or {})
     mean = marks.get("mean")
     if mean is None and len(values):
         mean = float(values.mean())

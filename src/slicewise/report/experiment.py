@@ -111,6 +111,8 @@ class ReportedExperiment:
         The column of the split whose values are the folds, if it has any.
     groupings : sequence of Grouping
         By what the scores are broken down.
+    seeds : sequence of str
+        The trainings that differ by the seed alone, itself among them; none of a single one.
     """
 
     dataset: str
@@ -131,6 +133,7 @@ class ReportedExperiment:
     data: pd.DataFrame | None = None
     leave_out: str = ""
     groupings: Sequence[Grouping] = ()
+    seeds: Sequence[str] = ()
 
     @cached_property
     def subset(self) -> str:
@@ -173,6 +176,8 @@ def experiment_report(shown: ReportedExperiment) -> str:
         subset=shown.subset,
         labels=shown.labels,
         crossed=shown.is_crossed,
+        folds=len(shown.histories),
+        seeds=shown.seeds,
         who=called(shown.subset, shown.is_crossed),
         scored_runs=shown.scored_runs,
         evidence=shown.evidence,

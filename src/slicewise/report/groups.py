@@ -10,6 +10,7 @@ import pandas as pd
 from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.groups import in_several, score_groups
 from slicewise.metrics.table import shown_in
+from slicewise.report.render import without_rough_interval
 
 _HOW = {
     "values": "Each value of the column is a group.",
@@ -70,7 +71,7 @@ def comparison_groups(
                     {
                         "name": groups[0].name,
                         "patients": groups[0].patients,
-                        "dice": [group.means["dice"] for group in groups],
+                        "dice": [without_rough_interval(group.means["dice"]) for group in groups],
                     }
                     for groups in zip(*by_name.values(), strict=True)
                 ],

@@ -15,6 +15,8 @@ from slicewise.report.undrawn import Undrawn
 from slicewise.wording import plural
 
 DASH = "–"
+INTERVAL_OF = 3
+"""Patients below which pages show no interval."""
 
 
 def usable(value: Any) -> bool:
@@ -91,10 +93,21 @@ def statistics_of(
 ) -> Mapping[str, Any]:
     """Look up one metric; every statistic is there, None where unknown."""
     numbers = ((summary.get(subset) or {}).get(label) or {}).get(metric) or {}
-    return {
+    known = {
         name: numbers.get(name) if usable(numbers.get(name)) else None
         for name in ("mean", "median", "sd", "ci_low", "ci_high", "n")
     }
+    return without_rough_interval(known)
+
+
+def without_rough_interval(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return statistics without an interval where that would be of two patients.
+
+    Drawing two patients again gives either of them or their middle, whatever lies beyond.
+    """
+    n = numbers.get("n")
+    rough = dict.fromkeys(("ci_low", "ci_high")) if n is not None and n < INTERVAL_OF else {}
+    return {**numbers, **rough}
 
 
 def overall_label(summary: Mapping[str, Any], subset: str) -> str:

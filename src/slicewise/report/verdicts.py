@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 
 from slicewise.evaluation.comparison import FALSE_ML, fewest, headline_rows, is_told_apart
-from slicewise.report.render import number, signed
+from slicewise.report.render import INTERVAL_OF, number, signed
 from slicewise.wording import plural
+
+LARGE = 0.1
+"""A difference in Dice that anybody sees."""
 
 
 def verdicts(table: pd.DataFrame, subset: str, who: str | None = None) -> list[str]:
@@ -74,20 +77,63 @@ def verdict(row: Mapping[str, Any], comparisons: int = 1, who: str = "test") -> 
     p = f"{_p(row['p_holm'])}{f' (Holm, {comparisons} comparisons)' * (comparisons > 1)}"
     if is_told_apart(row):
         return _who_is_better(row, of, p)
+    if row["n"] < fewest(comparisons) and row["agree"] == row["n"]:
+        return _unproven(row, of, comparisons, plural(row["n"], f"{who} patient"))
     said = f"{row['second']} and {row['first']} cannot be told apart{of} with "
     said += plural(row["n"], f"{who} patient")
-    said += f": difference {signed(row['difference'], 3)}"
-    if row["ci_low"] is not None and row["ci_low"] == row["ci_low"]:
-        said += f" [{signed(row['ci_low'], 3)}, {signed(row['ci_high'], 3)}]"
+    said += f": difference {signed(row['difference'], 3)}{_between(row)}"
     if row["n"] < fewest(comparisons):
-        among = f" in {comparisons} comparisons" * (comparisons > 1)
-        return (
-            f"{said}; the test needs {fewest(comparisons)} patients to find any difference{among}"
-        )
+        return f"{said}, {_agreeing(row)}; {_least(comparisons)} to find any difference"
     if row["changed"] < fewest(comparisons):
         differ = f"{row['changed']} of them differ" if row["changed"] else "none of them differs"
         return f"{said}, {p}, as {differ}{_beside_seeds(row, ';')}"
-    return f"{said}, {p}{_beside_seeds(row, ';')}"
+    return f"{said}, {p}{_needed(row)}{_beside_seeds(row, ';')}"
+
+
+def _unproven(row: Mapping[str, Any], of: str, comparisons: int, patients: str) -> str:
+    """Say what was seen in all of too few patients, and that it proves nothing yet."""
+    ahead = [row["second"], row["first"]]
+    if row["difference"] < 0:
+        ahead.reverse()
+    size = round(abs(row["difference"]), 3)
+    large = ", a large difference" if size >= LARGE else ""
+    return (
+        f"{ahead[0]} is ahead of {ahead[1]}{of} by {number(size)}{_between(row, size=True)}{large}"
+        f", in {row['n']} of {patients}, which so few cannot prove: {_least(comparisons)}, who all "
+        f"differ to the same side{_beside_seeds(row, ', and')}"
+    )
+
+
+def _least(comparisons: int) -> str:
+    among = f" for {comparisons} comparisons" * (comparisons > 1)
+    return f"the test needs {fewest(comparisons)} patients{among}"
+
+
+def _agreeing(row: Mapping[str, Any]) -> str:
+    if not row["difference"]:
+        return "to neither side"
+    return f"to that side in {row['agree']} of {row['n']}"
+
+
+def _between(row: Mapping[str, Any], *, size: bool = False) -> str:
+    """Write the interval of a difference, or of its size; nothing where it is of two patients."""
+    if row["ci_low"] is None or row["ci_low"] != row["ci_low"] or row["n"] < INTERVAL_OF:
+        return ""
+    ends = [row["ci_low"], row["ci_high"]]
+    if size and row["difference"] < 0:
+        ends = [-end for end in reversed(ends)]
+    low, high = ends
+    if size and low >= 0:
+        return f" [{number(low)}, {number(high)}]"
+    return f" [{signed(low, 3)}, {signed(high, 3)}]"
+
+
+def _needed(row: Mapping[str, Any]) -> str:
+    """Say how many patients would tell a difference, where these are not enough."""
+    needed = row["needed"]
+    if needed is None or needed != needed or needed <= row["n"]:
+        return ""
+    return f"; if more patients differ as these do, about {number(needed, 0)} would tell"
 
 
 def _who_is_better(row: Mapping[str, Any], of: str, p: str) -> str:
