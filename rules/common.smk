@@ -40,6 +40,7 @@ from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import sentence, warnings_said
 from slicewise.retries import is_marked
+from slicewise.segmenting.scans import Found, find_scans
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
@@ -98,7 +99,12 @@ try:
         refuse_braces(path for case in there for path in (*case.image, *case.mask))
         split = split_cases(there, settings.split, DATA)
         columns = read_columns(there, settings, DATA)
-        study = Study(settings, there, split, columns, in_bucket=IN_BUCKET, root=RESULTS)
+        found = Found()
+        if settings.segment is not None:
+            found = find_scans([expanded(settings.segment.scans, "segment.scans")])
+            refuse_braces(path for scan in found.scans for path in scan.sources)
+        NEW = {scan.name: scan for scan in found.scans}
+        study = Study(settings, there, split, columns, scans=NEW, in_bucket=IN_BUCKET, root=RESULTS)
         # only shown; the split follows from them
         balanced = with_strata(columns, there, settings.split, DATA)
         if workflow.is_main_process:
@@ -188,6 +194,31 @@ def file_of(kind, case):
 def files_of(kind, cases):
     """The NIfTI files of cases; a case that lacks its mask gets no further than ingest."""
     return [file_of(kind, case) for case in study.whole(cases)]
+
+
+def files_of_scans(names):
+    """The files of new scans, of one after the other."""
+    return [source(path) for name in names for path in NEW[name].sources]
+
+
+def told_scans(names):
+    """What a job is told of new scans, whose files are its inputs."""
+    return [
+        jobs.ToldScan(
+            name=name,
+            files=len(NEW[name].sources),
+            members=NEW[name].members,
+            dicom=NEW[name].dicom,
+        )
+        for name in names
+    ]
+
+
+new_scans = jobs.Segment(
+    title=f"{study.name}/{study.segmenting}" if settings.segment is not None else "",
+    scans=sorted(NEW),
+    failures=found.failures,
+)
 
 
 def predicted_by(wildcards):

@@ -218,3 +218,16 @@ def print_errors():
     cases = {str(path): case.name for case in there for path in (*case.image, *case.mask)}
     for error in by_cause(errors, cases, len(there)):
         print(f"error: {error}", file=sys.stderr)
+    show_segmented(errors)
+
+
+def show_segmented(errors):
+    """Write the page of the new scans that have masks where others have none."""
+    if IN_BUCKET or not any(NAMES.get(job.rule.name) == "masks" for job in workflow.dag.jobs):
+        return
+    from slicewise.segmenting.pages import Output, write_pages
+
+    output = Output(Path(result(f"segmented/{study.segmenting}")))
+    if done := output.finished(NEW):
+        write_pages(output, new_scans.title, errors, done)
+        print(f"scans that have masks: {output.folder / 'gallery.html'}", file=sys.stderr)

@@ -12,6 +12,7 @@ include: "train.smk"
 include: "predict.smk"
 include: "evaluate.smk"
 include: "report.smk"
+include: "segment.smk"
 
 
 note_rules()

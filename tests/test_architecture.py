@@ -87,7 +87,7 @@ ALLOWED = {
     # looks at a folder before there are settings
     "survey": {"config", "volumes", "dataset"},
     # makes masks of new scans
-    "segmenting": {*BELOW_SLICES, "network", "inference", "report", "tracking"},
+    "segmenting": {*BELOW_SLICES, "network", "inference", "report", "tracking", "jobs"},
     # the command line may start anything
     "cli": {
         "segmenting",

@@ -365,7 +365,8 @@ def _segment(options: argparse.Namespace) -> int:
     if which := note_which(found.scans, options.output):
         say(f"{which}: which scan is which of those that are called by a hash")
     from slicewise.segmenting.models import choose
-    from slicewise.segmenting.run import Order, Output, segment_scans, summary, write_pages
+    from slicewise.segmenting.pages import Output, write_pages
+    from slicewise.segmenting.run import Order, segment_scans, summary
 
     chosen = choose(options.model, options.results)
     output = Output(options.output)

@@ -272,6 +272,35 @@ class Predict(Told):
         return [Segmented(case, self.patients[case], self.folds[case]) for case in self.cases]
 
 
+class ToldScan(BaseModel):
+    """A scan: how many files it has, or which members of its one zip they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    files: int
+    members: list[str] = []
+    dicom: bool = False
+
+
+class NewMasks(Told):
+    """Of `masks`: which new scans are segmented, and what is added to all their voxels."""
+
+    scans: list[ToldScan]
+    offset: int = 0
+
+
+class Segment(Told):
+    """Of `segment`: which new scans there are, and what is wrong with others.
+
+    `title` is what the page calls the models; none where no scans are named by the settings.
+    """
+
+    title: str = ""
+    scans: list[str] = []
+    failures: list[str] = []
+
+
 class Evaluate(Told):
     """Of `evaluate`: what is scored, and how."""
 

@@ -47,6 +47,8 @@ class Study:
         Where each of them goes.
     columns : mapping of str to mapping of str to str
         What is kept of what tables say of cases, by column and case.
+    scans : iterable of str
+        Names of new scans, which nobody has drawn anything of.
     in_bucket : bool
         Whether results lie in a bucket, from which jobs fetch what they declare.
     root : str
@@ -74,6 +76,7 @@ class Study:
         split: Sequence[Assignment],
         columns: Mapping[str, Mapping[str, str]] | None = None,
         *,
+        scans: Iterable[str] = (),
         in_bucket: bool = False,
         root: str = "results",
     ) -> None:
@@ -84,6 +87,7 @@ class Study:
         self.cases = {case.name: case for case in cases}
         self.split = {assigned.case: assigned for assigned in split}
         self.columns = {name: dict(values) for name, values in (columns or {}).items()}
+        self.scans = list(scans)
         self.in_bucket = in_bucket
         self.content = settings.dataset.content.once_read
         self.folds = range(
@@ -236,6 +240,29 @@ class Study:
             also=[self.settings.slices[recipe] for recipe in block.also],
             folds=len(self.folds),
         )
+
+    # new scans
+
+    @property
+    def segmenting(self) -> str:
+        """The experiment whose models segment new scans."""
+        named = self.settings.segment
+        return self.settings.wanted[0] if named is None else named.experiment
+
+    @cached_property
+    def scan_shards(self) -> dict[str, list[str]]:
+        """The new scans that each job segments, by the name of their shard."""
+        size = self.settings.experiments[self.segmenting].prediction.chunk
+        return predicted_shards(self.scans, size, alone=self.in_bucket)
+
+    def masks_of(self, experiment: str, scans: Iterable[str]) -> list[str]:
+        """Return the masks of new scans."""
+        return [self.result(f"segmented/{experiment}/masks/{scan}.nii.gz") for scan in scans]
+
+    def segmented_shards(self) -> list[str]:
+        """Return the files that stand for the masks of all new scans."""
+        folder = self.result(f"segmented/{self.segmenting}/_shards")
+        return [f"{folder}/{shard}.json" for shard in self.scan_shards]
 
     # files
 
@@ -406,6 +433,12 @@ class Study:
             self.outputs,
             len(self.folds),
         )
+
+    def memory_to_segment(self, experiment: str) -> int:
+        """Return the MB to segment new scans, whose headers are not read before."""
+        block = self.estimated.experiments[experiment]
+        recipe = self.estimated.slices[block.slices]
+        return needs.predict([shapes.UNKNOWN], block, recipe, self.outputs, len(self.folds))
 
     @property
     def missing_labels(self) -> str:

@@ -12,8 +12,9 @@ from slicewise.dataset.training_record import TrainingRecord
 from slicewise.files import write_yaml
 from slicewise.network.model import weights_digest
 from slicewise.segmenting.models import Chosen, choose
+from slicewise.segmenting.pages import Output
 from slicewise.segmenting.progress import Progress
-from slicewise.segmenting.run import Order, Outcome, Output, segment_scans
+from slicewise.segmenting.run import Order, Outcome, segment_scans
 from slicewise.segmenting.scans import find_scans
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti

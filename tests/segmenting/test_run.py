@@ -11,11 +11,12 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.inference.predict import Request, predict_cases
+from slicewise.report.segmented import most_suspicious
 from slicewise.segmenting import run
 from slicewise.segmenting.models import Chosen, choose
-from slicewise.segmenting.run import write_pages
+from slicewise.segmenting.pages import write_pages
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
@@ -171,7 +172,8 @@ def test_the_table_and_the_page_have_all_scans(tmp_path: Path, chosen: Chosen) -
     for number in range(3):
         place = stored(tmp_path / f"s{number}.nii.gz", ct(number, number))
         _, output = segmented([place], chosen, tmp_path / "out")
-    scans = write_pages(output, "a/model", ["s9: it is damaged; copy it"])
+    write_pages(output, "a/model", ["s9: it is damaged; copy it"])
+    scans = most_suspicious(output.finished())
     assert [scan.suspicion for scan in scans] == sorted((s.suspicion for s in scans), reverse=True)
     table = pd.read_csv(tmp_path / "out" / "volumes.tsv", sep="\t")
     assert len(table) == 6
@@ -252,3 +254,30 @@ def test_a_ct_gets_no_mask_of_a_model_of_mr(tmp_path: Path) -> None:
     assert outcome.made == ["mr"] and not output.mask("ct").exists()
     (said,) = outcome.failures
     assert said.endswith("give an image of their kind") and "ct.nii.gz: it holds the Houns" in said
+
+
+MOVE = "move it to another folder, where it is safe, and run the same command again"
+
+
+def test_what_was_made_here_may_be_renewed_and_what_a_hand_changed_not(
+    tmp_path: Path, chosen: Chosen
+) -> None:
+    path = stored(tmp_path / "scans" / "a.nii.gz", ct(1))
+    told = {"renew": True, "code": "one"}
+    first, output = segmented([path], chosen, tmp_path / "out", **told)
+    again, _ = segmented([path], chosen, tmp_path / "out", **told)
+    edited, _ = segmented([path], chosen, tmp_path / "out", **told | {"code": "two"})
+    assert (first.made, again.kept, edited.made) == (["a"], ["a"], ["a"])
+    stored(path, ct(2))
+    other, _ = segmented([path], chosen, tmp_path / "out", **told)
+    assert other.made == ["a"]
+    mask = nib.load(output.mask("a"))
+    nib.save(nib.Nifti1Image(np.zeros(mask.shape, np.uint8), mask.affine), output.mask("a"))
+    refused, _ = segmented([path], chosen, tmp_path / "out", **told)
+    (said,) = refused.failures
+    assert said.endswith(
+        "move it to another folder, where it is safe, and run the same command again"
+    )
+    with pytest.raises(SeveralErrors):
+        refused.refuse_failures()
+    first.refuse_failures()

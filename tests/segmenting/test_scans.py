@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slicewise.segmenting.scans import find_scans
+from slicewise.jobs import ToldScan
+from slicewise.segmenting.scans import find_scans, scans_told
 from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
@@ -149,3 +150,16 @@ def test_a_table_names_scans(tmp_path: Path, write_series) -> None:
     assert sorted(scan.name for scan in found.scans) == ["ct", "one", "two"]
     assert len(found.failures) == 2
     assert "row 5" in found.failures[0] and "row 6" in found.failures[1]
+
+
+def test_a_job_gets_back_the_scans_that_it_was_told_of(tmp_path: Path, write_series) -> None:
+    for number in (1, 2):
+        write_study(tmp_path / "s", write_series, "PLANTED-1", series=str(number), mask=None)
+    packed = zipped(tmp_path / "s", tmp_path / "z.zip")
+    scans = find_scans([tmp_path / "s", volume(tmp_path / "a.nii"), packed]).scans
+    assert len(scans) == 5 and any(scan.members for scan in scans)
+    told = [
+        ToldScan(name=s.name, files=len(s.sources), members=s.members, dicom=s.dicom) for s in scans
+    ]
+    paths = [str(path) for scan in scans for path in scan.sources]
+    assert scans_told(told, paths) == scans

@@ -34,8 +34,9 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("report", EXPERIMENT),
     ("compare", {}),
 ]
-# run where the data set has no volumes of its own, or none that are NIfTI, or a training is planned
-OTHERS = {"phantom", "convert", "propose"}
+# run where the data set has no volumes of its own, or none that are NIfTI, a training is planned,
+# or new scans are named
+OTHERS = {"phantom", "convert", "propose", "masks", "segment"}
 
 
 def run_scripts(workflow: Workflow, jobs: list[tuple[str, dict[str, object]]]) -> None:

@@ -12,12 +12,13 @@ from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
 from slicewise.config.kinds import Effort
 from slicewise.config.presets import planned_recipe
+from slicewise.config.segment import Segment
 from slicewise.config.slices import Recipe
 from slicewise.config.split import Split
 from slicewise.config.staging import Staging
 from slicewise.config.tracking import Tracking
 
-RESERVED = ("cases", "slices", "logs", "timings", "comparison")
+RESERVED = ("cases", "slices", "logs", "timings", "comparison", "segmented")
 """Names that no experiment may have."""
 PLACEHOLDER = {"size": 16}
 """What stands for the recipe of a plan until it is made; nothing is ever cut by it."""
@@ -34,6 +35,7 @@ class Settings(Block):
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     staging: Staging = Staging()
+    segment: Segment | None = None
 
     _repeats: dict[str, list[str]] = PrivateAttr({})
 
@@ -102,6 +104,11 @@ class Settings(Block):
                     f"run: no experiment is called {name!r}; there are: "
                     f"{', '.join(self.experiments)}"
                 )
+        if self.segment is not None and self.segment.experiment not in self.experiments:
+            raise ValueError(
+                f"segment.experiment: no experiment is called {self.segment.experiment!r}; there "
+                f"are: {', '.join(self.experiments)}"
+            )
         for label in self.evaluation.lesions:
             if label not in self.dataset.scored:
                 kind = "region" if self.dataset.regions else "label"

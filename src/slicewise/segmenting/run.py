@@ -1,4 +1,4 @@
-"""From scans to masks on their own grids, a table of volumes, pictures and a page."""
+"""From scans to masks on their own grids, with what is known of each and a picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,23 @@ from slicewise.inference.predict import Request, predict_cases  # isort: skip  (
 import numpy as np
 
 from slicewise.config import Content
-from slicewise.errors import SlicewiseError
-from slicewise.files import digest, sha256, sweep_halves, write_bytes, write_text
+from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.files import digest, sha256, sweep_halves, write_bytes
 from slicewise.inference.fits import checked
 from slicewise.inference.trust import Watch, found_in, suspicion
 from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.report.segmented import (
     SEGMENTED,
-    SegmentedScan,
     drawn_scan,
-    most_suspicious,
     scan_overlay,
     scan_views,
-    scans_page,
-    scans_table,
 )
 from slicewise.segmenting.models import Chosen
+from slicewise.segmenting.pages import Output
 from slicewise.segmenting.progress import Progress
 from slicewise.segmenting.scans import Scan
-from slicewise.stored import kept, unsealed, write_sealed
+from slicewise.stored import kept, write_sealed
 from slicewise.volumes.channels import first_channel
 from slicewise.volumes.dicom.write_seg import write_seg
 from slicewise.volumes.nifti import read_channels_of, read_nifti, read_note
@@ -49,45 +46,6 @@ from slicewise.wording import plural
 Log = Callable[[str], None]
 NEUTRAL = re.compile(r"\S*slicewise-[^/\s]+/([^/\s]+)/image")
 """Where files of a scan lie while they are read; messages call it by its name."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where everything lies that is made.
-
-    Attributes
-    ----------
-    folder : Path
-    """
-
-    folder: Path
-
-    def mask(self, scan: str) -> Path:
-        """Return the mask of a scan."""
-        return self.folder / "masks" / f"{scan}.nii.gz"
-
-    def seg(self, scan: str) -> Path:
-        """Return the DICOM SEG of a scan."""
-        return self.folder / "dicom" / f"{scan}.dcm"
-
-    def overlay(self, scan: str) -> Path:
-        """Return the picture of a scan."""
-        return self.folder / "overlays" / f"{scan}.jpg"
-
-    def record(self, scan: str) -> Path:
-        """Return what is known of a scan that is finished."""
-        return self.folder / "_scans" / f"{scan}.json"
-
-    def finished(self) -> list[SegmentedScan]:
-        """Return what is known of all scans whose masks are there, whenever they were made."""
-        scans = []
-        for path in sorted((self.folder / "_scans").glob("*.json")):
-            if not self.mask(path.stem).is_file():
-                continue
-            # one that is damaged is made again when its scan is segmented again
-            with suppress(SlicewiseError):
-                scans.append(unsealed(path, SEGMENTED))
-        return scans
 
 
 @dataclass(frozen=True)
@@ -105,6 +63,10 @@ class Order:
         Slices at a time.
     force : bool
         Whether a mask that is there may be replaced by that of another scan or model.
+    code : str
+        A digest of the code that segments, where another one makes masks anew.
+    renew : bool
+        Whether a mask may be replaced that was made here and that nobody has changed since.
     """
 
     chosen: Chosen
@@ -112,6 +74,15 @@ class Order:
     offset: int = 0
     batch: int = 8
     force: bool = False
+    code: str = ""
+    renew: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a mask that may not be replaced."""
+        if self.renew:
+            return "move it to another folder, where it is safe, and run the same command again"
+        return "give --force to replace it, or another --output"
 
 
 @dataclass
@@ -129,6 +100,11 @@ class Outcome:
     made: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+
+    def refuse_failures(self) -> None:
+        """Raise `SeveralErrors` where scans failed."""
+        if self.failures:
+            raise SeveralErrors([SlicewiseError(failure) for failure in self.failures])
 
 
 class _KeptError(Exception):
@@ -173,10 +149,12 @@ class ScanRequest(Request):
         whole = not self.scan.dicom or self.order.output.seg(self.case).is_file()
         if record is not None and whole and record.mask_sha256 == sha256(mask):
             raise _KeptError
+        if self.order.renew and self.order.output.made(self.case):
+            return
         if read_note(mask) != self.made_from:
             raise SlicewiseError(
-                f"{mask}: there is a mask already, of another scan, model or hand; give --force "
-                "to replace it, or another --output"
+                f"{mask}: there is a mask already, of another scan, model or hand; "
+                f"{self.order.remedy}"
             )
 
     def is_given_up(self, error: Exception) -> bool:
@@ -307,6 +285,8 @@ def segment_scans(
 
 def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> ScanRequest:
     made_from = {"scan": scan.name, "models": order.chosen.weights, "offset": order.offset}
+    if order.code:
+        made_from["code"] = order.code
     return ScanRequest(
         scan.name,
         scan.sources[0],
@@ -391,14 +371,6 @@ def _warnings_said(log: Log, progress: Progress) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-def write_pages(output: Output, model: str, failures: list[str]) -> list[SegmentedScan]:
-    """Write ``volumes.tsv`` and ``gallery.html`` of all scans in a folder; return these."""
-    scans = most_suspicious(output.finished())
-    write_text(output.folder / "volumes.tsv", scans_table(scans))
-    write_text(output.folder / "gallery.html", scans_page(scans, model, failures))
-    return scans
 
 
 def summary(outcome: Outcome, seconds: float, started: float) -> str:

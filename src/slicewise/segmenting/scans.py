@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from slicewise.dataset.layouts.dicom import HASHED, Archive, told_apart
@@ -16,6 +17,7 @@ from slicewise.dataset.names import SAFE
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, expanded, sha256
+from slicewise.jobs import ToldScan
 from slicewise.volumes import companions, freesurfer, text_headers
 from slicewise.volumes.dicom.entries import entry_of, read_entry
 from slicewise.volumes.dicom.index import (
@@ -138,6 +140,23 @@ def find_scans(places: Sequence[Path]) -> Found:
         _add_series({name: read_entry(root / name, top_of(name)) for name in below}, root, found)
     found.scans = _each_once(found)
     return found
+
+
+def scans_told(told: Iterable[ToldScan], paths: Sequence[str]) -> list[Scan]:
+    """Return the scans of a job.
+
+    Parameters
+    ----------
+    told : iterable of ToldScan
+        What it was told of each.
+    paths : sequence of str
+        The files of one after the other.
+    """
+    left = iter(map(Path, paths))
+    return [
+        Scan(one.name, tuple(islice(left, one.files)), tuple(one.members), one.dicom)
+        for one in told
+    ]
 
 
 def note_which(scans: Sequence[Scan], output: Path) -> Path | None:

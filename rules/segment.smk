@@ -1,0 +1,72 @@
+"""Segment: masks of new scans, which nobody has drawn anything of.
+
+Needs the models of all folds of the experiment that `segment` names, and the scans.
+Makes segmented/<experiment>/masks/<scan>.nii.gz on each scan's own grid, dicom/<scan>.dcm of DICOM,
+a picture of each, volumes.tsv and gallery.html. Masks are declared by one file a shard. None of it
+is part of a run that was not asked for it: snakemake segment.
+"""
+
+
+rule masks:
+    """Segment a shard of new scans with all folds of an experiment."""
+    input:
+        models=lambda w: study.of_folds("model.keras", w.experiment),
+        configs=lambda w: study.of_folds("config.yaml", w.experiment),
+        image_sources=lambda w: files_of_scans(study.scan_shards[w.shard]),
+    output:
+        result("segmented/{experiment}/_shards/{shard}.json"),
+        # only what is declared gets into a bucket, where a shard is one scan
+        masks=in_bucket([result("segmented/{experiment}/masks/{shard}.nii.gz")]),
+    log:
+        result("logs/masks/{experiment}/{shard}.log"),
+    benchmark:
+        result("timings/masks/{experiment}/{shard}.tsv")
+    conda:
+        "../environment.yml"
+    threads: lambda w: workflow.cores
+    resources:
+        gpu=GPUS,
+        mem_mb=memory(lambda w: study.memory_to_segment(w.experiment)),
+        runtime=240,
+    params:
+        code=code("masks"),
+        makes=lambda w: study.masks_of(w.experiment, study.scan_shards[w.shard]),
+        cfg=lambda w: jobs.NewMasks(
+            scans=told_scans(study.scan_shards[w.shard]), offset=settings.segment.offset
+        ).dump(),
+        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+    script:
+        "../scripts/masks.py"
+
+
+rule segment:
+    """Put all new scans into one table and one page, and name those that have no mask."""
+    input:
+        shards=study.segmented_shards(),
+    output:
+        result(f"segmented/{study.segmenting}/finished.json"),
+        # elsewhere they are no outputs, as they are to stay where some scans have failed
+        pages=in_bucket(
+            [
+                result(f"segmented/{study.segmenting}/gallery.html"),
+                result(f"segmented/{study.segmenting}/volumes.tsv"),
+            ]
+        ),
+    log:
+        result("logs/segment/segment.log"),
+    benchmark:
+        result("timings/segment/segment.tsv")
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=30,
+    params:
+        code=code("segment", "report/templates"),
+        makes=[
+            result(f"segmented/{study.segmenting}/gallery.html"),
+            result(f"segmented/{study.segmenting}/volumes.tsv"),
+        ],
+        cfg=new_scans.dump(),
+    script:
+        "../scripts/segment.py"

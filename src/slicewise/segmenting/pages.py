@@ -1,0 +1,102 @@
+"""Where masks of new scans lie, and the table and the page of them all; no network is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256, write_text
+from slicewise.report.segmented import (
+    SEGMENTED,
+    SegmentedScan,
+    most_suspicious,
+    scans_page,
+    scans_table,
+)
+from slicewise.stored import Form, read_typed, unsealed
+
+SCANS = Form(list[SegmentedScan])
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where everything lies that is made.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    def mask(self, scan: str) -> Path:
+        """Return the mask of a scan."""
+        return self.folder / "masks" / f"{scan}.nii.gz"
+
+    def seg(self, scan: str) -> Path:
+        """Return the DICOM SEG of a scan."""
+        return self.folder / "dicom" / f"{scan}.dcm"
+
+    def overlay(self, scan: str) -> Path:
+        """Return the picture of a scan."""
+        return self.folder / "overlays" / f"{scan}.jpg"
+
+    def record(self, scan: str) -> Path:
+        """Return what is known of a scan that is finished."""
+        return self.folder / "_scans" / f"{scan}.json"
+
+    def made(self, scan: str) -> bool:
+        """Tell whether the mask of a scan is as it was written, from whatever it was made."""
+        with suppress(SlicewiseError, OSError):
+            record: SegmentedScan = unsealed(self.record(scan), SEGMENTED)
+            return record.mask_sha256 == sha256(self.mask(scan))
+        return False
+
+    def finished(self, names: Collection[str] | None = None) -> list[SegmentedScan]:
+        """Return what is known of all scans whose masks are there, whenever they were made.
+
+        Parameters
+        ----------
+        names : collection of str, optional
+            The others are left aside.
+        """
+        scans = []
+        for path in sorted((self.folder / "_scans").glob("*.json")):
+            if not self.mask(path.stem).is_file() or path.stem not in (names or {path.stem}):
+                continue
+            # one that is damaged is made again when its scan is segmented again
+            with suppress(SlicewiseError):
+                scans.append(unsealed(path, SEGMENTED))
+        return scans
+
+
+def read_scans(paths: Iterable[str]) -> list[SegmentedScan]:
+    """Read what is known of the scans of some shards."""
+    return [scan for path in paths for scan in read_typed(path, SCANS)]
+
+
+def write_pages(
+    output: Output,
+    model: str,
+    failures: Sequence[str],
+    scans: Sequence[SegmentedScan] | None = None,
+) -> None:
+    """Write ``volumes.tsv`` and ``gallery.html``.
+
+    Parameters
+    ----------
+    output : Output
+        Where.
+    model : str
+        What segmented the scans, as people call it.
+    failures : sequence of str
+        A sentence for each scan that was not segmented.
+    scans : sequence of SegmentedScan, optional
+        By default all that are finished there.
+    """
+    shown = most_suspicious(output.finished() if scans is None else scans)
+    write_text(output.folder / "volumes.tsv", scans_table(shown))
+    write_text(output.folder / "gallery.html", scans_page(shown, model, failures))
