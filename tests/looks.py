@@ -50,6 +50,7 @@ def case_look(case: str = "a1", **changed: Any) -> CaseLook:
         "field": [300.0, 240.0, 200.0],
         "labels": {"liver": label_look()},
         "outside": np.linspace(-1000, 400, QUANTILES).tolist(),
+        "body": np.linspace(-110, 190, QUANTILES).tolist(),
         "thumbnail": thumbnail,
         "made_from": "all of it",
     }

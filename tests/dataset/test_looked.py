@@ -44,6 +44,43 @@ def test_a_label_is_measured_where_it_is():
     assert set(looked.outside_quantiles(image.array, labels)) == {-500.0}
 
 
+@pytest.mark.parametrize("wide", [30, 200])
+@pytest.mark.parametrize(
+    ("intensity", "air", "tissue"),
+    [("hu", -1000, 60), ("clipped_hu", 0, 150), ("arbitrary", 4, 900)],
+)
+def test_how_much_air_is_around_a_body_makes_no_difference_to_it(intensity, air, tissue, wide):
+    random = np.random.default_rng(0)
+    image = random.normal(air, 3, (wide, wide, 8)).round().astype(np.int16)
+    body = random.normal(tissue, 10, (20, 20, 8)).round().astype(np.int16)
+    image[5:25, 5:25] = body
+    found = looked.body_quantiles(image, intensity)
+    assert len(found) == looked.QUANTILES
+    # a voxel of noise may be beyond the threshold
+    assert found[1] >= body.min()
+    assert found[-1] == body.max()
+    assert found[len(found) // 2] == np.median(body)
+
+
+def test_absurd_voxels_move_no_threshold_and_what_is_constant_has_no_body():
+    image = np.random.default_rng(0).normal(5, 1, (30, 30, 8)).astype(np.float32)
+    image[5:20, 5:20] += 500
+    image[0, 0, 0] = 1e9
+    assert looked.body_quantiles(image, "arbitrary")[16] == pytest.approx(505, abs=1)
+    assert looked.body_quantiles(np.zeros((4, 4, 4), np.int16), "arbitrary") == []
+    assert looked.body_quantiles(np.full((4, 4, 4), -1000, np.int16), "hu") == []
+
+
+def test_the_first_slice_of_a_pile_is_no_end_of_a_label():
+    labels = np.zeros((6, 6, 3), np.uint8)
+    labels[0:2, 2:4] = 1
+    image = Volume(np.zeros(labels.shape, np.int16), np.eye(4))
+    pile = CONTENT.model_copy(update={"contiguous": False})
+    assert looked.look_at_labels(image, labels, pile)["liver"].touches == {"left": 6}
+    whole = looked.look_at_labels(image, labels, CONTENT)["liver"].touches
+    assert whole == {"left": 6, "foot": 4, "head": 4}
+
+
 def test_slices_that_are_no_neighbours_have_no_islands():
     labels = np.ones((4, 4, 3), np.uint8)
     labels[:, :, 1] = 0

@@ -1,12 +1,15 @@
 """Which cases are to be looked at first, and why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack
-from slicewise.report.outliers import findings, is_rare
+from slicewise.report.outliers import findings
 from slicewise.volumes.volume import Volume
+from tests.bodies import LABELS, Body, body, looked_at
 from tests.looks import label_look, seen, seen_case
 
 
@@ -35,7 +38,7 @@ def test_where_all_are_alike_nothing_stands_out():
         ({"look": odd(touches={"head": 12})}, "liver touches the head side of the volume (12 vox"),
         ({"look": odd(islands=3, islands_ml=0.42)}, "in 3 pieces, all but the largest of 0.42 ml"),
         ({"look": odd(voxels=0, ml=0.0, quantiles=[])}, "liver is missing"),
-        ({"record": {"orientation": "RAS"}}, "its axes point to RAS, those of most cases to LPS"),
+        ({"record": {"orientation": "RAS"}}, "axes point to RAS, those of 8 of 9 cases to LPS"),
         ({"record": {"lost": True}}, "lost the geometry"),
         ({"record": {"mask_stored": {"how": "moved"}}}, "stored on another grid than its image"),
         (
@@ -45,7 +48,7 @@ def test_where_all_are_alike_nothing_stands_out():
         ({"look": {"spacing": [0.75, 0.75, 9.0]}}, "spacing from foot to head: 9.00 mm, where"),
         ({"look": {"field": [900.0, 240.0, 200.0]}}, "field of view from left to right: 900 mm"),
         ({"look": odd(quantiles=[-900.0] * 33)}, "median intensity in liver: −900 HU, where the"),
-        ({"record": {"intensity": {"p5": 24.0, "p50": 1054.0}}}, "of its intensity so far off)"),
+        ({"look": {"body": np.linspace(900, 1200, 33).tolist()}}, "of its intensity so far off)"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -62,6 +65,30 @@ def test_what_many_have_in_common_marks_none_of_them():
     found = findings(seen([*cases(8), *cut]))
     assert found.reasons == {}
     assert found.common == ["liver touches the foot side of the volume in 5 of 13 cases"]
+
+
+def test_of_two_ways_to_lie_neither_is_odd():
+    turned = [seen_case(f"b{n}", record={"orientation": "RAS"}) for n in range(2)]
+    assert findings(seen([*cases(1), turned[0]])).reasons == {}
+    assert findings(seen([*cases(2), *turned])).reasons == {}
+    third = seen_case("c", record={"orientation": "LAS"})
+    assert findings(seen([*cases(3), *turned, third])).reasons == {}
+    assert findings(seen([*cases(9), *turned, third])).reasons.keys() == {"b0", "b1", "c"}
+
+
+def test_cases_of_two_scanners_are_told_apart_and_a_third_is_odd():
+    thick = [seen_case(f"b{n}", look={"spacing": [0.75, 0.75, 6.0]}) for n in range(7)]
+    odd = seen_case("odd", look={"spacing": [0.75, 0.75, 25.0]})
+    found = findings(seen([*cases(), *thick, odd]))
+    assert found.reasons.keys() == {"odd"}
+    assert sentences(found, "odd")[0].startswith(
+        "spacing from foot to head: 25.00 mm, where the median of the 8 cases nearest to it is "
+        "6.00 mm (z +"
+    )
+    assert found.common == [
+        "spacing from foot to head comes in groups, each compared with itself: 8 about 2.50 mm, "
+        "8 about 6.00 mm"
+    ]
 
 
 def test_a_label_is_counted_among_those_who_have_it():
@@ -120,12 +147,118 @@ def test_the_weightiest_reason_comes_first():
     assert sentences(found, "odd")[0].startswith("volume of liver")
 
 
-def test_few_cases_are_rare():
-    assert is_rare(1, 1)
-    assert not is_rare(2, 3)
-    assert is_rare(2, 8)
-
-
 def test_no_case_at_all():
     found = findings(seen([]))
     assert (found.reasons, found.common) == ({}, [])
+
+
+# --- of volumes that were written, checked and looked at -------------------------------------
+
+KINDS = ("hu", "clipped_hu", "arbitrary")
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory) -> dict[str, list]:
+    """By the kind of intensity, bodies of a study: smaller and larger, in wide and narrow scans."""
+    folder = tmp_path_factory.mktemp("healthy")
+    return {
+        kind: [looked_at(folder / kind, f"a{n:02d}", body(n, kind), kind) for n in range(11)]
+        for kind in KINDS
+    }
+
+
+def look_at_odd(healthy, folder, made: Body, kind: str = "hu"):
+    cases = [*healthy[kind], looked_at(folder, "odd", made, kind)]
+    return findings(seen(cases, labels=list(LABELS), intensity=kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_healthy_bodies_are_not_odd_however_much_air_is_around_them(healthy, tmp_path, kind):
+    found = look_at_odd(healthy, tmp_path, body(90, kind, air=1.6), kind)
+    assert found.reasons == {}
+    assert found.common == []
+
+
+def thick(made: Body) -> Body:
+    image, mask = (array[:, :, ::4] for array in (made.image, made.mask))
+    return replace(made, image=image, mask=mask, spacing=made.spacing * [1, 1, 4])
+
+
+def wide(made: Body) -> Body:
+    grown = [(60, 60), (0, 0), (0, 0)]
+    return replace(
+        made,
+        image=np.pad(made.image, grown, constant_values=made.image.min()),
+        mask=np.pad(made.mask, grown),
+    )
+
+
+def bright(made: Body) -> Body:
+    return replace(made, image=made.image + np.where(made.image > -500, 130, 0).astype(np.int16))
+
+
+def small(made: Body) -> Body:
+    middle = made.mask.shape[2] // 2
+    kept = np.zeros(made.mask.shape, bool)
+    kept[:, :, middle : middle + 2] = True
+    return replace(made, mask=np.where(kept | (made.mask == 2), made.mask, 0))
+
+
+def on_the_wrong_side(made: Body) -> Body:
+    return replace(made, mask=np.flip(made.mask, 0))
+
+
+def cut(made: Body) -> Body:
+    first = np.flatnonzero((made.mask == 1).any((0, 1)))[-3]
+    return replace(made, image=made.image[..., :first], mask=made.mask[..., :first])
+
+
+def in_pieces(made: Body) -> Body:
+    mask = made.mask.copy()
+    mask[2:7, 2:7, 2:5] = 1
+    return replace(made, mask=mask)
+
+
+def without(made: Body) -> Body:
+    return replace(made, mask=np.where(made.mask == 2, 0, made.mask))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (thick, "spacing from foot to head: "),
+        (wide, "field of view from left to right: "),
+        (bright, "of the body: "),
+        (small, "volume of liver: "),
+        (on_the_wrong_side, "median intensity in "),
+        (cut, "liver touches the head side of the volume ("),
+        (in_pieces, "liver is in 2 pieces, all but the largest of "),
+        (without, "spleen is missing"),
+        (lambda made: made.turned(1), "its axes point to LAS, those of 11 of 12 cases to LPS"),
+    ],
+)
+def test_the_odd_one_is_found_and_nobody_else(healthy, tmp_path, change, said):
+    found = look_at_odd(healthy, tmp_path, change(body(50)))
+    assert found.reasons.keys() == {"odd"}
+    assert said in sentences(found, "odd")[0]
+
+
+@pytest.mark.parametrize("kind", ["clipped_hu", "arbitrary"])
+def test_an_image_of_another_contrast_is_found_in_any_unit(healthy, tmp_path, kind):
+    made = body(50, kind)
+    inside = made.image > 0.3 * np.percentile(made.image, 99)
+    other = np.where(inside, made.image.max() * 1.3 - made.image, made.image)
+    found = look_at_odd(healthy, tmp_path, replace(made, image=other.astype(np.int16)), kind)
+    assert found.reasons.keys() == {"odd"}
+    assert sentences(found, "odd")[0].startswith("median intensity in ")
+
+
+def test_a_copy_that_was_turned_and_made_brighter_is_found_with_its_twin(healthy, tmp_path):
+    copy = body(3).turned(0)
+    random = np.random.default_rng(0)
+    image = copy.image + random.normal(0, 2, copy.image.shape).round().astype(np.int16)
+    found = look_at_odd(healthy, tmp_path, replace(copy, image=image))
+    assert {"odd", "a03"} == {name for name, each in found.reasons.items() if each[0].weight == 80}
+    assert sentences(found, "a03") == [sentences(found, "odd")[0].replace("a03", "odd")]
+    exact = look_at_odd(healthy, tmp_path / "same", body(3).turned(0))
+    assert sentences(exact, "odd")[0] == "the same image as a03, voxel by voxel"

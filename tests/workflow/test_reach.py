@@ -22,6 +22,7 @@ REACH = {
     "phantom/patient.py": set(),
     "dataset/layouts/pairs.py": set(),
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
+    "dataset/looked.py": LOOKED,  # for people: no later stage reads it
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "slices/oblique.py": CUT,
     "slices/batches.py": TRAINED,

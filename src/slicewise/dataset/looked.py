@@ -16,10 +16,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field
 from scipy import ndimage
+from skimage.filters import threshold_otsu
 
 from slicewise.boxes import Box, label_boxes
-from slicewise.config import UNDRAWN, Content
+from slicewise.config import UNDRAWN, Content, Intensity
 from slicewise.stored import Count, Form, Loose, Name, Positive, kept, read_typed, refused
+from slicewise.volumes.checks import AIR
+from slicewise.volumes.intensity import ordinary_range
 from slicewise.volumes.volume import Volume
 
 SIDES = ("left", "right", "back", "front", "foot", "head")
@@ -121,6 +124,8 @@ class CaseLook(Loose):
         In the order of the settings.
     outside : list of float
         `QUANTILES` of the intensity where there is no label; none where there is no such voxel.
+    body : list of float
+        `QUANTILES` of the intensity of what is no air, see `body_quantiles`.
     thumbnail : Thumbnail
         What the contact sheet shows.
     made_from : str
@@ -134,6 +139,7 @@ class CaseLook(Loose):
     field: Annotated[list[Positive], Field(min_length=3, max_length=3)]
     labels: dict[Name, LabelLook]
     outside: list[float]
+    body: list[float]
     thumbnail: Thumbnail
     made_from: Name
 
@@ -182,25 +188,27 @@ def look_at_labels(image: Volume, labels: np.ndarray, content: Content) -> dict[
     """
     boxes = label_boxes(labels, len(content.labels))
     return {
-        name: _label_look(image, labels, number, box, islands=content.contiguous)
+        name: _label_look(image, labels, number, box, contiguous=content.contiguous)
         for number, (name, box) in enumerate(zip(content.labels, boxes, strict=True), start=1)
     }
 
 
 def _label_look(
-    image: Volume, labels: np.ndarray, number: int, box: Box | None, *, islands: bool
+    image: Volume, labels: np.ndarray, number: int, box: Box | None, *, contiguous: bool
 ) -> LabelLook:
     if box is None:
-        return LabelLook(voxels=0, ml=0.0, islands=0 if islands else None)
+        return LabelLook(voxels=0, ml=0.0, islands=0 if contiguous else None)
     inside = labels[box] == number
     voxels = int(np.count_nonzero(inside))
-    sizes = island_sizes(inside) if islands else None
+    sizes = island_sizes(inside) if contiguous else None
+    # the first slice of a pile is no end of anything
+    axes = (0, 1, 2) if contiguous else (0, 1)
     return LabelLook(
         voxels=voxels,
         ml=voxels * image.voxel_ml,
         islands=None if sizes is None else len(sizes),
         islands_ml=None if sizes is None else float(sum(sizes[1:])) * image.voxel_ml,
-        touches=touched_sides(inside, box, labels.shape),
+        touches=touched_sides(inside, box, labels.shape, axes),
         quantiles=quantiles(image.array[box][inside]),
     )
 
@@ -215,7 +223,9 @@ def island_sizes(mask: np.ndarray) -> list[int]:
     return sorted(sizes.tolist(), reverse=True)
 
 
-def touched_sides(inside: np.ndarray, box: Box, shape: Sequence[int]) -> dict[str, int]:
+def touched_sides(
+    inside: np.ndarray, box: Box, shape: Sequence[int], axes: Sequence[int] = (0, 1, 2)
+) -> dict[str, int]:
     """Return how many voxels of a mask lie on each side of its volume, where any do.
 
     Parameters
@@ -226,25 +236,58 @@ def touched_sides(inside: np.ndarray, box: Box, shape: Sequence[int]) -> dict[st
         Where that lies in the volume, in canonical orientation.
     shape : sequence of int
         Of the volume.
+    axes : sequence of int
+        Those whose sides count.
     """
     touched = {}
-    for axis, (part, size) in enumerate(zip(box, shape, strict=True)):
+    for axis in axes:
         planes = np.moveaxis(inside, axis, 0)
-        if part.start == 0:
+        if box[axis].start == 0:
             touched[SIDES[2 * axis]] = int(np.count_nonzero(planes[0]))
-        if part.stop == size:
+        if box[axis].stop == shape[axis]:
             touched[SIDES[2 * axis + 1]] = int(np.count_nonzero(planes[-1]))
     return touched
 
 
 def outside_quantiles(image: np.ndarray, labels: np.ndarray) -> list[float]:
-    """Return the quantiles of the intensity where there is no label.
+    """Return the quantiles of the intensity where there is no label."""
+    part = _sampled(image)
+    return quantiles(image[part][labels[part] == 0])
 
-    Every n-th voxel along two axes is sampled first, so that no copy of the volume is made.
+
+def body_quantiles(image: np.ndarray, intensity: Intensity) -> list[float]:
+    """Return the quantiles of the intensity of what is no air.
+
+    How much air there is around a patient depends on how wide the scan is, so
+    that percentiles of all voxels say little about the patient.
+
+    Parameters
+    ----------
+    image : ndarray, shape (x, y, z)
+        Intensities.
+    intensity : {"hu", "clipped_hu", "arbitrary"}
+        What they measure. In Hounsfield units what is above `AIR` is no air.
+        Of others it is what is brighter than the threshold of Otsu (A Threshold
+        Selection Method from Gray-Level Histograms, 1979), taken of what lies
+        in the ordinary range.
+
+    Returns
+    -------
+    list of float
+        `QUANTILES` of them; none where all voxels are alike.
     """
+    values = image[_sampled(image)]
+    if intensity == "hu":
+        return quantiles(values[values > AIR])
+    ordinary = values.ravel()[:: -(-values.size // SAMPLED)].astype(np.float64)
+    ordinary = ordinary.clip(*ordinary_range(image))
+    return quantiles(values[values > threshold_otsu(ordinary)])
+
+
+def _sampled(image: np.ndarray) -> tuple[slice, slice]:
+    """Return every n-th voxel along two axes, so that no copy of the volume is made."""
     step = max(1, math.ceil(math.sqrt(image.size / (2 * SAMPLED))))
-    sampled = (slice(None, None, step), slice(None, None, step))
-    return quantiles(image[sampled][labels[sampled] == 0])
+    return slice(None, None, step), slice(None, None, step)
 
 
 def quantiles(values: np.ndarray) -> list[float]:

@@ -20,7 +20,7 @@ from slicewise.report.histograms import (
     volume_panels,
 )
 from slicewise.report.outliers import Findings, findings
-from slicewise.report.quantities import intensity_digits
+from slicewise.report.quantities import PERCENTILES, intensity_digits, percentile
 from slicewise.report.render import data_uri, number, render
 from slicewise.report.seen import SeenCase, SeenData, place_of
 from slicewise.report.undrawn import Undrawn
@@ -225,7 +225,7 @@ def _image_row(case: SeenCase, found: Findings) -> dict[str, Any]:
         "spacing": case.look.spacing,
         "field": case.look.field,
         "orientation": record.orientation,
-        "intensity": [record.intensity.get(key) for key in ("p5", "p50", "p95")],
+        "intensity": [percentile(share, case) for share in PERCENTILES],
         "reasons": len(found.reasons.get(case.name, [])),
     }
 

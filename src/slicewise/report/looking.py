@@ -14,6 +14,7 @@ from slicewise.dataset.case_record import CaseRecord, case_record_of, check_read
 from slicewise.dataset.looked import (
     CaseLook,
     Thumbnail,
+    body_quantiles,
     kept_look,
     look_at_labels,
     outside_quantiles,
@@ -143,6 +144,7 @@ def look_at_case(case: CaseVolumes, content: Content, made_from: str = "nothing"
         field=[round(s * n, 3) for s, n in zip(image.spacing, image.array.shape, strict=True)],
         labels=look_at_labels(image, labels, content),
         outside=outside_quantiles(image.array, labels),
+        body=body_quantiles(image.array, content.intensity),
         thumbnail=thumbnail(image, labels, content),
         made_from=made_from,
     )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from slicewise.dataset.duplicates import find_alike
 from slicewise.dataset.marks import Marks, unpack
-from slicewise.report.quantities import FAR, Compared, compared, quantities
+from slicewise.report.quantities import (
+    FAR,
+    Compared,
+    Quantity,
+    compared,
+    groups_of,
+    is_rare,
+    quantities,
+)
 from slicewise.report.render import number, signed
 from slicewise.report.seen import SeenCase, SeenData
 from slicewise.wording import plural, some
 
-RARE = 0.25
-"""What more than this share of the cases have in common marks none of them."""
 SAME = 90.0
 ALIKE = 80.0
 MISSING = 40.0
@@ -83,9 +88,9 @@ def findings(data: SeenData) -> Findings:
     every: dict[str, list[Reason]] = defaultdict(list)
     for case in data.cases:
         every[case.name] += _of_case(case, data)
-    most = Counter(case.record.orientation for case in data.cases).most_common(1)
+    axes = Counter(case.record.orientation for case in data.cases)
     for case in data.cases:
-        every[case.name] += _turned(case, most[0][0])
+        every[case.name] += _turned(case, axes)
     having = _having(data, every)
     common = {kind: count for kind, (count, of) in having.items() if not is_rare(count, of)}
     for name, reasons in every.items():
@@ -98,16 +103,7 @@ def findings(data: SeenData) -> Findings:
         if reasons
     }
     shared = [f"{kind} in {count} of {having[kind][1]} cases" for kind, count in common.items()]
-    return Findings(ordered, shared)
-
-
-def is_rare(count: int, of: int) -> bool:
-    """Tell whether so many of all cases are few enough to look at each.
-
-    >>> is_rare(1, 2), is_rare(2, 2), is_rare(25, 100), is_rare(26, 100)
-    (True, False, True, False)
-    """
-    return count <= max(1, math.floor(RARE * of))
+    return Findings(ordered, [*shared, *_groups(data)])
 
 
 def _having(data: SeenData, reasons: Mapping[str, Sequence[Reason]]) -> dict[str, tuple[int, int]]:
@@ -161,13 +157,15 @@ def _of_case(case: SeenCase, data: SeenData) -> Iterable[Reason]:
         yield Reason(kind, f"{kind} ({how})", MOVED)
 
 
-def _turned(case: SeenCase, most: str) -> Iterable[Reason]:
+def _turned(case: SeenCase, axes: Counter[str]) -> Iterable[Reason]:
     own = case.record.orientation
-    if own != most:
+    most, number = axes.most_common(1)[0]
+    # where no way to lie is that of most cases, none is odd
+    if own != most and 2 * number > axes.total():
         yield Reason(
             f"axes point to {own}",
-            f"its axes point to {own}, those of most cases to {most} (all are turned alike when "
-            "they are read)",
+            f"its axes point to {own}, those of {number} of {plural(axes.total(), 'case')} to "
+            f"{most} (all are turned alike when they are read)",
             TURNED,
         )
 
@@ -192,11 +190,26 @@ def _far(data: SeenData) -> Iterable[tuple[str, Reason]]:
 def far_sentence(each: Compared, others: int = 0) -> str:
     """Say how far a case is off the others, and in how many more numbers of the kind it is."""
     quantity = each.quantity
-    unit = f" {quantity.unit}" if quantity.unit else ""
-    value = f"{number(each.value, quantity.digits)}{unit}"
-    median = f"{number(each.median, quantity.digits)}{unit}"
+    value = _with_unit(each.value, quantity)
+    of = "" if each.group is None else f" of the {plural(each.group, 'case')} nearest to it"
+    median = f"the median{of} is {_with_unit(each.median, quantity)}"
     more = f"; {plural(others, 'more number')} of its {quantity.kind} so far off" if others else ""
-    return f"{quantity.name}: {value}, where the median is {median} (z {signed(each.z)}{more})"
+    return f"{quantity.name}: {value}, where {median} (z {signed(each.z)}{more})"
+
+
+def _with_unit(value: float, quantity: Quantity) -> str:
+    return f"{number(value, quantity.digits)} {quantity.unit}".rstrip()
+
+
+def _groups(data: SeenData) -> Iterable[str]:
+    """Say of what the cases come in groups, each of which is compared with itself."""
+    for quantity in quantities(data):
+        groups = groups_of(data.cases, quantity)
+        if groups:
+            listed = ", ".join(
+                f"{each.cases} about {_with_unit(each.median, quantity)}" for each in groups
+            )
+            yield f"{quantity.name} comes in groups, each compared with itself: {listed}"
 
 
 def _alike(data: SeenData) -> Iterable[tuple[str, Reason]]:

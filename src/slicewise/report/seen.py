@@ -59,6 +59,8 @@ class SeenData:
         In their order.
     intensity : str
         ``dataset.intensity``.
+    contiguous : bool
+        ``dataset.contiguous``: whether the slices of a file are neighbours.
     unread : sequence of Assignment
         Cases that could not be read.
     refused : sequence of str
@@ -77,6 +79,7 @@ class SeenData:
     cases: Sequence[SeenCase]
     labels: Sequence[str]
     intensity: str
+    contiguous: bool = True
     unread: Sequence[Assignment] = ()
     refused: Sequence[str] = ()
     not_the_same: Sequence[Sequence[str]] = ()
@@ -127,6 +130,7 @@ def seen_data(
         sorted(cases, key=lambda case: case.name),
         list(content.labels),
         content.intensity,
+        content.contiguous,
         unread=unread,
         **more,
     )
