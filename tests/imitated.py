@@ -380,6 +380,61 @@ def _dicom(folder: Path, number: int) -> np.ndarray:
     return np.array([(4, 4), (18, 4), (18, 15), (4, 15)])
 
 
+def odd_ends(root: Path) -> None:
+    """Write folders of patients with umlauts, in suffixes of all kinds, as a Mac zipped them."""
+    names = ("Müller Anna", "Böhm Bert", "Çelik C", "Dora L", "Ernst Ä")
+    ends = (".nii", ".nii.gz", ".NII.GZ", ".nii.gz", ".nii")
+    for n, (name, end) in enumerate(zip(names, ends, strict=True)):
+        place = root / "Daten 2021" / name
+        pair(place / f"Bild{end.lower()}", place / f"Maske{end.lower()}", n)
+        for stem in ("Bild", "Maske"):
+            (place / f"{stem}{end.lower()}").rename(place / f"{stem}{end}")
+            (place / f"._{stem}{end}").write_bytes(b"\0\5\x16\7")
+        for litter in ("Thumbs.db", ".DS_Store", "Befund.pdf"):
+            (place / litter).write_text("x")
+    litter = root / "__MACOSX" / "Daten 2021" / "Dora L" / "._Bild.nii.gz"
+    litter.parent.mkdir(parents=True)
+    litter.write_bytes(b"\0\5\x16\7")
+
+
+def predicted(root: Path) -> None:
+    """Write masks of one value that somebody drew of most, and many values of a program of all."""
+    for n in range(6):
+        image, mask = scan(n)
+        write(root / "images" / f"c_{n:02d}.nii.gz", image)
+        if n < 4:
+            write(root / "manual" / f"c_{n:02d}.nii.gz", (mask == 2).astype(np.uint8))
+        write(root / "TotalSegmentator" / f"c_{n:02d}.nii.gz", mask)
+
+
+def readers(root: Path) -> None:
+    """Write anatomy and tumours by two readers on two images, and empty masks."""
+    for n in range(20, 25):
+        place = root / "train" / f"{n:03d}"
+        image, mask = scan(n, "mr")
+        tumour = (mask == 2).astype(np.uint8)
+        write(place / "t2.nii.gz", image)
+        write(place / "adc.nii.gz", 900 - image)
+        write(place / "t2_anatomy_reader1.nii.gz", mask)
+        write(place / "t2_anatomy_reader2.nii.gz", np.roll(mask, 1, 0))
+        write(place / "adc_tumor_reader1.nii.gz", tumour)
+        if n % 2 == 0:
+            write(place / "adc_tumor_reader2.nii.gz", tumour)
+        write(place / "empty.nii.gz", np.zeros_like(mask))
+
+
+def views(root: Path) -> None:
+    """Write two phases of the heart, each as a stack across it and as one slice along it."""
+    for n in range(1, 6):
+        place = root / "dataset" / f"{n:03d}"
+        for phase in ("ED", "ES"):
+            number = 2 * n + (phase == "ES")
+            stem = f"{n:03d}_SA_{phase}"
+            pair(place / f"{stem}.nii.gz", place / f"{stem}_gt.nii.gz", number, "mr")
+            for end, array in zip(("", "_gt"), scan(number, "mr", (30, 26, 3)), strict=True):
+                write(place / f"{n:03d}_LA_{phase}{end}.nii.gz", array[:, :, 1:2], (1.2, 1.2, 8))
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "LiTS": lits,
     "AMOS": amos,
@@ -411,4 +466,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "dicom_seg": dicom_seg,
     "archive": archive,
     "CHAOS": chaos,
+    "odd_ends": odd_ends,
+    "predicted": predicted,
+    "readers": readers,
+    "views": views,
 }

@@ -109,13 +109,19 @@ def test_scans_of_another_day_are_cases_of_the_same_patients():
     assert not found.patterns
 
 
-@pytest.mark.parametrize("other", [{"is_hu": False}, {"values": frozenset({1, 2})}])
+@pytest.mark.parametrize("other", [{"is_hu": False}, {"values": frozenset({1})}, {"extent": 9.0}])
 def test_images_of_another_modality_or_with_other_labels_are_left_aside_by_name(other):
-    best = replace(pairing("ct_{0}_a", "ct_{0}_b", ("p1",), ("p2",)), is_hu=True)
-    rest = replace(pairing("mr_{0}_a", "mr_{0}_b", ("p1",), ("p2",)), is_hu=True)
+    known = {"is_hu": True, "values": frozenset({1, 2}), "extent": 80.0}
+    best = replace(pairing("ct_{0}_a", "ct_{0}_b", ("p1",), ("p2",)), **known)
+    rest = replace(pairing("mr_{0}_a", "mr_{0}_b", ("p1",), ("p2",)), **known)
     found = arranged([best, replace(rest, **other)])
     assert [row.image for row in found.rows] == ["ct_p1_a", "ct_p2_a"]
     assert found.aside == ("mr_*_a",)
+    # of as many cases each, those come first that say more, in whatever order they were found
+    assert arranged([replace(rest, **other), best]) == found
+    assert found.instead == (("mr_{case}_b", "mr_{case}_a"),)
+    asked = arranged([best, replace(rest, **other)], "mr_*_b")
+    assert [row.image for row in asked.rows] == ["mr_p1_a", "mr_p2_a"]
 
 
 def test_other_images_of_the_same_masks_are_no_further_cases():

@@ -44,6 +44,10 @@ FOUND = {
     "CHAOS": ("pairs", 4, 0, [255], "hu"),
     "archive": ("dicom", 3, 0, ["Liver"], "hu"),
     "dicom_seg": ("pairs", 4, 0, ["Liver"], "hu"),
+    "odd_ends": ("table", 5, 0, [1, 2], "hu"),
+    "predicted": ("pairs", 4, 0, [1], "hu"),
+    "readers": ("pairs", 5, 0, [1, 2], "arbitrary"),
+    "views": ("table", 10, 0, [1, 2], "arbitrary"),
 }
 
 
@@ -86,6 +90,54 @@ def test_public_data_sets_are_found(place, name):
                 or line.split(":")[0].strip() in ("root", "slices")
             )
         ), line
+
+
+def test_what_somebody_drew_goes_before_what_a_program_made(place):
+    _, _, path = written(place, "predicted")
+    text = path.read_text()
+    assert 'mask: "manual/{case}.nii.gz"' in text
+    assert '# mask: "TotalSegmentator/{case}.nii.gz"' in text
+    assert "Which masks are the ground truth?" in text
+    wanted = Wanted(place / "data" / "predicted", force=True)
+    dataset = yaml.safe_load(init(wanted, print, lambda _: "2").read_text())["dataset"]
+    assert dataset["pairs"]["mask"] == "TotalSegmentator/{case}.nii.gz"
+    assert len(dataset["labels"]) == 2
+
+
+def test_masks_of_other_images_are_asked_for_and_bring_their_images(place):
+    settings, lines, path = written(place, "readers")
+    text = path.read_text()
+    assert settings.dataset.pairs.mask == "{case}/t2_anatomy_reader1.nii.gz"
+    assert "# mask: '{case}/t2_anatomy_reader2.nii.gz'" in text
+    assert "these masks are meant, with image: {case}/adc.nii.gz" in text
+    assert "empty.nii.gz" not in text
+    assert [line for line in lines if line.startswith("  guessed: dataset.pairs.mask")]
+    wanted = Wanted(place / "data" / "readers", force=True)
+    dataset = yaml.safe_load(init(wanted, print, lambda _: "3").read_text())["dataset"]
+    assert dataset["pairs"]["image"] == "{case}/adc.nii.gz"
+    assert dataset["pairs"]["mask"] == "{case}/adc_tumor_reader1.nii.gz"
+    assert [*dataset["labels"].values()] == [1]
+
+
+def test_another_view_is_no_further_case_of_a_patient(place):
+    settings, lines, _ = written(place, "views")
+    cases = find_cases(settings.dataset, place / "data")
+    assert len({case.patient for case in cases}) == 5
+    assert {case.image[0].name[4:6] for case in cases} == {"SA"}
+    left = [line for line in lines if line.startswith("  Left aside")]
+    assert [("LA_ED" in line, "LA_ES" in line) for line in left] == [(True, False), (False, True)]
+
+
+def test_no_case_is_lost_for_how_its_files_end(place):
+    settings, _, _ = written(place, "odd_ends")
+    cases = find_cases(settings.dataset, place / "data")
+    assert {case.image[0].parent.name for case in cases} >= {"Çelik C", "Müller Anna"}
+    assert [case.name for case in cases][1] == "Dora_L"
+
+
+def test_pictures_name_the_label_that_they_show(place):
+    settings, _, _ = written(place, "CHAOS")
+    assert settings.dataset.labels == {"liver": 255}
 
 
 def test_patients_stay_together_and_test_folders_too(place):

@@ -24,6 +24,9 @@ from slicewise.survey.words import (
 
 NEARLY = 0.8
 """So many of all cases have an image of a kind, at least, that may be a channel of all."""
+FLATTER = 3.0
+"""Images so many times as flat as others show another view: one slice along the heart is no further
+case beside the stack across it."""
 NAMES = {1: ("case",), 2: ("patient", "case"), 3: ("patient", "case", "frame")}
 """What varying parts are called, by how many there are, outer folders first."""
 
@@ -110,6 +113,8 @@ class Arrangement:
         Masks of one structure that many of the cases lack.
     by_words : bool
         Whether images and masks were matched by words that their names share.
+    instead : tuple of (str, str)
+        Patterns of masks and of their images that as many cases have, and that may be meant.
     """
 
     image: str
@@ -127,6 +132,7 @@ class Arrangement:
     readings: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     by_words: bool = False
+    instead: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -164,13 +170,15 @@ class _Parts:
         return "patient" in self.names.values() and not self.whole
 
 
-def arranged(found: Sequence[Pairing]) -> Arrangement | None:
+def arranged(found: Sequence[Pairing], mask: str = "") -> Arrangement | None:
     """Return the arrangement that explains most.
 
     Parameters
     ----------
     found : sequence of Pairing
         From `pairings`, the likeliest first.
+    mask : str
+        As of `pairings`: the images whose masks these are come first.
 
     Returns
     -------
@@ -184,7 +192,7 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
         grouped[pair.rests, pair.is_hu].append(pair)
     groups = list(grouped.values())
     # of equals, the first is the likelier one
-    best = max(groups, key=lambda group: sum(pair.worth for pair in group))
+    best = max(groups, key=lambda group: _rank(group, mask))
     more = [
         group[0] for group in groups if group is not best and _is_other_subset(group[0], best[0])
     ]
@@ -202,8 +210,32 @@ def arranged(found: Sequence[Pairing]) -> Arrangement | None:
     made = _with_images(made, best, more, found)
     if alike:
         made = _united([best, *alike])
-    aside = [group[0].image.template for group in apart if group not in alike]
-    return replace(made, aside=tuple(starred(template) for template in aside))
+    others = [group for group in apart if group not in alike]
+    aside = tuple(starred(group[0].image.template) for group in others)
+    return replace(made, aside=aside, instead=_instead(best, others) if not alike else ())
+
+
+def _rank(group: Sequence[Pairing], mask: str) -> tuple[bool, float, bool, int, float]:
+    """Return by what groups are ordered: what is asked for, cases, CT, labels, thickness."""
+    first = group[0]
+    asked = bool(mask) and starred(first.masks[0].template).endswith(mask)
+    worth = sum(pair.worth for pair in group)
+    return asked, worth, bool(first.is_hu), len(first.values), first.extent
+
+
+def _instead(
+    best: Sequence[Pairing], others: Sequence[Sequence[Pairing]]
+) -> tuple[tuple[str, str], ...]:
+    """Return the masks, and their images, that as many cases have, and that may be meant."""
+    found = []
+    for group in others:
+        pair = group[0]
+        known = pair.base == best[0].base and len(pair.masks) == 1
+        if known and _rank(group, "")[1] >= _rank(best, "")[1]:
+            parts = _parts(group)
+            image, mask = (parts.fill(rest) for rest in pair.rests)
+            found.append((mask, image))
+    return tuple(found)
 
 
 def starred(template: str) -> str:
@@ -276,6 +308,8 @@ def _files(group: Sequence[Pairing]) -> set[str]:
 def _is_alike(pair: Pairing, best: Pairing) -> bool:
     """Tell whether further images may be further cases: of one modality, with the same labels."""
     same = pair.is_hu == best.is_hu and pair.values == best.values
+    flat, thick = sorted([pair.extent, best.extent])
+    same = same and thick <= FLATTER * flat
     return same and pair.image.width == best.image.width and len(pair.masks) == len(best.masks)
 
 

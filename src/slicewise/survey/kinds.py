@@ -203,7 +203,12 @@ def _form(item: _Item) -> str:
     for folder in sorted(folders, key=len, reverse=True):
         name = name.replace(folder, "=")
     within = [_masked(folder) if tells_kind(folder) else "*" for folder in folders[1:]]
-    return "/".join([*within, _masked(name)]) + item.entry.suffix
+    return "/".join([*within, _masked(name)]) + _format(item.entry.suffix)
+
+
+def _format(suffix: str) -> str:
+    """Return what files of one format have in common: `.nii` of `.nii.gz` and `.NII`, too."""
+    return suffix.lower().removesuffix(".gz")
 
 
 def _alike(one: set[str], other: set[str]) -> bool:
@@ -227,10 +232,10 @@ def _of_files(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]
     folders = len({file.above for file in files})
     families: dict[tuple[str, str], list[_File]] = defaultdict(list)
     for file in files:
-        families[_RUNS.sub(_mask, file.stem), file.entry.suffix].append(file)
+        families[_RUNS.sub(_mask, file.stem), _format(file.entry.suffix)].append(file)
     kinds = []
     left = []
-    for (_, suffix), members in sorted(families.items()):
+    for suffix, members in (one for _, each in sorted(families.items()) for one in _suffixed(each)):
         if folders > 1 and _are_common(members, folders):
             for stem in sorted({file.stem for file in members}):
                 same = {f.values: f.entry.path for f in members if f.stem == stem}
@@ -240,6 +245,18 @@ def _of_files(items: Sequence[_Item], prefix: str, channels: bool) -> list[Kind]
         else:
             kinds += _numbered(members, prefix, suffix, channels)
     return kinds + _worded(left, prefix)
+
+
+def _suffixed(files: Sequence[_File]) -> list[tuple[str, list[_File]]]:
+    """Return files of one format with their suffix, in which a star stands for what differs.
+
+    Where two files differ in nothing else, each suffix is a kind of its own.
+    """
+    suffixes = sorted({file.entry.suffix for file in files})
+    if len({(file.values, file.stem) for file in files}) == len(files):
+        shared = suffixes[0][: shared_start(suffixes)]
+        return [(shared if len(suffixes) == 1 else f"{shared}*", list(files))]
+    return [(one, [file for file in files if file.entry.suffix == one]) for one in suffixes]
 
 
 def _mask(run: re.Match[str]) -> str:

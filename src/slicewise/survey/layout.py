@@ -134,7 +134,7 @@ def _arranged(listing: Listing, looker: Looker, mask: str) -> Arrangement | None
     options = []
     for channels in (True, False):
         kinds = kinds_of(listing.entries, channels=channels)
-        arrangement = arranged(pairings(kinds, looker, starred(mask)))
+        arrangement = arranged(pairings(kinds, looker, starred(mask)), starred(mask))
         if arrangement is not None:
             options.append(arrangement)
     return max(options, key=lambda one: len(one.rows), default=None)
@@ -362,6 +362,10 @@ def _pairs_said(
     if "mask" in pairs:
         why = f"few whole values in patches, such as {rows[0].masks[0]}"
         others = tuple(Other(mask, "these masks are meant") for mask in arrangement.readings)
+        others += tuple(
+            Other(mask, f"these masks are meant, with image: {image}")
+            for mask, image in arrangement.instead
+        )
         asks = others and not question
         question = "Which masks are the ground truth?" if asks else ""
         said.append(Said((*block, "mask"), pairs["mask"], why, question, others))

@@ -17,7 +17,7 @@ import numpy as np
 
 from slicewise.survey.kinds import Kind, narrowed, trimmed, widened, without_part
 from slicewise.survey.looking import Looker, spread
-from slicewise.survey.words import words_of
+from slicewise.survey.words import PREDICTED, words_of
 from slicewise.volumes.dicom.annotations import annotation_kind
 from slicewise.volumes.dicom.png import is_png_stack
 from slicewise.volumes.segments import has_segments
@@ -31,6 +31,10 @@ ALIKE = 0.6
 OFF_GRID = 0.3
 """What a pair counts whose mask lies on other voxels than its image has."""
 MOST_KINDS = 400
+EMPTY = 6
+"""Files of a kind in which nothing is drawn, after which it is taken for one without labels."""
+FEW = 0.1
+"""Share of the cases that somebody has drawn, at least, beside masks that a program made."""
 FULL = 0.9
 """Share of the cases that have masks of a kind, at least, which all cases then are to have."""
 AGREED = ("maj", "majority", "consensus", "staple", "final", "agreed", "merged", "combined")
@@ -58,6 +62,8 @@ class Pairing:
         Other masks of the same cases, one of which may be meant instead.
     partial : tuple of Kind
         Masks of one structure that many of the cases lack.
+    extent : float
+        Millimetres of the shortest side of an image.
     """
 
     image: Kind
@@ -68,6 +74,7 @@ class Pairing:
     values: frozenset[int] = frozenset()
     readings: tuple[Kind, ...] = ()
     partial: tuple[Kind, ...] = ()
+    extent: float = 0.0
 
     @property
     def base(self) -> str:
@@ -170,7 +177,8 @@ def pairings(kinds: Sequence[Kind], looker: Looker, mask: str = "") -> list[Pair
     for pair in _nearest([pair for pair in tried if pair.keys]):
         by_image[pair.image.paths[0]].append(pair)
     found = [_looked_at(_with_masks(pairs, looker, mask), looker) for pairs in by_image.values()]
-    return sorted(found, key=lambda pair: (-pair.worth, not pair.is_hu, pair.rests))
+    drawn = [p for p in found if len(p.masks) > 1 or not _is_empty(p.masks[0], looker)]
+    return sorted(drawn or found, key=lambda pair: (-pair.worth, not pair.is_hu, pair.rests))
 
 
 def _nearest(pairs: Sequence[Pairing]) -> list[Pairing]:
@@ -199,7 +207,10 @@ def _looked_at(pair: Pairing, looker: Looker) -> Pairing:
     image = looker.glance(pair.image.paths[0])
     masks = [looker.glance(path) for mask in pair.masks for path in spread(mask.paths, SAMPLE)]
     values = frozenset().union(*(mask.values for mask in masks if mask is not None))
-    return replace(pair, is_hu="hu" in image.fits if image else None, values=values)
+    if image is None:
+        return replace(pair, values=values)
+    sides = [n * mm for n, mm in zip(image.shape, image.spacing, strict=True)]
+    return replace(pair, is_hu="hu" in image.fits, values=values, extent=min(sides))
 
 
 def _pair(image: Kind, mask: Kind, looker: Looker) -> Pairing:
@@ -252,6 +263,14 @@ def _sample(keys: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
 def _with_masks(pairs: Sequence[Pairing], looker: Looker, wanted: str = "") -> Pairing:
     """Choose among the masks of one kind of images: one of all labels, or one a label."""
     ordered = sorted(pairs, key=lambda pair: -pair.worth)
+    if not wanted:
+        drawn = [pair for pair in ordered if not _is_predicted(pair)]
+        least = max(2.0, FEW * ordered[0].worth)
+        if len(drawn) < len(ordered) and any(pair.worth >= least for pair in drawn):
+            made = tuple(p.masks[0] for p in ordered if p not in drawn)
+            chosen = _with_masks(drawn, looker)
+            return replace(chosen, readings=(*chosen.readings, *made))
+    ordered = [pair for pair in ordered if not _is_empty(pair.masks[0], looker)] or ordered
     best = ordered[0]
     rivals = [p for p in ordered if p.image == best.image and 2 * p.worth > best.worth]
     several = [p for p in rivals if _values(p.masks[0], looker) > 1]
@@ -266,6 +285,20 @@ def _with_masks(pairs: Sequence[Pairing], looker: Looker, wanted: str = "") -> P
     keys = set(full[0].keys).intersection(*(p.keys for p in full[1:]))
     masks = tuple(p.masks[0] for p in sorted(full, key=lambda p: p.masks[0].template))
     return Pairing(best.image, masks, tuple(sorted(keys)), best.on_grid, partial=partial)
+
+
+def _is_predicted(pair: Pairing) -> bool:
+    """Tell whether masks are called as those that a program made."""
+    # of TotalSegmentator and nnUNet, too, whose capitals part them into words of no meaning
+    template = pair.masks[0].template
+    words = {*words_of(template), *re.findall(r"[a-z]+", template.lower())}
+    return bool(words & set(PREDICTED))
+
+
+def _is_empty(kind: Kind, looker: Looker) -> bool:
+    """Tell whether nothing is drawn in any mask of a kind."""
+    glances = [looker.glance(path) for path in spread(kind.paths, EMPTY)]
+    return all(glance is not None and not glance.values for glance in glances)
 
 
 def _one_of(rivals: Sequence[Pairing], wanted: str) -> Pairing:

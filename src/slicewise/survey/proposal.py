@@ -23,6 +23,7 @@ from slicewise.survey.sample import Sample, path_of, sampled
 from slicewise.survey.training import as_settings, planned, training_cases
 from slicewise.survey.writing import in_blocks
 from slicewise.volumes.described import read_description
+from slicewise.volumes.dicom.png import is_png_stack
 from slicewise.volumes.structures import grouped
 
 
@@ -131,7 +132,9 @@ def _aside(layout: Layout) -> list[str]:
     arrangement = layout.arrangement
     if arrangement is None:
         return []
-    why = "of another modality or with other labels; a configuration of their own takes them"
+    why = (
+        "of another modality or view, or with other labels; a configuration of their own takes them"
+    )
     said = [f"Left aside, although they have masks: {path}, {why}." for path in arrangement.aside]
     if arrangement.partial:
         which = some_of(arrangement.partial)
@@ -191,7 +194,12 @@ def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) ->
     if segments:
         return segments
     arrangement = layout.arrangement
-    word = word_of_mask(arrangement.image, arrangement.masks[0]) if arrangement else ""
+    word = ""
+    if arrangement is not None:
+        # a folder of pictures is called by what it is, and they by what they show
+        pictures = layout.cases[0].mask if is_png_stack(layout.cases[0].mask) else ()
+        mask = pictures[0].name if pictures else arrangement.masks[0]
+        word = word_of_mask(arrangement.image, mask)
     masks = labels.Masks(sample.masks, len(layout.cases), word)
     return labels.labels_by_value(masks, listing) + labels.empty_masks(masks)
 

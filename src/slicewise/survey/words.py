@@ -22,6 +22,11 @@ MASKS = (
     *("segmentations", "annotation", "annotations", "ground", "truth", "groundtruth", "contour"),
     *("contours", "roi", "rois", "delineation", "delineations", "manual", "derivatives"),
 )
+PREDICTED = (
+    *("pred", "preds", "prediction", "predictions", "predicted", "output", "outputs", "inference"),
+    *("auto", "automatic", "automated", "totalsegmentator", "segmentator", "nnunet", "ai"),
+)
+"""Of masks that a program made."""
 KINDS = frozenset((*SUBSETS, *IMAGES, *MASKS))
 FRAMES = ("frame", "phase", "time", "tp", "t", "frm")
 """Before the number of a frame."""
