@@ -1,9 +1,10 @@
 """Before and after a run: what is compared with its records, swept, and told."""
 
+from snakemake.cli import get_argument_parser
 from snakemake.io import is_callable
 from snakemake.iocontainers import Wildcards
 
-from slicewise import overview
+from slicewise import asked, overview
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
@@ -35,6 +36,58 @@ def tell_of_profile():
             "again, and the first bad case ends the run; profiles/default/config.yaml spares that",
             file=sys.stderr,
         )
+
+
+def check_asked():
+    """Refuse targets and rules that are not there, and say which configuration is run.
+
+    Before Snakemake plans: it would answer with names of exceptions, or not at all. A workflow
+    that uses this one as a module has targets of its own.
+    """
+    ours = HOME is not None and Path(workflow.main_snakefile).absolute() == HOME / "Snakefile"
+    if not workflow.is_main_process or not ours:
+        return
+    options = workflow.resource_settings
+    files = [str(path) for path in workflow.config_settings.configfiles or ()]
+    configuration = asked.configured_by(files, sys.argv)
+    known = {each.name: sorted(each.wildcard_names) for each in workflow.rules}
+    known["all"] = []  # which is read after these
+    given = {
+        "--set-resources": options.overwrite_resources,
+        "--set-threads": options.overwrite_threads,
+    }
+    try:
+        asked.refuse_rules(given, known)
+        if not IN_BUCKET:
+            asked.refuse_targets(
+                targets_asked(known), known, is_made, study.targets(), configuration
+            )
+    except SlicewiseError as error:
+        print(sentence(error), file=sys.stderr)
+        sys.exit(1)
+    if files:
+        line = asked.introduction(configuration, len(there), settings.wanted, study.results)
+        print(line, file=sys.stderr)
+
+
+def targets_asked(known):
+    """The rules and files that the command line asks for.
+
+    Snakemake has read it, and tells a workflow only after it has read these rules.
+    """
+    if Path(sys.argv[0]).name != "snakemake":
+        return set()
+    given = get_argument_parser().parse_args(sys.argv[1:])
+    # these take a rule of any kind
+    also = {*(given.until or ()), *(given.omit_from or ()), *(given.forcerun or ())} - known.keys()
+    named = {*(given.targets or ()), *also}
+    return {name if name in known else os.path.relpath(name) for name in named}
+
+
+def is_made(path):
+    """Tell whether some rule makes a file, of cases, folds and experiments that are there."""
+    matches = (made.match(path) for each in workflow.rules for made in each.products())
+    return any(match and study.knows(match.groupdict()) for match in matches)
 
 
 def join_in(name, handler):

@@ -17,6 +17,7 @@ include: "segment.smk"
 
 note_rules()
 look_at_records()
+check_asked()
 
 
 onstart:

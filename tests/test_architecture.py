@@ -16,6 +16,7 @@ SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
 FOUNDATION = {
+    "asked",
     "backends",
     "boxes",
     "causes",
@@ -52,6 +53,7 @@ ALLOWED = {
     "evaluation": BELOW_EVALUATION,
     "report": {*BELOW_EVALUATION, "evaluation"},
     "tracking": {"metrics"},
+    "asked": set(),
     "backends": set(),
     "boxes": set(),
     "causes": set(),

@@ -139,6 +139,21 @@ def test_what_is_kept_is_of_wanted_experiments_alone(study):
     assert study.of_wanted_folds("x") == [f"results/ct/one/fold-{k}/x" for k in range(3)]
 
 
+def test_what_can_be_asked_for_is_of_cases_folds_and_experiments_that_are_there(study):
+    experiment = next(iter(study.settings.experiments))
+    fold = {"experiment": experiment, "fold": "0"}
+    assert f"{study.results}/{experiment}/fold-0/model.keras" in study.targets()
+    assert study.knows({}) and study.knows(fold)
+    assert study.knows({"experiment": experiment, "case": study.scored[0]})
+    shard = next(iter(study.predicted_shards(experiment)))
+    assert study.knows({"experiment": experiment, "shard": shard})
+    assert study.knows({"shard": next(iter(study.shards))})
+    assert not study.knows({**fold, "fold": str(len(study.folds))})
+    assert not study.knows({"experiment": "nobody's", "fold": "0"})
+    assert not study.knows({"experiment": experiment, "case": "nobody"})
+    assert not study.knows({"shard": "none"})
+
+
 def test_in_a_bucket_each_prediction_is_a_job():
     study = study_of(in_bucket=True)
     assert study.predicted_shards("one") == {case: [case] for case in study.scored}

@@ -6,7 +6,7 @@ edit reruns what it changes and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -397,6 +397,35 @@ class Study:
             "phantom": list(self.cases) if phantoms else [],
             "predict": list(self.predicted_shards(experiment)),
         }
+
+    def targets(self) -> list[str]:
+        """Return the files that people ask for by their names, of all experiments."""
+        pages = ["data.html", "comparison.html", *KEPT]
+        for experiment in self.settings.experiments:
+            pages += [f"{experiment}/report.html"]
+            pages += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
+            pages += [f"{experiment}/fold-{k}/{n}" for k in self.folds for n in KEPT_OF_FOLD]
+            pages += [f"{experiment}/predictions/{case}.nii.gz" for case in self.scored]
+        return [self.result(name) for name in pages]
+
+    def knows(self, wildcards: Mapping[str, str]) -> bool:
+        """Tell whether what the wildcards of a file stand for is part of this study."""
+        settings = self.settings
+        experiment = wildcards.get("experiment")
+        predicted = {} if experiment is None else {"case": self.scored}
+        known: dict[str, Collection[str]] = {
+            "experiment": settings.experiments,
+            "recipe": settings.slices,
+            "fold": [str(fold) for fold in self.folds],
+            "case": self.cases,
+            **predicted,
+        }
+        if experiment in settings.experiments:
+            new = {} if settings.segment is None else self.scan_shards
+            known["shard"] = {*self.predicted_shards(experiment), *new}
+        elif experiment is None:
+            known["shard"] = self.shards
+        return all(value in known.get(name, [value]) for name, value in wildcards.items())
 
     # what jobs ask for
 

@@ -1,0 +1,29 @@
+"""Wrong targets, rules and configurations, through the real command."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["results/phantom/baseline/repot.html"], "did you mean results/phantom/baseline/report.h"),
+        (["lekage"], "did you mean leakage?"),
+        (["results/phantom/baseline/fold-3/model.keras"], "no file that can be made"),
+        (["--set-threads", "tain=2"], "no rule is called tain; did you mean train?"),
+        (["--set-resources", "ingets:mem_mb=9"], "did you mean ingest?"),
+    ],
+)
+def test_what_is_not_there_is_refused_in_a_sentence(clone, arguments, said):
+    output = clone.snakemake("--dry-run", *arguments, fails=True)
+    (error,) = (line for line in output.splitlines() if line.startswith("error: "))
+    assert said in error
+    assert "Exception" not in output
+    assert "Traceback" not in output
+
+
+def test_the_configuration_is_said_first(clone):
+    target = "results/phantom/split.tsv"
+    output = clone.snakemake("--dry-run", target)
+    assert "(the default: no --configfile is given): 20 cases, experiments tutorial" in output
+    named = clone.snakemake("--dry-run", target, "--configfile", "config/config.yaml")
+    assert "configuration config/config.yaml: 20 cases" in named.replace(f"{clone.root}/", "")
