@@ -249,7 +249,9 @@ def print_overview(experiments=settings.wanted):
 
     results = Path(RESULTS)
     pending = pending_runs(results, study.name)
-    for line in overview.lines(results / study.name, experiments, pending):
+    for line in overview.lines(
+        results / study.name, experiments, pending, crossed=len(study.folds) > 1
+    ):
         print(line, file=sys.stderr)
 
 

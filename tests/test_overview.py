@@ -42,6 +42,7 @@ def test_the_comparison_is_named_when_it_is_there(tmp_path):
 def test_without_test_patients_the_number_says_what_it_is_of(tmp_path):
     summary(tmp_path, "e", subset="validation", n=3)
     assert "over 3 validation patients" in "\n".join(lines(tmp_path, ["e"]))
+    assert "over 3 held-out patients" in "\n".join(lines(tmp_path, ["e"], crossed=True))
 
 
 def test_nothing_scored_is_said_and_nothing_made_is_silent(tmp_path):

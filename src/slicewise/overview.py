@@ -15,7 +15,9 @@ SHOWN = 4
 """Labels of an experiment of which it is said in whom they were found."""
 
 
-def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[str]:
+def lines(
+    results: Path, experiments: Sequence[str], pending: int = 0, *, crossed: bool = False
+) -> list[str]:
     """Say the Dice of each experiment that is there, and where its report is.
 
     Parameters
@@ -26,6 +28,8 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
         Names.
     pending : int
         Runs of which MLflow lacks something.
+    crossed : bool
+        Whether folds held out the patients that are not tested, each once.
     """
     said = []
     width = max(map(len, experiments), default=0)
@@ -39,7 +43,7 @@ def lines(results: Path, experiments: Sequence[str], pending: int = 0) -> list[s
             except SlicewiseError as error:
                 said.append(f"  {name:<{width}}  {error}")
                 continue
-            said.append(f"  {name:<{width}}  {_headline(summary)}")
+            said.append(f"  {name:<{width}}  {_headline(summary, crossed)}")
             said += [f"  {'':<{width}}  {line}" for line in _detected(summary)]
             said.append(f"  {'':<{width}}  {shown}")
     if not said:
@@ -63,7 +67,7 @@ def _subset(summary: dict) -> str | None:
     return "test" if "test" in summary else next(iter(summary), None)
 
 
-def _headline(summary: dict) -> str:
+def _headline(summary: dict, crossed: bool) -> str:
     subset = _subset(summary)
     if subset is None:
         return "no patient was scored"
@@ -71,7 +75,8 @@ def _headline(summary: dict) -> str:
     dice = mean["dice"]
     counts = mean.get("detection", {})
     number = counts.get("patients", dice["n"])
-    patients = f"{number} {subset} patient{'s' if number != 1 else ''}"
+    called = "held-out" if crossed and subset == "validation" else subset
+    patients = f"{number} {called} patient{'s' if number != 1 else ''}"
     label = "the label" if len(summary[subset]) <= 2 else "any of the labels"
     untrained = counts.get("unscored", 0)
     if dice["mean"] is None and untrained:

@@ -116,7 +116,7 @@ class Recorder:
         self.told = told
         self.outputs = [str(path) for path in told.output]
         self.makes = [str(path) for path in told.params.get(MAKES) or []]
-        self.active = bool(self.outputs) and _is_result(self.outputs[0])
+        self.active = bool(self.outputs) and is_result(self.outputs[0])
         self.path = record_path(self.outputs[0]) if self.outputs else Path()
         self.inputs: dict[str, str] = {}
         self.volumes: Volumes = {}
@@ -160,12 +160,12 @@ class Recorder:
         """Yield the inputs that are results of other jobs and no volumes."""
         left_out = {path for name in VOLUMES for path in _listed(self.told.input, name)}
         for path in dict.fromkeys(map(str, self.told.input)):
-            if path not in left_out and _is_result(path):
+            if path not in left_out and is_result(path):
                 yield path
 
 
-def _is_result(path: str | os.PathLike[str]) -> bool:
-    """Tell whether a job made it where results lie; as a module, there is a prefix before them.
+def is_result(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a file lies where results do, which a prefix stands before in a module.
 
     What a bucket holds lies below a folder of Snakemake's own.
     """

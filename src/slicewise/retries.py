@@ -19,7 +19,7 @@ from typing import Any
 
 from slicewise.errors import PassingError, SlicewiseError
 from slicewise.files import digest, read_json, write_json
-from slicewise.records import RESULTS, Told
+from slicewise.records import Told, is_result
 
 RUN = "SLICEWISE_RUN"
 """Variable that the rules set once a run, and that all jobs inherit."""
@@ -39,7 +39,7 @@ class Mark:
 
     def __init__(self, told: Told) -> None:
         self.path = _beside(told.log[0])
-        self.active = self.path.parts[0] == RESULTS and RUN in os.environ
+        self.active = is_result(self.path) and RUN in os.environ
         self._told = told
 
     def sentences(self) -> list[str]:
