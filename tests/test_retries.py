@@ -55,7 +55,10 @@ def attempt(error: Exception | None, capsys: Any, **params: Any) -> tuple[bool, 
 BAD = SlicewiseError("mask.nii: it does not fit; correct it")
 
 
-def test_the_next_attempt_says_the_same_and_ends(capsys):
+@pytest.mark.parametrize("prefix", ["", "organs/one/"])
+def test_the_next_attempt_says_the_same_and_ends(prefix, capsys, monkeypatch):
+    """In a module, too, whose results lie below a prefix."""
+    monkeypatch.setitem(globals(), "LOG", prefix + LOG)
     assert attempt(BAD, capsys) == (True, f"error: {BAD}\n")
     assert is_marked(LOG)
     for _ in range(2):
