@@ -1,9 +1,12 @@
 """All settings of a folder."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
+from slicewise.survey import proposal
+from slicewise.survey.looking import Looker
 from slicewise.survey.proposal import propose
 from tests.imitated import BUILDERS, pair
 
@@ -47,3 +50,18 @@ def test_nothing_is_written_into_the_data(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     propose(tmp_path, "x", "x")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_organs_in_the_body_are_named_after_it_however_slow_the_disk(tmp_path, monkeypatch):
+    """Where masks share voxels, the later label has them: by name, the skin would hide all."""
+    sizes = {"artery": 60.0, "liver": 1500.0, "skin": 9000.0}
+    monkeypatch.setattr(proposal, "cases_of", lambda root: [root])
+    monkeypatch.setattr(proposal, "size_of", lambda masks, organ: sizes[organ])
+    image = tmp_path / "3Dircadb1.1" / "PATIENT_DICOM.zip"
+    layout = SimpleNamespace(
+        name="ircad", structures=sorted(sizes), cases=[SimpleNamespace(image=[image])]
+    )
+    late = Looker(tmp_path, patience=-1.0)
+    assert late.is_late
+    said = proposal._labels(layout, SimpleNamespace(root=tmp_path), late, None)
+    assert [one.path[-1] for one in said] == ["skin", "liver", "artery"]

@@ -34,7 +34,9 @@ def test_a_sample_stands_for_all_cases_and_the_effort_counts():
     few = planned(known, 6, "hu", "laptop", contiguous=True, labels=1)
     many = planned(known, 600, "hu", "laptop", contiguous=True, labels=1)
     quick = planned(known, 600, "hu", "quick", contiguous=True, labels=1)
-    assert few.recipe == many.recipe == {"plane": "axial", "size": 256}
+    assert few.recipe == {"plane": "axial", "size": 256}
+    # as large as there is time to look at often enough
+    assert many.recipe == {"plane": "axial", "size": 192}
     assert many.experiment["training"]["batch"] > few.experiment["training"]["batch"]
     assert quick.recipe["size"] == 128
     assert planned([], 6, "hu", "laptop", contiguous=True, labels=1).recipe["plane"] == "axial"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -239,7 +240,8 @@ def test_a_job_that_is_killed_while_it_makes_the_store_spoils_it_for_no_other(
     tmp_path: Path,
 ) -> None:
     # half of the tables, and MLflow can neither use the store nor make the rest
-    killed = subprocess.run([forked.python(), "-c", KILL + JOB, tmp_path / "results", "first"])
+    command = [sys.executable, "-c", KILL + JOB, tmp_path / "results", "first"]
+    killed = subprocess.run(command)
     assert killed.returncode == -signal.SIGKILL
     said: list[str] = []
     with tracker(tmp_path / "results", "second", said) as one:

@@ -185,7 +185,7 @@ def _modalities(listing: Listing) -> set[str]:
 
 def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
     if layout.name == "ircad":
-        return _organs(layout, listing, looker)
+        return _organs(layout, listing)
     if layout.structures:
         return _structures(layout, looker)
     if layout.name == "dicom":
@@ -204,12 +204,11 @@ def _labels(layout: Layout, listing: Listing, looker: Looker, sample: Sample) ->
     return labels.labels_by_value(masks, listing) + labels.empty_masks(masks)
 
 
-def _organs(layout: Layout, listing: Listing, looker: Looker) -> list[Said]:
+def _organs(layout: Layout, listing: Listing) -> list[Said]:
     root = listing.root / _below(layout, listing)
     sizes = {}
+    # of one case, however late it is: by another order the body would hide the organs in it
     for organ in layout.structures:
-        if looker.is_late:
-            break
         size = size_of(cases_of(root)[0], organ)
         if size is not None:
             sizes[organ] = size
