@@ -93,7 +93,7 @@ def test_what_is_mended_or_started_anew_is_tried_again(what, capsys, monkeypatch
     more = changed(what, monkeypatch)
     reached, said = attempt(None, capsys, **more)
     assert reached and said == ""
-    assert not list(Path(LOG).parent.glob(".*.fault")), "it is done, so nothing is wrong"
+    assert not list(Path(LOG).parent.glob("*.fault")), "it is done, so nothing is wrong"
 
 
 def follows(cause: BaseException) -> SlicewiseError:
@@ -138,7 +138,7 @@ def test_what_is_no_fault_of_the_input_leaves_no_mark(error, capsys):
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"run": "first", "of": 1, "said": 3}'])
 def test_a_damaged_mark_is_none(text, capsys):
     attempt(BAD, capsys)
-    (path,) = Path(LOG).parent.glob(".*.fault")
+    (path,) = Path(LOG).parent.glob("*.fault")
     path.write_text(text)
     assert not is_marked(LOG)
     assert attempt(None, capsys)[0]

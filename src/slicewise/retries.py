@@ -82,7 +82,7 @@ def is_marked(log: str) -> bool:
 
 def _beside(log: str) -> Path:
     path = Path(log)
-    return path.with_name(f".{path.name}.fault")
+    return path.with_name(f"{path.name}.fault")
 
 
 def _noted(path: Path) -> dict[str, Any]:

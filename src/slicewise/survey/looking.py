@@ -74,6 +74,8 @@ class Looker:
         files: Sequence[Path] = (),
         frame: int | None = None,
         series: Sequence[Path] = (),
+        *,
+        late: bool = False,
     ) -> Glance | None:
         """Return what the voxels of a volume say; None where it cannot be read, or it is too late.
 
@@ -87,8 +89,10 @@ class Looker:
             Of a file of four dimensions; `path` then has to say which, too.
         series : sequence of Path
             Of a mask in pictures, the files of its image.
+        late : bool
+            Whether it is needed, however late it is.
         """
-        if path not in self._glances and not self.is_late:
+        if path not in self._glances and (late or not self.is_late):
             self._glances[path] = None
             try:
                 files = files or files_of_series(self.root / path)

@@ -227,8 +227,9 @@ def _below(layout: Layout, listing: Listing) -> str:
 def _structures(layout: Layout, looker: Looker) -> list[Said]:
     case = layout.cases[0]
     sizes = {}
+    # as of organs, however late it is
     for name, files in grouped(case.mask, case.structures):
-        glance = looker.glance(path_of(files, looker.root), files)
+        glance = looker.glance(path_of(files, looker.root), files, late=True)
         if glance is not None:
             sizes[name] = _ml(glance)
     why = f"a mask file in each of {len(layout.cases)} cases"
