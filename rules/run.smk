@@ -157,6 +157,10 @@ def look_before(maker):
                 )
                 print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
                 REMARKED.add(maker.name)
+        if has_failed(log_of(maker.name, wildcards)) and not all(map(os.path.exists, outputs)):
+            # Snakemake does not miss what only other results are made from, which are there: it
+            # would find nothing to do, and what was made before the fault would stand
+            workflow.dag.forcefiles.update(outputs)
         if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
             # A model that is asked for by its name waits for the leakage check, which is
             # `ancient`. While that is made again, Snakemake overlooks that the model is missing

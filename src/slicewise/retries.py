@@ -80,6 +80,11 @@ def is_marked(log: str) -> bool:
     return bool(_noted(_beside(log)))
 
 
+def has_failed(log: str) -> bool:
+    """Tell whether a job failed by its input in whatever run, and has not succeeded since."""
+    return _beside(log).is_file()
+
+
 def _beside(log: str) -> Path:
     path = Path(log)
     return path.with_name(f"{path.name}.fault")
