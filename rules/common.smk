@@ -40,7 +40,6 @@ from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces
 from slicewise.job import sentence, warnings_said
 from slicewise.retries import has_failed, is_marked
-from slicewise.segmenting.scans import Found, find_scans
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_writable, give_names
@@ -99,11 +98,16 @@ try:
         refuse_braces(path for case in there for path in (*case.image, *case.mask))
         split = split_cases(there, settings.split, DATA)
         columns = read_columns(there, settings, DATA)
-        found = Found()
+        NEW = {}
+        not_read = []
         if settings.segment is not None:
+            # not at each start, and of each job: few runs are about new scans
+            from slicewise.segmenting.scans import find_scans
+
             found = find_scans([expanded(settings.segment.scans, "segment.scans")])
             refuse_braces(path for scan in found.scans for path in scan.sources)
-        NEW = {scan.name: scan for scan in found.scans}
+            NEW = {scan.name: scan for scan in found.scans}
+            not_read = found.failures
         study = Study(settings, there, split, columns, scans=NEW, in_bucket=IN_BUCKET, root=RESULTS)
         # only shown; the split follows from them
         balanced = with_strata(columns, there, settings.split, DATA)
@@ -217,7 +221,7 @@ def told_scans(names):
 new_scans = jobs.Segment(
     title=f"{study.name}/{study.segmenting}" if settings.segment is not None else "",
     scans=sorted(NEW),
-    failures=found.failures,
+    failures=not_read,
 )
 
 
