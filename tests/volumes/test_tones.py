@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slicewise.dataset.looked import body_quantiles
 from slicewise.phantom.patient import phantom
 from slicewise.volumes import tones
 from slicewise.volumes.checks import is_ct
+from slicewise.volumes.intensity import robust_scale
 from slicewise.volumes.tones import tones_of
 from slicewise.volumes.volume import Volume, from_canonical
 from tests.inference.test_predict import TURNS
@@ -73,3 +75,13 @@ def test_what_is_a_ct() -> None:
     assert not is_ct(np.abs(IMAGE.array)) and not is_ct(IMAGE.array / 1000)
     no_air = IMAGE.array[IMAGE.array > -150]
     assert not is_ct(no_air)
+
+
+@pytest.mark.parametrize("intensity", ["hu", "clipped_hu", "arbitrary"])
+def test_the_page_about_the_data_and_a_card_mean_the_same_body(intensity):
+    tones = tones_of(IMAGE, intensity)
+    seen = body_quantiles(IMAGE.canonical().array, intensity)
+    middle = seen[len(seen) // 2]
+    if intensity == "arbitrary":
+        middle = float(robust_scale(IMAGE.array).apply(np.array([middle]))[0])
+    assert tones.middle == pytest.approx(middle, abs=0.02 * (tones.high - tones.low))

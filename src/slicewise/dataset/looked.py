@@ -16,13 +16,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from slicewise.boxes import Box, label_boxes
 from slicewise.config import UNDRAWN, Content, Intensity
 from slicewise.stored import Count, Form, Loose, Name, Positive, kept, read_typed, refused
-from slicewise.volumes.checks import AIR
-from slicewise.volumes.intensity import ordinary_range
+from slicewise.volumes.tones import body_of
 from slicewise.volumes.volume import Volume
 
 SIDES = ("left", "right", "back", "front", "foot", "head")
@@ -266,10 +264,7 @@ def body_quantiles(image: np.ndarray, intensity: Intensity) -> list[float]:
     image : ndarray, shape (x, y, z)
         Intensities.
     intensity : {"hu", "clipped_hu", "arbitrary"}
-        What they measure. In Hounsfield units what is above `AIR` is no air.
-        Of others it is what is brighter than the threshold of Otsu (A Threshold
-        Selection Method from Gray-Level Histograms, 1979), taken of what lies
-        in the ordinary range.
+        What they measure, see `body_of`.
 
     Returns
     -------
@@ -277,11 +272,7 @@ def body_quantiles(image: np.ndarray, intensity: Intensity) -> list[float]:
         `QUANTILES` of them; none where all voxels are alike.
     """
     values = image[_sampled(image)]
-    if intensity == "hu":
-        return quantiles(values[values > AIR])
-    ordinary = values.ravel()[:: -(-values.size // SAMPLED)].astype(np.float64)
-    ordinary = ordinary.clip(*ordinary_range(image))
-    return quantiles(values[values > threshold_otsu(ordinary)])
+    return quantiles(values[body_of(values, intensity)])
 
 
 def _sampled(image: np.ndarray) -> tuple[slice, slice]:

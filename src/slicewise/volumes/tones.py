@@ -78,14 +78,12 @@ def tones_of(image: Volume, intensity: Intensity) -> Tones | None:
     """
     sample = sampled(image)
     values = sample.astype(np.float64)
+    body = body_of(sample, intensity)
+    weights = body.astype(np.float64)
     if intensity == "arbitrary":
         low, high = ordinary_range(sample)
-        body = values > low + FOREGROUND * (high - low)
         weights = values.clip(low, high) - low
         values = robust_scale(sample).apply(values).astype(np.float64)
-    else:
-        body = values > max(AIR, float(values.min()))
-        weights = body.astype(np.float64)
     inside = values[body]
     if not inside.size:
         return None
@@ -101,6 +99,29 @@ def tones_of(image: Volume, intensity: Intensity) -> Tones | None:
         centre=_centre(weights),
         ct=is_ct(sample),
     )
+
+
+def body_of(values: np.ndarray, intensity: Intensity) -> np.ndarray:
+    """Return which voxels are body and no air.
+
+    Parameters
+    ----------
+    values : ndarray, shape (i, j, k)
+        Finite intensities.
+    intensity : {"hu", "clipped_hu", "arbitrary"}
+        What they measure. In Hounsfield units what is above `AIR` is no air;
+        of others, whose zero is anywhere and may be noisy, what is brighter
+        than the darkest by `FOREGROUND` of the ordinary range.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k)
+        None is set where all voxels are alike.
+    """
+    if intensity == "hu":
+        return values > max(AIR, float(values.min()))
+    low, high = ordinary_range(values)
+    return values > low + FOREGROUND * (high - low)
 
 
 def _centre(weights: np.ndarray) -> list[float]:
