@@ -2,7 +2,7 @@
 
 Needs the table, summary and predictions of experiments.
 Makes report.html and curves of each; comparison.html, comparison.tsv and comparison_cases.tsv of
-all, and an MLflow run of that.
+all, and an MLflow run of that; index.html, which leads to all pages.
 """
 
 
@@ -130,3 +130,39 @@ rule compare:
         tracking=result("comparison/tracking"),
     script:
         "../scripts/compare.py"
+
+
+rule index:
+    """Write the page that leads to all others, anew whenever one of them was made again."""
+    input:
+        data=rules.data.output[0],
+        comparison=rules.compare.output.html,
+        reports=study.of_wanted("report.html"),
+        summaries=study.of_wanted("summary.json"),
+        histories=study.of_wanted_folds("history.csv"),
+    output:
+        report(
+            result("index.html"),
+            caption="captions/index.rst",
+            category="Begin here",
+            labels={"what": "what is where"},
+        ),
+    log:
+        result("logs/index/index.log"),
+    benchmark:
+        result("timings/index/index.tsv")
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        code=code("index", "report/templates"),
+        cfg=jobs.Index(
+            dataset=study.name,
+            experiments=settings.wanted,
+            cases=len(study.cases),
+            folds=len(study.folds),
+        ).dump(),
+    script:
+        "../scripts/index.py"

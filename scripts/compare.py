@@ -34,6 +34,7 @@ def main(snakemake):
             columns=cfg.columns,
             bins=cfg.bins,
             shown_channel=cfg.shown_channel,
+            page=str(out.html),
         )
         made.write(out.table, out.cases, out.html)
         tracker.compared(

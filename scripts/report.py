@@ -42,6 +42,7 @@ def main(snakemake):
         run = tracker.facts(cfg.folds)
         shown = ReportedExperiment(
             dataset=cfg.dataset,
+            page=str(out.html),
             experiment=snakemake.wildcards.experiment,
             summary=read_summary(given.summary),
             metrics=metrics,

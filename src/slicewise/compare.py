@@ -27,7 +27,7 @@ from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, write_text
-from slicewise.report.changed import Files, draw_changed
+from slicewise.report.changed import Changed, Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.cost import Cost, read_costs
 from slicewise.report.render import plain_page
@@ -92,6 +92,7 @@ def set_side_by_side(
     columns: Mapping[str, Mapping[str, str]] | None = None,
     bins: Mapping[str, Bins] | None = None,
     shown_channel: str | None = None,
+    page: str = "",
 ) -> Comparison:
     """Compare experiments by their results.
 
@@ -107,8 +108,8 @@ def set_side_by_side(
         By training, where its report is, relative to the page.
     files : mapping of str to Files
         By case, what overlays are drawn of; cases without are not drawn.
-    columns, bins, shown_channel : mappings and str, optional
-        By what scores are broken down, see `groupings`, and which channel is drawn.
+    columns, bins, shown_channel, page : mappings and str, optional
+        See `groupings`; which channel is drawn; the page's file, where Snakemake makes it.
 
     Raises
     ------
@@ -117,11 +118,9 @@ def set_side_by_side(
     """
     metrics = {name: result.metrics for name, result in results.items()}
     table = compare(metrics, repeats)
-    records = {name: result.folds.records[0] for name, result in results.items()}
     first = next(iter(results))
 
-    def page() -> str:
-        content = _content(results[first].folder, records[first].content, shown_channel)
+    def written() -> str:
         shown = ComparedExperiments(
             dataset=dataset,
             rows={name: result.summary for name, result in results.items()},
@@ -129,18 +128,19 @@ def set_side_by_side(
             table=table,
             histories={name: result.folds.histories for name, result in results.items()},
             links=links,
-            provenance=_origins({name: one.origin for name, one in records.items()}),
+            provenance=_origins({n: one.folds.records[0].origin for n, one in results.items()}),
             repeats=repeats,
-            parameters={name: one.resolved.parameters for name, one in records.items()},
+            parameters={n: one.folds.records[0].resolved.parameters for n, one in results.items()},
             costs={name: _cost(result) for name, result in results.items()},
             scored_runs=_scored_runs(results),
-            changed=list(draw_changed(_heads(metrics, repeats), files, content)),
+            changed=_changed(results, repeats, files, shown_channel),
             groupings=groupings(headline_scores(metrics[first]), columns or {}, bins or {}),
+            page=page,
         )
         return comparison_report(shown)
 
     said = _verdicts(table, metrics)
-    text = _page_or_lines(dataset, page, [*said, *links.values()])
+    text = _page_or_lines(dataset, written, [*said, *links.values()])
     return Comparison(table, _cases(metrics, columns or {}), text, said)
 
 
@@ -151,9 +151,17 @@ def _verdicts(table: pd.DataFrame, metrics: Tables) -> list[str]:
     return verdicts(table, subset, called(subset, crossed))
 
 
-def _heads(metrics: Tables, repeats: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
-    """Return the scores of one training of each experiment."""
-    return {name: metrics[name] for name in grouped(metrics, repeats)}
+def _changed(
+    results: Results,
+    repeats: Mapping[str, Sequence[str]],
+    files: Mapping[str, Files],
+    shown_channel: str | None,
+) -> list[Changed | Undrawn]:
+    """Draw the patients that experiments differ in most, of one training of each."""
+    first = next(iter(results.values()))
+    content = _content(first.folder, first.folds.records[0].content, shown_channel)
+    heads = {name: results[name].metrics for name in grouped(results, repeats)}
+    return list(draw_changed(heads, files, content))
 
 
 def _page_or_lines(dataset: str, page: Callable[[], str], lines: Sequence[str]) -> str:

@@ -343,3 +343,12 @@ class Compare(Told):
     columns: dict[str, dict[str, str]] = {}
     bins: dict[str, Bins] = {}
     shown_channel: str | None = None
+
+
+class Index(Told):
+    """Of `index`: which trainings the results are of."""
+
+    dataset: str
+    experiments: list[str]
+    cases: int
+    folds: int

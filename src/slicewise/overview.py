@@ -60,6 +60,9 @@ def lines(
     if pending:
         runs = "1 run" if pending == 1 else f"{pending} runs"
         said.append(f"  MLflow lacks something of {runs}: slicewise sync{of_root}")
+    index = results / "index.html"
+    if index.is_file():
+        said.append(f"  all of it, to begin with: {index}")
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
 
 

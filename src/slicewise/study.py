@@ -400,7 +400,7 @@ class Study:
 
     def targets(self) -> list[str]:
         """Return the files that people ask for by their names, of all experiments."""
-        pages = ["data.html", "comparison.html", *KEPT]
+        pages = ["index.html", "data.html", "comparison.html", *KEPT]
         for experiment in self.settings.experiments:
             pages += [f"{experiment}/report.html"]
             pages += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]

@@ -172,7 +172,11 @@ def test_the_archive_holds_the_reports(workflow):
     # stand-ins for what a finished demo leaves
     results = workflow / "results" / "phantom"
     experiments = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["experiments"]
-    pages = [f"{name}/report.html" for name in experiments] + ["comparison.html", "data.html"]
+    pages = [f"{name}/report.html" for name in experiments] + [
+        "comparison.html",
+        "data.html",
+        "index.html",
+    ]
     others = [f"{name}/figures/curves.png" for name in experiments]
     others += ["comparison.tsv", "comparison_cases.tsv"]
     for name in [*pages, *others]:

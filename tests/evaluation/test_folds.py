@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.evaluation.folds import training_minutes
+from slicewise.evaluation.folds import trained_until, training_minutes
 from tests.pages import history
 
 
@@ -22,3 +24,14 @@ def test_minutes_ignore_a_night_between_two_epochs_and_read_any_clock():
 def test_minutes_are_of_all_folds():
     # four epochs each, half a minute each
     assert training_minutes([history(), history()]) == pytest.approx(4.0)
+
+
+def test_a_training_ends_with_the_last_epoch_of_its_last_fold():
+    first, second = history(), history()
+    first["timestamp"] = [1_767_225_600_000 + 1000 * k for k in range(len(first))]
+    second["timestamp"] = "2026-01-02T00:00:00+01:00"
+    expected = datetime(2026, 1, 1, 23, tzinfo=UTC)
+    assert trained_until([first, second]) == trained_until([second]) == expected
+    assert trained_until([first]).year == 2026
+    assert trained_until([first, second.drop(columns="timestamp")]) is None
+    assert trained_until([]) is None

@@ -33,6 +33,7 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("evaluate", EXPERIMENT),
     ("report", EXPERIMENT),
     ("compare", {}),
+    ("index", {}),
 ]
 # run where the data set has no volumes of its own, or none that are NIfTI, a training is planned,
 # or new scans are named

@@ -7,12 +7,12 @@ import pytest
 from conftest import CHECKOUT, Workflow, copied
 
 LIBRARY = Path("src") / "slicewise"
-PAGES = {"report", "compare"}
+PAGES = {"report", "compare", "index"}
 SCORES = {"evaluate", *PAGES}
 PREDICTED = {"predict", *SCORES}
 TRAINED = {"plan", "train", *PREDICTED}
 CUT = {"slices", *TRAINED}
-LOOKED = {"look", "data"}
+LOOKED = {"look", "data", "index"}
 INGESTED = {"ingest", "cases", "leakage", *LOOKED, *CUT}
 
 REACH = {
@@ -33,10 +33,11 @@ REACH = {
     "training/losses.py": TRAINED,
     "evaluation/signed_rank.py": SCORES,
     "report/words.py": PAGES,
-    "report/outliers.py": {"data"},  # no volume is read again
+    "report/outliers.py": {"data", "index"},  # no volume is read again
     "report/looking.py": LOOKED,
     "report/templates/page.css": {"data", *PAGES},
-    "report/viewer.py": {"report"},
+    "report/viewer.py": {"report", "index"},
+    "report/index.py": {"index"},
     "reproduce/again.py": set(),
     "segmenting/run.py": set(),  # of scans that nobody scores
     "survey/init.py": set(),  # before there are settings
@@ -79,7 +80,7 @@ def test_an_edit_of_a_script_reruns_its_rule(edited):
     kept = path.read_text()
     path.write_text(f"{kept}\nEDITED = 1\n")
     try:
-        assert edited.due() == {"report": 2, "all": 1}
+        assert edited.due() == {"report": 2, "index": 1, "all": 1}
     finally:
         path.write_text(kept)
 

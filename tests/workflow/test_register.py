@@ -57,7 +57,7 @@ def slicewise(workflow, *arguments):
 
 def test_turned_on_it_registers_what_is_finished(registered):
     workflow, said = registered
-    assert set(started(said)) == {"evaluate", "report", "compare", "all"}, "no training"
+    assert set(started(said)) == {"evaluate", "report", "compare", "index", "all"}, "no training"
     assert "nothing" in workflow.snakemake("--dry-run").lower()
     found = versions(workflow)
     assert found.keys() == {"rich", "plain"}

@@ -12,6 +12,7 @@ import pandas as pd
 import pydicom
 import pytest
 from conftest import LARGE, TRAINING, Workflow, copied, started
+from playwright.sync_api import expect
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from slicewise.dataset.shards import FEWEST, SIZE, shares
@@ -20,8 +21,9 @@ from slicewise.phantom.patient import phantom
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
+from tests.workflow.mlflowui import chromium
 
-LAST = {"all": 1, "compare": 1}
+LAST = {"all": 1, "compare": 1, "index": 1}
 LOOKED = {"look": 1, "data": 1}
 # What other slices, settings or code of an experiment entail.
 PLAIN = {"plan": 1, "train": 1, "predict": 1, "evaluate": 1, "report": 1, **LAST}
@@ -275,6 +277,20 @@ def test_a_report_archive_holds_pages_and_captions(workflow):
         "curves.png",
     ):
         assert any(name.endswith(end) for name in names), end
+
+
+def test_pages_of_a_report_archive_lead_to_each_other(workflow, tmp_path):
+    workflow.snakemake("--report", "report.zip")
+    with zipfile.ZipFile(workflow.root / "report.zip") as archive:
+        archive.extractall(tmp_path)
+    (start,) = tmp_path.rglob("raw/*/index.html")
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(start.as_uri())
+        page.get_by_role("link", name="the comparison of all experiments").click()
+        expect(page).to_have_title("Comparison · tiny · slicewise")
+        page.get_by_role("link", name="rich", exact=True).click()
+        expect(page).to_have_title("rich · tiny · slicewise")
 
 
 # -- DICOM ---------------------------------------------------------------------

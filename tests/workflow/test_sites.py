@@ -107,4 +107,4 @@ def test_other_groups_make_no_more_than_pages_again(studied: Workflow, tmp_path:
     workflow = copied(studied.root, tmp_path / "slicewise")
     workflow.change("evaluation", {"by": ["sex"]})
     due = workflow.due()
-    assert set(due) == {"all", "data", "report", "compare"}
+    assert set(due) == {"all", "data", "report", "compare", "index"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,16 @@ def training_minutes(histories: Iterable[pd.DataFrame]) -> float | None:
             return None
         total += float(steps.median()) * len(history)
     return total / 60 if total else None
+
+
+def trained_until(histories: Iterable[pd.DataFrame]) -> datetime | None:
+    """Return when the last epoch of all folds ended, in UTC; None where a history does not say."""
+    ends = []
+    for history in histories:
+        if "timestamp" not in history or history.empty:
+            return None
+        ends.append(float(_seconds(history).max()))
+    return datetime.fromtimestamp(max(ends), UTC) if ends else None
 
 
 def _seconds(history: pd.DataFrame) -> pd.Series:

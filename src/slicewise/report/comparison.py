@@ -75,6 +75,8 @@ class ComparedExperiments:
         The patients that differ most, drawn.
     groupings : sequence of Grouping
         By what the scores are broken down.
+    page : str
+        The page's file, as Snakemake calls it; empty where Snakemake does not make it.
     """
 
     dataset: str
@@ -90,6 +92,7 @@ class ComparedExperiments:
     scored_runs: int | None = None
     changed: Sequence[Changed | Undrawn] = ()
     groupings: Sequence[Grouping] = ()
+    page: str = ""
 
     @cached_property
     def subset(self) -> str:
@@ -168,6 +171,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
     return render(
         "comparison.html.j2",
         dataset=shown.dataset,
+        page=shown.page,
         subset=shown.subset,
         who=who,
         held_out=held_out,

@@ -113,6 +113,8 @@ class ReportedExperiment:
         By what the scores are broken down.
     seeds : sequence of str
         The trainings that differ by the seed alone, itself among them; none of a single one.
+    page : str
+        The page's file, as Snakemake calls it; empty where Snakemake does not make it.
     """
 
     dataset: str
@@ -134,6 +136,7 @@ class ReportedExperiment:
     leave_out: str = ""
     groupings: Sequence[Grouping] = ()
     seeds: Sequence[str] = ()
+    page: str = ""
 
     @cached_property
     def subset(self) -> str:
@@ -173,6 +176,7 @@ def experiment_report(shown: ReportedExperiment) -> str:
         "experiment.html.j2",
         dataset=shown.dataset,
         experiment=shown.experiment,
+        page=shown.page,
         subset=shown.subset,
         labels=shown.labels,
         crossed=shown.is_crossed,

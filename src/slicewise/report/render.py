@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from slicewise.report.undrawn import Undrawn
+from slicewise.report.zipped import linked
 from slicewise.wording import plural
 
 DASH = "–"
@@ -75,7 +76,7 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, signed=signed, raw=raw, data_uri=data_uri, plural=plural
+        number=number, signed=signed, raw=raw, data_uri=data_uri, plural=plural, linked=linked
     )
     environment.tests["undrawn"] = lambda value: isinstance(value, Undrawn)
     return environment.get_template(template).render(**values)

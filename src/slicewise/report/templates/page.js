@@ -33,3 +33,14 @@ window.addEventListener("beforeprint", () => {
 window.addEventListener("afterprint", () => {
   for (const details of folded.splice(0)) details.open = false;
 });
+// In the archive of snakemake --report each page lies in a folder of its own; what is not there,
+// and what a single file cannot hold, is no link.
+const zipped = location.pathname.match(/\/data\/raw\/([0-9a-f]{8,64})\/[^/]+$/);
+if (zipped || !/^(file|https?):$/.test(location.protocol)) {
+  for (const link of document.querySelectorAll("a[href]:not([href^='#'])")) {
+    const { zipped: digest } = link.dataset;
+    const name = link.getAttribute("href").split("/").pop();
+    if (zipped && digest) link.href = `../${digest.slice(0, zipped[1].length)}/${name}`;
+    else link.removeAttribute("href");
+  }
+}
