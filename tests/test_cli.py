@@ -165,7 +165,12 @@ def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
         with urllib.request.urlopen(question, timeout=20) as answer:
             assert json.load(answer)["experiment"]["name"] == "slicewise/tiny"
         link = f"slicewise/tiny: http://127.0.0.1:{port}/#/experiments/1/runs?workflowType="
-        assert link in (tmp_path / "log").read_text()
+        lines = (tmp_path / "log").read_text().splitlines()
+        assert lines[1].startswith(link)
+        assert not any(f"http://127.0.0.1:{port}" in line for line in lines[2:]), "it is the last"
+        telemetry = f"http://127.0.0.1:{port}/ajax-api/3.0/mlflow/ui-telemetry"
+        with urllib.request.urlopen(telemetry, timeout=20) as answer:
+            assert json.load(answer)["disable_ui_telemetry"]
         # only on this machine: 0.0.0.0 would also answer at another local address
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.2", port), timeout=2)

@@ -228,12 +228,13 @@ def _ui(options: argparse.Namespace) -> int:
         experiments = connection.experiments()
     except Exception as error:
         raise SlicewiseError(f"{connection.why(error)}; then run slicewise ui again") from error
+    if not served:
+        print(f"MLflow on {address}; Ctrl-C ends it. Open", file=sys.stderr)
     for name, number in experiments.items():
         # The UI would begin with what it has for language models.
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
-        print(f"{name}: {page}&viewStateShareKey={NAME}", file=sys.stderr)
+        print(f"{name}: {page}&viewStateShareKey={NAME}", file=sys.stderr, flush=True)
     if not served:  # by a server that has the UI itself
-        print(f"MLflow on {address}", file=sys.stderr, flush=True)
         _serve(options, connection.uri)
     return 0
 
@@ -245,6 +246,8 @@ def _serve(options: argparse.Namespace, uri: str) -> NoReturn:
         *("-m", "mlflow", "ui", "--backend-store-uri", uri),
         # one person looks at it, and each worker takes seconds to start
         *("--host", options.host, "--port", str(options.port), "--workers", "1"),
+        # else its last line leads to its welcome page
+        *("--uvicorn-opts", "--log-level warning"),
     ]
     # its jobs serve language models, and cost some processes
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")

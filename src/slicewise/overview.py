@@ -8,9 +8,8 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.stored import SUMMARY, read_stored
+from slicewise.wording import INTERVAL_OF
 
-INTERVAL_OF = 3
-"""Patients below which no interval is said, as two tell nothing of others."""
 SHOWN = 4
 """Labels of an experiment of which it is said in whom they were found."""
 

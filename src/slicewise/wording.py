@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+INTERVAL_OF = 3
+"""Patients below which no interval is said, as two tell nothing of others."""
+
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Write a number of things.

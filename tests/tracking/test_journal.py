@@ -47,3 +47,16 @@ def test_an_older_run_takes_no_scores_of_one_that_was_deleted(tmp_path):
     assert current_run(fold).folder == fresh.folder
     shutil.rmtree(fresh.folder)
     assert current_run(fold) is None
+
+
+def test_a_finished_run_ends_with_its_training_and_not_with_its_scores(tmp_path):
+    run = Run.create(fold_of(tmp_path / "results", "a"), "a", "key", {}, {})
+    last = run.record.begun + 90_000
+    run.epoch({**row(1, 0.5), "timestamp": last - 30_000})
+    run.epoch({**row(2, 0.6), "timestamp": last})
+    run.finish()
+    assert run.record.ended == last
+    broken = Run.create(fold_of(tmp_path / "results", "b"), "b", "key", {}, {})
+    broken.epoch({**row(1, 0.5), "timestamp": 1})
+    broken.finish("FAILED", "the disk is full")
+    assert broken.record.ended >= broken.record.begun

@@ -42,7 +42,7 @@ def test_lesions_have_their_numbers() -> None:
 
 def test_the_page_begins_with_whom_the_dice_is_of() -> None:
     text = headline(summarise(scored(TUMOURS)))
-    assert text.startswith("**Dice 0.500** [0.000, 1.000] per patient in 3-D over the 2 of 4 test")
+    assert text.startswith("**Dice 0.500** per patient in 3-D over the 2 of 4 test patients")
     assert "tumour, test patients: 2 of 4 have it, found in 1 of 2, wrongly found in 1 of" in text
     nobody = headline(summarise(scored({"a": [(NOTHING, WRONG)]})))
     assert nobody.startswith("**Dice: none**, as none of 1 test patients has any label")
@@ -53,6 +53,13 @@ def test_the_page_begins_with_whom_the_dice_is_of() -> None:
     plain = headline(summarise(scored({"a": [(HIT, HIT)], "b": [(HIT, HIT)]})))
     assert "per patient in 3-D over 2 test patients\n" in plain
     assert "found" not in plain
+
+
+def test_the_page_says_no_interval_of_two_patients() -> None:
+    three = {name: [(HIT, HIT)] for name in "abc"}
+    assert "**Dice 1.000** [1.000, 1.000] per" in headline(summarise(scored(three)))
+    two = headline(summarise(scored(three | {"c": [(NOTHING, NOTHING)]})))
+    assert "**Dice 1.000** per" in two
 
 
 def test_the_table_of_patients_is_json() -> None:

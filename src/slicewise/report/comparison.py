@@ -29,11 +29,12 @@ from slicewise.report.curves import curves
 from slicewise.report.dots import DotRow, dice_by_patient, difference_plot, dot_plot, dot_row
 from slicewise.report.formats import Themed, themed
 from slicewise.report.groups import comparison_groups
-from slicewise.report.render import INTERVAL_OF, overall_label, render, statistics_of
+from slicewise.report.render import overall_label, render, statistics_of
 from slicewise.report.tables import called, is_crossed
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.verdicts import verdicts
 from slicewise.report.words import convention, drawn_in_part, untrained
+from slicewise.wording import INTERVAL_OF
 
 PAIRS_DRAWN = 15
 """Differences in the figure: with six experiments all."""

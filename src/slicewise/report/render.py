@@ -13,11 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.zipped import linked
-from slicewise.wording import plural
+from slicewise.wording import INTERVAL_OF, plural
 
 DASH = "–"
-INTERVAL_OF = 3
-"""Patients below which pages show no interval."""
 
 
 def usable(value: Any) -> bool:

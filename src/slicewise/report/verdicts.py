@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from slicewise.evaluation.comparison import FALSE_ML, fewest, headline_rows, is_told_apart
-from slicewise.report.render import INTERVAL_OF, number, signed
-from slicewise.wording import plural
+from slicewise.report.render import number, signed
+from slicewise.wording import INTERVAL_OF, plural
 
 LARGE = 0.1
 """A difference in Dice that anybody sees."""

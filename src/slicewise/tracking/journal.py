@@ -247,11 +247,18 @@ class Run:
         self._set(register_=Registration(name=name, patients=patients, since=since))
 
     def finish(self, status: Status = "FINISHED", reason: str | None = None) -> None:
-        """End the run, saying why where that is not clear."""
+        """End the run, saying why where that is not clear.
+
+        One that is finished ended with its last epoch, however long its scores were waited for.
+        """
         tags = self.record.tags
         if reason is not None:
             tags = tags | {REASON: self.shown(reason)}
-        self._set(tags=tags, status=status, ended=self.record.ended or now(), process=None)
+        epochs = [int(row["timestamp"]) for row in self.rows.values()]
+        is_trained = status == "FINISHED" and epochs
+        end = max(*epochs, self.record.begun) if is_trained else now()
+        ended = self.record.ended or end
+        self._set(tags=tags, status=status, ended=ended, process=None)
 
     def supersede(self, fresh: Run) -> None:
         """Note that another run of the fold replaces this one."""

@@ -11,6 +11,7 @@ from PIL import Image
 
 from slicewise.files import digest
 from slicewise.metrics.table import names
+from slicewise.wording import INTERVAL_OF
 
 MIRRORED = names("mlflow")
 PATIENTS = "patients.json"
@@ -97,7 +98,7 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
         has = "is known to have" if unknown else "has"
         return f"**{name}: none**, as none of {number} {subset} patients {has} {what}"
     interval = ""
-    if dice["ci_low"] is not None:
+    if dice["ci_low"] is not None and dice["n"] >= INTERVAL_OF:
         interval = f" [{dice['ci_low']:.3f}, {dice['ci_high']:.3f}]"
     over = f"{dice['n']} {subset} patients"
     if dice["n"] < number:
