@@ -20,22 +20,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slicewise.network.card import make_card
-from slicewise.training.inputs import TrainingInputs
-from slicewise.training.loop import train
-
-from slicewise.inference.predict import predict_volume  # isort: skip  (before keras)
-
 import keras
 import numpy as np
 
 from slicewise.config import Content, Experiment, Recipe
+from slicewise.inference.predict import predict_volume
+from slicewise.network.card import make_card
 from slicewise.phantom.patient import phantom
 from slicewise.phantom.tissues import LABELS
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import Grid
+from slicewise.training.inputs import TrainingInputs
+from slicewise.training.loop import train
 from slicewise.volumes.volume import Volume
 
 FINE = 192

@@ -17,19 +17,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from slicewise.inference.predict import (  # isort: skip  (sets up the backend before keras)
-    Request,
-    load_model,
-    predict_cases,
-    prepare,
-)
+from slicewise.network.backend import prepare  # isort: skip  (sets up the backend before keras)
 
 import keras
 import numpy as np
 from synthetic import ct
 
 from slicewise.config import Network, Recipe
-from slicewise.network.model import finished_model
+from slicewise.inference.predict import Request, predict_cases
+from slicewise.network.model import finished_model, load_model
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.volumes.write import write_nifti

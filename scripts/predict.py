@@ -2,10 +2,10 @@
 
 from slicewise.dataset.proposal import recipe_told
 from slicewise.files import write_json
-from slicewise.inference.predict import prepare
 from slicewise.inference.requests import predict_all, requests_of
 from slicewise.job import script_job
 from slicewise.jobs import Predict
+from slicewise.network.backend import prepare
 from slicewise.records import paths_told
 
 

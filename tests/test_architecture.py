@@ -112,6 +112,8 @@ ONLY = {
     "tensorflow": {"network", "inference", "training"},
     "jax": {"network", "inference", "training"},
     "torch": {"network", "inference", "training"},
+    "onnx": {"network"},
+    "onnxruntime": {"network"},
     "mlflow": {"tracking"},
     "nibabel": {"volumes", "phantom"},
     "SimpleITK": {"volumes"},

@@ -67,7 +67,7 @@ def locked() -> dict[str, tuple[str, list[str]]]:
 
 def direct() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    used = [*extras["tensorflow"], *extras["server"], *extras["slurm"], *extras["dev"]]
+    used = [*extras["tensorflow"], *extras["onnx"], *extras["server"], *extras["slurm"], *extras["dev"]]
     listed = [*PROJECT["dependencies"], *used]
     # dev names other extras as extras of the project itself
     return [Requirement(text) for text in listed if not text.startswith(PROJECT["name"])]
@@ -97,7 +97,8 @@ def test_what_the_library_imports_is_declared():
         "SimpleITK": "simpleitk",
         "jinja2": "jinja2",
     }
-    listed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["tensorflow"]]
+    extras = PROJECT["optional-dependencies"]
+    listed = [*PROJECT["dependencies"], *extras["tensorflow"], *extras["onnx"]]
     declared = {canonicalize_name(Requirement(text).name) for text in listed}
     missing = set()
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:

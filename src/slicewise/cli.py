@@ -17,8 +17,8 @@ from slicewise.files import expanded, write_text
 from slicewise.sources import is_workflow, workflow_folder
 
 MODEL = (
-    "a .keras file, results/<dataset>/<experiment> (its folds together), or models:/NAME@alias of "
-    "MLflow"
+    "a .keras or .onnx file, results/<dataset>/<experiment> (its folds together), or "
+    "models:/NAME@alias of MLflow"
 )
 
 
@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     inspected = commands.add_parser("inspect", help="say what a model is and how good it was")
     inspected.add_argument("model", metavar="MODEL", help=MODEL)
     _add_results(inspected)
+    exported = commands.add_parser("export", help="write a model for where there is no TensorFlow")
+    _add_export(exported)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     return parser
@@ -194,6 +196,19 @@ def _add_segment(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
     command.add_argument(
         "--force", action="store_true", help="replace masks of other scans and models"
+    )
+    _add_results(command)
+
+
+def _add_export(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", help=MODEL)
+    command.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx")
+    command.add_argument(
+        "--output",
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="a file that is new; of several folds a folder that is new, with a file for each",
     )
     _add_results(command)
 
@@ -393,6 +408,16 @@ def _inspect(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    from slicewise.segmenting.export import check_output, export
+    from slicewise.segmenting.models import choose
+
+    check_output(options.output)  # before the libraries of networks, which load slowly
+    for path in export(choose(options.model, options.results), options.output):
+        print(path)
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     import json
 
@@ -427,6 +452,7 @@ COMMANDS = {
     "clean": _clean,
     "segment": _segment,
     "inspect": _inspect,
+    "export": _export,
     "schema": _schema,
 }
 

@@ -1,4 +1,4 @@
-"""What a run needs of the machine before it starts: a name of its user, and places to write."""
+"""What a run finds on the machine: processors, a name of its user, and places to write."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from slicewise.errors import OF_SYSTEM, SlicewiseError
+
+
+def available_threads() -> int:
+    """Return the number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def give_names() -> None:

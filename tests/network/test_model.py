@@ -17,6 +17,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.network.model import (
     copy_weights,
     finished_model,
+    finished_parts,
     load_model,
     model_card,
     weights_digest,
@@ -122,3 +123,9 @@ def test_a_file_of_an_earlier_version_loads(tmp_path: Path, module: str) -> None
 def test_the_digest_tells_weights_apart() -> None:
     assert weights_digest(built()) == weights_digest(built())
     assert weights_digest(built()) != weights_digest(built(seed=4))
+
+
+def test_a_finished_model_comes_apart_again() -> None:
+    for labels, activation in ((1, "sigmoid"), (2, "softmax")):
+        preprocess, unet, named = finished_parts(finished(labels))
+        assert isinstance(preprocess, Preprocess) and unet.name == "unet" and named == activation

@@ -6,12 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from slicewise.network.model import model_card  # isort: skip  (sets up the backend before keras)
-
-import keras
-
 from slicewise.errors import SlicewiseError
-from slicewise.network.card import ModelCard
+from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.network.ranges import joined
 from slicewise.volumes.channels import split, together
 from slicewise.volumes.checks import OFFSET_FITS, STORED, check_image, is_ct
@@ -57,7 +53,7 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (len(path.name), path.name))
 
 
-def shared_card(models: Sequence[keras.Model]) -> ModelCard:
+def shared_card(models: Sequence[Predictor]) -> ModelCard:
     """Return the card of models whose mean probability is taken, with the ranges of them all.
 
     Raises

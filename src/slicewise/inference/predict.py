@@ -9,9 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from slicewise.network.backend import prepare  # isort: skip  (sets up the backend before keras)
-
-import keras
 import numpy as np
 
 from slicewise.errors import SlicewiseError
@@ -19,8 +16,7 @@ from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
 from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import Forward, averaged, views
-from slicewise.network.card import ModelCard
-from slicewise.network.model import load_model, model_card
+from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.slices.extract import SliceSource, source_of
 from slicewise.volumes.channels import split
 from slicewise.volumes.geometry import with_spacing
@@ -44,7 +40,7 @@ class Request:
         NIfTI file of the image.
     mask : Path
         NIfTI file to write.
-    models : sequence of keras.Model
+    models : sequence of Predictor
         Finished models of the same labels and slice recipe; their mean
         probability is taken.
     note : mapping, optional
@@ -59,7 +55,7 @@ class Request:
     case: str
     image: Path
     mask: Path
-    models: Sequence[keras.Model]
+    models: Sequence[Predictor]
     note: Mapping[str, Any] | None = None
     offset: int = 0
     spacing: Sequence[float] | None = None
@@ -95,12 +91,12 @@ class Request:
         """
 
 
-def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8) -> np.ndarray:
+def predict_volume(models: Sequence[Predictor], image: Volume, batch: int = 8) -> np.ndarray:
     """Segment a volume with one model, or with the mean probability of several.
 
     Parameters
     ----------
-    models : sequence of keras.Model
+    models : sequence of Predictor
         Finished models of the same labels and slice recipe.
     image : Volume
         Raw intensities on any grid and in any orientation; of several channels
@@ -117,7 +113,7 @@ def predict_volume(models: Sequence[keras.Model], image: Volume, batch: int = 8)
 
 
 def assembled(
-    models: Sequence[keras.Model],
+    models: Sequence[Predictor],
     image: Volume,
     batch: int = 8,
     *,
@@ -255,7 +251,7 @@ def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
         yield case, images
 
 
-def _forward(models: Sequence[keras.Model], card: ModelCard, *, apart: bool = False) -> Forward:
+def _forward(models: Sequence[Predictor], card: ModelCard, *, apart: bool = False) -> Forward:
     networks = [model.predict_on_batch for model in models]
     return averaged(networks, views(card.inference), apart=apart and len(models) > 1)
 
@@ -286,6 +282,3 @@ def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterato
         for start in range(0, len(cut), batch):
             stop = min(start + batch, len(cut))
             yield cut.windows(start, stop, card.context)
-
-
-__all__ = ["Request", "assembled", "load_model", "predict_cases", "predict_volume", "prepare"]

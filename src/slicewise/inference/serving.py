@@ -14,16 +14,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slicewise.inference.predict import predict_volume, prepare  # isort: skip
-
-import keras
 import numpy as np
 import pandas as pd
 
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked, files_of, shared_card
 from slicewise.inference.orders import Order, check_masks, order_of
+from slicewise.inference.predict import predict_volume
 from slicewise.inference.unlike import seen_of, unlike
+from slicewise.network.backend import prepare
+from slicewise.network.card import Predictor
 from slicewise.network.model import load_model
 from slicewise.volumes.channels import read_channels
 from slicewise.volumes.geometry import with_spacing
@@ -51,7 +51,7 @@ class Segmenter:
 
     Parameters
     ----------
-    models : sequence of keras.Model
+    models : sequence of Predictor
         Finished models of the same labels and slice recipe; their mean
         probability is taken.
 
@@ -61,7 +61,7 @@ class Segmenter:
         When the models differ in what they must share.
     """
 
-    def __init__(self, models: Sequence[keras.Model]) -> None:
+    def __init__(self, models: Sequence[Predictor]) -> None:
         self.models = models
         self.card = shared_card(models)
         # A server calls from several threads, while memory is meant for one volume at a time.

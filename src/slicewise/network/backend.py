@@ -15,6 +15,7 @@ from typing import Any
 from slicewise import backends
 from slicewise.errors import SlicewiseError
 from slicewise.network.precision import INSTRUCTIONS, Machine
+from slicewise.surroundings import available_threads
 
 backends.choose()
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -48,11 +49,6 @@ def without_chatter() -> Iterator[None]:
 
 with without_chatter():
     import keras
-
-
-def available_threads() -> int:
-    """Return the number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare(threads: int | None = None, seed: int | None = None, strict: bool | None = None) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from slicewise.config import (
@@ -140,3 +141,25 @@ def make_card(
         regions=content.regions,
         ranges=ranges,
     )
+
+
+class Predictor(Protocol):
+    """A finished model as it is used: one of Keras, or one that onnxruntime computes."""
+
+    def predict_on_batch(self, images: np.ndarray, /) -> Any:
+        """Return probabilities (n, rows, columns, outputs) of intensities (…, channels)."""
+
+
+def model_card(model: Predictor) -> ModelCard:
+    """Return what a finished model says of itself.
+
+    Raises
+    ------
+    ValueError
+        When it is no model of slicewise.
+    """
+    for holder in (model, *getattr(model, "layers", ())):
+        card = getattr(holder, "card", None)
+        if isinstance(card, ModelCard):
+            return card
+    raise ValueError("not a slicewise model: it has no Preprocess layer")

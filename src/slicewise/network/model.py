@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from slicewise.network import backend  # noqa: F401  # isort: skip  (sets it up before keras)
+
 import keras
 import numpy as np
 
 from slicewise.errors import SlicewiseError
-from slicewise.network.card import ModelCard
+from slicewise.network.card import model_card
 from slicewise.network.preprocessing import Preprocess
 
 
@@ -48,18 +50,10 @@ def finished_model(preprocess: Preprocess, unet: keras.Model) -> keras.Model:
     return keras.Model(inputs, outputs, name="slicewise")
 
 
-def model_card(model: keras.Model) -> ModelCard:
-    """Return what a finished model says of itself.
-
-    Raises
-    ------
-    ValueError
-        When it is no model of slicewise.
-    """
-    for layer in model.layers:
-        if isinstance(layer, Preprocess):
-            return layer.card
-    raise ValueError("not a slicewise model: it has no Preprocess layer")
+def finished_parts(model: keras.Model) -> tuple[Preprocess, keras.Model, str]:
+    """Return what `finished_model` put together: preprocessing, network, and name of activation."""
+    _, preprocess, unet, probabilities = model.layers
+    return preprocess, unet, keras.activations.serialize(probabilities.activation)
 
 
 def weights_digest(model: keras.Model) -> str:

@@ -53,7 +53,7 @@ class Preprocess(keras.layers.Layer):
         """Normalise images of any shape."""
         images = ops.cast(images, "float32")
         if isinstance(self.mean, Sequence):
-            low, high, mean, sd = (_repeated(each, images) for each in self._fitted)
+            low, high, mean, sd = (_repeated(each, images) for each in self.fitted)
             if low is not None:
                 images = ops.minimum(ops.maximum(images, low), high)
             return (images - mean) / sd
@@ -67,7 +67,8 @@ class Preprocess(keras.layers.Layer):
         return value[0] if isinstance(value, Sequence) else value
 
     @property
-    def _fitted(self) -> tuple[Any, Any, Any, Any]:
+    def fitted(self) -> tuple[Any, Any, Any, Any]:
+        """Window, mean and standard deviation."""
         return self.low, self.high, self.mean, self.sd
 
     def compute_output_shape(self, shape: Any) -> Any:

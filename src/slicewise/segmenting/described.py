@@ -37,15 +37,37 @@ def described(chosen: Chosen) -> str:
     lines = {
         "model": f"{chosen.name} ({plural(len(chosen.models), 'model')})",
         **_card(chosen.card),
-        "trained on": _trained_on(chosen),
         **_ranges(chosen.card),
+        **known_of(chosen),
+        **_digests_of(chosen),
+    }
+    return "\n".join(f"{name:<12}{text}" for name, text in lines.items() if text)
+
+
+def known_of(chosen: Chosen) -> dict[str, str]:
+    """Return what is known of the making of models, in words, each after its name.
+
+    Parameters
+    ----------
+    chosen : Chosen
+        Of exported models what was known where they were trained.
+    """
+    return chosen.told or {
+        "trained on": _trained_on(chosen),
         "settings": _settings(chosen),
         "test Dice": _scores(chosen),
         "run": _run(chosen),
         "data": _digests([one.resolved.slices_sha256 for one in chosen.trainings]),
-        "weights": _digests(chosen.weights),
     }
-    return "\n".join(f"{name:<12}{text}" for name, text in lines.items() if text)
+
+
+def _digests_of(chosen: Chosen) -> dict[str, str]:
+    if not chosen.exported:
+        return {"weights": _digests(chosen.weights)}
+    return {
+        "file": _digests(chosen.weights),
+        "weights": f"{_digests([m.digest_of_weights for m in chosen.exported])}, exported as ONNX",
+    }
 
 
 def _card(card: ModelCard) -> dict[str, str]:

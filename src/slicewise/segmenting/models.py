@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slicewise.inference.predict import load_model, prepare  # isort: skip  (before keras)
-
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
+from slicewise.files import sha256
 from slicewise.inference.fits import in_order, shared_card
-from slicewise.network.card import ModelCard
-from slicewise.network.model import weights_digest
+from slicewise.network.card import ModelCard, Predictor
+from slicewise.network.loaded import load
+from slicewise.network.onnx_model import OnnxModel
 from slicewise.tracking import Connection
 from slicewise.tracking.fetch import fetch_model
 
 STORES = ("models:/", "runs:/")
 """How names of models of MLflow begin."""
-PLACES = ("fold-*/model.keras", "model.keras", "*.keras", "data/models/*.keras")
-"""Where models lie in a folder: of an experiment, of a fold, and in one of MLflow."""
+PLACES = ("fold-*/model.keras", "model.keras", "*.keras", "data/models/*.keras", "*.onnx")
+"""Where models lie in a folder: of an experiment, of a fold, in one of MLflow, and exported."""
+TOGETHER = "slicewise.together"
+"""Metadata of an exported model: the digests of all that were exported with it."""
+TOLD = "slicewise.told"
+"""And what was known of them where they were trained, in words."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,12 @@ class Chosen:
     ----------
     name : str
         As they were named.
-    models : list of keras.Model
+    models : list of Predictor
         Their mean probability is taken.
     card : ModelCard
         What they say of themselves.
     weights : list of str
-        Digest of the weights of each.
+        Digest of the weights of each, or of its file, see `slicewise.network.loaded.load`.
     trainings : list of TrainingRecord
         What is known of the training of each; none of a file alone.
     folder : Path or None
@@ -47,7 +52,7 @@ class Chosen:
     """
 
     name: str
-    models: list[Any]
+    models: list[Predictor]
     card: ModelCard
     weights: list[str]
     trainings: list[TrainingRecord] = field(default_factory=list)
@@ -61,6 +66,16 @@ class Chosen:
             return self.name
         return "/".join(Path(self.name).absolute().parts[-2:])
 
+    @property
+    def exported(self) -> list[OnnxModel]:
+        """Those of the models that are ONNX files."""
+        return [model for model in self.models if isinstance(model, OnnxModel)]
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the files of ONNX tell, in words, of where they were trained."""
+        return dict(json.loads(self.exported[0].facts[TOLD])) if self.exported else {}
+
 
 def choose(name: str, results: Path = Path("results")) -> Chosen:
     """Load the models of a name.
@@ -68,9 +83,10 @@ def choose(name: str, results: Path = Path("results")) -> Chosen:
     Parameters
     ----------
     name : str
-        A ``.keras`` file, a folder of results (``results/<dataset>/<experiment>``,
-        of whose folds all are taken, or one fold of it), or a model of MLflow
-        (``models:/NAME@alias``, ``models:/NAME/2``, ``runs:/…``).
+        A ``.keras`` or ``.onnx`` file, a folder with such, a folder of results
+        (``results/<dataset>/<experiment>``, of whose folds all are taken, or one
+        fold of it), or a model of MLflow (``models:/NAME@alias``,
+        ``models:/NAME/2``, ``runs:/…``).
     results : Path
         The folder ``results``, with MLflow's default store.
 
@@ -79,7 +95,6 @@ def choose(name: str, results: Path = Path("results")) -> Chosen:
     SlicewiseError
         When there is none, one is damaged, they do not belong together, or folds are missing.
     """
-    prepare()
     if not name.startswith(STORES):
         return _of_files(name, Path(name))
     with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
@@ -87,15 +102,47 @@ def choose(name: str, results: Path = Path("results")) -> Chosen:
         return _of_files(name, place, tracked)
 
 
+def choose_again(name: str, results: Path = Path("results")) -> Chosen:
+    """Return the models of a name, those that were loaded last where nothing of them has changed.
+
+    Files are compared by their digests. What MLflow calls by a name may be another
+    model the next moment, so that is loaded anew.
+
+    Parameters
+    ----------
+    name, results
+        As `choose` takes them.
+    """
+    if name.startswith(STORES):
+        return choose(name, results)
+    files = _files(name, Path(name))
+    beside = [path.with_name("config.yaml") for path in files]
+    read = [path.resolve() for path in (*files, *beside) if path.is_file()]
+    key = (name, *((path, sha256(path)) for path in read))
+    if key not in _LAST:
+        _LAST.clear()  # first: two may not fit into memory
+        _LAST[key] = _of_files(name, Path(name))
+    return _LAST[key]
+
+
+_LAST: dict[tuple[Any, ...], Chosen] = {}
+"""The models that were loaded last, at most of one name."""
+
+
 def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) -> Chosen:
     files = _files(name, place)
-    models = [load_model(path) for path in files]
-    weights = [weights_digest(model) for model in models]
+    loaded = [load(path) for path in files]
+    models = [model for model, _ in loaded]
+    weights = [digest for _, digest in loaded]
     trainings = _trainings(files, weights)
     _check_folds(name, files, trainings)
     of_experiment = files[0].parent.name.startswith("fold-") and trainings
     folder = files[0].parent.parent if of_experiment else None
-    return Chosen(name, models, shared_card(models), weights, trainings, folder, tracked or {})
+    card = shared_card(models)
+    chosen = Chosen(name, models, card, weights, trainings, folder, tracked or {})
+    if not place.is_file():
+        _check_exported(chosen)
+    return chosen
 
 
 def _files(name: str, place: Path) -> list[Path]:
@@ -103,7 +150,7 @@ def _files(name: str, place: Path) -> list[Path]:
         return [place]
     if not place.exists():
         raise SlicewiseError(
-            f"{name}: there is no such model; name a .keras file, a folder "
+            f"{name}: there is no such model; name a .keras or .onnx file, a folder "
             "results/<dataset>/<experiment>, or models:/NAME@alias"
         )
     for pattern in PLACES:
@@ -149,3 +196,20 @@ def _check_folds(name: str, files: Sequence[Path], trainings: Sequence[TrainingR
             f"{name}: it has models of {len(files)} folds, and its trainings tell of {told}; let "
             "snakemake finish them, or name one fold"
         )
+
+
+def _check_exported(chosen: Chosen) -> None:
+    """Refuse a folder of exported models that lacks one of those exported together, or has others.
+
+    Raises
+    ------
+    SlicewiseError
+        When they are not those that one of them tells of.
+    """
+    there = sorted(model.digest_of_weights for model in chosen.exported)
+    for model in chosen.exported:
+        if json.loads(model.facts[TOGETHER]) != there:
+            raise SlicewiseError(
+                f"{chosen.name}: its .onnx files are not all those, and only those, that were "
+                "exported together; export the experiment to a new folder, or name one file"
+            )

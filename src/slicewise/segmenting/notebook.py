@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slicewise.inference.predict import assembled  # isort: skip  (before keras)
-
 import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked
 from slicewise.inference.orders import order_of
+from slicewise.inference.predict import assembled
 from slicewise.inference.trust import Flag, FoundLabel, Watch, found_in
 from slicewise.inference.unlike import all_flags, seen_of
 from slicewise.network.card import ModelCard
-from slicewise.segmenting.models import Chosen, choose
+from slicewise.segmenting.models import Chosen, choose_again
 from slicewise.segmenting.run import read_scan
 from slicewise.segmenting.scans import find_scans
 from slicewise.volumes.volume import Volume
@@ -70,7 +69,8 @@ def segment(
         channels (i, j, k, channels).
     model : path, str or Chosen
         As ``slicewise segment --model`` takes it, or what
-        `slicewise.segmenting.models.choose` has loaded: for many scans.
+        `slicewise.segmenting.models.choose` has loaded. The model that was named
+        last stays in memory, and is loaded anew when its files have changed.
     affine : ndarray, shape (4, 4), optional
         With an array: from voxel indices to mm in RAS+.
     spacing : sequence of float, optional
@@ -94,7 +94,7 @@ def segment(
         found = slicewise.segment("ct.nii.gz", "results/phantom/baseline")
         print(found.ml, [flag.sentence for flag in found.flags])
     """
-    chosen = model if isinstance(model, Chosen) else choose(str(model))
+    chosen = model if isinstance(model, Chosen) else choose_again(str(model))
     card = chosen.card
     if isinstance(scan, np.ndarray):
         image = _of_array(scan, affine, spacing)

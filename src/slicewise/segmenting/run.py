@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slicewise.inference.predict import Request, predict_cases  # isort: skip  (before keras)
-
 import numpy as np
 
 from slicewise.config import Content
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep_halves, write_bytes
 from slicewise.inference.fits import checked
+from slicewise.inference.predict import Request, predict_cases
 from slicewise.inference.trust import Watch, found_in, suspicion
 from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard

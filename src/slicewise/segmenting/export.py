@@ -1,0 +1,72 @@
+"""Models as ONNX files, for machines without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import write_bytes
+from slicewise.network.loaded import ONNX
+from slicewise.segmenting.described import known_of
+from slicewise.segmenting.models import TOGETHER, TOLD, Chosen
+
+
+def check_output(output: Path) -> None:
+    """Refuse to write where something is.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is a file or folder.
+    """
+    if output.exists():
+        raise SlicewiseError(f"{output}: it is there already; name one that is new")
+
+
+def export(chosen: Chosen, output: Path) -> list[Path]:
+    """Write models as ONNX files, which say of themselves what is known of them now.
+
+    Parameters
+    ----------
+    chosen : Chosen
+        Models of Keras.
+    output : Path
+        A file that ends with .onnx; of several models a folder.
+
+    Returns
+    -------
+    list of Path
+        A file for each model.
+
+    Raises
+    ------
+    SlicewiseError
+        When something is there already, or a model cannot be exported: then
+        nothing is written.
+    """
+    from slicewise.network.onnx_writer import to_onnx  # with Keras
+
+    check_output(output)
+    if chosen.exported:
+        raise SlicewiseError(f"{chosen.name}: it is ONNX already; copy it")
+    paths = _paths(chosen, output)
+    facts = {TOGETHER: json.dumps(sorted(chosen.weights)), TOLD: json.dumps(known_of(chosen))}
+    written = [to_onnx(model, chosen.name, facts) for model in chosen.models]
+    for path, data in zip(paths, written, strict=True):
+        write_bytes(path, data)
+    return paths
+
+
+def _paths(chosen: Chosen, output: Path) -> list[Path]:
+    several = len(chosen.models) > 1
+    if several and output.suffix == ONNX:
+        raise SlicewiseError(
+            f"{output}: {chosen.name} has {len(chosen.models)} models, a file each; name a folder, "
+            "or export one fold"
+        )
+    if several:
+        return [output / f"fold-{fold}{ONNX}" for fold in range(len(chosen.models))]
+    if output.suffix != ONNX:
+        raise SlicewiseError(f"{output}: a file of this kind ends with {ONNX}; name it so")
+    return [output]

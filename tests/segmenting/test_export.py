@@ -1,0 +1,144 @@
+"""Exported models segment as those of Keras do, without Keras."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import slicewise
+from slicewise.cli import main
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256, write_json
+from slicewise.network.model import weights_digest
+from slicewise.segmenting.export import export
+from slicewise.segmenting.models import choose
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.volume import Volume
+from tests.inference.test_predict import finished
+from tests.segmenting.made import ct, experiment, segmented, stored
+
+SHARE = 1e-5
+"""Of voxels whose mask may differ: those whose probability is within rounding of the threshold."""
+
+CARDS: dict[str, dict[str, Any]] = {
+    "one": {},
+    "views": {"inference": {"flip": "both", "shift": 2, "planes": ["axial", "sagittal"]}},
+    "context": {"context": {"slices": 3, "mm": 3.0}},
+    "spacing": {"recipe": {"size": 24, "spacing": 1.1}},
+    "whole": {"recipe": {"plane": "coronal", "every": 2}},
+    "regions": {"regions": {"all": [1, 2], "core": [2]}},
+    "after": {"postprocessing": {"largest_component": True, "fill_holes": True}},
+}
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
+def test_masks_are_equal(tmp_path: Path, card: dict[str, Any]) -> None:
+    model = finished(2, 3, **card)
+    model.save(tmp_path / "m.keras")
+    (path,) = export(choose(str(tmp_path / "m.keras")), tmp_path / "m.onnx")
+    large = np.concatenate([ct(seed).array for seed in range(8)], axis=2)
+    image = Volume(large, ct(1, 2).affine)
+    both = [
+        slicewise.segment(image.array, str(name), affine=image.affine)
+        for name in (tmp_path / "m.keras", path)
+    ]
+    theirs, ours = (one.mask for one in both)
+    assert len(np.unique(theirs)) > 1
+    assert np.count_nonzero(theirs != ours) <= SHARE * theirs.size
+    assert [flag.kind for flag in both[0].flags] == [flag.kind for flag in both[1].flags]
+
+
+def test_folds_are_a_folder_that_has_all_of_them(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "results" / "tiny" / "x", (3, 4))
+    whole = choose(str(folder))
+    with pytest.raises(SlicewiseError, match=r"m\.onnx: .*has 2 models, a file each; name a fold"):
+        export(whole, tmp_path / "m.onnx")
+    paths = export(whole, tmp_path / "out")
+    assert [path.name for path in paths] == ["fold-0.onnx", "fold-1.onnx"]
+    chosen = choose(str(tmp_path / "out"))
+    assert chosen.card == whole.card and chosen.title.endswith("/out")
+    assert chosen.weights == [sha256(path) for path in paths]
+    image = ct(1)
+    wanted, got = (
+        slicewise.segment(image.array, one, affine=image.affine).mask for one in (whole, chosen)
+    )
+    np.testing.assert_array_equal(got, wanted)
+    # one alone is named as such, and a folder that lacks one is refused
+    assert len(choose(str(paths[1])).models) == 1
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    paths[1].rename(moved / "fold-1.onnx")
+    with pytest.raises(SlicewiseError, match="not all those, and only those, that were exported"):
+        choose(str(tmp_path / "out"))
+    (other,) = export(choose(str(folder / "fold-1")), tmp_path / "out" / "other.onnx")
+    assert other.is_file()
+    with pytest.raises(SlicewiseError, match="not all those, and only those, that were exported"):
+        choose(str(tmp_path / "out"))
+
+
+def test_nothing_is_replaced_and_what_is_no_name_is_refused(tmp_path: Path) -> None:
+    finished(2).save(tmp_path / "m.keras")
+    chosen = choose(str(tmp_path / "m.keras"))
+    with pytest.raises(SlicewiseError, match=r"m\.keras: it is there already; name one"):
+        export(chosen, tmp_path / "m.keras")
+    with pytest.raises(SlicewiseError, match=r"m\.zip: a file of this kind ends with \.onnx"):
+        export(chosen, tmp_path / "m.zip")
+    export(chosen, tmp_path / "m.onnx")
+    with pytest.raises(SlicewiseError, match=r"m\.onnx: it is ONNX already"):
+        export(choose(str(tmp_path / "m.onnx")), tmp_path / "n.onnx")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.keras", "m.onnx"]
+
+
+WITHOUT = """
+import sys
+from slicewise.cli import main
+status = main(sys.argv[1:])
+named = ("tensorflow", "keras", "jax", "torch", "onnx", "mlflow", "snakemake", "sklearn")
+print([name for name in named if name in sys.modules])
+sys.exit(status)
+"""
+
+
+def without_keras(*arguments: object) -> str:
+    """Run the command where no library of networks may be imported."""
+    command = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]", "of these none is to be imported"
+    return done.stdout
+
+
+def test_the_command_runs_without_keras(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = experiment(tmp_path / "results" / "tiny" / "x", (3,))
+    dice = {"mean": 0.9, "ci_low": 0.8, "ci_high": 0.95, "n": 7}
+    write_json(folder / "summary.json", {"test": {"mean": {"dice": dice}}})
+    target = tmp_path / "m.onnx"
+    assert main(["export", str(folder), "--output", str(target)]) == 0
+    assert capsys.readouterr().out == f"{target}\n"
+    shutil.copytree(folder, tmp_path / "kept")
+    shutil.rmtree(folder)
+    said = without_keras("inspect", target)
+    assert "0.900 (95 % interval 0.800 to 0.950) of 7 test patients" in said
+    assert "1 case of 1 patient" in said
+    assert f"{sha256(target)[:16]}" in said
+    assert f"{weights_digest(finished(2, 3))[:16]}, exported as ONNX" in said
+    scan = stored(tmp_path / "a.nii.gz", ct(1, 2))
+    without_keras("segment", scan, "--model", target, "--output", tmp_path / "new")
+    _, output = segmented([scan], tmp_path / "kept", tmp_path / "keras")
+    ours, theirs = (
+        read_nifti(place)[0].array
+        for place in (tmp_path / "new" / "masks" / "a.nii.gz", output.mask("a"))
+    )
+    np.testing.assert_array_equal(ours, theirs)
+    # and the mask says that it is of this file
+    record = json.loads((tmp_path / "new" / "_scans" / "a.json").read_text())
+    assert record["mask_sha256"] == sha256(tmp_path / "new" / "masks" / "a.nii.gz")
