@@ -67,7 +67,8 @@ def locked() -> dict[str, tuple[str, list[str]]]:
 
 def direct() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    used = [*extras["tensorflow"], *extras["onnx"], *extras["server"], *extras["slurm"], *extras["dev"]]
+    named = ("tensorflow", "onnx", "server", "slurm", "dev")
+    used = [text for extra in named for text in extras[extra]]
     listed = [*PROJECT["dependencies"], *used]
     # dev names other extras as extras of the project itself
     return [Requirement(text) for text in listed if not text.startswith(PROJECT["name"])]

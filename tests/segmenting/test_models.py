@@ -9,7 +9,8 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.network.model import weights_digest
-from slicewise.segmenting.models import choose
+from slicewise.segmenting import models
+from slicewise.segmenting.models import choose, choose_again
 from tests.inference.test_predict import finished
 from tests.segmenting.made import experiment
 
@@ -58,3 +59,35 @@ def test_a_model_of_mlflow_that_is_not_there(
     with pytest.raises(SlicewiseError, match="there is no MLflow store"):
         choose("models:/absent@champion", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_model_is_kept_until_its_files_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "m.keras"
+    finished(2, 3).save(path)
+    first = choose_again(str(path))
+    assert choose_again(str(path)) is first
+    # the same folder by another name, and the same name from another folder, are looked at anew
+    finished(2, 4).save(tmp_path / "n.keras")
+    path.write_bytes((tmp_path / "n.keras").read_bytes())
+    second = choose_again(str(path))
+    assert second.weights == [weights_digest(finished(2, 4))] != first.weights
+    (tmp_path / "other").mkdir()
+    finished(2, 5).save(tmp_path / "other" / "m.keras")
+    monkeypatch.chdir(tmp_path)
+    assert choose_again("m.keras").weights == second.weights
+    monkeypatch.chdir(tmp_path / "other")
+    assert choose_again("m.keras").weights == [weights_digest(finished(2, 5))]
+    assert len(models._LAST) == 1, "another one in memory"
+
+
+def test_a_fold_that_is_new_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    finished(2, 3).save(folder / "a.keras")
+    assert len(choose_again(str(folder)).models) == 1
+    finished(2, 4).save(folder / "b.keras")
+    assert len(choose_again(str(folder)).models) == 2
+    (folder / "a.keras").unlink()
+    assert choose_again(str(folder)).weights == [weights_digest(finished(2, 4))]
