@@ -27,13 +27,15 @@ NO_RESULT = {
     "records.py",
     "retries.py",
     "sources.py",
+    "stored.py",
     "surroundings.py",
     "syntax.py",
     "tracking",
     "wording.py",
 }
-"""What changes no result by itself: settings reach jobs as values, tracking only watches, and
-numbers of things are spelled in one way in all messages."""
+"""What changes no result by itself: settings reach jobs as values, tracking only watches, what is
+stored is read as it was written or refused, and numbers of things are spelled in one way in all
+messages."""
 TRAINED_BY = ("dataset", "metrics", "volumes")
 """Of these a training depends only on what it calls itself: the contents of slices are its inputs,
 however they were read."""

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,7 @@ def test_many_patterns_of_paths_are_described():
     assert len(PATTERNS) >= 6
 
 
+@cache
 def messages() -> list[str]:
     """Return all texts in the library, with what is filled in left out."""
     found = []
