@@ -9,7 +9,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked, files_of, in_order, shared_card
-from slicewise.network.model import model_card
+from slicewise.network.card import model_card
 from slicewise.volumes.volume import Volume
 from tests.discs import card_with
 from tests.inference.test_predict import finished

@@ -20,7 +20,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.inference import predict
 from slicewise.inference.postprocessing import postprocess
 from slicewise.inference.predict import Request, predict_cases, predict_volume
-from slicewise.network.model import finished_model, load_model, model_card
+from slicewise.network.card import model_card
+from slicewise.network.model import finished_model, load_model
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.slices.extract import SliceSource

@@ -10,7 +10,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.network import backend
-from slicewise.network.model import model_card
+from slicewise.network.card import model_card
 from slicewise.slices.batches import SliceSet
 from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import changed, plain, train_on

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slicewise.network.model import load_model, model_card, weights_digest  # isort: skip  (before keras)
+from slicewise.network.model import load_model, weights_digest  # isort: skip  (before keras)
 
 import keras
 import numpy as np
@@ -20,6 +20,7 @@ from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference.predict import Request, predict_cases
+from slicewise.network.card import model_card
 from slicewise.records import differences
 
 
