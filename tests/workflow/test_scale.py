@@ -25,4 +25,5 @@ def test_many_cases_share_jobs(tmp_path: Path):
     assert planned["slices"] == 8
     # a look at each case for the page about the data, by the same shards
     assert planned["look"] == planned["ingest"]
-    assert planned["total"] < CASES / 4
+    # pages and the like come once, whatever the number of cases
+    assert planned["total"] < CASES / 3
