@@ -12,6 +12,7 @@ import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.network.card import model_card
+from slicewise.network.fusion import forbid_wrong_fusion
 from slicewise.network.preprocessing import Preprocess
 
 
@@ -79,6 +80,7 @@ def load_model(path: Path) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         model_card(model)
+        forbid_wrong_fusion(finished_parts(model)[1])
     except (OSError, ValueError, TypeError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else "unreadable"
         raise SlicewiseError(

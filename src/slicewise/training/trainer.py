@@ -13,6 +13,7 @@ from keras import ops
 
 from slicewise.config import UNDRAWN, Augmentation, Experiment, Loss, Optimizer, Training
 from slicewise.errors import PassingError, SlicewiseError
+from slicewise.network.fusion import forbid_wrong_fusion
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
@@ -199,6 +200,7 @@ def make_trainer(
         supervise=experiment.network.deep_supervision,
         outputs=len(target.regions) or None,
     )
+    forbid_wrong_fusion(unet)
     trainer = Trainer(
         preprocess,
         unet,
