@@ -225,12 +225,23 @@ class _Cut:
 def stepped(value: float, *, up: bool = False) -> float:
     """Round a positive number to one of 24 steps a decade, each a tenth above the one before.
 
+    Steps have two digits; one that `up` rounds to is at most 2 % below the number.
+
     >>> stepped(0.74), stepped(1.45), stepped(1.45, up=True), stepped(371)
     (0.75, 1.5, 1.5, 380.0)
+    >>> stepped(1.33), stepped(1.33, up=True)
+    (1.3, 1.5)
     """
     place = 24 * math.log10(value)
-    step = math.ceil(place - 1e-9) if up else round(place)
-    return rounded(10 ** (step / 24), 2)
+    if not up:
+        return rounded(10 ** (round(place) / 24), 2)
+    step = math.ceil(place - 1e-9)
+    # two digits of 1.33 take 2.5 % from it
+    return next(
+        size
+        for size in (rounded(10 ** (each / 24), 2) for each in (step, step + 1))
+        if size >= 0.98 * value
+    )
 
 
 def _plane_of(cases: Sequence[TrainingCase], contiguous: bool) -> tuple[Cut, float]:
