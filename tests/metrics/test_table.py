@@ -154,6 +154,8 @@ WRITTEN = {
 def test_numbers_are_written_as_finely_as_they_mean_something():
     shown = {each.heading(): each.digits for each in (*METRICS, FALSE_ML) if each.title}
     assert shown == WRITTEN
+    # what no page shows yet would be shown like a ratio
+    assert {each.digits for each in METRICS if not each.title} == {3}
 
 
 def test_pages_show_what_matters_first():
