@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import time
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +35,13 @@ from slicewise.network.model import finished_model, load_model
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.phantom.patient import phantom
-from slicewise.tracking.package import gathered, package_options, requirements, signature
+from slicewise.tracking.package import (
+    gathered,
+    package_options,
+    requirements,
+    signature,
+    write_code,
+)
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.write import write_nifti
 
@@ -71,7 +78,7 @@ with gathered({Path(model).stem: Path(model) for model in models}) as folder:
         name="model",
         flavor=mlflow.pyfunc,
         run_id=run_id,
-        **package_options(folder, ["liver"]),
+        **package_options(folder, folder.parent, ["liver"]),
     )
 assert mlflow.active_run() is None
 assert not {"keras", "tensorflow", "nibabel"} & sys.modules.keys()
@@ -161,15 +168,18 @@ def test_the_run_goes_on_and_has_its_model(home: Path) -> None:
 def test_models_code_and_nothing_that_is_run_by_loading(home: Path) -> None:
     folder = artifacts(home)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    code = {name for name in files if name.startswith("code/")}
-    assert files - code == {
+    assert files == {
         *("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"),
+        *("code/slicewise_model.py", "code/slicewise.zip"),
         *(f"data/models/fold-{fold}.keras" for fold in range(2)),
     }
-    library = ROOT / "src" / "slicewise"
-    own = {f"code/slicewise/{p.relative_to(library)}" for p in library.rglob("*.py")}
-    assert "code/slicewise/inference/serving.py" in own & code
-    assert {Path(name).suffix for name in code} <= {".py", ".j2", ".css", ".js"}
+    with zipfile.ZipFile(folder / "code" / "slicewise.zip") as archive:
+        code = {name: archive.read(name) for name in archive.namelist()}
+    assert "slicewise/inference/serving.py" in code
+    # nothing that only makes pages, finds cases or trains
+    assert {name.split("/")[1] for name in code}.isdisjoint({"report", "survey", "training"})
+    for name, text in code.items():
+        assert text == (ROOT / "src" / name).read_bytes()
     for name in ("MLmodel", "conda.yaml", "requirements.txt"):
         assert "pickle" not in (folder / name).read_text(), name
     needed = (folder / "requirements.txt").read_text().split()
@@ -180,8 +190,18 @@ def test_models_code_and_nothing_that_is_run_by_loading(home: Path) -> None:
 
 
 def test_one_model_needs_no_folder(home: Path, tmp_path: Path) -> None:
-    mlflow.pyfunc.save_model(tmp_path / "m", **package_options(home / "fold-1.keras", ["liver"]))
+    options = package_options(home / "fold-1.keras", tmp_path, ["liver"])
+    mlflow.pyfunc.save_model(tmp_path / "m", **options)
     assert (tmp_path / "m" / "data" / "fold-1.keras").is_file()
+
+
+def test_the_same_code_is_the_same_file(tmp_path: Path) -> None:
+    written = []
+    for name in "ab":
+        place = tmp_path / name
+        place.mkdir()
+        written.append([path.read_bytes() for path in write_code(place)])
+    assert written[0] == written[1]
 
 
 def test_links_are_gone_afterwards(home: Path) -> None:

@@ -189,5 +189,5 @@ def _save(place: Path, model: Any, run: Run, run_id: str) -> None:
         model_id=model.model_id,
     )
     with gathered(run.own_models()) as folder:
-        options = package_options(folder, run.record.labels)
+        options = package_options(folder, folder.parent, run.record.labels)
         mlflow.pyfunc.save_model(path=str(place), mlflow_model=described, **options)

@@ -2,13 +2,15 @@
 
 The model is stored as MLflow's generic "python function": the ``.keras`` files
 as they are and the name of the module that loads them. So nothing is pickled,
-and neither Keras nor a model is loaded to store one.
+and neither Keras nor a model is loaded to store one. The code is one archive,
+as a server is asked for each file by itself.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -21,8 +23,22 @@ import slicewise
 from slicewise import backends
 from slicewise.sources import imports_of
 
-LOADER = "slicewise.inference.serving"
+SERVING = "slicewise.inference.serving"
+LOADER = "slicewise_model"
+ARCHIVE = "slicewise.zip"
+LOADING = f'''"""Loads the models that are stored here, by the code that is stored with them."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).with_name("{ARCHIVE}")))
+
+from {SERVING} import _load_pyfunc  # noqa: E402, F401
+'''
+"""MLflow puts the folder of this file into the path of modules, and no archives."""
 CODE = Path(slicewise.__file__).parent
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""When all that is in the archive was changed, so that the same code gives the same bytes."""
 BACKENDS = {"tensorflow", "jax", "torch"}
 """Any of them runs a model; the one that is needed is the one that made it."""
 
@@ -44,7 +60,7 @@ def gathered(models: Mapping[str, Path]) -> Iterator[Path]:
         yield place
 
 
-def package_options(models: Path, labels: Sequence[str] = ()) -> dict[str, Any]:
+def package_options(models: Path, place: Path, labels: Sequence[str] = ()) -> dict[str, Any]:
     """Return how to store finished models as one MLflow model.
 
     Parameters
@@ -52,6 +68,8 @@ def package_options(models: Path, labels: Sequence[str] = ()) -> dict[str, Any]:
     models : Path
         A finished model (``.keras``), or a folder with nothing but such: their
         mean probability is taken.
+    place : Path
+        A folder for the code, which is copied from there.
     labels : sequence of str
         Names of the labels, to describe what comes out.
 
@@ -67,10 +85,33 @@ def package_options(models: Path, labels: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "loader_module": LOADER,
         "data_path": str(models),
-        "code_paths": [str(CODE)],
+        "code_paths": [str(path) for path in write_code(place)],
         "signature": signature(labels),
         "pip_requirements": requirements(),
     }
+
+
+def write_code(place: Path) -> list[Path]:
+    """Write what loads and runs a model: a module, and an archive of what that imports.
+
+    Parameters
+    ----------
+    place : Path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+        The two files, the same bytes for the same code.
+    """
+    module = place / f"{LOADER}.py"
+    module.write_text(LOADING, encoding="utf-8")
+    archive = place / ARCHIVE
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in _reached(SERVING)[0]:
+            entry = zipfile.ZipInfo(path.relative_to(CODE.parent).as_posix(), EPOCH)
+            stream.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return [module, archive]
 
 
 def signature(labels: Sequence[str] = ()) -> Any:
@@ -122,7 +163,7 @@ def requirements() -> list[str]:
     code is stored with the model.
     """
     distributions = _distributions()
-    imported = _imported(LOADER) - BACKENDS | {backends.chosen()}
+    imported = _reached(SERVING)[1] - BACKENDS | {backends.chosen()}
     needed = {name for top in imported for name in distributions.get(top, [])}
     return sorted(f"{name}=={version(name)}" for name in needed)
 
@@ -134,8 +175,9 @@ def _distributions() -> Mapping[str, list[str]]:
 
 
 @cache
-def _imported(start: str) -> frozenset[str]:
-    """Return the outside packages that a module imports, itself or through others of slicewise."""
+def _reached(start: str) -> tuple[list[Path], frozenset[str]]:
+    """Return the files of slicewise that a module imports, sorted, and the outside packages."""
+    files: set[Path] = set()
     seen: set[str] = set()
     waiting = [start]
     while waiting:
@@ -147,7 +189,8 @@ def _imported(start: str) -> frozenset[str]:
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if not module.startswith("slicewise") or not file.is_file():
             continue  # of others, or not a module but a name in one
+        files.add(file)
         waiting.append(module.rpartition(".")[0] or module)
         waiting += imports_of(file)
     tops = {module.partition(".")[0] for module in seen}
-    return frozenset(tops - sys.stdlib_module_names - {"slicewise"})
+    return sorted(files), frozenset(tops - sys.stdlib_module_names - {"slicewise"})
