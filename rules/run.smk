@@ -52,16 +52,19 @@ def check_asked():
     configuration = asked.configured_by(files, sys.argv)
     known = {each.name: sorted(each.wildcard_names) for each in workflow.rules}
     known["all"] = []  # which is read after these
-    given = {
+    changed = {
         "--set-resources": options.overwrite_resources,
         "--set-threads": options.overwrite_threads,
     }
     try:
-        asked.refuse_rules(given, known)
+        asked.refuse_rules(changed, known)
         if not IN_BUCKET:
+            given = command_line()
             asked.refuse_targets(
-                targets_asked(known), known, is_made, study.targets(), configuration
+                targets_asked(given, known), known, is_made, study.targets(), configuration
             )
+            if given and given.report and not given.targets:
+                asked.refuse_report(study.pages(), os.path.exists, configuration)
     except SlicewiseError as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
@@ -70,14 +73,20 @@ def check_asked():
         print(line, file=sys.stderr)
 
 
-def targets_asked(known):
-    """The rules and files that the command line asks for.
+def command_line():
+    """What the command line says, if it is one of Snakemake.
 
     Snakemake has read it, and tells a workflow only after it has read these rules.
     """
     if Path(sys.argv[0]).name != "snakemake":
+        return None
+    return get_argument_parser().parse_args(sys.argv[1:])
+
+
+def targets_asked(given, known):
+    """The rules and files that the command line asks for."""
+    if given is None:
         return set()
-    given = get_argument_parser().parse_args(sys.argv[1:])
     # these take a rule of any kind
     also = {*(given.until or ()), *(given.omit_from or ()), *(given.forcerun or ())} - known.keys()
     named = {*(given.targets or ()), *also}

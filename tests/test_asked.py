@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from slicewise.asked import configured_by, introduction, refuse_rules, refuse_targets
+from slicewise.asked import (
+    configured_by,
+    introduction,
+    refuse_report,
+    refuse_rules,
+    refuse_targets,
+)
 from slicewise.errors import SlicewiseError
 
 RULES = {"all": [], "leakage": [], "train": ["experiment", "fold"]}
@@ -33,6 +39,16 @@ def test_a_mistyped_target_gets_the_nearest():
 
 def test_a_rule_of_many_files_is_no_target():
     assert "for each experiment and fold; ask for one of its files" in refused("train")
+
+
+def test_a_report_of_pages_that_are_not_there_is_refused():
+    pages = ["results/mr/data.html", REPORT]
+    refuse_report(pages, lambda page: True, "mr.yaml")
+    with pytest.raises(SlicewiseError) as caught:
+        refuse_report(pages, lambda page: page != REPORT, "mr.yaml")
+    assert str(caught.value).startswith(f"--report: of mr.yaml, {REPORT} is not there, and")
+    with pytest.raises(SlicewiseError, match=r"data\.html, .*report\.html are not there"):
+        refuse_report(pages, lambda page: False, "mr.yaml")
 
 
 def test_a_rule_that_is_not_there_gets_no_threads():

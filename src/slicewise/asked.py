@@ -95,6 +95,35 @@ def refuse_targets(
         )
 
 
+def refuse_report(pages: Iterable[str], is_made: Callable[[str], bool], configuration: str) -> None:
+    """Refuse a report of Snakemake about pages that are not there yet.
+
+    Snakemake names the first file that is missing, and no way to it.
+
+    Parameters
+    ----------
+    pages : iterable of str
+        The pages that it is to hold.
+    is_made : callable
+        Whether a page is there.
+    configuration : str
+        Which configuration it is about.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the configuration and what is missing.
+    """
+    missing = [page for page in pages if not is_made(page)]
+    if missing:
+        raise SlicewiseError(
+            f"--report: of {configuration}, {some(missing, 3)} "
+            f"{'is' if len(missing) == 1 else 'are'} not there, and it holds finished pages alone; "
+            "name your own configuration by --configfile, or run the same command without "
+            "--report first"
+        )
+
+
 def configured_by(files: Sequence[str], arguments: Sequence[str]) -> str:
     """Name the configuration of a run, and say where nobody named it.
 

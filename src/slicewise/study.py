@@ -26,6 +26,7 @@ from slicewise.slices.folder import SliceFolder
 
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
+PAGES = ("index.html", "data.html", "comparison.html")
 KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
 """What people keep beside the pages."""
 LOOKS = "_looks"
@@ -398,9 +399,14 @@ class Study:
             "predict": list(self.predicted_shards(experiment)),
         }
 
+    def pages(self) -> list[str]:
+        """Return the pages that a run makes."""
+        wanted = [f"{experiment}/report.html" for experiment in self.settings.wanted]
+        return [self.result(name) for name in (*PAGES, *wanted)]
+
     def targets(self) -> list[str]:
         """Return the files that people ask for by their names, of all experiments."""
-        pages = ["index.html", "data.html", "comparison.html", *KEPT]
+        pages = [*PAGES, *KEPT]
         for experiment in self.settings.experiments:
             pages += [f"{experiment}/report.html"]
             pages += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]

@@ -9,6 +9,7 @@ import pytest
         (["results/phantom/baseline/repot.html"], "did you mean results/phantom/baseline/report.h"),
         (["lekage"], "did you mean leakage?"),
         (["results/phantom/baseline/fold-3/model.keras"], "no file that can be made"),
+        (["--report", "report.zip"], "index.html, results/phantom/data.html, results/phantom/comp"),
         (["--set-threads", "tain=2"], "no rule is called tain; did you mean train?"),
         (["--set-resources", "ingets:mem_mb=9"], "did you mean ingest?"),
     ],
