@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from slicewise.config import Evaluation
+from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import Masks, case_rows, metrics_table, summarise
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
@@ -70,6 +71,37 @@ def report() -> str:
     )
 
 
+def long_report() -> str:
+    """A report of more patients and labels than a page lays out at once, by two sites."""
+    _, truth, prediction = volumes(1)
+    known = {"case": "p", "patient": "p", "subset": "test", "fold": None}
+    masks = Masks(truth, prediction, ["liver"], 0.012, SPACING)
+    (row,) = case_rows(known, masks, Evaluation())
+    random = np.random.default_rng(0)
+    rows = [
+        {**row, "case": f"p{n:02d}", "patient": f"p{n:02d}", "label": f"organ {k}", **scores}
+        for n in range(25)
+        for k in range(12)
+        for scores in [{"dice": random.uniform(0.5, 1), "volume_error_ml": random.normal(0, 2000)}]
+    ]
+    metrics = metrics_table(rows)
+    cases = [f"p{n:02d}" for n in range(25)]
+    return experiment_report(
+        ReportedExperiment(
+            dataset="phantom",
+            experiment="baseline",
+            summary=summarise(metrics),
+            metrics=metrics,
+            histories={"fold-0": history()},
+            cases=[],
+            settings={"training": {"epochs": 4}},
+            split=metrics[["case", "patient", "subset", "fold"]].drop_duplicates(),
+            provenance={"keras": "3"},
+            groupings=[Grouping("site", "values", {"north": cases[:9], "south": cases[9:]})],
+        )
+    )
+
+
 @pytest.fixture(scope="module")
 def browser():
     path = shutil.which("chromium")
@@ -89,6 +121,13 @@ def browser():
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(report(), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def long_address(tmp_path_factory):
+    path = tmp_path_factory.mktemp("long") / "report.html"
+    path.write_text(long_report(), encoding="utf-8")
     return path.as_uri()
 
 
@@ -247,3 +286,67 @@ def test_only_a_case_with_several_frames_has_sliders(browser, address):
         assert viewer(page, "worst", "axial").get_by_role("slider").count() == 1
         assert viewer(page, "best", "axial").get_by_role("slider").count() == 0
         assert isinstance(place(viewer(page, "best", "axial")), tuple)
+
+
+TEXTS = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent.trim()))"
+
+
+def test_a_long_table_shows_its_worst_rows_and_finds_the_others(browser, long_address):
+    with opened(browser, long_address) as page:
+        card = page.locator(".card", has=page.get_by_role("heading", name="Test patients"))
+        rows = card.locator("tbody tr")
+        count = card.locator("output")
+        expect(rows).to_have_count(200)
+        expect(count).to_have_text("300 rows, 200 shown")
+        first = rows.evaluate_all(TEXTS)
+        card.get_by_role("button", name="Show more").click()
+        expect(rows).to_have_count(300)
+        every = rows.evaluate_all(TEXTS)
+        assert every[:200] == first
+        dice = [float(row[3]) for row in every]
+        assert dice == sorted(dice)
+        # rows that the script lays out are written like those of the page
+        shapes = [re.sub(r"\d+", "0", " ".join(row[3:])) for row in every]
+        assert set(shapes[200:]) <= set(shapes[:200])
+        assert any("−" in shape for shape in shapes[200:])
+        assert any(re.search(r"\d \d{3}\.", row[-2]) for row in every[200:])
+        card.get_by_label("Label", exact=True).select_option("organ 7")
+        expect(count).to_have_text("25 of 300 rows")
+        card.get_by_label("site", exact=True).select_option("north")
+        expect(count).to_have_text("9 of 300 rows")
+        wanted = [row for row in every if row[1] == "organ 7" and row[2] == "north"]
+        assert rows.evaluate_all(TEXTS) == wanted
+        middle = (float(wanted[4][3]) + float(wanted[5][3])) / 2
+        card.get_by_label("Dice at most").fill(f"{middle:.4f}")
+        expect(count).to_have_text("5 of 300 rows")
+        card.get_by_label("Rows with the words").fill(f"{wanted[2][0].upper()} organ")
+        expect(count).to_have_text("1 of 300 rows")
+        assert rows.evaluate_all(TEXTS) == [wanted[2]]
+        # the order is that of all rows, also of those that were not laid out
+        for name in ("Dice at most", "Rows with the words"):
+            card.get_by_label(name).fill("")
+        for name in ("Label", "site"):
+            card.get_by_label(name, exact=True).select_option("")
+        card.get_by_role("button", name="Dice", exact=True).click()
+        best = rows.first.evaluate("row => row.cells[3].textContent.trim()")
+        assert float(best) == max(dice)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_many_labels_can_be_read(browser, long_address, width):
+    with opened(browser, long_address, width) as page:
+        sides = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        wide, screen = page.evaluate(sides)
+        assert wide <= screen
+        assert page.locator(".hero").bounding_box()["height"] < 1600
+        names = page.locator(".hero table.labels tbody tr").evaluate_all(TEXTS)
+        means = [float(row[1]) for row in names]
+        assert len(means) == 12 and means == sorted(means)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+
+def test_without_scripts_a_long_table_says_what_it_shows(browser, long_address):
+    with opened(browser, long_address, java_script_enabled=False) as page:
+        said = page.get_by_text("These are the 200 rows with the worst Dice of 300.")
+        expect(said.first).to_be_visible()

@@ -9,7 +9,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from slicewise.report.style import CYCLE, INK, Theme, clipped, rc_params
+from slicewise.report.style import CROWD, CYCLE, INK, Theme, clipped, rc_params
 
 
 def bland_altman(
@@ -48,7 +48,8 @@ def bland_altman(
         axes.scatter(
             means,
             differences,
-            s=30,
+            s=12 if len(means) > CROWD else 30,
+            rasterized=len(means) > CROWD,
             color=CYCLE[0],
             edgecolor=ink["paper"],
             linewidth=0.6,

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from slicewise.evaluation import statistics
 from slicewise.report.render import without_rough_interval
-from slicewise.report.style import CYCLE, INK, Theme, clipped, rc_params
+from slicewise.report.style import CROWD, CYCLE, INK, MANY, Theme, clipped, rc_params
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def dice_dots(
     ----------
     metrics : pandas.DataFrame
         A row per case and label, with columns patient, subset, label, dice.
-        Test patients are shown, or validation patients where none is.
+        Test patients are shown, or validation patients where none is; of many
+        labels the worst first.
     summary : mapping, optional
         ``{subset: {label: {"dice": {mean, ci_low, ci_high}}}}``: the mean and
         interval to mark, so that the picture and the text agree. Without it
@@ -58,7 +59,11 @@ def dice_dots(
     subset = statistics.headline_subset(metrics)
     shown = metrics[metrics["subset"] == subset]
     rows = []
-    for label in shown["label"].unique():
+    labels = list(shown["label"].unique())
+    if len(labels) > MANY:
+        means = {label: dice_by_patient(shown[shown["label"] == label]).mean() for label in labels}
+        labels.sort(key=lambda label: np.nan_to_num(means[label], nan=np.inf))
+    for label in labels:
         own = shown[shown["label"] == label]
         values = dice_by_patient(own)
         patients = own["patient"].nunique()
@@ -86,11 +91,13 @@ def dot_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
     """Draw rows of dots with their means and intervals, the lowest dot named."""
     ink = INK[theme]
     with matplotlib.rc_context(rc_params(theme)):
-        figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
+        inches = 0.95 if len(rows) <= MANY else 0.55
+        figure = Figure(figsize=(4.7, 1.0 + inches * max(len(rows), 1)), layout="constrained")
         axes = figure.subplots()
         low = _dot_axis(rows)
+        crowded = sum(len(row.values) for row in rows) > CROWD
         for place, row in enumerate(rows):
-            _draw_dots(axes, row, place, low, ink)
+            _draw_dots(axes, row, place, low, ink, crowded=crowded)
         axes.set(xlim=(low, 1.0 + 0.02 * (1.0 - low)), ylim=(len(rows) - 0.4, -0.6), xlabel="Dice")
         names = ["\n".join(map(clipped, row.name.split("\n"))) for row in rows]
         axes.set_yticks(range(len(rows)), names)
@@ -107,10 +114,16 @@ def _dot_axis(rows: Sequence[DotRow]) -> float:
 
 
 def _draw_dots(
-    axes: Axes, row: DotRow, place: int, axes_start: float, ink: Mapping[str, str]
+    axes: Axes,
+    row: DotRow,
+    place: int,
+    axes_start: float,
+    ink: Mapping[str, str],
+    *,
+    crowded: bool,
 ) -> None:
     offsets = _swarm(row.values.to_numpy(float), bin_width=(1.0 - axes_start) / 55)
-    _scatter(axes, row, place + offsets, ink)
+    _scatter(axes, row, place + offsets, ink, crowded=crowded)
     if len(row.values) > 1:
         worst = row.values.idxmin()
         roomy = row.values[worst] - axes_start > 0.28 * (1.0 - axes_start)
@@ -128,11 +141,14 @@ def _draw_dots(
     _draw_mean(axes, row, place, ink)
 
 
-def _scatter(axes: Axes, row: DotRow, places: np.ndarray, ink: Mapping[str, str]) -> None:
+def _scatter(
+    axes: Axes, row: DotRow, places: np.ndarray, ink: Mapping[str, str], *, crowded: bool
+) -> None:
     axes.scatter(
         row.values,
         places,
-        s=30,
+        s=12 if crowded else 30,
+        rasterized=crowded,
         color=CYCLE[0],
         alpha=0.9,
         edgecolor=ink["paper"],
@@ -189,7 +205,7 @@ def _draw_difference(
     axes: Axes, row: DotRow, place: int, ends: tuple[float, float], ink: Mapping[str, str]
 ) -> None:
     offsets = _swarm(row.values.to_numpy(float), bin_width=(ends[1] - ends[0]) / 55)
-    _scatter(axes, row, place + offsets, ink)
+    _scatter(axes, row, place + offsets, ink, crowded=len(row.values) > CROWD)
     if len(row.values) > 1:
         far = row.values.abs().idxmax()
         axes.text(

@@ -6,6 +6,7 @@ and script are inline. Plain values come in, text comes out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -51,7 +52,7 @@ from slicewise.report.render import (
     statistics_of,
     usable,
 )
-from slicewise.report.style import Theme
+from slicewise.report.style import MANY, Theme
 from slicewise.report.tables import (
     called,
     case_tables,
@@ -199,6 +200,7 @@ def _numbers(shown: ReportedExperiment) -> dict[str, Any]:
     summary = shown.summary
     tolerance = tolerance_of(shown.metrics)
     return {
+        "many": len(shown.labels) > MANY,
         "headline": _headline(summary, shown.subset, shown.labels),
         "meaning": meaning(
             scored,
@@ -225,7 +227,7 @@ def _numbers(shown: ReportedExperiment) -> dict[str, Any]:
         "summary_rows": summary_rows(summary, shown.subset, shown.labels, tolerance),
         "tolerance": tolerance,
         "groups": report_groups(scored, shown.groupings),
-        "tables": case_tables(shown.metrics, shown.is_crossed),
+        "tables": case_tables(shown.metrics, shown.is_crossed, shown.groupings),
         "failures": failure_table(scored),
         "scored_cases": scored["case"].nunique(),
     }
@@ -263,11 +265,17 @@ def _facts(shown: ReportedExperiment) -> dict[str, Any]:
 
 
 def _headline(summary: Mapping[str, Any], subset: str, labels: list[str]) -> dict[str, Any]:
-    several = labels if len(labels) > 1 else []
+    scores = {label: statistics_of(summary, subset, label, "dice") for label in labels}
+    if len(labels) > MANY:
+        scores = dict(sorted(scores.items(), key=lambda item: _worst_first(item[1]["mean"])))
     return {
         **statistics_of(summary, subset, overall_label(summary, subset), "dice"),
-        "labels": {label: statistics_of(summary, subset, label, "dice") for label in several},
+        "labels": scores if len(labels) > 1 else {},
     }
+
+
+def _worst_first(mean: float | None) -> float:
+    return math.inf if mean is None else mean
 
 
 def _detection(scored: pd.DataFrame) -> list[dict[str, Any]]:

@@ -26,6 +26,12 @@ INK: dict[Theme, dict[str, str]] = {
 }
 
 
+MANY = 8
+"""Of more labels pages and figures have the worst first, in less room each."""
+CROWD = 1000
+"""More dots than that are drawn as one picture, as each would be a part of the page."""
+
+
 def clipped(text: str, length: int = 18) -> str:
     """Shorten a name that would take the room of a figure.
 

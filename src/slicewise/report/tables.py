@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
+from slicewise.evaluation.grouping import Grouping
 from slicewise.metrics.table import Metric, metric, shown_in
 from slicewise.report.render import (
     DASH,
     overall_label,
     statistics_of,
+    usable,
 )
+
+SHOWN = 200
+"""Rows that a table begins with; a browser that lays out thousands stands still for minutes."""
+HELD = 50_000
+"""Rows that a page holds at most, the worst ones; the files beside it have all."""
 
 
 def called(subset: str, crossed: bool) -> str:
@@ -69,13 +78,17 @@ def summary_rows(
     ]
 
 
-def case_tables(metrics: pd.DataFrame, crossed: bool) -> list[dict[str, Any]]:
-    """Prepare a table a subset, test first, its rows worst first."""
+def case_tables(
+    metrics: pd.DataFrame, crossed: bool, groupings: Sequence[Grouping] = ()
+) -> list[dict[str, Any]]:
+    """Prepare a table a subset, test first, its rows worst first, with the group of each case."""
     parts = {name: metrics[metrics["subset"] == name] for name in ("test", "validation")}
-    return [_table(name, part, crossed) for name, part in parts.items() if len(part)]
+    return [_table(name, part, crossed, groupings) for name, part in parts.items() if len(part)]
 
 
-def _table(subset: str, rows: pd.DataFrame, crossed: bool) -> dict[str, Any]:
+def _table(
+    subset: str, rows: pd.DataFrame, crossed: bool, groupings: Sequence[Grouping]
+) -> dict[str, Any]:
     numbers = [
         metric
         for metric in shown_in("cases")
@@ -85,7 +98,7 @@ def _table(subset: str, rows: pd.DataFrame, crossed: bool) -> dict[str, Any]:
         "subset": subset,
         "title": f"{called(subset, crossed).capitalize()} patients",
         "patients": rows["patient"].nunique(),
-        **_sorted_rows(rows, numbers),
+        **_sorted_rows(rows, numbers, groupings),
     }
 
 
@@ -96,7 +109,9 @@ def failure_table(scored: pd.DataFrame) -> dict[str, Any] | None:
     return _sorted_rows(scored, [metric("dice"), *shown_in("failures")])
 
 
-def _sorted_rows(rows: pd.DataFrame, numbers: Sequence[Metric]) -> dict[str, Any]:
+def _sorted_rows(
+    rows: pd.DataFrame, numbers: Sequence[Metric], groupings: Sequence[Grouping] = ()
+) -> dict[str, Any]:
     texts = {"patient": "Patient"}
     if (rows["case"].astype(str) != rows["patient"].astype(str)).any():
         texts["case"] = "Case"
@@ -104,8 +119,13 @@ def _sorted_rows(rows: pd.DataFrame, numbers: Sequence[Metric]) -> dict[str, Any
         texts["label"] = "Label"
     if "fold" in rows and rows["fold"].notna().any() and (rows["fold"].astype(str) != "").any():
         texts["fold"] = "Fold"
+    grouped = {}
+    for number, grouping in enumerate(groupings):
+        groups = {case: name for name, cases in grouping.cases.items() for case in cases}
+        grouped[f"group {number}"] = rows["case"].map(groups)
+        texts[f"group {number}"] = grouping.column
     # of those without a Dice, who do not have the label, the most that was predicted
-    ordered = rows.assign(most=-rows["predicted_ml"].astype(float)).sort_values(
+    ordered = rows.assign(most=-rows["predicted_ml"].astype(float), **grouped).sort_values(
         ["dice", "most"], kind="stable", na_position="last"
     )
     return {
@@ -116,9 +136,26 @@ def _sorted_rows(rows: pd.DataFrame, numbers: Sequence[Metric]) -> dict[str, Any
                 "texts": [word(row[name]) for name in texts],
                 "numbers": [(row[each.name], each) for each in numbers],
             }
-            for row in ordered.to_dict("records")
+            for row in ordered[:SHOWN].to_dict("records")
         ],
+        "total": len(ordered),
+        "held": min(len(ordered), HELD),
+        "more": _embedded(ordered[SHOWN:HELD], list(texts), numbers),
     }
+
+
+def _embedded(rows: pd.DataFrame, texts: Sequence[str], numbers: Sequence[Metric]) -> Markup:
+    """Write rows as JSON from which the page lays out those that are asked for."""
+    if not len(rows):
+        return Markup("")
+    columns: list[list[str | float | None]] = [[word(value) for value in rows[n]] for n in texts]
+    for each in numbers:
+        values = rows[each.name]
+        columns.append([float(f"{value:.7g}") if usable(value) else None for value in values])
+    form = [{"digits": each.digits, "signed": each.signed} for each in numbers]
+    held = {"numbers": form, "rows": list(zip(*columns, strict=True))}
+    # within a script only this ends it, or begins a comment
+    return Markup(json.dumps(held, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def word(value: Any) -> str:
