@@ -13,7 +13,7 @@ import pytest
 from slicewise.tracking import Connection, Mirror, Run, sync
 from slicewise.tracking.models import send_model
 from tests import forked
-from tests.tracking.conftest import FACTS, begin, no_judge, run_of, tracker
+from tests.tracking.conftest import FACTS, begin, no_judge, points, run_of, tracker
 
 STEPS = ("create_logged_model", "log_outputs", "log_model_artifacts", "finalize_logged_model")
 KILLED = """
@@ -167,3 +167,76 @@ def test_models_of_others_are_left_alone(results: Path) -> None:
     run.trained(FACTS, {}, path, ["liver"])
     mirror.push(run.folder)
     assert theirs.model_id in {model.model_id for model in models(results, run_id)}
+
+
+def scores(results: Path, model_id: str) -> dict[str, list[float]]:
+    """Return what the store says that a model scored, by key."""
+    model = Connection(results).client.get_logged_model(model_id)
+    said: dict[str, list[float]] = {}
+    for metric in sorted(model.metrics or [], key=lambda metric: int(metric.timestamp)):
+        said.setdefault(metric.key, []).append(metric.value)
+    return said
+
+
+def test_a_model_has_the_scores_of_its_run_and_is_ranked_by_them(results: Path) -> None:
+    ids = {}
+    for experiment, dice in (("good", 0.9), ("better", 0.95)):
+        run = trained(results, experiment)
+        mirror = Mirror(Connection(results))
+        mirror.push(run.folder)
+        ids[experiment] = check(results, experiment)
+        assert scores(results, ids[experiment]) == {}
+        run.data({"test": "ab" * 32})
+        known = {"test/dice_mean": dice, "validation/dice_mean": 0.8, "test/hd95_mm": None}
+        run.metrics(known)
+        mirror.push(run.folder)
+        # of another kind than what patients say of the model
+        run.metrics({**known, "seconds": 3.0})
+        mirror.push(run.folder)
+        Mirror(Connection(results)).push(run.folder, verify=True)
+        wanted = {"test/dice_mean": [dice], "validation/dice_mean": [0.8]}
+        assert scores(results, ids[experiment]) == wanted
+        found = run_of(results, experiment)
+        assert found.data.metrics["test/dice_mean"] == dice
+        assert points(results, found.info.run_id, "test/dice_mean")[0][2] == dice
+    client = Connection(results).client
+    number = Mirror(Connection(results)).connection.experiments()["slicewise/tiny"]
+    order = [{"field_name": "metrics.test/dice_mean", "ascending": False}]
+    ranked = [model.model_id for model in client.search_logged_models([number], order_by=order)]
+    assert ranked[:2] == [ids["better"], ids["good"]]
+    of_data = [{"dataset_name": "tiny/test", "dataset_digest": ("ab" * 32)[:36]}]
+    known = client.search_logged_models(
+        [number], filter_string="metrics.test/dice_mean > 0.92", datasets=of_data
+    )
+    assert [model.model_id for model in known] == [ids["better"]]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_scores_whose_sending_fails_are_there_once_afterwards(
+    results: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    run = trained(results, f"lost-{when}")
+    Mirror(Connection(results)).push(run.folder)
+    model_id = check(results, f"lost-{when}")
+    run.metrics({"test/dice_mean": 0.9})
+    method = mlflow.tracking.client.MlflowClient.log_batch
+
+    def broken(self: Any, run_id: str, metrics: Any = (), **named: Any) -> None:
+        of_model = any(metric.model_id for metric in metrics)
+        if when == "after" or not of_model:
+            method(self, run_id, metrics, **named)
+        if of_model:
+            raise OSError("the connection is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.tracking.client.MlflowClient, "log_batch", broken)
+        with pytest.raises(OSError, match="lost"):
+            Mirror(Connection(results)).push(run.folder)
+    mirror = Mirror(Connection(results))
+    assert mirror.is_pending(run.folder)
+    mirror.push(run.folder)
+    assert scores(results, model_id) == {"test/dice_mean": [0.9]}
+    assert not mirror.is_pending(run.folder)
+    run.metrics({"test/dice_mean": 0.7})
+    mirror.push(run.folder)
+    assert scores(results, model_id) == {"test/dice_mean": [0.9, 0.7]}

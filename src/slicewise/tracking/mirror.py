@@ -16,14 +16,17 @@ from slicewise.tracking.artifacts import Artifacts
 from slicewise.tracking.connection import Connection
 from slicewise.tracking.fetch import PARENT
 from slicewise.tracking.journal import NOTE, Run, all_runs, to_register
-from slicewise.tracking.models import has_model, send_model
+from slicewise.tracking.models import (
+    dataset_named,
+    has_model,
+    scores_of,
+    send_model,
+    send_scores,
+)
 from slicewise.tracking.points import Points
 from slicewise.tracking.remote_runs import RemoteRuns
 from slicewise.tracking.sent import SentModel, SentRecord, SentRecords
 from slicewise.tracking.view import TAG, image_keys, saved_view
-
-DIGEST = 36
-"""Signs that a store takes of the digest of a data set."""
 
 
 class Mirror:
@@ -107,6 +110,7 @@ class Mirror:
             self._inputs(run, remote)
             sent = self.artifacts.send(run, sent, verify=verify)
             sent = self._model(run, sent, verify)
+            sent = self._scores(run, sent, verify)
             self._view(run)
             self._status(run, remote)
             if not run.record.is_running:
@@ -158,10 +162,10 @@ class Mirror:
         there = {(i.dataset.name, i.dataset.digest) for i in remote.inputs.dataset_inputs}
         inputs = []
         for context, value in run.record.data.items():
-            name = f"{run.dataset}/{context}"
-            if (name, value[:DIGEST]) not in there:
+            name, known = dataset_named(run, context, value).values()
+            if (name, known) not in there:
                 source = HTTPDatasetSource(f"slicewise:{name}")
-                entity = MetaDataset(source, name=name, digest=value[:DIGEST])
+                entity = MetaDataset(source, name=name, digest=known)
                 tag = InputTag("mlflow.data.context", context)
                 inputs.append(DatasetInput(entity._to_mlflow_entity(), [tag]))
         if inputs:
@@ -184,6 +188,18 @@ class Mirror:
         self.connection.probe()
         model_id = send_model(self.connection, run, sent.run_id)
         sent = sent.updated(model=SentModel(digest=mark, id=model_id))
+        self.sent.keep(run.folder, sent)
+        return sent
+
+    def _scores(self, run: Run, sent: SentRecord, verify: bool) -> SentRecord:
+        """Give the model what it scored, whenever that is other than it was."""
+        if sent.model is None or sent.model.digest != digest(run.record.models):
+            return sent
+        scores = digest(scores_of(run))
+        if sent.model.scores == scores and not verify:
+            return sent
+        send_scores(self.connection, run, sent.run_id, sent.model.id)
+        sent = sent.updated(model=sent.model.updated(scores=scores))
         self.sent.keep(run.folder, sent)
         return sent
 

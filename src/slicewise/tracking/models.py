@@ -28,6 +28,9 @@ NAME = "model"
 MARK = "slicewise.model"
 SOURCE = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
 """Of its own MLflow would name a temporary script, by its path."""
+SUBSETS = ("test/", "validation/")
+DIGEST = 36
+"""Signs that a store takes of the digest of a data set."""
 REQUESTS = 10
 """About so many requests bring a model to a store."""
 
@@ -104,6 +107,61 @@ def _send_files(connection: Connection, run: Run, run_id: str, model: Any) -> No
 def _mark(run: Run) -> str:
     """Return what a model in the store is found again by."""
     return f"{run.record.id}:{digest(run.record.models)}"
+
+
+def send_scores(connection: Connection, run: Run, run_id: str, model_id: str) -> None:
+    """Give a model the scores of its run, so that the store shows it with them and ranks by them.
+
+    A store may refuse a point of a model that it has, so it is asked before.
+
+    Parameters
+    ----------
+    connection : Connection
+    run : Run
+    run_id, model_id : str
+        The store's ids.
+
+    Raises
+    ------
+    NotTakenError
+        When the store does not show them afterwards.
+    """
+    from mlflow.entities import Metric
+
+    client = connection.client
+    there = _scores_there(client, model_id)
+    missing = [each for each in scores_of(run) if each[:2] not in there]
+    if not missing:
+        return
+    metrics = []
+    for key, time, value in missing:
+        subset = key.partition("/")[0]
+        data = run.record.data.get(subset)
+        named = {} if data is None else dataset_named(run, subset, data)
+        metrics.append(Metric(key, value, time, 0, model_id=model_id, run_id=run_id, **named))
+    client.log_batch(run_id, metrics=metrics)
+    there = _scores_there(client, model_id)
+    if left := [key for key, time, _ in missing if (key, time) not in there]:
+        raise NotTakenError(f"{key} of {NAME}" for key in left)
+
+
+def scores_of(run: Run) -> list[tuple[str, int, float]]:
+    """Return key, time (ms) and value of what a run's model scored on patients, by key."""
+    return [
+        (key, noted.time, noted.value)
+        for key, noted in sorted(run.record.metrics.items())
+        if key.startswith(SUBSETS) and noted.value is not None
+    ]
+
+
+def dataset_named(run: Run, context: str, value: str) -> dict[str, str]:
+    """Return how a store knows a part of the data, by its digest."""
+    return {"dataset_name": f"{run.dataset}/{context}", "dataset_digest": value[:DIGEST]}
+
+
+def _scores_there(client: Any, model_id: str) -> set[tuple[str, int]]:
+    metrics = client.get_logged_model(model_id).metrics or ()
+    return {(metric.key, metric.timestamp) for metric in metrics}
 
 
 def has_model(client: Any, model_id: str, models: Mapping[str, Path]) -> bool:

@@ -17,10 +17,21 @@ _log = logging.getLogger(__name__)
 
 
 class SentModel(Stored):
-    """A model that a store has: the digest of what it was made of, and the store's id."""
+    """A model that a store has.
+
+    Attributes
+    ----------
+    digest : str
+        Of what it was made of.
+    id : str
+        The store's.
+    scores : str, optional
+        Digest of the scores that it has there.
+    """
 
     digest: str
     id: str
+    scores: str | None = None
 
 
 class SentRecord(Stored):
