@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from slicewise.config import UNDRAWN, Evaluation
-from slicewise.evaluation.statistics import Masks, case_rows, metrics_table
+from slicewise.evaluation.statistics import Masks, case_rows, metrics_table, summarise
+from slicewise.report import experiment
 from slicewise.report.faults import Fault, dice_of, find_faults
+from slicewise.report.gallery import CaseFigures
 from slicewise.report.picked import telling_slice
+from slicewise.report.undrawn import Undrawn
 from slicewise.report.words import failure_note, meaning
 from tests import spoilt
+from tests.pages import history
 
 LABELS = {"liver": [1]}
 NAMED = {
@@ -73,6 +78,33 @@ def test_the_fault_is_named_and_no_sentence_denies_it(name: str) -> None:
     assert re.search(NAMED[name], " ".join(said)), said
     assert not any(denial in f"{' '.join(said)} {note}" for denial in DENIED), (said, note)
     assert {fault.kind.split()[0] for fault in faults} == KINDS.get(name, set())
+
+
+@pytest.mark.parametrize("name", spoilt.SPOILT)
+def test_the_page_names_the_fault_first_and_nothing_on_it_denies_it(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(experiment, "themed", lambda what, draw: Undrawn(what))
+    metrics = rows(name)
+    html = experiment.experiment_report(
+        experiment.ReportedExperiment(
+            dataset="torso",
+            experiment="baseline",
+            summary=summarise(metrics),
+            metrics=metrics,
+            histories={"fold-0": history()},
+            cases=[CaseFigures("a", faults=seen(name))],
+            settings={"training": {"epochs": 4}},
+            split=metrics[["case", "patient", "subset", "fold"]],
+            provenance={},
+        )
+    )
+    body = html[html.index("<main>") :]
+    words = re.sub(r"\s+", " ", unescape(re.sub("<[^>]+>", " ", body)))
+    # before anything else than the number itself
+    first = words[: words.index("No test patients")]
+    assert re.search(NAMED[name], first), first
+    assert not any(denial in words for denial in DENIED)
 
 
 @pytest.mark.parametrize("name", ["sponge", "half", "mirrored", "moved", "hole", "slices too many"])
