@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from slicewise.dataset.case_record import check_volumes
+from slicewise.dataset.case_record import check_volumes, read_case_records
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases
@@ -50,6 +50,8 @@ def main(snakemake):
             cases=figures,
             split=read_table(given.split),
             data=read_table(given.cases),
+            records=read_case_records(given.case_records),
+            channels=cfg.content.channels or [],
             excluded=cfg.exclude,
             leave_out=cfg.leave_out,
             groupings=grouped,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from slicewise.report.facts import (
@@ -9,10 +10,14 @@ from slicewise.report.facts import (
     flat,
     grouped_settings,
     members,
+    missing_channels,
     resampled,
     sites_left_out,
     split_rows,
 )
+from slicewise.volumes.tones import tones_of
+from slicewise.volumes.volume import Volume
+from tests.case_records import case_record
 
 SPLIT = pd.DataFrame(
     {
@@ -77,3 +82,16 @@ def test_masks_on_another_grid_are_listed():
 def test_cases_that_were_left_out_have_a_reason():
     assert excluded_cases({"a": "no mask"}) == [("a", "no mask")]
     assert excluded_cases(["a"]) == [("a", "excluded in the settings")]
+
+
+def test_cases_without_a_channel_are_named_and_no_others():
+    there = tones_of(Volume(np.arange(512.0).reshape(8, 8, 8), np.eye(4)), "arbitrary")
+    records = {
+        name: case_record(name, tones=[there, None if name in "bd" else there]) for name in "abcd"
+    }
+    said = missing_channels(records, ["flair", "t2"], {"a", "b", "c"})
+    assert said == ["t2 is missing in 1 of 3 scored cases (b)."]
+    assert missing_channels(records, ["flair", "t2"], {"a", "c"}) == []
+    assert missing_channels(records, [], {"b"}) == []
+    # what an earlier version recorded says nothing of channels
+    assert missing_channels({"b": case_record("b")}, ["flair", "t2"], {"b"}) == []

@@ -13,7 +13,7 @@ from tests.workflow.conftest import copied
 
 PATIENTS = [f"p{number}" for number in range(1, 8)]
 TESTED = {"p6", "p7"}
-LACKS = "p2"
+LACKS = "p7"
 
 
 def add(place, name):
@@ -90,6 +90,8 @@ def test_two_channels_from_files_to_scores(clone, tmp_path):
     assert set(tested["case"]) == TESTED
     # by noise alone it would be about none
     assert tested["dice"].mean() > 0.6
+    page = (results / "plain" / "report.html").read_text()
+    assert f"noise is missing in 1 of 2 scored cases ({LACKS})." in page
     assert workflow.due() == {}
 
     # a new scan, by a file a channel

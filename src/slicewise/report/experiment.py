@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from slicewise.dataset.case_record import CaseRecord
 from slicewise.evaluation.detection import detection, overall
 from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import (
@@ -34,6 +35,7 @@ from slicewise.report.facts import (
     flat,
     grouped_settings,
     members,
+    missing_channels,
     resampled,
     sites_left_out,
     split_rows,
@@ -108,6 +110,10 @@ class ReportedExperiment:
         What the stages took.
     data : pandas.DataFrame, optional
         The table of cases: which masks are not stored on their image's grid.
+    records : mapping of str to CaseRecord
+        What was checked of the cases, among them the channels that each has.
+    channels : sequence of str
+        Names of the channels; none where there is one.
     leave_out : str
         The column of the split whose values are the folds, if it has any.
     groupings : sequence of Grouping
@@ -134,6 +140,8 @@ class ReportedExperiment:
     evidence: Evidence | None = None
     costs: Sequence[Cost] = ()
     data: pd.DataFrame | None = None
+    records: Mapping[str, CaseRecord] = field(default_factory=dict)
+    channels: Sequence[str] = ()
     leave_out: str = ""
     groupings: Sequence[Grouping] = ()
     seeds: Sequence[str] = ()
@@ -258,6 +266,7 @@ def _facts(shown: ReportedExperiment) -> dict[str, Any]:
         "sites": sites_left_out(shown.split, shown.leave_out),
         "leave_out": shown.leave_out,
         "excluded": excluded_cases(shown.excluded),
+        "missing_channels": missing_channels(shown.records, shown.channels, scored),
         "resampled": moved,
         "scored_resampled": sum(case in scored for case, *_ in moved),
         "provenance": dict(flat(shown.provenance)),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from slicewise.dataset.case_record import CaseRecord
 from slicewise.report.render import (
     DASH,
 )
 from slicewise.report.tables import word
+from slicewise.wording import plural, some
 
 _SUBSETS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
@@ -108,6 +110,20 @@ def resampled(data: pd.DataFrame | None) -> list[tuple[str, ...]]:
         )
         for _, row in rows.iterrows()
     ]
+
+
+def missing_channels(
+    records: Mapping[str, CaseRecord], channels: Sequence[str], cases: Collection[str]
+) -> list[str]:
+    """Say of each channel which of the scored cases lack it, if any do."""
+    known = [records[case] for case in sorted(cases) if case in records]
+    said = []
+    for place, channel in enumerate(channels):
+        lacking = [each.case for each in known if each.tones[place : place + 1] == [None]]
+        if lacking:
+            of = f"{len(lacking)} of {plural(len(cases), 'scored case')}"
+            said.append(f"{channel} is missing in {of} ({some(lacking, 4)}).")
+    return said
 
 
 def excluded_cases(excluded: Mapping[str, str] | Sequence[str]) -> list[tuple[str, str]]:
