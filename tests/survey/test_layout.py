@@ -76,6 +76,21 @@ def test_pictures_are_masks_and_frames_need_a_table(tmp_path):
     assert rows[0]["case"] == "A0S9V9_frame00"
 
 
+def test_two_sequences_with_masks_and_a_third_that_shares_one_of_them(tmp_path):
+    # as CHAOS has its MR
+    for n in range(1, 4):
+        place = tmp_path / "MR" / str(n)
+        image, mask = scan(n, "mr")
+        for name in ("T1/InPhase", "T1/OutPhase", "T2"):
+            write(place / name / "image.nii.gz", image)
+        for name in ("T1/Ground", "T2/Ground"):
+            write(place / name / "mask.nii.gz", mask * 63)
+    found = layout(tmp_path)
+    assert (found.name, len(found.cases)) == ("table", 6)
+    assert len({case.patient for case in found.cases}) == 3
+    assert "the same masks fit them: MR/*/T1/OutPhase/image.nii.gz" in " ".join(found.notes)
+
+
 def test_images_that_are_pictures_are_refused_with_what_would_fit(tmp_path):
     for place in ("p1/images", "p1/masks"):
         (tmp_path / place).mkdir(parents=True)

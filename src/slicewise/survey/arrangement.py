@@ -196,20 +196,13 @@ def arranged(found: Sequence[Pairing], mask: str = "") -> Arrangement | None:
     more = [
         group[0] for group in groups if group is not best and _is_other_subset(group[0], best[0])
     ]
-    masks = [kind.template for kind in best[0].masks]
-    rivals = [
-        pair.rests[0]
-        for pair in found
-        if [kind.template for kind in pair.masks] == masks
-        and pair.image.template != best[0].image.template
-        and pair.worth >= best[0].worth
-    ]
+    rivals = [pair.rests[0] for pair in _rivals(best[0], found)]
     apart = _apart([group for group in groups if group[0] not in (best[0], *more)], best)
     alike = [group for group in apart if _is_alike(group[0], best[0])]
     made = _of_group(best, more, rivals)
     made = _with_images(made, best, more, found)
     if alike:
-        made = _united([best, *alike])
+        made = _united([best, *alike], found)
     others = [group for group in apart if group not in alike]
     aside = tuple(starred(group[0].image.template) for group in others)
     return replace(made, aside=aside, instead=_instead(best, others) if not alike else ())
@@ -313,7 +306,19 @@ def _is_alike(pair: Pairing, best: Pairing) -> bool:
     return same and pair.image.width == best.image.width and len(pair.masks) == len(best.masks)
 
 
-def _united(groups: Sequence[Sequence[Pairing]]) -> Arrangement:
+def _rivals(first: Pairing, found: Sequence[Pairing]) -> list[Pairing]:
+    """Return the pairings of the same masks with other images, which fit them as well."""
+    masks = [kind.template for kind in first.masks]
+    return [
+        pair
+        for pair in found
+        if [kind.template for kind in pair.masks] == masks
+        and pair.image.template != first.image.template
+        and pair.worth >= first.worth
+    ]
+
+
+def _united(groups: Sequence[Sequence[Pairing]], found: Sequence[Pairing]) -> Arrangement:
     """Return all groups as one, in which what their images are called tells cases apart.
 
     The same patient's scans of another day, phase or frame are cases of theirs.
@@ -326,8 +331,10 @@ def _united(groups: Sequence[Sequence[Pairing]]) -> Arrangement:
         for row in one.rows
     ]
     grids = [one.on_grid for one in made if one.on_grid is not None]
+    rivals = (pair for group in groups for pair in _rivals(group[0], found))
     return replace(
         made[0],
+        rivals=tuple(dict.fromkeys(starred(pair.image.template) for pair in rivals)),
         rows=tuple(sorted(rows, key=lambda row: row.case)),
         alone=(),
         images=(),

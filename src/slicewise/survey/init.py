@@ -18,6 +18,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.survey.asking import asked
 from slicewise.survey.bids_channels import IMAGE as BIDS_IMAGE
+from slicewise.survey.dicom_channels import ALONE
+from slicewise.survey.dicom_channels import IMAGE as DICOM_IMAGE
 from slicewise.survey.looking import PATIENCE
 from slicewise.survey.proposal import Proposal, propose
 from slicewise.survey.said import Said, some_of
@@ -27,7 +29,7 @@ CONFIG = "config"
 IMAGE = ("dataset", "pairs", "image")
 MASK = ("dataset", "pairs", "mask")
 CHANNELS = ("dataset", "channels")
-FILES = (IMAGE, BIDS_IMAGE, MASK)
+FILES = (IMAGE, BIDS_IMAGE, DICOM_IMAGE, MASK)
 """What is asked first, as the rest follows from it."""
 
 
@@ -139,7 +141,8 @@ def _with_answers(
     (answer,) = asked(questions[:1], ask, say)
     if answer.value in [other.value for other in questions[0].others]:
         with _Quiet():
-            proposal = _proposed(wanted, name, **{answer.path[-1]: answer.value})
+            chosen = ALONE if answer.value is None else answer.value
+            proposal = _proposed(wanted, name, **{answer.path[-1]: chosen})
     said = []
     for one in proposal.said:
         if one.path == answer.path:

@@ -16,7 +16,7 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.dicom import HASHED
 from slicewise.errors import SlicewiseError
-from slicewise.survey import bids, bids_channels
+from slicewise.survey import bids, bids_channels, dicom_channels
 from slicewise.survey import channels as of_channels
 from slicewise.survey.arrangement import Arrangement, Images, Row, arranged, starred
 from slicewise.survey.channels import Choice, described_channels
@@ -89,7 +89,8 @@ def layout_of(
     root : str
         How `dataset.root` names the folder, or its whole path.
     image : str or dict, optional
-        As `dataset.pairs.image`: which of several kinds of images to take.
+        As `dataset.pairs.image` or `dataset.dicom.image`: which of several kinds of images to
+        take; "" of an archive is the series with the mask alone.
     mask : str, optional
         As `dataset.pairs.mask`: which of several kinds of masks to take.
 
@@ -115,7 +116,7 @@ def layout_of(
         ways = [[one, *(each for each in choices if each is not one)] for one in choices]
         tried = (_try_pairs(best, listing, root, way) for way in ways)
         found = next((each for each in tried if each is not None), None)
-    found = _try_dicom(listing, root, found) or found
+    found = _try_dicom(listing, looker, root, found, image) or found
     if found is not None:
         return found
     if best is not None:
@@ -217,11 +218,13 @@ def _lists(known: Known, cases: Sequence[Case]) -> list[Said]:
     return said
 
 
-def _try_dicom(listing: Listing, root: str, pairs: Layout | None) -> Layout | None:
+def _try_dicom(
+    listing: Listing, looker: Looker, root: str, pairs: Layout | None, image: Any
+) -> Layout | None:
     """Return the layout `dicom` where headers tell which masks were drawn on which series.
 
-    Where names told it, too, only if headers find more cases, or names of folders
-    tell who the patients are: that layout calls nobody by them.
+    Where names told it, too, only if headers find more cases or channels, or names of
+    folders tell who the patients are: that layout calls nobody by them.
     """
     if pairs is not None and annotation_kind(pairs.cases[0].mask[0]) is None:
         return None
@@ -233,11 +236,37 @@ def _try_dicom(listing: Listing, root: str, pairs: Layout | None) -> Layout | No
     except (SlicewiseError, ValueError):
         return None
     hidden = any(case.name.startswith(HASHED) for case in cases)
-    if pairs is not None and len(cases) <= len(pairs.cases) and not hidden:
+    beside = dicom_channels.beside(looker)
+    more = len(cases) > len(pairs.cases) if pairs is not None else True
+    channels = beside is not None and pairs is not None and not _asks_channels(pairs)
+    if not (more or channels or hidden):
         return None
     why = f"headers of DICOM tell which masks were drawn on which of {len(cases)} series"
     said = (Said(("dataset", "layout"), "dicom", why), Said(("dataset", "root"), root, ""), *spelt)
-    return Layout(said, tuple(cases))
+    found = Layout(said, tuple(cases))
+    return found if beside is None else _with_series(found, keys, looker, beside, image)
+
+
+def _asks_channels(found: Layout) -> bool:
+    """Tell whether images of a layout have channels, or it says that they may have."""
+    return any(one.path == dicom_channels.CHANNELS for one in found.said)
+
+
+def _with_series(
+    found: Layout,
+    keys: dict[str, Any],
+    looker: Looker,
+    beside: dicom_channels.Beside,
+    image: Any,
+) -> Layout:
+    """Return a layout with other series of its studies as channels, or as another choice."""
+    chosen = image is not None
+    together = image != dicom_channels.ALONE if chosen else beside.together
+    if not together:
+        return replace(found, said=(*found.said, *beside.said(together=False)))
+    cases = find_cases(Dataset(name="x", **{**keys, **beside.keys}), looker.root)
+    said = (*found.said, *beside.said(together=True))
+    return replace(found, said=said, cases=tuple(cases))
 
 
 def _try_bids(listing: Listing, looker: Looker, root: str, image: Any) -> Layout | None:
