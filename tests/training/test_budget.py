@@ -110,6 +110,27 @@ def test_minutes_leave_time_for_a_validation() -> None:
     assert budget.is_out_of_time(), "one that takes longer than all of it"
 
 
+@pytest.mark.usefixtures("ticking")
+def test_the_schedule_begins_when_the_first_step_was_compiled() -> None:
+    def after(seconds: float) -> Budget:
+        return Budget(Training(epochs=None, minutes=1), 5, begun=-seconds, used=0.0)
+
+    slow = after(40.0)
+    assert slow.share(0) == pytest.approx(2 / 3, abs=0.01)
+    slow.started()
+    assert slow.share(1) == pytest.approx(0, abs=0.01)
+    slow._since -= 10
+    slow.started()
+    assert slow.share(1) == pytest.approx(0.5, abs=0.05), "only the first step is compiled"
+    assert not slow.is_out_of_time()
+    late = after(70.0)
+    late.started()
+    assert late.is_over(0, steps=1), "minutes hold all"
+    again = Budget(Training(epochs=None, minutes=1), 5, begun=-10.0, used=40.0)
+    again.started()
+    assert again.share(9) == pytest.approx(0.8, abs=0.05), "what was done before counts as it did"
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0.4, "0 min 00 s"), (59.6, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")],

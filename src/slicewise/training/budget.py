@@ -30,7 +30,17 @@ class Budget:
         self.per_epoch = per_epoch
         self.validating = 0.0
         """Seconds that the last validation took, which the end has to leave time for."""
+        self._begun = begun
         self._since = begun - used
+        self._starting = 0.0
+
+    def started(self) -> None:
+        """Note that a step was made, of which the first of a process is compiled.
+
+        The minutes hold it, but the learning rate does not follow it: of a short training it may
+        take half, and the highest rates would be over before anything has moved.
+        """
+        self._starting = self._starting or time.monotonic() - self._begun
 
     def used(self) -> float:
         """Return the seconds that the training took until now."""
@@ -39,13 +49,19 @@ class Budget:
     def share(self, steps: int) -> float:
         """Return the share of the training that is done after so many steps, about 1 at its end."""
         if self.settings.minutes is not None:
-            return self.used() / max(self.settings.minutes * 60 - self.validating, LEAST)
+            moving = max(self._allowed() - self._starting, LEAST)
+            return (self.used() - self._starting) / moving
         assert self.settings.epochs is not None
         return (steps + 0.5) / (self.settings.epochs * self.per_epoch)
 
     def is_out_of_time(self) -> bool:
         """Tell whether the minutes are over; never where epochs are counted."""
-        return self.settings.minutes is not None and self.share(0) >= 1
+        return self.settings.minutes is not None and self.used() >= self._allowed()
+
+    def _allowed(self) -> float:
+        """Return the seconds until the last validation."""
+        assert self.settings.minutes is not None
+        return max(self.settings.minutes * 60 - self.validating, LEAST)
 
     def is_over(self, epochs: int, steps: int) -> bool:
         """Tell whether the training ends after so many epochs and steps; one step is the least."""
@@ -57,11 +73,9 @@ class Budget:
     def left(self, epochs: int) -> float:
         """Return about how many seconds are left after so many epochs."""
         if self.settings.minutes is not None:
-            done = min(1.0, self.share(0))
-        else:
-            assert self.settings.epochs is not None
-            done = epochs / self.settings.epochs
-        return self.used() * (1 / done - 1)
+            return max(0.0, self._allowed() - self.used())
+        assert self.settings.epochs is not None
+        return self.used() * (self.settings.epochs / epochs - 1)
 
 
 def clock(seconds: float) -> str:

@@ -339,6 +339,7 @@ class _Loop:
                 share = self.budget.share(progress.steps)
                 trainer.optimizer.learning_rate = learning_rate(experiment.optimizer, share)
                 logs = backend.train_step(trainer, inputs)
+                self.budget.started()
                 progress.steps += 1
                 # A GPU works on this step while the numbers of the one before are looked at.
                 if waiting is not None:
