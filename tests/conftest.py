@@ -1,6 +1,21 @@
 """What holds for all tests."""
 
 import sys
+from pathlib import Path
+
+import pytest
 
 # Also where Python is told to keep nothing: each worker would rewrite all tests in each run.
 sys.dont_write_bytecode = False
+
+HERE = Path(__file__).parent
+LONG = ("cluster", "workflow", "deploy")
+"""Folders of whose files each takes minutes."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker has a long file left when others end."""
+    folders = [HERE / name for name in LONG]
+    place = {item: [folder not in item.path.parents for folder in folders] for item in items}
+    items.sort(key=place.__getitem__)
