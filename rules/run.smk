@@ -14,6 +14,8 @@ from slicewise.wording import some
 
 LOOK = Look()
 STALE = []
+WHY = {}
+"""By the first file of a job that is made again, what its record or its log says of it."""
 REMARKED = set()
 NAMES = {}
 """Of the rules that lie here, by what a workflow calls them that uses this one as a module."""
@@ -158,6 +160,7 @@ def look_before(maker):
             # of these, Snakemake takes those whose jobs are part of the run anyway
             workflow.dag.forcefiles.update(outputs)
             STALE.append((maker, wildcards))
+            WHY[outputs[0]] = why
             if maker.name not in REMARKED:
                 so = (
                     "which no touch changes"
@@ -170,6 +173,7 @@ def look_before(maker):
             # Snakemake does not miss what only other results are made from, which are there: it
             # would find nothing to do, and what was made before the fault would stand
             workflow.dag.forcefiles.update(outputs)
+            WHY[outputs[0]] = "its job failed"
         if any(path in workflow.dag.targetfiles and not Path(path).exists() for path in outputs):
             # A model that is asked for by its name waits for the leakage check, which is
             # `ancient`. While that is made again, Snakemake overlooks that the model is missing

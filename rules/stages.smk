@@ -13,11 +13,13 @@ include: "predict.smk"
 include: "evaluate.smk"
 include: "report.smk"
 include: "segment.smk"
+include: "planned.smk"
 
 
 note_rules()
 look_at_records()
 check_asked()
+tell_planned()
 
 
 onstart:

@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     looked = commands.add_parser("look", help="make the page about a data set before any training")
     _add_look(looked)
+    asked = commands.add_parser("why", help="say why a result would be made again, or that not")
+    _add_why(asked)
     planned = commands.add_parser("plan", help="propose what to train, with reasons, as settings")
     _add_plan(planned)
     cleaned = commands.add_parser("clean", help="say what of results may go, and delete it")
@@ -141,6 +143,16 @@ def _add_look(command: argparse.ArgumentParser) -> None:
         "configfile", type=_path, nargs="+", help="the configuration, and what is laid over it"
     )
     command.add_argument("--cores", default="all", help="as snakemake takes it")
+    command.add_argument(
+        "-s", "--snakefile", type=_path, help="slicewise's Snakefile (default: found)"
+    )
+
+
+def _add_why(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=_path, metavar="FILE", help="a file below results")
+    command.add_argument(
+        "--configfile", type=_path, nargs="+", default=[], help="as snakemake takes it"
+    )
     command.add_argument(
         "-s", "--snakefile", type=_path, help="slicewise's Snakefile (default: found)"
     )
@@ -324,6 +336,13 @@ def _look(options: argparse.Namespace) -> int:
     return 0 if whole else 1
 
 
+def _why(options: argparse.Namespace) -> int:
+    from slicewise.planned import why
+
+    print("\n".join(why(options.file, options.configfile, _workflow(options.snakefile))))
+    return 0
+
+
 def _plan(options: argparse.Namespace) -> int:
     from slicewise.planning import plan_for, settings_text
 
@@ -448,6 +467,7 @@ COMMANDS = {
     "reproduce": _reproduce,
     "compare": _compare,
     "look": _look,
+    "why": _why,
     "plan": _plan,
     "clean": _clean,
     "segment": _segment,

@@ -82,6 +82,25 @@ def test_a_learning_rate_retrains_its_experiment_alone(workflow):
     assert workflow.due() == {**PLAIN, **SHOWN}
 
 
+def test_a_dry_run_ends_with_stages_and_reasons(workflow):
+    assert "\nstage " not in workflow.snakemake("--dry-run")
+    assert f"{REPORT} is as it would be made now." in workflow.slicewise("why", REPORT)
+    workflow.change("experiments.plain.optimizer.learning_rate", 0.002)
+    said = workflow.snakemake("--dry-run").splitlines()
+    lines = said[next(k for k, line in enumerate(said) if line.startswith("stage ")) :]
+    rows = {line.split()[0]: re.split("  +", line) for line in lines[1:]}
+    assert rows["plan"][3] == "made with other settings (experiment.optimizer.learning_rate)"
+    assert rows["train"][3] == "made from what is made again"
+    assert all(re.fullmatch(r"\d+ (s|min)", rows[stage][2]) for stage in ("train", "report"))
+    assert lines[-1].startswith("together 7 jobs: ")
+    head, *changed = workflow.slicewise("why", REPORT).splitlines()
+    assert head == f"{REPORT} would be made again, as what it is made from would be."
+    cause = "made with other settings (experiment.optimizer.learning_rate)"
+    plan = "results/tiny/plain/fold-0/plan.json"
+    assert changed == ["What changed:", f"  {plan}: {cause}"]
+    assert workflow.slicewise("why", plan) == f"{plan} would be made again: {cause}.\n"
+
+
 def test_one_more_seed_trains_once_more(workflow):
     workflow.change("experiments.plain.training.seeds", [1, 2])
     # the report of the first says that there is a second, and leads to it
