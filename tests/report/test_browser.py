@@ -22,6 +22,7 @@ from slicewise.report.gallery import CaseFigures
 from slicewise.report.viewer import ShownCase, plane_views
 from tests.pages import history
 
+pytestmark = pytest.mark.slow  # a browser takes longer than the pages
 CASES = ("worst", "middle", "best")
 SPACING = (2.0, 2.0, 3.0)
 LOADED = """() => Promise.all(Array.from(document.images, (image) => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.grouping import groupings
@@ -11,11 +12,12 @@ from slicewise.evaluation.statistics import summarise
 from slicewise.report.changed import Changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.dots import DotRow, difference_plot
-from slicewise.report.formats import svg
+from slicewise.report.formats import svg, themed
 from slicewise.report.undrawn import Undrawn
 from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 from tests.pages import Page, history, measured, summary, table
 
+pytestmark = pytest.mark.usefixtures("each_figure_drawn_once")
 SEVEN = dict(zip("abcdefg", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85, 0.82), strict=True))
 
 
@@ -174,6 +176,7 @@ def test_pictures_that_fail_hide_no_number(monkeypatch):
         raise ValueError("no such font")
 
     monkeypatch.setattr("slicewise.report.formats.svg", fail)
+    monkeypatch.setattr("slicewise.report.comparison.themed", themed)
     page = comparison(tables, changed=[Undrawn("c1 could not be drawn (x).")])
     assert [row for row in page.rows if row in whole.rows] == whole.rows
     assert page.words.count("(ValueError: no such font)") == 3

@@ -18,6 +18,7 @@ from slicewise.report.formats import jpeg
 from tests.pages import history, measured, table
 from tests.workflow.mlflowui import chromium
 
+pytestmark = pytest.mark.slow  # a browser takes longer than the pages
 LONG = "attention-gates-with-a-name-as-long-as-people-give"
 NAMES = ("baseline", LONG, "tutorial", "large")
 PATIENTS = [f"patient-{k:03d}" for k in range(8)]

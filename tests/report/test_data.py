@@ -10,6 +10,8 @@ from slicewise.report.data import PlanRow, ShownData, data_page
 from tests.looks import case_look, label_look, seen, seen_case
 from tests.pages import Page
 
+pytestmark = pytest.mark.usefixtures("each_figure_drawn_once")
+
 
 def cases(number: int = 7) -> list:
     odd = {"labels": {"liver": label_look(touches={"head": 12}, islands=2, islands_ml=1.5)}}

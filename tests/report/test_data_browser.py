@@ -15,6 +15,7 @@ from tests.looks import label_look, seen, seen_case
 from tests.report.test_browser import LOADED, browser, opened
 
 __all__ = ["browser"]
+pytestmark = pytest.mark.slow  # a browser takes longer than the pages
 CASES = 60
 
 

@@ -4,18 +4,22 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.statistics import METRICS, summarise
 from slicewise.report import experiment as report
 from slicewise.report.cost import Cost
 from slicewise.report.evidence import Evidence, Link
+from slicewise.report.formats import themed
 from slicewise.report.gallery import GALLERY_LIMIT, CaseFigures, gallery_cases
 from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.viewer import ShownCase, plane_views
 from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 from tests.pages import Page, history, measured, pieces, summary, table
+
+pytestmark = pytest.mark.usefixtures("each_figure_drawn_once")
 
 
 def views(frames: int = 4):
@@ -347,6 +351,7 @@ def fail(*given, **named):
 def test_pictures_that_fail_hide_no_number(monkeypatch):
     whole = Page(experiment(table(MIXED)))
     monkeypatch.setattr("slicewise.report.formats.svg", fail)
+    monkeypatch.setattr(report, "themed", themed)
     monkeypatch.setattr("slicewise.report.experiment.jpeg", fail)
     samples = {name: np.zeros((2, 8, 8), np.uint8) for name in ("images", "masks")}
     missing = CaseFigures("b", undrawn=Undrawn("b could not be drawn (x)."))

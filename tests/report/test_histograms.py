@@ -52,7 +52,7 @@ def test_every_axis_has_a_panel_and_labels_that_somebody_has():
     assert [len(panel) for panel in histograms.spacing_panels(data).values()] == [2, 2, 2]
     assert next(iter(histograms.field_panels(data).values())) == [300.0, 300.0]
     assert histograms.volume_panels(data) == {"liver (1 of 2 cases)": [1500.0]}
-    figure = histograms.histograms(histograms.spacing_panels(data), "mm", theme="dark")
+    figure = histograms.histograms(histograms.spacing_panels(data), "mm")
     assert len(figure.axes) == 3
     assert figure.axes[-1].get_xlabel() == "mm"
 

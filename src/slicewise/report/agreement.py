@@ -9,12 +9,10 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from slicewise.report.style import CROWD, CYCLE, INK, Theme, clipped, rc_params
+from slicewise.report.style import CROWD, CYCLE, INK, clipped, rc_params
 
 
-def bland_altman(
-    volumes: pd.DataFrame, limits: Mapping[str, Any], *, theme: Theme = "light"
-) -> Figure:
+def bland_altman(volumes: pd.DataFrame, limits: Mapping[str, Any]) -> Figure:
     """Draw differences of volumes against their means (Bland & Altman, Lancet 1986).
 
     Parameters
@@ -23,8 +21,6 @@ def bland_altman(
         By patient, columns volume_ml (reference) and predicted_ml.
     limits : mapping
         From `slicewise.evaluation.statistics.agreement`.
-    theme : {"light", "dark"}
-        Colours of text and lines.
 
     Returns
     -------
@@ -32,10 +28,10 @@ def bland_altman(
         A dot is a patient; the highest and the lowest are named. Bands are the
         95 % intervals of the bias and of the limits.
     """
-    ink = INK[theme]
+    ink = INK["light"]
     means = volumes.mean(axis=1)
     differences = volumes["predicted_ml"] - volumes["volume_ml"]
-    with matplotlib.rc_context(rc_params(theme)):
+    with matplotlib.rc_context(rc_params()):
         figure = Figure(figsize=(4.9, 3.3), layout="constrained")
         axes = figure.subplots()
         axes.axhline(0, color=ink["muted"], linewidth=0.9, zorder=1)

@@ -318,7 +318,7 @@ def _comparison_figures(
     if means:
         figures["dice"] = themed(
             "The curves of the dice",
-            lambda theme: curves(means, panels=["dice"], theme=theme),
+            partial(curves, means, panels=["dice"]),
         )
     return figures
 

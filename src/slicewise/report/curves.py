@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from slicewise.report.formats import png
-from slicewise.report.style import CYCLE, INK, Theme, clipped, rc_params
+from slicewise.report.style import CYCLE, INK, clipped, rc_params
 from slicewise.report.undrawn import Undrawn, drawn
 
 Quantity = Literal["loss", "dice"]
@@ -27,7 +27,6 @@ def curves(
     *,
     selected: Mapping[str, int] | None = None,
     panels: Sequence[Quantity] = ("loss", "dice"),
-    theme: Theme = "light",
 ) -> Figure:
     """Draw loss and Dice by epoch.
 
@@ -41,16 +40,13 @@ def curves(
         The epoch whose weights were kept, marked by a ring.
     panels : sequence of {"loss", "dice"}
         Which panels, from left to right.
-    theme : {"light", "dark"}
-        Colours of text and lines.
 
     Returns
     -------
     matplotlib.figure.Figure
         Training is dashed, validation solid, one colour a fold.
     """
-    ink = INK[theme]
-    with matplotlib.rc_context(rc_params(theme)):
+    with matplotlib.rc_context(rc_params()):
         figure = Figure(figsize=(4.9 * len(panels), 3.3), layout="constrained")
         row = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, quantity in zip(row, panels, strict=True):
@@ -61,7 +57,7 @@ def curves(
             axes.set(xlabel="Epoch", ylabel={"loss": "Loss", "dice": "Dice"}[quantity])
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             _bound(axes, quantity)
-        handles = _curve_legend(histories, bool(selected), ink["muted"])
+        handles = _curve_legend(histories, bool(selected), INK["light"]["muted"])
         if handles:
             figure.legend(
                 handles=handles,

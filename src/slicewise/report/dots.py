@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from slicewise.evaluation import statistics
 from slicewise.report.render import without_rough_interval
-from slicewise.report.style import CROWD, CYCLE, INK, MANY, Theme, clipped, rc_params
+from slicewise.report.style import CROWD, CYCLE, INK, MANY, clipped, rc_params
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,7 @@ class DotRow:
     high: float | None = None
 
 
-def dice_dots(
-    metrics: pd.DataFrame,
-    summary: Mapping[str, Any] | None = None,
-    *,
-    theme: Theme = "light",
-) -> Figure:
+def dice_dots(metrics: pd.DataFrame, summary: Mapping[str, Any] | None = None) -> Figure:
     """Draw every scored patient as a dot, one row a label.
 
     Parameters
@@ -49,8 +44,6 @@ def dice_dots(
         ``{subset: {label: {"dice": {mean, ci_low, ci_high}}}}``: the mean and
         interval to mark, so that the picture and the text agree. Without it
         the plain mean is marked.
-    theme : {"light", "dark"}
-        Colours of text and lines.
 
     Returns
     -------
@@ -70,7 +63,7 @@ def dice_dots(
         some = f"\n{len(values)} of {patients}" if len(values) < patients else ""
         marks = ((summary or {}).get(subset, {}).get(label) or {}).get("dice")
         rows.append(dot_row(f"{clipped(str(label))}{some}", values, marks))
-    return dot_plot(rows, theme=theme)
+    return dot_plot(rows)
 
 
 def dice_by_patient(metrics: pd.DataFrame) -> pd.Series:
@@ -87,10 +80,10 @@ def dot_row(name: str, values: pd.Series, marks: Mapping[str, Any] | None = None
     return DotRow(name, values, mean, marks.get("ci_low"), marks.get("ci_high"))
 
 
-def dot_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
+def dot_plot(rows: Sequence[DotRow]) -> Figure:
     """Draw rows of dots with their means and intervals, the lowest dot named."""
-    ink = INK[theme]
-    with matplotlib.rc_context(rc_params(theme)):
+    ink = INK["light"]
+    with matplotlib.rc_context(rc_params()):
         inches = 0.95 if len(rows) <= MANY else 0.55
         figure = Figure(figsize=(4.7, 1.0 + inches * max(len(rows), 1)), layout="constrained")
         axes = figure.subplots()
@@ -175,17 +168,17 @@ def _swarm(values: np.ndarray, bin_width: float) -> np.ndarray:
     return -0.05 - side * ((rank + 1) // 2) * step
 
 
-def difference_plot(rows: Sequence[DotRow], *, theme: Theme = "light") -> Figure:
+def difference_plot(rows: Sequence[DotRow]) -> Figure:
     """Draw paired differences of Dice: a dot for every patient, the mean and its interval.
 
     The farthest patient of each row is named.
     """
-    ink = INK[theme]
+    ink = INK["light"]
     reach = [v for row in rows for v in (*row.values, row.low, row.high, 0.0) if v is not None]
     margin = 0.08 * (max(reach, default=0.0) - min(reach, default=0.0)) or 0.01
     start = min(reach, default=0.0) - margin
     end = max(reach, default=0.0) + margin
-    with matplotlib.rc_context(rc_params(theme)):
+    with matplotlib.rc_context(rc_params()):
         figure = Figure(figsize=(4.7, 1.0 + 0.95 * max(len(rows), 1)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0, color=ink["muted"], linewidth=1.0)

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.evaluation.detection import detection, overall
@@ -54,7 +53,7 @@ from slicewise.report.render import (
     statistics_of,
     usable,
 )
-from slicewise.report.style import MANY, Theme
+from slicewise.report.style import MANY
 from slicewise.report.tables import (
     called,
     case_tables,
@@ -346,14 +345,10 @@ def _experiment_figures(shown: ReportedExperiment) -> dict[str, Themed | Undrawn
     def history(quantity: Quantity) -> Themed | Undrawn:
         return themed(
             f"The curves of the {quantity}",
-            lambda theme: curves(
-                shown.histories, selected=shown.selected, panels=[quantity], theme=theme
-            ),
+            partial(curves, shown.histories, selected=shown.selected, panels=[quantity]),
         )
 
-    def dots(theme: Theme) -> Figure:
-        return dice_dots(shown.metrics, shown.summary, theme=theme)
-
+    dots = partial(dice_dots, shown.metrics, shown.summary)
     return {
         "dice": history("dice") if shown.histories else {},
         "loss": history("loss") if shown.histories else {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import matplotlib
@@ -10,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from slicewise.report.style import Theme
+from slicewise.report.style import INK, Theme
 from slicewise.report.undrawn import Undrawn, drawn
 
 Themed = dict[Theme, bytes]
@@ -49,15 +50,33 @@ def svg(figure: Figure) -> bytes:
     return stream.getvalue().replace("'DejaVu Sans'", "system-ui, 'DejaVu Sans'").encode()
 
 
-def themed(what: str, draw: Callable[..., Figure]) -> Themed | Undrawn:
-    """Draw a figure for a light and for a dark page.
+def darkened(figure: bytes) -> bytes:
+    """Return an SVG file of `svg` in the ink of a dark page.
+
+    Only tags have colours: names and numbers between them stay as they are.
+    """
+    dark = {colour: INK["dark"][name] for name, colour in INK["light"].items()}
+    colours = re.compile("|".join(dark))
+
+    def changed(tag: re.Match[str]) -> str:
+        return colours.sub(lambda colour: dark[colour[0]], tag[0])
+
+    return re.sub("<[^>]*>", changed, figure.decode()).encode()
+
+
+def themed(what: str, draw: Callable[[], Figure]) -> Themed | Undrawn:
+    """Draw a figure for a light and for a dark page, which differ by their ink alone.
 
     Parameters
     ----------
     what : str
         What the page says is missing where drawing fails.
     draw : callable
-        Given the keyword ``theme``, returns a figure.
+        Returns a figure in the ink of a light page.
     """
-    themes: tuple[Theme, ...] = ("light", "dark")
-    return drawn(what, lambda: {theme: svg(draw(theme=theme)) for theme in themes})
+
+    def both() -> Themed:
+        light = svg(draw())
+        return {"light": light, "dark": darkened(light)}
+
+    return drawn(what, both)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from slicewise.report.quantities import AXES
 from slicewise.report.seen import SeenCase, SeenData
-from slicewise.report.style import CYCLE, INK, Theme, clipped, rc_params
+from slicewise.report.style import CYCLE, INK, clipped, rc_params
 
 BINS = 30
 INTENSITY_BINS = 80
@@ -45,7 +45,7 @@ def volume_panels(data: SeenData) -> Panels:
     return panels
 
 
-def histograms(panels: Panels, unit: str, *, theme: Theme = "light") -> Figure:
+def histograms(panels: Panels, unit: str) -> Figure:
     """Draw a histogram for each panel, below each other, a small line for each case.
 
     Parameters
@@ -54,11 +54,9 @@ def histograms(panels: Panels, unit: str, *, theme: Theme = "light") -> Figure:
         By title, the values of all cases.
     unit : str
         Of the values.
-    theme : {"light", "dark"}
-        Colours of text and lines.
     """
-    ink = INK[theme]
-    with matplotlib.rc_context(rc_params(theme)):
+    ink = INK["light"]
+    with matplotlib.rc_context(rc_params()):
         figure = Figure(figsize=(SIZE[0], 0.4 + 1.35 * len(panels)), layout="constrained")
         rows = figure.subplots(len(panels), squeeze=False)[:, 0]
         for axes, (title, values) in zip(rows, panels.items(), strict=True):
@@ -95,7 +93,7 @@ def bin_edges(values: Sequence[float]) -> np.ndarray:
     return np.linspace(low, high, BINS + 1)
 
 
-def intensities(data: SeenData, *, theme: Theme = "light") -> Figure:
+def intensities(data: SeenData) -> Figure:
     """Draw how intensities are spread inside each label and outside of all.
 
     Each case counts the same, however many voxels it has. The axis ends where
@@ -107,9 +105,9 @@ def intensities(data: SeenData, *, theme: Theme = "light") -> Figure:
     }
     lines = {name: [each for each in cases if each] for name, cases in lines.items()}
     known = {name: cases for name, cases in lines.items() if cases}
-    ink = INK[theme]
+    ink = INK["light"]
     edges = _intensity_edges(known)
-    with matplotlib.rc_context(rc_params(theme)):
+    with matplotlib.rc_context(rc_params()):
         figure = Figure(figsize=(SIZE[0], 3.2), layout="constrained")
         axes = figure.subplots()
         for place, (name, cases) in enumerate(known.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,12 @@ def data_uri(data: bytes) -> str:
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template of this package."""
+    return _templates().get_template(template).render(**values)
+
+
+@cache
+def _templates() -> Environment:
+    """Return the templates of this package, each of which is compiled once in a process."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -77,7 +84,7 @@ def render(template: str, **values: Any) -> str:
         number=number, signed=signed, raw=raw, data_uri=data_uri, plural=plural, linked=linked
     )
     environment.tests["undrawn"] = lambda value: isinstance(value, Undrawn)
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def plain_page(title: str, lines: Sequence[str]) -> str:

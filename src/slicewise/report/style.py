@@ -1,4 +1,7 @@
-"""Colours, fonts and lines that all figures share, for light and for dark pages."""
+"""Colours, fonts and lines that all figures share, for light and for dark pages.
+
+Figures are drawn for a light page; `formats.themed` gives them the ink of a dark one.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,9 @@ def clipped(text: str, length: int = 18) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def rc_params(theme: Theme) -> dict[str, Any]:
-    """Return the settings of matplotlib for a page in this theme."""
-    ink = INK[theme]
+def rc_params() -> dict[str, Any]:
+    """Return the settings of matplotlib for a light page."""
+    ink = INK["light"]
     return {
         "font.size": 9.5,
         "text.color": ink["text"],
