@@ -38,6 +38,7 @@ COLUMNS = (
     "needed",
 )
 KEYS = ["subset", "case", "patient", "label"]
+SCORED = ["patient", "case", "label"]
 SHOWN = 5
 """Cases that an error names."""
 
@@ -196,8 +197,9 @@ def _compared(
     labels = ["mean", *(names if len(names) > 1 else ())]
     rows: list[dict[str, Any]] = []
     differences: list[np.ndarray] = []
+    tables = {name: table.set_index(SCORED) for name, table in parts.items()}
     for (first, ours), (second, theirs) in itertools.combinations(groups.items(), 2):
-        values = {metric: _values(parts, [*ours, *theirs], metric) for metric in COMPARED}
+        values = {metric: _values(tables, [*ours, *theirs], metric) for metric in COMPARED}
         for label, (metric, rows_of) in itertools.product(labels, values.items()):
             shown = rows_of if label == "mean" else rows_of[rows_of["label"] == label]
             patients = _by_patient(shown, [*ours, *theirs], metric)
@@ -257,11 +259,10 @@ def _with_seeds(difference: Paired, reach: float | None) -> tuple[float | None, 
     )
 
 
-def _values(parts: Tables, trainings: Sequence[str], metric: str) -> pd.DataFrame:
+def _values(indexed: Tables, trainings: Sequence[str], metric: str) -> pd.DataFrame:
     """Return a metric by patient, case and label, a column a training, where it counts."""
-    names = ["patient", "case", "label"]
-    tables = {name: parts[name].set_index(names) for name in trainings}
-    nothing = pd.DataFrame(columns=[*names, *trainings])
+    tables = {name: indexed[name] for name in trainings}
+    nothing = pd.DataFrame(columns=[*SCORED, *trainings])
     tolerances = [
         table.get("tolerance_mm", pd.Series(dtype=float)).dropna() for table in tables.values()
     ]
