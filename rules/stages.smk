@@ -14,6 +14,7 @@ include: "evaluate.smk"
 include: "report.smk"
 include: "segment.smk"
 include: "planned.smk"
+include: "targets.smk"
 
 
 note_rules()

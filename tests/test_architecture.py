@@ -83,6 +83,8 @@ ALLOWED = {
     "clean": {"training"},
     # what to train on the cases of a configuration
     "planning": {"config", "dataset"},
+    # lists what can be asked for
+    "targets": {"config", "dataset", "study"},
     # makes the page about a data set, of the cases that can be read
     "look": {"config", "dataset", "report", "study"},
     # runs the workflow again, and compares
@@ -103,6 +105,7 @@ ALLOWED = {
         "planning",
         "look",
         "planned",
+        "targets",
         "clean",
     },
     "__main__": {"cli"},
@@ -220,6 +223,9 @@ def rules() -> dict[str, tuple[Path, str]]:
             body = text[start:stop]
             named = re.match(r" *(?:rule|checkpoint)\s+(\w+)", body)
             script = re.search(r'script:\s*"\.\./scripts/(\w+)\.py"', body)
+            if path.name == "targets.smk":
+                assert "output:" not in body, f"{named[1]}: targets make nothing themselves"
+                continue
             assert script, f"{name(path)}: a rule without a script"
             found[named[1] if named else script[1]] = (path, body)
     return found

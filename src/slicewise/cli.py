@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return COMMANDS[options.command](options)
+        status = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # whoever read it has enough, as `head` has; Python would complain of that at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except SeveralErrors as several:
         for error in by_cause([str(error) for error in several.errors]):
             print(f"slicewise: {error}", file=sys.stderr)
@@ -80,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_why(asked)
     planned = commands.add_parser("plan", help="propose what to train, with reasons, as settings")
     _add_plan(planned)
+    targets = commands.add_parser("targets", help="list what snakemake can be asked for")
+    targets.add_argument(
+        "configfile", type=_path, nargs="+", help="the configuration, and what is laid over it"
+    )
     cleaned = commands.add_parser("clean", help="say what of results may go, and delete it")
     _add_clean(cleaned)
     segmented = commands.add_parser("segment", help="make masks of new scans with a model")
@@ -360,6 +371,14 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
+def _targets(options: argparse.Namespace) -> int:
+    from slicewise.targets import lines_of
+
+    for line in lines_of(options.configfile):
+        print(line)
+    return 0
+
+
 def _clean(options: argparse.Namespace) -> int:
     from slicewise.clean import KINDS, data_sets, delete, parts_of, size_in_words
 
@@ -469,6 +488,7 @@ COMMANDS = {
     "look": _look,
     "why": _why,
     "plan": _plan,
+    "targets": _targets,
     "clean": _clean,
     "segment": _segment,
     "inspect": _inspect,

@@ -366,6 +366,11 @@ class Study:
             path for experiment in self.settings.wanted for path in self.of_folds(name, experiment)
         ]
 
+    def slices_of_wanted(self) -> list[str]:
+        """Return what stands for the slices of all cases, by each recipe that is trained on."""
+        recipes = dict.fromkeys(r for name in self.settings.wanted for r in self.recipes_of(name))
+        return [path for recipe in recipes for path in self.slices_of(recipe, self.cases)]
+
     def kept(self) -> list[str]:
         """Return what people keep beside the pages: a run makes again what was deleted of it."""
         if self.in_bucket:

@@ -28,3 +28,16 @@ def test_the_configuration_is_said_first(clone):
     assert "(the default: no --configfile is given): 20 cases, experiments tutorial" in output
     named = clone.snakemake("--dry-run", target, "--configfile", "config/config.yaml")
     assert "configuration config/config.yaml: 20 cases" in named.replace(f"{clone.root}/", "")
+
+
+@pytest.mark.parametrize(
+    ("target", "last", "never"),
+    [
+        ("checked", "leakage", "slices"),
+        ("sliced", "slices", "train"),
+        ("scored", "evaluate", "report"),
+    ],
+)
+def test_targets_have_names(clone, target, last, never):
+    due = clone.due(target)
+    assert last in due and never not in due

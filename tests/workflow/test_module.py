@@ -114,6 +114,8 @@ def test_a_setting_of_one_module_runs_that_one_alone(used: Using) -> None:
     due = used.due()
     assert due["other_train"] == 1
     assert not [name for name in due if name.startswith("liver_")]
+    asked = used.due("other_trained")
+    assert asked["other_train"] == 1 and "other_report" not in asked, "targets have names, too"
     used.configure(liver=organ("first"), other=organ("second"))
     given = "other={experiments: {plain: {training: {epochs: '3'}}}}"
     due = used.due("--config", given)

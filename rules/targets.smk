@@ -1,0 +1,38 @@
+"""Targets: how far to go, by a name. `slicewise targets CONFIG` lists these, and all pages and models.
+
+Each is of the experiments that `run` names, and makes what leads there as well.
+"""
+
+
+rule checked:
+    """All cases are read and checked, nothing leaks, and there is the page about the data."""
+    input:
+        rules.data.output[0],
+        rules.leakage.output[0],
+
+
+rule sliced:
+    """All cases are cut by the recipes of the experiments."""
+    input:
+        lambda wildcards: study.slices_of_wanted(),
+
+
+rule trained:
+    """All models are trained."""
+    input:
+        study.of_wanted_folds("model.keras"),
+
+
+rule scored:
+    """All models are scored."""
+    input:
+        study.of_wanted("metrics.tsv"),
+
+
+rule reported:
+    """There are all pages."""
+    input:
+        rules.data.output[0],
+        study.of_wanted("report.html"),
+        rules.compare.output.html,
+        rules.index.output[0],
