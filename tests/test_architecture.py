@@ -89,6 +89,8 @@ ALLOWED = {
     "look": {"config", "dataset", "report", "study"},
     # runs the workflow again, and compares
     "reproduce": {"config", "evaluation", "tracking"},
+    # says which commit this is
+    "version": {"tracking"},
     # looks at a folder before there are settings
     "survey": {"config", "volumes", "dataset"},
     # makes masks of new scans
@@ -106,6 +108,7 @@ ALLOWED = {
         "look",
         "planned",
         "targets",
+        "version",
         "clean",
     },
     "__main__": {"cli"},

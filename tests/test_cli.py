@@ -33,7 +33,8 @@ def command(*arguments, **options):
 
 def test_version():
     done = command("--version")
-    assert (done.returncode, done.stdout) == (0, f"{__version__}\n")
+    assert done.returncode == 0
+    assert re.fullmatch(rf"{re.escape(__version__)}(\+g[0-9a-f]{{7}}(\.dirty)?)?\n", done.stdout)
 
 
 def test_help_names_each_command(capsys):

@@ -8,9 +8,8 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
-from slicewise import __version__
 from slicewise.causes import by_cause
 from slicewise.config.kinds import Effort
 from slicewise.errors import SeveralErrors, SlicewiseError, explained
@@ -49,10 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _Version(argparse.Action):
+    """Says the version, for which git is asked only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any, **more: Any) -> NoReturn:
+        from slicewise.version import full_version
+
+        print(full_version())
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     """Return what understands the command line: a command and its options."""
     parser = argparse.ArgumentParser(prog="slicewise", description=__doc__)
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action=_Version, nargs=0, help="say version and commit")
     commands = parser.add_subparsers(dest="command", required=True)
     first = commands.add_parser("init", help="look at a folder and write a configuration for it")
     _add_init(first)
