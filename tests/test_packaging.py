@@ -219,3 +219,13 @@ def test_pre_commit_needs_no_network():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert [repo["repo"] for repo in hooks["repos"]] == ["local"]
     assert {hook["language"] for repo in hooks["repos"] for hook in repo["hooks"]} == {"system"}
+
+
+def test_the_catalog_of_workflows_finds_what_it_looks_for():
+    told = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text(encoding="utf-8"))
+    deployed = told["usage"]["software-stack-deployment"]
+    assert set(deployed) <= {"conda", "apptainer", "apptainer+conda"}
+    assert (ROOT / "workflow" / "Snakefile").is_file()
+    assert (ROOT / "config" / "README.md").is_file()
+    # snakedeploy's Snakefile names it
+    assert (ROOT / "config" / "config.yaml").is_file()
