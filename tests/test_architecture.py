@@ -265,7 +265,8 @@ def test_each_script_has_a_rule():
 def test_rules_hold_little_python(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith('"""'), f"{name(path)}: has no docstring"
-    if path.name not in ("common.smk", "run.smk", "planned.smk"):  # what only Snakemake can do, around the stages
+    # what only Snakemake can do, around the stages
+    if path.name not in ("common.smk", "run.smk", "planned.smk"):
         assert not re.search(r"^ *(?:run|shell):", text, re.M)
         assert not re.search(r"^ *(?:def|class|import|from) ", text, re.M)
 
