@@ -24,6 +24,7 @@ from slicewise.config import Augmentation, Loss, Network
 import keras  # isort: skip
 from keras import ops
 
+from slicewise.network.depth import Depth
 from slicewise.network.unet import build_unet
 from slicewise.training import augmentation as augment
 from slicewise.training.losses import segmentation_loss
@@ -37,6 +38,8 @@ NETWORKS = {
     "batch": Network(filters=[4, 8, 8], residual=True, deep_supervision=True),
     "instance": Network(filters=[4, 8], normalisation="instance", residual=True),
 }
+DEPTHS = {"blocks": Depth(4, 1)}
+NETWORKS["blocks"] = Network(filters=[3, 4, 4], deep_supervision=True)
 LOSSES = {
     "baseline": Loss(),
     "focal and tversky": Loss(dice=0.0, cross_entropy=0.0, focal=1.0, tversky=1.0),
@@ -50,13 +53,15 @@ def examples() -> Arrays:
     drawn = {
         "images": random.normal(size=(3, 17, 22, 1)).astype(np.float32),
         "masks": random.integers(0, 3, (3, 17, 22)),
+        "images of blocks": random.normal(size=(2, 9, 10, 4)).astype(np.float32),
+        "masks of blocks": random.integers(0, 3, (2, 9, 10, 4)),
         "logits 1": random.normal(0, 3, (3, 17, 22, 1)).astype(np.float32),
         "logits 3": random.normal(0, 3, (3, 17, 22, 3)).astype(np.float32),
     }
     drawn["masks"][1] = 0
-    for name, network in NETWORKS.items():
-        for variable in build_unet(network, labels=2, supervise=True).weights:
-            fan = np.prod(variable.shape[:-1]) if len(variable.shape) == 4 else 1
+    for name in NETWORKS:
+        for variable in built(name).weights:
+            fan = np.prod(variable.shape[:-1]) if len(variable.shape) >= 4 else 1
             deviation = (2 / fan) ** 0.5 if fan > 1 else 0.1
             array = random.normal(0, deviation, variable.shape)
             if "gamma" in variable.path or "variance" in variable.path:
@@ -92,25 +97,35 @@ def differentiated(function: Callable[[Any], Any], array: np.ndarray) -> tuple[A
 def networks(given: Arrays) -> Arrays:
     """Run all networks, in inference and in training: logits, loss, gradient, statistics."""
     found = {}
-    for name, network in NETWORKS.items():
-        unet = build_unet(network, labels=2, supervise=True)
+    for name in NETWORKS:
+        unet = built(name)
         for variable in unet.weights:
             variable.assign(given[f"{name} {variable.path}"])
+        of_kind = " of blocks" if name in DEPTHS else ""
+        pictures = given[f"images{of_kind}"], given[f"masks{of_kind}"]
         for training in (False, True):
-            found |= {f"{name} {training} {k}": v for k, v in run(unet, given, training).items()}
+            results = run(unet, *pictures, training)
+            found |= {f"{name} {training} {key}": value for key, value in results.items()}
     return found
 
 
-def run(unet: keras.Model, given: Arrays, training: bool) -> Arrays:
+def built(name: str) -> keras.Model:
+    """Build a network by its name."""
+    depth = DEPTHS.get(name)
+    channels = 1 if depth is None else depth.slices
+    return build_unet(NETWORKS[name], 2, channels=channels, supervise=True, depth=depth)
+
+
+def run(unet: keras.Model, images: np.ndarray, masks: np.ndarray, training: bool) -> Arrays:
     parts = unet.trainable_variables, unet.non_trainable_variables
     state = [[variable.value for variable in part] for part in parts]
 
-    def forward(images: Any) -> Any:
-        logits, moved = unet.stateless_call(*state, images, training=training)
-        loss = segmentation_loss(logits, given["masks"], Loss())
+    def forward(pictures: Any) -> Any:
+        logits, moved = unet.stateless_call(*state, pictures, training=training)
+        loss = segmentation_loss(logits, masks, Loss())
         return loss, logits if isinstance(logits, list) else [logits], moved
 
-    (loss, logits, moved), slope = differentiated(forward, given["images"])
+    (loss, logits, moved), slope = differentiated(forward, images)
     found = {"loss": loss, "gradient": slope}
     found |= {f"logits {i}": part for i, part in enumerate(logits)}
     found |= {f"statistics {i}": part for i, part in enumerate(moved)}

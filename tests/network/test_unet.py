@@ -8,12 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
 from slicewise.config import Network
-from slicewise.network.layers import BatchNormalization
+from slicewise.network.depth import Depth
+from slicewise.network.layers import BatchNormalization, InstanceNormalization
 from slicewise.network.unet import build_unet
 
 RANDOM = np.random.default_rng(0)
@@ -141,3 +143,59 @@ def test_coarse_logits_are_for_training_only(wanted: bool, supervise: bool) -> N
     network = Network(filters=[2, 2, 2, 2], deep_supervision=wanted)
     unet = build_unet(network, labels=1, supervise=supervise)
     assert shapes(unet.output) == [(None, None, None, 1)]
+
+
+def block_network(normalisation: str, depth: Depth, **more: Any) -> keras.Model:
+    network = Network.model_validate(
+        {"filters": [3, 4, 4], "normalisation": normalisation, "residual": True, **more}
+    )
+    return build_unet(network, 2, channels=2 * depth.slices, supervise=True, depth=depth)
+
+
+@pytest.mark.parametrize("normalisation", ["none", "batch", "instance"])
+@pytest.mark.parametrize(("flat", "coarse"), [(0, (4, 3)), (1, (8, 3)), (2, (8, 3))])
+def test_blocks_of_any_size_go_in_and_come_out_and_gradients_flow(
+    normalisation: str, flat: int, coarse: tuple[int, int]
+) -> None:
+    unet = block_network(normalisation, Depth(8, flat), deep_supervision=True)
+    x = RANDOM.normal(size=(2, 9, 14, 16)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        out = unet(x, training=True)
+        loss = sum(ops.mean(part**2) for part in out)
+    assert shapes(out) == [(2, 9, 14, 8, 3), (2, 6, 8, *coarse)]
+    for slope in tape.gradient(loss, unet.trainable_variables):
+        assert np.isfinite(slope.numpy()).all()
+        assert slope.numpy().any()
+
+
+def test_a_network_that_looks_at_each_slice_by_itself_is_the_one_of_two_dimensions() -> None:
+    blocks = block_network("none", Depth(4, 3))
+    flat = build_unet(
+        Network(filters=[3, 4, 4], normalisation="none", residual=True), 2, channels=2
+    )
+    for layer in flat.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            blocks.get_layer(layer.name).set_weights([kernel[:, :, None], bias])
+    x = RANDOM.normal(size=(2, 10, 8, 2, 4)).astype(np.float32)
+    out = numpy_of(blocks(x.reshape(2, 10, 8, 8)))
+    for number in range(4):
+        alone = numpy_of(flat(x[..., number]))
+        np.testing.assert_allclose(out[:, :, :, number], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [BatchNormalization(), InstanceNormalization()])
+def test_blocks_are_normalised_as_the_same_numbers_in_a_picture(layer: keras.Layer) -> None:
+    x = RANDOM.normal(3, 2, size=(3, 5, 4, 6, 2)).astype(np.float32)
+    out = numpy_of(layer(x, training=True))
+    axes = (0, 1, 2, 3) if isinstance(layer, BatchNormalization) else (1, 2, 3)
+    wanted = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(out, wanted, atol=2e-3)
+
+
+def test_a_network_of_blocks_is_saved_and_loaded(tmp_path) -> None:
+    unet = block_network("batch", Depth(8, 1))
+    unet.save(tmp_path / "unet.keras")
+    again = keras.saving.load_model(tmp_path / "unet.keras")
+    x = RANDOM.normal(size=(1, 8, 8, 16)).astype(np.float32)
+    np.testing.assert_array_equal(numpy_of(again(x)), numpy_of(unet(x)))

@@ -586,3 +586,16 @@ def test_what_nobody_drew_moves_along_and_mixes_with_nothing(way, elastic) -> No
     everywhere = ops.full((4, 24, 20), UNDRAWN, dtype="int32")
     outside = ops.convert_to_numpy(way(given[0], everywhere, *given[2:])[1])
     assert set(np.unique(outside)) == {0, UNDRAWN}
+
+
+@pytest.mark.parametrize("elastic", [0.0, 0.04])
+def test_masks_of_blocks_move_slice_by_slice_as_they_would_alone(way: str, elastic: float) -> None:
+    settings = only("rotation", "scale", "shift", "elastic", **EVERYTHING | {"elastic": elastic})
+    images = picture(channels=4)
+    masks = RANDOM.integers(0, 4, images.shape)
+    changes = draw(settings, 3, (24, 31), (6, 0, 0))
+    moved, labels = apply(images, masks, changes, settings)
+    for number in range(4):
+        alone = apply(images[..., number : number + 1], masks[..., number], changes, settings)
+        np.testing.assert_array_equal(labels[..., number], alone[1])
+        np.testing.assert_allclose(moved[..., number], alone[0][..., 0], atol=1e-6)

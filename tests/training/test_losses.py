@@ -320,3 +320,36 @@ def test_regions_that_are_found_have_no_loss() -> None:
     assert float(loss) == pytest.approx(0, abs=1e-5)
     likely = losses.probabilities(ops.convert_to_tensor(logits), BRATS)
     np.testing.assert_allclose(ops.convert_to_numpy(likely), truth, atol=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("target", [Target(), PARTIAL])
+def test_the_loss_of_blocks_is_that_of_their_slices_side_by_side(
+    outputs: int, part: str, target: Target
+) -> None:
+    blocks = RANDOM.normal(0, 2, (2, 5, 6, 4, outputs)).astype(np.float32)
+    masks = RANDOM.integers(0, max(outputs, 2), (2, 5, 6, 4))
+    if target.partial:
+        masks[0, :4, 3:] = UNDRAWN
+    side_by_side = [blocks.reshape(2, 5, 24, outputs), masks.reshape(2, 5, 24)]
+    got, wanted = (
+        float(segmentation_loss(*map(ops.convert_to_tensor, each), PARTS[part], target))
+        for each in ((blocks, masks), side_by_side)
+    )
+    assert got == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("together", [1, 2, 4])
+def test_coarse_levels_of_blocks_take_the_middle_slice_of_what_became_one(together: int) -> None:
+    s = PARTS["all"]
+    masks = RANDOM.integers(0, 3, (2, 7, 8, 4))
+    full = RANDOM.normal(0, 2, (2, 7, 8, 4, 3)).astype(np.float32)
+    half = RANDOM.normal(0, 2, (2, 4, 4, 4 // together, 3)).astype(np.float32)
+    taken = np.pad(masks, [(0, 0), (0, 1), (0, 0), (0, 0)])[:, ::2, ::2]
+    taken = taken[..., {1: [0, 1, 2, 3], 2: [0, 2], 4: [1]}[together]]
+    one, two = (
+        float(segmentation_loss(logits, ops.convert_to_tensor(true), s))
+        for logits, true in ((full, masks), (half, taken))
+    )
+    assert float(segmentation_loss([full, half], masks, s)) == pytest.approx((one + two / 2) / 1.5)

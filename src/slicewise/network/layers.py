@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -42,15 +43,40 @@ class CropLike(keras.layers.Layer):
     """Cut the first input to the rows and columns of the second."""
 
     def call(self, inputs: Any) -> Any:
-        """Cut (n, rows, columns, channels)."""
+        """Cut (n, rows, columns, …)."""
         image, like = inputs
         rows, columns = ops.shape(like)[1:3]
-        return image[:, :rows, :columns, :]
+        return image[:, :rows, :columns]
 
     def compute_output_shape(self, shapes: Any) -> Any:
         """Return the cut shape."""
-        (n, _, _, channels), (_, rows, columns, _) = shapes
-        return (n, rows, columns, channels)
+        (n, _, _, *rest), (_, rows, columns, *_) = shapes
+        return (n, rows, columns, *rest)
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class SlicesApart(keras.layers.Layer):
+    """Give the slices of a block an axis of their own, before that of an image's channels."""
+
+    def __init__(self, slices: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.slices = slices
+
+    def call(self, images: Any) -> Any:
+        """Take (n, rows, columns, channels × slices), give (n, rows, columns, slices, channels)."""
+        n, rows, columns, depth = ops.shape(images)
+        channels = depth // self.slices
+        apart = ops.reshape(images, (n, rows, columns, channels, self.slices))
+        return ops.swapaxes(apart, 3, 4)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return the shape with an axis more."""
+        *pixels, depth = shape
+        return (*pixels, self.slices, depth // self.slices)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return everything needed to make the layer again."""
+        return {**super().get_config(), "slices": self.slices}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -63,7 +89,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise (n, rows, columns, channels)."""
+        """Normalise (n, rows, columns, …, channels)."""
         if not (training and self._is_fusable(inputs, mask)):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = _fused(inputs, self.gamma, self.beta, self.epsilon)
@@ -76,7 +102,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _is_fusable(self, inputs: Any, mask: Any) -> bool:
         plain = self.center and self.scale and not self.renorm and not self.synchronized
-        return plain and self.trainable and mask is None and self.axis in (-1, 3) and _fits(inputs)
+        last = self.axis in (-1, len(inputs.shape) - 1)
+        return plain and self.trainable and mask is None and last and _fits(inputs)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -103,22 +130,24 @@ class InstanceNormalization(keras.layers.Layer):
         )
 
     def call(self, images: Any) -> Any:
-        """Normalise (n, rows, columns, channels)."""
+        """Normalise (n, rows, columns, …, channels)."""
         if _fits(images):
             return self._side_by_side(images)
         wide = ops.cast(images, "float32")
-        mean, variance = ops.moments(wide, axes=(1, 2), keepdims=True)
+        pixels = tuple(range(1, len(images.shape) - 1))
+        mean, variance = ops.moments(wide, axes=pixels, keepdims=True)
         factor = self.gamma * ops.rsqrt(variance + self.epsilon)
         return ops.cast(wide * factor + (self.beta - mean * factor), self.compute_dtype)
 
     def _side_by_side(self, images: Any) -> Any:
-        n, rows, columns, channels = ops.shape(images)
+        shape = ops.shape(images)
+        n, *pixels, channels = shape
         flat = ops.transpose(ops.reshape(images, (n, -1, channels)), (1, 0, 2))
-        flat = ops.reshape(flat, (1, rows * columns, 1, n * channels))
+        flat = ops.reshape(flat, (1, math.prod(pixels), 1, n * channels))
         gamma, beta = (ops.tile(v, [n]) for v in (self.gamma, self.beta))
         flat = _fused(flat, gamma, beta, self.epsilon)[0]
         flat = ops.transpose(ops.reshape(flat, (-1, n, channels)), (1, 0, 2))
-        return ops.reshape(flat, (n, rows, columns, channels))
+        return ops.reshape(flat, shape)
 
     def compute_output_shape(self, shape: Any) -> Any:
         """Return the shape unchanged."""
@@ -136,13 +165,16 @@ def _on_tensorflow() -> bool:
 def _fits(images: Any) -> bool:
     """Whether TensorFlow's fused kernel takes these images."""
     dtype = keras.backend.standardize_dtype(images.dtype)
-    return _on_tensorflow() and len(images.shape) == 4 and dtype in ("float32", "bfloat16")
+    return _on_tensorflow() and len(images.shape) in (4, 5) and dtype in ("float32", "bfloat16")
 
 
 def _fused(images: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
     """Normalise each channel over all else; return that, its means and sample variances."""
     import tensorflow as tf
 
+    shape = ops.shape(images)
+    if len(shape) == 5:  # to the kernel slices are more columns
+        images = ops.reshape(images, (*shape[:2], shape[2] * shape[3], shape[4]))
     result = tf.raw_ops.FusedBatchNormV3(
         x=images,
         scale=ops.convert_to_tensor(gamma, "float32"),
@@ -152,4 +184,5 @@ def _fused(images: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any
         epsilon=epsilon,
         is_training=True,
     )
-    return result.y, result.batch_mean, result.batch_variance
+    outputs = ops.reshape(result.y, shape) if len(shape) == 5 else result.y
+    return outputs, result.batch_mean, result.batch_variance

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 
 from slicewise.config import Network
+from slicewise.network.depth import Depth
 from slicewise.network.layers import (
     BatchNormalization,
     CropLike,
     InstanceNormalization,
     PadToMultiple,
+    SlicesApart,
 )
 
 
@@ -24,6 +26,7 @@ def build_unet(
     supervise: bool = False,
     *,
     outputs: int | None = None,
+    depth: Depth | None = None,
 ) -> keras.Model:
     """Build a U-net that gives logits.
 
@@ -41,16 +44,20 @@ def build_unet(
         Slices seen at once.
     supervise : bool
         Whether to give the coarse logits of `network.deep_supervision` too (in training).
+    depth : Depth, optional
+        Of a network of three dimensions: channels are the slices of a block,
+        for one channel of the image after the other, and all are segmented.
 
     Returns
     -------
     keras.Model
-        From (n, rows, columns, channels) to (n, rows, columns, outputs), for
-        any number of rows and columns: padded inside, and cropped back. With
-        deep supervision a list: these logits, then those of each coarser
-        decoder stage at half the resolution of the one before, on the padded
-        grid. As in nnU-Net the coarsest decoder stage gives none, except where
-        it is the only coarse one; a network of two stages has no coarse one.
+        From (n, rows, columns, channels) to (n, rows, columns, outputs), of
+        blocks to (n, rows, columns, slices, outputs), for any number of rows
+        and columns: padded inside, and cropped back. With deep supervision a
+        list: these logits, then those of each coarser decoder stage at half the
+        resolution of the one before (of slices where the network halves these),
+        on the padded grid. As in nnU-Net the coarsest decoder stage gives none,
+        except where it is the only coarse one; a network of two stages has none.
 
     References
     ----------
@@ -59,21 +66,13 @@ def build_unet(
     Lee, Xie, Gallagher, Zhang, Tu. Deeply-Supervised Nets. AISTATS 2015;
     weighted and placed as in Isensee et al., nnU-Net, Nature Methods 2021
     (`network.deep_supervision`).
+    Çiçek, Abdulkadir, Lienkamp, Brox, Ronneberger. 3D U-Net. MICCAI 2016 (`depth`).
     """
-    deepest = len(network.filters) - 1
-    make = _Blocks(network, policy)
+    make = _Blocks(network, policy, depth)
     inputs = keras.Input((None, None, channels), dtype="float32", name="normalised")
-    x = PadToMultiple(2**deepest, dtype=policy)(inputs)
-    skips = []
-    for stage in range(deepest + 1):
-        x = make.down(x, stage)
-        skips.append(x)
-    logits = []
-    for stage in reversed(range(deepest)):
-        x = make.up(x, skips[stage], stage)
-        if stage <= _coarsest_logits(network, supervise):
-            logits.append(make.logits(x, stage, outputs or _outputs(labels)))
-    full, *coarse = reversed(logits)
+    stages = make.encode(inputs)
+    coarsest = _coarsest_logits(network, supervise)
+    full, *coarse = make.decode(stages, coarsest, outputs or _outputs(labels))
     full = CropLike(dtype="float32")([full, inputs])
     return keras.Model(inputs, [full, *coarse] if coarse else full, name="unet")
 
@@ -97,41 +96,79 @@ class _Blocks:
 
     network: Network
     policy: str
+    depth: Depth | None = None
+
+    def padded(self, inputs: Any) -> Any:
+        """Pad rows and columns so that they can be halved, and take slices of a block apart."""
+        x = PadToMultiple(2 ** (len(self.network.filters) - 1), dtype=self.policy)(inputs)
+        if self.depth is None:
+            return x
+        return SlicesApart(self.depth.slices, dtype=self.policy)(x)
+
+    def encode(self, inputs: Any) -> list[Any]:
+        """All stages of the encoder, the finest first."""
+        x = self.padded(inputs)
+        stages = []
+        for stage in range(len(self.network.filters)):
+            x = self.down(x, stage)
+            stages.append(x)
+        return stages
 
     def down(self, x: Any, stage: int) -> Any:
         """One stage of the encoder, at half the resolution of the one before."""
         network = self.network
         if stage:
-            x = keras.layers.MaxPooling2D(dtype=self.policy, name=f"down{stage}_pool")(x)
+            layer = self._kind("MaxPooling")
+            x = layer(self._pool(stage - 1), dtype=self.policy, name=f"down{stage}_pool")(x)
         filters = network.filters[stage]
-        x = self.convolve_twice(x, filters, f"down{stage}", residual=network.residual)
+        x = self.convolve_twice(x, filters, stage, "down", residual=network.residual)
         if network.dropout and stage >= len(network.filters) - 2:
-            x = keras.layers.SpatialDropout2D(
+            x = self._kind("SpatialDropout")(
                 network.dropout, dtype=self.policy, name=f"down{stage}_dropout", seed=stage
             )(x)
         return x
 
+    def decode(self, stages: list[Any], coarsest: int, outputs: int) -> list[Any]:
+        """All stages of the decoder: the logits of those that give some, the finest first."""
+        *skips, x = stages
+        logits = []
+        for stage, skip in reversed(list(enumerate(skips))):
+            x = self.up(x, skip, stage)
+            if stage <= coarsest:
+                logits.append(self.logits(x, stage, outputs))
+        return logits[::-1]
+
     def up(self, x: Any, skip: Any, stage: int) -> Any:
         """One stage of the decoder, at twice the resolution of the one before."""
         filters = self.network.filters[stage]
-        x = keras.layers.Conv2DTranspose(
-            filters, 2, strides=2, padding="same", dtype=self.policy, name=f"up{stage}_transpose"
+        twice = self._pool(stage)
+        x = self._kind("Conv", "Transpose")(
+            filters,
+            twice,
+            strides=twice,
+            padding="same",
+            dtype=self.policy,
+            name=f"up{stage}_transpose",
         )(x)
         x = keras.layers.Concatenate(dtype=self.policy, name=f"up{stage}_concat")([x, skip])
-        return self.convolve_twice(x, filters, f"up{stage}")
+        return self.convolve_twice(x, filters, stage, "up")
 
     def logits(self, x: Any, stage: int, outputs: int) -> Any:
         """Logits at the resolution of a stage, in float32."""
         name = f"logits_{2**stage}" if stage else "logits"
-        return keras.layers.Conv2D(outputs, 1, dtype="float32", name=name)(x)
+        return self._kind("Conv")(outputs, 1, dtype="float32", name=name)(x)
 
-    def convolve_twice(self, x: Any, filters: int, name: str, residual: bool = False) -> Any:
+    def convolve_twice(
+        self, x: Any, filters: int, stage: int, way: str, residual: bool = False
+    ) -> Any:
         """Two convolutions; `residual` adds the input before the last activation."""
         shortcut = x
-        x = self._convolve(x, filters, 3, f"{name}_conv1")
+        name = f"{way}{stage}"
+        kernel = self._kernel(stage)
+        x = self._convolve(x, filters, kernel, f"{name}_conv1")
         x = self._normalise(x, f"{name}_norm1")
         x = self._activate(x, f"{name}_act1")
-        x = self._convolve(x, filters, 3, f"{name}_conv2")
+        x = self._convolve(x, filters, kernel, f"{name}_conv2")
         x = self._normalise(x, f"{name}_norm2")
         if residual:
             if shortcut.shape[-1] != filters:
@@ -140,8 +177,19 @@ class _Blocks:
             x = keras.layers.Add(dtype=self.policy, name=f"{name}_add")([x, shortcut])
         return self._activate(x, f"{name}_act2")
 
-    def _convolve(self, x: Any, filters: int, size: int, name: str) -> Any:
-        return keras.layers.Conv2D(
+    def _kind(self, name: str, rest: str = "") -> Any:
+        """Return a layer of Keras in as many dimensions as the network has."""
+        return getattr(keras.layers, f"{name}{2 if self.depth is None else 3}D{rest}")
+
+    def _kernel(self, stage: int) -> int | tuple[int, int, int]:
+        return 3 if self.depth is None else (3, 3, self.depth.kernel(stage))
+
+    def _pool(self, stage: int) -> int | tuple[int, int, int]:
+        """Return how many pixels of a stage become one of the next, along each axis."""
+        return 2 if self.depth is None else (2, 2, self.depth.pool(stage))
+
+    def _convolve(self, x: Any, filters: int, size: int | tuple[int, int, int], name: str) -> Any:
+        return self._kind("Conv")(
             filters,
             size,
             padding="same",

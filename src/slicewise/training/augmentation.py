@@ -240,8 +240,8 @@ def apply(
     ----------
     images : tensor of float32, shape (n, rows, columns, channels)
         Normalised intensities; all channels of a slice are changed alike.
-    masks : tensor of int, shape (n, rows, columns)
-        Label indices, up to 255.
+    masks : tensor of int, shape (n, rows, columns), or (n, rows, columns, slices)
+        Label indices, up to 255; all slices of a block are moved alike.
     changes : Changes
         From `draw` with the same settings.
     noise : tensor, like `images`
@@ -298,15 +298,17 @@ def _resampled_natively(images: Any, masks: Any, affine: Any) -> tuple[Any, Any]
     images = ops.image.affine_transform(
         images, maps, interpolation="bilinear", fill_mode="nearest", data_format="channels_last"
     )
+    single = len(masks.shape) == 3
+    masks = ops.cast(masks, "uint8")
     moved = ops.image.affine_transform(
-        ops.cast(masks, "uint8")[..., None],
+        masks[..., None] if single else masks,
         maps,
         interpolation="nearest",
         fill_mode="constant",
         fill_value=0,
         data_format="channels_last",
     )
-    return images, ops.cast(moved[..., 0], "int32")
+    return images, ops.cast(moved[..., 0] if single else moved, "int32")
 
 
 def _resampled(images: Any, masks: Any, affine: Any, bends: Any = None) -> tuple[Any, Any]:
@@ -328,7 +330,9 @@ def _resampled(images: Any, masks: Any, affine: Any, bends: Any = None) -> tuple
     column = ops.cast(ops.floor(x + 0.5), "int32")
     inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
     nearest = start + ops.clip(row, 0, rows - 1) * columns + ops.clip(column, 0, columns - 1)
-    masks = ops.where(inside, ops.take(ops.reshape(masks, (-1,)), nearest, axis=0), 0)
+    slices = tuple(masks.shape[3:])
+    taken = ops.take(ops.reshape(masks, (-1, *slices)), nearest, axis=0)
+    masks = ops.where(inside[..., None] if slices else inside, taken, 0)
 
     y = ops.clip(y, 0, rows - 1)
     x = ops.clip(x, 0, columns - 1)

@@ -33,7 +33,7 @@ class Target:
         return not self.regions and outputs > 1
 
     def truth(self, masks: Any, outputs: int) -> Any:
-        """Turn label indices (n, rows, columns) into (n, rows, columns, outputs) floats."""
+        """Turn label indices (n, rows, columns, …) into (n, rows, columns, …, outputs) floats."""
         if not self.regions:
             return one_hot(masks, outputs)
         inside = np.zeros((UNDRAWN + 1, len(self.regions)), np.float32)
@@ -47,7 +47,7 @@ WHOLE = Target()
 
 
 def one_hot(masks: Any, outputs: int) -> Any:
-    """Turn label indices (n, rows, columns) into (n, rows, columns, outputs) floats."""
+    """Turn label indices (n, rows, columns, …) into (n, rows, columns, …, outputs) floats."""
     masks = ops.cast(masks, "int32")
     if outputs == 1:
         return ops.cast(masks > 0, "float32")[..., None]
@@ -88,9 +88,11 @@ def segmentation_loss(logits: Any, masks: Any, settings: Loss, target: Target = 
     ----------
     logits : tensor, shape (n, rows, columns, outputs), or list of such
         One output: sigmoid; several: softmax with the background first, or a
-        sigmoid for each region of the target. A list, from deep supervision,
-        starts with the full resolution; each next has half that of the one
-        before, on the padded grid.
+        sigmoid for each region of the target. Of blocks both have an axis of
+        slices behind columns, and a block counts as a slice does below. A list,
+        from deep supervision, starts with the full resolution; each next has
+        half that of the one before, on the padded grid, and of slices half as
+        many or as many.
     masks : tensor of int, shape (n, rows, columns)
         Label indices, `UNDRAWN` where nobody drew.
     settings : Loss
@@ -128,18 +130,23 @@ def segmentation_loss(logits: Any, masks: Any, settings: Loss, target: Target = 
 
 
 def _coarsen(masks: Any, level: int, like: Any) -> Any:
-    """Pad masks at the end with background and take the middle pixel of each block.
+    """Pad masks at the end with background and take the middle pixel of each cell.
 
-    A block has ``2^level`` rows and columns; of the middle four the upper left is taken.
+    A cell has ``2^level`` rows and columns, and as many slices as became one; where
+    its middle lies between pixels, the one before is taken.
     """
     if level == 0:
         return masks
-    block = 2**level
+    cell = 2**level
     rows, columns = ops.shape(masks)[1:3]
     up, across = ops.shape(like)[1:3]
-    masks = ops.pad(masks, [[0, 0], [0, up * block - rows], [0, across * block - columns]])
-    first = (block - 1) // 2
-    return masks[:, first::block, first::block]
+    padding = [[0, 0], [0, up * cell - rows], [0, across * cell - columns]]
+    first = (cell - 1) // 2
+    if len(masks.shape) == 3:
+        return ops.pad(masks, padding)[:, first::cell, first::cell]
+    together = masks.shape[3] // like.shape[3]
+    masks = ops.pad(masks, [*padding, [0, 0]])
+    return masks[:, first::cell, first::cell, (together - 1) // 2 :: together]
 
 
 def _loss(logits: Any, masks: Any, settings: Loss, target: Target) -> Any:
@@ -262,7 +269,7 @@ def _probabilities(logits: Any, softmax: bool) -> Any:
 def overlaps(logits: Any, truth: Any, drawn: Any, softmax: bool) -> tuple[Any, ...]:
     """Sums of both, of probability and of truth, each (n, outputs without the background).
 
-    Over all pixels, or those where `drawn`, of shape (n, rows, columns), is 1 and not 0. With a
+    Over all pixels, or those where `drawn`, of shape (n, rows, columns, …), is 1 and not 0. With a
     softmax the first output is the background.
     """
     probability = _probabilities(logits, softmax)
@@ -271,7 +278,8 @@ def overlaps(logits: Any, truth: Any, drawn: Any, softmax: bool) -> tuple[Any, .
     if softmax:
         probability = probability[..., 1:]
         truth = truth[..., 1:]
-    return tuple(ops.sum(v, axis=(1, 2)) for v in (probability * truth, probability, truth))
+    pixels = tuple(range(1, len(truth.shape) - 1))
+    return tuple(ops.sum(v, axis=pixels) for v in (probability * truth, probability, truth))
 
 
 def tversky_index(sums: tuple[Any, ...], alpha: float, beta: float, smooth: float) -> Any:
@@ -303,7 +311,7 @@ def focal_loss(logits: Any, truth: Any, gamma: float, softmax: bool) -> Any:
 
 
 def hard_masks(logits: Any) -> Any:
-    """Label indices that logits stand for, shape (n, rows, columns)."""
+    """Label indices that logits stand for, shape (n, rows, columns, …)."""
     if logits.shape[-1] == 1:
         return ops.cast(logits[..., 0] > 0, "int32")
     return ops.cast(ops.argmax(logits, axis=-1), "int32")

@@ -159,7 +159,8 @@ def batch_dice(predicted: Any, masks: Any, outputs: int) -> Any:
 
 def dice_of_sums(p: Any, t: Any) -> Any:
     """Mean Dice of what was predicted and what is true, 0 or 1, by their last axis."""
-    both, true, guessed = (ops.sum(v, axis=(0, 1, 2)) for v in (p * t, t, p))
+    pixels = tuple(range(len(t.shape) - 1))
+    both, true, guessed = (ops.sum(v, axis=pixels) for v in (p * t, t, p))
     return ops.mean((2 * both + 1e-6) / (true + guessed + 1e-6))
 
 
