@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from slicewise.config import Context, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.slices.batches import (
+    ALONE,
     SliceFolder,
     SliceSet,
     check_labels,
@@ -32,6 +33,8 @@ class Counted:
     counts: np.ndarray
 
     undrawn: tuple[int, ...] = ()
+    context: Context = ALONE
+    case_of: np.ndarray | None = None
 
     cases = ("anna", "bert", "anna")
     labels = ("liver", "spleen", "tumour")
@@ -429,3 +432,51 @@ def test_a_label_may_be_missing_where_its_region_is_there():
     with pytest.raises(SlicewiseError, match=r"^region tumour: never occurs in the 2 training"):
         check_labels(lacking, "refuse", regions)
     assert check_labels(lacking, "allow", regions) == ["tumour"]
+
+
+BLOCKS = Context(slices=4, block=True)
+
+
+@QUICK
+@given(st.lists(st.integers(1, 19), min_size=1, max_size=6), st.integers(1, 5), st.integers(0, 9))
+def test_of_each_case_an_epoch_takes_a_block_for_as_many_slices_as_it_has(lengths, batch, epoch):
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    slices = replace(slices_of([True] * len(owners)), context=BLOCKS, case_of=owners)
+    flat = np.concatenate(batches_of(slices, batch=batch, epoch=epoch))
+    wanted = [-(-length // 4) for length in lengths]
+    first = flat[: sum(wanted)]
+    assert np.bincount(owners[first], minlength=len(lengths)).tolist() == wanted
+    # spread over the case: between two that follow there is at most what two parts have
+    for owner in range(len(lengths)):
+        own = np.sort(first[owners[first] == owner])
+        assert (np.diff(own) < 8).all()
+
+
+def test_epochs_of_blocks_are_as_long_whichever_empty_slices_they_take():
+    owners = np.repeat(np.arange(7), 9)
+    shows = [number % 3 == 0 for number in range(len(owners))]
+    slices = replace(slices_of(shows), context=BLOCKS, case_of=owners)
+    lengths = {len(batches_of(slices, batch=2, epoch=epoch, empty=0.3)) for epoch in range(20)}
+    assert len(lengths) == 1
+    assert len(batches_of(slices, steps=40)) == 40
+
+
+def test_blocks_are_read_from_their_cases_with_air_beyond(two_cases):
+    alone = SliceSet(two_cases)
+    blocks = SliceSet(two_cases, context=BLOCKS)
+    for index in range(len(alone)):
+        images, masks = blocks.read([index])
+        assert images.shape == masks.shape == (1, *alone.size, 4)
+        own = np.flatnonzero(alone.case_of == alone.case_of[index])
+        start = min(max(index - own[0] - 2, 0), max(len(own) - 4, 0))
+        before = max(4 - len(own), 0) // 2
+        for position in range(4):
+            number = start + position - before
+            if 0 <= number < len(own):
+                image, mask = alone.read([own[number]])
+                np.testing.assert_array_equal(images[..., position], image[..., 0])
+                np.testing.assert_array_equal(masks[..., position], mask)
+            else:
+                assert (images[..., position] == alone.padding_of(index)).all()
+                assert not masks[..., position].any()
+    np.testing.assert_array_equal(blocks.masks([0, 1]), alone.masks([0, 1]))

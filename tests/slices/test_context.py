@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import Context, Recipe
 from slicewise.slices.batches import SliceSet
-from slicewise.slices.context import Stack, fill, neighbours
+from slicewise.slices.context import Stack, block_start, fill, neighbours
 from slicewise.slices.extract import SliceSource, extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.volumes.volume import Volume
@@ -167,3 +167,36 @@ def test_both_know_the_spacing_as_it_is_written(tmp_path):
     images, _ = SliceSet([folder], context=context).read(range(60))
     seen = SliceSource(image, Recipe(), "hu").windows(0, 60, context)
     np.testing.assert_array_equal(images, seen)
+
+
+@QUICK
+@given(st.integers(1, 40), st.integers(4, 24), st.data())
+def test_a_block_has_its_slice_and_lies_in_the_case_where_that_is_large_enough(total, slices, data):
+    number = data.draw(st.integers(0, total - 1))
+    start = int(block_start(number, total, slices))
+    assert start <= number < start + slices
+    if total >= slices:
+        assert 0 <= start <= total - slices
+    else:
+        before, behind = -start, start + slices - total
+        assert before in (behind, behind - 1)
+
+
+@pytest.mark.parametrize(("total", "slices"), [(9, 4), (5, 8)])
+def test_training_and_prediction_see_the_same_blocks(tmp_path, total, slices):
+    random = np.random.default_rng(1)
+    image = Volume(random.integers(-500, 500, (20, 24, total)).astype(np.int16), np.eye(4))
+    recipe = Recipe(size=24)
+    folder = folder_of(tmp_path, "a", image, np.zeros(image.array.shape, np.uint8), recipe)
+    context = Context(slices=slices, block=True)
+    numbers = np.arange(total)
+    seen = SliceSource(image, recipe, "hu").around(numbers, context)
+    np.testing.assert_array_equal(seen, SliceSet([folder], context=context).images(numbers))
+
+
+def test_blocks_of_several_channels_come_channel_by_channel():
+    stack = np.arange(2 * 6).reshape(6, 2, 1, 1)
+    out = np.empty((1, 1, 1, 8), np.float32)
+    case = Stack(lambda numbers: stack[numbers], 6, 1.0, -1.0)
+    fill(list(out), case, [3], Context(slices=4, block=True))
+    assert out.ravel().tolist() == [2, 4, 6, 8, 3, 5, 7, 9]

@@ -10,12 +10,18 @@ from slicewise.config.block import Block
 
 
 class Context(Block):
-    """Which slices a network sees at once: the one that is segmented and its neighbours."""
+    """Which slices a network sees at once: the one that is segmented and its neighbours.
+
+    Or a block of slices as they lie in their volume, all of which are segmented.
+    """
 
     slices: int = 1
-    """How many, an odd number."""
+    """How many, an odd number where one of them is segmented."""
     mm: float = 2.5
-    """Their distance, mm."""
+    """Their distance, mm; of a block there is none but that of the volume."""
+    # models of one slice at a time say what they always did
+    block: bool = Field(False, exclude_if=lambda block: not block)
+    """Whether they are a block."""
 
 
 class Input(Block):

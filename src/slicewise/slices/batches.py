@@ -16,7 +16,7 @@ from slicewise.config import Context, MissingLabels, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.slices.bound import cut_words, keeps_more
-from slicewise.slices.context import Stack, fill
+from slicewise.slices.context import Stack, fill, fill_blocks
 from slicewise.slices.crops import Crop, Part, drawn, drawn_pixel, middle, pixel_of
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, read_geometry
@@ -84,10 +84,27 @@ class _Case:
         for one, crop, image in zip(out, crops, whole, strict=True):
             one[crop.target] = image[crop.source]
 
+    def fill_masks(
+        self, out: Sequence[np.ndarray], crops: Sequence[Crop], numbers: np.ndarray, slices: int
+    ) -> None:
+        """Write crops of the masks of its slices, or of the blocks of so many that they are in."""
+        if slices > 1:
+            whole = np.empty((len(out), *self.mask.shape[1:], slices), np.uint8)
+            fill_blocks(list(whole), self.masks, numbers, slices)
+        else:
+            whole = self.mask.read(numbers)
+        for one, crop, mask in zip(out, crops, whole, strict=True):
+            one[crop.target] = mask[crop.source]
+
     @property
     def stack(self) -> Stack:
         """Its images, one above the other."""
-        return Stack(self.image.read, self.image.shape[0], self.spacing)
+        return Stack(self.image.read, self.image.shape[0], self.spacing, self.padding)
+
+    @property
+    def masks(self) -> Stack:
+        """Its masks, likewise, with no label beyond them."""
+        return Stack(self.mask.read, self.mask.shape[0], self.spacing)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -155,6 +172,8 @@ class SliceSet:
         Whether masks may hold pixels that nobody drew (`UNDRAWN`).
     aspect : ndarray of float32, shape (n,)
         Distance of the rows of each slice divided by that of its columns.
+    step : float
+        Distance of neighbouring slices divided by that of pixels, the median over the folders.
     size : tuple of int
         Rows and columns of what `read` returns.
     in_memory : bool
@@ -185,6 +204,7 @@ class SliceSet:
         self._cases: list[_Case] = []
         counts: list[np.ndarray] = []
         aspects: list[float] = []
+        steps: list[float] = []
         some_drawn: list[bool] = []
         self.partial = False
         for folder in folders:
@@ -204,6 +224,7 @@ class SliceSet:
             self.recipes.append(geometry.recipe)
             counts.append(np.asarray(geometry.counts, np.int64).reshape(-1, len(self.labels)))
             aspects.append(geometry.aspect)
+            steps.append(geometry.slice_spacing / math.sqrt(math.prod(geometry.pixel_spacing)))
             some_drawn += geometry.drawn
             self.partial |= geometry.undrawn is not None
             self._cases.append(_Case.of(folder, geometry, whole))
@@ -212,6 +233,7 @@ class SliceSet:
         self.drawn = np.asarray(some_drawn, bool)
         self.case_of = np.repeat(np.arange(len(lengths)), lengths)
         self.aspect = np.repeat(np.asarray(aspects, np.float32), lengths)
+        self.step = float(np.median(steps or [1.0]))
         self._first = np.cumsum([0, *lengths])
         sizes = [case.size for case in self._cases]
         self.size: tuple[int, int] = (
@@ -305,11 +327,13 @@ class SliceSet:
             As extracted: Hounsfield units, or z-scores. The slice itself is
             the middle channel, the others are interpolated between slices of
             its case (see `neighbours`). Of images of several channels, each has
-            its slice and the context of it, one after the other.
-        masks : ndarray of uint8, shape (n, rows, columns)
-            Label indices, `UNDRAWN` where nobody drew.
+            its slice and the context of it, one after the other. Of blocks the
+            channels are all slices of the block that the slice is in.
+        masks : ndarray of uint8, shape (n, rows, columns), of blocks (n, rows, columns, slices)
+            Label indices, `UNDRAWN` where nobody drew, 0 beyond the case.
         """
-        return self.images(indices, corners), self.masks(indices, corners)
+        slices = self.context.slices if self.context.block else 1
+        return self.images(indices, corners), self._masks(indices, corners, slices)
 
     def corners(
         self, indices: Sequence[int] | np.ndarray, random: np.random.Generator, least: int = 0
@@ -363,14 +387,17 @@ class SliceSet:
     def masks(
         self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None
     ) -> np.ndarray:
-        """Read the masks of `read` alone."""
-        masks = np.zeros((len(indices), *self.size), np.uint8)
+        """Read the masks of slices alone, also where blocks are read: (n, rows, columns)."""
+        return self._masks(indices, corners, 1)
+
+    def _masks(
+        self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None, slices: int
+    ) -> np.ndarray:
+        block = (slices,) if slices > 1 else ()
+        masks = np.zeros((len(indices), *self.size, *block), np.uint8)
         for case, numbers, positions in self._by_case(indices):
-            stored = case.mask.read(numbers)
-            for position, crop, mask in zip(
-                positions, self._crops(case, positions, corners), stored, strict=True
-            ):
-                masks[position][crop.target] = mask[crop.source]
+            out = [masks[position] for position in positions]
+            case.fill_masks(out, self._crops(case, positions, corners), numbers, slices)
         return masks
 
     def _crops(self, case: _Case, positions: np.ndarray, corners: np.ndarray | None) -> list[Crop]:
@@ -528,7 +555,8 @@ def epoch_batches(
     batch : int
         Slices in a batch; every batch is full, the last one is filled up.
     steps : int or None
-        Batches; None takes every slice of the epoch once.
+        Batches; None takes every slice of the epoch once, and of blocks one for
+        as many neighbouring slices as it has, about one of them.
     empty : float
         Share of the slices without any label that the epoch takes, others in
         each epoch; those with a label are all taken.
@@ -553,9 +581,8 @@ def epoch_batches(
     if 0 < empty < 1:
         without = _some_of(np.flatnonzero(~shows & slices.drawn), empty, random)
         pool = np.sort(np.concatenate([np.flatnonzero(shows), without]))
-    number = steps if steps is not None else math.ceil(len(pool) / batch)
-    rounds = math.ceil(number * batch / len(pool))
-    order = np.concatenate([random.permutation(pool) for _ in range(rounds)])
+    number = steps if steps is not None else math.ceil(_of_epoch(slices, pool, empty) / batch)
+    order = _in_rounds(slices, pool, number * batch, random)
     least = math.ceil(foreground * batch)
     chosen = []
     for step in range(number):
@@ -566,6 +593,41 @@ def epoch_batches(
             indices[bare[:missing]] = random.choice(np.flatnonzero(shows), missing)
         chosen.append(indices)
     return chosen
+
+
+def _of_epoch(slices: SliceSet, pool: np.ndarray, empty: float) -> int:
+    """Return how many slices, or blocks, an epoch takes."""
+    if not slices.context.block:
+        return len(pool)
+    # the same in each epoch, also where it takes other empty slices
+    return len(_one_a_block(slices, usable(slices, empty)))
+
+
+def _in_rounds(
+    slices: SliceSet, pool: np.ndarray, number: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return so many slices or more, each once in every round; of blocks one a block."""
+    order = np.zeros(0, np.int64)
+    while len(order) < number:
+        taken = _one_a_block(slices, pool, random) if slices.context.block else pool
+        order = np.concatenate([order, random.permutation(taken)])
+    return order
+
+
+def _one_a_block(
+    slices: SliceSet, pool: np.ndarray, random: np.random.Generator | None = None
+) -> np.ndarray:
+    """Draw one of every so many neighbouring slices of a case as there are in a block.
+
+    Without a generator that is the first.
+    """
+    chosen = []
+    owners = slices.case_of[pool]
+    for owner in np.unique(owners):
+        own = pool[owners == owner]
+        parts = np.array_split(own, math.ceil(len(own) / slices.context.slices))
+        chosen += [part[0] if random is None else random.choice(part) for part in parts]
+    return np.array(chosen, np.int64)
 
 
 def _some_of(numbers: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""What lies around a slice: 2.5-D context, the same for training and for prediction."""
+"""What lies around a slice: 2.5-D context, or the block that it is in.
+
+The same for training and for prediction.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,14 @@ class Stack:
         How many there are.
     spacing : float
         Distance of neighbouring slices, mm.
+    padding : float
+        What is before the first and behind the last slice of a block that reaches beyond them.
     """
 
     read: Callable[[np.ndarray], np.ndarray]
     number: int
     spacing: float
+    padding: float = 0.0
 
 
 def neighbours(
@@ -76,13 +82,69 @@ def neighbours(
     return low.astype(np.int64), high.astype(np.int64), (place - low).astype(np.float32)
 
 
+def block_start(number: int | Sequence[int] | np.ndarray, total: int, slices: int) -> np.ndarray:
+    """Return the first slice of the block that a slice is in the middle of, as far as that goes.
+
+    Parameters
+    ----------
+    number : int or array_like of int, shape (...)
+        The slices, counted from 0.
+    total, slices : int
+        Slices of the case, and of the block.
+
+    Returns
+    -------
+    ndarray of int, shape (...)
+        Blocks lie within the case; one that is larger has the case in its middle, and begins
+        before it.
+
+    Examples
+    --------
+    >>> block_start([0, 5, 9], 10, 4).tolist(), block_start(3, 10, 16).tolist()
+    ([0, 3, 6], -3)
+    """
+    if total <= slices:
+        return np.full_like(np.asarray(number), -((slices - total) // 2))
+    return (np.asarray(number) - slices // 2).clip(0, total - slices)
+
+
+def fill_blocks(
+    out: Sequence[np.ndarray], stack: Stack, numbers: Sequence[int] | np.ndarray, slices: int
+) -> None:
+    """Write the block that each of some slices of one case is in.
+
+    Parameters
+    ----------
+    out : sequence of ndarray, each of shape (rows, columns, channels × slices)
+        Where each block goes: first that of the image's first channel, then
+        that of each other one.
+    stack : Stack
+        The case; read once, each slice that is needed once.
+    numbers : sequence of int
+        The slice of each of `out`, see `block_start`.
+    slices : int
+        Of a block.
+    """
+    wanted = block_start(numbers, stack.number, slices)[:, None] + np.arange(slices)
+    inside = (wanted >= 0) & (wanted < stack.number)
+    needed = np.unique(wanted[inside])
+    read = stack.read(needed)
+    of_channels = read.swapaxes(0, 1) if read.ndim == 4 else read[None]
+    for position, layer in enumerate(of_channels):
+        channels = slice(position * slices, (position + 1) * slices)
+        for one, own, there in zip(out, wanted, inside, strict=True):
+            target = one[..., channels]
+            target[..., ~there] = stack.padding
+            target[..., there] = np.moveaxis(layer[np.searchsorted(needed, own[there])], 0, -1)
+
+
 def fill(
     out: Sequence[np.ndarray],
     stack: Stack,
     numbers: Sequence[int] | np.ndarray,
     context: Context,
 ) -> None:
-    """Write slices of one case with their context, interpolated in float32.
+    """Write slices of one case with their context, interpolated in float32, or their blocks.
 
     Parameters
     ----------
@@ -96,6 +158,9 @@ def fill(
     context : Context
         How many channels, and how far apart.
     """
+    if context.block:
+        fill_blocks(out, stack, numbers, context.slices)
+        return
     low, high, weight = neighbours(numbers, stack.number, stack.spacing, context)
     needed = np.unique(np.concatenate([low, high]))
     slices = stack.read(needed)

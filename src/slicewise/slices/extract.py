@@ -84,7 +84,18 @@ class SliceSource:
         return self.grid.shrink(self._scores.apply(block), 0.0).astype(np.float16)
 
     def windows(self, start: int, stop: int, context: Context) -> np.ndarray:
-        """Return slices `start` to `stop` with their neighbours, as `SliceSet.read` does.
+        """Return slices `start` to `stop` as `around` does."""
+        return self.around(np.arange(start, min(stop, len(self))), context)
+
+    def around(self, numbers: np.ndarray, context: Context) -> np.ndarray:
+        """Return slices with their neighbours, or their blocks, as `SliceSet.read` does.
+
+        Parameters
+        ----------
+        numbers : ndarray of int, shape (n,)
+            The slices, counted from 0.
+        context : Context
+            What is seen of them.
 
         Returns
         -------
@@ -92,10 +103,10 @@ class SliceSource:
             Interpolated between slices of the stored type; see `neighbours`. The
             slices of the first channel come first.
         """
-        numbers = np.arange(start, min(stop, len(self)))
         depth = self.channels * context.slices
         out = np.empty((len(numbers), *self.grid.size, depth), np.float32)
-        stack = Stack(self._at, len(self), self.spacing)
+        padding = (self.pad - self.shift) / self.scale
+        stack = Stack(self._at, len(self), self.spacing, padding)
         fill(list(out), stack, numbers, context)
         return out
 
