@@ -96,6 +96,15 @@ def test_networks_ask_for_more_where_there_is_no_gpu():
         assert train([SMALL], gpu=False, network={"filters": filters}) > measured
 
 
+def test_blocks_ask_for_as_much_as_their_slices():
+    block = {"filters": [16, 32, 64, 128], "dimensions": 3, "block": 32}
+    flat = {"filters": [16, 32, 64, 128]}
+    assert train([SMALL], gpu=False, network=block) >= train(
+        [SMALL], gpu=False, network=flat, training={"batch": 320}
+    )
+    assert predict([LARGE], 20, network=block) > predict([LARGE], 20, network=flat)
+
+
 def test_slices_as_they_are_have_the_size_of_the_volume():
     whole = Recipe(size=None)
     assert predict([Size(10**7, 2048 * 2048)], recipe=whole) > predict([Size(10**7)], recipe=whole)

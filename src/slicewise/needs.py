@@ -98,6 +98,7 @@ def train(
     settings = experiment.training
     known = list(validation_sizes)
     pixels = settings.batch * max(_trained_pixels(recipe, known) for recipe in recipes)
+    pixels *= experiment.network.block or 1
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried
     scored = 2 + (9 if "auto" in experiment.postprocessing.model_dump().values() else 0)
@@ -105,7 +106,7 @@ def train(
     batch = 3 * 4 * pixels * outputs
     if not gpu:
         batch += 4 * pixels * (20 * _width(experiment) + 10 * outputs)
-    weights = 8 * 4 * 30 * max(experiment.network.filters) ** 2
+    weights = 8 * _weights(experiment)
     return _asked(8000, 1300 + settings.memory, validation + batch + weights)
 
 
@@ -124,7 +125,8 @@ def predict(
         How many there are.
     """
     known = list(sizes)
-    batch = experiment.prediction.batch
+    # of blocks at least one, which is averaged with the next one
+    batch = max(experiment.prediction.batch, 2 * (experiment.network.block or 0))
     outputs = _outputs(labels)
     after = experiment.postprocessing
     whole = 2 + (9 if after.largest_component or after.fill_holes else 0)
@@ -134,8 +136,8 @@ def predict(
     pixels = batch * _pixels(recipe, known)
     # four batches wait, one is made, one is enlarged to its own grid
     small = 4 * pixels * (6 * outputs + 6 * _width(experiment))
-    large = 3 * 4 * batch * outputs * _largest(known, lambda size: size.slice)
-    weights = 4 * 4 * 30 * max(experiment.network.filters) ** 2 * models
+    large = 3 * 4 * experiment.prediction.batch * outputs * _largest(known, lambda size: size.slice)
+    weights = 4 * _weights(experiment) * models
     return _asked(6000, 1300, volumes + small + large + weights)
 
 
@@ -208,6 +210,13 @@ def _pixels(recipe: Recipe, sizes: Sequence[Size]) -> float:
 
 def _outputs(labels: int) -> int:
     return labels + 1 if labels > 1 else 1
+
+
+def _weights(experiment: Experiment) -> float:
+    """Bytes of the weights of a network, about."""
+    # kernels of 3 × 3, or of 3 × 3 × 3
+    each = 30 if experiment.network.dimensions == 2 else 90
+    return 4 * each * max(experiment.network.filters) ** 2
 
 
 def _width(experiment: Experiment) -> float:

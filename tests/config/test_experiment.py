@@ -16,6 +16,11 @@ from tests.settings import LEAST, changed, fault
             {"flip": "one"},
             ["experiments.e", "inference.flip", "augmentation.flip"],
         ),
+        (
+            "experiments/e",
+            {"slices": "r", "network": {"dimensions": 3, "block": 8}, "input": {"context": 3}},
+            ["experiments.e", "input.context: 3", "leave context out"],
+        ),
         ("experiments/e/effort", "laptop", ["experiments.e", "effort goes with preset: auto"]),
         (
             "experiments/e",
@@ -52,3 +57,14 @@ def test_a_plan_needs_no_recipe_and_only_what_was_written_is_laid_over_it():
     experiment = load_settings(config).experiments["e"]
     assert experiment.slices == "auto-gpu"
     assert experiment.written == {"training": {"batch": 4, "seed": 1, "seeds": []}}
+
+
+def test_a_network_sees_a_slice_its_neighbours_or_a_block():
+    def seen(**blocks):
+        config = changed("experiments/e", {"slices": "r", **blocks})
+        return load_settings(config).experiments["e"].seen.model_dump()
+
+    assert seen() == {"slices": 1, "mm": 2.5}
+    assert seen(input={"context": 3, "context_mm": 4.0}) == {"slices": 3, "mm": 4.0}
+    block = {"dimensions": 3, "block": 16}
+    assert seen(network=block) == {"slices": 16, "mm": 2.5, "block": True}

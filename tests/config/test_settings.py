@@ -40,6 +40,16 @@ def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key,
     assert f"experiments.e.{block}.{key}" in fault(config)
 
 
+def test_blocks_of_a_pile_of_slices_or_of_tilted_ones_are_refused():
+    config = changed("experiments/e/network", {"dimensions": 3, "block": 16})
+    config["slices"]["tilted"] = {"size": 64, "tilt": [0.0, 5.0]}
+    config["experiments"]["e"]["also"] = ["tilted"]
+    assert "experiments.e.also: tilted is tilted, and blocks" in fault(config)
+    config = changed("experiments/e/network", {"dimensions": 3, "block": 16})
+    config["dataset"]["contiguous"] = False
+    assert "experiments.e.network.dimensions: this means nothing on slices that" in fault(config)
+
+
 def test_lesions_of_a_pile_of_slices_are_refused():
     config = changed("dataset/contiguous", False)
     config["evaluation"] = {"lesions": ["liver"]}

@@ -20,7 +20,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.inference import predict
 from slicewise.inference.postprocessing import postprocess
 from slicewise.inference.predict import Request, predict_cases, predict_volume
-from slicewise.network.card import model_card
+from slicewise.network.card import ModelCard, model_card
+from slicewise.network.depth import Depth
 from slicewise.network.model import finished_model, load_model
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
@@ -63,6 +64,7 @@ def built(labels: int = 1, seed: int = 3, **card: Any) -> keras.Model:
         labels,
         channels=given.context.slices,
         outputs=len(given.regions) or None,
+        depth=Depth(given.context.slices) if given.context.block else None,
     )
     return finished_model(Preprocess(-100.0, 200.0, 20.0, 50.0, given), unet)
 
@@ -79,7 +81,7 @@ def probabilities(model: keras.Model, image: Volume, plane: str = "axial") -> np
     card = model_card(model)
     recipe = card.recipe.model_copy(update={"plane": plane})
     source = SliceSource(image, recipe, card.intensity)
-    slices = source.windows(0, len(source), card.context)
+    slices = source.around(np.arange(len(source)), card.context)
     native = source.grid.enlarge(model.predict_on_batch(slices))
     return np.moveaxis(native, 0, {"axial": 2, "coronal": 1, "sagittal": 0}[plane])
 
@@ -179,6 +181,77 @@ def test_context_and_threshold() -> None:
     mask = predict_volume([model], image, 3)
     np.testing.assert_array_equal((mask > 0)[clear], (likely > 0.4)[clear])
     assert 0 < np.count_nonzero(mask) < mask.size
+
+
+def test_a_block_larger_than_the_volume_is_predicted_on_the_volumes_grid() -> None:
+    model = finished(context={"slices": 12, "mm": 2.5, "block": True})
+    image = phantom(6)
+    source = SliceSource(image, CARD.recipe, "hu")
+    block = source.around(np.array([0]), model_card(model).context)
+    # 7 slices in the middle of 12, with air around
+    assert (block[..., :2] == -1024).all() and (block[..., 9:] == -1024).all()
+    likely = np.moveaxis(model.predict_on_batch(block)[0], 2, 0)[2:9]
+    mask = predict_volume([model], image)
+    mostly(mask, np.moveaxis(source.grid.enlarge(likely), 0, 2))
+    for turn in TURNS:
+        affine = np.eye(4)
+        affine[:3, :3] = turn @ np.diag(np.abs(turn.T @ [0.8, 0.8, 2.5]))
+        stored = Volume(from_canonical(image.array, affine), affine)
+        turned = predict_volume([model], stored)
+        np.testing.assert_array_equal(Volume(turned, affine).canonical().array, mask)
+
+
+class Pointwise:
+    """A model that tells each pixel by its own intensity, in slices or in blocks."""
+
+    layers = ()
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        likely = 1 / (1 + np.exp(-(images - 40.5) / 30))
+        return likely[..., None] if self.card.context.block else likely
+
+
+INFERENCES = [
+    {"flip": "none", "shift": 0, "planes": []},
+    {"flip": "both", "shift": 2, "planes": ["axial", "coronal"]},
+]
+
+
+@pytest.mark.parametrize("inference", INFERENCES, ids=["plain", "views-and-planes"])
+@pytest.mark.parametrize("slices", [4, 8, 20])
+def test_blocks_say_what_slices_say_where_neighbours_do_not_matter(
+    slices: int, inference: dict[str, Any], tmp_path: Path
+) -> None:
+    """So no slice is lost, moved, or counted twice, whatever is put together in a batch."""
+    given = {"recipe": Recipe().model_dump(), "inference": inference}
+    alone = Pointwise(card_with(**given))
+    blocks = Pointwise(card_with(**given, context=Context(slices=slices, block=True).model_dump()))
+    images = [phantom(k, (12 + k // 2, 14, 7 + 4 * k)) for k in range(3)]
+    for models in ([blocks], [blocks, blocks]):
+        requests = written(tmp_path, images, [models] * 3)
+        masks = dict(predict_cases(requests, batch=2 * slices))
+        for k, image in enumerate(images):
+            wanted = predict_volume([alone], image)
+            assert 0.1 < np.mean(wanted > 0) < 0.9
+            np.testing.assert_array_equal(predict_volume(models, image), wanted)
+            np.testing.assert_array_equal(masks[f"case{k}"], wanted)
+
+
+def test_slices_of_blocks_are_observed_once_each() -> None:
+    model = Pointwise(card_with(context=Context(slices=8, block=True).model_dump()))
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    image = phantom(3, (16, 16, 19))
+    predict.assembled([model] * 2, image, observe=lambda *told: seen.append(told))
+    likely, own = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    assert likely.shape == (19, 32, 32, 1) and own.shape == (19, 32, 32, 2)
+    alone = Pointwise(CARD).predict_on_batch(
+        SliceSource(image, CARD.recipe, "hu").around(np.arange(19), CARD.context)
+    )
+    for each in (likely[..., 0], own[..., 0], own[..., 1]):
+        np.testing.assert_allclose(each, alone[..., 0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("contiguous", [True, False])
@@ -368,7 +441,7 @@ def test_padding_is_air_as_in_training(value):
     padded = array.copy()
     padded[:5] = value
     cuts = [predict._cuts([Volume(a, np.eye(4))], CARD)[0] for a in (array, padded)]
-    one, other = (cut.windows(0, 7, Context()) for cut in cuts)
+    one, other = (cut.around(np.arange(7), Context()) for cut in cuts)
     np.testing.assert_array_equal(one, other)
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from slicewise.network.depth import Depth, divides, halvings
+from slicewise.config.network import halvings
+from slicewise.network.depth import Depth
 
 
 @pytest.mark.parametrize(
     ("slices", "stages", "often"), [(4, 5, 0), (8, 5, 1), (16, 5, 2), (32, 5, 3), (40, 4, 3)]
 )
 def test_a_block_is_halved_until_four_slices_are_left(slices: int, stages: int, often: int) -> None:
-    assert halvings(slices, stages) == often
-    assert divides(slices, stages)
     pools = [Depth(slices).pool(stage) for stage in range(stages - 1)]
     assert pools == [2] * often + [1] * (stages - 1 - often)
-
-
-@pytest.mark.parametrize(("slices", "stages"), [(9, 3), (36, 4), (50, 3)])
-def test_a_block_that_cannot_be_halved_is_told(slices: int, stages: int) -> None:
-    assert not divides(slices, stages)
+    # as settings are checked
+    assert halvings(slices, stages) == often
 
 
 def test_slices_far_apart_are_looked_at_by_themselves_until_pixels_are_as_far() -> None:

@@ -14,6 +14,7 @@ import pytest
 from slicewise.config import Network
 from slicewise.errors import SlicewiseError
 from slicewise.network import onnx_writer
+from slicewise.network.depth import Depth
 from slicewise.network.model import finished_model
 from slicewise.network.onnx_model import read_onnx
 from slicewise.network.onnx_writer import to_onnx
@@ -51,7 +52,7 @@ def made(policy: str = "float32", outputs: int | None = None, **network: Any) ->
 
 def apart(model: keras.Model, data: bytes, *shape: int, far: float = 0.0) -> float:
     """Return how far what Keras and onnxruntime say of slices is apart at most."""
-    images = np.random.default_rng(0).normal(20, 60, (*shape, 6)) + far
+    images = np.random.default_rng(0).normal(20, 60, (*shape, model.input_shape[-1])) + far
     said = read_onnx(data, "x").predict_on_batch(images.astype(np.float32))
     wanted = keras.ops.convert_to_numpy(model(images.astype(np.float32), training=False))
     assert said.shape == wanted.shape and said.dtype == np.float32
@@ -76,6 +77,28 @@ def test_every_network_says_what_keras_says(variant: dict[str, Any]) -> None:
     onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
     for shape in ((1, 8, 8), (3, 13, 22)):
         assert apart(model, data, *shape) < 1e-5
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "instance"])
+def test_networks_of_blocks_say_what_keras_says(normalisation: str) -> None:
+    card = card_with(
+        context={"slices": 8, "mm": 2.5, "block": True},
+        channels=["a", "b"],
+        labels=["x", "y"],
+        values={"x": [1], "y": [2]},
+    )
+    settings = Network(
+        filters=[4, 6, 8], dimensions=3, block=8, normalisation=normalisation, dropout=0.2
+    )
+    keras.utils.set_random_seed(3)
+    unet = build_unet(settings, 2, channels=card.depth, depth=Depth(8, flat=1))
+    preprocess = Preprocess([-100.0, 0.0], [200.0, 90.0], [20.0, 31.0], [50.0, 7.0], card)
+    model = spread(finished_model(preprocess, unet))
+    data = to_onnx(model, "x")
+    onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
+    for shape in ((1, 8, 8), (3, 13, 22)):
+        assert apart(model, data, *shape) < 1e-5
+    assert read_onnx(data, "x").card == card
 
 
 def test_regions_and_large_means_and_slices_of_one_pixel() -> None:

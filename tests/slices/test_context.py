@@ -113,7 +113,7 @@ def test_training_and_prediction_see_the_same(
     source = SliceSource(image, recipe, intensity)
     start = data.draw(st.integers(0, len(slices) - 1))
     stop = data.draw(st.integers(start + 1, len(slices)))
-    seen = source.windows(start, stop, Context(slices=context, mm=mm))
+    seen = source.around(np.arange(start, stop), Context(slices=context, mm=mm))
     assert seen.dtype == np.float32
     assert seen.shape == (stop - start, *source.grid.size, context)
     order = random.permutation(np.arange(start, stop))
@@ -147,15 +147,15 @@ def test_a_window_reads_each_slice_once(monkeypatch):
     monkeypatch.setattr(
         source, "read", lambda start, stop: asked.extend(range(start, stop)) or read(start, stop)
     )
-    source.windows(30, 34, Context(slices=5, mm=15))
+    source.around(np.arange(30, 34), Context(slices=5, mm=15))
     # 60 of the slices between the first and the last are not needed
     assert asked == [n + o for o in (-30, -15, 0, 15, 30) for n in range(30, 34)]
 
 
-def test_the_last_window_may_be_shorter():
+def test_the_last_slice_is_repeated_beyond_the_end():
     array = np.arange(5, dtype=np.int16)[None, None] * np.ones((16, 16, 1), np.int16)
     source = SliceSource(Volume(array, np.eye(4)), Recipe(), "hu")
-    assert source.windows(4, 12, Context(slices=3, mm=1.0))[:, 0, 0].tolist() == [[3, 4, 4]]
+    assert source.around(np.array([4]), Context(slices=3, mm=1.0))[:, 0, 0].tolist() == [[3, 4, 4]]
 
 
 def test_both_know_the_spacing_as_it_is_written(tmp_path):
@@ -165,7 +165,7 @@ def test_both_know_the_spacing_as_it_is_written(tmp_path):
     folder = folder_of(tmp_path, "anna", image, (array > 0).astype(np.uint8), Recipe())
     context = Context(slices=5, mm=4.9)
     images, _ = SliceSet([folder], context=context).read(range(60))
-    seen = SliceSource(image, Recipe(), "hu").windows(0, 60, context)
+    seen = SliceSource(image, Recipe(), "hu").around(np.arange(60), context)
     np.testing.assert_array_equal(images, seen)
 
 

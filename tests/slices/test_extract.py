@@ -219,7 +219,7 @@ def test_channels_are_those_of_images_alone(tmp_path, intensity, context):
     expected = np.concatenate([sets[1].images(indices), sets[2].images(indices)], axis=-1)
     np.testing.assert_array_equal(both, expected)
     source = source_of([one, other], recipe, intensity)
-    np.testing.assert_array_equal(source.windows(0, 7, context), sets[0].images(range(7)))
+    np.testing.assert_array_equal(source.around(np.arange(7), context), sets[0].images(range(7)))
     for channel in (0, 1):
         image, mask = sets[0].unpadded(2, channel)
         own, same = sets[channel + 1].unpadded(2)

@@ -113,7 +113,8 @@ def test_a_new_volume_is_seen_as_training_sees_it(tmp_path: Path) -> None:
     image = Volume(array.astype(np.float32), np.diag([1, 1, 3, 1.0]))
     source = SliceSource(image, RECIPE, "arbitrary")
     np.testing.assert_array_equal(
-        source.windows(0, len(source), Context(mm=1.0)), slices.images(np.arange(len(slices)))
+        source.around(np.arange(len(source)), Context(mm=1.0)),
+        slices.images(np.arange(len(slices))),
     )
 
 

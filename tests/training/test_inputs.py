@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Context
+from slicewise.network.depth import Depth
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.folder import SliceFolder
 from slicewise.sources import LIBRARY, TRAINED_BY, sources_of
 from slicewise.training.inputs import TrainingInputs, source_digest
 from tests.discs import CARD, card_with, experiment
+from tests.training.runs import changed
 
 
 def key_of(*inputs: Any, **more: Any) -> str:
@@ -124,3 +126,16 @@ def test_all_code_of_the_key_reruns_the_rule() -> None:
         "slices/staging.py",
         "training/plan.py",
     }
+
+
+def test_a_network_of_blocks_follows_from_how_far_slices_lie_apart(
+    slices: SliceSet, validation_slices: SliceSet
+) -> None:
+    """Discs have pixels of 1 mm, and slices every 3 mm."""
+    given = changed(network={"dimensions": 3, "block": 8})
+    other = changed(network={"dimensions": 3, "block": 16})
+    made = TrainingInputs(slices, validation_slices, given, CARD)
+    assert made.depth == Depth(8, flat=1)
+    assert TrainingInputs(slices, validation_slices, experiment(), CARD).depth is None
+    keys = {key_of(slices, validation_slices, each, CARD) for each in (given, other, experiment())}
+    assert len(keys) == 3

@@ -153,6 +153,16 @@ def test_crops_of_slices_in_millimetres_train_resume_and_predict(tmp_path: Path)
         {"input": {"context": 3}},
         {"network": {"residual": True, "deep_supervision": True, "filters": [4, 6, 8]}},
         {"network": {"normalisation": "instance"}},
+        # a case has 10 slices, so two blocks that overlap
+        {
+            "network": {
+                "dimensions": 3,
+                "block": 8,
+                "deep_supervision": True,
+                "filters": [4, 6, 8],
+            },
+            "augmentation": {"elastic": 0.05},
+        },
         {"optimizer": {"name": "sgd", "schedule": "polynomial", "accumulate": 2}},
         {"loss": {"dice_over": "image", "focal": 0.5, "tversky": 0.5}},
         {"augmentation": {"elastic": 0.05, "shear": 10.0, "flip": True}},
@@ -165,7 +175,7 @@ def test_every_option_trains_resumes_and_predicts(
 ) -> None:
     settings = changed(**blocks)
     sets = [SliceSet(part, **settings.reading) for part in (folders[:3], folders[3:])]
-    card = card_with(context={"slices": settings.input.context, "mm": settings.input.context_mm})
+    card = card_with(context=settings.seen.model_dump())
     whole = train_on(*sets, disc_truth, settings, card, tmp_path / "a")
     with pytest.raises(Stop):
         train_on(

@@ -478,3 +478,24 @@ def test_the_key_knows_who_the_patients_are(slices: SliceSet, validation_slices:
 
     assert key(None) == key({"case3": "case3", "case4": "case4"})
     assert key(None) != key({"case3": "anna", "case4": "anna"})
+
+
+@pytest.mark.parametrize("slices", [4, 8, 12])
+def test_blocks_are_scored_as_their_slices_are(folders: list[SliceFolder], slices: int) -> None:
+    """By a network that looks at no neighbours: the same Dice, and of one batch the same loss."""
+    block = {"network": {"dimensions": 3, "block": slices, "dropout": 0.0}}
+    scores = []
+    for settings in (plain(training={"batch": 10}), plain(training={"batch": 10}, **block)):
+        held_out = SliceSet(folders[3:], **settings.reading)
+        card = card_with(context=settings.seen.model_dump())
+        blocks = settings.seen.block
+
+        def logits(images: np.ndarray, blocks: bool = blocks) -> np.ndarray:
+            odds = (images - 40.5) / 30
+            return odds[..., None] if blocks else odds
+
+        scores.append(Validation(held_out, disc_truth, settings, card).score(logits))
+    assert 0.3 < scores[0]["val/dice"] < 1
+    assert scores[1]["val/dice"] == pytest.approx(scores[0]["val/dice"], abs=1e-6)
+    # a case has 10 slices, which are a batch of either kind
+    assert scores[1]["val/loss"] == pytest.approx(scores[0]["val/loss"], rel=1e-4)

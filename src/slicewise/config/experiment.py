@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from slicewise.config.augmentation import Augmentation
 from slicewise.config.block import Block, Name
 from slicewise.config.inference import Inference, Prediction
-from slicewise.config.input import Input
+from slicewise.config.input import Context, Input
 from slicewise.config.kinds import Effort
 from slicewise.config.loss import Loss
 from slicewise.config.network import Network
@@ -56,10 +56,17 @@ class Experiment(Block):
     prediction: Prediction = Prediction()
 
     @property
+    def seen(self) -> Context:
+        """The slices that the network sees at once."""
+        if self.network.block is not None:
+            return Context(slices=self.network.block, block=True)
+        return Context(slices=self.input.context, mm=self.input.context_mm)
+
+    @property
     def reading(self) -> dict[str, Any]:
         """How slices are read for it, as `SliceSet` takes it."""
         return {
-            "context": self.input.seen,
+            "context": self.seen,
             "memory": self.training.memory * 1_000_000,
         }
 
@@ -87,6 +94,15 @@ class Experiment(Block):
             raise ValueError(f"preset: auto needs to know what it may cost; give effort: {efforts}")
         elif self.slices != planned_recipe(self.effort):
             raise ValueError("with preset: auto the plan says how slices are cut; leave slices out")
+        return self
+
+    @model_validator(mode="after")
+    def _blocks_are_whole(self) -> Experiment:
+        if self.network.dimensions == 3 and self.input.context > 1:
+            raise ValueError(
+                f"input.context: {self.input.context} goes with network.dimensions: 2 only; a "
+                "block has all neighbours of its slices, so leave context out"
+            )
         return self
 
     @model_validator(mode="after")

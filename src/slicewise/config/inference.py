@@ -35,5 +35,9 @@ class Inference(Block):
 class Prediction(Block):
     """How predictions are run; changes no result."""
 
-    batch: int = Field(8, ge=1, description="Slices at a time, of one volume and of the next.")
+    batch: int = Field(
+        8,
+        ge=1,
+        description="Slices at a time, of one volume and of the next; of blocks at least one.",
+    )
     chunk: int = Field(32, ge=1, description="About so many cases share one job.")

@@ -42,11 +42,6 @@ class Input(Block):
         "foreground", description="z-score by mean and deviation inside the labels, or of all."
     )
 
-    @property
-    def seen(self) -> Context:
-        """The slices that are seen at once."""
-        return Context(slices=self.context, mm=self.context_mm)
-
     @field_validator("window")
     @classmethod
     def _ordered(cls, value: Any) -> Any:

@@ -98,6 +98,13 @@ class Settings(Block):
                     f"experiments.{name}.slices: {experiment.slices} is tilted, and volumes are "
                     "predicted in planes of their own grid; name it in `also`"
                 )
+            tilted = [other for other in experiment.also if self.slices[other].oblique]
+            if experiment.network.dimensions == 3 and tilted:
+                raise ValueError(
+                    f"experiments.{name}.also: {tilted[0]} is tilted, and blocks "
+                    "(network.dimensions: 3) are made of slices as they lie in the volume; leave "
+                    "it out"
+                )
         for name in self.run or ():
             if name not in self.experiments:
                 raise ValueError(
@@ -136,6 +143,7 @@ class Settings(Block):
         for name, experiment in self.experiments.items():
             for key, used in (
                 ("input.context", experiment.input.context > 1),
+                ("network.dimensions", experiment.network.dimensions == 3),
                 ("inference.planes", bool(experiment.inference.planes)),
                 (
                     "postprocessing.largest_component",

@@ -27,8 +27,12 @@ class Training(Block):
         description="Stop after so many validations without a better score, also before `minutes` "
         "are over. Needs validation patients; held-out folds never stop a training.",
     )
-    batch: int = Field(10, ge=1, description="Slices in a batch.")
-    steps_per_epoch: int | None = Field(None, ge=1, description="null: all slices once.")
+    batch: int = Field(
+        10, ge=1, description="Slices in a batch, or blocks of them (`network.dimensions: 3`)."
+    )
+    steps_per_epoch: int | None = Field(
+        None, ge=1, description="null: all slices once, or a block of each part of a volume."
+    )
     empty: Probability = Field(
         1.0, description="Share of the slices without any label that an epoch takes; 0: none."
     )

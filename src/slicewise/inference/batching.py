@@ -1,7 +1,7 @@
 """Running a network over the slices of many cases in full batches.
 
 Nothing here reads a file or knows what the network is: it is a function from
-images to outputs of the same rows and columns, slice by slice.
+images to outputs of the same rows and columns, slice by slice, or block by block.
 """
 
 from __future__ import annotations

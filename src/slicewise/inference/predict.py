@@ -14,6 +14,7 @@ import numpy as np
 from slicewise.errors import SlicewiseError
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
+from slicewise.inference.blocks import Joined, centres, together
 from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.network.card import ModelCard, Predictor, model_card
@@ -141,11 +142,13 @@ def assembled(
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card, keep=keep)
     blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
     forward = _forward(models, card, apart=observe is not None)
-    for _, outputs in batched(blocks, batch, forward):
-        probabilities, own = _apart(outputs, assembly.outputs)
-        if observe is not None:
-            observe(probabilities, own)
-        assembly.add(probabilities)
+    joined = _joined(cuts, card)
+    for _, outputs in batched(blocks, together(batch, card.context), forward):
+        for slices in joined.add(outputs):
+            probabilities, own = _apart(slices, assembly.outputs)
+            if observe is not None:
+                observe(probabilities, own)
+            assembly.add(probabilities)
     return assembly
 
 
@@ -192,9 +195,10 @@ def predict_cases(requests: Iterable[Request], batch: int = 8) -> Iterator[tuple
     with closing(prefetch(_run(ordered, batch), AHEAD)) as results:
         for case, outputs in results:
             request = case.request
-            probabilities, own = _apart(outputs, case.assembly.outputs)
-            request.observe(probabilities, own)
-            case.assembly.add(probabilities)
+            for slices in case.joined.add(outputs):
+                probabilities, own = _apart(slices, case.assembly.outputs)
+                request.observe(probabilities, own)
+                case.assembly.add(probabilities)
             if case.assembly.complete:
                 mask = case.assembly.mask()
                 volume = Volume(mask, case.affine)
@@ -211,6 +215,7 @@ class _Case:
     affine: np.ndarray
     header: Any
     assembly: Assembly
+    joined: Joined
 
 
 Requests = Sequence[tuple[Request, Forward]]
@@ -218,9 +223,12 @@ Pieces = Generator[tuple[_Case, np.ndarray], None, None]
 
 
 def _run(requests: Requests, batch: int) -> Pieces:
+    def run_by(block: tuple[_Case, np.ndarray]) -> tuple[Forward, int]:
+        return block[0].forward, together(batch, block[0].joined.context)
+
     with closing(prefetch(_read(requests, batch), AHEAD)) as blocks:
-        for forward, group in groupby(blocks, key=lambda block: block[0].forward):
-            yield from batched(group, batch, forward)
+        for (forward, number), group in groupby(blocks, key=run_by):
+            yield from batched(group, number, forward)
 
 
 def _read(requests: Requests, batch: int) -> Pieces:
@@ -246,7 +254,7 @@ def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
     cuts = _cuts(_channels(meant, card, str(request.image)), card)
     # the mask goes where the file says that its image is
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
-    case = _Case(request, forward, image.affine, header, assembly)
+    case = _Case(request, forward, image.affine, header, assembly, _joined(cuts, card))
     for images in _blocks(cuts, card, batch):
         yield case, images
 
@@ -278,7 +286,12 @@ def _cuts(channels: Sequence[Volume], card: ModelCard) -> list[SliceSource]:
 
 
 def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterator[np.ndarray]:
+    number = together(batch, card.context)
     for cut in cuts:
-        for start in range(0, len(cut), batch):
-            stop = min(start + batch, len(cut))
-            yield cut.windows(start, stop, card.context)
+        wanted = centres(len(cut), card.context)
+        for start in range(0, len(wanted), number):
+            yield cut.around(wanted[start : start + number], card.context)
+
+
+def _joined(cuts: Sequence[SliceSource], card: ModelCard) -> Joined:
+    return Joined([len(cut) for cut in cuts], card.context)

@@ -14,7 +14,10 @@ import numpy as np
 from slicewise.config import Inference
 
 Forward = Callable[[np.ndarray], np.ndarray]
-"""From float32 (batch, rows, columns, channels) to (batch, rows, columns, outputs)."""
+"""From float32 (batch, rows, columns, channels) to (batch, rows, columns, outputs).
+
+Or to (batch, rows, columns, slices, outputs), where the channels are those of a block.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class View:
         return first, second
 
     def undo(self, outputs: np.ndarray) -> np.ndarray:
-        """Bring outputs (n, rows, columns, outputs) of this view back.
+        """Bring outputs (n, rows, columns, …) of this view back.
 
         Returns
         -------
@@ -101,7 +104,7 @@ def averaged(networks: Sequence[Forward], ways: Sequence[View], *, apart: bool =
         rows, columns = images.shape[1:3]
         total: np.ndarray | None = None
         own: list[np.ndarray] = []
-        count = np.zeros((rows, columns, 1), np.float32)
+        count = np.zeros((rows, columns), np.float32)
         for view in ways:
             inside = view.seen(rows, columns)
             shown = view.apply(images)
@@ -117,6 +120,7 @@ def averaged(networks: Sequence[Forward], ways: Sequence[View], *, apart: bool =
                     own[position][:, *inside] += undone
         if total is None:
             raise ValueError("no network, or no view")
+        count = count.reshape(rows, columns, *[1] * (total.ndim - 3))
         total /= count
         each = [sums / (count / len(networks)) for sums in own]
         return np.concatenate([total, *each], axis=-1) if apart else total

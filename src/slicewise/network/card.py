@@ -133,7 +133,7 @@ def make_card(
         recipe=recipe,
         intensity=content.intensity,
         contiguous=content.contiguous,
-        context=experiment.input.seen,
+        context=experiment.seen,
         inference=experiment.inference,
         postprocessing=experiment.postprocessing,
         channels=content.channels,

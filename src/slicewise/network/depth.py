@@ -6,23 +6,10 @@ import math
 from dataclasses import dataclass
 
 LEAST = 4
-"""Slices that are left at the deepest stage, at least, as in nnU-Net."""
+"""Slices that are left at the deepest stage, at least, as in nnU-Net.
 
-
-def halvings(slices: int, stages: int) -> int:
-    """Return how often a network of so many stages halves a block, where slices lie close.
-
-    Examples
-    --------
-    >>> halvings(40, 4), halvings(16, 5)
-    (3, 2)
-    """
-    return sum(slices / 2**stage >= LEAST for stage in range(1, stages))
-
-
-def divides(slices: int, stages: int) -> bool:
-    """Tell whether a block can be halved so often."""
-    return slices % 2 ** halvings(slices, stages) == 0
+Settings are checked by the same number; here an edit of it trains anew.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,7 +19,7 @@ class Depth:
     Attributes
     ----------
     slices : int
-        Of a block, as many as it `divides`.
+        Of a block, as settings allow for the stages of the network.
     flat : int
         So many stages from the finest on look at each slice by itself and are
         pooled within slices alone, until pixels are about as far apart as

@@ -25,6 +25,7 @@ from slicewise.network.layers import (
     CropLike,
     InstanceNormalization,
     PadToMultiple,
+    SlicesApart,
 )
 from slicewise.network.onnx_model import (
     CARD,
@@ -61,7 +62,8 @@ def to_onnx(model: keras.Model, name: str, facts: Mapping[str, str] | None = Non
     -------
     bytes
         From float32 ``intensities`` (n, rows, columns, channels) to
-        ``probabilities`` (n, rows, columns, outputs), for any n, rows and columns.
+        ``probabilities`` (n, rows, columns, outputs), of blocks (n, rows, columns,
+        slices, outputs), for any n, rows and columns.
         The same model gives the same bytes.
 
     Raises
@@ -80,14 +82,15 @@ def to_onnx(model: keras.Model, name: str, facts: Mapping[str, str] | None = Non
     inner = graph.add("Transpose", [inner], perm=[0, last, *range(1, last)])
     logits = graph.network(unet, inner)
     likely = graph.add(*_PROBABILITIES[activation](logits))
-    graph.add("Transpose", [likely], out=OUTPUT, perm=[0, *range(2, last + 1), 1])
+    rank = len(wide.output_shape)
+    graph.add("Transpose", [likely], out=OUTPUT, perm=[0, *range(2, rank), 1])
     facts = {
         FORMAT_KEY: str(FORMAT),
         CARD: json.dumps(preprocess.card.dump(), allow_nan=False),
         WEIGHTS: weights_digest(model),
         **(facts or {}),
     }
-    data = sealed(graph.serialised(given, wide.output_shape[-1], facts))
+    data = sealed(graph.serialised(given, wide.output_shape, facts))
     _compare(wide, data, name)
     return data
 
@@ -232,16 +235,17 @@ class _Graph:
         )
 
     def serialised(
-        self, given: Sequence[int | None], outputs: int, facts: Mapping[str, str]
+        self, given: Sequence[int | None], said: Sequence[int | None], facts: Mapping[str, str]
     ) -> bytes:
-        """Return the whole as bytes."""
+        """Return the whole as bytes, with the shapes of what it is given and what it says."""
         helper = self.onnx.helper
         sides = [f"side_{axis}" for axis in range(1, len(given) - 1)]
+        behind = len(given) - 1
         values = [
             helper.make_tensor_value_info(
-                name, self.onnx.TensorProto.FLOAT, ["batch", *sides, channels]
+                name, self.onnx.TensorProto.FLOAT, ["batch", *sides, *shape[behind:]]
             )
-            for name, channels in ((INPUT, given[-1]), (OUTPUT, outputs))
+            for name, shape in ((INPUT, given), (OUTPUT, said))
         ]
         graph = helper.make_graph(
             self.nodes, "slicewise", values[:1], values[1:], initializer=self.arrays
@@ -311,10 +315,26 @@ def _padded(graph: _Graph, layer: Any, inputs: list[str]) -> str:
 
 def _cropped(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     image, like = inputs
-    axes = len(layer.output.shape) - 2
+    axes = len(layer.input[1].shape) - 2
     start = graph.array([0] * axes, np.int64)
     which = graph.array(range(2, 2 + axes), np.int64)
     return graph.add("Slice", [image, start, graph.sides(like, axes), which])
+
+
+def _slices_apart(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+    """Write the slices of each channel as the last axis of an image."""
+    channels = layer.input.shape[-1] // layer.slices
+    batch = graph.add(
+        "Slice",
+        [
+            graph.add("Shape", inputs),
+            graph.array([0], np.int64),
+            graph.array([1], np.int64),
+        ],
+    )
+    two = graph.array([channels, layer.slices], np.int64)
+    shape = graph.add("Concat", [batch, two, graph.sides(inputs[0], 2)], axis=0)
+    return graph.add("Transpose", [graph.add("Reshape", [*inputs, shape])], perm=[0, 1, 3, 4, 2])
 
 
 _ENLARGE = (keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
@@ -337,5 +357,6 @@ _LAYERS: dict[type, Callable[[_Graph, Any, list[str]], str]] = {
     InstanceNormalization: _by_instance,
     PadToMultiple: _padded,
     CropLike: _cropped,
+    SlicesApart: _slices_apart,
 }
 """How each kind of layer is written: exactly these, as what derives from them may do more."""

@@ -75,6 +75,8 @@ def _card(card: ModelCard) -> dict[str, str]:
     size = f"{recipe.size} × {recipe.size} pixels" if recipe.size else "whole slices"
     spacing = f" of {recipe.spacing} mm" if recipe.spacing else ""
     planes = " and ".join(plane.plane for plane in card.planes)
+    seen = card.context
+    at_once = f"{'blocks of ' if seen.block else ''}{plural(seen.slices, 'slice')}"
     after = card.postprocessing
     steps = [
         *(["the largest piece of each label"] if after.largest_component else []),
@@ -86,7 +88,7 @@ def _card(card: ModelCard) -> dict[str, str]:
         "regions": ", ".join(card.regions),
         "takes": TAKES[card.intensity],
         "channels": ", ".join(card.channels or []),
-        "slices": f"{planes}, {size}{spacing}, {plural(card.context.slices, 'slice')} at once",
+        "slices": f"{planes}, {size}{spacing}, {at_once} at once",
         "afterwards": " and ".join(steps) or "nothing",
     }
 

@@ -83,10 +83,6 @@ class SliceSource:
         # before pixels are averaged, so that an absurd voxel spoils no others
         return self.grid.shrink(self._scores.apply(block), 0.0).astype(np.float16)
 
-    def windows(self, start: int, stop: int, context: Context) -> np.ndarray:
-        """Return slices `start` to `stop` as `around` does."""
-        return self.around(np.arange(start, min(stop, len(self))), context)
-
     def around(self, numbers: np.ndarray, context: Context) -> np.ndarray:
         """Return slices with their neighbours, or their blocks, as `SliceSet.read` does.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.network.card import ModelCard
+from slicewise.network.depth import Depth
 
 from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
@@ -48,6 +49,14 @@ class TrainingInputs:
     may_select: bool = True
     patients: Mapping[str, str] | None = None
     also: object = None
+
+    @property
+    def depth(self) -> Depth | None:
+        """What the network does along the slices of blocks, which follows from those it learns."""
+        network = self.experiment.network
+        if network.block is None:
+            return None
+        return Depth.of(network.block, len(network.filters), self.slices.step)
 
     @property
     def key(self) -> str:

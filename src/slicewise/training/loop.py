@@ -143,7 +143,9 @@ def _prepare(
 
     def make(precision: str) -> Trainer:
         target = target_of(card, inputs.slices)
-        return make_trainer(experiment, preprocess, len(card.labels), precision, target)
+        return make_trainer(
+            experiment, preprocess, len(card.labels), precision, target, depth=inputs.depth
+        )
 
     state = State.load(store, make)
     if state is None:
@@ -312,7 +314,10 @@ class _Loop:
         progress.seconds = earlier + time.monotonic() - begun
         if reason is not None:
             raise _ToldToStop(reason)
-        trained = len(progress.losses) * self.inputs.experiment.training.batch
+        experiment = self.inputs.experiment
+        # of blocks all slices are trained on
+        each = experiment.seen.slices if experiment.seen.block else 1
+        trained = len(progress.losses) * experiment.training.batch * each
         return {
             "epoch": progress.number,
             "timestamp": int(time.time() * 1000),
@@ -378,7 +383,9 @@ class _Loop:
     def _logits(self, images: np.ndarray) -> np.ndarray:
         """Return the logits of slices, unless the training is told to stop."""
         self.callbacks.check()
-        masks = np.zeros(images.shape[:3], np.uint8)
+        seen = self.inputs.experiment.seen
+        block = (seen.slices,) if seen.block else ()
+        masks = np.zeros((*images.shape[:3], *block), np.uint8)
         outputs = self.state.trainer.predict_on_batch({"images": images, "masks": masks})
         logits = outputs["logits"]
         return np.asarray(logits[0] if isinstance(logits, list) else logits)
@@ -392,9 +399,12 @@ class _Loop:
             if not backend.is_out_of_memory(error):
                 raise
             rows, columns = self.inputs.slices.size
+            seen = self.inputs.experiment.seen
+            kind = f"blocks of {seen.slices} slices" if seen.block else "slices"
             raise PassingError(
-                f"memory runs out with a batch of {self.inputs.experiment.training.batch} slices "
-                f"of {rows} x {columns}; lower training.batch, the size of the slices or "
+                f"memory runs out with a batch of {self.inputs.experiment.training.batch} {kind} "
+                f"of {rows} x {columns}; lower training.batch, "
+                f"{'network.block, ' if seen.block else ''}the size of the slices or "
                 "network.filters"
             ) from error
 

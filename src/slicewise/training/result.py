@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from slicewise.config import Experiment
 from slicewise.dataset.training_record import Resolved
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, write_text
@@ -60,8 +59,8 @@ class Trained:
     resolved : Resolved
         What was decided and measured on the way.
     samples : dict of str to ndarray
-        Some training slices as the network saw them: ``images`` and ``masks``,
-        uint8, shape (n, rows, columns).
+        Some training slices as the network saw them, of blocks the one in the middle:
+        ``images`` and ``masks``, uint8, shape (n, rows, columns).
     """
 
     model: keras.Model
@@ -130,7 +129,7 @@ def settle_model(
         When the weights are no numbers.
     """
     preprocess = state.trainer.preprocess
-    plain = _in_float32(state.trainer.unet, inputs.experiment, inputs.card)
+    plain = _in_float32(state.trainer.unet, inputs)
     if not all(np.isfinite(each).all() for each in plain.get_weights()):
         # the last step of all, which no loss was computed after
         raise SlicewiseError(
@@ -173,13 +172,14 @@ def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Fac
     )
 
 
-def _in_float32(unet: keras.Model, experiment: Experiment, card: ModelCard) -> keras.Model:
+def _in_float32(unet: keras.Model, inputs: TrainingInputs) -> keras.Model:
     """Return the network in float32, so that it runs on processors without bfloat16."""
     plain = build_unet(
-        experiment.network,
-        len(card.labels),
+        inputs.experiment.network,
+        len(inputs.card.labels),
         channels=unet.input_shape[-1],
-        outputs=len(card.regions) or None,
+        outputs=len(inputs.card.regions) or None,
+        depth=inputs.depth,
     )
     copy_weights(unet, plain)
     return plain
@@ -198,10 +198,11 @@ def samples_of(trainer: Trainer, batches: Batches) -> dict[str, np.ndarray]:
         for step, indices, inputs in steps:
             trainer.seed(batches.experiment.training.seed, 0, 2, step)
             seen = [ops.convert_to_numpy(each) for each in trainer.prepare(inputs)]
+            context = batches.experiment.seen
+            middle = context.slices // 2
             # of the first channel
-            middle = seen[0][..., batches.experiment.input.context // 2]
-            images.append((middle - BLACK) / (WHITE - BLACK) * 255)
-            masks.append(seen[1])
+            images.append((seen[0][..., middle] - BLACK) / (WHITE - BLACK) * 255)
+            masks.append(seen[1][..., middle] if context.block else seen[1])
             if (step + 1) * len(indices) >= SHOWN:
                 break
     return {

@@ -13,6 +13,7 @@ from keras import ops
 
 from slicewise.config import UNDRAWN, Augmentation, Experiment, Loss, Optimizer, Training
 from slicewise.errors import PassingError, SlicewiseError
+from slicewise.network.depth import Depth
 from slicewise.network.fusion import forbid_wrong_fusion
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
@@ -170,6 +171,8 @@ def make_trainer(
     labels: int,
     precision: str,
     target: Target = WHOLE,
+    *,
+    depth: Depth | None = None,
 ) -> Trainer:
     """Build the network with its optimiser, from the seed.
 
@@ -185,6 +188,8 @@ def make_trainer(
         Of the inner layers.
     target : Target
         What is to be found in masks.
+    depth : Depth, optional
+        Of a network of three dimensions.
 
     Raises
     ------
@@ -200,6 +205,7 @@ def make_trainer(
         channels=preprocess.card.depth,
         supervise=experiment.network.deep_supervision,
         outputs=len(target.regions) or None,
+        depth=depth,
     )
     forbid_wrong_fusion(unet)
     trainer = Trainer(

@@ -13,6 +13,7 @@ from keras import ops
 from slicewise.config import UNDRAWN, Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
 from slicewise.inference.batching import batched
+from slicewise.inference.blocks import Joined, centres
 from slicewise.inference.regions import decider, postprocessed
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
@@ -77,10 +78,11 @@ class Validation:
         -------
         dict
             ``val/loss``: on slices of the kind that is trained on, of each
-            case by batches; NaN where no slice shows any label. ``val/dice``:
-            on all slices, 3-D, on the source grid, of the labels that a case
-            has; mean over the cases of a patient, the labels, the patients
-            (`mean_over_patients`); NaN where nobody has any label.
+            case by batches; NaN where no slice shows any label. Where blocks
+            overlap their logits are averaged. ``val/dice``: on all slices, 3-D,
+            on the source grid, of the labels that a case has; mean over the
+            cases of a patient, the labels, the patients (`mean_over_patients`);
+            NaN where nobody has any label.
 
         Raises
         ------
@@ -198,12 +200,20 @@ class Validation:
 
         def blocks() -> Iterator[tuple[int, np.ndarray]]:
             for number, case in enumerate(self.cases):
-                for start in range(0, len(case), batch):
-                    yield number, case.images(np.arange(start, min(start + batch, len(case))))
+                wanted = centres(len(case), case.context)
+                for start in range(0, len(wanted), batch):
+                    yield number, case.images(wanted[start : start + batch])
 
         done = batched(blocks(), batch, forward)
         for number, pieces in groupby(done, key=lambda piece: piece[0]):
-            yield self.cases[number], (outputs for _, outputs in pieces)
+            case = self.cases[number]
+            joined = Joined([len(case)], case.context)
+            yield case, _slices(joined, (outputs for _, outputs in pieces))
+
+
+def _slices(joined: Joined, pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    for outputs in pieces:
+        yield from joined.add(outputs)
 
 
 class _Mask:
@@ -243,6 +253,8 @@ class _Losses:
         self._next = 0
         self._target = target_of(card, case)
         self._batch = BatchLoss(experiment.loss, self._target)
+        seen = experiment.seen
+        self._size = experiment.training.batch * (seen.slices if seen.block else 1)
         self.total = 0.0
         self.slices = 0
 
@@ -254,12 +266,12 @@ class _Losses:
         numbers = numbers[used]
         logits = logits[used]
         while len(numbers):
-            room = self.experiment.training.batch - self._batch.slices
+            room = self._size - self._batch.slices
             masks = self.case.masks(numbers[:room]).astype(np.int32)
             self._batch.add(ops.convert_to_tensor(logits[:room]), ops.convert_to_tensor(masks))
             numbers = numbers[room:]
             logits = logits[room:]
-            if self._batch.slices == self.experiment.training.batch:
+            if self._batch.slices == self._size:
                 self.finish()
 
     def finish(self) -> None:
