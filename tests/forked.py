@@ -7,7 +7,8 @@ once that imports what others wrote, never slicewise itself, and then waits.
 a fork, hands over its arguments, environment, folder and open files, and ends as
 the fork ends. What it cannot do as a fresh interpreter would (another backend of
 Keras, options of the interpreter, what a `sitecustomize` does before all else) it leaves
-to a fresh one.
+to a fresh one, and also what the variable ``FRESH_PYTHON`` names: ``all``, or the jobs of
+some rules, of which processes are counted, measured or stopped.
 """
 
 import array
@@ -40,6 +41,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+BACKEND = ("tensorflow", "keras")
 LIBRARIES = (
     "SimpleITK",
     "contourpy",
@@ -64,8 +66,6 @@ LIBRARIES = (
     "skimage.transform._warps",
     "snakemake.cli",
     "snakemake.executors.local",
-    "tensorflow",
-    "keras",
     "yaml",
 )
 # It has to start in a moment, so it imports next to nothing, and no site-packages.
@@ -73,12 +73,21 @@ CLIENT = """#!{python} -IS
 import array, json, os, signal, socket, struct, sys
 
 asked = sys.argv[1:]
-fresh = os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or not asked
+fresh = not asked
 # read while an interpreter starts or a library is imported
-early = ("PYTHONHASHSEED", "KUBECONFIG", "FRESH_PYTHON")
+early = ("PYTHONHASHSEED", "KUBECONFIG")
 fresh = fresh or any(name in os.environ for name in early)
-own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-fresh = fresh or any(os.path.exists(os.path.join(path, "sitecustomize.py")) for path in own)
+# who asks for a job of a rule (its command names the rule as target) and for its script
+wanted = os.environ.get("FRESH_PYTHON", "").split()
+fresh = fresh or "all" in wanted or any(
+    text.startswith(rule + ":") or text.endswith("." + rule + ".py")
+    for rule in wanted
+    for text in asked
+)
+if {backend!r}:
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    fresh = fresh or any(os.path.exists(os.path.join(path, "sitecustomize.py")) for path in own)
+    fresh = fresh or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow"
 fresh = fresh or (asked[0].startswith("-") and asked[0] not in ("-m", "-c"))
 server = socket.socket(socket.AF_UNIX)
 try:
@@ -120,12 +129,14 @@ class Forks:
     ----------
     folder : path
         Where its socket and that file are written; a short path, as sockets want.
+    backend : bool
+        Whether TensorFlow and Keras are among what it imports.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, backend: bool) -> None:
         self.python = folder / "python"
         address = folder / "socket"
-        text = CLIENT.format(python=sys.executable, socket=str(address))
+        text = CLIENT.format(python=sys.executable, socket=str(address), backend=backend)
         self.python.write_text(text)
         self.python.chmod(self.python.stat().st_mode | stat.S_IXUSR)
         own = ("PYTHONPATH", "KERAS_BACKEND", "MLFLOW_", "SLICEWISE_", "SNAKEMAKE_")
@@ -138,7 +149,10 @@ class Forks:
             (folder / command).write_text(f"#!{self.python}\n{body}")
             (folder / command).chmod(self.python.stat().st_mode)
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(address), str(self.python), str(compiled)],
+            [
+                *(sys.executable, __file__, str(address), str(self.python), str(compiled)),
+                *(BACKEND if backend else ()),
+            ],
             env={**environment, "TF_CPP_MIN_LOG_LEVEL": "2"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -153,14 +167,26 @@ class Forks:
         self._process.wait()
 
 
+def python(backend: bool = True) -> str:
+    """Return what tests run in place of the interpreter; the first call starts what is forked.
+
+    Parameters
+    ----------
+    backend : bool
+        Whether forks begin with TensorFlow imported; else they may do without, and run what a
+        `sitecustomize` says.
+    """
+    return str(forks(backend).python)
+
+
 @cache
-def python() -> str:
-    """Return what tests run in place of the interpreter; the first call starts what is forked."""
+def forks(backend: bool) -> Forks:
+    """Return what waits to be forked, which the first call starts."""
     folder = tempfile.TemporaryDirectory(prefix="forks-")
-    forks = Forks(Path(folder.name))
+    waiting = Forks(Path(folder.name), backend)
     atexit.register(folder.cleanup)
-    atexit.register(forks.close)
-    return str(forks.python)
+    atexit.register(waiting.close)
+    return waiting
 
 
 class Server:
@@ -345,6 +371,9 @@ def become(request: dict[str, Any], python: str) -> None:
     sys.executable = python
     below = [path for path in request["environment"].get("PYTHONPATH", "").split(":") if path]
     sys.path[:] = [*below, *sys.path]
+    if any((Path(path) / "sitecustomize.py").exists() for path in below):
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
 
 
 def run(asked: list[str]) -> None:
@@ -383,10 +412,10 @@ def ended(asked: list[str]) -> int:
     return status if isinstance(status, int) else int(status is not None)
 
 
-def main(address: str, python: str, compiled: str) -> None:
+def main(address: str, python: str, compiled: str, *backend: str) -> None:
     """Import the libraries, wait, and be what is asked for in each fork."""
     sys.path.pop(0)
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *backend):
         importlib.import_module(name)
     # they look for plugins, and for modules, among all packages
     sys.modules["snakemake.cli"].get_argument_parser()

@@ -31,7 +31,7 @@ def script(tmp_path):
 
 def run(python: str, *arguments: str, **options) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [python, *arguments], capture_output=True, text=True, check=False, timeout=60, **options
+        [python, *arguments], capture_output=True, text=True, check=False, timeout=600, **options
     )
 
 
@@ -106,7 +106,7 @@ def test_an_edit_that_keeps_size_and_time_of_a_module_is_seen_and_a_copy_has_its
 
 
 @pytest.mark.parametrize(
-    "variable", ["KERAS_BACKEND=jax", "PYTHONHASHSEED=1", "KUBECONFIG=x", "FRESH_PYTHON=1"]
+    "variable", ["KERAS_BACKEND=jax", "PYTHONHASHSEED=1", "KUBECONFIG=x", "FRESH_PYTHON=all"]
 )
 def test_what_a_fork_cannot_be_is_a_fresh_interpreter(script, variable):
     code = "import sys; print('tensorflow' in sys.modules)"
@@ -115,11 +115,32 @@ def test_what_a_fork_cannot_be_is_a_fresh_interpreter(script, variable):
     assert run(forked.python(), "-S", script(code)).stdout == "False\n"
 
 
+def test_jobs_of_the_rules_that_are_named_are_fresh_interpreters(tmp_path):
+    code = "import sys; print('tensorflow' in sys.modules)"
+    named = {**os.environ, "FRESH_PYTHON": "evaluate train"}
+    for name, forks in (("tmp1.train.py", False), ("tmp1.retrain.py", True), ("train.py", True)):
+        script = tmp_path / name
+        script.write_text(code)
+        assert run(forked.python(), str(script), env=named).stdout == f"{forks}\n", name
+    for target, forks in (("train:fold=0", False), ("slices:shard=train", True)):
+        asked = ("-c", code, "--target-jobs", target)
+        assert run(forked.python(), *asked, env=named).stdout == f"{forks}\n", target
+
+
 def test_a_module_that_is_run_before_all_else_is_run_by_a_fresh_interpreter(script, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("print('first')")
     environment = {**os.environ, "PYTHONPATH": f"/nowhere{os.pathsep}{tmp_path}"}
     fork = run(forked.python(), script("print('then')"), env=environment)
     assert fork.stdout == "first\nthen\n"
+
+
+def test_forks_without_a_backend_take_any_and_run_what_is_run_before_all_else(script, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.before = __name__")
+    code = "import os, sys\nprint('tensorflow' in sys.modules, 'mlflow' in sys.modules, sys.before)"
+    code += "\nimport keras\nprint(keras.backend.backend())"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "KERAS_BACKEND": "jax"}
+    fork = run(forked.python(backend=False), script(code), env=environment)
+    assert fork.stdout == "False True sitecustomize\njax\n", fork.stderr
 
 
 def test_temporary_files_lie_where_the_one_who_asks_wants_them(script, tmp_path):

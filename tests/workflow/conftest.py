@@ -28,7 +28,10 @@ heed_ctrl_c()
 CHECKOUT = Path(__file__).parents[2]
 COPIED = ("Snakefile", "rules", "scripts", "src", "profiles", "config", "environment.yml")
 # What a user's shell may hold and what would lead a test astray.
-FOREIGN = ("MLFLOW_", "SNAKEMAKE_", "SLICEWISE_", "SLURM_", "GIT_", "PYTHONPATH", "KERAS_BACKEND")
+FOREIGN = (
+    *("MLFLOW_", "SNAKEMAKE_", "SLICEWISE_", "SLURM_", "GIT_", "PYTHONPATH", "KERAS_BACKEND"),
+    "PYTHONDONTWRITEBYTECODE",  # with it each job would compile the library again
+)
 DATASET = "tiny"
 TRAINING = [f"p{k:02d}" for k in range(1, 7)]
 TEST = ["p08", "p09"]
@@ -74,6 +77,8 @@ class Workflow:
     """A copy of the workflow in which a test may do what it likes."""
 
     root: Path
+    backend: bool = True
+    """Whether TensorFlow may be there already when a command starts that runs to its end."""
 
     @property
     def results(self) -> Path:
@@ -89,13 +94,14 @@ class Workflow:
         return {**kept, "PYTHONPATH": str(self.root / "src"), **more}
 
     def command(self, *arguments: str) -> list[str]:
-        # beside the interpreter, as `make demo` calls it: the environment need not be active
+        # beside the interpreter, as `make demo` calls it: the environment need not be active;
+        # processes of their own, which can be killed as those of a user can
         return [str(Path(sys.executable).parent / "snakemake"), "--cores", "2", *arguments]
 
     def snakemake(self, *arguments: str, fails: bool = False, **environment: str) -> str:
         """Run `snakemake` to its end; return all it said."""
         done = subprocess.run(
-            [forked.python(), *self.command(*arguments)],
+            [forked.python(self.backend), *self.command(*arguments)],
             cwd=self.root,
             env=self.environment(**environment),
             stdout=subprocess.PIPE,
@@ -259,8 +265,8 @@ def finish(workflow: Workflow) -> None:
     for name in TEST:
         workflow.add_patient(name, "test")
     workflow.write_settings(copy.deepcopy(CONFIG))
-    # what a job takes is measured of its own processes, and a fork is none of them
-    said = workflow.snakemake(FRESH_PYTHON="1")
+    # what a training takes is measured of its own processes, and a fork is none of them
+    said = workflow.snakemake(FRESH_PYTHON="train")
     (workflow.root / "said.txt").write_text(said)
 
 

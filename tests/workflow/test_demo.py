@@ -21,7 +21,7 @@ BY_EPOCH = ("train/loss", "train/dice", "val/loss", "val/dice", "lr", "images_pe
 def test_the_demo_runs_from_a_clone(clone, tmp_path):
     workflow = copied(clone.root, tmp_path / "slicewise")
     # as a user has it: each job in an interpreter of its own
-    said = workflow.snakemake(FRESH_PYTHON="1")
+    said = workflow.snakemake(FRESH_PYTHON="all")
     results = workflow.root / "results" / "phantom"
     end = said[said.index("Mean Dice per patient in 3-D, phantom:") :]
     for name in ("tutorial", "baseline"):

@@ -13,6 +13,7 @@ import pytest
 from conftest import Workflow, started
 
 from slicewise.files import read_json
+from tests import forked
 from tests.tracking.outage import Server
 
 EPOCHS, STEPS = 6, 25
@@ -245,7 +246,7 @@ def test_a_tracking_server_that_dies_in_a_training_costs_nothing(workflow, finis
     login = {"MLFLOW_TRACKING_USERNAME": "somebody", "MLFLOW_TRACKING_PASSWORD": secret}
     try:
         made = subprocess.Popen(
-            workflow.command(REPORT),
+            [forked.python(), *workflow.command(REPORT)],
             cwd=workflow.root,
             env=workflow.environment(MLFLOW_TRACKING_URI=server.uri, **login),
             stdout=subprocess.PIPE,

@@ -71,7 +71,7 @@ def test_a_deleted_prediction_that_is_asked_for_is_the_same_again(workflow):
 @pytest.mark.slow
 def test_unit_tests_that_snakemake_writes_are_python(workflow):
     # Snakemake asks for its folder while it is imported
-    workflow.snakemake("--generate-unit-tests", FRESH_PYTHON="1")
+    workflow.snakemake("--generate-unit-tests", FRESH_PYTHON="all")
     written = list((workflow.root / ".tests" / "unit").glob("test_*.py"))
     assert {"test_predict.py", "test_train.py"} <= {path.name for path in written}
     for path in written:

@@ -11,6 +11,7 @@ from conftest import copied
 from test_resume import EPOCHS, MODEL, REPORT, same_points, same_weights, wait_for_checkpoint
 
 from slicewise.files import read_json
+from tests import forked
 from tests.deploy.server import mlflow_server
 
 __all__ = ["mlflow_server"]
@@ -73,7 +74,7 @@ def test_two_users_train_into_one_server_at_once(finished, tmp_path, mlflow_serv
         workflow.change("tracking", {"register": True})
     running = [
         subprocess.Popen(
-            workflow.command(REPORT.replace("rich", "plain")),
+            [forked.python(), *workflow.command(REPORT.replace("rich", "plain"))],
             cwd=workflow.root,
             env=workflow.environment(**logins[user]),
             stdout=subprocess.PIPE,
