@@ -5,6 +5,7 @@ from snakemake.io import is_callable
 from snakemake.iocontainers import Wildcards
 
 from slicewise import asked, overview
+from slicewise.calm import FULL, Watch
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
@@ -13,6 +14,7 @@ from slicewise.surroundings import folders_of
 from slicewise.wording import some
 
 LOOK = Look()
+WATCH = Watch()
 STALE = []
 WHY = {}
 """By the first file of a job that is made again, what its record or its log says of it."""
@@ -99,6 +101,23 @@ def is_made(path):
     """Tell whether some rule makes a file, of cases, folds and experiments that are there."""
     matches = (made.match(path) for each in workflow.rules for made in each.products())
     return any(match and study.knows(match.groupdict()) for match in matches)
+
+
+def show_calmly():
+    """Show how far the run is, instead of every job with all its files.
+
+    Whoever asks for more, or for less, gets what Snakemake writes.
+    """
+    said = workflow.output_settings
+    asked_for = said.verbose or said.quiet or said.printshellcmds or said.show_failed_logs
+    ours = HOME is not None and Path(workflow.main_snakefile).absolute() == HOME / "Snakefile"
+    logs = workflow.logger_manager.get_logfile()
+    if asked_for or not ours or not logs or os.environ.get(FULL) == "full":
+        return
+    totals = {}
+    for job in planned_jobs():
+        totals[job.stage] = totals.get(job.stage, 0) + 1
+    WATCH.begin(workflow.logger_manager.logger, logs[0], totals, NAMES)
 
 
 def join_in(name, handler):

@@ -29,14 +29,17 @@ onstart:
     # here, as Snakemake has its own answer to signals only now
     pass_on_stops()
     LOOK.note_touched()
+    show_calmly()
 
 
 onsuccess:
+    WATCH.end()
     tell_what_is_left()
     print_overview()
 
 
 onerror:
+    WATCH.end()
     print_errors()
 
 

@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 # Also where Python is told to keep nothing: each worker would rewrite all tests in each run.
 sys.dont_write_bytecode = False
+# Tests look at what Snakemake and its jobs say, which people see in the log alone.
+os.environ.setdefault("SLICEWISE_OUTPUT", "full")
 
 HERE = Path(__file__).parent
 LONG = ("cluster", "workflow", "deploy")

@@ -54,6 +54,7 @@ ALLOWED = {
     "report": {*BELOW_EVALUATION, "evaluation"},
     "tracking": {"metrics"},
     "asked": set(),
+    "calm": set(),
     "backends": set(),
     "boxes": set(),
     "causes": set(),

@@ -64,15 +64,18 @@ class Ran:
         return [line.strip() for line in self.err.splitlines() if line.startswith("error: ")]
 
 
-def snakemake(folder: Path, *arguments: str) -> Ran:
-    """Run the workflow with `folder` as the place to work in and as the place of the data."""
+def snakemake(folder: Path, *arguments: str, output: str = "full") -> Ran:
+    """Run the workflow with `folder` as the place to work in and as the place of the data.
+
+    What people see, and not all that Snakemake and its jobs say, is the `output` "".
+    """
     # No MLflow server, thread setting or Snakemake profile of whoever runs the tests may matter.
     foreign = ("SLICEWISE_", "MLFLOW_", "SNAKEMAKE_", "PYTEST_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     ran = subprocess.run(
         [forked.python(), str(SNAKEMAKE), "--snakefile", str(ROOT / "Snakefile"), *arguments],
         cwd=folder,
-        env={**clean, "SLICEWISE_DATA": str(folder)},
+        env={**clean, "SLICEWISE_DATA": str(folder), "SLICEWISE_OUTPUT": output},
         capture_output=True,
         text=True,
         timeout=300,

@@ -91,7 +91,9 @@ class Workflow:
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a command: this copy's library comes before the installed one."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        return {**kept, "PYTHONPATH": str(self.root / "src"), **more}
+        # tests look at what Snakemake says of its jobs, and at what these say
+        said = {"SLICEWISE_OUTPUT": "full"}
+        return {**kept, "PYTHONPATH": str(self.root / "src"), **said, **more}
 
     def command(self, *arguments: str) -> list[str]:
         # beside the interpreter, as `make demo` calls it: the environment need not be active;
