@@ -104,7 +104,8 @@ def run(workflow: Path, command: str, *more: str) -> str:
         variables[key] = value
     kept = {k: v for k, v in os.environ.items() if k not in ("SLICEWISE_DATA", "PYTHONPATH")}
     # as after `source .venv/bin/activate`
-    path = os.pathsep.join([str(Path(forked.python()).parent), str(BIN), os.environ["PATH"]])
+    forks = [str(Path(forked.python()).parent)] if words[0] == "snakemake" else []
+    path = os.pathsep.join([*forks, str(BIN), os.environ["PATH"]])
     done = subprocess.run(
         [*words, *more],
         cwd=workflow,
@@ -139,6 +140,7 @@ def test_the_environment_to_activate_is_the_one_that_make_makes(workflow):
     assert not re.search(r"^ *(?:snakemake|slicewise|python) ", README[:first], re.M)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", tried(DRY))
 def test_a_run_is_planned_to_its_end(workflow, command):
     # before the target, because --configfile swallows what follows it
@@ -152,6 +154,7 @@ def test_a_run_is_planned_to_its_end(workflow, command):
             assert re.search(rf"^ingest +{number}$", said, re.M), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in tried(REAL) if "-n" in c.split()])
 def test_a_dry_run_says_what_and_why(workflow, command):
     said = run(workflow, command)
@@ -160,6 +163,7 @@ def test_a_dry_run_says_what_and_why(workflow, command):
     assert not (workflow / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_unlocked(workflow):
     locks = workflow / ".snakemake" / "locks"
     locks.mkdir(parents=True, exist_ok=True)
@@ -168,6 +172,7 @@ def test_a_killed_run_is_unlocked(workflow):
     assert not locks.exists() or not list(locks.iterdir())
 
 
+@pytest.mark.slow
 def test_the_archive_holds_the_reports(workflow):
     # stand-ins for what a finished demo leaves
     results = workflow / "results" / "phantom"

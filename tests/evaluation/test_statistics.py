@@ -255,7 +255,7 @@ def tables(draw) -> pd.DataFrame:
     return pd.concat([first, other], ignore_index=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tables())
 def test_means_are_those_of_plain_loops(rows: pd.DataFrame):
     """The same idea once more: of cases, then labels, then patients, without arrays."""

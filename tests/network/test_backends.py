@@ -191,6 +191,7 @@ def on_jax(tmp_path_factory: pytest.TempPathFactory) -> tuple[Arrays, Arrays]:
         return given, dict(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALCULATIONS)
 def test_jax_gives_the_numbers_of_tensorflow(name: str, on_jax: tuple[Arrays, Arrays]) -> None:
     given, theirs = on_jax

@@ -10,7 +10,7 @@ from slicewise.phantom.tissues import LABELS
 from slicewise.volumes.volume import Volume
 
 SEED = 11
-PATIENTS = range(20)
+PATIENTS = range(12)
 
 
 @cache

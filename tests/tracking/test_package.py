@@ -155,6 +155,7 @@ def artifacts(home: Path) -> Path:
 # -- what is stored --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_run_goes_on_and_has_its_model(home: Path) -> None:
     client = MlflowClient(f"sqlite:///{home}/results/mlflow.db")
     run = client.get_run((home / "run_id").read_text())

@@ -137,6 +137,7 @@ def test_a_fault_comes_out_as_it_was() -> None:
         Patience("http://h", lambda line: None).run(fails)
 
 
+@pytest.mark.slow
 def test_sync_ends_at_a_server_that_never_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_budget_counts_the_time_before_an_interruption(
     assert done.resolved.seconds > 8.9
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ticking")
 def test_patience_stops_before_the_minutes_are_over(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path

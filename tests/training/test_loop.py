@@ -64,6 +64,7 @@ def test_history_is_the_mean_over_an_epochs_batches(whole: Whole) -> None:
     assert len({step["loss"] for step in whole.steps}) == 10
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights(
     slices: SliceSet, validation_slices: SliceSet, whole: Whole, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_nan_names_epoch_and_cases(
         train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
 
 
+@pytest.mark.slow
 def test_stops_during_a_validation(
     slices: SliceSet, validation_slices: SliceSet, whole: Whole, tmp_path: Path
 ) -> None:
@@ -198,6 +200,7 @@ def test_weights_that_would_never_move(
         train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
 
 
+@pytest.mark.slow
 def test_validation_dice_is_of_the_source_grid(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def test_weights_that_the_last_step_broke_are_no_model(
     assert not kept
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_gives_a_float32_model(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:
@@ -46,6 +47,7 @@ def test_bfloat16_trains_and_gives_a_float32_model(
     assert policies == {"float32"}
 
 
+@pytest.mark.slow
 def test_postprocessing_is_decided_by_validation(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def test_selects_the_best_epoch(
     assert held_out.resolved.selected_epoch == 3
 
 
+@pytest.mark.slow
 def test_patience_stops_early(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:

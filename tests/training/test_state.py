@@ -75,7 +75,14 @@ def whole(folders: list[SliceFolder], tmp_path_factory: pytest.TempPathFactory) 
     return train_on(*sets, disc_truth, experiment(epochs=3), CARD, place)
 
 
-@pytest.mark.parametrize(("at", "epoch", "step"), [(2, 1, 2), (5, 1, 5), (11, 2, 2)])
+@pytest.mark.parametrize(
+    ("at", "epoch", "step"),
+    [
+        pytest.param(2, 1, 2, marks=pytest.mark.slow),
+        pytest.param(5, 1, 5, marks=pytest.mark.slow),
+        (11, 2, 2),
+    ],
+)
 def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
     folders: list[SliceFolder], whole: Trained, tmp_path: Path, at: int, epoch: int, step: int
 ) -> None:
@@ -97,6 +104,7 @@ def test_stops_between_two_steps_and_goes_on_to_the_same_bits(
     pd.testing.assert_frame_equal(cut.history[columns], whole.history[columns])
 
 
+@pytest.mark.slow
 def test_precision_is_decided_once_said_and_written_down(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,7 @@ def test_the_running_dice_leaves_out_what_nobody_drew() -> None:
     assert float(trainer.dice.result()) == pytest.approx(2 / 3, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_slices_of_which_nothing_was_drawn_change_no_weight(tmp_path: Path) -> None:
     """To the bit, whatever their images are, and whatever the network would find there."""
     made = []
@@ -151,6 +152,7 @@ def test_the_running_dice_of_regions_is_a_mean_over_them() -> None:
     assert float(trainer.dice.result()) == pytest.approx(np.mean(each), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_of_regions_is_trained_to_a_model_of_sigmoids(tmp_path: Path) -> None:
     folders = []
     truth = {}

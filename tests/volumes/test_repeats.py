@@ -1,5 +1,7 @@
 """A scan that was appended to itself is found, and nothing else is."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from slicewise.volumes.repeats import check_repeats
 from slicewise.volumes.volume import Volume
 
 
+@cache
 def scan(index: int = 0) -> tuple[Volume, np.ndarray]:
     image, mask = phantom(index, seed=7, size=64, slices=(16, 20))
     return image, (mask.array == 1).astype(np.uint8)
