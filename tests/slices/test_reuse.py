@@ -110,7 +110,7 @@ CHANGES = [*Content.model_fields, "order", "recipe", "code", "image", "mask", "p
 
 @pytest.mark.parametrize("what", CHANGES)
 @given(STEPS, STEPS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_after_any_change_what_is_kept_is_what_is_made_from_nothing(files, what, first, other):
     second = changed(first, what, other)
     with tempfile.TemporaryDirectory() as kept, tempfile.TemporaryDirectory() as fresh:
