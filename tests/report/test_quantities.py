@@ -55,7 +55,7 @@ def test_groups_hold_each_number_once_in_order_and_none_is_small(values, least):
         assert numbers[one].max() < numbers[other].min()
 
 
-@pytest.mark.parametrize("count", [5, 8, 12, 20, 60])
+@pytest.mark.parametrize("count", [5, 8, 12, 20, pytest.param(60, marks=pytest.mark.slow)])
 def test_of_normal_numbers_next_to_none_stand_out(count):
     random = np.random.default_rng(count)
     draws = [robust_z(random.normal(100, 10, count), 1e-6) for _ in range(2000)]

@@ -261,6 +261,7 @@ class Breaking:
         return request
 
 
+@pytest.mark.slow
 def test_whatever_was_interrupted_is_completed(results: Path) -> None:
     mirror = Mirror(Connection(results), is_better)
     for name, dice in (("a", GOOD), ("b", POOR), ("c", BEST)):
@@ -367,6 +368,7 @@ def test_a_superseded_run_is_not_registered(results: Path) -> None:
     assert version.run_id == Mirror(Connection(results)).run_id(new.folder)
 
 
+@pytest.mark.slow
 def test_a_superseded_champion_stays_until_a_better_one_comes(results: Path) -> None:
     for dice in (GOOD, POOR, BEST):
         old = [Run(path.parent) for path in (results / "stays").glob("a/tracking/*/*/run.json")]
@@ -375,6 +377,7 @@ def test_a_superseded_champion_stays_until_a_better_one_comes(results: Path) -> 
     assert len(versions(results, "stays")) == 3
 
 
+@pytest.mark.slow
 def test_a_champion_without_scores_is_not_replaced(results: Path) -> None:
     first = scored(results, "lost-scores", "a", POOR)
     send(results, first)
@@ -409,6 +412,7 @@ def test_a_deleted_run_keeps_its_version(results: Path) -> None:
     assert decision(results, "deleted-run", 1) == "promoted, the data set had no champion"
 
 
+@pytest.mark.slow
 def test_a_deleted_model_is_stored_anew_with_its_aliases(results: Path) -> None:
     runs = [scored(results, "deleted-model", n, d) for n, d in (("a", GOOD), ("b", POOR))]
     send(results, *runs)
@@ -435,6 +439,7 @@ def untold(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_after_the_loss_of_the_store_history_repeats_itself(untold: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(untold, results)
@@ -453,6 +458,7 @@ def test_after_the_loss_of_the_store_history_repeats_itself(untold: Path, tmp_pa
     assert who(results, "tiny") == {"champion": "c", "challenger": "a"}
 
 
+@pytest.mark.slow
 def test_what_a_dead_server_missed_is_registered_in_its_order(untold: Path, tmp_path: Path) -> None:
     results = tmp_path / "results"
     shutil.copytree(untold, results)

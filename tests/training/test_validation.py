@@ -405,7 +405,7 @@ def test_training_goes_on_where_a_validation_case_shows_nothing(
     assert done.history["val/loss"].notna().all()
 
 
-@pytest.mark.parametrize("select", ["dice", "loss"])
+@pytest.mark.parametrize("select", ["dice", pytest.param("loss", marks=pytest.mark.slow)])
 def test_where_no_validation_patient_has_a_label_the_last_weights_are_kept(
     folders: list[SliceFolder], tmp_path: Path, select: str
 ) -> None:

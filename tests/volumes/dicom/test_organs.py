@@ -110,6 +110,7 @@ def test_image_given_as_mask(tmp_path, write_series, refused):
     assert "it is no mask" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 7, 17])
 def test_ircad_masks_lie_on_their_organs(real_data, number):
     case = real_data / "ircad" / f"3Dircadb1.{number}"
