@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What is right does not become wrong where others keep the machine busy.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # Also where Python is told to keep nothing: each worker would rewrite all tests in each run.
 sys.dont_write_bytecode = False
