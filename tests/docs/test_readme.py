@@ -197,6 +197,7 @@ def test_the_archive_holds_the_reports(workflow):
         shutil.rmtree(workflow / "results")
 
 
+@pytest.mark.slow
 def test_the_extra_for_gpus_can_be_installed(workflow):
     (command,) = tried(INSTALL)
     said = run(

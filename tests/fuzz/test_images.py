@@ -24,6 +24,7 @@ from slicewise.volumes.volume import Volume
 from tests.fuzz.harness import Target, check, fuzz, number_of_inputs
 from tests.scans import _write_series
 
+pytestmark = pytest.mark.slow  # `make fuzz` does more of it
 VOXELS = (np.arange(210, dtype="<i2") - 50).reshape(7, 6, 5)
 AFFINE = np.diag([0.7, 0.8, 2.5, 1.0])
 GEOMETRY = "space directions: (1,0,0) (0,1,0) (0,0,2)\nspace origin: (0,0,0)\n"

@@ -71,6 +71,8 @@ from slicewise.training.plan import read_plan
 from tests.fuzz import harness
 from tests.fuzz.mutations import bent
 
+pytestmark = pytest.mark.slow  # `make fuzz` does more of it
+
 SEED = int(os.environ.get("SLICEWISE_SEED", "1"))
 INPUTS = 8
 PLACE = Path("results/tiny")

@@ -54,7 +54,7 @@ def variant(normalisation: str, channels: int) -> keras.Model:
     st.sampled_from([("none", 1), ("batch", 3), ("instance", 1)]),
     st.booleans(),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_any_size_goes_in_and_comes_out(
     size: tuple[int, int], kind: tuple[str, int], training: bool
 ) -> None:

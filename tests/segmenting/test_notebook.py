@@ -14,7 +14,9 @@ from slicewise.volumes.nifti import read_nifti
 from tests.segmenting.made import ct, experiment, segmented, stored
 
 
-@pytest.mark.parametrize("planes", [[], ["axial", "sagittal"]])
+@pytest.mark.parametrize(
+    "planes", [[], pytest.param(["axial", "sagittal"], marks=pytest.mark.slow)]
+)
 def test_files_and_arrays_give_what_the_command_writes(tmp_path: Path, planes: list[str]) -> None:
     inference = {"flip": "one", "shift": 0, "planes": planes}
     model = experiment(tmp_path / "e", inference=inference)

@@ -190,6 +190,7 @@ def test_the_table_and_the_page_have_all_scans(tmp_path: Path, chosen: Chosen) -
     assert all(output.overlay(scan.scan).read_bytes()[:2] == b"\xff\xd8" for scan in scans)
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_the_model_that_one_alone_would_not_be(
     tmp_path: Path,
 ) -> None:

@@ -13,6 +13,7 @@ from tests.discs import CARD, disc_truth
 from tests.training.runs import plain, train_on
 
 
+@pytest.mark.slow
 def test_selects_the_best_epoch(
     slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
 ) -> None:

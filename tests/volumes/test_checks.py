@@ -229,6 +229,7 @@ def test_only_other_labels_is_empty(refused):
 # --- real data ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_real_images_pass(real_data):
     for pattern, intensity in [
         ("ircad/*.17/PATIENT_DICOM.zip", "hu"),
@@ -243,6 +244,7 @@ def test_real_images_pass(real_data):
             check_image(read_volume(path), str(path), intensity)
 
 
+@pytest.mark.slow
 def test_real_masks_pass(real_data):
     for image_path in sorted(real_data.glob("msd_hippocampus/imagesTr/hippocampus_0*.nii.gz")):
         mask_path = real_data / "msd_hippocampus" / "labelsTr" / image_path.name
@@ -256,6 +258,7 @@ def test_real_masks_pass(real_data):
     assert label_indices(mask, "mask", {"liver": 1}, "refuse").any()
 
 
+@pytest.mark.slow
 def test_real_ircad_pair(real_data):
     case = real_data / "ircad" / "3Dircadb1.17"
     image = read_volume(case / "PATIENT_DICOM.zip")
@@ -265,6 +268,7 @@ def test_real_ircad_pair(real_data):
     assert label_indices(mask, "mask", {"liver": 1}, "refuse").sum() > 1e6
 
 
+@pytest.mark.slow
 def test_real_ct_stored_with_1024_added(real_data, refused):
     for path in (
         real_data / "ircad" / "3Dircadb1.17" / "PATIENT_DICOM.zip",
@@ -276,6 +280,7 @@ def test_real_ct_stored_with_1024_added(real_data, refused):
         check_image(stored.plus(-1024), "ct", "hu", -1024)
 
 
+@pytest.mark.slow
 def test_real_image_without_hounsfield_scale(real_data, refused):
     image = read_volume(real_data / "odd" / "uint8_not_hu.nii.gz")
     message = refused(check_image, image, "uint8_not_hu.nii.gz", "hu")

@@ -299,6 +299,7 @@ def test_an_offset_never_wraps(dtype):
     assert Volume(array, np.eye(4)).plus(0).array is array
 
 
+@pytest.mark.slow
 def test_real_scans_keep_their_geometry(real_data, caplog):
     caplog.set_level(logging.WARNING)
     lost = 0

@@ -154,6 +154,7 @@ def test_a_line_says_how_many_voxels_are_absurd(caplog):
     assert "-1e+06" in record.getMessage() and "1e+09" in record.getMessage()
 
 
+@pytest.mark.slow
 def test_real_images_have_no_absurd_voxels(real_data, caplog):
     from slicewise.volumes.read import read_volume
 

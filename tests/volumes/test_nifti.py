@@ -160,6 +160,7 @@ def test_unreadable_file(tmp_path, refused, monkeypatch):
     assert "Permission denied" in refused(read_nifti, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["msd_hippocampus/*/hippocampus_00*.nii.gz", "odd/totalsegmentator_torso/*.nii.gz"]
 )

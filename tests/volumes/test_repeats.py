@@ -79,6 +79,7 @@ def test_padding_air_and_mirrors_are_no_copies(caplog):
     assert caplog.records == []
 
 
+@pytest.mark.slow
 def test_real_scans_are_no_copies_of_themselves(real_data, caplog, refused):
     paths = sorted(real_data.glob("msd_hippocampus/imagesTr/*.nii.gz"))[::4]
     paths.append(real_data / "odd" / "totalsegmentator_torso" / "ct.nii.gz")

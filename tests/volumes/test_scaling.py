@@ -63,6 +63,7 @@ def test_other_dimensions(tmp_path, refused, shape):
     assert f"{len(shape)} dimensions" in message
 
 
+@pytest.mark.slow
 def test_real_four_dimensional_file(real_data, refused):
     message = refused(read_volume, real_data / "odd" / "four_dimensional.nii.gz")
     assert "4 dimensions (52 × 68 × 20 × 10)" in message

@@ -51,6 +51,7 @@ def without(keyword: str):
     return edit
 
 
+@pytest.mark.slow
 def test_the_real_one_agrees_with_its_nrrd(real_data):
     place = real_data / "odd" / "ct_seg_dicom"
     mask = read(place / "liver.dcm", place / "ct-3slice", {"liver": "Liver"})

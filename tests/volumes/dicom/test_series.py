@@ -184,6 +184,7 @@ def test_series_that_is_no_plain_volume(tmp_path, write_series, refused, edit, f
 # --- real data ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_ircad_agrees_with_simpleitk(tmp_path, real_data):
     case = real_data / "ircad" / "3Dircadb1.1"
     volume = read_series(case / "PATIENT_DICOM.zip")
@@ -197,6 +198,7 @@ def test_ircad_agrees_with_simpleitk(tmp_path, real_data):
     np.testing.assert_allclose(world(volume.affine, (100, 200, 77)), np.array(lps) * [-1, -1, 1])
 
 
+@pytest.mark.slow
 def test_three_slices_of_dcmqi_agree_with_simpleitk_but_for_the_padding(real_data, caplog):
     folder = real_data / "odd" / "ct_seg_dicom" / "ct-3slice"
     volume, other = read_series(folder), by_simpleitk(folder)
@@ -209,6 +211,7 @@ def test_three_slices_of_dcmqi_agree_with_simpleitk_but_for_the_padding(real_dat
     )
 
 
+@pytest.mark.slow
 def test_tilted_gantry_and_segmentation_of_real_scanners(real_data, refused):
     message = refused(read_series, real_data / "odd" / "tilted_ct" / "GE")
     assert "tilted by about 18.5 degrees" in message
