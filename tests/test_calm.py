@@ -166,6 +166,8 @@ print("after", file=sys.stderr)
 logger.warning("as usual")
 """
 
+GONE = RUN.partition("watch.end()")[0] + "watch.end()\n(folder / 'whole').touch()\n"
+
 
 def test_what_jobs_write_goes_into_the_log_alone(tmp_path: Path) -> None:
     done = subprocess.run(
@@ -183,6 +185,19 @@ def test_what_jobs_write_goes_into_the_log_alone(tmp_path: Path) -> None:
         "chatter of the run",
         "chatter of a job",
     }
+
+
+def test_a_run_whose_reader_is_gone_goes_on(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", GONE, str(tmp_path), "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[1],
+    )
+    assert child.stderr.readline() == b"before\n"
+    child.stderr.close()
+    child.wait(60)
+    assert (tmp_path / "whole").exists()
 
 
 def test_a_terminal_shows_bars_and_the_epoch(tmp_path: Path) -> None:

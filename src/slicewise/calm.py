@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -118,7 +119,9 @@ class Calm(logging.Handler):
             self._take(record)
         except Exception as error:
             self.give_up()
-            print(f"how far the run is cannot be shown ({error})", file=sys.stderr)
+            with suppress(OSError):
+                line = f"how far the run is cannot be shown ({error})"
+                print(line, file=sys.stderr, flush=True)
 
     def _take(self, record: logging.LogRecord) -> None:
         event = str(getattr(record, "event", None) or "")
@@ -285,9 +288,12 @@ class Watch:
             logger.removeHandler(shown)
             usual.addFilter(_is_news)
             logger.addHandler(usual)
-            shown.end()
+            # whoever read may be gone
+            with suppress(OSError):
+                shown.end()
             streams.give_back()
-            terminal.close()
+            with suppress(OSError):
+                terminal.close()
 
         self._back = back
 
