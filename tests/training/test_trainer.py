@@ -11,6 +11,7 @@ from scipy.spatial import distance
 
 from slicewise.config import Loss, Optimizer
 from slicewise.errors import SlicewiseError
+from slicewise.network import backend
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
@@ -19,6 +20,25 @@ from slicewise.training.trainer import Trainer, batch_dice, make_optimizer
 from slicewise.volumes.volume import Volume
 from tests.discs import CARD, RECIPE, card_with, disc_truth, disc_volume
 from tests.training.runs import changed, train_on
+from tests.training.test_average import Plain, unet_of
+
+
+def test_a_call_is_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    call = Trainer.call
+
+    def counted(self: Trainer, inputs: object, training: bool = False) -> object:
+        calls.append(training)
+        return call(self, inputs, training=training)
+
+    monkeypatch.setattr(Trainer, "call", counted)
+    trainer = Trainer(Plain(), unet_of(True), Loss())
+    trainer.compile(optimizer=make_optimizer(Optimizer()), jit_compile=False)
+    trainer.optimizer.build(trainer.trainable_variables)
+    images = np.zeros((2, 4, 4, 1), np.float32)
+    for _ in range(2):
+        backend.train_step(trainer, {"images": images, "masks": np.zeros((2, 4, 4), np.uint8)})
+    assert calls == [True]
 
 
 def test_devices_that_are_not_there(

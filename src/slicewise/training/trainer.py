@@ -75,6 +75,8 @@ class Trainer(keras.Model):
         self.noise = keras.random.SeedGenerator(0)
         self.dice = keras.metrics.Mean(name="dice")
         self.statistics = Statistics(self, unet, optimizer)
+        # there is nothing to build, which Keras would trace a whole call to find out
+        self.built = True
 
     def prepare(self, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
         """Return the images and masks of a batch as the network sees them."""
