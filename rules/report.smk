@@ -22,6 +22,7 @@ rule report:
         histories=lambda w: study.of_folds("history.csv", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
         samples=lambda w: study.of_folds("augmented.npz", w.experiment, [0])[0],
+        calibrations=lambda w: study.calibrations_of(w.experiment),
     output:
         html=report(
             result("{experiment}/report.html"),

@@ -12,6 +12,7 @@ rule masks:
     input:
         models=lambda w: study.of_folds("model.keras", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
+        calibrations=lambda w: study.calibrations_of(w.experiment),
         image_sources=lambda w: files_of_scans(study.scan_shards[w.shard]),
     output:
         result("segmented/{experiment}/_shards/{shard}.json"),

@@ -6,6 +6,7 @@ from slicewise.dataset.case_record import check_volumes, read_case_records
 from slicewise.dataset.cases import read_table
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases
+from slicewise.evaluation.expectations import expected_scores
 from slicewise.evaluation.folds import read_folds
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import groups_table, headline_scores
@@ -18,7 +19,7 @@ from slicewise.report import cost, evidence
 from slicewise.report.cases import case_figures
 from slicewise.report.curves import curves_png
 from slicewise.report.experiment import ReportedExperiment, experiment_report
-from slicewise.tracking import Tracker, overlay_images
+from slicewise.tracking import Tracker, calibration_files, overlay_images
 
 
 def main(snakemake):
@@ -56,6 +57,7 @@ def main(snakemake):
             leave_out=cfg.leave_out,
             groupings=grouped,
             seeds=cfg.seeds,
+            expected=expected_scores(metrics, given.shards, given.get("calibrations") or []),
             evidence=evidence.evidence(folds.records, run, test_set, given.metrics, given.split),
             costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
@@ -64,6 +66,7 @@ def main(snakemake):
         write_bytes(out.curves, curves_png(folds.histories, folds.selected))
         write_text(out.html, page)
         files = {"report.html": out.html, "figures/curves.png": out.curves}
+        files |= calibration_files(given.get("calibrations") or [])
         if grouped:
             (table,) = out.groups
             write_text(table, groups_table(metrics, grouped).to_csv(sep="\t", index=False))

@@ -95,7 +95,9 @@ ALLOWED = {
     # looks at a folder before there are settings
     "survey": {"config", "volumes", "dataset"},
     # makes masks of new scans
-    "segmenting": {*BELOW_SLICES, "network", "inference", "report", "tracking", "jobs"},
+    "segmenting": {
+        *(*BELOW_SLICES, "metrics", "network", "inference", "report", "tracking", "jobs"),
+    },
     # the command line may start anything
     "cli": {
         "segmenting",

@@ -24,6 +24,10 @@ def predict(sizes, labels=1, recipe=RECIPE, models=1, **blocks) -> int:
     return needs.predict(sizes, experiment(**blocks), recipe, labels, models)
 
 
+def calibrate(sizes) -> int:
+    return needs.calibrate(sizes, experiment(), RECIPE, 1)
+
+
 RULES = {
     "phantom": needs.phantom,
     "convert": needs.convert,
@@ -32,6 +36,7 @@ RULES = {
     "slices": lambda sizes: needs.slices(sizes, HU),
     "train": train,
     "predict": predict,
+    "calibrate": calibrate,
     "evaluate": needs.evaluate,
     "report": needs.report,
 }

@@ -298,3 +298,22 @@ def test_a_training_follows_from_the_records_of_its_cases(study):
     }
     assert records == set(study.case_records_of(cases))
     assert {of["case"] for rule, of in led if rule == "phantom"} == set(cases)
+
+
+@pytest.mark.parametrize(
+    ("cases", "folds", "enough"), [(11, 3, False), (12, 3, True), (12, 1, False)]
+)
+def test_models_are_calibrated_where_enough_patients_were_held_out(cases, folds, enough):
+    study = study_of(cases=cases, folds=folds)
+    assert study.is_calibrated == enough
+    each = [study.calibrated_on(fold) for fold in study.folds]
+    told = sorted(case for fold in each for case in fold)
+    tested = {case for case, assigned in study.split.items() if assigned.subset == "test"}
+    assert told == (sorted(study.split.keys() - tested) if enough else [])
+    for fold, taken in enumerate(each):
+        assert not set(taken) & set(study.training_cases(fold))
+        asked = study.calibration("one", fold)
+        assert asked.cases == taken and asked.patients.keys() == set(taken)
+    paths = [f"results/ct/one/fold-{fold}/calibration.json" for fold in study.folds]
+    assert study.calibrations_of("one") == (paths if enough else [])
+    assert study.memory_to_calibrate("one", 0) >= 6000

@@ -45,7 +45,10 @@ KINDS = {
     "converted": Kind(
         ("cases/*/image.nii.gz", "cases/*/mask.nii.gz"),
         "made again, with all that is made from it, trainings too, once anything is due",
-        ("phantom", "convert", "ingest", "slices", "train", "predict", "evaluate", "report"),
+        (
+            *("phantom", "convert", "ingest", "slices", "train", "calibrate", "predict"),
+            *("evaluate", "report"),
+        ),
         ("cases/_shards",),
     ),
     "slices": Kind(("slices",), "cut again where a training is due, and only for it", ("slices",)),

@@ -272,6 +272,15 @@ class Predict(Told):
         return [Segmented(case, self.patients[case], self.folds[case]) for case in self.cases]
 
 
+class Calibrate(Told):
+    """Of `calibrate`: which held-out cases a model is tried on, one of each patient."""
+
+    cases: list[str]
+    patients: dict[str, str]
+    content: OnceRead
+    recipe: Recipe
+
+
 class ToldScan(BaseModel):
     """A scan: how many files it has, or which members of its one zip they are."""
 

@@ -141,6 +141,13 @@ def predict(
     return _asked(6000, 1300, volumes + small + large + weights)
 
 
+def calibrate(sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int) -> int:
+    """Return MB to predict cases that are spoilt first: the scan, its truth, and copies of it."""
+    known = list(sizes)
+    spoilt = _largest(known, lambda size: _kept(size, size.image) + 16 * size.voxels)
+    return predict(known, experiment, recipe, labels, 1) + _asked(0, 0, spoilt)
+
+
 def evaluate(sizes: Iterable[Size]) -> int:
     """Return MB to score a case: two masks as numbers, then surfaces of each label in turn."""
     return _asked(

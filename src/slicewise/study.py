@@ -17,6 +17,7 @@ from slicewise.config import Settings
 from slicewise.config.planned import with_plans
 from slicewise.dataset import shapes
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.calibration import FEWEST, chosen_patients
 from slicewise.dataset.case import Case
 from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
@@ -242,6 +243,40 @@ class Study:
             folds=len(self.folds),
         )
 
+    # what is known of masks without truth
+
+    @cached_property
+    def is_calibrated(self) -> bool:
+        """Whether enough patients were not trained on, nor are tested, to tell what Dice to expect.
+
+        Not of cases whose masks are drawn in part: their Dice is of a part only.
+        """
+        held_out = {self.split[case].patient for fold in self.folds for case in self._known(fold)}
+        return len(held_out) >= FEWEST and not self.settings.dataset.content.partial
+
+    def _known(self, fold: int | str) -> list[str]:
+        return self.whole(self.validation_cases(fold))
+
+    def calibrated_on(self, fold: int | str) -> list[str]:
+        """Return the cases that the model of a fold is tried on: one of each patient."""
+        patients = {case: self.split[case].patient for case in self._known(fold)}
+        return chosen_patients(patients) if self.is_calibrated else []
+
+    def calibration(self, experiment: str, fold: int | str) -> jobs.Calibrate:
+        """Return what a calibration is told."""
+        cases = self.calibrated_on(fold)
+        return jobs.Calibrate(
+            cases=cases,
+            patients={case: self.split[case].patient for case in cases},
+            content=self.settings.dataset.content,
+            recipe=self.settings.slices[self.recipes_of(experiment)[0]],
+        )
+
+    def calibrations_of(self, experiment: str) -> list[str]:
+        """Return the calibration of each fold of an experiment; none of too few patients."""
+        known = [fold for fold in self.folds if self.calibrated_on(fold)]
+        return self.of_folds("calibration.json", experiment, known)
+
     # new scans
 
     @property
@@ -383,7 +418,8 @@ class Study:
             names += [f"{experiment}/groups.tsv"] if self.columns else []
         plans = dict.fromkeys(p for name in wanted for p in self.plans_of(self.recipes_of(name)))
         records = [path for name in wanted for path in self.prediction_records_of(name)]
-        return [*records, *plans, *map(self.result, names)]
+        told = [path for name in wanted for path in self.calibrations_of(name)]
+        return [*records, *plans, *told, *map(self.result, names)]
 
     def seeds_of(self, experiment: str) -> list[str]:
         """Return the trainings that differ by the seed alone, this one among them; else none."""
@@ -399,6 +435,7 @@ class Study:
             "slices": list(self.shards),
             "plan": folds,
             "train": folds,
+            "calibrate": folds if self.is_calibrated else [],
             "convert": [case.name for case in self.cases.values() if case.needs_conversion],
             "phantom": list(self.cases) if phantoms else [],
             "predict": list(self.predicted_shards(experiment)),
@@ -473,6 +510,13 @@ class Study:
             self.outputs,
             len(self.folds),
         )
+
+    def memory_to_calibrate(self, experiment: str, fold: int | str) -> int:
+        """Return the MB that a calibration asks for."""
+        block = self.estimated.experiments[experiment]
+        recipe = self.estimated.slices[block.slices]
+        sizes = self.sizes_of(self.calibrated_on(fold))
+        return needs.calibrate(sizes, block, recipe, self.outputs)
 
     def memory_to_segment(self, experiment: str) -> int:
         """Return the MB to segment new scans, whose headers are not read before."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slicewise.dataset.unseen import check_unseen
+from slicewise.dataset.unseen import check_all_unseen, check_unseen
 from slicewise.errors import SlicewiseError
 from tests.trained import record_of
 
@@ -27,3 +27,9 @@ def test_a_training_that_did_not_note_patients_is_known_by_its_cases():
     check_unseen("b2", "b", "fold-0", bare)
     with pytest.raises(SlicewiseError, match="b1"):
         check_unseen("b1", "b", "fold-0", bare)
+
+
+def test_all_are_looked_at():
+    check_all_unseen({"c1": "c", "d1": "d"}, "fold-0", USED)
+    with pytest.raises(SlicewiseError, match=r"case b3: .* trained on b1"):
+        check_all_unseen({"c1": "c", "b3": "b"}, "fold-0", USED)

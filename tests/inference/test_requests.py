@@ -12,13 +12,17 @@ from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
+from slicewise.inference import predict
 from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import predict_all, requests_of
+from slicewise.inference.signs import signs_of
+from slicewise.inference.trust import Watch, found_in
+from slicewise.inference.unlike import seen_of
 from slicewise.jobs import Predict
 from slicewise.network.model import finished_model, weights_digest
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
-from slicewise.volumes.nifti import read_note
+from slicewise.volumes.nifti import read_nifti, read_note
 from slicewise.volumes.write import write_nifti
 from tests.case_records import case_record
 from tests.discs import CARD, disc_volume, experiment
@@ -104,7 +108,14 @@ def test_records_of_predictions_name_what_was_written(built, tmp_path):
     records = predict_all(asked, 4, said.append)
     assert [record["case"] for record in records] == ["case0", "case1"]
     for each, record in zip(asked, records, strict=True):
+        signs = record.pop("signs")
         assert record == {**each.note, "sha256": sha256(each.mask)}
+        mask, image = (read_nifti(path)[0] for path in (each.mask, each.image))
+        watch = Watch(CARD)
+        predict.assembled(each.models, image, observe=watch.add)
+        found = found_in(mask, CARD, watch)
+        assert signs == signs_of(found, seen_of(image, CARD), CARD)
+        assert signs.keys() == {"liver"}
     shape = disc_volume(0)[0].array.shape
     assert said[0].startswith(f"case0: {shape[2]} slices, ")
     assert len(said) == 2

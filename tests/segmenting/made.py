@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from slicewise.dataset.calibration import Calibration, KnownMask
 from slicewise.dataset.training_record import TrainingRecord
-from slicewise.files import write_yaml
+from slicewise.files import write_json, write_yaml
 from slicewise.network.model import weights_digest
 from slicewise.segmenting.models import Chosen, choose
 from slicewise.segmenting.pages import Output
@@ -79,3 +80,29 @@ def segmented(
     outcome = segment_scans(found.scans, Order(chosen, output, **options), said, progress)
     outcome.failures += found.failures
     return outcome, output
+
+
+def calibration(
+    weights: str, patients: int = 5, labels: tuple[str, ...] = ("organ0",)
+) -> Calibration:
+    """What a model told that is surer than it is right."""
+    rng = np.random.default_rng(len(weights))
+    masks = []
+    for number in range(patients):
+        for label in labels:
+            for odd, way in ((0.0, ""), (4.0, "noisy")):
+                sure = float(rng.uniform(0.7, 0.95) - odd / 20)
+                signs = [sure, odd, 0.0, 0.0, 0.0]
+                dice = max(0.0, sure - 0.1 - odd / 20)
+                masks.append(
+                    KnownMask(patient=number, label=label, spoilt=way, signs=signs, dice=dice)
+                )
+    return Calibration(weights_sha256=weights, masks=masks)
+
+
+def with_calibrations(folder: Path, **changed: str) -> Path:
+    """Write what the masks of each fold told of an experiment of two."""
+    for fold, seed in enumerate((3, 4)):
+        weights = changed.get(f"fold{fold}", weights_digest(finished(2, seed)))
+        write_json(folder / f"fold-{fold}/calibration.json", calibration(weights).model_dump())
+    return folder

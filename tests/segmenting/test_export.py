@@ -17,12 +17,13 @@ from slicewise.cli import main
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_json
 from slicewise.network.model import weights_digest
+from slicewise.segmenting.described import described
 from slicewise.segmenting.export import export
 from slicewise.segmenting.models import choose
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
 from tests.inference.test_predict import finished
-from tests.segmenting.made import ct, experiment, segmented, stored
+from tests.segmenting.made import ct, experiment, segmented, stored, with_calibrations
 
 SHARE = 1e-5
 """Of voxels whose mask may differ: those whose probability is within rounding of the threshold."""
@@ -81,6 +82,25 @@ def test_folds_are_a_folder_that_has_all_of_them(tmp_path: Path) -> None:
     assert other.is_file()
     with pytest.raises(SlicewiseError, match="not all those, and only those, that were exported"):
         choose(str(tmp_path / "out"))
+
+
+def test_what_to_expect_of_masks_is_in_the_file(tmp_path: Path) -> None:
+    folder = with_calibrations(experiment(tmp_path / "results" / "tiny" / "x", (3, 4)))
+    whole = choose(str(folder))
+    paths = export(whole, tmp_path / "out")
+    chosen = choose(str(tmp_path / "out"))
+    assert chosen.calibrations == whole.calibrations
+    assert chosen.calibration_digest == whole.calibration_digest != ""
+    alone = choose(str(paths[0]))
+    assert alone.calibrations == whole.calibrations[:1]
+    image = ct(1)
+    told = [
+        slicewise.segment(image.array, one, affine=image.affine).found for one in (whole, chosen)
+    ]
+    for theirs, ours in zip(*told, strict=True):
+        assert theirs.expected_dice == pytest.approx(ours.expected_dice, abs=1e-4)
+    assert told[0][0].expected_dice is not None
+    assert "held out of the training" in described(chosen)
 
 
 def test_nothing_is_replaced_and_what_is_no_name_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from slicewise.network.model import weights_digest
 from slicewise.segmenting import models
 from slicewise.segmenting.models import choose, choose_again
 from tests.inference.test_predict import finished
-from tests.segmenting.made import experiment
+from tests.segmenting.made import experiment, with_calibrations
 
 
 def test_folds_are_taken_together_in_their_order(tmp_path: Path) -> None:
@@ -80,6 +80,13 @@ def test_the_last_model_is_kept_until_its_files_change(
     monkeypatch.chdir(tmp_path / "other")
     assert choose_again("m.keras").weights == [weights_digest(finished(2, 5))]
     assert len(models._LAST) == 1, "another one in memory"
+
+
+def test_a_calibration_that_is_new_is_noticed(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "x")
+    assert choose_again(str(folder)).expectation is None
+    with_calibrations(folder)
+    assert choose_again(str(folder)).expectation is not None
 
 
 def test_a_fold_that_is_new_is_noticed(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.files import sha256
 from slicewise.inference.predict import Request, predict_cases
 from slicewise.report.segmented import most_suspicious
 from slicewise.segmenting import run
@@ -23,7 +24,7 @@ from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 from tests.inference.test_unlike import as_mr, card, patient
 from tests.scans import OBLIQUE, SECRETS, UPRIGHT
-from tests.segmenting.made import ct, experiment, hounsfield, segmented, stored
+from tests.segmenting.made import ct, experiment, hounsfield, segmented, stored, with_calibrations
 from tests.volumes.dicom.archived import of_patient
 from tests.volumes.dicom.drawn import by_highdicom
 from tests.volumes.dicom.written import SAGITTAL, zipped
@@ -282,3 +283,24 @@ def test_what_was_made_here_may_be_renewed_and_what_a_hand_changed_not(
     with pytest.raises(SeveralErrors):
         refused.refuse_failures()
     first.refuse_failures()
+
+
+def test_another_calibration_says_anew_what_to_expect_of_the_same_mask(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "x")
+    scan = stored(tmp_path / "a.nii.gz", ct(4))
+    done, output = segmented([scan], folder, tmp_path / "new")
+    write_pages(output, "x", [])
+    assert done.made == ["a"] and done.failures == []
+    before = sha256(output.mask("a"))
+    table = pd.read_csv(output.folder / "volumes.tsv", sep="\t")
+    assert table[["expected_dice", "expected_low", "expected_high"]].isna().all(axis=None)
+    assert "no estimate of the Dice" in (output.folder / "gallery.html").read_text()
+    with_calibrations(folder)
+    done, _ = segmented([scan], folder, tmp_path / "new")
+    assert (done.made, done.kept) == (["a"], []) and sha256(output.mask("a")) == before
+    write_pages(output, "x", [])
+    own = pd.read_csv(output.folder / "volumes.tsv", sep="\t").set_index("label").loc["organ0"]
+    assert 0 <= own["expected_low"] <= own["expected_dice"] <= own["expected_high"] <= 1
+    assert "Expected Dice" in (output.folder / "gallery.html").read_text()
+    done, _ = segmented([scan], folder, tmp_path / "new")
+    assert (done.made, done.kept) == ([], ["a"])

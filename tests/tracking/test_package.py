@@ -31,10 +31,11 @@ from mlflow.models import validate_schema
 
 from slicewise.config import Network, Recipe
 from slicewise.inference.predict import predict_volume
-from slicewise.network.model import finished_model, load_model
+from slicewise.network.model import finished_model, load_model, weights_digest
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
 from slicewise.phantom.patient import phantom
+from slicewise.segmenting.models import choose
 from slicewise.tracking.package import (
     gathered,
     package_options,
@@ -44,6 +45,7 @@ from slicewise.tracking.package import (
 )
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.write import write_nifti
+from tests.segmenting.made import calibration
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
@@ -188,6 +190,18 @@ def test_models_code_and_nothing_that_is_run_by_loading(home: Path) -> None:
     for fold in range(2):
         name = f"fold-{fold}.keras"
         assert (folder / "data" / "models" / name).read_bytes() == (home / name).read_bytes()
+
+
+def test_what_its_masks_told_comes_from_its_run(home: Path) -> None:
+    results = home / "results"
+    assert choose(CHAMPION, results).expectation is None
+    client = MlflowClient(f"sqlite:///{results}/mlflow.db")
+    for fold in range(2):
+        weights = weights_digest(load_model(home / f"fold-{fold}.keras"))
+        told = calibration(weights, labels=("liver",)).model_dump_json()
+        client.log_text((home / "run_id").read_text(), told, f"calibration/fold-{fold}.json")
+    known = choose(CHAMPION, results).expectation
+    assert known is not None and known.patients == 10
 
 
 def test_one_model_needs_no_folder(home: Path, tmp_path: Path) -> None:

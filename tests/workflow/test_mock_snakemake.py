@@ -36,8 +36,8 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("index", {}),
 ]
 # run where the data set has no volumes of its own, or none that are NIfTI, a training is planned,
-# or new scans are named
-OTHERS = {"phantom", "convert", "propose", "masks", "segment"}
+# new scans are named, or enough patients were held out
+OTHERS = {"phantom", "convert", "propose", "masks", "segment", "calibrate"}
 
 
 def run_scripts(workflow: Workflow, jobs: list[tuple[str, dict[str, object]]]) -> None:

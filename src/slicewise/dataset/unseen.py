@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 
@@ -30,3 +32,17 @@ def check_unseen(case: str, patient: str, place: str, training: TrainingRecord) 
             f"case {case}: the model in {place} was trained on {seen[0]}{same}, so it cannot be "
             f"scored on it; delete {place} and run snakemake again, which trains anew"
         )
+
+
+def check_all_unseen(patients: Mapping[str, str], place: str, training: TrainingRecord) -> None:
+    """Refuse cases that a model was trained on, see `check_unseen`.
+
+    Parameters
+    ----------
+    patients : mapping of str to str
+        The patient of each case.
+    place, training
+        As `check_unseen` takes them.
+    """
+    for case, patient in patients.items():
+        check_unseen(case, patient, place, training)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,16 @@ from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
+from slicewise.inference.fits import shared_card
 from slicewise.inference.predict import Request, predict_cases
-from slicewise.network.card import model_card
+from slicewise.inference.signs import signs_of
+from slicewise.inference.trust import Watch, found_in
+from slicewise.inference.unlike import Seen, seen_of
+from slicewise.network.card import ModelCard, model_card
 from slicewise.records import differences
+from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.padding import as_air
+from slicewise.volumes.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,43 @@ class _Trained:
     fold: int
     model: keras.Model
     record: TrainingRecord
+
+
+@dataclass(frozen=True)
+class CaseRequest(Request):
+    """A case to segment, of whose mask is noted what it tells without truth."""
+
+    seen: list[tuple[np.ndarray, Seen]] = field(default_factory=list, kw_only=True)
+    """The affine of the image, and what was measured of it, once it was read."""
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What is told of its slices."""
+        return Watch(shared_card(self.models))
+
+    def read(self, card: ModelCard) -> tuple[Volume, Any]:
+        """Read the image, and measure it."""
+        image, header = super().read(card)
+        shown = with_spacing(image, self.spacing).plus(self.offset)
+        if card.intensity == "hu":
+            shown = as_air(shown)
+        self.seen.append((shown.affine, seen_of(shown, self.watch.card)))
+        return image, header
+
+    @property
+    def observed(self) -> bool:
+        """All is told."""
+        return True
+
+    def observe(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+        """Watch how sure of it the models are."""
+        self.watch.add(probabilities, own)
+
+    def signs(self, mask: np.ndarray) -> dict[str, list[float] | None]:
+        """Return `signs_of` its mask."""
+        affine, seen = self.seen.pop()
+        card = self.watch.card
+        return signs_of(found_in(Volume(mask, affine), card, self.watch), seen, card)
 
 
 def requests_of(
@@ -43,7 +88,7 @@ def requests_of(
     case_records: Sequence[str],
     images: Sequence[str],
     masks: Sequence[str],
-) -> list[Request]:
+) -> list[CaseRequest]:
     """Load models and say which of them segment which case, after comparing all with each other.
 
     Parameters
@@ -82,7 +127,7 @@ def requests_of(
         for one in chosen:
             check_unseen(each.case, each.patient, f"fold-{one.fold}", one.record)
         requests.append(
-            Request(
+            CaseRequest(
                 case=each.case,
                 image=Path(image),
                 mask=Path(mask),
@@ -96,13 +141,13 @@ def requests_of(
 
 
 def predict_all(
-    requests: Sequence[Request], batch: int, log: Callable[[str], object]
+    requests: Sequence[CaseRequest], batch: int, log: Callable[[str], object]
 ) -> list[dict[str, Any]]:
-    """Segment cases, and return of each what its mask was made from, with its digest.
+    """Segment cases, and return of each what its mask was made from, its digest and its signs.
 
     Parameters
     ----------
-    requests : sequence of Request
+    requests : sequence of CaseRequest
         The cases.
     batch : int
         Slices at a time.
@@ -114,9 +159,15 @@ def predict_all(
     SlicewiseError
         As of `predict_cases`.
     """
+    asked = {each.case: each for each in requests}
+    signs = {}
     for case, mask in predict_cases(requests, batch):
+        signs[case] = asked[case].signs(mask)
         log(f"{case}: {mask.shape[2]} slices, {np.count_nonzero(mask)} voxels in the mask")
-    return [{**(each.note or {}), "sha256": sha256(each.mask)} for each in requests]
+    return [
+        {**(each.note or {}), "sha256": sha256(each.mask), "signs": signs[each.case]}
+        for each in requests
+    ]
 
 
 def _note(chosen: Sequence[_Trained], case_record: CaseRecord) -> dict[str, Any]:

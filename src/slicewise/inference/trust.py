@@ -127,6 +127,9 @@ class FoundLabel:
         piles of slices.
     confidence, agreement : float, optional
         See `Watch`.
+    expected_dice, expected_low, expected_high : float, optional
+        The Dice to expect, if the label is there, and where nine of ten lie;
+        None of models without a calibration.
     """
 
     label: str
@@ -136,6 +139,9 @@ class FoundLabel:
     centre: list[float] = field(default_factory=list)
     confidence: float | None = None
     agreement: float | None = None
+    expected_dice: float | None = None
+    expected_low: float | None = None
+    expected_high: float | None = None
 
     @property
     def large(self) -> list[float]:
@@ -223,6 +229,14 @@ def _cut(own: np.ndarray, spacing: Sequence[float]) -> list[str]:
             if there and (there * area >= CUT_MM2 or there >= CUT_SHARE * voxels):
                 sides.append(side)
     return sides
+
+
+def numbered(mask: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Return the number of the label of each voxel, from mask values of the data set."""
+    numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
+    for number, values in enumerate(card.values.values(), start=1):
+        numbers[values[0] : values[0] + 1] = number
+    return numbers[mask]
 
 
 def flags_of(found: Sequence[FoundLabel], ranges: Ranges | None = None) -> list[Flag]:

@@ -66,10 +66,32 @@ class Range(BaseModel):
             logs = Range(low=math.log(self.low), high=math.log(self.high))
             wide = logs.widened(patients, least)
             return Range(low=math.exp(wide.low), high=math.exp(wide.high))
-        width = self.high - self.low
-        share = WIDER + (4 / (patients - 1) if patients > 1 else 0)
-        margin = max(share * width, least * (1 + 2 / patients))
+        margin = self._margin(patients, least)
         return Range(low=self.low - margin, high=self.high + margin)
+
+    def _margin(self, patients: int, least: float) -> float:
+        share = WIDER + (4 / (patients - 1) if patients > 1 else 0)
+        return max(share * (self.high - self.low), least * (1 + 2 / patients))
+
+    def beyond(self, value: float, patients: int, least: float, *, factor: bool = False) -> float:
+        """Return how far off a value is: 0 within, 1 where `widened` ends.
+
+        Parameters
+        ----------
+        value : float
+        patients, least, factor
+            As `widened` takes them.
+
+        Examples
+        --------
+        >>> [Range(low=10, high=20).beyond(value, 3, 1.0) for value in (15, 42.5, 65)]
+        [0.0, 1.0, 2.0]
+        """
+        if factor:
+            logs = Range(low=math.log(self.low), high=math.log(self.high))
+            return logs.beyond(math.log(value), patients, least)
+        off = max(self.low - value, value - self.high, 0.0)
+        return off / self._margin(patients, least) if off else 0.0
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high

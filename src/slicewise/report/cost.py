@@ -15,7 +15,7 @@ from slicewise.stored import AGAIN, read_stored_table
 
 SHARED = ("phantom", "convert", "ingest", "cases", "split", "leakage")
 """Stages that all experiments of a data set share, in their order."""
-OWN = ("plan", "train", "predict", "evaluate")
+OWN = ("plan", "train", "calibrate", "predict", "evaluate")
 TITLES = {
     "phantom": "Making phantoms",
     "convert": "Converting to NIfTI",
@@ -26,6 +26,7 @@ TITLES = {
     "slices": "Cutting slices",
     "plan": "Plan of the training",
     "train": "Training",
+    "calibrate": "Calibration of the expected Dice",
     "predict": "Prediction",
     "evaluate": "Scoring",
 }

@@ -29,6 +29,7 @@ from slicewise.report.cost import Cost
 from slicewise.report.curves import Quantity, curves
 from slicewise.report.dots import dice_by_patient, dice_dots
 from slicewise.report.evidence import Evidence
+from slicewise.report.expected import expected_section
 from slicewise.report.facts import (
     excluded_cases,
     flat,
@@ -121,6 +122,8 @@ class ReportedExperiment:
         The trainings that differ by the seed alone, itself among them; none of a single one.
     page : str
         The page's file, as Snakemake calls it; empty where Snakemake does not make it.
+    expected : DataFrame, optional
+        The Dice to expect of test cases beside the true one.
     """
 
     dataset: str
@@ -145,6 +148,7 @@ class ReportedExperiment:
     groupings: Sequence[Grouping] = ()
     seeds: Sequence[str] = ()
     page: str = ""
+    expected: pd.DataFrame | None = None
 
     @cached_property
     def subset(self) -> str:
@@ -246,6 +250,7 @@ def _pictures(shown: ReportedExperiment) -> dict[str, Any]:
     return {
         "figures": _experiment_figures(shown),
         "agreement": _agreement(shown.scored, shown.labels),
+        "expected": expected_section(shown.expected),
         "gallery": cases,
         "scrolled": any(view["scrolled"] for case in cases for view in case["views"]),
         "gallery_total": shown.scored["case"].nunique(),

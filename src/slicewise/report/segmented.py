@@ -24,7 +24,11 @@ SCROLLED = 30
 
 Of the others it has one slice of each plane, or it would be too heavy to open.
 """
-HEADER = ("scan", "label", "ml", "pieces", "confidence", "agreement", "suspicion", "flags")
+EXPECTED = ("expected_dice", "expected_low", "expected_high")
+HEADER = (
+    *("scan", "label", "ml", "pieces", *EXPECTED),
+    *("confidence", "agreement", "suspicion", "flags"),
+)
 """Columns of the table."""
 
 
@@ -39,6 +43,8 @@ class SegmentedScan(Loose):
         A digest of the scan, the models and how they were used.
     mask_sha256 : str
         Of the mask's file.
+    calibration : str
+        A digest of what the expected Dice follows from; empty where there is none.
     labels : list of dict
         What was found of each label: attributes of
         `slicewise.inference.trust.FoundLabel`.
@@ -55,10 +61,17 @@ class SegmentedScan(Loose):
     scan: Name
     made_from: Name
     mask_sha256: Name
+    calibration: str = ""
     labels: list[dict[str, Any]]
     flags: list[dict[str, str]] = Field([])
     suspicion: float
     views: list[dict[str, Any]] = Field([])
+
+    @property
+    def lowest(self) -> float | None:
+        """The lowest Dice to expect of a label; None where none is known."""
+        known = [label.get("expected_dice") for label in self.labels]
+        return min((value for value in known if value is not None), default=None)
 
 
 SEGMENTED = Form(SegmentedScan)
@@ -124,8 +137,15 @@ def scan_overlay(shown: ShownCase) -> bytes:
 
 
 def most_suspicious(scans: Sequence[SegmentedScan]) -> list[SegmentedScan]:
-    """Sort scans: those first that somebody should look at."""
-    return sorted(scans, key=lambda each: (-each.suspicion, each.scan))
+    """Sort scans: those first that somebody should look at.
+
+    That is those of the lowest expected Dice; of those without one, the most suspicious.
+    """
+
+    def place(scan: SegmentedScan) -> tuple[float, float, str]:
+        return 1.0 if scan.lowest is None else scan.lowest, -scan.suspicion, scan.scan
+
+    return sorted(scans, key=place)
 
 
 def scans_table(scans: Sequence[SegmentedScan]) -> str:
@@ -136,7 +156,7 @@ def scans_table(scans: Sequence[SegmentedScan]) -> str:
         for label in scan.labels:
             cells = [
                 *(scan.scan, label["label"], f"{label['ml']:.4f}", str(len(label["pieces"]))),
-                *(_cell(label[name]) for name in ("confidence", "agreement")),
+                *(_cell(label.get(name)) for name in (*EXPECTED, "confidence", "agreement")),
                 *(f"{scan.suspicion:.4f}", flags),
             ]
             lines.append("\t".join(cells))
@@ -168,6 +188,7 @@ def scans_page(scans: Sequence[SegmentedScan], model: str, failures: Sequence[st
         rows=[_row(scan, labels) for scan in ordered],
         labels=labels,
         odd=sum(bool(scan.flags) for scan in ordered),
+        expecting=any(scan.lowest is not None for scan in ordered),
         several=any(label["agreement"] is not None for scan in ordered for label in scan.labels),
         scrolled=min(len(ordered), SCROLLED),
         failures=failures,
@@ -198,6 +219,11 @@ def _shown(scan: SegmentedScan, scrolled: bool) -> dict[str, Any]:
         "volumes": ", ".join(
             f"{label['label']} {number(label['ml'], 1)} ml" for label in scan.labels
         ),
+        "expected": [
+            {"label": label["label"], **{name: label[name] for name in EXPECTED}}
+            for label in scan.labels
+            if label.get("expected_dice") is not None
+        ],
     }
 
 
@@ -217,5 +243,6 @@ def _row(scan: SegmentedScan, labels: Sequence[str]) -> dict[str, Any]:
         "suspicion": raw(scan.suspicion),
         "volumes": [(number(ml, 1), raw(ml)) for ml in volumes],
         "sure": (number(lowest, 2), raw(lowest)),
+        "expected": (number(scan.lowest, 2), raw(scan.lowest)),
         "kinds": ", ".join(dict.fromkeys(flag["kind"] for flag in scan.flags)),
     }

@@ -56,6 +56,7 @@ def known_of(chosen: Chosen) -> dict[str, str]:
         "trained on": _trained_on(chosen),
         "settings": _settings(chosen),
         "test Dice": _scores(chosen),
+        "expected": _expected(chosen),
         "run": _run(chosen),
         "data": _digests([one.resolved.slices_sha256 for one in chosen.trainings]),
     }
@@ -156,6 +157,19 @@ def _scores(chosen: Chosen) -> str:
             *(metrics.get(f"test/dice_{name}") for name in ("mean", "ci_low", "ci_high"))
         )
     return "not scored yet" if chosen.folder is not None else NOT_KNOWN
+
+
+def _expected(chosen: Chosen) -> str:
+    """Say how the Dice to expect of a new mask is known."""
+    known = chosen.expectation
+    if known is None:
+        return f"no Dice of new masks, which are only ranked: {chosen.uncalibrated}"
+    rank = "" if known.rank is None else f"; rank correlation with the true one {known.rank:.2f}"
+    return (
+        f"Dice of new masks, by {plural(known.masks, 'mask')} of "
+        f"{plural(known.patients, 'patient')} held out of the training, {known.spoilt} of them of "
+        f"scans spoilt on purpose{rank} (patients left out in turn, scans as they are)"
+    )
 
 
 def _of_summary(summary: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import write_bytes
 from slicewise.network.loaded import ONNX
 from slicewise.segmenting.described import known_of
-from slicewise.segmenting.models import TOGETHER, TOLD, Chosen
+from slicewise.segmenting.models import TOGETHER, TOLD, TOLD_OF_MASKS, Chosen
 
 
 def check_output(output: Path) -> None:
@@ -51,8 +51,14 @@ def export(chosen: Chosen, output: Path) -> list[Path]:
     if chosen.exported:
         raise SlicewiseError(f"{chosen.name}: it is ONNX already; copy it")
     paths = _paths(chosen, output)
-    facts = {TOGETHER: json.dumps(sorted(chosen.weights)), TOLD: json.dumps(known_of(chosen))}
-    written = [to_onnx(model, chosen.name, facts) for model in chosen.models]
+    shared = {TOGETHER: json.dumps(sorted(chosen.weights)), TOLD: json.dumps(known_of(chosen))}
+    of_masks = {
+        one.weights_sha256: {TOLD_OF_MASKS: one.model_dump_json()} for one in chosen.calibrations
+    }
+    written = [
+        to_onnx(model, chosen.name, shared | of_masks.get(weights, {}))
+        for model, weights in zip(chosen.models, chosen.weights, strict=True)
+    ]
     for path, data in zip(paths, written, strict=True):
         write_bytes(path, data)
     return paths

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from slicewise.dataset.calibration import Calibration
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import digest, sha256
 from slicewise.inference.fits import in_order, shared_card
+from slicewise.metrics.expected import Expectation
 from slicewise.network.card import ModelCard, Predictor
 from slicewise.network.loaded import load
 from slicewise.network.onnx_model import OnnxModel
+from slicewise.segmenting.expecting import expectation_of, read_calibrations
 from slicewise.tracking import Connection
 from slicewise.tracking.fetch import fetch_model
 
@@ -27,6 +31,8 @@ TOGETHER = "slicewise.together"
 """Metadata of an exported model: the digests of all that were exported with it."""
 TOLD = "slicewise.told"
 """And what was known of them where they were trained, in words."""
+TOLD_OF_MASKS = "slicewise.calibration"
+"""And what Dice to expect follows from, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ class Chosen:
         Results of the experiment that they are of.
     tracked : mapping of str to str
         What MLflow says of them.
+    calibrations : list of Calibration
+        What their masks of patients told whose truth is known.
     """
 
     name: str
@@ -58,6 +66,27 @@ class Chosen:
     trainings: list[TrainingRecord] = field(default_factory=list)
     folder: Path | None = None
     tracked: Mapping[str, Any] = field(default_factory=dict)
+    calibrations: list[Calibration] = field(default_factory=list)
+
+    @cached_property
+    def _expected(self) -> tuple[Expectation | None, str]:
+        return expectation_of(self.calibrations, self.trainings)
+
+    @property
+    def expectation(self) -> Expectation | None:
+        """What Dice to expect of their masks; None where nobody knows."""
+        return self._expected[0]
+
+    @property
+    def uncalibrated(self) -> str:
+        """Why nobody knows what Dice to expect; empty where that is known."""
+        return "" if self.expectation is not None else self._expected[1]
+
+    @property
+    def calibration_digest(self) -> str:
+        """Of what their expected Dice follows from; empty of none."""
+        known = [one.model_dump() for one in self.calibrations]
+        return digest(known) if self.expectation is not None else ""
 
     @property
     def title(self) -> str:
@@ -116,7 +145,7 @@ def choose_again(name: str, results: Path = Path("results")) -> Chosen:
     if name.startswith(STORES):
         return choose(name, results)
     files = _files(name, Path(name))
-    beside = [path.with_name("config.yaml") for path in files]
+    beside = [path.with_name(own) for path in files for own in ("config.yaml", "calibration.json")]
     read = [path.resolve() for path in (*files, *beside) if path.is_file()]
     key = (name, *((path, sha256(path)) for path in read))
     if key not in _LAST:
@@ -139,10 +168,11 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
     of_experiment = files[0].parent.name.startswith("fold-") and trainings
     folder = files[0].parent.parent if of_experiment else None
     card = shared_card(models)
-    chosen = Chosen(name, models, card, weights, trainings, folder, tracked or {})
+    known = read_calibrations(files, weights)
+    chosen = Chosen(name, models, card, weights, trainings, folder, tracked or {}, known)
     if not place.is_file():
         _check_exported(chosen)
-    return chosen
+    return replace(chosen, calibrations=_exported_with(chosen)) if chosen.exported else chosen
 
 
 def _files(name: str, place: Path) -> list[Path]:
@@ -166,12 +196,12 @@ def _files(name: str, place: Path) -> list[Path]:
 def _trainings(files: Sequence[Path], weights: Sequence[str]) -> list[TrainingRecord]:
     """Return the records of all trainings, or of none."""
     records = []
-    for path, digest in zip(files, weights, strict=True):
+    for path, own in zip(files, weights, strict=True):
         config = path.with_name("config.yaml")
         if path.name != "model.keras" or not config.is_file():
             return []
         record = TrainingRecord.read(config)
-        if record.resolved.weights_sha256 != digest:
+        if record.resolved.weights_sha256 != own:
             raise SlicewiseError(
                 f"{path}: its weights are not those of the training that config.yaml beside it "
                 "tells of; train again, or name a copy of the model that lies alone"
@@ -196,6 +226,12 @@ def _check_folds(name: str, files: Sequence[Path], trainings: Sequence[TrainingR
             f"{name}: it has models of {len(files)} folds, and its trainings tell of {told}; let "
             "snakemake finish them, or name one fold"
         )
+
+
+def _exported_with(chosen: Chosen) -> list[Calibration]:
+    """Return what Dice to expect follows from, of exported models whose files tell it."""
+    told = [model.facts.get(TOLD_OF_MASKS) for model in chosen.exported]
+    return [Calibration.model_validate_json(text) for text in told if text]
 
 
 def _check_exported(chosen: Chosen) -> None:

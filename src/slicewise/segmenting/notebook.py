@@ -15,6 +15,7 @@ from slicewise.inference.predict import assembled
 from slicewise.inference.trust import Flag, FoundLabel, Watch, found_in
 from slicewise.inference.unlike import all_flags, seen_of
 from slicewise.network.card import ModelCard
+from slicewise.segmenting.expecting import with_expected
 from slicewise.segmenting.models import Chosen, choose_again
 from slicewise.segmenting.run import read_scan
 from slicewise.segmenting.scans import find_scans
@@ -34,7 +35,7 @@ class Segmentation:
     probabilities : dict of str to ndarray of float32, shape (i, j, k), or None
         Of each label, or region, on the same grid, where they were asked for.
     found : list of FoundLabel
-        The volume in ml and more of each label, or region.
+        The volume in ml, the Dice to expect and more of each label, or region.
     flags : list of Flag
         What is odd, in sentences.
     """
@@ -107,7 +108,9 @@ def segment(
     likely = assembly.probabilities() if probabilities else None
     mask = assembly.mask()
     found = found_in(Volume(mask, image.affine), card, watch)
-    flags = all_flags(seen_of(shown, card), found, card)
+    seen = seen_of(shown, card)
+    found = with_expected(found, seen, card, chosen.expectation)
+    flags = all_flags(seen, found, card)
     return Segmentation(mask, image.affine, likely, found, flags)
 
 

@@ -20,7 +20,7 @@ from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep_halves, write_bytes
 from slicewise.inference.fits import checked
 from slicewise.inference.predict import Request, predict_cases
-from slicewise.inference.trust import Watch, found_in, suspicion
+from slicewise.inference.trust import Watch, found_in, numbered, suspicion
 from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.report.segmented import (
@@ -29,6 +29,7 @@ from slicewise.report.segmented import (
     scan_overlay,
     scan_views,
 )
+from slicewise.segmenting.expecting import with_expected
 from slicewise.segmenting.models import Chosen
 from slicewise.segmenting.pages import Output
 from slicewise.segmenting.progress import Progress
@@ -146,6 +147,10 @@ class ScanRequest(Request):
             return
         record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
         whole = not self.scan.dicom or self.order.output.seg(self.case).is_file()
+        # with another calibration the mask is the same, and what is said of it is not
+        told = self.order.chosen.calibration_digest
+        if record is not None and record.calibration != told:
+            record = None
         if record is not None and whole and record.mask_sha256 == sha256(mask):
             raise _KeptError
         if self.order.renew and self.order.output.made(self.case):
@@ -309,14 +314,18 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
     card = request.order.chosen.card
     output = request.order.output
     image = request.images.pop()
+    chosen = request.order.chosen
+    seen = request.seen.pop()
     found = found_in(Volume(mask, image.affine), card, request.watch)
-    flags = all_flags(request.seen.pop(), found, card)
+    found = with_expected(found, seen, card, chosen.expectation)
+    flags = all_flags(seen, found, card)
     shown = drawn_scan(image, Volume(numbered(mask, card), image.affine), content_of(card))
     write_bytes(output.overlay(request.case), scan_overlay(shown))
     record = {
         "scan": request.case,
         "made_from": digest(request.made_from),
         "mask_sha256": sha256(request.mask),
+        "calibration": chosen.calibration_digest,
         "labels": [asdict(one) for one in found],
         "flags": [asdict(flag) for flag in flags],
         "suspicion": suspicion(found, flags),
@@ -332,14 +341,6 @@ def _write_seg(request: ScanRequest, mask: np.ndarray) -> None:
         values = {name: own[0] for name, own in card.values.items()}
         with request.scan.files() as paths:
             write_seg(request.order.output.seg(request.case), paths, mask, values)
-
-
-def numbered(mask: np.ndarray, card: ModelCard) -> np.ndarray:
-    """Return the number of the label of each voxel, from mask values of the data set."""
-    numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
-    for number, values in enumerate(card.values.values(), start=1):
-        numbers[values[0] : values[0] + 1] = number
-    return numbers[mask]
 
 
 def content_of(card: ModelCard) -> Content:

@@ -5,7 +5,13 @@ from slicewise.tracking.journal import Run, current_run, flatten
 from slicewise.tracking.live import Tracker
 from slicewise.tracking.mirror import Mirror, pending_runs
 from slicewise.tracking.provenance import environment, git_state, place, versions
-from slicewise.tracking.scores import headline, overlay_images, patients_table, summary_metrics
+from slicewise.tracking.scores import (
+    calibration_files,
+    headline,
+    overlay_images,
+    patients_table,
+    summary_metrics,
+)
 from slicewise.tracking.sync import sync
 
 __all__ = [
@@ -13,6 +19,7 @@ __all__ = [
     "Mirror",
     "Run",
     "Tracker",
+    "calibration_files",
     "current_run",
     "environment",
     "flatten",

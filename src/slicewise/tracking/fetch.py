@@ -11,6 +11,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.tracking.connection import Connection
 from slicewise.tracking.remote_runs import RemoteRuns
 from slicewise.tracking.run_record import fold_weights
+from slicewise.tracking.scores import CALIBRATION
 from slicewise.tracking.store import file_of
 
 PARENT = "mlflow.parentRunId"
@@ -141,6 +142,7 @@ def fetch_model(connection: Connection, name: str, folder: Path) -> tuple[Path, 
     if remote is None:
         return Path(place), {"run_id": run_id}
     data = remote.data
+    _fetch_calibrations(connection.client, run_id, Path(place))
     return Path(place), {
         "run_id": run_id,
         "name": remote.info.run_name,
@@ -148,3 +150,10 @@ def fetch_model(connection: Connection, name: str, folder: Path) -> tuple[Path, 
         "params": dict(data.params),
         "tags": dict(data.tags),
     }
+
+
+def _fetch_calibrations(client: Any, run_id: str, place: Path) -> None:
+    """Bring what masks of the models told beside each of them, where their run has that."""
+    if CALIBRATION in {entry.path for entry in client.list_artifacts(run_id)}:
+        for folder in {path.parent for path in place.rglob("*.keras")}:
+            client.download_artifacts(run_id, CALIBRATION, str(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,9 @@ from PIL import Image
 from slicewise.files import digest
 from slicewise.metrics.table import names
 from slicewise.wording import INTERVAL_OF
+
+CALIBRATION = "calibration"
+"""Folder of artifacts: what masks of each model told of patients whose truth is known."""
 
 MIRRORED = names("mlflow")
 PATIENTS = "patients.json"
@@ -118,6 +122,11 @@ def patients_table(metrics: pd.DataFrame) -> str:
         table = table.assign(case=table["case"] + " " + table["label"])
     columns = ["case", *names("runs"), "subset", "patient", "label"]
     return str(table[columns].to_json(orient="split", index=False))
+
+
+def calibration_files(paths: Iterable[str]) -> dict[str, str]:
+    """Name the calibrations of folds as artifacts: ``calibration/fold-0.json``, …."""
+    return {f"{CALIBRATION}/{Path(path).parent.name}.json": path for path in paths}
 
 
 def overlay_images(cases: Iterable[Any]) -> dict[str, bytes]:

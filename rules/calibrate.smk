@@ -1,0 +1,38 @@
+"""Calibrate: what the masks of a model told of patients whose truth is known.
+
+Needs a model, and images and masks of the cases that its fold held out (of validation patients
+without folds; never of test patients). Makes fold-<k>/calibration.json, from which the Dice to
+expect of other masks follows. There is none of data sets with too few patients.
+"""
+
+
+rule calibrate:
+    """Segment held-out patients, as they are and spoilt on purpose, and note what that told."""
+    input:
+        model=result("{experiment}/fold-{fold}/model.keras"),
+        config=result("{experiment}/fold-{fold}/config.yaml"),
+        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
+        case_records=lambda w: study.case_records_of(study.calibrated_on(w.fold)),
+        images=lambda w: in_bucket(files_of("image", study.calibrated_on(w.fold))),
+        masks=lambda w: in_bucket(files_of("mask", study.calibrated_on(w.fold))),
+    output:
+        result("{experiment}/fold-{fold}/calibration.json"),
+    log:
+        result("logs/calibrate/{experiment}/fold-{fold}.log"),
+    benchmark:
+        result("timings/calibrate/{experiment}/fold-{fold}.tsv")
+    conda:
+        "../environment.yml"
+    threads: lambda w: workflow.cores
+    resources:
+        gpu=GPUS,
+        mem_mb=memory(lambda w: study.memory_to_calibrate(w.experiment, w.fold)),
+        runtime=240,
+    params:
+        code=code("calibrate"),
+        images=lambda w: by_path(files_of("image", study.calibrated_on(w.fold))),
+        masks=lambda w: by_path(files_of("mask", study.calibrated_on(w.fold))),
+        cfg=lambda w: study.calibration(w.experiment, w.fold).dump(),
+        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+    script:
+        "../scripts/calibrate.py"

@@ -1,0 +1,317 @@
+"""The Dice to expect of a mask whose truth nobody knows, from what is known of others.
+
+A fractional logistic regression (Papke and Wooldridge, Journal of Applied Econometrics 1996) says
+which Dice goes with how sure a model is and with how odd scan and mask are. It is monotone and
+shrunk towards "the Dice is what the model is sure of", so that few patients move it little. Its
+intervals are conformal (Lei et al., JASA 2018; by groups: Vovk et al., 2003): of masks whose
+patient was left out, so wide that nine of ten would have been in them. They are measured in logits:
+near 1 they are narrow, and reach further down than up. Those of scans as they are come from scans
+as they are, those of scans unlike the ones of training from such scans; in between they widen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy import optimize
+from scipy.stats import spearmanr
+
+COVERED = 0.9
+"""Share of masks whose Dice the intervals are to hold."""
+UNLIKE = 1.0
+"""Scans that are so far off the range of training, in margins of it, are unlike them."""
+FAR = 20.0
+"""What is farther off makes no difference any more."""
+SURE = (0.02, 0.995)
+"""A confidence is taken as at least, and at most, so much."""
+LEFT_OUT = 24
+"""In so many parts patients are left out, one after the other, to see how far off it is."""
+STRENGTH = {"level": 0.02, "label": 1.0, "sure": 1.0, "odd": 0.3}
+"""How strongly what is fitted is shrunk: the offset of all, of each label, the slope with
+confidence towards 1, and the other slopes towards 0. A mask of a patient counts 1 or 1/2."""
+FEW = 5
+"""With so many masks a label's own spread counts half."""
+
+
+class Signs(NamedTuple):
+    """What a mask, and the scan that it is of, tell without truth.
+
+    Attributes
+    ----------
+    confidence : float
+        Dice of the probabilities with the mask, from 0 to 1.
+    tones, place, volume : float
+        How far intensities, the place and size of scan, body and organ, and the
+        organ's volume are off their ranges in training: 0 within, 1 where the
+        margin of a healthy scan ends.
+    scatter : float
+        Share of the label that does not lie in its largest piece.
+    """
+
+    confidence: float
+    tones: float
+    place: float
+    volume: float
+    scatter: float
+
+    @property
+    def unlike(self) -> float:
+        """How unlike those of training the scan is: from 0 to 1, which is where flags begin."""
+        return min(1.0, max(self.tones, self.place, self.volume) / UNLIKE)
+
+
+class Observed(Protocol):
+    """A mask whose Dice is known."""
+
+    @property
+    def patient(self) -> int:
+        """Number of the patient."""
+
+    @property
+    def label(self) -> str:
+        """Name of the label."""
+
+    @property
+    def signs(self) -> Sequence[float]:
+        """`Signs`."""
+
+    @property
+    def dice(self) -> float:
+        """From 0 to 1."""
+
+    @property
+    def spoilt(self) -> str:
+        """How the scan was spoilt on purpose; empty of one as it is."""
+
+
+class Expected(NamedTuple):
+    """The Dice to expect, and where nine of ten lie."""
+
+    dice: float
+    low: float
+    high: float
+
+
+MISSED = Expected(0.0, 0.0, 0.0)
+"""Of a label that was found nowhere: if it is there, all of it was missed."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What Dice goes with which signs.
+
+    Attributes
+    ----------
+    labels : list of str
+    weights : ndarray, shape (labels + 7,)
+        Offset of each label; offset of all, slopes (see `_design`).
+    spread : dict of str to float
+        How far off the logit of the Dice of each label usually is.
+    near, far : float
+        Half the width of intervals in spreads, of scans as they are and of scans that
+        are unlike those of training; infinite where too few patients tell.
+    patients : int
+    masks, spoilt : int
+        How many masks it was made from, and how many of them are of scans that
+        were spoilt on purpose.
+    rank : float or None
+        Spearman's correlation of expected and true Dice over scans as they are,
+        each patient left out.
+    """
+
+    labels: list[str]
+    weights: np.ndarray
+    spread: dict[str, float]
+    near: float
+    far: float
+    patients: int
+    masks: int
+    spoilt: int
+    rank: float | None
+
+    @classmethod
+    def fit(cls, observed: Sequence[Observed]) -> Expectation | None:
+        """Learn from masks whose Dice is known.
+
+        Parameters
+        ----------
+        observed : sequence of Observed
+            Of patients that the model was not trained on.
+
+        Returns
+        -------
+        Expectation or None
+            None where so few patients tell that no interval would hold.
+        """
+        rows = _Rows(observed)
+        if _level(len(rows.numbers)) > 1:
+            return None
+        weights = rows.fitted(np.ones(len(rows.dice), bool))
+        left_out = rows.left_out()
+        off = np.abs(_logits(rows.dice) - _logits(left_out))
+        spread = rows.spread(off)
+        scaled = off / np.array([spread[name] for name in rows.names])
+        plain = ~rows.spoilt
+        near = rows.quantile(scaled, plain)
+        return cls(
+            labels=rows.labels,
+            weights=weights,
+            spread=spread,
+            near=near,
+            far=max(near, rows.quantile(scaled, rows.unlike)),
+            patients=len(rows.numbers),
+            masks=len(rows.dice),
+            spoilt=int(rows.spoilt.sum()),
+            rank=rank_correlation(left_out[plain], rows.dice[plain]),
+        )
+
+    def of(self, label: str, signs: Sequence[float]) -> Expected | None:
+        """Return the Dice to expect of a mask; None of a label that no patient had.
+
+        Parameters
+        ----------
+        label : str
+        signs : Signs
+        """
+        if label not in self.labels:
+            return None
+        own = Signs(*signs)
+        design = _design([own], [self.labels.index(label)], len(self.labels))
+        (dice,) = _share(design @ self.weights)
+        (middle,) = _logits(np.array([dice]))
+        half = self._half(own.unlike) * self.spread[label]
+        low, high = (float(_share(np.array(middle + sign * half))) for sign in (-1, 1))
+        least, most = SURE
+        return Expected(float(dice), low if low > least else 0.0, high if high < most else 1.0)
+
+    def _half(self, unlike: float) -> float:
+        """Return half the width of an interval in spreads."""
+        if unlike == 1 or math.isinf(self.near):
+            return self.far
+        return self.near + (unlike * (self.far - self.near) if math.isfinite(self.far) else 0.0)
+
+
+class _Rows:
+    """Masks whose Dice is known, as arrays."""
+
+    def __init__(self, observed: Sequence[Observed]) -> None:
+        self.names = [one.label for one in observed]
+        self.labels = list(dict.fromkeys(self.names))
+        signs = [Signs(*one.signs) for one in observed]
+        self.unlike = np.array([one.unlike == 1 for one in signs], bool)
+        self.dice = np.array([one.dice for one in observed], float)
+        self.patients = np.array([one.patient for one in observed], int)
+        self.numbers = np.unique(self.patients)
+        self.spoilt = np.array([bool(one.spoilt) for one in observed], bool)
+        numbers = [self.labels.index(name) for name in self.names]
+        self._design = _design(signs, numbers, len(self.labels))
+        self._counts = np.where(self.spoilt, 0.5, 1.0)
+
+    @cached_property
+    def _prior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Towards what weights are shrunk, and how strongly."""
+        odd = self._design.shape[1] - len(self.labels) - 2
+        centre = np.array([0.0] * (len(self.labels) + 1) + [1.0] + [0.0] * odd)
+        strength = np.array(
+            [STRENGTH["label"]] * len(self.labels)
+            + [STRENGTH["level"], STRENGTH["sure"]]
+            + [STRENGTH["odd"]] * odd
+        )
+        return centre, strength
+
+    def fitted(self, used: np.ndarray) -> np.ndarray:
+        """Return the weights that go best with some of the masks."""
+        design = self._design[used]
+        dice = self.dice[used]
+        counts = self._counts[used]
+        centre, strength = self._prior
+
+        def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+            logits = design @ weights
+            off = weights - centre
+            value = counts @ (np.logaddexp(0, logits) - dice * logits) + strength @ off**2 / 2
+            return float(value), design.T @ (counts * (_share(logits) - dice)) + strength * off
+
+        free = [(None, None)] * (len(self.labels) + 1)
+        # more sure is never worse, and odder never better
+        bounds = [*free, (0, None), *[(None, 0)] * (len(centre) - len(free) - 1)]
+        found = optimize.minimize(loss, centre, jac=True, bounds=bounds, method="L-BFGS-B")
+        return np.asarray(found.x)
+
+    def left_out(self) -> np.ndarray:
+        """Return the Dice to expect of each mask, from those of other patients."""
+        expected = np.zeros(len(self.dice))
+        for numbers in np.array_split(self.numbers, min(LEFT_OUT, len(self.numbers))):
+            own = np.isin(self.patients, numbers)
+            expected[own] = _share(self._design[own] @ self.fitted(~own))
+        return expected
+
+    def quantile(self, off: np.ndarray, used: np.ndarray) -> float:
+        """Return how far off a further patient's mask is at most; infinite of too few patients.
+
+        Parameters
+        ----------
+        off : ndarray
+            How far off each mask is.
+        used : ndarray of bool
+            Of which masks it is asked.
+        """
+        level = _level(len(np.unique(self.patients[used])))
+        if level > 1:
+            return math.inf
+        return float(np.quantile(off[used], level, method="higher"))
+
+    def spread(self, off: np.ndarray) -> dict[str, float]:
+        """Return how far off each label usually is, shrunk towards that of all."""
+        names = np.array(self.names)
+        usual = max(float(np.median(off[~self.spoilt] if not self.spoilt.all() else off)), 1e-2)
+        spread = {}
+        for name in self.labels:
+            own = off[(names == name) & ~self.spoilt]
+            share = len(own) / (len(own) + FEW)
+            mine = max(float(np.median(own)), 1e-2) if len(own) else usual
+            spread[name] = share * mine + (1 - share) * usual
+        return spread
+
+
+def _design(signs: Sequence[Signs], labels: Sequence[int], number: int) -> np.ndarray:
+    """Return what the logit of the Dice is a weighted sum of, a row a mask."""
+    table = np.array(signs, float).reshape(-1, len(Signs._fields))
+    sure = table[:, 0].clip(*SURE)
+    odd = np.log1p(table[:, 1:4].clip(0, FAR))
+    unlike = (table[:, 1:4].max(axis=1) >= UNLIKE).astype(float)
+    of_label = np.eye(number)[list(labels)]
+    ones = np.ones(len(table))
+    return np.column_stack([of_label, ones, np.log(sure / (1 - sure)), odd, table[:, 4], unlike])
+
+
+def _share(logits: np.ndarray) -> np.ndarray:
+    """Return shares from 0 to 1 of their logits."""
+    return np.exp(-np.logaddexp(0, -logits))
+
+
+def _logits(dice: np.ndarray) -> np.ndarray:
+    """Return logits of Dice; what is nearer to 0 or 1 than `SURE` makes no difference."""
+    share = dice.clip(*SURE)
+    return np.asarray(np.log(share / (1 - share)))
+
+
+def _level(patients: int) -> float:
+    """Return the share of known masks that holds a further patient's, `COVERED` of the time.
+
+    Masks of one patient are alike, so it is patients that count (Lee, Barber and Willett, arXiv
+    2306.06342); above 1 where these are too few.
+    """
+    return COVERED * (patients + 1) / patients if patients else math.inf
+
+
+def rank_correlation(expected: np.ndarray, dice: np.ndarray) -> float | None:
+    """Return Spearman's correlation; None where there is none, as of equal numbers."""
+    if len(dice) < 3 or len(np.unique(expected)) < 2 or len(np.unique(dice)) < 2:
+        return None
+    return float(spearmanr(expected, dice).statistic)

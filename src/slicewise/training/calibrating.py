@@ -1,0 +1,152 @@
+"""What a finished model makes of patients whose truth is known, so that its masks can be judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slicewise.config import Content
+from slicewise.dataset.calibration import Calibration, KnownMask
+from slicewise.dataset.truth import read_labels
+from slicewise.inference.predict import assembled
+from slicewise.inference.signs import signs_of
+from slicewise.inference.trust import Watch, found_in, numbered
+from slicewise.inference.unlike import seen_of
+from slicewise.network.card import ModelCard, model_card
+from slicewise.network.model import weights_digest
+from slicewise.training.spoilt import WAYS, Drawn, ways_of
+from slicewise.training.validation import dice_of
+from slicewise.volumes.geometry import with_spacing
+from slicewise.volumes.nifti import read_channels_of, read_nifti
+from slicewise.volumes.padding import as_air
+from slicewise.volumes.volume import Volume
+
+
+@dataclass(frozen=True)
+class KnownCase:
+    """A case that a model is calibrated on, which is read when its turn comes.
+
+    Attributes
+    ----------
+    case : str
+        Its name.
+    image, mask : Path
+        NIfTI files.
+    content : Content
+        What they hold.
+    """
+
+    case: str
+    image: Path
+    mask: Path
+    content: Content
+
+    def read(self) -> Drawn:
+        """Return image and truth as a model is shown them, in canonical orientation."""
+        stored, _ = (read_channels_of if self.content.channels else read_nifti)(self.image)
+        meant = with_spacing(stored, self.content.spacing).plus(self.content.offset)
+        truth = read_labels(str(self.mask), self.content, stored).canonical().array
+        image = as_air(meant) if self.content.intensity == "hu" else meant
+        return Drawn(image.canonical(), truth)
+
+
+def known_cases(
+    cases: Sequence[str], images: Sequence[str], masks: Sequence[str], content: Content
+) -> list[KnownCase]:
+    """Return cases with the files of each.
+
+    Parameters
+    ----------
+    cases, images, masks : sequence of str
+        Names and NIfTI files.
+    content : Content
+        What they hold.
+    """
+    each = zip(cases, map(Path, images), map(Path, masks), strict=True)
+    return [KnownCase(case, image, mask, content) for case, image, mask in each]
+
+
+def calibrated(
+    model: Any,
+    cases: Sequence[KnownCase],
+    *,
+    batch: int = 8,
+    log: Callable[[str], object] = print,
+) -> Calibration:
+    """Segment patients whose truth is known, as they are and spoilt on purpose.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A finished one, which none of them was trained on.
+    cases : sequence of KnownCase
+        One of each patient.
+    batch : int
+        Slices at a time.
+    log : callable
+        Is told a line for each case, and one at the end.
+
+    Returns
+    -------
+    Calibration
+        The same to the bit for the same model and cases.
+    """
+    begun = time.monotonic()
+    card = model_card(model)
+    masks: list[KnownMask] = []
+    scans = 0
+    for number, case in enumerate(cases):
+        for way, drawn in _shown(case.read(), number):
+            own = known_masks(model, card, drawn, batch)
+            # of what is found nowhere the Dice is known without a calibration
+            found = [each for each in own if each["signs"] is not None]
+            masks += [KnownMask(patient=number, spoilt=way, **each) for each in found]
+            scans += 1
+        log(f"{case.case}: predicted as it is, and {' and '.join(ways_of(number))}")
+    seconds = time.monotonic() - begun
+    log(f"{scans} predictions of {len(cases)} patients in {seconds:.0f} s")
+    return Calibration(weights_sha256=weights_digest(model), masks=masks)
+
+
+def _shown(drawn: Drawn, number: int) -> Iterator[tuple[str, Drawn]]:
+    """Yield a scan as it is, then spoilt; the same each time."""
+    yield "", drawn
+    for way in ways_of(number):
+        rng = np.random.default_rng([number, *way.encode()])
+        yield way, WAYS[way](drawn, rng)
+
+
+def known_masks(model: Any, card: ModelCard, drawn: Drawn, batch: int) -> list[dict[str, Any]]:
+    """Segment a scan, and return label, signs and Dice of what the truth has.
+
+    Parameters
+    ----------
+    model : keras.Model
+    card : ModelCard
+        Its own.
+    drawn : Drawn
+        A scan and its truth.
+    batch : int
+        Slices at a time.
+
+    Returns
+    -------
+    list of dict
+        ``label``, ``signs`` (`signs_of`; None of what was found nowhere) and ``dice``.
+    """
+    watch = Watch(card)
+    assembly = assembled([model], drawn.image, batch, observe=watch.add)
+    mask = Volume(assembly.mask(), drawn.image.affine)
+    found = found_in(mask, card, watch)
+    signs = signs_of(found, seen_of(drawn.image, card), card)
+    dice = dice_of(drawn.truth, numbered(mask.array, card), card)
+    return [
+        {"label": name, "signs": signs[name], "dice": round(float(value), 6)}
+        for name, value in zip(card.found, dice, strict=True)
+        if not np.isnan(value)
+    ]

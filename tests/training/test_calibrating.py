@@ -1,0 +1,75 @@
+"""What a model makes of patients whose truth is known, against the prediction of each by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slicewise.config import Content
+from slicewise.inference.predict import predict_volume
+from slicewise.network.model import weights_digest
+from slicewise.training.calibrating import calibrated, known_cases
+from slicewise.training.spoilt import ways_of
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.volume import Volume, from_canonical
+from slicewise.volumes.write import write_nifti
+from tests.discs import disc_volume
+from tests.inference.test_predict import TURNS, finished
+
+CONTENT = Content(
+    intensity="hu",
+    contiguous=True,
+    labels={"organ0": [5, 90], "organ1": [6, 91]},
+    other_labels="refuse",
+)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> list:
+    """Two patients, in different orientations; the second lacks organ1."""
+    folder = tmp_path_factory.mktemp("cases")
+    paths = []
+    for number in range(2):
+        image, disc = disc_volume(number)
+        mask = disc.astype(np.uint8) * 5
+        if number == 0:
+            mask[:4, :4, 3:6] = 91
+        affine = np.eye(4)
+        affine[:3, :3] = TURNS[number] @ np.diag([1.0, 1.0, 3.0])
+        own = {"image": image.array, "mask": mask}
+        for kind, array in own.items():
+            volume = Volume(from_canonical(array, affine), affine)
+            write_nifti(folder / f"{kind}{number}.nii.gz", volume, dtype=array.dtype)
+        paths.append([str(folder / f"{kind}{number}.nii.gz") for kind in own])
+    images, masks = zip(*paths, strict=True)
+    return known_cases(["a", "b"], images, masks, CONTENT)
+
+
+def test_dice_is_that_of_the_prediction(cases: list) -> None:
+    model = finished(2)
+    said: list[str] = []
+    made = calibrated(model, cases, log=said.append)
+    assert made == calibrated(model, cases, log=said.append), "to the bit"
+    assert made.weights_sha256 == weights_digest(model)
+    assert {mask.spoilt for mask in made.masks if mask.patient == 0} <= {"", *ways_of(0)}
+    assert not [m for m in made.masks if m.patient == 1 and m.label == "organ1"], "has no Dice"
+    plain = {(m.patient, m.label): m.dice for m in made.masks if not m.spoilt}
+    assert plain
+    for number, case in enumerate(cases):
+        predicted = predict_volume([model], read_nifti(case.image)[0])
+        truth = read_nifti(case.mask)[0].array
+        for k, (name, values) in enumerate(CONTENT.labels.items()):
+            true, own = np.isin(truth, values), predicted == 5 + k
+            if (number, name) in plain:
+                dice = 2 * (true & own).sum() / (true.sum() + own.sum())
+                assert plain[number, name] == pytest.approx(dice, abs=1e-6)
+            else:
+                assert not (true.any() and own.any())
+    assert said[-1].startswith("6 predictions of 2 patients in ")
+
+
+def test_it_names_nobody(cases: list) -> None:
+    text = calibrated(finished(2), cases, log=lambda line: None).model_dump_json()
+    assert "image" not in text and str(Path(cases[0].image).parent) not in text
