@@ -9,7 +9,7 @@ import yaml
 
 from slicewise.config import load_settings
 from slicewise.dataset.finding import find_cases
-from slicewise.survey.dicom_channels import beside
+from slicewise.survey.dicom_channels import Studies, beside
 from slicewise.survey.init import Wanted, init
 from slicewise.survey.looking import Looker
 from tests.volumes.dicom.archived import write_modalities
@@ -100,8 +100,18 @@ def test_masks_on_different_series_are_no_first_channel(root, write_series):
     assert beside(Looker(root)) is None
 
 
-def test_channels_on_other_voxels_are_not_guessed(root, write_series, monkeypatch):
-    write(root, write_series, *[("T2", "T1")] * 2)
+def test_series_on_other_voxels_are_no_channels_in_the_first_guess(root, write_series, monkeypatch):
+    write(root, write_series, *[("T2", "T1", "sagittal")] * 2)
     assert beside(Looker(root)).together
-    monkeypatch.setattr("slicewise.survey.dicom_channels.same_grid", lambda one, other: False)
-    assert not beside(Looker(root)).together
+    studies = Studies.of(Looker(root))
+    grids = {
+        studies.archive.series[series][0]: says[1] == "sagittal"
+        for series, says in studies.called.items()
+    }
+    monkeypatch.setattr(Looker, "header", lambda self, path, files: grids[path])
+    monkeypatch.setattr("slicewise.survey.dicom_channels.same_grid", lambda one, two: one == two)
+    found = beside(Looker(root))
+    assert (found.together, list(found.image)) == (True, ["t2", "t1"])
+    grids |= {path: place for place, path in enumerate(grids)}
+    found = beside(Looker(root))
+    assert (found.together, list(found.image)) == (False, ["t2", "sagittal", "t1"])

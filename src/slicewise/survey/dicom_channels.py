@@ -103,25 +103,32 @@ class Studies:
             if any(len(several) != 1 for several in own.values())
         )
 
-    def is_of_one_grid(self, image: Mapping[str, str], looker: Looker) -> bool:
-        """Tell whether all is MR, and channels have the same voxels in a few cases."""
+    def on_grid(self, image: Mapping[str, str], looker: Looker) -> dict[str, str]:
+        """Return the first channel, and those that are MR, too, on its voxels in a few cases."""
         whole = [
-            [several[0] for several in own.values()]
+            {name: several[0] for name, several in own.items()}
             for own in self.images(image).images.values()
             if all(len(several) == 1 for several in own.values())
         ]
-        if not whole or any(self.called[one][0] != "mr" for own in whole for one in own):
-            return False
-        few = (whole[int(n)] for n in spread([str(n) for n in range(len(whole))], CHECKED))
-        return all(self._is_on_grid(own, looker) for own in few)
+        few = [whole[int(n)] for n in spread([str(n) for n in range(len(whole))], CHECKED)]
+        first, *others = image
+        near = [
+            name
+            for name in others
+            if few and all(self._is_near(own[first], own[name], looker) for own in few)
+        ]
+        return {name: image[name] for name in (first, *near)}
 
-    def _is_on_grid(self, several: list[str], looker: Looker) -> bool:
-        paths = [self.archive.series[one] for one in several]
-        headers = [looker.header(own[0], [looker.root / path for path in own]) for own in paths]
-        first = headers[0]
-        if first is None:
-            return False
-        return all(other is not None and same_grid(first, other) for other in headers[1:])
+    def _is_near(self, first: str, other: str, looker: Looker) -> bool:
+        """Tell whether two series are MR on the same voxels."""
+        headers = []
+        for series in (first, other):
+            if self.called[series][0] != "mr":
+                return False
+            paths = self.archive.series[series]
+            headers.append(looker.header(paths[0], [looker.root / path for path in paths]))
+        one, two = headers
+        return one is not None and two is not None and same_grid(one, two)
 
 
 @dataclass(frozen=True)
@@ -170,8 +177,8 @@ def beside(looker: Looker) -> Beside | None:
     """Return the series that may be channels of the images that masks were drawn on.
 
     They lie in the study and the frame of reference of each, and are told apart by
-    their Modality, or else by their SeriesDescription. Together they are the first
-    guess where all are MR with the same voxels.
+    their Modality, or else by their SeriesDescription. Where there are several of MR
+    on the same voxels, these together are the first guess.
 
     Parameters
     ----------
@@ -193,10 +200,12 @@ def beside(looker: Looker) -> Beside | None:
         names = safe_channels([MODALITIES.get(text, text) for text in texts])
         image = dict(zip(names, texts, strict=True))
         try:
+            near = studies.on_grid(image, looker)
+            together = len(near) > 1
+            image = near if together else image
             lacking = tuple(studies.lacking(image))
-            together = studies.is_of_one_grid(image, looker)
         except SlicewiseError:
             continue  # what one is called says two channels
         why = f"nearly all studies have these series, told apart by {by}"
-        return Beside(image, Described(tuple(names), lacking, lacking, why), together)
+        return Beside(image, Described(tuple(image), lacking, lacking, why), together)
     return None
