@@ -21,8 +21,8 @@ def main(snakemake):
         paths = snakemake.input.case_records
         known = read_case_records(paths)
         records = [case_record_of(known, case, ", ".join(paths)) for case in cfg.cases]
-        found = fingerprint_of(map(TrainingCase.of, records), **cfg.kind)
-        planned = plan(found, cfg.effort)
+        fingerprint = fingerprint_of(map(TrainingCase.of, records), **cfg.kind)
+        planned = plan(fingerprint, cfg.effort)
         for line in changes(former_proposal(target) or planned, planned):
             logger.warning("%s: the plan changed: %s", target, line)
         write_json(target, planned.dump())

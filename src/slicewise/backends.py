@@ -71,7 +71,7 @@ def _configured() -> str:
     """Return the backend of Keras' own file of settings, or its default."""
     place = os.environ.get("KERAS_HOME") or str(Path("~").expanduser() / ".keras")
     try:
-        found = json.loads((Path(place) / "keras.json").read_text(encoding="utf-8"))
-        return str(found.get("backend", TESTED[0]))
+        settings = json.loads((Path(place) / "keras.json").read_text(encoding="utf-8"))
+        return str(settings.get("backend", TESTED[0]))
     except (OSError, ValueError, AttributeError):
         return TESTED[0]

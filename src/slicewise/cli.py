@@ -394,21 +394,21 @@ def _clean(options: argparse.Namespace) -> int:
     unknown = [kind for kind in options.kinds if kind not in KINDS]
     if unknown:
         raise SlicewiseError(f"clean: {unknown[0]!r} is none of {', '.join(KINDS)}; correct it")
-    found = []
+    doomed = []
     for folder in data_sets(options.results, options.dataset):
         parts = [part for part in parts_of(folder) if part.kind in (options.kinds or KINDS)]
         print(f"{folder}:", *(part.in_words for part in parts), sep="\n")
-        found += parts
-    if not options.kinds or options.dry_run or not any(part.files for part in found):
+        doomed += parts
+    if not options.kinds or options.dry_run or not any(part.files for part in doomed):
         return 0
-    what = f"{size_in_words(sum(part.bytes for part in found))} of {', '.join(options.kinds)}"
+    what = f"{size_in_words(sum(part.bytes for part in doomed))} of {', '.join(options.kinds)}"
     if not options.yes:
         if not sys.stdin.isatty():
             raise SlicewiseError(f"clean: nobody is there to ask whether {what} may go; give --yes")
         if input(f"Delete {what}? [y/N] ").strip().lower() not in ("y", "yes"):
             print("nothing was deleted")
             return 1
-    delete(found)
+    delete(doomed)
     print(f"deleted {what}")
     return 0
 
@@ -422,12 +422,12 @@ def _segment(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     say = functools.partial(print, file=sys.stderr, flush=True)
     # before the libraries of networks, which load slowly
-    found = find_scans(options.scans)
-    for line in found.aside:
+    search = find_scans(options.scans)
+    for line in search.aside:
         say(line)
-    if not found.scans:
-        raise SeveralErrors([SlicewiseError(failure) for failure in found.failures])
-    if which := note_which(found.scans, options.output):
+    if not search.scans:
+        raise SeveralErrors([SlicewiseError(failure) for failure in search.failures])
+    if which := note_which(search.scans, options.output):
         say(f"{which}: which scan is which of those that are called by a hash")
     from slicewise.segmenting.models import choose
     from slicewise.segmenting.pages import Output, write_pages
@@ -437,8 +437,8 @@ def _segment(options: argparse.Namespace) -> int:
     output = Output(options.output)
     order = Order(chosen, output, options.offset, options.batch, options.force)
     started = time.monotonic()
-    outcome = segment_scans(found.scans, order, say)
-    outcome.failures += found.failures
+    outcome = segment_scans(search.scans, order, say)
+    outcome.failures += search.failures
     write_pages(output, chosen.title, outcome.failures)
     say(summary(outcome, time.monotonic() - started, started - begun))
     print(output.folder / "gallery.html")

@@ -156,7 +156,7 @@ def write_rest(settings: Settings, page: Path, refused: Sequence[str] = ()) -> i
 
 def _read(study: Study, folder: Path) -> _Read:
     """Look at all cases that were ingested, or keep what was seen of them before."""
-    found = _Read()
+    data = _Read()
     content = study.settings.dataset.content
     for name in study.cases:
         try:
@@ -165,11 +165,11 @@ def _read(study: Study, folder: Path) -> _Read:
         except (SlicewiseError, FileNotFoundError) as error:
             # what is not there was refused before, with its sentence
             if isinstance(error, SlicewiseError) and (folder / name / "record.json").exists():
-                found.refused.append(str(error))
+                data.refused.append(str(error))
             continue
-        found.records[name] = case.record
-        found.looks[name] = seen
-    return found
+        data.records[name] = case.record
+        data.looks[name] = seen
+    return data
 
 
 def _volumes(study: Study, name: str, folder: Path) -> CaseVolumes:

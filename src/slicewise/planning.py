@@ -92,13 +92,13 @@ def plan_of(settings: Settings, cases: Sequence[TrainingCase], effort: Effort) -
         What a training may cost.
     """
     content = settings.dataset.content
-    found = fingerprint_of(
+    fingerprint = fingerprint_of(
         cases,
         intensity=content.intensity,
         contiguous=content.contiguous,
         labels=len(content.labels),
     )
-    return plan(found, effort)
+    return plan(fingerprint, effort)
 
 
 def ingested_cases(table: Path, split: Sequence[Assignment]) -> list[TrainingCase]:

@@ -29,7 +29,7 @@ def numbered(regions: Numbers, labels: Mapping[str, Sequence[int]]) -> dict[str,
     """
     owner = {value: number for number, own in enumerate(labels.values(), 1) for value in own}
     names = ["", *labels]
-    found = {}
+    numbers = {}
     for region, values in regions.items():
         if not values:
             raise ValueError(f"regions.{region}: it has no mask value; name those of its labels")
@@ -47,8 +47,8 @@ def numbered(regions: Numbers, labels: Mapping[str, Sequence[int]]) -> dict[str,
                     f"regions.{region}: it has {value}, but not the other values of labels.{name}, "
                     "which are one label; give all of them, or make labels of their own of them"
                 )
-        found[region] = list(dict.fromkeys(owner[value] for value in values))
-    return found
+        numbers[region] = list(dict.fromkeys(owner[value] for value in values))
+    return numbers
 
 
 def check_regions(regions: Numbers, labels: Sequence[str]) -> None:

@@ -65,8 +65,8 @@ def read_column(
             + "; it may be any column of layout table or of the participants.tsv of layout bids, "
             "else name a table in split.strata"
         )
-    found = column_of(strata_table(settings.strata, data), column, cases)
-    return {case: value or "" for case, value in found.items()}
+    values = column_of(strata_table(settings.strata, data), column, cases)
+    return {case: value or "" for case, value in values.items()}
 
 
 def read_columns(

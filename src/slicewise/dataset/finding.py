@@ -114,27 +114,27 @@ def _all_files(files: tuple[Path, ...], folders: Folders) -> tuple[Path, ...]:
     return whole_volume(files[0], folders) if len(files) == 1 else files
 
 
-def _case(found: FoundCase, dataset: Dataset) -> Case:
-    patient = found.patient
+def _case(listed: FoundCase, dataset: Dataset) -> Case:
+    patient = listed.patient
     guessed = False
     if patient is None:
-        patient = _patient(found.name, dataset)
+        patient = _patient(listed.name, dataset)
         guessed = "patient_pattern" not in dataset.model_fields_set
     return Case(
-        name=found.name,
+        name=listed.name,
         patient=patient,
-        image=found.image,
-        mask=found.mask,
-        subset=found.subset,
-        columns=found.columns,
+        image=listed.image,
+        mask=listed.mask,
+        subset=listed.subset,
+        columns=listed.columns,
         guessed=guessed,
-        structures=found.structures,
-        named=found.named,
-        hidden=found.hidden,
-        frame=found.frame,
-        channels=found.channels,
-        in_one=found.in_one,
-        lacks=found.lacks,
+        structures=listed.structures,
+        named=listed.named,
+        hidden=listed.hidden,
+        frame=listed.frame,
+        channels=listed.channels,
+        in_one=listed.in_one,
+        lacks=listed.lacks,
     )
 
 
@@ -187,8 +187,8 @@ def _patient(name: str, dataset: Dataset) -> str:
     return patient
 
 
-def _refuse_unsafe(found: Iterable[FoundCase]) -> None:
-    unsafe = sorted(f.name for f in found if not SAFE.fullmatch(f.name))
+def _refuse_unsafe(cases: Iterable[FoundCase]) -> None:
+    unsafe = sorted(f.name for f in cases if not SAFE.fullmatch(f.name))
     if unsafe:
         raise SlicewiseError(
             f"case names {listed([repr(name) for name in unsafe])}: only letters, digits, '.', '_' "
@@ -197,9 +197,9 @@ def _refuse_unsafe(found: Iterable[FoundCase]) -> None:
         )
 
 
-def _refuse_twice(found: Iterable[FoundCase]) -> None:
+def _refuse_twice(cases: Iterable[FoundCase]) -> None:
     by_name = defaultdict(list)
-    for f in found:
+    for f in cases:
         by_name[f.name.lower()].append(str(f.image[0]) if f.image else f.name)
     twice = {name: files for name, files in by_name.items() if len(files) > 1}
     if twice:

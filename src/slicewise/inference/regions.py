@@ -35,10 +35,10 @@ def decider(card: ModelCard, threshold: float) -> Callable[[np.ndarray], np.ndar
     bits = np.array([1 << bit for bit in range(len(card.regions))], np.uint8)
 
     def decide(probabilities: np.ndarray) -> np.ndarray:
-        found = np.zeros(probabilities.shape[:-1], np.uint8)
+        combination = np.zeros(probabilities.shape[:-1], np.uint8)
         for output, bit in enumerate(bits):
-            found |= (probabilities[..., output] > threshold) * bit
-        return table[found]
+            combination |= (probabilities[..., output] > threshold) * bit
+        return table[combination]
 
     return decide
 

@@ -65,14 +65,14 @@ class Watch:
         if self._common is None or self._each is None:
             self._common = np.zeros((models, len(self._agreed)))
             self._each = np.zeros((models, len(self._agreed)))
-        found = self._found(probabilities)
-        for number, (likely, chosen) in enumerate(found):
+        labels = self._found(probabilities)
+        for number, (likely, chosen) in enumerate(labels):
             self._likely[number] += likely.sum(dtype=np.float64)
             self._chosen[number] += np.count_nonzero(chosen)
             self._agreed[number] += likely[chosen].sum(dtype=np.float64)
         for model in range(models):
             mine = own[..., model * outputs : (model + 1) * outputs]
-            pairs = zip(found, self._found(mine), strict=True)
+            pairs = zip(labels, self._found(mine), strict=True)
             for number, ((_, all_of_them), (_, alone)) in enumerate(pairs):
                 self._common[model, number] += np.count_nonzero(all_of_them & alone)
                 self._each[model, number] += np.count_nonzero(alone)
@@ -179,10 +179,10 @@ def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
     """
     values = [0, *(own[0] for own in card.values.values())]
     canonical = mask.canonical()
-    found = []
+    labels = []
     for name, numbers in card.found.items():
         own = np.isin(canonical.array, [values[number] for number in numbers])
-        found.append(
+        labels.append(
             FoundLabel(
                 name,
                 float(np.count_nonzero(own) * mask.voxel_ml),
@@ -193,7 +193,7 @@ def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
                 watch.agreement.get(name),
             )
         )
-    return found
+    return labels
 
 
 def _pieces(own: np.ndarray, voxel_ml: float, *, contiguous: bool) -> list[float]:
@@ -239,17 +239,17 @@ def numbered(mask: np.ndarray, card: ModelCard) -> np.ndarray:
     return numbers[mask]
 
 
-def flags_of(found: Sequence[FoundLabel], ranges: Ranges | None = None) -> list[Flag]:
+def flags_of(labels: Sequence[FoundLabel], ranges: Ranges | None = None) -> list[Flag]:
     """Say what is odd about what was found by itself.
 
     Parameters
     ----------
-    found : sequence of FoundLabel
+    labels : sequence of FoundLabel
     ranges : Ranges, optional
         Of the training cases, some of which may have lacked a label, too.
     """
     flags = []
-    for one in found:
+    for one in labels:
         known = None if ranges is None else ranges.labels.get(one.label)
         if not one.ml and (known is None or known.lacking < OFTEN):
             flags.append(Flag("nothing found", f"No {one.label} was found."))
@@ -280,14 +280,14 @@ def flags_of(found: Sequence[FoundLabel], ranges: Ranges | None = None) -> list[
     return flags
 
 
-def suspicion(found: Sequence[FoundLabel], flags: Sequence[Flag]) -> float:
+def suspicion(labels: Sequence[FoundLabel], flags: Sequence[Flag]) -> float:
     """Return by what scans are ordered: how many oddities, and how unsure the models are.
 
     It is an order only and no estimate of the Dice: nothing was calibrated.
 
     Parameters
     ----------
-    found : sequence of FoundLabel
+    labels : sequence of FoundLabel
     flags : sequence of Flag
 
     Returns
@@ -296,6 +296,6 @@ def suspicion(found: Sequence[FoundLabel], flags: Sequence[Flag]) -> float:
         At least 0; the greater, the sooner somebody should look.
     """
     known: list[float] = []
-    for one in found:
+    for one in labels:
         known += [value for value in (one.confidence, one.agreement) if value is not None]
-    return len(flags) + 1 - min(known, default=0.0 if found else 1.0)
+    return len(flags) + 1 - min(known, default=0.0 if labels else 1.0)

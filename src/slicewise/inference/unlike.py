@@ -60,18 +60,18 @@ def seen_of(image: Volume, card: ModelCard) -> Seen:
     return Seen(spacing, field, [tones_of(one, card.intensity) for one in channels])
 
 
-def all_flags(seen: Seen, found: Sequence[FoundLabel], card: ModelCard) -> list[Flag]:
+def all_flags(seen: Seen, labels: Sequence[FoundLabel], card: ModelCard) -> list[Flag]:
     """Say all that is odd about a scan and what was found in it."""
-    return [*flags_of(found, card.ranges), *unlike(seen, found, card)]
+    return [*flags_of(labels, card.ranges), *unlike(seen, labels, card)]
 
 
-def unlike(seen: Seen, found: Sequence[FoundLabel], card: ModelCard) -> list[Flag]:
+def unlike(seen: Seen, labels: Sequence[FoundLabel], card: ModelCard) -> list[Flag]:
     """Say what of a scan is outside of what was trained on; nothing where no range is known.
 
     Parameters
     ----------
     seen : Seen
-    found : sequence of FoundLabel
+    labels : sequence of FoundLabel
         What was found in it.
     card : ModelCard
         With its ranges.
@@ -86,7 +86,7 @@ def unlike(seen: Seen, found: Sequence[FoundLabel], card: ModelCard) -> list[Fla
     return [
         *_of_tones(seen, card, ranges),
         *_of_sides(seen, ranges),
-        *(flag for one in found for flag in _of_label(one, ranges)),
+        *(flag for one in labels for flag in _of_label(one, ranges)),
     ]
 
 

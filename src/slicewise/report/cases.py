@@ -83,8 +83,8 @@ def _faults(case: PredictedCase, shown: ShownCase, content: Content) -> list[Fau
     if not content.contiguous:
         return []
     look = partial(find_faults, shown.truth, shown.prediction, shown.spacing, content.scored)
-    found = drawn(f"What is wrong with {case.assigned.case}", look)
-    return [] if isinstance(found, Undrawn) else found
+    faults = drawn(f"What is wrong with {case.assigned.case}", look)
+    return [] if isinstance(faults, Undrawn) else faults
 
 
 def _read(case: PredictedCase, content: Content, hidden: Sequence[int]) -> ShownCase:

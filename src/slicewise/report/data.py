@@ -94,9 +94,9 @@ def data_page(shown: ShownData) -> str:
         One HTML page, which needs no other file.
     """
     data = shown.data
-    found = findings(data)
+    outliers = findings(data)
     # stable: cases are sorted by their names
-    ordered = sorted(data.cases, key=lambda case: _descending(found, case))
+    ordered = sorted(data.cases, key=lambda case: _descending(outliers, case))
     split = parts(data)
     return render(
         "data.html.j2",
@@ -108,10 +108,10 @@ def data_page(shown: ShownData) -> str:
         refused=list(data.refused),
         warnings=list(shown.warnings),
         excluded=list(shown.excluded),
-        tiles=_tiles(data, found),
-        outliers=_outliers(ordered, found),
-        common=found.common,
-        sheet=[_tile(case, found) for case in ordered],
+        tiles=_tiles(data, outliers),
+        outliers=_outliers(ordered, outliers),
+        common=outliers.common,
+        sheet=[_tile(case, outliers) for case in ordered],
         lazy=len(ordered) > FEW,
         figures=_figures(data),
         split=split,
@@ -120,16 +120,16 @@ def data_page(shown: ShownData) -> str:
         imbalances=imbalances(split, data.leave_out),
         plan=list(shown.plan),
         differing=sum(row.configured is not None for row in shown.plan),
-        **_tables(data, found),
+        **_tables(data, outliers),
     )
 
 
-def _descending(found: Findings, case: SeenCase) -> tuple[float, float]:
-    most, together = found.weight(case.name)
+def _descending(outliers: Findings, case: SeenCase) -> tuple[float, float]:
+    most, together = outliers.weight(case.name)
     return -most, -together
 
 
-def _tiles(data: SeenData, found: Findings) -> list[dict[str, str]]:
+def _tiles(data: SeenData, outliers: Findings) -> list[dict[str, str]]:
     tiles = [
         {
             "name": "Cases",
@@ -138,8 +138,8 @@ def _tiles(data: SeenData, found: Findings) -> list[dict[str, str]]:
         },
         {
             "name": "To look at first",
-            "value": str(len(found.reasons)),
-            "note": "each with its reasons" if found.reasons else "no case stands out",
+            "value": str(len(outliers.reasons)),
+            "note": "each with its reasons" if outliers.reasons else "no case stands out",
         },
     ]
     if data.cases:
@@ -160,17 +160,17 @@ def _tiles(data: SeenData, found: Findings) -> list[dict[str, str]]:
     return tiles
 
 
-def _outliers(ordered: Sequence[SeenCase], found: Findings) -> list[dict[str, Any]]:
+def _outliers(ordered: Sequence[SeenCase], outliers: Findings) -> list[dict[str, Any]]:
     return [
         {
             "case": case.name,
             "anchor": _anchor(case),
             "place": case.place,
-            "reasons": [reason.sentence for reason in found.reasons[case.name]],
-            "weight": found.weight(case.name)[0],
+            "reasons": [reason.sentence for reason in outliers.reasons[case.name]],
+            "weight": outliers.weight(case.name)[0],
         }
         for case in ordered
-        if case.name in found.reasons
+        if case.name in outliers.reasons
     ]
 
 
@@ -179,7 +179,7 @@ def _anchor(case: SeenCase) -> str:
     return f"case-{case.name}"
 
 
-def _tile(case: SeenCase, found: Findings) -> dict[str, Any]:
+def _tile(case: SeenCase, outliers: Findings) -> dict[str, Any]:
     thumb = case.look.thumbnail
     longest = max(thumb.width, thumb.height)
     return {
@@ -194,15 +194,15 @@ def _tile(case: SeenCase, found: Findings) -> dict[str, Any]:
         "height": f"{100 * thumb.height / longest:.4g}",
         "slice": f"{thumb.plane}, slice {thumb.index + 1} of {thumb.slices}",
         "empty": not any(seen.voxels for seen in case.look.labels.values()),
-        "reasons": [reason.sentence for reason in found.reasons.get(case.name, [])],
+        "reasons": [reason.sentence for reason in outliers.reasons.get(case.name, [])],
     }
 
 
-def _tables(data: SeenData, found: Findings) -> dict[str, Any]:
+def _tables(data: SeenData, outliers: Findings) -> dict[str, Any]:
     """Prepare the numbers of every case, and of every label of it unless there are too many."""
     few = len(data.cases) * len(data.labels) <= MOST_ROWS
     return {
-        "table": [_image_row(case, found) for case in data.cases],
+        "table": [_image_row(case, outliers) for case in data.cases],
         "named": any(case.name != case.patient for case in data.cases),
         "label_rows": [row for case in data.cases if few for row in _label_rows(case, data.labels)],
         "islands": any(
@@ -213,7 +213,7 @@ def _tables(data: SeenData, found: Findings) -> dict[str, Any]:
     }
 
 
-def _image_row(case: SeenCase, found: Findings) -> dict[str, Any]:
+def _image_row(case: SeenCase, outliers: Findings) -> dict[str, Any]:
     record = case.record
     return {
         "case": case.name,
@@ -226,7 +226,7 @@ def _image_row(case: SeenCase, found: Findings) -> dict[str, Any]:
         "field": case.look.field,
         "orientation": record.orientation,
         "intensity": [percentile(share, case) for share in PERCENTILES],
-        "reasons": len(found.reasons.get(case.name, [])),
+        "reasons": len(outliers.reasons.get(case.name, [])),
     }
 
 

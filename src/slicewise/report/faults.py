@@ -91,14 +91,14 @@ def find_faults(
     """
     if (truth == UNDRAWN).any():
         return []
-    found = []
+    faults = []
     for name, numbers in scored.items():
         pair = _Pair(
             name, np.isin(truth, numbers), np.isin(prediction, numbers), tuple(map(float, spacing))
         )
         if pair.truth.any() and pair.prediction.any():
-            found += _of_label(pair, truth, scored)
-    return found
+            faults += _of_label(pair, truth, scored)
+    return faults
 
 
 @dataclass(frozen=True)

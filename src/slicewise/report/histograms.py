@@ -171,5 +171,5 @@ def density(cases: Sequence[Sequence[float]], edges: np.ndarray) -> np.ndarray:
         places = np.column_stack([values - hair, values]).ravel()
         shares = np.column_stack([first, last]).ravel() / (len(stored) - 1)
         below += np.interp(edges, places, shares, left=0.0, right=1.0)
-    found = np.diff(below)
-    return np.asarray(found / max(float(found.max()), 1e-12))
+    counts = np.diff(below)
+    return np.asarray(counts / max(float(counts.max()), 1e-12))

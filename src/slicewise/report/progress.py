@@ -35,7 +35,7 @@ def still_improving(histories: Mapping[str, pd.DataFrame]) -> str:
     str
         A sentence where that is so of half of the folds or more.
     """
-    rises = [found for history in histories.values() if (found := _rise(history)) is not None]
+    rises = [step for history in histories.values() if (step := _rise(history)) is not None]
     if not rises or 2 * len(rises) < len(histories):
         return ""
     what = rises[0][0]

@@ -50,13 +50,13 @@ def proposals(
     trained = [case.case for case in cases if case.subset == "train" and case.case in records]
     known = [TrainingCase.of(records[case]) for case in sorted(trained)]
     try:
-        found = fingerprint_of(
+        fingerprint = fingerprint_of(
             known,
             intensity=content.intensity,
             contiguous=content.contiguous,
             labels=len(content.labels),
         )
-        planned = plan(found, configured.effort)
+        planned = plan(fingerprint, configured.effort)
     except SlicewiseError as error:
         return [], [*filter(None, warnings), f"Nothing can be proposed for this data: {error}"]
     rows = [_row(choice, configured) for choice in planned.choices]

@@ -252,7 +252,7 @@ def compared(cases: Sequence[SeenCase], quantity: Quantity) -> dict[str, Compare
     """
     values, numbers = _values(cases, quantity)
     names = list(values)
-    found = {}
+    quantities = {}
     groups = apart(numbers, quantity.least)
     for group in groups if len(names) >= FEWEST else []:
         own = [values[names[place]] for place in group]
@@ -260,8 +260,8 @@ def compared(cases: Sequence[SeenCase], quantity: Quantity) -> dict[str, Compare
         size = len(group) if len(groups) > 1 else None
         for place, z in zip(group, scores, strict=True):
             each = Compared(quantity, values[names[place]], float(np.median(own)), float(z), size)
-            found[names[place]] = each
-    return found
+            quantities[names[place]] = each
+    return quantities
 
 
 def groups_of(cases: Sequence[SeenCase], quantity: Quantity) -> list[Group]:

@@ -90,10 +90,10 @@ def drawn_scan(image: Volume, prediction: Volume, content: Content) -> ShownCase
         What such images hold.
     """
     volume = image.canonical()
-    found = prediction.canonical().array
+    mask = prediction.canonical().array
     window = display_window(volume.array, content)
     # nobody knows the truth
-    return ShownCase(volume.array, np.zeros_like(found), found, volume.spacing, window)
+    return ShownCase(volume.array, np.zeros_like(mask), mask, volume.spacing, window)
 
 
 def scan_views(shown: ShownCase, *, contiguous: bool) -> list[dict[str, Any]]:

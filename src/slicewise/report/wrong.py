@@ -44,18 +44,18 @@ def wrong(scored: pd.DataFrame, seen: Seen | None = None) -> list[str]:
     """
     seen = seen or {}
     cases = scored["case"].astype(str).unique()
-    found: dict[str, dict[str, Fault]] = {}
+    faults: dict[str, dict[str, Fault]] = {}
     for case, rows in scored.groupby(scored["case"].astype(str), sort=False):
         by_scores = [fault for row in rows.to_dict("records") for fault in _of_row(row)]
         for fault in (*by_scores, *seen.get(str(case), ())):
-            worst = found.setdefault(fault.kind, {})
+            worst = faults.setdefault(fault.kind, {})
             if str(case) not in worst or worst[str(case)].weight < fault.weight:
                 worst[str(case)] = fault
     if not scored["predicted_ml"].gt(0).any():
-        found.pop("nothing", None)  # that is said first of all
-    order = sorted(found, key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
+        faults.pop("nothing", None)  # that is said first of all
+    order = sorted(faults, key=lambda kind: KINDS.index(kind) if kind in KINDS else len(KINDS))
     all_seen = all(case in seen for case in cases)
-    return [_said(found[kind], len(cases), all_seen=all_seen) for kind in order]
+    return [_said(faults[kind], len(cases), all_seen=all_seen) for kind in order]
 
 
 def _said(faults: Mapping[str, Fault], n: int, *, all_seen: bool) -> str:

@@ -107,11 +107,11 @@ def segment(
     assembly = assembled(chosen.models, shown, observe=watch.add, keep=probabilities)
     likely = assembly.probabilities() if probabilities else None
     mask = assembly.mask()
-    found = found_in(Volume(mask, image.affine), card, watch)
+    labels = found_in(Volume(mask, image.affine), card, watch)
     seen = seen_of(shown, card)
-    found = with_expected(found, seen, card, chosen.expectation)
-    flags = all_flags(seen, found, card)
-    return Segmentation(mask, image.affine, likely, found, flags)
+    labels = with_expected(labels, seen, card, chosen.expectation)
+    flags = all_flags(seen, labels, card)
+    return Segmentation(mask, image.affine, likely, labels, flags)
 
 
 def _of_path(path: Path, card: ModelCard) -> Volume:

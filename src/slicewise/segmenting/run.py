@@ -316,9 +316,9 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
     image = request.images.pop()
     chosen = request.order.chosen
     seen = request.seen.pop()
-    found = found_in(Volume(mask, image.affine), card, request.watch)
-    found = with_expected(found, seen, card, chosen.expectation)
-    flags = all_flags(seen, found, card)
+    labels = found_in(Volume(mask, image.affine), card, request.watch)
+    labels = with_expected(labels, seen, card, chosen.expectation)
+    flags = all_flags(seen, labels, card)
     shown = drawn_scan(image, Volume(numbered(mask, card), image.affine), content_of(card))
     write_bytes(output.overlay(request.case), scan_overlay(shown))
     record = {
@@ -326,9 +326,9 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
         "made_from": digest(request.made_from),
         "mask_sha256": sha256(request.mask),
         "calibration": chosen.calibration_digest,
-        "labels": [asdict(one) for one in found],
+        "labels": [asdict(one) for one in labels],
         "flags": [asdict(flag) for flag in flags],
-        "suspicion": suspicion(found, flags),
+        "suspicion": suspicion(labels, flags),
         "views": scan_views(shown, contiguous=card.contiguous),
     }
     write_sealed(output.record(request.case), record)

@@ -126,20 +126,20 @@ def find_scans(places: Sequence[Path]) -> Found:
         by the folder that it lies in where that tells nothing of the patient,
         else by a hash.
     """
-    found = Found()
+    search = Found()
     slices = [path for path in places if _is_slice(path)]
     for place in places:
         try:
             if place not in slices:
-                _find_at(place, found)
+                _find_at(place, search)
         except SlicewiseError as error:
-            found.failures.append(str(error))
+            search.failures.append(str(error))
     if slices:
         root = Path(os.path.commonpath([path.absolute().parent for path in slices]))
         below = [path.absolute().relative_to(root).as_posix() for path in slices]
-        _add_series({name: read_entry(root / name, top_of(name)) for name in below}, root, found)
-    found.scans = _each_once(found)
-    return found
+        _add_series({name: read_entry(root / name, top_of(name)) for name in below}, root, search)
+    search.scans = _each_once(search)
+    return search
 
 
 def scans_told(told: Iterable[ToldScan], paths: Sequence[str]) -> list[Scan]:
@@ -192,42 +192,42 @@ def _is_volume(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) or companions.is_pair(path)
 
 
-def _find_at(place: Path, found: Found) -> None:
+def _find_at(place: Path, search: Found) -> None:
     """Add the scans at a place."""
     if place.is_dir():
-        _find_below(place, found)
+        _find_below(place, search)
     elif not place.exists():
         raise SlicewiseError(f"{place}: there is no such file or folder; check the path")
     elif place.suffix.lower() == ".zip":
-        _find_in_zip(place, _plain(Path(place.name)), found)
+        _find_in_zip(place, _plain(Path(place.name)), search)
     elif place.name.lower().endswith(TABLES):
-        _find_in_table(place, found)
+        _find_in_table(place, search)
     elif _is_volume(place):
-        found.scans.append(Scan(_plain(Path(place.name)), (place,)))
+        search.scans.append(Scan(_plain(Path(place.name)), (place,)))
     else:
         raise SlicewiseError(f"{place}: this is no scan that can be read; give {KINDS}")
 
 
-def _find_below(root: Path, found: Found) -> None:
+def _find_below(root: Path, search: Found) -> None:
     """Add the volumes, zips and series below a folder."""
-    before = len(found.scans) + len(found.failures)
+    before = len(search.scans) + len(search.failures)
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         below = path.relative_to(root)
         if is_litter(below) or any(part.startswith(".") for part in below.parts):
             continue
         if path.suffix.lower() == ".zip":
             try:
-                _find_in_zip(path, _plain(below), found)
+                _find_in_zip(path, _plain(below), search)
             except SlicewiseError as error:
-                found.failures.append(str(error))
+                search.failures.append(str(error))
         elif _is_volume(path) and not path.name.lower().endswith((".img", ".img.gz")):
-            found.scans.append(Scan(_plain(below), (path,)))
-    _add_series(read_index(root), root, found)
-    if len(found.scans) + len(found.failures) == before:
+            search.scans.append(Scan(_plain(below), (path,)))
+    _add_series(read_index(root), root, search)
+    if len(search.scans) + len(search.failures) == before:
         raise SlicewiseError(f"{root}: there is no scan in this folder; give {KINDS}")
 
 
-def _find_in_zip(path: Path, name: str, found: Found) -> None:
+def _find_in_zip(path: Path, name: str, search: Found) -> None:
     """Add the series in a zip."""
     with opened(path) as files:
         entries = {
@@ -235,13 +235,13 @@ def _find_in_zip(path: Path, name: str, found: Found) -> None:
             member: entry_of(partial(files.open, member), f"{name} {top_of(member)}")
             for member in files.names
         }
-    before = len(found.scans)
-    _add_series(entries, path, found, name)
-    if len(found.scans) == before:
+    before = len(search.scans)
+    _add_series(entries, path, search, name)
+    if len(search.scans) == before:
         raise SlicewiseError(f"{path}: there is no DICOM image in this zip; give {KINDS}")
 
 
-def _find_in_table(path: Path, found: Found) -> None:
+def _find_in_table(path: Path, search: Found) -> None:
     """Add the scans that a table names, each by its own name where the table gives one."""
     _, rows = read_rows(path, COLUMNS, ["image"])
     for row in rows:
@@ -265,13 +265,13 @@ def _find_in_table(path: Path, found: Found) -> None:
             own.scans = [replace(own.scans[0], name=wanted)]
         elif wanted and own.scans:
             own.scans = [replace(scan, name=f"{wanted}_{scan.name}") for scan in own.scans]
-        found.scans += own.scans
-        found.failures += own.failures
-        found.aside += own.aside
+        search.scans += own.scans
+        search.failures += own.failures
+        search.aside += own.aside
 
 
 def _add_series(
-    entries: Mapping[str, Entry], root: Path, found: Found, name: str | None = None
+    entries: Mapping[str, Entry], root: Path, search: Found, name: str | None = None
 ) -> None:
     """Add each series of DICOM among files.
 
@@ -281,7 +281,7 @@ def _add_series(
         What the header of each tells, by its path below the folder, or in the zip.
     root : Path
         The folder or zip that they are in.
-    found : Found
+    search : Found
         What is added to.
     name : str, optional
         What the zip is called by; without, these are files.
@@ -297,18 +297,18 @@ def _add_series(
     for series, own in told_apart(called).items():
         paths = archive.series[series]
         if name is not None:
-            found.scans.append(Scan(own, (root,), tuple(paths), dicom=True))
+            search.scans.append(Scan(own, (root,), tuple(paths), dicom=True))
         else:
-            found.scans.append(Scan(own, tuple(root / path for path in paths), dicom=True))
+            search.scans.append(Scan(own, tuple(root / path for path in paths), dicom=True))
     damaged = sum(entry.kind == DAMAGED for entry in entries.values())
     if damaged:
-        found.failures.append(
+        search.failures.append(
             f"{root}: {plural(damaged, 'DICOM file is', 'DICOM files are')} cut short or damaged; "
             "copy them again from the scanner or archive"
         )
     aside = _left_aside(entries, len(frames) - len(kept), archive.copies)
     if aside and kept:
-        found.aside.append(f"{root}: left aside: {aside}")
+        search.aside.append(f"{root}: left aside: {aside}")
 
 
 def _called(archive: Archive, series: str, root: Path, name: str | None) -> str:
@@ -350,14 +350,14 @@ def _plain(path: Path) -> str:
     return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "_", text)) or "scan"
 
 
-def _each_once(found: Found) -> list[Scan]:
+def _each_once(search: Found) -> list[Scan]:
     """Give scans of one name the folder above them in it; refuse what is still called the same."""
-    scans = list(dict.fromkeys(found.scans))
+    scans = list(dict.fromkeys(search.scans))
     shared = Counter(scan.name.lower() for scan in scans)
     scans = [_with_folder(scan) if shared[scan.name.lower()] > 1 else scan for scan in scans]
     shared = Counter(scan.name.lower() for scan in scans)
     for name in sorted(name for name, count in shared.items() if count > 1):
-        found.failures.append(
+        search.failures.append(
             f"{name}: {shared[name]} scans would be called so; name them in a table with the "
             "columns scan and image"
         )

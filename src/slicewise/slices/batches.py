@@ -355,7 +355,7 @@ class SliceSet:
         ndarray of int, shape (n, 2)
             Row and column in the stored slices.
         """
-        found = np.zeros((len(indices), 2), np.int64)
+        corners = np.zeros((len(indices), 2), np.int64)
         for position, index in enumerate(indices):
             owner = self.case_of[index]
             case = self._cases[owner]
@@ -367,8 +367,8 @@ class SliceSet:
             elif self.partial:
                 mask = case.mask.read([index - self._first[owner]])[0]
                 shown = drawn_pixel(mask, case.covered, random)
-            found[position] = drawn(case.covered, self.size, random, shown)
-        return found
+            corners[position] = drawn(case.covered, self.size, random, shown)
+        return corners
 
     def images(
         self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None

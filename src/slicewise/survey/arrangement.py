@@ -170,12 +170,12 @@ class _Parts:
         return "patient" in self.names.values() and not self.whole
 
 
-def arranged(found: Sequence[Pairing], mask: str = "") -> Arrangement | None:
+def arranged(pairings: Sequence[Pairing], mask: str = "") -> Arrangement | None:
     """Return the arrangement that explains most.
 
     Parameters
     ----------
-    found : sequence of Pairing
+    pairings : sequence of Pairing
         From `pairings`, the likeliest first.
     mask : str
         As of `pairings`: the images whose masks these are come first.
@@ -185,10 +185,10 @@ def arranged(found: Sequence[Pairing], mask: str = "") -> Arrangement | None:
     Arrangement or None
         None where nothing pairs up.
     """
-    if not found:
+    if not pairings:
         return None
     grouped: dict[tuple[tuple[str, ...], bool | None], list[Pairing]] = defaultdict(list)
-    for pair in found:
+    for pair in pairings:
         grouped[pair.rests, pair.is_hu].append(pair)
     groups = list(grouped.values())
     # of equals, the first is the likelier one
@@ -196,13 +196,13 @@ def arranged(found: Sequence[Pairing], mask: str = "") -> Arrangement | None:
     more = [
         group[0] for group in groups if group is not best and _is_other_subset(group[0], best[0])
     ]
-    rivals = [pair.rests[0] for pair in _rivals(best[0], found)]
+    rivals = [pair.rests[0] for pair in _rivals(best[0], pairings)]
     apart = _apart([group for group in groups if group[0] not in (best[0], *more)], best)
     alike = [group for group in apart if _is_alike(group[0], best[0])]
     made = _of_group(best, more, rivals)
-    made = _with_images(made, best, more, found)
+    made = _with_images(made, best, more, pairings)
     if alike:
-        made = _united([best, *alike], found)
+        made = _united([best, *alike], pairings)
     others = [group for group in apart if group not in alike]
     aside = tuple(starred(group[0].image.template) for group in others)
     return replace(made, aside=aside, instead=_instead(best, others) if not alike else ())
@@ -220,15 +220,15 @@ def _instead(
     best: Sequence[Pairing], others: Sequence[Sequence[Pairing]]
 ) -> tuple[tuple[str, str], ...]:
     """Return the masks, and their images, that as many cases have, and that may be meant."""
-    found = []
+    pairs = []
     for group in others:
         pair = group[0]
         known = pair.base == best[0].base and len(pair.masks) == 1
         if known and _rank(group, "")[1] >= _rank(best, "")[1]:
             parts = _parts(group)
             image, mask = (parts.fill(rest) for rest in pair.rests)
-            found.append((mask, image))
-    return tuple(found)
+            pairs.append((mask, image))
+    return tuple(pairs)
 
 
 def starred(template: str) -> str:
@@ -246,7 +246,7 @@ def _with_images(
     made: Arrangement,
     group: Sequence[Pairing],
     more: Sequence[Pairing],
-    found: Sequence[Pairing],
+    pairings: Sequence[Pairing],
 ) -> Arrangement:
     """Name all kinds of images that nearly all of the same masks fit."""
     parts = _parts(group)
@@ -257,7 +257,7 @@ def _with_images(
         keys = set.intersection(*(set(mask.members) for mask in pair.masks))
         masked |= {parts.name_of(key) for key in keys}
     for pair in (*group, *more):
-        for other in found:
+        for other in pairings:
             if other.rests[0] != pair.rests[0] and _share_masks(other, pair):
                 by_rest[without_subset(other.rests[0])].append(other)
     start = made.image.removesuffix(parts.fill(group[0].rests[0]))
@@ -306,19 +306,19 @@ def _is_alike(pair: Pairing, best: Pairing) -> bool:
     return same and pair.image.width == best.image.width and len(pair.masks) == len(best.masks)
 
 
-def _rivals(first: Pairing, found: Sequence[Pairing]) -> list[Pairing]:
+def _rivals(first: Pairing, pairings: Sequence[Pairing]) -> list[Pairing]:
     """Return the pairings of the same masks with other images, which fit them as well."""
     masks = [kind.template for kind in first.masks]
     return [
         pair
-        for pair in found
+        for pair in pairings
         if [kind.template for kind in pair.masks] == masks
         and pair.image.template != first.image.template
         and pair.worth >= first.worth
     ]
 
 
-def _united(groups: Sequence[Sequence[Pairing]], found: Sequence[Pairing]) -> Arrangement:
+def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) -> Arrangement:
     """Return all groups as one, in which what their images are called tells cases apart.
 
     The same patient's scans of another day, phase or frame are cases of theirs.
@@ -331,7 +331,7 @@ def _united(groups: Sequence[Sequence[Pairing]], found: Sequence[Pairing]) -> Ar
         for row in one.rows
     ]
     grids = [one.on_grid for one in made if one.on_grid is not None]
-    rivals = (pair for group in groups for pair in _rivals(group[0], found))
+    rivals = (pair for group in groups for pair in _rivals(group[0], pairings))
     return replace(
         made[0],
         rivals=tuple(dict.fromkeys(starred(pair.image.template) for pair in rivals)),

@@ -67,15 +67,15 @@ def _on_grid(own: dict[str, Path], other: dict[str, Path], looker: Looker) -> bo
     return True
 
 
-def keys_of(found: Described) -> dict[str, Any]:
+def keys_of(channels: Described) -> dict[str, Any]:
     """Return settings of the data set: channels are called as their kinds."""
-    return {**found.keys, "bids": {"image": {name: name for name in found.names}}}
+    return {**channels.keys, "bids": {"image": {name: name for name in channels.names}}}
 
 
-def said_of(found: Described) -> list[Said]:
+def said_of(channels: Described) -> list[Said]:
     """Return the settings with their reasons; that they are channels is a first guess."""
     question = "Which images are to be segmented, one a case or several as its channels?"
-    value = {name: name for name in found.names}
-    others = tuple(Other(name, "these images alone") for name in found.names)
+    value = {name: name for name in channels.names}
+    others = tuple(Other(name, "these images alone") for name in channels.names)
     why = f"{len(value)} images of a case are channels of one"
-    return [*found.said, Said(IMAGE, value, why, question, others)]
+    return [*channels.said, Said(IMAGE, value, why, question, others)]

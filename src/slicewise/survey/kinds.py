@@ -75,9 +75,9 @@ def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
         Those of most files first.
     """
     plain = [entry for entry in entries if not set("{}") & set(entry.path)]
-    found = _below([_Item((), entry.parts, (), entry) for entry in plain], "", channels)
-    found = _with_strays(found)
-    return sorted(found, key=lambda kind: (-len(kind.members), kind.template))
+    kinds = _below([_Item((), entry.parts, (), entry) for entry in plain], "", channels)
+    kinds = _with_strays(kinds)
+    return sorted(kinds, key=lambda kind: (-len(kind.members), kind.template))
 
 
 def _with_strays(kinds: Sequence[Kind]) -> list[Kind]:
@@ -86,12 +86,12 @@ def _with_strays(kinds: Sequence[Kind]) -> list[Kind]:
     One file in `test` shows by itself neither what varies in its name nor what not.
     """
     several = [kind for kind in kinds if len(kind.members) > 1]
-    found = [kind for kind in kinds if len(kind.members) != 1]
+    whole = [kind for kind in kinds if len(kind.members) != 1]
     for kind in kinds:
         if len(kind.members) == 1:
             tried = (_as_in(kind, other) for other in several)
-            found.append(next((each for each in tried if each is not None), kind))
-    return found
+            whole.append(next((each for each in tried if each is not None), kind))
+    return whole
 
 
 def _as_in(kind: Kind, other: Kind) -> Kind | None:
@@ -477,8 +477,8 @@ def widened(kind: Kind) -> Kind:
     """
     last = f"{{{kind.width - 1}}}"
     folder, slash, name = kind.template.rpartition("/")
-    before, found, behind = name.partition(last)
-    if not found or not before or "{" in before:
+    before, middle, behind = name.partition(last)
+    if not middle or not before or "{" in before:
         return kind
     members = {(*key[:-1], f"{before}{key[-1]}"): path for key, path in kind.members.items()}
     return Kind(f"{folder}{slash}{last}{behind}", kind.width, members)

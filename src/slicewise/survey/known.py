@@ -55,7 +55,7 @@ def known_layouts(listing: Listing) -> list[Known]:
 
 
 def _table(listing: Listing) -> list[Known]:
-    found = []
+    tables = []
     for path in (p for suffix in TABLES for p in listing.others.get(suffix, ())):
         try:
             with (listing.root / path).open(encoding="utf-8-sig") as stream:
@@ -64,12 +64,12 @@ def _table(listing: Listing) -> list[Known]:
             continue
         columns = {cell.strip().strip('"').lower() for cell in re.split("[\t,;]", first)}
         if columns >= NEEDED:
-            found.append(Known("table", path, "a table with the columns case, image and mask"))
-    return found
+            tables.append(Known("table", path, "a table with the columns case, image and mask"))
+    return tables
 
 
 def _msd(listing: Listing) -> list[Known]:
-    found = []
+    tasks = []
     for path in listing.named("dataset.json"):
         try:
             description = read_description(listing.root / path)
@@ -81,22 +81,22 @@ def _msd(listing: Listing) -> list[Known]:
         if items and all(file.is_file() for file in there):
             why = f"dataset.json lists {len(items)} images with their labels"
             first = PurePosixPath(items[0][0]).as_posix()
-            found.append(Known("msd", folder, why, _lists_beside(description), first))
-    return found
+            tasks.append(Known("msd", folder, why, _lists_beside(description), first))
+    return tasks
 
 
 def _lists_beside(description: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the lists of a dataset.json that name images with masks, beside `training`."""
-    found = []
+    lists = []
     for name, items in description.items():
         pairs = isinstance(items, list) and items and all(isinstance(i, dict) for i in items)
         if name != "training" and pairs and all({"image", "label"} <= i.keys() for i in items):
-            found.append(name)
-    validation = tuple(name for name in found if subset_of(name) == "validation")
-    test = tuple(name for name in found if name not in validation)
+            lists.append(name)
+    validation = tuple(name for name in lists if subset_of(name) == "validation")
+    test = tuple(name for name in lists if name not in validation)
     if validation and test:
         return {"validation": validation, "test": test}
-    return {"test": tuple(found)} if found else {}
+    return {"test": tuple(lists)} if lists else {}
 
 
 def _nnunet(listing: Listing) -> list[Known]:
@@ -113,7 +113,7 @@ def _nnunet(listing: Listing) -> list[Known]:
         *folders, name = entry.parts
         if folders and folders[-1] == "imagesTs":
             tested["/".join(folders[:-1])].append(name)
-    found = []
+    tasks = []
     for root, names in images.items():
         if not _has_labels(listing, root, "labelsTr"):
             continue
@@ -127,8 +127,8 @@ def _nnunet(listing: Listing) -> list[Known]:
         why = f"imagesTr holds {len(names)} images called {called}, labelsTr masks"
         files = tuple((name, tuple(sorted(there))) for name, there in sorted(numbers.items()))
         known = Known("nnunet", root, why, files=files, masked=frozenset(masks[root]))
-        found.append(known)
-    return found
+        tasks.append(known)
+    return tasks
 
 
 def _has_labels(listing: Listing, root: str, folder: str) -> bool:

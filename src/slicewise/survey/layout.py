@@ -104,26 +104,26 @@ def layout_of(
         When none finds images with masks; it says what the folder looks like.
     """
     for known in known_layouts(listing):
-        found = _try_known(known, listing, looker, root)
-        if found is not None:
-            return found
-    found = _try_bids(listing, looker, root, image)
-    if found is not None:
-        return found
+        layout = _try_known(known, listing, looker, root)
+        if layout is not None:
+            return layout
+    layout = _try_bids(listing, looker, root, image)
+    if layout is not None:
+        return layout
     best = _arranged(listing, looker, mask)
     if best is not None and best.patterns:
         choices = _wanted(of_channels.choices_of(best, looker), image)
         ways = [[one, *(each for each in choices if each is not one)] for one in choices]
         tried = (_try_pairs(best, listing, root, way) for way in ways)
-        found = next((each for each in tried if each is not None), None)
-    found = _try_dicom(listing, looker, root, found, image) or found
-    if found is not None:
-        return found
+        layout = next((each for each in tried if each is not None), None)
+    layout = _try_dicom(listing, looker, root, layout, image) or layout
+    if layout is not None:
+        return layout
     if best is not None:
         return _as_table(best, listing, of_channels.channels_of_table(best, looker))
-    found = _try_frames(listing, looker)
-    if found is not None:
-        return found
+    layout = _try_frames(listing, looker)
+    if layout is not None:
+        return layout
     by_words = matched(kinds_of(listing.entries, channels=True), looker)
     if by_words is None:
         raise _nothing(listing, looker)
@@ -243,17 +243,17 @@ def _try_dicom(
         return None
     why = f"headers of DICOM tell which masks were drawn on which of {len(cases)} series"
     said = (Said(("dataset", "layout"), "dicom", why), Said(("dataset", "root"), root, ""), *spelt)
-    found = Layout(said, tuple(cases))
-    return found if beside is None else _with_series(found, keys, looker, beside, image)
+    layout = Layout(said, tuple(cases))
+    return layout if beside is None else _with_series(layout, keys, looker, beside, image)
 
 
-def _asks_channels(found: Layout) -> bool:
+def _asks_channels(layout: Layout) -> bool:
     """Tell whether images of a layout have channels, or it says that they may have."""
-    return any(one.path == dicom_channels.CHANNELS for one in found.said)
+    return any(one.path == dicom_channels.CHANNELS for one in layout.said)
 
 
 def _with_series(
-    found: Layout,
+    layout: Layout,
     keys: dict[str, Any],
     looker: Looker,
     beside: dicom_channels.Beside,
@@ -263,10 +263,10 @@ def _with_series(
     chosen = image is not None
     together = image != dicom_channels.ALONE if chosen else beside.together
     if not together:
-        return replace(found, said=(*found.said, *beside.said(together=False)))
+        return replace(layout, said=(*layout.said, *beside.said(together=False)))
     cases = find_cases(Dataset(name="x", **{**keys, **beside.keys}), looker.root)
-    said = (*found.said, *beside.said(together=True))
-    return replace(found, said=said, cases=tuple(cases))
+    said = (*layout.said, *beside.said(together=True))
+    return replace(layout, said=said, cases=tuple(cases))
 
 
 def _try_bids(listing: Listing, looker: Looker, root: str, image: Any) -> Layout | None:
@@ -295,20 +295,20 @@ def _try_bids(listing: Listing, looker: Looker, root: str, image: Any) -> Layout
         ]
         why = "there are several kinds, and these have masks"
         said += [Said(("dataset", "bids", key), value, why) for key, value in block.items()]
-        found = Layout(tuple(said), tuple(cases), tuple(named))
+        layout = Layout(tuple(said), tuple(cases), tuple(named))
         first = cases[0]
         pair = [first.image[0], first.mask[0]]
         names = [path.relative_to(looker.root).as_posix() for path in pair]
         if looker.on_grid(*names) is not False:
-            channels = None if isinstance(image, str) else _with_bids_channels(found, keys, looker)
-            return channels or found
-        off_grid = off_grid or found
+            channels = None if isinstance(image, str) else _with_bids_channels(layout, keys, looker)
+            return channels or layout
+        off_grid = off_grid or layout
     return off_grid
 
 
-def _with_bids_channels(found: Layout, keys: dict[str, Any], looker: Looker) -> Layout | None:
+def _with_bids_channels(layout: Layout, keys: dict[str, Any], looker: Looker) -> Layout | None:
     """Return a layout with the other sequences of its images as channels, if there are any."""
-    channels = bids_channels.beside(found.cases, looker)
+    channels = bids_channels.beside(layout.cases, looker)
     if not channels.names:
         return None
     more = bids_channels.keys_of(channels)
@@ -317,8 +317,8 @@ def _with_bids_channels(found: Layout, keys: dict[str, Any], looker: Looker) -> 
         cases = find_cases(Dataset(name="x", **{**keys, **more, "bids": block}), looker.root)
     except (SlicewiseError, ValueError):
         return None
-    said = [one for one in found.said if one.path != bids_channels.IMAGE]
-    return replace(found, said=(*said, *bids_channels.said_of(channels)), cases=tuple(cases))
+    said = [one for one in layout.said if one.path != bids_channels.IMAGE]
+    return replace(layout, said=(*said, *bids_channels.said_of(channels)), cases=tuple(cases))
 
 
 def _try_pairs(
@@ -433,9 +433,9 @@ def _try_frames(listing: Listing, looker: Looker) -> Layout | None:
         for frame in labelled_frames(listing.root / row.masks[0]):
             name = f"{row.case}_frame{frame:02d}"
             rows.append(replace(row, case=name, patient=row.patient or row.case, frame=frame))
-    found = replace(arrangement, rows=tuple(rows), tells_patient=True)
+    widened = replace(arrangement, rows=tuple(rows), tells_patient=True)
     note = f"{unread} files of four dimensions were not looked at in time, and are left out."
-    made = _as_table(found, listing)
+    made = _as_table(widened, listing)
     return replace(made, notes=(*made.notes, note)) if unread else made
 
 

@@ -95,8 +95,8 @@ def suffix_of(name: str) -> str:
     ('.NII.gz', '')
     """
     lower = name.lower()
-    found = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), "")
-    return name[len(name) - len(found) :] if found else ""
+    ending = next((suffix for suffix in SUFFIXES if lower.endswith(suffix)), "")
+    return name[len(name) - len(ending) :] if ending else ""
 
 
 def list_folder(root: Path) -> Listing:

@@ -125,5 +125,5 @@ def _names(pairs: Mapping[str, str]) -> list[str]:
 def _in_order(words: Iterable[str], path: str) -> list[str]:
     """Return words as they stand in a path, each once."""
     known = {word.lower() for word in words}
-    found = [word for word in re.findall(r"[^\W_]+", path) if word.lower() in known]
-    return list(dict.fromkeys(found))
+    there = [word for word in re.findall(r"[^\W_]+", path) if word.lower() in known]
+    return list(dict.fromkeys(there))

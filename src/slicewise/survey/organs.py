@@ -28,11 +28,11 @@ def organs_of(root: Path) -> list[str]:
 
 def cases_of(root: Path) -> list[Path]:
     """Return the masks of all cases: folders or zips."""
-    found = []
+    masks = []
     for case in sorted(root.glob("3Dircadb*")):
         there = [case / MASKS, case / f"{MASKS}.zip"]
-        found += [path for path in there if path.exists()][:1]
-    return found
+        masks += [path for path in there if path.exists()][:1]
+    return masks
 
 
 def _organs(masks: Path) -> set[str]:

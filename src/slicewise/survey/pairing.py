@@ -176,9 +176,11 @@ def pairings(kinds: Sequence[Kind], looker: Looker, mask: str = "") -> list[Pair
     by_image: dict[str, list[Pairing]] = defaultdict(list)
     for pair in _nearest([pair for pair in tried if pair.keys]):
         by_image[pair.image.paths[0]].append(pair)
-    found = [_looked_at(_with_masks(pairs, looker, mask), looker) for pairs in by_image.values()]
-    drawn = [p for p in found if len(p.masks) > 1 or not _is_empty(p.masks[0], looker)]
-    return sorted(drawn or found, key=lambda pair: (-pair.worth, not pair.is_hu, pair.rests))
+    pairs_seen = [
+        _looked_at(_with_masks(pairs, looker, mask), looker) for pairs in by_image.values()
+    ]
+    drawn = [p for p in pairs_seen if len(p.masks) > 1 or not _is_empty(p.masks[0], looker)]
+    return sorted(drawn or pairs_seen, key=lambda pair: (-pair.worth, not pair.is_hu, pair.rests))
 
 
 def _nearest(pairs: Sequence[Pairing]) -> list[Pairing]:

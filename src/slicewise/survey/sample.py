@@ -100,13 +100,13 @@ def channels_of(case: Case) -> list[tuple[tuple[Path, ...], int | None]]:
         return [(case.image, frame) for frame in range(len(case.channels))]
     if not case.channels:
         return [(case.image, case.frame)]
-    found: list[tuple[tuple[Path, ...], int | None]] = []
+    images: list[tuple[tuple[Path, ...], int | None]] = []
     start = 0
     for _, number in case.channels:
         if number:
-            found.append((case.image[start : start + number], None))
+            images.append((case.image[start : start + number], None))
         start += number
-    return found
+    return images
 
 
 def first_image(case: Case) -> tuple[Path, ...]:

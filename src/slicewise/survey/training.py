@@ -38,7 +38,7 @@ def training_cases(
     list of TrainingCase
         Of a sample where there are many; cases of test folders are left out.
     """
-    found = []
+    sampled = []
     for number in spread([str(n) for n in range(len(cases))], HEADERS):
         case = cases[int(number)]
         files = first_image(case)
@@ -50,8 +50,8 @@ def training_cases(
         grid = Grid.of(header)
         glance = looker.known(shown_of(case, case.mask, looker.root))
         ml = {} if glance is None else volumes_of(glance, labels)
-        found.append(TrainingCase(grid.shape, grid.spacing, "RAS", ml))
-    return found
+        sampled.append(TrainingCase(grid.shape, grid.spacing, "RAS", ml))
+    return sampled
 
 
 def volumes_of(glance: Glance, labels: Sequence[Said]) -> dict[str, float]:
@@ -88,10 +88,10 @@ def planned(
     sample = list(known) or [USUAL]
     count = max(1, round(TRAINED * number))
     whole = [sample[n * len(sample) // count] for n in range(count)]
-    found = fingerprint_of(
+    fingerprint = fingerprint_of(
         whole, intensity=intensity, contiguous=contiguous, labels=labels, channels=channels
     )
-    return plan(found, effort)
+    return plan(fingerprint, effort)
 
 
 def as_settings(of: Plan) -> list[Said]:

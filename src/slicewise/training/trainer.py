@@ -126,14 +126,14 @@ class Trainer(keras.Model):
         """Return the Dice of a batch, as logits decide it."""
         if self.target.regions:
             logits, masks, drawn = drawn_pixels(logits, masks, self.target)
-            found = ops.cast(logits > 0, "float32")
+            predicted = ops.cast(logits > 0, "float32")
             if drawn is not None:
-                found = found * drawn[..., None]
-            return dice_of_sums(found, self.target.truth(masks, logits.shape[-1]))
-        found = hard_masks(logits)
+                predicted = predicted * drawn[..., None]
+            return dice_of_sums(predicted, self.target.truth(masks, logits.shape[-1]))
+        predicted = hard_masks(logits)
         if self.target.partial:
-            found = ops.where(masks == UNDRAWN, ops.zeros_like(found), found)
-        return batch_dice(found, masks, logits.shape[-1])
+            predicted = ops.where(masks == UNDRAWN, ops.zeros_like(predicted), predicted)
+        return batch_dice(predicted, masks, logits.shape[-1])
 
     def seed(self, *key: int) -> None:
         """Set all randomness of the next step: the same key, the same noise and dropout.

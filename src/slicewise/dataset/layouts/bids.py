@@ -132,7 +132,7 @@ def _of_channels(files: list[BidsFile], bids: Bids, place: str, channels: list[s
     """Return the images whose channels are of the kinds that are meant."""
     kinds = kinds_there(bids.image_kinds(channels), files)
     of_channel = by_channel(kinds, files)
-    lacking = [channel for channel, found in of_channel.items() if not found]
+    lacking = [channel for channel, images in of_channel.items() if not images]
     if lacking:
         counts = Counter(one.says.suffix for one in files)
         raise SlicewiseError(
@@ -166,14 +166,14 @@ def _of_images(
     elsewhere: ByImage = defaultdict(list)
     lone: list[str] = []
     for mask in masks:
-        found = drawn_on(mask, mine[mask.subject])
-        if found is None:
+        shown = drawn_on(mask, mine[mask.subject])
+        if shown is None:
             if not any(mask.own.items() <= other.own.items() for other in theirs[mask.subject]):
                 lone.append(str(mask.path))
-        elif any(in_space_of(one, mask) for several in images[found].values() for one in several):
-            of_images[found].append(mask)
+        elif any(in_space_of(one, mask) for several in images[shown].values() for one in several):
+            of_images[shown].append(mask)
         else:
-            elsewhere[found].append(mask)
+            elsewhere[shown].append(mask)
     if lone:
         raise SlicewiseError(
             f"{listed(lone)}: mask without its image; add the image, or move the file away"
@@ -225,9 +225,9 @@ def _case(
         for kind in several if masks else ():
             fitting = [mask.path for mask in masks if kind.fits(mask.says)]
             if len(fitting) != 1:
-                found = listed([*map(str, fitting)]) or "none"
+                seen = listed([*map(str, fitting)]) or "none"
                 wrong = (
-                    f"case {image.name}: one mask {kind.text} is needed, and there is {found}; "
+                    f"case {image.name}: one mask {kind.text} is needed, and there is {seen}; "
                     "keep one (dataset.bids.mask says which kind), an empty mask if there is "
                     "none of it, or exclude the case"
                 )

@@ -28,12 +28,14 @@ def kinds_there(kinds: Kinds, files: Iterable[BidsFile]) -> Kinds:
 
 def by_channel(kinds: Kinds, files: Iterable[BidsFile]) -> dict[str, list[BidsFile]]:
     """Return the files of each channel; one of two kinds is of that which says more of its name."""
-    found: dict[str, list[BidsFile]] = {channel: [] for channel in kinds}
+    images: dict[str, list[BidsFile]] = {channel: [] for channel in kinds}
     for one in files:
         fitting = [channel for channel, kind in kinds.items() if kind.fits(one.says)]
         if fitting:
-            found[max(fitting, key=lambda channel: len(kinds[channel].text.split("_")))].append(one)
-    return found
+            images[max(fitting, key=lambda channel: len(kinds[channel].text.split("_")))].append(
+                one
+            )
+    return images
 
 
 def together(kinds: Kinds, files: Mapping[str, Sequence[BidsFile]]) -> Channels:
@@ -113,8 +115,8 @@ def drawn_on(mask: BidsFile, images: Channels) -> BidsFile | None:
             for one in files:
                 of_channel[channel][one].append(image)
     for owners in of_channel.values():
-        found = image_of(mask, owners)
-        if found is not None:
-            only_image(mask, owners[found])
-            return owners[found][0]
+        name = image_of(mask, owners)
+        if name is not None:
+            only_image(mask, owners[name])
+            return owners[name][0]
     return None

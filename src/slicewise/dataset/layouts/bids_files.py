@@ -97,7 +97,7 @@ def volumes_of(place: Path) -> list[BidsFile]:
     SlicewiseError
         When a file lies in the folder of another subject or session.
     """
-    found = []
+    volumes = []
     for subject in sorted(path for path in place.glob("sub-*") if path.is_dir()):
         for path in sorted(subject.rglob("*")):
             says = Entities.of(stem_of(path.name))
@@ -108,8 +108,8 @@ def volumes_of(place: Path) -> list[BidsFile]:
             folders = path.relative_to(place).parts[:-1]
             _refuse_elsewhere(path, says, folders)
             datatype = "" if folders[-1].startswith(("sub-", "ses-")) else folders[-1]
-            found.append(BidsFile(path, says, datatype))
-    return found
+            volumes.append(BidsFile(path, says, datatype))
+    return volumes
 
 
 def _refuse_elsewhere(path: Path, says: Entities, folders: Sequence[str]) -> None:

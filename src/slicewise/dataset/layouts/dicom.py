@@ -93,8 +93,8 @@ class Archive:
         if mask.on_series:
             return [series for series in mask.on_series if series in self.series]
         if mask.on_instances:
-            found = {self._series_of_instance.get(one) for one in mask.on_instances}
-            return sorted(series for series in found if series)
+            uids = {self._series_of_instance.get(one) for one in mask.on_instances}
+            return sorted(series for series in uids if series)
         return sorted(
             series
             for series, paths in self.series.items()

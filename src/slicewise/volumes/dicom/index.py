@@ -160,7 +160,7 @@ def keep(place: Path, value: Mapping[str, Any], kept: Mapping[str, Any]) -> None
 
 def _files_below(root: Path) -> list[tuple[str, list[int]]]:
     """Return the files below a folder by their paths, with size and time of change (ns), sorted."""
-    found = []
+    files = []
     seen = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -178,8 +178,8 @@ def _files_below(root: Path) -> list[tuple[str, list[int]]]:
                 stat = os.stat(f"{folder}/{name}")  # noqa: PTH116
                 if S_ISREG(stat.st_mode):
                     path = name if below == "." else f"{below}/{name}"
-                    found.append((path, [stat.st_size, stat.st_mtime_ns]))
-    return sorted(found)
+                    files.append((path, [stat.st_size, stat.st_mtime_ns]))
+    return sorted(files)
 
 
 def _is_aside(name: str) -> bool:
