@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,12 +243,10 @@ def clone(tmp_path_factory) -> Workflow:
     return checked_out(tmp_path_factory.mktemp("clone") / "slicewise")
 
 
-@pytest.fixture(scope="session")
-def finished(clone, tmp_path_factory) -> Workflow:
-    """A finished run of two experiments, which all workers share; not to be changed."""
-    own = tmp_path_factory.getbasetemp()
-    shared = own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
-    target = shared / "finished" / "slicewise"
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Workflow:
+    """Return a workflow that the first worker who wants it makes, and all share."""
+    own = factory.getbasetemp()
+    target = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / name / "slicewise"
     done = target.with_name("done")
     target.parent.mkdir(exist_ok=True)
     with target.with_name("lock").open("w") as lock:
@@ -255,9 +254,21 @@ def finished(clone, tmp_path_factory) -> Workflow:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             shutil.rmtree(target, ignore_errors=True)
-            finish(copied(clone.root, target))
+            make(target)
             done.touch()
     return Workflow(target)
+
+
+@pytest.fixture(scope="session")
+def finished(clone, tmp_path_factory) -> Workflow:
+    """A finished run of two experiments; not to be changed."""
+    return shared(tmp_path_factory, "finished", lambda target: finish(copied(clone.root, target)))
+
+
+@pytest.fixture(scope="session")
+def folded(finished, tmp_path_factory) -> Workflow:
+    """One of the experiments in two folds instead, up to its report; not to be changed."""
+    return shared(tmp_path_factory, "folded", lambda target: fold(copied(finished.root, target)))
 
 
 def finish(workflow: Workflow) -> None:
@@ -270,6 +281,13 @@ def finish(workflow: Workflow) -> None:
     # what a training takes is measured of its own processes, and a fork is none of them
     said = workflow.snakemake(FRESH_PYTHON="train")
     (workflow.root / "said.txt").write_text(said)
+
+
+def fold(workflow: Workflow) -> None:
+    """Train one experiment of a finished run in two folds, and forget the others."""
+    workflow.forget("plain", "rich")
+    workflow.change("split", {"folds": 2})
+    workflow.snakemake("results/tiny/plain/report.html")
 
 
 @pytest.fixture

@@ -138,23 +138,19 @@ def test_the_model_in_mlflow_has_a_signature(finished):
 
 
 @pytest.mark.slow
-def test_folds_are_children_of_one_run(workflow):
-    workflow.forget("plain", "rich")
-    workflow.change("split", {"folds": 2})
-    workflow.snakemake("results/tiny/plain/report.html")
-
-    metrics = pd.read_csv(workflow.results / "plain" / "metrics.tsv", sep="\t")
+def test_folds_are_children_of_one_run(folded):
+    metrics = pd.read_csv(folded.results / "plain" / "metrics.tsv", sep="\t")
     held_out = metrics[metrics["fold"].notna()]
     assert sorted(held_out["case"]) == TRAINING
     assert set(held_out["fold"]) == {0, 1}
     assert list(metrics.loc[metrics["subset"] == "test", "case"]) == TEST
     for fold in (0, 1):
-        used, own = workflow.used("plain", fold), held_out.loc[held_out["fold"] == fold, "case"]
+        used, own = folded.used("plain", fold), held_out.loc[held_out["fold"] == fold, "case"]
         assert used["validation_cases"] == sorted(own)
         assert not {*used["train"]} & {*own, *TEST}
         assert used["resolved"]["selected_by"] == "final"
 
-    client = workflow.client()
+    client = folded.client()
     experiment = client.get_experiment_by_name("slicewise/tiny")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     assert runs.keys() == {"plain", "plain/fold-0", "plain/fold-1"}
@@ -163,12 +159,12 @@ def test_folds_are_children_of_one_run(workflow):
     assert parent.data.metrics["test/patients"] == len(TEST)
     assert "test/dice_mean" in parent.data.metrics
     # out-of-fold: every patient once, by the final weights of the fold that held it out
-    summary = read_json(workflow.results / "plain" / "summary.json")["validation"]["mean"]["dice"]
+    summary = read_json(folded.results / "plain" / "summary.json")["validation"]["mean"]["dice"]
     assert parent.data.metrics["validation/patients"] == len(TRAINING)
     for name in ("mean", "ci_low", "ci_high"):
         assert parent.data.metrics[f"validation/dice_{name}"] == summary[name]
     assert summary["mean"] == pytest.approx(held_out["dice"].mean())
-    page = (workflow.results / "plain" / "report.html").read_text()
+    page = (folded.results / "plain" / "report.html").read_text()
     assert f"Cross-validation: Dice {summary['mean']:.3f}" in page
     assert parent.data.params["optimizer.name"] == "adam"
     for fold in ("0", "1"):
@@ -176,4 +172,4 @@ def test_folds_are_children_of_one_run(workflow):
         assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert child.data.tags["fold"] == fold
         assert "val/dice" in child.data.metrics
-    assert workflow.due("results/tiny/plain/report.html") == {}
+    assert folded.due("results/tiny/plain/report.html") == {}

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import DATASET, TEST, Workflow
+from conftest import DATASET, TEST, Workflow, copied
 
 from slicewise.evaluation.statistics import read_metrics
 from slicewise.files import read_json
@@ -203,11 +202,8 @@ def test_a_check_says_whatever_differs(workflow):
 
 
 @pytest.mark.slow
-def test_folds_are_made_again_together(workflow):
-    shutil.rmtree(workflow.root / "results")
-    workflow.change("split", {"folds": 2})
-    workflow.change("run", ["plain"])
-    workflow.snakemake("results/tiny/plain/report.html")
+def test_folds_are_made_again_together(folded, tmp_path):
+    workflow = copied(folded.root, tmp_path / "slicewise")
     run_id, child = (workflow.run_id("plain", fold) for fold in ("parent", "fold-1"))
     said = reproduce(workflow, child, "--check", status=1)
     assert (
