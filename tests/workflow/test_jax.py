@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Workflow
+from conftest import TEST, TRAINING, Workflow
 from test_resume import kill_in_training, wait_until_idle
 
 from slicewise.files import read_json
@@ -32,15 +32,16 @@ def jax(tmp_path: Path, workflow: Workflow) -> dict[str, str]:
     place.mkdir()
     (place / "sitecustomize.py").write_text(WITHOUT)
     path = f"{place}{os.pathsep}{workflow.environment()['PYTHONPATH']}"
+    workflow.backend = False
     return {"PYTHONPATH": path, "KERAS_HOME": str(tmp_path)}
 
 
 @pytest.mark.slow
-def test_train_resume_predict_and_report_without_tensorflow(workflow, jax):
+def test_folds_train_resume_predict_and_report_without_tensorflow(workflow, jax):
     settings = workflow.settings()
     training = settings["experiments"]["rich"]["training"] | {"epochs": 3}
     settings["experiments"] = {"rich": settings["experiments"]["rich"] | {"training": training}}
-    settings["run"] = ["rich"]
+    settings |= {"split": {"folds": 2}, "run": ["rich"]}
     workflow.write_settings(settings)
     workflow.forget("rich", "plain")
     kill_in_training(
@@ -52,35 +53,26 @@ def test_train_resume_predict_and_report_without_tensorflow(workflow, jax):
     assert not wait_until_idle(workflow, 60)
     said = workflow.snakemake(**jax)
     assert "going on after epoch" in said
-    used = workflow.used("rich")["resolved"]
-    assert used["versions"]["backend"] == "jax"
-    assert len((workflow.results / "rich/fold-0/history.csv").read_text().splitlines()) == 1 + 3
-    assert read_json(workflow.results / "rich" / "summary.json")["test"]["mean"]["dice"]["n"] == 2
+    for fold in range(2):
+        assert workflow.used("rich", fold)["resolved"]["versions"]["backend"] == "jax"
+        history = workflow.results / f"rich/fold-{fold}/history.csv"
+        assert len(history.read_text().splitlines()) == 1 + 3
+    summary = read_json(workflow.results / "rich" / "summary.json")
+    assert summary["validation"]["mean"]["dice"]["n"] == len(TRAINING)
+    assert summary["test"]["mean"]["dice"]["n"] == len(TEST)
     for name in ("rich/report.html", "comparison.html"):
         assert (workflow.results / name).stat().st_size > 10_000
-    (model,) = (workflow.root / "results" / "mlartifacts").rglob("requirements.txt")
-    needed = model.read_text()
-    assert "\njax==" in needed
-    assert "tensorflow" not in needed
-    run = workflow.client().get_run(workflow.run_id("rich"))
-    assert run.info.status == "FINISHED"
+    models = list((workflow.root / "results" / "mlartifacts").rglob("requirements.txt"))
+    assert len(models) == 2
+    for model in models:
+        needed = model.read_text()
+        assert "\njax==" in needed
+        assert "tensorflow" not in needed
+    for fold in range(2):
+        run = workflow.client().get_run(workflow.run_id("rich", f"fold-{fold}"))
+        assert run.info.status == "FINISHED"
     # who has TensorFlow has nothing to make again
     assert workflow.due() == {}
-
-
-@pytest.mark.slow
-def test_folds_without_tensorflow(workflow, jax):
-    settings = workflow.settings()
-    training = {"epochs": 1, "batch": 4, "steps_per_epoch": 3, "precision": "float32", "threads": 1}
-    one = {"slices": "axial48", "network": {"filters": [4, 8]}, "training": training}
-    settings |= {"split": {"folds": 2}, "experiments": {"one": one}, "run": ["one"]}
-    workflow.write_settings(settings)
-    workflow.snakemake(**jax)
-    for fold in range(2):
-        assert workflow.used("one", fold)["resolved"]["versions"]["backend"] == "jax"
-    summary = read_json(workflow.results / "one" / "summary.json")
-    assert summary["validation"]["mean"]["dice"]["n"] == 6
-    assert summary["test"]["mean"]["dice"]["n"] == 2
 
 
 def test_a_backend_that_is_missing_is_said_before_any_job(clone, tmp_path):
