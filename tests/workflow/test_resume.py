@@ -143,20 +143,11 @@ def test_a_training_whose_snakemake_was_killed_is_not_repeated(workflow):
     assert sorted(point.step for point in points) == list(range(1, EPOCHS + 1))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "tell",
-    [
-        # a cluster tells the whole job, before it kills it
-        lambda pid, _: os.killpg(pid, signal.SIGTERM),
-        lambda pid, _: os.killpg(pid, signal.SIGINT),
-        lambda pid, _: os.kill(pid, signal.SIGTERM),
-    ],
-    ids=["warning of a cluster", "Ctrl-C", "kill PID"],
-)
-def test_a_warned_training_saves_between_two_steps(finished, workflow, tell):
-    workflow.forget("rich")
-    kill_in_training(workflow, MODEL, tell)
+def saved_when_warned(
+    workflow: Workflow, finished: Workflow, tell: Callable[[int, int], None], **environment: str
+) -> None:
+    """Warn a training: it saves between two steps, and goes on with the next `snakemake`."""
+    kill_in_training(workflow, MODEL, tell, **environment)
     assert not wait_until_idle(workflow, 60)
     said = (workflow.root / "killed.txt").read_text()
     assert "Traceback" not in said
@@ -168,27 +159,41 @@ def test_a_warned_training_saves_between_two_steps(finished, workflow, tell):
     assert run.info.status == "KILLED"
     assert "because" in run.data.tags["stopped_because"]
     workflow.snakemake("--unlock")
-    assert "going on after epoch" in workflow.snakemake(MODEL)
+    assert "going on after epoch" in workflow.snakemake(MODEL, **environment)
     same_weights(workflow, finished)
 
 
 @pytest.mark.slow
-def test_staged_slices_change_no_weights_and_are_deleted(finished, workflow, tmp_path):
+@pytest.mark.parametrize(
+    "tell",
+    [lambda pid, _: os.killpg(pid, signal.SIGINT), lambda pid, _: os.kill(pid, signal.SIGTERM)],
+    ids=["Ctrl-C", "kill PID"],
+)
+def test_a_warned_training_saves_between_two_steps(finished, workflow, tell):
+    workflow.forget("rich")
+    saved_when_warned(workflow, finished, tell)
+
+
+@pytest.mark.slow
+def test_slices_are_deleted_when_a_cluster_warns(finished, workflow, tmp_path):
+    """A cluster tells the whole job before it kills it; staged slices change no weights."""
     workflow.change("staging", {"slices": True})
     assert workflow.due() == {}
+    workflow.forget("rich")
     workflow.change("experiments.rich.training.memory", 0)  # else there is nothing to stage
     disk = tmp_path / "disk"
     disk.mkdir()
-    kill_in_training(workflow, MODEL, lambda pid, _: os.killpg(pid, signal.SIGTERM), TMPDIR=disk)
-    assert not wait_until_idle(workflow, 60)
+    empty = []
+
+    def tell(pid: int, _: int) -> None:
+        os.killpg(pid, signal.SIGTERM)
+        assert not wait_until_idle(workflow, 60)
+        empty.append(not list(disk.glob("slicewise-*")))
+
+    saved_when_warned(workflow, finished, tell, TMPDIR=str(disk))
     log = workflow.results / "logs" / "train" / "rich" / "fold-0.log"
-    assert "error: training saved" in log.read_text()
-    assert not list(disk.glob("slicewise-*"))
-    workflow.snakemake("--unlock")
-    workflow.snakemake(MODEL, TMPDIR=disk)
     assert re.search(rf"staged \d+ MB of slices in {disk}/slicewise-slices-", log.read_text())
-    assert not list(disk.glob("slicewise-*"))
-    same_weights(workflow, finished)
+    assert empty == [True] and not list(disk.glob("slicewise-*"))
 
 
 @pytest.mark.slow
