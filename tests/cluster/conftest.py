@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests import forked
 from tests.workflow.conftest import CONFIG, TEST, TRAINING, Workflow, checked_out, copied
 
 SCRIPT = Path(__file__).parent / "slurm"
@@ -40,12 +41,13 @@ class Slurm:
 
     @property
     def environment(self) -> dict[str, str]:
+        programs = [str(Path(python).parent) for python in (forked.python(), sys.executable)]
         return {
             "SLURM_CONF": str(self.folder / "slurm.conf"),
-            # as after `source .venv/bin/activate`
-            "PATH": os.pathsep.join(
-                [str(self.folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
-            ),
+            # as after `source .venv/bin/activate`; forks are no processes of Slurm's jobs, and
+            # those of trainings are looked at
+            "PATH": os.pathsep.join([str(self.folder / "bin"), *programs, os.environ["PATH"]]),
+            "FRESH_PYTHON": "train",
         }
 
     def run(self, command: str, workflow: Workflow | None = None) -> str:
