@@ -57,7 +57,8 @@ def project(finished, tmp_path_factory) -> Workflow:
     (folder / "paper.tex").write_text("a secret of the project\n")
     snakefile = ["--snakefile", str(finished.root / "Snakefile")]
     environment = {"PYTHONPATH": str(finished.root / "src")}
-    workflow.snakemake(*snakefile, "--configfile", "study/liver.yaml", **environment)
+    report = f"results/{DATASET}/{NAME}/report.html"
+    workflow.snakemake(report, *snakefile, "--configfile", "study/liver.yaml", **environment)
     return workflow
 
 
