@@ -124,7 +124,13 @@ def predict(
     labels, models : int
         How many there are.
     """
-    known = list(sizes)
+    return _asked(6000, 1300, _predicted(list(sizes), experiment, recipe, labels, models))
+
+
+def _predicted(
+    known: Sequence[Size], experiment: Experiment, recipe: Recipe, labels: int, models: int
+) -> float:
+    """Bytes of a prediction beside what it loads."""
     # of blocks at least one, which is averaged with the next one
     batch = max(experiment.prediction.batch, 2 * (experiment.network.block or 0))
     outputs = _outputs(labels)
@@ -138,14 +144,14 @@ def predict(
     small = 4 * pixels * (6 * outputs + 6 * _width(experiment))
     large = 3 * 4 * experiment.prediction.batch * outputs * _largest(known, lambda size: size.slice)
     weights = 4 * _weights(experiment) * models
-    return _asked(6000, 1300, volumes + small + large + weights)
+    return volumes + small + large + weights
 
 
 def calibrate(sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int) -> int:
     """Return MB to predict cases that are spoilt first: the scan, its truth, and copies of it."""
     known = list(sizes)
     spoilt = _largest(known, lambda size: _kept(size, size.image) + 16 * size.voxels)
-    return predict(known, experiment, recipe, labels, 1) + _asked(0, 0, spoilt)
+    return _asked(6000, 1300, spoilt + _predicted(known, experiment, recipe, labels, 1))
 
 
 def evaluate(sizes: Iterable[Size]) -> int:
