@@ -7,8 +7,7 @@ from slicewise import planned
 
 def tell_planned():
     """Say it once Snakemake has said what it has to say; it calls nothing at the end of a dry run."""
-    ours = HOME is not None and Path(workflow.main_snakefile).absolute() == HOME / "Snakefile"
-    if workflow.is_main_process and ours:
+    if is_our_own():
         atexit.register(print_planned)
 
 
@@ -22,7 +21,7 @@ def print_planned():
         print("\n".join(planned.table(jobs)), file=sys.stderr)
 
 
-def planned_jobs():
+def needed_jobs():
     """Return the jobs that would run, stage by stage; of rules without a file there is nothing."""
     dag = workflow.dag
     jobs = [job for job in dag.needrun_jobs(exclude_finished=False) if job.output]
@@ -30,14 +29,18 @@ def planned_jobs():
     place = {}
     for depth, level in enumerate(dag.toposorted(set(jobs))):
         place.update((job.rule.name, depth) for job in level)
-    jobs.sort(key=lambda job: (place[job.rule.name], job.rule.name, str(job.output[0])))
+    return sorted(jobs, key=lambda job: (place[job.rule.name], job.rule.name, str(job.output[0])))
+
+
+def planned_jobs():
+    """Return what is said of the jobs that would run: why, and where it stands how long they took."""
     return [
         planned.PlannedJob(
             NAMES.get(job.rule.name, job.rule.name),
             "/".join(map(str, job.wildcards)),
             [str(path) for path in job.output],
-            planned.cause_of(dag.reason(job), WHY.get(str(job.output[0]), "")),
+            planned.cause_of(workflow.dag.reason(job), WHY.get(str(job.output[0]), "")),
             str(job.benchmark or ""),
         )
-        for job in jobs
+        for job in needed_jobs()
     ]

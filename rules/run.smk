@@ -1,5 +1,7 @@
 """Before and after a run: what is compared with its records, swept, and told."""
 
+from collections import Counter
+
 from snakemake.cli import get_argument_parser
 from snakemake.io import is_callable
 from snakemake.iocontainers import Wildcards
@@ -32,6 +34,12 @@ def note_rules():
             NAMES[maker.name] = name
 
 
+def is_our_own():
+    """Tell whether this is the process and the workflow that somebody started, and not a module."""
+    ours = HOME is not None and Path(workflow.main_snakefile).absolute() == HOME / "Snakefile"
+    return workflow.is_main_process and ours
+
+
 def tell_of_profile():
     """Say what a run without our profile does more than it need do; its results are right."""
     if "code" in map(str, workflow.rerun_triggers):
@@ -48,8 +56,7 @@ def check_asked():
     Before Snakemake plans: it would answer with names of exceptions, or not at all. A workflow
     that uses this one as a module has targets of its own.
     """
-    ours = HOME is not None and Path(workflow.main_snakefile).absolute() == HOME / "Snakefile"
-    if not workflow.is_main_process or not ours:
+    if not is_our_own():
         return
     options = workflow.resource_settings
     files = [str(path) for path in workflow.config_settings.configfiles or ()]
@@ -110,13 +117,10 @@ def show_calmly():
     """
     said = workflow.output_settings
     asked_for = said.verbose or said.quiet or said.printshellcmds or said.show_failed_logs
-    ours = HOME is not None and Path(workflow.main_snakefile).absolute() == HOME / "Snakefile"
     logs = workflow.logger_manager.get_logfile()
-    if asked_for or not ours or not logs or os.environ.get(FULL) == "full":
+    if asked_for or not is_our_own() or not logs or os.environ.get(FULL) == "full":
         return
-    totals = {}
-    for job in planned_jobs():
-        totals[job.stage] = totals.get(job.stage, 0) + 1
+    totals = Counter(NAMES.get(job.rule.name, job.rule.name) for job in needed_jobs())
     WATCH.begin(workflow.logger_manager.logger, logs[0], totals, NAMES)
 
 

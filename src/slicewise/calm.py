@@ -25,11 +25,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from slicewise.job import WARNING
+
 FULL = "SLICEWISE_OUTPUT"
 """Variable of the environment that, set to ``full``, leaves everything as Snakemake writes it."""
 DEFAULT = "DefaultStreamHandler"
 """What Snakemake calls the handler that writes to the terminal."""
-WARNING = "warning: "
 EPOCH = re.compile(r"^epoch \d+.*left$")
 BRIEF = ("epoch ", "loss ", "validation Dice ")
 """What of an epoch has room on a terminal, beside the time that is left."""

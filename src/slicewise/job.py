@@ -24,6 +24,7 @@ from slicewise.retries import Mark
 from slicewise.sources import refuse_other_library, workflow_folder
 
 MARK = "error: "
+WARNING = "warning: "
 ASKED = "asked for "
 RESOURCES = {"mem_mb": "MB", "runtime": "minutes", "_cores": "CPUs"}
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -217,7 +218,7 @@ class _Saying(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say one record; where it comes from, if that is known, is for the log alone."""
-        self.log(f"warning: {record.getMessage()}")
+        self.log(f"{WARNING}{record.getMessage()}")
         if record.exc_info:
             self.write("".join(traceback.format_exception(*record.exc_info)))
 

@@ -7,7 +7,6 @@ others, and it names those that are missing.
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from slicewise.report.data import ShownData, data_page
 from slicewise.report.looking import CaseVolumes, look_at_cases
 from slicewise.report.proposed import proposals
 from slicewise.report.seen import seen_data
-from slicewise.running import STOPPED, run_to_end
+from slicewise.running import STOPPED, run_to_end, snakemake
 from slicewise.stored import unsealed
 from slicewise.study import Study
 from slicewise.wording import plural
@@ -69,7 +68,7 @@ def look(
     page = Path("results") / settings.dataset.name / "data.html"
     started = time.time()
     command = [
-        str(Path(sys.executable).parent / "snakemake"),
+        snakemake(),
         # first, as both --quiet and --configfile would swallow it
         str(page),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--cores", cores),

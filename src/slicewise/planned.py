@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Protocol
 
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import read_json, write_json
+from slicewise.job import MARK
+from slicewise.running import snakemake
 from slicewise.wording import plural, some
 
-ERROR = "error: "
 ASKED = "SLICEWISE_PLANNED"
 """Variable of the environment that names a file for the jobs of a dry run, in JSON."""
 NAMED = 3
@@ -190,7 +190,7 @@ def why(path: Path, configuration: Sequence[Path], workflow: Path) -> list[str]:
         When the configuration is wrong, or does not make the file.
     """
     command = [
-        str(Path(sys.executable).parent / "snakemake"),
+        snakemake(),
         # first, as --configfile would swallow it
         str(path),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--cores", "1", "--dry-run"),
@@ -207,9 +207,9 @@ def why(path: Path, configuration: Sequence[Path], workflow: Path) -> list[str]:
             check=False,
         )
         if done.returncode or not answer.exists():
-            said = [line for line in done.stderr.splitlines() if line.startswith(ERROR)]
+            said = [line for line in done.stderr.splitlines() if line.startswith(MARK)]
             raise SeveralErrors(
-                [SlicewiseError(line.removeprefix(ERROR)) for line in said]
+                [SlicewiseError(line.removeprefix(MARK)) for line in said]
                 or [SlicewiseError(f"{path}: {done.stderr.strip() or 'the dry run failed'}")]
             )
         jobs = [PlannedJob(**job) for job in read_json(answer)]

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 STOPPED = 130
 """What a shell returns for a command that Ctrl-C ended."""
+
+
+def snakemake() -> str:
+    """Return the `snakemake` beside this interpreter, whose environment need not be active."""
+    return str(Path(sys.executable).parent / "snakemake")
 
 
 def run_to_end(

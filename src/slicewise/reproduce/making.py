@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os.path import relpath
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import DATA, data_folder
-from slicewise.running import run_to_end
+from slicewise.running import run_to_end, snakemake
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def making(
     """Give a function that makes files below a folder, while nobody else does."""
     data = data_folder() if os.environ.get(DATA) else project / "data"
     command = [
-        str(Path(sys.executable).parent / "snakemake"),
+        snakemake(),
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--directory", str(folder)),
         *("--configfile", str(config), "--cores", cores),
         *("--quiet", "host", "reason", "rules"),
