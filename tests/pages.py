@@ -9,7 +9,7 @@ import pandas as pd
 
 from slicewise.evaluation.statistics import FAILURES
 
-VOID = {"meta", "link", "img", "br", "hr", "input", "source"}
+VOID = {"meta", "wbr", "link", "img", "br", "hr", "input", "source"}
 DRAWN = {"path", "rect"}
 
 

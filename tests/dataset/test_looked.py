@@ -148,6 +148,16 @@ def test_the_slice_with_the_largest_area_is_shown_else_the_middle():
     assert looked.shown_slice(labels, 2) == 2
 
 
+def test_a_large_label_does_not_hide_where_the_others_are_shown():
+    skin, liver, spleen = 1, 2, 3
+    labels = np.zeros((10, 10, 8), np.uint8)
+    labels[:, :, 1] = skin
+    labels[1:9, 1:9, 2:8] = skin
+    labels[2:5, 2:5, 4:7] = liver
+    labels[6:8, 6:8, 5] = spleen
+    assert looked.shown_slice(labels, 2) == 5
+
+
 def test_what_was_seen_is_kept_until_it_is_of_something_else(tmp_path):
     path = tmp_path / "look.json"
     look = case_look()

@@ -291,7 +291,23 @@ def quantiles(values: np.ndarray) -> list[float]:
 
 
 def shown_slice(labels: np.ndarray, axis: int) -> int:
-    """Return the slice across an axis in which most voxels have a label, or the middle one."""
-    others = tuple(other for other in range(labels.ndim) if other != axis)
-    areas = np.count_nonzero((labels != 0) & (labels != UNDRAWN), axis=others)
-    return int(areas.argmax()) if areas.any() else labels.shape[axis] // 2
+    """Return the slice across an axis that shows most of all labels, or the middle one.
+
+    Each label counts by its area as a share of its largest one, as the skin would hide where the
+    organs are.
+
+    Parameters
+    ----------
+    labels : ndarray of unsigned integers, shape (x, y, z)
+        Label numbers; `UNDRAWN` counts for nothing.
+    axis : int
+        The axis across which slices lie.
+    """
+    slices = np.moveaxis(labels, axis, 0)
+    areas = np.stack([np.bincount(one.ravel(), minlength=UNDRAWN + 1) for one in slices])
+    areas = areas[:, 1:UNDRAWN]
+    largest = areas.max(axis=0)
+    if not largest.any():
+        return labels.shape[axis] // 2
+    shares = (areas / np.maximum(largest, 1)).sum(axis=1)
+    return int(np.lexsort((areas.sum(axis=1), shares))[-1])

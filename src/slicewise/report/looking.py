@@ -159,7 +159,7 @@ def write_looks(path: str | Path, looks: Sequence[CaseLook]) -> None:
 
 
 def thumbnail(image: Volume, labels: np.ndarray, content: Content) -> Thumbnail:
-    """Draw the slice in which most voxels have a label, or the middle one where none has any.
+    """Draw the slice that shows most of all labels, or the middle one where there is none.
 
     Parameters
     ----------
