@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from slicewise.metrics.expected import COVERED, Expectation, Signs, rank_correlation
+from slicewise.metrics.expected import COVERED, Expectation, Signs, _Rows, rank_correlation
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def test_each_label_has_its_own_level_and_spread() -> None:
 
 def test_it_is_the_best_of_its_family() -> None:
     """The minimum that was found, against a plain search in each direction."""
-    from slicewise.metrics.expected import _Rows, _share
+    from slicewise.metrics.expected import _share
 
     rows = _Rows(masks(20))
     used = np.ones(len(rows.dice), bool)
@@ -174,6 +174,31 @@ def test_intervals_widen_with_how_unlike_a_scan_is() -> None:
     assert known.far > known.near
     widths = [known._half(unlike) for unlike in (0, 0.3, 0.6, 1)]
     assert widths == sorted(widths) and widths[0] == known.near and widths[-1] == known.far
+
+
+def test_widening_is_part_of_what_holds_nine_of_ten_of_scans_as_they_are() -> None:
+    """Scans that are somewhat odd get the interval that they need, and no wider one."""
+    rng = np.random.default_rng(3)
+    made = []
+    for k in range(19):
+        plain, spoilt = (expit(logit(0.8) + rng.normal(0, sd)) for sd in (0.3, 0.5))
+        made.append(Mask(k, "liver", [0.8, 0.2, 0, 0, 0], float(plain)))
+        made.append(Mask(k, "liver", [0.8, 5, 0, 0, 0], float(spoilt), "noisy"))
+    known = fitted(made)
+    rows = _Rows(made)
+    off = np.abs(logit(rows.dice) - logit(rows.left_out()))[~rows.spoilt]
+    assert 0 < known.near < known._half(0.2) < known.far
+    assert known._half(0.2) * known.spread["liver"] == pytest.approx(np.sort(off)[17])
+
+
+def test_between_two_deviations_an_interval_ends_between() -> None:
+    """Of 14 patients nine of ten are 13.5: between the largest two, not at the largest."""
+    dice = expit(logit(0.8) + np.linspace(0.1, 0.9, 14) ** 2)
+    made = [Mask(k, "liver", [0.8, 0, 0, 0, 0], float(d)) for k, d in enumerate(dice)]
+    known = fitted(made)
+    rows = _Rows(made)
+    off = np.sort(np.abs(logit(rows.dice) - logit(rows.left_out())))
+    assert known.near * known.spread["liver"] == pytest.approx((off[12] + off[13]) / 2)
 
 
 def test_intervals_are_exact_about_how_many_patients_they_take() -> None:

@@ -157,13 +157,13 @@ class Expectation:
         spread = rows.spread(off)
         scaled = off / np.array([spread[name] for name in rows.names])
         plain = ~rows.spoilt
-        near = rows.quantile(scaled, plain)
+        near, far = rows.halves(scaled)
         return cls(
             labels=rows.labels,
             weights=weights,
             spread=spread,
             near=near,
-            far=max(near, rows.quantile(scaled, rows.unlike)),
+            far=far,
             patients=len(rows.numbers),
             masks=len(rows.dice),
             spoilt=int(rows.spoilt.sum()),
@@ -203,7 +203,7 @@ class _Rows:
         self.names = [one.label for one in observed]
         self.labels = list(dict.fromkeys(self.names))
         signs = [Signs(*one.signs) for one in observed]
-        self.unlike = np.array([one.unlike == 1 for one in signs], bool)
+        self.unlike = np.array([one.unlike for one in signs], float)
         self.dice = np.array([one.dice for one in observed], float)
         self.patients = np.array([one.patient for one in observed], int)
         self.numbers = np.unique(self.patients)
@@ -251,20 +251,36 @@ class _Rows:
             expected[own] = _share(self._design[own] @ self.fitted(~own))
         return expected
 
-    def quantile(self, off: np.ndarray, used: np.ndarray) -> float:
-        """Return how far off a further patient's mask is at most; infinite of too few patients.
+    def halves(self, off: np.ndarray) -> tuple[float, float]:
+        """Return half the widths of intervals, `Expectation.near` and `Expectation.far`.
+
+        Intervals widen from the one to the other, so `near` is what holds scans as they
+        are together with this widening: else they would hold more than they say.
 
         Parameters
         ----------
         off : ndarray
-            How far off each mask is.
-        used : ndarray of bool
-            Of which masks it is asked.
+            How far off each mask is, in spreads.
+        """
+        plain = ~self.spoilt
+        far = max(self._quantile(off, plain), self._quantile(off, self.unlike == 1))
+        if math.isinf(far):
+            return self._quantile(off, plain), far
+        widened = np.where(self.unlike < 1, self.unlike, 0.0)
+        needed = (off - widened * far) / (1 - widened)
+        return min(max(0.0, self._quantile(needed, plain)), far), far
+
+    def _quantile(self, off: np.ndarray, used: np.ndarray) -> float:
+        """Return how far off a further patient's mask is, `COVERED` of the time.
+
+        Between two masks it is interpolated, so that it is so on average and not at
+        least. Infinite where too few patients tell.
         """
         level = _level(len(np.unique(self.patients[used])))
         if level > 1:
             return math.inf
-        return float(np.quantile(off[used], level, method="higher"))
+        own = np.sort(off[used])
+        return float(np.interp(level * len(own), np.arange(1, len(own) + 1), own))
 
     def spread(self, off: np.ndarray) -> dict[str, float]:
         """Return how far off each label usually is, shrunk towards that of all."""
