@@ -6,7 +6,8 @@ shrunk towards "the Dice is what the model is sure of", so that few patients mov
 intervals are conformal (Lei et al., JASA 2018; by groups: Vovk et al., 2003): of masks whose
 patient was left out, so wide that nine of ten would have been in them. They are measured in logits:
 near 1 they are narrow, and reach further down than up. Those of scans as they are come from scans
-as they are, those of scans unlike the ones of training from such scans; in between they widen.
+as they are, those of scans unlike the ones of training from such scans; in between they widen, by
+what is part of the nine of ten. They hold so many on average, not at least.
 """
 
 from __future__ import annotations
