@@ -109,6 +109,7 @@ try:
             NEW = {scan.name: scan for scan in found.scans}
             not_read = found.failures
         study = Study(settings, there, split, columns, scans=NEW, in_bucket=IN_BUCKET, root=RESULTS)
+        study.check_starts()
         # only shown; the split follows from them
         balanced = with_strata(columns, there, settings.split, DATA)
         if workflow.is_main_process:
@@ -234,6 +235,12 @@ def converted_from(kind, cases):
     """The files that images or masks come from where these are no NIfTI files."""
     converted = [study.cases[case] for case in cases if study.cases[case].needs_conversion]
     return [source(path) for case in converted for path in getattr(case, kind)]
+
+
+def files_to_start_from(experiment, fold):
+    """The files of the model that a fold starts from: of these results, or any other."""
+    own, others = study.starts_from(experiment, fold)
+    return [*own, *(source(path) for path in others)]
 
 
 def in_bucket(paths):

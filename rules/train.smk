@@ -1,6 +1,7 @@
 """Train: one U-net for each experiment and fold.
 
-Needs the slices of its training and held-out cases, the masks of the latter, and that nothing leaks.
+Needs the slices of its training and held-out cases, the masks of the latter, and that nothing leaks;
+of an experiment that starts from a model (`training.start_from`), that one.
 Makes fold-<k>/{plan.json, model.keras, history.csv, config.yaml, augmented.npz}, and an MLflow
 run.
 """
@@ -17,6 +18,7 @@ rule train:
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
         plan=result("{experiment}/fold-{fold}/plan.json"),
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
+        start=lambda w: study.start_of(w.experiment, w.fold, "keras"),
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient(result("leakage.json")),
     output:
@@ -57,6 +59,9 @@ rule plan:
     input:
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
         case_records=lambda w: study.case_records_of_training(w.fold),
+        # no patient who is held out may be known to the model that is fine-tuned
+        start=lambda w: study.start_of(w.experiment, w.fold, "json"),
+        cases=lambda w: study.cases_beside_start(w.experiment),
     output:
         result("{experiment}/fold-{fold}/plan.json"),
     log:
@@ -73,6 +78,34 @@ rule plan:
         training=rules.train.params.code,
         slices=rules.slices.params.code,
         code=code("plan"),
+        held_out=lambda w: study.held_out_of_start(w.experiment, w.fold),
         cfg=lambda w: study.training_plan(w.experiment, w.fold).dump(),
     script:
         "../scripts/plan.py"
+
+
+rule start:
+    """Bring the model that a fold starts from, with what is known of its training.
+
+    What MLflow calls by a name is looked up once, when it is brought: snakemake -R start asks again.
+    """
+    input:
+        lambda w: files_to_start_from(w.experiment, w.fold),
+    output:
+        result("{experiment}/start/fold-{fold}.keras"),
+        result("{experiment}/start/fold-{fold}.json"),
+    log:
+        result("logs/start/{experiment}/fold-{fold}.log"),
+    benchmark:
+        result("timings/start/{experiment}/fold-{fold}.tsv")
+    localrule: True
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=30,
+    params:
+        code=code("start"),
+        cfg=lambda w: study.start(w.experiment, w.fold).dump(),
+    script:
+        "../scripts/start.py"

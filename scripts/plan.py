@@ -1,10 +1,13 @@
 """Write down the settings and the code of a training, and what its slices are cut from."""
 
 from slicewise.dataset.case_record import read_case_records
+from slicewise.dataset.cases import read_table
 from slicewise.dataset.proposal import planned_settings
+from slicewise.dataset.started import STARTED, check_start
 from slicewise.dataset.training_record import write_plan
 from slicewise.job import script_job
 from slicewise.jobs import Plan
+from slicewise.stored import read_typed
 from slicewise.training.ranges import ranges_of
 
 
@@ -19,9 +22,20 @@ def main(snakemake):
             cfg = cfg.resolved(settings, snakemake.wildcards.experiment)
         known = read_case_records(given.case_records)
         ranges = ranges_of([known[case] for case in cfg.train], cfg.content)
+        also = {}
+        if given.get("start"):
+            started = read_typed(given.start[0], STARTED)
+            check_start(started, read_table(given.cases[0]), told.held_out)
+            also["started_from"] = started.model_dump()
+        fingerprints = {case: known[case].fingerprint for case in cfg.train}
         write_plan(
             snakemake.output[0],
-            {**cfg.dump(), "ranges": ranges.model_dump()},
+            {
+                **cfg.dump(),
+                "ranges": ranges.model_dump(),
+                "fingerprints": fingerprints,
+                **also,
+            },
             told.training,
             cut_by=told.slices,
             case_records=given.case_records,

@@ -15,6 +15,7 @@ from slicewise.tracking import Tracker, place, versions
 from slicewise.training.inputs import TrainingInputs
 from slicewise.training.loop import Callbacks, train
 from slicewise.training.plan import read_plan, read_slices
+from slicewise.training.start import Start
 
 
 def main(snakemake):
@@ -37,6 +38,10 @@ def main(snakemake):
         card = make_card(plan.content, plan.recipe, plan.experiment, plan.ranges)
         here = place()
 
+        start = None
+        if planned.started_from is not None:
+            start = Start(Path(given.start[0]), planned.started_from)
+
         # what these weights depend on: a run of the same key goes on, and is the same run
         inputs = TrainingInputs(
             slices,
@@ -45,9 +50,12 @@ def main(snakemake):
             card,
             **planned.validation,
             also=[plan.code, read["mask"]],
+            start=start,
         )
         key = inputs.key
         tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
+        if start is not None:
+            tags["started_from"] = start.told.weights_sha256 or start.told.sha256
         title = name if planned.folds == 1 else f"{name}/{fold}"
         kept = {"settings.yaml": settings_of(settings, name)}
         run = tracker.begin(fold, title, key, params=plan.params, tags=tags, contents=kept)

@@ -12,6 +12,7 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
+from slicewise.errors import SlicewiseError
 from slicewise.slices.folder import SliceFolder
 from slicewise.study import Study, marks_beside
 
@@ -317,3 +318,53 @@ def test_models_are_calibrated_where_enough_patients_were_held_out(cases, folds,
     paths = [f"results/ct/one/fold-{fold}/calibration.json" for fold in study.folds]
     assert study.calibrations_of("one") == (paths if enough else [])
     assert study.memory_to_calibrate("one", 0) >= 6000
+
+
+def starting(start_from: str, folds: int = 3, **also: str) -> Study:
+    """Return a study whose experiment two starts from a model."""
+    experiments = config()["experiments"]
+    experiments["two"]["training"] = {"start_from": start_from}
+    if "one" in also:
+        experiments["one"]["training"] = {"start_from": also["one"]}
+    return study_of(folds=folds, experiments=experiments, run=["two"])
+
+
+def test_an_experiment_starts_from_another_fold_by_fold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = starting("results/ct/one")
+    study.check_starts()
+    wanted = [f"results/ct/one/fold-2/{name}" for name in ("model.keras", "config.yaml")]
+    assert study.starts_from("two", 2) == (wanted, [])
+    assert study.starts_from("one", 2) == ([], []) and study.start_of("one", 2, "json") == []
+    one = starting(str(tmp_path / "results/ct/one/fold-1"))
+    assert one.starts_from("two", 2)[0][0] == "results/ct/one/fold-1/model.keras"
+    held_out = set(study.held_out_of_start("two", 1))
+    assert held_out == set(study.cases) - set(study.training_cases(1))
+    led = [rule for rule, of in study.led_to_training("two", 1) if of.get("fold") == "1"]
+    assert led == ["train", "plan", "start", "train", "plan"]
+
+
+def test_models_of_other_results_are_there_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for fold in range(3):
+        place = tmp_path / "other" / f"fold-{fold}"
+        place.mkdir(parents=True)
+        (place / "model.keras").touch()
+    (place / "config.yaml").touch()
+    study = starting("other")
+    study.check_starts()
+    assert study.starts_from("two", 1) == ([], [Path("other/fold-1/model.keras")])
+    assert [path.name for path in study.starts_from("two", 2)[1]] == ["model.keras", "config.yaml"]
+    assert starting("other/fold-0").starts_from("two", 2)[1] == [Path("other/fold-0/model.keras")]
+    assert starting("models:/ct@champion").starts_from("two", 1) == ([], [])
+    (tmp_path / "model.onnx").touch()
+    for name, folds, said in (
+        ("absent", 3, "there is no such model"),
+        ("other", 2, "models of 3 folds, and there are 2 here"),
+        ("model.onnx", 1, "cannot be trained"),
+        ("results/ct/two", 3, "would start from itself"),
+    ):
+        with pytest.raises(SlicewiseError, match=said):
+            starting(name, folds).check_starts()
+    with pytest.raises(SlicewiseError, match="two from one from two"):
+        starting("results/ct/one", one="results/ct/two").check_starts()

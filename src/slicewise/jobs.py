@@ -257,6 +257,14 @@ class Plan(Told):
         return self.model_copy(update=planned)
 
 
+class Start(Told):
+    """Of `start`: which model a training starts from, for which fold of how many."""
+
+    name: str
+    fold: int
+    folds: int
+
+
 class Predict(Told):
     """Of `predict`: which cases are segmented, and by the models of which folds."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from slicewise import jobs, needs
 from slicewise.config import Settings
 from slicewise.config.planned import with_plans
+from slicewise.config.training import STORES
 from slicewise.dataset import shapes
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.calibration import FEWEST, chosen_patients
@@ -22,9 +23,12 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
 from slicewise.dataset.split import held_out_cases, number_of_folds, training_cases
+from slicewise.errors import SlicewiseError
+from slicewise.files import expanded
 from slicewise.records import SHARDS
 from slicewise.slices.folder import SliceFolder
 
+START_FROM = "training.start_from"
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
 PAGES = ("index.html", "data.html", "comparison.html")
@@ -243,6 +247,92 @@ class Study:
             folds=len(self.folds),
         )
 
+    # models that trainings start from
+
+    def _start_from(self, experiment: str) -> str | None:
+        return self.settings.experiments[experiment].training.start_from
+
+    def start_of(self, experiment: str, fold: int | str, kind: str) -> list[str]:
+        """Return what was brought of the model that a fold starts from: ``keras`` or ``json``."""
+        if self._start_from(experiment) is None:
+            return []
+        return [self.result(f"{experiment}/start/fold-{fold}.{kind}")]
+
+    def start(self, experiment: str, fold: int | str) -> jobs.Start:
+        """Return what is told of it."""
+        name = self._start_from(experiment)
+        return jobs.Start(name=str(name), fold=int(fold), folds=len(self.folds))
+
+    def cases_beside_start(self, experiment: str) -> list[str]:
+        """Return the table that tells whom the model must not know."""
+        return [] if self._start_from(experiment) is None else [self.result("cases.tsv")]
+
+    def held_out_of_start(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the cases that the model must not know: those of validation and test."""
+        if self._start_from(experiment) is None:
+            return []
+        tested = [case for case, assigned in self.split.items() if assigned.subset == "test"]
+        return sorted({*self.validation_cases(fold), *tested})
+
+    def own_start(self, experiment: str) -> tuple[str, int | None] | None:
+        """Return the experiment of this study that one starts from, and which fold, if one."""
+        name = self._start_from(experiment)
+        if name is None or name.startswith(STORES):
+            return None
+        place = expanded(name, START_FROM).resolve()
+        for other in self.settings.experiments:
+            folder = Path(self.result(other)).resolve()
+            if place == folder:
+                return other, None
+            for fold in self.folds:
+                if place in (folder / f"fold-{fold}", folder / f"fold-{fold}" / "model.keras"):
+                    return other, fold
+        return None
+
+    def starts_from(self, experiment: str, fold: int | str) -> tuple[list[str], list[Path]]:
+        """Return the files of the model that a fold starts from, with the record of its training.
+
+        Returns
+        -------
+        list of str
+            Of this study, which are made first where they are not there.
+        list of Path
+            Of any other place; none of MLflow, which is asked once a job needs the model.
+
+        Raises
+        ------
+        SlicewiseError
+            When there is no such model, or not one for each fold.
+        """
+        name = self._start_from(experiment)
+        if name is None or name.startswith(STORES):
+            return [], []
+        if own := self.own_start(experiment):
+            folds = [int(fold) if own[1] is None else own[1]]
+            return [self.of_folds(f, own[0], folds)[0] for f in ("model.keras", "config.yaml")], []
+        return [], model_of_fold(name, int(fold), len(self.folds))
+
+    def check_starts(self) -> None:
+        """Refuse what cannot be started from, before anything runs.
+
+        Raises
+        ------
+        SlicewiseError
+            When a model is not there, or an experiment starts from itself.
+        """
+        for experiment in self.settings.wanted:
+            seen = [experiment]
+            while own := self.own_start(seen[-1]):
+                if own[0] in seen:
+                    raise SlicewiseError(
+                        f"experiments.{own[0]}.{START_FROM}: it would start from itself "
+                        f"({' from '.join([*seen, own[0]])}); name another model"
+                    )
+                seen.append(own[0])
+            for each in seen:
+                for fold in self.folds:
+                    self.starts_from(each, fold)
+
     # what is known of masks without truth
 
     @cached_property
@@ -348,9 +438,15 @@ class Study:
         phantoms = self.settings.dataset.layout == "phantom"
         made = [case for case in cases if phantoms or self.cases[case].needs_conversion]
         wildcards = {"experiment": experiment, "fold": str(fold)}
+        starts = [] if self._start_from(experiment) is None else [("start", wildcards)]
+        before = []
+        if own := self.own_start(experiment):
+            before = self.led_to_training(own[0], fold if own[1] is None else own[1])
         return [
             ("train", wildcards),
             ("plan", wildcards),
+            *starts,
+            *before,
             *(("propose", {"effort": str(effort)}) for effort in efforts if effort is not None),
             *(("ingest", {"shard": shard}) for shard in shards),
             *(("phantom" if phantoms else "convert", {"case": case}) for case in made),
@@ -529,6 +625,45 @@ class Study:
         """The strictest answer of all experiments: where one may lack no label, none is trained."""
         experiments = [self.settings.experiments[name] for name in self.settings.wanted]
         return max((one.training.missing_labels for one in experiments), default="refuse")
+
+
+def model_of_fold(name: str, fold: int, folds: int) -> list[Path]:
+    """Return the file of a model that a fold starts from, and the record of its training.
+
+    Parameters
+    ----------
+    name : str
+        A file, a fold or an experiment of other results.
+    fold, folds : int
+        Which of how many.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is none, it cannot be trained, or there are as many as neither one nor the folds.
+    """
+    place = expanded(name, START_FROM)
+    found = [place] if place.is_file() else sorted(place.glob("fold-*/model.keras"))
+    if not found and (place / "model.keras").is_file():
+        found = [place / "model.keras"]
+    if not found:
+        raise SlicewiseError(
+            f"{START_FROM}: {name}: there is no such model; name a .keras file, a folder "
+            "results/<dataset>/<experiment> of a finished training, or models:/NAME@alias"
+        )
+    if found[0].suffix != ".keras":
+        raise SlicewiseError(
+            f"{START_FROM}: {name} cannot be trained; name the .keras file that it was made of"
+        )
+    if len(found) not in (1, folds):
+        raise SlicewiseError(
+            f"{START_FROM}: {name} has models of {len(found)} folds, and there "
+            f"{'is 1' if folds == 1 else f'are {folds}'} here; name one fold, or give split.folds "
+            "the same number"
+        )
+    model = found[0] if len(found) == 1 else place / f"fold-{fold}" / "model.keras"
+    record = model.with_name("config.yaml")
+    return [model, *([record] if model.name == "model.keras" and record.is_file() else [])]
 
 
 def marks_beside(tables: Iterable[str], *, in_bucket: bool) -> list[str]:

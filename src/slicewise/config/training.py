@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from slicewise.config.block import Block, Fraction, Probability
 from slicewise.config.kinds import MissingLabels
 
+STORES = ("models:/", "runs:/")
+"""How names of models of MLflow begin."""
+
 
 class Training(Block):
     """How long, on what, and which weights are kept."""
@@ -78,6 +81,14 @@ class Training(Block):
         description="Train once for each of these seeds instead: the first is the experiment, and "
         "every other one, as `<experiment>-seed<n>`, is made, scored and reported too. The "
         "comparison shows what the seed alone changes.",
+    )
+
+    start_from: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        exclude_if=lambda name: name is None,
+        description="Fine-tune a model instead of starting from nothing: a `.keras` file, an "
+        "experiment of results (fold k starts from fold k) or one fold of it, or "
+        "`models:/NAME@champion`. See training.md.",
     )
 
     @model_validator(mode="after")

@@ -34,6 +34,33 @@ def _is_experiment(block: dict[str, Any]) -> dict[str, Any]:
     return block
 
 
+class StartedFrom(Loose):
+    """The model that a training started from.
+
+    Attributes
+    ----------
+    name : str
+        As it was named.
+    sha256 : str
+        Of its file.
+    weights_sha256 : str or None
+        Digest of its arrays; None where no record of its training came with it.
+    known : bool
+        Whether all that it was trained on is known, and all that it had started from itself.
+    scans : dict of str to str
+        By the fingerprint of each scan that it was trained on, its patient.
+    earlier : list of str
+        What it started from itself, the latest first: names, with digests of weights.
+    """
+
+    name: Name
+    sha256: Name
+    weights_sha256: Name | None = None
+    known: bool
+    scans: dict[Name, Name]
+    earlier: list[str] = Field([])
+
+
 class TrainingPlan(Loose):
     """What a training is to be made from.
 
@@ -58,6 +85,10 @@ class TrainingPlan(Loose):
         How many there are; 1: no case is held out in turn.
     ranges : dict
         Over the training cases, as the model carries them (`slicewise.network.ranges.Ranges`).
+    fingerprints : dict of str to str
+        Of the image of each training case; earlier versions kept none.
+    started_from : StartedFrom or None
+        The model that is fine-tuned; None of a training from nothing.
     """
 
     experiment: Annotated[dict[str, Any], AfterValidator(_is_experiment)]
@@ -70,6 +101,8 @@ class TrainingPlan(Loose):
     also: list[dict[str, Any]] = Field([])
     folds: Annotated[int, Field(ge=1)]
     ranges: dict[str, Any] = Field({})
+    fingerprints: dict[Name, Name] = Field({})
+    started_from: StartedFrom | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -82,6 +115,14 @@ class TrainingPlan(Loose):
     def dump(self) -> dict[str, Any]:
         """Return it as plain values, as they are stored."""
         return self.model_dump(by_alias=True, exclude_unset=True)
+
+    @property
+    def scans(self) -> dict[str, str]:
+        """By the fingerprint of each scan that was trained on, now or before, its patient."""
+        before = {} if self.started_from is None else self.started_from.scans
+        return before | {
+            mark: self.patients.get(case, case) for case, mark in self.fingerprints.items()
+        }
 
     @property
     def recipes(self) -> list[str]:

@@ -86,6 +86,7 @@ def evidence(
     links = [
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
         *_each("Weights", weights, "digest of the arrays in {}/model.keras"),
+        *_starts(records),
         *([Link("Ground truth", truth, truths)] if truth else []),
         Link(
             "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
@@ -103,6 +104,31 @@ def evidence(
         ),
     ]
     return Evidence(links, run)
+
+
+def _starts(records: Sequence[TrainingRecord]) -> list[Link]:
+    """Say of each fold which model it started from, and whether its scores can be believed."""
+    links = []
+    for number, record in enumerate(records):
+        started = record.started_from
+        if started is None:
+            continue
+        whom = (
+            "which was trained on none of the patients who are scored here"
+            if started.known
+            else "of which is not known whom all it was trained on: if patients who are scored "
+            "here are among them, these scores are too good"
+        )
+        earlier = ", then ".join(started.earlier)
+        before = f"; it had started from {earlier}" if earlier else ""
+        links.append(
+            Link(
+                "Started from" if len(records) == 1 else f"Started from, fold {number}",
+                started.weights_sha256 or started.sha256,
+                f"{started.name}, {whom}{before}",
+            )
+        )
+    return links
 
 
 def _each(name: str, values: Sequence[str | None], note: str) -> list[Link]:

@@ -54,6 +54,7 @@ def known_of(chosen: Chosen) -> dict[str, str]:
     """
     return chosen.told or {
         "trained on": _trained_on(chosen),
+        "started": _started(chosen),
         "settings": _settings(chosen),
         "test Dice": _scores(chosen),
         "expected": _expected(chosen),
@@ -100,6 +101,12 @@ def _trained_on(chosen: Chosen) -> str:
     cases = {case for one in chosen.trainings for case in one.train}
     patients = {one.patients.get(case, case) for one in chosen.trainings for case in one.train}
     return f"{plural(len(cases), 'case')} of {plural(len(patients), 'patient')}"
+
+
+def _started(chosen: Chosen) -> str:
+    starts = [one.started_from for one in chosen.trainings if one.started_from is not None]
+    names = [name for one in starts for name in (one.name, *one.earlier)]
+    return ", ".join(dict.fromkeys(names))
 
 
 NO_RANGES = "not in the file, which an earlier version wrote; no scan is held against them"

@@ -10,23 +10,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from slicewise.config.training import STORES
 from slicewise.dataset.calibration import Calibration
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
-from slicewise.inference.fits import in_order, shared_card
+from slicewise.inference.fits import shared_card
 from slicewise.metrics.expected import Expectation
 from slicewise.network.card import ModelCard, Predictor
 from slicewise.network.loaded import load
 from slicewise.network.onnx_model import OnnxModel
 from slicewise.segmenting.expecting import expectation_of, read_calibrations
+from slicewise.segmenting.places import files_of
 from slicewise.tracking import Connection
 from slicewise.tracking.fetch import fetch_model
 
-STORES = ("models:/", "runs:/")
-"""How names of models of MLflow begin."""
-PLACES = ("fold-*/model.keras", "model.keras", "*.keras", "data/models/*.keras", "*.onnx")
-"""Where models lie in a folder: of an experiment, of a fold, in one of MLflow, and exported."""
 TOGETHER = "slicewise.together"
 """Metadata of an exported model: the digests of all that were exported with it."""
 TOLD = "slicewise.told"
@@ -144,7 +142,7 @@ def choose_again(name: str, results: Path = Path("results")) -> Chosen:
     """
     if name.startswith(STORES):
         return choose(name, results)
-    files = _files(name, Path(name))
+    files = files_of(name, Path(name))
     beside = [path.with_name(own) for path in files for own in ("config.yaml", "calibration.json")]
     read = [path.resolve() for path in (*files, *beside) if path.is_file()]
     key = (name, *((path, sha256(path)) for path in read))
@@ -159,7 +157,7 @@ _LAST: dict[tuple[Any, ...], Chosen] = {}
 
 
 def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) -> Chosen:
-    files = _files(name, place)
+    files = files_of(name, place)
     loaded = [load(path) for path in files]
     models = [model for model, _ in loaded]
     weights = [digest for _, digest in loaded]
@@ -173,24 +171,6 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
     if not place.is_file():
         _check_exported(chosen)
     return replace(chosen, calibrations=_exported_with(chosen)) if chosen.exported else chosen
-
-
-def _files(name: str, place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    if not place.exists():
-        raise SlicewiseError(
-            f"{name}: there is no such model; name a .keras or .onnx file, a folder "
-            "results/<dataset>/<experiment>, or models:/NAME@alias"
-        )
-    for pattern in PLACES:
-        if files := [path for path in place.glob(pattern) if path.is_file()]:
-            by_fold = {path.parent if path.name == "model.keras" else path: path for path in files}
-            return [by_fold[key] for key in in_order(by_fold)]
-    raise SlicewiseError(
-        f"{name}: there is no model in this folder; name results/<dataset>/<experiment> of a "
-        "finished training"
-    )
 
 
 def _trainings(files: Sequence[Path], weights: Sequence[str]) -> list[TrainingRecord]:

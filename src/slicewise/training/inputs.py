@@ -15,6 +15,7 @@ from slicewise.config import Experiment
 from slicewise.files import digest
 from slicewise.slices.batches import SliceSet
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digest, sources_of
+from slicewise.training.start import Start
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class TrainingInputs:
     also : JSON-like
         What the caller knows and the rest does not say: digests of its own
         code and of the files that ground truth is read from.
+    start : Start, optional
+        The model whose weights it starts from.
     """
 
     slices: SliceSet
@@ -49,6 +52,7 @@ class TrainingInputs:
     may_select: bool = True
     patients: Mapping[str, str] | None = None
     also: object = None
+    start: Start | None = None
 
     @property
     def depth(self) -> Depth | None:
@@ -76,6 +80,8 @@ class TrainingInputs:
                 "versions": backend.versions(),
                 "source": source_digest(),
                 "also": self.also,
+                # what is fine-tuned is known by the model, wherever that lay
+                **({} if self.start is None else {"start": self.start.told.sha256}),
             }
         )
 

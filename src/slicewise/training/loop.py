@@ -151,6 +151,9 @@ def _prepare(
     if state is None:
         progress = _begin(experiment, callbacks.log)
         state = State(make(progress.precision), progress)
+        # a training that goes on has learnt since
+        for line in [] if inputs.start is None else inputs.start.give(state.trainer.unet, card):
+            callbacks.log(line)
     return _Loop(
         inputs=inputs,
         state=state,

@@ -1,0 +1,43 @@
+"""Where the models of a name lie; nothing is loaded to find them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slicewise.errors import SlicewiseError
+from slicewise.inference.fits import in_order
+
+PLACES = ("fold-*/model.keras", "model.keras", "*.keras", "data/models/*.keras", "*.onnx")
+"""Where models lie in a folder: of an experiment, of a fold, in one of MLflow, and exported."""
+
+
+def files_of(name: str, place: Path) -> list[Path]:
+    """Return the files of the models of a name, in the order of folds.
+
+    Parameters
+    ----------
+    name : str
+        What people call them, for messages.
+    place : Path
+        A file, or a folder with such.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is none.
+    """
+    if place.is_file():
+        return [place]
+    if not place.exists():
+        raise SlicewiseError(
+            f"{name}: there is no such model; name a .keras or .onnx file, a folder "
+            "results/<dataset>/<experiment>, or models:/NAME@alias"
+        )
+    for pattern in PLACES:
+        if files := [path for path in place.glob(pattern) if path.is_file()]:
+            by_fold = {path.parent if path.name == "model.keras" else path: path for path in files}
+            return [by_fold[key] for key in in_order(by_fold)]
+    raise SlicewiseError(
+        f"{name}: there is no model in this folder; name results/<dataset>/<experiment> of a "
+        "finished training"
+    )

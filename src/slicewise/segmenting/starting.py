@@ -1,0 +1,62 @@
+"""Bringing a model that a training starts from, as it is, to where its results lie."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from slicewise.config.training import STORES
+from slicewise.dataset.started import describe_start
+from slicewise.dataset.training_record import StartedFrom, TrainingRecord
+from slicewise.errors import SlicewiseError
+from slicewise.files import atomic
+from slicewise.jobs import Start
+from slicewise.segmenting.places import files_of
+from slicewise.tracking import Connection
+from slicewise.tracking.fetch import fetch_model
+
+RECORD = "config.yaml"
+
+
+def bring(asked: Start, files: list[Path], target: Path, results: Path) -> StartedFrom:
+    """Copy a model, and say what is known of it.
+
+    Parameters
+    ----------
+    asked : Start
+        The model and the fold.
+    files : list of Path
+        Its file, and the record of its training where there is one; none of MLflow.
+    target : Path
+        Where it is copied to.
+    results : Path
+        The folder ``results``, with MLflow's default store.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is no such model, or not one for each fold.
+    """
+    if not asked.name.startswith(STORES):
+        return _copied(asked.name, files[0], files[1:], target)
+    with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
+        place, tracked = fetch_model(Connection(results, patient=True), asked.name, Path(folder))
+        found = files_of(asked.name, place)
+        if len(found) not in (1, asked.folds):
+            raise SlicewiseError(
+                f"training.start_from: {asked.name} has {len(found)} models, and there are "
+                f"{asked.folds} folds here; name a model of one fold, or of as many"
+            )
+        model = found[asked.fold] if len(found) > 1 else found[0]
+        beside = model.with_name(RECORD)
+        run = str(tracked.get("run_id") or "")
+        name = f"{asked.name} (run {run})" if run else asked.name
+        return _copied(name, model, [beside] if beside.is_file() else [], target)
+
+
+def _copied(name: str, model: Path, records: list[Path], target: Path) -> StartedFrom:
+    with atomic(target) as temporary:
+        shutil.copyfile(model, temporary)
+    record = TrainingRecord.read(records[0]) if records else None
+    return describe_start(name, target, record)

@@ -1,0 +1,71 @@
+"""What is known of a model that a training starts from, and who may not be held out then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from slicewise.dataset.started import check_start, describe_start
+from slicewise.dataset.training_record import StartedFrom, TrainingRecord
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256
+from tests.trained import record_of
+
+CASES = pd.DataFrame(
+    [("a1", "a", "f1"), ("a2", "a", "f2"), ("b1", "b", "f3"), ("c1", "c", "f4")],
+    columns=["case", "patient", "fingerprint"],
+)
+
+
+def model(scans: dict[str, str]) -> StartedFrom:
+    return StartedFrom(name="before", sha256="5", known=True, scans=scans)
+
+
+def trained(case: str, patient: str, mark: str, **more: object) -> TrainingRecord:
+    record = record_of(case, patient, f"weights of {case}")
+    return record.model_copy(update={"fingerprints": {case: mark}, **more})
+
+
+def test_a_model_knows_what_all_before_it_were_trained_on(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"weights")
+    first = describe_start("first", path, trained("a1", "a", "f1"))
+    assert first.known and first.scans == {"f1": "a"} and first.sha256 == sha256(path)
+    second = describe_start("second", path, trained("b1", "b", "f3", started_from=first))
+    assert second.known and second.scans == {"f1": "a", "f3": "b"}
+    third = describe_start("third", path, trained("c1", "c", "f4", started_from=second))
+    assert third.earlier == ["second (weights of b)", "first (weights of a)"]
+    unknown = describe_start("file", path, None)
+    assert not unknown.known and not unknown.scans
+    assert not describe_start("x", path, trained("b1", "b", "f3", started_from=unknown)).known
+    assert not describe_start("older", path, record_of("a1", "a", "w")).known
+
+
+@pytest.mark.parametrize(
+    ("scans", "held_out"),
+    [
+        ({"f3": "b"}, ["b1"]),
+        ({"f3": "somebody else's name"}, ["b1"]),
+        ({"f1": "a"}, ["a2"]),  # another scan of a patient
+        ({"f1": "other name"}, ["a2"]),
+        ({"f1": "a", "no longer here": "c"}, ["c1"]),  # of this data set, so names mean the same
+    ],
+)
+def test_whom_a_model_knows_is_not_held_out(scans: dict[str, str], held_out: list[str]) -> None:
+    with pytest.raises(SlicewiseError, match="before was trained on"):
+        check_start(model(scans), CASES, held_out)
+
+
+@pytest.mark.parametrize(
+    ("scans", "held_out"),
+    [
+        ({"f1": "a", "f2": "a"}, ["b1", "c1"]),
+        ({"elsewhere": "c"}, ["c1"]),  # of another data set, where c is somebody else
+        ({"f1": "c"}, ["c1"]),
+        ({}, ["a1", "b1"]),
+    ],
+)
+def test_others_are(scans: dict[str, str], held_out: list[str]) -> None:
+    check_start(model(scans), CASES, held_out)

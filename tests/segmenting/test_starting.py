@@ -1,0 +1,63 @@
+"""Bringing a model that a training starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256, write_yaml
+from slicewise.jobs import Start
+from slicewise.segmenting import starting
+from slicewise.segmenting.starting import bring
+from tests.trained import config_of
+
+
+def placed(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(f"weights of {folder.name}/{name}".encode())
+    return path
+
+
+def test_a_file_is_copied_with_what_its_record_tells(tmp_path: Path) -> None:
+    model = placed(tmp_path / "fold-0", "model.keras")
+    record = config_of("a1", "a", "w") | {"fingerprints": {"a1": "f1"}}
+    write_yaml(tmp_path / "fold-0" / "config.yaml", record)
+    asked = Start(name="x", fold=0, folds=2)
+    target = tmp_path / "start" / "fold-0.keras"
+    target.parent.mkdir()
+    beside = [model, model.with_name("config.yaml")]
+    told = bring(asked, beside, target, tmp_path)
+    assert target.read_bytes() == model.read_bytes() and told.sha256 == sha256(model)
+    assert told.known and told.scans == {"f1": "a"} and told.weights_sha256 == "w"
+    assert not bring(asked, beside[:1], target, tmp_path).known
+
+
+def fetched(*names: str) -> Callable[..., tuple[Path, dict[str, Any]]]:
+    """Return what brings models of these names from a store."""
+
+    def fetch(connection: object, name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+        for each in names:
+            placed(folder / "data" / "models", each)
+        return folder, {"run_id": "4f"}
+
+    return fetch
+
+
+def test_a_fold_of_mlflow_starts_from_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "fetch_model", fetched("fold-0.keras", "fold-1.keras"))
+    target = tmp_path / "fold-1.keras"
+    told = bring(Start(name="models:/x@champion", fold=1, folds=2), [], target, tmp_path)
+    assert target.read_bytes() == b"weights of models/fold-1.keras"
+    assert told.name == "models:/x@champion (run 4f)" and not told.known
+    with pytest.raises(SlicewiseError, match="has 2 models, and there are 3 folds here"):
+        bring(Start(name="models:/x@champion", fold=1, folds=3), [], target, tmp_path)
+    monkeypatch.setattr(starting, "fetch_model", fetched("model.keras"))
+    bring(Start(name="models:/x@champion", fold=1, folds=3), [], target, tmp_path)
+    assert target.read_bytes() == b"weights of models/model.keras"
