@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slicewise.dataset.training_record import StartedFrom
 from slicewise.files import sha256
 from slicewise.report.evidence import evidence
 from tests.trained import record_of
@@ -66,3 +67,20 @@ def test_somebody_elses_commit_is_not_the_codes(tmp_path):
     assert "no git repository of its own" in links["Code"].note
     assert links["Project"].value == "p" * 40
     assert (links["Library"].value, links["Scoring"].value) == ("l", "m")
+
+
+def test_the_model_that_was_fine_tuned_is_named(tmp_path):
+    (tmp_path / "f").touch()
+    files = [str(tmp_path / "f")] * 2
+    told = StartedFrom(name="before", sha256="f" * 64, known=False, scans={}, earlier=["first (1)"])
+    record = USED.model_copy(update={"started_from": told})
+    (link,) = (
+        each for each in evidence([record], {}, None, *files).links if each.name == "Started from"
+    )
+    assert link.value == "f" * 64 and "these scores are too good" in link.note
+    assert link.note.startswith("before, ") and link.note.endswith("from first (1)")
+    known = told.model_copy(update={"known": True, "weights_sha256": "e" * 64})
+    folds = [record.model_copy(update={"started_from": known})] * 2
+    links = {each.name: each for each in evidence(folds, {}, None, *files).links}
+    assert links["Started from, fold 1"].value == "e" * 64
+    assert "none of the patients who are scored" in links["Started from, fold 1"].note
