@@ -80,6 +80,8 @@ ALLOWED = {
     "needs": {"config", "volumes", "dataset"},
     # sets experiments side by side
     "compare": {"config", "evaluation", "report", "tracking"},
+    # writes about scored experiments
+    "publish": {"config", "dataset", "evaluation", "metrics", "report", "tracking", "compare"},
     # deletes what of results is named
     "clean": {"training"},
     # what to train on the cases of a configuration
@@ -107,6 +109,7 @@ ALLOWED = {
         "tracking",
         "reproduce",
         "compare",
+        "publish",
         "planning",
         "look",
         "planned",

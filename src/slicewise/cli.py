@@ -109,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_results(inspected)
     exported = commands.add_parser("export", help="write a model for where there is no TensorFlow")
     _add_export(exported)
+    published = commands.add_parser("publish", help="write methods, results and sources of a paper")
+    _add_publish(published)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
     return parser
@@ -243,6 +245,16 @@ def _add_export(command: argparse.ArgumentParser) -> None:
         help="a file that is new; of several folds a folder that is new, with a file for each",
     )
     _add_results(command)
+
+
+def _add_publish(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "folders", type=_path, nargs="+", metavar="FOLDER", help="results/<dataset>/<experiment>"
+    )
+    command.add_argument("--output", type=_path, required=True, metavar="FOLDER", help="to write")
+    command.add_argument(
+        "--force", action="store_true", help="overwrite what an earlier call wrote"
+    )
 
 
 def _path(text: str) -> Path:
@@ -465,6 +477,13 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _publish(options: argparse.Namespace) -> int:
+    from slicewise.publish import publish
+
+    publish(options.folders, options.output, print, options.force)
+    return 0
+
+
 def _schema(options: argparse.Namespace) -> int:
     import json
 
@@ -502,6 +521,7 @@ COMMANDS = {
     "segment": _segment,
     "inspect": _inspect,
     "export": _export,
+    "publish": _publish,
     "schema": _schema,
 }
 

@@ -139,12 +139,12 @@ def set_side_by_side(
         )
         return comparison_report(shown)
 
-    said = _verdicts(table, metrics)
+    said = verdicts_of(table, metrics)
     text = _page_or_lines(dataset, written, [*said, *links.values()])
     return Comparison(table, _cases(metrics, columns or {}), text, said)
 
 
-def _verdicts(table: pd.DataFrame, metrics: Tables) -> list[str]:
+def verdicts_of(table: pd.DataFrame, metrics: Tables) -> list[str]:
     """Say what the comparisons of the test patients come to, or of the others without any."""
     subset = subset_of(metrics)
     crossed = all(map(is_crossed, metrics.values()))
@@ -264,7 +264,7 @@ def compare_folders(
     made = set_side_by_side(
         " and ".join(dict.fromkeys(r.folder.resolve().parent.name for r in results.values())),
         results,
-        _repeats(results),
+        repeats_of(results),
         {n: quote(os.path.relpath(p, output)) for n, p in reports.items() if p.is_file()},
         _files(results),
     )
@@ -297,7 +297,7 @@ def name_folders(folders: Sequence[Path]) -> dict[str, Path]:
     return dict(zip(names, folders, strict=True))
 
 
-def _repeats(results: Results) -> dict[str, list[str]]:
+def repeats_of(results: Results) -> dict[str, list[str]]:
     """Group the trainings that differ in nothing but the seed."""
     alike: dict[str, dict[int, str]] = {}
     several: set[str] = set()

@@ -1,0 +1,106 @@
+"""What is recorded of an experiment, for those who write about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from slicewise.dataset.cases import read_table
+from slicewise.dataset.training_record import TrainingRecord
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.results import Result, read_result
+from slicewise.report.cost import Cost, read_costs
+from slicewise.tracking import current_run
+
+SETTINGS = "settings.yaml"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A scored experiment with what is recorded of its data, its split and its making.
+
+    Attributes
+    ----------
+    name : str
+        Of the experiment.
+    dataset : str
+        Of its data set.
+    result : Result
+        Its scores and trainings.
+    cases, split : DataFrame
+        The tables ``cases.tsv`` and ``split.tsv``.
+    settings : mapping
+        All settings of the run; empty where its tracked run is gone.
+    costs : list of Cost
+        Time and memory of its stages.
+    """
+
+    name: str
+    dataset: str
+    result: Result
+    cases: pd.DataFrame
+    split: pd.DataFrame
+    settings: Mapping[str, Any]
+    costs: list[Cost]
+
+    @property
+    def records(self) -> list[TrainingRecord]:
+        """Its trainings, one a fold."""
+        return self.result.folds.records
+
+    @property
+    def first(self) -> TrainingRecord:
+        """The training of the first fold: settings are the same for all."""
+        return self.records[0]
+
+    def block(self, name: str) -> Mapping[str, Any]:
+        """Return a block of all settings, empty where it is not known."""
+        return self.settings.get(name) or {}
+
+
+def gather(folder: Path) -> Gathered:
+    """Read what an experiment and its data set left.
+
+    Parameters
+    ----------
+    folder : Path
+        ``results/<dataset>/<experiment>``.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is no scored experiment, or a file is missing or damaged.
+    """
+    place = folder.resolve()
+    result = read_result(place)
+    tables = [place.parent / f"{name}.tsv" for name in ("cases", "split")]
+    for path in tables:
+        if not path.is_file():
+            raise SlicewiseError(
+                f"{path}: is missing, and says what {folder} was made from; run snakemake again or "
+                "copy the whole folder of the data set"
+            )
+    cases, split = map(read_table, map(str, tables))
+    jobs = {"train": list(result.folds.histories)}
+    costs = read_costs(place, result.folds.recipes, jobs)
+    return Gathered(place.name, place.parent.name, result, cases, split, _settings(place), costs)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """Return all settings of the run that trained the first fold, as it noted them."""
+    run = current_run(folder / "tracking" / "fold-0")
+    path = None if run is None else run.folder / "files" / SETTINGS
+    if path is None or not path.is_file():
+        return {}
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        settings = None
+    if not isinstance(settings, dict):
+        raise SlicewiseError(f"{path}: is damaged; delete it, and what it says is asked for")
+    return settings

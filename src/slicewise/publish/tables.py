@@ -1,0 +1,125 @@
+"""The scores of experiments as tables: for the text, and as CSV behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from slicewise.evaluation.statistics import headline_subset
+from slicewise.metrics.table import metric, names
+from slicewise.publish.gathered import Gathered
+from slicewise.publish.prose import Said, Section, Table
+from slicewise.report.render import number
+from slicewise.wording import plural
+
+DECISIVE = ("mean", "median", "sd", "ci_low", "ci_high", "n")
+SHOWN = ("dice", "nsd", "hd95_mm", "volume_error_ml")
+COMPARED = ("first", "second", "label", "n", "difference", "ci_low", "ci_high", "p", "p_holm")
+
+
+def results(every: Sequence[Gathered]) -> pd.DataFrame:
+    """Return a row for each experiment, label and metric, with its interval.
+
+    Returns
+    -------
+    DataFrame
+        Columns experiment, patients, label, metric, mean, median, sd, ci_low, ci_high, n.
+    """
+    rows = []
+    for one in every:
+        subset = headline_subset(one.result.metrics)
+        for label, numbers in one.result.summary[subset].items():
+            for name in names("means"):
+                described = numbers.get(name)
+                if described is not None and described["n"]:
+                    values = {key: described[key] for key in DECISIVE}
+                    what = {"experiment": one.name, "patients": subset}
+                    rows.append({**what, "label": label, "metric": name, **values})
+    head = ["experiment", "patients", "label", "metric", *DECISIVE]
+    return pd.DataFrame(rows, columns=head)
+
+
+def patients(every: Sequence[Gathered]) -> pd.DataFrame:
+    """Return the scores of every case and label of all experiments."""
+    tables = [one.result.metrics.assign(experiment=one.name) for one in every]
+    joined = pd.concat(tables, ignore_index=True)
+    first = ["experiment", "case", "patient", "subset", "fold", "label"]
+    others = [name for name in joined if name not in first]
+    return joined[[*first, *others]].dropna(axis="columns", how="all")
+
+
+def section(
+    every: Sequence[Gathered],
+    told: pd.DataFrame,
+    compared: pd.DataFrame | None,
+    verdicts: Sequence[str],
+) -> Section:
+    """Return the results for the text: the main scores, and what comparisons come to.
+
+    Parameters
+    ----------
+    every : sequence of Gathered
+    told : DataFrame
+        As of `results`.
+    compared : DataFrame or None
+        As of `slicewise.evaluation.comparison.compare`; None of one experiment.
+    verdicts : sequence of str
+        What the comparisons come to, in sentences.
+    """
+    shown = [name for name in SHOWN if name in set(told["metric"])]
+    head = ["Experiment", "Label", "Patients", *(metric(name).heading() for name in shown)]
+    rows = []
+    if told["label"].nunique() == 2:  # the mean over one label is that label
+        told = told[told["label"] != "mean"]
+    for (experiment, label), each in told.groupby(["experiment", "label"], sort=False):
+        by_metric = each.set_index("metric").to_dict("index")
+        most = max(int(values["n"]) for values in by_metric.values())
+        cells = [_cell(by_metric.get(name), metric(name).digits) for name in shown]
+        rows.append([str(experiment), str(label), str(most), *cells])
+    caption = f"Mean over {_of_whom(every)}, with its 95 % interval in brackets."
+    tables = [Table(caption, head, rows)]
+    if compared is not None:
+        tables.append(_differences(compared))
+    return Section("Results", [Said(f"{each}.") for each in verdicts], tables)
+
+
+def _of_whom(every: Sequence[Gathered]) -> str:
+    metrics = every[0].result.metrics
+    subset = headline_subset(metrics)
+    count = metrics.loc[metrics["subset"] == subset, "patient"].nunique()
+    if subset == "test":
+        return plural(count, "test patient")
+    return f"{plural(count, 'validation patient')}, not test patients"
+
+
+def _cell(described: Mapping[str, Any] | None, digits: int) -> str:
+    if described is None:
+        return "–"
+    mean = number(described["mean"], digits)
+    # of two patients the interval is the two values, and no interval
+    if described["n"] < 3 or pd.isna(described["ci_low"]):
+        return mean
+    low, high = (number(described[end], digits) for end in ("ci_low", "ci_high"))
+    return f"{mean} [{low}, {high}]"
+
+
+def _differences(compared: pd.DataFrame) -> Table:
+    """Return the differences in Dice of each two experiments, with corrected p-values."""
+    dice = compared[compared["metric"] == "dice"]
+    rows = [
+        [
+            f"{row['second']} − {row['first']}",
+            str(row["label"]),
+            str(int(row["n"])),
+            _cell({**row, "mean": row["difference"]}, 3),
+            number(row["p"], 3),
+            number(row["p_holm"], 3),
+        ]
+        for row in dice[list(COMPARED)].to_dict("records")
+    ]
+    head = ["Difference", "Label", "Patients", "Dice", "p", "p, corrected"]
+    return Table(
+        "Paired differences in Dice, with p-values corrected by Holm's method.", head, rows
+    )

@@ -1,0 +1,45 @@
+"""Folders of results of which papers are written: no training is needed for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from slicewise.config.experiment import Experiment
+from slicewise.config.slices import Recipe
+from slicewise.files import write_text
+from tests.test_compare import DICE, scored
+
+TRAINED = ("y", "z")
+
+
+def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
+    """Write what an experiment on `DICE`'s patients and its data set leave.
+
+    `blocks` are blocks of the experiment, and `resolved`, `recipe`, `content` of its training.
+    """
+    parts = {name: blocks.pop(name, {}) for name in ("resolved", "recipe", "content")}
+    settings = {"network": {"filters": [8, 16]}, **blocks}
+    full = Experiment(slices="axial", **settings).model_dump()
+    training = full.pop("training")
+    place = scored(folder, by, seed=training["seed"], **full)
+    path = place / "fold-0" / "config.yaml"
+    record = yaml.safe_load(path.read_text())
+    record["experiment"]["training"] = training
+    record["recipe"] = {**Recipe(size=32).model_dump(), **parts["recipe"]}
+    record["train"] = list(TRAINED)
+    record["content"] |= parts["content"]
+    record["resolved"] |= {"steps": 100, "seconds": 90.0, "device": "CPU", **parts["resolved"]}
+    write_text(path, yaml.safe_dump(record))
+    cases = [*DICE, *TRAINED]
+    table = pd.DataFrame({"case": cases, "patient": cases})
+    digests = {name: cases for name in ("image_sha256", "mask_sha256", "fingerprint")}
+    described = table.assign(**digests, shape="64x64x20", spacing="0.8x0.8x5", ml_liver="1500.0")
+    described.loc[0, "spacing"] = "0.6x0.6x2.5"
+    split = table.assign(subset=["test"] * len(DICE) + ["train"] * len(TRAINED), fold="")
+    for name, rows in (("cases", described), ("split", split)):
+        write_text(place.parent / f"{name}.tsv", rows.to_csv(sep="\t", index=False))
+    return place
