@@ -36,7 +36,7 @@ def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
     write_text(path, yaml.safe_dump(record))
     cases = [*DICE, *TRAINED]
     table = pd.DataFrame({"case": cases, "patient": cases})
-    digests = {name: cases for name in ("image_sha256", "mask_sha256", "fingerprint")}
+    digests = dict.fromkeys(("image_sha256", "mask_sha256", "fingerprint"), cases)
     described = table.assign(**digests, shape="64x64x20", spacing="0.8x0.8x5", ml_liver="1500.0")
     described.loc[0, "spacing"] = "0.6x0.6x2.5"
     split = table.assign(subset=["test"] * len(DICE) + ["train"] * len(TRAINED), fold="")

@@ -96,7 +96,8 @@ def test_the_split_is_counted_by_patients(tmp_path):
             },
             "Prediction",
             "Probabilities are means of mirrored slices. Masks were brought back to the voxels of "
-            "each scan, on which they are scored. In each voxel the threshold was 0.5. Afterwards the largest connected piece of each label was kept.",
+            "each scan, on which they are scored. In each voxel the threshold was 0.5. Afterwards "
+            "the largest connected piece of each label was kept.",
             None,
         ),
     ],
