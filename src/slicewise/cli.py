@@ -450,7 +450,7 @@ def _segment(options: argparse.Namespace) -> int:
     order = Order(chosen, output, options.offset, options.batch, options.force)
     started = time.monotonic()
     outcome = segment_scans(search.scans, order, say)
-    outcome.failures += search.failures
+    outcome.errors += map(SlicewiseError, search.failures)
     write_pages(output, chosen.title, outcome.failures)
     say(summary(outcome, time.monotonic() - started, started - begun))
     print(output.folder / "gallery.html")

@@ -10,6 +10,7 @@ import numpy as np
 
 from slicewise.dataset.calibration import Calibration, KnownMask
 from slicewise.dataset.training_record import TrainingRecord
+from slicewise.errors import SlicewiseError
 from slicewise.files import write_json, write_yaml
 from slicewise.network.model import weights_digest
 from slicewise.segmenting.models import Chosen, choose
@@ -78,7 +79,7 @@ def segmented(
     output = Output(folder)
     progress = Progress(len(found.scans), Silent())
     outcome = segment_scans(found.scans, Order(chosen, output, **options), said, progress)
-    outcome.failures += found.failures
+    outcome.errors += map(SlicewiseError, found.failures)
     return outcome, output
 
 

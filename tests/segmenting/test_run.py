@@ -15,6 +15,7 @@ from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference.predict import Request, predict_cases
 from slicewise.report.segmented import most_suspicious
+from slicewise.retries import may_pass
 from slicewise.segmenting import run
 from slicewise.segmenting.models import Chosen, choose
 from slicewise.segmenting.pages import write_pages
@@ -217,6 +218,41 @@ def test_a_fault_of_our_own_quotes_no_header(
     assert outcome.failures == [
         "a: a fault of slicewise's own (ValueError) ended it; please report that"
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "error", "passes"),
+    [
+        ("read_scan", MemoryError(), True),
+        ("drawn_scan", MemoryError(), True),
+        ("read_scan", OSError(5, "Input/output error"), True),
+        ("read_scan", SlicewiseError("a: wrong"), False),
+        ("read_scan", ValueError("wrong"), False),
+    ],
+)
+def test_a_scan_that_did_not_fit_into_memory_is_tried_again_with_more(
+    tmp_path: Path, chosen: Chosen, monkeypatch: pytest.MonkeyPatch, place, error, passes
+) -> None:
+    for name in "ab":
+        stored(tmp_path / f"scans/{name}.nii.gz", ct(1))
+    reached = getattr(run, place)
+    calls: list[object] = []
+
+    def fails_once(*given: object) -> object:
+        calls.append(given)
+        if len(calls) == 1:
+            raise error
+        return reached(*given)
+
+    monkeypatch.setattr(run, place, fails_once)
+    outcome, _ = segmented([tmp_path / "scans"], chosen, tmp_path / "out")
+    (failed,) = outcome.errors
+    assert outcome.made == ["b"] and str(failed).startswith("a: ")
+    # or the scan would stay in memory until the last one
+    assert failed.__traceback__ is None and failed.__context__ is None
+    with pytest.raises(SeveralErrors) as caught:
+        outcome.refuse_failures()
+    assert [may_pass(one) for one in caught.value.errors] == [passes]
 
 
 def test_a_full_disk_ends_it(

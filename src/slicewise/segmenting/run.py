@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from slicewise.config import Content
-from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.errors import PassingError, SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep_halves, write_bytes
 from slicewise.inference.fits import checked
 from slicewise.inference.predict import Request, predict_cases
@@ -29,6 +29,7 @@ from slicewise.report.segmented import (
     scan_overlay,
     scan_views,
 )
+from slicewise.retries import may_pass
 from slicewise.segmenting.expecting import with_expected
 from slicewise.segmenting.models import Chosen
 from slicewise.segmenting.pages import Output
@@ -93,18 +94,23 @@ class Outcome:
     ----------
     made, kept : list of str
         Names of scans that were segmented now, and of those that had been.
-    failures : list of str
-        A sentence for each that was not.
+    errors : list of SlicewiseError
+        Why each of the others was not.
     """
 
     made: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    errors: list[SlicewiseError] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[str]:
+        """A sentence for each scan that was not segmented."""
+        return list(map(str, self.errors))
 
     def refuse_failures(self) -> None:
         """Raise `SeveralErrors` where scans failed."""
-        if self.failures:
-            raise SeveralErrors([SlicewiseError(failure) for failure in self.failures])
+        if self.errors:
+            raise SeveralErrors(self.errors)
 
 
 class _KeptError(Exception):
@@ -168,7 +174,7 @@ class ScanRequest(Request):
         if isinstance(error, _KeptError):
             self.outcome.kept.append(self.case)
         else:
-            self.outcome.failures.append(said(self.scan, error))
+            self.outcome.errors.append(told(self.scan, error))
         self.progress.done()
         return True
 
@@ -183,8 +189,17 @@ class ScanRequest(Request):
         self.progress.at(self.case, len(probabilities))
 
 
-def said(scan: Scan, error: Exception) -> str:
-    """Return the sentence for what went wrong with a scan, which names it."""
+def told(scan: Scan, error: Exception) -> SlicewiseError:
+    """Return what went wrong with a scan as an error that names it, and that keeps no volume.
+
+    Another attempt of a job, with more memory, may do without one of `PassingError`.
+    """
+    # a new one: the traceback of that which was caught holds the scan in memory
+    kind = PassingError if may_pass(error) else SlicewiseError
+    return kind(_said(scan, error))
+
+
+def _said(scan: Scan, error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"{scan.name}: it does not fit into the memory of this machine; use a larger one"
     if not isinstance(error, SlicewiseError):
@@ -280,8 +295,8 @@ def segment_scans(
                 _finish(request, mask)
                 _write_seg(request, mask)
                 outcome.made.append(name)
-            except SlicewiseError as error:
-                outcome.failures.append(said(request.scan, error))
+            except (SlicewiseError, MemoryError) as error:
+                outcome.errors.append(told(request.scan, error))
             progress.done()
     progress.clear()
     return outcome
