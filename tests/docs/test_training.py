@@ -46,15 +46,3 @@ def test_named_settings_exist():
         }:
             known = f"`{name}`" in settings or f"| {name} " in settings or name in settings
             assert known or name.startswith(("resolved", "weights", "steps", "yaml")), name
-
-
-def test_links_lead_somewhere():
-    docs = Path(__file__).parents[2] / "docs"
-    for target in re.findall(r"\]\(([^)#]+)\)", PAGE):
-        assert (docs / target).exists(), target
-    headings = {
-        re.sub(r"[^\w -]", "", line[3:].lower()).replace(" ", "-")
-        for line in PAGE.splitlines()
-        if line.startswith("## ")
-    }
-    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= headings
