@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two files at a time: much of the time is waiting, and more would want more than 8 GB of memory.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick fuzz kill mutate lint format lock clean
+.PHONY: demo test quick fuzz kill mutate docs lint format lock clean
 
 demo: .venv/ready
 	$(BIN)/snakemake --cores all
@@ -25,6 +25,10 @@ kill: .venv/ready
 # How many small faults in what turns voxels into numbers the tests would notice.
 mutate: .venv/ready
 	$(BIN)/python benchmarks/mutate.py --at-least 0.95
+
+# The documentation as a site, build/docs/<version>/; no network is asked.
+docs: .venv/ready
+	$(BIN)/python docs/make_site.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -1,0 +1,172 @@
+"""Build the site of the documentation, without network: build/docs/<version>/.
+
+Pages are gathered from the repository, with their links led to where they lie in the site, then
+made by Sphinx, to which a warning is an error. Run it by `make docs`, or
+python docs/make_site.py [--output FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from packaging.version import InvalidVersion, Version
+from sphinx.cmd.build import build_main
+
+from slicewise import __version__
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+INDEX = Path("docs/README.md")
+ELSEWHERE = {
+    Path("README.md"): "index.md",  # begins with the same words
+    Path("CHANGELOG.md"): "changelog.md",
+    Path("CONTRIBUTING.md"): "contributing.md",
+    Path("benchmarks/README.md"): "benchmarks.md",
+    Path("benchmarks/study.md"): "study.md",
+    Path("config/README.md"): "configurations.md",
+    Path("results/README.md"): "results.md",
+}
+"""Pages that lie beside what they tell of, and what they are called in the site."""
+
+LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
+FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.M | re.S)
+
+LANDING = """\
+<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>slicewise</title>
+<meta http-equiv="refresh" content="0; url={newest}/index.html">
+<p><a href="{newest}/index.html">slicewise {newest}</a></p>
+<p><a href="versions.html">All versions</a></p>
+</html>
+"""
+VERSIONS = """\
+<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>slicewise: versions</title>
+<meta name="viewport" content="width=device-width">
+<style>:root {{ color-scheme: light dark; font-family: system-ui; margin: 2em; }}</style>
+<h1>slicewise: versions</h1>
+<ul>
+{items}
+</ul>
+</html>
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return the pages of the repository, and what each is called in the site."""
+    own = {path.relative_to(ROOT): path.name for path in sorted(DOCS.glob("*.md"))}
+    return {**own, INDEX: "index.md", **ELSEWHERE}
+
+
+def led(text: str, page: Path, names: Mapping[Path, str]) -> tuple[str, set[Path]]:
+    """Return a page with its links as they are in the site, and the files that they lead to.
+
+    Parameters
+    ----------
+    text : str
+        Of the page; what stands between fences is left as it is.
+    page : Path
+        Where it lies in the repository.
+    names : mapping of Path to str
+        What pages are called in the site; other files come to `files/`.
+    """
+    files: set[Path] = set()
+
+    def lead(match: re.Match[str]) -> str:
+        target = Path(os.path.normpath(page.parent / match[2]))
+        if target not in names:
+            files.add(target)
+        name = names.get(target) or f"files/{target}"
+        return f"{match[1]}{name}{match[3] or ''}{match[4]}"
+
+    parts, end = [], 0
+    for fence in FENCE.finditer(text):
+        parts += [LINK.sub(lead, text[end : fence.start()]), fence[0]]
+        end = fence.end()
+    return "".join([*parts, LINK.sub(lead, text[end:])]), files
+
+
+def contents(index: str) -> str:
+    """Return the trees of contents that Sphinx wants, from the lists of links of the index."""
+    trees = []
+    for section in re.split(r"^## ", index, flags=re.M)[1:]:
+        caption, _, listed = section.partition("\n")
+        items = re.findall(r"^- \[([^\]]+)\]\(([^)#:]+)\.md\)", listed, re.M)
+        names = [f"{title} <{name}>" for title, name in items]
+        lines = [":hidden:", f":caption: {caption}", "", *names]
+        trees.append("\n".join(["```{toctree}", *lines, "```"]))
+    return "\n\n".join(trees)
+
+
+def gather(source: Path) -> None:
+    """Put all pages, and the files that they link to, into a folder for Sphinx."""
+    names = pages()
+    for page, name in names.items():
+        if page == Path("README.md"):
+            continue
+        text, files = led((ROOT / page).read_text(encoding="utf-8"), page, names)
+        if page == INDEX:
+            text = f"{text}\n{contents(text)}\n"
+        (source / name).write_text(text, encoding="utf-8")
+        for file in files:
+            target = source / "files" / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / file, target)
+
+
+def by_age(name: str) -> tuple[bool, Version | str]:
+    """Return what sorts names of versions, the newest last; what is no version comes first."""
+    try:
+        return True, Version(name)
+    except InvalidVersion:
+        return False, name
+
+
+def name_versions(output: Path) -> None:
+    """Write the page that leads to the newest version, and that which lists all."""
+    there = sorted((path.parent.name for path in output.glob("*/index.html")), key=by_age)
+    items = "\n".join(
+        f'<li><a href="{name}/index.html">{name}</a></li>' for name in reversed(there)
+    )
+    (output / "versions.html").write_text(VERSIONS.format(items=items), encoding="utf-8")
+    (output / "index.html").write_text(LANDING.format(newest=there[-1]), encoding="utf-8")
+
+
+def build(output: Path) -> int:
+    """Build the site of this version below a folder; return the exit status."""
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
+        source, made = Path(folder, "source"), Path(folder, "made")
+        source.mkdir()
+        gather(source)
+        asked = ["--fail-on-warning", "--keep-going", "--quiet", "--conf-dir", str(DOCS)]
+        status = build_main([*asked, "-d", f"{folder}/trees", str(source), str(made)])
+        if status:
+            return status
+        place = output / __version__
+        shutil.rmtree(place, ignore_errors=True)
+        made.rename(place)
+    name_versions(output)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the site, and say where it is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "docs")
+    output = parser.parse_args(arguments).output
+    status = build(output)
+    if status == 0:
+        print(f"open {output / 'index.html'}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

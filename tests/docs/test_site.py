@@ -1,0 +1,142 @@
+"""The site that `make docs` builds."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from slicewise import __version__
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "docs" / "make_site.py"
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("make_site", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def make(output: Path, script: Path = SCRIPT) -> subprocess.CompletedProcess:
+    """Run what `make docs` runs."""
+    return subprocess.run(
+        [sys.executable, str(script), "--output", str(output)],
+        # the proxy is nobody: whoever asks the network fails
+        env={**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("site")
+    done = make(output)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"open {output / 'index.html'}"
+    return output
+
+
+class Asked(HTMLParser):
+    """Notes what a page loads without a click."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        held = dict(attrs)
+        if tag == "link" and held.get("rel") not in ("index", "search", "next", "prev"):
+            self.addresses.append(held["href"])
+        if tag in ("script", "img", "iframe", "source") and held.get("src"):
+            self.addresses.append(held["src"])
+
+
+def test_every_page_is_listed():
+    script = load_script()
+    names = {Path(name).stem for name in script.pages().values()} - {"index"}
+    index = (ROOT / script.INDEX).read_text(encoding="utf-8")
+    index, _ = script.led(index, script.INDEX, script.pages())
+    listed = set(re.findall(r"> *<|<([\w-]+)>$", script.contents(index), re.M))
+    assert names <= listed, "docs/README.md lists each page of docs/, a line each"
+
+
+def test_links_lead_to_where_pages_lie_in_the_site():
+    script = load_script()
+    names = script.pages()
+    text = (
+        "[a](data.md#x) [b](../results/README.md#y) [c](../config/config.yaml) [d](https://e.f/g.md)"
+        "\n```\n[e](data.md)(../results/README.md)\n```\n[f](#here)\n"
+    )
+    led, files = script.led(text, Path("docs/look.md"), names)
+    assert led == text.replace("../results/README.md#y", "results.md#y").replace(
+        "../config/config.yaml", "files/config/config.yaml"
+    )
+    assert files == {Path("config/config.yaml")}
+    led, _ = script.led("[a](../docs/data.md#x)", Path("results/README.md"), names)
+    assert led == "[a](data.md#x)"
+
+
+def test_each_page_names_the_version_and_is_found_by_search(site):
+    pages = sorted((site / __version__).glob("*.html"))
+    assert len(pages) > 20
+    for page in pages:
+        assert f"slicewise {__version__}" in page.read_text(encoding="utf-8")
+    index = (site / __version__ / "searchindex.js").read_text(encoding="utf-8")
+    for name in load_script().pages().values():
+        assert f'"{Path(name).stem}"' in index
+
+
+def test_nothing_is_loaded_from_elsewhere(site):
+    for page in site.rglob("*.html"):
+        asked = Asked()
+        asked.feed(page.read_text(encoding="utf-8"))
+        assert not [a for a in asked.addresses if re.match(r"(\w+:)?//", a)], page
+        for address in asked.addresses:
+            assert (page.parent / address.split("?")[0]).is_file(), f"{page.name}: {address}"
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(url\(|@import) *[\"']?(https?:)?//", style.read_text())
+
+
+def test_nothing_of_this_machine_is_in_it(site):
+    for page in [*site.rglob("*.html"), *site.rglob("*.js")]:
+        assert str(ROOT) not in page.read_text(encoding="utf-8"), page.name
+
+
+def test_versions_lie_side_by_side_and_the_newest_is_opened(tmp_path):
+    script = load_script()
+    for name in ("0.9.0", "0.10.0", "draft"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "index.html").touch()
+    (tmp_path / "half").mkdir()
+    script.name_versions(tmp_path)
+    listed = re.findall(r'href="([^"]+)/index.html"', (tmp_path / "versions.html").read_text())
+    assert listed == ["0.10.0", "0.9.0", "draft"]
+    assert "url=0.10.0/index.html" in (tmp_path / "index.html").read_text()
+
+
+def test_a_warning_is_an_error_and_leaves_what_was_there(tmp_path, monkeypatch):
+    script = load_script()
+    monkeypatch.setattr(script, "gather", lambda source: spoil(source, script.gather_as_ever))
+    script.gather_as_ever = load_script().gather
+    before = tmp_path / __version__ / "index.html"
+    before.parent.mkdir()
+    before.write_text("of before")
+    assert script.main(["--output", str(tmp_path)]) != 0
+    assert before.read_text() == "of before"
+    assert [path.name for path in tmp_path.iterdir()] == [__version__]
+
+
+def spoil(source: Path, gather) -> None:
+    """Gather the pages, one of them with a link to a heading that is not there."""
+    gather(source)
+    page = source / "look.md"
+    page.write_text(page.read_text() + "\n[nowhere](data.md#no-such-heading)\n")
