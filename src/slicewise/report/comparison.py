@@ -138,6 +138,22 @@ class ComparedExperiments:
         """
         return {name: dice_by_patient(each[has_label(each)]) for name, each in self.scored.items()}
 
+    @property
+    def differences(self) -> list[DotRow]:
+        """Differences in Dice by patient, with mean and interval, of the first few pairs."""
+        dice = self.judged
+        return [
+            DotRow(
+                f"{row['second']} − {row['first']}",
+                dice[row["second"]] - dice[row["first"]],
+                row["difference"],
+                row["ci_low"] if row["n"] >= INTERVAL_OF else None,
+                row["ci_high"] if row["n"] >= INTERVAL_OF else None,
+            )
+            for row in headline_rows(self.table, self.subset)
+            if row["label"] == "mean"
+        ][:PAIRS_DRAWN]
+
     def _shown(self, tables: Tables) -> dict[str, pd.DataFrame]:
         return {name: each[each["subset"] == self.subset] for name, each in tables.items()}
 
@@ -190,7 +206,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         lacking=any(e["without_label"] for e in entries),
         convention=next(filter(None, map(convention, shown.scored.values())), ""),
         scored_runs=shown.scored_runs,
-        figures=_comparison_figures(shown, entries, compared),
+        figures=_comparison_figures(shown, entries),
         verdicts=said,
         seeds_told=any("seeds alone" in sentence for sentence in said),
         few=INTERVAL_OF,
@@ -291,24 +307,11 @@ def _seeds(shown: ComparedExperiments, name: str) -> dict[str, Any] | None:
 
 
 def _comparison_figures(
-    shown: ComparedExperiments,
-    entries: Sequence[Mapping[str, Any]],
-    compared: Sequence[Mapping[str, Any]],
+    shown: ComparedExperiments, entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, Themed | Undrawn]:
     rows = [dot_row(e["name"], dice_by_patient(shown.scored[e["name"]]), e) for e in entries]
     means = _mean_histories(shown)
-    dice = shown.judged
-    pairs = [
-        DotRow(
-            f"{row['second']} − {row['first']}",
-            dice[row["second"]] - dice[row["first"]],
-            row["difference"],
-            row["ci_low"] if row["n"] >= INTERVAL_OF else None,
-            row["ci_high"] if row["n"] >= INTERVAL_OF else None,
-        )
-        for row in compared
-        if row["label"] == "mean"
-    ][:PAIRS_DRAWN]
+    pairs = shown.differences
     figures: dict[str, Themed | Undrawn] = {"dice": {}, "differences": {}}
     figures["dots"] = themed("The dots of the patients", partial(dot_plot, rows))
     if pairs:
