@@ -109,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_results(inspected)
     exported = commands.add_parser("export", help="write a model for where there is no TensorFlow")
     _add_export(exported)
-    published = commands.add_parser("publish", help="write methods, results and sources of a paper")
+    published = commands.add_parser(
+        "publish", help="write text, figures, checklists and cards of a paper"
+    )
     _add_publish(published)
     schema = commands.add_parser("schema", help="print the JSON schema of the settings")
     schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
@@ -254,6 +256,9 @@ def _add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument("--output", type=_path, required=True, metavar="FOLDER", help="to write")
     command.add_argument(
         "--force", action="store_true", help="overwrite what an earlier call wrote"
+    )
+    command.add_argument(
+        "--names", action="store_true", help="keep the names of patients and cases"
     )
 
 
@@ -480,7 +485,7 @@ def _export(options: argparse.Namespace) -> int:
 def _publish(options: argparse.Namespace) -> int:
     from slicewise.publish import publish
 
-    publish(options.folders, options.output, print, options.force)
+    publish(options.folders, options.output, print, force=options.force, names=options.names)
     return 0
 
 

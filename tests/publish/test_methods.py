@@ -151,7 +151,7 @@ def test_settings_of_the_run_tell_of_seed_and_exclusions(tmp_path, monkeypatch):
 
     monkeypatch.setattr("slicewise.publish.gathered.current_run", lambda fold: Run)
     said = text_of(gathered(tmp_path))
-    assert "1 case excluded: bad (another patient)." in said
+    assert "1 case excluded: another patient (1)." in said
     assert "was drawn at random (seed 13)." in said
     assert "So were those of 1 further data set." in said
     assert "1 pair of cases that look alike were declared different." in said

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from slicewise.cli import main
-from slicewise.files import write_text
+from slicewise.evaluation.statistics import read_metrics, summarise
+from slicewise.files import sha256, write_json, write_text
 from tests.published import experiment
 
 
@@ -25,13 +26,19 @@ def test_two_experiments_are_written_and_compared(folders, tmp_path, capsys):
     output = tmp_path / "paper"
     assert published(folders, output) == 0
     said = capsys.readouterr().out
-    assert "8 questions that only its authors can answer" in said
-    assert {path.name for path in output.iterdir()} == {
-        *(f"paper.{kind}" for kind in ("md", "tex", "html")),
-        *(f"{name}.csv" for name in ("results", "patients", "comparison")),
-        "references.bib",
-        "questions.md",
+    assert "12 questions that only its authors can answer" in said
+    assert "Of 44 items, records answer" in said
+    names = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    texts = {
+        f"{name}.{kind}"
+        for name in ("paper", "claim", "tripod-ai", "datasheet")
+        for kind in ("md", "tex", "html")
     }
+    drawn = ("differences", "dice-baseline", "training-tutorial", "volumes-baseline-liver")
+    assert texts <= names
+    assert {f"figures/{name}.{kind}" for name in drawn for kind in ("pdf", "svg", "csv")} <= names
+    assert {"models/baseline.md", "models/tutorial.md", "references.bib", "questions.md"} <= names
+    assert {f"{name}.csv" for name in ("results", "patients", "comparison", "claim")} <= names
     text = (output / "paper.md").read_text()
     assert "baseline is better than tutorial by 0.050" in text
     assert "| baseline − tutorial | mean | 6 | 0.050 \\[0.050, 0.050\\] | 0.031 | 0.031 |" in text
@@ -68,3 +75,88 @@ def test_a_training_of_an_earlier_version_is_refused(folders, tmp_path, capsys):
     write_text(path, yaml.safe_dump(record))
     assert published(folders[:1], tmp_path / "paper") == 1
     assert "do not say 'loss', as an earlier version wrote them" in capsys.readouterr().err
+
+
+def test_contents_are_the_digests_of_all_files(folders, tmp_path):
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    listed = pd.read_csv(output / "contents.tsv", sep="\t").set_index("file")["sha256"]
+    there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert set(listed.index) == there - {"contents.tsv"}
+    assert all(sha256(output / name) == digest for name, digest in listed.items())
+
+
+def test_the_same_results_make_the_same_files(folders, tmp_path):
+    for name in ("one", "two"):
+        assert published(folders, tmp_path / name) == 0
+    first, second = ((tmp_path / name / "contents.tsv").read_text() for name in ("one", "two"))
+    assert first == second
+
+
+def test_no_file_of_an_earlier_call_is_left_over_but_what_was_edited(folders, tmp_path):
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    edited = output / "models" / "baseline.md"
+    edited.write_text("by hand")
+    assert published(folders[:1], output, "--force") == 0
+    assert not (output / "comparison.csv").exists()
+    assert not (output / "figures" / "differences.pdf").exists()
+    assert (output / "figures" / "dice-tutorial.pdf").exists()
+    assert edited.read_text() == "by hand"
+
+
+def test_a_list_of_contents_deletes_nothing_elsewhere(folders, tmp_path):
+    output = tmp_path / "paper"
+    other = tmp_path / "other.txt"
+    write_text(other, "not ours")
+    write_text(output / "contents.tsv", f"file\tsha256\n../other.txt\t{sha256(other)}\n")
+    assert published(folders[:1], output, "--force") == 0
+    assert other.exists()
+
+
+def test_patients_have_numbers_unless_names_are_asked_for(folders, tmp_path):
+    place = folders[0].parent
+    for path in (place / "cases.tsv", place / "split.tsv", folders[0] / "metrics.tsv"):
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        for column in ("case", "patient"):
+            table[column] = "Maria_Muster_" + table[column]
+        write_text(path, table.to_csv(sep="\t", index=False))
+    write_json(folders[0] / "summary.json", summarise(read_metrics(folders[0] / "metrics.tsv")))
+    output = tmp_path / "numbered"
+    assert published(folders[:1], output) == 0
+    for path in output.rglob("*"):
+        if path.suffix in (".md", ".tex", ".html", ".csv", ".tsv", ".svg"):
+            assert "Muster" not in path.read_text(), path
+    assert list(pd.read_csv(output / "patients.csv")["patient"]) == [1, 2, 3, 4, 5, 6]
+    assert published(folders[:1], tmp_path / "named", "--names") == 0
+    assert "Maria_Muster_a" in (tmp_path / "named" / "patients.csv").read_text()
+
+
+def test_trainings_that_differ_by_the_seed_are_told_once(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    training = {"training": {"seed": 1}}, {"training": {"seed": 2}}
+    folders = [
+        experiment(place / "base", **training[0]),
+        experiment(place / "base-seed2", 0.01, **training[1]),
+        experiment(place / "wide", 0.05, network={"filters": [16, 32]}),
+    ]
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    text = (output / "paper.md").read_text()
+    assert "The training was repeated with the seeds 1, 2." in text
+    assert "## Training of base-seed2" not in text
+    assert (output / "models" / "wide.md").exists()
+    assert not (output / "models" / "base-seed2.md").exists()
+
+
+def test_validation_patients_are_not_in_the_differences_of_tests(folders, tmp_path):
+    for folder in folders:
+        metrics = pd.read_csv(folder / "metrics.tsv", sep="\t")
+        metrics.loc[metrics["case"].isin(["a", "b"]), "subset"] = "validation"
+        write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+        write_json(folder / "summary.json", summarise(read_metrics(folder / "metrics.tsv")))
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    text = (output / "paper.md").read_text()
+    assert "| baseline − tutorial | mean | 4 |" in text
+    assert "| baseline − tutorial | mean | 2 |" not in text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import yaml
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.expectations import PREDICTED, expected_scores
 from slicewise.evaluation.results import Result, read_result
 from slicewise.report.cost import Cost, read_costs
+from slicewise.stored import read_typed
 from slicewise.tracking import current_run
 
 SETTINGS = "settings.yaml"
@@ -38,6 +40,10 @@ class Gathered:
         All settings of the run; empty where its tracked run is gone.
     costs : list of Cost
         Time and memory of its stages.
+    expected : DataFrame
+        The Dice that was to be expected beside the true one; no row where nobody knows it.
+    seeds : tuple of int
+        Of all trainings that differ by nothing else, its own among them; none of a single one.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Gathered:
     split: pd.DataFrame
     settings: Mapping[str, Any]
     costs: list[Cost]
+    expected: pd.DataFrame
+    seeds: tuple[int, ...] = ()
 
     @property
     def records(self) -> list[TrainingRecord]:
@@ -88,7 +96,63 @@ def gather(folder: Path) -> Gathered:
     cases, split = map(read_table, map(str, tables))
     jobs = {"train": list(result.folds.histories)}
     costs = read_costs(place, result.folds.recipes, jobs)
-    return Gathered(place.name, place.parent.name, result, cases, split, _settings(place), costs)
+    return Gathered(
+        place.name,
+        place.parent.name,
+        result,
+        cases,
+        split,
+        _settings(place),
+        costs,
+        _expected(place, result.metrics),
+    )
+
+
+def _expected(place: Path, metrics: pd.DataFrame) -> pd.DataFrame:
+    shards = sorted(map(str, (place / "predictions" / "_shards").glob("*.json")))
+    cases = [each.case for path in shards for each in read_typed(path, PREDICTED)]
+    if len(set(cases)) < len(cases):
+        shards = []  # some are of an earlier run, and nobody knows which
+    return expected_scores(metrics, shards, sorted(map(str, place.glob("fold-*/calibration.json"))))
+
+
+def numbered(every: Sequence[Gathered]) -> list[Gathered]:
+    """Return experiments on one data set with numbers for the names of patients and cases.
+
+    Names of cases are often names of files, and may tell who somebody is. Numbers follow the
+    order of names, and are the same in all experiments.
+    """
+    numbers = {
+        column: _numbers(
+            name
+            for one in every
+            for table in (one.cases, one.split, one.result.metrics, one.expected)
+            for name in table[column]
+        )
+        for column in ("patient", "case")
+    }
+
+    def number(table: pd.DataFrame) -> pd.DataFrame:
+        changed = {column: table[column].map(of) for column, of in numbers.items()}
+        return table.assign(**changed)
+
+    return [
+        replace(
+            one,
+            cases=number(one.cases),
+            split=number(one.split),
+            expected=number(one.expected),
+            result=replace(one.result, metrics=number(one.result.metrics)),
+        )
+        for one in every
+    ]
+
+
+def _numbers(names: Iterable[str]) -> dict[str, str]:
+    """Number names by their order, with as many digits each as the last one has."""
+    ordered = sorted(set(names))
+    digits = len(str(len(ordered)))
+    return {name: f"{number:0{digits}}" for number, name in enumerate(ordered, start=1)}
 
 
 def _settings(folder: Path) -> dict[str, Any]:

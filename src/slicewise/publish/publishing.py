@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pandas as pd
 
 from slicewise.compare import name_folders, repeats_of, verdicts_of
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.comparison import compare
-from slicewise.files import write_text
-from slicewise.publish import tables
-from slicewise.publish.gathered import Gathered, gather
-from slicewise.publish.methods import methods
+from slicewise.evaluation.results import Result
+from slicewise.files import sha256, write_bytes
+from slicewise.publish import checklist, figures, tables
+from slicewise.publish.cards import datasheet, model_card
+from slicewise.publish.claim import CLAIM
+from slicewise.publish.gathered import Gathered, gather, numbered
+from slicewise.publish.methods import abstract, methods
 from slicewise.publish.prose import Section, latex, markdown, sources_of, web
+from slicewise.publish.reloaded import recommended
 from slicewise.publish.sources import bibtex
+from slicewise.publish.tripod import TRIPOD
+from slicewise.report.comparison import ComparedExperiments
+from slicewise.report.dots import DotRow
 from slicewise.wording import plural
 
-TEXT = "paper"
+CONTENTS = "contents.tsv"
+"""The digest of each file that was written, by which a later call knows its own."""
+CHECKLISTS = (CLAIM, TRIPOD)
+Files = dict[str, str | bytes]
 
 
 def publish(
-    folders: Sequence[Path], output: Path, log: Callable[[str], None], force: bool = False
+    folders: Sequence[Path],
+    output: Path,
+    log: Callable[[str], None],
+    *,
+    force: bool = False,
+    names: bool = False,
 ) -> None:
-    """Write methods, results, sources and tables of experiments on one data set.
+    """Write what a paper needs of experiments on one data set.
 
     No image is opened and no model run: all comes from what is recorded.
 
@@ -31,13 +52,14 @@ def publish(
     folders : sequence of Path
         ``results/<dataset>/<experiment>``; several are compared, too.
     output : Path
-        The folder that is written: ``paper.md``, ``paper.tex``, ``paper.html``,
-        ``references.bib``, ``questions.md``, ``results.csv``, ``patients.csv`` and, of several
-        experiments, ``comparison.csv``.
+        The folder that is written, see `docs/publish.md`; ``contents.tsv`` lists its files.
     log : callable
         Called with each line for people.
     force : bool
-        Whether files of an earlier call are overwritten.
+        Whether files of an earlier call are replaced, and those that are not written any more
+        deleted.
+    names : bool
+        Whether patients and cases keep their names; else they have numbers.
 
     Raises
     ------
@@ -46,22 +68,28 @@ def publish(
         compared, or files are there already.
     """
     every = [gather(folder) for folder in folders]
-    _check_alike(every)
-    files = _files(folders, every)
+    _check_alike(folders, every)
+    try:
+        files = _files(every if names else numbered(every), log)
+    except KeyError as error:
+        raise SlicewiseError(
+            f"{every[0].result.folder}: its trainings, or those it is published with, do not say "
+            f"{error}, as an earlier version wrote them; train again"
+        ) from error
     there = [name for name in files if (output / name).exists()]
     if there and not force:
         raise SlicewiseError(
             f"{output / there[0]}: is there already; give another --output, or overwrite what this "
             "command writes with --force"
         )
-    for name, text in files.items():
-        write_text(output / name, text)
-    asked = files["questions.md"].count("\n- ")
-    log(f"the text: {output / TEXT}.md, .tex and .html, sources in references.bib")
-    log(f"{plural(asked, 'question')} that only its authors can answer: {output / 'questions.md'}")
+    _delete_earlier(output, files)
+    for name, content in files.items():
+        write_bytes(output / name, content.encode() if isinstance(content, str) else content)
 
 
-def _check_alike(every: Sequence[Gathered]) -> None:
+def _check_alike(folders: Sequence[Path], every: Sequence[Gathered]) -> None:
+    if len(folders) > 1:
+        name_folders(folders)  # refuses one that is there twice
     places = {one.result.folder.parent for one in every}
     if len(places) > 1:
         raise SlicewiseError(
@@ -70,42 +98,111 @@ def _check_alike(every: Sequence[Gathered]) -> None:
         )
 
 
-def _files(folders: Sequence[Path], every: Sequence[Gathered]) -> dict[str, str]:
-    """Return all files by their names."""
+def _delete_earlier(output: Path, files: Files) -> None:
+    """Delete what an earlier call wrote, this one does not write, and nobody has edited."""
+    contents = output / CONTENTS
+    if not contents.is_file():
+        return
+    for row in csv.DictReader(contents.read_text(encoding="utf-8").splitlines(), delimiter="\t"):
+        name = str(row.get("file"))
+        path = output / name
+        inside = path.resolve().is_relative_to(output.resolve())
+        is_ours = inside and path.is_file() and sha256(path) == row.get("sha256")
+        if is_ours and name not in files:
+            path.unlink()
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What comparisons of several experiments come to; nothing of a single one."""
+
+    table: pd.DataFrame | None = None
+    verdicts: Sequence[str] = ()
+    differences: Sequence[DotRow] = ()
+
+
+def _compared(
+    dataset: str, results: Mapping[str, Result], repeats: Mapping[str, Sequence[str]]
+) -> _Compared:
+    if len(results) < 2:
+        return _Compared()
+    metrics = {name: result.metrics for name, result in results.items()}
+    table = compare(metrics, repeats)
+    shown = ComparedExperiments(dataset, {}, metrics, table, {}, {}, {}, repeats)
+    return _Compared(table, verdicts_of(table, metrics), shown.differences)
+
+
+def _files(every: Sequence[Gathered], log: Callable[[str], None]) -> Files:
+    """Return all files by their paths."""
+    results = {one.name: one.result for one in every}
+    repeats = repeats_of(results)
+    compared = _compared(every[0].dataset, results, repeats)
+    apart = _without_repeats(every, repeats)
     told = tables.results(every)
-    files = {
-        "results.csv": told.to_csv(index=False),
-        "patients.csv": tables.patients(every).to_csv(index=False),
-    }
-    compared = None
-    said: list[str] = []
-    if len(every) > 1:
-        named = name_folders(folders)
-        results = {each: one.result for each, one in zip(named, every, strict=True)}
-        metrics = {name: result.metrics for name, result in results.items()}
-        compared = compare(metrics, repeats_of(results))
-        said = verdicts_of(compared, metrics)
-        files["comparison.csv"] = compared.to_csv(index=False)
-    sections = [*_methods(every), tables.section(every, told, compared, said)]
-    title = f"Segmentation of {every[0].dataset}"
-    files |= {
-        f"{TEXT}.md": markdown(title, sections),
-        f"{TEXT}.tex": latex(title, sections),
-        f"{TEXT}.html": web(title, sections),
+    drawn = figures.figures(every, compared.differences)
+    sections = [
+        abstract(every, compared.verdicts),
+        *methods(apart),
+        recommended(apart),
+        tables.section(every, told, compared.table, compared.verdicts),
+        tables.failures(every),
+        figures.section(drawn),
+    ]
+    files: Files = {
+        **_texts("paper", f"Segmentation of {every[0].dataset}", sections),
         "references.bib": bibtex(sources_of(sections)),
         "questions.md": _questions(sections),
+        "results.csv": told.to_csv(index=False),
+        "patients.csv": tables.patients(every).to_csv(index=False),
+        **_texts("datasheet", f"Datasheet of {every[0].dataset}", datasheet(apart)),
     }
+    if compared.table is not None:
+        files["comparison.csv"] = compared.table.to_csv(index=False)
+    for one in apart:
+        files[f"models/{one.name}.md"] = model_card(one)
+    for each in drawn:
+        files |= each.files()
+    log(f"the text: paper.md, .tex and .html, with {plural(len(drawn), 'figure')}")
+    asked = str(files["questions.md"]).count("\n- ")
+    log(f"{plural(asked, 'question')} that only its authors can answer: questions.md")
+    for each_list in CHECKLISTS:
+        answered = each_list.answers(apart)
+        listed = checklist.sections(each_list, answered)
+        files |= _texts(each_list.name, each_list.title, listed)
+        files[f"{each_list.name}.csv"] = checklist.table(answered).to_csv(index=False)
+        log(f"{each_list.title}: {checklist.counted(answered)}")
+    files[CONTENTS] = _contents(files)
     return files
 
 
-def _methods(every: Sequence[Gathered]) -> list[Section]:
-    try:
-        return methods(every)
-    except KeyError as error:
-        raise SlicewiseError(
-            f"{every[0].result.folder}: its trainings, or those it is published with, do not say "
-            f"{error}, as an earlier version wrote them; train again"
-        ) from error
+def _contents(files: Files) -> str:
+    """List files with the digests of what is in them."""
+    stream = io.StringIO()
+    rows = csv.writer(stream, delimiter="\t", lineterminator="\n")
+    rows.writerow(["file", "sha256"])
+    for name, content in sorted(files.items()):
+        data = content.encode() if isinstance(content, str) else content
+        rows.writerow([name, hashlib.sha256(data).hexdigest()])
+    return stream.getvalue()
+
+
+def _texts(name: str, title: str, sections: Sequence[Section]) -> Files:
+    """Return a text as Markdown, LaTeX and HTML, by the names of its files."""
+    makers = {"md": markdown, "tex": latex, "html": web}
+    return {f"{name}.{kind}": make(title, sections) for kind, make in makers.items()}
+
+
+def _without_repeats(
+    every: Sequence[Gathered], repeats: Mapping[str, Sequence[str]]
+) -> list[Gathered]:
+    """Return one experiment for all that differ by the seed alone, which knows their seeds."""
+    seeds = {one.name: int(one.first.experiment["training"]["seed"]) for one in every}
+    others = {name for first, names in repeats.items() for name in names if name != first}
+    return [
+        replace(one, seeds=tuple(seeds[name] for name in repeats.get(one.name, ())))
+        for one in every
+        if one.name not in others
+    ]
 
 
 def _questions(sections: Sequence[Section]) -> str:

@@ -7,16 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.evaluation.statistics import headline_subset
+from slicewise.evaluation.comparison import headline_rows
+from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.metrics.table import metric, names
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, Table
 from slicewise.report.render import number
-from slicewise.wording import plural
+from slicewise.report.wrong import wrong
+from slicewise.wording import INTERVAL_OF, plural
 
 DECISIVE = ("mean", "median", "sd", "ci_low", "ci_high", "n")
+LOWEST = 5
+"""Patients of each experiment that the table of failures has."""
 SHOWN = ("dice", "nsd", "hd95_mm", "volume_error_ml")
-COMPARED = ("first", "second", "label", "n", "difference", "ci_low", "ci_high", "p", "p_holm")
 
 
 def results(every: Sequence[Gathered]) -> pd.DataFrame:
@@ -81,8 +84,24 @@ def section(
     caption = f"Mean over {_of_whom(every)}, with its 95 % interval in brackets."
     tables = [Table(caption, head, rows)]
     if compared is not None:
-        tables.append(_differences(compared))
+        tables.append(_differences(compared, headline_subset(every[0].result.metrics)))
     return Section("Results", [Said(f"{each}.") for each in verdicts], tables)
+
+
+def failures(every: Sequence[Gathered]) -> Section:
+    """Return what is wrong in predictions, by their scores, and the patients of lowest Dice."""
+    rows = []
+    said = []
+    for one in every:
+        metrics = one.result.metrics
+        scored = metrics[metrics["subset"] == headline_subset(metrics)]
+        told = wrong(scored)
+        of = f"{one.name}: " if len(every) > 1 else ""
+        said += [Said(f"{of}{sentence.rstrip('.')}.") for sentence in told]
+        lowest = by_patient(scored, "dice").dropna().nsmallest(LOWEST)
+        rows += [[one.name, str(name), number(value, 3)] for name, value in lowest.items()]
+    head = ["Experiment", "Patient", "Dice"]
+    return Section("Failures", said, [Table("The patients of lowest Dice.", head, rows)])
 
 
 def _of_whom(every: Sequence[Gathered]) -> str:
@@ -99,15 +118,14 @@ def _cell(described: Mapping[str, Any] | None, digits: int) -> str:
         return "–"
     mean = number(described["mean"], digits)
     # of two patients the interval is the two values, and no interval
-    if described["n"] < 3 or pd.isna(described["ci_low"]):
+    if described["n"] < INTERVAL_OF or pd.isna(described["ci_low"]):
         return mean
     low, high = (number(described[end], digits) for end in ("ci_low", "ci_high"))
     return f"{mean} [{low}, {high}]"
 
 
-def _differences(compared: pd.DataFrame) -> Table:
+def _differences(compared: pd.DataFrame, subset: str) -> Table:
     """Return the differences in Dice of each two experiments, with corrected p-values."""
-    dice = compared[compared["metric"] == "dice"]
     rows = [
         [
             f"{row['second']} − {row['first']}",
@@ -117,7 +135,7 @@ def _differences(compared: pd.DataFrame) -> Table:
             number(row["p"], 3),
             number(row["p_holm"], 3),
         ]
-        for row in dice[list(COMPARED)].to_dict("records")
+        for row in headline_rows(compared, subset)
     ]
     head = ["Difference", "Label", "Patients", "Dice", "p", "p, corrected"]
     return Table(

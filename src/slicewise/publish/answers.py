@@ -1,0 +1,381 @@
+"""What items of checklists ask for, from what is recorded: what no record tells is asked.
+
+Each answer takes experiments on one data set, of which the first stands for the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from slicewise.evaluation.statistics import by_patient, headline_subset
+from slicewise.publish import described, making, measuring
+from slicewise.publish.checklist import Answer, Every
+from slicewise.publish.gathered import Gathered
+from slicewise.publish.prose import Said, Section
+from slicewise.wording import plural, some
+
+WORST = 3
+"""Patients of lowest Dice that the analysis of failures gives."""
+
+
+def asks(question: str) -> Callable[[Every], Answer]:
+    """Ask, as no record tells."""
+    return lambda every: Answer("asked", question)
+
+
+def does_not_apply(reason: str) -> Callable[[Every], Answer]:
+    """Say why an item does not apply to any experiment of this workflow."""
+    return lambda every: Answer("not applicable", reason)
+
+
+def by_section(make: Callable[[Gathered], Section]) -> Callable[[Every], Answer]:
+    """Answer by a section of the methods, of each experiment."""
+
+    def answer(every: Every) -> Answer:
+        told = _of_each(every, lambda one: words(make(one).said))
+        return Answer("answered", told, f"paper.md, {make(every[0]).title}")
+
+    return answer
+
+
+def by_shared_section(make: Callable[[Gathered], Section]) -> Callable[[Every], Answer]:
+    """Answer by a section that is the same for all experiments."""
+
+    def answer(every: Every) -> Answer:
+        section = make(every[0])
+        return Answer("answered", words(section.said), f"paper.md, {section.title}")
+
+    return answer
+
+
+def words(said: Iterable[Said]) -> str:
+    """Return sentences as a paragraph."""
+    return " ".join(each.text for each in said)
+
+
+def _of_each(every: Every, tell: Callable[[Gathered], str]) -> str:
+    """Return what is told of each experiment, with its name where there are several."""
+    if len(every) == 1:
+        return tell(every[0])
+    return " ".join(f"{one.name}: {told}" for one in every if (told := tell(one)))
+
+
+# --- aims and data -------------------------------------------------------------------------
+
+
+def technology(every: Every) -> Answer:
+    """Name the kind of technology."""
+    return Answer("answered", "Deep learning: convolutional networks (U-net).", "paper.md, Network")
+
+
+def goal(every: Every) -> Answer:
+    """Say what the experiments are about."""
+    labels = ", ".join(every[0].first.content["labels"])
+    compared = ", and to compare ways of training it" if len(every) > 1 else ""
+    return Answer(
+        "in part",
+        f"To train and test a model that segments {labels}{compared}. What is it to be good for?",
+        "config.yaml of each fold",
+    )
+
+
+def design(every: Every) -> Answer:
+    """Say what is known of the order of data and study."""
+    return Answer(
+        "in part",
+        "All scans and their ground truth were there before the models were trained. Were they "
+        "collected for this study, or before it?",
+        "cases.tsv",
+    )
+
+
+def criteria(every: Every) -> Answer:
+    """Give the exclusions, and ask for the rest."""
+    excluded = described.exclusions(every[0])
+    question = "Which patients were eligible?"
+    if not excluded:
+        return Answer("asked", question)
+    return Answer("in part", f"{excluded} {question}", "settings.yaml of the run")
+
+
+def subsets(every: Every) -> Answer:
+    """Say which slices were trained on."""
+    if any(one.first.resolved.training_slices is None for one in every):
+        return Answer("asked", "Which slices or parts of the scans were used?")
+
+    def tell(one: Gathered) -> str:
+        share = one.first.experiment["training"]["empty"]
+        empty = "" if share == 1 else f", with {share:.0%} of the slices without any label"
+        of = " of the first fold" if one.first.folds > 1 else ""
+        return f"Training{of} used {one.first.resolved.training_slices:,} slices{empty}."
+
+    whole = "Validation and test scans were segmented and scored as a whole."
+    return Answer("answered", f"{_of_each(every, tell)} {whole}", "config.yaml of each fold")
+
+
+def missing(every: Every) -> Answer:
+    """Say what became of missing files, channels and labels."""
+    dataset = every[0].block("dataset")
+    evaluation = every[0].block("evaluation")
+    if not dataset or not evaluation:
+        return Answer("asked", "How were missing scans, labels and channels handled?")
+    said = ["Every case has its image and its ground truth, or is among the exclusions."]
+    if dataset.get("channels"):
+        filled = "counted as zero" if dataset.get("missing_channels") == "zero" else "refused"
+        said.append(f"Missing channels were {filled}.")
+    if evaluation.get("absent_labels") == "challenge":
+        said.append(
+            "A label that a patient does not have counts as 1 where none was predicted, else as 0."
+        )
+    else:
+        said.append("Patients without a label have no Dice of it.")
+    return Answer("answered", " ".join(said), "settings.yaml of the run")
+
+
+def protocol(every: Every) -> Answer:
+    """Give what headers say of the scans."""
+    geometry = described.geometry(every[0].cases)
+    question = "Which scanners, protocols and contrast agents were used?"
+    return Answer("in part", f"{geometry} {question}", "cases.tsv")
+
+
+def truth(every: Every) -> Answer:
+    """Say what is drawn, and ask how."""
+    one = every[0]
+    volumes = words(described.volumes(one.cases, list(one.first.content["labels"])))
+    question = "By which instructions and software was it drawn?"
+    return Answer("in part", f"Masks, voxel by voxel. {volumes} {question}", "cases.tsv")
+
+
+def truth_of_tests(every: Every) -> Answer:
+    """Say where the truth of test patients comes from."""
+    return Answer(
+        "in part",
+        "Test patients have their ground truth from the same data set as all others, and no model "
+        "saw it before it was scored. Was it drawn in another way, or blind to predictions?",
+        "cases.tsv, split.tsv",
+    )
+
+
+def disjoint(every: Every) -> Answer:
+    """Say what no two parts share."""
+    left_out = every[0].block("split").get("leave_out")
+    level = f"patients, and folds by {left_out}" if left_out else "patients"
+    return Answer("answered", f"Parts are disjoint by {level}.", "split.tsv")
+
+
+def sample_size(every: Every) -> Answer:
+    """Count whom scores are of, and ask whether that was planned."""
+    count, whom = _whom(every[0])
+    question = "How many were planned, and why?"
+    return Answer("in part", f"Scores are of {count} {whom}. {question}", "metrics.tsv")
+
+
+def numbers(every: Every) -> Answer:
+    """Count who is included."""
+    one = every[0]
+    patients = one.cases["patient"].nunique()
+    said = f"{plural(len(one.cases), 'case')} of {plural(patients, 'patient')} are included."
+    return Answer("answered", f"{said} {described.exclusions(one)}".strip(), "cases.tsv")
+
+
+def characteristics(every: Every) -> Answer:
+    """Describe the scans and labels of each part."""
+    one = every[0]
+    parts = []
+    for subset, title in described.SUBSETS.items():
+        names = one.split.loc[one.split["subset"] == subset, "case"]
+        cases = one.cases[one.cases["case"].isin(names)]
+        if len(cases):
+            volumes = words(described.volumes(cases, list(one.first.content["labels"])))
+            parts.append(f"For {title}: {described.geometry(cases)} {volumes}")
+    question = "What are age, sex and diagnoses in each part?"
+    return Answer("in part", " ".join([*parts, question]), "cases.tsv, split.tsv")
+
+
+# --- models --------------------------------------------------------------------------------
+
+
+def initial(every: Every) -> Answer:
+    """Say what weights began with."""
+
+    def tell(one: Gathered) -> str:
+        seed = one.first.experiment["training"]["seed"]
+        return words(making.started(one)) or f"Weights began at random (seed {seed})."
+
+    return Answer("answered", _of_each(every, tell), "config.yaml of each fold")
+
+
+def selected(every: Every) -> Answer:
+    """Say which weights were kept, and by what."""
+    return Answer(
+        "answered", _of_each(every, making.kept), "config.yaml and history.csv of each fold"
+    )
+
+
+def ensemble(every: Every) -> Answer:
+    """Say which experiments are several models."""
+    many = [f"{one.name} of {one.first.folds} folds" for one in every if one.first.folds > 1]
+    if not many:
+        return Answer("not applicable", "Each experiment is one model.", "config.yaml of fold 0")
+    text = f"On test patients, the probabilities of all folds are averaged: {', '.join(many)}."
+    return Answer("answered", text, "paper.md, Prediction")
+
+
+def output(every: Every) -> Answer:
+    """Say what a model gives, and how it becomes a mask."""
+    labels = ", ".join(every[0].first.content["labels"])
+    told = _of_each(every, lambda one: words(making.prediction(one).said))
+    return Answer("answered", f"A mask of {labels}. {told}", "paper.md, Prediction")
+
+
+def imbalance(every: Every) -> Answer:
+    """Say what was done about slices that show no label."""
+
+    def tell(one: Gathered) -> str:
+        training = one.first.experiment["training"]
+        shown = training["foreground"]
+        drawn = f"at least {shown:.0%} of each batch showed a label" if shown else "none"
+        return f"Against the many voxels without a label: {drawn}."
+
+    return Answer("answered", _of_each(every, tell), "paper.md, Training")
+
+
+# --- scores --------------------------------------------------------------------------------
+
+
+def metrics(every: Every) -> Answer:
+    """Define what was measured."""
+    return Answer("answered", words(measuring.metrics(every[0])), "paper.md, Evaluation")
+
+
+def statistics(every: Every) -> Answer:
+    """Say how sure means are."""
+    return Answer("answered", words(measuring.statistics(every)), "paper.md, Evaluation")
+
+
+def measured(every: Every) -> Answer:
+    """Say what was measured, how sure it is, and how experiments were compared."""
+    said = [*measuring.metrics(every[0]), *measuring.statistics(every)]
+    return Answer("answered", words(said), "paper.md, Evaluation")
+
+
+def robust(every: Every) -> Answer:
+    """Say over what results were repeated or broken down."""
+    said = [
+        f"{one.name} was repeated with {plural(len(one.seeds), 'seed')}."
+        for one in every
+        if len(one.seeds) > 1
+    ]
+    said += _groups(every)
+    if not said:
+        return Answer("asked", "Was it tested how results depend on seed, site or scanner?")
+    return Answer("answered", " ".join(said), "results.csv; report.html has the groups")
+
+
+def groups(every: Every) -> Answer:
+    """Say by what groups scores are broken down."""
+    said = _groups(every)
+    if not said:
+        return Answer("asked", "How do results depend on site, scanner, sex and age?")
+    return Answer("answered", " ".join(said), "report.html")
+
+
+def _groups(every: Every) -> list[str]:
+    by = every[0].block("evaluation").get("by") or []
+    return [f"Scores are broken down by {', '.join(by)}."] if by else []
+
+
+def explained(every: Every) -> Answer:
+    """Say why no explanation of an output is needed."""
+    return Answer(
+        "not applicable", "The output is a mask, which is shown over each scan.", "report.html"
+    )
+
+
+def internal(every: Every) -> Answer:
+    """Say on whom models were scored."""
+    count, whom = _whom(every[0])
+    return Answer("answered", f"On {count} {whom} of the same data set.", "metrics.tsv")
+
+
+def _whom(one: Gathered) -> tuple[int, str]:
+    """Count whom the scores are of, and say who they are."""
+    rows = _scored(one)
+    count = int(rows["patient"].nunique())
+    if headline_subset(one.result.metrics) == "test":
+        return count, "test patients"
+    if one.first.folds > 1:
+        return count, "patients, each by models that were not trained on them"
+    return count, "validation patients (there are no test patients)"
+
+
+def _scored(one: Gathered) -> pd.DataFrame:
+    table = one.result.metrics
+    return table[table["subset"] == headline_subset(table)]
+
+
+def performance(every: Every) -> Answer:
+    """Give Dice with its interval, by experiment and label."""
+    return Answer("answered", words(measuring.headline(every)), "results.csv")
+
+
+def detection(every: Every) -> Answer:
+    """Count in whom labels were found, and in whom wrongly."""
+    told = []
+    for one in every:
+        subset = headline_subset(one.result.metrics)
+        for label, scores in one.result.summary[subset].items():
+            if label != "mean":
+                told.append(f"{one.name}, {label}: {scores['detection']['in_words']}.")
+    return Answer("answered", " ".join(told), "summary.json")
+
+
+def failures(every: Every) -> Answer:
+    """Give the lowest Dice of each experiment."""
+
+    def tell(one: Gathered) -> str:
+        lowest = by_patient(_scored(one), "dice").dropna().nsmallest(WORST)
+        values = some([f"{value:.3f}" for value in lowest], WORST)
+        return f"The lowest Dice of patients: {values}." if len(lowest) else ""
+
+    question = "What do these patients have in common?"
+    told = f"{_of_each(every, tell)} {question}".strip()
+    return Answer("in part", told, "patients.csv; report.html shows what is wrong in each")
+
+
+def limits(every: Every) -> Answer:
+    """Give the limits that follow from the records."""
+    return Answer(
+        "in part",
+        f"{words(measuring.limits(every))} What else limits the study?",
+        "paper.md, Evaluation",
+    )
+
+
+def details(every: Every) -> Answer:
+    """Say where all settings are."""
+    commit = measuring.commit(every[0].first.origin)
+    settings = "all settings are in config.yaml of each fold"
+    return Answer("answered", f"Code: {commit}; {settings}.", "report.html, What the Dice rests on")
+
+
+def code(every: Every) -> Answer:
+    """Name code and models by commit and digest."""
+    commit = measuring.commit(every[0].first.origin)
+    return Answer(
+        "in part",
+        f"The code is slicewise, {commit}. Where can others get code, model and data?",
+        "report.html, What the Dice rests on",
+    )
+
+
+def abstract(every: Every) -> Answer:
+    """Lead to the draft of the abstract."""
+    return Answer(
+        "in part",
+        "Methods and results are drafted. What was the purpose, and what follows?",
+        "paper.md, Abstract",
+    )

@@ -1,0 +1,154 @@
+"""What the data are and how they were split, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slicewise.publish.gathered import Gathered
+from slicewise.publish.prose import Said, Section
+from slicewise.report.facts import excluded_cases
+from slicewise.wording import plural, some
+
+INTENSITIES = {
+    "hu": "CT in Hounsfield units",
+    "clipped_hu": "CT in Hounsfield units that were clipped before",
+    "arbitrary": "images whose intensities have no unit",
+}
+NAMED = 12
+"""Labels or reasons, at most, that a sentence lists."""
+
+
+def data(one: Gathered) -> Section:
+    """Say which cases there are, and ask what no file tells of them."""
+    cases = one.cases
+    content = one.first.content
+    patients = cases["patient"].nunique()
+    labels = list(content["labels"])
+    said = [
+        Said(
+            f"The data set {one.dataset} has {plural(len(cases), 'case')} of "
+            f"{plural(patients, 'patient')}: {INTENSITIES[content['intensity']]}, with ground "
+            f"truth of {some(labels, NAMED)}."
+        ),
+        Said(geometry(cases)),
+        *volumes(cases, labels),
+    ]
+    if content.get("channels"):
+        said.append(Said(f"Each case has the channels {', '.join(content['channels'])}."))
+    if content.get("ignore") is not None:
+        said.append(
+            Said("Voxels that nobody drew were marked as such; they taught and scored nothing.")
+        )
+    if excluded := exclusions(one):
+        said.append(Said(excluded))
+    return Section("Data", said, questions=DATA_QUESTIONS)
+
+
+def exclusions(one: Gathered) -> str:
+    """Count the cases that were left out, by reason; names of cases stay at home."""
+    excluded = excluded_cases(one.block("dataset").get("exclude") or [])
+    if not excluded:
+        return ""
+    reasons = Counter(reason or "no reason given" for _, reason in excluded)
+    told = [f"{reason} ({count})" for reason, count in reasons.most_common()]
+    return f"{plural(len(excluded), 'case')} excluded: {some(told, NAMED)}."
+
+
+DATA_QUESTIONS = (
+    "Where, when and on which scanners were the images acquired, and by which protocol?",
+    "Which patients were eligible, how were they selected, and what are their age and sex?",
+    "Who drew the ground truth, with which experience, software and instructions, and how far do "
+    "two readers agree?",
+    "Which ethics committee approved the study, and was consent given or waived?",
+    "Under which licence can others get the data?",
+)
+
+
+def geometry(cases: pd.DataFrame) -> str:
+    """Say how large voxels and volumes are, along the axes of the files."""
+    spacing = np.array([list(map(float, each.split("x"))) for each in cases["spacing"]])
+    shape = np.array([list(map(int, each.split("x"))) for each in cases["shape"]])
+    in_plane = spacing.min(axis=1)
+    between = spacing.max(axis=1)
+    return (
+        f"The finest side of a voxel is {_range(in_plane)} mm, the coarsest {_range(between)} mm, "
+        f"and volumes have {_range(shape.prod(axis=1) / 1e6)} million voxels (medians, with ranges "
+        "where they differ)."
+    )
+
+
+def volumes(cases: pd.DataFrame, labels: Sequence[str]) -> list[Said]:
+    """Say in how many cases each label is drawn, and how large it is there."""
+    said = []
+    for label in labels:
+        column = f"ml_{label}"
+        if column not in cases:
+            continue
+        ml = pd.to_numeric(cases[column], errors="coerce").dropna()
+        there = ml[ml > 0]
+        if len(there):
+            of = f"in {len(there)} of {plural(len(cases), 'case')}"
+            said.append(Said(f"{label} is drawn {of}, with {_range(there.to_numpy())} ml."))
+        else:
+            said.append(Said(f"{label} is drawn in no case."))
+    return said
+
+
+def _range(values: np.ndarray) -> str:
+    """Return the median with the lowest and the highest value, or the one that all have."""
+    low, middle, high = (f"{value:.3g}" for value in np.quantile(values, [0, 0.5, 1]))
+    return low if low == high else f"{middle} ({low} to {high})"
+
+
+def split(one: Gathered) -> Section:
+    """Say who was trained on and who was tested, and what was checked of it."""
+    table = one.split
+    settings = one.block("split")
+    parts = [
+        f"{plural(part['patient'].nunique(), 'patient')} ({plural(len(part), 'case')}) for {title}"
+        for subset, title in SUBSETS.items()
+        if len(part := table[table["subset"] == subset])
+    ]
+    said = [
+        Said(f"Patients were split whole, so that no patient is in two parts: {'; '.join(parts)}.")
+    ]
+    if "seed" in settings:
+        said.append(
+            Said(
+                "What the data set did not prescribe was drawn at random (seed "
+                f"{settings['seed']})."
+            )
+        )
+    if one.first.folds > 1:
+        said.append(Said(_folds(one, settings)))
+    said.append(
+        Said(
+            "Before training, the images of all cases were compared with each other by digests of "
+            "their voxels and by perceptual marks, so that no scan, copied or converted, "
+            "is in two parts; none was."
+        )
+    )
+    apart = settings.get("not_the_same") or []
+    if apart:
+        said.append(
+            Said(f"{plural(len(apart), 'pair')} of cases that look alike were declared different.")
+        )
+    others = settings.get("check_against") or []
+    if others:
+        said.append(Said(f"So were those of {plural(len(others), 'further data set')}."))
+    return Section("Split", said)
+
+
+SUBSETS = {"train": "training", "validation": "validation", "test": "testing"}
+
+
+def _folds(one: Gathered, settings: Mapping[str, Any]) -> str:
+    folds = plural(one.first.folds, "fold")
+    if settings.get("leave_out"):
+        return f"Each of {folds} held out one whole {settings['leave_out']}."
+    return f"In {folds}, each training patient was held out once; test patients by none of them."

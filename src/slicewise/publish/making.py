@@ -1,0 +1,307 @@
+"""How models and masks were made, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slicewise.publish.gathered import Gathered
+from slicewise.publish.prose import Said, Section
+from slicewise.wording import plural
+
+
+def preparation(one: Gathered) -> Section:
+    """Say what became of the volumes before a network saw them."""
+    recipe = one.first.recipe
+    settings = one.first.experiment["input"]
+    plane = recipe["plane"]
+    cut = "the plane of acquisition of each" if plane == "acquired" else f"{plane} planes"
+    said = [Said(f"Volumes were cut into slices along {cut}{_pixels(recipe)}.")]
+    if len(one.first.recipes) > 1:
+        more = ", ".join(one.first.recipes[1:])
+        said.append(Said(f"Slices of further cuts were trained on: {more}."))
+    said.append(Said(_intensities(one, settings)))
+    network = one.first.experiment["network"]
+    if network.get("dimensions") == 3:
+        said.append(Said(f"The network saw blocks of {network['block']} slices."))
+    elif settings["context"] > 1:
+        said.append(
+            Said(
+                f"The network saw {settings['context']} slices at once, {settings['context_mm']} "
+                "mm apart, of which the middle one was segmented."
+            )
+        )
+    return Section("Preprocessing", said)
+
+
+def _pixels(recipe: Mapping[str, Any]) -> str:
+    size = recipe.get("size")
+    side = f"{size} × {size} pixels"
+    if recipe.get("spacing"):
+        crops = f", of which training cut out squares of {side}" if size else ""
+        return f" and resampled to {recipe['spacing']} mm in both directions{crops}"
+    if size:
+        return f" of {side}: larger slices were averaged down by area, smaller ones padded"
+    if recipe.get("every", 1) > 1:
+        return f", of which every {recipe['every']}th pixel was kept in both directions"
+    return ""
+
+
+def _intensities(one: Gathered, settings: Mapping[str, Any]) -> str:
+    window = settings["window"]
+    scale = settings["normalisation"]
+    resolved = one.first.resolved
+    bounds = (
+        ""
+        if resolved.window is None or None in resolved.window
+        else f" ({resolved.window[0]:g} to {resolved.window[1]:g})"
+    )
+    clipped = {
+        "none": "Intensities were not clipped",
+        "foreground": "Intensities were clipped to the 0.5 and 99.5 percentiles inside the labels "
+        f"of the training cases{bounds}",
+    }.get(str(window), f"Intensities were clipped{bounds}")
+    scaled = {
+        "none": "and were not normalised",
+        "foreground": "and normalised by mean and standard deviation inside the labels",
+        "all": "and normalised by mean and standard deviation of all voxels",
+    }[scale]
+    return f"{clipped} {scaled}."
+
+
+def network(one: Gathered) -> Section:
+    """Say what was trained, in how many parameters."""
+    settings = one.first.experiment["network"]
+    deep = settings.get("dimensions") == 3
+    filters = ", ".join(map(str, settings["filters"]))
+    said = [
+        Said(
+            f"A U-net in {'three' if deep else 'two'} dimensions was trained.",
+            ("cicek2016unet",) if deep else ("ronneberger2015unet",),
+        ),
+        Said(
+            f"Its stages have {filters} filters, and it has {one.first.resolved.parameters:,} "
+            "parameters."
+        ),
+    ]
+    kinds = {
+        "batch": Said("Convolutions are followed by batch normalisation.", ("ioffe2015batch",)),
+        "instance": Said(
+            "Convolutions are followed by instance normalisation.", ("ulyanov2016instance",)
+        ),
+        "none": Said("Convolutions are not followed by any normalisation."),
+    }
+    said.append(kinds[settings["normalisation"]])
+    if settings["activation"] == "leaky_relu":
+        said.append(Said("Activations are leaky ReLUs of slope 0.01.", ("maas2013rectifier",)))
+    else:
+        said.append(Said("Activations are ReLUs."))
+    if settings["residual"]:
+        said.append(Said("Encoder stages are residual.", ("he2016residual",)))
+    if settings["deep_supervision"]:
+        said.append(Said("Coarser stages were trained too.", ("lee2015supervised",)))
+    if settings["dropout"]:
+        said.append(
+            Said(
+                f"The two deepest stages have spatial dropout of {settings['dropout']}.",
+                ("srivastava2014dropout",),
+            )
+        )
+    return Section("Network", said)
+
+
+def training(one: Gathered) -> Section:
+    """Say how the weights were found, and which were kept."""
+    experiment = one.first.experiment
+    resolved = one.first.resolved
+    settings = experiment["training"]
+    of = " of the first fold" if one.first.folds > 1 else ""
+    steps = f", {resolved.steps:,} steps{of}" if resolved.steps is not None else ""
+    length = (
+        f"{settings['minutes']:g} minutes of wall time"
+        if settings["minutes"] is not None
+        else plural(settings["epochs"], "epoch")
+    )
+    said = [
+        *started(one),
+        _loss(experiment["loss"]),
+        *_optimizer(experiment["optimizer"]),
+        Said(f"Training took {length} in batches of {settings['batch']}{steps}."),
+        *_augmentation(experiment.get("augmentation")),
+    ]
+    if settings["foreground"]:
+        said.append(Said(f"At least {settings['foreground']:.0%} of each batch showed a label."))
+    if resolved.precision == "mixed_bfloat16":
+        said.append(Said("Inner layers computed in bfloat16.", ("micikevicius2018mixed",)))
+    said.append(Said(kept(one)))
+    said.append(Said(f"Weights, order and augmentation followed from seed {settings['seed']}."))
+    if len(one.seeds) > 1:
+        seeds = ", ".join(map(str, one.seeds))
+        said.append(Said(f"The training was repeated with the seeds {seeds}."))
+    return Section("Training", said)
+
+
+def kept(one: Gathered) -> str:
+    """Say which weights of each training were kept, and by what."""
+    by = {one.resolved.selected_by for one in one.records}
+    if by == {"final"}:
+        return "The weights of the end were kept; validation chose nothing."
+    epochs = ", ".join(str(each.resolved.selected_epoch) for each in one.records)
+    what = {"dice": "mean Dice", "loss": "loss"}
+    named = " or ".join(what.get(each, each) for each in sorted(by))
+    return f"The epoch with the best validation {named} was kept (epoch {epochs})."
+
+
+def started(one: Gathered) -> list[Said]:
+    """Name the model whose weights training began with, if there is one."""
+    model = one.first.started_from
+    if model is None:
+        return []
+    known = (
+        f"which had been trained on {plural(len(set(model.scans.values())), 'patient')}, of whom, "
+        "by digests of their scans, none is tested here"
+        if model.known
+        else "of which is not known on whom it had been trained"
+    )
+    said = Said(
+        f"Training began with the weights of {Path(model.name).name} (SHA-256 "
+        f"{model.sha256[:12]}), {known}."
+    )
+    before = ", ".join(Path(each).name for each in model.earlier)
+    return [said, Said(f"It had itself started from {before}.")] if before else [said]
+
+
+LOSSES = {
+    "dice": ("soft Dice loss", "milletari2016vnet"),
+    "cross_entropy": ("cross-entropy", ""),
+    "focal": ("focal loss", "lin2017focal"),
+    "tversky": ("Tversky loss", "salehi2017tversky"),
+}
+
+
+def _loss(settings: Mapping[str, Any]) -> Said:
+    used = {name: settings[name] for name in LOSSES if settings.get(name)}
+    words = [f"{LOSSES[name][0]} (weight {weight:g})" for name, weight in used.items()]
+    sources = tuple(source for name in used if (source := LOSSES[name][1]))
+    over = {"batch": "over all pixels of a batch", "image": "slice by slice"}
+    dice = f", Dice {over[settings['dice_over']]}" if "dice" in used else ""
+    return Said(f"The loss is {' plus '.join(words)}{dice}.", sources)
+
+
+OPTIMIZERS = {
+    "adam": ("Adam", ("kingma2015adam",)),
+    "adamw": ("AdamW", ("loshchilov2019decoupled",)),
+    "sgd": ("stochastic gradient descent with Nesterov momentum", ()),
+}
+
+
+def _optimizer(settings: Mapping[str, Any]) -> list[Said]:
+    name, sources = OPTIMIZERS[settings["name"]]
+    decay = ""
+    if settings["name"] != "adam":
+        decay = f" and weight decay of {settings['weight_decay']:g}"
+    said = [
+        Said(f"{name} had a peak learning rate of {settings['learning_rate']:g}{decay}.", sources)
+    ]
+    warmup = f"after a linear warm-up over {settings['warmup']:.0%} of the steps "
+    warmup = warmup if settings["warmup"] else ""
+    if settings["schedule"] == "cosine":
+        said.append(Said(f"The rate fell {warmup}along a cosine.", ("loshchilov2017sgdr",)))
+    elif settings["schedule"] == "polynomial":
+        said.append(
+            Said(f"The rate fell {warmup}by a polynomial of power 0.9.", ("isensee2021nnunet",))
+        )
+    elif warmup:
+        said.append(Said(f"The rate was constant {warmup.rstrip()}."))
+    if settings["clip_norm"] is not None:
+        said.append(Said(f"Gradients were clipped to a norm of {settings['clip_norm']:g}."))
+    if settings["ema"] is not None:
+        said.append(
+            Said(
+                "Validation, prediction and the model use a moving average of the weights of "
+                f"momentum {settings['ema']:g} at most.",
+                ("polyak1992averaging",),
+            )
+        )
+    return said
+
+
+KINDS = {
+    "rotation": "rotation (up to {:g}°)",
+    "scale": "scaling (up to {:.0%})",
+    "shift": "shifts (up to {:.0%} of the side)",
+    "shear": "shear (up to {:g}°)",
+    "elastic": "elastic deformation",
+    "gamma": "gamma",
+    "contrast": "contrast",
+    "brightness": "brightness",
+    "noise": "Gaussian noise",
+    "blur": "Gaussian blur",
+    "low_resolution": "lower resolution",
+}
+NEUTRAL = {"gamma": 1.0, "low_resolution": 1.0}
+
+
+def _augmentation(settings: Mapping[str, Any] | None) -> list[Said]:
+    if settings is None:
+        return [Said("Slices were not augmented.")]
+    used = [
+        words.format(settings[name])
+        for name, words in KINDS.items()
+        if settings.get(name, 0) != NEUTRAL.get(name, 0) and settings[f"{name}_probability"]
+    ]
+    if settings["flip"] and settings["flip_probability"]:
+        used.append("mirroring" + (" in both directions" if settings["flip"] == "both" else ""))
+    if not used:
+        return [Said("Slices were not augmented.")]
+    return [Said(f"Slices were augmented at random by {', '.join(used)}.")]
+
+
+def prediction(one: Gathered) -> Section:
+    """Say how masks were made from the models, on the grid of each scan."""
+    experiment = one.first.experiment
+    settings = experiment["inference"]
+    after = experiment["postprocessing"]
+    said = []
+    views = []
+    if settings["flip"] != "none":
+        both = " in both directions" if settings["flip"] == "both" else ""
+        views.append(f"of mirrored slices{both}")
+    if settings["shift"]:
+        views.append(f"of slices moved by {plural(settings['shift'], 'pixel')}")
+    if settings["planes"]:
+        views.append(f"of cuts along {', '.join(settings['planes'])} planes")
+    if one.first.folds > 1:
+        views.append(f"of the models of all {one.first.folds} folds on test patients")
+    if views:
+        said.append(Said(f"Probabilities are means {', '.join(views)}."))
+    said.append(
+        Said("Masks were brought back to the voxels of each scan, on which they are scored.")
+    )
+    several = len(one.first.content["labels"]) > 1
+    rule = "the likeliest label won" if several else f"the threshold was {after['threshold']:g}"
+    said.append(Said(f"In each voxel {rule}."))
+    said += [Said(text) for text in _afterwards(one)]
+    return Section("Prediction", said)
+
+
+STEPS = {
+    "largest_component": "the largest connected piece of each label was kept",
+    "fill_holes": "holes were filled",
+}
+
+
+def _afterwards(one: Gathered) -> list[str]:
+    after = one.first.experiment["postprocessing"]
+    said = []
+    for step, words in STEPS.items():
+        tried = [one.resolved.postprocessing.get(step) for one in one.records]
+        if after[step] is True:
+            said.append(f"Afterwards {words}.")
+        elif after[step] == "auto" and any(tried):
+            kept = sum(bool(each and each["kept"]) for each in tried)
+            of = f" in {kept} of {len(tried)} trainings" if len(tried) > 1 else ""
+            did = f"{words}{of}" if kept else f"it was not done that {words}"
+            said.append(f"As validation patients had it, {did}.")
+    return said

@@ -1,0 +1,194 @@
+"""What was measured, on whom, and what it ran on, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slicewise.evaluation.intervals import RESAMPLES
+from slicewise.evaluation.statistics import headline_subset
+from slicewise.publish.gathered import Gathered
+from slicewise.publish.prose import Said, Section
+from slicewise.wording import INTERVAL_OF, plural
+
+FEW = 50
+"""Patients below which the interval of a mean is called rough."""
+
+
+def metrics(one: Gathered) -> list[Said]:
+    """Say what was measured of each patient."""
+    tolerance = one.result.metrics["tolerance_mm"].dropna()
+    said = [
+        Said(
+            "The Dice coefficient of a patient is that of all voxels in 3-D on the grid of the "
+            "scan, not a mean over slices; several scans of a patient count once, by their mean.",
+            ("dice1945measures",),
+        )
+    ]
+    if len(tolerance):
+        said += [
+            Said(
+                "HD95 is the 95th percentile of distances between surfaces, in mm.",
+                ("huttenlocher1993hausdorff",),
+            ),
+            Said(
+                "The normalised surface Dice (NSD) is the share of both surfaces within "
+                f"{tolerance.iloc[0]:g} mm of the other.",
+                ("nikolov2021surface",),
+            ),
+        ]
+    if one.block("evaluation").get("absent_labels") == "exclude":
+        said.append(
+            Said(
+                "Patients without a label have no Dice of it; what was wrongly found in them is "
+                "reported as false volume and specificity."
+            )
+        )
+    return said
+
+
+def statistics(every: Sequence[Gathered]) -> list[Said]:
+    """Say how sure means are, and how experiments were compared."""
+    said = [
+        Said(
+            "Intervals of means are percentile bootstrap intervals of 95 % over patients "
+            f"({RESAMPLES:,} resamples).",
+            ("efron1979bootstrap",),
+        ),
+        *_hygiene(every[0]),
+    ]
+    if len(every) > 1:
+        said.append(
+            Said(
+                "Experiments were compared on the same patients by exact two-sided Wilcoxon "
+                "signed-rank tests with Pratt's treatment of zeros, corrected by Holm's method.",
+                ("wilcoxon1945ranking", "pratt1959zeros", "holm1979multiple"),
+            )
+        )
+    return said
+
+
+def headline(every: Sequence[Gathered]) -> list[Said]:
+    """Give mean Dice with its interval, by experiment and label."""
+    told = []
+    for one in every:
+        by_label = one.result.summary[headline_subset(one.result.metrics)]
+        for label, scores in by_label.items():
+            dice = scores["dice"]
+            if not dice["n"] or (label == "mean" and len(by_label) == 2):
+                continue
+            # of two patients the interval is the two values, and no interval
+            rough = dice["n"] < INTERVAL_OF or dice["ci_low"] is None
+            low, high = dice["ci_low"], dice["ci_high"]
+            within = "" if rough else f" (95 % interval {low:.3f} to {high:.3f})"
+            of = plural(dice["n"], "patient")
+            what = "mean over labels" if label == "mean" else label
+            told.append(Said(f"{one.name}, {what}: Dice {dice['mean']:.3f}{within} of {of}."))
+    return told
+
+
+def limits(every: Sequence[Gathered]) -> list[Said]:
+    """Say what limits the results, as far as records show it."""
+    one = every[0]
+    said = []
+    if headline_subset(one.result.metrics) != "test":
+        said.append(Said("There are no test patients apart from those of the development."))
+    patients = _scored_patients(one)
+    if patients < FEW:
+        said.append(Said(f"Scores are of {plural(patients, 'patient')} only."))
+    if not one.block("evaluation").get("by"):
+        said.append(Said("Scores are not broken down by site, scanner, sex or age."))
+    if not any(each.seeds for each in every):
+        said.append(Said("Trainings were not repeated, so the scatter of seeds is not known."))
+    said.append(Said("All patients come from one data set."))
+    return said
+
+
+def _scored_patients(one: Gathered) -> int:
+    table = one.result.metrics
+    return int(table.loc[table["subset"] == headline_subset(table), "patient"].nunique())
+
+
+def evaluation(every: Sequence[Gathered]) -> Section:
+    """Say what was measured, on whom, and by which statistics."""
+    said = [*metrics(every[0]), *statistics(every)]
+    return Section("Evaluation", said, questions=EVALUATION_QUESTIONS)
+
+
+EVALUATION_QUESTIONS = (
+    "Which difference in Dice would matter clinically, and was the number of patients planned for "
+    "it?",
+    "Is there a data set of another institution on which the model was tested?",
+)
+
+
+def _hygiene(one: Gathered) -> list[Said]:
+    """Say how far an interval of so few patients is to be trusted."""
+    patients = _scored_patients(one)
+    whom = "test" if headline_subset(one.result.metrics) == "test" else "validation"
+    if patients >= FEW:
+        return []
+    if patients < 2:
+        return [Said(f"With {plural(patients, f'{whom} patient')} there is no interval.")]
+    return [
+        Said(
+            f"With {patients} {whom} patients, intervals are rough: below {FEW} patients their "
+            "coverage may be less than what they claim.",
+            ("eljurdi2025confidence",),
+        )
+    ]
+
+
+def software(one: Gathered) -> Section:
+    """Say what ran, where, and how long."""
+    origin = one.first.origin
+    resolved = one.first.resolved
+    named = [
+        Said(f"The workflow is slicewise {_of(origin, 'slicewise')}, {commit(origin)}."),
+        Said(f"It ran on Snakemake {_of(origin, 'snakemake')}.", ("molder2021snakemake",)),
+        Said(
+            f"Networks were trained with Keras {_of(origin, 'keras')} on "
+            f"{resolved.versions.get('backend', 'tensorflow')}, and tracked by MLflow "
+            f"{_of(origin, 'mlflow')}.",
+            ("chollet2015keras", "abadi2016tensorflow", "zaharia2018mlflow")
+            if resolved.versions.get("backend", "tensorflow") == "tensorflow"
+            else ("chollet2015keras", "zaharia2018mlflow"),
+        ),
+        Said(
+            f"Volumes were handled by NumPy {_of(origin, 'numpy')}, NiBabel "
+            f"{_of(origin, 'nibabel')}, scikit-image {_of(origin, 'scikit-image')} and SimpleITK "
+            f"{_of(origin, 'SimpleITK')}.",
+            (
+                "harris2020numpy",
+                "brett2024nibabel",
+                "vanderwalt2014scikit",
+                "lowekamp2013simpleitk",
+            ),
+        ),
+    ]
+    seconds = [each.resolved.seconds for each in one.records]
+    if all(value is not None for value in seconds):
+        minutes = sum(value for value in seconds if value is not None) / 60
+        named.append(Said(f"Training took {minutes:.1f} minutes on {_device(resolved)}."))
+    return Section("Software and hardware", named, questions=SOFTWARE_QUESTIONS)
+
+
+SOFTWARE_QUESTIONS = ("Where can others get code, model and configuration?",)
+
+
+def _device(resolved: Any) -> str:
+    if resolved.device in (None, "CPU"):
+        threads = f" with {plural(resolved.threads, 'thread')}" if resolved.threads else ""
+        return f"processors{threads}"
+    count = resolved.devices or 1
+    return f"{count} × {resolved.device}" if count > 1 else str(resolved.device)
+
+
+def commit(origin: Mapping[str, Any]) -> str:
+    """Name the commit that ran, and whether it had been changed."""
+    changed = " with uncommitted changes" if origin.get("git_dirty") == "true" else ""
+    return f"commit {_of(origin, 'git_commit')}{changed}"
+
+
+def _of(origin: Mapping[str, Any], name: str) -> str:
+    return str(origin.get(name) or "of unknown version")

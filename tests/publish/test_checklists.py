@@ -1,0 +1,119 @@
+"""Checklists: every item is there, and nothing is answered that no record tells."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import yaml
+
+from slicewise.evaluation.statistics import summarise
+from slicewise.files import write_json, write_text
+from slicewise.publish.checklist import counted, sections, table
+from slicewise.publish.claim import CLAIM
+from slicewise.publish.gathered import Gathered, gather
+from slicewise.publish.tripod import TRIPOD
+from tests.published import experiment
+
+
+def gathered(folder, **blocks) -> Gathered:
+    return gather(experiment(folder / "results" / "tiny" / "baseline", **blocks))
+
+
+def answer(one: Gathered, number: str, checklist=CLAIM):
+    return {item.number: each for item, each in checklist.answers([one])}[number]
+
+
+def test_all_items_are_there_in_their_order():
+    assert [item.number for item in CLAIM.items] == [str(n) for n in range(1, 45)]
+    # 27 items with parts: 52 in all (Collins et al., BMJ 2024)
+    assert len(TRIPOD.items) == 52
+    heads = list(dict.fromkeys(int(item.number.rstrip("abcdefg")) for item in TRIPOD.items))
+    assert sorted(heads) == list(range(1, 28))
+
+
+@pytest.mark.parametrize("checklist", [CLAIM, TRIPOD], ids=lambda each: each.name)
+def test_questions_are_questions_and_answers_say_where_they_stand(tmp_path, checklist):
+    for item, each in checklist.answers([gathered(tmp_path)]):
+        if each.status in ("asked", "in part"):
+            assert each.text.endswith("?"), item
+        if each.status in ("answered", "in part"):
+            assert each.evidence, item
+        else:
+            assert item.number == "31" or not each.evidence or "fold" in each.evidence, item
+        assert "None" not in each.text, item
+
+
+def test_most_of_claim_is_filled_from_records(tmp_path):
+    answered = CLAIM.answers([gathered(tmp_path)])
+    filled = [item for item, each in answered if each.status != "asked"]
+    assert len(filled) >= 0.6 * len(answered)
+    told = table(answered)
+    assert len(told) == 44
+    assert counted(answered).startswith("Of 44 items, records answer ")
+    text = sections(CLAIM, answered)
+    assert sum(len(part.tables[0].rows) for part in text[1:]) == 44
+
+
+def test_a_model_that_was_started_from_is_named(tmp_path):
+    assert answer(gathered(tmp_path), "24").text == "Weights began at random (seed 1)."
+    folder = tmp_path / "results" / "tiny" / "baseline"
+    path = folder / "fold-0" / "config.yaml"
+    record = yaml.safe_load(path.read_text())
+    record["started_from"] = {
+        "name": "/home/somebody/models/first.keras",
+        "sha256": "0123456789abcdef",
+        "known": True,
+        "scans": {"f1": "p1", "f2": "p2", "f3": "p2"},
+    }
+    write_text(path, yaml.safe_dump(record))
+    text = answer(gather(folder), "24").text
+    assert "the weights of first.keras (SHA-256 0123456789ab)" in text
+    assert "trained on 2 patients, of whom, by digests of their scans, none is tested" in text
+    assert "somebody" not in text
+    record["started_from"] |= {"known": False}
+    write_text(path, yaml.safe_dump(record))
+    assert "not known on whom it had been trained" in answer(gather(folder), "24").text
+
+
+def test_several_folds_are_an_ensemble_and_one_is_none(tmp_path):
+    one = gathered(tmp_path)
+    assert answer(one, "27").status == "not applicable"
+    path = one.result.folder / "fold-0" / "config.yaml"
+    record = yaml.safe_load(path.read_text()) | {"folds": 2}
+    write_text(path, yaml.safe_dump(record))
+    second = one.result.folder / "fold-1"
+    write_text(second / "config.yaml", yaml.safe_dump(record))
+    write_text(second / "history.csv", (path.parent / "history.csv").read_text())
+    assert (
+        "all folds are averaged: baseline of 2 folds" in answer(gather(path.parents[1]), "27").text
+    )
+
+
+def test_without_test_patients_nobody_is_called_one(tmp_path):
+    one = gathered(tmp_path)
+    assert answer(one, "32").text == "On 6 test patients of the same data set."
+    metrics = pd.read_csv(one.result.folder / "metrics.tsv", sep="\t")
+    metrics["subset"] = "validation"
+    write_text(one.result.folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+    write_json(one.result.folder / "summary.json", summarise(metrics))
+    other = gather(one.result.folder)
+    assert "validation patients (there are no test patients)" in answer(other, "32").text
+    assert "There are no test patients apart from" in answer(other, "40").text
+    assert "6 validation patients, intervals are rough" in answer(other, "29").text
+
+
+def test_scores_are_those_of_the_summary(tmp_path):
+    text = answer(gathered(tmp_path), "37").text
+    assert text.startswith("baseline, liver: Dice 0.767 (95 % interval 0.")
+    assert "mean over labels" not in text
+    assert answer(gathered(tmp_path), "39").text.startswith(
+        "The lowest Dice of patients: 0.600, 0.700, 0.750"
+    )
+
+
+def test_what_settings_do_not_tell_is_asked(tmp_path):
+    one = gathered(tmp_path)  # its tracked run is gone
+    assert answer(one, "12").status == "asked"
+    assert answer(one, "8").status == "asked"
+    assert answer(one, "30").status == "asked"
+    assert answer(one, "14", TRIPOD).status == "asked"

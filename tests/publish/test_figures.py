@@ -1,0 +1,68 @@
+"""Figures of a paper: vectors with their own letters."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+import pandas as pd
+
+from slicewise.files import write_json
+from slicewise.publish.figures import figures, vector
+from slicewise.publish.gathered import gather
+from tests.published import experiment
+
+
+def drawn(folder):
+    return {each.name: each for each in figures([gather(folder)])}
+
+
+def test_letters_are_in_the_file(tmp_path):
+    draw = drawn(experiment(tmp_path / "results" / "tiny" / "baseline"))["dice-baseline"].draw
+    pdf = vector(draw(), "pdf")
+    assert pdf.startswith(b"%PDF")
+    streams = [zlib.decompress(each) for each in _streams(pdf)]
+    assert b"/Subtype /Type0" in pdf  # TrueType, of which journals take the letters
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    assert b"/Subtype /Image" not in pdf
+    assert any(b" l\n" in each or b" m\n" in each for each in streams)
+    svg = vector(draw(), "svg").decode()
+    assert "<text" not in svg  # letters are outlines
+    assert "<image" not in svg
+    assert vector(draw(), "pdf") == pdf
+
+
+def _streams(pdf: bytes) -> list[bytes]:
+    found = re.findall(rb"/FlateDecode[^>]*>>\s*stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    return [each for each in found if each[:1] == b"x"]
+
+
+def test_numbers_stand_behind_each_figure(tmp_path):
+    one = drawn(experiment(tmp_path / "results" / "tiny" / "baseline"))
+    assert set(one) == {"dice-baseline", "training-baseline", "volumes-baseline-liver"}
+    dice = one["dice-baseline"].numbers.set_index("patient")["liver"]
+    assert dice["d"] == 0.60
+    assert list(one["volumes-baseline-liver"].numbers) == ["patient", "volume_ml", "predicted_ml"]
+    assert {"epoch", "train/dice", "fold"} <= set(one["training-baseline"].numbers)
+
+
+def test_expected_dice_is_drawn_where_it_is_known(tmp_path, monkeypatch):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    scores = pd.DataFrame(
+        [["a", "a", "liver", 0.8, 0.82, 0.7, 0.9]],
+        columns=["case", "patient", "label", "dice", "expected", "low", "high"],
+    )
+    asked = []
+
+    def known(metrics, shards, calibrations):
+        asked.append(len(shards))
+        return scores
+
+    monkeypatch.setattr("slicewise.publish.gathered.expected_scores", known)
+    write_json(folder / "predictions" / "_shards" / "s0.json", [{"case": "a", "signs": {}}])
+    assert "expected-baseline" in drawn(folder)
+    # a shard that an earlier run left tells of a case again: which is true, nobody knows
+    write_json(folder / "predictions" / "_shards" / "s1.json", [{"case": "a", "signs": {}}])
+    drawn(folder)
+    assert asked == [1, 0]
