@@ -29,7 +29,7 @@ def test_the_data_are_counted_and_measured(tmp_path):
     assert "has 8 cases of 8 patients: CT in Hounsfield units, with ground truth of liver." in said
     assert "The finest side of a voxel is 0.8 (0.6 to 0.8) mm, the coarsest 5 (2.5 to 5) mm" in said
     assert "volumes have 0.0819 million voxels" in said
-    assert "liver is drawn in 8 of 8 cases, with 1.5e+03 ml." in said
+    assert "liver is drawn in 8 of 8 cases, with 1,500 ml." in said
 
 
 def test_the_split_is_counted_by_patients(tmp_path):
@@ -57,7 +57,7 @@ def test_the_split_is_counted_by_patients(tmp_path):
         (
             {"optimizer": {"name": "sgd", "schedule": "polynomial"}},
             "Training",
-            "The rate fell after a linear warm-up over 5% of the steps by a polynomial of power "
+            "The rate fell after a linear warm-up over 5 % of the steps by a polynomial of power "
             "0.9.",
             "isensee2021nnunet",
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 import yaml
@@ -127,7 +129,8 @@ def test_patients_have_numbers_unless_names_are_asked_for(folders, tmp_path):
     for path in output.rglob("*"):
         if path.suffix in (".md", ".tex", ".html", ".csv", ".tsv", ".svg"):
             assert "Muster" not in path.read_text(), path
-    assert list(pd.read_csv(output / "patients.csv")["patient"]) == [1, 2, 3, 4, 5, 6]
+    numbered = [f"patient-{number}" for number in range(1, 7)]
+    assert list(pd.read_csv(output / "patients.csv")["patient"]) == numbered
     assert published(folders[:1], tmp_path / "named", "--names") == 0
     assert "Maria_Muster_a" in (tmp_path / "named" / "patients.csv").read_text()
 
@@ -160,3 +163,15 @@ def test_validation_patients_are_not_in_the_differences_of_tests(folders, tmp_pa
     text = (output / "paper.md").read_text()
     assert "| baseline − tutorial | mean | 4 |" in text
     assert "| baseline − tutorial | mean | 2 |" not in text
+
+
+def test_each_source_that_a_text_cites_is_in_the_bibliography(folders, tmp_path):
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    bibliography = (output / "references.bib").read_text()
+    cited = set()
+    for path in output.glob("*.tex"):
+        for keys in re.findall(r"\\cite\{([^}]*)\}", path.read_text()):
+            cited |= set(keys.split(","))
+    assert {"tejani2024claim", "collins2024tripod"} <= cited
+    assert all(f"{{{key}," in bibliography for key in cited)

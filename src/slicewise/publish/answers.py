@@ -13,7 +13,7 @@ from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.publish import described, making, measuring
 from slicewise.publish.checklist import Answer, Every
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.prose import Said, Section
+from slicewise.publish.prose import Said, Section, percent
 from slicewise.wording import plural, some
 
 WORST = 3
@@ -38,6 +38,12 @@ def by_section(make: Callable[[Gathered], Section]) -> Callable[[Every], Answer]
         return Answer("answered", told, f"paper.md, {make(every[0]).title}")
 
     return answer
+
+
+def software(every: Every) -> Answer:
+    """Name what ran, where, and how long."""
+    section = measuring.software(every)
+    return Answer("answered", words(section.said), f"paper.md, {section.title}")
 
 
 def by_shared_section(make: Callable[[Gathered], Section]) -> Callable[[Every], Answer]:
@@ -107,7 +113,8 @@ def subsets(every: Every) -> Answer:
 
     def tell(one: Gathered) -> str:
         share = one.first.experiment["training"]["empty"]
-        empty = "" if share == 1 else f", with {share:.0%} of the slices without any label"
+        kept = f"{percent(share)} of the" if share else "no"
+        empty = "" if share == 1 else f", and {kept} slices without any label"
         of = " of the first fold" if one.first.folds > 1 else ""
         return f"Training{of} used {one.first.resolved.training_slices:,} slices{empty}."
 
@@ -237,7 +244,7 @@ def imbalance(every: Every) -> Answer:
     def tell(one: Gathered) -> str:
         training = one.first.experiment["training"]
         shown = training["foreground"]
-        drawn = f"at least {shown:.0%} of each batch showed a label" if shown else "none"
+        drawn = f"at least {percent(shown)} of each batch showed a label" if shown else "none"
         return f"Against the many voxels without a label: {drawn}."
 
     return Answer("answered", _of_each(every, tell), "paper.md, Training")

@@ -103,5 +103,5 @@ def sections(checklist: Checklist, answered: Sequence[tuple[Item, Answer]]) -> l
             for item, each in answered
             if item.part == part
         ]
-        made.append(Section(part, tables=[Table(part, HEAD, rows)]))
+        made.append(Section(part, tables=[Table("", HEAD, rows)]))
     return made

@@ -5,7 +5,7 @@ Tejani et al., Radiology: Artificial Intelligence 2024, doi:10.1148/ryai.240300.
 
 from __future__ import annotations
 
-from slicewise.publish import answers, described, making, measuring
+from slicewise.publish import answers, described, making
 from slicewise.publish.checklist import Checklist, Item
 
 ITEMS = (
@@ -88,7 +88,7 @@ ITEMS = (
         answers.sample_size,
     ),
     Item("22", "Model", "Description of the model", answers.by_section(making.network)),
-    Item("23", "Model", "Software", answers.by_shared_section(measuring.software)),
+    Item("23", "Model", "Software", answers.software),
     Item("24", "Model", "Initial weights", answers.initial),
     Item("25", "Training", "How it was trained", answers.by_section(making.training)),
     Item("26", "Training", "How the final model was selected", answers.selected),

@@ -101,8 +101,19 @@ def volumes(cases: pd.DataFrame, labels: Sequence[str]) -> list[Said]:
 
 def _range(values: np.ndarray) -> str:
     """Return the median with the lowest and the highest value, or the one that all have."""
-    low, middle, high = (f"{value:.3g}" for value in np.quantile(values, [0, 0.5, 1]))
+    low, middle, high = (_significant(value) for value in np.quantile(values, [0, 0.5, 1]))
     return low if low == high else f"{middle} ({low} to {high})"
+
+
+def _significant(value: float) -> str:
+    """Write three digits, or all before the point, without powers of ten.
+
+    Examples
+    --------
+    >>> _significant(1634.2), _significant(0.0819), _significant(5.0)
+    ('1,634', '0.0819', '5')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def split(one: Gathered) -> Section:

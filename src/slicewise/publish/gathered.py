@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,10 +124,7 @@ def numbered(every: Sequence[Gathered]) -> list[Gathered]:
     """
     numbers = {
         column: _numbers(
-            name
-            for one in every
-            for table in (one.cases, one.split, one.result.metrics, one.expected)
-            for name in table[column]
+            column, {name for one in every for table in _tables(one) for name in table[column]}
         )
         for column in ("patient", "case")
     }
@@ -148,11 +145,16 @@ def numbered(every: Sequence[Gathered]) -> list[Gathered]:
     ]
 
 
-def _numbers(names: Iterable[str]) -> dict[str, str]:
+def _tables(one: Gathered) -> tuple[pd.DataFrame, ...]:
+    return one.cases, one.split, one.result.metrics, one.expected
+
+
+def _numbers(what: str, names: Collection[str]) -> dict[str, str]:
     """Number names by their order, with as many digits each as the last one has."""
-    ordered = sorted(set(names))
-    digits = len(str(len(ordered)))
-    return {name: f"{number:0{digits}}" for number, name in enumerate(ordered, start=1)}
+    digits = len(str(len(names)))
+    return {
+        name: f"{what}-{number:0{digits}}" for number, name in enumerate(sorted(names), start=1)
+    }
 
 
 def _settings(folder: Path) -> dict[str, Any]:

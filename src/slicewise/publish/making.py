@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.prose import Said, Section
+from slicewise.publish.prose import Said, Section, percent
 from slicewise.wording import plural
 
 
@@ -44,7 +44,7 @@ def _pixels(recipe: Mapping[str, Any]) -> str:
     if size:
         return f" of {side}: larger slices were averaged down by area, smaller ones padded"
     if recipe.get("every", 1) > 1:
-        return f", of which every {recipe['every']}th pixel was kept in both directions"
+        return f", of which one in {recipe['every']} pixels was kept in both directions"
     return ""
 
 
@@ -58,14 +58,14 @@ def _intensities(one: Gathered, settings: Mapping[str, Any]) -> str:
         else f" ({resolved.window[0]:g} to {resolved.window[1]:g})"
     )
     clipped = {
-        "none": "Intensities were not clipped",
+        "none": "Intensities were not clipped,",
         "foreground": "Intensities were clipped to the 0.5 and 99.5 percentiles inside the labels "
         f"of the training cases{bounds}",
     }.get(str(window), f"Intensities were clipped{bounds}")
     scaled = {
-        "none": "and were not normalised",
-        "foreground": "and normalised by mean and standard deviation inside the labels",
-        "all": "and normalised by mean and standard deviation of all voxels",
+        "none": "and they were not normalised",
+        "foreground": "and were normalised by mean and standard deviation inside the labels",
+        "all": "and were normalised by mean and standard deviation of all voxels",
     }[scale]
     return f"{clipped} {scaled}."
 
@@ -131,7 +131,9 @@ def training(one: Gathered) -> Section:
         *_augmentation(experiment.get("augmentation")),
     ]
     if settings["foreground"]:
-        said.append(Said(f"At least {settings['foreground']:.0%} of each batch showed a label."))
+        said.append(
+            Said(f"At least {percent(settings['foreground'])} of each batch showed a label.")
+        )
     if resolved.precision == "mixed_bfloat16":
         said.append(Said("Inner layers computed in bfloat16.", ("micikevicius2018mixed",)))
     said.append(Said(kept(one)))
@@ -201,10 +203,12 @@ def _optimizer(settings: Mapping[str, Any]) -> list[Said]:
     decay = ""
     if settings["name"] != "adam":
         decay = f" and weight decay of {settings['weight_decay']:g}"
+    is_constant = settings["schedule"] == "constant" and not settings["warmup"]
+    peak = "" if is_constant else "peak "
     said = [
-        Said(f"{name} had a peak learning rate of {settings['learning_rate']:g}{decay}.", sources)
+        Said(f"{name} had a {peak}learning rate of {settings['learning_rate']:g}{decay}.", sources)
     ]
-    warmup = f"after a linear warm-up over {settings['warmup']:.0%} of the steps "
+    warmup = f"after a linear warm-up over {percent(settings['warmup'])} of the steps "
     warmup = warmup if settings["warmup"] else ""
     if settings["schedule"] == "cosine":
         said.append(Said(f"The rate fell {warmup}along a cosine.", ("loshchilov2017sgdr",)))
@@ -229,8 +233,8 @@ def _optimizer(settings: Mapping[str, Any]) -> list[Said]:
 
 KINDS = {
     "rotation": "rotation (up to {:g}°)",
-    "scale": "scaling (up to {:.0%})",
-    "shift": "shifts (up to {:.0%} of the side)",
+    "scale": "scaling (up to {:g} %)",
+    "shift": "shifts (up to {:g} % of the side)",
     "shear": "shear (up to {:g}°)",
     "elastic": "elastic deformation",
     "gamma": "gamma",
@@ -240,6 +244,7 @@ KINDS = {
     "blur": "Gaussian blur",
     "low_resolution": "lower resolution",
 }
+SHARES = ("scale", "shift")
 NEUTRAL = {"gamma": 1.0, "low_resolution": 1.0}
 
 
@@ -247,7 +252,7 @@ def _augmentation(settings: Mapping[str, Any] | None) -> list[Said]:
     if settings is None:
         return [Said("Slices were not augmented.")]
     used = [
-        words.format(settings[name])
+        words.format(settings[name] * (100 if name in SHARES else 1))
         for name, words in KINDS.items()
         if settings.get(name, 0) != NEUTRAL.get(name, 0) and settings[f"{name}_probability"]
     ]

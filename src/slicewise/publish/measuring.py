@@ -139,10 +139,10 @@ def _hygiene(one: Gathered) -> list[Said]:
     ]
 
 
-def software(one: Gathered) -> Section:
+def software(every: Sequence[Gathered]) -> Section:
     """Say what ran, where, and how long."""
-    origin = one.first.origin
-    resolved = one.first.resolved
+    origin = every[0].first.origin
+    resolved = every[0].first.resolved
     named = [
         Said(f"The workflow is slicewise {_of(origin, 'slicewise')}, {commit(origin)}."),
         Said(f"It ran on Snakemake {_of(origin, 'snakemake')}.", ("molder2021snakemake",)),
@@ -166,14 +166,22 @@ def software(one: Gathered) -> Section:
             ),
         ),
     ]
-    seconds = [each.resolved.seconds for each in one.records]
-    if all(value is not None for value in seconds):
-        minutes = sum(value for value in seconds if value is not None) / 60
-        named.append(Said(f"Training took {minutes:.1f} minutes on {_device(resolved)}."))
+    named += [said for one in every for said in _cost(one, len(every) > 1)]
     return Section("Software and hardware", named, questions=SOFTWARE_QUESTIONS)
 
 
 SOFTWARE_QUESTIONS = ("Where can others get code, model and configuration?",)
+
+
+def _cost(one: Gathered, named: bool) -> list[Said]:
+    """Say how long all trainings of an experiment took; nothing where that is not known."""
+    seconds = [each.resolved.seconds for each in one.records]
+    known = [value for value in seconds if value is not None]
+    if len(known) < len(seconds):
+        return []
+    of = f" of {one.name}" if named else ""
+    on = _device(one.first.resolved)
+    return [Said(f"Training{of} took {sum(known) / 60:.1f} minutes on {on}.")]
 
 
 def _device(resolved: Any) -> str:

@@ -22,7 +22,7 @@ def methods(every: Sequence[Gathered]) -> list[Section]:
     """
     first = every[0]
     own = [section for one in every for section in _own(one, len(every) > 1)]
-    return [data(first), split(first), *own, evaluation(every), software(first)]
+    return [data(first), split(first), *own, evaluation(every), software(every)]
 
 
 def abstract(every: Sequence[Gathered], verdicts: Sequence[str]) -> Section:

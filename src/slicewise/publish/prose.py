@@ -27,7 +27,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; numbers are texts already."""
+    """A table with its caption, if it has one; numbers are texts already."""
 
     caption: str
     head: Sequence[str]
@@ -42,6 +42,11 @@ class Section:
     said: Sequence[Said] = ()
     tables: Sequence[Table] = ()
     questions: Sequence[str] = field(default=())
+
+
+def percent(share: float) -> str:
+    """Return a share as a whole number of percent."""
+    return f"{share * 100:.0f} %"
 
 
 def sources_of(sections: Iterable[Section]) -> list[str]:
@@ -81,7 +86,8 @@ def _table_markdown(table: Table) -> str:
         "| " + " | ".join(cell if row is rows[1] else cell.translate(_MARKS) for cell in row) + " |"
         for row in rows
     ]
-    return "\n".join([*lines, "", f": {table.caption.translate(_MARKS)}"])
+    caption = ["", f": {table.caption.translate(_MARKS)}"] if table.caption else []
+    return "\n".join([*lines, *caption])
 
 
 # --- LaTeX ---------------------------------------------------------------------------------
@@ -104,12 +110,13 @@ _ESCAPED = str.maketrans(
 
 
 def latex(title: str, sections: Sequence[Section]) -> str:
-    """Return it as a LaTeX document that needs no package but booktabs."""
+    """Return it as a LaTeX document that needs nothing beyond the packages of LaTeX itself."""
     parts = [
         r"\documentclass{article}",
         r"\usepackage[utf8]{inputenc}",
         r"\usepackage[T1]{fontenc}",
-        r"\usepackage{booktabs}",
+        r"\usepackage{array,booktabs,longtable}",
+        r"\usepackage[margin=25mm]{geometry}",
         r"\begin{document}",
         rf"\title{{{title.translate(_ESCAPED)}}}",
         r"\maketitle",
@@ -136,27 +143,52 @@ def _cited_latex(said: Said) -> str:
     return rf"{text[:-1]}~\cite{{{','.join(said.sources)}}}{text[-1]}"
 
 
+LONG = 40
+"""Characters of a cell from which on the columns of its table break lines."""
+LEAST, MOST = 14, 80
+"""Characters that the width of such a column follows."""
+GAP = 0.03
+"""Between two columns, as a share of the line."""
+
+
 def _table_latex(table: Table) -> str:
+    """Return a table that goes over several pages where its rows need them."""
     rows = [" & ".join(cell.translate(_ESCAPED) for cell in row) + r" \\" for row in table.rows]
     head = " & ".join(cell.translate(_ESCAPED) for cell in table.head) + r" \\"
-    columns = "l" + "r" * (len(table.head) - 1)
+    caption = rf"\caption{{{table.caption.translate(_ESCAPED)}}}\\" if table.caption else ""
     lines = [
-        r"\begin{table}[htbp]",
-        r"\centering",
-        rf"\caption{{{table.caption.translate(_ESCAPED)}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
+        rf"{{\small\begin{{longtable}}{{{_columns(table)}}}",
+        caption,
         r"\toprule",
         head,
         r"\midrule",
+        r"\endhead",
         *rows,
         r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
+        r"\end{longtable}}",
     ]
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line)
+
+
+def _columns(table: Table) -> str:
+    """Return the kinds of columns: text from the left, numbers from the right, or in lines."""
+    widths = [max(map(len, column)) for column in zip(table.head, *table.rows, strict=True)]
+    if max(widths) <= LONG:
+        return "l" + "r" * (len(widths) - 1)
+    followed = [min(max(width, LEAST), MOST) for width in widths]
+    whole = (1 - GAP * len(widths)) / sum(followed)
+    ragged = r">{\raggedright\arraybackslash}"
+    return "".join(rf"{ragged}p{{{whole * width:.3f}\linewidth}}" for width in followed)
 
 
 # --- HTML ----------------------------------------------------------------------------------
+
+
+STYLE = (
+    "body{max-width:60em;margin:2em auto;padding:0 1em;line-height:1.45}"
+    "table{border-collapse:collapse;margin:1em 0}caption{text-align:left;font-style:italic}"
+    "th,td{text-align:left;vertical-align:top;padding:.25em .6em;border-bottom:1px solid #bbb}"
+)
 
 
 def web(title: str, sections: Sequence[Section]) -> str:
@@ -164,7 +196,8 @@ def web(title: str, sections: Sequence[Section]) -> str:
     keys = sources_of(sections)
     parts = [
         "<!DOCTYPE html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title></head>',
+        f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
+        f"<style>{STYLE}</style></head>",
         f"<body><h1>{html.escape(title)}</h1>",
     ]
     for each in sections:
@@ -195,5 +228,5 @@ def _table_web(table: Table) -> str:
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
         for row in table.rows
     )
-    caption = html.escape(table.caption)
-    return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
+    caption = f"<caption>{html.escape(table.caption)}</caption>" if table.caption else ""
+    return f"<table>{caption}<tr>{head}</tr>{rows}</table>"

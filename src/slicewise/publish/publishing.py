@@ -150,7 +150,6 @@ def _files(every: Sequence[Gathered], log: Callable[[str], None]) -> Files:
     ]
     files: Files = {
         **_texts("paper", f"Segmentation of {every[0].dataset}", sections),
-        "references.bib": bibtex(sources_of(sections)),
         "questions.md": _questions(sections),
         "results.csv": told.to_csv(index=False),
         "patients.csv": tables.patients(every).to_csv(index=False),
@@ -165,12 +164,15 @@ def _files(every: Sequence[Gathered], log: Callable[[str], None]) -> Files:
     log(f"the text: paper.md, .tex and .html, with {plural(len(drawn), 'figure')}")
     asked = str(files["questions.md"]).count("\n- ")
     log(f"{plural(asked, 'question')} that only its authors can answer: questions.md")
+    cited = [*sections]
     for each_list in CHECKLISTS:
         answered = each_list.answers(apart)
         listed = checklist.sections(each_list, answered)
+        cited += listed
         files |= _texts(each_list.name, each_list.title, listed)
         files[f"{each_list.name}.csv"] = checklist.table(answered).to_csv(index=False)
         log(f"{each_list.title}: {checklist.counted(answered)}")
+    files["references.bib"] = bibtex(sources_of(cited))
     files[CONTENTS] = _contents(files)
     return files
 
