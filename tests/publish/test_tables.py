@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slicewise.evaluation.grouping import Grouping
+from slicewise.evaluation.groups import groups_table
+from slicewise.evaluation.statistics import read_metrics
+from slicewise.files import write_text
 from slicewise.publish import tables
+from slicewise.publish.answers import groups
 from slicewise.publish.gathered import gather
 from tests.published import experiment
 from tests.test_compare import DICE
@@ -35,3 +40,18 @@ def test_every_case_is_there(one):
     rows = tables.patients([one])
     assert list(rows["dice"]) == list(DICE.values())
     assert set(rows["experiment"]) == {"baseline"}
+
+
+def test_groups_have_their_own_table(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    assert tables.groups([gather(folder)]).empty
+    sites = Grouping("site", "values", {"north": ["a", "b", "c", "d"], "south": ["e", "f"]})
+    table = groups_table(read_metrics(folder / "metrics.tsv"), [sites])
+    write_text(folder / "groups.tsv", table.to_csv(sep="\t", index=False))
+    one = gather(folder)
+    (_, by_site) = tables.section([one], tables.results([one]), None, []).tables
+    assert by_site.head == ["Experiment", "site", "Patients", "Dice"]
+    assert [row[1:3] for row in by_site.rows] == [["north", "4"], ["south", "2"]]
+    assert by_site.rows[0][3].startswith("0.750 [")
+    assert by_site.rows[1][3] == "0.800"  # of two patients there is no interval
+    assert "Scores are broken down by site." in groups([one]).text

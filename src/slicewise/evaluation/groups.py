@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,11 @@ from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.intervals import describe
 from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.metrics.table import shown_in
+from slicewise.stored import read_stored_table
 
 METRICS = ("dice", *(each.name for each in shown_in("experiments") if each.name != "dice"))
+SCORES = ("patients", "n", "mean", "ci_low", "ci_high")
+COLUMNS = ("column", "group", "subset", "label", "metric", *SCORES)
 
 
 @dataclass(frozen=True)
@@ -90,5 +94,18 @@ def groups_table(metrics: pd.DataFrame, grouped: Iterable[Grouping]) -> pd.DataF
                 | {name: one[name] for name in ("n", "mean", "ci_low", "ci_high")}
                 for label, metric, one in scores
             ]
-    columns = ["column", "group", "subset", "label", "metric", "patients", "n", "mean"]
-    return pd.DataFrame(lines, columns=[*columns, "ci_low", "ci_high"])
+    return pd.DataFrame(lines, columns=list(COLUMNS))
+
+
+def read_groups(path: Path) -> pd.DataFrame:
+    """Read the table that `groups_table` made; without a row where there is no file.
+
+    Raises
+    ------
+    SlicewiseError
+        When the table is damaged.
+    """
+    if not path.is_file():
+        return pd.DataFrame(columns=list(COLUMNS))
+    texts = dict.fromkeys(("column", "group", "subset", "label", "metric"), str)
+    return read_stored_table(path, COLUMNS, numbers=SCORES, dtype=texts, keep_default_na=True)

@@ -279,7 +279,7 @@ def robust(every: Every) -> Answer:
     said += _groups(every)
     if not said:
         return Answer("asked", "Was it tested how results depend on seed, site or scanner?")
-    return Answer("answered", " ".join(said), "results.csv; report.html has the groups")
+    return Answer("answered", " ".join(said), "results.csv, groups.csv")
 
 
 def groups(every: Every) -> Answer:
@@ -287,12 +287,12 @@ def groups(every: Every) -> Answer:
     said = _groups(every)
     if not said:
         return Answer("asked", "How do results depend on site, scanner, sex and age?")
-    return Answer("answered", " ".join(said), "report.html")
+    return Answer("answered", " ".join(said), "groups.csv")
 
 
 def _groups(every: Every) -> list[str]:
-    by = every[0].block("evaluation").get("by") or []
-    return [f"Scores are broken down by {', '.join(by)}."] if by else []
+    columns = dict.fromkeys(str(name) for one in every for name in one.groups["column"])
+    return [f"Scores are broken down by {', '.join(columns)}."] if columns else []
 
 
 def explained(every: Every) -> Answer:

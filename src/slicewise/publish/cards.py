@@ -78,8 +78,8 @@ def _card(one: Gathered) -> list[Section]:
 
 
 def _factors(one: Gathered) -> list[Said]:
-    by = one.block("evaluation").get("by") or []
-    broken = f"Scores are broken down by {', '.join(by)}." if by else "Scores are not broken down."
+    columns = ", ".join(one.groups["column"].unique())
+    broken = f"Scores are broken down by {columns}." if columns else "Scores are not broken down."
     return [Said(described.geometry(one.cases)), Said(broken)]
 
 

@@ -14,6 +14,7 @@ from slicewise.dataset.cases import read_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
+from slicewise.evaluation.groups import read_groups
 from slicewise.evaluation.results import Result, read_result
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
@@ -42,6 +43,12 @@ class Gathered:
         Time and memory of its stages.
     expected : DataFrame
         The Dice that was to be expected beside the true one; no row where nobody knows it.
+    groups : DataFrame
+        Scores by site, sex or whatever else they are broken down by, as of
+        `slicewise.evaluation.groups.groups_table`; no row where they are not.
+    groups : DataFrame
+        Scores by site, sex or whatever else they are broken down by: see
+        `slicewise.evaluation.groups.groups_table`; no row where they are not.
     seeds : tuple of int
         Of all trainings that differ by nothing else, its own among them; none of a single one.
     """
@@ -54,6 +61,7 @@ class Gathered:
     settings: Mapping[str, Any]
     costs: list[Cost]
     expected: pd.DataFrame
+    groups: pd.DataFrame
     seeds: tuple[int, ...] = ()
 
     @property
@@ -105,6 +113,7 @@ def gather(folder: Path) -> Gathered:
         _settings(place),
         costs,
         _expected(place, result.metrics),
+        read_groups(place / "groups.tsv"),
     )
 
 

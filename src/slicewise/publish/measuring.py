@@ -96,7 +96,7 @@ def limits(every: Sequence[Gathered]) -> list[Said]:
     patients = _scored_patients(one)
     if patients < FEW:
         said.append(Said(f"Scores are of {plural(patients, 'patient')} only."))
-    if not one.block("evaluation").get("by"):
+    if not any(len(each.groups) for each in every):
         said.append(Said("Scores are not broken down by site, scanner, sex or age."))
     if not any(each.seeds for each in every):
         said.append(Said("Trainings were not repeated, so the scatter of seeds is not known."))

@@ -155,6 +155,9 @@ def _files(every: Sequence[Gathered], log: Callable[[str], None]) -> Files:
         "patients.csv": tables.patients(every).to_csv(index=False),
         **_texts("datasheet", f"Datasheet of {every[0].dataset}", datasheet(apart)),
     }
+    groups = tables.groups(every)
+    if len(groups):
+        files["groups.csv"] = groups.to_csv(index=False)
     if compared.table is not None:
         files["comparison.csv"] = compared.table.to_csv(index=False)
     for one in apart:

@@ -85,7 +85,34 @@ def section(
     tables = [Table(caption, head, rows)]
     if compared is not None:
         tables.append(_differences(compared, headline_subset(every[0].result.metrics)))
+    told_of_groups = groups(every)
+    if len(told_of_groups):
+        tables += _by_group(told_of_groups)
     return Section("Results", [Said(f"{each}.") for each in verdicts], tables)
+
+
+def groups(every: Sequence[Gathered]) -> pd.DataFrame:
+    """Return the scores of all groups of all experiments, a row a group, label and metric."""
+    tables = [one.groups.assign(experiment=one.name) for one in every if len(one.groups)]
+    if not tables:
+        return pd.DataFrame()
+    joined = pd.concat(tables, ignore_index=True)
+    return joined[["experiment", *(name for name in joined if name != "experiment")]]
+
+
+def _by_group(told: pd.DataFrame) -> list[Table]:
+    """Return a table of Dice for each column that scores are broken down by."""
+    dice = told[(told["metric"] == "dice") & (told["label"] == "mean")]
+    made = []
+    for column, rows in dice.groupby("column", sort=False):
+        cells = [
+            [row["experiment"], row["group"], f"{row['n']:.0f}", _cell(row, 3)]
+            for row in rows.to_dict("records")
+        ]
+        head = ["Experiment", str(column), "Patients", "Dice"]
+        caption = f"Mean Dice over labels by {column}, with its 95 % interval in brackets."
+        made.append(Table(caption, head, cells))
+    return made
 
 
 def failures(every: Sequence[Gathered]) -> Section:
