@@ -162,11 +162,7 @@ def kinds(marks: Marks, group: dict[str, str], small: dict[str, np.ndarray], num
 
 def alarms(ours: Marks, theirs: Marks) -> list[tuple[str, str, float]]:
     """Return the pairs of different patients that are called the same."""
-    return [
-        (a, b, score)
-        for a, b, score in find_alike(ours, theirs)
-        if (ours is not theirs or a < b) and (a, b) not in TRUE
-    ]
+    return [(a, b, score) for a, b, score in find_alike(ours, theirs) if (a, b) not in TRUE]
 
 
 def originals(stacks: dict[str, np.ndarray], small: dict[str, np.ndarray], number: int):
@@ -223,6 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SLICEWISE_DATA", "data")))
     parser.add_argument("--cases", type=int, default=2000, help="of the largest comparison")
+    parser.add_argument("--threads", type=int, default=1, help="of the largest comparison")
     parser.add_argument("--scans", type=int, default=12, help="so many of each kind are made")
     options = parser.parse_args()
     if options.scans < 2:

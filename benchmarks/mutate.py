@@ -103,10 +103,6 @@ NO_MATTER = {
         "codes = [_codes(np.pad(mask[box], 2)) for mask in (truth, prediction)]",
     ),
     "a cube and its complement of four corners each have one area": ("if cube.sum() >= 4:",),
-    "a case has the patient that it has": (
-        "pairs = [(a, b, score) for a, b, score in find_alike(ours, ours) if a <= b and "
-        "patients[a] != patients[b] and (frozenset((a, b)) not in allowed)]",
-    ),
     "places are only compared with each other": (PLACES.format("3 * len(ranked)"),),
     "a hair is taken off before, so that equal is never met": (
         "won = (share > 0) & (share > background - 1e-06)",

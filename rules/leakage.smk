@@ -41,6 +41,7 @@ rule leakage:
         result("timings/leakage/leakage.tsv")
     conda:
         "../environment.yml"
+    threads: lambda w: workflow.cores if len(study.cases) >= 2000 else 1
     resources:
         mem_mb=memory(lambda w: needs.cases(len(study.cases))),
         runtime=10,

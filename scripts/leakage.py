@@ -28,6 +28,7 @@ def main(snakemake):
             read_marks(beside(given.cases), cases["case"]),
             {path: read_marks(beside(path), table["case"]) for path, table in others.items()},
             cfg.not_the_same,
+            snakemake.threads,
         )
         split = read_table(given.split)
         check_labels_trained(cases, split, cfg.folds, cfg.missing_labels)

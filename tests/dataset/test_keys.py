@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from slicewise.dataset.keys import LEAST, NUMBER, find_keys, how_laid, shared_by
+from slicewise.dataset.keys import LEAST, NUMBER, _shared, find_keys, how_laid, shared_by
 
 
 def scan(seed: int) -> np.ndarray:
@@ -59,3 +61,11 @@ def test_places_that_lie_otherwise_do_not_meet():
     keys, places = find_keys(scan(2), 0)
     mixed = np.random.default_rng(0).permutation(places)
     assert how_laid((keys[: 4 * LEAST], places[: 4 * LEAST]), (keys, mixed), (40, 50)) is None
+
+
+@given(st.sets(st.integers(0, 12)), st.sets(st.integers(0, 12)))
+def test_names_that_two_scans_share_are_found_in_both(one, other):
+    mine, yours = (np.array(sorted(names), np.uint64) for names in (one, other))
+    expected = np.intersect1d(mine, yours, return_indices=True)[1:]
+    for place, known in zip(_shared(mine, yours), expected, strict=True):
+        assert np.array_equal(place, known)

@@ -26,6 +26,7 @@ REACH = {
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
+    "dataset/suspects.py": {"leakage", "data", "index", *SCORES},
     "slices/oblique.py": CUT,
     "slices/batches.py": TRAINED,
     "metrics/surface.py": SCORES,

@@ -18,9 +18,11 @@ Then thumbnails of the slices are laid over each other (`overlay`), and how well
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from slicewise.dataset.keys import how_laid, shared_by
 from slicewise.dataset.marks import (
@@ -29,33 +31,47 @@ from slicewise.dataset.marks import (
     CANVAS,
     COEFFICIENTS,
     CONTENT,
-    FREQUENCIES,
     NEGATIVE,
     USED,
     Marks,
     Scan,
 )
 from slicewise.dataset.overlay import SURE, agreement, laid
+from slicewise.dataset.suspects import NEAR, PLACES, find_suspects, spread, unit
 
 ALIKE = 0.7
 """Scans that agree so well are one; benchmarks/leaks.py measures how far off all others are."""
 
 SHARE = 0.25  # of the slices of the smaller scan that have to be found in the other
-PROBES = 6  # so many that one lies in any quarter of a scan
-NEAR = 0.85  # slices whose marks are so alike make a suspicion
-MOST = 16  # other scans that a scan is suspected to be by its marks
 LAID = 12  # slices that are laid over each other
-TOGETHER = 128  # scans whose marks are multiplied at once
+KEPT = 256  # scans whose vectors are kept while pairs are compared
 
 KINDS = ((CANVAS, CANVAS), (NEGATIVE, CANVAS), (CANVAS, NEGATIVE), (CONTENT, CONTENT))
 """The marks that are compared with each other."""
-PROBED_WITH = (((CANVAS, NEGATIVE), CANVAS), ((CONTENT,), CONTENT))
-"""The marks of which few slices are compared with all of another mark."""
 
 _SIGNS = np.array([(x**ACROSS * y**ALONG)[USED] for x in (1, -1) for y in (1, -1)], np.float32)
-_PLACES = np.full(USED.shape, -1)
-_PLACES[USED] = np.arange(COEFFICIENTS)
-_SWAPPED = _PLACES.T[USED]
+_SWAPPED = PLACES.T[USED]
+
+
+class _Vectors:
+    """The marks of a scan as vectors of length 1, made when they are asked for, once."""
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+        self._unit: dict[int, np.ndarray] = {}
+        self._probes: dict[int, np.ndarray] = {}
+
+    def unit(self, kind: int) -> np.ndarray:
+        """Return those of all slices."""
+        if kind not in self._unit:
+            self._unit[kind] = unit(self.scan.marks[:, kind])
+        return self._unit[kind]
+
+    def probes(self, kind: int) -> np.ndarray:
+        """Return those of a few slices, in each way that they may lie."""
+        if kind not in self._probes:
+            self._probes[kind] = _turns(spread(self.unit(kind))).reshape(-1, COEFFICIENTS)
+        return self._probes[kind]
 
 
 def likeness(one: Scan, other: Scan) -> float:
@@ -73,12 +89,18 @@ def likeness(one: Scan, other: Scan) -> float:
         laid as marks or keys say. -1 where neither gives a reason to lay them
         over each other.
     """
-    if not len(one) or not len(other):
+    with threadpool_limits(1, "blas"):
+        return _likeness(_Vectors(one), _Vectors(other))
+
+
+def _likeness(one: _Vectors, other: _Vectors) -> float:
+    if not len(one.scan) or not len(other.scan):
         return -1.0
     best = -1.0
     for slices, turn, axes in _ways(one, other):
         mine, yours = slices[:, :LAID]
-        best = max(best, agreement(laid(one.thumbs[mine], turn), other.thumbs[yours], axes))
+        pictures = laid(one.scan.thumbs[mine], turn)
+        best = max(best, agreement(pictures, other.scan.thumbs[yours], axes))
         if best >= SURE:
             break
     return min(1.0, best)
@@ -88,12 +110,12 @@ Way = tuple[np.ndarray, int, tuple[tuple[float, float], tuple[float, float]]]
 """Slices of one and the other, how the first are turned, and where they lie along each axis."""
 
 
-def _ways(one: Scan, other: Scan) -> Iterator[Way]:
+def _ways(one: _Vectors, other: _Vectors) -> Iterator[Way]:
     """Yield the ways in which two scans may lie on each other."""
-    by_keys = _by_keys(one, other)
+    by_keys = _by_keys(one.scan, other.scan)
     if by_keys is not None:
         yield by_keys
-    turned_back = len(one) > len(other)
+    turned_back = len(one.scan) > len(other.scan)
     smaller = other if turned_back else one
     larger = one if turned_back else other
     for first, second in KINDS:
@@ -104,7 +126,7 @@ def _ways(one: Scan, other: Scan) -> Iterator[Way]:
         if turned_back:
             slices = slices[::-1]
             turn = _undone(turn)
-        yield slices, turn, _axes(one, other, turn, whole=first != CONTENT)
+        yield slices, turn, _axes(one.scan, other.scan, turn, whole=first != CONTENT)
 
 
 def _undone(turn: int) -> int:
@@ -155,14 +177,16 @@ def _by_keys(one: Scan, other: Scan) -> Way | None:
     return np.stack([order, nearest[order]]), turn, axes
 
 
-def _by_marks(small: Scan, large: Scan, first: int, second: int) -> tuple[np.ndarray, int] | None:
+def _by_marks(
+    small: _Vectors, large: _Vectors, first: int, second: int
+) -> tuple[np.ndarray, int] | None:
     """Find the slices of the larger scan that those of the smaller are most alike to."""
-    mine = _unit(small.marks[:, first])
-    yours = _unit(large.marks[:, second])
-    wanted = math.ceil(SHARE * len(mine))
-    few = np.abs(_turns(_spread(mine)).reshape(-1, COEFFICIENTS) @ yours.T)
+    yours = large.unit(second)
+    few = np.abs(small.probes(first) @ yours.T)
     if few.max() < NEAR:  # a quarter of the slices would hold one of these
         return None
+    mine = small.unit(first)
+    wanted = math.ceil(SHARE * len(mine))
     products = (_turns(mine).reshape(-1, COEFFICIENTS) @ yours.T).reshape(8, len(mine), -1)
     if first == second == CONTENT:
         products = np.abs(products)
@@ -174,116 +198,53 @@ def _by_marks(small: Scan, large: Scan, first: int, second: int) -> tuple[np.nda
     return np.stack([order, products[turn].argmax(axis=1)[order]]), turn
 
 
-def find_alike(ours: Marks, theirs: Marks) -> list[tuple[str, str, float]]:
+def find_alike(ours: Marks, theirs: Marks, threads: int = 1) -> list[tuple[str, str, float]]:
     """List the pairs of scans that are one.
 
     Parameters
     ----------
     ours, theirs : mapping of case to Scan
         Two data sets, or the same twice.
+    threads : int
+        How many to use where thousands of scans are compared.
 
     Returns
     -------
     list of (str, str, float)
-        A case of ours, one of theirs and their `likeness`, the most alike first.
+        A case of ours, one of theirs and their `likeness`, the most alike first. Of
+        one data set each pair is there once, by name, and no case with itself.
     """
-    pairs = _candidates(ours, theirs)
-    pairs |= {(a, b) for b, a in (pairs if ours is theirs else _candidates(theirs, ours))}
-    mine = list(ours)
-    yours = list(theirs)
-    shared = shared_by([ours[c].keys for c in mine], [theirs[c].keys for c in yours])
-    pairs |= {(mine[a], yours[b]) for a, b in shared}
-    if ours is theirs:  # each pair once, as both ways agree
-        known = {(a, b): likeness(ours[a], ours[b]) for a, b in sorted(pairs) if a <= b}
-        known |= {(b, a): score for (a, b), score in known.items()}
-        scored = [(a, b, score) for (a, b), score in sorted(known.items())]
-    else:
-        scored = [(a, b, likeness(ours[a], theirs[b])) for a, b in sorted(pairs)]
+    # the products are small: threads of BLAS would wait for each other most of the time
+    with threadpool_limits(1, "blas"):
+        pairs = _candidates(ours, theirs, threads)
+        turned = pairs if ours is theirs else _candidates(theirs, ours, threads)
+        pairs |= {(a, b) for b, a in turned}
+        mine = list(ours)
+        yours = list(theirs)
+        shared = shared_by([ours[c].keys for c in mine], [theirs[c].keys for c in yours])
+        pairs |= {(mine[a], yours[b]) for a, b in shared}
+        if ours is theirs:  # as both ways agree
+            pairs = {(a, b) for a, b in pairs if a < b}
+        vectors = _kept(ours)
+        others = vectors if ours is theirs else _kept(theirs)
+        scored = [(a, b, _likeness(vectors(a), others(b))) for a, b in sorted(pairs)]
     return sorted((pair for pair in scored if pair[2] >= ALIKE), key=lambda pair: -pair[2])
 
 
-def _candidates(probed: Marks, searched: Marks) -> set[tuple[str, str]]:
-    """Pairs in which some slice of the first may be one of the second, the `MOST` for each."""
+def _kept(marks: Marks) -> Callable[[str], _Vectors]:
+    """Return what makes the vectors of a case, and keeps those of the last ones."""
+    return lru_cache(KEPT)(lambda case: _Vectors(marks[case]))
+
+
+def _candidates(probed: Marks, searched: Marks, threads: int) -> set[tuple[str, str]]:
+    """Pairs in which some slice of the first may be one of the second."""
     names = [case for case in probed if len(probed[case])]
     others = [case for case in searched if len(searched[case])]
-    most = min(MOST, len(others))
-    if not most:
-        return set()
-    pairs: set[tuple[str, str]] = set()
-    for first in range(0, len(names), TOGETHER):
-        block = names[first : first + TOGETHER]
-        scores = _at_most([probed[name] for name in block], [searched[name] for name in others])
-        nearest = np.argpartition(-scores, most - 1, axis=1)[:, :most]
-        near = np.argwhere(np.take_along_axis(scores, nearest, 1) >= NEAR)
-        pairs |= {(block[row], others[nearest[row, column]]) for row, column in near}
-    return pairs
-
-
-def _at_most(probed: Sequence[Scan], searched: Sequence[Scan]) -> np.ndarray:
-    """Return how alike a slice of each scan is at most to one of each other.
-
-    Parameters
-    ----------
-    probed, searched : sequence of Scan
-        Scans with slices.
-
-    Returns
-    -------
-    ndarray of float32, shape (probed, searched)
-        The greatest bound over all slices that are compared (see `_bounds`).
-    """
-    scores = np.zeros((len(probed), len(searched)), np.float32)
-    for kinds, kind in PROBED_WITH:
-        few = [_spread(scan.marks[:, k]) for scan in probed for k in kinds]
-        probes = _bounds(_unit(np.concatenate(few)))
-        owner = _starts(few)[:: len(kinds)]
-        for start in range(0, len(searched), TOGETHER):
-            rows = [scan.marks[:, kind] for scan in searched[start : start + TOGETHER]]
-            products = probes @ _bounds(_unit(np.concatenate(rows))).T
-            by_scan = np.maximum.reduceat(products, _starts(rows), 1)
-            best = np.maximum.reduceat(by_scan, owner, 0)
-            part = scores[:, start : start + len(rows)]
-            np.maximum(part, best, out=part)
-    return scores
-
-
-def _starts(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return where each part begins once all are concatenated."""
-    return np.cumsum([0, *(len(part) for part in parts)])[:-1]
-
-
-def _spread(marks: np.ndarray) -> np.ndarray:
-    """Return `PROBES` slices, evenly spread, or all where there are no more."""
-    if len(marks) <= PROBES:
-        return marks
-    return marks[((np.arange(PROBES) + 0.5) * (len(marks) / PROBES)).astype(int)]
-
-
-def _unit(marks: np.ndarray) -> np.ndarray:
-    values = marks.astype(np.float32)
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
-
-
-def _square(values: np.ndarray) -> np.ndarray:
-    square = np.zeros((len(values), FREQUENCIES, FREQUENCIES), np.float32)
-    square[:, USED] = values
-    return square
+    suspects = find_suspects([probed[c] for c in names], [searched[c] for c in others], threads)
+    return {(names[a], others[b]) for a, b in suspects}
 
 
 def _turns(values: np.ndarray) -> np.ndarray:
     """Return the coefficients of n slices in the ways that they may lie, of shape (8, n, …)."""
     ways = (values, values[:, _SWAPPED])
     return np.array([way * signs for way in ways for signs in _SIGNS])
-
-
-def _bounds(values: np.ndarray) -> np.ndarray:
-    """Return vectors whose product is at least the likeness of two slices, however they lie.
-
-    Mirroring changes signs and swapping the axes exchanges (u, v) with (v, u),
-    so the lengths of these pairs bound the product (Cauchy and Schwarz).
-    """
-    square = _square(values)
-    pairs = np.hypot(square, square.swapaxes(1, 2))
-    diagonal = np.arange(FREQUENCIES)
-    pairs[:, diagonal, diagonal] = np.abs(square[:, diagonal, diagonal])
-    return pairs[:, np.triu(USED)]

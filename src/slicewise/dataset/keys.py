@@ -151,7 +151,7 @@ def how_laid(
     Parameters
     ----------
     one, other : tuple of ndarray
-        Names and places.
+        Names, in order, none twice, and places.
     canvas : (int, int)
         Pixels across and along the slices of the first.
 
@@ -161,7 +161,7 @@ def how_laid(
         The turn (as of `Frame.turned`), 1 or -1 for the order of slices, and
         what has to be added to x, y and z; none where too few meet.
     """
-    _, mine, yours = np.intersect1d(one[0], other[0], return_indices=True)
+    mine, yours = _shared(one[0], other[0])
     if len(mine) < LEAST:
         return None
     where = one[1][mine].astype(int)
@@ -181,3 +181,11 @@ def how_laid(
                 most = int(counts.max())
                 best = (turn, up, values[counts.argmax()])
     return best
+
+
+def _shared(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the names are that are in both, which are in order and none twice."""
+    place = np.searchsorted(other, one)
+    mine = np.flatnonzero(place < len(other))
+    mine = mine[other[place[mine]] == one[mine]]
+    return mine, place[mine]

@@ -166,6 +166,7 @@ def check_alike(
     ours: Marks,
     others: Mapping[str, Marks],
     not_the_same: Iterable[Collection[str]] = (),
+    threads: int = 1,
 ) -> None:
     """Stop when a scan is there again though its voxels differ, here or in another data set.
 
@@ -183,6 +184,8 @@ def check_alike(
         Pairs that are let through, in any order (``split.not_the_same``). A
         case of another data set is ``path:case``, or its name alone where this
         data set has no case of that name.
+    threads : int
+        How many to use.
 
     Raises
     ------
@@ -198,8 +201,8 @@ def check_alike(
 
     pairs = [
         (a, b, score)
-        for a, b, score in find_alike(ours, ours)
-        if a < b and patients[a] != patients[b] and frozenset((a, b)) not in allowed
+        for a, b, score in find_alike(ours, ours, threads)
+        if patients[a] != patients[b] and frozenset((a, b)) not in allowed
     ]
     if pairs:
         raise SlicewiseError(
@@ -207,7 +210,8 @@ def check_alike(
             f"and list the other in dataset.exclude, or give both the same patient, {remedy}"
         )
     for path, theirs in others.items():
-        pairs = [pair for pair in find_alike(ours, theirs) if not let_through(path, *pair[:2])]
+        alike = find_alike(ours, theirs, threads)
+        pairs = [pair for pair in alike if not let_through(path, *pair[:2])]
         if pairs:
             a, b, _ = pairs[0]
             raise SlicewiseError(

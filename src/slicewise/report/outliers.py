@@ -228,7 +228,7 @@ def _alike(data: SeenData) -> Iterable[tuple[str, Reason]]:
     marks = _marks(data)
     for one, other, score in find_alike(marks, marks):
         pair = frozenset((one, other))
-        if one < other and pair not in known and patient[one] != patient[other]:
+        if pair not in known and patient[one] != patient[other]:
             for case, twin in ((one, other), (other, one)):
                 words = (
                     f"so alike to {twin}, of another patient, as only the same scan is "
