@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from threadpoolctl import threadpool_info
 
 from slicewise.metrics.expected import COVERED, Expectation, Signs, _Rows, rank_correlation
 
@@ -209,3 +210,18 @@ def test_intervals_are_exact_about_how_many_patients_they_take() -> None:
     middle = known.of("liver", [0.8, 0, 0, 0, 0]).dice
     off = np.sort(np.abs(logit(dice) - logit(middle)))
     assert off[16] <= half <= off[18] * 1.1
+
+
+def test_it_is_learnt_without_threads_that_wait_for_each_other(monkeypatch) -> None:
+    used = set()
+
+    def left_out(rows: _Rows) -> np.ndarray:
+        used.update(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+        return _Rows.__dict__["plain_left_out"](rows)
+
+    monkeypatch.setattr(_Rows, "plain_left_out", _Rows.left_out, raising=False)
+    monkeypatch.setattr(_Rows, "left_out", left_out)
+    before = threadpool_info()
+    fitted(masks(12))
+    assert used == {1}
+    assert threadpool_info() == before

@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy import optimize
 from scipy.stats import spearmanr
+from threadpoolctl import threadpool_limits
 
 COVERED = 0.9
 """Share of masks whose Dice the intervals are to hold."""
@@ -152,8 +153,10 @@ class Expectation:
         rows = _Rows(observed)
         if _level(len(rows.numbers)) > 1:
             return None
-        weights = rows.fitted(np.ones(len(rows.dice), bool))
-        left_out = rows.left_out()
+        # the products are small: threads of BLAS would wait for each other most of the time
+        with threadpool_limits(1, "blas"):
+            weights = rows.fitted(np.ones(len(rows.dice), bool))
+            left_out = rows.left_out()
         off = np.abs(_logits(rows.dice) - _logits(left_out))
         spread = rows.spread(off)
         scaled = off / np.array([spread[name] for name in rows.names])
