@@ -180,3 +180,15 @@ def test_text_of_a_file_stays_text():
     read_back(config, {"split": {"seed": "3"}})
     assert config["split"]["seed"] == 3
     assert 'split.folds is "3"' in fault(config)
+
+
+def test_what_is_tried_on_the_command_line_is_read_back_too() -> None:
+    tried = {"optimizer.learning_rate": ["0.001", "1e-2"], "optimizer.name": ["adamw", "sgd"]}
+    config = changed("experiments/e/sweep", {**tried, "augmentation": ["null", {"shear": "3.5"}]})
+    read_back(config, copy.deepcopy(config))
+    assert config["experiments"]["e"]["sweep"] == {
+        "optimizer.learning_rate": [0.001, "1e-2"],
+        "optimizer.name": ["adamw", "sgd"],
+        "augmentation": [None, {"shear": 3.5}],
+    }
+    assert len(load_settings(config).combinations) == 8

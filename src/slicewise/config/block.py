@@ -8,6 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """What becomes a folder: letters, digits, _ and -."""
+ExperimentName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*([0-9]\.[0-9][A-Za-z0-9_-]*)*$")
+]
+"""The same, where numbers may have a point: combinations of a sweep are called by their values."""
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Plane = Literal["axial", "coronal", "sagittal"]

@@ -16,6 +16,7 @@ from slicewise.config.network import Network
 from slicewise.config.optimizer import Optimizer
 from slicewise.config.postprocessing import Postprocessing
 from slicewise.config.presets import PRESETS, merge, planned_recipe
+from slicewise.config.sweep import Sweep
 from slicewise.config.training import Training
 
 
@@ -54,6 +55,12 @@ class Experiment(Block):
     inference: Inference = Inference()
     postprocessing: Postprocessing = Postprocessing()
     prediction: Prediction = Prediction()
+    sweep: Sweep | None = Field(
+        None,
+        exclude_if=lambda sweep: sweep is None,
+        description="Try several values of settings, and keep the combination that is best on "
+        "validation patients. See sweep.md.",
+    )
 
     @property
     def seen(self) -> Context:

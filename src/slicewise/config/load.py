@@ -8,7 +8,6 @@ import functools
 import json
 import math
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from slicewise.config.block import block_of
 from slicewise.config.settings import Settings
+from slicewise.config.sweep import EXPONENT
 from slicewise.config.unused import unused
 from slicewise.errors import SlicewiseError
 
 NUMBERS = ("float_type", "float_parsing", "int_type", "int_parsing")
-EXPONENT = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def load_settings(config: Mapping[str, Any], *, dumped: bool = False) -> Settings:
@@ -126,7 +125,8 @@ def read_back(config: Any, given: Any) -> None:
     """
     read = {place: (text, yaml.safe_load(text)) for place, text in _texts(given) if text}
     for place, (text, value) in read.items():
-        if value is None:
+        # any value may be tried in a sweep, so nobody refuses it as text
+        if value is None or ("sweep" in place and isinstance(value, bool | int | float)):
             _put(config, place, text, value)
     try:
         Settings.model_validate(dict(config))
@@ -182,9 +182,9 @@ def used_settings(config: Mapping[str, Any], experiment: str) -> str:
 def settings_of(settings: Settings, experiment: str) -> str:
     """Return, as YAML, complete settings with one of their experiments."""
     used = settings.model_dump(mode="json")
-    used["experiments"] = {experiment: used["experiments"][experiment]}
+    used["experiments"] = {experiment: settings.blocks[experiment].model_dump(mode="json")}
     used["run"] = [experiment]
-    wanted = settings.experiments[experiment]
+    wanted = settings.blocks[experiment]
     used["slices"] = {k: used["slices"][k] for k in (wanted.slices, *wanted.also)}
     return yaml.safe_dump(used, sort_keys=False, allow_unicode=True)
 

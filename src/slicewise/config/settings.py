@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from slicewise.config.block import Block, Name
+from slicewise.config.block import Block, ExperimentName, Name
+from slicewise.config.combinations import Swept, swept
 from slicewise.config.dataset import Dataset
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
@@ -30,14 +31,19 @@ class Settings(Block):
     dataset: Dataset
     split: Split = Split()
     slices: dict[Name, Recipe] = Field(min_length=1, description="Named slice recipes.")
-    experiments: dict[Name, Experiment] = Field(min_length=1, description="Named experiments.")
-    run: list[Name] | None = Field(None, description="Experiments to make; null: all of them.")
+    experiments: dict[ExperimentName, Experiment] = Field(
+        min_length=1, description="Named experiments."
+    )
+    run: list[ExperimentName] | None = Field(
+        None, description="Experiments to make; null: all of them."
+    )
     evaluation: Evaluation = Evaluation()
     tracking: Tracking = Tracking()
     staging: Staging = Staging()
     segment: Segment | None = None
 
     _repeats: dict[str, list[str]] = PrivateAttr({})
+    _sweeps: dict[str, Swept] = PrivateAttr({})
 
     @model_validator(mode="before")
     @classmethod
@@ -74,14 +80,49 @@ class Settings(Block):
                         f"experiments.{name}.training.seeds: its repeat {repeat} has the name of "
                         "another experiment; rename one"
                     )
-                made[repeat] = _seeded(experiment, seed)
+                made[repeat] = _seeded(experiment.model_copy(update={"sweep": None}), seed)
                 self._repeats.setdefault(name, [name]).append(repeat)
         object.__setattr__(self, "experiments", made)
         return self
 
     @model_validator(mode="after")
-    def _names_meet(self) -> Settings:
+    def _sweep(self) -> Settings:
+        """Note the combinations of each sweep; the experiment itself becomes the best of them."""
+        plain: dict[str, Experiment] = {}
         for name, experiment in self.experiments.items():
+            plain[name] = experiment
+            if experiment.sweep is None:
+                continue
+            self._refuse_to_choose(name)
+            made = swept(name, experiment)
+            for called in made.candidates:
+                if called in self.experiments or called in self.combinations:
+                    raise ValueError(
+                        f"experiments.{name}.sweep: its combination {called} has the name of "
+                        "another experiment; rename one"
+                    )
+            self._sweeps[name] = made
+            plain[name] = experiment.model_copy(update={"sweep": None})
+        object.__setattr__(self, "experiments", plain)
+        return self
+
+    def _refuse_to_choose(self, name: str) -> None:
+        """Refuse a sweep where no patient may choose."""
+        if self.split.crossed is not None:
+            raise ValueError(
+                f"experiments.{name}.sweep: with {self.split.crossed} the held-out patients are "
+                "scored, so they may not choose; try values with one fold, whose validation "
+                "patients choose, and give what was best to an experiment with folds"
+            )
+        if self.split.validation == 0:
+            raise ValueError(
+                f"experiments.{name}.sweep: split.validation is 0, and validation patients choose "
+                "what is best; hold some out"
+            )
+
+    @model_validator(mode="after")
+    def _names_meet(self) -> Settings:
+        for name, experiment in self.blocks.items():
             if name in RESERVED:
                 raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
             for key, recipe in (
@@ -140,7 +181,7 @@ class Settings(Block):
                 raise ValueError(f"slices.{name}: a cut through a pile of slices {why}")
         if self.evaluation.lesions:
             raise ValueError(f"evaluation.lesions: a lesion {why}")
-        for name, experiment in self.experiments.items():
+        for name, experiment in self.blocks.items():
             for key, used in (
                 ("input.context", experiment.input.context > 1),
                 ("network.dimensions", experiment.network.dimensions == 3),
@@ -163,6 +204,41 @@ class Settings(Block):
     def repeats(self) -> dict[str, list[str]]:
         """Of an experiment with several seeds, the names of all its trainings, its own first."""
         return self._repeats
+
+    @property
+    def sweeps(self) -> dict[str, Swept]:
+        """The combinations of each experiment that is the best of several, by its name."""
+        return self._sweeps
+
+    @property
+    def combinations(self) -> dict[str, Experiment]:
+        """All combinations of all sweeps by their names: they are trained, and never tested."""
+        return {k: each for of in self._sweeps.values() for k, each in of.candidates.items()}
+
+    @property
+    def blocks(self) -> dict[str, Experiment]:
+        """All that is trained by its name: experiments, and the combinations of sweeps."""
+        return {**self.experiments, **self.combinations}
+
+    def sweep_of(self, experiment: str) -> str | None:
+        """Return the sweep whose best combination an experiment is, with this or another seed."""
+        for name in self._sweeps:
+            if experiment in self.repeats.get(name, [name]):
+                return name
+        return None
+
+    def with_best(self, sweep: str, combination: str) -> Settings:
+        """Return settings in which an experiment with a sweep, and its repeats, say the best.
+
+        Parameters
+        ----------
+        sweep, combination : str
+            Their names.
+        """
+        best = self._sweeps[sweep].candidates[combination]
+        repeats = self.repeats.get(sweep, [sweep])
+        said = {name: _seeded(best, self.experiments[name].training.seed) for name in repeats}
+        return self.model_copy(update={"experiments": {**self.experiments, **said}})
 
     @property
     def wanted(self) -> list[str]:

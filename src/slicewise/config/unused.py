@@ -91,14 +91,19 @@ def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]
 
 def _of_experiments(config: Mapping[str, Any], settings: Settings) -> Iterator[str]:
     for name, given in config["experiments"].items():
-        experiment = settings.experiments[name]
+        sweep = settings.sweeps.get(name)
+        # a setting that one combination needs is none too many
+        made = [settings.experiments[name]] if sweep is None else [*sweep.candidates.values()]
+        tried = [] if sweep is None else [*next(iter(sweep.values.values()))]
         for rule in RULES:
             written, value = _written(given, rule.key)
-            if not written or any(value is same or value == same for same in rule.harmless):
+            is_harmless = any(value is same or value == same for same in rule.harmless)
+            if rule.key not in tried and (not written or is_harmless):
                 continue
-            why = rule.why(settings, experiment)
-            if why is not None:
-                yield f"experiments.{name}.{rule.key} does nothing: {why}; leave it out"
+            reasons = [rule.why(settings, experiment) for experiment in made]
+            if None not in reasons:
+                key = f"sweep.{rule.key}" if rule.key in tried else rule.key
+                yield f"experiments.{name}.{key} does nothing: {reasons[0]}; leave it out"
 
 
 def _written(config: Any, key: str) -> tuple[bool, Any]:
