@@ -10,6 +10,7 @@ rule all:
         rules.data.output[0],
         study.of_wanted("report.html"),
         rules.compare.output.html,
+        study.sweep_pages(),
         rules.index.output[0],
         # what these pages rest on, so that it is missed where it was deleted
         study.kept(),

@@ -110,6 +110,7 @@ try:
             not_read = found.failures
         study = Study(settings, there, split, columns, scans=NEW, in_bucket=IN_BUCKET, root=RESULTS)
         study.check_starts()
+        study.check_sweeps()
         # only shown; the split follows from them
         balanced = with_strata(columns, there, settings.split, DATA)
         if workflow.is_main_process:
@@ -131,8 +132,19 @@ except OSError as error:
 result = study.result
 
 
+def any_of(names):
+    """A pattern of these names; where there is none, of nothing."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+TRAINED = any_of(study.trained_experiments)
+
+
 wildcard_constraints:
-    experiment="|".join(map(re.escape, settings.experiments)),
+    experiment=any_of(settings.experiments),
+    sweep=any_of(settings.sweeps),
+    rung=r"\d+",
+    place=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     recipe="|".join(map(re.escape, settings.slices)),
     effort="quick|laptop|workstation|gpu",
     fold=r"\d+",

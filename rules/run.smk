@@ -203,7 +203,14 @@ def look_before(maker):
             # (snakemake#4166).
             workflow.dag.forcefiles.update(given(maker, "plan", wildcards))
         if NAMES[maker.name] == "train":
-            workflow.dag.forcefiles.update(slices_due(wildcards))
+            named = [(wildcards.experiment, wildcards.fold)]
+            led = functools.partial(study.led_to_training, *named[0])
+            workflow.dag.forcefiles.update(slices_due(named, led))
+        if NAMES[maker.name] == "rung":
+            at = (wildcards.sweep, wildcards.rung, wildcards.place)
+            named = [(name, 0) for name in study.rung(*at).combinations]
+            led = functools.partial(study.led_to_rung, *at)
+            workflow.dag.forcefiles.update(slices_due(named, led))
         return []
 
     return compare
@@ -235,22 +242,22 @@ def given(maker, name, wildcards):
             yield str(item.apply_wildcards(wildcards))
 
 
-def slices_due(wildcards):
+def slices_due(trainings, led):
     """Return what stands for slices that were deleted, if a training is due that reads them.
+
+    `trainings` are experiments and folds, one of which is trained, and `led` returns the jobs before it.
 
     Snakemake knows these files alone, which are there. Nothing is trained for cutting again, and
     while that is done Snakemake overlooks why the training is due (snakemake#4166), so its plan is
     to be written, too.
     """
-    deleted = study.slices_deleted(wildcards.experiment, wildcards.fold)
+    deleted = study.slices_deleted(*trainings[0])
     if not deleted:
         return []
-    led = study.led_to_training(wildcards.experiment, wildcards.fold)
-    due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led)
+    due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led())
     if not due:
         return []
-    plan = study.result(f"{wildcards.experiment}/fold-{wildcards.fold}/plan.json")
-    return [*deleted, plan]
+    return [*deleted, *(study.result(f"{name}/fold-{k}/plan.json") for name, k in trainings)]
 
 
 @functools.cache

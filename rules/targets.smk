@@ -23,6 +23,12 @@ rule trained:
         study.of_wanted_folds("model.keras"),
 
 
+rule swept:
+    """The best combination of each sweep is known; nobody is tested for it."""
+    input:
+        [path for name in settings.wanted for path in study.best_of(name)],
+
+
 rule scored:
     """All models are scored."""
     input:
@@ -35,4 +41,5 @@ rule reported:
         rules.data.output[0],
         study.of_wanted("report.html"),
         rules.compare.output.html,
+        study.sweep_pages(),
         rules.index.output[0],

@@ -1,7 +1,8 @@
 """Train: one U-net for each experiment and fold.
 
 Needs the slices of its training and held-out cases, the masks of the latter, and that nothing leaks;
-of an experiment that starts from a model (`training.start_from`), that one.
+of an experiment that starts from a model (`training.start_from`), that one; of one with a sweep,
+which combination is its best.
 Makes fold-<k>/{plan.json, model.keras, history.csv, config.yaml, augmented.npz}, and an MLflow
 run.
 """
@@ -19,6 +20,7 @@ rule train:
         plan=result("{experiment}/fold-{fold}/plan.json"),
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
         start=lambda w: study.start_of(w.experiment, w.fold, "keras"),
+        best=lambda w: study.best_of(w.experiment),
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient(result("leakage.json")),
     output:
@@ -62,12 +64,15 @@ rule plan:
         # no patient who is held out may be known to the model that is fine-tuned
         start=lambda w: study.start_of(w.experiment, w.fold, "json"),
         cases=lambda w: study.cases_beside_start(w.experiment),
+        best=lambda w: study.best_of(w.experiment),
     output:
         result("{experiment}/fold-{fold}/plan.json"),
     log:
         result("logs/plan/{experiment}/fold-{fold}.log"),
     benchmark:
         result("timings/plan/{experiment}/fold-{fold}.tsv")
+    wildcard_constraints:
+        experiment=TRAINED,
     localrule: True
     conda:
         "../environment.yml"
@@ -98,6 +103,8 @@ rule start:
         result("logs/start/{experiment}/fold-{fold}.log"),
     benchmark:
         result("timings/start/{experiment}/fold-{fold}.tsv")
+    wildcard_constraints:
+        experiment=TRAINED,
     localrule: True
     conda:
         "../environment.yml"

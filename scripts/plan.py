@@ -3,6 +3,7 @@
 from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.proposal import planned_settings
+from slicewise.dataset.rungs import best_told
 from slicewise.dataset.started import STARTED, check_start
 from slicewise.dataset.training_record import write_plan
 from slicewise.job import script_job
@@ -16,10 +17,12 @@ def main(snakemake):
     given = snakemake.input
     told = snakemake.params
     with script_job(snakemake):
+        name = snakemake.wildcards.experiment
         proposals = given.get("proposals") or []
-        if proposals:
-            settings = planned_settings(snakemake.config, proposals)
-            cfg = cfg.resolved(settings, snakemake.wildcards.experiment)
+        best = given.get("best") or []
+        if proposals or best:
+            settings = best_told(planned_settings(snakemake.config, proposals), name, best)
+            cfg = cfg.resolved(settings, name)
         known = read_case_records(given.case_records)
         ranges = ranges_of([known[case] for case in cfg.train], cfg.content)
         also = {}

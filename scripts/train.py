@@ -3,19 +3,16 @@
 from pathlib import Path
 
 from slicewise.config.load import settings_of
-from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.proposal import planned_settings
+from slicewise.dataset.rungs import best_told, checkpoints_of
 from slicewise.dataset.training_record import TrainingRecord
-from slicewise.dataset.truth import truth_reader
 from slicewise.job import script_job, stop_check
-from slicewise.network.card import make_card
 from slicewise.records import paths_told
-from slicewise.slices import batches, staging
+from slicewise.slices import staging
 from slicewise.tracking import Tracker, place, versions
-from slicewise.training.inputs import TrainingInputs
 from slicewise.training.loop import Callbacks, train
-from slicewise.training.plan import read_plan, read_slices
-from slicewise.training.start import Start
+from slicewise.training.plan import read_plan
+from slicewise.training.prepared import prepare
 
 
 def main(snakemake):
@@ -26,40 +23,24 @@ def main(snakemake):
     number = snakemake.wildcards.fold
     fold = f"fold-{number}"
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
-        settings = planned_settings(snakemake.config, given.get("proposals") or [])
+        best = given.get("best") or []
+        configured = planned_settings(snakemake.config, given.get("proposals") or [])
+        settings = best_told(configured, name, best)
         plan = read_plan(given.plan, settings, name, snakemake.params.code)
         planned = plan.settings
+        start = (given.get("start") or [None])[0]
         masks = paths_told(snakemake, "truth")
-        read = check_volumes(given.case_records, planned.validation_cases, mask=masks)
-        slices, validation_slices = read_slices(plan, snakemake.params.recipes)
-        truth = truth_reader(
-            planned.validation_cases, masks, plan.content, validation_slices.frames()
-        )
-        card = make_card(plan.content, plan.recipe, plan.experiment, plan.ranges)
+        ready = prepare(plan, snakemake.params.recipes, given.case_records, masks, start)
+        own = Path(snakemake.params.checkpoints)
+        checkpoints = checkpoints_of(configured, name, own, best)
         here = place()
 
-        start = None
-        if planned.started_from is not None:
-            start = Start(Path(given.start[0]), planned.started_from)
-
-        # what these weights depend on: a run of the same key goes on, and is the same run
-        inputs = TrainingInputs(
-            slices,
-            validation_slices,
-            plan.experiment,
-            card,
-            **planned.validation,
-            also=[plan.code, read["mask"]],
-            start=start,
-        )
-        key = inputs.key
-        tags = {**here, "experiment": name, "fold": number, "rule": "train", "training_key": key}
-        if start is not None:
-            tags["started_from"] = start.told.weights_sha256 or start.told.sha256
+        tags = {**here, "experiment": name, "fold": number, "rule": "train", **ready.tags}
         title = name if planned.folds == 1 else f"{name}/{fold}"
         kept = {"settings.yaml": settings_of(settings, name)}
+        key = ready.inputs.key
         run = tracker.begin(fold, title, key, params=plan.params, tags=tags, contents=kept)
-        run.data(batches.digests({"train": slices, "validation": validation_slices}))
+        run.data(ready.digests)
 
         def save(trained):
             trained.save(Path(out.model), Path(out.history), Path(out.samples))
@@ -73,15 +54,10 @@ def main(snakemake):
             run.trained(trained.resolved.dump(), files, out.model, plan.content.scored)
 
         stop = stop_check()
-        staged = (slices, validation_slices) if settings.staging.slices else ()
+        staged = ready.sets if settings.staging.slices else ()
         with run.ending_with_errors(), staging.staged(staged, log, stop):
-            train(
-                inputs,
-                truth,
-                Path(snakemake.params.checkpoints),
-                Callbacks(on_epoch=run.epoch, log=log, should_stop=stop),
-                save,
-            )
+            callbacks = Callbacks(on_epoch=run.epoch, log=log, should_stop=stop)
+            train(ready.inputs, ready.truth, checkpoints, callbacks, save)
 
 
 main(snakemake)

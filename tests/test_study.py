@@ -368,3 +368,48 @@ def test_models_of_other_results_are_there_before_anything_runs(tmp_path, monkey
             starting(name, folds).check_starts()
     with pytest.raises(SlicewiseError, match="two from one from two"):
         starting("results/ct/one", one="results/ct/two").check_starts()
+
+
+def swept(large: tuple[int, int] = (32, 64), **keys) -> Study:
+    """A study of an experiment that is the best of four, with another seed."""
+    tried = {"network.filters": [[4, 8], [*large]], "training.batch": [2, 4], "budget": 15}
+    tuned = {"slices": "axial64", "training": {"epochs": 60, "seeds": [5, 6]}, "sweep": tried}
+    return study_of(folds=1, experiments={"tuned": tuned}, run=None, **keys)
+
+
+def test_combinations_are_trained_in_rungs_and_nothing_else_is_made_of_them():
+    study = swept()
+    names = [f"tuned-filters{f}-batch{b}" for f in ("4x8", "32x64") for b in (2, 4)]
+    assert study.places("tuned", 0) == names
+    assert [study.places("tuned", rung) for rung in (1, 2)] == [["1", "2"], ["1"]]
+    assert [study.rung("tuned", rung, "1").epochs for rung in (1, 2)] == [30, 60]
+    assert study.rung("tuned", 0, names[1]).combinations == [names[1]]
+    assert study.rung("tuned", 1, "2").combinations == names
+    assert [study.promote("tuned", rung).go_on for rung in range(3)] == [2, 1, 1]
+    last = "results/ct/tuned/sweep/rung-2.json"
+    assert [study.best_of(name) for name in ("tuned", "tuned-seed6", *names)] == [
+        [last],
+        [last],
+        *[[]] * 4,
+    ]
+    assert study.plans_at("tuned", 0, names[0]) == [f"results/ct/{names[0]}/fold-0/plan.json"]
+    assert study.training_plan(names[3], 0).experiment["network"]["filters"] == [32, 64]
+    # no page, prediction or model of any of them is asked for
+    asked = [*study.targets(), *study.pages(), *study.kept(), *study.of_wanted("metrics.tsv")]
+    assert not [path for path in asked for name in names if f"/{name}/" in path]
+    assert "results/ct/tuned/sweep.html" in study.pages()
+    assert not study.knows({"experiment": names[0]})
+
+
+def test_the_best_asks_for_the_memory_of_the_largest_combination():
+    study = swept(large=(2048, 4096))
+    names = ("tuned", "tuned-filters4x8-batch2", "tuned-filters2048x4096-batch4")
+    by_name = {name: study.memory_to_train(name, 0, gpu=False) for name in names}
+    assert by_name["tuned"] == by_name["tuned-filters2048x4096-batch4"]
+    assert by_name["tuned"] > by_name["tuned-filters4x8-batch2"]
+
+
+def test_a_sweep_without_a_patient_who_may_choose_is_refused():
+    swept().check_sweeps()
+    with pytest.raises(SlicewiseError, match="there is no validation patient to choose"):
+        swept(cases=4).check_sweeps()

@@ -40,13 +40,15 @@ class Kind:
 
 KINDS = {
     CHECKPOINTS: Kind(
-        ("*/checkpoints",), "trainings that were stopped begin anew, and no others run", ()
+        ("*/checkpoints",),
+        "trainings that were stopped, or go on in a sweep, begin anew, and no others run",
+        (),
     ),
     "converted": Kind(
         ("cases/*/image.nii.gz", "cases/*/mask.nii.gz"),
         "made again, with all that is made from it, trainings too, once anything is due",
         (
-            *("phantom", "convert", "ingest", "slices", "train", "calibrate", "predict"),
+            *("phantom", "convert", "ingest", "slices", "rung", "train", "calibrate", "predict"),
             *("evaluate", "report"),
         ),
         ("cases/_shards",),

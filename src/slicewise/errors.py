@@ -34,6 +34,10 @@ class PassingError(SlicewiseError):
     """A fault of the surroundings, such as too little memory: another attempt may do without it."""
 
 
+class DivergedError(SlicewiseError):
+    """A training came to numbers that are none: with its settings it leads nowhere."""
+
+
 class StoppedError(PassingError):
     """Nothing is wrong: a job was told to stop, and goes on when it is run again."""
 

@@ -248,13 +248,44 @@ class Plan(Told):
 
     def resolved(self, settings: Settings, experiment: str) -> Plan:
         """Return it with plans in the place of `preset: auto`, as these settings have them."""
-        block = settings.experiments[experiment]
+        block = settings.blocks[experiment]
         planned = {
             "experiment": block.model_dump(exclude={"prediction"}),
             "recipe": settings.slices[block.slices],
             "also": [settings.slices[recipe] for recipe in block.also],
         }
         return self.model_copy(update=planned)
+
+
+class Rung(Told):
+    """Of `rung`: which combination of a sweep is trained until the end of which epoch.
+
+    It is the only one, or that which took the `place` (from 1) among those that went on.
+    """
+
+    sweep: str
+    rung: int
+    epochs: int
+    combinations: list[str]
+    place: int = 0
+
+
+class Promote(Told):
+    """Of `promote`: how many of the combinations of a rung go on, the best first."""
+
+    sweep: str
+    rung: int
+    combinations: list[str]
+    go_on: int
+
+
+class Sweep(Told):
+    """Of `sweep`: what each combination says, when rungs end, and the trainings of the best."""
+
+    dataset: str
+    combinations: dict[str, dict[str, Any]]
+    epochs: list[int]
+    seeds: list[str]
 
 
 class Start(Told):

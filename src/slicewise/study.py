@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise import jobs, needs
-from slicewise.config import Settings
+from slicewise.config import Experiment, Settings
 from slicewise.config.planned import with_plans
 from slicewise.config.training import STORES
 from slicewise.dataset import shapes
@@ -32,6 +32,7 @@ START_FROM = "training.start_from"
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
 PAGES = ("index.html", "data.html", "comparison.html")
+SWEPT = ("sweep.html", "sweep.tsv")
 KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
 """What people keep beside the pages."""
 LOOKS = "_looks"
@@ -198,7 +199,7 @@ class Study:
 
     def recipes_of(self, experiment: str) -> list[str]:
         """Return the recipes that an experiment trains on; the first is what it predicts."""
-        block = self.settings.experiments[experiment]
+        block = self.settings.blocks[experiment]
         return [block.slices, *block.also]
 
     def _predicted_shards(self, experiment: str) -> dict[str, list[str]]:
@@ -223,7 +224,7 @@ class Study:
 
     def training_plan(self, experiment: str, fold: int | str) -> jobs.Plan:
         """Return what a training is made from."""
-        block = self.settings.experiments[experiment]
+        block = self.settings.blocks[experiment]
         trained = self.training_cases(fold)
         validated = self.validation_cases(fold)
         return jobs.Plan(
@@ -247,10 +248,118 @@ class Study:
             folds=len(self.folds),
         )
 
+    # sweeps
+
+    @property
+    def trained_experiments(self) -> list[str]:
+        """The experiments and the combinations of sweeps, which are trained alone."""
+        return list(self.settings.blocks)
+
+    def check_sweeps(self) -> None:
+        """Refuse a sweep of which no patient could choose, before anything runs.
+
+        Raises
+        ------
+        SlicewiseError
+            When there are too few patients to hold one out.
+        """
+        if self.settings.sweeps and not self.validation_cases(0):
+            raise SlicewiseError(
+                f"experiments.{next(iter(self.settings.sweeps))}.sweep: there is no validation "
+                "patient to choose what is best, as there are too few to train on; add patients, "
+                "or leave the sweep out"
+            )
+
+    def places(self, sweep: str, rung: int | str) -> list[str]:
+        """Return the names of a rung's jobs: combinations at first, then the places they took."""
+        made = self.settings.sweeps[sweep]
+        if int(rung) == 0:
+            return list(made.candidates)
+        return [str(place + 1) for place in range(made.rungs[int(rung)].combinations)]
+
+    def rung(self, sweep: str, rung: int | str, place: str) -> jobs.Rung:
+        """Return what a job of a rung is told."""
+        made = self.settings.sweeps[sweep]
+        is_first = int(rung) == 0
+        return jobs.Rung(
+            sweep=sweep,
+            rung=int(rung),
+            epochs=made.rungs[int(rung)].epochs,
+            combinations=[place] if is_first else list(made.candidates),
+            place=0 if is_first else int(place),
+        )
+
+    def promote(self, sweep: str, rung: int | str) -> jobs.Promote:
+        """Return what is told of choosing those that go on."""
+        made = self.settings.sweeps[sweep]
+        after = made.rungs[int(rung) + 1 :]
+        return jobs.Promote(
+            sweep=sweep,
+            rung=int(rung),
+            combinations=list(made.candidates),
+            go_on=after[0].combinations if after else 1,
+        )
+
+    def sweep(self, sweep: str) -> jobs.Sweep:
+        """Return what is told of the page of a sweep."""
+        made = self.settings.sweeps[sweep]
+        return jobs.Sweep(
+            dataset=self.name,
+            combinations=made.values,
+            epochs=[rung.epochs for rung in made.rungs],
+            seeds=self.settings.repeats.get(sweep, [sweep]),
+        )
+
+    def sweep_pages(self) -> list[str]:
+        """Return the pages and tables of the sweeps that are to be made."""
+        wanted = [name for name in self.settings.sweeps if name in self.settings.wanted]
+        return [self.result(f"{name}/{file}") for name in wanted for file in SWEPT]
+
+    def rung_records(self, sweep: str, rung: int | str) -> list[str]:
+        """Return the files of a rung's jobs."""
+        folder = self.result(f"{sweep}/sweep/rung-{rung}")
+        return [f"{folder}/{place}.json" for place in self.places(sweep, rung)]
+
+    def all_rung_records(self, sweep: str) -> list[str]:
+        """Return the files of the jobs of all rungs."""
+        rungs = range(len(self.settings.sweeps[sweep].rungs))
+        return [path for rung in rungs for path in self.rung_records(sweep, rung)]
+
+    def went_on(self, sweep: str, rung: int | str) -> list[str]:
+        """Return the file that says which combinations went on before a rung; none at first."""
+        return [self.result(f"{sweep}/sweep/rung-{int(rung) - 1}.json")] if int(rung) else []
+
+    def best_of(self, experiment: str) -> list[str]:
+        """Return the file that says which combination an experiment is; none of most."""
+        sweep = self.settings.sweep_of(experiment)
+        if sweep is None:
+            return []
+        return self.went_on(sweep, len(self.settings.sweeps[sweep].rungs))
+
+    def plans_at(self, sweep: str, rung: int | str, place: str) -> list[str]:
+        """Return the training plan of each combination that a job of a rung may train."""
+        names = self.rung(sweep, rung, place).combinations
+        return [path for name in names for path in self.of_folds("plan.json", name)]
+
+    def starts_at(self, sweep: str, rung: int | str, place: str) -> list[str]:
+        """Return the models that these start from."""
+        names = self.rung(sweep, rung, place).combinations
+        return [path for name in names for path in self.start_of(name, 0, "keras")]
+
+    def led_to_rung(
+        self, sweep: str, rung: int | str, place: str
+    ) -> list[tuple[str, dict[str, str]]]:
+        """Return the jobs that a rung's job follows from, slices left aside: rule and wildcards."""
+        wildcards = {"sweep": sweep, "rung": str(rung), "place": place}
+        names = self.rung(sweep, rung, place).combinations
+        # none of a combination is trained by the rule of that name
+        led = [each for name in names for each in self.led_to_training(name, 0)[1:]]
+        return [("rung", wildcards), *led]
+
     # models that trainings start from
 
     def _start_from(self, experiment: str) -> str | None:
-        return self.settings.experiments[experiment].training.start_from
+        return self.settings.blocks[experiment].training.start_from
 
     def start_of(self, experiment: str, fold: int | str, kind: str) -> list[str]:
         """Return what was brought of the model that a fold starts from: ``keras`` or ``json``."""
@@ -540,13 +649,15 @@ class Study:
     def pages(self) -> list[str]:
         """Return the pages that a run makes."""
         wanted = [f"{experiment}/report.html" for experiment in self.settings.wanted]
-        return [self.result(name) for name in (*PAGES, *wanted)]
+        swept = [path for path in self.sweep_pages() if path.endswith(".html")]
+        return [*(self.result(name) for name in (*PAGES, *wanted)), *swept]
 
     def targets(self) -> list[str]:
         """Return the files that people ask for by their names, of all experiments."""
         pages = [*PAGES, *KEPT]
         for experiment in self.settings.experiments:
             pages += [f"{experiment}/report.html"]
+            pages += [f"{experiment}/{n}" for n in SWEPT if experiment in self.settings.sweeps]
             pages += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
             pages += [f"{experiment}/fold-{k}/{n}" for k in self.folds for n in KEPT_OF_FOLD]
             pages += [f"{experiment}/predictions/{case}.nii.gz" for case in self.scored]
@@ -559,6 +670,7 @@ class Study:
         predicted = {} if experiment is None else {"case": self.scored}
         known: dict[str, Collection[str]] = {
             "experiment": settings.experiments,
+            "sweep": settings.sweeps,
             "recipe": settings.slices,
             "fold": [str(fold) for fold in self.folds],
             "case": self.cases,
@@ -588,37 +700,52 @@ class Study:
 
     def memory_to_train(self, experiment: str, fold: int | str, *, gpu: bool) -> int:
         """Return the MB that a training asks for."""
-        return needs.train(
-            self.sizes_of(self.validation_cases(fold)),
-            self.estimated.experiments[experiment],
-            [self.estimated.slices[recipe] for recipe in self.recipes_of(experiment)],
-            self.outputs,
-            gpu=gpu,
+        return max(
+            needs.train(
+                self.sizes_of(self.validation_cases(fold)),
+                block,
+                [self.estimated.slices[recipe] for recipe in self.recipes_of(experiment)],
+                self.outputs,
+                gpu=gpu,
+            )
+            for block in self._estimates(experiment)
         )
 
     def memory_to_predict(self, experiment: str, shard: str) -> int:
         """Return the MB that a job of a prediction asks for."""
-        block = self.estimated.experiments[experiment]
-        return needs.predict(
-            self.sizes_of(self.predicted_by(experiment, shard)),
-            block,
-            self.estimated.slices[block.slices],
-            self.outputs,
-            len(self.folds),
-        )
+        sizes = self.sizes_of(self.predicted_by(experiment, shard))
+        return self._memory_of_predicting(experiment, sizes)
 
     def memory_to_calibrate(self, experiment: str, fold: int | str) -> int:
         """Return the MB that a calibration asks for."""
-        block = self.estimated.experiments[experiment]
-        recipe = self.estimated.slices[block.slices]
         sizes = self.sizes_of(self.calibrated_on(fold))
-        return needs.calibrate(sizes, block, recipe, self.outputs)
+        return max(
+            needs.calibrate(sizes, block, self.estimated.slices[block.slices], self.outputs)
+            for block in self._estimates(experiment)
+        )
 
     def memory_to_segment(self, experiment: str) -> int:
         """Return the MB to segment new scans, whose headers are not read before."""
-        block = self.estimated.experiments[experiment]
-        recipe = self.estimated.slices[block.slices]
-        return needs.predict([shapes.UNKNOWN], block, recipe, self.outputs, len(self.folds))
+        return self._memory_of_predicting(experiment, [shapes.UNKNOWN])
+
+    def _memory_of_predicting(self, experiment: str, sizes: Sequence[shapes.Size]) -> int:
+        return max(
+            needs.predict(
+                sizes,
+                block,
+                self.estimated.slices[block.slices],
+                self.outputs,
+                len(self.folds),
+            )
+            for block in self._estimates(experiment)
+        )
+
+    def _estimates(self, experiment: str) -> list[Experiment]:
+        """Return what an experiment may be, for what is asked for: any combination of a sweep."""
+        sweep = self.settings.sweep_of(experiment)
+        if sweep is None:
+            return [self.estimated.blocks[experiment]]
+        return [*self.settings.sweeps[sweep].candidates.values()]
 
     @property
     def missing_labels(self) -> str:

@@ -18,6 +18,7 @@ NAMED = {
     "checked": "every case read and checked, the leakage check, the page about the data",
     "sliced": "the slices of all cases",
     "trained": "the models",
+    "swept": "the best combination of each sweep, by validation; no test patient is looked at",
     "scored": "the scores of all predictions",
     "reported": "all pages",
     "all": "all of it; what is made if nothing is named",

@@ -38,3 +38,18 @@ def test_a_fold_and_a_run_without_the_file_are_one_sentence(tmp_path: Path) -> N
     with pytest.raises(SlicewiseError, match=r"it holds no cases\.tsv"):
         fetch(connection, parent.record.id, ["cases.tsv"], tmp_path)
     assert fetch(connection, parent.record.id, [], tmp_path).weights == {"0": "of fold-0"}
+
+
+def test_a_combination_of_a_sweep_was_never_scored_and_is_no_part_of_the_model(
+    tmp_path: Path,
+) -> None:
+    results = tmp_path / "results"
+    tried = made(results, "tried", scored=False)
+    tried.tag({"sweep": "one"})
+    best = made(results, "one")
+    best.best_of(["../../tried/tracking/fold-0/001"])
+    sync(results, "*", lambda old, new: (True, ""), lambda line: None)
+    connection = Connection(results)
+    with pytest.raises(SlicewiseError, match="a combination of the sweep one"):
+        fetch(connection, tried.record.id, [], tmp_path)
+    assert fetch(connection, best.record.id, [], tmp_path).weights == {"0": "of fold-0"}

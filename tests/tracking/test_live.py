@@ -302,3 +302,42 @@ def test_a_job_does_not_wait_for_a_stopped_process_that_holds_a_lock(
                 row(1, 0.5)
             )
     assert "takes too long to answer: results are complete" in said[-1]
+
+
+def test_the_runs_of_a_sweep_are_children_of_the_best(results: Path) -> None:
+    names = ["best-a", "best-b"]
+    for name in names:
+        with tracker(results, name) as jobs:
+            run = jobs.begin(
+                "fold-0", name, "k", params={}, tags={"sweep": "best"}, contents={}, reopen=True
+            )
+            run.epoch(row(1, 0.5))
+            run.finish()
+    # the next rung goes on with the same run
+    with tracker(results, "best-a") as jobs:
+        run = jobs.begin("fold-0", "best-a", "k", params={}, tags={}, contents={}, reopen=True)
+        assert run.folder.name == "001"
+        assert run.record.is_running
+        run.epoch(row(1, 0.5))
+        run.epoch(row(2, 0.4))
+        run.finish()
+    with tracker(results, "best") as jobs:
+        begin(jobs, "k").finish()
+    page = results / "tiny" / "best" / "sweep.html"
+    page.write_text("a page")
+    with tracker(results, "best") as jobs:
+        jobs.swept([*names, "best-never-trained"], {"sweep.html": page})
+    parent = run_of(results, "best")
+    for name in names:
+        child = run_of(results, name)
+        assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert child.info.status == "FINISHED"
+    assert len(points(results, run_of(results, "best-a").info.run_id, "train/loss")) == 2
+    there = Connection(results).client.list_artifacts(parent.info.run_id)
+    assert "sweep.html" in {entry.path for entry in there}
+
+
+def test_without_reopening_a_finished_run_is_followed_by_another(results: Path) -> None:
+    with tracker(results, "closed") as jobs:
+        begin(jobs).finish()
+        assert begin(jobs).folder.name == "002"

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from slicewise.config import Recipe
-from slicewise.errors import SlicewiseError
+from slicewise.errors import DivergedError, SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.predict import predict_volume
 from slicewise.network import backend
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
+from slicewise.training.inputs import TrainingInputs
+from slicewise.training.loop import Callbacks, train_until
 from slicewise.training.result import HISTORY, Trained
 from slicewise.training.trainer import Trainer
 from tests.discs import CARD, card_with, disc_truth, disc_volume, experiment
@@ -243,3 +245,33 @@ def test_a_label_that_never_occurs(folders: list[SliceFolder], tmp_path: Path) -
         train_on(
             *(SliceSet(made), SliceSet([]), disc_truth, experiment(), CARD, tmp_path / "c"),
         )
+
+
+@pytest.mark.slow
+def test_a_training_in_parts_is_the_same_training(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(training={"epochs": 3})
+    sets = (slices, validation_slices)
+    whole = train_on(*sets, disc_truth, settings, CARD, tmp_path / "whole")
+    inputs = TrainingInputs(*sets, settings, CARD)
+    parts = [
+        train_until(inputs, disc_truth, tmp_path / "parts", Callbacks(), epochs)
+        for epochs in (1, 2, 1)
+    ]
+    assert [len(part.history) for part in parts] == [1, 2, 1]
+    # what is asked of an earlier epoch is told of it, although the training is further
+    assert parts[2].dice == parts[0].dice == parts[0].history[0]["val/dice"]
+    done = train_on(*sets, disc_truth, settings, CARD, tmp_path / "parts")
+    assert done.resolved.weights_sha256 == whole.resolved.weights_sha256
+    assert done.history["val/dice"].tolist() == whole.history["val/dice"].tolist()
+
+
+@pytest.mark.slow
+def test_numbers_that_are_none_are_told_apart_from_other_faults(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path
+) -> None:
+    settings = changed(optimizer={"learning_rate": 1e30, "clip_norm": None})
+    inputs = TrainingInputs(slices, validation_slices, settings, CARD)
+    with pytest.raises(DivergedError):
+        train_until(inputs, disc_truth, tmp_path, Callbacks(), 2)

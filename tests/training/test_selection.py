@@ -79,3 +79,15 @@ def test_patience(dice: list[float | None], patience: int | None, over: bool, by
     history = [{} if one is None else {name: sign * one} for one in dice]
     assert Selection.of(by, allowed=True).has_waited(history, patience) is over
     assert not Selection.of(by, allowed=False).has_waited(history, patience)
+
+
+def test_the_dice_is_that_of_the_weights_that_are_kept() -> None:
+    rows = [
+        {"epoch": 1, "val/loss": 0.5, "val/dice": 0.8},
+        {"epoch": 2, "val/loss": 0.3, "val/dice": 0.6},
+        {"epoch": 3, "val/loss": 0.4, "val/dice": 0.7},
+        {"epoch": 4},
+    ]
+    kept = {by: Selection(by, allowed=True).dice_of_kept(rows) for by in ("dice", "loss", "final")}
+    assert kept == {"dice": (0.8, 1), "loss": (0.6, 2), "final": (0.7, 3)}
+    assert Selection("dice", allowed=True).dice_of_kept(rows[3:]) == (None, 0)

@@ -15,6 +15,7 @@ PLACES = {
         "data.html": "every case before any training: what stands out, and the split",
         "comparison.html": "all experiments side by side, patient by patient",
         "<experiment>/report.html": "one experiment: patients, curves, slices, settings",
+        "<experiment>/sweep.html": "of an experiment with a sweep: what was tried, what mattered",
         "segmented/<experiment>/gallery.html": "masks of new scans, by snakemake segment",
     },
     "Numbers": {
@@ -23,6 +24,7 @@ PLACES = {
         "<experiment>/groups.tsv": "means by site, sex or age, where evaluation.by asks for them",
         "comparison.tsv": "every two experiments: difference, interval, p",
         "comparison_cases.tsv": "Dice of every case in every experiment",
+        "<experiment>/sweep.tsv": "a row for each combination of a sweep: values, Dice, epochs",
         "cases.tsv": "a row for each case: files, SHA-256, shape, spacing, intensities, ml",
         "split.tsv": "who is trained, validated and tested on",
     },
@@ -42,7 +44,9 @@ PLACES = {
         "slices/": "what trainings read; it may be deleted to free the disk",
         "<experiment>/fold-<k>/plan.json": "what the training was to be made from",
         "<experiment>/fold-<k>/augmented.npz": "some training slices as the network saw them",
-        "<experiment>/checkpoints/": "of a training that is not finished",
+        "<experiment>/checkpoints/": "of a training that is not finished, or of a combination",
+        "<experiment>/sweep/": "of each rung of a sweep, how good who was, and who went on",
+        "<experiment>-<values>/": "a combination of a sweep: plan, run and checkpoint, no model",
         "<experiment>/tracking/": "what the run in MLflow holds, what was sent of it (sent.json),"
         " and how many models were scored on these patients (scored.json); it cannot be made again",
         "comparison/": "the same of the comparison",

@@ -14,6 +14,8 @@ from slicewise.tracking.run_record import fold_weights
 from slicewise.tracking.scores import CALIBRATION
 from slicewise.tracking.store import file_of
 
+SWEEP = "sweep"
+"""Tag of a combination of a sweep, with the name of that."""
 PARENT = "mlflow.parentRunId"
 """MLflow's tag of a run that is a child, with the id of its parent."""
 COMPARES = "compares"
@@ -67,7 +69,12 @@ def fetch(connection: Connection, run_id: str, names: Sequence[str], folder: Pat
             "page, or name the folder results/<dataset>/<experiment>"
         )
     run_id = str(remote.info.run_id)
-    if parent := remote.data.tags.get(PARENT):
+    if (parent := remote.data.tags.get(PARENT)) and (sweep := remote.data.tags.get(SWEEP)):
+        raise SlicewiseError(
+            f"run {run_id}: it is a combination of the sweep {sweep}, and the best of these alone "
+            f"was scored; name run {parent} instead"
+        )
+    if parent:
         raise SlicewiseError(f"run {run_id}: it is one fold of run {parent}; name that one instead")
     if compared := remote.data.tags.get(COMPARES):
         raise SlicewiseError(
@@ -90,7 +97,9 @@ def _weights(client: Any, remote: Any) -> dict[str, str]:
     mark = f"tags.`{PARENT}` = '{remote.info.run_id}'"
     children = client.search_runs([remote.info.experiment_id], mark)
     weights: dict[str, str] = {}
-    for each in children or [remote]:
+    # combinations of a sweep are children, too, but no part of its model
+    folds = [each for each in children if SWEEP not in each.data.tags]
+    for each in folds or [remote]:
         weights |= fold_weights(each.data.tags)
     return weights
 

@@ -218,6 +218,10 @@ class Run:
         """Return the noted models by name."""
         return {name: self.results / noted.path for name, noted in self.record.models.items()}
 
+    def best_of(self, combinations: Sequence[str]) -> None:
+        """Take runs of a sweep, by their folders from ``tracking``, for those it is the best of."""
+        self._set(combinations=list(combinations))
+
     def trained(
         self,
         facts: Mapping[str, Any],
@@ -344,7 +348,7 @@ def all_runs(results: Path, dataset: str = "*") -> list[Path]:
             records[path.parent] = Run(path.parent).record
         except SlicewiseError as error:
             _warn_once(f"{error}; this run is left aside")
-    return sorted(records, key=lambda f: (records[f].children is not None, -records[f].begun, f))
+    return sorted(records, key=lambda f: (bool(records[f].below), -records[f].begun, f))
 
 
 @cache

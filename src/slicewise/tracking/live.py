@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ class Tracker:
         params: Mapping[str, Any],
         tags: Mapping[str, Any],
         contents: Mapping[str, str],
+        reopen: bool = False,
     ) -> Run:
         """Begin the run of a training, or go on with the one that was begun for the same key.
 
@@ -85,9 +87,12 @@ class Tracker:
             Settings, and where the run comes from; nested ones get dotted names.
         contents : mapping of str to str
             Texts to keep as artifacts, beside those of the environment.
+        reopen : bool
+            Whether a finished run goes on, too: that of a training in several jobs.
         """
         old = self._open(fold)
-        if old is not None and old.record.key == key and old.record.status != "FINISHED":
+        is_open = old is not None and (reopen or old.record.status != "FINISHED")
+        if old is not None and old.record.key == key and is_open:
             run = old  # trained even, in a job that was killed before its files counted
         else:
             run = self._create(fold, name, key, params, tags)
@@ -162,6 +167,24 @@ class Tracker:
         if run is not None:
             run.files(files)
             run.contents(images)
+
+    def swept(self, combinations: Sequence[str], files: Mapping[str, str | Path]) -> None:
+        """Take the page of a sweep, and make the runs of its combinations children.
+
+        Parameters
+        ----------
+        combinations : sequence of str
+            Their names.
+        files : mapping of str to path
+            Page and table, by artifact name.
+        """
+        run = self._open("fold-0")
+        if run is None:
+            return
+        dataset = self.folder.parents[1]
+        runs = [current_run(dataset / name / "tracking" / "fold-0") for name in combinations]
+        run.best_of([os.path.relpath(each.folder, self.folder) for each in runs if each])
+        run.files(files)
 
     def compared(
         self,

@@ -223,9 +223,9 @@ class Mirror:
             self.connection.client.set_terminated(remote.info.run_id, wanted, run.record.ended)
 
     def _children(self, run: Run, run_id: str) -> bool:
-        """Make the runs of the folds children of this one; return whether all were there."""
+        """Make runs of folds or of a sweep children of this one; return whether all were there."""
         tracking = run.folder.parents[1]
-        others = [self.run_id(tracking / child) for child in run.record.children or ()]
+        others = [self.run_id(tracking / child) for child in run.record.below]
         for other in others:
             if other is not None:
                 self.connection.client.set_tag(other, PARENT, run_id)

@@ -16,7 +16,7 @@ from slicewise.files import write_text
 from slicewise.stored import Count, Form, Loose, Name, read_stored
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-OPTIONAL = ("children", "register", "superseded_by")
+OPTIONAL = ("children", "combinations", "register", "superseded_by")
 """Keys that are left out of the file where they say nothing."""
 
 
@@ -117,6 +117,8 @@ class RunRecord(Stored):
         What they segment.
     children : list of str, optional
         Folders of the runs of the folds, where this run takes their scores.
+    combinations : list of str, optional
+        Folders of the runs of a sweep, of which this one is the best: they were never tested.
     register_ : Registration, optional
         Whether its model is to be registered.
     superseded_by : str, optional
@@ -138,6 +140,7 @@ class RunRecord(Stored):
     models: dict[str, NotedFile]
     labels: list[str]
     children: list[Name] | None = None
+    combinations: list[Name] | None = None
     register_: Annotated[Registration | None, Field(alias="register")] = None
     superseded_by: Name | None = None
 
@@ -160,6 +163,11 @@ class RunRecord(Stored):
     def write(self, path: Path) -> None:
         """Store it."""
         write_text(path, json.dumps(self.dumped(), indent=1))
+
+    @property
+    def below(self) -> list[str]:
+        """Folders of the runs that are children of this one, from ``tracking``."""
+        return [*(self.children or ()), *(self.combinations or ())]
 
     @property
     def is_running(self) -> bool:

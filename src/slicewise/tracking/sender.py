@@ -141,7 +141,7 @@ class Sender:
     def _send(self) -> None:
         self.connection.probe()
         # a parent after its children, whose ids it needs
-        for folder in sorted(self._dirty, key=lambda path: path.parent.name == "parent"):
+        for folder in sorted(self._dirty, key=lambda path: bool(Run(path).record.below)):
             del self._dirty[folder]
             try:
                 self.mirror.push(folder)

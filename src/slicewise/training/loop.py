@@ -16,7 +16,7 @@ import pandas as pd
 from keras import ops
 
 from slicewise.config import Experiment
-from slicewise.errors import PassingError, SlicewiseError, StoppedError
+from slicewise.errors import DivergedError, PassingError, SlicewiseError, StoppedError
 from slicewise.job import AGAIN
 from slicewise.network.precision import decide_precision
 from slicewise.slices.batches import check_labels, usable
@@ -106,8 +106,89 @@ def train(
     StoppedError
         When it is told to stop; it has saved all that it needs to go on.
     """
+    with _begun(inputs, truth, checkpoints, callbacks or Callbacks()) as begun:
+        begun.loop.run()
+        trained = begun.loop.finish(begun.threads, begun.untrained)
+        save(trained)
+    return trained
+
+
+def train_until(
+    inputs: TrainingInputs,
+    truth: Truth,
+    checkpoints: Path,
+    callbacks: Callbacks,
+    epochs: int,
+) -> Paused:
+    """Train a part of what `train` does, which goes on from there to the same bits.
+
+    Parameters
+    ----------
+    inputs, truth, checkpoints, callbacks
+        See `train`.
+    epochs : int
+        After how many it pauses.
+
+    Returns
+    -------
+    Paused
+        What it came to until then, also where a checkpoint is of a later epoch.
+    """
+    with _begun(inputs, truth, checkpoints, callbacks) as begun:
+        begun.loop.run(epochs)
+        progress = begun.loop.state.progress
+        history = progress.history[:epochs]
+        dice, epoch = begun.loop.selection.dice_of_kept(history)
+        return Paused(history, dice, epoch, progress.used * len(history) / len(progress.history))
+
+
+@dataclass(frozen=True)
+class Paused:
+    """What a part of a training came to.
+
+    Attributes
+    ----------
+    history : list of dict
+        A row an epoch.
+    dice : float or None
+        Validation Dice of the weights that are kept until now, if it was measured.
+    epoch : int
+        Their epoch, from 1.
+    seconds : float
+        That it took, by all jobs together.
+    """
+
+    history: list[Row]
+    dice: float | None
+    epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A training that holds its checkpoints, with what was found at its begin.
+
+    Attributes
+    ----------
+    loop : _Loop
+        The training.
+    threads : int
+        That the processor's operations share.
+    untrained : list of str
+        Labels that no training case has.
+    """
+
+    loop: _Loop
+    threads: int
+    untrained: list[str]
+
+
+@contextmanager
+def _begun(
+    inputs: TrainingInputs, truth: Truth, checkpoints: Path, callbacks: Callbacks
+) -> Iterator[_Begun]:
+    """Begin or go on with a training; at the end its last checkpoint alone is kept."""
     begun = time.monotonic()
-    callbacks = callbacks or Callbacks()
     settings = inputs.experiment.training
     untrained = check_labels(inputs.slices, settings.missing_labels, inputs.card.regions)
     if untrained:
@@ -115,12 +196,8 @@ def train(
     key = inputs.key
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
-        loop = _prepare(inputs, truth, store, callbacks, begun)
-        loop.run()
-        trained = loop.finish(threads, untrained)
-        save(trained)
+        yield _Begun(_prepare(inputs, truth, store, callbacks, begun), threads, untrained)
         store.settle()
-    return trained
 
 
 def _prepare(
@@ -221,14 +298,14 @@ class _Loop:
     store: Checkpoints
     callbacks: Callbacks
 
-    def run(self) -> None:
-        """Train to the end, saving after each epoch."""
+    def run(self, until: int | None = None) -> None:
+        """Train to the end, or until the end of an epoch, saving after each epoch."""
         self._greet()
         history = self.state.progress.history
         on_epoch = self.callbacks.on_epoch
         for index, row in enumerate(history):
             history[index] = on_epoch(row) or row
-        while not self._is_over(len(history)):
+        while not self._is_over(len(history)) and (until is None or len(history) < until):
             row = self._run_epoch()
             self.state.progress.end_epoch(row)
             self._save()
@@ -367,7 +444,7 @@ class _Loop:
         progress.note(loss, float(logs["dice"]))
         if not np.isfinite(loss):
             cases = ", ".join(self.batches.cases_of(indices))
-            raise SlicewiseError(
+            raise DivergedError(
                 f"the loss is no number in epoch {progress.number} at step {step + 1} "
                 f"(cases {cases}); {LESS}"
             )

@@ -90,7 +90,7 @@ def read_plan(path: str, settings: Settings, name: str, code: Mapping[str, str])
     """
     plan = read_stored(path, PLAN)
     planned = plan["settings"]
-    experiment = settings.experiments[name]
+    experiment = settings.blocks[name]
     told = {
         "experiment": experiment.model_dump(exclude={"prediction"}, mode="json"),
         "recipe": settings.slices[experiment.slices].model_dump(mode="json"),

@@ -17,7 +17,7 @@ import pandas as pd
 from keras import ops
 
 from slicewise.dataset.training_record import Resolved
-from slicewise.errors import SlicewiseError
+from slicewise.errors import DivergedError
 from slicewise.files import atomic, write_text
 from slicewise.network.model import copy_weights, finished_model, weights_digest
 from slicewise.network.preprocessing import Preprocess
@@ -125,14 +125,14 @@ def settle_model(
 
     Raises
     ------
-    SlicewiseError
+    DivergedError
         When the weights are no numbers.
     """
     preprocess = state.trainer.preprocess
     plain = _in_float32(state.trainer.unet, inputs)
     if not all(np.isfinite(each).all() for each in plain.get_weights()):
         # the last step of all, which no loss was computed after
-        raise SlicewiseError(
+        raise DivergedError(
             f"the weights are no numbers after epoch {state.progress.best_epoch}; {LESS}"
         )
     after, tried = settle_postprocessing(

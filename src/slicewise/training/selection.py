@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,25 @@ class Selection:
         name, sign = SCORE.get(self.by, ("", 1))
         return sign * scores[name] if name in scores else None
 
+    def dice_of_kept(self, history: Sequence[Mapping[str, float]]) -> tuple[float | None, int]:
+        """Return the validation Dice of the weights that are kept until now, and their epoch.
+
+        >>> rows = [{"epoch": 1, "val/loss": 0.5, "val/dice": 0.8}]
+        >>> rows += [{"epoch": 2, "val/loss": 0.4, "val/dice": 0.7}]
+        >>> Selection("dice", allowed=True).dice_of_kept(rows)
+        (0.8, 1)
+        >>> Selection("loss", allowed=True).dice_of_kept(rows)
+        (0.7, 2)
+        """
+        scored = [row for row in history if "val/dice" in row]
+        if not scored:
+            return None, 0
+        # the first of several that are as good, as in training
+        kept = scored[-1]
+        if self.by in SCORE and any(self.score(row) is not None for row in scored):
+            kept = max(scored, key=lambda row: _or_least(self.score(row)))
+        return kept["val/dice"], int(kept["epoch"])
+
     def has_waited(self, history: Sequence[Mapping[str, float]], patience: int | None) -> bool:
         """Tell whether so many validations in a row have brought nothing better.
 
@@ -61,3 +81,7 @@ class Selection:
         name, sign = SCORE.get(self.by, SCORE["dice"])
         scores = [sign * row[name] for row in history if name in row]
         return bool(scores) and len(scores) - 1 - int(np.argmax(scores)) >= patience
+
+
+def _or_least(score: float | None) -> float:
+    return -math.inf if score is None else score
