@@ -67,7 +67,7 @@ def locked() -> dict[str, tuple[str, list[str]]]:
 
 def direct() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    named = ("tensorflow", "onnx", "server", "slurm", "dev")
+    named = [name for name in extras if not name.startswith("gpu")]
     used = [text for extra in named for text in extras[extra]]
     listed = [*PROJECT["dependencies"], *used]
     # dev names other extras as extras of the project itself

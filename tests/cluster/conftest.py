@@ -1,6 +1,7 @@
 """A Slurm of one node for the tests of this folder, and runs of the workflow on it."""
 
 import copy
+import hashlib
 import os
 import re
 import shlex
@@ -16,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests import forked
-from tests.workflow.conftest import CONFIG, TEST, TRAINING, Workflow, checked_out, copied
+from tests.workflow.conftest import CONFIG, TEST, TRAINING, Workflow, checked_out, copied, shared
 
 SCRIPT = Path(__file__).parent / "slurm"
 # as docs/cluster.md has it
@@ -29,8 +31,22 @@ OFTEN = (
     *("--slurm-init-seconds-before-status-checks", "2"),
     *("--seconds-between-status-checks", "2", "--latency-wait", "10"),
 )
+FOLDS = range(3)
+# What is measured, not computed.
+BY_THE_CLOCK = ["timestamp", "images_per_second"]
 # Waits for the end of pytest, whatever ends it, so that nothing is left running.
 WATCHMAN = 'tail --pid="$1" -f /dev/null; "$2" stop "$3"; rm -rf "$3"'
+
+
+def path_to(*folders: str) -> dict[str, str]:
+    """Variables with which programs are found, in some folders first, and trainings looked at."""
+    programs = [str(Path(python).parent) for python in (forked.python(), sys.executable)]
+    return {
+        # as after `source .venv/bin/activate`; forks are no processes of a cluster's jobs, and
+        # those of trainings are looked at
+        "PATH": os.pathsep.join([*folders, *programs, os.environ["PATH"]]),
+        "FRESH_PYTHON": "train",
+    }
 
 
 @dataclass
@@ -41,13 +57,9 @@ class Slurm:
 
     @property
     def environment(self) -> dict[str, str]:
-        programs = [str(Path(python).parent) for python in (forked.python(), sys.executable)]
         return {
             "SLURM_CONF": str(self.folder / "slurm.conf"),
-            # as after `source .venv/bin/activate`; forks are no processes of Slurm's jobs, and
-            # those of trainings are looked at
-            "PATH": os.pathsep.join([str(self.folder / "bin"), *programs, os.environ["PATH"]]),
-            "FRESH_PYTHON": "train",
+            **path_to(str(self.folder / "bin")),
         }
 
     def run(self, command: str, workflow: Workflow | None = None) -> str:
@@ -100,67 +112,68 @@ def command_of(process: int) -> bytes:
 
 
 @contextmanager
-def running_slurm() -> Iterator[Slurm]:
-    """Start it in a new folder; stop it and remove the folder at the end."""
+def running(script: Path) -> Iterator[Path]:
+    """Start a scheduler in a new folder; stop it and remove the folder at the end."""
     # not pytest's own folder, whose path is too long for a socket
-    folder = Path(tempfile.mkdtemp(prefix="slicewise-slurm-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=f"slicewise-{script.name}-", dir="/tmp"))
     watchman = subprocess.Popen(
-        ["bash", "-c", WATCHMAN, "watchman", str(os.getpid()), str(SCRIPT), str(folder)],
+        ["bash", "-c", WATCHMAN, "watchman", str(os.getpid()), str(script), str(folder)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        subprocess.run([SCRIPT, "start", folder], check=True)
-        yield Slurm(folder)
+        subprocess.run([script, "start", folder], check=True)
+        yield folder
     finally:
-        subprocess.run([SCRIPT, "stop", folder], check=True)
+        subprocess.run([script, "stop", folder], check=True)
         os.killpg(watchman.pid, signal.SIGKILL)
         watchman.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def slurm() -> Iterator[Slurm]:
-    """A Slurm that all tests share."""
+def need(script: Path, *programs: str) -> None:
+    """Skip, or fail before a merge, where a scheduler is not installed."""
     path = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
-    needed = ("munged", "slurmctld", "slurmd", "sbatch")
-    if not all(shutil.which(program, path=path) for program in needed):
-        reason = "Slurm is not installed (Debian: tests/cluster/slurm install)"
+    if not all(shutil.which(program, path=path) for program in programs):
+        reason = f"it is not installed (Debian: tests/cluster/{script.name} install)"
         if os.environ.get("SLICEWISE_CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with running_slurm() as slurm:
-        yield slurm
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    """A Slurm that all tests share."""
+    need(SCRIPT, "munged", "slurmctld", "slurmd", "sbatch")
+    with running(SCRIPT) as folder:
+        yield Slurm(folder)
 
 
 @dataclass
 class Run:
-    """A run of `snakemake` that sends jobs to Slurm, and what was seen of these."""
+    """A run of `snakemake` that sends jobs to a cluster."""
 
-    slurm: Slurm
     workflow: Workflow
     more: str = ""
-    command: str = COMMAND
-    jobs: dict[str, dict[str, str]] = field(default_factory=dict)
-    together: set[frozenset[str]] = field(default_factory=set)
-    waiting: list[dict[str, str]] = field(default_factory=list)
+    command: str = ""
+    often: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._said = self.workflow.root / "said.txt"
         snakemake, *arguments = shlex.split(self.command)
-        environment = self.workflow.environment(**self.slurm.environment)
         with self._said.open("w") as stream:
             self.process = subprocess.Popen(
                 [
                     # a shell may have started the tests with Ctrl-C ignored
                     *("env", "--default-signal=INT", snakemake),
                     # before `--configfile`, which swallows what follows it
-                    *(*shlex.split(self.more), *OFTEN, *arguments),
+                    *(*shlex.split(self.more), *self.often, *arguments),
                 ],
                 cwd=self.workflow.root,
-                env=environment,
+                env=self.workflow.environment(**self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -168,22 +181,15 @@ class Run:
             )
 
     @property
+    def environment(self) -> dict[str, str]:
+        return {**path_to(), **self.variables}
+
+    @property
     def said(self) -> str:
         return self._said.read_text()
 
-    def look(self) -> dict[str, dict[str, str]]:
-        """The jobs of this run, as they are now; the last that was seen of each is kept."""
-        here = str(self.workflow.root)
-        jobs = {k: v for k, v in self.slurm.jobs().items() if v.get("WorkDir") == here}
-        self.jobs |= jobs
-        running = [v["Comment"] for v in jobs.values() if v["JobState"] == "RUNNING"]
-        self.together.add(frozenset(running))
-        return jobs
-
-    def of(self, comment: str) -> list[dict[str, str]]:
-        """The jobs of a rule, or of a group, in the order in which they were sent."""
-        found = [job for job in self.jobs.values() if job["Comment"].startswith(f"rule_{comment}")]
-        return sorted(found, key=lambda job: int(job["JobId"]))
+    def look(self) -> Any:
+        """Note what is seen of its jobs now."""
 
     def until(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         """Look again and again until something is so."""
@@ -199,11 +205,46 @@ class Run:
         assert self.process.returncode == 0, self.said[-6000:]
         return self.said
 
-    def stop(self) -> None:
-        """End it, if it has not ended, and its jobs."""
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+@dataclass
+class SlurmRun(Run):
+    """A run that sends jobs to Slurm, and what was seen of these."""
+
+    slurm: Slurm = field(kw_only=True)
+    command: str = COMMAND
+    often: tuple[str, ...] = OFTEN
+    jobs: dict[str, dict[str, str]] = field(default_factory=dict)
+    together: set[frozenset[str]] = field(default_factory=set)
+    waiting: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.slurm.environment
+
+    def look(self) -> dict[str, dict[str, str]]:
+        """The jobs of this run, as they are now; the last that was seen of each is kept."""
+        here = str(self.workflow.root)
+        jobs = {k: v for k, v in self.slurm.jobs().items() if v.get("WorkDir") == here}
+        self.jobs |= jobs
+        running = [v["Comment"] for v in jobs.values() if v["JobState"] == "RUNNING"]
+        self.together.add(frozenset(running))
+        return jobs
+
+    def of(self, comment: str) -> list[dict[str, str]]:
+        """The jobs of a rule, or of a group, in the order in which they were sent."""
+        found = [job for job in self.jobs.values() if job["Comment"].startswith(f"rule_{comment}")]
+        return sorted(found, key=lambda job: int(job["JobId"]))
+
+    def stop(self) -> None:
+        """End it, if it has not ended, and its jobs."""
+        if self.process.poll() is None:
+            self.kill()
             jobs = [k for k, v in self.look().items() if v["JobState"] in ("RUNNING", "PENDING")]
             if jobs:
                 self.slurm.run(f"scancel {' '.join(jobs)}")
@@ -233,8 +274,38 @@ def write(workflow: Workflow, settings: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="session")
-def local(fresh) -> Workflow:
-    """The same, made on this machine without Slurm; not to be changed."""
-    workflow = copied(fresh.root, fresh.root.with_name("local"))
-    workflow.snakemake()
-    return workflow
+def local(fresh, tmp_path_factory) -> Workflow:
+    """The same, made on this machine without a cluster; not to be changed."""
+
+    def make(target: Path) -> None:
+        copied(fresh.root, target).snakemake()
+
+    return shared(tmp_path_factory, "cluster-local", make)
+
+
+def same_results(there: Workflow, here: Workflow) -> None:
+    """Hold tables, slices, predictions and weights of two runs against each other."""
+    same = ["split.tsv", "cases.tsv", "rich/metrics.tsv", "rich/summary.json", "comparison.tsv"]
+    for pattern, least in {
+        "slices/*/p*/*": 4 * 3,
+        "cases/_slices/*/*.json": 2,
+        "rich/predictions/*": 5,
+    }.items():
+        paths = [path for path in here.results.glob(pattern) if path.is_file()]
+        found = [str(path.relative_to(here.results)) for path in paths]
+        assert len(found) >= least
+        same += found
+    for name in same:
+        digests = [hashlib.sha256((w.results / name).read_bytes()) for w in (there, here)]
+        assert digests[0].digest() == digests[1].digest(), name
+    for fold in FOLDS:
+        facts = [w.used("rich", fold)["resolved"] for w in (there, here)]
+        for key in ("weights_sha256", "slices_sha256", "steps", "selected_epoch"):
+            assert facts[0][key] == facts[1][key], (fold, key)
+        histories = [
+            pd.read_csv(w.results / "rich" / f"fold-{fold}" / "history.csv").drop(
+                columns=BY_THE_CLOCK
+            )
+            for w in (there, here)
+        ]
+        pd.testing.assert_frame_equal(*histories, check_exact=True)

@@ -1,6 +1,5 @@
 """The workflow on a real Slurm: what its jobs ask for, and what becomes of them when they fail."""
 
-import hashlib
 import os
 import re
 import signal
@@ -15,7 +14,8 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from tests.cluster.conftest import COMMAND, Run, Slurm, command_of, write
+from tests.cluster import test_generic
+from tests.cluster.conftest import COMMAND, FOLDS, Slurm, SlurmRun, command_of, same_results, write
 from tests.workflow.conftest import Workflow, copied
 
 pytestmark = pytest.mark.slow
@@ -41,13 +41,12 @@ SHOWN = {
     "start": "tests/cluster/slurm start /tmp/slurm",
     "use": "source /tmp/slurm/environment",
     "stop": "tests/cluster/slurm stop /tmp/slurm",
+    "generic": test_generic.COMMAND,
+    **{f"gridengine: {what}": line for what, line in test_generic.TRIED.items()},
 }
-FOLDS = range(3)
 CANCELLED, OUT_OF_TIME, OUT_OF_MEMORY = FOLDS
 # Less than TensorFlow needs; twice as much, which the second attempt gets, is enough.
 LITTLE = 900
-# What is measured, not computed.
-BY_THE_CLOCK = ["timestamp", "images_per_second"]
 
 
 def freeze(processes: list[int]) -> None:
@@ -71,7 +70,7 @@ def keep_frozen(processes: list[int]) -> None:
 class Faults:
     """What befalls the trainings of a run, each in its first attempt."""
 
-    def __init__(self, run: Run):
+    def __init__(self, run: SlurmRun):
         self.run = run
         self.drained = False
         self.struck: set[int] = set()
@@ -115,12 +114,14 @@ def look_as_a_user(slurm: Slurm, number: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def disturbed(slurm, fresh) -> Iterator[Run]:
+def disturbed(slurm, fresh) -> Iterator[SlurmRun]:
     """A whole run, in which each of three trainings is stopped in another way."""
     workflow = copied(fresh.root, fresh.root.with_name("disturbed"))
     little = f"{LITTLE} * attempt if wildcards.fold == '{OUT_OF_MEMORY}' else 8000 * attempt"
     more = f'--set-resources train:constraint=tested "train:mem_mb={little}" '
-    run = Run(slurm, workflow, more + "--slurm-partition-config profiles/slurm/partitions.yaml")
+    run = SlurmRun(
+        workflow, more + "--slurm-partition-config profiles/slurm/partitions.yaml", slurm=slurm
+    )
     try:
         run.until(Faults(run).strike, 900)
         # sent again, but not begun
@@ -140,17 +141,17 @@ def disturbed(slurm, fresh) -> Iterator[Run]:
         run.stop()
 
 
-def attempts(run: Run, fold: int) -> list[dict[str, str]]:
+def attempts(run: SlurmRun, fold: int) -> list[dict[str, str]]:
     return run.of(f"train_wildcards_rich_{fold}")
 
 
-def log_of(run: Run, job: dict[str, str]) -> str:
+def log_of(run: SlurmRun, job: dict[str, str]) -> str:
     """The log of a failed job, at the place that `snakemake` named."""
     (path,) = set(re.findall(rf"\(log: (\S+/{job['JobId']}\.log)\)", run.said))
     return Path(path).read_text()
 
 
-def goes_on(run: Run, fold: int) -> bool:
+def goes_on(run: SlurmRun, fold: int) -> bool:
     """Tell whether a training went on where an earlier attempt stopped, by its own log."""
     log = run.workflow.results / "logs" / "train" / "rich" / f"fold-{fold}.log"
     # Snakemake removes it before it starts the job
@@ -267,31 +268,7 @@ def test_jobs_wait_while_their_node_drains(disturbed):
 
 
 def test_the_numbers_are_those_of_a_run_without_slurm(disturbed, local):
-    there, here = disturbed.workflow, local
-    same = ["split.tsv", "cases.tsv", "rich/metrics.tsv", "rich/summary.json", "comparison.tsv"]
-    for pattern, least in {
-        "slices/*/p*/*": 4 * 3,
-        "cases/_slices/*/*.json": 2,
-        "rich/predictions/*": 5,
-    }.items():
-        paths = [path for path in here.results.glob(pattern) if path.is_file()]
-        found = [str(path.relative_to(here.results)) for path in paths]
-        assert len(found) >= least
-        same += found
-    for name in same:
-        digests = [hashlib.sha256((w.results / name).read_bytes()) for w in (there, here)]
-        assert digests[0].digest() == digests[1].digest(), name
-    for fold in FOLDS:
-        facts = [w.used("rich", fold)["resolved"] for w in (there, here)]
-        for key in ("weights_sha256", "slices_sha256", "steps", "selected_epoch"):
-            assert facts[0][key] == facts[1][key], (fold, key)
-        histories = [
-            pd.read_csv(w.results / "rich" / f"fold-{fold}" / "history.csv").drop(
-                columns=BY_THE_CLOCK
-            )
-            for w in (there, here)
-        ]
-        pd.testing.assert_frame_equal(*histories, check_exact=True)
+    same_results(disturbed.workflow, local)
 
 
 def test_mlflow_holds_one_run_a_fold(disturbed, local):
@@ -330,7 +307,7 @@ def test_a_training_that_failed_goes_on_with_the_next_snakemake(slurm, local, tm
     workflow = copied(local.root, tmp_path / "slicewise")
     workflow.forget("rich")
     model = "results/tiny/rich/fold-0/model.keras"
-    runs = [Run(slurm, workflow, f"{model} --retries 0")]
+    runs = [SlurmRun(workflow, f"{model} --retries 0", slurm=slurm)]
     try:
         runs[0].until(lambda: Faults(runs[0]).saved(0))
         (job,) = attempts(runs[0], 0)
@@ -341,7 +318,7 @@ def test_a_training_that_failed_goes_on_with_the_next_snakemake(slurm, local, tm
         assert "training saved at step" in log_of(runs[0], job)
         # the sentence is repeated at the end
         assert re.search(r"^error: training saved at step \d+ of", runs[0].said, re.M)
-        runs.append(Run(slurm, workflow, model))
+        runs.append(SlurmRun(workflow, model, slurm=slurm))
         runs[1].finish()
     finally:
         for run in runs:
@@ -387,7 +364,7 @@ def test_two_hundred_cases_are_few_submissions(full, fresh, tmp_path, suffix, se
     workflow = copied(fresh.root, tmp_path / "slicewise")
     names = [f"c{k:03d}" for k in range(200)]
     write_table(workflow, dict.fromkeys(names, ("p01", suffix)), names[::5])
-    run = Run(full, workflow)
+    run = SlurmRun(workflow, slurm=full)
     try:
         run.until(lambda: len(run.of("cases")) == sent)
         time.sleep(2)
@@ -405,7 +382,7 @@ def test_two_hundred_cases_are_few_submissions(full, fresh, tmp_path, suffix, se
 
 def test_a_killed_snakemake_leaves_jobs_that_can_be_taken_out(full, fresh, tmp_path):
     workflow = copied(fresh.root, tmp_path / "slicewise")
-    run = Run(full, workflow)
+    run = SlurmRun(workflow, slurm=full)
     try:
         run.until(lambda: len(run.of("cases")) == 1)
         os.killpg(run.process.pid, signal.SIGKILL)
@@ -427,7 +404,7 @@ def test_a_bad_case_spares_the_others_that_have_jobs_of_their_own(slurm, fresh, 
     for name in bad.values():
         (path,) = (workflow.root / "data").rglob(name)
         path.write_bytes(b"no image")
-    run = Run(slurm, workflow, "results/tiny/cases.tsv --retries 0", SHOWN["each case"])
+    run = SlurmRun(workflow, "results/tiny/cases.tsv --retries 0", SHOWN["each case"], slurm=slurm)
     try:
         run.until(lambda: run.process.poll() is not None)
         assert run.process.returncode != 0
