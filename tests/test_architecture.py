@@ -100,8 +100,11 @@ ALLOWED = {
     "segmenting": {
         *(*BELOW_SLICES, "metrics", "network", "inference", "report", "tracking", "jobs"),
     },
+    # answers others over the network
+    "services": {"segmenting", "report"},
     # the command line may start anything
     "cli": {
+        "services",
         "segmenting",
         "survey",
         "config",
@@ -126,6 +129,9 @@ ONLY = {
     "tensorflow": {"network", "inference", "training"},
     "jax": {"network", "inference", "training"},
     "torch": {"network", "inference", "training"},
+    "fastapi": {"services"},
+    "uvicorn": {"services"},
+    "pynetdicom": {"services"},
     "onnx": {"network"},
     "onnxruntime": {"network"},
     "mlflow": {"tracking"},

@@ -107,6 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     inspected = commands.add_parser("inspect", help="say what a model is and how good it was")
     inspected.add_argument("model", metavar="MODEL", help=MODEL)
     _add_results(inspected)
+    served = commands.add_parser("serve", help="take scans by HTTP, and answer with their masks")
+    _add_serve(served)
+    listening = commands.add_parser(
+        "listen", help="take studies as a DICOM node, and send their segmentations"
+    )
+    _add_listen(listening)
     exported = commands.add_parser("export", help="write a model for where there is no TensorFlow")
     _add_export(exported)
     published = commands.add_parser(
@@ -236,6 +242,62 @@ def _add_segment(command: argparse.ArgumentParser) -> None:
     _add_results(command)
 
 
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, help=MODEL)
+    command.add_argument("--host", default="127.0.0.1", help="to listen at (default: %(default)s)")
+    command.add_argument("--port", type=int, default=8000, help="default: %(default)s; 0: any")
+    command.add_argument(
+        "--megabytes", type=int, default=1000, help="of a scan at most (default: %(default)s)"
+    )
+    command.add_argument(
+        "--waiting",
+        type=int,
+        default=4,
+        help="scans at once at most, of which one is segmented (default: %(default)s)",
+    )
+    command.add_argument("--offset", type=int, default=0, help="as of segment")
+    command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    _add_results(command)
+
+
+def _add_listen(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, help=MODEL)
+    command.add_argument(
+        "--output", type=_path, required=True, metavar="FOLDER", help="where studies lie meanwhile"
+    )
+    command.add_argument(
+        "--title", default="SLICEWISE", help="AE title of this node (default: %(default)s)"
+    )
+    command.add_argument("--host", default="127.0.0.1", help="to listen at (default: %(default)s)")
+    command.add_argument("--port", type=int, default=11112, help="default: %(default)s; 0: any")
+    command.add_argument(
+        "--from",
+        dest="callers",
+        nargs="+",
+        default=[],
+        metavar="TITLE",
+        help="AE titles that may send (default: all)",
+    )
+    command.add_argument(
+        "--send-to",
+        metavar="TITLE@HOST:PORT",
+        help="who gets the segmentations (default: they stay in FOLDER/outgoing)",
+    )
+    command.add_argument(
+        "--quiet",
+        type=float,
+        default=10,
+        metavar="SECONDS",
+        help="without a further image, after which a study is complete (default: %(default)s)",
+    )
+    command.add_argument(
+        "--gigabytes", type=float, default=50, help="of studies at most (default: %(default)s)"
+    )
+    command.add_argument("--offset", type=int, default=0, help="as of segment")
+    command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    _add_results(command)
+
+
 def _add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help=MODEL)
     command.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx")
@@ -299,11 +361,11 @@ def _ui(options: argparse.Namespace) -> int:
         page = f"{address}/#/experiments/{number}/runs?workflowType=machine_learning"
         print(f"{name}: {page}&viewStateShareKey={NAME}", file=sys.stderr, flush=True)
     if not served:  # by a server that has the UI itself
-        _serve(options, connection.uri)
+        _become_ui(options, connection.uri)
     return 0
 
 
-def _serve(options: argparse.Namespace, uri: str) -> NoReturn:
+def _become_ui(options: argparse.Namespace, uri: str) -> NoReturn:
     """Become the server, so that Ctrl-C reaches it."""
     command = [
         sys.executable,
@@ -464,6 +526,43 @@ def _segment(options: argparse.Namespace) -> int:
     return 1 if outcome.failures else 0
 
 
+def _serve(options: argparse.Namespace) -> int:
+    import functools
+
+    from slicewise.services.places import check_installed
+
+    check_installed("fastapi", "uvicorn")
+    from slicewise.segmenting.models import choose
+    from slicewise.services.asked import Asked
+    from slicewise.services.http import Limits
+    from slicewise.services.serving import serve
+
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    asked = Asked(choose(options.model, options.results), options.offset, options.batch)
+    limits = Limits(options.megabytes, options.waiting)
+    serve(asked, limits, options.host, options.port, say)
+    return 0
+
+
+def _listen(options: argparse.Namespace) -> int:
+    import functools
+
+    from slicewise.services.places import check_installed
+
+    check_installed("pynetdicom")
+    from slicewise.segmenting.models import choose
+    from slicewise.services.asked import Asked
+    from slicewise.services.listening import listen
+    from slicewise.services.node import Manner, Peer
+
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    peer = None if options.send_to is None else Peer.parse(options.send_to)
+    manner = Manner(options.title, tuple(options.callers), peer, options.quiet, options.gigabytes)
+    asked = Asked(choose(options.model, options.results), options.offset, options.batch)
+    listen(asked, options.output, manner, (options.host, options.port), say)
+    return 0
+
+
 def _inspect(options: argparse.Namespace) -> int:
     from slicewise.segmenting.described import described
     from slicewise.segmenting.models import choose
@@ -524,6 +623,8 @@ COMMANDS = {
     "targets": _targets,
     "clean": _clean,
     "segment": _segment,
+    "serve": _serve,
+    "listen": _listen,
     "inspect": _inspect,
     "export": _export,
     "publish": _publish,

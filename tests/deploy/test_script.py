@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import environment_variables
 
+from slicewise import cli
 from tests.deploy.server import DEPLOY, settings
 
 PASSWORD = "s3cret-of-the-database"
@@ -159,18 +160,29 @@ def test_every_variable_that_is_documented_is_one():
 
 
 def test_every_file_that_is_documented_is_there():
-    text = (DEPLOY.parent / "docs" / "server.md").read_text(encoding="utf-8")
+    docs = DEPLOY.parent / "docs"
+    text = "".join(
+        (docs / name).read_text(encoding="utf-8") for name in ("server.md", "service.md")
+    )
     names = set(re.findall(r"\bdeploy/([\w.-]*\w)", text))
     assert names == {path.name for path in DEPLOY.iterdir()}
 
 
-def test_systemd_takes_the_unit(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [
+        ("mlflow", "/opt/mlflow/bin/mlflow-server"),
+        ("slicewise-serve", "/opt/slicewise/bin/slicewise"),
+        ("slicewise-listen", "/opt/slicewise/bin/slicewise"),
+    ],
+)
+def test_systemd_takes_the_unit(tmp_path, name, program):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")
-    unit = tmp_path / "mlflow.service"
-    text = (DEPLOY / "mlflow.service").read_text(encoding="utf-8")
+    unit = tmp_path / f"{name}.service"
+    text = (DEPLOY / f"{name}.service").read_text(encoding="utf-8")
     # it is checked that what it starts exists; and nothing of the system's is needed for that
-    unit.write_text(text.replace("/opt/mlflow/bin/mlflow-server", str(DEPLOY / "mlflow-server")))
+    unit.write_text(text.replace(program, str(DEPLOY / "mlflow-server")))
     done = subprocess.run(
         ["systemd-analyze", "--user", "verify", unit],
         capture_output=True,
@@ -179,3 +191,13 @@ def test_systemd_takes_the_unit(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["slicewise-serve", "slicewise-listen"])
+def test_what_a_unit_starts_is_understood(name, monkeypatch):
+    text = (DEPLOY / f"{name}.service").read_text(encoding="utf-8").replace("\\\n", " ")
+    (command,) = re.findall(r"^ExecStart=\S+ (.*)$", text, re.M)
+    started = []
+    monkeypatch.setitem(cli.COMMANDS, name.split("-")[1], lambda options: started.append(options))
+    cli.main(command.split())
+    assert started[0].model == "/srv/slicewise/model.onnx"

@@ -45,6 +45,7 @@ REACH = {
     "report/index.py": {"index"},
     "publish/prose.py": set(),  # nothing of it stands in results
     "reproduce/again.py": set(),
+    "services/asked.py": set(),  # of scans that others send
     "segmenting/run.py": set(),  # of scans that nobody scores
     "survey/init.py": set(),  # before there are settings
     "tracking/mirror.py": set(),

@@ -1,0 +1,253 @@
+"""`slicewise listen`: a real node, to which DCMTK's programs send and from which they receive."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from slicewise.cli import main
+from slicewise.errors import SlicewiseError
+from slicewise.segmenting.export import export
+from slicewise.segmenting.models import choose
+from slicewise.services.node import Peer
+from tests.scans import PLANTED, SECRETS, UID
+from tests.segmenting.made import experiment, hounsfield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dcmtk() -> None:
+    if shutil.which("storescu") is None:
+        if os.environ.get("SLICEWISE_CI") == "1":
+            pytest.fail("dcmtk is not installed: .ci/run has to install it")
+        pytest.skip("dcmtk is not installed")
+
+
+@dataclass
+class Running:
+    """A node of its own process."""
+
+    folder: Path
+    process: subprocess.Popen[str]
+    port: str = ""
+    said: list[str] = field(default_factory=list)
+
+    def files(self, pattern: str) -> list[Path]:
+        return sorted(path for path in self.folder.glob(pattern) if path.is_file())
+
+    def send(self, folder: Path, called: str = "SLICEWISE") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                *("storescu", "-aet", "SCANNER", "-aec", called, "+sd", "+r"),
+                *("127.0.0.1", self.port, str(folder)),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(120)
+
+
+def listening(model: Path, folder: Path, *options: str) -> Running:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "slicewise.cli", "listen", "--model", str(model)),
+            *("--output", str(folder), "--port", "0", "--quiet", "0.5", *options),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    node = Running(folder, process)
+    for line in process.stderr:
+        node.said.append(line.rstrip())
+        if found := re.search(r" listens at \S+:(\d+) for", line):
+            node.port = found[1]
+            break
+    assert node.port, node.said
+
+    def read_on() -> None:
+        for line in process.stderr:
+            node.said.append(line.rstrip())
+
+    threading.Thread(target=read_on, daemon=True).start()
+    return node
+
+
+def eventually(true: Callable[[], object], what: object) -> None:
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError(what)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """An exported one, with which a process starts in a second."""
+    folder = tmp_path_factory.mktemp("model")
+    path = folder / "model.onnx"
+    export(choose(str(experiment(folder / "tiny" / "baseline", seeds=(3,)))), path)
+    return path
+
+
+@pytest.fixture
+def pacs(tmp_path) -> Iterator[tuple[str, Path]]:
+    """DCMTK's receiver, as an archive that segmentations are sent to."""
+    folder = tmp_path / "pacs"
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    process = subprocess.Popen(["storescp", "-aet", "PACS", "-od", str(folder), port])
+    yield f"PACS@127.0.0.1:{port}", folder
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.fixture
+def study(tmp_path, write_series) -> Path:
+    folder = tmp_path / "study"
+    write_series(folder, stored=hounsfield())
+    return folder
+
+
+def test_a_study_comes_back_as_a_segmentation(model, study, pacs, tmp_path):
+    place, archive = pacs
+    node = listening(model, tmp_path / "node", "--send-to", place)
+    assert node.send(study).returncode == 0
+    eventually(lambda: any("sent to PACS" in line for line in node.said), node.said)
+    (file,) = archive.iterdir()
+    header = pydicom.dcmread(file)
+    assert header.SOPClassUID == pydicom.uid.SegmentationStorage
+    assert header.StudyInstanceUID == PLANTED["StudyInstanceUID"]
+    assert header.PatientID == PLANTED["PatientID"]
+    assert header.ReferencedSeriesSequence[0].SeriesInstanceUID == f"{UID}.2"
+    referred = {
+        str(each.ReferencedSOPInstanceUID)
+        for each in header.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    }
+    assert referred <= {f"{UID}.3.{k}" for k in range(5)}
+    assert node.stop() == 0
+    assert not node.files("*/**/*")  # nothing of the patient is left
+    assert not [secret for secret in SECRETS if any(secret in line for line in node.said)]
+
+
+def test_the_mask_is_that_of_the_command(model, study, tmp_path):
+    node = listening(model, tmp_path / "node")
+    assert node.send(study).returncode == 0
+    eventually(lambda: node.files("outgoing/*.dcm"), node.said)
+    assert node.stop() == 0
+    (sent,) = node.files("outgoing/*.dcm")
+    output = tmp_path / "out"
+    assert main(["segment", str(study), "--model", str(model), "--output", str(output)]) == 0
+    (own,) = (output / "dicom").iterdir()
+    masks = [pydicom.dcmread(path).pixel_array for path in (sent, own)]
+    np.testing.assert_array_equal(*masks)
+
+
+def test_only_those_who_may_send_can(model, study, tmp_path):
+    node = listening(model, tmp_path / "node", "--from", "OTHER")
+    refused = node.send(study)
+    assert refused.returncode != 0
+    assert "Calling AE Title Not Recognized" in refused.stdout + refused.stderr
+    assert not node.files("incoming/**/*")
+    assert node.stop() == 0
+    node = listening(model, tmp_path / "node", "--from", "SCANNER")
+    assert node.send(study, "NOBODY").returncode != 0
+    assert node.send(study).returncode == 0
+    assert node.stop() == 0
+
+
+def test_a_killed_node_goes_on_with_what_it_has(model, study, pacs, tmp_path):
+    place, archive = pacs
+    node = listening(model, tmp_path / "node", "--quiet", "600")
+    assert node.send(study).returncode == 0
+    node.process.send_signal(signal.SIGKILL)
+    node.process.wait()
+    assert len(node.files("incoming/*/*.dcm")) == 5
+    again = listening(model, tmp_path / "node", "--send-to", place)
+    eventually(lambda: list(archive.iterdir()), again.said)
+    assert again.stop() == 0
+
+
+def test_what_cannot_be_sent_waits(model, study, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    node = listening(model, tmp_path / "node", "--send-to", f"PACS@127.0.0.1:{port}")
+    assert node.send(study).returncode == 0
+    eventually(
+        lambda: any("it is tried again in 5 seconds" in line for line in node.said), node.said
+    )
+    archive = tmp_path / "late"
+    archive.mkdir()
+    receiver = subprocess.Popen(["storescp", "-aet", "PACS", "-od", str(archive), str(port)])
+    try:
+        eventually(lambda: list(archive.iterdir()), node.said)
+        eventually(lambda: not node.files("outgoing/*"), node.said)
+    finally:
+        receiver.terminate()
+        receiver.wait(30)
+    assert node.stop() == 0
+
+
+def test_a_study_that_cannot_be_segmented_is_kept_with_the_reason(model, write_series, tmp_path):
+    def as_mr(header: pydicom.Dataset, k: int) -> None:
+        header.Modality = "MR"
+        header.SOPClassUID = pydicom.uid.MRImageStorage
+        header.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
+        header.RescaleIntercept = 0
+
+    write_series(tmp_path / "mr", edit=as_mr)
+    node = listening(model, tmp_path / "node")
+    assert node.send(tmp_path / "mr").returncode == 0
+    eventually(lambda: node.files("failed/*/reason.txt"), node.said)
+    assert node.stop() == 0
+    (reason,) = node.files("failed/*/reason.txt")
+    assert len(list(reason.parent.glob("*.dcm"))) == 5
+    assert str(tmp_path) not in reason.read_text()
+    assert not node.files("work/**/*")
+
+
+def test_two_nodes_share_no_folder(model, tmp_path, capsys):
+    node = listening(model, tmp_path / "node")
+    arguments = ["listen", "--model", str(model), "--output", str(node.folder), "--port", "0"]
+    assert main(arguments) == 1
+    assert "another process works in it" in capsys.readouterr().err
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize("text", ["PACS", "PACS@host", "@host:104", "PACS@host:0", "P@h:x"])
+def test_a_peer_that_is_none_is_refused(text):
+    with pytest.raises(SlicewiseError, match="write TITLE@HOST:PORT"):
+        Peer.parse(text)
+
+
+def test_a_title_that_is_too_long_is_refused(model, tmp_path, capsys):
+    arguments = ["listen", "--model", str(model), "--output", str(tmp_path / "node")]
+    assert main([*arguments, "--title", "A" * 17]) == 1
+    assert "AE titles have 1 to 16 plain characters" in capsys.readouterr().err
+
+
+def test_what_is_not_installed_is_named(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("slicewise.services.places.find_spec", lambda name: None)
+    arguments = ["--model", str(model)]
+    assert main(["listen", *arguments, "--output", str(tmp_path)]) == 1
+    assert "pynetdicom: not installed, and needed for this" in capsys.readouterr().err
+    assert main(["serve", *arguments]) == 1
+    assert "pip install fastapi uvicorn" in capsys.readouterr().err
