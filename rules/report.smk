@@ -63,6 +63,7 @@ rule report:
             columns=study.scored_columns,
             bins=study.bins,
             seeds=study.seeds_of(w.experiment),
+            **study.chosen_by(w.experiment),
         ).dump(),
         tracking=result("{experiment}/tracking"),
     script:

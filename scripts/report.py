@@ -57,6 +57,8 @@ def main(snakemake):
             leave_out=cfg.leave_out,
             groupings=grouped,
             seeds=cfg.seeds,
+            sweep=cfg.sweep,
+            combinations=cfg.combinations,
             expected=expected_scores(metrics, given.shards, given.get("calibrations") or []),
             evidence=evidence.evidence(folds.records, run, test_set, given.metrics, given.split),
             costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),

@@ -365,7 +365,7 @@ class Report(Told):
 
     `leave_out` is the column whose values are folds; `columns` and `bins` say by what the scores
     are broken down. `seeds` are the trainings that differ from it by the seed alone, itself among
-    them.
+    them. `sweep` is the experiment whose sweep chose its settings, of so many `combinations`.
     """
 
     dataset: str
@@ -378,6 +378,8 @@ class Report(Told):
     columns: dict[str, dict[str, str]] = {}
     bins: dict[str, Bins] = {}
     seeds: list[str] = []
+    sweep: str = ""
+    combinations: int = 0
 
 
 class Compare(Told):

@@ -300,6 +300,13 @@ class Study:
             go_on=after[0].combinations if after else 1,
         )
 
+    def chosen_by(self, experiment: str) -> dict[str, Any]:
+        """Return what the page of an experiment is told of the sweep that chose its settings."""
+        sweep = self.settings.sweep_of(experiment)
+        if sweep is None:
+            return {}
+        return {"sweep": sweep, "combinations": len(self.settings.sweeps[sweep].candidates)}
+
     def sweep(self, sweep: str) -> jobs.Sweep:
         """Return what is told of the page of a sweep."""
         made = self.settings.sweeps[sweep]

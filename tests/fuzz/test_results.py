@@ -34,6 +34,7 @@ from slicewise.dataset.describe import CaseFiles
 from slicewise.dataset.ingest import ingest
 from slicewise.dataset.leakage import check_labels_trained, check_leaks
 from slicewise.dataset.marks import beside, read_marks, unpack, write_marks
+from slicewise.dataset.rungs import Promoted, RungRecord, promoted, read_promoted, read_rung
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger
@@ -47,6 +48,7 @@ from slicewise.evaluation.statistics import (
     read_summary,
     summarise,
 )
+from slicewise.evaluation.sweep import read_tried, table_of, what_mattered
 from slicewise.files import digest, read_json, write_json, write_text, write_yaml
 from slicewise.job import asked_for, errors_in
 from slicewise.records import Asked, Look, Recorder, check_made
@@ -229,6 +231,10 @@ def _scores(place: Path) -> None:
     write_json(one / "summary.json", summarise(metrics))
     write_text(one / "report.html", "")
     ledger.note_scored(one / "tracking", ledger.test_set_digest(metrics), ["m"])
+    tried = RungRecord(combination="one-batch2", epochs=2)
+    rows = [{"epoch": 1, "val/dice": 0.5}, {"epoch": 2, "val/dice": 0.75}]
+    write_json(one / "sweep/rung-0/a.json", tried.paused(rows, 0.75, 2, 1.5).dump())
+    write_json(one / "sweep/rung-0.json", Promoted(go_on=["one-batch2"]).model_dump())
     Recorder(
         SimpleNamespace(
             **{
@@ -342,6 +348,15 @@ def experiment(place: Path) -> Any:
     return [found.metrics, found.summary, found.folds.records, found.folds.histories]
 
 
+def sweep(place: Path) -> Any:
+    folder = place / "one" / "sweep"
+    tried = read_tried({"one-batch2": {"training.batch": 2}}, [str(folder / "rung-0/a.json")])
+    table_of(tried)
+    what_mattered(tried)
+    chosen = promoted([read_rung(folder / "rung-0/a.json")], ["one-batch2"], 1)
+    return [tried, chosen.go_on, read_promoted(folder / "rung-0.json")]
+
+
 def scores(place: Path) -> Any:
     metrics = read_metrics(str(place / "one" / "metrics.tsv"))
     summarise(metrics)
@@ -447,6 +462,8 @@ TARGETS = [
     Target("one/fold-0/history.csv", experiment, exact=True),
     Target("one/metrics.tsv", experiment, exact=True),
     Target("one/summary.json", experiment, exact=True),
+    Target("one/sweep/rung-0/a.json", sweep),
+    Target("one/sweep/rung-0.json", sweep),
     Target("one/metrics.tsv", scores),
     Target("one/summary.json", scores),
     Target("one/summary.json", last_lines),

@@ -200,6 +200,13 @@ def test_a_seed_says_which_it_is_and_leads_to_the_others():
     assert "Seed " not in Page(experiment(table(MIXED))).words
 
 
+def test_what_a_sweep_chose_says_so_and_leads_to_it():
+    page = Page(experiment(table(MIXED), experiment="one-seed2", sweep="one", combinations=8))
+    assert "Its settings are the best of 8 combinations by validation Dice" in page.words
+    assert "../one/sweep.html" in page.references
+    assert "combination" not in Page(experiment(table(MIXED))).words
+
+
 def test_of_two_patients_there_is_no_interval():
     two = Page(experiment(table({"a": 0.9, "b": 0.7})))
     assert "95\xa0% interval 0." not in two.words

@@ -25,6 +25,7 @@ REACH = {
     "dataset/layouts/pairs.py": set(),
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
+    "dataset/rungs.py": TRAINED,  # who is the best is a training's own settings
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "dataset/suspects.py": {"leakage", "data", "index", *SCORES},
     "slices/oblique.py": CUT,
@@ -37,10 +38,12 @@ REACH = {
     "training/losses.py": TRAINED,
     "training/calibrating.py": set(),  # these patients are too few
     "evaluation/signed_rank.py": SCORES,
+    "evaluation/sweep.py": set(),  # no experiment of it has a sweep
     "report/words.py": PAGES,
     "report/outliers.py": {"data", "index"},  # no volume is read again
     "report/looking.py": LOOKED,
     "report/templates/page.css": {"data", *PAGES},
+    "report/sweep.py": set(),
     "report/viewer.py": {"report", "index"},
     "report/index.py": {"index"},
     "publish/prose.py": set(),  # nothing of it stands in results

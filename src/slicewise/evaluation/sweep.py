@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from slicewise.dataset.rungs import read_rung
+from slicewise.errors import SlicewiseError
 
 FEW = 8
 """Of more values than that, numbers are told by how the Dice rises with them."""
@@ -87,11 +89,21 @@ def read_tried(values: Mapping[str, Mapping[str, Any]], paths: Sequence[str]) ->
         By combination, what it says of each setting that is tried.
     paths : sequence of str
         The records of the jobs of all rungs.
+
+    Raises
+    ------
+    SlicewiseError
+        When one is damaged, or is of no combination that it should be of.
     """
     found = sorted(map(read_rung, paths), key=lambda record: record.epochs)
     made = []
     for name, said in values.items():
         records = [each for each in found if each.combination == name]
+        if not records:
+            raise SlicewiseError(
+                f"{Path(paths[0]).parent}: no record is of {name}; delete the folder and run "
+                "snakemake again, which makes it anew"
+            )
         ended = records[-1]
         dice = [each.dice for each in records if not each.failed]
         made.append(

@@ -120,6 +120,10 @@ class ReportedExperiment:
         By what the scores are broken down.
     seeds : sequence of str
         The trainings that differ by the seed alone, itself among them; none of a single one.
+    sweep : str
+        The experiment whose sweep chose the settings; empty where none did.
+    combinations : int
+        Of so many.
     page : str
         The page's file, as Snakemake calls it; empty where Snakemake does not make it.
     expected : DataFrame, optional
@@ -147,6 +151,8 @@ class ReportedExperiment:
     leave_out: str = ""
     groupings: Sequence[Grouping] = ()
     seeds: Sequence[str] = ()
+    sweep: str = ""
+    combinations: int = 0
     page: str = ""
     expected: pd.DataFrame | None = None
 
@@ -194,6 +200,8 @@ def experiment_report(shown: ReportedExperiment) -> str:
         crossed=shown.is_crossed,
         folds=len(shown.histories),
         seeds=shown.seeds,
+        sweep=shown.sweep,
+        combinations=shown.combinations,
         who=called(shown.subset, shown.is_crossed),
         scored_runs=shown.scored_runs,
         evidence=shown.evidence,
