@@ -165,6 +165,7 @@ rule index:
             experiments=settings.wanted,
             cases=len(study.cases),
             folds=len(study.folds),
+            sweeps=[name for name in settings.sweeps if name in settings.wanted],
         ).dump(),
     script:
         "../scripts/index.py"

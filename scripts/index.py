@@ -17,7 +17,7 @@ def main(snakemake):
         histories = [read_history(path) for path in given.histories]
         of_folds = [histories[k : k + cfg.folds] for k in range(0, len(histories), cfg.folds)]
         listed = [
-            ListedExperiment(name, summary, trained_until(folds))
+            ListedExperiment(name, summary, trained_until(folds), name in cfg.sweeps)
             for name, summary, folds in zip(cfg.experiments, summaries, of_folds, strict=True)
         ]
         write_text(

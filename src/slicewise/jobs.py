@@ -396,9 +396,10 @@ class Compare(Told):
 
 
 class Index(Told):
-    """Of `index`: which trainings the results are of."""
+    """Of `index`: which trainings the results are of, and which of them a sweep chose."""
 
     dataset: str
     experiments: list[str]
     cases: int
     folds: int
+    sweeps: list[str] = []

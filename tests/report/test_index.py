@@ -45,6 +45,12 @@ def test_experiments_go_by_validation_and_not_by_test():
     assert {"comparison.html", "data.html"} <= {*page.references}
 
 
+def test_a_sweep_is_linked_where_there_is_one():
+    swept = ListedExperiment("a", {}, None, swept=True)
+    references = Page(written(swept, listed("b", validation=0.1))).references
+    assert "a/sweep.html" in references and "b/sweep.html" not in references
+
+
 def test_what_is_not_known_is_a_dash_and_comes_last():
     unknown = ListedExperiment("a", {}, None)
     page = Page(written(unknown, listed("z", validation=0.1)))

@@ -2,6 +2,7 @@
 
 import copy
 
+from slicewise.dataset.cases import read_table
 from slicewise.files import read_json
 from slicewise.tracking.journal import current_run
 from tests.workflow.conftest import started
@@ -14,6 +15,8 @@ def with_sweep(workflow, rates: list[float]) -> None:
     settings = workflow.settings()
     plain = copy.deepcopy(settings["experiments"]["plain"])
     plain["training"]["epochs"] = 3
+    # with it rates that are too high lead to numbers that are none
+    plain["optimizer"] = {"name": "sgd"}
     tried = {"optimizer.learning_rate": rates, "training.batch": [4, 8], "budget": 1}
     settings["experiments"]["tried"] = {**plain, "sweep": tried}
     workflow.write_settings(settings)
@@ -37,7 +40,7 @@ def test_the_best_by_validation_is_trained_to_its_end_and_it_alone_is_tested(wor
     tried = hand.pop("sweep")
     rate, batch = best.removeprefix("tried-lr").split("-batch")
     assert float(rate) in tried["optimizer.learning_rate"]
-    hand["optimizer"] = {"learning_rate": float(rate)}
+    hand["optimizer"]["learning_rate"] = float(rate)
     hand["training"]["batch"] = int(batch)
     settings["experiments"]["hand"] = hand
     workflow.write_settings(settings)
@@ -74,3 +77,35 @@ def test_the_best_by_validation_is_trained_to_its_end_and_it_alone_is_tested(wor
     assert current_run(workflow.results / "tried-lr1e30-batch4/tracking/fold-0").record.status == (
         "FAILED"
     )
+
+
+def test_its_page_has_the_test_once_and_its_runs_are_children_in_mlflow(workflow):
+    with_sweep(workflow, [0.001, 0.01])
+    workflow.change("experiments.tried.sweep", {"training.batch": [4, 8]})
+    workflow.change("experiments.tried.training.seeds", [1, 2])
+    page = "results/tiny/tried/sweep.html"
+    # without a budget all are trained to the end
+    assert workflow.due("swept", "--config", 'run=["tried"]')["rung"] == 2
+    workflow.snakemake(page)
+    table = read_table(workflow.results / "tried" / "sweep.tsv")
+    assert sorted(table["combination"]) == ["tried-batch4", "tried-batch8"]
+    assert set(table["epochs"]) == {"3"}
+    text = (workflow.root / page).read_text()
+    for name in ("tried", "tried-seed2"):
+        test = read_json(workflow.results / name / "summary.json")["test"]["liver"]["dice"]["mean"]
+        assert f">{test:.3f}</td>" in text
+    # the repeat trains the best settings with another seed
+    used = [workflow.used(name) for name in ("tried", "tried-seed2")]
+    assert [each["experiment"]["training"]["seed"] for each in used] == [1, 2]
+    assert len({each["experiment"]["training"]["batch"] for each in used}) == 1
+    assert len({each["resolved"]["weights_sha256"] for each in used}) == 2
+    client = workflow.client()
+    parent = workflow.run_id("tried")
+    for name in ("tried-batch4", "tried-batch8"):
+        run = client.get_run(workflow.run_id(name))
+        assert run.data.tags["mlflow.parentRunId"] == parent
+        assert run.info.status == "FINISHED"
+        assert len(client.get_metric_history(run.info.run_id, "val/dice")) == 3
+        assert not [key for key in run.data.metrics if key.startswith("test/")]
+    assert "test/dice_mean" in client.get_run(parent).data.metrics
+    assert workflow.due(page) == {}

@@ -72,11 +72,14 @@ class ListedExperiment:
         Content of ``summary.json``.
     trained : datetime, optional
         When its last epoch ended, in UTC; None where its history does not say.
+    swept : bool
+        Whether a sweep chose its settings, which has a page of its own.
     """
 
     name: str
     summary: Mapping[str, Any]
     trained: datetime | None
+    swept: bool = False
 
 
 def index_page(
@@ -121,6 +124,7 @@ def _row(experiment: ListedExperiment) -> dict[str, Any]:
     trained = experiment.trained
     return {
         "name": experiment.name,
+        "swept": experiment.swept,
         "trained": "" if trained is None else f"{trained:%Y-%m-%d %H:%M}",
         **{subset: _dice(experiment.summary, subset) for subset in ("validation", "test")},
     }
