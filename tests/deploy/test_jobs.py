@@ -91,6 +91,15 @@ def test_eight_jobs_at_once_lose_nothing(server, tmp_path):
         assert {"environment.txt", "patients.json"} <= files
     models = client.search_logged_models([number])
     assert {model.source_run_id for model in models} == {run.info.run_id for run in runs}
+    # by the Dice of patients, on the data that it is of
+    ranked = client.search_logged_models(
+        [number],
+        filter_string="metrics.test/dice_mean > 0.3",
+        datasets=[{"dataset_name": "tiny/test", "dataset_digest": "t"}],
+        order_by=[{"field_name": "metrics.test/dice_mean", "ascending": False}],
+    )
+    best = [[(each.key, each.value) for each in model.metrics] for model in ranked]
+    assert best == [[("test/dice_mean", k / 10)] for k in range(JOBS, 3, -1)]
 
     # sent once more, every point is still there once
     sync(results, "*", is_better, lambda line: None)

@@ -16,6 +16,7 @@ from tests.tracking.proxy import Answer, Odd, Proxy, proxied
 
 pytestmark = pytest.mark.slow
 
+DATA = "0123456789abcdef" * 4
 JSON = {"Content-Type": "application/json"}
 EMPTY: Answer = (200, JSON, b"{}")
 NOTHING: Answer = (200, JSON, b"")
@@ -99,6 +100,7 @@ def train(results: Path, experiment: str, said: list[str]) -> Run:
         model.write_bytes(b"weights")
         run.trained(FACTS, {}, model, ["liver"])
         run.metrics({"test/dice_mean": 0.9})
+        run.data({"test": DATA})
         run.contents({"overlays/p1.txt": "a picture"})
         run.finish()
     return run
@@ -123,6 +125,9 @@ def check(results: Path, experiment: str, run: Run) -> None:
     assert len(client.search_runs([number], mark)) == 1, "one run, whatever was answered"
     models = client.search_logged_models([number], f"source_run_id = '{found.info.run_id}'")
     assert [str(model.status) for model in models] == ["READY"]
+    (score,) = client.get_logged_model(models[0].model_id).metrics
+    assert (score.key, score.value) == ("test/dice_mean", 0.9)
+    assert (score.dataset_name, score.dataset_digest) == ("tiny/test", DATA[:36])
     (weights,) = client.list_logged_model_artifacts(models[0].model_id, "data/models")
     assert weights.file_size == len(b"weights")
     assert [output.model_id for output in found.outputs.model_outputs] == [models[0].model_id]

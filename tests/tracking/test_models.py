@@ -240,3 +240,72 @@ def test_scores_whose_sending_fails_are_there_once_afterwards(
     run.metrics({"test/dice_mean": 0.7})
     mirror.push(run.folder)
     assert scores(results, model_id) == {"test/dice_mean": [0.9, 0.7]}
+
+
+def test_a_score_that_is_no_more_is_not_shown_of_the_model_as_0(results: Path) -> None:
+    run = trained(results, "withdrawn")
+    mirror = Mirror(Connection(results))
+    run.metrics({"test/dice_mean": 0.9, "test/specificity": 0.5})
+    mirror.push(run.folder)
+    old = check(results, "withdrawn")
+    assert scores(results, old) == {"test/dice_mean": [0.9], "test/specificity": [0.5]}
+    run.metrics({"test/dice_mean": 0.9})
+    mirror.push(run.folder)
+    new = check(results, "withdrawn", gone=(old,))
+    assert scores(results, new) == {"test/dice_mean": [0.9]}
+    mirror.push(run.folder, verify=True)
+    assert check(results, "withdrawn", gone=(old,)) == new
+
+
+def test_an_equal_score_on_other_data_is_of_these(results: Path) -> None:
+    run = trained(results, "other-data")
+    mirror = Mirror(Connection(results))
+    for digest in ("cd" * 32, "ef" * 32):
+        run.metrics({"test/dice_mean": 0.875, "validation/dice_mean": 0.8})
+        run.data({"test": digest})
+        mirror.push(run.folder)
+        Mirror(Connection(results)).push(run.folder, verify=True)
+    model_id = check(results, "other-data")
+    wanted = {"test/dice_mean": [0.875, 0.875], "validation/dice_mean": [0.8]}
+    assert scores(results, model_id) == wanted
+    number = mirror.connection.experiments()["slicewise/tiny"]
+    for digest in ("cd" * 32, "ef" * 32):
+        (found,) = Connection(results).client.search_logged_models(
+            [number],
+            filter_string="metrics.test/dice_mean > 0.8",
+            datasets=[{"dataset_name": "tiny/test", "dataset_digest": digest[:36]}],
+        )
+        assert found.model_id == model_id
+
+
+def test_folds_predict_together_and_their_model_is_ranked(results: Path) -> None:
+    scored = {"files": {}, "contents": {}, "tags": {}, "note": "", "test": "ab" * 32}
+    numbers = {"test/dice_mean": 0.99, "validation/dice_mean": 0.8}
+    with tracker(results, "folds") as one:
+        for k in (0, 1):
+            run = begin(one, f"key {k}", f"fold-{k}", fold=str(k))
+            run.data({"train": f"t{k}", "validation": f"v{k}"})
+            model = results / "tiny" / f"folds-{k}.keras"
+            model.write_bytes(b"weights")
+            run.trained(FACTS, {}, model, ["liver"])
+        one.evaluated("folds", 2, metrics=numbers, **scored)
+    parent = run_of(results, "folds", fold="parent")
+    (model,) = models(results, parent.info.run_id)
+    client = Connection(results).client
+    held = client.list_logged_model_artifacts(model.model_id, "data/models")
+    assert [Path(file.path).name for file in held] == ["fold-0.keras", "fold-1.keras"]
+    given = {i.dataset.name: i.dataset.digest for i in parent.inputs.dataset_inputs}
+    assert given.keys() == {"tiny/train", "tiny/validation", "tiny/test"}
+    ranked = client.search_logged_models(
+        [parent.info.experiment_id],
+        order_by=[
+            {
+                "field_name": "metrics.validation/dice_mean",
+                "ascending": False,
+                "dataset_name": "tiny/validation",
+                "dataset_digest": given["tiny/validation"],
+            }
+        ],
+    )
+    assert ranked[0].model_id == model.model_id
+    assert scores(results, model.model_id) == {key: [value] for key, value in numbers.items()}

@@ -154,6 +154,7 @@ def test_a_run_leads_to_its_data_and_model(ui, runs, finished, dice, tmp_path):
         for name, digest in digests.items():
             drawer.get_by_text(name).first.click()
             expect(drawer.get_by_text(digest, exact=True)).to_be_visible()
+            expect(drawer.get_by_text("Path: phantoms: cases")).to_be_visible()
         page.keyboard.press("Escape")
 
         artifact(page, OVERLAY)
@@ -204,8 +205,19 @@ def test_searches_of_the_docs_find_runs(finished, runs):
     assert found['params.preset = "tutorial" and tags.superseded_by IS NULL'] == {"plain"}
 
 
-def test_python_of_the_docs_lists_the_runs(finished):
-    (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+def test_python_of_the_docs_lists_the_runs_and_ranks_the_models(finished, runs):
+    listing, ranking = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+    said = said_by(finished, listing)
+    assert [line.split()[1] for line in said[1:]] == list(NAMES)
+    digests = {i.dataset.name: i.dataset.digest for i in runs["rich"].inputs.dataset_inputs}
+    name = f"{DATASET}/test"
+    ranking = ranking.replace("phantom/test", name).replace("f1c5bca0", digests[name])
+    ranked = said_by(finished, f"{listing}\n{ranking}")[len(said) :]
+    assert [line.split()[0] for line in ranked] == [runs[each].info.run_id for each in NAMES]
+
+
+def said_by(finished, code: str) -> list[str]:
+    """The lines that code of the docs prints."""
     done = subprocess.run(
         [forked.python(), "-c", code.replace("slicewise/phantom", EXPERIMENT)],
         cwd=finished.root,
@@ -215,5 +227,4 @@ def test_python_of_the_docs_lists_the_runs(finished):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    listed = [line.split()[1] for line in done.stdout.splitlines()[1:]]
-    assert listed == ["rich", "plain"]
+    return done.stdout.splitlines()

@@ -180,8 +180,19 @@ class Run:
         self._set(tags=self.record.tags | _shown(tags))
 
     def data(self, digests: Mapping[str, str]) -> None:
-        """Note the data that go in: by context (train, validation, test), a digest of all files."""
-        self._set(data=self.record.data | dict(digests))
+        """Note the data that go in: by context (train, validation, test), a digest of all files.
+
+        What was scored on other data before is scored anew, even where it is
+        the same number: a store ties each point to one data set.
+        """
+        known = self.record.data
+        time = now()
+        changed = tuple(f"{c}/" for c, value in digests.items() if known.get(c, value) != value)
+        metrics = dict(self.record.metrics)
+        for name, noted in metrics.items():
+            if name.startswith(changed) and noted.value is not None:
+                metrics[name] = noted._replace(time=time)
+        self._set(data=known | dict(digests), metrics=metrics)
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
         """Note all numbers that belong to no epoch; one that did not change keeps its time.

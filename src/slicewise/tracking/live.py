@@ -149,12 +149,9 @@ class Tracker:
         scored_by = library_digests(None)["library_sha256"]
         for each in (run, *children):
             each.tag({**tags, SCORED_BY: scored_by})
+        if children:
+            self._take_together(run, children)
         if register is not None:
-            if children:  # they predict together
-                run.models(
-                    {k: p for child in children for k, p in child.own_models().items()},
-                    children[0].record.labels,
-                )
             run.register(f"slicewise-{run.dataset}", register)
         for each in (run, *children):
             each.finish()
@@ -272,6 +269,19 @@ class Tracker:
             if old is not None:
                 old.supersede(parent)
         return parent, trained
+
+    def _take_together(self, run: Run, children: Sequence[Run]) -> None:
+        """Take the models of the folds, which predict together, and what they were trained on."""
+        run.models(
+            {k: p for child in children for k, p in child.own_models().items()},
+            children[0].record.labels,
+        )
+        run.data(
+            {
+                context: digest([child.record.data.get(context) for child in children])
+                for context in children[0].record.data
+            }
+        )
 
     def _parent(self, name: str, trained: Sequence[Run], children: Sequence[str]) -> Run:
         """Begin a run that takes the scores of several folds."""

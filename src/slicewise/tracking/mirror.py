@@ -14,10 +14,11 @@ from slicewise.files import digest, sha256
 from slicewise.tracking import registry
 from slicewise.tracking.artifacts import Artifacts
 from slicewise.tracking.connection import Connection
+from slicewise.tracking.data import send_inputs
 from slicewise.tracking.fetch import PARENT
 from slicewise.tracking.journal import NOTE, Run, all_runs, to_register
 from slicewise.tracking.models import (
-    dataset_named,
+    digest_of_model,
     has_model,
     scores_of,
     send_model,
@@ -68,7 +69,7 @@ class Mirror:
     def has_sent_model(self, run: Run) -> bool:
         """Tell whether the store was sent the models that a run has now."""
         model = self.sent.of(run.folder).model
-        return model is not None and model.digest == digest(run.record.models)
+        return model is not None and model.digest == digest_of_model(run)
 
     def push(
         self, folder: Path, *, verify: bool = False, wait: bool = True, register: bool = True
@@ -107,7 +108,7 @@ class Mirror:
                 self._name_to_older(run, run_id)
             tags = run.record.tags | self._newer(run)
             self.points.send(run, remote, tags, verify)
-            self._inputs(run, remote)
+            send_inputs(self.connection.client, run, remote)
             sent = self.artifacts.send(run, sent, verify=verify)
             sent = self._model(run, sent, verify)
             sent = self._scores(run, sent, verify)
@@ -153,30 +154,12 @@ class Mirror:
         if other is not None:
             self.connection.client.set_tag(other, "superseded_by", run_id)
 
-    def _inputs(self, run: Run, remote: Any) -> None:
-        """Name the data that went into a run, by digests of all their files."""
-        from mlflow.data.http_dataset_source import HTTPDatasetSource
-        from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.entities import DatasetInput, InputTag
-
-        there = {(i.dataset.name, i.dataset.digest) for i in remote.inputs.dataset_inputs}
-        inputs = []
-        for context, value in run.record.data.items():
-            name, known = dataset_named(run, context, value).values()
-            if (name, known) not in there:
-                source = HTTPDatasetSource(f"slicewise:{name}")
-                entity = MetaDataset(source, name=name, digest=known)
-                tag = InputTag("mlflow.data.context", context)
-                inputs.append(DatasetInput(entity._to_mlflow_entity(), [tag]))
-        if inputs:
-            self.connection.client.log_inputs(remote.info.run_id, datasets=inputs)
-
     def _model(self, run: Run, sent: SentRecord, verify: bool) -> SentRecord:
         """Send the models that predict together as one, unless they were made anew since."""
         models = run.own_models()
         if not models:
             return sent
-        mark = digest(run.record.models)
+        mark = digest_of_model(run)
         known = sent.model if sent.model is not None and sent.model.digest == mark else None
         if known is not None and (
             not verify or has_model(self.connection.client, known.id, models)
@@ -193,7 +176,7 @@ class Mirror:
 
     def _scores(self, run: Run, sent: SentRecord, verify: bool) -> SentRecord:
         """Give the model what it scored, whenever that is other than it was."""
-        if sent.model is None or sent.model.digest != digest(run.record.models):
+        if sent.model is None or sent.model.digest != digest_of_model(run):
             return sent
         scores = digest(scores_of(run))
         if sent.model.scores == scores and not verify:

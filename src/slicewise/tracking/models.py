@@ -21,6 +21,7 @@ from slicewise.tracking.answers import (
     lacking,
 )
 from slicewise.tracking.connection import ANSWER, SPEED, Connection
+from slicewise.tracking.data import dataset_named
 from slicewise.tracking.journal import Run
 from slicewise.tracking.package import gathered, package_options
 
@@ -29,8 +30,6 @@ MARK = "slicewise.model"
 SOURCE = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
 """Of its own MLflow would name a temporary script, by its path."""
 SUBSETS = ("test/", "validation/")
-DIGEST = 36
-"""Signs that a store takes of the digest of a data set."""
 REQUESTS = 10
 """About so many requests bring a model to a store."""
 
@@ -106,7 +105,18 @@ def _send_files(connection: Connection, run: Run, run_id: str, model: Any) -> No
 
 def _mark(run: Run) -> str:
     """Return what a model in the store is found again by."""
-    return f"{run.record.id}:{digest(run.record.models)}"
+    return f"{run.record.id}:{digest_of_model(run)}"
+
+
+def digest_of_model(run: Run) -> str:
+    """Return a digest of what a model in the store is made of.
+
+    A store cannot take back a score of a model, and of NaN it makes 0: where
+    one has no value any more, a model without it takes the place of the other.
+    """
+    noted = run.record.metrics.items()
+    gone = sorted(key for key, each in noted if key.startswith(SUBSETS) and each.value is None)
+    return digest([run.record.models, gone] if gone else run.record.models)
 
 
 def send_scores(connection: Connection, run: Run, run_id: str, model_id: str) -> None:
@@ -152,11 +162,6 @@ def scores_of(run: Run) -> list[tuple[str, int, float]]:
         for key, noted in sorted(run.record.metrics.items())
         if key.startswith(SUBSETS) and noted.value is not None
     ]
-
-
-def dataset_named(run: Run, context: str, value: str) -> dict[str, str]:
-    """Return how a store knows a part of the data, by its digest."""
-    return {"dataset_name": f"{run.dataset}/{context}", "dataset_digest": value[:DIGEST]}
 
 
 def _scores_there(client: Any, model_id: str) -> set[tuple[str, int]]:
