@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,10 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes.dicom.imaged import Imaged
 from slicewise.volumes.dicom.series import read_series
 from slicewise.volumes.dicom.write_seg import write_seg
+from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.placing import VoxelGrid
 from slicewise.volumes.read import read_mask
+from slicewise.volumes.volume import Volume
 from tests.scans import OBLIQUE, UPRIGHT
 from tests.volumes.dicom.archived import of_patient
 from tests.volumes.dicom.drawn import by_highdicom, headers_of
@@ -73,6 +77,42 @@ def test_every_voxel_comes_back(tmp_path: Path, write_series, orientation) -> No
     ours = read_mask([tmp_path / "seg.dcm"], {"liver": "liver", "t": "tumour of liver"}, imaged)
     np.testing.assert_allclose(ours.affine, image.affine, atol=1e-4)
     np.testing.assert_array_equal(ours.array, np.array([0] * 7 + [1] + [0] * 292 + [2])[mask])
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_dcmqi_reads_every_voxel_where_it_is(tmp_path: Path, write_series, orientation) -> None:
+    folder = tmp_path / "ct"
+    write_series(folder, 5, orientation, edit=of_patient("PLANTED-1"))
+    paths = sorted(folder.iterdir())
+    mask = painted()
+    write_seg(tmp_path / "seg.dcm", paths, mask, LABELS)
+    image = read_series(paths)
+    for number, value in enumerate(LABELS.values(), start=1):
+        read = by_dcmqi(tmp_path / "seg.dcm", tmp_path / "read", number)
+        np.testing.assert_array_equal(on_grid(read, image), mask == value)
+
+
+def by_dcmqi(path: Path, folder: Path, segment: int) -> Volume:
+    """Read a segment by the programs of dcmqi (Herz et al., Cancer Research 2017)."""
+    program = Path(sys.executable).with_name("segimage2itkimage")
+    if not program.is_file():
+        pytest.skip("dcmqi is not installed")
+    folder.mkdir(exist_ok=True)
+    command = [program, "--inputDICOM", path, "--outputDirectory", folder, "--outputType", "nii"]
+    subprocess.run(command, check=True, capture_output=True)
+    return read_nifti(folder / f"{segment}.nii.gz")[0]
+
+
+def on_grid(part: Volume, image: Volume) -> np.ndarray:
+    """Return where a part of a grid is set, on the whole grid; all its voxels are of the grid."""
+    set_there = np.argwhere(part.array > 0)
+    points = set_there @ part.affine[:3, :3].T + part.affine[:3, 3]
+    back = np.linalg.inv(image.affine)
+    places = points @ back[:3, :3].T + back[:3, 3]
+    np.testing.assert_allclose(places, places.round(), atol=1e-2)
+    whole = np.zeros(image.array.shape, bool)
+    whole[tuple(places.round().astype(int).T)] = True
+    return whole
 
 
 def test_it_belongs_to_patient_and_series(tmp_path: Path, write_series) -> None:
