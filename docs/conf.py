@@ -14,7 +14,9 @@ version = __version__
 release = full_version()
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["tasklist"]
 myst_heading_anchors = 4  # links lead to headings by the names that they have in the repository
+autodoc_mock_imports = ["keras", "tensorflow", "jax", "mlflow"]  # which take long, and say nothing
 autodoc_typehints = "none"  # docstrings say them
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False

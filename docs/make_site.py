@@ -16,6 +16,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import make_commands
+import make_errors
+import make_files
+import make_python
 from packaging.version import InvalidVersion, Version
 from sphinx.cmd.build import build_main
 
@@ -34,6 +38,14 @@ ELSEWHERE = {
     Path("results/README.md"): "results.md",
 }
 """Pages that lie beside what they tell of, and what they are called in the site."""
+
+WRITTEN = {
+    "commands": ("Commands", "what to type, with all arguments, and variables of the environment"),
+    "files": ("Files and columns", "what each rule makes, columns of tables, keys of records"),
+    "errors": ("Errors", "every sentence that slicewise stops with, and what to do"),
+    "python": ("Python", "functions for a notebook or a program of your own"),
+}
+"""Pages of the site alone, with their titles: they are written from the code as it is now."""
 
 LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.M | re.S)
@@ -105,20 +117,34 @@ def contents(index: str) -> str:
     return "\n\n".join(trees)
 
 
+def with_written(index: str) -> str:
+    """Return the index with the pages that are written from the code, among the reference."""
+    lines = "".join(f"- [{title}]({name}.md): {what}\n" for name, (title, what) in WRITTEN.items())
+    return index.replace("\n## Reference\n\n", f"\n## Reference\n\n{lines}", 1)
+
+
 def gather(source: Path) -> None:
     """Put all pages, and the files that they link to, into a folder for Sphinx."""
     names = pages()
+    texts = {}
     for page, name in names.items():
         if page == Path("README.md"):
             continue
         text, files = led((ROOT / page).read_text(encoding="utf-8"), page, names)
         if page == INDEX:
+            text = with_written(text)
             text = f"{text}\n{contents(text)}\n"
-        (source / name).write_text(text, encoding="utf-8")
+        texts[Path(name).stem] = text
         for file in files:
             target = source / "files" / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / file, target)
+    texts["commands"] = make_commands.page(dict(texts))
+    texts["files"] = make_files.page()
+    texts["errors"] = make_errors.page()
+    texts["python"] = make_python.page()
+    for name, text in texts.items():
+        (source / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def by_age(name: str) -> tuple[bool, Version | str]:

@@ -14,6 +14,7 @@ from slicewise import __version__
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "make_site.py"
+sys.path.append(str(SCRIPT.parent))  # as it is when it runs by itself
 
 
 def load_script():
@@ -31,7 +32,7 @@ def make(output: Path, script: Path = SCRIPT) -> subprocess.CompletedProcess:
         env={**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
