@@ -239,6 +239,9 @@ def _add_segment(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--force", action="store_true", help="replace masks of other scans and models"
     )
+    command.add_argument(
+        "--rtstruct", action="store_true", help="write masks of DICOM as RTSTRUCT beside SEG"
+    )
     _add_results(command)
 
 
@@ -514,7 +517,14 @@ def _segment(options: argparse.Namespace) -> int:
 
     chosen = choose(options.model, options.results)
     output = Output(options.output)
-    order = Order(chosen, output, options.offset, options.batch, options.force)
+    order = Order(
+        chosen,
+        output,
+        options.offset,
+        options.batch,
+        options.force,
+        structures=options.rtstruct,
+    )
     started = time.monotonic()
     outcome = segment_scans(search.scans, order, say)
     outcome.errors += map(SlicewiseError, search.failures)

@@ -107,6 +107,23 @@ def test_dicom_in_and_seg_out(
     assert pydicom.dcmread(output.seg(name)).PatientID == "PLANTED-1"
 
 
+def test_structures_are_written_where_they_are_asked_for(
+    tmp_path: Path, chosen: Chosen, write_series
+) -> None:
+    write_series(tmp_path / "CT7", 5, stored=hounsfield())
+    place = [tmp_path / "CT7"]
+    _, output = segmented(place, chosen, tmp_path / "out")
+    assert not output.structures("CT7").exists()
+    made, _ = segmented(place, chosen, tmp_path / "out", structures=True)
+    assert made.made == ["CT7"]  # it was not whole
+    names = {
+        each.ROIName for each in pydicom.dcmread(output.structures("CT7")).StructureSetROISequence
+    }
+    assert names == set(chosen.card.labels)
+    again, _ = segmented(place, chosen, tmp_path / "out", structures=True)
+    assert again.kept == ["CT7"]
+
+
 def test_a_bad_scan_stops_no_other(tmp_path: Path, chosen: Chosen, write_series) -> None:
     folder = tmp_path / "scans"
     for number in range(4):

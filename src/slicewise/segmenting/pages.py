@@ -40,6 +40,10 @@ class Output:
         """Return the DICOM SEG of a scan."""
         return self.folder / "dicom" / f"{scan}.dcm"
 
+    def structures(self, scan: str) -> Path:
+        """Return the DICOM RTSTRUCT of a scan."""
+        return self.folder / "dicom" / f"{scan}.rtstruct.dcm"
+
     def overlay(self, scan: str) -> Path:
         """Return the picture of a scan."""
         return self.folder / "overlays" / f"{scan}.jpg"

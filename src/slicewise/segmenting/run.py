@@ -37,6 +37,7 @@ from slicewise.segmenting.progress import Progress
 from slicewise.segmenting.scans import Scan
 from slicewise.stored import kept, write_sealed
 from slicewise.volumes.channels import first_channel
+from slicewise.volumes.dicom.write_rtstruct import write_rtstruct
 from slicewise.volumes.dicom.write_seg import write_seg
 from slicewise.volumes.nifti import read_channels_of, read_nifti, read_note
 from slicewise.volumes.read import read_sources
@@ -68,6 +69,8 @@ class Order:
         A digest of the code that segments, where another one makes masks anew.
     renew : bool
         Whether a mask may be replaced that was made here and that nobody has changed since.
+    structures : bool
+        Whether masks of DICOM are written as RTSTRUCT, too.
     """
 
     chosen: Chosen
@@ -77,6 +80,14 @@ class Order:
     force: bool = False
     code: str = ""
     renew: bool = False
+    structures: bool = False
+
+    def of_dicom(self, scan: Scan) -> list[Path]:
+        """Return the files of DICOM that are made of a scan."""
+        if not scan.dicom:
+            return []
+        made = [self.output.seg(scan.name)]
+        return [*made, self.output.structures(scan.name)] if self.structures else made
 
     @property
     def remedy(self) -> str:
@@ -152,7 +163,7 @@ class ScanRequest(Request):
         if not mask.is_file() or self.order.force:
             return
         record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
-        whole = not self.scan.dicom or self.order.output.seg(self.case).is_file()
+        whole = all(path.is_file() for path in self.order.of_dicom(self.scan))
         # with another calibration the mask is the same, and what is said of it is not
         told = self.order.chosen.calibration_digest
         if record is not None and record.calibration != told:
@@ -293,7 +304,7 @@ def segment_scans(
             request = waiting.pop(name)
             try:
                 _finish(request, mask)
-                _write_seg(request, mask)
+                _write_dicom(request, mask)
                 outcome.made.append(name)
             except (SlicewiseError, MemoryError) as error:
                 outcome.errors.append(told(request.scan, error))
@@ -349,13 +360,15 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
     write_sealed(output.record(request.case), record)
 
 
-def _write_seg(request: ScanRequest, mask: np.ndarray) -> None:
+def _write_dicom(request: ScanRequest, mask: np.ndarray) -> None:
     """Write the mask of a DICOM series as DICOM, too; without it the scan is not whole."""
+    order = request.order
     if request.scan.dicom:
-        card = request.order.chosen.card
-        values = {name: own[0] for name, own in card.values.items()}
+        values = {name: own[0] for name, own in order.chosen.card.values.items()}
         with request.scan.files() as paths:
-            write_seg(request.order.output.seg(request.case), paths, mask, values)
+            write_seg(order.output.seg(request.case), paths, mask, values)
+            if order.structures:
+                write_rtstruct(order.output.structures(request.case), paths, mask, values)
 
 
 def content_of(card: ModelCard) -> Content:

@@ -11,25 +11,17 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.uid import generate_uid
 
 from slicewise import __version__
-from slicewise.errors import SlicewiseError
 from slicewise.files import atomic
 from slicewise.volumes.dicom.headers import whole
-from slicewise.volumes.dicom.parse import damaged
+from slicewise.volumes.dicom.referred import referred_headers, uid_of, unreferable
 from slicewise.volumes.dicom.series import image_grid
-from slicewise.volumes.dicom.source import SourceFiles, opened
+from slicewise.volumes.dicom.source import opened
 from slicewise.volumes.dicom.stack import Grid
 from slicewise.volumes.volume import times
 
-NEEDED = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
-    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
-)
-"""What each DICOM file has, though it may be empty."""
-REFERRED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-"""What a segmentation calls its slices by."""
+KIND = "SEG"
 NUMBER = 1000
 """Added to the number of the series, so that the segmentation is listed behind it."""
 
@@ -64,7 +56,7 @@ def write_seg(
         shape = (grid.slices[0].columns, grid.slices[0].rows, len(grid.slices))
         if mask.shape != shape:
             raise ValueError(f"a mask of {times(mask.shape)} does not lie on {times(shape)}")
-        headers = _headers(files, grid)
+        headers = referred_headers(files, grid, KIND)
         numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
         for number, value in enumerate(labels.values(), start=1):
             numbers[value : value + 1] = number
@@ -76,49 +68,7 @@ def write_seg(
                     temporary
                 )
         except (AttributeError, KeyError, TypeError, ValueError):  # with texts that quote headers
-            raise _refused(files, "its headers do not fit together") from None
-
-
-def _headers(files: SourceFiles, grid: Grid) -> list[pydicom.Dataset]:
-    """Read the whole header of each slice, in the order of their positions."""
-    names = list(dict.fromkeys(one.name for one in grid.slices))
-    if len(names) not in (1, len(grid.slices)):
-        raise SlicewiseError(
-            f"{files.shown}: its frames lie in {len(names)} files of several, to which no DICOM "
-            "SEG can refer; take the mask in NIfTI"
-        )
-    headers = []
-    for name in names:
-        try:
-            with files.open(name) as stream, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                header = pydicom.dcmread(stream, force=True, stop_before_pixels=True)
-                frames = whole(header, "NumberOfFrames", 1)
-        except Exception as error:  # parsers raise anything; their texts may quote the header
-            raise SlicewiseError(damaged(files, name, error)) from None
-        for keyword in REFERRED:
-            if not header.get(keyword):
-                raise _refused(files, f"its slices lack {keyword}")
-        for keyword in NEEDED:
-            header.setdefault(keyword, "")
-        if not header.get("SpecificCharacterSet"):
-            header.pop("SpecificCharacterSet", None)  # an empty one stands for none
-        own = header.get("FrameOfReferenceUID")
-        header.FrameOfReferenceUID = own or _uid(header, "frame of reference")
-        headers.append(header)
-    if len(names) < len(grid.slices) and frames != len(grid.slices):
-        raise SlicewiseError(
-            f"{files.shown}: it has frames beside those of the volume, to which no DICOM SEG can "
-            "refer; take the mask in NIfTI"
-        )
-    return headers
-
-
-def _refused(files: SourceFiles, why: str) -> SlicewiseError:
-    return SlicewiseError(
-        f"{files.shown}: no DICOM SEG can refer to this series ({why}); take the mask in NIfTI, or "
-        "export the series again"
-    )
+            raise unreferable(files, "its headers do not fit together", KIND) from None
 
 
 def _order(grid: Grid) -> list[int]:
@@ -154,9 +104,9 @@ def _segmentation(headers: list[pydicom.Dataset], frames: np.ndarray, labels: li
         pixel_array=frames,
         segmentation_type="BINARY",
         segment_descriptions=described,
-        series_instance_uid=_uid(headers[0], f"series {content}"),
+        series_instance_uid=uid_of(headers[0], f"series {content}"),
         series_number=whole(headers[0], "SeriesNumber", 0) + NUMBER,
-        sop_instance_uid=_uid(headers[0], f"instance {content}"),
+        sop_instance_uid=uid_of(headers[0], f"instance {content}"),
         instance_number=1,
         manufacturer="slicewise",
         manufacturer_model_name="slicewise",
@@ -173,8 +123,3 @@ def _code(label: str, codes: Any) -> Any:
         return getattr(codes.SCT, name)
     except AttributeError:
         return codes.SCT.AnatomicalStructure
-
-
-def _uid(header: pydicom.Dataset, what: str) -> str:
-    """Return a UID that is the same for the same series and content."""
-    return str(generate_uid(entropy_srcs=[str(header.get("SeriesInstanceUID", "")), what]))
