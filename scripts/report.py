@@ -76,6 +76,10 @@ def main(snakemake):
         else:
             # what was asked for once and is no more
             Path(out.html).with_name("groups.tsv").unlink(missing_ok=True)
+        if not cfg.sweep:
+            # what was tried once chose nothing of these settings
+            for table_or_page in ("sweep.html", "sweep.tsv"):
+                Path(out.html).with_name(table_or_page).unlink(missing_ok=True)
         tracker.reported(cfg.folds, files, overlay_images(figures))
 
 

@@ -25,7 +25,7 @@ def main(snakemake):
             experiment=name,
             tried=tried,
             epochs=cfg.epochs,
-            best=read_promoted(given.best)[0],
+            best=read_promoted(given.best[0])[0],
             summaries={
                 experiment: read_summary(path)
                 for experiment, path in zip(cfg.seeds, given.summaries, strict=True)

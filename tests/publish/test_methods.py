@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from slicewise.errors import SlicewiseError
+from slicewise.evaluation.sweep import Tried, table_of
 from slicewise.files import write_text
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.methods import methods
@@ -156,3 +158,23 @@ def test_settings_of_the_run_tell_of_seed_and_exclusions(tmp_path, monkeypatch):
     assert "So were those of 1 further data set." in said
     assert "1 pair of cases that look alike were declared different." in said
     assert "Patients without a label have no Dice of it" in said
+
+
+def test_what_a_sweep_chose_is_told_with_how_many_it_chose_among(tmp_path):
+    one = gathered(tmp_path)
+    assert "combinations" not in text_of(one)
+    values = {"optimizer.learning_rate": 0.001, "network.filters": [8, 16]}
+    tried = [Tried(f"c{k}", values, [0.5] * rungs, 10, 1.0) for k, rungs in enumerate((3, 1, 1, 2))]
+    folder = tmp_path / "results" / "tiny" / "baseline"
+    write_text(folder / "sweep.tsv", table_of(tried).to_csv(sep="\t", index=False))
+    said = text_of(gather(folder), "Training")
+    assert "optimizer.learning_rate, network.filters were chosen among 4 combinations" in said
+    assert "without a test patient; by successive halving 1 of them was trained to the end" in said
+    assert "jamieson2016nonstochastic" in sources_of(methods([gather(folder)]))
+    whole = [Tried(each.name, values, [0.5], 10, 1.0) for each in tried]
+    write_text(folder / "sweep.tsv", table_of(whole).to_csv(sep="\t", index=False))
+    assert "all were trained to the end" in text_of(gather(folder), "Training")
+    assert "jamieson2016nonstochastic" not in sources_of(methods([gather(folder)]))
+    write_text(folder / "sweep.tsv", "combination\tdice\nc1\t0.5\n")
+    with pytest.raises(SlicewiseError, match=r"sweep\.tsv"):
+        gather(folder)

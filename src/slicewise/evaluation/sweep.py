@@ -13,7 +13,10 @@ import pandas as pd
 
 from slicewise.dataset.rungs import read_rung
 from slicewise.errors import SlicewiseError
+from slicewise.stored import AGAIN, read_stored_table
 
+COLUMNS = ("combination", "rung", "epochs", "dice", "first_dice", "minutes", "failed")
+"""Of the table; the settings that are tried stand after the first."""
 FEW = 8
 """Of more values than that, numbers are told by how the Dice rises with them."""
 
@@ -153,6 +156,27 @@ def table_of(tried: Sequence[Tried]) -> pd.DataFrame:
         for each in ranked(tried)
     ]
     return pd.DataFrame(rows)
+
+
+def read_sweep(path: Path) -> pd.DataFrame:
+    """Read the table that `table_of` made; without a row where there is no file.
+
+    Raises
+    ------
+    SlicewiseError
+        When the table is damaged.
+    """
+    if not path.is_file():
+        return pd.DataFrame(columns=list(COLUMNS))
+    table = read_stored_table(path, COLUMNS, key=("combination",), numbers=("rung", "epochs"))
+    if table.empty or list(table.columns)[-len(COLUMNS) + 1 :] != list(COLUMNS)[1:]:
+        raise SlicewiseError(f"{path}: its columns are not those of a sweep; {AGAIN}")
+    return table
+
+
+def settings_in(table: pd.DataFrame) -> list[str]:
+    """Return the settings whose values a table of a sweep has."""
+    return [str(name) for name in table.columns if name not in COLUMNS]
 
 
 def what_mattered(tried: Sequence[Tried]) -> list[Mattered]:

@@ -217,9 +217,11 @@ def initial(every: Every) -> Answer:
 
 def selected(every: Every) -> Answer:
     """Say which weights were kept, and by what."""
-    return Answer(
-        "answered", _of_each(every, making.kept), "config.yaml and history.csv of each fold"
-    )
+
+    def tell(one: Gathered) -> str:
+        return " ".join(filter(None, [words(making.swept(one)), making.kept(one)]))
+
+    return Answer("answered", _of_each(every, tell), "config.yaml and history.csv of each fold")
 
 
 def ensemble(every: Every) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
 from slicewise.evaluation.groups import read_groups
 from slicewise.evaluation.results import Result, read_result
+from slicewise.evaluation.sweep import read_sweep
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
 from slicewise.tracking import current_run
@@ -51,6 +52,9 @@ class Gathered:
         `slicewise.evaluation.groups.groups_table`; no row where they are not.
     seeds : tuple of int
         Of all trainings that differ by nothing else, its own among them; none of a single one.
+    sweep : DataFrame
+        The combinations of which its settings are the best, as of
+        `slicewise.evaluation.sweep.table_of`; no row where nothing was tried.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Gathered:
     expected: pd.DataFrame
     groups: pd.DataFrame
     seeds: tuple[int, ...] = ()
+    sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def records(self) -> list[TrainingRecord]:
@@ -114,6 +119,7 @@ def gather(folder: Path) -> Gathered:
         costs,
         _expected(place, result.metrics),
         read_groups(place / "groups.tsv"),
+        sweep=read_sweep(place / "sweep.tsv"),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from slicewise.evaluation.sweep import settings_in
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, percent
 from slicewise.wording import plural
@@ -125,6 +126,7 @@ def training(one: Gathered) -> Section:
     )
     said = [
         *started(one),
+        *swept(one),
         _loss(experiment["loss"]),
         *_optimizer(experiment["optimizer"]),
         Said(f"Training took {length} in batches of {settings['batch']}{steps}."),
@@ -142,6 +144,29 @@ def training(one: Gathered) -> Section:
         seeds = ", ".join(map(str, one.seeds))
         said.append(Said(f"The training was repeated with the seeds {seeds}."))
     return Section("Training", said)
+
+
+def swept(one: Gathered) -> list[Said]:
+    """Say which settings were chosen, among how many, and by whom."""
+    table = one.sweep
+    if table.empty:
+        return []
+    settings = settings_in(table)
+    last = table["rung"].max()
+    chosen = (
+        f"{', '.join(settings)} {'was' if len(settings) == 1 else 'were'} chosen among "
+        f"{plural(len(table), 'combination')} by mean validation Dice, without a test patient"
+    )
+    if not last:
+        return [Said(f"{chosen}; all were trained to the end.")]
+    number = int((table["rung"] == last).sum())
+    return [
+        Said(
+            f"{chosen}; by successive halving {number} of them "
+            f"{'was' if number == 1 else 'were'} trained to the end.",
+            ("jamieson2016nonstochastic",),
+        )
+    ]
 
 
 def kept(one: Gathered) -> str:

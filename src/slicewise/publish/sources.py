@@ -206,6 +206,14 @@ SOURCES = {
         "203--211",
         18,
     ),
+    "jamieson2016nonstochastic": Source(
+        "inproceedings",
+        "Jamieson, Kevin and Talwalkar, Ameet",
+        "Non-stochastic best arm identification and hyperparameter optimization",
+        "International Conference on Artificial Intelligence and Statistics (AISTATS)",
+        2016,
+        "240--248",
+    ),
     "kingma2015adam": Source(
         "inproceedings",
         "Kingma, Diederik P. and Ba, Jimmy",
