@@ -47,7 +47,7 @@ WRITTEN = {
 }
 """Pages of the site alone, with their titles: they are written from the code as it is now."""
 
-LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
+LINK = re.compile(r"\[((?:[^\[\]]|!?\[[^\]]*\])*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.M | re.S)
 
 LANDING = """\
@@ -92,11 +92,13 @@ def led(text: str, page: Path, names: Mapping[Path, str]) -> tuple[str, set[Path
     files: set[Path] = set()
 
     def lead(match: re.Match[str]) -> str:
-        target = Path(os.path.normpath(page.parent / match[2]))
+        text, target = match[1], Path(os.path.normpath(page.parent / match[2]))
+        if (ROOT / target).is_dir():
+            return f"{text} (folder `{target}` of the repository)"
         if target not in names:
             files.add(target)
         name = names.get(target) or f"files/{target}"
-        return f"{match[1]}{name}{match[3] or ''}{match[4]}"
+        return f"[{text}]({name}{match[3] or ''})"
 
     parts, end = [], 0
     for fence in FENCE.finditer(text):

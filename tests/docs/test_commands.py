@@ -12,7 +12,7 @@ from snakemake.cli import get_argument_parser
 from slicewise.cli import _parser
 from tests.documents import PAGES, ROOT, commands
 
-MADE = {"mydata", "livers"}
+MADE = {"mydata", "livers", "ideas", "archive"}
 """Configurations that pages have their reader write."""
 
 

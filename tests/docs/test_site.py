@@ -82,6 +82,8 @@ def test_links_lead_to_where_pages_lie_in_the_site():
         "../config/config.yaml", "files/config/config.yaml"
     )
     assert files == {Path("config/config.yaml")}
+    led, files = script.led("see [these](../config)", Path("docs/look.md"), names)
+    assert (led, files) == ("see these (folder `config` of the repository)", set())
     led, _ = script.led("[a](../docs/data.md#x)", Path("results/README.md"), names)
     assert led == "[a](data.md#x)"
 
