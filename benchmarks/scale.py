@@ -134,13 +134,10 @@ def _arguments(*arguments: str) -> list[str]:
 
 
 def jobs_of(plan: str) -> dict[str, int]:
-    """Return how many jobs of each rule a dry run lists; those of a loop count together."""
-    jobs: dict[str, int] = {}
-    table = re.search(r"^job +count\n[- ]+\n(.*?)^total +\d+$", plan, re.M | re.S)
-    for line in table[1].splitlines() if table else ():
-        rule, count = line.split()
-        jobs[rule] = jobs.get(rule, 0) + int(count)
-    return {rule: count for rule, count in jobs.items() if rule != "all"}
+    """Return how many jobs of each stage a dry run would do."""
+    table = re.search(r"^stage +jobs +takes +why\n(.*?)^together ", plan, re.M | re.S)
+    rows = (line.split() for line in table[1].splitlines()) if table else ()
+    return {stage: int(count) for stage, count, *_ in rows}
 
 
 def submissions(jobs: dict[str, int], profile: Path) -> int | None:

@@ -9,6 +9,8 @@ def tell_planned():
     """Say it once Snakemake has said what it has to say; it calls nothing at the end of a dry run."""
     if is_our_own():
         atexit.register(print_planned)
+        if workflow.output_settings.dryrun and not wants_all():
+            leave_to_the_table(workflow.logger_manager.logger)
 
 
 def print_planned():
@@ -18,7 +20,8 @@ def print_planned():
     if place := os.environ.get(planned.ASKED):
         planned.write_planned(place, jobs)
     elif jobs and not workflow.output_settings.quiet:
-        print("\n".join(planned.table(jobs)), file=sys.stderr)
+        more = [] if wants_all() else ["each job with its files: the same with --verbose"]
+        print("\n".join([*planned.table(jobs), *more]), file=sys.stderr)
 
 
 def needed_jobs():

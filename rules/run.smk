@@ -7,7 +7,7 @@ from snakemake.io import is_callable
 from snakemake.iocontainers import Wildcards
 
 from slicewise import asked, overview
-from slicewise.calm import FULL, Watch
+from slicewise.calm import FULL, Watch, leave_to_the_table
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
@@ -110,15 +110,20 @@ def is_made(path):
     return any(match and study.knows(match.groupdict()) for match in matches)
 
 
+def wants_all():
+    """Tell whether somebody asks for what Snakemake writes, or for less of it."""
+    said = workflow.output_settings
+    asked_for = said.verbose or said.quiet or said.printshellcmds or said.show_failed_logs
+    return asked_for or os.environ.get(FULL) == "full"
+
+
 def show_calmly():
     """Show how far the run is, instead of every job with all its files.
 
     Whoever asks for more, or for less, gets what Snakemake writes.
     """
-    said = workflow.output_settings
-    asked_for = said.verbose or said.quiet or said.printshellcmds or said.show_failed_logs
     logs = workflow.logger_manager.get_logfile()
-    if asked_for or not is_our_own() or not logs or os.environ.get(FULL) == "full":
+    if wants_all() or not is_our_own() or not logs:
         return
     totals = Counter(NAMES.get(job.rule.name, job.rule.name) for job in needed_jobs())
     WATCH.begin(workflow.logger_manager.logger, logs[0], totals, NAMES)

@@ -40,6 +40,8 @@ TAIL = 4096
 """Bytes at the end of a log in which its last epoch stands."""
 SHOWN = 4
 """Running jobs that are named at once."""
+IN_THE_TABLE = ("workflow_started", "job_info", "group_info", "shellcmd", "run_info")
+"""Events of a dry run that are left to the table which it ends with (`slicewise.planned`)."""
 SAID_AGAIN = ("At least one job did not complete successfully", "Exiting because a job execution")
 """In what says again, less exactly, what is said at the end of a run with errors."""
 
@@ -304,6 +306,24 @@ class Watch:
         if back is not None:
             self._back = None
             back()
+
+
+def leave_to_the_table(logger: logging.Logger) -> None:
+    """Keep from the terminal what a dry run says of each job, and of its reasons.
+
+    Parameters
+    ----------
+    logger : Logger
+        Snakemake's; nothing is done where its usual handler is not there.
+    """
+    for each in logger.handlers:
+        if each.name == DEFAULT:
+            each.addFilter(_is_not_in_the_table)
+
+
+def _is_not_in_the_table(record: logging.LogRecord) -> bool:
+    event = str(getattr(record, "event", None) or "")
+    return event not in IN_THE_TABLE and not record.getMessage().startswith("Reasons:")
 
 
 class _Streams:
