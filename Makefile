@@ -57,6 +57,7 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	    --output-file requirements.txt pyproject.toml
+	$(BIN)/python docs/make_environment.py
 
 # Caches of tools alone: `slicewise clean` is for results, and asks.
 clean:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tomllib
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,10 @@ def tracked() -> list[Path]:
     return [path for path in files if path.is_file()]
 
 
-def locked() -> dict[str, tuple[str, list[str]]]:
+def locked(lock: str = LOCK) -> dict[str, tuple[str, list[str]]]:
     """Return version and hashes of each package of the lock."""
     found = {}
-    for block in re.split(r"\n(?=[A-Za-z0-9])", LOCK):
+    for block in re.split(r"\n(?=[A-Za-z0-9])", lock):
         match = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", block)
         if match:
             hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})", block)
@@ -133,16 +134,21 @@ def test_jax_with_cuda_comes_without_tensorflow_and_in_the_range_that_is_tested(
     assert not {"tensorflow", "jax"} & named, "a backend that everybody would get"
 
 
-def test_conda_installs_the_lock():
+def test_conda_installs_python_and_pip_alone():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     listed = environment["dependencies"]
-    pip = next(item["pip"] for item in listed if isinstance(item, dict))
-    assert "--requirement requirements.txt" in pip
-    assert "--require-hashes" in pip
-    plain = [item for item in listed if isinstance(item, str)]
-    assert {item.split()[0] for item in plain} == {"python", "pip"}, "a second list of dependencies"
-    python = next(item for item in plain if item.startswith("python"))
+    assert {item.split()[0] for item in listed} == {"python", "pip"}, "a second list"
+    python = next(item for item in listed if item.startswith("python"))
     assert SpecifierSet(python.removeprefix("python")) == SpecifierSet(PROJECT["requires-python"])
+
+
+def test_what_conda_runs_afterwards_is_the_lock():
+    spec = spec_from_file_location("make_environment", ROOT / "docs" / "make_environment.py")
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    text = made.TARGET.read_text(encoding="utf-8")
+    assert text == made.script(LOCK), "run make lock"
+    assert locked(text) == locked(LOCK)
 
 
 def test_versions_agree():
@@ -197,7 +203,7 @@ def test_no_file_names_this_machine():
 
 def test_nothing_large_is_tracked_but_the_lock():
     large = [p.name for p in tracked() if p.stat().st_size > LARGEST]
-    assert set(large) <= {"requirements.txt"}
+    assert set(large) <= {"requirements.txt", "environment.post-deploy.sh"}
 
 
 def test_no_data_is_tracked():

@@ -27,7 +27,10 @@ from tests.signals import heed_ctrl_c
 heed_ctrl_c()
 
 CHECKOUT = Path(__file__).parents[2]
-COPIED = ("Snakefile", "rules", "scripts", "src", "profiles", "config", "environment.yml")
+COPIED = (
+    *("Snakefile", "rules", "scripts", "src", "profiles", "config"),
+    *("environment.yml", "environment.post-deploy.sh"),
+)
 # What a user's shell may hold and what would lead a test astray.
 FOREIGN = (
     *("MLFLOW_", "SNAKEMAKE_", "SLICEWISE_", "SLURM_", "GIT_", "PYTHONPATH", "KERAS_BACKEND"),
