@@ -26,9 +26,10 @@ kill: .venv/ready
 mutate: .venv/ready
 	$(BIN)/python benchmarks/mutate.py --at-least 0.95
 
-# The documentation as a site, build/docs/<version>/; no network is asked.
+# The documentation as a site, build/docs/<version>/; no network is asked. With pictures of pages,
+# after the demo: make docs PICTURES=results/phantom
 docs: .venv/ready
-	$(BIN)/python docs/make_site.py
+	$(BIN)/python docs/make_site.py $(if $(PICTURES),--pictures $(PICTURES))
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 Pages are gathered from the repository, with their links led to where they lie in the site, then
 made by Sphinx, to which a warning is an error. Run it by `make docs`, or
-python docs/make_site.py [--output FOLDER]
+python docs/make_site.py [--output FOLDER] [--pictures results/phantom]
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from pathlib import Path
 import make_commands
 import make_errors
 import make_files
+import make_pictures
 import make_python
 from packaging.version import InvalidVersion, Version
 from sphinx.cmd.build import build_main
 
 from slicewise import __version__
+from slicewise.errors import SlicewiseError
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -46,6 +48,8 @@ WRITTEN = {
     "python": ("Python", "functions for a notebook or a program of your own"),
 }
 """Pages of the site alone, with their titles: they are written from the code as it is now."""
+
+PICTURES = "- [What it looks like](pictures.md): pages of synthetic patients"
 
 LINK = re.compile(r"\[((?:[^\[\]]|!?\[[^\]]*\])*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^( *)(`{3,}).*?^\1\2 *$", re.M | re.S)
@@ -125,8 +129,16 @@ def with_written(index: str) -> str:
     return index.replace("\n## Reference\n\n", f"\n## Reference\n\n{lines}", 1)
 
 
-def gather(source: Path) -> None:
-    """Put all pages, and the files that they link to, into a folder for Sphinx."""
+def gather(source: Path, results: Path | None = None) -> None:
+    """Put all pages, and the files that they link to, into a folder for Sphinx.
+
+    Parameters
+    ----------
+    source : Path
+        The folder.
+    results : Path, optional
+        Of phantoms, whose pages are shown in pictures; without it there is no such page.
+    """
     names = pages()
     texts = {}
     for page, name in names.items():
@@ -135,6 +147,8 @@ def gather(source: Path) -> None:
         text, files = led((ROOT / page).read_text(encoding="utf-8"), page, names)
         if page == INDEX:
             text = with_written(text)
+            if results is not None:
+                text = text.replace("\n## Tutorial\n\n", f"\n## Tutorial\n\n{PICTURES}\n", 1)
             text = f"{text}\n{contents(text)}\n"
         texts[Path(name).stem] = text
         for file in files:
@@ -145,6 +159,8 @@ def gather(source: Path) -> None:
     texts["files"] = make_files.page()
     texts["errors"] = make_errors.page()
     texts["python"] = make_python.page()
+    if results is not None:
+        texts["pictures"] = make_pictures.pictures(results, source)
     for name, text in texts.items():
         (source / f"{name}.md").write_text(text, encoding="utf-8")
 
@@ -167,13 +183,13 @@ def name_versions(output: Path) -> None:
     (output / "index.html").write_text(LANDING.format(newest=there[-1]), encoding="utf-8")
 
 
-def build(output: Path) -> int:
+def build(output: Path, results: Path | None = None) -> int:
     """Build the site of this version below a folder; return the exit status."""
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
         source, made = Path(folder, "source"), Path(folder, "made")
         source.mkdir()
-        gather(source)
+        gather(source, results)
         asked = ["--fail-on-warning", "--keep-going", "--quiet", "--conf-dir", str(DOCS)]
         status = build_main([*asked, "-d", f"{folder}/trees", str(source), str(made)])
         if status:
@@ -189,8 +205,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build the site, and say where it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "docs")
-    output = parser.parse_args(arguments).output
-    status = build(output)
+    parser.add_argument("--pictures", type=Path, metavar="RESULTS", help="results of phantoms")
+    options = parser.parse_args(arguments)
+    output = options.output
+    try:
+        status = build(output, options.pictures)
+    except SlicewiseError as error:
+        print(f"make_site: {error}", file=sys.stderr)
+        return 1
     if status == 0:
         print(f"open {output / 'index.html'}")
     return status

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -128,7 +129,7 @@ def test_versions_lie_side_by_side_and_the_newest_is_opened(tmp_path):
 
 def test_a_warning_is_an_error_and_leaves_what_was_there(tmp_path, monkeypatch):
     script = load_script()
-    monkeypatch.setattr(script, "gather", lambda source: spoil(source, script.gather_as_ever))
+    monkeypatch.setattr(script, "gather", lambda source, _: spoil(source, script.gather_as_ever))
     script.gather_as_ever = load_script().gather
     before = tmp_path / __version__ / "index.html"
     before.parent.mkdir()
@@ -143,3 +144,40 @@ def spoil(source: Path, gather) -> None:
     gather(source)
     page = source / "look.md"
     page.write_text(page.read_text() + "\n[nowhere](data.md#no-such-heading)\n")
+
+
+def finished(folder: Path) -> Path:
+    """Stand-ins for the pages that a finished demo leaves."""
+    for name in ("data.html", "comparison.html", "index.html", "baseline/report.html"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"<h1>{name}</h1>", encoding="utf-8")
+    (folder / "logs" / "phantom").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.slow
+def test_pictures_are_taken_where_they_are_asked_for(tmp_path):
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    script = load_script()
+    source = tmp_path / "source"
+    source.mkdir()
+    script.gather(source, finished(tmp_path / "phantom"))
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", (source / "pictures.md").read_text(encoding="utf-8"))
+    assert len(shown) == 4
+    for name in shown:
+        assert (source / name).read_bytes().startswith(b"\x89PNG")
+    index = (source / "index.md").read_text(encoding="utf-8")
+    assert index.count("pictures") == 2  # the list, and the tree of contents
+
+
+def test_nobody_but_phantoms_is_shown(tmp_path, capsys):
+    script = load_script()
+    results = finished(tmp_path / "phantom")
+    (results / "comparison.html").unlink()
+    assert script.main(["--output", str(tmp_path / "a"), "--pictures", str(results)]) == 1
+    assert "comparison.html: there is no such page; run make demo" in capsys.readouterr().err
+    (results / "logs" / "phantom").rmdir()
+    assert script.main(["--output", str(tmp_path / "a"), "--pictures", str(results)]) == 1
+    assert "these are no results of phantoms" in capsys.readouterr().err
+    assert not list((tmp_path / "a").iterdir())
