@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -11,13 +12,17 @@ from slicewise.network.card import ModelCard
 from slicewise.slices.grid import Grid
 from slicewise.volumes.volume import from_canonical
 
+STEPS = 65_535
+"""That 16 bits tell apart."""
+
 
 class Assembly:
     """Brings the probabilities of a volume's slices back to its grid, and decides.
 
     Slices of a single plane are decided as they come, and only the mask is
     kept whole. Probabilities of several planes are averaged on the grid of the
-    volume first.
+    volume first, in whole steps of 1 / `unit` (of three planes 1 / 21,845): of a
+    large volume they are most of the memory, and take half of what floats would.
 
     Parameters
     ----------
@@ -44,11 +49,17 @@ class Assembly:
         self.affine = affine
         self.card = card
         self._decide = decider(card, card.postprocessing.threshold)
-        # slices as NIfTI stores them, one after the other: quick to fill and to write
-        self._decided = np.zeros(grids[0].shape, np.uint8, order="F")
         self._total: list[np.ndarray] = []
+        # the sum over all planes fits into 16 bits
+        self._unit = STEPS // len(grids) if len(grids) > 1 else 1
         self._plane = 0
         self._slice = 0
+
+    @cached_property
+    def _decided(self) -> np.ndarray:
+        """The mask, made when the first slice of it is decided."""
+        # slices as NIfTI stores them, one after the other: quick to fill and to write
+        return np.zeros(self.grids[0].shape, np.uint8, order="F")
 
     @property
     def outputs(self) -> int:
@@ -73,15 +84,26 @@ class Assembly:
             grid.stack(self._decided)[here] = self._decide(native)
         if len(self.grids) > 1 or self.keep:
             if not self._total:
+                kind = np.uint16 if len(self.grids) > 1 else np.float32
                 self._total = [
-                    np.zeros(grid.shape, np.float32, order="F") for _ in range(native.shape[-1])
+                    np.zeros(grid.shape, kind, order="F") for _ in range(native.shape[-1])
                 ]
             for output, total in enumerate(self._total):
-                grid.stack(total)[here] += native[..., output]
+                grid.stack(total)[here] += self._counted(native[..., output])
         self._slice = here.stop
         if self._slice == grid.number:
             self._plane += 1
             self._slice = 0
+
+    def _counted(self, probability: np.ndarray) -> np.ndarray:
+        """Return a probability as it is added up."""
+        if len(self.grids) == 1:
+            return probability
+        return np.rint(probability * np.float32(self._unit)).astype(np.uint16)
+
+    def _mean(self, total: np.ndarray) -> np.ndarray:
+        """Return the mean over all planes of what was added up."""
+        return total.astype(np.float32) / np.float32(self._unit * len(self.grids))
 
     def mask(self) -> np.ndarray:
         """Return the mask on the volume's own grid, with the values of the data set.
@@ -90,9 +112,8 @@ class Assembly:
         """
         if self._total and len(self.grids) > 1:
             for z in range(self._decided.shape[2]):
-                mean = np.stack([total[..., z] for total in self._total], axis=-1)
-                mean /= len(self.grids)
-                self._decided[..., z] = self._decide(mean)
+                means = [self._mean(total[..., z]) for total in self._total]
+                self._decided[..., z] = self._decide(np.stack(means, axis=-1))
         if not self.keep:
             self._total = []
         labels = self.card.labels
@@ -113,6 +134,6 @@ class Assembly:
             raise ValueError("probabilities were not kept")
         background = 1 if self._several and not self.card.regions else 0
         return {
-            name: from_canonical(total / len(self.grids), self.affine)
+            name: from_canonical(self._mean(total), self.affine)
             for name, total in zip(self.card.found, self._total[background:], strict=True)
         }

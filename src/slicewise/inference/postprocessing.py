@@ -8,6 +8,8 @@ from scipy import ndimage
 from slicewise.boxes import Box, label_boxes
 from slicewise.config import Postprocessing
 
+BLOCK = 1 << 25
+"""Voxels that are counted at a time."""
 TOUCHING = np.ones((3, 3, 3), bool)  # 26 neighbours
 FACES = ndimage.generate_binary_structure(3, 1)  # 6 neighbours
 IN_SLICE = FACES & np.array([False, True, False])  # 4 neighbours: rows and columns only
@@ -84,7 +86,7 @@ def largest_components(mask: np.ndarray, labels: int) -> np.ndarray:
     for label, box in _boxes(mask, labels):
         parts, number = _components(mask[box] == label, TOUCHING)
         if number > 1:
-            sizes = _sizes(parts)
+            sizes = sizes_of(parts, number)
             sizes[0] = 0
             kept[box][(parts > 0) & (parts != sizes.argmax())] = 0
     return kept
@@ -128,8 +130,8 @@ def _holes(own: np.ndarray, slicewise: bool) -> np.ndarray | None:
     beside = (0, 0) if slicewise else (1, 1)
     # a frame of background joins all that reaches the border
     framed = np.pad(~own, [(1, 1), (1, 1), beside], constant_values=True)
-    parts, _ = _components(framed, IN_SLICE if slicewise else FACES)
-    sizes = _sizes(parts)
+    parts, number = _components(framed, IN_SLICE if slicewise else FACES)
+    sizes = sizes_of(parts, number)
     sizes[0] = 0
     sizes[parts[0, 0] if slicewise else parts[0, 0, 0]] = 0
     if not sizes.any():
@@ -151,5 +153,13 @@ def _components(where: np.ndarray, structure: np.ndarray) -> tuple[np.ndarray, i
     return ndimage.label(where, structure)
 
 
-def _sizes(parts: np.ndarray) -> np.ndarray:
-    return np.bincount(parts.ravel("K")).astype(np.int32)
+def sizes_of(parts: np.ndarray, number: int) -> np.ndarray:
+    """Count the voxels of each part, 0 and so many others: shape (number + 1,).
+
+    In blocks, as each would be made 64 bits large.
+    """
+    flat = parts.ravel("K")
+    sizes = np.zeros(number + 1, np.int64)
+    for start in range(0, flat.size, BLOCK):
+        sizes += np.bincount(flat[start : start + BLOCK], minlength=number + 1)
+    return sizes.astype(np.int32)

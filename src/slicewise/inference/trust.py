@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from slicewise.boxes import bounding_box, centre_of
-from slicewise.inference.postprocessing import TOUCHING
+from slicewise.inference.postprocessing import TOUCHING, sizes_of
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Ranges
 from slicewise.volumes.volume import Volume
@@ -181,7 +181,7 @@ def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
     canonical = mask.canonical()
     labels = []
     for name, numbers in card.found.items():
-        own = np.isin(canonical.array, [values[number] for number in numbers])
+        own = _any_of(canonical.array, [values[number] for number in numbers])
         labels.append(
             FoundLabel(
                 name,
@@ -196,6 +196,14 @@ def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
     return labels
 
 
+def _any_of(mask: np.ndarray, values: Sequence[int]) -> np.ndarray:
+    """Return where a mask has one of a few values: `numpy.isin` takes 14 bytes a voxel."""
+    own = mask == values[0]
+    for value in values[1:]:
+        own |= mask == value
+    return own
+
+
 def _pieces(own: np.ndarray, voxel_ml: float, *, contiguous: bool) -> list[float]:
     """Return the millilitres of each piece; in piles of slices a piece ends with its slice."""
     box = bounding_box(own)
@@ -205,8 +213,8 @@ def _pieces(own: np.ndarray, voxel_ml: float, *, contiguous: bool) -> list[float
     if not contiguous:
         neighbours[..., [0, 2]] = False
     # scipy is several times slower on arrays whose first axis varies fastest
-    parts, _ = ndimage.label(own[box].T, neighbours.T)
-    sizes = np.bincount(parts.ravel())[1:]
+    parts, number = ndimage.label(own[box].T, neighbours.T)
+    sizes = sizes_of(parts, number)[1:]
     return [float(size * voxel_ml) for size in sorted(sizes, reverse=True)]
 
 
