@@ -8,7 +8,6 @@ from axe_playwright_python.sync_playwright import Axe
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.evaluation.sweep import Tried
-from slicewise.report.parallel import parallel
 from slicewise.report.sweep import ShownSweep, sweep_page
 from tests.pages import Page, table
 from tests.report.test_browser import browser, opened
@@ -87,18 +86,6 @@ def test_names_are_written_as_they_are() -> None:
     values = {"network.activation": "<b>"}
     odd = [Tried("base-a", values, [0.5], 10, 1.0), Tried("base-b", values, [0.6], 10, 1.0)]
     assert "<b>" not in written(tried=odd, epochs=[10])
-
-
-@pytest.mark.parametrize("number", [1, 2, 30])
-def test_lines_end_where_their_trainings_did(number: int) -> None:
-    many = [tried(f"x{k}", 0.001 * (k + 1), *[0.5] * (1 + k % 3)) for k in range(number)]
-    axes = parallel(many, "base-x0", [10, 20, 40]).axes[0]
-    # of each combination a line and the dot at its end
-    assert len(axes.lines) == 2 * number
-    lengths = sorted(len(line.get_xdata()) for line in axes.lines[::2])
-    assert lengths == sorted(2 + 1 + k % 3 for k in range(number))
-    for line in axes.lines:
-        assert min(line.get_ydata()) >= 0 and max(line.get_ydata()) <= 1
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import copy
 
-from slicewise.dataset.cases import read_table
+from slicewise.evaluation.sweep import read_sweep
 from slicewise.files import read_json
 from slicewise.tracking.journal import current_run
 from tests.workflow.conftest import started
@@ -87,9 +87,9 @@ def test_its_page_has_the_test_once_and_its_runs_are_children_in_mlflow(workflow
     # without a budget all are trained to the end
     assert workflow.due("swept", "--config", 'run=["tried"]')["rung"] == 2
     workflow.snakemake(page)
-    table = read_table(workflow.results / "tried" / "sweep.tsv")
+    table = read_sweep(workflow.results / "tried" / "sweep.tsv")
     assert sorted(table["combination"]) == ["tried-batch4", "tried-batch8"]
-    assert set(table["epochs"]) == {"3"}
+    assert set(table["epochs"]) == {3}
     text = (workflow.root / page).read_text()
     for name in ("tried", "tried-seed2"):
         test = read_json(workflow.results / name / "summary.json")["test"]["liver"]["dice"]["mean"]

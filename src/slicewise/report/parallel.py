@@ -120,9 +120,12 @@ def _dice_axes(
 ) -> tuple[float, float]:
     """Draw the axes of the Dice, which have one scale; return its ends."""
     known = [value for each in tried for value in each.dice if value is not None]
-    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    low = min(known, default=0.0)
+    high = max(known, default=1.0)
     if low == high:
-        low, high = low - 0.01, high + 0.01
+        # lines of one Dice are drawn in the middle
+        low -= 0.01
+        high += 0.01
     for x in range(first, first + len(epochs)):
         for height in (0.0, 0.5, 1.0):
             _write(axes, x, height, f"{low + height * (high - low):.3f}")
