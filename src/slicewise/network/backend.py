@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slicewise import backends
 from slicewise.errors import SlicewiseError
 from slicewise.network.precision import INSTRUCTIONS, Machine
@@ -161,11 +163,31 @@ def shared_by(names: list[str], run: Callable[[Any], Any]) -> Callable[[Any], An
 
 def train_step(trainer: keras.Model, inputs: dict[str, Any]) -> dict[str, Any]:
     """Run one training step, without waiting for its numbers where the backend allows it."""
+    if keras.backend.backend() == "jax" and keras.distribution.distribution() is None:
+        return _jax_step(trainer, inputs)
     if keras.backend.backend() != "tensorflow":
         return dict(trainer.train_on_batch(inputs, return_dict=True))
     trainer.make_train_function()
     trainer.reset_metrics()
     return dict(trainer.train_function(iter([(inputs, None, None)])))
+
+
+def _jax_step(trainer: keras.Model, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Run a step as `train_on_batch` does, which waits for the loss before it returns."""
+    trainer.make_train_function()
+    moved = (
+        trainer.trainable_variables,
+        trainer.non_trainable_variables,
+        trainer.optimizer.variables,
+    )
+    # the loss and Dice of this step alone: means that begin anew
+    means = [np.zeros(v.shape, v.dtype) for v in trainer.metrics_variables]
+    state = (*([v.value for v in variables] for variables in moved), means)
+    logs, state = trainer.train_function(state, iter([(inputs, None, None)]))
+    for variables, values in zip(moved, state, strict=False):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    return dict(logs)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
