@@ -9,10 +9,12 @@ Runs the workflow itself on data sets `study-<name>` without any test patient: e
 trained for as many steps, or minutes, on the same patients, and scored on those that it was not
 trained on. With --folds each patient is held out once, and the last weights count. With --rounds a
 share of the patients is drawn anew each time to be scored, and others validate, so that they may
-choose an epoch. The first variant is compared with each of the others, paired by patient, by the
-project's own statistics; p is corrected (Holm) for all variants on all data sets of the run. Prints
-a table and appends it to benchmarks/study.md. Variants are in benchmarks/study.yaml, or in another
-file (--variants).
+choose an epoch. With --tested the test patients, whom nothing here chooses by, are scored too, by
+all folds together: a second table, of data sets `tested-<name>`. --at-once trains several side by
+side, as on a GPU with much memory. The first variant is compared with each of the others, paired by
+patient, by the project's own statistics; p is corrected (Holm) for all variants on all data sets of
+the run, of each table by itself. Prints a table and appends it to benchmarks/study.md. Variants are
+in benchmarks/study.yaml, or in another file (--variants).
 """
 
 from __future__ import annotations
@@ -44,6 +46,9 @@ from slicewise.files import data_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCH = 50  # steps at most
+LAST = 1_000_000  # epochs; of those that minutes end only the last is validated
+RECIPES = "recipes"
+"""Of a variant: slices that it takes beside those of the configuration."""
 Overlay = dict[str, Any]
 
 
@@ -52,23 +57,34 @@ Overlay = dict[str, Any]
 
 def budget(options: Namespace) -> Overlay:
     """Return the settings of training that all variants have."""
-    timed: Overlay = {"seeds": options.seeds}
-    if options.minutes is not None:
-        return {**timed, "epochs": None, "minutes": options.minutes}
-    epochs = math.ceil(options.steps / EPOCH)
-    per_epoch = round(options.steps / epochs)
-    timed |= {"epochs": epochs, "minutes": None, "steps_per_epoch": per_epoch}
+    timed: Overlay = {"seeds": options.seeds, "epochs": None, "minutes": options.minutes}
+    last = LAST
+    if options.minutes is None:
+        last = math.ceil(options.steps / EPOCH)
+        timed |= {"epochs": last, "steps_per_epoch": round(options.steps / last)}
     # held-out folds choose no epoch, so that validating more than once is idle
-    return timed if options.rounds else {**timed, "validate_every": epochs}
+    return timed if options.rounds else {**timed, "validate_every": last}
+
+
+def without_seed_and_choices(base: Overlay, options: Namespace) -> Overlay:
+    """Return an experiment without its seed, and without what held-out folds may not choose."""
+    training = {"seed"} if options.rounds else {"seed", "select", "patience"}
+    steps = base.get("postprocessing", {})
+    tried = set() if options.rounds else {key for key, value in steps.items() if value == "auto"}
+    return {
+        **base,
+        "training": {k: v for k, v in base.get("training", {}).items() if k not in training},
+        "postprocessing": {k: v for k, v in steps.items() if k not in tried},
+    }
 
 
 def experiments(below: Overlay, variants: Mapping[str, Overlay], options: Namespace) -> Overlay:
     """Return the experiments of a study: of each variant one, by its name."""
     made = {}
-    for name, overlay in variants.items():
+    for name, variant in variants.items():
+        overlay = {key: value for key, value in variant.items() if key != RECIPES}
         base = {} if "preset" in overlay else below["experiments"][options.experiment]
-        training = base.get("training", {})
-        plain = {**base, "training": {k: v for k, v in training.items() if k != "seed"}}
+        plain = without_seed_and_choices(base, options)
         made[name] = merge(merge(plain, {"training": budget(options)}), overlay)
     return made
 
@@ -98,8 +114,11 @@ def splits_of(name: str, split: Overlay, stated: bool, options: Namespace) -> di
     """Return who is trained on and scored, by the name of the results."""
     usual = {k: v for k, v in split.items() if k not in ("test", "folds", "validation")}
     if not options.rounds:
+        if options.tested:
+            usual |= {k: v for k, v in split.items() if k == "test"}
         # nothing may say who is tested on where the layout does
-        return {name: {**usual, "folds": options.folds, **({} if stated else {"test": 0})}}
+        test = {} if stated or options.tested else {"test": 0}
+        return {name: {**usual, "folds": options.folds, **test}}
     share = {"test": round(1 / options.rounds, 3), "validation": split.get("validation", 0.2)}
     rounds = range(1, options.rounds + 1)
     return {f"{name}-{k}": {**usual, **share, "seed": k} for k in rounds}
@@ -115,9 +134,12 @@ def data_sets(path: Path, variants: Mapping[str, Overlay], options: Namespace) -
             raise SystemExit(f"{path}: its layout says who is tested on; use --folds")
         below = merge(below, {"dataset": {"pairs": {"test": None}}})
     there = [case.name for case in find_cases(load_settings(below).dataset, data_folder())]
-    excluded = sorted(set(there) - kept)
+    excluded = [] if options.tested else sorted(set(there) - kept)
+    recipes = {k: v for variant in variants.values() for k, v in variant.get(RECIPES, {}).items()}
+    below = merge(below, {"slices": recipes})
     made = {}
-    for result, one in splits_of(f"study-{name}", below.get("split", {}), stated, options).items():
+    results = f"{'tested' if options.tested else 'study'}-{name}"
+    for result, one in splits_of(results, below.get("split", {}), stated, options).items():
         dataset = {**below["dataset"], "name": result, "exclude": excluded}
         settings = {
             **below,
@@ -137,6 +159,8 @@ def data_sets(path: Path, variants: Mapping[str, Overlay], options: Namespace) -
 def run(configuration: str, name: str, options: Namespace) -> None:
     """Make the scores of all trainings of a data set."""
     wanted = load_settings(yaml.safe_load(configuration)).wanted
+    # a job says that it takes all processors, so that one trains at a time
+    shares = [f"{rule}=1" for rule in ("train", "predict")] if options.at_once > 1 else []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
         path.write_text(configuration, encoding="utf-8")
@@ -144,6 +168,8 @@ def run(configuration: str, name: str, options: Namespace) -> None:
             [
                 *(sys.executable, "-m", "snakemake", "--cores", options.cores),
                 *(f"results/{name}/{training}/metrics.tsv" for training in wanted),
+                *("--resources", f"gpu={options.at_once}"),
+                *(["--set-threads", *shares] if shares else []),
                 *("--configfile", str(path)),
             ],
             cwd=options.place,
@@ -249,11 +275,24 @@ def markdown(found: Sequence[Mapping[str, Any]], reference: str) -> str:
 def commit() -> str:
     """Return the commit that ran, and whether anything was changed since."""
     asked = ("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--untracked-files=no")
-    told = [
-        subprocess.run(["git", *each], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for each in asked
-    ]
+    try:
+        told = [
+            subprocess.run(
+                ["git", *each], cwd=ROOT, capture_output=True, text=True, check=True
+            ).stdout
+            for each in asked
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        # a copy without its history; trainings are not lost for that
+        return "unknown"
     return told[0].strip() + (" with changes" if told[1].strip() else "")
+
+
+def subsets(options: Namespace) -> tuple[str, ...]:
+    """Return whose scores are told: of folds the held-out patients, of rounds who is tested."""
+    if options.rounds:
+        return ("test",)
+    return ("validation", "test") if options.tested else ("validation",)
 
 
 def study(options: Namespace) -> str:
@@ -263,7 +302,7 @@ def study(options: Namespace) -> str:
         raise SystemExit(f"{options.variants}: no study {options.study}: {', '.join(known)}")
     variants = known[options.study]
     reference = next(iter(variants))
-    found = []
+    found: dict[str, list[dict[str, Any]]] = {subset: [] for subset in subsets(options)}
     for path in map(Path, options.configfile):
         made = data_sets(path.resolve(), variants, options)
         for name, configuration in made.items():
@@ -272,16 +311,18 @@ def study(options: Namespace) -> str:
         names = list(made)
         repeats = {name: settings.repeats.get(name, [name]) for name in variants}
         took = {name: minutes_of(names, repeats[name], options.place) for name in variants}
-        subset = "test" if options.rounds else "validation"
-        tables = scores(names, settings.wanted, options.place, subset=subset)
-        for row in rows(tables, settings.repeats, reference):
-            more = {"minutes": took[row["variant"]], "reference_minutes": took[reference]}
-            found.append({"data": path.stem, **row, **more})
+        for subset, told in found.items():
+            tables = scores(names, settings.wanted, options.place, subset=subset)
+            for row in rows(tables, settings.repeats, reference):
+                more = {"minutes": took[row["variant"]], "reference_minutes": took[reference]}
+                data = f"{path.stem}, {subset}" if options.tested else path.stem
+                told.append({"data": data, **row, **more})
     date = datetime.now(UTC).date()
+    table = [row for each in found.values() for row in corrected(each)]
     command = f"python benchmarks/study.py {shlex.join(options.command)}"
     return (
         f"\n## `{options.study}`, {date}, commit {commit()}\n\n```console\n{command}\n```\n\n"
-        f"{markdown(corrected(found), reference)}\n"
+        f"{markdown(table, reference)}\n"
     )
 
 
@@ -298,12 +339,16 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--folds", type=int, default=3)
     how.add_argument("--rounds", type=int, help="instead of folds, and some patients validate")
+    parser.add_argument("--tested", action="store_true", help="score test patients, too")
+    parser.add_argument("--at-once", type=int, default=1, help="trainings side by side")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--patients", type=int, help="at most so many of each data set")
     parser.add_argument("--cores", default=str(os.cpu_count()))
     parser.add_argument("--place", type=Path, default=ROOT, help="a folder with the workflow")
     parser.add_argument("--page", type=Path, default=ROOT / "benchmarks/study.md")
     options = parser.parse_args(arguments)
+    if options.tested and (options.rounds or options.patients):
+        parser.error("--tested goes with --folds, and with all patients")
     options.command = list(arguments)
     return options
 

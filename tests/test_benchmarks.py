@@ -1,5 +1,6 @@
 """Every benchmark starts: what it imports is where it looks, and it says what it takes."""
 
+import json
 import os
 import runpy
 import shutil
@@ -55,6 +56,96 @@ def test_distances_on_the_whole_grid_are_those_of_the_cropped_one(monkeypatch):
     assert whole == pytest.approx(cropped, nan_ok=True)
 
 
+# --- gpu.sh --------------------------------------------------------------------------
+
+RECORDER = """#!/bin/sh
+printf '%s\\n' "$*" >> "$SAID"
+case "$*" in *"$FAILS"*) echo no memory; exit 1;; esac
+echo '{"train": 1}'
+"""
+
+
+@pytest.fixture
+def gpu(tmp_path):
+    """Run gpu.sh with a program in place of python, which notes what it is told."""
+    program = tmp_path / "python"
+    program.write_text(RECORDER)
+    program.chmod(0o755)
+    said = tmp_path / "said.txt"
+
+    def run(*arguments, fails="never"):
+        more = {"PYTHON": program, "OUT": tmp_path / "out", "SAID": said, "FAILS": fails}
+        done = subprocess.run(
+            ["bash", str(BENCHMARKS[0].with_name("gpu.sh")), *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **{key: str(value) for key, value in more.items()}},
+        )
+        return done, said.read_text().splitlines() if said.exists() else []
+
+    return run
+
+
+def test_what_runs_on_a_gpu_is_known_to_its_benchmarks(gpu, study):
+    throughput = runpy.run_path(str(BENCHMARKS[0].with_name("train_throughput.py")))
+    for part in ("check", "speed"):
+        done, said = gpu(part)
+        assert done.returncode == 0, done.stderr
+    speeds = [line.split() for line in said if line.startswith("benchmarks/train_throughput.py")]
+    assert len(speeds) == 9
+    for _, *arguments in speeds:
+        options = throughput["parsed"](arguments)
+        assert throughput["experiment_of"](options).training.steps_per_epoch == options.steps
+    done, said = gpu("study", "4.5")
+    assert done.returncode == 1, "the program wrote no page"
+    program, *arguments = said[-1].split()
+    assert program == "benchmarks/study.py"
+    assert study["parsed"](arguments).minutes == 4.5
+
+
+def test_a_part_that_fails_on_a_gpu_does_not_stop_the_next(gpu, tmp_path):
+    done, said = gpu("speed", fails="--size 512")
+    assert done.returncode == 1
+    assert len(said) == 7
+    assert "speed-512x16 failed" in done.stdout
+    assert "no memory" in done.stdout
+    assert len((tmp_path / "out/speed.jsonl").read_text().splitlines()) == 6
+
+
+def test_gpu_without_a_part_says_what_there_is(gpu):
+    done, said = gpu()
+    assert done.returncode == 2
+    assert all(f"gpu.sh {part}" in done.stderr for part in ("check", "speed", "study"))
+    assert said == []
+
+
+def test_variants_of_three_dimensions_are_settings(study, monkeypatch, tmp_path):
+    """The study that is for a GPU is not run by any test, so its settings are checked."""
+    root = BENCHMARKS[0].parents[1]
+    path = root / "config/msd_hippocampus.yaml"
+    arguments = ["dimensions", "--configfile", str(path), "--minutes", "1", "--tested"]
+    variants = yaml.safe_load((root / "benchmarks/study.yaml").read_text())["dimensions"]
+    monkeypatch.setenv("SLICEWISE_DATA", str(hippocampi(tmp_path)))
+    (text,) = study["data_sets"](path, variants, study["parsed"](arguments)).values()
+    made = load_settings(yaml.safe_load(text)).experiments
+    assert [one.network.dimensions for one in made.values()] == [2, 2, 3, 3]
+
+
+def hippocampi(place):
+    """Make a folder of the layout, with names alone."""
+    folder = place / "msd_hippocampus"
+    names = [f"hippocampus_{k:03d}.nii.gz" for k in range(12)]
+    for part in ("imagesTr", "labelsTr"):
+        (folder / part).mkdir(parents=True)
+        for name in names:
+            (folder / part / name).touch()
+    listed = [{"image": f"./imagesTr/{n}", "label": f"./labelsTr/{n}"} for n in names]
+    labels = {"0": "background", "1": "Anterior", "2": "Posterior"}
+    told = {"training": listed, "labels": labels, "modality": {"0": "MRI"}}
+    (folder / "dataset.json").write_text(json.dumps(told))
+    return place
+
+
 # --- study.py ------------------------------------------------------------------------
 
 PHANTOMS = {
@@ -75,6 +166,7 @@ PHANTOMS = {
         }
     },
 }
+BASE = PHANTOMS["experiments"]["baseline"]
 BARE = {"optimizer": {"ema": None}}
 VARIANTS = {
     "tried": {
@@ -130,6 +222,56 @@ def test_a_study_never_sees_a_test_patient(study, phantoms, how, tmp_path):
         assert list(made) == ["study-made-1", "study-made-2", "study-made-3"]
         assert len(set(map(frozenset, scored))) > 1
         assert all(scored)
+
+
+def test_test_patients_are_scored_where_that_was_asked_for(study, phantoms, tmp_path):
+    options = study["parsed"]([*phantoms, "--minutes", "0.5", "--folds", "2", "--tested"])
+    made = study["data_sets"](tmp_path / "made.yaml", {"usual": {}}, options)
+    assert list(made) == ["tested-made"], "results of a study without them stay what they are"
+    each = yaml.safe_load(made["tested-made"])
+    assert each["dataset"]["exclude"] == []
+    assert cases_of(each, "test") == cases_of(PHANTOMS, "test")
+    assert study["subsets"](options) == ("validation", "test")
+    for more in (["--rounds", "2"], ["--patients", "3"]):
+        with pytest.raises(SystemExit):
+            study["parsed"]([*phantoms, "--minutes", "0.5", "--tested", *more])
+
+
+def test_a_variant_brings_slices_of_its_own(study, phantoms, tmp_path):
+    options = study["parsed"]([*phantoms, "--minutes", "0.5"])
+    coronal = {"plane": "coronal", "size": 32}
+    variants = {"one": {}, "two": {"recipes": {"coronal32": coronal}, "also": ["coronal32"]}}
+    (text,) = study["data_sets"](tmp_path / "made.yaml", variants, options).values()
+    settings = load_settings(yaml.safe_load(text))
+    assert settings.slices["coronal32"].plane == "coronal"
+    assert settings.experiments["two"].also == ["coronal32"]
+    assert settings.experiments["one"].also == []
+
+
+@pytest.mark.parametrize("how", [["--folds", "2"], ["--rounds", "2"]])
+def test_what_held_out_patients_may_not_choose_is_left_out(study, phantoms, how, tmp_path):
+    chosen = {"training": {"patience": 3}, "postprocessing": {"largest_component": "auto"}}
+    configuration = {**PHANTOMS, "experiments": {"baseline": {**BASE, **chosen}}}
+    (tmp_path / "made.yaml").write_text(yaml.safe_dump(configuration))
+    options = study["parsed"]([*phantoms, "--minutes", "0.5", *how])
+    text, *_ = study["data_sets"](tmp_path / "made.yaml", {"usual": {}}, options).values()
+    usual = yaml.safe_load(text)["experiments"]["usual"]
+    assert ("patience" in usual["training"]) == (how[0] == "--rounds")
+    assert ("largest_component" in usual["postprocessing"]) == (how[0] == "--rounds")
+
+
+def test_trainings_side_by_side_take_a_processor_each(study, phantoms, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(study["subprocess"], "run", lambda command, **_: said.append(command))
+    for more in ([], ["--at-once", "4"]):
+        options = study["parsed"]([*phantoms, "--minutes", "0.5", *more])
+        made = study["data_sets"](tmp_path / "made.yaml", {"usual": {}}, options)
+        study["run"](made["study-made"], "study-made", options)
+    one, several = said
+    # options of several values swallow the targets that follow
+    assert all(command[5].endswith("metrics.tsv") for command in said), said
+    assert "gpu=1" in one and "--set-threads" not in one
+    assert "gpu=4" in several and "train=1" in several
 
 
 def test_variants_differ_in_nothing_else(study, phantoms, tmp_path):
