@@ -206,6 +206,18 @@ def test_a_job_whose_leader_was_killed_runs_until_its_last_process_has_ended(pro
 
 
 @pytest.mark.slow
+def test_a_gpu_is_for_all_cpus_of_a_job(grid, tmp_path):
+    cluster = Cluster(grid.commands, grid.variables, tmp_path)
+    # of four GPUs there are; if each CPU had one, it would wait for ever
+    script = Path(cluster.script("exit 0", mb=8000))
+    asked = '"threads": 8, "resources": {"gpu": 1, '
+    text = script.read_text().replace('"threads": 1, "resources": {', asked)
+    script.write_text(text)
+    assert asked in text
+    assert cluster.end(cluster.call("submit", str(script))) == "success"
+
+
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_says_nothing_of_a_job(grid, tmp_path):
     deaf = Cluster(grid.commands, {**grid.variables, "SGE_QMASTER_PORT": "9"}, tmp_path)
     assert deaf.status("1") == "running"
