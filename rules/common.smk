@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from snakemake.path_modifier import PathModifier
+from snakemake.settings.types import DeploymentMethod
 from snakemake.sourcecache import LocalSourceFile
 from snakemake.utils import min_version
 
@@ -42,7 +43,7 @@ from slicewise.job import sentence, warnings_said
 from slicewise.retries import has_failed, is_marked
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
-from slicewise.surroundings import check_writable, give_names
+from slicewise.surroundings import check_image, check_writable, give_names
 from slicewise.syntax import syntax_of
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
@@ -55,6 +56,8 @@ os.environ.setdefault("SLICEWISE_RUN", f"{os.getpid()}-{STARTED}")
 # 0 will not do: to Kubernetes that is a request, too.
 GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
+# Where the image of jobs lies; each job reads it again, too.
+IMAGE = os.environ.get("SLICEWISE_IMAGE")
 
 
 def given_on_command_line():
@@ -86,6 +89,8 @@ try:
     give_names()
     if workflow.is_main_process:
         check_writable([Path(".snakemake"), *Path(".snakemake").glob("*/")])
+    if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+        check_image(IMAGE)
     DATA = data_folder()
     refuse_braces([HOME or ""])
     check_backend()

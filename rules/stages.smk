@@ -2,6 +2,14 @@
 
 
 include: "common.smk"
+
+
+# of all jobs, with --sdm apptainer
+if IMAGE:
+
+    container: IMAGE
+
+
 include: "run.smk"
 include: "ingest.smk"
 include: "look.smk"

@@ -55,3 +55,25 @@ def folders_of(results: Path, dataset: str) -> Iterator[Path]:
     yield results / dataset
     for pattern in ("*/", "*/*/"):
         yield from sorted(path for path in (results / dataset).glob(pattern) if path.is_dir())
+
+
+def check_image(image: str | None) -> None:
+    """Check that jobs that are to run in containers have an image; else they would run without.
+
+    Parameters
+    ----------
+    image : str, optional
+        A file, or an address with a scheme (``docker://``), which Snakemake fetches.
+
+    Raises
+    ------
+    SlicewiseError
+        When none is named, or its file is not there.
+    """
+    if not image:
+        raise SlicewiseError(
+            "--sdm apptainer: no image is named; build one (apptainer build slicewise.sif "
+            "deploy/slicewise.def) and export SLICEWISE_IMAGE=$PWD/slicewise.sif"
+        )
+    if "://" not in image and not Path(image).is_file():
+        raise SlicewiseError(f"{image}: SLICEWISE_IMAGE names this image, and there is none")
