@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -76,9 +77,9 @@ class Case(Arranged):
     columns: tuple[tuple[str, str], ...] = ()
     guessed: bool = False
 
-    @property
+    @cached_property
     def needs_conversion(self) -> bool:
-        """Whether the sources are anything but a pair of NIfTI files."""
+        """Whether the sources are anything but a pair of NIfTI files; asked many times a run."""
         if self.lacks:
             return False
         if self.structures or self.channels or self.frame is not None:
