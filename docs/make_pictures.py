@@ -52,13 +52,18 @@ def chosen(results: Path) -> dict[Path, str]:
 
 def pictures(results: Path, source: Path) -> str:
     """Take the pictures into a folder of Sphinx' sources; return the page that shows them."""
-    parts = [HEAD]
+    parts, pages = [HEAD], chosen(results)
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SlicewiseError(
+            "chromium: it is not installed; install it, or build without --pictures"
+        )
     with sync_playwright() as drivers:
         browser = drivers.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        for path, title in chosen(results).items():
+        for path, title in pages.items():
             name = f"picture-{path.stem}.png"
             page.goto(path.resolve().as_uri())
             page.screenshot(path=source / name)
