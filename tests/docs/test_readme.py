@@ -148,20 +148,20 @@ def test_a_run_is_planned_to_its_end(workflow, command):
     # before the target, because --configfile swallows what follows it
     said = run(workflow, command.replace("snakemake ", "snakemake -n ", 1))
     for rule in ("train", "evaluate", "report"):
-        assert re.search(rf"^{rule} +\d+$", said, re.M), said
+        assert re.search(rf"^{rule} +\d+ ", said, re.M), said
     # eight NIfTI cases in five batches; a case that is converted has a job of its own
     jobs = {"mydata": 5, "ircad": 6}
     for name, number in jobs.items():
         if name in command:
-            assert re.search(rf"^ingest +{number}$", said, re.M), said
+            assert re.search(rf"^ingest +{number} ", said, re.M), said
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in tried(REAL) if "-n" in c.split()])
 def test_a_dry_run_says_what_and_why(workflow, command):
     said = run(workflow, command)
-    assert re.search(r"^total +\d+$", said, re.M)
-    assert "reason: " in said
+    assert re.search(r"^together \d+ jobs", said, re.M)
+    assert re.search(r"^train +\d+ .*not made yet$", said, re.M)
     assert not (workflow / "results").exists()
 
 
