@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -15,7 +16,19 @@ import pytest
 import SimpleITK as sitk
 
 from tests.cluster import test_generic
-from tests.cluster.conftest import COMMAND, FOLDS, Slurm, SlurmRun, command_of, same_results, write
+from tests.cluster.conftest import (
+    COMMAND,
+    FOLDS,
+    OFTEN,
+    SCRIPT,
+    Slurm,
+    SlurmRun,
+    command_of,
+    need,
+    running,
+    same_results,
+    write,
+)
 from tests.workflow.conftest import Workflow, copied
 
 pytestmark = pytest.mark.slow
@@ -416,6 +429,91 @@ def test_a_bad_case_spares_the_others_that_have_jobs_of_their_own(slurm, fresh, 
             assert re.search(rf"^error: .*{re.escape(name)}", run.said, re.M), run.said[-3000:]
     finally:
         run.stop()
+
+
+SMALL = """
+rule all:
+    input: expand("{n}.done", n=range(3)), "gpu.txt", "large.done"
+rule many:
+    output: touch("{n,[0-9]}.done")
+    resources: mem_mb=1000, runtime=5
+    shell: "true"
+rule gpu:
+    output: "gpu.txt"
+    resources: mem_mb=1000, runtime=5, gpu=1, gpu_model="large", slurm_partition="gpu"
+    shell: "scontrol --oneliner show job --details $SLURM_JOB_ID > {output}"
+rule large:
+    output: touch("large.done")
+    resources: mem_mb=lambda wildcards, attempt: 500 * attempt, runtime=5
+    shell: "python3 -c 'len(bytes(range(100)) * 6_000_000)'"
+"""
+
+
+@pytest.fixture(scope="module")
+def limited() -> Iterator[Slurm]:
+    """Another Slurm, in which the kernel limits memory, where that is allowed."""
+    need(SCRIPT, "slurmctld", "slurmdbd", "mariadbd")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CGROUPS", "1")
+        with running(SCRIPT) as folder:
+            yield Slurm(folder)
+
+
+@pytest.fixture(scope="module")
+def small(limited, tmp_path_factory) -> tuple[Path, str, list[dict[str, str]]]:
+    """A run without trainings: its folder, what it said, and the accounts of its jobs."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "Snakefile").write_text(SMALL)
+    command = "snakemake --executor slurm --jobs 10 --cores 4 --retries 1 --slurm-no-account "
+    command += "--slurm-status-command sacct --slurm-efficiency-report --slurm-array-jobs many"
+    done = subprocess.run(
+        [*shlex.split(command), *OFTEN],
+        cwd=folder,
+        # forks are in no cgroup of Slurm's
+        env={**os.environ, **limited.environment, "FRESH_PYTHON": "all"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    names = ("JobID", "State", "Comment", "ReqTRES")
+    told = limited.run(f"sacct --noheader --parsable2 --format={','.join(names)}")
+    rows = [dict(zip(names, line.split("|"), strict=True)) for line in told.splitlines()]
+    # of the jobs that this run sent, and their steps
+    numbers = set(re.findall(r"(?:jobid|SLURM job ID) (\d+)", done.stderr))
+    kept = [row for row in rows if re.split("[._]", row["JobID"])[0] in numbers]
+    return folder, done.stderr, kept
+
+
+def test_jobs_of_one_rule_are_one_array(small):
+    _, said, accounts = small
+    (number,) = re.findall(r"Submitted array job .* SLURM job ID (\d+)", said)
+    states = {row["JobID"]: row["State"] for row in accounts}
+    assert [states[f"{number}_{k}"] for k in (1, 2, 3)] == ["COMPLETED"] * 3
+
+
+def test_one_of_several_kinds_of_gpus_is_asked_for(small):
+    folder, _, _ = small
+    said = (folder / "gpu.txt").read_text()
+    assert "TresPerJob=gres:gpu:large:1" in said
+    assert re.search(r"GRES=gpu:large:1\(IDX:[23]\)", said)
+
+
+def test_the_kernel_ends_what_is_over_its_memory(small, limited):
+    _, said, accounts = small
+    if "proctrack/cgroup" not in (limited.folder / "slurm.conf").read_text():
+        pytest.skip("this user may not limit memory by cgroups of version 1")
+    assert "OUT_OF_MEMORY" in {row["State"] for row in accounts}
+    assert "Trying to restart job" in said
+
+
+def test_what_jobs_used_of_what_they_asked_for_is_a_table(small):
+    folder, _, _ = small
+    (path,) = folder.glob("efficiency_report_*.csv")
+    table = pd.read_csv(path)
+    assert {"rule_gpu", "rule_large"} <= set(table["RuleName"])
+    of_gpu = table[table["RuleName"] == "rule_gpu"].iloc[0]
+    assert of_gpu["RequestedMem_MB"] == 1000
+    assert 0 < of_gpu["Memory Usage (%)"] < 100
 
 
 def test_without_gpus_none_is_asked_for(local):
