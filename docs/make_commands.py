@@ -42,6 +42,7 @@ VARIABLES = """\
 KNOWN = {
     "SLICEWISE_DATA": "the folder that `dataset.root` is below; without it `data/` of the workflow",
     "SLICEWISE_GPUS": "how many GPUs a training or a prediction asks for: 1 without it, 0 for none",
+    "SLICEWISE_IMAGE": "the image of jobs with `--sdm apptainer`, see [cluster](cluster.md)",
     "SLICEWISE_OUTPUT": "`full`: Snakemake shows every job, as it does by itself",
     "KERAS_BACKEND": "`tensorflow` or `jax`: what trains, see [training](training.md)",
     "MLFLOW_TRACKING_URI": "the store of runs, see [MLflow](mlflow.md); without it "
