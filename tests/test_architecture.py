@@ -81,7 +81,11 @@ ALLOWED = {
     # sets experiments side by side
     "compare": {"config", "evaluation", "report", "tracking"},
     # writes about scored experiments
-    "publish": {"config", "dataset", "evaluation", "metrics", "report", "tracking", "compare"},
+    "publish": {
+        *("config", "dataset", "evaluation", "metrics", "report", "tracking", "compare", "crate"),
+    },
+    # packs what was published, and reads it
+    "crate": {"tracking"},
     # deletes what of results is named
     "clean": {"training"},
     # what to train on the cases of a configuration
@@ -112,6 +116,7 @@ ALLOWED = {
         "tracking",
         "reproduce",
         "compare",
+        "crate",
         "publish",
         "planning",
         "look",
@@ -138,6 +143,7 @@ ONLY = {
     "nibabel": {"volumes", "phantom"},
     "SimpleITK": {"volumes"},
     "pydicom": {"volumes"},
+    "rocrate": {"crate"},
     "snakemake": set(),
 }
 

@@ -323,7 +323,14 @@ def _add_publish(command: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="overwrite what an earlier call wrote"
     )
     command.add_argument(
-        "--names", action="store_true", help="keep the names of patients and cases"
+        "--names",
+        action="store_true",
+        help="keep the names of patients and cases, and write crate.zip, which needs them",
+    )
+    command.add_argument("--no-crate", action="store_true", help="write no crate.zip")
+    command.add_argument(
+        "--license",
+        help="of the crate: an identifier of spdx.org, such as CC-BY-4.0, or an address",
     )
 
 
@@ -592,9 +599,18 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
+    from slicewise.crate import Wanted
     from slicewise.publish import publish
 
-    publish(options.folders, options.output, print, force=options.force, names=options.names)
+    workflow = Path() if is_workflow(Path()) else workflow_folder()
+    publish(
+        options.folders,
+        options.output,
+        print,
+        force=options.force,
+        names=options.names,
+        wanted=None if options.no_crate else Wanted(workflow, options.license),
+    )
     return 0
 
 

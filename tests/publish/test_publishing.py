@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from slicewise.cli import main
+from slicewise.crate import open_crate
 from slicewise.evaluation.statistics import read_metrics, summarise
 from slicewise.files import sha256, write_json, write_text
+from tests.crate.made import tracked
 from tests.published import experiment
 
 
@@ -175,3 +177,33 @@ def test_each_source_that_a_text_cites_is_in_the_bibliography(folders, tmp_path)
             cited |= set(keys.split(","))
     assert {"tejani2024claim", "collins2024tripod"} <= cited
     assert all(f"{{{key}," in bibliography for key in cited)
+
+
+@pytest.fixture
+def known(tmp_path):
+    return tracked(tmp_path / "results" / "tiny" / "baseline")
+
+
+def test_a_crate_lies_beside_the_text(known, tmp_path, capsys):
+    output = tmp_path / "paper"
+    assert published([known], output, "--names") == 0
+    assert f"make it again by: {output / 'crate.zip'}" in capsys.readouterr().out
+    assert "Under which licence may others use the crate" in (output / "questions.md").read_text()
+    with open_crate(output / "crate.zip") as archive:
+        assert archive.note.experiments.keys() == {"baseline"}
+    # with names hidden there is none, and no old one is left
+    assert published([known], output) == 1
+    assert published([known], output, "--force") == 0
+    assert "no crate.zip: it tells the names of cases" in capsys.readouterr().out
+    assert not (output / "crate.zip").exists()
+    assert "crate" not in (output / "questions.md").read_text()
+
+
+def test_nothing_is_written_where_the_crate_is_refused(known, tmp_path, capsys):
+    write_text(known / "fold-0" / "model.keras", "another")
+    assert published([known], tmp_path / "paper", "--names") == 1
+    assert "it is not the file that its run made" in capsys.readouterr().err
+    assert published([known], tmp_path / "paper", "--names", "--license", "my own") == 1
+    assert not (tmp_path / "paper").exists()
+    assert published([known], tmp_path / "paper", "--names", "--no-crate") == 0
+    assert not (tmp_path / "paper" / "crate.zip").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from slicewise.compare import name_folders, repeats_of, verdicts_of
+from slicewise.crate import CRATE, Wanted, gather_crate, questions_of, write_crate
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.results import Result
@@ -42,6 +43,7 @@ def publish(
     *,
     force: bool = False,
     names: bool = False,
+    wanted: Wanted | None = None,
 ) -> None:
     """Write what a paper needs of experiments on one data set.
 
@@ -60,6 +62,8 @@ def publish(
         deleted.
     names : bool
         Whether patients and cases keep their names; else they have numbers.
+    wanted : Wanted, optional
+        How a crate is written beside them, ``crate.zip``, which takes `names`; None for none.
 
     Raises
     ------
@@ -69,14 +73,15 @@ def publish(
     """
     every = [gather(folder) for folder in folders]
     _check_alike(folders, every)
+    contents = gather_crate(wanted, folders, names)
     try:
-        files = _files(every if names else numbered(every), log)
+        files = _files(every if names else numbered(every), questions_of(contents), log)
     except KeyError as error:
         raise SlicewiseError(
             f"{every[0].result.folder}: its trainings, or those it is published with, do not say "
             f"{error}, as an earlier version wrote them; train again"
         ) from error
-    there = [name for name in files if (output / name).exists()]
+    there = [name for name in (*files, CRATE) if (output / name).exists()]
     if there and not force:
         raise SlicewiseError(
             f"{output / there[0]}: is there already; give another --output, or overwrite what this "
@@ -85,6 +90,7 @@ def publish(
     _delete_earlier(output, files)
     for name, content in files.items():
         write_bytes(output / name, content.encode() if isinstance(content, str) else content)
+    log(write_crate(contents, output / CRATE))
 
 
 def _check_alike(folders: Sequence[Path], every: Sequence[Gathered]) -> None:
@@ -132,7 +138,9 @@ def _compared(
     return _Compared(table, verdicts_of(table, metrics), shown.differences)
 
 
-def _files(every: Sequence[Gathered], log: Callable[[str], None]) -> Files:
+def _files(
+    every: Sequence[Gathered], questions: Sequence[str], log: Callable[[str], None]
+) -> Files:
     """Return all files by their paths."""
     results = {one.name: one.result for one in every}
     repeats = repeats_of(results)
@@ -150,7 +158,7 @@ def _files(every: Sequence[Gathered], log: Callable[[str], None]) -> Files:
     ]
     files: Files = {
         **_texts("paper", f"Segmentation of {every[0].dataset}", sections),
-        "questions.md": _questions(sections),
+        "questions.md": _questions([*sections, Section("Crate", questions=list(questions))]),
         "results.csv": told.to_csv(index=False),
         "patients.csv": tables.patients(every).to_csv(index=False),
         **_texts("datasheet", f"Datasheet of {every[0].dataset}", datasheet(apart)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
 import subprocess
 from functools import cache
@@ -99,6 +100,34 @@ def git_diff(workflow: Path | None) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return "".join([changed, *new])
+
+
+def file_of_commit(workflow: Path, commit: str, name: str) -> bytes | None:
+    """Return a file of slicewise as a commit has it; None where that is not known here."""
+    try:
+        if _root(workflow) != workflow.resolve():
+            return None
+        return _git(workflow, "show", f"{commit}:{name}").encode()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def repository(workflow: Path) -> str | None:
+    """Return where slicewise was cloned from, if that is an address that others can reach.
+
+    Nothing in it logs in; a folder, or a name without a dot in it, is told to nobody.
+    """
+    try:
+        if _root(workflow) != workflow.resolve():
+            return None
+        address = _git(workflow, "remote", "get-url", "origin").strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    by_ssh = re.fullmatch(r"(?:ssh://)?git@([\w.-]+\.\w+)[:/]([\w./-]+)", address)
+    if by_ssh:
+        return f"https://{by_ssh[1]}/{by_ssh[2]}"
+    public = re.fullmatch(r"https://(?:[^/]*@)?([\w-]+(?:\.[\w-]+)+/[\w./-]+)", address)
+    return f"https://{public[1]}" if public else None
 
 
 def _root(folder: Path) -> Path:

@@ -1,0 +1,290 @@
+"""What a crate holds of scored experiments, all of it as their runs recorded it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slicewise import __version__
+from slicewise.crate.private import portable, refuse_traces, training_record
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256
+from slicewise.sources import library_digests
+from slicewise.stored import Form, read_stored, read_stored_table
+from slicewise.tracking import Run
+from slicewise.tracking.find import find_run
+from slicewise.tracking.names import shareable
+from slicewise.tracking.provenance import UNKNOWN, file_of_commit
+from slicewise.tracking.run_record import NotedFile, fold_weights
+
+FORMAT = 1
+"""Of the files in a crate; a newer one is refused by an older slicewise."""
+NOTE = "slicewise.json"
+WORKFLOW = "Snakefile"
+LOCK = "requirements.txt"
+TAGS = (
+    "workflow_version",
+    "git_commit",
+    "git_dirty",
+    "library_sha256",
+    "workflow_sha256",
+    "scored_by_library_sha256",
+    "split_digest",
+    "data_digest",
+    "gpu",
+)
+"""What is told of where a run comes from: no host, no job, no words."""
+SHARED = ("cases.tsv", "split.tsv")
+EXPERIMENTS = "experiments"
+SETTINGS = "settings.yaml"
+OF_EXPERIMENT = ("metrics.tsv", "summary.json", "environment.txt")
+OF_FOLD = ("history.csv", "config.yaml")
+PREDICTED = Form(list[dict[str, Any]])
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A scored experiment.
+
+    Attributes
+    ----------
+    name : str
+    run : str
+        slicewise's own id of its run.
+    tags : dict of str to str
+        Where it comes from, see `TAGS`.
+    weights : dict of str to str
+        Digest of the weights of each fold.
+    begun, ended : int
+        Milliseconds since 1970.
+    metrics : dict of str to float
+        By their names in MLflow.
+    made : dict of str to str
+        SHA-256 of what it made and the crate does not hold: masks, pages and pictures.
+    """
+
+    name: str
+    run: str
+    tags: dict[str, str]
+    weights: dict[str, str]
+    begun: int
+    ended: int
+    metrics: dict[str, float]
+    made: dict[str, str]
+
+
+@dataclass
+class Contents:
+    """What a crate holds.
+
+    Attributes
+    ----------
+    dataset : str
+        Name of the data set.
+    ran : list of Ran
+        The experiments.
+    inputs : dict of (str, str) to str
+        SHA-256 of image and mask of each case, by case and kind.
+    files : dict of str to (bytes or Path)
+        By their names in the crate.
+    ran_this : dict of str to bool
+        Of `WORKFLOW` and `LOCK`, whether they are those of the code that ran.
+    """
+
+    dataset: str
+    ran: list[Ran] = field(default_factory=list)
+    inputs: dict[tuple[str, str], str] = field(default_factory=dict)
+    files: dict[str, bytes | Path] = field(default_factory=dict)
+    ran_this: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> int:
+        """When the last of it was made, in milliseconds since 1970."""
+        return max(each.ended for each in self.ran)
+
+
+def is_tracked(folder: Path) -> bool:
+    """Tell whether an experiment has a run, without which its settings are not known."""
+    return next((folder / "tracking").glob("*/*/run.json"), None) is not None
+
+
+def read_contents(folders: Sequence[Path], workflow: Path) -> Contents:
+    """Gather what a crate holds of experiments.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        ``results/<dataset>/<experiment>`` of one data set.
+    workflow : Path
+        The folder of the Snakefile.
+
+    Raises
+    ------
+    SlicewiseError
+        When a file is not the one that its run made, or names a folder of this machine.
+    """
+    contents = Contents(folders[0].resolve().parent.name)
+    runs = [_run(folder) for folder in dict.fromkeys(map(Path.resolve, folders))]
+    for run in runs:
+        _add(contents, run)
+    _add_code(contents, runs, workflow)
+    contents.files[NOTE] = _json(_note(contents))
+    texts = {name: each for name, each in contents.files.items() if isinstance(each, bytes)}
+    refuse_traces(texts, runs[0].results)
+    return contents
+
+
+def _run(folder: Path) -> Run:
+    run = find_run(str(folder), folder.resolve().parents[1])
+    if run is None or run.record.ended is None:
+        raise SlicewiseError(
+            f"{folder}: its run is not finished; wait for it, or run snakemake again"
+        )
+    return run
+
+
+def _add(contents: Contents, run: Run) -> None:
+    """Take what an experiment and its data set left."""
+    record = run.record
+    table = _noted(run, "cases.tsv")
+    inputs = _inputs(table)
+    for name in SHARED:
+        path = _noted(run, name)
+        # names of source files may be those of patients
+        content = shareable(path) if path == table else path.read_bytes()
+        if contents.files.setdefault(name, content) != content:
+            raise SlicewiseError(
+                f"{run.folder}: it was made with another {name} than the experiments beside it; "
+                "run snakemake again, or publish it by itself"
+            )
+    contents.inputs |= inputs
+    experiment = run.folder.parents[2].name
+    place = f"{EXPERIMENTS}/{experiment}"
+    for name in OF_EXPERIMENT:
+        contents.files[f"{place}/{name}"] = _noted(run, name).read_bytes()
+    settings = portable(read_stored(_noted(run, SETTINGS)), {case for case, _ in inputs})
+    contents.files[f"{place}/{SETTINGS}"] = _yaml(settings)
+    folds = _folds(run)
+    weights: dict[str, str] = {}
+    for fold in folds:
+        of_fold = f"{place}/fold-{fold.record.tags['fold']}"
+        trained = training_record(read_stored(_noted(fold, "config.yaml")))
+        contents.files[f"{of_fold}/config.yaml"] = _yaml(trained)
+        contents.files[f"{of_fold}/history.csv"] = _noted(fold, "history.csv").read_bytes()
+        (model,) = fold.record.models.values()
+        contents.files[f"{of_fold}/model.keras"] = _checked(fold, model)
+        weights |= fold_weights(fold.record.tags)
+    numbers = {name: noted.value for name, noted in sorted(record.metrics.items())}
+    contents.ran.append(
+        Ran(
+            experiment,
+            record.id,
+            {key: record.tags[key] for key in TAGS if key in record.tags},
+            weights,
+            min(fold.record.begun for fold in folds),
+            record.ended or record.begun,
+            {name: value for name, value in numbers.items() if value is not None},
+            _made(run),
+        )
+    )
+
+
+def _folds(run: Run) -> list[Run]:
+    tracking = run.folder.parents[1]
+    return [Run(tracking / child) for child in run.record.children or ()] or [run]
+
+
+def _noted(run: Run, name: str) -> Path:
+    noted = run.record.files.get(name)
+    if noted is None:
+        raise SlicewiseError(
+            f"{run.folder}: its run noted no {name}, as an earlier version made it; train again"
+        )
+    return _checked(run, noted)
+
+
+def _checked(run: Run, noted: NotedFile) -> Path:
+    """Return where a noted file lies, if it is still that file."""
+    path = run.results / noted.path
+    if not path.is_file():
+        raise SlicewiseError(f"{path}: it is gone; run snakemake again, which makes it")
+    if sha256(path) != noted.sha256:
+        raise SlicewiseError(
+            f"{path}: it is not the file that its run made, as it was edited or made anew by "
+            "another; run snakemake again"
+        )
+    return path
+
+
+def _inputs(table: Path) -> dict[tuple[str, str], str]:
+    columns = ("image_sha256", "mask_sha256")
+    cases = read_stored_table(
+        table, columns, key=("case",), dtype=str, keep_default_na=False
+    ).set_index("case")
+    return {
+        (str(case), kind): str(row[f"{kind}_sha256"])
+        for case, row in cases.iterrows()
+        for kind in ("image", "mask")
+        if row[f"{kind}_sha256"]
+    }
+
+
+def _made(run: Run) -> dict[str, str]:
+    """Return the SHA-256 of predicted masks, by what shards recorded, and of pages and pictures."""
+    folder = run.folder.parents[2]
+    made = {}
+    for shard in sorted((folder / "predictions" / "_shards").glob("*.json")):
+        for each in read_stored(shard, PREDICTED):
+            made[f"predictions/{each['case']}.nii.gz"] = str(each["sha256"])
+    inside = f"{run.dataset}/{folder.name}/"
+    for noted in run.record.files.values():
+        name = noted.path.removeprefix(inside)
+        # what lies beside the run is a copy for MLflow
+        copied = not noted.path.startswith(inside) or name.startswith("tracking/")
+        if not copied and name not in OF_EXPERIMENT and Path(name).name not in OF_FOLD:
+            made[name] = noted.sha256
+    return dict(sorted(made.items()))
+
+
+def _add_code(contents: Contents, runs: Sequence[Run], workflow: Path) -> None:
+    """Take the Snakefile and the lock of the commit that ran, or else those at hand."""
+    tags = [run.record.tags for run in runs]
+    commits = {each.get("git_commit", UNKNOWN) for each in tags}
+    (commit, *others) = commits
+    clean = not others and all(each.get("git_dirty") == "false" for each in tags)
+    here = library_digests(workflow)
+    same = all(each.get(key) == value for each in tags for key, value in here.items())
+    for name in (WORKFLOW, LOCK):
+        content = file_of_commit(workflow, commit, name) if clean else None
+        contents.ran_this[name] = content is not None or same
+        if content is None and (workflow / name).is_file():
+            content = (workflow / name).read_bytes()
+        if content is not None:
+            contents.files[name] = content
+
+
+def _note(contents: Contents) -> dict[str, Any]:
+    """Return what `slicewise reproduce` goes by."""
+    experiments = {
+        each.name: {"run": each.run, "tags": each.tags, "weights": each.weights}
+        for each in contents.ran
+    }
+    return {
+        "format": FORMAT,
+        "slicewise": __version__,
+        "dataset": contents.dataset,
+        "experiments": experiments,
+    }
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _yaml(value: Mapping[str, Any]) -> bytes:
+    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True).encode()
