@@ -154,7 +154,7 @@ def test_a_run_leads_to_its_data_and_model(ui, runs, finished, dice, tmp_path):
         for name, digest in digests.items():
             drawer.get_by_text(name).first.click()
             expect(drawer.get_by_text(digest, exact=True)).to_be_visible()
-            expect(drawer.get_by_text("Path: phantoms: cases")).to_be_visible()
+            expect(drawer.get_by_text("Path: $SLICEWISE_DATA/livers")).to_be_visible()
         page.keyboard.press("Escape")
 
         artifact(page, OVERLAY)
