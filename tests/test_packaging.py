@@ -90,6 +90,7 @@ def test_each_locked_package_has_hashes():
 
 def test_what_the_library_imports_is_declared():
     import ast
+    import itertools
     import sys
 
     names = {
@@ -100,7 +101,8 @@ def test_what_the_library_imports_is_declared():
         "jinja2": "jinja2",
     }
     extras = PROJECT["optional-dependencies"]
-    listed = [*PROJECT["dependencies"], *extras["tensorflow"], *extras["onnx"]]
+    used = (extras[name] for name in ("tensorflow", "onnx", "services"))
+    listed = [*PROJECT["dependencies"], *itertools.chain.from_iterable(used)]
     declared = {canonicalize_name(Requirement(text).name) for text in listed}
     missing = set()
     for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]:

@@ -102,6 +102,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     cleaned = commands.add_parser("clean", help="say what of results may go, and delete it")
     _add_clean(cleaned)
+    _add_of_models(commands)
+    published = commands.add_parser(
+        "publish", help="write text, figures, checklists and cards of a paper"
+    )
+    _add_publish(published)
+    schema = commands.add_parser("schema", help="print the JSON schema of the settings")
+    schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
+    return parser
+
+
+def _add_of_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands that use a trained model."""
     segmented = commands.add_parser("segment", help="make masks of new scans with a model")
     _add_segment(segmented)
     inspected = commands.add_parser("inspect", help="say what a model is and how good it was")
@@ -115,13 +127,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_listen(listening)
     exported = commands.add_parser("export", help="write a model for where there is no TensorFlow")
     _add_export(exported)
-    published = commands.add_parser(
-        "publish", help="write text, figures, checklists and cards of a paper"
-    )
-    _add_publish(published)
-    schema = commands.add_parser("schema", help="print the JSON schema of the settings")
-    schema.add_argument("--check", type=_path, help="fail unless this file holds the schema")
-    return parser
 
 
 def _add_init(command: argparse.ArgumentParser) -> None:

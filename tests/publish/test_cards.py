@@ -7,7 +7,7 @@ import yaml
 
 from slicewise.publish.cards import datasheet, model_card
 from slicewise.publish.gathered import gather
-from tests.publish.test_checklists import gathered
+from tests.publish.test_answers import gathered
 from tests.published import experiment
 
 

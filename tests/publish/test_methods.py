@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
@@ -26,117 +25,11 @@ def text_of(one: Gathered, title: str = "") -> str:
     return " ".join(s.text for each in sections if title in each.title for s in each.said)
 
 
-def test_the_data_are_counted_and_measured(tmp_path):
-    said = text_of(gathered(tmp_path), "Data")
-    assert "has 8 cases of 8 patients: CT in Hounsfield units, with ground truth of liver." in said
-    assert "The finest side of a voxel is 0.8 (0.6 to 0.8) mm, the coarsest 5 (2.5 to 5) mm" in said
-    assert "volumes have 0.0819 million voxels" in said
-    assert "liver is drawn in 8 of 8 cases, with 1,500 ml." in said
-
-
-def test_the_split_is_counted_by_patients(tmp_path):
-    said = text_of(gathered(tmp_path), "Split")
-    assert "2 patients (2 cases) for training; 6 patients (6 cases) for testing." in said
-    assert "seed" not in said  # nothing is recorded of how it was drawn
-
-
-@pytest.mark.parametrize(
-    ("blocks", "title", "sentence", "source"),
-    [
-        ({}, "Network", "Convolutions are followed by batch normalisation.", "ioffe2015batch"),
-        (
-            {"network": {"filters": [8, 16], "normalisation": "instance", "residual": True}},
-            "Network",
-            "Encoder stages are residual.",
-            "he2016residual",
-        ),
-        (
-            {"network": {"filters": [8, 16], "dimensions": 3, "block": 16}},
-            "Network",
-            "A U-net in three dimensions was trained.",
-            "cicek2016unet",
-        ),
-        (
-            {"optimizer": {"name": "sgd", "schedule": "polynomial"}},
-            "Training",
-            "The rate fell after a linear warm-up over 5 % of the steps by a polynomial of power "
-            "0.9.",
-            "isensee2021nnunet",
-        ),
-        (
-            {"loss": {"tversky": 0.5, "cross_entropy": 0}},
-            "Training",
-            "The loss is soft Dice loss (weight 1) plus Tversky loss (weight 0.5), Dice over all "
-            "pixels of a batch.",
-            "salehi2017tversky",
-        ),
-        ({"augmentation": None}, "Training", "Slices were not augmented.", None),
-        (
-            {"resolved": {"precision": "mixed_bfloat16"}},
-            "Training",
-            "Inner layers computed in bfloat16.",
-            "micikevicius2018mixed",
-        ),
-        (
-            {"resolved": {"selected_by": "dice", "selected_epoch": 7}},
-            "Training",
-            "The epoch with the best validation mean Dice was kept (epoch 7).",
-            None,
-        ),
-        (
-            {"recipe": {"spacing": 1.5}},
-            "Preprocessing",
-            "Volumes were cut into slices along axial planes and resampled to 1.5 mm in both "
-            "directions, of which training cut out squares of 32 × 32 pixels.",
-            None,
-        ),
-        (
-            {
-                "augmentation": {"flip": True},
-                "inference": {"flip": "one"},
-                "postprocessing": {"largest_component": True},
-            },
-            "Prediction",
-            "Probabilities are means of mirrored slices. Masks were brought back to the voxels of "
-            "each scan, on which they are scored. In each voxel the threshold was 0.5. Afterwards "
-            "the largest connected piece of each label was kept.",
-            None,
-        ),
-    ],
-)
-def test_a_setting_is_said_with_its_source(tmp_path, blocks, title, sentence, source):
-    one = gathered(tmp_path, **blocks)
-    assert sentence in text_of(one, title)
-    if source is not None:
-        assert source in sources_of(methods([one]))
-
-
 def test_methods_that_were_not_used_are_not_cited(tmp_path):
     cited = sources_of(methods([gathered(tmp_path)]))
     assert "cicek2016unet" not in cited
     assert "salehi2017tversky" not in cited
     assert "wilcoxon1945ranking" not in cited  # nothing is compared
-
-
-def test_what_validation_decided_is_said_as_it_decided(tmp_path):
-    auto = {"postprocessing": {"largest_component": "auto"}}
-    tried = {"dice_without": 0.8, "dice_with": 0.7, "kept": False}
-    one = gathered(tmp_path, **auto, resolved={"postprocessing": {"largest_component": tried}})
-    assert "it was not done that the largest connected piece" in text_of(one, "Prediction")
-    kept = {"largest_component": {**tried, "kept": True}}
-    one = gathered(tmp_path / "kept", **auto, resolved={"postprocessing": kept})
-    assert "had it, the largest connected piece of each label was kept." in text_of(one)
-    # without validation patients nothing was tried
-    untried = gathered(tmp_path / "untried", **auto)
-    assert "largest connected piece" not in text_of(untried)
-
-
-def test_few_patients_have_rough_intervals_and_many_have_not(tmp_path):
-    one = gathered(tmp_path)
-    assert "With 6 test patients, intervals are rough" in text_of(one, "Evaluation")
-    many = pd.concat([one.result.metrics.assign(patient=f"p{n}") for n in range(50)])
-    object.__setattr__(one.result, "metrics", many)
-    assert "rough" not in text_of(one, "Evaluation")
 
 
 def test_settings_of_the_run_tell_of_seed_and_exclusions(tmp_path, monkeypatch):

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -284,24 +283,6 @@ def _unpacked(data: bytes) -> bytes:
     return gzip.decompress(data)
 
 
-def test_scans_of_a_killed_server_are_deleted_by_the_next(light, scan, tmp_path):
-    first = started(light, tmp_path / "temporary")
-    (left,) = first.temporary.glob("slicewise-serve-*")
-    (left / "7").mkdir()
-    (left / "7" / "scan.nii.gz").write_bytes(scan.read_bytes())
-    first.process.send_signal(signal.SIGKILL)
-    first.process.wait()
-    assert left.is_dir()
-    second = started(light, tmp_path / "temporary")
-    third = started(light, tmp_path / "temporary")  # which leaves the second alone
-    assert not left.exists()
-    assert len(list(second.temporary.glob("slicewise-serve-*"))) == 2
-    for each in (second, third):
-        each.process.send_signal(signal.SIGINT)
-        assert each.process.wait(60) == 0
-    assert not list(second.temporary.glob("slicewise-serve-*"))
-
-
 @pytest.mark.slow
 def test_the_page_sends_a_scan_and_gives_its_mask(server, scan, tmp_path, browser):
     with browser.new_page() as page:
@@ -320,14 +301,3 @@ def test_the_page_sends_a_scan_and_gives_its_mask(server, scan, tmp_path, browse
         page.get_by_text("Segment", exact=True).click()
         page.get_by_text("scan.nii").wait_for()
     assert read_nifti(tmp_path / "mask.nii.gz")[0].array.shape == ct(3, 1).array.shape
-
-
-def test_a_place_where_nobody_can_listen_is_a_sentence(model, capsys):
-    from slicewise.cli import main
-
-    assert main(["serve", "--model", str(model), "--host", "no such host"]) == 1
-    assert "nothing can listen there" in capsys.readouterr().err
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        assert main(["serve", "--model", str(model), "--port", port]) == 1
-    assert f"--port {port}: nothing can listen there" in capsys.readouterr().err

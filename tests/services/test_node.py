@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -161,31 +160,6 @@ def test_the_mask_is_that_of_the_command(model, study, tmp_path):
     np.testing.assert_array_equal(*masks)
 
 
-def test_only_those_who_may_send_can(model, study, tmp_path):
-    node = listening(model, tmp_path / "node", "--from", "OTHER")
-    refused = node.send(study)
-    assert refused.returncode != 0
-    assert "Calling AE Title Not Recognized" in refused.stdout + refused.stderr
-    assert not node.files("incoming/**/*")
-    assert node.stop() == 0
-    node = listening(model, tmp_path / "node", "--from", "SCANNER")
-    assert node.send(study, "NOBODY").returncode != 0
-    assert node.send(study).returncode == 0
-    assert node.stop() == 0
-
-
-def test_a_killed_node_goes_on_with_what_it_has(model, study, pacs, tmp_path):
-    place, archive = pacs
-    node = listening(model, tmp_path / "node", "--quiet", "600")
-    assert node.send(study).returncode == 0
-    node.process.send_signal(signal.SIGKILL)
-    node.process.wait()
-    assert len(node.files("incoming/*/*.dcm")) == 5
-    again = listening(model, tmp_path / "node", "--send-to", place)
-    eventually(lambda: list(archive.iterdir()), again.said)
-    assert again.stop() == 0
-
-
 def test_what_cannot_be_sent_waits(model, study, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -224,30 +198,7 @@ def test_a_study_that_cannot_be_segmented_is_kept_with_the_reason(model, write_s
     assert not node.files("work/**/*")
 
 
-def test_two_nodes_share_no_folder(model, tmp_path, capsys):
-    node = listening(model, tmp_path / "node")
-    arguments = ["listen", "--model", str(model), "--output", str(node.folder), "--port", "0"]
-    assert main(arguments) == 1
-    assert "another process works in it" in capsys.readouterr().err
-    assert node.stop() == 0
-
-
 @pytest.mark.parametrize("text", ["PACS", "PACS@host", "@host:104", "PACS@host:0", "P@h:x"])
 def test_a_peer_that_is_none_is_refused(text):
     with pytest.raises(SlicewiseError, match="write TITLE@HOST:PORT"):
         Peer.parse(text)
-
-
-def test_a_title_that_is_too_long_is_refused(model, tmp_path, capsys):
-    arguments = ["listen", "--model", str(model), "--output", str(tmp_path / "node")]
-    assert main([*arguments, "--title", "A" * 17]) == 1
-    assert "AE titles have 1 to 16 plain characters" in capsys.readouterr().err
-
-
-def test_what_is_not_installed_is_named(model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("slicewise.services.places.find_spec", lambda name: None)
-    arguments = ["--model", str(model)]
-    assert main(["listen", *arguments, "--output", str(tmp_path)]) == 1
-    assert "pynetdicom: not installed, and needed for this" in capsys.readouterr().err
-    assert main(["serve", *arguments]) == 1
-    assert "pip install fastapi uvicorn" in capsys.readouterr().err

@@ -79,8 +79,9 @@ def headline(every: Sequence[Gathered]) -> list[Said]:
                 continue
             # of two patients the interval is the two values, and no interval
             rough = dice["n"] < INTERVAL_OF or dice["ci_low"] is None
-            low, high = dice["ci_low"], dice["ci_high"]
-            within = "" if rough else f" (95 % interval {low:.3f} to {high:.3f})"
+            within = (
+                "" if rough else f" (95 % interval {dice['ci_low']:.3f} to {dice['ci_high']:.3f})"
+            )
             of = plural(dice["n"], "patient")
             what = "mean over labels" if label == "mean" else label
             told.append(Said(f"{one.name}, {what}: Dice {dice['mean']:.3f}{within} of {of}."))

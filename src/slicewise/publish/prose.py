@@ -145,8 +145,9 @@ def _cited_latex(said: Said) -> str:
 
 LONG = 40
 """Characters of a cell from which on the columns of its table break lines."""
-LEAST, MOST = 14, 80
-"""Characters that the width of such a column follows."""
+LEAST = 14
+MOST = 80
+"""Characters that the width of such a column follows, at least and at most."""
 GAP = 0.03
 """Between two columns, as a share of the line."""
 

@@ -277,7 +277,8 @@ class Node:
             reasons = [*found.failures, *outcome.failures]
             names = outcome.made
         except SlicewiseError as error:
-            reasons, names = [str(error)], []
+            reasons = [str(error)]
+            names = []
         for number, name in enumerate(names, start=1):
             order.output.seg(name).rename(self.folder / "outgoing" / f"{place.name}-{number}.dcm")
         seconds = time.monotonic() - begun

@@ -108,16 +108,3 @@ def test_a_label_that_was_not_found_is_there_without_contours(tmp_path, write_se
     made = pydicom.dcmread(path)
     assert [each.ROIName for each in made.StructureSetROISequence] == list(LABELS)
     assert "ContourSequence" not in made.ROIContourSequence[1]
-
-
-def test_a_series_that_lacks_what_is_referred_to_is_refused(tmp_path, write_series, refused):
-    def without(header: pydicom.Dataset, k: int) -> None:
-        del header.StudyInstanceUID
-
-    write_series(tmp_path / "ct", 5, edit=without)
-    paths = sorted((tmp_path / "ct").iterdir())
-    message = refused(write_rtstruct, tmp_path / "rs.dcm", paths, painted(), LABELS)
-    assert (
-        "no DICOM RTSTRUCT can refer to this series (its slices lack StudyInstanceUID)" in message
-    )
-    assert not (tmp_path / "rs.dcm").exists()

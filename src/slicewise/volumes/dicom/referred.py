@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pydicom
 from pydicom.uid import generate_uid
 
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.dicom.headers import whole
 from slicewise.volumes.dicom.parse import damaged
-from slicewise.volumes.dicom.source import SourceFiles
+from slicewise.volumes.dicom.series import image_grid
+from slicewise.volumes.dicom.source import SourceFiles, opened
 from slicewise.volumes.dicom.stack import Grid
+from slicewise.volumes.volume import times
 
 NEEDED = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
@@ -22,16 +28,35 @@ REFERRED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstance
 """What an object that refers to them calls its slices by."""
 
 
-def referred_headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.Dataset]:
-    """Read the whole header of each file, in the order of their positions.
+@dataclass(frozen=True)
+class Referred:
+    """A series that is referred to.
+
+    Attributes
+    ----------
+    shown : str
+        How messages name it.
+    grid : Grid
+    headers : list of Dataset
+        The whole header of each file, in the order of their positions.
+    """
+
+    shown: str
+    grid: Grid
+    headers: list[pydicom.Dataset]
+
+
+def referred(sources: Sequence[Path], mask: np.ndarray, kind: str) -> Referred:
+    """Read what an object refers to that is made of a mask on a series.
 
     Parameters
     ----------
-    files : SourceFiles
-    grid : Grid
-        The slices in them.
+    sources : sequence of Path
+        The files of the series.
+    mask : ndarray, shape (columns, rows, slices)
+        On the grid of `read_series`.
     kind : str
-        Of the object that is to refer to them, for messages: ``SEG``, ``RTSTRUCT``.
+        Of the object, for messages: ``SEG``, ``RTSTRUCT``.
 
     Raises
     ------
@@ -39,6 +64,15 @@ def referred_headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.
         When a header is damaged or lacks what is referred to, or the frames of the series lie in
         several files.
     """
+    with opened(sources) as files:
+        grid = image_grid(files)
+        shape = (grid.slices[0].columns, grid.slices[0].rows, len(grid.slices))
+        if mask.shape != shape:
+            raise ValueError(f"a mask of {times(mask.shape)} does not lie on {times(shape)}")
+        return Referred(files.shown, grid, _headers(files, grid, kind))
+
+
+def _headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.Dataset]:
     names = list(dict.fromkeys(one.name for one in grid.slices))
     if len(names) not in (1, len(grid.slices)):
         raise SlicewiseError(
@@ -56,7 +90,7 @@ def referred_headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.
             raise SlicewiseError(damaged(files, name, error)) from None
         for keyword in REFERRED:
             if not header.get(keyword):
-                raise unreferable(files, f"its slices lack {keyword}", kind)
+                raise unreferable(files.shown, f"its slices lack {keyword}", kind)
         for keyword in NEEDED:
             header.setdefault(keyword, "")
         if not header.get("SpecificCharacterSet"):
@@ -72,10 +106,10 @@ def referred_headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.
     return headers
 
 
-def unreferable(files: SourceFiles, why: str, kind: str) -> SlicewiseError:
+def unreferable(shown: str, why: str, kind: str) -> SlicewiseError:
     """Return the error of a series that no object can refer to."""
     return SlicewiseError(
-        f"{files.shown}: no DICOM {kind} can refer to this series ({why}); take the mask in "
+        f"{shown}: no DICOM {kind} can refer to this series ({why}); take the mask in "
         "NIfTI, or export the series again"
     )
 

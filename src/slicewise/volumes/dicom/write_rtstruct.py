@@ -14,11 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 from slicewise import __version__
 from slicewise.files import atomic
 from slicewise.volumes.dicom.headers import whole
-from slicewise.volumes.dicom.referred import NEEDED, referred_headers, uid_of
-from slicewise.volumes.dicom.series import image_grid
-from slicewise.volumes.dicom.source import opened
+from slicewise.volumes.dicom.referred import NEEDED, referred, uid_of
 from slicewise.volumes.dicom.stack import Grid
-from slicewise.volumes.volume import times
 
 KIND = "RTSTRUCT"
 NUMBER = 2000
@@ -45,28 +42,22 @@ def write_rtstruct(
         The file, written in one step.
     sources : sequence of Path
         The files of the series.
-    mask : ndarray, shape (columns, rows, slices)
-        On the grid of `read_series`.
-    labels : mapping of str to int
-        The value in the mask of each label.
+    mask, labels
+        As `slicewise.volumes.dicom.write_seg.write_seg` takes them.
 
     Raises
     ------
     SlicewiseError
-        See `slicewise.volumes.dicom.referred.referred_headers`.
+        See `slicewise.volumes.dicom.referred.referred`.
     """
-    with opened(sources) as files:
-        grid = image_grid(files)
-        shape = (grid.slices[0].columns, grid.slices[0].rows, len(grid.slices))
-        if mask.shape != shape:
-            raise ValueError(f"a mask of {times(mask.shape)} does not lie on {times(shape)}")
-        headers = referred_headers(files, grid, KIND)
-    images = [_image(headers, grid, k) for k in range(shape[2])]
-    made = _structure_set(headers[0], images, _digest(mask, labels))
+    series = referred(sources, mask, KIND)
+    grid = series.grid
+    images = [_image(series.headers, grid, k) for k in range(len(grid.slices))]
+    made = _structure_set(series.headers[0], images, _digest(mask, labels))
     for number, (label, value) in enumerate(labels.items(), start=1):
         contours = [
             _contour(points, images[k])
-            for k in range(shape[2])
+            for k in range(len(images))
             for points in _placed(mask[..., k] == value, grid, k)
         ]
         _add(made, number, label, contours)

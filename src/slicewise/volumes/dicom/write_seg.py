@@ -15,11 +15,8 @@ import pydicom
 from slicewise import __version__
 from slicewise.files import atomic
 from slicewise.volumes.dicom.headers import whole
-from slicewise.volumes.dicom.referred import referred_headers, uid_of, unreferable
-from slicewise.volumes.dicom.series import image_grid
-from slicewise.volumes.dicom.source import opened
+from slicewise.volumes.dicom.referred import referred, uid_of, unreferable
 from slicewise.volumes.dicom.stack import Grid
-from slicewise.volumes.volume import times
 
 KIND = "SEG"
 NUMBER = 1000
@@ -51,24 +48,19 @@ def write_seg(
         When a header is damaged or lacks what a segmentation refers to, or the
         frames of the series lie in several files.
     """
-    with opened(sources) as files:
-        grid = image_grid(files)
-        shape = (grid.slices[0].columns, grid.slices[0].rows, len(grid.slices))
-        if mask.shape != shape:
-            raise ValueError(f"a mask of {times(mask.shape)} does not lie on {times(shape)}")
-        headers = referred_headers(files, grid, KIND)
-        numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
-        for number, value in enumerate(labels.values(), start=1):
-            numbers[value : value + 1] = number
-        frames = numbers[mask].transpose(2, 1, 0)[_order(grid)]
-        try:
-            with warnings.catch_warnings(), atomic(path) as temporary:
-                warnings.simplefilter("ignore")  # they quote headers
-                _segmentation(headers, np.ascontiguousarray(frames), list(labels)).save_as(
-                    temporary
-                )
-        except (AttributeError, KeyError, TypeError, ValueError):  # with texts that quote headers
-            raise unreferable(files, "its headers do not fit together", KIND) from None
+    series = referred(sources, mask, KIND)
+    numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
+    for number, value in enumerate(labels.values(), start=1):
+        numbers[value : value + 1] = number
+    frames = numbers[mask].transpose(2, 1, 0)[_order(series.grid)]
+    try:
+        with warnings.catch_warnings(), atomic(path) as temporary:
+            warnings.simplefilter("ignore")  # they quote headers
+            _segmentation(series.headers, np.ascontiguousarray(frames), list(labels)).save_as(
+                temporary
+            )
+    except (AttributeError, KeyError, TypeError, ValueError):  # with texts that quote headers
+        raise unreferable(series.shown, "its headers do not fit together", KIND) from None
 
 
 def _order(grid: Grid) -> list[int]:

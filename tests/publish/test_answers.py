@@ -1,14 +1,12 @@
-"""Checklists: every item is there, and nothing is answered that no record tells."""
+"""Answers to items of checklists: those that records give."""
 
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 import yaml
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
-from slicewise.publish.checklist import counted, sections, table
 from slicewise.publish.claim import CLAIM
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.tripod import TRIPOD
@@ -23,44 +21,13 @@ def answer(one: Gathered, number: str, checklist=CLAIM):
     return {item.number: each for item, each in checklist.answers([one])}[number]
 
 
-def test_all_items_are_there_in_their_order():
-    assert [item.number for item in CLAIM.items] == [str(n) for n in range(1, 45)]
-    # 27 items with parts: 52 in all (Collins et al., BMJ 2024)
-    assert len(TRIPOD.items) == 52
-    heads = list(dict.fromkeys(int(item.number.rstrip("abcdefg")) for item in TRIPOD.items))
-    assert sorted(heads) == list(range(1, 28))
-
-
-@pytest.mark.parametrize("checklist", [CLAIM, TRIPOD], ids=lambda each: each.name)
-def test_questions_are_questions_and_answers_say_where_they_stand(tmp_path, checklist):
-    for item, each in checklist.answers([gathered(tmp_path)]):
-        if each.status in ("asked", "in part"):
-            assert each.text.endswith("?"), item
-        if each.status in ("answered", "in part"):
-            assert each.evidence, item
-        else:
-            assert item.number == "31" or not each.evidence or "fold" in each.evidence, item
-        assert "None" not in each.text, item
-
-
-def test_most_of_claim_is_filled_from_records(tmp_path):
-    answered = CLAIM.answers([gathered(tmp_path)])
-    filled = [item for item, each in answered if each.status != "asked"]
-    assert len(filled) >= 0.6 * len(answered)
-    told = table(answered)
-    assert len(told) == 44
-    assert counted(answered).startswith("Of 44 items, records answer ")
-    text = sections(CLAIM, answered)
-    assert sum(len(part.tables[0].rows) for part in text[1:]) == 44
-
-
 def test_a_model_that_was_started_from_is_named(tmp_path):
     assert answer(gathered(tmp_path), "24").text == "Weights began at random (seed 1)."
     folder = tmp_path / "results" / "tiny" / "baseline"
     path = folder / "fold-0" / "config.yaml"
     record = yaml.safe_load(path.read_text())
     record["started_from"] = {
-        "name": "/home/somebody/models/first.keras",
+        "name": "/of/somebody/first.keras",
         "sha256": "0123456789abcdef",
         "known": True,
         "scans": {"f1": "p1", "f2": "p2", "f3": "p2"},

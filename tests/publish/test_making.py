@@ -1,0 +1,93 @@
+"""How models and masks were made, in sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from slicewise.publish.methods import methods
+from slicewise.publish.prose import sources_of
+from tests.publish.test_methods import gathered, text_of
+
+
+@pytest.mark.parametrize(
+    ("blocks", "title", "sentence", "source"),
+    [
+        ({}, "Network", "Convolutions are followed by batch normalisation.", "ioffe2015batch"),
+        (
+            {"network": {"filters": [8, 16], "normalisation": "instance", "residual": True}},
+            "Network",
+            "Encoder stages are residual.",
+            "he2016residual",
+        ),
+        (
+            {"network": {"filters": [8, 16], "dimensions": 3, "block": 16}},
+            "Network",
+            "A U-net in three dimensions was trained.",
+            "cicek2016unet",
+        ),
+        (
+            {"optimizer": {"name": "sgd", "schedule": "polynomial"}},
+            "Training",
+            "The rate fell after a linear warm-up over 5 % of the steps by a polynomial of power "
+            "0.9.",
+            "isensee2021nnunet",
+        ),
+        (
+            {"loss": {"tversky": 0.5, "cross_entropy": 0}},
+            "Training",
+            "The loss is soft Dice loss (weight 1) plus Tversky loss (weight 0.5), Dice over all "
+            "pixels of a batch.",
+            "salehi2017tversky",
+        ),
+        ({"augmentation": None}, "Training", "Slices were not augmented.", None),
+        (
+            {"resolved": {"precision": "mixed_bfloat16"}},
+            "Training",
+            "Inner layers computed in bfloat16.",
+            "micikevicius2018mixed",
+        ),
+        (
+            {"resolved": {"selected_by": "dice", "selected_epoch": 7}},
+            "Training",
+            "The epoch with the best validation mean Dice was kept (epoch 7).",
+            None,
+        ),
+        (
+            {"recipe": {"spacing": 1.5}},
+            "Preprocessing",
+            "Volumes were cut into slices along axial planes and resampled to 1.5 mm in both "
+            "directions, of which training cut out squares of 32 × 32 pixels.",
+            None,
+        ),
+        (
+            {
+                "augmentation": {"flip": True},
+                "inference": {"flip": "one"},
+                "postprocessing": {"largest_component": True},
+            },
+            "Prediction",
+            "Probabilities are means of mirrored slices. Masks were brought back to the voxels of "
+            "each scan, on which they are scored. In each voxel the threshold was 0.5. Afterwards "
+            "the largest connected piece of each label was kept.",
+            None,
+        ),
+    ],
+)
+def test_a_setting_is_said_with_its_source(tmp_path, blocks, title, sentence, source):
+    one = gathered(tmp_path, **blocks)
+    assert sentence in text_of(one, title)
+    if source is not None:
+        assert source in sources_of(methods([one]))
+
+
+def test_what_validation_decided_is_said_as_it_decided(tmp_path):
+    auto = {"postprocessing": {"largest_component": "auto"}}
+    tried = {"dice_without": 0.8, "dice_with": 0.7, "kept": False}
+    one = gathered(tmp_path, **auto, resolved={"postprocessing": {"largest_component": tried}})
+    assert "it was not done that the largest connected piece" in text_of(one, "Prediction")
+    kept = {"largest_component": {**tried, "kept": True}}
+    one = gathered(tmp_path / "kept", **auto, resolved={"postprocessing": kept})
+    assert "had it, the largest connected piece of each label was kept." in text_of(one)
+    # without validation patients nothing was tried
+    untried = gathered(tmp_path / "untried", **auto)
+    assert "largest connected piece" not in text_of(untried)

@@ -1,0 +1,39 @@
+"""Series that others refer to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pydicom
+import pytest
+
+from slicewise.volumes.dicom.referred import referred
+from slicewise.volumes.dicom.write_rtstruct import write_rtstruct
+from slicewise.volumes.dicom.write_seg import write_seg
+from tests.volumes.dicom.test_write_seg import LABELS, painted
+
+
+@pytest.mark.parametrize(("write", "kind"), [(write_seg, "SEG"), (write_rtstruct, "RTSTRUCT")])
+def test_a_series_that_lacks_what_is_referred_to_is_refused(
+    tmp_path, write_series, refused, write, kind
+):
+    def without(header: pydicom.Dataset, k: int) -> None:
+        del header.StudyInstanceUID
+
+    write_series(tmp_path / "ct", 5, edit=without)
+    paths = sorted((tmp_path / "ct").iterdir())
+    message = refused(write, tmp_path / "made.dcm", paths, painted(), LABELS)
+    assert f"no DICOM {kind} can refer to this series (its slices lack StudyInstance" in message
+    assert not (tmp_path / "made.dcm").exists()
+
+
+def test_headers_are_in_the_order_of_positions(tmp_path, write_series):
+    write_series(tmp_path / "ct", 5)
+    series = referred(sorted((tmp_path / "ct").iterdir()), painted(), "SEG")
+    places = [float(header.ImagePositionPatient[2]) for header in series.headers]
+    assert places == sorted(places)
+
+
+def test_a_mask_of_another_shape_is_a_fault_of_ours(tmp_path, write_series):
+    write_series(tmp_path / "ct", 5)
+    with pytest.raises(ValueError, match="does not lie on"):
+        referred(sorted((tmp_path / "ct").iterdir()), np.zeros((3, 4, 5), np.uint8), "SEG")
