@@ -40,6 +40,7 @@ ROOMS = {
     "evaluation": "Scores, statistics and comparisons. See [comparison](comparison.md).",
     "report": "Pages.",
     "publish": "`slicewise publish`. See [publish](publish.md).",
+    "crate": "Crates of published results. See [publish](publish.md).",
     "reproduce": "`slicewise reproduce`. See [MLflow](mlflow.md).",
     "tracking": "MLflow. See [MLflow](mlflow.md) and [server](server.md).",
     "other": "The workflow as a whole, records of results, and the command line.",

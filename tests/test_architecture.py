@@ -95,7 +95,7 @@ ALLOWED = {
     # makes the page about a data set, of the cases that can be read
     "look": {"config", "dataset", "report", "study"},
     # runs the workflow again, and compares
-    "reproduce": {"config", "evaluation", "tracking"},
+    "reproduce": {"config", "crate", "evaluation", "tracking"},
     # says which commit this is
     "version": {"tracking"},
     # looks at a folder before there are settings

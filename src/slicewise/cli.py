@@ -153,7 +153,12 @@ def _add_results(command: argparse.ArgumentParser) -> None:
 
 def _add_reproduce(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "run", help="id of the run (MLflow's or slicewise's own), or results/<dataset>/<experiment>"
+        "run",
+        help="id of the run (MLflow's or slicewise's own), results/<dataset>/<experiment>, or the "
+        "crate.zip of slicewise publish",
+    )
+    command.add_argument(
+        "--data", type=_path, metavar="FOLDER", help="of a crate: where its data are here"
     )
     _add_results(command)
     command.add_argument("--cores", default="all", help="as snakemake takes it")
@@ -404,9 +409,20 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _reproduce(options: argparse.Namespace) -> int:
-    from slicewise.reproduce import reproduce
+    from slicewise.reproduce import Way, reproduce, reproduce_published
 
     workflow = _workflow(options.snakefile)
+    crate = expanded(options.run, "the command line")
+    if crate.suffix == ".zip" or crate.is_file():
+        if options.configfile:
+            raise SlicewiseError(f"{crate}: a crate has its settings; leave --configfile out")
+        way = Way(options.cores, options.tolerance, options.check)
+        outcomes = reproduce_published(crate, options.data, workflow, options.results, way)
+        return 0 if all(each.holds for each in outcomes) else 1
+    if options.data is not None:
+        raise SlicewiseError(
+            "--data goes with a crate (a .zip), as a run knows its data; leave it out"
+        )
     outcome = reproduce(
         options.run,
         workflow,

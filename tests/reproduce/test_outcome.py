@@ -34,6 +34,7 @@ def test_dice_is_that_of_reports(tmp_path):
         "dice_before": pytest.approx(0.7),
         "dice_after": pytest.approx(0.5),
         "largest_difference": pytest.approx(0.4),
+        "patients": {"b": (pytest.approx(0.7), pytest.approx(0.5))},
     }
     assert compare_scores(old, old)["dice_before"] == pytest.approx(0.45)
     other = scores(tmp_path / "other", {("5", "d", "l"): 0.9})

@@ -172,12 +172,11 @@ def _add(contents: Contents, run: Run) -> None:
     folds = _folds(run)
     weights: dict[str, str] = {}
     for fold in folds:
-        of_fold = f"{place}/fold-{fold.record.tags['fold']}"
+        of_fold = f"{place}/{fold.folder.parent.name}"
         trained = training_record(read_stored(_noted(fold, "config.yaml")))
         contents.files[f"{of_fold}/config.yaml"] = _yaml(trained)
         contents.files[f"{of_fold}/history.csv"] = _noted(fold, "history.csv").read_bytes()
-        (model,) = fold.record.models.values()
-        contents.files[f"{of_fold}/model.keras"] = _checked(fold, model)
+        contents.files[f"{of_fold}/model.keras"] = _model(fold)
         weights |= fold_weights(fold.record.tags)
     numbers = {name: noted.value for name, noted in sorted(record.metrics.items())}
     contents.ran.append(
@@ -205,6 +204,13 @@ def _noted(run: Run, name: str) -> Path:
         raise SlicewiseError(
             f"{run.folder}: its run noted no {name}, as an earlier version made it; train again"
         )
+    return _checked(run, noted)
+
+
+def _model(run: Run) -> Path:
+    if len(run.record.models) != 1:
+        raise SlicewiseError(f"{run.folder}: its run noted no model; train again")
+    (noted,) = run.record.models.values()
     return _checked(run, noted)
 
 

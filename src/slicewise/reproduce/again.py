@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from os.path import relpath
 from pathlib import Path
 
+from slicewise.errors import SlicewiseError
 from slicewise.files import write_json, write_yaml
 from slicewise.reproduce.configuration import candidates, setting_differences
 from slicewise.reproduce.differences import (
+    SHOWN,
     code_differences,
     data_differences,
     device_differences,
+    split_differences,
     version_differences,
 )
 from slicewise.reproduce.making import making
 from slicewise.reproduce.original import DIFF, Original, bring_original
 from slicewise.reproduce.outcome import Reproduction, compare_scores, same_weights
+from slicewise.reproduce.published import bring_published
 from slicewise.tracking import Connection, Mirror, Run, current_run
 
 Log = Callable[[str], None]
 print_now: Log = functools.partial(print, flush=True)
 """What is said and what snakemake writes to the same terminal stay in order."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How runs are made again, see `reproduce`."""
+
+    cores: str = "all"
+    tolerance: float = 0.005
+    check: bool = False
+    log: Log = print_now
+
+
 WEIGHTS = {True: "the same to the bit", False: "other ones", None: "not known of the old run"}
 
 
@@ -79,14 +96,65 @@ def reproduce(
         `snakemake` fails.
     """
     original = bring_original(run_id, results)
-    with making(workflow, original.folder, original.config, cores, original.project) as make:
+
+    def differences() -> list[str]:
+        return _differences(original, workflow, configs)
+
+    return _again(original, workflow, differences, Way(cores, tolerance, check, log))
+
+
+def reproduce_published(
+    crate: Path,
+    data: Path | None,
+    workflow: Path,
+    results: Path,
+    way: Way,
+) -> list[Reproduction]:
+    """Make the results of a crate again, and compare them, patient by patient.
+
+    Parameters
+    ----------
+    crate : Path
+        The zip that `slicewise publish` wrote.
+    data : Path or None
+        The folder of the data, which are to be those of the crate; None for phantoms.
+    workflow, results : Path
+        See `reproduce`.
+    way : Way
+
+    Returns
+    -------
+    list of Reproduction
+        One for each experiment; none after a mere check.
+
+    Raises
+    ------
+    SlicewiseError
+        When the crate is not whole, data are others than its, or `snakemake` fails.
+    """
+    outcomes = []
+    for original in bring_published(crate, data, results):
+
+        def differences(original: Original = original) -> list[str]:
+            return _published_differences(original, workflow)
+
+        outcomes.append(_again(original, workflow, differences, way))
+    return [each for each in outcomes if each is not None]
+
+
+def _again(
+    original: Original, workflow: Path, differences: Callable[[], list[str]], way: Way
+) -> Reproduction | None:
+    """Make a run again, once its cases were made and are found to be the same."""
+    place = original.folder
+    with making(workflow, place, original.config, way.cores, original.project) as make:
         _make_cases(original, make)
-        differences = _differences(original, workflow, configs)
-        _log_differences(original, differences, log)
-        if check:
+        found = differences()
+        _log_differences(original, found, way.log)
+        if way.check:
             return None
         _make_results(original, make)
-    return _compare(original, differences, tolerance, log)
+    return _compare(original, found, way.tolerance, way.log)
 
 
 def _make_cases(original: Original, make: Callable[..., None]) -> None:
@@ -120,6 +188,21 @@ def _differences(original: Original, workflow: Path, configs: Sequence[Path]) ->
     ]
 
 
+def _published_differences(original: Original, workflow: Path) -> list[str]:
+    """Return what of code and versions is not as it was; refuse other data."""
+    data = data_differences(original.files / "cases.tsv", original.made / "cases.tsv")
+    if data:
+        more = ", and more" if len(data) > 1 else ""
+        raise SlicewiseError(
+            f"{original.settings['dataset']['root']}: these are not the data that were published: "
+            f"{data[0]}{more}; get those, or name their folder with --data"
+        )
+    return [
+        *code_differences(original.fetched.tags, workflow, original.files / DIFF),
+        *version_differences(original.files / "environment.txt"),
+    ]
+
+
 def _compare(
     original: Original, differences: list[str], tolerance: float, log: Log
 ) -> Reproduction:
@@ -129,6 +212,7 @@ def _compare(
     runs = _runs(new / "tracking")
     differences = [
         *differences,
+        *split_differences(original.files / "split.tsv", original.made / "split.tsv"),
         *device_differences(original.fetched.tags, runs[-1].record.tags),
     ]
     result = Reproduction(
@@ -146,6 +230,8 @@ def _compare(
         f"mean Dice: {result.dice_before:.4f} then, {result.dice_after:.4f} now; the largest "
         f"difference of a case is {result.largest_difference:.4f}"
     )
+    for who, (then, now) in itertools.islice(result.beyond.items(), SHOWN):
+        log(f"patient {who}: Dice {then:.4f} then, {now:.4f} now")
     number = _track(runs, run_id, kept, log)
     log(f"new run{number}: {relpath(new / 'report.html')}")
     verdict = "within" if result.holds else "beyond"

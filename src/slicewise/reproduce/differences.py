@@ -81,6 +81,26 @@ def data_differences(then: Path, now: Path) -> list[str]:
     return lines
 
 
+def split_differences(then: Path, now: Path) -> list[str]:
+    """Return how a split differs from that of a run, where that is known."""
+    if not then.is_file():
+        return []
+    old, new = (
+        read_stored_table(path, ("subset", "fold"), key=("case",), dtype=str, keep_default_na=False)
+        .set_index("case")[["subset", "fold"]]
+        .agg(" ".join, axis=1)
+        for path in (then, now)
+    )
+    moved = [case for case in old.index.intersection(new.index) if old[case] != new[case]]
+    if not moved:
+        return []
+    first = moved[0]
+    return [
+        f"another split: {some(moved, SHOWN)} moved, such as {first} from {old[first].strip()} to "
+        f"{new[first].strip()}"
+    ]
+
+
 def device_differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Return whether two runs were trained on different devices, by their tags."""
     if then.get("gpu") == now.get("gpu"):

@@ -100,8 +100,7 @@ def bring_original(name: str, results: Path) -> Original:
     """
     run = find_run(name, results.resolve())
     connection = Connection(results.resolve() if run is None else run.results, patient=True)
-    # also for the new run, whose folder of results is another one
-    os.environ[ADDRESS] = absolute(connection.uri) if connection.is_file else connection.uri
+    track_in(connection)
     with TemporaryDirectory() as place:
         fetched = _bring(connection, name, run, Path(place))
         files = _folder(connection.results, fetched) / "original"
@@ -110,6 +109,11 @@ def bring_original(name: str, results: Path) -> Original:
         files / "settings.yaml", connection.results.parent, fetched.run_id, fetched.tags
     )
     return Original(fetched, connection.results, settings)
+
+
+def track_in(connection: Connection) -> None:
+    """Have new runs tracked in a store, though their folder of results is another one."""
+    os.environ[ADDRESS] = absolute(connection.uri) if connection.is_file else connection.uri
 
 
 def _folder(results: Path, fetched: Fetched) -> Path:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os.path import relpath
 from pathlib import Path
+from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import by_patient, read_metrics
@@ -33,6 +34,8 @@ class Reproduction:
         Of the Dice of a case and label.
     tolerance : float
         What was allowed for the mean Dice.
+    patients : dict of str to tuple of float
+        The Dice of each patient, then and now.
     """
 
     run_id: str
@@ -42,11 +45,19 @@ class Reproduction:
     dice_after: float
     largest_difference: float
     tolerance: float
+    patients: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
         """Whether the mean Dice is within the tolerance."""
         return abs(self.dice_after - self.dice_before) <= self.tolerance
+
+    @property
+    def beyond(self) -> dict[str, tuple[float, float]]:
+        """The patients whose Dice differs by more than the tolerance, the most first."""
+        apart = {who: abs(now - then) for who, (then, now) in self.patients.items()}
+        worst = sorted(apart, key=lambda who: (-apart[who], who))
+        return {who: self.patients[who] for who in worst if apart[who] > self.tolerance}
 
 
 def same_weights(then: Mapping[str, str], runs: Iterable[Run]) -> bool | None:
@@ -65,8 +76,8 @@ def same_weights(then: Mapping[str, str], runs: Iterable[Run]) -> bool | None:
     return then == now if then.keys() == now.keys() else None
 
 
-def compare_scores(then: Path, now: Path) -> dict[str, float]:
-    """Compare the Dice of the cases that were scored both times."""
+def compare_scores(then: Path, now: Path) -> dict[str, Any]:
+    """Compare the Dice of the cases that were scored both times; see `Reproduction`."""
     old, new = (read_metrics(str(path)) for path in (then, now))
     subset = "test" if "test" in set(old["subset"]) else "validation"
     both = old[old["subset"] == subset].merge(
@@ -85,10 +96,11 @@ def compare_scores(then: Path, now: Path) -> dict[str, float]:
             f"{relpath(now)}: no {subset} case has a Dice, then or now, as none has a label, so "
             "there is nothing to compare; compare the predicted volumes in the two tables"
         )
-    before, after = (by_patient(known, column).mean() for column in columns)
+    before, after = (by_patient(known, column) for column in columns)
     largest = (known["dice_new"] - known["dice_old"]).abs().max()
     return {
-        "dice_before": float(before),
-        "dice_after": float(after),
+        "dice_before": float(before.mean()),
+        "dice_after": float(after.mean()),
         "largest_difference": float(largest),
+        "patients": {str(who): (float(before[who]), float(after[who])) for who in before.index},
     }
