@@ -13,6 +13,8 @@ rule masks:
         models=lambda w: study.of_folds("model.keras", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
         calibrations=lambda w: study.calibrations_of(w.experiment),
+        # by which a scan that was trained on is known again
+        cases=rules.cases.output,
         image_sources=lambda w: files_of_scans(study.scan_shards[w.shard]),
     output:
         result("segmented/{experiment}/_shards/{shard}.json"),

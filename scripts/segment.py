@@ -13,14 +13,15 @@ def main(snakemake):
     cfg = Segment.of(snakemake)
     given = snakemake.input
     out = snakemake.output
-    with script_job(snakemake):
+    with script_job(snakemake) as log:
         if not cfg.title:
             raise SlicewiseError(
                 "segment: no scans are named; give them, and the experiment whose models segment "
                 'them: --config \'segment={"scans": "PATH", "experiment": "NAME"}\''
             )
         scans = read_scans(given.shards)
-        write_pages(Output(Path(out[0]).parent), cfg.title, cfg.failures, scans)
+        if known := write_pages(Output(Path(out[0]).parent), cfg.title, cfg.failures, scans):
+            log(known)
         if cfg.failures:
             raise SeveralErrors([SlicewiseError(failure) for failure in cfg.failures])
         write_json(out[0], [scan.scan for scan in scans])

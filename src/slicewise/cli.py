@@ -556,8 +556,12 @@ def _segment(options: argparse.Namespace) -> int:
     started = time.monotonic()
     outcome = segment_scans(search.scans, order, say)
     outcome.errors += map(SlicewiseError, search.failures)
-    write_pages(output, chosen.title, outcome.failures)
+    known = write_pages(output, chosen.title, outcome.failures)
     say(summary(outcome, time.monotonic() - started, started - begun))
+    if not any(chosen.trained_on.scans):
+        say("nothing tells which scans the model was trained on, so none of them is known again")
+    elif known:
+        say(known)
     print(output.folder / "gallery.html")
     for failure in outcome.failures:
         say(f"slicewise: {failure}")

@@ -110,6 +110,23 @@ def test_the_workflow_segments_what_is_new(workflow):
     assert "s9_p09" not in (out / "gallery.html").read_text()
 
 
+def test_scans_that_were_trained_on_are_known_again_though_padded(workflow):
+    folder = scans_of(workflow, ["s1_p08"])
+    trained = sorted(workflow.used("plain")["train"])[0]
+    shutil.copy(workflow.image(trained), folder / "s2.nii.gz")
+    image = nib.load(workflow.image(trained))
+    wider = np.pad(np.asarray(image.dataobj), 5, constant_values=-1024)
+    nib.save(nib.Nifti1Image(wider, image.affine), folder / "s3.nii.gz")
+    said = segment(workflow)
+    assert "2 of 3 scans were trained on (s2, s3): such masks do not show how good" in said
+    out = workflow.results / "segmented" / "plain"
+    flags = pd.read_csv(out / "volumes.tsv", sep="\t").set_index("scan")["flags"].fillna("")
+    assert flags["s2"].startswith(f"The model was trained on this scan (case {trained}), so")
+    assert flags["s3"].startswith(f"The model was trained on a scan (case {trained}) so like this")
+    assert "was trained" not in flags["s1_p08"]
+    assert "Nothing to be done" in segment(workflow, dry=True)
+
+
 def test_a_table_of_scans_and_a_mask_by_hand(workflow):
     folder = scans_of(workflow, ["s1_p08", "s2_p09"])
     table = workflow.root / "new.tsv"

@@ -43,6 +43,8 @@ class SegmentedScan(Loose):
         A digest of the scan, the models and how they were used.
     mask_sha256 : str
         Of the mask's file.
+    trained_on : str
+        A digest of what is known of the scans that the models were trained on.
     calibration : str
         A digest of what the expected Dice follows from; empty where there is none.
     labels : list of dict
@@ -62,6 +64,7 @@ class SegmentedScan(Loose):
     made_from: Name
     mask_sha256: Name
     calibration: str = ""
+    trained_on: str = ""
     labels: list[dict[str, Any]]
     flags: list[dict[str, str]] = Field([])
     suspicion: float

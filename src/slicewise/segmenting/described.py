@@ -100,7 +100,9 @@ def _trained_on(chosen: Chosen) -> str:
         return NOT_KNOWN
     cases = {case for one in chosen.trainings for case in one.train}
     patients = {one.patients.get(case, case) for one in chosen.trainings for case in one.train}
-    return f"{plural(len(cases), 'case')} of {plural(len(patients), 'patient')}"
+    known = all(len(one.fingerprints) == len(one.train) for one in chosen.trainings)
+    again = ", known again when they are segmented" if known else ""
+    return f"{plural(len(cases), 'case')} of {plural(len(patients), 'patient')}{again}"
 
 
 def _started(chosen: Chosen) -> str:

@@ -9,7 +9,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import write_bytes
 from slicewise.network.loaded import ONNX
 from slicewise.segmenting.described import known_of
-from slicewise.segmenting.models import TOGETHER, TOLD, TOLD_OF_MASKS, Chosen
+from slicewise.segmenting.models import TOGETHER, TOLD, TOLD_OF_MASKS, TOLD_OF_SCANS, Chosen
 
 
 def check_output(output: Path) -> None:
@@ -55,8 +55,12 @@ def export(chosen: Chosen, output: Path) -> list[Path]:
     of_masks = {
         one.weights_sha256: {TOLD_OF_MASKS: one.model_dump_json()} for one in chosen.calibrations
     }
+    of_scans = {
+        one.resolved.weights_sha256: {TOLD_OF_SCANS: json.dumps(sorted(one.scans))}
+        for one in chosen.trainings
+    }
     written = [
-        to_onnx(model, chosen.name, shared | of_masks.get(weights, {}))
+        to_onnx(model, chosen.name, shared | of_masks.get(weights, {}) | of_scans.get(weights, {}))
         for model, weights in zip(chosen.models, chosen.weights, strict=True)
     ]
     for path, data in zip(paths, written, strict=True):

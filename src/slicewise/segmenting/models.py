@@ -22,6 +22,7 @@ from slicewise.network.loaded import load
 from slicewise.network.onnx_model import OnnxModel
 from slicewise.segmenting.expecting import expectation_of, read_calibrations
 from slicewise.segmenting.places import files_of
+from slicewise.segmenting.trained_on import TrainedOn, trained_on
 from slicewise.tracking import Connection
 from slicewise.tracking.fetch import fetch_model
 
@@ -31,6 +32,8 @@ TOLD = "slicewise.told"
 """And what was known of them where they were trained, in words."""
 TOLD_OF_MASKS = "slicewise.calibration"
 """And what Dice to expect follows from, where that is known."""
+TOLD_OF_SCANS = "slicewise.trained_on"
+"""And the fingerprints of the scans that it was trained on, without a name."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,12 @@ class Chosen:
         """Of what their expected Dice follows from; empty of none."""
         known = [one.model_dump() for one in self.calibrations]
         return digest(known) if self.expectation is not None else ""
+
+    @cached_property
+    def trained_on(self) -> TrainedOn:
+        """The scans that they were trained on; nothing of a ``.keras`` file alone."""
+        told = [json.loads(model.facts.get(TOLD_OF_SCANS, "[]")) for model in self.exported]
+        return trained_on(self.trainings, told, self.folder)
 
     @property
     def title(self) -> str:

@@ -37,7 +37,7 @@ class Segmentation:
     found : list of FoundLabel
         The volume in ml, the Dice to expect and more of each label, or region.
     flags : list of Flag
-        What is odd, in sentences.
+        What is odd, in sentences; first, whether the model was trained on it.
     """
 
     mask: np.ndarray
@@ -110,7 +110,7 @@ def segment(
     labels = found_in(Volume(mask, image.affine), card, watch)
     seen = seen_of(shown, card)
     labels = with_expected(labels, seen, card, chosen.expectation)
-    flags = all_flags(seen, labels, card)
+    flags = [*chosen.trained_on.flags(shown), *all_flags(seen, labels, card)]
     return Segmentation(mask, image.affine, likely, labels, flags)
 
 

@@ -16,6 +16,7 @@ from slicewise.report.segmented import (
     scans_page,
     scans_table,
 )
+from slicewise.segmenting.trained_on import told_of
 from slicewise.stored import Form, read_typed, unsealed
 
 SCANS = Form(list[SegmentedScan])
@@ -87,7 +88,7 @@ def write_pages(
     model: str,
     failures: Sequence[str],
     scans: Sequence[SegmentedScan] | None = None,
-) -> None:
+) -> str:
     """Write ``volumes.tsv`` and ``gallery.html``.
 
     Parameters
@@ -100,7 +101,13 @@ def write_pages(
         A sentence for each scan that was not segmented.
     scans : sequence of SegmentedScan, optional
         By default all that are finished there.
+
+    Returns
+    -------
+    str
+        A line about those that models were trained on; empty where it is none.
     """
     shown = most_suspicious(output.finished() if scans is None else scans)
     write_text(output.folder / "volumes.tsv", scans_table(shown))
     write_text(output.folder / "gallery.html", scans_page(shown, model, failures))
+    return told_of({scan.scan: [flag["kind"] for flag in scan.flags] for scan in shown})

@@ -20,7 +20,7 @@ from slicewise.errors import PassingError, SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep_halves, write_bytes
 from slicewise.inference.fits import checked
 from slicewise.inference.predict import Request, predict_cases
-from slicewise.inference.trust import Watch, found_in, numbered, suspicion
+from slicewise.inference.trust import Flag, Watch, found_in, numbered, suspicion
 from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.report.segmented import (
@@ -143,6 +143,8 @@ class ScanRequest(Request):
     """Its first channel, once it was read."""
     seen: list[Seen] = field(kw_only=True)
     """What was measured of it then."""
+    known: list[Flag] = field(kw_only=True)
+    """Whether the models know it already."""
 
     def read(self, card: ModelCard) -> tuple[Volume, Any]:
         """Read and check the scan, unless its mask is there already."""
@@ -155,6 +157,7 @@ class ScanRequest(Request):
         shown = checked(image.plus(self.offset), card, name, "give --offset -1024")
         self.images.append(first_channel(shown))
         self.seen.append(seen_of(shown, card))
+        self.known.extend(self.order.chosen.trained_on.flags(shown))
         return image, header
 
     def _look_for_mask(self) -> None:
@@ -165,8 +168,9 @@ class ScanRequest(Request):
         record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
         whole = all(path.is_file() for path in self.order.of_dicom(self.scan))
         # with another calibration the mask is the same, and what is said of it is not
-        told = self.order.chosen.calibration_digest
-        if record is not None and record.calibration != told:
+        chosen = self.order.chosen
+        told = (chosen.calibration_digest, chosen.trained_on.digest)
+        if record is not None and (record.calibration, record.trained_on) != told:
             record = None
         if record is not None and whole and record.mask_sha256 == sha256(mask):
             raise _KeptError
@@ -182,6 +186,7 @@ class ScanRequest(Request):
         """Note why there is no mask; the others go on."""
         self.images.clear()
         self.seen.clear()
+        self.known.clear()
         if isinstance(error, _KeptError):
             self.outcome.kept.append(self.case)
         else:
@@ -332,6 +337,7 @@ def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> 
         made_from=made_from,
         images=[],
         seen=[],
+        known=[],
     )
 
 
@@ -344,7 +350,7 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
     seen = request.seen.pop()
     labels = found_in(Volume(mask, image.affine), card, request.watch)
     labels = with_expected(labels, seen, card, chosen.expectation)
-    flags = all_flags(seen, labels, card)
+    odd = all_flags(seen, labels, card)
     shown = drawn_scan(image, Volume(numbered(mask, card), image.affine), content_of(card))
     write_bytes(output.overlay(request.case), scan_overlay(shown))
     record = {
@@ -352,9 +358,11 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
         "made_from": digest(request.made_from),
         "mask_sha256": sha256(request.mask),
         "calibration": chosen.calibration_digest,
+        "trained_on": chosen.trained_on.digest,
         "labels": [asdict(one) for one in labels],
-        "flags": [asdict(flag) for flag in flags],
-        "suspicion": suspicion(labels, flags),
+        "flags": [asdict(flag) for flag in (*request.known, *odd)],
+        # a scan that is known is no odd one
+        "suspicion": suspicion(labels, odd),
         "views": scan_views(shown, contiguous=card.contiguous),
     }
     write_sealed(output.record(request.case), record)

@@ -1,0 +1,167 @@
+"""Knowing a scan again that models were trained on: by its voxels, or as like it as a copy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from slicewise.dataset.cases import read_table
+from slicewise.dataset.describe import fingerprint
+from slicewise.dataset.duplicates import ALIKE, find_alike
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import Marks, beside, read_marks
+from slicewise.dataset.training_record import TrainingRecord
+from slicewise.errors import SlicewiseError
+from slicewise.files import digest
+from slicewise.inference.trust import Flag
+from slicewise.volumes.channels import split
+from slicewise.volumes.volume import Volume
+from slicewise.wording import some
+
+logger = logging.getLogger(__name__)
+
+KIND = "trained on it"
+"""Of the flag."""
+SHOWN = 8
+NO_NEWS = (
+    "so its mask does not show how good masks of other scans are, and the Dice to expect is not "
+    "meant of it"
+)
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """Scans that models were trained on, in this training or one that it started from.
+
+    Attributes
+    ----------
+    scans : list of dict of str to str
+        Of each model, by the fingerprint of a scan, what the scan is called; empty names of
+        models that tell none.
+    marks : mapping of str to Scan
+        What is kept of those scans whose results lie beside the models, by fingerprint.
+    """
+
+    scans: list[dict[str, str]] = field(default_factory=list)
+    marks: Marks = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Of all that is known; empty where nothing is."""
+        if not any(self.scans):
+            return ""
+        return digest([[sorted(each.items()) for each in self.scans], sorted(self.marks)])
+
+    def flags(self, image: Volume) -> list[Flag]:
+        """Say whether models were trained on a scan; nothing where none of them was.
+
+        Parameters
+        ----------
+        image : Volume
+            As `slicewise.inference.fits.checked` returns it.
+        """
+        if not any(self.scans):
+            return []
+        shown = _first(image)
+        mark = fingerprint(shown)
+        if said := self._said(mark, "was trained on this scan", "were trained on this scan"):
+            return [Flag(KIND, f"{said}, {NO_NEWS}.")]
+        alike = find_alike({"": slice_marks(shown)}, self.marks) if self.marks else []
+        for _, other, score in alike[:1]:
+            said = self._said(other, "was trained on a scan", "were trained on a scan")
+            like = f"so like this one as only a copy is ({score:.2f}; 1 is the same, {ALIKE} the"
+            return [Flag(KIND, f"{said} {like} limit), {NO_NEWS}.")]
+        return []
+
+    def _said(self, mark: str, one: str, several: str) -> str:
+        """Begin a sentence about the models that know a fingerprint; empty where none does."""
+        folds = [number for number, scans in enumerate(self.scans) if mark in scans]
+        if not folds:
+            return ""
+        called = self.scans[folds[0]][mark]
+        of = len(self.scans)
+        if of == 1:
+            said = f"The model {one}"
+        elif len(folds) == of:
+            said = f"All {of} folds {several}"
+        elif len(folds) == 1:
+            said = f"Of {of} folds, fold {folds[0]} {one}"
+        else:
+            listed = ", ".join(map(str, folds))
+            said = f"Of {of} folds, folds {listed} {several}"
+        return f"{said} ({called})" if called else said
+
+
+def _first(image: Volume) -> Volume:
+    """Return the channel that an image is known by: the first one that is not empty."""
+    if image.array.ndim == 3:
+        return image
+    channels = split(image, [str(n) for n in range(image.array.shape[3])], "the image")
+    return next((one for one in channels if np.ptp(one.array)), channels[0])
+
+
+def trained_on(
+    trainings: Sequence[TrainingRecord], told: Sequence[Sequence[str]], folder: Path | None
+) -> TrainedOn:
+    """Gather what is known of the scans that models were trained on.
+
+    Parameters
+    ----------
+    trainings : sequence of TrainingRecord
+        Of the models.
+    told : sequence of sequence of str
+        Of models without a record, the fingerprints that their files tell.
+    folder : Path or None
+        Results of the experiment that they are of, beside which the table of cases lies.
+    """
+    scans = [_called(record) for record in trainings] or [dict.fromkeys(own, "") for own in told]
+    wanted = {mark for own in scans for mark in own}
+    marks = {} if folder is None or not wanted else _marks_of(wanted, folder.parent / "cases.tsv")
+    return TrainedOn(scans, marks)
+
+
+def _called(record: TrainingRecord) -> dict[str, str]:
+    """Return what the scans of a training are called, by their fingerprints."""
+    before = record.started_from.scans if record.started_from is not None else {}
+    earlier = {mark: f"of {patient}, before it was fine-tuned" for mark, patient in before.items()}
+    return earlier | {mark: f"case {case}" for case, mark in record.fingerprints.items()}
+
+
+def _marks_of(wanted: set[str], table: Path) -> Marks:
+    """Read what is kept of scans in a table of cases, as far as that can be read."""
+    if not table.is_file():
+        return {}
+    try:
+        cases = read_table(table)
+        marks = read_marks(beside(table), cases["case"])
+    except SlicewiseError as error:
+        logger.warning(
+            "scans that the model was trained on are known by their voxels alone, and no longer "
+            "once they were resampled, cropped or padded: %s",
+            error,
+        )
+        return {}
+    known = zip(cases["case"], cases["fingerprint"], strict=True)
+    return {mark: marks[case] for case, mark in known if mark in wanted}
+
+
+def told_of(flagged: Mapping[str, Sequence[str]]) -> str:
+    """Say in a line which scans models were trained on; empty where it is none.
+
+    Parameters
+    ----------
+    flagged : mapping of str to sequence of str
+        By the name of each scan, the kinds of its flags.
+    """
+    known = [name for name, kinds in flagged.items() if KIND in kinds]
+    if not known:
+        return ""
+    are = "was" if len(known) == 1 else "were"
+    return (
+        f"{len(known)} of {len(flagged)} scans {are} trained on ({some(known, SHOWN)}): such masks "
+        "do not show how good others are"
+    )
