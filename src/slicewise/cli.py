@@ -116,6 +116,8 @@ def _add_of_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     """Add the commands that use a trained model."""
     segmented = commands.add_parser("segment", help="make masks of new scans with a model")
     _add_segment(segmented)
+    corrected = commands.add_parser("correct", help="take a corrected mask as a training case")
+    _add_correct(corrected)
     inspected = commands.add_parser("inspect", help="say what a model is and how good it was")
     inspected.add_argument("model", metavar="MODEL", help=MODEL)
     _add_results(inspected)
@@ -308,6 +310,30 @@ def _add_listen(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--offset", type=int, default=0, help="as of segment")
     command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+
+
+def _add_correct(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "segmented", type=_path, metavar="RESULTS", help="the folder of slicewise segment --output"
+    )
+    command.add_argument("scan", type=_path, metavar="SCAN", help="the scan, as it was segmented")
+    command.add_argument("mask", type=_path, metavar="MASK", help="its mask, corrected")
+    command.add_argument(
+        "--configfile",
+        type=_path,
+        nargs="+",
+        required=True,
+        metavar="CONFIG",
+        help="the configuration to train with, whose dataset.corrections says where it is kept",
+    )
+    command.add_argument(
+        "--ignore", type=int, metavar="VALUE", help="mask value of what nobody has looked at"
+    )
+    command.add_argument("--case", metavar="NAME", help="name of the case (default: the scan's)")
+    command.add_argument(
+        "--patient", metavar="NAME", help="whose scan it is (default: of a patient of its own)"
+    )
+    command.add_argument("--force", action="store_true", help="replace a correction of that name")
     _add_results(command)
 
 
@@ -602,6 +628,29 @@ def _listen(options: argparse.Namespace) -> int:
     manner = Manner(options.title, tuple(options.callers), peer, options.quiet, options.gigabytes)
     asked = Asked(choose(options.model, options.results), options.offset, options.batch)
     listen(asked, options.output, manner, (options.host, options.port), say)
+
+
+def _correct(options: argparse.Namespace) -> int:
+    from slicewise.segmenting.correcting import Asked, correct
+
+    taken = correct(
+        Asked(
+            options.segmented,
+            options.scan,
+            options.mask,
+            options.configfile,
+            options.results,
+            options.ignore,
+            options.case,
+            options.patient,
+            options.force,
+        )
+    )
+    one = taken.correction
+    part = f", {100 * taken.undrawn:.1f} % of it not looked at" if taken.undrawn else ""
+    print(f"case {one.case} of patient {one.patient}{part}: {taken.table}")
+    configuration = " ".join(map(str, options.configfile))
+    print(f"snakemake --cores all --configfile {configuration}")
     return 0
 
 
@@ -676,6 +725,7 @@ COMMANDS = {
     "segment": _segment,
     "serve": _serve,
     "listen": _listen,
+    "correct": _correct,
     "inspect": _inspect,
     "export": _export,
     "publish": _publish,

@@ -23,6 +23,7 @@ REACH = {
     "volumes/percentiles.py": INGESTED,
     "phantom/patient.py": set(),
     "dataset/layouts/pairs.py": set(),
+    "dataset/corrections.py": set(),  # as what a layout finds
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
     "dataset/rungs.py": TRAINED,  # who is the best is a training's own settings

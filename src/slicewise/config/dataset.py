@@ -260,6 +260,11 @@ class Dataset(Block):
         "spellings (`p1`, `P1`, `p01`); all: names are taken to the letter.",
     )
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
+    corrections: str | None = Field(
+        None,
+        description="Table of corrected masks of new scans, which `slicewise correct` writes, "
+        "below $SLICEWISE_DATA or data/: they are trained on beside the cases of the layout.",
+    )
     pairs: Pairs | None = Field(None, description="File patterns of layout pairs.")
     msd: Msd | None = Field(None, description="Lists of dataset.json of layout msd.")
     bids: Bids | None = Field(None, description="Which files of layout bids are meant.")
@@ -387,6 +392,8 @@ class Dataset(Block):
             raise ValueError("offset goes with intensity hu only")
         if self.layout != "phantom" and self.root is None:
             raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
+        if self.corrections is not None and self.layout == "phantom":
+            raise ValueError("corrections are of scans of your own; layout phantom has none")
         defaults = {"pairs": Pairs, "bids": Bids, "phantom": Phantom}
         for block in (*defaults, "msd", "dicom"):
             if getattr(self, block) is not None and self.layout != block:

@@ -37,6 +37,8 @@ class Arranged:
     lacks : str
         What is wrong where its mask is missing, in a sentence: such a case is
         refused when it is ingested, like any other that is bad.
+    corrected : bool
+        Whether its mask is a correction of what a model made, which is trained on only.
     """
 
     structures: tuple[tuple[str, int], ...] = ()
@@ -46,6 +48,7 @@ class Arranged:
     channels: tuple[tuple[str, int], ...] = ()
     in_one: bool = False
     lacks: str = ""
+    corrected: bool = False
 
 
 @dataclass(frozen=True)

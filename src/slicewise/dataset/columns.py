@@ -65,8 +65,9 @@ def read_column(
             + "; it may be any column of layout table or of the participants.tsv of layout bids, "
             "else name a table in split.strata"
         )
-    values = column_of(strata_table(settings.strata, data), column, cases)
-    return {case: value or "" for case, value in values.items()}
+    drawn = [case for case in cases if not case.corrected]
+    values = column_of(strata_table(settings.strata, data), column, drawn)
+    return {case.name: values.get(case.name) or "" for case in cases}
 
 
 def read_columns(

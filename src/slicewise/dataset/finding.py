@@ -10,6 +10,7 @@ from pathlib import Path
 
 from slicewise.config import Dataset
 from slicewise.dataset.case import Case
+from slicewise.dataset.corrections import find_corrected
 from slicewise.dataset.layouts import LAYOUTS
 from slicewise.dataset.layouts.found import FoundCase, labels_are_names, listed
 from slicewise.dataset.looks import looks_like
@@ -59,6 +60,7 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
             f"{root}: no case found in the layout {dataset.layout}; {looks_like(root)}; the "
             "layouts are described in docs/data.md"
         )
+    candidates += find_corrected(dataset, data)
     _refuse_unsafe(candidates)
     _refuse_twice(candidates)
     cases = [_case(f, dataset) for f in sorted(candidates, key=lambda f: f.name)]
@@ -66,9 +68,9 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     if unknown:
         raise SlicewiseError(f"dataset.exclude: no case is called {listed(unknown)}; correct it")
     kept = [case for case in cases if case.name not in dataset.exclude]
-    if not kept:
+    if all(case.corrected for case in kept):
         raise SlicewiseError("dataset.exclude: leaves no case at all; shorten it")
-    if all(case.lacks for case in kept):
+    if all(case.lacks for case in kept if not case.corrected):
         # no mask was forgotten: the settings look for them in the wrong place
         raise SlicewiseError(kept[0].lacks)
     rows = {f.name: f.row for f in candidates if f.row is not None}
@@ -82,7 +84,8 @@ def _refuse_names(cases: list[Case], dataset: Dataset) -> None:
     """Refuse labels by the names of segments where masks have no names."""
     if dataset.layout == "ircad" or not labels_are_names(dataset):
         return
-    masks = [case.mask[0] for case in cases if not case.lacks]
+    # corrected masks have the values that predictions have
+    masks = [case.mask[0] for case in cases if not case.lacks and not case.corrected]
     plain = [str(mask) for mask in masks if not _may_name_segments(mask)]
     if plain:
         raise SlicewiseError(
@@ -135,6 +138,7 @@ def _case(listed: FoundCase, dataset: Dataset) -> Case:
         channels=listed.channels,
         in_one=listed.in_one,
         lacks=listed.lacks,
+        corrected=listed.corrected,
     )
 
 

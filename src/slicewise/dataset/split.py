@@ -44,15 +44,44 @@ def split_cases(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
     Returns
     -------
     list of Assignment
-        In the order of `cases`.
+        In the order of `cases`. Cases with a corrected mask are trained on, by all folds, and
+        move no other; only those of a patient whom a fold holds out, or who validates, go there.
 
     Raises
     ------
     SlicewiseError
-        When a patient would be on both sides, too few patients are left, or a
-        patient has no stratum, or two, or a number of test patients was written
-        where the layout says who they are.
+        When a patient would be on both sides, a corrected case is of a test patient,
+        too few patients are left, or a patient has no stratum, or two, or a number
+        of test patients was written where the layout says who they are.
     """
+    drawn = [case for case in cases if not case.corrected]
+    if len(drawn) == len(cases):
+        return _split(cases, settings, data)
+    if settings.leave_out is not None:
+        raise SlicewiseError(
+            "split.leave_out: corrected scans tell no site, so a model might be trained on the one "
+            "that it is scored by; leave out dataset.corrections here"
+        )
+    known = {assigned.case: assigned for assigned in _split(drawn, settings, data)}
+    of_patient = {assigned.patient: assigned for assigned in known.values()}
+    return [known.get(case.name) or _of_corrected(case, of_patient) for case in cases]
+
+
+def _of_corrected(case: Case, of_patient: Mapping[str, Assignment]) -> Assignment:
+    """Return where a case with a corrected mask goes: where its patient is, else to all folds."""
+    there = of_patient.get(case.patient)
+    if there is None:
+        return Assignment(case.name, case.patient, "train", None)
+    if there.subset == "test":
+        raise SlicewiseError(
+            f"dataset.corrections: case {case.name} is of patient {case.patient}, who is tested "
+            "on, and what a model was taught of a test patient scores nothing; list the case in "
+            "dataset.exclude"
+        )
+    return Assignment(case.name, case.patient, there.subset, there.fold)
+
+
+def _split(cases: Sequence[Case], settings: Split, data: Path) -> list[Assignment]:
     patients = sorted({case.patient for case in cases})
     strata = read_strata(cases, settings, data)
     test = _test_patients(cases, patients, settings, strata)
@@ -259,8 +288,8 @@ def with_strata(
     """
     strata = {}
     if settings.stratify is not None:
-        known = read_strata(cases, settings, data)
-        strata = {settings.stratify: {case.name: known[case.patient] for case in cases}}
+        known = read_strata([case for case in cases if not case.corrected], settings, data)
+        strata = {settings.stratify: {case.name: known.get(case.patient, "") for case in cases}}
     return {**strata, **{name: dict(values) for name, values in columns.items()}, **strata}
 
 

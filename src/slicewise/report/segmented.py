@@ -32,6 +32,28 @@ HEADER = (
 """Columns of the table."""
 
 
+class Origin(Loose):
+    """What a mask was made from.
+
+    Attributes
+    ----------
+    image : str
+        Digest of the files of the scan.
+    offset : int
+        That was added to its voxels.
+    model, run : str
+        What people call the models, and the id of their run; empty where nobody knows.
+    weights : list of str
+        Digest of the weights of each.
+    """
+
+    image: Name
+    offset: int
+    model: str
+    run: str = ""
+    weights: list[Name]
+
+
 class SegmentedScan(Loose):
     """What is known of a scan that was segmented.
 
@@ -43,6 +65,8 @@ class SegmentedScan(Loose):
         A digest of the scan, the models and how they were used.
     mask_sha256 : str
         Of the mask's file.
+    origin : Origin or None
+        What it was made from; None in what an earlier version wrote.
     trained_on : str
         A digest of what is known of the scans that the models were trained on.
     calibration : str
@@ -65,6 +89,7 @@ class SegmentedScan(Loose):
     mask_sha256: Name
     calibration: str = ""
     trained_on: str = ""
+    origin: Origin | None = None
     labels: list[dict[str, Any]]
     flags: list[dict[str, str]] = Field([])
     suspicion: float

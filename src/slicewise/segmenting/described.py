@@ -199,14 +199,20 @@ def _interval(mean: float | None, low: float | None, high: float | None) -> str:
     return f"{mean:.3f}{known}"
 
 
-def _run(chosen: Chosen) -> str:
+def run_of(chosen: Chosen) -> str:
+    """Return the id of the run that trained models; empty where nobody knows."""
     if chosen.tracked:
-        return str(chosen.tracked.get("run_id") or NOT_KNOWN)
+        return str(chosen.tracked.get("run_id") or "")
     if chosen.folder is None:
-        return NOT_KNOWN
+        return ""
     folders = (chosen.folder / "tracking" / name for name in ("parent", "fold-0"))
     runs = [run for run in map(current_run, folders) if run is not None]
-    return str(runs[0].record.id) if runs else "not tracked"
+    return str(runs[0].record.id) if runs else ""
+
+
+def _run(chosen: Chosen) -> str:
+    tracked = chosen.tracked or chosen.folder is None
+    return run_of(chosen) or (NOT_KNOWN if tracked else "not tracked")
 
 
 def _digests(digests: list[str] | list[str | None]) -> str:

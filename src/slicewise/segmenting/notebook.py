@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked
 from slicewise.inference.orders import order_of
 from slicewise.inference.predict import assembled
@@ -18,7 +17,7 @@ from slicewise.network.card import ModelCard
 from slicewise.segmenting.expecting import with_expected
 from slicewise.segmenting.models import Chosen, choose_again
 from slicewise.segmenting.run import read_scan
-from slicewise.segmenting.scans import find_scans
+from slicewise.segmenting.scans import find_scan
 from slicewise.volumes.volume import Volume
 
 
@@ -116,11 +115,7 @@ def segment(
 
 def _of_path(path: Path, card: ModelCard) -> Volume:
     """Read the one scan at a path."""
-    there = find_scans([path])
-    if len(there.scans) != 1 or there.failures:
-        several = f"{path}: it holds {len(there.scans)} scans; name one of them"
-        raise SlicewiseError(" ".join(there.failures) or several)
-    return read_scan(there.scans[0], card)[0]
+    return read_scan(find_scan(path), card)[0]
 
 
 def _of_array(

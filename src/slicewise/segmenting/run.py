@@ -30,6 +30,7 @@ from slicewise.report.segmented import (
     scan_views,
 )
 from slicewise.retries import may_pass
+from slicewise.segmenting.described import run_of
 from slicewise.segmenting.expecting import with_expected
 from slicewise.segmenting.models import Chosen
 from slicewise.segmenting.pages import Output
@@ -357,6 +358,10 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
         "scan": request.case,
         "made_from": digest(request.made_from),
         "mask_sha256": sha256(request.mask),
+        "origin": {
+            **{name: request.made_from[name] for name in ("image", "offset")},
+            **{"model": chosen.title, "run": run_of(chosen), "weights": chosen.weights},
+        },
         "calibration": chosen.calibration_digest,
         "trained_on": chosen.trained_on.digest,
         "labels": [asdict(one) for one in labels],

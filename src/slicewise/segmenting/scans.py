@@ -142,6 +142,22 @@ def find_scans(places: Sequence[Path]) -> Found:
     return search
 
 
+def find_scan(place: Path) -> Scan:
+    """Find the one scan at a place.
+
+    Raises
+    ------
+    SlicewiseError
+        When there is none, or several.
+    """
+    found = find_scans([place])
+    if found.failures:
+        raise SlicewiseError(" ".join(found.failures))
+    if len(found.scans) != 1:
+        raise SlicewiseError(f"{place}: it holds {len(found.scans)} scans; name one of them")
+    return found.scans[0]
+
+
 def scans_told(told: Iterable[ToldScan], paths: Sequence[str]) -> list[Scan]:
     """Return the scans of a job.
 

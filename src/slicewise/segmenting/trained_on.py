@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,22 +66,19 @@ class TrainedOn:
         """
         if not any(self.scans):
             return []
-        shown = _first(image)
-        mark = fingerprint(shown)
-        if said := self._said(mark, "was trained on this scan", "were trained on this scan"):
+        mark, score = known_again(image, {mark for own in self.scans for mark in own}, self.marks)
+        if mark is None:
+            return []
+        if score is None:
+            said = self._said(mark, "was trained on this scan", "were trained on this scan")
             return [Flag(KIND, f"{said}, {NO_NEWS}.")]
-        alike = find_alike({"": slice_marks(shown)}, self.marks) if self.marks else []
-        for _, other, score in alike[:1]:
-            said = self._said(other, "was trained on a scan", "were trained on a scan")
-            like = f"so like this one as only a copy is ({score:.2f}; 1 is the same, {ALIKE} the"
-            return [Flag(KIND, f"{said} {like} limit), {NO_NEWS}.")]
-        return []
+        said = self._said(mark, "was trained on a scan", "were trained on a scan")
+        like = f"so like this one as only a copy is ({score:.2f}; 1 is the same, {ALIKE} the limit)"
+        return [Flag(KIND, f"{said} {like}, {NO_NEWS}.")]
 
     def _said(self, mark: str, one: str, several: str) -> str:
-        """Begin a sentence about the models that know a fingerprint; empty where none does."""
+        """Begin a sentence about the models that know a fingerprint."""
         folds = [number for number, scans in enumerate(self.scans) if mark in scans]
-        if not folds:
-            return ""
         called = self.scans[folds[0]][mark]
         of = len(self.scans)
         if of == 1:
@@ -94,6 +91,35 @@ class TrainedOn:
             listed = ", ".join(map(str, folds))
             said = f"Of {of} folds, folds {listed} {several}"
         return f"{said} ({called})" if called else said
+
+
+def known_again(
+    image: Volume, fingerprints: Collection[str], marks: Marks
+) -> tuple[str | None, float | None]:
+    """Find a scan among others, as it is or changed.
+
+    Parameters
+    ----------
+    image : Volume
+        As ingest takes it.
+    fingerprints : collection of str
+        Of the others.
+    marks : mapping of str to Scan
+        What is kept of some of them, by fingerprint.
+
+    Returns
+    -------
+    str or None
+        The fingerprint of the one that it is.
+    float or None
+        How alike they are; None of the same voxels.
+    """
+    shown = _first(image)
+    mark = fingerprint(shown)
+    if mark in fingerprints:
+        return mark, None
+    alike = find_alike({"": slice_marks(shown)}, marks) if marks else []
+    return (alike[0][1], alike[0][2]) if alike else (None, None)
 
 
 def _first(image: Volume) -> Volume:

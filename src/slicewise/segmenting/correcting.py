@@ -1,0 +1,315 @@
+"""Taking a corrected mask of a new scan as a training case of the next round."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slicewise.config import UNDRAWN, Content, Dataset, Settings, load_settings
+from slicewise.config.configuration import read_configuration
+from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.case import Case
+from slicewise.dataset.cases import read_table
+from slicewise.dataset.corrections import SETTING, Correction, changing, table_of
+from slicewise.dataset.finding import find_cases
+from slicewise.dataset.marks import beside, read_marks
+from slicewise.dataset.names import SAFE
+from slicewise.dataset.split import split_cases
+from slicewise.errors import SlicewiseError
+from slicewise.files import atomic, data_folder
+from slicewise.report.segmented import SegmentedScan
+from slicewise.segmenting.pages import Output
+from slicewise.segmenting.scans import Scan, find_scan
+from slicewise.segmenting.trained_on import known_again
+from slicewise.volumes.channels import first_channel
+from slicewise.volumes.checks import label_indices
+from slicewise.volumes.nifti import read_channels_of
+from slicewise.volumes.placing import VoxelGrid, on_image
+from slicewise.volumes.read import as_meant, read_sources, read_volume
+from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be taken, and how.
+
+    Attributes
+    ----------
+    segmented : Path
+        The folder that ``slicewise segment``, or the workflow, made.
+    scan, mask : Path
+        The scan, and its mask as it was corrected.
+    configuration : sequence of Path
+        YAML files of the data set that it is to be trained with, a later one laid over.
+    results : Path
+        The folder ``results``.
+    ignore : int, optional
+        Value of voxels in the mask that nobody has looked at.
+    case, patient : str, optional
+        Names; by default those of the scan, and of the case.
+    force : bool
+        Whether a correction of this name may be replaced.
+    """
+
+    segmented: Path
+    scan: Path
+    mask: Path
+    configuration: Sequence[Path]
+    results: Path = Path("results")
+    ignore: int | None = None
+    case: str | None = None
+    patient: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was written.
+
+    Attributes
+    ----------
+    correction : Correction
+    table : Path
+    undrawn : float
+        Share of its voxels that nobody has looked at.
+    """
+
+    correction: Correction
+    table: Path
+    undrawn: float
+
+
+def correct(asked: Asked) -> Taken:
+    """Take a corrected mask as a training case.
+
+    Image and mask are copied to a folder beside the table of corrections.
+
+    Raises
+    ------
+    SlicewiseError
+        When they do not fit together, the scan was not segmented there, it is a case of the data
+        set already or of a test patient, or a correction would be replaced. Nothing is changed.
+    """
+    settings = load_settings(read_configuration(asked.configuration))
+    dataset = settings.dataset
+    data = data_folder()
+    table = _table(dataset, data)
+    scan = find_scan(asked.scan)
+    segmented = _segmented(Output(asked.segmented), scan)
+    image = _image(scan, dataset.content)
+    name = asked.case or segmented.scan
+    cases = find_cases(dataset, data)
+    split = split_cases(cases, settings.split, data)
+    patient = asked.patient or name
+    _check_name(name, cases, asked)
+    _check_patient(patient, split)
+    meant = as_meant(image.plus(_more(segmented, dataset)), dataset.content)
+    _check_new(name, meant, settings, asked.results, split)
+    mask = _mask(asked, image, dataset.content)
+    with changing(table) as known:
+        if name in known and not asked.force:
+            raise _is_there(name)
+        folder = table.parent / table.stem / name
+        kept = _keep_image(scan, image, _more(segmented, dataset), folder)
+        one = _correction(name, patient, segmented, (kept, folder / "mask.nii.gz"), table)
+        note = {"corrects": one.corrects, "weights": one.weights, "when": one.when}
+        drawn = replace(first_channel(image), array=mask)
+        write_nifti(folder / "mask.nii.gz", drawn, None, np.uint16, note)
+        known[name] = one
+    undrawn = 0.0 if dataset.ignore is None else float(np.mean(mask == dataset.ignore))
+    return Taken(one, table, undrawn)
+
+
+def _correction(
+    name: str, patient: str, segmented: SegmentedScan, kept: tuple[Path, Path], table: Path
+) -> Correction:
+    """Return the row of a case, with where its mask comes from."""
+    origin = segmented.origin
+    assert origin is not None  # by _segmented
+    image, mask = (path.relative_to(table.parent).as_posix() for path in kept)
+    return Correction(
+        case=name,
+        patient=patient,
+        image=image,
+        mask=mask,
+        model=origin.model,
+        run=origin.run,
+        weights=",".join(origin.weights),
+        corrects=segmented.mask_sha256,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _table(dataset: Dataset, data: Path) -> Path:
+    """Return the table of corrections, which no search for cases may come upon."""
+    table = table_of(dataset, data)
+    if table is None:
+        raise SlicewiseError(
+            f"{SETTING}: the configuration does not say where corrected scans are kept; add "
+            f"corrections: {dataset.name}-corrections/corrections.tsv to its block dataset"
+        )
+    root = data / (dataset.root or "")
+    if root.is_dir() and table.resolve().is_relative_to(root.resolve()):
+        raise SlicewiseError(
+            f"{SETTING}: {table} lies in the folder of the data set, {root}, whose layout might "
+            "take corrected scans for cases once more; name a table outside of it"
+        )
+    return table
+
+
+def _segmented(output: Output, scan: Scan) -> SegmentedScan:
+    """Return what is known of the mask that was made of a scan, by whatever name."""
+    if not output.folder.is_dir():
+        raise SlicewiseError(
+            f"{output.folder}: there is no such folder; name that of slicewise segment --output, "
+            "or results/<dataset>/segmented/<experiment>"
+        )
+    own = scan.sha256()
+    there = [one for one in output.finished() if one.origin and one.origin.image == own]
+    if not there:
+        raise SlicewiseError(
+            f"{output.folder}: it has no mask of {scan.name}, or one that an earlier version of "
+            "slicewise made; segment the scan, then correct its mask"
+        )
+    return next((one for one in there if one.scan == scan.name), there[0])
+
+
+def _image(scan: Scan, content: Content) -> Volume:
+    """Read a scan as it is stored."""
+    if scan.is_nifti:
+        if content.channels:
+            return read_channels_of(scan.sources[0])[0]
+        return read_volume(scan.sources[0])
+    with scan.files() as paths:
+        return read_sources(paths)
+
+
+def _more(segmented: SegmentedScan, dataset: Dataset) -> int:
+    """Return what is to be added to the voxels of a scan, so that `dataset.offset` suits it."""
+    offset = 0 if segmented.origin is None else segmented.origin.offset
+    return offset - dataset.offset
+
+
+def _check_name(name: str, cases: Sequence[Case], asked: Asked) -> None:
+    if not SAFE.fullmatch(name):
+        raise SlicewiseError(
+            f"{name!r} cannot be the name of a case; give another with --case, of letters, digits "
+            "and - _ ."
+        )
+    there = next((case for case in cases if case.name.lower() == name.lower()), None)
+    if there is None:
+        return
+    if not there.corrected:
+        raise SlicewiseError(
+            f"{name}: the data set has a case of this name; give the scan another with --case"
+        )
+    if not asked.force:
+        raise _is_there(name)
+
+
+def _is_there(name: str) -> SlicewiseError:
+    return SlicewiseError(
+        f"{name}: there is a correction of this name already; give --force to replace it, or "
+        "--case for another name"
+    )
+
+
+def _check_patient(patient: str, split: Sequence[Assignment]) -> None:
+    """Refuse a test patient, by the name."""
+    if any(one.patient == patient and one.subset == "test" for one in split):
+        raise SlicewiseError(
+            f"{patient}: this patient is tested on, so no scan of theirs may be trained on; leave "
+            "it, or give up the test set (split) as a whole"
+        )
+
+
+def _check_new(
+    name: str, image: Volume, settings: Settings, results: Path, split: Sequence[Assignment]
+) -> None:
+    """Refuse a scan that the data set has, as it is or changed: a test scan above all."""
+    table = results / settings.dataset.name / "cases.tsv"
+    if not table.is_file():
+        raise SlicewiseError(
+            f"{table}: it is missing, and nothing else tells whether this scan is tested on "
+            f"already; make it first: snakemake --cores all {table}"
+        )
+    cases = read_table(table)
+    marks = read_marks(beside(table), cases["case"])
+    fingerprints = dict(zip(cases["fingerprint"], cases["case"], strict=True))
+    of_marks = {one: marks[own] for one, own in fingerprints.items()}
+    found, _ = known_again(image, fingerprints, of_marks)
+    if found is None or (case := fingerprints[found]) == name:
+        return
+    subset = {one.case: one.subset for one in split}.get(case, "")
+    if subset == "test":
+        raise SlicewiseError(
+            f"{name}: this scan is case {case}, which is tested on; a correction of it must not be "
+            "trained on, or the test would score what was taught"
+        )
+    raise SlicewiseError(
+        f"{name}: this scan is case {case} of the data set already; correct the mask of that case "
+        "where the data set has it"
+    )
+
+
+def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
+    """Read a corrected mask on the grid of its image, with the values of the data set."""
+    ignore = content.ignore if asked.ignore is None else asked.ignore
+    if ignore is not None and content.ignore is None:
+        raise SlicewiseError(
+            "--ignore: the data set has no value for voxels that nobody drew (dataset.ignore); "
+            "give it one, by which all its cases are ingested and cut once more, or draw the whole "
+            "mask"
+        )
+    taken = {value: name for name, values in content.labels.items() for value in values}
+    if ignore in taken:
+        raise SlicewiseError(
+            f"--ignore: {ignore} is the mask value of {taken[ignore]}; give voxels that nobody "
+            "looked at a value of their own"
+        )
+    shown = str(asked.mask)
+    mask = read_volume(asked.mask)
+    if asked.ignore is not None and not np.any(mask.array == ignore):
+        raise SlicewiseError(
+            f"{shown}: no voxel has the value {ignore} of --ignore; correct it, or leave it out if "
+            "the whole mask was looked at"
+        )
+    labels: Mapping[str, Any] = content.labels
+    numbers = label_indices(
+        mask, shown, labels, "refuse", may_be_empty=content.empty_masks == "allow", ignore=ignore
+    )
+    first = first_channel(image)
+    grid = VoxelGrid.of(first, str(asked.scan))
+    numbers, stored = on_image(numbers, VoxelGrid.of(mask, shown), grid, "exact")
+    if stored is not None and "cropped" in stored.how:
+        raise SlicewiseError(
+            f"{shown}: it covers only a part of {asked.scan}, and nobody said what is in the rest; "
+            "save it on the grid of the whole scan"
+        )
+    values = np.zeros(UNDRAWN + 1, np.uint16)
+    values[1 : len(labels) + 1] = [own[0] for own in content.labels.values()]
+    values[UNDRAWN] = content.ignore or 0
+    return values[numbers]
+
+
+def _keep_image(scan: Scan, image: Volume, more: int, folder: Path) -> Path:
+    """Copy a scan beside its mask: as it is where it is NIfTI, else without what names anybody."""
+    if scan.is_nifti and not more:
+        suffix = ".nii.gz" if scan.sources[0].name.lower().endswith(".gz") else ".nii"
+        path = folder / f"image{suffix}"
+        with atomic(path) as temporary:
+            shutil.copyfile(scan.sources[0], temporary)
+    else:
+        path = folder / "image.nii.gz"
+        write_nifti(path, image.plus(more))
+    for other in folder.glob("image.nii*"):
+        if other != path:
+            other.unlink()
+    return path

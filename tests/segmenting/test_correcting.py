@@ -1,0 +1,329 @@
+"""Corrected masks of new scans become training cases, and nothing else is trained on by mistake."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+from slicewise.cli import main
+from slicewise.config import Split, load_settings
+from slicewise.config.configuration import read_configuration
+from slicewise.dataset.corrections import read_corrections
+from slicewise.dataset.describe import fingerprint
+from slicewise.dataset.finding import find_cases
+from slicewise.dataset.marking import slice_marks
+from slicewise.dataset.marks import beside, write_marks
+from slicewise.dataset.split import split_cases, training_cases
+from slicewise.errors import SlicewiseError
+from slicewise.files import sha256, write_yaml
+from slicewise.segmenting.correcting import Asked, correct
+from slicewise.segmenting.scans import find_scans
+from slicewise.stored import write_sealed
+from slicewise.volumes.nifti import read_nifti
+from slicewise.volumes.volume import Volume
+from tests.dataset.test_duplicates import resampled
+from tests.dataset.test_duplicates import scan as patient
+from tests.segmenting.made import stored
+
+CASES = {"p1": 1, "p2": 2, "p3": 3}
+TEST = ["p3"]
+TABLE = "kept/corrections.tsv"
+
+
+def masked(image: Volume, value: int = 1) -> Volume:
+    array = np.zeros(image.array.shape, np.uint8)
+    array[20:40, 20:40, 3:8] = value
+    return Volume(array, image.affine)
+
+
+class Place:
+    """A data set with its results, and a folder of new scans that were segmented."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name, index in CASES.items():
+            folder = root / "data" / "livers" / ("test" if name in TEST else "train")
+            stored(folder / f"{name}_orig.nii.gz", patient(index))
+            stored(folder / f"{name}_liver.nii.gz", masked(patient(index)))
+        self.write()
+        rows = {"case": list(CASES), "patient": list(CASES)}
+        rows |= {"image_sha256": "0", "mask_sha256": "0"}
+        rows["fingerprint"] = [fingerprint(patient(index)) for index in CASES.values()]
+        table = root / "results" / "tiny" / "cases.tsv"
+        table.parent.mkdir(parents=True)
+        pd.DataFrame(rows).to_csv(table, sep="\t", index=False)
+        marks = {name: slice_marks(patient(index)) for name, index in CASES.items()}
+        write_marks(beside(table), marks)
+        self.scan = self.segmented("s1", patient(7))
+
+    def write(self, **changed: object) -> None:
+        dataset = {
+            "name": "tiny",
+            "layout": "pairs",
+            "root": "livers",
+            "labels": {"liver": 1},
+            "corrections": TABLE,
+            "pairs": {"train": "train", "test": "test"},
+        }
+        experiment = {"slices": "axial48"}
+        settings = {
+            "dataset": dataset | changed,
+            "slices": {"axial48": {"size": 48}},
+            "experiments": {"plain": experiment},
+        }
+        write_yaml(self.root / "config.yaml", settings)
+
+    def segmented(self, name: str, image: Volume, offset: int = 0, suffix: str = "nii.gz") -> Path:
+        """Write a scan, and what segmenting it leaves."""
+        path = self.root / "scans" / f"{name}.{suffix}"
+        if suffix.startswith("nii"):
+            stored(path, image)
+        else:
+            written = sitk.GetImageFromArray(np.ascontiguousarray(image.array.T))
+            path.parent.mkdir(exist_ok=True)
+            sitk.WriteImage(written, str(path))
+        mask = stored(self.out / "masks" / f"{name}.nii.gz", masked(image))
+        (found,) = find_scans([path]).scans
+        origin = {"image": found.sha256(), "offset": offset, "model": "tiny/plain", "run": "4f"}
+        record = {
+            "scan": name,
+            "made_from": "0",
+            "mask_sha256": sha256(mask),
+            "origin": origin | {"weights": ["w0", "w1"]},
+            "labels": [],
+            "suspicion": 0.0,
+        }
+        write_sealed(self.out / "_scans" / f"{name}.json", record)
+        return path
+
+    @property
+    def out(self) -> Path:
+        return self.root / "new"
+
+    @property
+    def table(self) -> Path:
+        return self.root / "data" / TABLE
+
+    def mask(self, volume: Volume, name: str = "mine.nii.gz") -> Path:
+        return stored(self.root / name, volume)
+
+    def asked(self, **changed: object) -> Asked:
+        mask = self.root / "mine.nii.gz"
+        if not mask.exists():
+            self.mask(masked(patient(7)))
+        asked = Asked(self.out, self.scan, mask, [self.root / "config.yaml"])
+        return replace(asked, results=self.root / "results", **changed)
+
+    def cases(self):
+        dataset = load_settings(read_configuration([self.root / "config.yaml"])).dataset
+        return find_cases(dataset, self.root / "data")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("SLICEWISE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    return Place(tmp_path)
+
+
+def test_a_correction_is_a_training_case_with_its_origin(place: Place) -> None:
+    assert [case.name for case in place.cases()] == list(CASES)
+    before = sha256(place.out / "masks" / "s1.nii.gz")
+    taken = correct(place.asked())
+    one = read_corrections(place.table)["s1"]
+    assert taken.correction == one and taken.undrawn == 0
+    assert (one.patient, one.model, one.run, one.weights) == ("s1", "tiny/plain", "4f", "w0,w1")
+    assert one.corrects == before and one.when.startswith("20")
+    image, mask = (place.table.parent / path for path in (one.image, one.mask))
+    # nothing has to stay where it was
+    assert sha256(image) == sha256(place.scan)
+    place.scan.unlink()
+    np.testing.assert_array_equal(read_nifti(mask)[0].array, masked(patient(7)).array)
+    case = next(case for case in place.cases() if case.name == "s1")
+    assert case.corrected and (case.image, case.mask) == ((image,), (mask,))
+    split = split_cases(place.cases(), Split())
+    assert [one.subset for one in split if one.case == "s1"] == ["train"]
+
+
+def test_values_are_those_of_the_data_set_and_flips_are_undone(place: Place) -> None:
+    place.write(labels={"liver": [3, 4]}, ignore=9)
+    array = masked(patient(7), 4).array
+    array[0] = 200
+    flipped = np.diag([-1.0, 1, 1, 1])
+    flipped[0, 3] = array.shape[0] - 1
+    place.mask(Volume(array[::-1], patient(7).affine @ flipped))
+    taken = correct(place.asked(ignore=200, patient="bo", case="again"))
+    one = taken.correction
+    written = read_nifti(place.table.parent / one.mask)[0].array
+    assert (one.case, one.patient) == ("again", "bo")
+    np.testing.assert_array_equal(written == 3, array == 4)
+    np.testing.assert_array_equal(written == 9, array == 200)
+    assert taken.undrawn == pytest.approx(1 / len(array))
+
+
+def test_a_case_is_called_as_its_mask_is_whatever_the_file_is_called_now(place: Place) -> None:
+    place.scan = place.scan.rename(place.root / "ct.nii.gz")
+    assert correct(place.asked()).correction.case == "s1"
+
+
+def test_a_phantom_has_no_corrections(place: Place) -> None:
+    place.write(layout="phantom", root=None, pairs=None)
+    refused(place, "corrections are of scans of your own")
+
+
+def test_other_formats_and_offsets_are_stored_as_training_takes_them(place: Place) -> None:
+    shifted = Volume(patient(7).array + 1024, np.eye(4))
+    place.scan = place.segmented("s2", shifted, offset=-1024, suffix="nrrd")
+    stored_image = read_nifti(place.root / "new" / "masks" / "s2.nii.gz")[0]
+    # NRRD counts its axes the other way
+    affine = np.diag([-1.0, -1, 1, 1])
+    place.mask(Volume(stored_image.array, affine))
+    one = correct(place.asked()).correction
+    image = read_nifti(place.table.parent / one.image)[0]
+    np.testing.assert_array_equal(image.array, patient(7).array)
+
+
+def refused(place: Place, match: str, **changed: object) -> None:
+    before = {path: path.read_bytes() for path in place.root.rglob("*") if path.is_file()}
+    with pytest.raises(SlicewiseError, match=match):
+        correct(place.asked(**changed))
+    after = {path: path.read_bytes() for path in place.root.rglob("*") if path.is_file()}
+    after = {path: data for path, data in after.items() if not path.name.startswith(".")}
+    assert set(after) - set(before) <= {place.root / "mine.nii.gz"}
+    assert all(after[path] == data for path, data in before.items() if path in after)
+
+
+@pytest.mark.parametrize("change", [lambda v: v, lambda v: resampled(v, (4.0, 4.0, 7.0))])
+def test_a_test_scan_is_refused_by_whatever_name(place: Place, change) -> None:
+    image = change(patient(CASES["p3"]))
+    place.scan = place.segmented("new-name", image)
+    place.mask(masked(image))
+    refused(place, "this scan is case p3, which is tested on")
+
+
+def test_a_scan_of_the_data_set_and_of_a_test_patient_is_refused(place: Place) -> None:
+    refused(place, "this patient is tested on", patient="p3")
+    refused(place, "p1: the data set has a case of this name", case="p1")
+    place.scan = place.segmented("s1", patient(CASES["p2"]))
+    place.mask(masked(patient(CASES["p2"])))
+    refused(place, "this scan is case p2 of the data set already")
+
+
+def test_nothing_is_replaced_without_force(place: Place) -> None:
+    correct(place.asked())
+    place.mask(masked(patient(7), 1))
+    refused(place, "there is a correction of this name already; give --force")
+    array = masked(patient(7)).array
+    array[10] = 1
+    place.mask(Volume(array, patient(7).affine))
+    # once it was ingested, it is a scan of the data set itself
+    table = place.root / "results" / "tiny" / "cases.tsv"
+    line = f"s1\ts1\t0\t0\t{fingerprint(patient(7))}\n"
+    table.write_text(table.read_text() + line)
+    known = {**CASES, "s1": 7}
+    write_marks(beside(table), {name: slice_marks(patient(k)) for name, k in known.items()})
+    one = correct(place.asked(force=True)).correction
+    np.testing.assert_array_equal(
+        read_nifti(place.table.parent / one.mask)[0].array, array.astype(np.uint16)
+    )
+    assert list(read_corrections(place.table)) == ["s1"]
+    refused(place, "this scan is case s1 of the data set already", case="s1-again")
+
+
+def test_a_mask_has_to_fit(place: Place) -> None:
+    image = patient(7)
+    half = masked(image).array[:, :, :-2]
+    place.mask(Volume(half, image.affine))
+    refused(place, "it covers only a part of")
+    moved = image.affine.copy()
+    moved[:3, 3] += 0.4 * np.array(image.spacing)
+    place.mask(Volume(masked(image).array, moved))
+    refused(place, "mine.nii.gz")
+    place.mask(masked(image, 2))
+    refused(place, "holds values that dataset.labels")
+    place.mask(masked(image))
+    refused(place, r"has no value for voxels that nobody drew \(dataset.ignore\)", ignore=200)
+    place.write(ignore=9, other_labels="background")
+    refused(place, "no voxel has the value 200 of --ignore", ignore=200)
+    refused(place, "1 is the mask value of liver", ignore=1)
+    # a value that nobody named is no background
+    array = masked(image).array
+    array[0] = 200
+    place.mask(Volume(array, image.affine))
+    refused(place, "holds values that dataset.labels")
+
+
+def test_places_that_do_not_fit_are_refused(place: Place) -> None:
+    other = stored(place.root / "scans" / "s9.nii.gz", patient(8))
+    refused(place, "it has no mask of s9, or one that an earlier version", scan=other)
+    refused(place, "there is no such folder", segmented=place.root / "absent")
+    place.write(corrections=None)
+    refused(place, "add corrections: tiny-corrections/corrections.tsv to its block dataset")
+    place.write(corrections="livers/kept.tsv")
+    refused(place, "lies in the folder of the data set")
+    place.write()
+    (place.root / "results" / "tiny" / "cases.tsv").unlink()
+    refused(place, "nothing else tells whether this scan is tested on already")
+
+
+def test_the_command(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    mask = place.mask(masked(patient(7)))
+    command = ["correct", str(place.out), str(place.scan), str(mask), "--results"]
+    command += [str(place.root / "results"), "--configfile", str(place.root / "config.yaml")]
+    assert main(command) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"case s1 of patient s1: {place.table}"
+    assert said[1] == f"snakemake --cores all --configfile {place.root / 'config.yaml'}"
+    assert main(command) == 1
+    assert "give --force to replace it" in capsys.readouterr().err
+
+
+def test_a_corrected_case_moves_no_other_and_trains_all_folds(place: Place) -> None:
+    place.write(pairs={"train": "train", "test": None})
+    dataset = load_settings(read_configuration([place.root / "config.yaml"])).dataset
+    plain = find_cases(dataset, place.root / "data")
+    more = [replace(plain[0], name=f"x{k}", patient=f"x{k}") for k in range(9)]
+    plain += more
+    new = replace(plain[0], name="s1", patient="s1", corrected=True)
+    for settings in (Split(test=3, validation=2), Split(test=2, folds=3)):
+        before = split_cases(plain, settings)
+        after = split_cases([*plain, new], settings)
+        assert after[:-1] == before
+        assert (after[-1].subset, after[-1].fold) == ("train", None)
+        for fold in range(settings.folds):
+            assert "s1" in training_cases(after, fold, settings.folds)
+    # of a known patient, it goes where the patient is
+    for one in before:
+        own = replace(new, patient=one.patient)
+        if one.subset == "test":
+            with pytest.raises(SlicewiseError, match=r"s1 is of patient .*, who is tested on"):
+                split_cases([*plain, own], settings)
+        else:
+            assert split_cases([*plain, own], settings)[-1].fold == one.fold
+
+
+def test_what_is_wrong_with_the_table_is_said(place: Place, caplog) -> None:
+    place.cases()
+    assert "no such table (dataset.corrections)" in caplog.text
+    correct(place.asked())
+    text = place.table.read_text()
+    place.table.write_text(text + text.splitlines()[1] + "\n")
+    with pytest.raises(SlicewiseError, match="row 3: case s1 is there twice"):
+        place.cases()
+    place.table.write_text(text)
+    (place.table.parent / "corrections" / "s1" / "mask.nii.gz").unlink()
+    with pytest.raises(SlicewiseError, match=r"case s1: its mask .* is not there; bring it back"):
+        place.cases()
+
+
+def test_the_mask_says_what_it_corrects_and_nobody_by_name(place: Place) -> None:
+    one = correct(place.asked()).correction
+    header = nib.load(place.table.parent / one.mask).header
+    notes = b"".join(extension.get_content() for extension in header.extensions)
+    assert one.corrects.encode() in (notes if isinstance(notes, bytes) else notes.encode())
