@@ -118,6 +118,8 @@ def _add_of_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     _add_segment(segmented)
     corrected = commands.add_parser("correct", help="take a corrected mask as a training case")
     _add_correct(corrected)
+    following = commands.add_parser("next", help="say which new scans to draw or correct next")
+    _add_next(following)
     inspected = commands.add_parser("inspect", help="say what a model is and how good it was")
     inspected.add_argument("model", metavar="MODEL", help=MODEL)
     _add_results(inspected)
@@ -310,6 +312,7 @@ def _add_listen(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--offset", type=int, default=0, help="as of segment")
     command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    _add_results(command)
 
 
 def _add_correct(command: argparse.ArgumentParser) -> None:
@@ -335,6 +338,28 @@ def _add_correct(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--force", action="store_true", help="replace a correction of that name")
     _add_results(command)
+
+
+def _add_next(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "folder",
+        type=_path,
+        metavar="RESULTS",
+        help="the folder of slicewise segment --output, or "
+        "results/<dataset>/segmented/<experiment>",
+    )
+    command.add_argument(
+        "scans", nargs="*", metavar="SCAN", help="names of scans there (default: all)"
+    )
+    command.add_argument(
+        "--by",
+        choices=("random", "dice"),
+        default="random",
+        help="random among those rich in foreground, or the lowest expected Dice first "
+        "(default: %(default)s)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the random order (default: 0)")
+    command.add_argument("--count", type=int, default=10, help="how many are shown (default: 10)")
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:
@@ -628,6 +653,7 @@ def _listen(options: argparse.Namespace) -> int:
     manner = Manner(options.title, tuple(options.callers), peer, options.quiet, options.gigabytes)
     asked = Asked(choose(options.model, options.results), options.offset, options.batch)
     listen(asked, options.output, manner, (options.host, options.port), say)
+    return 0
 
 
 def _correct(options: argparse.Namespace) -> int:
@@ -651,6 +677,31 @@ def _correct(options: argparse.Namespace) -> int:
     print(f"case {one.case} of patient {one.patient}{part}: {taken.table}")
     configuration = " ".join(map(str, options.configfile))
     print(f"snakemake --cores all --configfile {configuration}")
+    return 0
+
+
+def _next(options: argparse.Namespace) -> int:
+    from slicewise.files import write_text
+    from slicewise.segmenting.pages import Output
+    from slicewise.segmenting.ranking import ranked
+
+    there = Output(options.folder).finished()
+    if not there:
+        raise SlicewiseError(
+            f"{options.folder}: there is no mask of a new scan; name the folder of slicewise "
+            "segment --output"
+        )
+    names = [scan.scan for scan in there]
+    unknown = [name for name in options.scans if name not in names]
+    if unknown:
+        raise SlicewiseError(
+            f"{options.folder}: it has no mask of a scan {unknown[0]}; segment it first, or name "
+            "it as volumes.tsv does"
+        )
+    wanted = options.scans or names
+    order = ranked([scan for scan in there if scan.scan in wanted], options.by, options.seed)
+    write_text(options.folder / "next.tsv", order.table())
+    print(order.text(options.count))
     return 0
 
 
@@ -726,6 +777,7 @@ COMMANDS = {
     "serve": _serve,
     "listen": _listen,
     "correct": _correct,
+    "next": _next,
     "inspect": _inspect,
     "export": _export,
     "publish": _publish,
