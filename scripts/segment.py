@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import write_json
-from slicewise.job import script_job
+from slicewise.job import WARNING, script_job
 from slicewise.jobs import Segment
 from slicewise.segmenting.pages import Output, read_scans, write_pages
 
@@ -21,7 +21,7 @@ def main(snakemake):
             )
         scans = read_scans(given.shards)
         if known := write_pages(Output(Path(out[0]).parent), cfg.title, cfg.failures, scans):
-            log(known)
+            log(f"{WARNING}{known}")
         if cfg.failures:
             raise SeveralErrors([SlicewiseError(failure) for failure in cfg.failures])
         write_json(out[0], [scan.scan for scan in scans])

@@ -16,8 +16,8 @@ WORKFLOW = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def at_annas(monkeypatch, tmp_path):
     """A machine of which nothing may be told."""
-    monkeypatch.setenv("HOME", "/home/anna_owner")
-    monkeypatch.setenv("SLICEWISE_DATA", "/home/anna_owner/study_of_anna")
+    monkeypatch.setenv("HOME", "/export/anna_owner")
+    monkeypatch.setenv("SLICEWISE_DATA", "/export/anna_owner/study_of_anna")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://anna_owner:hunter2hunter@mlflow.example.org")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2hunter")
     monkeypatch.chdir(tmp_path)

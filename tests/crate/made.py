@@ -15,7 +15,7 @@ from slicewise.tracking import Run, summary_metrics
 from tests.published import experiment
 from tests.test_compare import DICE
 
-HOME = "/home/anna_owner"
+HOME = "/export/anna_owner"
 HOST = "annas-laptop"
 ROOT = f"{HOME}/study_of_anna/livers"
 OTHER = f"{HOME}/results/other/cases.tsv"

@@ -14,7 +14,7 @@ from slicewise.errors import SlicewiseError
 from tests.crate.conftest import WORKFLOW, written
 from tests.crate.made import HOST, tracked
 
-SECRETS = ("anna", "/home/", HOST, "hunter2hunter", "mlflow.example.org", "SURNAME", "/tmp/")
+SECRETS = ("anna", "/export/", HOST, "hunter2hunter", "mlflow.example.org", "SURNAME", "/tmp/")
 
 
 def texts(data: bytes) -> list[bytes]:
@@ -42,21 +42,23 @@ def test_no_byte_of_a_crate_tells_of_them(tmp_path, folds):
 def test_a_name_of_a_folder_that_nobody_thought_of_is_refused(folder, monkeypatch):
     # a place in a file that is taken as it is
     monkeypatch.setattr(
-        "slicewise.crate.contents.shareable", lambda path: b"case\n/home/anna_owner/x"
+        "slicewise.crate.contents.shareable", lambda path: b"case\n/export/anna_owner/x"
     )
     with pytest.raises(SlicewiseError, match=r"cases\.tsv: it names a folder of this machine"):
         read_contents([folder], WORKFLOW)
 
 
 @pytest.mark.parametrize(
-    "text", [b"/home/anna_owner", b'"/home/anna_owner/x"', b"x=/home/anna_owner\n"]
+    "text", [b"/export/anna_owner", b'"/export/anna_owner/x"', b"x=/export/anna_owner\n"]
 )
 def test_a_folder_is_found_wherever_it_stands(text):
-    with pytest.raises(SlicewiseError, match=r"it names a folder of this machine \(/home/anna_own"):
+    with pytest.raises(
+        SlicewiseError, match=r"names a folder of this machine \(/export/anna_own"
+    ):
         refuse_traces({"x.yaml": text}, Path("results"))
 
 
-@pytest.mark.parametrize("text", [b"/home/anna_owners", b"raw/home/anna_owner", b"anna_owner"])
+@pytest.mark.parametrize("text", [b"/export/anna_owners", b"raw/export/anna_owner", b"anna_owner"])
 def test_what_only_looks_like_it_is_not(text):
     refuse_traces({"x.yaml": text}, Path("results"))
 
@@ -70,7 +72,7 @@ def test_what_only_looks_like_it_is_not(text):
         ("~anna/livers", "livers"),
         ("$HOME/livers", "livers"),
         ("${HOME}", "data"),
-        ("../../home/anna/livers", "livers"),
+        ("../../export/anna/livers", "livers"),
         (r"C:\Users\anna\livers", "livers"),
         (r"\\server\anna\livers", "livers"),
         ("..", "data"),

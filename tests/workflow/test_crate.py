@@ -62,11 +62,12 @@ def test_on_another_machine_it_comes_out_the_same(crate, clone, finished, tmp_pa
     shutil.copytree(finished.root / "data" / "livers", data)
     there = ("reproduce", str(crate), "--data", str(data), "--cores", "2")
     said = said_by(other, *there, "--tolerance", "0")
-    assert "code, versions, settings and data are those of the run" in said
     assert "weights: the same to the bit" in said
     assert "the difference in mean Dice is within the tolerance of 0" in said
     (place,) = (other.root / "results" / "reproduced").iterdir()
     made = read_json(place / "reproduction.json")
+    # a clone of its own has commits of its own
+    assert all("of the same code" in each for each in made["differences"])
     assert made["patients"].keys() == {"p08", "p09"}
     assert all(then == now for then, now in made["patients"].values())
 

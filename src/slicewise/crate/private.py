@@ -71,7 +71,7 @@ def last_part(path: str) -> str:
 
     Examples
     --------
-    >>> last_part("/home/anna/livers"), last_part("C:\\data\\livers"), last_part("~")
+    >>> last_part("/export/anna/livers"), last_part("C:\\data\\livers"), last_part("~")
     ('livers', 'livers', 'data')
     """
     pure = PureWindowsPath(path) if "\\" in path else PurePosixPath(path)

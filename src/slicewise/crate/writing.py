@@ -124,7 +124,8 @@ def write_crate(planned: Planned, path: Path) -> str:
     str
         A line for people.
     """
-    contents, wanted = planned.contents, planned.wanted
+    contents = planned.contents
+    wanted = planned.wanted
     if contents is None or wanted is None:
         path.unlink(missing_ok=True)
         return f"no {path.name}: {planned.why_not}"
