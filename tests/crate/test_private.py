@@ -52,9 +52,7 @@ def test_a_name_of_a_folder_that_nobody_thought_of_is_refused(folder, monkeypatc
     "text", [b"/export/anna_owner", b'"/export/anna_owner/x"', b"x=/export/anna_owner\n"]
 )
 def test_a_folder_is_found_wherever_it_stands(text):
-    with pytest.raises(
-        SlicewiseError, match=r"names a folder of this machine \(/export/anna_own"
-    ):
+    with pytest.raises(SlicewiseError, match=r"names a folder of this machine \(/export/anna_own"):
         refuse_traces({"x.yaml": text}, Path("results"))
 
 
