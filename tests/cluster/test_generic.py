@@ -285,13 +285,18 @@ def sent(run: Run, wildcards: str) -> str:
     return found[1]
 
 
+LONG = pytest.mark.skipif(
+    "SLICEWISE_GRID" not in os.environ, reason="a quarter of an hour; SLICEWISE_GRID=1 asks for it"
+)
+
+
 def saved(workflow: Workflow) -> Callable[[], bool]:
     place = workflow.results / "rich" / "checkpoints" / "fold-0"
     return lambda: any(place.glob("*/step-*.npz"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["processes", "grid"])
+@pytest.mark.parametrize("kind", ["processes", pytest.param("grid", marks=LONG)])
 def test_a_whole_run_is_that_of_one_machine_though_jobs_are_killed(kind, fresh, local, request):
     cluster = PROCESSES if kind == "processes" else request.getfixturevalue("grid")
     workflow = copied(fresh.root, fresh.root.with_name(kind))

@@ -162,7 +162,8 @@ def test_every_variable_that_is_documented_is_one():
 def test_every_file_that_is_documented_is_there():
     docs = DEPLOY.parent / "docs"
     text = "".join(
-        (docs / name).read_text(encoding="utf-8") for name in ("server.md", "service.md")
+        (docs / name).read_text(encoding="utf-8")
+        for name in ("server.md", "service.md", "cluster.md")
     )
     names = set(re.findall(r"\bdeploy/([\w.-]*\w)", text))
     assert names == {path.name for path in DEPLOY.iterdir()}

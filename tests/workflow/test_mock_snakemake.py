@@ -36,8 +36,12 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("index", {}),
 ]
 # run where the data set has no volumes of its own, or none that are NIfTI, a training is planned,
-# new scans are named, enough patients were held out, or a training starts from a model
-OTHERS = {"start", "phantom", "convert", "propose", "masks", "segment", "calibrate"}
+# new scans are named, enough patients were held out, a training starts from a model, or settings
+# are swept
+OTHERS = {
+    *("start", "phantom", "convert", "propose", "masks", "segment", "calibrate"),
+    *("rung", "promote", "sweep"),
+}
 
 
 def run_scripts(workflow: Workflow, jobs: list[tuple[str, dict[str, object]]]) -> None:
