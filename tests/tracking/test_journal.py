@@ -60,3 +60,20 @@ def test_a_finished_run_ends_with_its_training_and_not_with_its_scores(tmp_path)
     broken.epoch({**row(1, 0.5), "timestamp": 1})
     broken.finish("FAILED", "the disk is full")
     assert broken.record.ended >= broken.record.begun
+
+
+def test_no_score_is_noted_without_its_data_or_with_those_of_another(tmp_path):
+    run = Run.create(fold_of(tmp_path / "results", "a"), "a", "key", {}, {})
+    seen = []
+
+    def look() -> None:
+        noted = run.record.metrics.get("test/dice_mean")
+        seen.append((noted and noted.value, run.record.data.get("test")))
+
+    run.changed = look
+    run.scored({"test/dice_mean": 0.5}, {"test": "a"})
+    first = run.record.metrics["test/dice_mean"].time
+    run.scored({"test/dice_mean": 0.7}, {"test": "b"})
+    run.scored({"test/dice_mean": 0.7}, {"test": "c"})
+    assert seen == [(0.5, "a"), (0.7, "b"), (0.7, "c")]
+    assert run.record.metrics["test/dice_mean"].time >= first

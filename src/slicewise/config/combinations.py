@@ -138,7 +138,8 @@ def rungs(combinations: int, epochs: int, sweep: Sweep) -> list[Rung]:
 
     Examples
     --------
-    >>> [(r.combinations, r.epochs) for r in rungs(8, 60, Sweep(**{"a": [1], "budget": 10}))]
+    >>> swept = Sweep(**{"loss.dice": [1], "budget": 10})
+    >>> [(r.combinations, r.epochs) for r in rungs(8, 60, swept)]
     [(8, 10), (4, 20), (2, 40), (1, 60)]
     """
     made = []

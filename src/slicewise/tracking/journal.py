@@ -185,6 +185,18 @@ class Run:
         What was scored on other data before is scored anew, even where it is
         the same number: a store ties each point to one data set.
         """
+        self._set(data=self.record.data | dict(digests), metrics=self._anew(digests))
+
+    def scored(self, values: Mapping[str, float | None], digests: Mapping[str, str]) -> None:
+        """Note numbers and the data that they were scored on, as `metrics` and `data` do.
+
+        In one step: what is sent in between would be tied to no data, or to others.
+        """
+        data = self.record.data | dict(digests)
+        self._set(data=data, metrics=self._anew(digests) | self._fresh(values))
+
+    def _anew(self, digests: Mapping[str, str]) -> dict[str, NotedNumber]:
+        """Return all numbers, with a time of now for those of data that are no longer the same."""
         known = self.record.data
         time = now()
         changed = tuple(f"{c}/" for c, value in digests.items() if known.get(c, value) != value)
@@ -192,7 +204,7 @@ class Run:
         for name, noted in metrics.items():
             if name.startswith(changed) and noted.value is not None:
                 metrics[name] = noted._replace(time=time)
-        self._set(data=known | dict(digests), metrics=metrics)
+        return metrics
 
     def metrics(self, values: Mapping[str, float | None]) -> None:
         """Note all numbers that belong to no epoch; one that did not change keeps its time.
@@ -200,15 +212,18 @@ class Run:
         One that had a value and has none any more is noted as None, or the
         store would go on showing what it was.
         """
+        self._set(metrics=self.record.metrics | self._fresh(values))
+
+    def _fresh(self, values: Mapping[str, float | None]) -> dict[str, NotedNumber]:
+        """Return the numbers that are not what they were."""
         known = self.record.metrics
         time = now()
         plain = {k: None if v is None or v != v else float(v) for k, v in values.items()}
-        fresh = {
+        return {
             name: NotedNumber(value, time)
             for name, value in (dict.fromkeys(known) | plain).items()
             if self.record.number(name) != value
         }
-        self._set(metrics=known | fresh)
 
     def files(self, files: Mapping[str, str | Path]) -> None:
         """Note finished files under ``results``, by the name of the artifact."""

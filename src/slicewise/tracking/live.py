@@ -141,10 +141,9 @@ class Tracker:
             Register the model, which was validated on patients of this digest.
         """
         run, children = self._scored(name, folds)
-        run.metrics(metrics)
+        run.scored(metrics, {"test": test})
         run.files(files)
         run.contents(contents)
-        run.data({"test": test})
         run.tag({"mlflow.note.content": note, **SHOWN})
         scored_by = library_digests(None)["library_sha256"]
         for each in (run, *children):
