@@ -8,6 +8,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import mlflow
 import psutil
 import pytest
 from mlflow import MlflowClient
@@ -26,6 +27,7 @@ EPOCHS = 20
 def server(mlflow_server, monkeypatch) -> Server:
     """The server, running, with a user logged in."""
     mlflow_server.start()
+    mlflow.set_tracking_uri(None)  # what a test of another file told this process
     for name, value in mlflow_server.environment().items():
         monkeypatch.setenv(name, value)
     return mlflow_server
