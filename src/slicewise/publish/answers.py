@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import pandas as pd
-
 from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.publish import described, making, measuring
 from slicewise.publish.checklist import Answer, Every
@@ -312,18 +310,12 @@ def internal(every: Every) -> Answer:
 
 def _whom(one: Gathered) -> tuple[int, str]:
     """Count whom the scores are of, and say who they are."""
-    rows = _scored(one)
-    count = int(rows["patient"].nunique())
+    count = int(one.scored["patient"].nunique())
     if headline_subset(one.result.metrics) == "test":
         return count, "test patients"
     if one.first.folds > 1:
         return count, "patients, each by models that were not trained on them"
     return count, "validation patients (there are no test patients)"
-
-
-def _scored(one: Gathered) -> pd.DataFrame:
-    table = one.result.metrics
-    return table[table["subset"] == headline_subset(table)]
 
 
 def performance(every: Every) -> Answer:
@@ -346,7 +338,7 @@ def failures(every: Every) -> Answer:
     """Give the lowest Dice of each experiment."""
 
     def tell(one: Gathered) -> str:
-        lowest = by_patient(_scored(one), "dice").dropna().nsmallest(WORST)
+        lowest = by_patient(one.scored, "dice").dropna().nsmallest(WORST)
         values = some([f"{value:.3f}" for value in lowest], WORST)
         return f"The lowest Dice of patients: {values}." if len(lowest) else ""
 

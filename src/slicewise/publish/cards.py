@@ -85,9 +85,7 @@ def _factors(one: Gathered) -> list[Said]:
 
 def _wrong(one: Gathered) -> list[Said]:
     """Say what is wrong in predictions, as their scores show it."""
-    metrics = one.result.metrics
-    scored = metrics[metrics["subset"] == headline_subset(metrics)]
-    return [Said(f"{sentence.rstrip('.')}.") for sentence in wrong(scored)]
+    return [Said(f"{sentence.rstrip('.')}.") for sentence in wrong(one.scored)]
 
 
 def datasheet(every: Sequence[Gathered]) -> list[Section]:

@@ -11,7 +11,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from slicewise.evaluation.statistics import agreement, headline_subset, patient_volumes
+from slicewise.evaluation.statistics import agreement, patient_volumes
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Section, Table
 from slicewise.report.agreement import bland_altman
@@ -103,8 +103,7 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
 
 def _of(one: Gathered) -> Iterator[Drawn]:
     metrics = one.result.metrics
-    subset = headline_subset(metrics)
-    scored = metrics[metrics["subset"] == subset]
+    scored = one.scored
     labels = list(scored["label"].unique())
     by_label = {label: dice_by_patient(scored[scored["label"] == label]) for label in labels}
     yield Drawn(

@@ -14,7 +14,7 @@ from slicewise.dataset.cases import read_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
-from slicewise.evaluation.groups import read_groups
+from slicewise.evaluation.groups import headline_scores, read_groups
 from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.sweep import read_sweep
 from slicewise.report.cost import Cost, read_costs
@@ -78,6 +78,11 @@ class Gathered:
     def first(self) -> TrainingRecord:
         """The training of the first fold: settings are the same for all."""
         return self.records[0]
+
+    @property
+    def scored(self) -> pd.DataFrame:
+        """The rows of its scores that the text is about: test patients, or who was held out."""
+        return headline_scores(self.result.metrics)
 
     def block(self, name: str) -> Mapping[str, Any]:
         """Return a block of all settings, empty where it is not known."""

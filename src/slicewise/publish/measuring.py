@@ -106,8 +106,7 @@ def limits(every: Sequence[Gathered]) -> list[Said]:
 
 
 def _scored_patients(one: Gathered) -> int:
-    table = one.result.metrics
-    return int(table.loc[table["subset"] == headline_subset(table), "patient"].nunique())
+    return int(one.scored["patient"].nunique())
 
 
 def evaluation(every: Sequence[Gathered]) -> Section:

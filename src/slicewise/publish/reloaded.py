@@ -67,9 +67,8 @@ def _always(one: Gathered) -> list[Row]:
 
 
 def _by_label(one: Gathered) -> list[Row]:
-    metrics = one.result.metrics
-    subset = headline_subset(metrics)
-    scored = metrics[metrics["subset"] == subset]
+    subset = headline_subset(one.result.metrics)
+    scored = one.scored
     rows = []
     for label in scored["label"].unique():
         own = scored[scored["label"] == label]

@@ -120,22 +120,18 @@ def failures(every: Sequence[Gathered]) -> Section:
     rows = []
     said = []
     for one in every:
-        metrics = one.result.metrics
-        scored = metrics[metrics["subset"] == headline_subset(metrics)]
-        told = wrong(scored)
+        told = wrong(one.scored)
         of = f"{one.name}: " if len(every) > 1 else ""
         said += [Said(f"{of}{sentence.rstrip('.')}.") for sentence in told]
-        lowest = by_patient(scored, "dice").dropna().nsmallest(LOWEST)
+        lowest = by_patient(one.scored, "dice").dropna().nsmallest(LOWEST)
         rows += [[one.name, str(name), number(value, 3)] for name, value in lowest.items()]
     head = ["Experiment", "Patient", "Dice"]
     return Section("Failures", said, [Table("The patients of lowest Dice.", head, rows)])
 
 
 def _of_whom(every: Sequence[Gathered]) -> str:
-    metrics = every[0].result.metrics
-    subset = headline_subset(metrics)
-    count = metrics.loc[metrics["subset"] == subset, "patient"].nunique()
-    if subset == "test":
+    count = every[0].scored["patient"].nunique()
+    if headline_subset(every[0].result.metrics) == "test":
         return plural(count, "test patient")
     return f"{plural(count, 'validation patient')}, not test patients"
 
