@@ -246,7 +246,14 @@ def test_a_mask_has_to_fit(place: Place) -> None:
     place.mask(Volume(masked(image).array, moved))
     refused(place, "mine.nii.gz")
     place.mask(masked(image, 2))
-    refused(place, "holds values that dataset.labels")
+    # not dataset.other_labels, which has no say here
+    unknown = (
+        r"holds values that dataset.labels \(liver: 1\) does not name: {} \({} voxels\); give "
+        "these voxels the value of a label, or 0, or name the value of those that nobody looked at"
+    )
+    refused(place, unknown.format(2, 20 * 20 * 5))
+    place.mask(masked(image, 0))
+    refused(place, "no voxel of any label .*; correct it, or set dataset.empty_masks to allow")
     place.mask(masked(image))
     refused(place, r"has no value for voxels that nobody drew \(dataset.ignore\)", ignore=200)
     place.write(ignore=9, other_labels="background")
@@ -256,7 +263,9 @@ def test_a_mask_has_to_fit(place: Place) -> None:
     array = masked(image).array
     array[0] = 200
     place.mask(Volume(array, image.affine))
-    refused(place, "holds values that dataset.labels")
+    refused(place, unknown.format(200, array[0].size))
+    place.mask(Volume(np.full_like(array, 200), image.affine))
+    refused(place, "all its voxels have the value 200, .* correct at least a part", ignore=200)
 
 
 def test_places_that_do_not_fit_are_refused(place: Place) -> None:

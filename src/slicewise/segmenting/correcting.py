@@ -28,7 +28,7 @@ from slicewise.segmenting.pages import Output
 from slicewise.segmenting.scans import Scan, find_scan
 from slicewise.segmenting.trained_on import known_again
 from slicewise.volumes.channels import first_channel
-from slicewise.volumes.checks import label_indices
+from slicewise.volumes.checks import count_stored, label_indices, some_counted, with_values
 from slicewise.volumes.nifti import read_channels_of
 from slicewise.volumes.placing import VoxelGrid, on_image
 from slicewise.volumes.read import as_meant, read_sources, read_volume
@@ -281,10 +281,9 @@ def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
             f"{shown}: no voxel has the value {ignore} of --ignore; correct it, or leave it out if "
             "the whole mask was looked at"
         )
+    _check_values(count_stored(mask.array, shown), shown, content, ignore)
     labels: Mapping[str, Any] = content.labels
-    numbers = label_indices(
-        mask, shown, labels, "refuse", may_be_empty=content.empty_masks == "allow", ignore=ignore
-    )
+    numbers = label_indices(mask, shown, labels, "refuse", may_be_empty=True, ignore=ignore)
     first = first_channel(image)
     grid = VoxelGrid.of(first, str(asked.scan))
     numbers, stored = on_image(numbers, VoxelGrid.of(mask, shown), grid, "exact")
@@ -297,6 +296,34 @@ def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
     values[1 : len(labels) + 1] = [own[0] for own in content.labels.values()]
     values[UNDRAWN] = content.ignore or 0
     return values[numbers]
+
+
+def _check_values(counts: np.ndarray, shown: str, content: Content, ignore: int | None) -> None:
+    """Refuse values of no label, and a mask that says nothing.
+
+    Whatever `dataset.other_labels` says of the masks of others: whoever corrects one can say what
+    they meant by a value.
+    """
+    named = with_values(content.labels)
+    drawn = [value for values in content.labels.values() for value in values]
+    found = np.flatnonzero(counts)
+    unknown = found[~np.isin(found, [0, *drawn] if ignore is None else [0, *drawn, ignore])]
+    if unknown.size:
+        raise SlicewiseError(
+            f"{shown}: it holds values that dataset.labels ({named}) does not name: "
+            f"{some_counted(unknown, counts)}; give these voxels the value of a label, or 0, or "
+            "name the value of those that nobody looked at with --ignore"
+        )
+    if ignore is not None and found.tolist() == [ignore]:
+        raise SlicewiseError(
+            f"{shown}: all its voxels have the value {ignore}, which stands for those that nobody "
+            "looked at; correct at least a part of it"
+        )
+    if content.empty_masks == "refuse" and not counts[drawn].any():
+        raise SlicewiseError(
+            f"{shown}: it has no voxel of any label ({named}); correct it, or set "
+            "dataset.empty_masks to allow if the patient has none of them"
+        )
 
 
 def _keep_image(scan: Scan, image: Volume, more: int, folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,7 +152,7 @@ def label_indices(
     """
     _check_shape(mask.array, path)
     values = {name: [v] if isinstance(v, int) else list(v) for name, v in labels.items()}
-    named = ", ".join(f"{name}: {' '.join(map(str, v))}" for name, v in values.items())
+    named = with_values(values)
     table = np.zeros(LARGEST_LABEL + 1, np.uint8)
     for index, wanted in enumerate(values.values(), start=1):
         table[wanted] = index
@@ -172,6 +172,17 @@ def label_indices(
     for part, target in slabs_of_both(mask.array, indices):
         target[...] = table[part.astype(np.intp)]
     return indices
+
+
+def with_values(labels: Mapping[str, Sequence[int]]) -> str:
+    """Return labels with their values, for messages."""
+    return ", ".join(f"{name}: {' '.join(map(str, values))}" for name, values in labels.items())
+
+
+def some_counted(values: np.ndarray, counts: np.ndarray) -> str:
+    """Return the first values of some, with how many voxels have each, for messages."""
+    listed = ", ".join(f"{v} ({counts[v]} voxels)" for v in values[:8])
+    return f"{listed}{', …' if values[8:].size else ''}"
 
 
 def count_stored(array: np.ndarray, path: str) -> np.ndarray:
@@ -198,10 +209,9 @@ def _refuse_unknown(counts: np.ndarray, table: np.ndarray, path: str, named: str
     unknown = unknown[unknown != 0]
     if not len(unknown):
         return
-    listed = ", ".join(f"{v} ({counts[v]} voxels)" for v in unknown[:8])
     raise SlicewiseError(
-        f"{path}: it holds values that dataset.labels ({named}) does not name: {listed}"
-        f"{', …' if unknown[8:].size else ''}; add them to dataset.labels, or set "
+        f"{path}: it holds values that dataset.labels ({named}) does not name: "
+        f"{some_counted(unknown, counts)}; add them to dataset.labels, or set "
         "dataset.other_labels to background"
     )
 
