@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
 
 from slicewise.config.experiment import Experiment
@@ -14,6 +16,14 @@ from slicewise.files import write_text
 from tests.test_compare import DICE, scored
 
 TRAINED = ("y", "z")
+
+
+def known(monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: Any) -> None:
+    """Let all runs have been tracked with these settings, by their blocks."""
+    path = folder / "run" / "files" / "settings.yaml"
+    write_text(path, yaml.safe_dump(settings))
+    run = SimpleNamespace(folder=path.parents[1])
+    monkeypatch.setattr("slicewise.publish.gathered.current_run", lambda fold: run)
 
 
 def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
@@ -37,7 +47,8 @@ def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
     cases = [*DICE, *TRAINED]
     table = pd.DataFrame({"case": cases, "patient": cases})
     digests = dict.fromkeys(("image_sha256", "mask_sha256", "fingerprint"), cases)
-    described = table.assign(**digests, shape="64x64x20", spacing="0.8x0.8x5", ml_liver="1500.0")
+    measures = {"shape": "64x64x20", "spacing": "0.8x0.8x5", "orientation": "RAS"}
+    described = table.assign(**digests, **measures, ml_liver="1500.0")
     described.loc[0, "spacing"] = "0.6x0.6x2.5"
     split = table.assign(subset=["test"] * len(DICE) + ["train"] * len(TRAINED), fold="")
     for name, rows in (("cases", described), ("split", split)):

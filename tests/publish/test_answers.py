@@ -58,7 +58,7 @@ def test_several_folds_are_an_ensemble_and_one_is_none(tmp_path):
 
 def test_without_test_patients_nobody_is_called_one(tmp_path):
     one = gathered(tmp_path)
-    assert answer(one, "32").text == "On 6 test patients of the same data set."
+    assert answer(one, "32").text == "On 6 test patients, of the same data set."
     metrics = pd.read_csv(one.result.folder / "metrics.tsv", sep="\t")
     metrics["subset"] = "validation"
     write_text(one.result.folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
@@ -84,3 +84,33 @@ def test_what_settings_do_not_tell_is_asked(tmp_path):
     assert answer(one, "8").status == "asked"
     assert answer(one, "30").status == "asked"
     assert answer(one, "14", TRIPOD).status == "asked"
+
+
+def test_slices_without_a_label_are_said_as_they_were_drawn(tmp_path):
+    training = {"empty": 0, "foreground": 0}
+    one = gathered(tmp_path, training=training, resolved={"training_slices": 20})
+    assert "used 20 slices of its cases: those that show a label." in answer(one, "10").text
+    imbalance = answer(one, "13", TRIPOD).text
+    assert imbalance.startswith("Only slices that show a label were trained on. The loss is")
+    every = {"empty": 1, "foreground": 0.33}
+    other = gathered(tmp_path / "all", training=every, resolved={"training_slices": 20})
+    assert "used 20 slices of its cases: all." in answer(other, "10").text
+    assert "At least 33 % of the slices of each batch" in answer(other, "13", TRIPOD).text
+
+
+def test_folds_are_held_out_patients(tmp_path):
+    one = gathered(tmp_path)
+    path = one.result.folder / "fold-0" / "config.yaml"
+    record = yaml.safe_load(path.read_text()) | {"folds": 2}
+    for fold in (path.parent, one.result.folder / "fold-1"):
+        write_text(fold / "config.yaml", yaml.safe_dump(record))
+        write_text(fold / "history.csv", (path.parent / "history.csv").read_text())
+    metrics = one.result.metrics.assign(subset="validation")
+    write_text(path.parents[1] / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+    write_json(path.parents[1] / "summary.json", summarise(metrics))
+    folds = gather(path.parents[1])
+    assert "of 6 held-out patients." in answer(folds, "37").text
+    assert "each by a model that was not trained on them" in answer(folds, "32").text
+    assert "baseline has 2 folds, each trained on other patients." in answer(folds, "30").text
+    assert answer(folds, "30").status == "in part"
+    assert "Held-out patients have their ground truth" in answer(folds, "17").text

@@ -91,3 +91,19 @@ def test_what_validation_decided_is_said_as_it_decided(tmp_path):
     # without validation patients nothing was tried
     untried = gathered(tmp_path / "untried", **auto)
     assert "largest connected piece" not in text_of(untried)
+
+
+def test_volumes_without_a_unit_are_scaled_one_by_one_first(tmp_path):
+    one = gathered(tmp_path, content={"intensity": "arbitrary"}, resolved={"window": [-1.0, 2.5]})
+    said = text_of(one, "Preprocessing")
+    assert "those of each volume were first scaled by the mean and standard deviation" in said
+    assert "of the training slices (-1 to 2.5) and normalised" in said
+    known = text_of(gathered(tmp_path / "ct", resolved={"window": [-24.0, 151.0]}), "Preprocessing")
+    assert "(-24 to 151 HU)" in known
+    assert "no unit" not in known
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(1, "1 minute of"), (0.2, "0.2 minutes of")])
+def test_a_training_by_time_says_its_minutes(tmp_path, minutes, said):
+    one = gathered(tmp_path, training={"minutes": minutes, "epochs": None})
+    assert f"Training took {said} wall time" in text_of(one, "Training")

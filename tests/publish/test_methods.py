@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.sweep import Tried, table_of
@@ -13,7 +12,7 @@ from slicewise.files import write_text
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.methods import methods
 from slicewise.publish.prose import sources_of
-from tests.published import experiment
+from tests.published import experiment, known
 
 
 def gathered(folder: Path, **blocks) -> Gathered:
@@ -33,18 +32,13 @@ def test_methods_that_were_not_used_are_not_cited(tmp_path):
 
 
 def test_settings_of_the_run_tell_of_seed_and_exclusions(tmp_path, monkeypatch):
-    settings = {
-        "dataset": {"exclude": {"bad": "another patient"}},
-        "split": {"seed": 13, "check_against": ["other/cases.tsv"], "not_the_same": [["a", "b"]]},
-        "evaluation": {"absent_labels": "exclude"},
-    }
-    run = tmp_path / "run" / "files" / "settings.yaml"
-    write_text(run, yaml.safe_dump(settings))
-
-    class Run:
-        folder = run.parents[1]
-
-    monkeypatch.setattr("slicewise.publish.gathered.current_run", lambda fold: Run)
+    known(
+        monkeypatch,
+        tmp_path,
+        dataset={"exclude": {"bad": "another patient"}},
+        split={"seed": 13, "check_against": ["other/cases.tsv"], "not_the_same": [["a", "b"]]},
+        evaluation={"absent_labels": "exclude"},
+    )
     said = text_of(gathered(tmp_path))
     assert "1 case excluded: another patient (1)." in said
     assert "was drawn at random (seed 13)." in said

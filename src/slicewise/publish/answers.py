@@ -5,7 +5,9 @@ Each answer takes experiments on one data set, of which the first stands for the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.publish import described, making, measuring
@@ -21,6 +23,20 @@ WORST = 3
 def asks(question: str) -> Callable[[Every], Answer]:
     """Ask, as no record tells."""
     return lambda every: Answer("asked", question)
+
+
+def asks_of_patients(question: str) -> Callable[[Every], Answer]:
+    """Ask, unless the images are synthetic and show nobody."""
+
+    def answer(every: Every) -> Answer:
+        return NOBODY if every[0].is_synthetic else Answer("asked", question)
+
+    return answer
+
+
+NOBODY = Answer(
+    "not applicable", "The images are synthetic, and show nobody.", "settings.yaml of the run"
+)
 
 
 def does_not_apply(reason: str) -> Callable[[Every], Answer]:
@@ -76,7 +92,7 @@ def technology(every: Every) -> Answer:
 
 def goal(every: Every) -> Answer:
     """Say what the experiments are about."""
-    labels = ", ".join(every[0].first.content["labels"])
+    labels = ", ".join(every[0].labels)
     compared = ", and to compare ways of training it" if len(every) > 1 else ""
     return Answer(
         "in part",
@@ -87,6 +103,8 @@ def goal(every: Every) -> Answer:
 
 def design(every: Every) -> Answer:
     """Say what is known of the order of data and study."""
+    if every[0].is_synthetic:
+        return NOBODY
     return Answer(
         "in part",
         "All scans and their ground truth were there before the models were trained. Were they "
@@ -95,8 +113,65 @@ def design(every: Every) -> Answer:
     )
 
 
+ARRANGED = {
+    "pairs": "pairs of an image and a mask by their names",
+    "ircad": "3D-IRCADb has them",
+    "msd": "the Medical Segmentation Decathlon has them (dataset.json)",
+    "nnunet": "nnU-Net has them",
+    "table": "a table names them",
+    "bids": "BIDS has them",
+    "dicom": "DICOM series",
+}
+"""How the files of a layout lie, after the word as."""
+
+
+def origin(every: Every) -> Answer:
+    """Say what is recorded of where the data come from, and ask for the rest."""
+    one = every[0]
+    if one.is_synthetic:
+        return Answer(
+            "answered", "The images are synthetic: slicewise made them.", "settings.yaml of the run"
+        )
+    arranged = ARRANGED.get(one.block("dataset").get("layout", ""))
+    lie = f", its files lie as {arranged}" if arranged else ""
+    return Answer(
+        "in part",
+        f"The data set is called {one.dataset}{lie}, and the SHA-256 of each image and mask is "
+        "recorded. Which institutions are the scans from, and when?",
+        "cases.tsv",
+    )
+
+
+def standard(every: Every) -> Answer:
+    """Ask why the ground truth is one."""
+    if every[0].is_synthetic:
+        return Answer("answered", "It is known exactly, as images were made from it.", "cases.tsv")
+    return Answer("asked", "Why is it the standard to compare with?")
+
+
+def shared_data(every: Every) -> Answer:
+    """Ask where data are; synthetic ones can be made again."""
+    if every[0].is_synthetic:
+        made = "slicewise makes the same images again from the same settings and commit."
+        return Answer("answered", made, "settings.yaml of the run")
+    return Answer("asked", "Where can others get the data?")
+
+
+def annotators(every: Every) -> Answer:
+    """Ask who drew the ground truth; some of it may be predictions that were corrected."""
+    if every[0].is_synthetic:
+        return Answer("not applicable", "Nobody drew it: images were made from it.")
+    question = "Who drew the ground truth, how many readers, with which experience?"
+    if not every[0].block("dataset").get("corrections"):
+        return Answer("asked", question)
+    text = f"Some masks are predictions that were corrected. {question}"
+    return Answer("in part", text, "settings.yaml of the run")
+
+
 def criteria(every: Every) -> Answer:
     """Give the exclusions, and ask for the rest."""
+    if every[0].is_synthetic:
+        return NOBODY
     excluded = described.exclusions(every[0])
     question = "Which patients were eligible?"
     if not excluded:
@@ -111,10 +186,11 @@ def subsets(every: Every) -> Answer:
 
     def tell(one: Gathered) -> str:
         share = one.first.experiment["training"]["empty"]
-        kept = f"{percent(share)} of the" if share else "no"
-        empty = "" if share == 1 else f", and {kept} slices without any label"
+        few = f", and of those that do not {percent(share)} by chance" if share else ""
+        which = "all" if share == 1 else f"those that show a label{few}"
         of = " of the first fold" if one.first.folds > 1 else ""
-        return f"Training{of} used {one.first.resolved.training_slices:,} slices{empty}."
+        number = one.first.resolved.training_slices
+        return f"Training{of} used {number:,} slices of its cases: {which}."
 
     whole = "Validation and test scans were segmented and scored as a whole."
     return Answer("answered", f"{_of_each(every, tell)} {whole}", "config.yaml of each fold")
@@ -126,7 +202,7 @@ def missing(every: Every) -> Answer:
     evaluation = every[0].block("evaluation")
     if not dataset or not evaluation:
         return Answer("asked", "How were missing scans, labels and channels handled?")
-    said = ["Every case has its image and its ground truth, or is among the exclusions."]
+    said = ["Every case has its image and its ground truth, or was excluded."]
     if dataset.get("channels"):
         filled = "counted as zero" if dataset.get("missing_channels") == "zero" else "refused"
         said.append(f"Missing channels were {filled}.")
@@ -141,7 +217,9 @@ def missing(every: Every) -> Answer:
 
 def protocol(every: Every) -> Answer:
     """Give what headers say of the scans."""
-    geometry = described.geometry(every[0].cases)
+    if every[0].is_synthetic:
+        return NOBODY
+    geometry = described.geometry(every[0], every[0].cases)
     question = "Which scanners, protocols and contrast agents were used?"
     return Answer("in part", f"{geometry} {question}", "cases.tsv")
 
@@ -149,33 +227,39 @@ def protocol(every: Every) -> Answer:
 def truth(every: Every) -> Answer:
     """Say what is drawn, and ask how."""
     one = every[0]
-    volumes = words(described.volumes(one.cases, list(one.first.content["labels"])))
+    volumes = words(described.volumes(one, one.cases))
+    if one.is_synthetic:
+        text = f"Masks, voxel by voxel, of the bodies that images were made from. {volumes}"
+        return Answer("answered", text, "cases.tsv")
     question = "By which instructions and software was it drawn?"
     return Answer("in part", f"Masks, voxel by voxel. {volumes} {question}", "cases.tsv")
 
 
 def truth_of_tests(every: Every) -> Answer:
     """Say where the truth of test patients comes from."""
-    return Answer(
-        "in part",
-        "Test patients have their ground truth from the same data set as all others, and no model "
-        "saw it before it was scored. Was it drawn in another way, or blind to predictions?",
-        "cases.tsv, split.tsv",
-    )
+    whom = f"{measuring.kind_of_patient(every[0]).capitalize()}s"
+    said = f"{whom} have their ground truth from the same data set as all others"
+    if every[0].is_synthetic:
+        return Answer("answered", f"{said}: it is what images were made from.", "cases.tsv")
+    known = all(one.first.started_from is None or one.first.started_from.known for one in every)
+    if known and headline_subset(every[0].result.metrics) == "test":
+        said += ", and no model was trained on it or chosen by it"
+    question = "Was it drawn in another way, or blind to predictions?"
+    return Answer("in part", f"{said}. {question}", "cases.tsv, split.tsv")
 
 
 def disjoint(every: Every) -> Answer:
     """Say what no two parts share."""
     left_out = every[0].block("split").get("leave_out")
     level = f"patients, and folds by {left_out}" if left_out else "patients"
-    return Answer("answered", f"Parts are disjoint by {level}.", "split.tsv")
+    alone = words(described.alone(every[0]))
+    return Answer("answered", f"Parts are disjoint by {level}. {alone}".strip(), "split.tsv")
 
 
 def sample_size(every: Every) -> Answer:
     """Count whom scores are of, and ask whether that was planned."""
-    count, whom = _whom(every[0])
     question = "How many were planned, and why?"
-    return Answer("in part", f"Scores are of {count} {whom}. {question}", "metrics.tsv")
+    return Answer("in part", f"Scores are of {_whom(every[0])}. {question}", "metrics.tsv")
 
 
 def numbers(every: Every) -> Answer:
@@ -194,8 +278,10 @@ def characteristics(every: Every) -> Answer:
         names = one.split.loc[one.split["subset"] == subset, "case"]
         cases = one.cases[one.cases["case"].isin(names)]
         if len(cases):
-            volumes = words(described.volumes(cases, list(one.first.content["labels"])))
-            parts.append(f"For {title}: {described.geometry(cases)} {volumes}")
+            volumes = words(described.volumes(one, cases))
+            parts.append(f"For {title}: {described.geometry(one, cases)} {volumes}")
+    if one.is_synthetic:
+        return Answer("answered", " ".join(parts), "cases.tsv, split.tsv")
     question = "What are age, sex and diagnoses in each part?"
     return Answer("in part", " ".join([*parts, question]), "cases.tsv, split.tsv")
 
@@ -233,7 +319,7 @@ def ensemble(every: Every) -> Answer:
 
 def output(every: Every) -> Answer:
     """Say what a model gives, and how it becomes a mask."""
-    labels = ", ".join(every[0].first.content["labels"])
+    labels = ", ".join(every[0].labels)
     told = _of_each(every, lambda one: words(making.prediction(one).said))
     return Answer("answered", f"A mask of {labels}. {told}", "paper.md, Prediction")
 
@@ -243,9 +329,11 @@ def imbalance(every: Every) -> Answer:
 
     def tell(one: Gathered) -> str:
         training = one.first.experiment["training"]
-        shown = training["foreground"]
-        drawn = f"at least {percent(shown)} of each batch showed a label" if shown else "none"
-        return f"Against the many voxels without a label: {drawn}."
+        only = "Slices were drawn whether they show a label or not."
+        if not training["empty"]:
+            only = "Only slices that show a label were trained on."
+        drawn = words(making.foreground(one)) or only
+        return f"{drawn} {making.loss(one.first.experiment['loss']).text}"
 
     return Answer("answered", _of_each(every, tell), "paper.md, Training")
 
@@ -277,9 +365,18 @@ def robust(every: Every) -> Answer:
         if len(one.seeds) > 1
     ]
     said += _groups(every)
+    question = "Was it tested how results depend on seed, site or scanner?"
+    if said:
+        return Answer("answered", " ".join(said), "results.csv, groups.csv")
+    said = [
+        f"{one.name} has {plural(one.first.folds, 'fold')}, each trained on other patients."
+        for one in every
+        if one.first.folds > 1
+    ]
+    said += [words(making.swept(one)) for one in every if len(one.sweep)]
     if not said:
-        return Answer("asked", "Was it tested how results depend on seed, site or scanner?")
-    return Answer("answered", " ".join(said), "results.csv, groups.csv")
+        return Answer("asked", question)
+    return Answer("in part", f"{' '.join(said)} {question}", "results.csv")
 
 
 def groups(every: Every) -> Answer:
@@ -298,24 +395,23 @@ def _groups(every: Every) -> list[str]:
 def explained(every: Every) -> Answer:
     """Say why no explanation of an output is needed."""
     return Answer(
-        "not applicable", "The output is a mask, which is shown over each scan.", "report.html"
+        "not applicable", "The output is a mask, which can be looked at itself.", "report.html"
     )
 
 
 def internal(every: Every) -> Answer:
     """Say on whom models were scored."""
-    count, whom = _whom(every[0])
-    return Answer("answered", f"On {count} {whom} of the same data set.", "metrics.tsv")
+    return Answer("answered", f"On {_whom(every[0])}, of the same data set.", "metrics.tsv")
 
 
-def _whom(one: Gathered) -> tuple[int, str]:
+def _whom(one: Gathered) -> str:
     """Count whom the scores are of, and say who they are."""
     count = int(one.scored["patient"].nunique())
     if headline_subset(one.result.metrics) == "test":
-        return count, "test patients"
+        return plural(count, "test patient")
     if one.first.folds > 1:
-        return count, "patients, each by models that were not trained on them"
-    return count, "validation patients (there are no test patients)"
+        return f"{plural(count, 'patient')}, each by a model that was not trained on them"
+    return f"{plural(count, 'validation patient')} (there are no test patients)"
 
 
 def performance(every: Every) -> Answer:
@@ -330,17 +426,24 @@ def detection(every: Every) -> Answer:
         subset = headline_subset(one.result.metrics)
         for label, scores in one.result.summary[subset].items():
             if label != "mean":
-                told.append(f"{one.name}, {label}: {scores['detection']['in_words']}.")
+                told.append(f"{one.name}, {label}: {_found(one, scores['detection'])}.")
     return Answer("answered", " ".join(told), "summary.json")
 
 
+def _found(one: Gathered, counts: Mapping[str, Any]) -> str:
+    """Return counts in words, without millilitres where they mean nothing."""
+    said = str(counts["in_words"])
+    return said if one.is_measured else re.sub(r" \([^)]* ml [^)]*\)", "", said)
+
+
 def failures(every: Every) -> Answer:
-    """Give the lowest Dice of each experiment."""
+    """Give the lowest Dice of each experiment, and what is wrong."""
 
     def tell(one: Gathered) -> str:
         lowest = by_patient(one.scored, "dice").dropna().nsmallest(WORST)
         values = some([f"{value:.3f}" for value in lowest], WORST)
-        return f"The lowest Dice of patients: {values}." if len(lowest) else ""
+        said = f"The lowest Dice of patients: {values}." if len(lowest) else ""
+        return f"{said} {words(measuring.faults(one))}".strip()
 
     question = "What do these patients have in common?"
     told = f"{_of_each(every, tell)} {question}".strip()

@@ -10,7 +10,6 @@ from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish import described, making, measuring
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, markdown
-from slicewise.report.wrong import wrong
 
 
 def model_card(one: Gathered) -> str:
@@ -19,7 +18,7 @@ def model_card(one: Gathered) -> str:
     Sections are those of Mitchell et al., Model cards for model reporting, 2019.
     """
     front = yaml.safe_dump(_front(one), sort_keys=False, allow_unicode=True)
-    text = markdown(f"{one.name}: {', '.join(one.first.content['labels'])}", _card(one))
+    text = markdown(f"{one.name}: {', '.join(one.labels)}", _card(one))
     return f"---\n{front}---\n\n{text}"
 
 
@@ -73,19 +72,14 @@ def _card(one: Gathered) -> list[Section]:
             [Said("Weights can hold traces of the scans that a model was trained on.")],
             questions=("Did the patients agree that models are made of their scans, and shared?",),
         ),
-        Section("Caveats and recommendations", [*_wrong(one), *measuring.limits([one])]),
+        Section("Caveats and recommendations", [*measuring.faults(one), *measuring.limits([one])]),
     ]
 
 
 def _factors(one: Gathered) -> list[Said]:
     columns = ", ".join(one.groups["column"].unique())
     broken = f"Scores are broken down by {columns}." if columns else "Scores are not broken down."
-    return [Said(described.geometry(one.cases)), Said(broken)]
-
-
-def _wrong(one: Gathered) -> list[Said]:
-    """Say what is wrong in predictions, as their scores show it."""
-    return [Said(f"{sentence.rstrip('.')}.") for sentence in wrong(one.scored)]
+    return [Said(described.geometry(one, one.cases)), Said(broken)]
 
 
 def datasheet(every: Sequence[Gathered]) -> list[Section]:
@@ -119,9 +113,11 @@ def datasheet(every: Sequence[Gathered]) -> list[Section]:
             "Preprocessing, cleaning and labelling",
             [
                 Said(
-                    "Files were converted to NIfTI where they were not, and are kept as they are."
+                    "Images and masks were made by slicewise."
+                    if one.is_synthetic
+                    else "Files are kept as they are; what is no NIfTI was converted beside them."
                 ),
-                *making.preparation(one).said,
+                *_prepared(every),
             ],
             questions=("Who drew the ground truth, by which instructions and software?",),
         ),
@@ -135,4 +131,14 @@ def datasheet(every: Sequence[Gathered]) -> list[Section]:
             questions=("How, to whom and under which licence are the data given?",),
         ),
         Section("Maintenance", questions=("Who answers questions, and corrects errors?",)),
+    ]
+
+
+def _prepared(every: Sequence[Gathered]) -> list[Said]:
+    """Say what became of volumes, for each experiment where there are several."""
+    if len(every) == 1:
+        return list(making.preparation(every[0]).said)
+    return [
+        Said(f"For {one.name}: {' '.join(said.text for said in making.preparation(one).said)}")
+        for one in every
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ INTENSITIES = {
     "clipped_hu": "CT in Hounsfield units that were clipped before",
     "arbitrary": "images whose intensities have no unit",
 }
+BY_NAME = ("pairs", "msd", "nnunet")
+"""Layouts in which nothing but a pattern of names tells which cases are of one patient."""
+ACROSS = {"axial": "SI", "coronal": "AP", "sagittal": "LR"}
+"""Where the axis across a plane points."""
 NAMED = 12
 """Labels or reasons, at most, that a sentence lists."""
 
@@ -28,15 +32,18 @@ def data(one: Gathered) -> Section:
     cases = one.cases
     content = one.first.content
     patients = cases["patient"].nunique()
-    labels = list(content["labels"])
+    made = "synthetic " if one.is_synthetic else ""
+    kind = f"{made}{INTENSITIES[content['intensity']]}"
     said = [
         Said(
             f"The data set {one.dataset} has {plural(len(cases), 'case')} of "
-            f"{plural(patients, 'patient')}: {INTENSITIES[content['intensity']]}, with ground "
-            f"truth of {some(labels, NAMED)}."
+            f"{plural(patients, 'patient')}: {kind}, with ground truth of "
+            f"{some(one.labels, NAMED)}."
         ),
-        Said(geometry(cases)),
-        *volumes(cases, labels),
+        *alone(one),
+        *made_up(one),
+        Said(geometry(one, cases)),
+        *volumes(one, cases),
     ]
     if content.get("channels"):
         said.append(Said(f"Each case has the channels {', '.join(content['channels'])}."))
@@ -46,7 +53,17 @@ def data(one: Gathered) -> Section:
         )
     if excluded := exclusions(one):
         said.append(Said(excluded))
-    return Section("Data", said, questions=DATA_QUESTIONS)
+    questions = () if one.is_synthetic else DATA_QUESTIONS
+    return Section("Data", said, questions=questions)
+
+
+def alone(one: Gathered) -> list[Said]:
+    """Say where cases were taken for patients, as nothing tells who is one."""
+    dataset = one.block("dataset")
+    by_name = dataset.get("layout") in BY_NAME and not dataset.get("patient_pattern")
+    if not by_name or one.cases["patient"].nunique() < len(one.cases):
+        return []
+    return [Said("Each case was taken for a patient of its own.")]
 
 
 def exclusions(one: Gathered) -> str:
@@ -69,8 +86,18 @@ DATA_QUESTIONS = (
 )
 
 
-def geometry(cases: pd.DataFrame) -> str:
-    """Say how large voxels and volumes are, along the axes of the files."""
+def geometry(one: Gathered, cases: pd.DataFrame) -> str:
+    """Say how large voxels and volumes of some cases are, along the axes of the files."""
+    if one.is_stack:
+        return (
+            f"Cases are stacks of {_depth(one, cases)}slices that are no neighbours, so nothing is "
+            "said in millimetres or millilitres."
+        )
+    if not one.is_measured:
+        return (
+            "Headers do not tell how large voxels are, so nothing is said in millimetres or "
+            "millilitres."
+        )
     spacing = np.array([list(map(float, each.split("x"))) for each in cases["spacing"]])
     shape = np.array([list(map(int, each.split("x"))) for each in cases["shape"]])
     in_plane = spacing.min(axis=1)
@@ -82,10 +109,34 @@ def geometry(cases: pd.DataFrame) -> str:
     )
 
 
-def volumes(cases: pd.DataFrame, labels: Sequence[str]) -> list[Said]:
-    """Say in how many cases each label is drawn, and how large it is there."""
+def made_up(one: Gathered) -> list[Said]:
+    """Count the cases whose voxels have a size that nobody knows."""
+    if not one.lost or not one.is_measured:
+        return []
+    return [
+        Said(
+            f"{plural(one.lost, 'header does', 'headers do')} not tell how large voxels are, and "
+            "1 × 1 × 1 mm was taken there."
+        )
+    ]
+
+
+def _depth(one: Gathered, cases: pd.DataFrame) -> str:
+    """Return how many slices stacks have, where it is known along which axis they lie."""
+    along = ACROSS.get(one.first.recipe["plane"])
+    if along is None:
+        return ""
+    counts = [
+        int(shape.split("x")[next(i for i, way in enumerate(orientation) if way in along)])
+        for shape, orientation in zip(cases["shape"], cases["orientation"], strict=True)
+    ]
+    return f"{_range(np.array(counts))} "
+
+
+def volumes(one: Gathered, cases: pd.DataFrame) -> list[Said]:
+    """Say in how many of some cases each label is drawn, and how large it is there."""
     said = []
-    for label in labels:
+    for label in one.labels:
         column = f"ml_{label}"
         if column not in cases:
             continue
@@ -93,10 +144,18 @@ def volumes(cases: pd.DataFrame, labels: Sequence[str]) -> list[Said]:
         there = ml[ml > 0]
         if len(there):
             of = f"in {len(there)} of {plural(len(cases), 'case')}"
-            said.append(Said(f"{label} is drawn {of}, with {_range(there.to_numpy())} ml."))
+            size, unit = there, "ml"
+            if not one.is_measured:
+                size, unit = there * 1000 / _voxel(cases.loc[there.index]), "voxels"
+            said.append(Said(f"{label} is drawn {of}, with {_range(size.to_numpy())} {unit}."))
         else:
             said.append(Said(f"{label} is drawn in no case."))
     return said
+
+
+def _voxel(cases: pd.DataFrame) -> pd.Series:
+    """Return the volume of a voxel of each case, in mm³ as its header has it."""
+    return cases["spacing"].map(lambda text: float(np.prod([float(s) for s in text.split("x")])))
 
 
 def _range(values: np.ndarray) -> str:

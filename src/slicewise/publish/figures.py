@@ -121,7 +121,7 @@ def _of(one: Gathered) -> Iterator[Drawn]:
         lambda: curves(histories, selected=one.result.folds.selected),
         pd.concat(rows, ignore_index=True),
     )
-    for label in labels[:MANY]:
+    for label in labels[:MANY] if one.is_measured else ():
         volumes = patient_volumes(scored, label)
         limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())
         if limits["n"] >= 2:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from slicewise.dataset.case_record import CASE_RECORDS
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
@@ -22,6 +23,8 @@ from slicewise.stored import read_typed
 from slicewise.tracking import current_run
 
 SETTINGS = "settings.yaml"
+UNKNOWN_SIZE = "1x1x1"
+"""What ``cases.tsv`` has as the spacing of an image that has lost its geometry."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,8 @@ class Gathered:
     groups : DataFrame
         Scores by site, sex or whatever else they are broken down by, as of
         `slicewise.evaluation.groups.groups_table`; no row where they are not.
-    groups : DataFrame
-        Scores by site, sex or whatever else they are broken down by: see
-        `slicewise.evaluation.groups.groups_table`; no row where they are not.
+    lost : int
+        Cases whose image does not say how large its voxels are.
     seeds : tuple of int
         Of all trainings that differ by nothing else, its own among them; none of a single one.
     sweep : DataFrame
@@ -66,6 +68,7 @@ class Gathered:
     costs: list[Cost]
     expected: pd.DataFrame
     groups: pd.DataFrame
+    lost: int = 0
     seeds: tuple[int, ...] = ()
     sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -78,6 +81,26 @@ class Gathered:
     def first(self) -> TrainingRecord:
         """The training of the first fold: settings are the same for all."""
         return self.records[0]
+
+    @property
+    def labels(self) -> list[str]:
+        """What is segmented and scored: regions where there are any, else labels."""
+        return list(self.first.content.get("regions") or self.first.content["labels"])
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether the slices of a file are no neighbours."""
+        return not self.first.content.get("contiguous", True)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether millimetres and millilitres of a case mean anything."""
+        return not self.is_stack and self.lost < len(self.cases)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the images were made by slicewise, and show nobody."""
+        return self.block("dataset").get("layout") == "phantom"
 
     @property
     def scored(self) -> pd.DataFrame:
@@ -112,6 +135,7 @@ def gather(folder: Path) -> Gathered:
                 "copy the whole folder of the data set"
             )
     cases, split = map(read_table, map(str, tables))
+    content = result.folds.records[0].content
     jobs = {"train": list(result.folds.histories)}
     costs = read_costs(place, result.folds.recipes, jobs)
     return Gathered(
@@ -124,8 +148,17 @@ def gather(folder: Path) -> Gathered:
         costs,
         _expected(place, result.metrics),
         read_groups(place / "groups.tsv"),
+        0 if content.get("spacing") else _lost(place.parent, cases),
         sweep=read_sweep(place / "sweep.tsv"),
     )
+
+
+def _lost(folder: Path, cases: pd.DataFrame) -> int:
+    """Count cases without a voxel size; not by records of a run before one was given."""
+    shards = sorted((folder / "cases" / "_shards").glob("*.json"))
+    records = [each for path in shards for each in read_typed(path, CASE_RECORDS)]
+    lost = {each.case for each in records if each.lost}
+    return int((cases["case"].isin(lost) & (cases["spacing"] == UNKNOWN_SIZE)).sum())
 
 
 def _expected(place: Path, metrics: pd.DataFrame) -> pd.DataFrame:

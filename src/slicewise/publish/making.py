@@ -22,6 +22,13 @@ def preparation(one: Gathered) -> Section:
     if len(one.first.recipes) > 1:
         more = ", ".join(one.first.recipes[1:])
         said.append(Said(f"Slices of further cuts were trained on: {more}."))
+    if one.first.content["intensity"] == "arbitrary":
+        said.append(
+            Said(
+                "As intensities have no unit, those of each volume were first scaled by the mean "
+                "and standard deviation of its ordinary range."
+            )
+        )
     said.append(Said(_intensities(one, settings)))
     network = one.first.experiment["network"]
     if network.get("dimensions") == 3:
@@ -53,20 +60,22 @@ def _intensities(one: Gathered, settings: Mapping[str, Any]) -> str:
     window = settings["window"]
     scale = settings["normalisation"]
     resolved = one.first.resolved
+    unit = " HU" if one.first.content["intensity"] == "hu" else ""
     bounds = (
         ""
         if resolved.window is None or None in resolved.window
-        else f" ({resolved.window[0]:g} to {resolved.window[1]:g})"
+        else f" ({resolved.window[0]:.4g} to {resolved.window[1]:.4g}{unit})"
     )
     clipped = {
-        "none": "Intensities were not clipped,",
+        "none": "Intensities were clipped to no window",
         "foreground": "Intensities were clipped to the 0.5 and 99.5 percentiles inside the labels "
-        f"of the training cases{bounds}",
-    }.get(str(window), f"Intensities were clipped{bounds}")
+        f"of the training slices{bounds}",
+    }.get(str(window), f"Intensities were clipped to a window{bounds}")
     scaled = {
-        "none": "and they were not normalised",
-        "foreground": "and were normalised by mean and standard deviation inside the labels",
-        "all": "and were normalised by mean and standard deviation of all voxels",
+        "none": "and not normalised",
+        "foreground": "and normalised by mean and standard deviation inside the labels of the "
+        "training slices",
+        "all": "and normalised by mean and standard deviation of all pixels of the training slices",
     }[scale]
     return f"{clipped} {scaled}."
 
@@ -119,23 +128,21 @@ def training(one: Gathered) -> Section:
     settings = experiment["training"]
     of = " of the first fold" if one.first.folds > 1 else ""
     steps = f", {resolved.steps:,} steps{of}" if resolved.steps is not None else ""
+    minutes = settings["minutes"]
     length = (
-        f"{settings['minutes']:g} minutes of wall time"
+        f"{minutes:g} {'minute' if minutes == 1 else 'minutes'} of wall time"
         if settings["minutes"] is not None
         else plural(settings["epochs"], "epoch")
     )
     said = [
         *started(one),
         *swept(one),
-        _loss(experiment["loss"]),
+        loss(experiment["loss"]),
         *_optimizer(experiment["optimizer"]),
         Said(f"Training took {length} in batches of {settings['batch']}{steps}."),
         *_augmentation(experiment.get("augmentation")),
     ]
-    if settings["foreground"]:
-        said.append(
-            Said(f"At least {percent(settings['foreground'])} of each batch showed a label.")
-        )
+    said += foreground(one)
     if resolved.precision == "mixed_bfloat16":
         said.append(Said("Inner layers computed in bfloat16.", ("micikevicius2018mixed",)))
     said.append(Said(kept(one)))
@@ -144,6 +151,14 @@ def training(one: Gathered) -> Section:
         seeds = ", ".join(map(str, one.seeds))
         said.append(Said(f"The training was repeated with the seeds {seeds}."))
     return Section("Training", said)
+
+
+def foreground(one: Gathered) -> list[Said]:
+    """Say how much of each batch showed a label, where that was asked for."""
+    share = one.first.experiment["training"]["foreground"]
+    if not share:
+        return []
+    return [Said(f"At least {percent(share)} of the slices of each batch showed a label.")]
 
 
 def swept(one: Gathered) -> list[Said]:
@@ -207,7 +222,8 @@ LOSSES = {
 }
 
 
-def _loss(settings: Mapping[str, Any]) -> Said:
+def loss(settings: Mapping[str, Any]) -> Said:
+    """Say what was made small."""
     used = {name: settings[name] for name in LOSSES if settings.get(name)}
     words = [f"{LOSSES[name][0]} (weight {weight:g})" for name, weight in used.items()]
     sources = tuple(source for name in used if (source := LOSSES[name][1]))
@@ -309,9 +325,13 @@ def prediction(one: Gathered) -> Section:
     said.append(
         Said("Masks were brought back to the voxels of each scan, on which they are scored.")
     )
-    several = len(one.first.content["labels"]) > 1
-    rule = "the likeliest label won" if several else f"the threshold was {after['threshold']:g}"
-    said.append(Said(f"In each voxel {rule}."))
+    threshold = f"the threshold was {after['threshold']:g}"
+    if one.first.content.get("regions"):
+        said.append(Said(f"Regions may lie within each other; in each voxel {threshold} for each."))
+    elif len(one.labels) > 1:
+        said.append(Said("In each voxel the likeliest label won."))
+    else:
+        said.append(Said(f"In each voxel {threshold}."))
     said += [Said(text) for text in _afterwards(one)]
     return Section("Prediction", said)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slicewise.evaluation.detection import has_label
 from slicewise.evaluation.intervals import RESAMPLES
+from slicewise.evaluation.paired import FEWEST
 from slicewise.evaluation.statistics import headline_subset
+from slicewise.publish.described import made_up
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section
+from slicewise.report.wrong import wrong
 from slicewise.wording import INTERVAL_OF, plural
 
 FEW = 50
@@ -18,14 +22,15 @@ FEW = 50
 def metrics(one: Gathered) -> list[Said]:
     """Say what was measured of each patient."""
     tolerance = one.result.metrics["tolerance_mm"].dropna()
+    over = "slices together" if one.is_stack else "voxels in 3-D"
     said = [
         Said(
-            "The Dice coefficient of a patient is that of all voxels in 3-D on the grid of the "
+            f"The Dice coefficient of a patient is that of all {over} on the grid of the "
             "scan, not a mean over slices; several scans of a patient count once, by their mean.",
             ("dice1945measures",),
         )
     ]
-    if len(tolerance):
+    if len(tolerance) and one.is_measured:
         said += [
             Said(
                 "HD95 is the 95th percentile of distances between surfaces, in mm.",
@@ -49,15 +54,20 @@ def metrics(one: Gathered) -> list[Said]:
 
 def statistics(every: Sequence[Gathered]) -> list[Said]:
     """Say how sure means are, and how experiments were compared."""
-    said = [
-        Said(
+    said = _hygiene(every[0])
+    patients = _scored_patients(every[0])
+    if patients >= INTERVAL_OF:
+        bootstrap = Said(
             "Intervals of means are percentile bootstrap intervals of 95 % over patients "
             f"({RESAMPLES:,} resamples).",
             ("efron1979bootstrap",),
-        ),
-        *_hygiene(every[0]),
-    ]
-    if len(every) > 1:
+        )
+        said = [bootstrap, *said]
+    if len(every) > 1 and patients < FEWEST:
+        said.append(
+            Said(f"No experiment is called better than another by {plural(patients, 'patient')}.")
+        )
+    elif len(every) > 1:
         said.append(
             Said(
                 "Experiments were compared on the same patients by exact two-sided Wilcoxon "
@@ -82,18 +92,41 @@ def headline(every: Sequence[Gathered]) -> list[Said]:
             within = (
                 "" if rough else f" (95 % interval {dice['ci_low']:.3f} to {dice['ci_high']:.3f})"
             )
-            of = plural(dice["n"], "patient")
+            of = plural(dice["n"], kind_of_patient(one))
             what = "mean over labels" if label == "mean" else label
             told.append(Said(f"{one.name}, {what}: Dice {dice['mean']:.3f}{within} of {of}."))
     return told
+
+
+def kind_of_patient(one: Gathered) -> str:
+    """Call those whom scores are of what they are to the models."""
+    if headline_subset(one.result.metrics) == "test":
+        return "test patient"
+    return "held-out patient" if one.first.folds > 1 else "validation patient"
+
+
+def faults(one: Gathered) -> list[Said]:
+    """Say what is wrong in predictions, as their scores show it."""
+    if one.is_measured:
+        return [Said(f"{sentence.rstrip('.')}.") for sentence in wrong(one.scored)]
+    return [
+        Said(f"Of {label} nothing was found in {missed} of {plural(there, 'case')} that show it.")
+        for label, rows in one.scored[has_label(one.scored)].groupby("label", sort=False)
+        if (missed := int((rows["dice"] == 0).sum())) and (there := len(rows))
+    ]
 
 
 def limits(every: Sequence[Gathered]) -> list[Said]:
     """Say what limits the results, as far as records show it."""
     one = every[0]
     said = []
+    if one.is_synthetic:
+        said.append(Said("Images are synthetic, so scores tell nothing of patients."))
     if headline_subset(one.result.metrics) != "test":
         said.append(Said("There are no test patients apart from those of the development."))
+    if not one.is_measured:
+        said.append(Said("Distances and volumes were not scored."))
+    said += made_up(one)
     patients = _scored_patients(one)
     if patients < FEW:
         said.append(Said(f"Scores are of {plural(patients, 'patient')} only."))
@@ -125,14 +158,14 @@ EVALUATION_QUESTIONS = (
 def _hygiene(one: Gathered) -> list[Said]:
     """Say how far an interval of so few patients is to be trusted."""
     patients = _scored_patients(one)
-    whom = "test" if headline_subset(one.result.metrics) == "test" else "validation"
+    whom = kind_of_patient(one)
     if patients >= FEW:
         return []
-    if patients < 2:
-        return [Said(f"With {plural(patients, f'{whom} patient')} there is no interval.")]
+    if patients < INTERVAL_OF:
+        return [Said(f"With {plural(patients, whom)} no interval is given.")]
     return [
         Said(
-            f"With {patients} {whom} patients, intervals are rough: below {FEW} patients their "
+            f"With {plural(patients, whom)}, intervals are rough: below {FEW} patients their "
             "coverage may be less than what they claim.",
             ("eljurdi2025confidence",),
         )
@@ -145,7 +178,10 @@ def software(every: Sequence[Gathered]) -> Section:
     resolved = every[0].first.resolved
     named = [
         Said(f"The workflow is slicewise {_of(origin, 'slicewise')}, {commit(origin)}."),
-        Said(f"It ran on Snakemake {_of(origin, 'snakemake')}.", ("molder2021snakemake",)),
+        Said(
+            f"It ran on Snakemake {_of(origin, 'snakemake')}{_machine(origin)}.",
+            ("molder2021snakemake",),
+        ),
         Said(
             f"Networks were trained with Keras {_of(origin, 'keras')} on "
             f"{resolved.versions.get('backend', 'tensorflow')}, and tracked by MLflow "
@@ -168,6 +204,12 @@ def software(every: Sequence[Gathered]) -> Section:
     ]
     named += [said for one in every for said in _cost(one, len(every) > 1)]
     return Section("Software and hardware", named, questions=SOFTWARE_QUESTIONS)
+
+
+def _machine(origin: Mapping[str, Any]) -> str:
+    if not {"python", "machine"} <= set(origin):
+        return ""
+    return f", in Python {origin['python']} on a machine of type {origin['machine']}"
 
 
 SOFTWARE_QUESTIONS = ("Where can others get code, model and configuration?",)

@@ -36,13 +36,16 @@ def abstract(every: Sequence[Gathered], verdicts: Sequence[str]) -> Section:
     """
     first = every[0]
     patients = first.cases["patient"].nunique()
-    made = " and ".join(one.name for one in every)
+    kind = "synthetic " if first.is_synthetic else ""
+    deep = ", over all slices together" if first.is_stack else " in 3-D"
+    *others, last = [one.name for one in every]
+    made = f"{', '.join(others)} and {last}" if others else last
     said = [
         Said(
-            f"Methods: {plural(len(first.cases), 'case')} of {plural(patients, 'patient')} of the "
-            f"data set {first.dataset} were split by patients. U-nets ({made}) were trained to "
-            f"segment {', '.join(first.first.content['labels'])} and scored by the Dice "
-            "coefficient of each patient in 3-D."
+            f"Methods: {plural(len(first.cases), f'{kind}case')} of "
+            f"{plural(patients, 'patient')} of the data set {first.dataset} were split by "
+            f"patients. U-nets ({made}) were trained to segment {', '.join(first.labels)} and "
+            f"scored by the Dice coefficient of each patient{deep}."
         ),
         Said(f"Results: {' '.join(said.text for said in headline(every))}"),
         *(Said(f"{each}.") for each in verdicts),

@@ -14,11 +14,13 @@ import pandas as pd
 from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, Table
+from slicewise.wording import INTERVAL_OF
 
 SMALL = 500
 """Voxels of a label, in the median of cases, below which a voxel more or less changes Dice much."""
 MANY_EMPTY = 0.1
 """Share of patients without a label from which on detection matters."""
+TOLERANCE = "Is the tolerance of the surface Dice about as far as two readers differ?"
 HEAD = ("What is recommended", "Here", "Followed")
 Row = tuple[str, str, str]
 
@@ -36,34 +38,56 @@ def recommended(every: Sequence[Gathered]) -> Section:
             ("maierhein2024metrics",),
         )
     ]
-    questions = (
-        "Is the tolerance of the surface Dice about as far as two readers differ?",
+    questions = [
         "Does a structure of which one patient has several have to be found piece by piece? Then "
-        "name its label in evaluation.lesions.",
-    )
+        "name its label in evaluation.lesions."
+    ]
+    if _has_surfaces(one):
+        questions.insert(0, TOLERANCE)
     return Section("Choice of metrics", said, [Table("Metrics Reloaded.", HEAD, rows)], questions)
 
 
 def _always(one: Gathered) -> list[Row]:
-    metrics = one.result.metrics
-    has_nsd = bool(metrics["nsd"].notna().any())
+    has_nsd = _has_surfaces(one)
+    has_spread = one.scored["patient"].nunique() >= INTERVAL_OF
+    spread = "deviation, interval, all values" if has_spread else "all values, too few for more"
+    distance = "A distance of surfaces beside it"
+    surfaces: list[Row] = [(distance, _without_surfaces(one), "no")]
+    if has_nsd:
+        surfaces = [
+            (distance, "NSD and HD95", "yes"),
+            ("Percentiles instead of the largest distance", "HD95", "yes"),
+        ]
     return [
         ("An overlap of masks", "Dice", "yes"),
-        (
-            "A distance of surfaces beside it",
-            "NSD and HD95" if has_nsd else "slices are no neighbours, so surfaces are not known",
-            "yes" if has_nsd else "no",
-        ),
-        ("Percentiles instead of the largest distance", "HD95", "yes" if has_nsd else "no"),
+        *surfaces,
         ("Patient by patient, not pooled over voxels or slices", "a value a patient", "yes"),
         ("Each label by itself, not only their mean", "a row a label", "yes"),
-        ("Spread and uncertainty beside the mean", "deviation, interval, all values", "yes"),
+        (
+            "Spread and uncertainty beside the mean",
+            spread,
+            "yes" if has_spread else "no",
+        ),
         (
             "How missing values count is said",
-            "a distance from nothing has no value, and n says of how many means are",
+            f"{'a distance from nothing has no value, and ' if has_nsd else ''}n says of how many "
+            "means are",
             "yes",
         ),
     ]
+
+
+def _has_surfaces(one: Gathered) -> bool:
+    return one.is_measured and bool(one.result.metrics["nsd"].notna().any())
+
+
+def _without_surfaces(one: Gathered) -> str:
+    """Say why there is no distance of surfaces."""
+    if one.is_stack:
+        return "slices are no neighbours, so surfaces are not known"
+    if not one.is_measured:
+        return "headers do not tell how large voxels are"
+    return "no scan has a whole surface of which a distance is known"
 
 
 def _by_label(one: Gathered) -> list[Row]:
@@ -74,7 +98,7 @@ def _by_label(one: Gathered) -> list[Row]:
         own = scored[scored["label"] == label]
         voxels = _voxels(one, own)
         if voxels is not None and voxels < SMALL:
-            surfaces = bool(own["nsd"].notna().any())
+            surfaces = one.is_measured and bool(own["nsd"].notna().any())
             rows.append(
                 (
                     f"{label} is small ({voxels:,.0f} voxels, median): surfaces decide",

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from slicewise.evaluation.comparison import headline_rows
 from slicewise.evaluation.statistics import by_patient, headline_subset
-from slicewise.metrics.table import metric, names
+from slicewise.metrics.table import METRICS, metric, names
+from slicewise.publish import measuring
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, Table
 from slicewise.report.render import number
-from slicewise.report.wrong import wrong
 from slicewise.wording import INTERVAL_OF, plural
 
 DECISIVE = ("mean", "median", "sd", "ci_low", "ci_high", "n")
@@ -34,7 +34,7 @@ def results(every: Sequence[Gathered]) -> pd.DataFrame:
     for one in every:
         subset = headline_subset(one.result.metrics)
         for label, numbers in one.result.summary[subset].items():
-            for name in names("means"):
+            for name in _known(one, names("means")):
                 described = numbers.get(name)
                 if described is not None and described["n"]:
                     values = {key: described[key] for key in DECISIVE}
@@ -44,10 +44,21 @@ def results(every: Sequence[Gathered]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=head)
 
 
+def _known(one: Gathered, columns: Iterable[str]) -> list[str]:
+    """Return the columns that mean something: none in mm or ml where voxels have no size."""
+    return [
+        name
+        for name in columns
+        if one.is_measured or not (name.endswith(("_mm", "_ml")) or name == "nsd")
+    ]
+
+
 def patients(every: Sequence[Gathered]) -> pd.DataFrame:
     """Return the scores of every case and label of all experiments."""
     tables = [one.result.metrics.assign(experiment=one.name) for one in every]
     joined = pd.concat(tables, ignore_index=True)
+    unknown = {each.name for each in METRICS} - set(_known(every[0], [m.name for m in METRICS]))
+    joined = joined.drop(columns=list(unknown & set(joined)))
     first = ["experiment", "case", "patient", "subset", "fold", "label"]
     others = [name for name in joined if name not in first]
     return joined[[*first, *others]].dropna(axis="columns", how="all")
@@ -81,7 +92,7 @@ def section(
         most = max(int(values["n"]) for values in by_metric.values())
         cells = [_cell(by_metric.get(name), metric(name).digits) for name in shown]
         rows.append([str(experiment), str(label), str(most), *cells])
-    caption = f"Mean over {_of_whom(every)}, with its 95 % interval in brackets."
+    caption = f"Mean over {_of_whom(every)}{_with_interval(every)}."
     tables = [Table(caption, head, rows)]
     if compared is not None:
         tables.append(_differences(compared, headline_subset(every[0].result.metrics)))
@@ -120,20 +131,24 @@ def failures(every: Sequence[Gathered]) -> Section:
     rows = []
     said = []
     for one in every:
-        told = wrong(one.scored)
         of = f"{one.name}: " if len(every) > 1 else ""
-        said += [Said(f"{of}{sentence.rstrip('.')}.") for sentence in told]
+        said += [Said(f"{of}{each.text}") for each in measuring.faults(one)]
         lowest = by_patient(one.scored, "dice").dropna().nsmallest(LOWEST)
         rows += [[one.name, str(name), number(value, 3)] for name, value in lowest.items()]
     head = ["Experiment", "Patient", "Dice"]
     return Section("Failures", said, [Table("The patients of lowest Dice.", head, rows)])
 
 
+def _with_interval(every: Sequence[Gathered]) -> str:
+    is_given = every[0].scored["patient"].nunique() >= INTERVAL_OF
+    return ", with its 95 % interval in brackets" if is_given else ""
+
+
 def _of_whom(every: Sequence[Gathered]) -> str:
     count = every[0].scored["patient"].nunique()
-    if headline_subset(every[0].result.metrics) == "test":
-        return plural(count, "test patient")
-    return f"{plural(count, 'validation patient')}, not test patients"
+    whom = plural(count, measuring.kind_of_patient(every[0]))
+    is_test = headline_subset(every[0].result.metrics) == "test"
+    return whom if is_test else f"{whom}, not test patients"
 
 
 def _cell(described: Mapping[str, Any] | None, digits: int) -> str:
