@@ -1,7 +1,8 @@
-"""What `slicewise segment` takes: its start apart from the scans, by TensorFlow and by ONNX.
+r"""What `slicewise segment` takes: its start apart from the scans, by TensorFlow and by ONNX.
 
 python benchmarks/segment.py [--scans 4] [--filters 16 32 64 128 256] [--size 256]
-python benchmarks/segment.py --shape 512 512 1000 --labels 3 --planes coronal sagittal --scans 1
+python benchmarks/segment.py --shape 512 512 1000 --scans 1 --labels 3 \
+    --planes axial coronal sagittal
 
 Runs the real command in a process of its own on one scan, and on several, with the same untrained
 model as `.keras` and as `.onnx`. What one scan takes beyond what a further one takes is the start:

@@ -385,3 +385,70 @@ def test_a_study_runs_the_workflow_on_phantoms(phantoms, tmp_path):
     assert said == ["`usual`", "`bare`"]
     assert {line.split("|")[4].strip() for line in lines} == {"4"}, "all that are not tested on"
     assert all(float(line.split("|")[-2]) > 0 for line in lines), "minutes"
+
+
+# --- correct.py ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def correct(monkeypatch):
+    path = BENCHMARKS[0].with_name("correct.py")
+    monkeypatch.syspath_prepend(str(path.parent))
+    return runpy.run_path(str(path))
+
+
+def corrections(correct, tmp_path, *more):
+    """Return the configurations before and after corrections of phantoms, and the options."""
+    path = tmp_path / "made.yaml"
+    path.write_text(yaml.safe_dump(PHANTOMS))
+    numbers = ("--first", "2", "--corrected", "2", "--tested", "2")
+    options = correct["parsed"](["--configfile", str(path), "--steps", "100", *numbers, *more])
+    return correct["data_sets"](path, options), options
+
+
+def test_corrected_cases_join_and_the_same_patients_are_tested(correct, tmp_path):
+    made, _ = corrections(correct, tmp_path)
+    assert list(made) == ["before-made", "corrected-made"]
+    kept_apart = cases_of(PHANTOMS, "test")
+    before, after = (cases_of(one, "train") for one in made.values())
+    assert before < after and (len(before), len(after)) == (2, 4)
+    tested = [cases_of(one, "test") for one in made.values()]
+    assert tested[0] == tested[1] and len(tested[0]) == 2
+    assert not kept_apart & (after | tested[0]), "test patients of the configuration"
+    assert not [case for one in made.values() for case in cases_of(one, "validation")]
+
+
+def test_a_fine_tuning_differs_from_a_training_in_start_steps_and_rate(correct, tmp_path):
+    more = ("--seeds", "1", "2", "--rates", "1", "0.3", "--threads", "1")
+    made, _ = corrections(correct, tmp_path, *more)
+    before, after = (load_settings(one) for one in made.values())
+    assert list(before.experiments) == ["first-1", "first-2"]
+    scratch, tuned = after.experiments["scratch-2"], after.experiments["tuned-0.3-2"]
+    assert tuned.training.start_from == "results/before-made/first-2"
+    for one, steps in ((before.experiments["first-2"], 100), (scratch, 100), (tuned, 20)):
+        assert one.training.epochs * one.training.steps_per_epoch == steps
+        assert (one.training.seed, one.training.threads) == (2, 1)
+    assert tuned.optimizer.learning_rate == pytest.approx(0.3 * scratch.optimizer.learning_rate)
+    assert after.experiments["tuned-1-1"].optimizer == scratch.optimizer
+    with pytest.raises(SystemExit, match="cases are not tested on there"):
+        corrections(correct, tmp_path, "--first", "5")
+
+
+def test_each_way_is_compared_with_the_one_from_scratch_over_seeds(correct, tmp_path, monkeypatch):
+    made, options = corrections(correct, tmp_path, "--seeds", "1", "2", "--rates", "1", "0.3")
+    dice = {"first": 0.5, "scratch": 0.7, "tuned-1": 0.69, "tuned-0.3": 0.71}
+
+    def read(path):
+        name, _, seed = Path(path).parent.name.rpartition("-")
+        scored = np.array([0.0, 0.01, 0.02]) + dice[name] + 0.001 * int(seed)
+        return table_of(scored).assign(subset="test")
+
+    # of the functions of study.py, which it imports
+    monkeypatch.setitem(correct["scores"].__globals__, "read_metrics", read)
+    monkeypatch.setitem(correct["told"].__globals__, "minutes_of", lambda *_: 1.0)
+    found = correct["told"](made, "made", options)
+    means = {row["variant"]: row["difference"] for row in found if row["label"] == "mean"}
+    wanted = {name: value - dice["scratch"] for name, value in dice.items() if name != "scratch"}
+    assert means == pytest.approx(wanted)
+    assert all(row["reference"] == pytest.approx(dice["scratch"] + 0.0115) for row in found)
+    assert correct["markdown"](found, "scratch").count("| mean |") == 4
