@@ -234,3 +234,13 @@ def test_the_configuration_is_complete():
 
 def test_the_picture_is_small():
     assert (ROOT / "docs" / "overlay.jpg").stat().st_size < 100_000
+
+
+def test_pictures_of_the_readme_are_there_and_small():
+    shown = re.findall(r"!\[([^\]]+)\]\((docs/\w+\.webp)\)", README)
+    assert {name for _, name in shown} == {
+        f"docs/{name}.webp" for name in ("report", "gallery", "terminal")
+    }
+    sizes = [(ROOT / name).stat().st_size for _, name in shown]
+    assert max(sizes) < 60_000
+    assert sum(sizes) < 120_000

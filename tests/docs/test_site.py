@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from slicewise import __version__
+from slicewise.errors import SlicewiseError
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "make_site.py"
@@ -187,3 +188,41 @@ def test_nobody_but_phantoms_is_shown(tmp_path, capsys, monkeypatch):
     assert script.main(["--output", str(tmp_path / "a"), "--pictures", str(results)]) == 1
     assert "these are no results of phantoms" in capsys.readouterr().err
     assert not list((tmp_path / "a").iterdir())
+
+
+DEMO = """\
+58/60  report baseline  15 s
+59/60  report <tutorial>  12 s
+60/60  index  2 s
+
+Mean Dice per patient in 3-D, phantom:
+  all of it, to begin with: results/phantom/index.html
+Complete log(s): /home/somebody/log
+"""
+
+
+def test_a_terminal_shows_the_end_of_a_run_and_nothing_of_its_machine():
+    told = load_script().make_pictures.told
+    assert told(DEMO).startswith("$ make demo\n…\n58/60  report baseline")
+    assert told(DEMO).endswith("results/phantom/index.html")
+    for half in (DEMO.partition("  all of it")[0], "nothing"):
+        with pytest.raises(SlicewiseError, match="no lines of a finished run"):
+            told(half)
+
+
+@pytest.mark.slow
+def test_pictures_of_the_readme_are_taken_again(tmp_path, capsys):
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    make_pictures = load_script().make_pictures
+    results = finished(tmp_path / "phantom")
+    gallery, run = tmp_path / "gallery.html", tmp_path / "demo.txt"
+    gallery.write_text("<h2>Slices</h2>", encoding="utf-8")
+    run.write_text(DEMO, encoding="utf-8")
+    given = [*map(str, (results, gallery, run)), "--output", str(tmp_path)]
+    assert make_pictures.main(given) == 0
+    for name in ("report", "gallery", "terminal"):
+        assert (tmp_path / f"{name}.webp").read_bytes()[8:12] == b"WEBP"
+    (results / "logs" / "phantom").rmdir()
+    assert make_pictures.main(given) == 1
+    assert "these are no results of phantoms" in capsys.readouterr().err
