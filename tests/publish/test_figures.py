@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
 
 import pandas as pd
 
@@ -66,3 +67,32 @@ def test_expected_dice_is_drawn_where_it_is_known(tmp_path, monkeypatch):
     write_json(folder / "predictions" / "_shards" / "s1.json", [{"case": "a", "signs": {}}])
     drawn(folder)
     assert asked == [1, 0]
+
+
+def test_captions_say_of_whom_a_figure_is_and_what_its_interval_is(tmp_path):
+    one = drawn(experiment(tmp_path / "results" / "tiny" / "baseline"))
+    assert one["dice-baseline"].caption == (
+        "Dice of liver in 6 test patients, by baseline. A dot is a patient, the diamond their "
+        "mean, the line its 95 % percentile bootstrap interval over patients."
+    )
+    assert "in 6 test patients (Bland-Altman)" in one["volumes-baseline-liver"].caption
+    assert "bands their 95 % intervals by Student's t." in one["volumes-baseline-liver"].caption
+    assert "of 1 training. Dashed: over the batches" in one["training-baseline"].caption
+
+
+def test_no_interval_is_claimed_of_too_few(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    whole = gather(folder)
+    metrics = whole.result.metrics
+    for patients, told in (({"a", "b"}, "2 test patients"), ({"a"}, "1 test patient,")):
+        few = metrics[metrics["patient"].isin(patients)]
+        one = replace(whole, result=replace(whole.result, metrics=few))
+        made = {each.name: each.caption for each in figures([one])}
+        assert told in made["dice-baseline"]
+        assert "of so few there is no interval" in made["dice-baseline"]
+        assert ("volumes-baseline-liver" in made) == (len(patients) == 2)
+    validated = replace(
+        whole, result=replace(whole.result, metrics=metrics.assign(subset="validation"))
+    )
+    captions = [each.caption for each in figures([validated])]
+    assert "6 validation patients (no test patients)" in captions[0]

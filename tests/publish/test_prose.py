@@ -5,7 +5,16 @@ from __future__ import annotations
 import html
 from html.parser import HTMLParser
 
-from slicewise.publish.prose import Said, Section, Table, latex, markdown, sources_of, web
+from slicewise.publish.prose import (
+    Picture,
+    Said,
+    Section,
+    Table,
+    latex,
+    markdown,
+    sources_of,
+    web,
+)
 
 SECTIONS = [
     Section(
@@ -51,7 +60,7 @@ class _Balanced(HTMLParser):
         self.open: list[str] = []
 
     def handle_starttag(self, tag, attrs):
-        if tag != "meta":
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -67,3 +76,24 @@ def test_the_page_is_whole_and_numbers_its_sources():
     assert html.escape("The share is 5 % of a_b [1, 2].") in text
     assert "Once more [1]." in text
     assert text.count("<li>") == 3  # a question and two sources
+
+
+PICTURED = [Section("Figures", pictures=[Picture("figures/dice-a", "Dice of a_b & 6 patients.")])]
+
+
+def test_figures_stand_in_each_text_with_what_they_show():
+    caption = r"![Dice of a\_b & 6 patients.](figures/dice-a.png)"
+    assert caption in markdown("A", PICTURED)
+    text = latex("A", PICTURED)
+    assert "keepaspectratio]{figures/dice-a.pdf}" in text
+    assert r"\caption{Dice of a\_b \& 6 patients.}" in text
+    page = web("A", PICTURED)
+    assert '<img src="figures/dice-a.png" alt="Figure 1">' in page
+    assert "Figure 1. Dice of a_b &amp; 6 patients." in page
+
+
+def test_latex_puts_many_figures_down_before_it_holds_too_many_back():
+    many = [Picture(f"figures/{k}", "One.") for k in range(30)]
+    text = latex("A", [Section("Figures", pictures=many)])
+    assert max(part.count(r"\begin{figure}") for part in text.split(r"\clearpage")) <= 16
+    assert text.count(r"\begin{figure}") == 30

@@ -11,14 +11,16 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from slicewise.evaluation.statistics import agreement, patient_volumes
+from slicewise.evaluation.statistics import agreement, headline_subset, patient_volumes
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.prose import Section, Table
+from slicewise.publish.prose import Picture, Section
 from slicewise.report.agreement import bland_altman
 from slicewise.report.curves import curves
 from slicewise.report.dots import DotRow, dice_by_patient, dice_dots, difference_plot
 from slicewise.report.expected import expected_dots
+from slicewise.report.formats import png
 from slicewise.report.style import MANY
+from slicewise.wording import INTERVAL_OF, plural
 
 FORMATS = ("pdf", "svg")
 FOLDER = "figures"
@@ -33,7 +35,7 @@ class Drawn:
     name : str
         Of its files, without their endings.
     caption : str
-        A sentence.
+        What is shown, of how many, and what an interval in it is.
     draw : callable
         Returns the figure, in the ink of a light page.
     numbers : DataFrame
@@ -51,6 +53,7 @@ class Drawn:
         made: dict[str, bytes | str] = {
             f"{FOLDER}/{self.name}.{kind}": vector(figure, kind) for kind in FORMATS
         }
+        made[f"{FOLDER}/{self.name}.png"] = png(figure)
         made[f"{FOLDER}/{self.name}.csv"] = self.numbers.to_csv(index=False)
         return made
 
@@ -92,8 +95,7 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
         made.append(
             Drawn(
                 "differences",
-                "Paired differences in Dice: a dot is a patient, the diamond their mean, the line "
-                "its 95 % interval.",
+                _differences_said(every[0], differences),
                 lambda: difference_plot(differences),
                 pd.DataFrame(rows),
             )
@@ -101,48 +103,103 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
     return made
 
 
+BOOTSTRAP = "its 95 % percentile bootstrap interval over patients"
+
+
+def _differences_said(one: Gathered, differences: Sequence[DotRow]) -> str:
+    patients = max(row.values.count() for row in differences)
+    return f"Paired differences in Dice, of {_whom(one, patients)} who have both. {_dots(patients)}"
+
+
+def _whom(one: Gathered, count: int) -> str:
+    """Count those who are scored."""
+    if headline_subset(one.result.metrics) == "test":
+        return plural(count, "test patient")
+    return f"{plural(count, 'validation patient')} (no test patients)"
+
+
+def _dots(patients: int) -> str:
+    """Explain dots, diamond and line; of so few there is no line, and the text says why."""
+    if patients < INTERVAL_OF:
+        return "A dot is a patient, the diamond their mean; of so few there is no interval."
+    return f"A dot is a patient, the diamond their mean, the line {BOOTSTRAP}."
+
+
 def _of(one: Gathered) -> Iterator[Drawn]:
-    metrics = one.result.metrics
     scored = one.scored
     labels = list(scored["label"].unique())
-    by_label = {label: dice_by_patient(scored[scored["label"] == label]) for label in labels}
-    yield Drawn(
-        f"dice-{one.name}",
-        f"Dice of {one.name}: a dot is a patient, the diamond their mean, the line its 95 % "
-        "interval.",
-        lambda: dice_dots(metrics, one.result.summary),
-        pd.DataFrame(by_label).rename_axis("patient").reset_index(),
-    )
-    histories = one.result.folds.histories
-    rows = [table.assign(fold=fold) for fold, table in histories.items()]
-    yield Drawn(
-        f"training-{one.name}",
-        f"Loss and Dice of {one.name} by epoch; a ring marks weights that were kept.",
-        lambda: curves(histories, selected=one.result.folds.selected),
-        pd.concat(rows, ignore_index=True),
-    )
+    yield _dice(one, labels)
+    yield _training(one)
     for label in labels[:MANY] if one.is_measured else ():
         volumes = patient_volumes(scored, label)
         limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())
         if limits["n"] >= 2:
             yield Drawn(
                 f"volumes-{one.name}-{label}",
-                f"Volumes of {label} by {one.name}: bias and 95 % limits of agreement with their "
-                "intervals.",
+                _volumes_said(one, label, limits["n"]),
                 partial(bland_altman, volumes, limits),
                 volumes.rename_axis("patient").reset_index(),
             )
     if len(one.expected):
+        masks = plural(len(one.expected), "mask")
         yield Drawn(
             f"expected-{one.name}",
-            f"Expected and true Dice of {one.name}: a dot is a mask, the line across it its 90 % "
-            "interval.",
+            f"Expected and true Dice of {one.name} in {masks} of "
+            f"{plural(one.expected['patient'].nunique(), 'patient')}. A dot is a mask, the line "
+            "across it the interval in which nine of ten true values should lie; on the diagonal "
+            "both are the same.",
             lambda: expected_dots(one.expected),
             one.expected,
         )
 
 
+def _dice(one: Gathered, labels: Sequence[str]) -> Drawn:
+    scored = one.scored
+    by_label = {label: dice_by_patient(scored[scored["label"] == label]) for label in labels}
+    patients = scored["patient"].nunique()
+    many = " by label" if len(labels) > 1 else f" of {labels[0]}"
+    return Drawn(
+        f"dice-{one.name}",
+        f"Dice{many} in {_whom(one, patients)}, by {one.name}. {_dots(patients)}",
+        lambda: dice_dots(one.result.metrics, one.result.summary),
+        pd.DataFrame(by_label).rename_axis("patient").reset_index(),
+    )
+
+
+def _training(one: Gathered) -> Drawn:
+    histories = one.result.folds.histories
+    selected = one.result.folds.selected
+    joined = pd.concat(
+        [table.assign(fold=fold) for fold, table in histories.items()], ignore_index=True
+    )
+    dashed = "Dashed: over the batches of training"
+    validated = joined.reindex(columns=["val/loss", "val/dice"]).notna().any(axis=None)
+    solid = "; solid: of validation patients" if validated else "; there was no validation"
+    ring = "; a ring marks the weights that were kept" if selected and validated else ""
+    return Drawn(
+        f"training-{one.name}",
+        f"Loss and Dice of {one.name} by epoch, of {plural(len(histories), 'training')}. "
+        f"{dashed}{solid}{ring}.",
+        lambda: curves(histories, selected=selected),
+        joined,
+    )
+
+
+def _volumes_said(one: Gathered, label: str, patients: int) -> str:
+    bands = (
+        "dashed lines the limits of agreement (bias ± 1.96 standard deviations), bands their 95 % "
+        "intervals by Student's t"
+        if patients >= INTERVAL_OF
+        else "and of so few there are no limits of agreement"
+    )
+    return (
+        f"Volumes of {label} by {one.name} against the reference in {_whom(one, patients)} "
+        f"(Bland-Altman). A dot is a patient, the line the mean difference (bias), {bands}."
+    )
+
+
 def section(drawn: Sequence[Drawn]) -> Section:
-    """Return the list of figures for the text."""
-    rows = [[f"{FOLDER}/{each.name}", each.caption] for each in drawn]
-    return Section("Figures", tables=[Table("Each as PDF, SVG and CSV.", ["File", "What"], rows)])
+    """Return the figures for the text."""
+    return Section(
+        "Figures", pictures=[Picture(f"{FOLDER}/{each.name}", each.caption) for each in drawn]
+    )

@@ -35,13 +35,31 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure beside the text.
+
+    Attributes
+    ----------
+    file : str
+        Its path without the ending: LaTeX takes the PDF, which is sharp at any size, and the
+        others the PNG, which every word processor shows.
+    caption : str
+        Sentences.
+    """
+
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading, with a paragraph, tables and questions to the author below it."""
+    """A heading, with a paragraph, tables, figures and questions to the author below it."""
 
     title: str
     said: Sequence[Said] = ()
     tables: Sequence[Table] = ()
     questions: Sequence[str] = field(default=())
+    pictures: Sequence[Picture] = ()
 
 
 def percent(share: float) -> str:
@@ -68,6 +86,7 @@ def markdown(title: str, sections: Sequence[Section]) -> str:
         if each.said:
             parts.append(" ".join(_cited_markdown(said) for said in each.said))
         parts += [_table_markdown(table) for table in each.tables]
+        parts += [f"![{one.caption.translate(_MARKS)}]({one.file}.png)" for one in each.pictures]
         if each.questions:
             parts.append("\n".join(f"- **To be said:** {q}" for q in each.questions))
     return "\n\n".join(parts) + "\n"
@@ -115,7 +134,7 @@ def latex(title: str, sections: Sequence[Section]) -> str:
         r"\documentclass{article}",
         r"\usepackage[utf8]{inputenc}",
         r"\usepackage[T1]{fontenc}",
-        r"\usepackage{array,booktabs,longtable}",
+        r"\usepackage{array,booktabs,graphicx,longtable}",
         r"\usepackage[margin=25mm]{geometry}",
         r"\begin{document}",
         rf"\title{{{title.translate(_ESCAPED)}}}",
@@ -126,6 +145,7 @@ def latex(title: str, sections: Sequence[Section]) -> str:
         if each.said:
             parts.append(" ".join(_cited_latex(said) for said in each.said))
         parts += [_table_latex(table) for table in each.tables]
+        parts += _pictures_latex(each.pictures)
         if each.questions:
             items = "\n".join(
                 rf"\item \textbf{{To be said:}} {q.translate(_ESCAPED)}" for q in each.questions
@@ -141,6 +161,27 @@ def _cited_latex(said: Said) -> str:
     if not said.sources:
         return text
     return rf"{text[:-1]}~\cite{{{','.join(said.sources)}}}{text[-1]}"
+
+
+WAITING = 12
+"""Figures that LaTeX may hold back for a later page, of 18 that it can in its oldest versions."""
+
+
+def _pictures_latex(pictures: Sequence[Picture]) -> list[str]:
+    parts = []
+    for number, one in enumerate(pictures, start=1):
+        lines = [
+            r"\begin{figure}[htbp]",
+            r"\centering",
+            r"\includegraphics[width=\linewidth,height=0.4\textheight,keepaspectratio]"
+            f"{{{one.file}.pdf}}",
+            rf"\caption{{{one.caption.translate(_ESCAPED)}}}",
+            r"\end{figure}",
+        ]
+        parts.append("\n".join(lines))
+        if number % WAITING == 0 or number == len(pictures):
+            parts.append(r"\clearpage")
+    return parts
 
 
 LONG = 40
@@ -188,6 +229,7 @@ def _columns(table: Table) -> str:
 STYLE = (
     "body{max-width:60em;margin:2em auto;padding:0 1em;line-height:1.45}"
     "table{border-collapse:collapse;margin:1em 0}caption{text-align:left;font-style:italic}"
+    "figure{margin:1.5em 0}figcaption{font-style:italic}img{max-width:100%}"
     "th,td{text-align:left;vertical-align:top;padding:.25em .6em;border-bottom:1px solid #bbb}"
 )
 
@@ -195,6 +237,7 @@ STYLE = (
 def web(title: str, sections: Sequence[Section]) -> str:
     """Return it as HTML that a word processor opens, with numbered sources at the end."""
     keys = sources_of(sections)
+    shown = 0
     parts = [
         "<!DOCTYPE html>",
         f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
@@ -206,6 +249,9 @@ def web(title: str, sections: Sequence[Section]) -> str:
         if each.said:
             parts.append(f"<p>{' '.join(_cited_web(said, keys) for said in each.said)}</p>")
         parts += [_table_web(table) for table in each.tables]
+        for picture in each.pictures:
+            shown += 1
+            parts.append(_picture_web(picture, shown))
         if each.questions:
             items = "".join(f"<li><b>To be said:</b> {html.escape(q)}</li>" for q in each.questions)
             parts.append(f"<ul>{items}</ul>")
@@ -221,6 +267,12 @@ def _cited_web(said: Said, keys: Sequence[str]) -> str:
         return text
     numbers = ", ".join(str(keys.index(key) + 1) for key in said.sources)
     return f"{text[:-1]} [{numbers}]{text[-1]}"
+
+
+def _picture_web(picture: Picture, number: int) -> str:
+    caption = f"Figure {number}. {html.escape(picture.caption)}"
+    image = f'<img src="{picture.file}.png" alt="Figure {number}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _table_web(table: Table) -> str:
