@@ -85,7 +85,7 @@ ALLOWED = {
         *("config", "dataset", "evaluation", "metrics", "report", "tracking", "compare", "crate"),
     },
     # packs what was published, and reads it
-    "crate": {"tracking"},
+    "crate": {"config", "volumes", "dataset", "tracking"},
     # deletes what of results is named
     "clean": {"training"},
     # what to train on the cases of a configuration
@@ -95,7 +95,7 @@ ALLOWED = {
     # makes the page about a data set, of the cases that can be read
     "look": {"config", "dataset", "report", "study"},
     # runs the workflow again, and compares
-    "reproduce": {"config", "crate", "evaluation", "tracking"},
+    "reproduce": {"config", "dataset", "crate", "evaluation", "tracking"},
     # says which commit this is
     "version": {"tracking"},
     # looks at a folder before there are settings

@@ -386,7 +386,12 @@ def _add_publish(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--names",
         action="store_true",
-        help="keep the names of patients and cases, and write crate.zip, which needs them",
+        help="keep the names of patients and cases, which have numbers otherwise",
+    )
+    command.add_argument(
+        "--images",
+        action="store_true",
+        help="put images and masks into crate.zip, as they are (with --names)",
     )
     command.add_argument("--no-crate", action="store_true", help="write no crate.zip")
     command.add_argument(
@@ -734,7 +739,7 @@ def _publish(options: argparse.Namespace) -> int:
         print,
         force=options.force,
         names=options.names,
-        wanted=None if options.no_crate else Wanted(workflow, options.license),
+        wanted=None if options.no_crate else Wanted(workflow, options.license, options.images),
     )
     return 0
 

@@ -29,7 +29,7 @@ def folder(tmp_path) -> Path:
 
 
 def written(folders: list[Path], path: Path, licence: str | None = "CC-BY-4.0") -> Path:
-    write_crate(gather_crate(Wanted(WORKFLOW, licence), folders, True), path)
+    write_crate(gather_crate(Wanted(WORKFLOW, licence), folders), path)
     return path
 
 

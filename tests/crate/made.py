@@ -47,6 +47,7 @@ def tracked(folder: Path, folds: int = 1, tags: dict[str, str] | None = None) ->
     for kind in ("image", "mask"):
         cases.insert(2, kind, [f"SURNAME_{case}_{kind}.nii.gz" for case in cases["case"]])
         cases[f"{kind}_sha256"] = [f"{kind[0]}{case}" * 32 for case in cases["case"]]
+    cases["fingerprint"] = [f"mark {number}" for number in range(len(cases))]
     write_text(table, cases.to_csv(sep="\t", index=False))
     masks = [{"case": case, "sha256": f"p{case}" * 32, "models": ["w"]} for case in DICE]
     write_json(place / "predictions" / "_shards" / "0.json", masks)

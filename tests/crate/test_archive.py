@@ -133,7 +133,7 @@ def test_a_file_that_would_fill_the_disk(crate, monkeypatch):
 def test_a_newer_format(crate, tmp_path):
     held = files(crate)
     note = json.loads(held["slicewise.json"])
-    held["slicewise.json"] = json.dumps({"format": 2, "slicewise": "9.0", "new": note}).encode()
+    held["slicewise.json"] = json.dumps({"format": 3, "slicewise": "9.0", "new": note}).encode()
     _tell(held)
     said = refused(packed(tmp_path / "newer.zip", held))
     assert "it was written by a newer slicewise (9.0)" in said

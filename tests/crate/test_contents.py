@@ -97,11 +97,10 @@ def test_an_experiment_that_is_named_twice_is_there_once(folder, tmp_path):
 def test_without_a_tracked_run_there_is_no_crate(tmp_path, folder):
     for path in sorted(folder.rglob("run.json")):
         path.unlink()
-    planned = gather_crate(Wanted(WORKFLOW), [folder], True)
+    planned = gather_crate(Wanted(WORKFLOW), [folder])
     assert "baseline has no tracked run" in planned.why_not
-    planned = gather_crate(Wanted(None), [folder], True)
+    planned = gather_crate(Wanted(None), [folder])
     assert "Snakefile is neither here" in planned.why_not
-    assert "give --names" in gather_crate(Wanted(WORKFLOW), [folder], False).why_not
 
 
 def git(*arguments: str, cwd) -> str:

@@ -191,10 +191,16 @@ def test_a_crate_lies_beside_the_text(known, tmp_path, capsys):
     assert "Under which licence may others use the crate" in (output / "questions.md").read_text()
     with open_crate(output / "crate.zip") as archive:
         assert archive.note.experiments.keys() == {"baseline"}
-    # with names hidden there is none, and no old one is left
+    assert "say who somebody is" in (output / "questions.md").read_text()
+    # names are those of results, or of nobody
     assert published([known], output) == 1
     assert published([known], output, "--force") == 0
-    assert "no crate.zip: it tells the names of cases" in capsys.readouterr().out
+    with open_crate(output / "crate.zip") as archive:
+        assert archive.note.numbered
+        assert b"patient-1" in archive.read("cases.tsv")
+    assert "say who somebody is" not in (output / "questions.md").read_text()
+    assert published([known], output, "--force", "--no-crate") == 0
+    assert "no crate.zip: none was asked for" in capsys.readouterr().out
     assert not (output / "crate.zip").exists()
     assert "crate" not in (output / "questions.md").read_text()
 

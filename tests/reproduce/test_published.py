@@ -29,7 +29,7 @@ def crate(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv(ADDRESS, "")
     monkeypatch.chdir(tmp_path)
     folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "tutorial")
-    write_crate(gather_crate(Wanted(WORKFLOW), [folder], True), tmp_path / "crate.zip")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), tmp_path / "crate.zip")
     return tmp_path / "crate.zip"
 
 
@@ -57,7 +57,7 @@ def changed(monkeypatch):
 
 
 def test_all_is_brought_and_data_are_those_at_hand(crate, data, tmp_path):
-    (original,) = bring_published(crate, data, tmp_path / "results")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
     assert original.settings["dataset"]["root"] == str(data)
     assert (original.experiment, original.dataset) == ("tutorial", "tiny")
     assert original.fetched.weights == {"0": "w0"}
@@ -72,39 +72,39 @@ def test_all_is_brought_and_data_are_those_at_hand(crate, data, tmp_path):
 
 def test_without_data_their_name_is_told(crate, tmp_path):
     with pytest.raises(SlicewiseError, match=r"images are not in it; name .* called livers\)"):
-        bring_published(crate, None, tmp_path / "results")
+        bring_published(crate, None, tmp_path / "results", print)
     with pytest.raises(SlicewiseError, match="elsewhere: there is no such folder; correct --data"):
-        bring_published(crate, tmp_path / "elsewhere", tmp_path / "results")
+        bring_published(crate, tmp_path / "elsewhere", tmp_path / "results", print)
 
 
 def test_phantoms_need_no_data(crate, data, tmp_path, changed):
     changed(dataset={"layout": "phantom", "root": None})
-    bring_published(crate, None, tmp_path / "results")
+    bring_published(crate, None, tmp_path / "results", print)
     with pytest.raises(SlicewiseError, match="phantoms are made and not read; leave --data out"):
-        bring_published(crate, data, tmp_path / "results")
+        bring_published(crate, data, tmp_path / "results", print)
 
 
 def test_a_table_is_found_in_its_folder(crate, data, tmp_path, changed):
     changed(dataset={"layout": "table", "root": "cases.tsv"})
     with pytest.raises(SlicewiseError, match=r"my livers/cases\.tsv: is missing"):
-        bring_published(crate, data, tmp_path / "results")
+        bring_published(crate, data, tmp_path / "results", print)
     write_text(data / "cases.tsv", "")
     for given in (data, data / "cases.tsv"):
-        (original,) = bring_published(crate, given, tmp_path / "results")
+        (original,) = bring_published(crate, given, tmp_path / "results", print)
         assert original.settings["dataset"]["root"] == str(data / "cases.tsv")
 
 
 def test_what_else_it_was_made_with_lies_with_the_data(crate, data, tmp_path, changed):
     changed(split={"strata": "sites.tsv"})
     with pytest.raises(SlicewiseError, match=r"sites\.tsv: is missing, and the results of"):
-        bring_published(crate, data, tmp_path / "results")
+        bring_published(crate, data, tmp_path / "results", print)
     write_text(data / "sites.tsv", "")
-    (original,) = bring_published(crate, data, tmp_path / "results")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
     assert original.settings["split"]["strata"] == str(data / "sites.tsv")
 
 
 def test_other_data_are_refused_by_the_first_that_differs(crate, data, tmp_path):
-    (original,) = bring_published(crate, data, tmp_path / "results")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
     cases = pd.read_csv(original.files / "cases.tsv", sep="\t")
     now = original.made / "cases.tsv"
     write_text(now, cases.to_csv(sep="\t", index=False))
@@ -121,7 +121,7 @@ def test_other_data_are_refused_by_the_first_that_differs(crate, data, tmp_path)
 
 
 def test_code_that_is_another_is_told(crate, data, tmp_path):
-    (original,) = bring_published(crate, data, tmp_path / "results")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
     write_text(original.made / "cases.tsv", (original.files / "cases.tsv").read_text())
     said = "\n".join(again._published_differences(original, WORKFLOW))
     assert "other code ran, by its digest: library and rules or scripts" in said
@@ -134,7 +134,7 @@ def test_a_number_that_leads_elsewhere_is_refused(crate, data, tmp_path, monkeyp
     )
     monkeypatch.setattr("slicewise.crate.archive.Form.check", lambda form, value: note)
     with pytest.raises(SlicewiseError, match="is the number of no run"):
-        bring_published(crate, data, tmp_path / "results")
+        bring_published(crate, data, tmp_path / "results", print)
     assert not (tmp_path / "results").exists()
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import CHECKOUT, DATASET, Workflow, copied
+from conftest import CHECKOUT, DATASET, TEST, TRAINING, Workflow, copied
 
 from slicewise.files import read_json
 from slicewise.volumes.nifti import read_nifti
@@ -40,17 +40,17 @@ def said_by(workflow: Workflow, *arguments: str, status: int = 0) -> str:
 def crate(finished, tmp_path_factory):
     output = tmp_path_factory.mktemp("published")
     folder = f"results/{DATASET}/plain"
-    said_by(finished, "publish", folder, "--output", str(output), "--names")
+    said_by(finished, "publish", folder, "--output", str(output))
     return output / "crate.zip"
 
 
-def test_a_crate_holds_no_image_and_nothing_of_the_machine(crate, finished):
+def test_a_crate_holds_no_image_and_nothing_of_machine_and_patients(crate, finished):
     with zipfile.ZipFile(crate) as archive:
         names = archive.namelist()
         texts = [archive.read(name) for name in names if not name.endswith(".keras")]
     assert not [name for name in names if name.endswith((".nii.gz", ".npy", ".jpg", ".html"))]
     assert "experiments/plain/fold-0/model.keras" in names
-    for trace in (str(finished.root), str(CHECKOUT), "mlflow.db", "_orig.nii.gz"):
+    for trace in (str(finished.root), str(CHECKOUT), "mlflow.db", "_orig.nii.gz", *TRAINING, *TEST):
         # how files of any case are called is a setting
         found = [text for text in texts if trace.encode() in text]
         assert len(found) <= (trace == "_orig.nii.gz"), trace
@@ -77,6 +77,24 @@ def test_on_another_machine_it_comes_out_the_same(crate, clone, finished, tmp_pa
     array[:24] = 0
     write_nifti(mask, replace(volume, array=array), dtype=np.uint8)
     said = said_by(other, *there, status=1)
-    assert "these are not the data that were published: the mask of case p09 is another" in said
+    assert "these are not the data that were published: the mask of p09 is another file" in said
     mask.unlink()
     said_by(other, *there, status=1)
+
+
+def test_with_its_images_a_crate_is_all_that_is_needed(clone, finished, tmp_path):
+    output = tmp_path / "published"
+    folder = f"results/{DATASET}/plain"
+    said_by(finished, "publish", folder, "--output", str(output), "--names", "--images")
+    with zipfile.ZipFile(output / "crate.zip") as archive:
+        held = {name for name in archive.namelist() if name.startswith("images/")}
+    files = sorted((finished.root / "data" / "livers").rglob("*.nii.gz"))
+    assert len(held) == len(files) == 2 * len([*TRAINING, *TEST])
+    other = copied(clone.root, tmp_path / "other")
+    shutil.rmtree(other.root / "data")
+    said = said_by(other, "reproduce", str(output / "crate.zip"), "--check", "--cores", "2")
+    assert "images: those of the crate, in results/reproduced/images-" in said
+    (place,) = (other.root / "results" / "reproduced").glob("images-*")
+    for path in files:
+        own = place / path.relative_to(finished.root / "data" / "livers")
+        assert own.read_bytes() == path.read_bytes()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.crate.contents import FORMAT, NOTE
+from slicewise.crate.images import IMAGES
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, most_unpacked, parse_json
 from slicewise.stored import Count, Form, Loose, Name, refused
@@ -39,6 +40,7 @@ class _Note(Loose):
     format: Count
     slicewise: Name
     dataset: Name
+    numbered: bool = False
     experiments: dict[str, _Published]
 
 
@@ -87,6 +89,11 @@ class Archive:
             self.note: _Note = Form(_Note).check(note)
         except ValueError as error:
             raise refused(f"{path}: {NOTE}", error, AGAIN) from None
+
+    @property
+    def images(self) -> list[str]:
+        """The files of the data set that it holds."""
+        return sorted(name for name in self._sizes if name.startswith(f"{IMAGES}/"))
 
     def read(self, name: str) -> bytes:
         """Return the content of a file, if it is the one that was published.

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from slicewise import __version__
+from slicewise.crate.images import image_files
+from slicewise.crate.numbers import Names
 from slicewise.crate.private import portable, refuse_traces, training_record
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
@@ -22,7 +24,7 @@ from slicewise.tracking.names import shareable
 from slicewise.tracking.provenance import UNKNOWN, file_of_commit
 from slicewise.tracking.run_record import NotedFile, fold_weights
 
-FORMAT = 1
+FORMAT = 2
 """Of the files in a crate; a newer one is refused by an older slicewise."""
 NOTE = "slicewise.json"
 WORKFLOW = "Snakefile"
@@ -42,7 +44,8 @@ TAGS = (
 SHARED = ("cases.tsv", "split.tsv")
 EXPERIMENTS = "experiments"
 SETTINGS = "settings.yaml"
-OF_EXPERIMENT = ("metrics.tsv", "summary.json", "environment.txt")
+SCORES = "metrics.tsv"
+OF_EXPERIMENT = (SCORES, "summary.json", "environment.txt")
 OF_FOLD = ("history.csv", "config.yaml")
 PREDICTED = Form(list[dict[str, Any]])
 
@@ -94,6 +97,10 @@ class Contents:
         By their names in the crate.
     ran_this : dict of str to bool
         Of `WORKFLOW` and `LOCK`, whether they are those of the code that ran.
+    names : Names
+        What cases and patients are called.
+    images : dict of str to str
+        What each file of the data set is, by its name in the crate; none where they stay behind.
     """
 
     dataset: str
@@ -101,6 +108,8 @@ class Contents:
     inputs: dict[tuple[str, str], str] = field(default_factory=dict)
     files: dict[str, bytes | Path] = field(default_factory=dict)
     ran_this: dict[str, bool] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
+    images: dict[str, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> int:
@@ -113,7 +122,9 @@ def is_tracked(folder: Path) -> bool:
     return next((folder / "tracking").glob("*/*/run.json"), None) is not None
 
 
-def read_contents(folders: Sequence[Path], workflow: Path) -> Contents:
+def read_contents(
+    folders: Sequence[Path], workflow: Path, names: Names | None = None, images: bool = False
+) -> Contents:
     """Gather what a crate holds of experiments.
 
     Parameters
@@ -122,21 +133,37 @@ def read_contents(folders: Sequence[Path], workflow: Path) -> Contents:
         ``results/<dataset>/<experiment>`` of one data set.
     workflow : Path
         The folder of the Snakefile.
+    names : Names, optional
+        What cases and patients are called; by default, and those of phantoms, as in results.
+    images : bool
+        Whether the files of the data set are in it, which are called as they are.
 
     Raises
     ------
     SlicewiseError
         When a file is not the one that its run made, or names a folder of this machine.
     """
-    contents = Contents(folders[0].resolve().parent.name)
     runs = [_run(folder) for folder in dict.fromkeys(map(Path.resolve, folders))]
+    called = Names() if names is None or _are_phantoms(runs[0]) else names
+    contents = Contents(folders[0].resolve().parent.name, names=called)
     for run in runs:
         _add(contents, run)
+    if images:
+        settings = read_stored(_noted(runs[0], SETTINGS))
+        for each in image_files(settings, contents.inputs):
+            contents.files[each.name] = each.content
+            contents.images[each.name] = each.what
     _add_code(contents, runs, workflow)
     contents.files[NOTE] = _json(_note(contents))
     texts = {name: each for name, each in contents.files.items() if isinstance(each, bytes)}
     refuse_traces(texts, runs[0].results)
     return contents
+
+
+def _are_phantoms(run: Run) -> bool:
+    """Tell whether cases were made by settings, and their names are those of nobody."""
+    settings = read_stored(_noted(run, SETTINGS))
+    return bool(settings["dataset"]["layout"] == "phantom")
 
 
 def _run(folder: Path) -> Run:
@@ -151,30 +178,32 @@ def _run(folder: Path) -> Run:
 def _add(contents: Contents, run: Run) -> None:
     """Take what an experiment and its data set left."""
     record = run.record
+    names = contents.names
     table = _noted(run, "cases.tsv")
     inputs = _inputs(table)
     for name in SHARED:
         path = _noted(run, name)
         # names of source files may be those of patients
-        content = shareable(path) if path == table else path.read_bytes()
+        content = names.table(shareable(path) if path == table else path.read_bytes())
         if contents.files.setdefault(name, content) != content:
             raise SlicewiseError(
                 f"{run.folder}: it was made with another {name} than the experiments beside it; "
                 "run snakemake again, or publish it by itself"
             )
-    contents.inputs |= inputs
+    contents.inputs |= {(names.case_called(case), kind): of for (case, kind), of in inputs.items()}
     experiment = run.folder.parents[2].name
     place = f"{EXPERIMENTS}/{experiment}"
     for name in OF_EXPERIMENT:
-        contents.files[f"{place}/{name}"] = _noted(run, name).read_bytes()
+        content = _noted(run, name).read_bytes()
+        contents.files[f"{place}/{name}"] = names.table(content) if name == SCORES else content
     settings = portable(read_stored(_noted(run, SETTINGS)), {case for case, _ in inputs})
-    contents.files[f"{place}/{SETTINGS}"] = _yaml(settings)
+    contents.files[f"{place}/{SETTINGS}"] = _yaml(names.settings(settings))
     folds = _folds(run)
     weights: dict[str, str] = {}
     for fold in folds:
         of_fold = f"{place}/{fold.folder.parent.name}"
         trained = training_record(read_stored(_noted(fold, "config.yaml")))
-        contents.files[f"{of_fold}/config.yaml"] = _yaml(trained)
+        contents.files[f"{of_fold}/config.yaml"] = _yaml(names.training(trained))
         contents.files[f"{of_fold}/history.csv"] = _noted(fold, "history.csv").read_bytes()
         contents.files[f"{of_fold}/model.keras"] = _model(fold)
         weights |= fold_weights(fold.record.tags)
@@ -188,7 +217,7 @@ def _add(contents: Contents, run: Run) -> None:
             min(fold.record.begun for fold in folds),
             record.ended or record.begun,
             {name: value for name, value in numbers.items() if value is not None},
-            _made(run),
+            {names.file(name): digest for name, digest in _made(run)},
         )
     )
 
@@ -240,8 +269,11 @@ def _inputs(table: Path) -> dict[tuple[str, str], str]:
     }
 
 
-def _made(run: Run) -> dict[str, str]:
-    """Return the SHA-256 of predicted masks, by what shards recorded, and of pages and pictures."""
+def _made(run: Run) -> list[tuple[str, str]]:
+    """Return names and SHA-256 of predicted masks, pages and pictures.
+
+    Those of masks are what shards recorded.
+    """
     folder = run.folder.parents[2]
     made = {}
     for shard in sorted((folder / "predictions" / "_shards").glob("*.json")):
@@ -254,7 +286,7 @@ def _made(run: Run) -> dict[str, str]:
         copied = not noted.path.startswith(inside) or name.startswith("tracking/")
         if not copied and name not in OF_EXPERIMENT and Path(name).name not in OF_FOLD:
             made[name] = noted.sha256
-    return dict(sorted(made.items()))
+    return sorted(made.items())
 
 
 def _add_code(contents: Contents, runs: Sequence[Run], workflow: Path) -> None:
@@ -284,6 +316,7 @@ def _note(contents: Contents) -> dict[str, Any]:
         "format": FORMAT,
         "slicewise": __version__,
         "dataset": contents.dataset,
+        "numbered": contents.names.hidden,
         "experiments": experiments,
     }
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from slicewise.crate.archive import chunks
 from slicewise.crate.contents import EXPERIMENTS, LOCK, NOTE, SETTINGS, WORKFLOW, Contents, Ran
+from slicewise.crate.images import OWNERS
 from slicewise.tracking.provenance import UNKNOWN
 
 VERSION = "1.1"
@@ -38,6 +39,7 @@ FORMATS = {
     ".txt": "text/plain",
     ".md": "text/markdown",
     ".keras": "application/zip",
+    ".gz": "application/gzip",
 }
 WORDS = {
     "cases.tsv": "the cases, with the SHA-256 of their files and what was measured of them",
@@ -53,6 +55,7 @@ WORDS = {
     "history.csv": "loss and validation scores by epoch",
     "model.keras": "the trained model",
 }
+OF_IMAGES = "#licence-of-images"
 IMAGES = "#param-images"
 CONFIGURATION = "#param-settings"
 MODEL = "#param-model"
@@ -86,7 +89,7 @@ def describe(contents: Contents, licence: str | None, source: str | None) -> byt
     crate.metadata.extra_contexts.append(CONTEXT)
     files = _add_files(crate, contents)
     workflow = _add_workflow(crate, contents, source)
-    images = _add_inputs(crate, contents)
+    images = _add_inputs(crate, contents, files)
     actions = [_add_action(crate, each, files, images) for each in contents.ran]
     _add_parameters(crate, workflow)
     _add_root(crate, contents, licence)
@@ -119,12 +122,15 @@ def _add_files(crate: Any, contents: Contents) -> dict[str, Any]:
         if name == WORKFLOW:
             continue
         path = PurePosixPath(name)
+        is_image = name in contents.images
         properties: dict[str, Any] = {
             "name": name,
-            "description": WORDS[path.name],
-            "encodingFormat": FORMATS[path.suffix],
+            "description": contents.images[name] if is_image else WORDS[path.name],
+            "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
             **_measured(content),
         }
+        if is_image:
+            properties["license"] = {"@id": OF_IMAGES}
         if name == LOCK and not contents.ran_this[LOCK]:
             properties["description"] += ", of the code that published this and not that which ran"
         if path.name in OF_FILE:
@@ -173,8 +179,8 @@ def _add_workflow(crate: Any, contents: Contents, source: str | None) -> Any:
     return workflow
 
 
-def _add_inputs(crate: Any, contents: Contents) -> Any:
-    """Add images and masks, which the crate does not hold, by their digests."""
+def _add_inputs(crate: Any, contents: Contents, files: Mapping[str, Any]) -> Any:
+    """Add images and masks by their digests, and their files where the crate holds them."""
     parts = [
         _entity(
             crate,
@@ -185,13 +191,17 @@ def _add_inputs(crate: Any, contents: Contents) -> Any:
         )
         for (case, kind), digest in sorted(contents.inputs.items())
     ]
+    where = "They are not in this crate; each is known by the SHA-256 of its file."
+    if contents.images:
+        where = f"They are in this crate, as they were read. {OWNERS}"
+        _entity(crate, OF_IMAGES, "CreativeWork", name="not said", description=OWNERS)
     return _entity(
         crate,
         "#images",
         "Collection",
         name=f"images and masks of data set {contents.dataset}",
-        description="They are not in this crate; each is known by the SHA-256 of its file.",
-        hasPart=parts,
+        description=where,
+        hasPart=[*parts, *(files[name] for name in contents.images)],
         mainEntity={"@id": "cases.tsv"},
         exampleOfWork={"@id": IMAGES},
     )

@@ -10,10 +10,18 @@ from pathlib import Path
 from slicewise.crate.archive import CRATE, METADATA, write_zip
 from slicewise.crate.contents import Contents, is_tracked, read_contents
 from slicewise.crate.described import describe
+from slicewise.crate.images import IMAGES, OWNERS
+from slicewise.crate.numbers import Names
 from slicewise.errors import SlicewiseError
 from slicewise.tracking.provenance import repository
 
 README = "README.md"
+NUMBERED = """Cases and patients have numbers, in the order of their names. In the data, the case
+of a number is found by the SHA-256 of image and mask in `cases.tsv`."""
+IMAGES_ASKED = (
+    "Whose are the images and masks in the crate, may you give them away, and under which licence? "
+    "Their files are in it as they are: does a header or a face in them say who somebody is?"
+)
 LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*|https?://[^\s@]+")
 
 
@@ -27,6 +35,8 @@ class Wanted:
         The folder of the Snakefile.
     licence : str, optional
         Of the crate: an identifier of SPDX, or an address.
+    images : bool
+        Whether the files of the data set are in it.
 
     Raises
     ------
@@ -36,6 +46,7 @@ class Wanted:
 
     workflow: Path | None
     licence: str | None = None
+    images: bool = False
 
     def __post_init__(self) -> None:
         if self.licence is not None and not LICENCE.fullmatch(self.licence):
@@ -63,7 +74,9 @@ class Planned:
     why_not: str = ""
 
 
-def gather_crate(wanted: Wanted | None, folders: Sequence[Path], names: bool) -> Planned:
+def gather_crate(
+    wanted: Wanted | None, folders: Sequence[Path], names: Names | None = None
+) -> Planned:
     """Gather what the crate of experiments holds, if there can be one.
 
     Parameters
@@ -72,8 +85,8 @@ def gather_crate(wanted: Wanted | None, folders: Sequence[Path], names: bool) ->
         None for no crate.
     folders : sequence of Path
         See `read_contents`.
-    names : bool
-        Whether the names of cases and patients may be told.
+    names : Names, optional
+        What cases and patients are called; by default as in results.
 
     Raises
     ------
@@ -82,9 +95,11 @@ def gather_crate(wanted: Wanted | None, folders: Sequence[Path], names: bool) ->
     """
     if wanted is None:
         return Planned(None, why_not="none was asked for")
-    if not names:
-        why = "it tells the names of cases, by which splits are drawn; give --names if it may"
-        return Planned(wanted, why_not=why)
+    if wanted.images and names is not None:
+        raise SlicewiseError(
+            "--images: names of files are those of cases, so they go with --names only; give it, "
+            "if everybody may read the names"
+        )
     if wanted.workflow is None:
         why = "the Snakefile is neither here nor beside the library; run this in the clone"
         return Planned(wanted, why_not=why)
@@ -92,7 +107,7 @@ def gather_crate(wanted: Wanted | None, folders: Sequence[Path], names: bool) ->
         if not is_tracked(folder):
             why = f"{folder} has no tracked run, so its settings are not known; train again"
             return Planned(wanted, why_not=why)
-    return Planned(wanted, read_contents(folders, wanted.workflow))
+    return Planned(wanted, read_contents(folders, wanted.workflow, names, wanted.images))
 
 
 def questions_of(planned: Planned) -> list[str]:
@@ -101,11 +116,15 @@ def questions_of(planned: Planned) -> list[str]:
         return []
     said = planned.wanted is not None and planned.wanted.licence is not None
     licence = "Under which licence may others use the crate (`--license`)?"
+    names = (
+        "Does the name of a case or patient say who somebody is? The crate has them as `results/` "
+        "has."
+    )
     return [
         *([] if said else [licence]),
         "Who trained and scored, and who publishes it? The crate names nobody.",
-        "Does the name of a case or patient say who somebody is? The crate has them as `results/` "
-        "has.",
+        *([] if planned.contents.names.hidden else [names]),
+        *([IMAGES_ASKED] if planned.contents.images else []),
     ]
 
 
@@ -139,14 +158,20 @@ def write_crate(planned: Planned, path: Path) -> str:
 def _readme(contents: Contents) -> str:
     commits = sorted({each.tags.get("git_commit", "unknown") for each in contents.ran})
     experiments = ", ".join(each.name for each in contents.ran)
+    where = "none of which is in here."
+    again = f"slicewise reproduce {CRATE} --data FOLDER"
+    if contents.images:
+        where = f"which are in `{IMAGES}/`. {OWNERS}"
+        again = f"slicewise reproduce {CRATE}"
+    numbers = f"{NUMBERED}\n\n" if contents.names.hidden else ""
     return f"""# {contents.dataset}: {experiments}
 
-Settings, models and scores of trained segmentation, with the SHA-256 of every image and mask, none
-of which is in here. `experiments/<name>/metrics.tsv` has the scores of each case, and
+Settings, models and scores of trained segmentation, with the SHA-256 of every image and mask,
+{where} `experiments/<name>/metrics.tsv` has the scores of each case, and
 `ro-crate-metadata.json` says of each file what it is.
 
-With slicewise (commit {" and ".join(commits)}) and the data, this makes the Dice again and says how
-far it is from the published one:
+{numbers}With slicewise (commit {" and ".join(commits)}) and the data, this makes the Dice again
+and says how far it is from the published one:
 
-    slicewise reproduce {CRATE} --data FOLDER
+    {again}
 """

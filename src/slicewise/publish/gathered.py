@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from slicewise.crate.numbers import Numbers
 from slicewise.dataset.case_record import CASE_RECORDS
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.training_record import TrainingRecord
@@ -169,22 +170,25 @@ def _expected(place: Path, metrics: pd.DataFrame) -> pd.DataFrame:
     return expected_scores(metrics, shards, sorted(map(str, place.glob("fold-*/calibration.json"))))
 
 
-def numbered(every: Sequence[Gathered]) -> list[Gathered]:
-    """Return experiments on one data set with numbers for the names of patients and cases.
+def numbers_of(every: Sequence[Gathered]) -> Numbers:
+    """Return numbers for the names of patients and cases, the same for all experiments.
 
-    Names of cases are often names of files, and may tell who somebody is. Numbers follow the
-    order of names, and are the same in all experiments.
+    Names of cases are often names of files, and may tell who somebody is.
     """
-    numbers = {
-        column: _numbers(
-            column, {name for one in every for table in _tables(one) for name in table[column]}
-        )
-        for column in ("patient", "case")
-    }
+    tables = [table for one in every for table in _tables(one)]
+    cases, patients = (
+        {name for table in tables for name in table[column]} for column in ("case", "patient")
+    )
+    return Numbers.of(cases, patients)
+
+
+def numbered(every: Sequence[Gathered], numbers: Numbers) -> list[Gathered]:
+    """Return experiments on one data set with numbers for the names of patients and cases."""
 
     def number(table: pd.DataFrame) -> pd.DataFrame:
-        changed = {column: table[column].map(of) for column, of in numbers.items()}
-        return table.assign(**changed)
+        return table.assign(
+            case=table["case"].map(numbers.case), patient=table["patient"].map(numbers.patient)
+        )
 
     return [
         replace(
@@ -200,14 +204,6 @@ def numbered(every: Sequence[Gathered]) -> list[Gathered]:
 
 def _tables(one: Gathered) -> tuple[pd.DataFrame, ...]:
     return one.cases, one.split, one.result.metrics, one.expected
-
-
-def _numbers(what: str, names: Collection[str]) -> dict[str, str]:
-    """Number names by their order, with as many digits each as the last one has."""
-    digits = len(str(len(names)))
-    return {
-        name: f"{what}-{number:0{digits}}" for number, name in enumerate(sorted(names), start=1)
-    }
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from slicewise.files import sha256, write_bytes
 from slicewise.publish import checklist, figures, tables
 from slicewise.publish.cards import datasheet, model_card
 from slicewise.publish.claim import CLAIM
-from slicewise.publish.gathered import Gathered, gather, numbered
+from slicewise.publish.gathered import Gathered, gather, numbered, numbers_of
 from slicewise.publish.methods import abstract, methods
 from slicewise.publish.prose import Section, latex, markdown, sources_of, web
 from slicewise.publish.reloaded import recommended
@@ -63,7 +63,7 @@ def publish(
     names : bool
         Whether patients and cases keep their names; else they have numbers.
     wanted : Wanted, optional
-        How a crate is written beside them, ``crate.zip``, which takes `names`; None for none.
+        How a crate is written beside them, ``crate.zip``; None for none.
 
     Raises
     ------
@@ -73,9 +73,11 @@ def publish(
     """
     every = [gather(folder) for folder in folders]
     _check_alike(folders, every)
-    contents = gather_crate(wanted, folders, names)
+    numbers = None if names else numbers_of(every)
+    contents = gather_crate(wanted, folders, numbers)
+    shown = every if numbers is None else numbered(every, numbers)
     try:
-        files = _files(every if names else numbered(every), questions_of(contents), log)
+        files = _files(shown, questions_of(contents), log)
     except KeyError as error:
         raise SlicewiseError(
             f"{every[0].result.folder}: its trainings, or those it is published with, do not say "

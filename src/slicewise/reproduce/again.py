@@ -117,7 +117,8 @@ def reproduce_published(
     crate : Path
         The zip that `slicewise publish` wrote.
     data : Path or None
-        The folder of the data, which are to be those of the crate; None for phantoms.
+        The folder of the data, which are to be those of the crate; None for phantoms, and where
+        the crate holds them.
     workflow, results : Path
         See `reproduce`.
     way : Way
@@ -133,7 +134,7 @@ def reproduce_published(
         When the crate is not whole, data are others than its, or `snakemake` fails.
     """
     outcomes = []
-    for original in bring_published(crate, data, results):
+    for original in bring_published(crate, data, results, way.log):
 
         def differences(original: Original = original) -> list[str]:
             return _published_differences(original, workflow)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from os.path import relpath
 from pathlib import Path
 from typing import Any
 
 from slicewise.crate import Archive, open_crate
 from slicewise.crate.contents import EXPERIMENTS, SETTINGS
+from slicewise.crate.images import IMAGES
 from slicewise.crate.private import STORES
 from slicewise.errors import SlicewiseError
-from slicewise.files import write_bytes
+from slicewise.files import digest, sha256, write_bytes
 from slicewise.reproduce.original import Original, read_settings, track_in
+from slicewise.reproduce.recognised import name_cases
 from slicewise.tracking import Connection
 from slicewise.tracking.fetch import Fetched
 
@@ -21,7 +24,9 @@ OWN = (SETTINGS, "metrics.tsv", "environment.txt")
 RUN = re.compile("[0-9a-f]{12,64}")
 
 
-def bring_published(crate: Path, data: Path | None, results: Path) -> list[Original]:
+def bring_published(
+    crate: Path, data: Path | None, results: Path, log: Callable[[str], None]
+) -> list[Original]:
     """Bring what a crate says of its experiments to the folders in which they are made again.
 
     Parameters
@@ -29,9 +34,12 @@ def bring_published(crate: Path, data: Path | None, results: Path) -> list[Origi
     crate : Path
         The zip.
     data : Path or None
-        The folder of the data, or the table of layout table; None for phantoms.
+        The folder of the data, or the table of layout table; None for phantoms, and for the
+        images of the crate.
     results : Path
         The folder ``results``.
+    log : callable
+        Called with a line for people.
 
     Raises
     ------
@@ -40,10 +48,33 @@ def bring_published(crate: Path, data: Path | None, results: Path) -> list[Origi
     """
     with open_crate(crate) as archive:
         originals = [_bring(archive, name, results) for name in archive.note.experiments]
+        is_numbered = archive.note.numbered
+        if data is None and archive.images:
+            data = _unpack(archive, results, log)
+            for original in originals:
+                # what was excluded is not in it
+                original.settings["dataset"]["exclude"] = []
     for original in originals:
         _place(original, crate, data)
+    if is_numbered:
+        name_cases(originals, log)
     track_in(Connection(results.resolve(), patient=True))
     return originals
+
+
+def _unpack(archive: Archive, results: Path, log: Callable[[str], None]) -> Path:
+    """Write the images of a crate, but for those that an earlier call wrote; return their folder.
+
+    What a user put beside them is left alone.
+    """
+    digests = {name: archive.digests.get(name, "") for name in archive.images}
+    place = results.resolve() / "reproduced" / f"{IMAGES}-{digest(sorted(digests.items()))[:12]}"
+    for name, known in digests.items():
+        path = place / Path(name).relative_to(IMAGES)
+        if not path.is_file() or sha256(path) != known:
+            write_bytes(path, archive.read(name))
+    log(f"images: those of the crate, in {relpath(place)}")
+    return place
 
 
 def _bring(archive: Archive, name: str, results: Path) -> Original:
