@@ -31,6 +31,8 @@ CT = Fingerprint(
     thickness=1.6,
     spread=1.0,
     lost=False,
+    cubes=False,
+    whole=(512, 512, 152),
     smallest=200.0,
     shown=0.8,
 )
@@ -47,6 +49,9 @@ MR = replace(
     thickness=1.0,
     smallest=10.0,
 )
+
+
+HIPPOCAMPUS = replace(MR, cubes=True, whole=(40, 56, 48), slices=4096)
 
 
 def value(planned, setting):
@@ -81,6 +86,8 @@ def fingerprints(draw):
         thickness=draw(st.floats(0.1, 10)),
         spread=draw(st.floats(1, 3)),
         lost=draw(st.booleans()),
+        cubes=draw(st.booleans()),
+        whole=tuple(8 * draw(st.integers(1, 40)) for _ in range(3)),
         smallest=draw(st.none() | st.floats(0.1, 300)),
         shown=draw(st.none() | st.floats(0, 1)),
     )
@@ -114,7 +121,9 @@ def test_a_plan_is_a_sound_configuration(fingerprint, effort):
     assert recipe.size % 2**depth == 0
     assert recipe.size >> depth >= 4
     assert training.batch >= 2
-    assert training.batch == 2 or training.batch <= 0.05 * fingerprint.slices
+    whole = experiment.network.dimensions == 3
+    samples = fingerprint.cases if whole else fingerprint.slices
+    assert training.batch == 2 or training.batch <= 0.05 * samples
     assert recipe.size <= 2 * BUDGETS[effort].side
     assert experiment.augmentation.flip is False
 
@@ -140,7 +149,8 @@ def test_a_training_takes_the_time_that_its_effort_has(fingerprint, effort):
     training = planned.experiment["training"]
     budget = BUDGETS[effort]
     images = training["batch"] * training["steps_per_epoch"] * training["epochs"]
-    seconds = images * budget.seconds(planned.recipe["size"] ** 2)
+    block = planned.experiment["network"].get("block", 1)
+    seconds = images * budget.seconds(planned.recipe["size"] ** 2 * block)
     # one epoch at least; a slice more than the effort goes to was taken for a small label
     one = seconds / training["epochs"]
     assert seconds <= max(1.1 * 3600 * budget.hours, 1.1 * one)
@@ -178,6 +188,76 @@ def test_few_slices_make_small_batches_with_instance_normalisation():
     assert value(planned, "network.normalisation") == "instance"
     assert value(plan(CT, "laptop"), "network.normalisation") == "batch"
     assert value(plan(replace(CT, slices=8), "laptop"), "training.batch") == 2
+
+
+def test_volumes_that_a_block_holds_whole_are_learnt_in_three_dimensions():
+    planned = plan(HIPPOCAMPUS, "laptop")
+    # 48 × 48 × 56 voxels, where axial slices would take 64 × 64 × 48
+    assert planned.recipe_name == "coronal48"
+    assert planned.experiment["network"] == {
+        "dimensions": 3,
+        "block": 56,
+        "filters": [16, 32, 64, 128],
+        "normalisation": "batch",
+        "deep_supervision": True,
+    }
+    assert value(planned, "training.batch") == 5
+    assert "40 × 56 × 48" in reason(planned, "slices.size")
+    assert "%" not in reason(planned, "training.foreground"), "a share of slices says nothing here"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"contiguous": False},
+        {"cubes": False},
+        {"whole": (512, 512, 152)},
+    ],
+)
+def test_other_volumes_are_learnt_by_slices(changed):
+    planned = plan(replace(HIPPOCAMPUS, **changed), "laptop")
+    assert "dimensions" not in planned.experiment["network"]
+    assert planned.recipe_name == "axial64"
+
+
+def test_an_effort_without_room_for_two_volumes_takes_slices():
+    assert "block" not in plan(HIPPOCAMPUS, "quick").experiment["network"]
+
+
+@settings(max_examples=150)
+@given(fingerprints(), st.sampled_from(EFFORTS))
+def test_blocks_hold_what_they_are_said_to_hold(fingerprint, effort):
+    seen = replace(fingerprint, contiguous=True, cubes=True, plane="axial")
+    planned = plan(seen, effort)
+    block = planned.experiment["network"].get("block")
+    if block is None:
+        # two volumes whole have no room in any plane
+        least = min(
+            max(side for other, side in enumerate(seen.whole) if other != axis) ** 2
+            * seen.whole[axis]
+            for axis in range(3)
+        )
+        assert 2 * 4 * least > BUDGETS[effort].pixels
+        return
+    axis = ("sagittal", "coronal", "axial").index(planned.recipe["plane"])
+    sides = list(seen.whole)
+    assert block >= sides.pop(axis)
+    assert planned.recipe["size"] >= max(sides)
+
+
+def test_small_volumes_are_told_by_19_of_20_cases():
+    sides = [(35, 50, 36)] * 95 + [(36, 49, 60)] * 5
+    cases = [TrainingCase(shape, (1, 1, 1), "RAS", {"organ": 3.0}) for shape in sides]
+    found = fingerprint_of(cases, intensity="arbitrary", labels=1)
+    assert found.whole == (40, 56, 40)
+    assert found.cubes
+    # axes as they are stored, and voxels of another size
+    turned = [TrainingCase((36, 35, 50), (1, 1, 1), "SRA", {"organ": 3.0})] * 19
+    coarse = TrainingCase((20, 25, 18), (2, 2, 2), "RAS", {"organ": 3.0})
+    again = fingerprint_of([*turned, coarse], intensity="arbitrary", labels=1)
+    assert again.whole == (40, 56, 40)
+    flat = [TrainingCase((35, 50, 9), (1, 1, 4), "RAS", {"organ": 3.0})] * 2
+    assert not fingerprint_of([*cases[:10], *flat], intensity="arbitrary", labels=1).cubes
 
 
 def test_only_hounsfield_units_are_cut_by_what_is_inside_labels():
@@ -238,7 +318,8 @@ def test_a_greater_effort_trains_more():
 @given(fingerprints(), st.sampled_from(EFFORTS))
 def test_no_plan_takes_more_memory_than_the_largest(fingerprint, effort):
     def pixels(planned):
-        return planned.recipe["size"] ** 2 * planned.experiment["training"]["batch"]
+        block = planned.experiment["network"].get("block", 1)
+        return planned.recipe["size"] ** 2 * block * planned.experiment["training"]["batch"]
 
     most = largest(effort)
     assert pixels(plan(fingerprint, effort)) <= max(

@@ -28,6 +28,8 @@ EQUAL = 1.01
 """Spacings that differ by less are the same, as `plane: acquired` takes them."""
 SIDE = 16
 """Sides of slices are rounded up to a multiple of so many pixels."""
+BLOCK = 8
+"""Sides of volumes are rounded up to a multiple of so many voxels."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class Fingerprint:
         outermost twentieths; in tenths.
     lost : bool
         Whether a case may have lost the size of its voxels, as it says 1 × 1 × 1 mm.
+    cubes : bool
+        Whether voxels are nearly cubes, in 19 of 20 cases.
+    whole : tuple of int
+        Voxels along left-right, back-front and down-up that hold 19 of 20 cases whole, as they
+        are and in voxels of `spacing`; rounded up to a multiple of 8.
     smallest : float or None
         Diameter in pixels of a ball as large as the smallest label in the median case that has it
         (in piles of slices, of a disc as large as it is in the mean slice), to one digit; None
@@ -122,6 +129,8 @@ class Fingerprint:
     thickness: float
     spread: float
     lost: bool
+    cubes: bool
+    whole: tuple[int, int, int]
     smallest: float | None
     shown: float | None
 
@@ -177,6 +186,8 @@ def fingerprint_of(
         thickness=rounded(statistics.median(cut.thickness for cut in cuts), 2),
         spread=round(_inner(pixels, 0.95) / _inner(pixels, 0.05), 1),
         lost=any(set(case.spacing) == {1} for case in known),
+        cubes=20 * sum(_acquired(case) is not None for case in known) <= len(known),
+        whole=_whole(known, statistics.median(pixels)),
         smallest=None if smallest is None else rounded(smallest, 1),
         shown=_shown(known, cuts, contiguous),
     )
@@ -271,6 +282,17 @@ def _acquired(case: TrainingCase) -> Plane | None:
     """Return the plane across the longest side of the voxels; None where they are nearly cubes."""
     *_, next_one, longest = sorted(mm for _, mm in case.canonical)
     return NORMALS[_coarsest(case)] if longest > ALIKE * next_one else None
+
+
+def _whole(cases: Sequence[TrainingCase], pixel: float) -> tuple[int, int, int]:
+    """Return the sides of a volume that holds most cases, as stored and in pixels of this size."""
+    sides = [
+        # an even spacing is seldom exact
+        sorted(max(voxels, math.ceil(voxels * mm / pixel - 0.01)) for voxels, mm in along)
+        for along in zip(*(case.canonical for case in cases), strict=True)
+    ]
+    first, second, third = (BLOCK * math.ceil(_inner(each, 0.95) / BLOCK) for each in sides)
+    return first, second, third
 
 
 def _volumes(cases: Sequence[TrainingCase]) -> dict[str, float]:

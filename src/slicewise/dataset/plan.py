@@ -1,22 +1,25 @@
 """A sound configuration from what training cases have in common, with a reason for each value.
 
 The rules are those of nnU-Net (Isensee et al., Nature Methods 2021, and its code for what the paper
-leaves out), for two-dimensional networks, at what an effort allows: slices as large as the budget
-lets them be up to their median size; as many slices a batch as fit, at least 2 and at most 5 % of
-all pixels; stages until feature maps are 4 × 4; a third of each batch shows a label; intensities by
-percentiles within the labels for Hounsfield units and z-scores otherwise. How long is trained
-follows from the effort, by what was measured on two cores.
+leaves out), at what an effort allows: slices as large as the budget lets them be up to their median
+size; as many slices a batch as fit, at least 2 and at most 5 % of all pixels; stages until feature
+maps are 4 × 4; a third of each batch shows a label; intensities by percentiles within the labels
+for Hounsfield units and z-scores otherwise. A network of three dimensions where volumes are so
+small that it sees each of them whole, else one of two. How long is trained follows from the effort,
+by what was measured on two cores.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from slicewise.config import Effort
+from slicewise.config import Effort, Plane
+from slicewise.config.network import divides
+from slicewise.config.slices import Cut
 from slicewise.dataset.efforts import BUDGETS, Budget
-from slicewise.dataset.fingerprint import Fingerprint, rounded, stepped
+from slicewise.dataset.fingerprint import BLOCK, NORMALS, Fingerprint, rounded, stepped
 from slicewise.dataset.proposal import Choice, Plan
 
 NARROWEST = 4
@@ -39,6 +42,8 @@ FEW_FOR_BATCH_NORM = 8
 """Slices in a batch below which their own statistics are too noisy (Wu & He, ECCV 2018)."""
 EPOCHS = 20
 """The least that a training has, for its curve to be read: else epochs have fewer steps."""
+LOOKS = 5
+"""How many times as often as at a slice a training may look at a volume that it sees whole."""
 
 
 def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
@@ -60,20 +65,35 @@ def plan(fingerprint: Fingerprint, effort: Effort) -> Plan:
 
 
 def _plan(fingerprint: Fingerprint, effort: Effort, budget: Budget) -> Plan:
-    side, why_side = _side(fingerprint, budget)
-    batch, why_batch = _batch(fingerprint, budget, side)
+    shape = _whole(fingerprint, budget) or _slices(fingerprint, budget)
+    batch, why_batch = _batch(fingerprint, budget, shape)
     choices = [
-        _plane(fingerprint),
-        Choice("slices.size", side, why_side),
-        *_spacing(fingerprint, side),
+        Choice("slices.plane", shape.plane, shape.why_plane),
+        Choice("slices.size", shape.side, shape.why_side),
+        *_spacing(fingerprint, shape),
         *_intensities(fingerprint),
-        *_network(budget, side, batch),
+        *_network(budget, shape, batch),
         *_augmentation(fingerprint),
         Choice("training.batch", batch, why_batch),
-        *_length(fingerprint, effort, budget, side, batch),
+        *_length(fingerprint, effort, budget, shape, batch),
         *_rest(fingerprint, budget),
     ]
     return Plan(effort, tuple(choices))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What the network sees at once: a slice, or a block of as many slices as are said."""
+
+    plane: Cut
+    why_plane: str
+    side: int
+    why_side: str
+    block: int | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.side**2 * (self.block or 1)
 
 
 def largest(effort: Effort) -> Plan:
@@ -96,6 +116,8 @@ def largest(effort: Effort) -> Plan:
             thickness=1.0,
             spread=1.0,
             lost=False,
+            cubes=False,
+            whole=(side, side, side),
             smallest=None,
             shown=None,
         ),
@@ -107,24 +129,67 @@ def largest(effort: Effort) -> Plan:
 # --- slices -------------------------------------------------------------------------------------
 
 
-def _plane(fingerprint: Fingerprint) -> Choice:
-    plane = fingerprint.plane
+def _whole(fingerprint: Fingerprint, budget: Budget) -> _Shape | None:
+    """Return blocks that hold volumes whole; None where these are no cubes of voxels, or too large.
+
+    Of the three planes it is the one that wastes least on squares.
+    """
+    if not (fingerprint.contiguous and fingerprint.cubes):
+        return None
+    sides = fingerprint.whole
+    squares = {
+        axis: _divisible(max(side for other, side in enumerate(sides) if other != axis))
+        for axis in range(3)
+    }
+    blocks = {axis: _divided(sides[axis], len(_stages(budget, squares[axis]))) for axis in range(3)}
+    # of equal ones axial, which people look at
+    normal = min(range(2, -1, -1), key=lambda axis: squares[axis] ** 2 * blocks[axis])
+    plane, side, block = NORMALS[normal], squares[normal], blocks[normal]
+    if 2 * side**2 * block > budget.pixels:
+        return None
+    held = " × ".join(map(str, sides))
+    return _Shape(
+        plane,
+        f"Voxels are nearly cubes, and cut {_ALONG[plane]} volumes waste least of a block.",
+        side,
+        f"In 19 of 20 cases volumes have at most {held} voxels, and the network sees them whole.",
+        block,
+    )
+
+
+_ALONG: dict[Plane, str] = {
+    "axial": "from below to above",
+    "coronal": "from back to front",
+    "sagittal": "from side to side",
+}
+
+
+def _divided(slices: int, stages: int) -> int:
+    """Return the next number of slices that a network of so many stages can halve."""
+    return next(each for each in range(slices, 4 * slices + 1024, BLOCK) if divides(each, stages))
+
+
+def _slices(fingerprint: Fingerprint, budget: Budget) -> _Shape:
+    """Return slices of the plane in which they are finest."""
+    side, why_side = _side(fingerprint, budget)
+    return _Shape(fingerprint.plane, _why_plane(fingerprint), side, why_side)
+
+
+def _why_plane(fingerprint: Fingerprint) -> str:
     if not fingerprint.contiguous:
-        reason = "The slices of a file are no neighbours, so they are taken as they are."
-    elif plane == "acquired":
+        return "The slices of a file are no neighbours, so they are taken as they are."
+    if fingerprint.plane == "acquired":
         others = max(1, round(10 * (1 - fingerprint.agreement)))
-        reason = (
+        return (
             f"About {others} in 10 cases were acquired in another plane than most, and each is cut "
             "along its own."
         )
-    elif fingerprint.thickness > fingerprint.spacing:
-        reason = (
+    if fingerprint.thickness > fingerprint.spacing:
+        return (
             f"Pixels are finest in this plane: {fingerprint.spacing:g} mm in the median case, "
             f"with {fingerprint.thickness:g} mm from slice to slice."
         )
-    else:
-        reason = "Voxels are nearly cubes, so no plane is finer than another."
-    return Choice("slices.plane", plane, reason)
+    return "Voxels are nearly cubes, so no plane is finer than another."
 
 
 def _side(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
@@ -162,11 +227,11 @@ def _in_mm(fingerprint: Fingerprint) -> bool:
     return fingerprint.contiguous and not fingerprint.lost and fingerprint.spread >= MIXED
 
 
-def _spacing(fingerprint: Fingerprint, side: int) -> Iterator[Choice]:
+def _spacing(fingerprint: Fingerprint, shape: _Shape) -> Iterator[Choice]:
     if not _in_mm(fingerprint):
         return
-    least = stepped(fingerprint.extent / side, up=True)
-    whole = side >= fingerprint.rows
+    least = stepped(fingerprint.extent / shape.side, up=True)
+    whole = shape.block is not None or shape.side >= fingerprint.rows
     yield Choice(
         "slices.spacing",
         fingerprint.spacing if whole else max(fingerprint.spacing, least),
@@ -186,14 +251,23 @@ def _divisible(side: int) -> int:
     return step * math.ceil(side / step)
 
 
-def _batch(fingerprint: Fingerprint, budget: Budget, side: int) -> tuple[int, str]:
-    fit = min(budget.most, budget.pixels // side**2)
-    few = int(SHARE * fingerprint.slices)
+def _batch(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> tuple[int, str]:
+    things = "slices" if shape.block is None else "volumes"
+    number = _samples(fingerprint, shape)
+    fit = min(budget.most, budget.pixels // shape.pixels)
+    few = int(SHARE * number)
     batch = max(2, min(fit, few))
     if few < fit:
-        slices = f"The training cases have about {fingerprint.slices} slices"
-        return batch, f"{slices}, of which a batch is at most a twentieth, but never fewer than 2."
-    return batch, "As many slices as this effort has time and memory for at their size."
+        known = f"The training cases have about {number} slices"
+        if shape.block is not None:
+            known = f"There are about {number} training cases"
+        return batch, f"{known}, of which a batch is at most a twentieth, but never fewer than 2."
+    return batch, f"As many {things} as this effort has time and memory for at their size."
+
+
+def _samples(fingerprint: Fingerprint, shape: _Shape) -> int:
+    """Return how many slices, or blocks, there are to learn from."""
+    return fingerprint.slices if shape.block is None else fingerprint.cases
 
 
 def _intensities(fingerprint: Fingerprint) -> Iterator[Choice]:
@@ -221,29 +295,46 @@ def _intensities(fingerprint: Fingerprint) -> Iterator[Choice]:
 # --- network ------------------------------------------------------------------------------------
 
 
-def _network(budget: Budget, side: int, batch: int) -> Iterator[Choice]:
+def _stages(budget: Budget, side: int) -> list[int]:
+    """Return the filters of each stage: as many as leave feature maps that are wide enough."""
     smallest = side
     filters = [budget.filters]
     while smallest % 2 == 0 and smallest // 2 >= NARROWEST and len(filters) < STAGES:
         smallest //= 2
         filters.append(min(2 * filters[-1], budget.widest))
+    return filters
+
+
+def _network(budget: Budget, shape: _Shape, batch: int) -> Iterator[Choice]:
+    filters = _stages(budget, shape.side)
+    smallest = shape.side >> (len(filters) - 1)
+    if shape.block is not None:
+        yield Choice(
+            "network.dimensions",
+            3,
+            "A block holds nearly every volume whole, and there a network of three dimensions "
+            "finds more than one that sees slices.",
+        )
+        yield Choice("network.block", shape.block, "Slices of nearly every volume.")
     yield Choice(
         "network.filters",
         filters,
-        f"{side} pixels are halved until feature maps are {smallest} × {smallest}; filters begin "
-        f"with {budget.filters} and double up to {budget.widest}, as the effort allows.",
+        f"{shape.side} pixels are halved until feature maps are {smallest} × {smallest}; filters "
+        f"begin with {budget.filters} and double up to {filters[-1]}, as the effort allows.",
     )
-    few = batch < FEW_FOR_BATCH_NORM
+    few = shape.block is None and batch < FEW_FOR_BATCH_NORM
+    things = "slices" if shape.block is None else "volumes"
     yield Choice(
         "network.normalisation",
         "instance" if few else "batch",
-        f"A batch of {batch} has {'too few' if few else 'enough'} slices for its own statistics.",
+        f"A batch of {batch} {things} has {'too few' if few else 'enough'} for its own statistics.",
     )
-    if budget.deep_supervision:
+    if budget.deep_supervision or shape.block is not None:
+        why = "this effort has the time" if shape.block is None else "it costs little here"
         yield Choice(
             "network.deep_supervision",
             True,
-            "Coarser stages are trained, too, as nnU-Net does; this effort has the time.",
+            f"Coarser stages are trained, too, as nnU-Net does; {why}.",
         )
 
 
@@ -271,11 +362,14 @@ def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
 
 
 def _length(
-    fingerprint: Fingerprint, effort: Effort, budget: Budget, side: int, batch: int
+    fingerprint: Fingerprint, effort: Effort, budget: Budget, shape: _Shape, batch: int
 ) -> Iterator[Choice]:
     """Yield steps, epochs and learning rate."""
-    affordable = 3600 * budget.hours / budget.seconds(batch * side**2)
-    useful = max(budget.least, budget.passes * fingerprint.slices / batch)
+    of_a_step = budget.seconds(batch * shape.pixels)
+    affordable = 3600 * budget.hours / of_a_step
+    passes = budget.passes if shape.block is None else LOOKS * budget.passes
+    samples = _samples(fingerprint, shape)
+    useful = max(budget.least, passes * samples / batch)
     wanted = min(affordable, useful)
     steps = min(budget.steps, max(10, 10 * round(wanted / EPOCHS / 10)))
     epochs = max(1, int(rounded(wanted / steps, 2)))
@@ -287,14 +381,15 @@ def _length(
         if steps == budget.steps
         else f"Few, so that the training has about {EPOCHS} epochs, whose curve can be read.",
     )
-    minutes = max(1, round(rounded(total * budget.seconds(batch * side**2) / 60, 2)))
+    minutes = max(1, round(rounded(total * of_a_step / 60, 2)))
+    things = "slices" if shape.block is None else "volumes"
     yield Choice(
         "training.epochs",
         epochs,
         (
             f"About all that {effort} has time for"
             if affordable < useful
-            else f"More than {budget.passes} passes over some {fingerprint.slices} slices, or "
+            else f"More than {passes} passes over some {samples} {things}, or "
             f"{budget.least} steps, are not expected to help"
         )
         + f"; about {minutes} minutes on {budget.machine}.",
@@ -305,7 +400,7 @@ def _length(
         "A third of each batch shows a label, as in nnU-Net"
         + (
             "."
-            if fingerprint.shown is None
+            if fingerprint.shown is None or shape.block is not None
             else f"; about {100 * fingerprint.shown:.0f} % of the slices do."
         ),
     )
