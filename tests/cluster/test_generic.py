@@ -1,4 +1,4 @@
-"""The workflow on a cluster of three commands: Grid Engine, or processes of this machine."""
+"""The workflow on a cluster of three commands: Grid Engine, HTCondor, or processes here."""
 
 import json
 import os
@@ -106,9 +106,23 @@ def grid() -> Iterator[Cluster]:
         yield Cluster(PROFILE / "gridengine", variables)
 
 
-@pytest.fixture(params=["processes", pytest.param("grid", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session")
+def pool() -> Cluster:
+    """A pool of HTCondor that runs already, as Debian 12 has none to install."""
+    if "SLICEWISE_HTCONDOR" not in os.environ:
+        pytest.skip("SLICEWISE_HTCONDOR=1 asks for it, where condor_submit reaches a pool")
+    return Cluster(PROFILE / "htcondor")
+
+
+@pytest.fixture(
+    params=[
+        "processes",
+        pytest.param("grid", marks=pytest.mark.slow),
+        pytest.param("pool", marks=pytest.mark.slow),
+    ]
+)
 def cluster(request, tmp_path) -> Cluster:
-    kind = PROCESSES if request.param == "processes" else request.getfixturevalue("grid")
+    kind = PROCESSES if request.param == "processes" else request.getfixturevalue(request.param)
     return Cluster(kind.commands, kind.variables, tmp_path)
 
 
@@ -131,8 +145,8 @@ def test_a_job_is_a_success_by_its_status_alone(cluster):
 
 def test_a_job_over_its_time_is_warned_and_fails(cluster):
     lines = "trap 'echo 1 > saved; exit 1' TERM\nsleep 600 & wait"
-    # of Grid Engine a whole minute
-    job = cluster.submit(lines, minutes=1 if cluster.variables else 0.005)
+    # of a scheduler a whole minute
+    job = cluster.submit(lines, minutes=0.005 if cluster.commands == PROCESSES.commands else 1)
     assert cluster.end(job) == "failed"
     assert (cluster.folder / "saved").exists()
 
@@ -234,6 +248,21 @@ def changed(grid: Cluster, folder: Path, old: str, new: str) -> Cluster:
 
 
 @pytest.mark.slow
+def test_a_pool_that_does_not_answer_says_nothing_of_a_job(pool, tmp_path):
+    deaf = Cluster(pool.commands, {"_CONDOR_SCHEDD_HOST": "nobody@127.0.0.1"}, tmp_path)
+    assert deaf.status("1") == "running"
+
+
+@pytest.mark.slow
+def test_a_pool_is_given_names_with_quotes_and_spaces(pool, tmp_path):
+    folder = tmp_path / 'it\'s a "pool"'
+    folder.mkdir()
+    cluster = Cluster(pool.commands, {"TOLD": 'it\'s "this"'}, folder)
+    assert cluster.end(cluster.submit('printf %s "$TOLD" > said')) == "success"
+    assert (folder / "said").read_text() == 'it\'s "this"'
+
+
+@pytest.mark.slow
 def test_what_grid_engine_refuses_is_no_job(grid, tmp_path):
     site = changed(grid, tmp_path, "asked=(-l", "asked=(-l nothing_of_that_name=1 -l")
     assert site.call("submit", site.script("exit 0"), fails=True) == ""
@@ -296,9 +325,12 @@ def saved(workflow: Workflow) -> Callable[[], bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["processes", pytest.param("grid", marks=LONG)])
+@pytest.mark.parametrize(
+    "kind",
+    ["processes", pytest.param("grid", marks=LONG), pytest.param("pool", marks=LONG)],
+)
 def test_a_whole_run_is_that_of_one_machine_though_jobs_are_killed(kind, fresh, local, request):
-    cluster = PROCESSES if kind == "processes" else request.getfixturevalue("grid")
+    cluster = PROCESSES if kind == "processes" else request.getfixturevalue(kind)
     workflow = copied(fresh.root, fresh.root.with_name(kind))
     little = f"{LITTLE} * attempt if wildcards.fold == '2' else 8000 * attempt"
     run = cluster.run(workflow, f'--set-resources "train:mem_mb={little}"')
@@ -315,7 +347,7 @@ def test_a_whole_run_is_that_of_one_machine_though_jobs_are_killed(kind, fresh, 
         # Grid Engine of Debian limits no memory
         assert "exceeded memory limit" in (noted / "processes" / "train.rich.2.log").read_text()
     else:
-        said = "".join(path.read_text() for path in noted.glob("cluster_logs/train.rich.0.o*"))
+        said = "".join(path.read_text() for path in noted.glob("cluster_logs/train.rich.0.*"))
         assert "training saved at step" in said
     same_results(workflow, local)
     assert workflow.due() == {}
