@@ -48,14 +48,24 @@ def fetched(*names: str) -> Callable[..., tuple[Path, dict[str, Any]]]:
     return fetch
 
 
+def recorded(connection: object, run: str, fold: int, folder: Path) -> Path:
+    """Stand for what brings the record of a fold from a store."""
+    write_yaml(folder / "config.yaml", config_of(f"a{fold}", "a", f"w{fold}"))
+    return folder / "config.yaml"
+
+
 def test_a_fold_of_mlflow_starts_from_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(starting, "fetch_model", fetched("fold-0.keras", "fold-1.keras"))
+    monkeypatch.setattr(starting, "fetch_record", recorded)
     target = tmp_path / "fold-1.keras"
     told = bring(Start(name="models:/x@champion", fold=1, folds=2), [], target, tmp_path)
     assert target.read_bytes() == b"weights of models/fold-1.keras"
-    assert told.name == "models:/x@champion (run 4f)" and not told.known
+    assert (told.name, told.weights_sha256) == ("models:/x@champion (run 4f)", "w1")
+    monkeypatch.setattr(starting, "fetch_record", lambda *_: None)
+    told = bring(Start(name="models:/x@champion", fold=1, folds=2), [], target, tmp_path)
+    assert told.weights_sha256 is None and not told.known
     with pytest.raises(SlicewiseError, match="has 2 models, and there are 3 folds here"):
         bring(Start(name="models:/x@champion", fold=1, folds=3), [], target, tmp_path)
     monkeypatch.setattr(starting, "fetch_model", fetched("model.keras"))

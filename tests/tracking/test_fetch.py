@@ -8,7 +8,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import Connection, Mirror, sync
-from slicewise.tracking.fetch import fetch
+from slicewise.tracking.fetch import fetch, fetch_record
 from tests.tracking.test_find import made
 
 
@@ -53,3 +53,34 @@ def test_a_combination_of_a_sweep_was_never_scored_and_is_no_part_of_the_model(
     with pytest.raises(SlicewiseError, match="a combination of the sweep one"):
         fetch(connection, tried.record.id, [], tmp_path)
     assert fetch(connection, best.record.id, [], tmp_path).weights == {"0": "of fold-0"}
+
+
+def test_the_record_of_a_training_is_that_of_the_fold_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results"
+    folds = [made(results, "two", f"fold-{k}", scored=False) for k in range(2)]
+    parent = made(results, "two", "parent", children=["fold-0/001", "fold-1/001"])
+    alone, former = made(results, "alone"), made(results, "former")
+    for run in (*folds, alone):
+        path = tmp_path / f"{run.record.id}.yaml"
+        path.write_text(f"of {run.record.id}")
+        run.files({"config.yaml": path})
+    sync(results, "*", lambda old, new: (True, ""), lambda line: None)
+    mirror = Mirror(Connection(results))
+    (tmp_path / "fetched").mkdir()
+
+    def fetched(run, fold: int) -> str | None:
+        there = fetch_record(
+            mirror.connection, mirror.run_id(run.folder), fold, tmp_path / "fetched"
+        )
+        return there if there is None else there.read_text()
+
+    assert [fetched(parent, k) for k in range(2)] == [f"of {run.record.id}" for run in folds]
+    # a model of one fold serves all folds of another training
+    assert fetched(alone, 3) == f"of {alone.record.id}"
+    assert fetched(former, 0) is None and fetched(parent, 2) is None
+    assert fetch_record(mirror.connection, "0" * 32, 0, tmp_path) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(SlicewiseError, match=r"does not give its config\.yaml, which tells whom"):
+        fetch_record(Connection(results), "0" * 32, 0, tmp_path)

@@ -16,13 +16,18 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
+from slicewise.errors import SlicewiseError
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import COLUMNS, metrics_table, summarise
-from slicewise.files import read_json, write_text
+from slicewise.files import read_json, sha256, write_text, write_yaml
+from slicewise.jobs import Start
+from slicewise.segmenting.starting import bring
 from slicewise.tracking import Connection, Mirror, Run, Tracker, summary_metrics, sync
 from slicewise.tracking.registry import register
 from tests import forked
 from tests.tracking.conftest import FACTS
+from tests.tracking.outage import Server
+from tests.trained import config_of
 
 PATIENTS = 8
 POOR, GOOD, BEST = 0.5, 0.7, 0.9
@@ -130,6 +135,35 @@ def decision(results: Path, dataset: str, number: int) -> str:
     said = f"slicewise-{dataset} version {number}: {version.description}"
     assert run.data.tags["registered"] == said
     return str(version.description)
+
+
+# -- who starts from it -----------------------------------------------------------
+
+
+def test_a_training_starts_from_whom_a_server_calls_the_champion(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another champion has another digest when it is brought the next time, and knows others."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    results = tmp_path / "results"
+    target = tmp_path / "start" / "fold-0.keras"
+    target.parent.mkdir()
+    asked = Start(name="models:/slicewise-start@champion", fold=0, folds=1)
+    with pytest.raises(SlicewiseError, match="has no such model"):
+        bring(asked, [], target, results)
+    for name, dice in (("a", GOOD), ("b", BEST)):
+        run = scored(results, "start", name, dice)
+        record = results / "start" / name / "fold-0" / "config.yaml"
+        known = {"folds": 1, "fingerprints": {f"{name}1": f"scan of {name}"}}
+        write_yaml(record, config_of(f"{name}1", name, f"weights of {name}") | known)
+        run.files({"config.yaml": record})
+        send(results, run)
+        told = bring(asked, [], target, results)
+        assert told.sha256 == sha256(target) == sha256(record.with_name("model.keras"))
+        assert told.weights_sha256 == f"weights of {name}"
+        assert told.known and told.scans == {f"scan of {name}": name}
+        remote = Mirror(Connection(results)).run_id(run.folder)
+        assert told.name == f"{asked.name} (run {remote})"
 
 
 # -- who becomes the champion -----------------------------------------------------
@@ -287,6 +321,7 @@ def test_whatever_was_interrupted_is_completed(results: Path) -> None:
 PUSH = """
 import sys
 from pathlib import Path
+from slicewise.errors import SlicewiseError
 from slicewise.evaluation.paired import is_better
 from slicewise.tracking import Connection, Mirror
 Mirror(Connection(Path(sys.argv[1])), is_better).push(Path(sys.argv[2]))

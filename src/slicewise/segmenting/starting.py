@@ -14,9 +14,7 @@ from slicewise.files import atomic
 from slicewise.jobs import Start
 from slicewise.segmenting.places import files_of
 from slicewise.tracking import Connection
-from slicewise.tracking.fetch import fetch_model
-
-RECORD = "config.yaml"
+from slicewise.tracking.fetch import fetch_model, fetch_record
 
 
 def bring(asked: Start, files: list[Path], target: Path, results: Path) -> StartedFrom:
@@ -41,7 +39,8 @@ def bring(asked: Start, files: list[Path], target: Path, results: Path) -> Start
     if not asked.name.startswith(STORES):
         return _copied(asked.name, files[0], files[1:], target)
     with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
-        place, tracked = fetch_model(Connection(results, patient=True), asked.name, Path(folder))
+        connection = Connection(results, patient=True)
+        place, tracked = fetch_model(connection, asked.name, Path(folder))
         found = files_of(asked.name, place)
         if len(found) not in (1, asked.folds):
             raise SlicewiseError(
@@ -49,10 +48,11 @@ def bring(asked: Start, files: list[Path], target: Path, results: Path) -> Start
                 f"{asked.folds} folds here; name a model of one fold, or of as many"
             )
         model = found[asked.fold] if len(found) > 1 else found[0]
-        beside = model.with_name(RECORD)
         run = str(tracked.get("run_id") or "")
-        name = f"{asked.name} (run {run})" if run else asked.name
-        return _copied(name, model, [beside] if beside.is_file() else [], target)
+        if not run:
+            return _copied(asked.name, model, [], target)
+        record = fetch_record(connection, run, asked.fold, Path(folder))
+        return _copied(f"{asked.name} (run {run})", model, [record] if record else [], target)
 
 
 def _copied(name: str, model: Path, records: list[Path], target: Path) -> StartedFrom:

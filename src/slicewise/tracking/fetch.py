@@ -20,6 +20,10 @@ PARENT = "mlflow.parentRunId"
 """MLflow's tag of a run that is a child, with the id of its parent."""
 COMPARES = "compares"
 """Tag of a run that compares others, with their names."""
+FOLD = "fold"
+"""Tag of the run of a fold, with its number."""
+RECORD = "config.yaml"
+"""Artifact of the run of a fold: the record of its training."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +98,18 @@ def fetch(connection: Connection, run_id: str, names: Sequence[str], folder: Pat
 
 def _weights(client: Any, remote: Any) -> dict[str, str]:
     """Return the digest of the weights of each fold; none where the runs of folds were deleted."""
-    mark = f"tags.`{PARENT}` = '{remote.info.run_id}'"
-    children = client.search_runs([remote.info.experiment_id], mark)
     weights: dict[str, str] = {}
-    # combinations of a sweep are children, too, but no part of its model
-    folds = [each for each in children if SWEEP not in each.data.tags]
-    for each in folds or [remote]:
+    for each in _folds(client, remote) or [remote]:
         weights |= fold_weights(each.data.tags)
     return weights
+
+
+def _folds(client: Any, remote: Any) -> list[Any]:
+    """Return the runs of the folds of one; none where it has a single one, which is itself."""
+    mark = f"tags.`{PARENT}` = '{remote.info.run_id}'"
+    children = client.search_runs([remote.info.experiment_id], mark)
+    # combinations of a sweep are children, too, but no part of its model
+    return [each for each in children if SWEEP not in each.data.tags]
 
 
 def fetch_model(connection: Connection, name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -159,6 +167,49 @@ def fetch_model(connection: Connection, name: str, folder: Path) -> tuple[Path, 
         "params": dict(data.params),
         "tags": dict(data.tags),
     }
+
+
+def fetch_record(connection: Connection, run_id: str, fold: int, folder: Path) -> Path | None:
+    """Bring the record of a fold's training to a folder.
+
+    Parameters
+    ----------
+    connection : Connection
+    run_id : str
+        The store's id of the run whose model it is.
+    fold : int
+        Of its folds; without meaning where it has one.
+    folder : Path
+
+    Returns
+    -------
+    Path or None
+        Its file; None where the run is gone, or an earlier version made it.
+
+    Raises
+    ------
+    SlicewiseError
+        When the store does not answer.
+    """
+    try:
+        connection.probe()
+        remote = RemoteRuns(connection).get(run_id)
+        if remote is None:
+            return None
+        client = connection.client
+        folds = _folds(client, remote)
+        own = [each for each in folds if each.data.tags.get(FOLD) == str(fold)]
+        for each in own if folds else [remote]:
+            there = {entry.path for entry in client.list_artifacts(each.info.run_id)}
+            if RECORD in there:
+                client.download_artifacts(each.info.run_id, RECORD, str(folder))
+                return folder / RECORD
+    except Exception as error:
+        raise SlicewiseError(
+            f"run {run_id}: MLflow at {connection.store} does not give its {RECORD}, which tells "
+            f"whom its model was trained on ({connection.why(error)}); run the command again"
+        ) from None
+    return None
 
 
 def _fetch_calibrations(client: Any, run_id: str, place: Path) -> None:
