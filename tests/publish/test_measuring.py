@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish.gathered import gather
-from slicewise.publish.measuring import statistics
+from slicewise.publish.measuring import software, statistics
+from slicewise.publish.prose import sources_of
 from slicewise.publish.reloaded import recommended
+from slicewise.report.cost import Cost
 from tests.publish.test_methods import gathered, text_of
 from tests.published import experiment
 
@@ -35,3 +39,25 @@ def test_an_interval_that_is_not_given_is_not_described(tmp_path, number, given)
     assert "No experiment is called better than another by" in said
     spread = [row for row in recommended([one]).tables[0].rows if row[0].startswith("Spread")]
     assert [row[2] for row in spread] == ["yes" if given else "no"]
+
+
+def test_what_no_nifti_file_needed_is_not_cited(tmp_path):
+    one = gathered(tmp_path)
+    for file, is_cited in (("a.nii.gz", False), ("PATIENT_DICOM.zip", True), ("a.nrrd", True)):
+        other = replace(one, cases=one.cases.assign(image="b.nii", mask=file))
+        assert ("lowekamp2013simpleitk" in sources_of([software([other])])) is is_cited
+
+
+def test_time_and_memory_are_said_where_they_are_known(tmp_path):
+    one = gathered(tmp_path)
+    assert "Training took 1.5 minutes on processors." in text_of(one, "Software")
+    costs = [
+        Cost("train", 1, 2.0, 2.0, 1634.0, None),
+        Cost("predict", 2, 0.25, 0.2, None, None),
+    ]
+    said = text_of(replace(one, costs=costs), "Software")
+    assert "1.5 minutes on processors, with 1.6 GB of memory at most." in said
+    assert "Prediction took 0.2 minutes for 6 cases." in said
+    assert "Which processors did it run on?" in software([one]).questions
+    gpu = gathered(tmp_path / "gpu", resolved={"device": "NVIDIA H100"})
+    assert "Which processors did it run on?" not in software([gpu]).questions

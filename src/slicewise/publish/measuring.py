@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from slicewise.evaluation.detection import has_label
 from slicewise.evaluation.intervals import RESAMPLES
 from slicewise.evaluation.paired import FEWEST
@@ -12,7 +14,9 @@ from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish.described import made_up
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section
+from slicewise.report.cost import Cost
 from slicewise.report.wrong import wrong
+from slicewise.volumes.formats import is_nifti
 from slicewise.wording import INTERVAL_OF, plural
 
 FEW = 50
@@ -192,18 +196,16 @@ def software(every: Sequence[Gathered]) -> Section:
         ),
         Said(
             f"Volumes were handled by NumPy {_of(origin, 'numpy')}, NiBabel "
-            f"{_of(origin, 'nibabel')}, scikit-image {_of(origin, 'scikit-image')} and SimpleITK "
-            f"{_of(origin, 'SimpleITK')}.",
-            (
-                "harris2020numpy",
-                "brett2024nibabel",
-                "vanderwalt2014scikit",
-                "lowekamp2013simpleitk",
-            ),
+            f"{_of(origin, 'nibabel')} and scikit-image {_of(origin, 'scikit-image')}.",
+            ("harris2020numpy", "brett2024nibabel", "vanderwalt2014scikit"),
         ),
     ]
+    if not _is_nifti(every[0].cases):
+        itk = f"Files that are no NIfTI were read with SimpleITK {_of(origin, 'SimpleITK')}."
+        named.append(Said(itk, ("lowekamp2013simpleitk",)))
     named += [said for one in every for said in _cost(one, len(every) > 1)]
-    return Section("Software and hardware", named, questions=SOFTWARE_QUESTIONS)
+    asked = [WHERE] if resolved.device not in (None, "CPU") else [WHERE, PROCESSORS]
+    return Section("Software and hardware", named, questions=asked)
 
 
 def _machine(origin: Mapping[str, Any]) -> str:
@@ -212,7 +214,14 @@ def _machine(origin: Mapping[str, Any]) -> str:
     return f", in Python {origin['python']} on a machine of type {origin['machine']}"
 
 
-SOFTWARE_QUESTIONS = ("Where can others get code, model and configuration?",)
+def _is_nifti(cases: pd.DataFrame) -> bool:
+    """Tell whether all files are NIfTI, of tables that name them."""
+    files = [name for kind in ("image", "mask") if kind in cases for name in cases[kind]]
+    return all(is_nifti(name) for name in files)
+
+
+WHERE = "Where can others get code, model and configuration?"
+PROCESSORS = "Which processors did it run on?"
 
 
 def _cost(one: Gathered, named: bool) -> list[Said]:
@@ -222,8 +231,20 @@ def _cost(one: Gathered, named: bool) -> list[Said]:
     if len(known) < len(seconds):
         return []
     of = f" of {one.name}" if named else ""
-    on = _device(one.first.resolved)
-    return [Said(f"Training{of} took {sum(known) / 60:.1f} minutes on {on}.")]
+    took = f"{sum(known) / 60:.1f} minutes on {_device(one.first.resolved)}"
+    costs = {each.stage: each for each in one.costs}
+    said = [Said(f"Training{of} took {took}{_most(costs, 'train')}.")]
+    if "predict" in costs:
+        cases = plural(one.result.metrics["case"].nunique(), "case")
+        took = f"{costs['predict'].minutes:.1f} minutes for {cases}"
+        said.append(Said(f"Prediction{of} took {took}{_most(costs, 'predict')}."))
+    return said
+
+
+def _most(costs: Mapping[str, Cost], stage: str) -> str:
+    """Return the greatest memory of a stage, where it is known."""
+    peak = costs[stage].peak_mb if stage in costs else None
+    return "" if peak is None else f", with {peak / 1000:.1f} GB of memory at most"
 
 
 def _device(resolved: Any) -> str:
