@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import yaml
 
@@ -114,3 +116,27 @@ def test_folds_are_held_out_patients(tmp_path):
     assert "baseline has 2 folds, each trained on other patients." in answer(folds, "30").text
     assert answer(folds, "30").status == "in part"
     assert "Held-out patients have their ground truth" in answer(folds, "17").text
+
+
+def test_experiments_of_several_commits_name_each(tmp_path):
+    one = gathered(tmp_path)
+    assert "Code: commit abc;" in answer(one, "42").text
+    other = replace(
+        one,
+        name="other",
+        result=replace(one.result, folds=replace(one.result.folds, records=[changed(one)])),
+    )
+    text = {item.number: each for item, each in CLAIM.answers([one, other])}["42"].text
+    assert text.startswith("Code: baseline by commit abc and other by commit def;")
+
+
+def changed(one: Gathered):
+    """The training of an experiment, as if another commit had made it."""
+    return one.first.model_copy(update={"origin": {"git_commit": "def"}})
+
+
+def test_one_patient_has_no_lowest_dice(tmp_path):
+    one = gathered(tmp_path)
+    metrics = one.result.metrics.head(1)
+    alone = replace(one, result=replace(one.result, metrics=metrics))
+    assert answer(alone, "39").text.startswith("The Dice of the only patient: 0.800.")

@@ -11,6 +11,7 @@ from slicewise.dataset.case_record import write_case_records
 from slicewise.files import write_text
 from slicewise.publish.cards import datasheet, model_card
 from slicewise.publish.claim import CLAIM
+from slicewise.publish.described import geometry
 from slicewise.publish.gathered import gather
 from slicewise.publish.tables import patients, results
 from slicewise.publish.tripod import TRIPOD
@@ -99,3 +100,9 @@ def test_regions_are_what_is_segmented(tmp_path):
     one = gathered(tmp_path, content={"regions": regions})
     assert "with ground truth of core, whole." in text_of(one, "Data")
     assert "in each voxel the threshold was 0.5 for each." in text_of(one, "Prediction")
+
+
+def test_voxels_that_are_cubes_have_one_side(tmp_path):
+    one = gathered(tmp_path)
+    cubes = one.cases.assign(spacing="1x1x1")
+    assert geometry(one, cubes).startswith("The sides of a voxel are 1 mm, and volumes have")

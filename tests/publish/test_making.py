@@ -106,4 +106,4 @@ def test_volumes_without_a_unit_are_scaled_one_by_one_first(tmp_path):
 @pytest.mark.parametrize(("minutes", "said"), [(1, "1 minute of"), (0.2, "0.2 minutes of")])
 def test_a_training_by_time_says_its_minutes(tmp_path, minutes, said):
     one = gathered(tmp_path, training={"minutes": minutes, "epochs": None})
-    assert f"Training took {said} wall time" in text_of(one, "Training")
+    assert f"Training was given {said} wall time" in text_of(one, "Training")

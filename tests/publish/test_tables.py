@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from slicewise.evaluation.grouping import Grouping
@@ -55,3 +56,10 @@ def test_groups_have_their_own_table(tmp_path):
     assert by_site.rows[0][3].startswith("0.750 [")
     assert by_site.rows[1][3] == "0.800"  # of two patients there is no interval
     assert "Scores are broken down by site." in groups([one]).text
+
+
+def test_a_probability_is_never_zero():
+    row = {"first": "a", "second": "b", "label": "mean", "metric": "dice", "subset": "test"}
+    row |= {"n": 30, "difference": 0.1, "ci_low": 0.05, "ci_high": 0.15, "p": 0.0002}
+    table = tables._differences(pd.DataFrame([{**row, "p_holm": 0.0012}]), "test")
+    assert table.rows[0][-2:] == ["< 0.001", "0.001"]

@@ -13,7 +13,7 @@ from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.publish import described, making, measuring
 from slicewise.publish.checklist import Answer, Every
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.prose import Said, Section, percent
+from slicewise.publish.prose import Said, Section, percent, together
 from slicewise.wording import plural, some
 
 WORST = 3
@@ -92,7 +92,7 @@ def technology(every: Every) -> Answer:
 
 def goal(every: Every) -> Answer:
     """Say what the experiments are about."""
-    labels = ", ".join(every[0].labels)
+    labels = together(every[0].labels)
     compared = ", and to compare ways of training it" if len(every) > 1 else ""
     return Answer(
         "in part",
@@ -192,7 +192,7 @@ def subsets(every: Every) -> Answer:
         number = one.first.resolved.training_slices
         return f"Training{of} used {number:,} slices of its cases: {which}."
 
-    whole = "Validation and test scans were segmented and scored as a whole."
+    whole = "Scans that were scored were segmented as a whole."
     return Answer("answered", f"{_of_each(every, tell)} {whole}", "config.yaml of each fold")
 
 
@@ -319,7 +319,7 @@ def ensemble(every: Every) -> Answer:
 
 def output(every: Every) -> Answer:
     """Say what a model gives, and how it becomes a mask."""
-    labels = ", ".join(every[0].labels)
+    labels = together(every[0].labels)
     told = _of_each(every, lambda one: words(making.prediction(one).said))
     return Answer("answered", f"A mask of {labels}. {told}", "paper.md, Prediction")
 
@@ -442,10 +442,11 @@ def failures(every: Every) -> Answer:
     def tell(one: Gathered) -> str:
         lowest = by_patient(one.scored, "dice").dropna().nsmallest(WORST)
         values = some([f"{value:.3f}" for value in lowest], WORST)
-        said = f"The lowest Dice of patients: {values}." if len(lowest) else ""
+        what = "The lowest Dice of patients" if len(lowest) > 1 else "The Dice of the only patient"
+        said = f"{what}: {values}." if len(lowest) else ""
         return f"{said} {words(measuring.faults(one))}".strip()
 
-    question = "What do these patients have in common?"
+    question = "What do patients of low Dice have in common?"
     told = f"{_of_each(every, tell)} {question}".strip()
     return Answer("in part", told, "patients.csv; report.html shows what is wrong in each")
 
@@ -461,14 +462,14 @@ def limits(every: Every) -> Answer:
 
 def details(every: Every) -> Answer:
     """Say where all settings are."""
-    commit = measuring.commit(every[0].first.origin)
+    commit = measuring.commits(every)
     settings = "all settings are in config.yaml of each fold"
     return Answer("answered", f"Code: {commit}; {settings}.", "report.html, What the Dice rests on")
 
 
 def code(every: Every) -> Answer:
     """Name code and models by commit and digest."""
-    commit = measuring.commit(every[0].first.origin)
+    commit = measuring.commits(every)
     return Answer(
         "in part",
         f"The code is slicewise, {commit}. Where can others get code, model and data?",

@@ -115,7 +115,7 @@ def datasheet(every: Sequence[Gathered]) -> list[Section]:
                 Said(
                     "Images and masks were made by slicewise."
                     if one.is_synthetic
-                    else "Files are kept as they are; what is no NIfTI was converted beside them."
+                    else "Files are kept as they are; what is no NIfTI was converted in results."
                 ),
                 *_prepared(every),
             ],

@@ -54,6 +54,8 @@ def data(one: Gathered) -> Section:
     if excluded := exclusions(one):
         said.append(Said(excluded))
     questions = () if one.is_synthetic else DATA_QUESTIONS
+    if content["intensity"] == "arbitrary":
+        questions = ("Of which modality are the images?", *questions)
     return Section("Data", said, questions=questions)
 
 
@@ -102,8 +104,13 @@ def geometry(one: Gathered, cases: pd.DataFrame) -> str:
     shape = np.array([list(map(int, each.split("x"))) for each in cases["shape"]])
     in_plane = spacing.min(axis=1)
     between = spacing.max(axis=1)
+    sides = (
+        f"The finest side of a voxel is {_range(in_plane)} mm, the coarsest {_range(between)} mm"
+    )
+    if (in_plane == between).all():
+        sides = f"The sides of a voxel are {_range(in_plane)} mm"
     return (
-        f"The finest side of a voxel is {_range(in_plane)} mm, the coarsest {_range(between)} mm, "
+        f"{sides}, "
         f"and volumes have {_range(shape.prod(axis=1) / 1e6)} million voxels (medians, with ranges "
         "where they differ)."
     )

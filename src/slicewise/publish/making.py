@@ -127,19 +127,21 @@ def training(one: Gathered) -> Section:
     resolved = one.first.resolved
     settings = experiment["training"]
     of = " of the first fold" if one.first.folds > 1 else ""
-    steps = f", {resolved.steps:,} steps{of}" if resolved.steps is not None else ""
+    steps = ""
+    if resolved.steps is not None:
+        steps = f", {resolved.steps:,} {'step' if resolved.steps == 1 else 'steps'}{of}"
     minutes = settings["minutes"]
     length = (
-        f"{minutes:g} {'minute' if minutes == 1 else 'minutes'} of wall time"
+        f"was given {minutes:g} {'minute' if minutes == 1 else 'minutes'} of wall time"
         if settings["minutes"] is not None
-        else plural(settings["epochs"], "epoch")
+        else f"took {plural(settings['epochs'], 'epoch')}"
     )
     said = [
         *started(one),
         *swept(one),
         loss(experiment["loss"]),
         *_optimizer(experiment["optimizer"]),
-        Said(f"Training took {length} in batches of {settings['batch']}{steps}."),
+        Said(f"Training {length} in batches of {settings['batch']}{steps}."),
         *_augmentation(experiment.get("augmentation")),
     ]
     said += foreground(one)

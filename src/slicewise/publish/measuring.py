@@ -13,7 +13,7 @@ from slicewise.evaluation.paired import FEWEST
 from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish.described import made_up
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.prose import Said, Section
+from slicewise.publish.prose import Said, Section, together
 from slicewise.report.cost import Cost
 from slicewise.report.wrong import wrong
 from slicewise.volumes.formats import is_nifti
@@ -181,7 +181,7 @@ def software(every: Sequence[Gathered]) -> Section:
     origin = every[0].first.origin
     resolved = every[0].first.resolved
     named = [
-        Said(f"The workflow is slicewise {_of(origin, 'slicewise')}, {commit(origin)}."),
+        Said(f"The workflow is slicewise {_of(origin, 'slicewise')}, {commits(every)}."),
         Said(
             f"It ran on Snakemake {_of(origin, 'snakemake')}{_machine(origin)}.",
             ("molder2021snakemake",),
@@ -259,6 +259,14 @@ def commit(origin: Mapping[str, Any]) -> str:
     """Name the commit that ran, and whether it had been changed."""
     changed = " with uncommitted changes" if origin.get("git_dirty") == "true" else ""
     return f"commit {_of(origin, 'git_commit')}{changed}"
+
+
+def commits(every: Sequence[Gathered]) -> str:
+    """Name the commit that made all experiments, or that of each."""
+    made = {one.name: commit(one.first.origin) for one in every}
+    if len(set(made.values())) == 1:
+        return commit(every[0].first.origin)
+    return together([f"{name} by {each}" for name, each in made.items()])
 
 
 def _of(origin: Mapping[str, Any], name: str) -> str:

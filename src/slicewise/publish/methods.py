@@ -8,7 +8,7 @@ from slicewise.publish.described import data, split
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.making import network, prediction, preparation, training
 from slicewise.publish.measuring import evaluation, headline, software
-from slicewise.publish.prose import Said, Section
+from slicewise.publish.prose import Said, Section, together
 from slicewise.wording import plural
 
 
@@ -38,13 +38,14 @@ def abstract(every: Sequence[Gathered], verdicts: Sequence[str]) -> Section:
     patients = first.cases["patient"].nunique()
     kind = "synthetic " if first.is_synthetic else ""
     deep = ", over all slices together" if first.is_stack else " in 3-D"
-    *others, last = [one.name for one in every]
-    made = f"{', '.join(others)} and {last}" if others else last
+    made = together([one.name for one in every])
+    is_one = len(every) == first.first.folds == 1
+    nets = f"A U-net ({made}) was" if is_one else f"U-nets ({made}) were"
     said = [
         Said(
             f"Methods: {plural(len(first.cases), f'{kind}case')} of "
             f"{plural(patients, 'patient')} of the data set {first.dataset} were split by "
-            f"patients. U-nets ({made}) were trained to segment {', '.join(first.labels)} and "
+            f"patients. {nets} trained to segment {together(first.labels)} and "
             f"scored by the Dice coefficient of each patient{deep}."
         ),
         Said(f"Results: {' '.join(said.text for said in headline(every))}"),

@@ -67,6 +67,18 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def together(items: Sequence[str]) -> str:
+    """Name all of some things, the last after an *and*.
+
+    Examples
+    --------
+    >>> together(["ann"]), together(["ann", "ben", "cem"])
+    ('ann', 'ann, ben and cem')
+    """
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def sources_of(sections: Iterable[Section]) -> list[str]:
     """Return the keys of all sources, in the order in which they are first named."""
     keys = [key for each in sections for said in each.said for key in said.sources]

@@ -162,6 +162,10 @@ def _cell(described: Mapping[str, Any] | None, digits: int) -> str:
     return f"{mean} [{low}, {high}]"
 
 
+def _probability(value: float | None) -> str:
+    return "< 0.001" if value is not None and value < 0.001 else number(value, 3)
+
+
 def _differences(compared: pd.DataFrame, subset: str) -> Table:
     """Return the differences in Dice of each two experiments, with corrected p-values."""
     rows = [
@@ -170,8 +174,8 @@ def _differences(compared: pd.DataFrame, subset: str) -> Table:
             str(row["label"]),
             str(int(row["n"])),
             _cell({**row, "mean": row["difference"]}, 3),
-            number(row["p"], 3),
-            number(row["p_holm"], 3),
+            _probability(row["p"]),
+            _probability(row["p_holm"]),
         ]
         for row in headline_rows(compared, subset)
     ]
