@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import zipfile
 
 import pandas as pd
 import pytest
@@ -53,6 +56,21 @@ def test_two_experiments_are_written_and_compared(folders, tmp_path, capsys):
     assert len(cited) == 2
     dice = pd.read_csv(output / "comparison.csv").set_index("metric").loc["dice"]
     assert dice["difference"] == pytest.approx(0.05)
+
+
+@pytest.mark.skipif(shutil.which("pandoc") is None, reason="pandoc is not installed")
+def test_figures_and_tables_reach_a_word_processor(folders, tmp_path):
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    page = (output / "paper.html").read_text()
+    command = ["pandoc", "paper.html", "--fail-if-warnings", "--output", "paper.docx"]
+    subprocess.run(command, cwd=output, check=True)
+    with zipfile.ZipFile(output / "paper.docx") as docx:
+        pictures = [name for name in docx.namelist() if name.startswith("word/media/")]
+        document = docx.read("word/document.xml").decode()
+    assert document.count("<w:drawing>") == page.count("<img ") == 7
+    assert pictures
+    assert document.count("<w:tbl>") == page.count("<table>")
 
 
 def test_what_is_there_is_kept(folders, tmp_path, capsys):
