@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slicewise.config import load_settings
+from slicewise.config import Augmentation, load_settings
 from slicewise.dataset.efforts import BUDGETS
 from slicewise.dataset.fingerprint import Fingerprint, TrainingCase, fingerprint_of
 from slicewise.dataset.plan import largest, plan
@@ -291,6 +291,17 @@ def test_a_median_slice_has_room_in_millimetres(extent, rows, effort):
     assert recipe["size"] * recipe["spacing"] >= 0.98 * extent
     # and no more is thrown away than has to be
     assert recipe["spacing"] <= 1.14 * max(extent / rows, extent / recipe["size"])
+
+
+def test_few_patients_are_changed_more():
+    usual = plan(CT, "laptop").experiment["augmentation"]
+    assert set(usual) == {"rotation", "scale", "flip"}
+    for cases in (1, 8):
+        few = plan(replace(CT, cases=cases), "laptop").experiment["augmentation"]
+        defaults = Augmentation()
+        for name in set(few) - {"flip"}:
+            assert few[name] > getattr(defaults, name), name
+        assert {"elastic", "shear", "gamma", "noise"} < set(few)
 
 
 def test_a_pile_of_slices_gets_no_component_in_3d():

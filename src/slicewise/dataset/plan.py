@@ -40,6 +40,8 @@ SPREAD = 1.3
 """Pixels that differ by so much between cases make organs look of different sizes."""
 FEW_FOR_BATCH_NORM = 8
 """Slices in a batch below which their own statistics are too noisy (Wu & He, ECCV 2018)."""
+FEW_CASES = 8
+"""Training cases, to a power of two, up to which they are changed much (`benchmarks/study.md`)."""
 EPOCHS = 20
 """The least that a training has, for its curve to be read: else epochs have fewer steps."""
 LOOKS = 5
@@ -339,9 +341,23 @@ def _network(budget: Budget, shape: _Shape, batch: int) -> Iterator[Choice]:
 
 
 def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
+    few = fingerprint.cases <= FEW_CASES
     yield Choice(
-        "augmentation.rotation", 20.0, "Patients lie straight but for some degrees (of 15 to 30)."
+        "augmentation.rotation",
+        30.0 if few else 20.0,
+        "Patients lie straight but for some degrees (of 15 to 30).",
     )
+    yield _scale(fingerprint, few)
+    yield Choice(
+        "augmentation.flip",
+        False,
+        "Organs lie on their side of the body, and a mirrored slice would unlearn that.",
+    )
+    if few:
+        yield from _strong()
+
+
+def _scale(fingerprint: Fingerprint, few: bool) -> Choice:
     in_mm = _in_mm(fingerprint)
     varied = fingerprint.contiguous and fingerprint.spread > SPREAD and not in_mm
     if varied:
@@ -350,12 +366,30 @@ def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
         why = "Slices are in millimetres, so organs are as large as they are; people differ."
     else:
         why = "Pixels are of similar size in all cases; people differ."
-    yield Choice("augmentation.scale", 0.3 if varied else 0.2, why)
-    yield Choice(
-        "augmentation.flip",
-        False,
-        "Organs lie on their side of the body, and a mirrored slice would unlearn that.",
-    )
+    return Choice("augmentation.scale", 0.35 if few else 0.3 if varied else 0.2, why)
+
+
+def _strong() -> Iterator[Choice]:
+    """Yield what few patients cannot show of how people and scans differ."""
+    people = "So few patients show little of how people differ, so slices are bent and moved more."
+    scans = "So few patients show little of how scans differ, so their values are changed more."
+    for setting, value, why in (
+        ("shift", 0.15, people),
+        ("shear", 10.0, people),
+        ("shear_probability", 0.3, people),
+        ("elastic", 0.03, people),
+        ("elastic_probability", 0.4, people),
+        ("gamma", 2.0, scans),
+        ("gamma_probability", 0.4, scans),
+        ("contrast", 0.4, scans),
+        ("brightness", 0.5, scans),
+        ("noise", 0.3, scans),
+        ("blur", 1.5, scans),
+        ("blur_probability", 0.2, scans),
+        ("low_resolution", 3.0, scans),
+        ("low_resolution_probability", 0.2, scans),
+    ):
+        yield Choice(f"augmentation.{setting}", value, why)
 
 
 # --- training -----------------------------------------------------------------------------------
