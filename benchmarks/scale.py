@@ -165,7 +165,8 @@ def stand_in(folder: Path) -> None:
             path = folder / line.split("\t")[0]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}")
-    snakemake(folder, "--touch", "--forceall", "--cores", "1", "--quiet")
+    # many at once, as the jobs that are ready are weighed each time that one is done
+    snakemake(folder, "--touch", "--forceall", "--cores", "500", "--quiet")
     recording = [sys.executable, "-c", RECORDING, str(path)]
     measured([*recording, *_arguments("--dry-run", "--quiet")], folder)
 
