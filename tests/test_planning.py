@@ -63,6 +63,15 @@ def test_a_plan_is_printed_as_settings_that_can_be_laid_over(written, capsys):
     assert "# Pixels are finest in this plane" in printed
 
 
+@pytest.mark.parametrize("split", [{"folds": 2}, {"validation": 0}, {"validation": 0.2}])
+def test_a_plan_lets_nobody_choose_where_nobody_is_there_to(written, capsys, split):
+    written.write_text(yaml.safe_dump({**CONFIG, "split": split}))
+    assert main(["plan", "mine.yaml"]) == 0
+    printed = capsys.readouterr().out
+    experiment = yaml.safe_load(printed)["experiments"]["planned"]
+    assert ("postprocessing" in experiment) == (split == {"validation": 0.2})
+
+
 def test_a_plan_is_written_to_a_new_file_alone(written, capsys):
     arguments = ["plan", "mine.yaml", "--effort", "quick", "--output", "plan.yaml"]
     assert main(arguments) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder
 from slicewise.wording import some
+
+CHOSEN = "postprocessing."
+"""What settings begin with that validation patients choose, as plans have them."""
 
 
 def plan_for(configuration: Sequence[Path], effort: Effort, results: Path) -> Plan:
@@ -98,7 +102,12 @@ def plan_of(settings: Settings, cases: Sequence[TrainingCase], effort: Effort) -
         contiguous=content.contiguous,
         labels=len(content.labels),
     )
-    return plan(fingerprint, effort)
+    planned = plan(fingerprint, effort)
+    if settings.split.chooses:
+        return planned
+    # settings refuse what nobody is there to choose
+    kept = [each for each in planned.choices if not each.setting.startswith(CHOSEN)]
+    return replace(planned, choices=tuple(kept))
 
 
 def ingested_cases(table: Path, split: Sequence[Assignment]) -> list[TrainingCase]:

@@ -70,3 +70,8 @@ class Split(Block):
         if self.leave_out is not None:
             return f"split.leave_out: {self.leave_out}"
         return f"split.folds: {self.folds}" if self.folds > 1 else None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there may be validation patients, who choose epoch and postprocessing."""
+        return self.crossed is None and self.validation != 0
