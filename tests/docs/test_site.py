@@ -197,7 +197,7 @@ DEMO = """\
 
 Mean Dice per patient in 3-D, phantom:
   all of it, to begin with: results/phantom/index.html
-Complete log(s): /home/somebody/log
+Complete log(s): /elsewhere/log
 """
 
 
