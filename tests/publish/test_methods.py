@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.sweep import Tried, table_of
 from slicewise.files import write_text
 from slicewise.publish.gathered import Gathered, gather
-from slicewise.publish.methods import methods
+from slicewise.publish.methods import abstract, methods
 from slicewise.publish.prose import sources_of
 from tests.published import experiment, known
 
@@ -65,3 +66,15 @@ def test_what_a_sweep_chose_is_told_with_how_many_it_chose_among(tmp_path):
     write_text(folder / "sweep.tsv", "combination\tdice\nc1\t0.5\n")
     with pytest.raises(SlicewiseError, match=r"sweep\.tsv"):
         gather(folder)
+
+
+def test_an_abstract_counts_seeds_and_names_no_repeat(tmp_path):
+    one = gathered(tmp_path)
+    said = " ".join(each.text for each in abstract([one], ["x is better"]).said)
+    assert "A U-net (baseline) was trained to segment liver and scored" in said
+    assert "baseline, liver: Dice 0.767" in said
+    assert said.endswith("x is better.")
+    seeded = replace(one, seeds=(1, 2))
+    said = " ".join(each.text for each in abstract([seeded, one], []).said)
+    assert "U-nets (baseline: 2 seeds and baseline) were trained" in said
+    assert "baseline (the first of 2 seeds), liver: Dice 0.767" in said

@@ -33,7 +33,7 @@ def test_two_experiments_are_written_and_compared(folders, tmp_path, capsys):
     output = tmp_path / "paper"
     assert published(folders, output) == 0
     said = capsys.readouterr().out
-    assert "12 questions that only its authors can answer" in said
+    assert "13 questions that only its authors can answer" in said
     assert "Of 44 items, records answer" in said
     names = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     texts = {

@@ -87,6 +87,7 @@ def headline(every: Sequence[Gathered]) -> list[Said]:
     told = []
     for one in every:
         by_label = one.result.summary[headline_subset(one.result.metrics)]
+        name = f"{one.name} (the first of {len(one.seeds)} seeds)" if one.seeds else one.name
         for label, scores in by_label.items():
             dice = scores["dice"]
             if not dice["n"] or (label == "mean" and len(by_label) == 2):
@@ -98,7 +99,7 @@ def headline(every: Sequence[Gathered]) -> list[Said]:
             )
             of = plural(dice["n"], kind_of_patient(one))
             what = "mean over labels" if label == "mean" else label
-            told.append(Said(f"{one.name}, {what}: Dice {dice['mean']:.3f}{within} of {of}."))
+            told.append(Said(f"{name}, {what}: Dice {dice['mean']:.3f}{within} of {of}."))
     return told
 
 

@@ -38,8 +38,8 @@ def abstract(every: Sequence[Gathered], verdicts: Sequence[str]) -> Section:
     patients = first.cases["patient"].nunique()
     kind = "synthetic " if first.is_synthetic else ""
     deep = ", over all slices together" if first.is_stack else " in 3-D"
-    made = together([one.name for one in every])
-    is_one = len(every) == first.first.folds == 1
+    made = together([_seeded(one) for one in every])
+    is_one = len(every) == first.first.folds == 1 and not first.seeds
     nets = f"A U-net ({made}) was" if is_one else f"U-nets ({made}) were"
     said = [
         Said(
@@ -54,6 +54,11 @@ def abstract(every: Sequence[Gathered], verdicts: Sequence[str]) -> Section:
     return Section(
         "Abstract", said, questions=("Purpose: what was to be shown?", "Conclusion: what follows?")
     )
+
+
+def _seeded(one: Gathered) -> str:
+    """Name an experiment, with how many seeds it was trained with."""
+    return f"{one.name}: {plural(len(one.seeds), 'seed')}" if one.seeds else one.name
 
 
 def _own(one: Gathered, named: bool) -> Iterator[Section]:

@@ -151,7 +151,7 @@ def _files(
     told = tables.results(every)
     drawn = figures.figures(every, compared.differences)
     sections = [
-        abstract(every, compared.verdicts),
+        abstract(apart, compared.verdicts),
         *methods(apart),
         recommended(apart),
         tables.section(every, told, compared.table, compared.verdicts),
