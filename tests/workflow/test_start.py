@@ -2,10 +2,13 @@
 
 import shutil
 
+import pytest
 import yaml
+from conftest import DATASET
 
 from slicewise.dataset.cases import read_table
 from slicewise.files import sha256
+from tests.tracking.outage import Server
 
 TUNED = "results/tiny/tuned/fold-0/model.keras"
 
@@ -44,3 +47,52 @@ def test_it_fine_tunes_and_refuses_whom_the_model_knows(workflow):
     with_start(workflow, "elsewhere")
     said = workflow.snakemake(TUNED, fails=True)
     assert "elsewhere was trained on p08, who are held out here" in said
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path / "server")
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_it_starts_from_the_champion_of_a_server_which_is_looked_up_when_asked(workflow, server):
+    """Another model that becomes the champion changes no training until somebody says so."""
+    from mlflow import MlflowClient
+
+    there = {"MLFLOW_TRACKING_URI": server.uri}
+    name = f"slicewise-{DATASET}"
+    settings = workflow.settings()
+    plain = settings["experiments"]["plain"]
+    shorter = {**plain["training"], "epochs": 1}
+    settings["experiments"] |= {"plain": plain, "other": {**plain, "training": shorter}}
+    settings |= {"tracking": {"register": True}, "run": ["plain", "other"]}
+    workflow.write_settings(settings)
+    for experiment in settings["run"]:
+        workflow.snakemake(f"results/tiny/{experiment}/metrics.tsv", **there)
+    # what a job could not send in the seconds that it has for that
+    workflow.slicewise("sync", **there)
+    client = MlflowClient(server.uri)
+    versions = client.search_model_versions(f"name = '{name}'")
+    number = {version.tags["experiment"]: version.version for version in versions}
+    assert number.keys() == {"plain", "other"}
+
+    def started_from(experiment: str, *arguments: str) -> None:
+        """Train, and see that it began with the model of an experiment."""
+        said = workflow.snakemake(TUNED, *arguments, **there)
+        assert f"starts from models:/{name}@champion (run " in said
+        model = workflow.results / experiment / "fold-0" / "model.keras"
+        told, before = workflow.used("tuned", 0)["started_from"], workflow.used(experiment, 0)
+        assert told["sha256"] == sha256(model)
+        assert told["weights_sha256"] == before["resolved"]["weights_sha256"]
+        # whom it was trained on is known by its run, so that nobody of them may be tested
+        assert told["known"] and len(told["scans"]) == len(before["train"])
+
+    client.set_registered_model_alias(name, "champion", number["plain"])
+    with_start(workflow, f"models:/{name}@champion")
+    started_from("plain")
+    client.set_registered_model_alias(name, "champion", number["other"])
+    assert workflow.due(TUNED) == {}
+    started_from("other", "--forcerun", "start")
+    assert workflow.due(TUNED) == {}
