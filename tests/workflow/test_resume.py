@@ -23,13 +23,23 @@ REPORT = "results/tiny/rich/report.html"
 BY_THE_CLOCK = ["timestamp", "images_per_second"]
 
 
-def wait_for_checkpoint(workflow: Workflow, process: subprocess.Popen) -> int:
-    """Wait until an epoch is safe; return its number."""
-    place = workflow.results / "rich" / "checkpoints" / "fold-0"
-    until = time.monotonic() + 300
+def safe_epoch(workflow: Workflow, trained: str) -> int:
+    """Return the last epoch that a checkpoint of an experiment holds; 0 where there is none."""
+    found = workflow.results.glob(f"{trained}/checkpoints/fold-0/*/step-*.npz")
+    return max((int(path.stem.split("-")[1]) // STEPS for path in found), default=0)
+
+
+def wait_for_checkpoint(
+    workflow: Workflow, process: subprocess.Popen, trained: str = "rich", after: int = 0
+) -> int:
+    """Wait until an epoch after this one is safe; return its number.
+
+    `trained` is an experiment, or a pattern of some.
+    """
+    until = time.monotonic() + 1200
     while time.monotonic() < until and process.poll() is None:
-        if found := sorted(place.glob("*/step-*.npz")):
-            return int(found[-1].stem.split("-")[1]) // STEPS
+        if (epoch := safe_epoch(workflow, trained)) > after:
+            return epoch
         time.sleep(0.01)
     raise AssertionError("no checkpoint appeared")
 
@@ -47,7 +57,12 @@ def working_in(folder: Path) -> list[int]:
 
 
 def kill_in_training(
-    workflow: Workflow, target: str, kill: Callable[[int, int], None], **environment: str
+    workflow: Workflow,
+    target: str,
+    kill: Callable[[int, int], None],
+    trained: str = "rich",
+    after: int = 0,
+    **environment: str,
 ) -> int:
     """Start `snakemake` and kill it when an epoch is safe; return the number of that epoch."""
     process = subprocess.Popen(
@@ -61,7 +76,7 @@ def kill_in_training(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        epoch = wait_for_checkpoint(workflow, process)
+        epoch = wait_for_checkpoint(workflow, process, trained, after)
     finally:
         kill(process.pid, signal.SIGKILL)
         process.wait()

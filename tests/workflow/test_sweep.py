@@ -1,11 +1,17 @@
 """A sweep by the real commands: rungs, the best, what is trained again, and who is tested."""
 
 import copy
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_resume import STEPS, kill_in_training, safe_epoch, wait_until_idle
 
 from slicewise.evaluation.sweep import read_sweep
 from slicewise.files import read_json
 from slicewise.tracking.journal import current_run
-from tests.workflow.conftest import started
+from tests.workflow.conftest import Workflow, copied, started
 
 RUNGS = "results/tiny/tried/sweep/rung-2.json"
 SCORED = "results/tiny/tried/metrics.tsv"
@@ -109,3 +115,87 @@ def test_its_page_has_the_test_once_and_its_runs_are_children_in_mlflow(workflow
         assert not [key for key in run.data.metrics if key.startswith("test/")]
     assert "test/dice_mean" in client.get_run(parent).data.metrics
     assert workflow.due(page) == {}
+
+
+PAGE = "results/tiny/tried/sweep.html"
+RUNG = 3
+"""Epochs of the first rung; the second ends after twice as many, with the training."""
+
+
+def swept_in_rungs(workflow: Workflow) -> None:
+    """Try two learning rates in two rungs, each long enough to be killed in its midst."""
+    settings = workflow.settings()
+    # dropout, moments, moving average and schedule: all that going on could get wrong
+    whole = copy.deepcopy(settings["experiments"]["rich"])
+    whole["training"] |= {"epochs": 2 * RUNG, "steps_per_epoch": STEPS}
+    whole["sweep"] = {"optimizer.learning_rate": [0.002, 0.008], "budget": RUNG}
+    settings["experiments"]["tried"] = whole
+    workflow.write_settings(settings)
+
+
+def trained_until(workflow: Workflow, rung: int) -> dict[str, bytes | dict]:
+    """What each job of a rung recorded, but for the seconds that it took."""
+    made = {}
+    for path in sorted((workflow.results / "tried" / "sweep" / f"rung-{rung}").glob("*.json")):
+        record = read_json(path)
+        del record["seconds"]
+        rows = record.pop("history")
+        by_the_clock = ("timestamp", "images_per_second")
+        made[path.name] = record | {
+            "history": [{k: v for k, v in row.items() if k not in by_the_clock} for row in rows]
+        }
+    return made
+
+
+def table(workflow: Workflow) -> str:
+    """The table of the sweep, but for the minutes that trainings took."""
+    path = workflow.results / "tried" / "sweep.tsv"
+    return pd.read_csv(path, sep="\t", dtype=str).drop(columns="minutes").to_csv(index=False)
+
+
+@pytest.mark.slow
+def test_rungs_that_are_killed_go_on_and_end_as_if_nothing_had_happened(workflow, tmp_path):
+    swept_in_rungs(workflow)
+    undisturbed = copied(workflow.root, tmp_path / "undisturbed")
+    undisturbed.snakemake(PAGE)
+
+    for rung, after in enumerate((0, RUNG)):
+        kill_in_training(workflow, PAGE, os.killpg, "tried-lr*", after)
+        assert not wait_until_idle(workflow, 20), "a process outlived its group"
+        # in its midst: an epoch of it is safe, and its end is not there
+        epoch = safe_epoch(workflow, "tried-lr*")
+        assert after < epoch < after + RUNG
+        records = workflow.results / "tried" / "sweep" / f"rung-{rung}"
+        left = len(list(records.glob("*.json")))
+        assert left < len(trained_until(undisturbed, rung))
+        assert "--unlock" in workflow.snakemake(PAGE, fails=True)
+        workflow.snakemake("--unlock")
+        assert not (workflow.results / "tried" / "sweep.tsv").exists()
+    said = workflow.snakemake(PAGE)
+    # the second rung goes on after what was safe, not after the first rung
+    assert f"going on after epoch {epoch}" in said
+
+    assert table(workflow) == table(undisturbed)
+    for rung in (0, 1):
+        assert trained_until(workflow, rung) == trained_until(undisturbed, rung)
+    used = [each.used("tried")["resolved"] for each in (workflow, undisturbed)]
+    for key in ("weights_sha256", "selected_epoch", "steps"):
+        assert used[0][key] == used[1][key]
+    files = [Path("tried/metrics.tsv"), Path("tried/summary.json")]
+    files += [Path(f"tried/sweep/rung-{rung}.json") for rung in (0, 1)]
+    predictions = (undisturbed.results / "tried" / "predictions").glob("*.nii.gz")
+    files += [path.relative_to(undisturbed.results) for path in predictions]
+    assert len(files) > 4
+    for path in files:
+        own, whole = (each.results / path for each in (workflow, undisturbed))
+        assert own.read_bytes() == whole.read_bytes(), path
+    assert workflow.due(PAGE) == {}
+    # MLflow has each combination once, with a point an epoch
+    workflow.slicewise("sync")
+    client = workflow.client()
+    for name in read_sweep(workflow.results / "tried" / "sweep.tsv")["combination"]:
+        run = workflow.run_id(name)
+        points = client.get_metric_history(run, "val/dice")
+        steps = sorted(point.step for point in points)
+        assert steps == list(range(1, len(steps) + 1))
+        assert len(steps) in (RUNG, 2 * RUNG)
