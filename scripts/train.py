@@ -53,10 +53,16 @@ def main(snakemake):
             files = {"history.csv": out.history, "config.yaml": out.config}
             run.trained(trained.resolved.dump(), files, out.model, plan.content.scored)
 
+        every = settings.tracking.checkpoints
+
+        def keep(epoch, write):
+            if every is not None and epoch % every == 0:
+                run.checkpoint(epoch, plan.content.scored, write)
+
         stop = stop_check()
         staged = ready.sets if settings.staging.slices else ()
         with run.ending_with_errors(), staging.staged(staged, log, stop):
-            callbacks = Callbacks(on_epoch=run.epoch, log=log, should_stop=stop)
+            callbacks = Callbacks(run.epoch, log, stop, on_model=keep)
             train(ready.inputs, ready.truth, checkpoints, callbacks, save)
 
 

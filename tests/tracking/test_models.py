@@ -12,6 +12,7 @@ import pytest
 
 from slicewise.tracking import Connection, Mirror, Run, sync
 from slicewise.tracking.models import send_model
+from slicewise.tracking.wanted import finished
 from tests import forked
 from tests.tracking.conftest import FACTS, begin, no_judge, points, run_of, tracker
 
@@ -150,7 +151,7 @@ def test_a_second_ready_model_of_an_earlier_fault_is_taken_away(results: Path) -
     mirror.connection.client.create_logged_model(
         number, name="model", source_run_id=run_id, tags=dict(first.tags)
     )
-    send_model(mirror.connection, run, run_id)
+    send_model(mirror.connection, run, run_id, finished(run))
     assert check(results, "twice") == first.model_id
 
 

@@ -12,7 +12,7 @@ from slicewise.config import Experiment, merge
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
 from slicewise.training.inputs import TrainingInputs
-from slicewise.training.loop import Callbacks, Log, OnEpoch, train
+from slicewise.training.loop import Callbacks, Log, OnEpoch, OnModel, train
 from slicewise.training.result import Trained
 from tests.discs import experiment
 
@@ -33,11 +33,13 @@ def train_on(
     on_epoch: OnEpoch = lambda row: None,
     log: Log = quiet,
     should_stop: Callable[[], str | None] = lambda: None,
+    on_model: OnModel = lambda epoch, write: None,
     **inputs: Any,
 ) -> Trained:
     """Train with checkpoints below a folder."""
+    callbacks = Callbacks(on_epoch, log, should_stop, on_model)
     given = TrainingInputs(slices, validation_slices, settings, card, **inputs)
-    return train(given, truth, place, Callbacks(on_epoch, log, should_stop), save)
+    return train(given, truth, place, callbacks, save)
 
 
 class Stop(Exception):

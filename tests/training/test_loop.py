@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from slicewise.errors import DivergedError, SlicewiseError
 from slicewise.files import read_json, write_json
 from slicewise.inference.predict import predict_volume
 from slicewise.network import backend
+from slicewise.network.model import load_model, weights_digest
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
@@ -84,6 +86,28 @@ def test_same_seed_same_weights(
     first = whole.done
     assert first.resolved.weights_sha256 == again.resolved.weights_sha256
     assert first.resolved.weights_sha256 != other.resolved.weights_sha256
+
+
+def test_models_of_epochs_are_those_that_may_be_chosen_and_change_nothing(
+    slices: SliceSet, validation_slices: SliceSet, whole: Whole, tmp_path: Path
+) -> None:
+    given = (slices, validation_slices, disc_truth, experiment(epochs=2, seed=1), CARD, tmp_path)
+    asked: list[int] = []
+
+    def keep(epoch: int, write: Callable[[Path], None]) -> None:
+        asked.append(epoch)
+        if asked == [1]:
+            raise Stop  # killed once the state is saved, before the model is
+        write(tmp_path / f"{epoch}.keras")
+
+    with pytest.raises(Stop):
+        train_on(*given, on_model=keep)
+    done = train_on(*given, on_model=keep)
+    assert asked == [1, 1, 2]
+    assert done.resolved.weights_sha256 == whole.done.resolved.weights_sha256
+    digests = [weights_digest(load_model(tmp_path / f"{epoch}.keras")) for epoch in (1, 2)]
+    assert digests[done.resolved.selected_epoch - 1] == done.resolved.weights_sha256
+    assert digests[0] != digests[1]
 
 
 def test_nan_names_epoch_and_cases(

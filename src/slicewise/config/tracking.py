@@ -20,3 +20,9 @@ with warnings.catch_warnings():
             description="Register each scored model as slicewise-<dataset>; the best by a paired "
             "comparison on validation or out-of-fold patients is its champion.",
         )
+        checkpoints: int | None = Field(
+            None,
+            ge=1,
+            description="Keep the model of each so many epochs in MLflow too; null: only the "
+            "finished one. Each is as large as that, once below tracking/ and once in MLflow.",
+        )

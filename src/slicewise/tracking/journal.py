@@ -5,6 +5,7 @@ declares, so that it outlives reruns:
 
 - ``run.json``: name, settings, tags, digests of the data, scores, files, status (`RunRecord`);
 - ``history.csv``: the epochs so far, each with its first timestamp;
+- ``checkpoints``: models of some epochs, where they are wished;
 - ``system.csv``: load of processors, memory and GPUs;
 - ``sent.json``: what each store has taken (`SentRecord`, written by the mirror).
 
@@ -247,6 +248,26 @@ class Run:
     def best_of(self, combinations: Sequence[str]) -> None:
         """Take runs of a sweep, by their folders from ``tracking``, for those it is the best of."""
         self._set(combinations=list(combinations))
+
+    def checkpoint(self, epoch: int, labels: Sequence[str], write: Callable[[Path], None]) -> None:
+        """Keep the model of an epoch, once.
+
+        Parameters
+        ----------
+        epoch : int
+        labels : sequence of str
+            What it segments.
+        write : callable
+            Writes it to a path.
+        """
+        kept = self.record.checkpoints or {}
+        if str(epoch) in kept:
+            return
+        path = self.folder / "checkpoints" / f"epoch-{epoch}.keras"
+        path.parent.mkdir(exist_ok=True)
+        write(path)
+        noted = self._noted({str(epoch): path})
+        self._set(checkpoints=kept | noted, labels=list(labels))
 
     def trained(
         self,

@@ -18,9 +18,9 @@ from slicewise.tracking.data import send_inputs
 from slicewise.tracking.fetch import PARENT
 from slicewise.tracking.journal import NOTE, Run, all_runs, to_register
 from slicewise.tracking.models import (
-    digest_of_model,
     has_model,
     scores_of,
+    send_curve,
     send_model,
     send_scores,
 )
@@ -28,6 +28,7 @@ from slicewise.tracking.points import Points
 from slicewise.tracking.remote_runs import RemoteRuns
 from slicewise.tracking.sent import SentModel, SentRecord, SentRecords
 from slicewise.tracking.view import TAG, image_keys, saved_view
+from slicewise.tracking.wanted import checkpoints, finished
 
 
 class Mirror:
@@ -69,7 +70,15 @@ class Mirror:
     def has_sent_model(self, run: Run) -> bool:
         """Tell whether the store was sent the models that a run has now."""
         model = self.sent.of(run.folder).model
-        return model is not None and model.digest == digest_of_model(run)
+        return model is not None and model.digest == finished(run).digest
+
+    def unsent_models(self, run: Run) -> list[Path]:
+        """Return the files of models that the store was not sent."""
+        known = self.sent.of(run.folder).checkpoints
+        unsent = [model for epoch, model in checkpoints(run).items() if epoch not in known]
+        if not self.has_sent_model(run):
+            unsent.append(finished(run))
+        return [path for model in unsent for path in model.files.values()]
 
     def push(
         self, folder: Path, *, verify: bool = False, wait: bool = True, register: bool = True
@@ -112,6 +121,7 @@ class Mirror:
             sent = self.artifacts.send(run, sent, verify=verify)
             sent = self._model(run, sent, verify)
             sent = self._scores(run, sent, verify)
+            sent = self._checkpoints(run, sent, verify)
             self._view(run)
             self._status(run, remote)
             if not run.record.is_running:
@@ -156,10 +166,11 @@ class Mirror:
 
     def _model(self, run: Run, sent: SentRecord, verify: bool) -> SentRecord:
         """Send the models that predict together as one, unless they were made anew since."""
-        models = run.own_models()
+        wanted = finished(run)
+        models = wanted.files
         if not models:
             return sent
-        mark = digest_of_model(run)
+        mark = wanted.digest
         known = sent.model if sent.model is not None and sent.model.digest == mark else None
         if known is not None and (
             not verify or has_model(self.connection.client, known.id, models)
@@ -169,14 +180,14 @@ class Mirror:
             if not models[name].is_file() or sha256(models[name]) != noted.sha256:
                 return sent  # it belongs to another run now
         self.connection.probe()
-        model_id = send_model(self.connection, run, sent.run_id)
+        model_id = send_model(self.connection, run, sent.run_id, wanted)
         sent = sent.updated(model=SentModel(digest=mark, id=model_id))
         self.sent.keep(run.folder, sent)
         return sent
 
     def _scores(self, run: Run, sent: SentRecord, verify: bool) -> SentRecord:
         """Give the model what it scored, whenever that is other than it was."""
-        if sent.model is None or sent.model.digest != digest_of_model(run):
+        if sent.model is None or sent.model.digest != finished(run).digest:
             return sent
         scores = digest(scores_of(run))
         if sent.model.scores == scores and not verify:
@@ -184,6 +195,24 @@ class Mirror:
         send_scores(self.connection, run, sent.run_id, sent.model.id)
         sent = sent.updated(model=sent.model.updated(scores=scores))
         self.sent.keep(run.folder, sent)
+        return sent
+
+    def _checkpoints(self, run: Run, sent: SentRecord, verify: bool) -> SentRecord:
+        """Send the models of epochs that the store lacks; one whose file is gone stays out."""
+        client = self.connection.client
+        for epoch, wanted in checkpoints(run).items():
+            known = sent.checkpoints.get(epoch)
+            same = known if known is not None and known.digest == wanted.digest else None
+            if same is not None and (not verify or has_model(client, same.id, wanted.files)):
+                continue
+            if not all(path.is_file() for path in wanted.files.values()):
+                continue
+            self.connection.probe()
+            model_id = send_model(self.connection, run, sent.run_id, wanted)
+            send_curve(self.connection, run, sent.run_id, model_id, wanted.epoch)
+            known = SentModel(digest=wanted.digest, id=model_id)
+            sent = sent.updated(checkpoints=sent.checkpoints | {epoch: known})
+            self.sent.keep(run.folder, sent)
         return sent
 
     def _view(self, run: Run) -> None:

@@ -1,18 +1,17 @@
-"""The model of a run in the store: one, whole, and found again by a mark.
+"""The models of a run in the store: each is there once, whole, and found again by a mark.
 
-It is made in steps, and each may be the last one of a job: the store is told
+One is made in steps, and each may be the last one of a job: the store is told
 of a model, then gets its files, then that it is ready. So it gets a mark at
 the first step, and whoever comes next goes on with what has that mark.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from slicewise.files import digest
 from slicewise.tracking.answers import (
     ForeignAnswerError,
     NotTakenError,
@@ -24,18 +23,20 @@ from slicewise.tracking.connection import ANSWER, SPEED, Connection
 from slicewise.tracking.data import dataset_named
 from slicewise.tracking.journal import Run
 from slicewise.tracking.package import gathered, package_options
+from slicewise.tracking.points import points_of
+from slicewise.tracking.wanted import SUBSETS, Wanted
 
-NAME = "model"
 MARK = "slicewise.model"
 SOURCE = {"mlflow.source.name": "snakemake", "mlflow.source.type": "JOB"}
 """Of its own MLflow would name a temporary script, by its path."""
-SUBSETS = ("test/", "validation/")
+CONTEXTS = {"test": "test", "validation": "validation", "val": "validation"}
+"""The data that a score is of, by how its name begins."""
 REQUESTS = 10
 """About so many requests bring a model to a store."""
 
 
-def send_model(connection: Connection, run: Run, run_id: str) -> str:
-    """Bring the models of a run, which predict together, to the store as one; return its id.
+def send_model(connection: Connection, run: Run, run_id: str, wanted: Wanted) -> str:
+    """Bring models of a run, which predict together, to the store as one; return its id.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ def send_model(connection: Connection, run: Run, run_id: str) -> str:
     run : Run
     run_id : str
         The store's id of it.
+    wanted : Wanted
 
     Raises
     ------
@@ -50,48 +52,48 @@ def send_model(connection: Connection, run: Run, run_id: str) -> str:
         When the store does not hold the files afterwards.
     """
     client = connection.client
-    models = run.own_models()
-    model = _only(connection, run, run_id)
-    if model is not None and str(model.status) == "READY" and is_whole(client, model, models):
-        _link(client, run_id, str(model.model_id))
+    files = wanted.files
+    model = _only(connection, run, run_id, wanted)
+    if model is not None and str(model.status) == "READY" and is_whole(client, model, files):
+        _link(client, run_id, str(model.model_id), wanted)
         return str(model.model_id)
     if model is None:
-        model = _made(connection, run, run_id)
+        model = _made(connection, run, run_id, wanted)
     model_id = known_id(model.model_id)
-    _link(client, run_id, model_id)
-    _send_files(connection, run, run_id, model)
+    _link(client, run_id, model_id, wanted)
+    _send_files(connection, run, model, wanted)
     client.finalize_logged_model(model_id, "READY")
     if client.get_logged_model(model_id).status != "READY":
-        raise NotTakenError([f"{NAME} as ready"])
+        raise NotTakenError([f"{wanted.name} as ready"])
     return model_id
 
 
-def _made(connection: Connection, run: Run, run_id: str) -> Any:
+def _made(connection: Connection, run: Run, run_id: str, wanted: Wanted) -> Any:
     """Tell the store of a model, which has no files yet."""
     model = connection.client.create_logged_model(
         connection.experiment(run.dataset),
-        name=NAME,
+        name=wanted.name,
         source_run_id=run_id,
-        tags={MARK: _mark(run), **SOURCE},
+        tags={MARK: _mark(run, wanted), **SOURCE},
         params=run.record.params,
     )
     known_id(model.model_id)
     # a client or a proxy that got no answer may have asked twice
-    model = _only(connection, run, run_id)
+    model = _only(connection, run, run_id, wanted)
     if model is None:
         raise ForeignAnswerError("an id of a model that the store does not know")
     return model
 
 
-def _send_files(connection: Connection, run: Run, run_id: str, model: Any) -> None:
+def _send_files(connection: Connection, run: Run, model: Any, wanted: Wanted) -> None:
     """Send the files of a model, and look whether the store holds them."""
     client = connection.client
-    size = sum(path.stat().st_size for path in run.own_models().values())
+    size = sum(path.stat().st_size for path in wanted.files.values())
     seconds = REQUESTS * ANSWER + size / SPEED
     with TemporaryDirectory() as folder:
-        place = Path(folder) / NAME
+        place = Path(folder) / wanted.name
         connection.beat(seconds)
-        _save(place, model, run, run_id)
+        _save(place, model, run, wanted)
         client.log_model_artifacts(model.model_id, str(place), seconds=seconds)
         sizes = {
             str(path.relative_to(place)): path.stat().st_size
@@ -100,23 +102,12 @@ def _send_files(connection: Connection, run: Run, run_id: str, model: Any) -> No
         }
     missing = lacking(sizes, _held(client, model.model_id))
     if missing:
-        raise NotTakenError(f"{NAME}/{name}" for name in missing)
+        raise NotTakenError(f"{wanted.name}/{name}" for name in missing)
 
 
-def _mark(run: Run) -> str:
+def _mark(run: Run, wanted: Wanted) -> str:
     """Return what a model in the store is found again by."""
-    return f"{run.record.id}:{digest_of_model(run)}"
-
-
-def digest_of_model(run: Run) -> str:
-    """Return a digest of what a model in the store is made of.
-
-    A store cannot take back a score of a model, and of NaN it makes 0: where
-    one has no value any more, a model without it takes the place of the other.
-    """
-    noted = run.record.metrics.items()
-    gone = sorted(key for key, each in noted if key.startswith(SUBSETS) and each.value is None)
-    return digest([run.record.models, gone] if gone else run.record.models)
+    return f"{run.record.id}:{wanted.digest}"
 
 
 def send_scores(connection: Connection, run: Run, run_id: str, model_id: str) -> None:
@@ -136,23 +127,41 @@ def send_scores(connection: Connection, run: Run, run_id: str, model_id: str) ->
     NotTakenError
         When the store does not show them afterwards.
     """
+    _send_points(connection, run, run_id, model_id, [(*each, 0) for each in scores_of(run)])
+
+
+def send_curve(connection: Connection, run: Run, run_id: str, model_id: str, epoch: int) -> None:
+    """Give the model of an epoch what validation said of it, so that the store ranks by that."""
+    own = [p for p in points_of(run) if p.step == epoch and p.key.startswith("val/")]
+    scores = [(p.key, p.time, p.value, epoch) for p in sorted(own)]
+    _send_points(connection, run, run_id, model_id, scores)
+
+
+def _send_points(
+    connection: Connection,
+    run: Run,
+    run_id: str,
+    model_id: str,
+    scores: Sequence[tuple[str, int, float, int]],
+) -> None:
+    """Send the points of a model that the store lacks: key, time, value and step."""
     from mlflow.entities import Metric
 
     client = connection.client
     there = _scores_there(client, model_id)
-    missing = [each for each in scores_of(run) if each[:2] not in there]
+    missing = [each for each in scores if each[:2] not in there]
     if not missing:
         return
     metrics = []
-    for key, time, value in missing:
-        subset = key.partition("/")[0]
-        data = run.record.data.get(subset)
-        named = {} if data is None else dataset_named(run, subset, data)
-        metrics.append(Metric(key, value, time, 0, model_id=model_id, run_id=run_id, **named))
+    for key, time, value, step in missing:
+        context = CONTEXTS[key.partition("/")[0]]
+        data = run.record.data.get(context)
+        named = {} if data is None else dataset_named(run, context, data)
+        metrics.append(Metric(key, value, time, step, model_id=model_id, run_id=run_id, **named))
     client.log_batch(run_id, metrics=metrics)
     there = _scores_there(client, model_id)
-    if left := [key for key, time, _ in missing if (key, time) not in there]:
-        raise NotTakenError(f"{key} of {NAME}" for key in left)
+    if left := [key for key, time, *_ in missing if (key, time) not in there]:
+        raise NotTakenError(f"{key} of a model" for key in left)
 
 
 def scores_of(run: Run) -> list[tuple[str, int, float]]:
@@ -197,16 +206,17 @@ def _held(client: Any, model_id: str) -> dict[str, int | None]:
     return held_files(lambda folder: client.list_logged_model_artifacts(model_id, folder))
 
 
-def _only(connection: Connection, run: Run, run_id: str) -> Any:
-    """Return the run's model that has its mark; take away what was begun and not finished.
+def _only(connection: Connection, run: Run, run_id: str, wanted: Wanted) -> Any:
+    """Return the run's model that has the mark of one; take away what was begun and not finished.
 
     Others that are ready stay where somebody registered them.
     """
     client = connection.client
-    mark = _mark(run)
+    mark = _mark(run, wanted)
     place = connection.experiment(run.dataset)
     known = client.search_logged_models([place], f"source_run_id = '{run_id}'")
-    own = [model for model in known if model.name == NAME and model.source_run_id == run_id]
+    named = [model for model in known if model.name == wanted.name]
+    own = [model for model in named if model.source_run_id == run_id]
     same = [model for model in own if model.tags.get(MARK) == mark]
     kept = min(same, key=lambda m: (str(m.status) != "READY", m.creation_timestamp), default=None)
     rest = [model for model in own if kept is None or model.model_id != kept.model_id]
@@ -224,15 +234,15 @@ def _registered(client: Any, run_id: str) -> set[str]:
     return named | {str(version.source).removeprefix("models:/") for version in versions}
 
 
-def _link(client: Any, run_id: str, model_id: str) -> None:
+def _link(client: Any, run_id: str, model_id: str, wanted: Wanted) -> None:
     """Name the model among what came out of the run, once."""
     from mlflow.entities import LoggedModelOutput
 
     if model_id in _linked(client, run_id):
         return
-    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=wanted.epoch)])
     if model_id not in _linked(client, run_id):
-        raise NotTakenError([f"{NAME} as an output"])
+        raise NotTakenError([f"{wanted.name} as an output"])
 
 
 def _linked(client: Any, run_id: str) -> set[str]:
@@ -240,7 +250,7 @@ def _linked(client: Any, run_id: str) -> set[str]:
     return {output.model_id for output in outputs.model_outputs} if outputs else set()
 
 
-def _save(place: Path, model: Any, run: Run, run_id: str) -> None:
+def _save(place: Path, model: Any, run: Run, wanted: Wanted) -> None:
     """Write a model as MLflow stores it to a folder."""
     import mlflow.pyfunc
     from mlflow.models import Model
@@ -248,9 +258,9 @@ def _save(place: Path, model: Any, run: Run, run_id: str) -> None:
     described = Model(
         artifact_path=model.artifact_location,
         model_uuid=model.model_id,
-        run_id=run_id,
+        run_id=model.source_run_id,
         model_id=model.model_id,
     )
-    with gathered(run.own_models()) as folder:
+    with gathered(wanted.files) as folder:
         options = package_options(folder, folder.parent, run.record.labels)
         mlflow.pyfunc.save_model(path=str(place), mlflow_model=described, **options)

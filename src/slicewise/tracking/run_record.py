@@ -16,7 +16,7 @@ from slicewise.files import write_text
 from slicewise.stored import Count, Form, Loose, Name, read_stored
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-OPTIONAL = ("children", "combinations", "register", "superseded_by")
+OPTIONAL = ("checkpoints", "children", "combinations", "register", "superseded_by")
 """Keys that are left out of the file where they say nothing."""
 
 
@@ -115,6 +115,8 @@ class RunRecord(Stored):
         Models that predict together, by the name of the fold.
     labels : list of str
         What they segment.
+    checkpoints : dict of str to NotedFile, optional
+        Models that were kept on the way, by their epoch.
     children : list of str, optional
         Folders of the runs of the folds, where this run takes their scores.
     combinations : list of str, optional
@@ -139,6 +141,7 @@ class RunRecord(Stored):
     files: dict[str, NotedFile]
     models: dict[str, NotedFile]
     labels: list[str]
+    checkpoints: dict[str, NotedFile] | None = None
     children: list[Name] | None = None
     combinations: list[Name] | None = None
     register_: Annotated[Registration | None, Field(alias="register")] = None

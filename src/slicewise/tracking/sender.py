@@ -118,8 +118,7 @@ class Sender:
 
     def _unsent_bytes(self) -> int:
         """Return how many bytes of models there are to send."""
-        unsent = [run for run in self._runs if not self.mirror.has_sent_model(run)]
-        paths = {path for run in unsent for path in run.own_models().values()}
+        paths = {path for run in self._runs for path in self.mirror.unsent_models(run)}
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     # -- the thread ---------------------------------------------------------------

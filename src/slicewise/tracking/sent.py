@@ -48,6 +48,8 @@ class SentRecord(Stored):
     model : SentModel, optional
     registered : str, optional
         Id of the model that was registered.
+    checkpoints : dict of str to SentModel
+        Models that were kept on the way, by their epoch.
     """
 
     run_id: str = ""
@@ -55,6 +57,7 @@ class SentRecord(Stored):
     state: str | None = None
     model: SentModel | None = None
     registered: str | None = None
+    checkpoints: dict[str, SentModel] = Field({})
 
 
 SENT_FORM = Form(dict[str, SentRecord])

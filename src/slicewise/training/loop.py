@@ -17,6 +17,7 @@ from keras import ops
 
 from slicewise.config import Experiment
 from slicewise.errors import DivergedError, PassingError, SlicewiseError, StoppedError
+from slicewise.files import atomic
 from slicewise.job import AGAIN
 from slicewise.network.precision import decide_precision
 from slicewise.slices.batches import check_labels, usable
@@ -34,6 +35,7 @@ from slicewise.training.validation import LESS, Truth, Validation, target_of
 
 Row = dict[str, float]
 OnEpoch = Callable[[Row], Row | None]
+OnModel = Callable[[int, Callable[[Path], None]], None]
 Log = Callable[[str], None]
 ShouldStop = Callable[[], str | None]
 SHOWN = {
@@ -52,6 +54,7 @@ class Callbacks:
     on_epoch: OnEpoch = lambda row: None
     log: Log = print
     should_stop: ShouldStop = lambda: None
+    on_model: OnModel = lambda epoch, write: None
 
     def check(self) -> None:
         """Raise `_ToldToStop` where there is a reason to stop."""
@@ -87,8 +90,10 @@ def train(
     callbacks : Callbacks, optional
         ``on_epoch`` is called with the row of the history of each epoch, also
         of those before a resumption, and may return the row to keep instead,
-        such as one with an earlier timestamp; ``log`` with a line of progress
-        for people; ``should_stop`` after each step: where it gives a reason,
+        such as one with an earlier timestamp; ``on_model`` with the number of
+        an epoch that has ended, maybe once more after a resumption, and what
+        writes its model (the averaged weights) to a path; ``log`` with a line
+        of progress for people; ``should_stop`` after each step: where it gives a reason,
         training saves and stops.
     save : callable
         Called with the result, to store it.
@@ -305,11 +310,15 @@ class _Loop:
         on_epoch = self.callbacks.on_epoch
         for index, row in enumerate(history):
             history[index] = on_epoch(row) or row
+        if history and not self.state.progress.losses:
+            # a kill may have come before it was taken
+            self.callbacks.on_model(len(history), self._write)
         while not self._is_over(len(history)) and (until is None or len(history) < until):
             row = self._run_epoch()
             self.state.progress.end_epoch(row)
             self._save()
             history[-1] = on_epoch(row) or row
+            self.callbacks.on_model(len(history), self._write)
             self.callbacks.log(self._line(row))
 
     def finish(self, threads: int, untrained: list[str]) -> Trained:
@@ -348,6 +357,13 @@ class _Loop:
         else:
             self.state.take_best()
         return selected_by
+
+    def _write(self, path: Path) -> None:
+        """Write the model as it is now, with what is known of postprocessing by then."""
+        with self.state.averaged_weights():
+            model, _ = settle_model(self.inputs, self.state, None)
+        with atomic(path) as temporary:
+            model.save(temporary)
 
     def _save(self) -> None:
         self.state.progress.used = self.budget.used()
