@@ -54,6 +54,11 @@ def test_a_model_of_the_store(finished, tmp_path):
     run = finished.run_id("plain")
     said = finished.slicewise("inspect", f"runs:/{run}/model")
     assert run in said and "test Dice" in said
+    # and its run tells whom it was trained on
+    case = finished.used("plain")["train"][0]
+    told = ["--model", f"runs:/{run}/model", "--output", str(tmp_path / "known")]
+    finished.slicewise("segment", str(finished.image(case)), *told)
+    assert f"was trained on this scan (case {case})" in (tmp_path / "known/volumes.tsv").read_text()
 
 
 def scans_of(workflow: Workflow, names: list[str]) -> Path:

@@ -24,8 +24,10 @@ from slicewise.segmenting.expecting import expectation_of, read_calibrations
 from slicewise.segmenting.places import files_of
 from slicewise.segmenting.trained_on import TrainedOn, trained_on
 from slicewise.tracking import Connection
-from slicewise.tracking.fetch import fetch_model
+from slicewise.tracking.fetch import fetch_model, fetch_record
 
+FOLD = "fold-"
+"""How names of folders and files of one fold begin."""
 TOGETHER = "slicewise.together"
 """Metadata of an exported model: the digests of all that were exported with it."""
 TOLD = "slicewise.told"
@@ -134,8 +136,13 @@ def choose(name: str, results: Path = Path("results")) -> Chosen:
     if not name.startswith(STORES):
         return _of_files(name, Path(name))
     with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
-        place, tracked = fetch_model(Connection(results, patient=True), name, Path(folder))
-        return _of_files(name, place, tracked)
+        connection = Connection(results, patient=True)
+        place, tracked = fetch_model(connection, name, Path(folder))
+        chosen = _of_files(name, place, tracked)
+        run = str(tracked.get("run_id") or "")
+        if not run:
+            return chosen
+        return replace(chosen, trainings=_tracked_trainings(connection, run, name, place, chosen))
 
 
 def choose_again(name: str, results: Path = Path("results")) -> Chosen:
@@ -172,7 +179,7 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
     weights = [digest for _, digest in loaded]
     trainings = _trainings(files, weights)
     _check_folds(name, files, trainings)
-    of_experiment = files[0].parent.name.startswith("fold-") and trainings
+    of_experiment = files[0].parent.name.startswith(FOLD) and trainings
     folder = files[0].parent.parent if of_experiment else None
     card = shared_card(models)
     known = read_calibrations(files, weights)
@@ -195,6 +202,23 @@ def _trainings(files: Sequence[Path], weights: Sequence[str]) -> list[TrainingRe
                 f"{path}: its weights are not those of the training that config.yaml beside it "
                 "tells of; train again, or name a copy of the model that lies alone"
             )
+        records.append(record)
+    return records
+
+
+def _tracked_trainings(
+    connection: Connection, run: str, name: str, place: Path, chosen: Chosen
+) -> list[TrainingRecord]:
+    """Return the records of all trainings that a store has, or of none."""
+    records = []
+    for path, own in zip(files_of(name, place), chosen.weights, strict=True):
+        fold = path.stem.removeprefix(FOLD)
+        with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
+            found = fetch_record(connection, run, int(fold) if fold.isdigit() else 0, Path(folder))
+            record = None if found is None else TrainingRecord.read(found)
+        # a run that was sent anew since tells of other weights
+        if record is None or record.resolved.weights_sha256 != own:
+            return []
         records.append(record)
     return records
 
