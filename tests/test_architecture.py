@@ -82,7 +82,8 @@ ALLOWED = {
     "compare": {"config", "evaluation", "report", "tracking"},
     # writes about scored experiments
     "publish": {
-        *("config", "dataset", "evaluation", "metrics", "report", "tracking", "compare", "crate"),
+        *("config", "volumes", "dataset", "evaluation", "metrics", "report", "tracking"),
+        *("compare", "crate"),
     },
     # packs what was published, and reads it
     "crate": {"config", "volumes", "dataset", "tracking"},

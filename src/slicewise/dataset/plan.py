@@ -146,7 +146,9 @@ def _whole(fingerprint: Fingerprint, budget: Budget) -> _Shape | None:
     blocks = {axis: _divided(sides[axis], len(_stages(budget, squares[axis]))) for axis in range(3)}
     # of equal ones axial, which people look at
     normal = min(range(2, -1, -1), key=lambda axis: squares[axis] ** 2 * blocks[axis])
-    plane, side, block = NORMALS[normal], squares[normal], blocks[normal]
+    plane = NORMALS[normal]
+    side = squares[normal]
+    block = blocks[normal]
     if 2 * side**2 * block > budget.pixels:
         return None
     held = " × ".join(map(str, sides))

@@ -151,10 +151,12 @@ def volumes(one: Gathered, cases: pd.DataFrame) -> list[Said]:
         there = ml[ml > 0]
         if len(there):
             of = f"in {len(there)} of {plural(len(cases), 'case')}"
-            size, unit = there, "ml"
-            if not one.is_measured:
-                size, unit = there * 1000 / _voxel(cases.loc[there.index]), "voxels"
-            said.append(Said(f"{label} is drawn {of}, with {_range(size.to_numpy())} {unit}."))
+            if one.is_measured:
+                size = f"{_range(there.to_numpy())} ml"
+            else:
+                voxels = there * 1000 / _voxel(cases.loc[there.index])
+                size = f"{_range(voxels.to_numpy())} voxels"
+            said.append(Said(f"{label} is drawn {of}, with {size}."))
         else:
             said.append(Said(f"{label} is drawn in no case."))
     return said
