@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
@@ -221,6 +221,15 @@ def test_both_ways_to_the_nearest_agree(pair) -> None:
     assert same(*found)
 
 
+# at a spacing of 1 areas were summed in 32 bits
+ROUNDED = (
+    np.array([[[True, False], [False, False]]]),
+    np.array([[[False, True], [True, True]]]),
+    (1.0, 1.0, 1.0),
+)
+
+
+@example(ROUNDED, 0.5)
 @given(pairs(), st.sampled_from((0.5, 2.0, 3.0)))
 @settings(max_examples=60, deadline=None)
 def test_distances_scale_with_the_spacing(pair, factor) -> None:

@@ -125,8 +125,9 @@ def _areas(spacing: tuple[float, float, float]) -> np.ndarray:
         cube = np.array([code >> bit & 1 for bit in range(8)], np.float32).reshape(2, 2, 2)
         if cube.sum() > 4:
             cube = 1 - cube
-        points, triangles, _, _ = marching_cubes(cube, 0.5, spacing=spacing, method="lorensen")
-        areas[code] = mesh_surface_area(points, triangles)
+        points, triangles, _, _ = marching_cubes(cube, 0.5, method="lorensen")
+        # points have 32 bits, which a spacing of 1 would leave to the sum of areas
+        areas[code] = mesh_surface_area(np.float64(points) * spacing, triangles)
     return areas
 
 
