@@ -57,7 +57,8 @@ class SentRecord(Stored):
     state: str | None = None
     model: SentModel | None = None
     registered: str | None = None
-    checkpoints: dict[str, SentModel] = Field({})
+    # what was sent before there were any stays as it is
+    checkpoints: dict[str, SentModel] = Field({}, exclude_if=lambda sent: not sent)
 
 
 SENT_FORM = Form(dict[str, SentRecord])
