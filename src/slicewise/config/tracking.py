@@ -22,6 +22,8 @@ with warnings.catch_warnings():
         )
         checkpoints: int | None = Field(
             None,
+            # what was made before there was a choice stays valid
+            exclude_if=lambda every: every is None,
             ge=1,
             description="Keep the model of each so many epochs in MLflow too; null: only the "
             "finished one. Each is as large as that, once below tracking/ and once in MLflow.",

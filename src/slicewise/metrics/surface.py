@@ -127,7 +127,7 @@ def _areas(spacing: tuple[float, float, float]) -> np.ndarray:
             cube = 1 - cube
         points, triangles, _, _ = marching_cubes(cube, 0.5, method="lorensen")
         # points have 32 bits, which a spacing of 1 would leave to the sum of areas
-        areas[code] = mesh_surface_area(np.float64(points) * spacing, triangles)
+        areas[code] = mesh_surface_area(points.astype(np.float64) * np.array(spacing), triangles)
     return areas
 
 

@@ -1,5 +1,6 @@
 """Images get the masks of their own names, whatever the order of listings."""
 
+import re
 import shutil
 
 import pytest
@@ -26,7 +27,8 @@ def test_pairs_are_made_by_name_and_the_folder_says_the_subset(data):
 @given(st.sets(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,6}", fullmatch=True), min_size=1))
 def test_no_image_ever_gets_the_mask_of_another(tmp_path_factory, names):
     # The original tutorial paired files by the order of listings, where `a10` < `a1_` < `a_`.
-    names = {name.lower(): name for name in names}.values()
+    # names that differ in case, separators or zeros may be one patient's, and are refused
+    names = {re.sub(r"[-_0]", "", name.lower()): name for name in names}.values()
     data = tmp_path_factory.mktemp("pairs") / "data"
     for name in names:
         touch(data / "raw", f"{name}_orig.nii.gz", f"liver_of_{name}.nii.gz")
