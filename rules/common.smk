@@ -1,6 +1,7 @@
 """What all stages share: the settings, the cases and their split, and where things lie."""
 
 import functools
+import hashlib
 import os
 import re
 import sys
@@ -91,6 +92,12 @@ try:
         check_writable([Path(".snakemake"), *Path(".snakemake").glob("*/")])
     if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
         check_image(IMAGE)
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        # the script beside environment.yml runs away from it, and asks for the lock by its digest
+        lock = Path(workflow.source_path("../requirements.txt")).absolute()
+        # from a repository, Snakemake brings it without the end of its last line
+        pinned = lock.read_bytes().rstrip(b"\n") + b"\n"
+        os.environ[f"SLICEWISE_LOCK_{hashlib.sha256(pinned).hexdigest()}"] = str(lock)
     DATA = data_folder()
     refuse_braces([HOME or ""])
     check_backend()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,15 @@ import pytest
 import yaml
 
 from slicewise.files import read_json
-from tests.workflow.conftest import CHECKOUT, CONFIG, COPIED, TEST, TRAINING, Workflow
+from tests.workflow.conftest import (
+    CHECKOUT,
+    CONFIG,
+    TEST,
+    TRAINING,
+    TRIGGERS,
+    Workflow,
+    committed,
+)
 
 MAIN = """
 configfile: "organs.yaml"
@@ -136,24 +143,8 @@ def test_a_single_rule_of_a_module_can_be_taken_over(used: Using) -> None:
 
 @pytest.mark.slow
 def test_a_module_comes_from_a_commit_of_a_repository(used: Using, tmp_path: Path) -> None:
-    place = tmp_path / "slicewise"
-    place.mkdir()
-    for name in (*COPIED, "workflow"):
-        source = CHECKOUT / name
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        if source.is_dir():
-            shutil.copytree(source, place / name, ignore=ignored)
-        else:
-            shutil.copy2(source, place / name)
-    git = ("git", "-C", str(place), "-c", "user.name=t", "-c", "user.email=t@example.org")
-    subprocess.run([*git[:3], "init", "--quiet"], check=True)
-    subprocess.run([*git, "add", "--all"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "-m", "all"], check=True)
-    subprocess.run([*git, "tag", "v9"], check=True)
-    used.write(f"git+file://{place}/workflow/Snakefile@v9")
-    # the trigger code, which our profile leaves out, breaks such files in Snakemake itself
-    triggers = ("--rerun-triggers", "mtime", "params", "input", "software-env")
-    assert used.due(*triggers) == {}, "it is the same code"
+    used.write(committed(tmp_path / "slicewise"))
+    assert used.due(*TRIGGERS) == {}, "it is the same code"
     used.write(str(CHECKOUT / "Snakefile"))
 
 
