@@ -97,6 +97,11 @@ class _Shape:
     def pixels(self) -> int:
         return self.side**2 * (self.block or 1)
 
+    @property
+    def things(self) -> str:
+        """What people call it."""
+        return "slices" if self.block is None else "volumes"
+
 
 def largest(effort: Effort) -> Plan:
     """Return a plan that takes as much memory as any of this effort."""
@@ -256,7 +261,6 @@ def _divisible(side: int) -> int:
 
 
 def _batch(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> tuple[int, str]:
-    things = "slices" if shape.block is None else "volumes"
     number = _samples(fingerprint, shape)
     fit = min(budget.most, budget.pixels // shape.pixels)
     few = int(SHARE * number)
@@ -266,7 +270,7 @@ def _batch(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> tuple[int
         if shape.block is not None:
             known = f"There are about {number} training cases"
         return batch, f"{known}, of which a batch is at most a twentieth, but never fewer than 2."
-    return batch, f"As many {things} as this effort has time and memory for at their size."
+    return batch, f"As many {shape.things} as this effort has time and memory for at their size."
 
 
 def _samples(fingerprint: Fingerprint, shape: _Shape) -> int:
@@ -327,11 +331,11 @@ def _network(budget: Budget, shape: _Shape, batch: int) -> Iterator[Choice]:
         f"begin with {budget.filters} and double up to {filters[-1]}, as the effort allows.",
     )
     few = shape.block is None and batch < FEW_FOR_BATCH_NORM
-    things = "slices" if shape.block is None else "volumes"
     yield Choice(
         "network.normalisation",
         "instance" if few else "batch",
-        f"A batch of {batch} {things} has {'too few' if few else 'enough'} for its own statistics.",
+        f"A batch of {batch} {shape.things} has {'too few' if few else 'enough'} "
+        "for its own statistics.",
     )
     if budget.deep_supervision or shape.block is not None:
         why = "this effort has the time" if shape.block is None else "it costs little here"
@@ -418,14 +422,13 @@ def _length(
         else f"Few, so that the training has about {EPOCHS} epochs, whose curve can be read.",
     )
     minutes = max(1, round(rounded(total * of_a_step / 60, 2)))
-    things = "slices" if shape.block is None else "volumes"
     yield Choice(
         "training.epochs",
         epochs,
         (
             f"About all that {effort} has time for"
             if affordable < useful
-            else f"More than {passes} passes over some {samples} {things}, or "
+            else f"More than {passes} passes over some {samples} {shape.things}, or "
             f"{budget.least} steps, are not expected to help"
         )
         + f"; about {minutes} minutes on {budget.machine}.",
