@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import mlflow.tracking.client
 import pytest
 
 from slicewise.tracking import Connection, Mirror, Run, Tracker
@@ -81,3 +83,17 @@ def points(results: Path, run_id: str, key: str) -> list[tuple[int, int, float]]
     """All that the store holds of a metric."""
     history = Connection(results).client.get_metric_history(run_id, key)
     return sorted((m.step, m.timestamp, m.value) for m in history)
+
+
+def pushed_after(
+    broken: Callable[..., Any], step: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> Mirror:
+    """Push a run with a step of MLflow's client broken, then again with it whole."""
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.tracking.client.MlflowClient, step, broken)
+        with pytest.raises(OSError, match="lost"):
+            Mirror(Connection(run.results)).push(run.folder)
+    mirror = Mirror(Connection(run.results))
+    assert mirror.is_pending(run.folder)
+    mirror.push(run.folder)
+    return mirror

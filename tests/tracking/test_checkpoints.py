@@ -10,7 +10,7 @@ import mlflow.tracking.client
 import pytest
 
 from slicewise.tracking import Connection, Mirror, Run
-from tests.tracking.conftest import FACTS, begin, row, run_of, tracker
+from tests.tracking.conftest import FACTS, begin, pushed_after, row, run_of, tracker
 from tests.tracking.outage import Server
 
 NAMES = ["model", "model-epoch-2", "model-epoch-4"]
@@ -114,12 +114,6 @@ def test_a_sending_that_fails_at_the_second_is_gone_on_with(
             raise OSError("the connection is lost")
         return answer
 
-    with monkeypatch.context() as patch:
-        patch.setattr(mlflow.tracking.client.MlflowClient, step, broken)
-        with pytest.raises(OSError, match="lost"):
-            Mirror(Connection(results)).push(run.folder)
-    mirror = Mirror(Connection(results))
-    assert mirror.is_pending(run.folder)
-    mirror.push(run.folder)
+    mirror = pushed_after(broken, step, run, monkeypatch)
     models(results, step)
     assert not mirror.is_pending(run.folder)

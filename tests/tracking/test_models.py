@@ -14,7 +14,7 @@ from slicewise.tracking import Connection, Mirror, Run, sync
 from slicewise.tracking.models import send_model
 from slicewise.tracking.wanted import finished
 from tests import forked
-from tests.tracking.conftest import FACTS, begin, no_judge, points, run_of, tracker
+from tests.tracking.conftest import FACTS, begin, no_judge, points, pushed_after, run_of, tracker
 
 STEPS = ("create_logged_model", "log_outputs", "log_model_artifacts", "finalize_logged_model")
 KILLED = """
@@ -85,13 +85,7 @@ def test_a_sending_that_fails_is_gone_on_with(
             method(self, *arguments, **named)
         raise OSError("the connection is lost")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(mlflow.tracking.client.MlflowClient, step, broken)
-        with pytest.raises(OSError, match="lost"):
-            Mirror(Connection(results)).push(run.folder)
-    mirror = Mirror(Connection(results))
-    assert mirror.is_pending(run.folder)
-    mirror.push(run.folder)
+    mirror = pushed_after(broken, step, run, monkeypatch)
     first = check(results, experiment)
     mirror.push(run.folder, verify=True)
     assert check(results, experiment) == first
