@@ -36,6 +36,7 @@ ELSEWHERE = {
     Path("CONTRIBUTING.md"): "contributing.md",
     Path("benchmarks/README.md"): "benchmarks.md",
     Path("benchmarks/study.md"): "study.md",
+    Path("benchmarks/curves.md"): "curves.md",
     Path("config/README.md"): "configurations.md",
     Path("results/README.md"): "results.md",
 }

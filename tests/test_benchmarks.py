@@ -1,5 +1,6 @@
 """Every benchmark starts: what it imports is where it looks, and it says what it takes."""
 
+import dataclasses
 import json
 import os
 import runpy
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,9 @@ import yaml
 from slicewise.config import load_settings
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
+from slicewise.errors import SlicewiseError
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 from tests import forked
 
 BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
@@ -353,31 +357,40 @@ def test_rounds_are_put_together_by_patient(study, monkeypatch):
     assert (mean["patients"], mean["Dice"]) == (2, pytest.approx(0.7))
 
 
-@pytest.mark.slow
-def test_a_study_runs_the_workflow_on_phantoms(phantoms, tmp_path):
+def copy_of_workflow(tmp_path):
+    """Return a folder with the workflow, and without results."""
     place = tmp_path / "workflow"
     place.mkdir()
     root = BENCHMARKS[0].parents[1]
     for name in ("Snakefile", "rules", "scripts", "src", "profiles", "config", "environment.yml"):
         copied = shutil.copytree if (root / name).is_dir() else shutil.copy
         copied(root / name, place / name)
-    fewer = {"phantom": {**PHANTOMS["dataset"]["phantom"], "cases": 6}}
-    few = {**PHANTOMS, "dataset": {**PHANTOMS["dataset"], **fewer}}
-    (tmp_path / "made.yaml").write_text(yaml.safe_dump(few))
-    variants = yaml.safe_dump({"tried": {"usual": {}, "bare": BARE}}, sort_keys=False)
-    (tmp_path / "variants.yaml").write_text(variants)
+    return place
+
+
+def on_workflow(benchmark, arguments, place):
+    """Run a benchmark on a copy of the workflow, to a good end."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "SLICEWISE_"))}
-    benchmark = BENCHMARKS[0].with_name("study.py")
     done = subprocess.run(
-        [
-            *(forked.python(), str(benchmark), *phantoms),
-            *("--steps", "2", "--folds", "2", "--place", str(place)),
-        ],
+        [forked.python(), str(BENCHMARKS[0].with_name(benchmark)), *arguments],
         capture_output=True,
         text=True,
         env={**kept, "PYTHONPATH": str(place / "src")},
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+@pytest.mark.slow
+def test_a_study_runs_the_workflow_on_phantoms(phantoms, tmp_path):
+    place = copy_of_workflow(tmp_path)
+    fewer = {"phantom": {**PHANTOMS["dataset"]["phantom"], "cases": 6}}
+    few = {**PHANTOMS, "dataset": {**PHANTOMS["dataset"], **fewer}}
+    (tmp_path / "made.yaml").write_text(yaml.safe_dump(few))
+    variants = yaml.safe_dump({"tried": {"usual": {}, "bare": BARE}}, sort_keys=False)
+    (tmp_path / "variants.yaml").write_text(variants)
+    more = ("--steps", "2", "--folds", "2", "--place", str(place))
+    done = on_workflow("study.py", [*phantoms, *more], place)
     page = (tmp_path / "study.md").read_text()
     assert page in done.stdout
     lines = [line for line in page.splitlines() if line.startswith("| made")]
@@ -452,3 +465,344 @@ def test_each_way_is_compared_with_the_one_from_scratch_over_seeds(correct, tmp_
     assert means == pytest.approx(wanted)
     assert all(row["reference"] == pytest.approx(dice["scratch"] + 0.0115) for row in found)
     assert correct["markdown"](found, "scratch").count("| mean |") == 4
+
+
+# --- curves.py -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def curves(monkeypatch):
+    path = BENCHMARKS[0].with_name("curves.py")
+    monkeypatch.syspath_prepend(str(path.parent))
+    return runpy.run_path(str(path))
+
+
+@pytest.fixture
+def rivals():
+    return runpy.run_path(str(BENCHMARKS[0].with_name("rivals.py")))
+
+
+def patients_twice(place):
+    """Make twelve patients of two cases each, in files without a voxel, and their configuration."""
+    hippocampi(place)
+    folder = place / "msd_hippocampus"
+    names = [f"p{k:02d}_{scan}.nii.gz" for k in range(12) for scan in "ab"]
+    for part in ("imagesTr", "labelsTr"):
+        for path in (folder / part).iterdir():
+            path.unlink()
+        for name in names:
+            (folder / part / name).touch()
+    told = json.loads((folder / "dataset.json").read_text())
+    listed = [{"image": f"./imagesTr/{n}", "label": f"./labelsTr/{n}"} for n in names]
+    (folder / "dataset.json").write_text(json.dumps({**told, "training": listed}))
+    configuration = {
+        "dataset": {
+            "name": "twice",
+            "layout": "msd",
+            "root": "msd_hippocampus",
+            "intensity": "arbitrary",
+            "labels": {"anterior": 1, "posterior": 2},
+            "patient_pattern": "(?P<patient>p[0-9]+)_",
+        },
+        "split": {"test": 2, "validation": 0.25, "seed": 3},
+        "slices": {"axial32": {"plane": "axial", "size": 32}},
+        "experiments": {"baseline": {"slices": "axial32"}},
+    }
+    path = place / "twice.yaml"
+    path.write_text(yaml.safe_dump(configuration))
+    return path
+
+
+def asked(curves, path, *more):
+    given = ("--patients", "2", "5", "8", "--minutes", "0.5", "1", "--tested", "2")
+    options = curves["parsed"](["--configfile", str(path), *given, "--threads", "1", *more])
+    people = curves["people_of"](path, options)
+    return [curves["part_of"](people, n, options) for n in options.patients], options
+
+
+@pytest.mark.parametrize("more", [[], ["--seed", "2"], ["--final"]])
+def test_patients_of_curves_are_nested_and_tested_on_by_nobody_else(
+    curves, tmp_path, monkeypatch, more
+):
+    path = patients_twice(tmp_path)
+    monkeypatch.setenv("SLICEWISE_DATA", str(tmp_path))
+    parts, _ = asked(curves, path, *more)
+    settings = load_settings(yaml.safe_load(path.read_text()))
+    split = split_cases(find_cases(settings.dataset, tmp_path), settings.split, tmp_path)
+    kept_apart = {each.case for each in split if each.subset == "test"}
+    (tested,) = {tuple(part.named(tested=True)) for part in parts}
+    assert len(tested) == 4, "two patients, two cases each"
+    assert (set(tested) == kept_apart) if more == ["--final"] else not set(tested) & kept_apart
+    smaller: set[str] = set()
+    for part, wanted in zip(parts, (2, 5, 8), strict=True):
+        learnt = part.named(tested=False)
+        assert len({part.split[case].patient for case in learnt}) == wanted
+        assert len(learnt) == 2 * wanted, "all cases of a patient"
+        assert smaller < set(learnt) and not set(learnt) & (set(tested) | kept_apart)
+        smaller = set(learnt)
+        again = split_cases(
+            find_cases(part.settings.dataset, tmp_path), part.settings.split, tmp_path
+        )
+        assert {each.case: each for each in again} == part.split, "what the workflow reads"
+        times = [one.training.minutes for one in part.settings.experiments.values()]
+        assert times == [0.5, 1]
+        assert {one.preset for one in part.settings.experiments.values()} == {"auto"}
+
+
+def test_another_seed_learns_from_others_and_tests_on_the_same(curves, tmp_path, monkeypatch):
+    path = patients_twice(tmp_path)
+    monkeypatch.setenv("SLICEWISE_DATA", str(tmp_path))
+    first, second = (asked(curves, path, "--seed", seed)[0][0] for seed in "12")
+    assert first.named(tested=True) == second.named(tested=True)
+    assert first.named(tested=False) != second.named(tested=False)
+    assert first.name != second.name
+    with pytest.raises(SlicewiseError, match="--patients 9: 8 patients are left"):
+        asked(curves, path, "--patients", "9")
+    with pytest.raises(SlicewiseError, match="--tested 10"):
+        asked(curves, path, "--tested", "10")
+
+
+def made_part(curves, tmp_path, *more):
+    """Return phantoms of which two are learnt from, with files, and the options."""
+    labels = {"liver": 7, "spleen": 3}
+    dataset = {**PHANTOMS["dataset"], "labels": labels}
+    path = tmp_path / "made.yaml"
+    path.write_text(yaml.safe_dump({**PHANTOMS, "dataset": dataset}))
+    given = ("--patients", "2", "--minutes", "1", "--tested", "2", "--threads", "1")
+    place = ("--place", str(tmp_path), "--out", str(tmp_path / "curves.md"))
+    options = curves["parsed"](["--configfile", str(path), *given, *place, *more])
+    part = curves["part_of"](curves["people_of"](path, options), 2, options)
+    rng = np.random.default_rng(0)
+    affine = np.diag([-2.0, 1.5, 3.0, 1.0])
+    for case in part.cases:
+        folder = tmp_path / "results" / part.name / "cases" / case
+        image = rng.normal(size=(9, 8, 7)).astype(np.float32)
+        mask = rng.choice(np.array([0, 7, 3], np.uint8), (9, 8, 7))
+        write_nifti(folder / "image.nii.gz", Volume(image, affine))
+        write_nifti(folder / "mask.nii.gz", Volume(mask, affine))
+    return part, options
+
+
+STAND_IN = """\
+import json, shutil, sys
+from pathlib import Path
+import numpy as np
+import SimpleITK as sitk
+
+work = Path(sys.argv[2])
+asked = json.loads((work / "asked.json").read_text())
+with Path({calls!r}).open("a") as calls:
+    calls.write(json.dumps(asked) + chr(10))
+{how}
+labels = json.loads((work / "raw/dataset.json").read_text())["labels"]
+assert labels == {{"background": 0, "liver": 1, "spleen": 2}}
+for path in sorted((work / "raw/labelsTr").iterdir()):
+    numbers = set(np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(path)))).tolist())
+    assert numbers == {{0, 1, 2}}, numbers
+(work / "predictions").mkdir()
+for path in sorted((work / "raw/imagesTs").iterdir()):
+    image = sitk.ReadImage(str(path))
+    mask = sitk.Cast(image > 0, sitk.sitkUInt8) * 2
+    {grid}
+    sitk.WriteImage(mask, str(work / "predictions" / path.name.replace("_0000", "")))
+made = {{"training_s": 1.5, "processor_s": 1.0, "steps": 3, "prediction_s": 0.1, "versions": {{}}}}
+(work / "done.json").write_text(json.dumps(made))
+"""
+"""Stands for the environment of a rival: what gets spleen where the image is bright."""
+
+
+def stand_in(tmp_path, how="", grid=""):
+    """Make an environment whose Python reads and writes what that of a rival does."""
+    program = tmp_path / "stand_in.py"
+    program.write_text(STAND_IN.format(calls=str(tmp_path / "calls"), how=how, grid=grid))
+    python = tmp_path / "env/bin/python"
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
+    python.chmod(0o755)
+    return ("--rivals", "monai", "--rival-env", str(tmp_path / "env"))
+
+
+def test_masks_of_a_rival_are_scored_on_the_grids_of_images(curves, tmp_path):
+    part, options = made_part(curves, tmp_path, *stand_in(tmp_path))
+    cell = curves["Cell"]("monai", part, 1.0)
+    made = curves["result_of"](cell, options)
+    told = json.loads((tmp_path / "calls").read_text())
+    assert told == {"method": "monai", "seconds": 60.0, "threads": 1, "seed": 1}
+    assert set(made["dice"]) == {"mean", "liver", "spleen"}
+    for case in part.named(tested=True):
+        folder = tmp_path / "results" / part.name / "cases" / case
+        truth = nib.load(folder / "mask.nii.gz").get_fdata() == 3
+        bright = nib.load(folder / "image.nii.gz").get_fdata() > 0
+        dice = 2 * (truth & bright).sum() / (truth.sum() + bright.sum())
+        assert made["dice"]["spleen"][case] == pytest.approx(dice, abs=1e-12)
+        assert made["dice"]["liver"][case] == 0.0
+        assert made["dice"]["mean"][case] == pytest.approx(dice / 2, abs=1e-12)
+
+
+def test_a_dice_that_simpleitk_does_not_count_is_refused(curves, tmp_path):
+    part, _ = made_part(curves, tmp_path)
+    case = part.named(tested=True)[0]
+    mask = str(tmp_path / "results" / part.name / "cases" / case / "mask.nii.gz")
+    content = part.settings.dataset.content
+    curves["check"]({"liver": 1.0, "spleen": 1.0}, mask, mask, content)
+    with pytest.raises(SlicewiseError, match="Dice of spleen"):
+        curves["check"]({"liver": 1.0, "spleen": 0.999}, mask, mask, content)
+
+
+def test_a_cell_is_made_once_until_something_else_is_asked_for(curves, tmp_path):
+    part, options = made_part(curves, tmp_path, *stand_in(tmp_path))
+    cell = curves["Cell"]("monai", part, 1.0)
+    first = curves["result_of"](cell, options)
+    assert curves["result_of"](cell, options) == first
+    calls = tmp_path / "calls"
+    assert len(calls.read_text().splitlines()) == 1
+    kept = cell.folder(tmp_path) / "cell.json"
+    # killed before it was whole
+    kept.unlink()
+    curves["result_of"](cell, options)
+    assert len(calls.read_text().splitlines()) == 2
+    options.threads = 2
+    assert curves["result_of"](cell, options)["asked"]["threads"] == 2
+    assert len(calls.read_text().splitlines()) == 3
+
+
+def test_what_data_are_is_part_of_what_is_asked_for(curves, tmp_path, monkeypatch):
+    path = patients_twice(tmp_path)
+    monkeypatch.setenv("SLICEWISE_DATA", str(tmp_path))
+    parts, options = asked(curves, path)
+    cell = curves["Cell"]("monai", parts[0], 1.0)
+    before = cell.asked(options)
+    assert cell.asked(options) == before
+    case = parts[0].named(tested=True)[0]
+    changed = tmp_path / f"msd_hippocampus/labelsTr/{case}.nii.gz"
+    changed.write_bytes(b"another mask")
+    after = cell.asked(options)
+    assert {key for key in after if after[key] != before[key]} == {"data"}
+
+
+def test_a_rival_that_fails_is_said_and_takes_no_other_along(curves, tmp_path, monkeypatch):
+    more = stand_in(tmp_path, how='sys.exit("not enough memory")')
+    part, options = made_part(curves, tmp_path, *more)
+    dice = {"mean": dict.fromkeys(part.named(tested=True), 0.8)}
+    took = {"training_s": 1, "processor_s": 1, "steps": 1, "prediction_s": 1, "versions": {}}
+    made = {"asked": {}, "commit": "", "date": "", "load": [0, 0], "took": took, "dice": dice}
+    true = curves["result_of"]
+    result_of = lambda cell, o: made if cell.method == "slicewise" else true(cell, o)  # noqa: E731
+    monkeypatch.setitem(curves["table_of"].__globals__, "result_of", result_of)
+    rows, failures = curves["table_of"]([part], options)
+    assert [row["method"] for row in rows] == ["slicewise"]
+    assert len(failures) == 1 and "monai: not enough memory" in failures[0]
+    text = curves["section"](Path("made.yaml"), rows, failures, options)
+    assert f"Not made: {failures[0]}" in text
+    assert not (curves["Cell"]("monai", part, 1.0).folder(tmp_path) / "cell.json").exists()
+
+
+def test_masks_on_another_grid_are_refused(curves, tmp_path):
+    more = stand_in(tmp_path, grid="mask.SetSpacing([1.0, 1.0, 1.0])")
+    part, options = made_part(curves, tmp_path, *more)
+    with pytest.raises(SlicewiseError, match="not on the grid of its image"):
+        curves["result_of"](curves["Cell"]("monai", part, 1.0), options)
+
+
+def test_the_table_of_curves_says_how_a_rival_differs_from_ours(curves, tmp_path):
+    part, _ = made_part(curves, tmp_path)
+    names = [f"p{k}" for k in range(8)]
+    took = {"training_s": 61, "processor_s": 99, "steps": 12, "prediction_s": 0.5, "versions": {}}
+
+    def made(offset):
+        own = {name: 0.7 + 0.01 * k + offset for k, name in enumerate(names)}
+        return {"dice": {"mean": own}, "load": [1, 2], "took": took}
+
+    cells = [curves["Cell"](method, part, 3.0) for method in ("slicewise", "monai")]
+    rows = [curves["row_of"](cells[0], made(0.0), made(0.0))]
+    rows.append(curves["row_of"](cells[1], made(-0.05), made(0.0)))
+    assert rows[1]["difference"] == pytest.approx(-0.05)
+    assert rows[1]["worst"] == pytest.approx(0.65)
+    assert rows[1]["p"] == pytest.approx(2 / 2**8)
+    ours, theirs = curves["markdown"]([rows[0], rows[1] | {"p_holm": 0.02}]).splitlines()[2:]
+    assert ours.startswith("| 2 | 3 | slicewise | 0.7350 [") and "| 12 |" in ours
+    assert "| -0.0500 [-0.0500, -0.0500] | 0.02 | 61 | 99 |" in theirs
+    drawn = curves["draw"](rows)
+    assert [line.get_label() for line in drawn.axes[0].lines] == ["slicewise", "monai"]
+    assert [float(line.get_ydata()[0]) for line in drawn.axes[0].lines] == pytest.approx(
+        [0.735, 0.685]
+    )
+
+
+def test_rivals_are_asked_for_with_their_environment(curves, tmp_path, capsys):
+    given = ["--configfile", "a.yaml", "--patients", "2", "--minutes", "1", "--rivals", "monai"]
+    for more, why in (([], "need --rival-env"), (["--rival-env", str(tmp_path)], "no bin/python")):
+        with pytest.raises(SystemExit):
+            curves["parsed"]([*given, *more])
+        assert why in capsys.readouterr().err
+
+
+def test_learning_rates_of_rivals_follow_the_clock(rivals):
+    time = [100.0]
+    clock = rivals["Clock"](60.0, now=lambda: time[0])
+    time[0] += 70
+    assert not clock.is_over(), "a step is the least"
+    clock = rivals["Clock"](60.0, now=lambda: time[0])
+    assert clock.share() == 0.0
+    # the first step is slow, and moves no rate
+    time[0] += 20
+    clock.stepped()
+    assert clock.share() == 0.0 and not clock.is_over()
+    shares = []
+    while not clock.is_over():
+        time[0] += 10
+        clock.stepped()
+        shares.append(clock.share())
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+    for schedule in (rivals["polynomial"], rivals["cosine"]):
+        rates = [schedule(share) for share in (0.0, *shares)]
+        assert rates[0] == 1.0 and rates[-1] == 0.0
+        assert rates == sorted(rates, reverse=True)
+    assert rivals["polynomial"](0.5) == pytest.approx(0.5**0.9)
+    time[0] += 5
+    clock.end()
+    time[0] += 1000
+    assert clock.seconds == 65.0, "what comes after is no training"
+
+
+@pytest.mark.parametrize("shape", [[35.0, 50.0, 36.0], [512.0, 512.0, 40.0], [3.0, 9.0, 700.0]])
+def test_patches_hold_volumes_or_as_much_as_fits(rivals, shape):
+    patch = rivals["patch_of"](shape)
+    assert np.prod(patch) <= 64**3
+    assert all(side % 8 == 0 and side >= 16 for side in patch)
+    if np.prod(shape) < 40**3:
+        assert all(side >= least for side, least in zip(patch, shape, strict=True))
+
+
+@pytest.mark.slow
+def test_curves_run_the_workflow_on_phantoms_once(tmp_path):
+    place = copy_of_workflow(tmp_path)
+    fewer = {"phantom": {**PHANTOMS["dataset"]["phantom"], "cases": 6}}
+    path = tmp_path / "made.yaml"
+    path.write_text(yaml.safe_dump({**PHANTOMS, "dataset": {**PHANTOMS["dataset"], **fewer}}))
+    given = ("--configfile", str(path), "--patients", "2", "--minutes", "0.02", "--tested", "2")
+    where = ("--place", str(place), "--out", str(tmp_path / "curves.md"))
+    figure = ("--figure", str(tmp_path / "curves.svg"))
+    arguments = [*given, *where, *figure, "--effort", "quick", "--threads", "1"]
+    first = on_workflow("curves.py", arguments, place)
+    page = (tmp_path / "curves.md").read_text()
+    assert page in first.stdout
+    (line,) = (line for line in page.splitlines() if "| slicewise |" in line)
+    cells = [cell.strip() for cell in line.split("|")]
+    assert cells[1:4] == ["2", "0.02", "slicewise"]
+    assert 0 <= float(cells[4].split()[0]) <= 1 and int(cells[10]) >= 1, "Dice, steps"
+    assert "2 patients were tested on, training patients; seed 1; 1 threads" in page
+    assert "<svg" in (tmp_path / "curves.svg").read_text()
+    again = on_workflow("curves.py", arguments, place)
+    assert "Building DAG" not in again.stdout + again.stderr
+    assert (tmp_path / "curves.md").read_text().count(line) == 2
+
+
+def test_piles_of_slices_are_no_volumes_to_a_rival(curves, tmp_path):
+    part, options = made_part(curves, tmp_path, *stand_in(tmp_path))
+    content = {**yaml.safe_load((tmp_path / "made.yaml").read_text())["dataset"]}
+    pile = load_settings({**part.configuration, "dataset": {**content, "contiguous": False}})
+    cell = curves["Cell"]("monai", dataclasses.replace(part, settings=pile), 1.0)
+    with pytest.raises(SlicewiseError, match="no neighbours"):
+        curves["result_of"](cell, options)
+    assert not (tmp_path / "calls").exists()
