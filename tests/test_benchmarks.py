@@ -41,6 +41,33 @@ def test_a_benchmark_starts(path, monkeypatch, capsys):
     assert f"usage: {path.name}" in capsys.readouterr().out
 
 
+def test_accuracy_trains_seeds_and_both_within_the_minutes(monkeypatch, tmp_path, capsys):
+    accuracy = runpy.run_path(str(BENCHMARKS[0].with_name("accuracy.py")))
+    config = tmp_path / "data.yaml"
+    config.write_text("dataset: {name: data}\n", encoding="utf-8")
+    asked = {}
+    reached = {"tutorial": 0.8, "baseline": 0.9, "baseline-seed2": 0.92}
+
+    def run(experiment, dataset, configs, cores, training):
+        asked[experiment] = training
+
+    def rows(experiment, dataset):
+        return [{"experiment": experiment, "label": "mean", "Dice": reached[experiment]}]
+
+    main = accuracy["main"]
+    for name, instead in (("run", run), ("rows", rows), ("seconds_of", lambda *_: 60.0)):
+        monkeypatch.setitem(main.__globals__, name, instead)
+    words = ["--configfile", str(config), "--minutes", "1", "--both", "--seeds", "2"]
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *words])
+    main()
+    limited = {"epochs": None, "minutes": 1.0}
+    seeds = {**limited, "seeds": [1, 2]}
+    assert asked == {"tutorial": limited, "baseline": seeds, "baseline-seed2": seeds}
+    printed = capsys.readouterr().out
+    assert "error (1 - Dice) of baseline against tutorial: 0.50" in printed
+    assert "2 seeds: mean Dice 0.9100, standard deviation 0.0141, from 0.9000 to 0.9200" in printed
+
+
 def test_distances_on_the_whole_grid_are_those_of_the_cropped_one(monkeypatch):
     path = BENCHMARKS[0].with_name("metrics.py")
     benchmark = runpy.run_path(str(path))
