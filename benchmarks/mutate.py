@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = (
     *("metrics/failures.py", "metrics/lesions.py", "metrics/overlap.py", "metrics/patients.py"),
     *("metrics/surface.py", "metrics/table.py", "evaluation/statistics.py", "dataset/split.py"),
-    *("slices/grid.py", "inference/postprocessing.py"),
+    *("slices/grid.py", "inference/postprocessing.py", "components.py"),
 )
 """What turns voxels into numbers and slices, below src/slicewise."""
 LIBRARIES = (

@@ -66,11 +66,14 @@ def budget(options: Namespace) -> Overlay:
     return timed if options.rounds else {**timed, "validate_every": last}
 
 
-def without_seed_and_choices(base: Overlay, options: Namespace) -> Overlay:
+def without_seed_and_choices(base: Overlay, options: Namespace, tells_pieces: bool) -> Overlay:
     """Return an experiment without its seed, and without what held-out folds may not choose."""
     training = {"seed"} if options.rounds else {"seed", "select", "patience"}
     steps = base.get("postprocessing", {})
     tried = set() if options.rounds else {key for key, value in steps.items() if value == "auto"}
+    if tells_pieces:
+        # where nobody chooses, the training masks do
+        tried -= {"largest_component"}
     return {
         **base,
         "training": {k: v for k, v in base.get("training", {}).items() if k not in training},
@@ -81,10 +84,11 @@ def without_seed_and_choices(base: Overlay, options: Namespace) -> Overlay:
 def experiments(below: Overlay, variants: Mapping[str, Overlay], options: Namespace) -> Overlay:
     """Return the experiments of a study: of each variant one, by its name."""
     made = {}
+    tells_pieces = load_settings(below).dataset.content.tells_pieces
     for name, variant in variants.items():
         overlay = {key: value for key, value in variant.items() if key != RECIPES}
         base = {} if "preset" in overlay else below["experiments"][options.experiment]
-        plain = without_seed_and_choices(base, options)
+        plain = without_seed_and_choices(base, options, tells_pieces)
         made[name] = merge(merge(plain, {"training": budget(options)}), overlay)
     return made
 

@@ -2,6 +2,7 @@
 
 from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.cases import read_table
+from slicewise.dataset.one_piece import one_piece
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.rungs import best_told
 from slicewise.dataset.started import STARTED, check_start
@@ -24,7 +25,9 @@ def main(snakemake):
             settings = best_told(planned_settings(snakemake.config, proposals), name, best)
             cfg = cfg.resolved(settings, name)
         known = read_case_records(given.case_records)
-        ranges = ranges_of([known[case] for case in cfg.train], cfg.content)
+        trained = [known[case] for case in cfg.train]
+        ranges = ranges_of(trained, cfg.content)
+        pieces = one_piece(trained, cfg.content)
         also = {}
         if given.get("start"):
             started = read_typed(given.start[0], STARTED)
@@ -36,6 +39,7 @@ def main(snakemake):
             {
                 **cfg.dump(),
                 "ranges": ranges.model_dump(),
+                "one_piece": {label: shown.model_dump() for label, shown in pieces.items()},
                 "fingerprints": fingerprints,
                 **also,
             },

@@ -281,14 +281,17 @@ def test_a_variant_brings_slices_of_its_own(study, phantoms, tmp_path):
 
 @pytest.mark.parametrize("how", [["--folds", "2"], ["--rounds", "2"]])
 def test_what_held_out_patients_may_not_choose_is_left_out(study, phantoms, how, tmp_path):
-    chosen = {"training": {"patience": 3}, "postprocessing": {"largest_component": "auto"}}
+    steps = {"largest_component": "auto", "fill_holes": "auto"}
+    chosen = {"training": {"patience": 3}, "postprocessing": steps}
     configuration = {**PHANTOMS, "experiments": {"baseline": {**BASE, **chosen}}}
     (tmp_path / "made.yaml").write_text(yaml.safe_dump(configuration))
     options = study["parsed"]([*phantoms, "--minutes", "0.5", *how])
     text, *_ = study["data_sets"](tmp_path / "made.yaml", {"usual": {}}, options).values()
     usual = yaml.safe_load(text)["experiments"]["usual"]
     assert ("patience" in usual["training"]) == (how[0] == "--rounds")
-    assert ("largest_component" in usual["postprocessing"]) == (how[0] == "--rounds")
+    assert ("fill_holes" in usual["postprocessing"]) == (how[0] == "--rounds")
+    # of which the training masks decide where nobody else may
+    assert usual["postprocessing"]["largest_component"] == "auto"
 
 
 def test_trainings_side_by_side_take_a_processor_each(study, phantoms, tmp_path, monkeypatch):

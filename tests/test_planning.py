@@ -64,12 +64,18 @@ def test_a_plan_is_printed_as_settings_that_can_be_laid_over(written, capsys):
 
 
 @pytest.mark.parametrize("split", [{"folds": 2}, {"validation": 0}, {"validation": 0.2}])
-def test_a_plan_lets_nobody_choose_where_nobody_is_there_to(written, capsys, split):
-    written.write_text(yaml.safe_dump({**CONFIG, "split": split}))
+@pytest.mark.parametrize("regions", [{}, {"regions": {"all": [1]}}])
+def test_a_plan_leaves_to_nobody_what_nobody_can_tell(written, capsys, split, regions):
+    """Where nobody may choose, training masks do, but not of regions."""
+    dataset = {**CONFIG["dataset"], **regions}
+    written.write_text(yaml.safe_dump({**CONFIG, "dataset": dataset, "split": split}))
     assert main(["plan", "mine.yaml"]) == 0
     printed = capsys.readouterr().out
     experiment = yaml.safe_load(printed)["experiments"]["planned"]
-    assert ("postprocessing" in experiment) == (split == {"validation": 0.2})
+    assert ("postprocessing" in experiment) == (split == {"validation": 0.2} or not regions)
+    if "postprocessing" in experiment:
+        assert experiment["postprocessing"] == {"largest_component": "auto"}
+        assert "without them, if a label is one piece in every training mask" in printed
 
 
 def test_a_plan_is_written_to_a_new_file_alone(written, capsys):

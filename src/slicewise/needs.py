@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from slicewise.components import BLOCK
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.dataset.shapes import UNKNOWN, Size
 
@@ -34,11 +35,14 @@ def convert(sizes: Iterable[Size]) -> int:
 
 
 def ingest(sizes: Iterable[Size]) -> int:
-    """Return MB to check and describe a case: its image, its mask, and the mask as numbers."""
+    """Return MB to check and describe a case: its image, its mask as numbers, one label of it."""
 
     def taken(size: Size) -> float:
         image, mask = (_kept(size, stored) for stored in (size.image, size.mask))
-        beside = max(_read(size, size.mask), mask + size.voxels)
+        # the components of a label are numbered in 4 bytes, within its box, and counted in 8
+        box = size.voxels / 2
+        labelled = size.voxels + (1 + 4) * box + 8 * min(box, BLOCK)
+        beside = max(_read(size, size.mask), mask + size.voxels, labelled)
         return max(_read(size, size.image), image + beside)
 
     return _asked(2000, 250, _largest(sizes, taken))

@@ -21,7 +21,7 @@ from slicewise.files import data_folder
 from slicewise.wording import some
 
 CHOSEN = "postprocessing."
-"""What settings begin with that validation patients choose, as plans have them."""
+"""What settings begin with that validation patients, or training masks, choose."""
 
 
 def plan_for(configuration: Sequence[Path], effort: Effort, results: Path) -> Plan:
@@ -103,9 +103,9 @@ def plan_of(settings: Settings, cases: Sequence[TrainingCase], effort: Effort) -
         labels=len(content.labels),
     )
     planned = plan(fingerprint, effort)
-    if settings.split.chooses:
+    if settings.split.chooses or content.tells_pieces:
         return planned
-    # settings refuse what nobody is there to choose
+    # settings refuse what neither validation patients nor training masks can choose
     kept = [each for each in planned.choices if not each.setting.startswith(CHOSEN)]
     return replace(planned, choices=tuple(kept))
 

@@ -40,6 +40,16 @@ def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key,
     assert f"experiments.e.{block}.{key}" in fault(config)
 
 
+def test_labels_whose_largest_component_is_kept_are_there():
+    steps = {"largest_component": ["liver"]}
+    settings = load_settings(changed("experiments/e/postprocessing", steps))
+    assert settings.experiments["e"].postprocessing.largest_of(["spleen", "liver"]) == [2]
+    message = fault(changed("experiments/e/postprocessing", {"largest_component": ["lever"]}))
+    assert "experiments.e.postprocessing.largest_component: no label is called 'lever'" in message
+    assert "liver" in message
+    fault(changed("experiments/e/postprocessing", {"largest_component": []}))
+
+
 def test_blocks_of_a_pile_of_slices_or_of_tilted_ones_are_refused():
     config = changed("experiments/e/network", {"dimensions": 3, "block": 16})
     config["slices"]["tilted"] = {"size": 64, "tilt": [0.0, 5.0]}

@@ -119,7 +119,6 @@ def test_a_setting_that_another_one_makes_idle(block, setting, beside, why, effe
         ("training", {"patience": 3}),
         ("training", {"select": "loss"}),
         ("training", {"select": "dice"}),
-        ("postprocessing", {"largest_component": "auto"}),
         ("postprocessing", {"fill_holes": "auto"}),
     ],
 )
@@ -134,6 +133,21 @@ def test_what_needs_somebody_who_may_choose(block, setting, where, why):
         {"postprocessing": {"fill_holes": True}},
     ):
         load_settings(written(e(**allowed), where))
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [(split(folds=3), "split.folds: 3"), (split(validation=0), "split.validation is 0")],
+)
+def test_training_masks_decide_on_pieces_where_they_can(where, why):
+    auto = e(postprocessing={"largest_component": "auto"})
+    load_settings(written(auto, where))
+    regions = {"dataset": {"labels": {"liver": 1, "tumour": 2}, "regions": {"all": [1, 2]}}}
+    for data, kind in ((regions, "regions"), ({"dataset": {"ignore": 9}}, "drawn in part")):
+        message = fault(written(auto, where, data))
+        assert f"largest_component does nothing: {why}" in message or why in message
+        assert kind in message
+        load_settings(written(auto, data))
 
 
 def test_how_often_nobody_is_validated():

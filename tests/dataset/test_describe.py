@@ -3,10 +3,13 @@
 import gzip
 import hashlib
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
@@ -84,9 +87,32 @@ def test_it_says_what_was_read_and_for_what_it_was_checked(files):
     assert record.made_from == "all of it"
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.sampled_from([0.05, 0.3, 0.6]))
+def test_how_much_of_a_label_is_one_piece_is_as_another_library_counts(seed, share):
+    random = np.random.default_rng(seed)
+    mask = (random.integers(1, 4, (12, 14, 6)) * (random.random((12, 14, 6)) < share)).astype("u1")
+    with TemporaryDirectory() as folder:
+        paths = Path(folder) / "image.nii.gz", Path(folder) / "mask.nii.gz"
+        for path, array in zip(paths, (scan(), mask), strict=True):
+            nib.save(nib.Nifti1Image(array, AFFINE), path)
+        record = case_record(*paths)
+        pile = case_record(*paths, CONTENT.model_copy(update={"contiguous": False}))
+    for label, values in CONTENT.labels.items():
+        own = sitk.GetImageFromArray(np.isin(mask, values).astype(np.uint8))
+        parts = sitk.ConnectedComponent(own, True)
+        # the largest first
+        ordered = sitk.GetArrayFromImage(sitk.RelabelComponent(parts))
+        expected = np.count_nonzero(ordered == 1) / np.count_nonzero(ordered)
+        assert record.largest[label] == pytest.approx(expected, abs=1e-6)
+    assert pile.largest == {}
+
+
 def test_a_label_that_a_case_lacks_has_no_volume(files, tmp_path):
     content = CONTENT.model_copy(update={"labels": {"spleen": [9], **CONTENT.labels}})
-    assert case_record(*files, content=content).ml["spleen"] == 0
+    record = case_record(*files, content=content)
+    assert record.ml["spleen"] == 0
+    assert record.largest == {"liver": 1.0, "tumour": 1.0}
 
 
 def test_a_healthy_patient_is_refused_unless_the_settings_say_so(files, tmp_path, refused):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import checked, files_of, in_order, shared_card
+from slicewise.inference.predict import predict_volume
 from slicewise.network.card import model_card
 from slicewise.volumes.volume import Volume
 from tests.discs import card_with
-from tests.inference.test_predict import finished
+from tests.inference.test_predict import finished, phantom
 from tests.inference.test_unlike import as_mr, card, patient
 from tests.segmenting.made import ct
+
+O0, O1 = "organ0", "organ1"
 
 
 def test_folds_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -31,6 +35,32 @@ def test_models_share_what_they_say() -> None:
     assert shared_card([finished(2), finished(2, 4)]) == model_card(finished(2))
     with pytest.raises(SlicewiseError, match="the models differ in values"):
         shared_card([finished(2), finished(2, values={"organ0": [1], "organ1": [2]})])
+
+
+@pytest.mark.parametrize(
+    ("kept", "common"),
+    [
+        (([O0, O1], [O0]), [O0]),
+        (([O0], [O1]), False),
+        ((True, [O1]), [O1]),
+        ((True, True), True),
+        (([O0], False), False),
+    ],
+)
+def test_models_keep_the_largest_component_where_all_of_them_do(
+    kept: tuple[Any, Any], common: Any
+) -> None:
+    """Folds settle it by their own training masks."""
+    after = [{"threshold": 0.5, "largest_component": one, "fill_holes": True} for one in kept]
+    models = [finished(2, 3 + n, postprocessing=one) for n, one in enumerate(after)]
+    agreed = shared_card(models).postprocessing
+    assert agreed == shared_card(models[::-1]).postprocessing
+    assert (agreed.largest_component, agreed.fill_holes) == (common, True)
+    # and so do masks
+    image = phantom(5)
+    fixed = {**after[0], "largest_component": common}
+    same = [finished(2, 3, postprocessing=fixed), finished(2, 4, postprocessing=fixed)]
+    np.testing.assert_array_equal(predict_volume(models, image), predict_volume(same, image))
 
 
 def test_padding_becomes_air_and_other_kinds_are_refused() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from slicewise import components
 from slicewise.config import Postprocessing
-from slicewise.inference import postprocessing
 from slicewise.inference.postprocessing import (
     fill_holes,
     largest_components,
@@ -59,7 +59,7 @@ def test_of_several_labels_the_likeliest_wins_whatever_the_threshold() -> None:
 @settings(max_examples=60, deadline=None)
 def test_one_component_is_kept_and_none_is_larger(mask: np.ndarray) -> None:
     before = mask.copy()
-    kept = largest_components(mask, 2)
+    kept = largest_components(mask, [1, 2])
     np.testing.assert_array_equal(mask, before)
     assert kept.dtype == mask.dtype
     for label in (1, 2):
@@ -70,18 +70,18 @@ def test_one_component_is_kept_and_none_is_larger(mask: np.ndarray) -> None:
         if number:
             assert np.array_equal(kept == label, parts == chosen[0])
             assert sizes[chosen[0] - 1] == sizes.max()
-    np.testing.assert_array_equal(largest_components(kept, 2), kept)
+    np.testing.assert_array_equal(largest_components(kept, [1, 2]), kept)
 
 
 def test_parts_of_one_label_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a large CT they are gigabytes."""
-    monkeypatch.setattr(postprocessing, "BLOCK", 1 << 12)
+    monkeypatch.setattr(components, "BLOCK", 1 << 12)
     noise = np.random.default_rng(0).integers(0, 6, (64, 64, 64)).astype(np.uint8)
 
     def peak(labels: int) -> float:
         tracemalloc.start()
         try:
-            largest_components(noise, labels)
+            largest_components(noise, range(1, labels + 1))
             return tracemalloc.get_traced_memory()[1] / noise.size
         finally:
             tracemalloc.stop()
@@ -95,7 +95,7 @@ def test_parts_of_one_label_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPa
 def test_corners_join_components() -> None:
     mask = np.zeros((4, 4, 4), np.uint8)
     mask[0, 0, 0] = mask[1, 1, 1] = mask[3, 3, 3] = 1
-    assert np.argwhere(largest_components(mask, 1)).tolist() == [[0, 0, 0], [1, 1, 1]]
+    assert np.argwhere(largest_components(mask, [1])).tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
 def test_each_label_keeps_its_own_component() -> None:
@@ -103,10 +103,27 @@ def test_each_label_keeps_its_own_component() -> None:
     mask[1:4, 1:4] = 1
     mask[6, 6, 0] = 1
     mask[5:7, 1:3, 2] = 2
-    kept = largest_components(mask, 2)
+    kept = largest_components(mask, [1, 2])
     assert kept[6, 6, 0] == 0
     assert np.count_nonzero(kept == 1) == 36
     assert np.count_nonzero(kept == 2) == 4
+
+
+@given(masks(labels=3), st.sets(st.integers(1, 3), min_size=1))
+@settings(max_examples=40, deadline=None)
+def test_labels_that_are_not_named_stay_as_they_are(mask: np.ndarray, chosen: set[int]) -> None:
+    every = largest_components(mask, [1, 2, 3])
+    kept = largest_components(mask, sorted(chosen))
+    for label in (1, 2, 3):
+        wanted = every if label in chosen else mask
+        np.testing.assert_array_equal(kept == label, wanted == label)
+    names = ["a", "b", "c"]
+    listed = Postprocessing(largest_component=[names[label - 1] for label in chosen])
+    np.testing.assert_array_equal(postprocess(mask, names, listed, contiguous=True), kept)
+    # a list of all is what true says
+    for whole in (True, names):
+        done = postprocess(mask, names, Postprocessing(largest_component=whole), contiguous=True)
+        np.testing.assert_array_equal(done, every)
 
 
 # -- holes -----------------------------------------------------------------------
@@ -172,7 +189,7 @@ def test_a_hole_that_a_small_component_leaves_is_filled() -> None:
     mask[4, 4, 4] = 2
     mask[0, 0, :2] = 2
     both = Postprocessing(largest_component=True, fill_holes=True)
-    done = postprocess(mask, 2, both, contiguous=True)
+    done = postprocess(mask, ["a", "b"], both, contiguous=True)
     assert done[4, 4, 4] == 1
     assert (done[0, 0, :2] == 2).all()
 
@@ -182,10 +199,10 @@ def test_only_what_is_asked_for_is_done() -> None:
     mask[1:5, 1:5, 1] = 1
     mask[2, 2, 1] = 0
     mask[6, 6, 2] = 1
-    assert postprocess(mask, 1, Postprocessing(), contiguous=True) is mask
-    alone = postprocess(mask, 1, Postprocessing(largest_component=True), contiguous=True)
+    assert postprocess(mask, ["a"], Postprocessing(), contiguous=True) is mask
+    alone = postprocess(mask, ["a"], Postprocessing(largest_component=True), contiguous=True)
     assert (alone[2, 2, 1], alone[6, 6, 2]) == (0, 0)
     holes = Postprocessing(fill_holes=True)
     # the hole is one of its slice only
-    assert postprocess(mask, 1, holes, contiguous=True)[2, 2, 1] == 0
-    assert postprocess(mask, 1, holes, contiguous=False)[2, 2, 1] == 1
+    assert postprocess(mask, ["a"], holes, contiguous=True)[2, 2, 1] == 0
+    assert postprocess(mask, ["a"], holes, contiguous=False)[2, 2, 1] == 1

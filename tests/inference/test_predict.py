@@ -259,7 +259,7 @@ def test_postprocessing_comes_last(contiguous: bool) -> None:
     after = {"threshold": 0.5, "largest_component": contiguous, "fill_holes": True}
     image = phantom(7)
     plain = predict_volume([finished(2)], image) // 5 + predict_volume([finished(2)], image) // 6
-    wanted = postprocess(plain, 2, Postprocessing.model_validate(after), contiguous)
+    wanted = postprocess(plain, ["a", "b"], Postprocessing.model_validate(after), contiguous)
     mask = predict_volume([finished(2, postprocessing=after, contiguous=contiguous)], image)
     np.testing.assert_array_equal(mask, np.array([0, 5, 6])[wanted])
     assert (wanted != plain).any()

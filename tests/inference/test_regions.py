@@ -35,7 +35,7 @@ def test_labels_are_decided_as_ever() -> None:
     mask = np.random.default_rng(1).integers(0, 4, (6, 7, 5)).astype(np.uint8)
     settings = Postprocessing(threshold=0.5, largest_component=True, fill_holes=True)
     np.testing.assert_array_equal(
-        postprocessed(mask, plain, settings), postprocess(mask, 3, settings, True)
+        postprocessed(mask, plain, settings), postprocess(mask, plain.labels, settings, True)
     )
 
 

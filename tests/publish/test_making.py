@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from slicewise.publish.making import STEPS, _decided
 from slicewise.publish.methods import methods
 from slicewise.publish.prose import sources_of
 from tests.publish.test_methods import gathered, text_of
@@ -91,6 +92,50 @@ def test_what_validation_decided_is_said_as_it_decided(tmp_path):
     # without validation patients nothing was tried
     untried = gathered(tmp_path / "untried", **auto)
     assert "largest connected piece" not in text_of(untried)
+
+
+def test_what_training_masks_decided_is_said_of_each_label(tmp_path):
+    auto = {"postprocessing": {"largest_component": "auto"}}
+    by_masks = {"by": "training masks", "because": "of it", "kept": True, "labels": ["liver"]}
+    one = gathered(tmp_path, **auto, resolved={"postprocessing": {"largest_component": by_masks}})
+    said = text_of(one, "Prediction")
+    assert "As far as labels were one large piece in every training mask, the largest" in said
+    assert "validation" not in said
+    none = by_masks | {"kept": False, "labels": []}
+    one = gathered(
+        tmp_path / "none", **auto, resolved={"postprocessing": {"largest_component": none}}
+    )
+    assert "mask, it was not done that the largest connected piece of" in text_of(one, "Prediction")
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ([["liver"], ["liver"]], "piece of liver was kept in 2 of 2 trainings."),
+        ([["liver", "tumour"]] * 2, "piece of each label was kept in 2 of 2 trainings."),
+        (
+            [["liver", "tumour"], ["liver"]],
+            "piece of liver in 2 of 2 trainings and of tumour in 1 of 2 trainings was kept.",
+        ),
+        ([["tumour"], []], "piece of tumour was kept in 1 of 2 trainings."),
+        ([["tumour"]], "piece of tumour was kept."),
+    ],
+)
+def test_folds_decide_each_by_itself(kept, said):
+    tried = [{"by": "training masks", "kept": bool(labels), "labels": labels} for labels in kept]
+    words = STEPS["largest_component"]
+    assert _decided(tried, words, ["liver", "tumour"]).endswith(said)
+
+
+def test_labels_that_are_listed_are_named(tmp_path):
+    one = gathered(tmp_path, postprocessing={"largest_component": ["liver"]})
+    assert "Afterwards the largest connected piece of each label was kept." in text_of(one)
+    several = gathered(
+        tmp_path / "two",
+        postprocessing={"largest_component": ["liver"]},
+        content={"labels": {"liver": [1], "tumour": [2]}},
+    )
+    assert "Afterwards the largest connected piece of liver was kept." in text_of(several)
 
 
 def test_volumes_without_a_unit_are_scaled_one_by_one_first(tmp_path):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from slicewise.dataset.one_piece import OnePiece
 from slicewise.errors import SlicewiseError
 from slicewise.network import backend
 from slicewise.network.card import model_card
+from slicewise.network.model import load_model
 from slicewise.slices.batches import SliceSet
 from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import changed, plain, train_on
@@ -58,18 +61,42 @@ def test_postprocessing_is_decided_by_validation(
     assert set(found) == {"largest_component", "fill_holes"}
     for step, one in found.items():
         assert one["kept"] == (one["dice_with"] > one["dice_without"])
-        assert after[step] is one["kept"]
+        assert bool(after[step]) is one["kept"]
+    assert after["largest_component"] in (False, ["liver"])
     assert found["largest_component"]["dice_with"] != found["largest_component"]["dice_without"]
-    held_out = plain(postprocessing=steps, training={"epochs": 1})
-    alone = train_on(
-        *(slices, validation_slices, disc_truth, held_out, CARD, tmp_path),
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_held_out_folds_leave_postprocessing_to_the_training_masks(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, share: float
+) -> None:
+    steps: dict[str, object] = {"largest_component": "auto", "fill_holes": "auto"}
+    said: list[str] = []
+    written: list[Path] = []
+
+    def keep(epoch: int, write: Callable[[Path], None]) -> None:
+        written.append(tmp_path / f"{epoch}.keras")
+        write(written[-1])
+
+    done = train_on(
+        *(slices, validation_slices, disc_truth),
+        *(plain(postprocessing=steps, training={"epochs": 1}), CARD, tmp_path),
         may_select=False,
+        one_piece={"liver": OnePiece(cases=3, patients=3, share=share, factor=2, of_field=0.1)},
+        log=said.append,
+        on_model=keep,
     )
-    assert model_card(alone.model).postprocessing.model_dump() == {
-        "threshold": 0.5,
-        "largest_component": False,
-        "fill_holes": False,
-    }
+    done.save(tmp_path / "m.keras", tmp_path / "h.csv", tmp_path / "s.npz")
+    wanted = ["liver"] if share == 1 else False
+    for model in (done.model, *map(load_model, [tmp_path / "m.keras", *written])):
+        assert model_card(model).postprocessing.model_dump() == {
+            "threshold": 0.5,
+            "largest_component": wanted,
+            "fill_holes": False,
+        }
+    decided = done.resolved.postprocessing["largest_component"]
+    assert (decided["by"], decided["kept"]) == ("training masks", bool(wanted))
+    assert decided["because"] in said[-1]
 
 
 def test_samples_are_what_the_network_saw(

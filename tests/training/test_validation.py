@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from keras import ops
-from scipy import ndimage
 from scipy.spatial import distance
 
 from slicewise.config import Experiment, Recipe, merge
@@ -28,7 +27,6 @@ from slicewise.training.validation import (
     Validation,
     dice_of,
     dice_of_labels,
-    settle_postprocessing,
     target_of,
 )
 from slicewise.volumes.volume import Volume
@@ -422,54 +420,13 @@ def test_where_no_validation_patient_has_a_label_the_last_weights_are_kept(
     )
     assert (done.resolved.selected_by, done.resolved.selected_epoch) == ("final", 3)
     assert done.history["val/dice"].isna().all()
-    assert f"no validation patient has what training.select: {select} is measured on" in said[-1]
-    assert done.resolved.postprocessing["largest_component"] == {
-        "dice_without": None,
-        "dice_with": None,
-        "kept": False,
-    }
+    assert f"no validation patient has what training.select: {select} is measured on" in said[-2]
+    assert said[-1].endswith("not applied (no validation patient has any label)")
+    decided = done.resolved.postprocessing["largest_component"]
+    assert (decided["kept"], decided["dice_without"], decided["dice_with"]) == (False, None, None)
 
 
-# --- postprocessing ----------------------------------------------------------------------------
-
-
-class Given:
-    """A model whose probabilities are given."""
-
-    def __init__(self, network: Any) -> None:
-        self.network = network
-
-    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
-        return 1 / (1 + np.exp(-self.network(images)))
-
-
-def test_auto_follows_the_patients_and_not_their_scans(tmp_path: Path) -> None:
-    """The second piece is right in one patient's four scans, wrong in two patients of one."""
-    recipe, shape = Recipe(size=32), (32, 32, 6)
-    both, large = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    large[4:16, 4:16] = 1
-    both[4:16, 4:16] = 1
-    both[20:26, 20:26] = 1
-    masks = {**dict.fromkeys("abcd", both), "e": large, "f": large}
-    folders = [written(tmp_path, name, mask, 1, recipe) for name, mask in masks.items()]
-    found = np.where(both[..., 0] > 0, 5.0, -5.0)[None, :, :, None]
-    model = Given(lambda images: np.broadcast_to(found, images.shape).astype(np.float32))
-    given = settings(postprocessing={"largest_component": "auto", "fill_holes": "auto"})
-    card, patients = card_of(1, recipe), dict(zip("abcdef", "AAAABC", strict=True))
-    kept = {}
-    for name, owners in (("cases", None), ("patients", patients)):
-        validation = Validation(SliceSet(folders), masks.__getitem__, given, card, owners)
-        after, decided = settle_postprocessing(given, validation, model)  # type: ignore[arg-type]
-        kept[name] = after["largest_component"]
-        assert after["fill_holes"] is decided["fill_holes"]["kept"] is False
-    parts, _ = ndimage.label(both)
-    sizes = np.bincount(parts.ravel())[1:]
-    small, whole = sizes.min(), sizes.sum()
-    with_it = [2 * (whole - small) / (2 * whole - small), 1.0, 1.0]
-    without = [1.0, *[2 * (whole - small) / (2 * whole - small)] * 2]
-    assert decided["largest_component"]["dice_with"] == pytest.approx(np.mean(with_it))
-    assert decided["largest_component"]["dice_without"] == pytest.approx(np.mean(without))
-    assert kept == {"cases": False, "patients": True}
+# --- the key -----------------------------------------------------------------------------------
 
 
 def test_the_key_knows_who_the_patients_are(slices: SliceSet, validation_slices: SliceSet) -> None:

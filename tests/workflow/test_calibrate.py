@@ -23,6 +23,7 @@ def calibrated(clone, tmp_path) -> Workflow:
     plain = settings["experiments"]["plain"]
     plain["optimizer"] = {"learning_rate": 0.005}
     plain["training"]["epochs"] = 6
+    plain["postprocessing"] = {"largest_component": "auto"}
     settings |= {"split": {"folds": 2}, "run": ["plain"], "experiments": {"plain": plain}}
     workflow.write_settings(settings)
     return workflow
@@ -39,8 +40,19 @@ def test_it_is_learnt_from_held_out_patients_and_shown_of_new_scans(calibrated):
         weights = workflow.used("plain", int(fold.name[-1]))["resolved"]["weights_sha256"]
         assert own["weights_sha256"] == weights
         assert not any(f"p{k:02d}" in json.dumps(own) for k in range(8, 22)), "names nobody"
+        decided = workflow.used("plain", int(fold.name[-1]))
+        assert decided["one_piece"]["liver"]["cases"] == len(decided["train"])
+        # of held-out patients nobody may choose
+        assert decided["resolved"]["postprocessing"]["largest_component"] == {
+            "by": "training masks",
+            "kept": True,
+            "labels": ["liver"],
+            "because": f"in each of {len(decided['train'])} training masks liver is one piece "
+            "(100 % of it at least)",
+        }
     assert sum(len({mask["patient"] for mask in own["masks"]}) for own in told) >= FEWEST
     page = (workflow.root / report).read_text()
+    assert "training masks liver is one piece" in page
     assert "Expected against true Dice" in page and "of 2 masks" in page
     assert workflow.due(report) == {}
     # the way scans are spoilt has no part in the weights

@@ -25,6 +25,7 @@ REACH = {
     "dataset/layouts/pairs.py": set(),
     "dataset/corrections.py": set(),  # as what a layout finds
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
+    "dataset/one_piece.py": TRAINED,  # what training masks decide
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
     "dataset/rungs.py": TRAINED,  # who is the best is a training's own settings
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
@@ -55,6 +56,7 @@ REACH = {
     "survey/init.py": set(),  # before there are settings
     "tracking/mirror.py": set(),
     "job.py": set(),
+    "components.py": INGESTED,
     "overview.py": set(),
     "stored.py": set(),  # what is stored is read as it was written, or refused
 }

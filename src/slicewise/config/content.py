@@ -69,6 +69,11 @@ class Content(Block):
         return self.ignore is not None
 
     @property
+    def tells_pieces(self) -> bool:
+        """Whether masks tell of how many pieces a label is: as drawn whole, and of labels alone."""
+        return self.contiguous and not self.partial and not self.regions
+
+    @property
     def once_read(self) -> dict[str, Any]:
         """What counts once a mask was read.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -157,13 +158,12 @@ class Settings(Block):
                 f"segment.experiment: no experiment is called {self.segment.experiment!r}; there "
                 f"are: {', '.join(self.experiments)}"
             )
-        for label in self.evaluation.lesions:
-            if label not in self.dataset.scored:
-                kind = "region" if self.dataset.regions else "label"
-                raise ValueError(
-                    f"evaluation.lesions: no {kind} is called {label!r}; there are: "
-                    f"{', '.join(self.dataset.scored)}"
-                )
+        self._refuse_unknown("evaluation.lesions", self.evaluation.lesions)
+        for name, experiment in self.blocks.items():
+            chosen = experiment.postprocessing.largest_component
+            if isinstance(chosen, list):
+                key = f"experiments.{name}.postprocessing.largest_component"
+                self._refuse_unknown(key, chosen)
         used = self.split.stratify or self.split.leave_out or self.evaluation.by
         if self.split.strata is not None and not used:
             raise ValueError(
@@ -173,6 +173,15 @@ class Settings(Block):
         if not self.dataset.contiguous:
             self._refuse_3d()
         return self
+
+    def _refuse_unknown(self, key: str, labels: Sequence[str]) -> None:
+        for label in labels:
+            if label not in self.dataset.scored:
+                kind = "region" if self.dataset.regions else "label"
+                raise ValueError(
+                    f"{key}: no {kind} is called {label!r}; there are: "
+                    f"{', '.join(self.dataset.scored)}"
+                )
 
     def _refuse_3d(self) -> None:
         why = "means nothing on slices that are not neighbours (dataset.contiguous is false)"

@@ -171,12 +171,18 @@ def _too_patient(settings: Settings, experiment: Experiment) -> str | None:
     )
 
 
-def _auto(key: str) -> Why:
-    def why(settings: Settings, experiment: Experiment) -> str | None:
-        auto = getattr(experiment.postprocessing, key) == "auto"
-        return _nobody_chooses(settings, experiment) if auto else None
+def _auto_pieces(settings: Settings, experiment: Experiment) -> str | None:
+    auto = experiment.postprocessing.largest_component == "auto"
+    if not auto or settings.dataset.content.tells_pieces:
+        return None
+    why = _nobody_chooses(settings, experiment)
+    of = "regions" if settings.dataset.regions else "masks that are drawn in part"
+    return why and f"{why}, and training masks do not tell how many pieces there are of {of}"
 
-    return why
+
+def _auto_holes(settings: Settings, experiment: Experiment) -> str | None:
+    auto = experiment.postprocessing.fill_holes == "auto"
+    return _nobody_chooses(settings, experiment) if auto else None
 
 
 def _far_shift(settings: Settings, experiment: Experiment) -> str | None:
@@ -283,6 +289,6 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("inference.shift", _far_shift),
     Rule("postprocessing.threshold", _several_labels),
-    Rule("postprocessing.largest_component", _auto("largest_component")),
-    Rule("postprocessing.fill_holes", _auto("fill_holes")),
+    Rule("postprocessing.largest_component", _auto_pieces),
+    Rule("postprocessing.fill_holes", _auto_holes),
 )

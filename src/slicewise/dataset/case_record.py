@@ -85,6 +85,9 @@ class CaseRecord(Loose):
         Where the centre of each label that there is lies in the volume: from 0
         to 1 from left to right, from back to front and from foot to head. None
         of piles of slices.
+    largest : dict of str to float
+        Which share of the voxels of each label that there is lies in its largest
+        component, see `slicewise.components`. None of piles of slices.
     fingerprint : str
         A hash of the voxels, however they are stored.
     marks : str
@@ -112,6 +115,7 @@ class CaseRecord(Loose):
     ml: dict[str, float]
     tones: list[Tones | None] = Field([])
     centres: dict[str, list[float]] = Field({})
+    largest: dict[str, float] = Field({})
     fingerprint: Name
     marks: Annotated[str, AfterValidator(_are_marks)]
     content: dict[str, Any] = Field({})

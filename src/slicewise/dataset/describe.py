@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from slicewise.boxes import centre_of, label_boxes
+from slicewise.components import component_sizes
 from slicewise.config import UNDRAWN, Content
 from slicewise.dataset.case_record import CaseRecord, SourceFiles
 from slicewise.dataset.marking import all_marks, slice_marks
@@ -105,7 +106,10 @@ def make_record(
     _say_lost(image, files.shown["image"], content)
     labels, stored = _labels_on(image, files, content)
     counts = count_values(labels)
-    centres = _centres(Volume(labels, image.affine), content) if content.contiguous else {}
+    centres: dict[str, list[float]] = {}
+    largest: dict[str, float] = {}
+    if content.contiguous:
+        centres, largest = _placed(Volume(labels, image.affine), content)
     marks = all_marks(image)
     if content.contiguous:
         drawn = np.where(labels == UNDRAWN, 0, labels) if content.partial else labels
@@ -130,6 +134,7 @@ def make_record(
         },
         tones=tones,
         centres=centres,
+        largest=largest,
         fingerprint=fingerprint(image),
         marks=pack(slice_marks(image, marks)),
         content=content.model_dump(),
@@ -161,15 +166,20 @@ def _checked_image(files: CaseFiles, content: Content) -> tuple[Volume, list[Ton
     return there[0], tones
 
 
-def _centres(labels: Volume, content: Content) -> dict[str, list[float]]:
-    """Return where the centre of each label that there is lies in the volume."""
+def _placed(labels: Volume, content: Content) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Return of each label that there is where its centre lies, and how much of it is one piece."""
     array = labels.canonical().array
     boxes = label_boxes(array, len(content.labels))
-    return {
-        name: centre_of(array[box] == number, box, array.shape)
-        for number, (name, box) in enumerate(zip(content.labels, boxes, strict=True), start=1)
-        if box is not None
-    }
+    centres = {}
+    largest = {}
+    for number, (name, box) in enumerate(zip(content.labels, boxes, strict=True), start=1):
+        if box is None:
+            continue
+        inside = array[box] == number
+        centres[name] = centre_of(inside, box, array.shape)
+        sizes = component_sizes(inside)
+        largest[name] = round(sizes[0] / sum(sizes), 6)
+    return centres, largest
 
 
 def _labels_on(

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import AfterValidator, ConfigDict, Field
-from scipy import ndimage
 
 from slicewise.boxes import Box, label_boxes
+from slicewise.components import component_sizes
 from slicewise.config import UNDRAWN, Content, Intensity
 from slicewise.stored import Count, Form, Loose, Name, Positive, kept, read_typed, refused
 from slicewise.volumes.tones import body_of
@@ -29,8 +29,6 @@ QUANTILES = 33
 """Of intensities: so many, evenly spaced from the lowest to the highest."""
 SAMPLED = 1 << 20
 """Voxels of which quantiles are taken, evenly spaced over those there are."""
-TOUCHING = np.ones((3, 3, 3), bool)
-"""Voxels of an island touch by a face, an edge or a corner, as those of lesions do."""
 
 
 def _is_base64(text: str) -> str:
@@ -198,7 +196,7 @@ def _label_look(
         return LabelLook(voxels=0, ml=0.0, islands=0 if contiguous else None)
     inside = labels[box] == number
     voxels = int(np.count_nonzero(inside))
-    sizes = island_sizes(inside) if contiguous else None
+    sizes = component_sizes(inside) if contiguous else None
     # the first slice of a pile is no end of anything
     axes = (0, 1, 2) if contiguous else (0, 1)
     return LabelLook(
@@ -209,16 +207,6 @@ def _label_look(
         touches=touched_sides(inside, box, labels.shape, axes),
         quantiles=quantiles(image.array[box][inside]),
     )
-
-
-def island_sizes(mask: np.ndarray) -> list[int]:
-    """Return the voxels of each connected component of a mask, the largest first.
-
-    Voxels hang together by faces, edges and corners.
-    """
-    numbers, count = ndimage.label(mask, TOUCHING)
-    sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
-    return sorted(sizes.tolist(), reverse=True)
 
 
 def touched_sides(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from slicewise.dataset.one_piece import OnePiece
 from slicewise.files import sha256, write_json, write_yaml
 from slicewise.stored import Count, Form, Loose, Name, read_stored
 
@@ -85,6 +86,8 @@ class TrainingPlan(Loose):
         How many there are; 1: no case is held out in turn.
     ranges : dict
         Over the training cases, as the model carries them (`slicewise.network.ranges.Ranges`).
+    one_piece : dict of str to OnePiece
+        What the masks of the training cases show of each label; earlier versions kept none.
     fingerprints : dict of str to str
         Of the image of each training case; earlier versions kept none.
     started_from : StartedFrom or None
@@ -101,6 +104,7 @@ class TrainingPlan(Loose):
     also: list[dict[str, Any]] = Field([])
     folds: Annotated[int, Field(ge=1)]
     ranges: dict[str, Any] = Field({})
+    one_piece: dict[Name, OnePiece] = Field({})
     fingerprints: dict[Name, Name] = Field({})
     started_from: StartedFrom | None = None
 
@@ -185,7 +189,7 @@ class Resolved(Loose):
     selected_by : str
         ``loss``, ``dice``, or ``final`` for the last epoch.
     postprocessing : dict
-        What was tried of the steps that were left to validation.
+        Of each step that is `auto`, whether it is kept, for which labels, and why.
     weights_sha256 : str
         Digest of the arrays.
     versions : dict of str to str

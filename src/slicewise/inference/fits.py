@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from slicewise.config import Postprocessing
 from slicewise.errors import SlicewiseError
 from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.network.ranges import joined
@@ -54,20 +55,37 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 def shared_card(models: Sequence[Predictor]) -> ModelCard:
-    """Return the card of models whose mean probability is taken, with the ranges of them all.
+    """Return the card of models whose mean probability is taken.
+
+    It has the ranges of them all. Where each decided by itself of which labels the largest
+    component is kept, as folds do by their own training masks, it is of those that all keep it of.
 
     Raises
     ------
     SlicewiseError
         When the models differ in what they must share.
     """
-    card = model_card(models[0])
+    cards = [model_card(model) for model in models]
+    card = cards[0]
     for key in SHARED:
-        if any(getattr(model_card(model), key) != getattr(card, key) for model in models):
+        if any(getattr(other, key) != getattr(card, key) for other in cards):
             raise SlicewiseError(
                 f"the models differ in {key}; put only folds of one experiment together"
             )
-    return card.model_copy(update={"ranges": joined([model_card(m).ranges for m in models])})
+    ranges = joined([other.ranges for other in cards])
+    return card.model_copy(update={"ranges": ranges, "postprocessing": _agreed(cards)})
+
+
+def _agreed(cards: Sequence[ModelCard]) -> Postprocessing:
+    """Return the postprocessing of models, with the largest component where all have it."""
+    first = cards[0].postprocessing
+    kept = [card.postprocessing.largest_component for card in cards]
+    if all(one == kept[0] for one in kept):
+        return first
+    names = list(cards[0].found)
+    each = [set(card.postprocessing.largest_of(names)) for card in cards]
+    common = [name for number, name in enumerate(names, start=1) if all(number in s for s in each)]
+    return first.model_copy(update={"largest_component": common or False})
 
 
 def checked(

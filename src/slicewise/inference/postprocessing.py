@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
 from slicewise.boxes import Box, label_boxes
+from slicewise.components import components, sizes_of
 from slicewise.config import Postprocessing
 
-BLOCK = 1 << 25
-"""Voxels that are counted at a time."""
-TOUCHING = np.ones((3, 3, 3), bool)  # 26 neighbours
 FACES = ndimage.generate_binary_structure(3, 1)  # 6 neighbours
 IN_SLICE = FACES & np.array([False, True, False])  # 4 neighbours: rows and columns only
 
@@ -37,7 +37,7 @@ def to_labels(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def postprocess(
-    mask: np.ndarray, labels: int, settings: Postprocessing, contiguous: bool
+    mask: np.ndarray, labels: Sequence[str], settings: Postprocessing, contiguous: bool
 ) -> np.ndarray:
     """Do to a mask what the settings say.
 
@@ -48,8 +48,8 @@ def postprocess(
     ----------
     mask : ndarray of uint8, shape (x, y, z)
         Label indices in canonical orientation (RAS+).
-    labels : int
-        Number of labels.
+    labels : sequence of str
+        Names of all labels, in the order of their indices.
     settings : Postprocessing
         Which steps to take; none may be ``auto`` any more.
     contiguous : bool
@@ -60,22 +60,22 @@ def postprocess(
     ndarray of uint8, shape (x, y, z)
         The mask itself where there is nothing to do, else a copy.
     """
-    if settings.largest_component:
-        mask = largest_components(mask, labels)
+    if chosen := settings.largest_of(labels):
+        mask = largest_components(mask, chosen)
     if settings.fill_holes:
-        mask = fill_holes(mask, labels, slicewise=not contiguous)
+        mask = fill_holes(mask, len(labels), slicewise=not contiguous)
     return mask
 
 
-def largest_components(mask: np.ndarray, labels: int) -> np.ndarray:
-    """Keep the largest 3-D component of each label (26 neighbours).
+def largest_components(mask: np.ndarray, labels: Sequence[int]) -> np.ndarray:
+    """Keep the largest 3-D component of each of some labels (26 neighbours).
 
     Parameters
     ----------
     mask : ndarray of uint8, shape (x, y, z)
         Label indices.
-    labels : int
-        Number of labels.
+    labels : sequence of int
+        The labels that are looked at; others stay as they are.
 
     Returns
     -------
@@ -83,7 +83,9 @@ def largest_components(mask: np.ndarray, labels: int) -> np.ndarray:
         A copy.
     """
     kept = mask.copy("K")
-    for label, box in _boxes(mask, labels):
+    for label, box in _boxes(mask, max(labels)):
+        if label not in labels:
+            continue
         smaller = _smaller(mask[box] == label)
         if smaller is not None:
             kept[box][smaller] = 0
@@ -95,7 +97,7 @@ def _smaller(own: np.ndarray) -> np.ndarray | None:
 
     By itself, as the parts take four times the memory of the mask, and go with this function.
     """
-    parts, number = _components(own, TOUCHING)
+    parts, number = components(own)
     if number < 2:
         return None
     sizes = sizes_of(parts, number)
@@ -143,7 +145,7 @@ def _holes(own: np.ndarray, slicewise: bool) -> np.ndarray | None:
     beside = (0, 0) if slicewise else (1, 1)
     # a frame of background joins all that reaches the border
     framed = np.pad(~own, [(1, 1), (1, 1), beside], constant_values=True)
-    parts, number = _components(framed, IN_SLICE if slicewise else FACES)
+    parts, number = components(framed, IN_SLICE if slicewise else FACES)
     sizes = sizes_of(parts, number)
     sizes[0] = 0
     sizes[parts[0, 0] if slicewise else parts[0, 0, 0]] = 0
@@ -156,23 +158,3 @@ def _boxes(mask: np.ndarray, labels: int) -> list[tuple[int, Box]]:
     """Return the bounding box of each label that occurs."""
     boxes = enumerate(label_boxes(mask, labels), start=1)
     return [(label, box) for label, box in boxes if box is not None]
-
-
-def _components(where: np.ndarray, structure: np.ndarray) -> tuple[np.ndarray, int]:
-    # scipy is several times slower on arrays whose first axis varies fastest
-    if where.flags.f_contiguous:
-        parts, number = ndimage.label(where.T, structure.T)
-        return parts.T, number
-    return ndimage.label(where, structure)
-
-
-def sizes_of(parts: np.ndarray, number: int) -> np.ndarray:
-    """Count the voxels of each part, 0 and so many others: shape (number + 1,).
-
-    In blocks, as each would be made 64 bits large.
-    """
-    flat = parts.ravel("K")
-    sizes = np.zeros(number + 1, np.int64)
-    for start in range(0, flat.size, BLOCK):
-        sizes += np.bincount(flat[start : start + BLOCK], minlength=number + 1)
-    return sizes.astype(np.int32)

@@ -15,6 +15,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
 from slicewise.inference.blocks import Joined, centres, together
+from slicewise.inference.fits import shared_card
 from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.network.card import ModelCard, Predictor, model_card
@@ -137,7 +138,7 @@ def assembled(
     Assembly
         A complete one.
     """
-    card = model_card(models[0])
+    card = shared_card(models)
     cuts = _cuts(_channels(image, card, "the image"), card)
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card, keep=keep)
     blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
@@ -243,7 +244,7 @@ def _read(requests: Requests, batch: int) -> Pieces:
 
 
 def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
-    card = model_card(request.models[0])
+    card = shared_card(request.models)
     image, header = request.read(card)
     if image.lost and request.spacing is None and card.recipe.measured:
         raise SlicewiseError(

@@ -62,14 +62,14 @@ def postprocessed(mask: np.ndarray, card: ModelCard, settings: Postprocessing) -
         regions of a voxel is written as a prediction is.
     """
     if not card.regions:
-        return postprocess(mask, len(card.labels), settings, card.contiguous)
+        return postprocess(mask, card.labels, settings, card.contiguous)
     if not (settings.largest_component or settings.fill_holes):
         return mask
     before = np.array(members(card.regions, len(card.labels)), np.uint8)[mask]
     after = np.zeros_like(before)
-    for bit in range(len(card.regions)):
+    for bit, name in enumerate(card.regions):
         own = np.asarray(before >> bit & 1, np.uint8)
-        after |= postprocess(own, 1, settings, card.contiguous) << np.uint8(bit)
+        after |= postprocess(own, [name], settings, card.contiguous) << np.uint8(bit)
     table = np.array(written(card.regions), np.uint8)
     # what no step has touched keeps its label, of which several may stand for the same regions
     return np.where(after == before, mask, table[after])

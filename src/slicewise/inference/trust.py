@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 
 from slicewise.boxes import bounding_box, centre_of
-from slicewise.inference.postprocessing import TOUCHING, sizes_of
+from slicewise.components import TOUCHING, component_sizes
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Ranges
 from slicewise.volumes.volume import Volume
@@ -212,10 +211,7 @@ def _pieces(own: np.ndarray, voxel_ml: float, *, contiguous: bool) -> list[float
     neighbours = TOUCHING.copy()
     if not contiguous:
         neighbours[..., [0, 2]] = False
-    # scipy is several times slower on arrays whose first axis varies fastest
-    parts, number = ndimage.label(own[box].T, neighbours.T)
-    sizes = sizes_of(parts, number)[1:]
-    return [float(size * voxel_ml) for size in sorted(sizes, reverse=True)]
+    return [float(size * voxel_ml) for size in component_sizes(own[box], neighbours)]
 
 
 def _centre(own: np.ndarray) -> list[float]:

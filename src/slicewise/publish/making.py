@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slicewise.dataset.one_piece import BY_MASKS
 from slicewise.evaluation.sweep import settings_in
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, percent
@@ -339,7 +340,7 @@ def prediction(one: Gathered) -> Section:
 
 
 STEPS = {
-    "largest_component": "the largest connected piece of each label was kept",
+    "largest_component": "the largest connected piece of {} was kept",
     "fill_holes": "holes were filled",
 }
 
@@ -348,12 +349,33 @@ def _afterwards(one: Gathered) -> list[str]:
     after = one.first.experiment["postprocessing"]
     said = []
     for step, words in STEPS.items():
-        tried = [one.resolved.postprocessing.get(step) for one in one.records]
-        if after[step] is True:
-            said.append(f"Afterwards {words}.")
-        elif after[step] == "auto" and any(tried):
-            kept = sum(bool(each and each["kept"]) for each in tried)
-            of = f" in {kept} of {len(tried)} trainings" if len(tried) > 1 else ""
-            did = f"{words}{of}" if kept else f"it was not done that {words}"
-            said.append(f"As validation patients had it, {did}.")
+        tried = [record.resolved.postprocessing.get(step) or {} for record in one.records]
+        if after[step] == "auto" and any(tried):
+            said.append(_decided(tried, words, one.labels))
+        elif after[step] and after[step] != "auto":
+            labels = after[step] if isinstance(after[step], list) else one.labels
+            said.append(f"Afterwards {words.format(_of(labels, one.labels))}.")
     return said
+
+
+def _decided(tried: Sequence[Mapping[str, Any]], words: str, every: Sequence[str]) -> str:
+    """Say what became of a step that was left open, in all trainings or some of them."""
+    start = "As validation patients had it"
+    if any(each.get("by") == BY_MASKS for each in tried):
+        start = "As far as labels were one large piece in every training mask"
+    kept = [each for each in tried if each.get("kept")]
+    if not kept:
+        return f"{start}, it was not done that {words.format('each label')}."
+    # earlier versions kept a step for all labels or for none
+    times = {label: sum(label in each.get("labels", every) for each in kept) for label in every}
+    labels = [label for label in every if times[label]]
+    trainings = f" of {len(tried)} trainings"
+    if len({times[label] for label in labels}) > 1:
+        each = " and of ".join(f"{label} in {times[label]}{trainings}" for label in labels)
+        return f"{start}, {words.format(each)}."
+    in_some = f" in {times[labels[0]]}{trainings}" if len(tried) > 1 else ""
+    return f"{start}, {words.format(_of(labels, every))}{in_some}."
+
+
+def _of(labels: Sequence[str], every: Sequence[str]) -> str:
+    return "each label" if list(labels) == list(every) else " and of ".join(labels)

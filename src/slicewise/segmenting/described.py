@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slicewise.network.card import ModelCard
@@ -80,8 +80,10 @@ def _card(card: ModelCard) -> dict[str, str]:
     seen = card.context
     at_once = f"{'blocks of ' if seen.block else ''}{plural(seen.slices, 'slice')}"
     after = card.postprocessing
+    found = list(card.found)
+    pieces = after.largest_of(found)
     steps = [
-        *(["the largest piece of each label"] if after.largest_component else []),
+        *([f"the largest piece of {_named(pieces, found)}"] if pieces else []),
         *(["holes filled"] if after.fill_holes else []),
     ]
     values = ", ".join(f"{name} ({each[0]})" for name, each in card.values.items())
@@ -93,6 +95,13 @@ def _card(card: ModelCard) -> dict[str, str]:
         "slices": f"{planes}, {size}{spacing}, {at_once} at once",
         "afterwards": " and ".join(steps) or "nothing",
     }
+
+
+def _named(numbers: Sequence[int], found: Sequence[str]) -> str:
+    """Name the labels of some numbers; all of them are each."""
+    if len(numbers) == len(found):
+        return "each label"
+    return " and of ".join(found[number - 1] for number in numbers)
 
 
 def _trained_on(chosen: Chosen) -> str:

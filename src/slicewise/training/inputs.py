@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slicewise.network.card import ModelCard
@@ -12,6 +12,7 @@ from slicewise.network.depth import Depth
 from slicewise.network import backend  # isort: skip  (sets up the backend before keras starts)
 
 from slicewise.config import Experiment
+from slicewise.dataset.one_piece import OnePiece
 from slicewise.files import digest
 from slicewise.slices.batches import SliceSet
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digest, sources_of
@@ -43,6 +44,8 @@ class TrainingInputs:
         code and of the files that ground truth is read from.
     start : Start, optional
         The model whose weights it starts from.
+    one_piece : mapping of str to OnePiece, optional
+        What the masks of the training cases show of each label. It moves no weight.
     """
 
     slices: SliceSet
@@ -53,6 +56,7 @@ class TrainingInputs:
     patients: Mapping[str, str] | None = None
     also: object = None
     start: Start | None = None
+    one_piece: Mapping[str, OnePiece] = field(default_factory=dict)
 
     @property
     def depth(self) -> Depth | None:

@@ -29,6 +29,7 @@ from slicewise.training.inputs import TrainingInputs
 from slicewise.training.result import HISTORY, Facts, Trained, resolve, samples_of, settle_model
 from slicewise.training.schedule import learning_rate
 from slicewise.training.selection import FINAL, Selection
+from slicewise.training.settling import decisions
 from slicewise.training.state import Progress, State
 from slicewise.training.trainer import Trainer, make_trainer
 from slicewise.training.validation import LESS, Truth, Validation, target_of
@@ -326,6 +327,8 @@ class _Loop:
         selected_by = self._choose_weights()
         chooser = self.validation if self.selection.allowed else None
         model, tried = settle_model(self.inputs, self.state, chooser)
+        for line in decisions(tried):
+            self.callbacks.log(line)
         facts = Facts(threads, untrained, self.budget.used(), selected_by, tried)
         resolved = resolve(self.inputs, self.state, model, facts)
         history = pd.DataFrame(self.state.progress.history, columns=list(HISTORY))

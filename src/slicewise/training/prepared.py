@@ -98,5 +98,6 @@ def prepare(
         **planned.validation,
         also=[plan.code, read["mask"]],
         start=from_model,
+        one_piece=planned.one_piece,
     )
     return Prepared(inputs, truth)

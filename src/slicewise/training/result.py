@@ -25,9 +25,10 @@ from slicewise.network.unet import build_unet
 from slicewise.slices.batches import usable
 from slicewise.training.batches import Batches
 from slicewise.training.inputs import TrainingInputs
+from slicewise.training.settling import settle_postprocessing
 from slicewise.training.state import State
 from slicewise.training.trainer import Trainer
-from slicewise.training.validation import LESS, Validation, settle_postprocessing
+from slicewise.training.validation import LESS, Validation
 
 HISTORY = (
     "epoch",
@@ -92,7 +93,7 @@ class Facts:
     selected_by : str
         What chose its weights.
     postprocessing : dict
-        What was tried of the steps that were left to validation.
+        What was decided of the steps that are `auto`.
     """
 
     threads: int
@@ -114,14 +115,14 @@ def settle_model(
     state : State
         Holds the chosen weights.
     chooser : Validation or None
-        The cases that may decide on postprocessing.
+        The cases that may decide on postprocessing; without them the training masks do.
 
     Returns
     -------
     model : keras.Model
         From raw intensities to probabilities, in float32.
     tried : dict
-        What was tried of postprocessing, see `Validation.try_postprocessing`.
+        What was decided of postprocessing, see `settle_postprocessing`.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def settle_model(
             f"the weights are no numbers after epoch {state.progress.best_epoch}; {LESS}"
         )
     after, tried = settle_postprocessing(
-        inputs.experiment, chooser, finished_model(preprocess, plain)
+        inputs.experiment, chooser, finished_model(preprocess, plain), inputs.one_piece
     )
     carried = _with_card(preprocess, inputs.card.settled(after))
     return finished_model(carried, plain), tried

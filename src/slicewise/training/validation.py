@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import combinations, groupby
+from itertools import groupby
 from typing import Any
 
 import keras
@@ -22,7 +22,9 @@ from slicewise.slices.batches import SliceSet
 from slicewise.training.losses import BatchLoss, Target, probabilities
 
 Truth = Callable[[str], np.ndarray]
-STEPS = ("largest_component", "fill_holes")
+PIECES = "largest_component"
+"""The step that is kept for each label by itself, as it changes no other one."""
+BY_VALIDATION = "validation patients"
 LESS = "try a lower optimizer.learning_rate, a clip_norm, or precision: float32"
 """What helps where a training runs away."""
 AT_A_TIME = 8_000_000  # bytes of outputs that are worked on; each takes several copies
@@ -149,46 +151,62 @@ class Validation:
         settings : dict
             The postprocessing with what was added.
         tried : dict
-            For each step: mean Dice (as ``val/dice``) without and with it, None
-            where nobody has any label, and whether it is kept: it raises the
-            mean and lowers that of no label.
+            For each step: mean Dice (as ``val/dice``) without it, and with it where it
+            is kept, or else everywhere (None where nobody has any label); whether it is
+            kept; and of the largest component for which labels or regions.
         """
-        scores = self._scores_after(model, settings, steps)
-        chosen: tuple[str, ...] = ()
-        tries = {}
+        tries: dict[str, Any] = {}
         for step in steps:
-            tried = (*chosen, step)
-            without = mean_over_patients(scores[chosen], self.patients)
-            with_it = mean_over_patients(scores[tried], self.patients)
-            lower = self._by_label(scores[tried]) < self._by_label(scores[chosen])
-            # no comparison holds where there is no score
-            kept = bool(with_it > without and not lower.any())
+            apart = step == PIECES
+            before, after = self._scores_after(model, [settings, {**settings, step: True}])
+            chosen = self._gaining(before, after, apart=apart)
+            kept = bool(chosen.any())
+            with_it = np.where(chosen, after, before) if kept else after
             tries[step] = {
-                "dice_without": _or_none(without),
-                "dice_with": _or_none(with_it),
+                "by": BY_VALIDATION,
+                "dice_without": _or_none(mean_over_patients(before, self.patients)),
+                "dice_with": _or_none(mean_over_patients(with_it, self.patients)),
                 "kept": kept,
             }
-            chosen = tried if kept else chosen
-        return {**settings, **dict.fromkeys(chosen, True)}, tries
+            settings = {**settings, step: kept}
+            if apart:
+                labels = [name for name, own in zip(self.card.found, chosen, strict=True) if own]
+                tries[step]["labels"] = labels
+                settings[step] = labels or False
+        return settings, tries
 
-    def _scores_after(
-        self, model: keras.Model, settings: dict[str, Any], steps: list[str]
-    ) -> dict[tuple[str, ...], np.ndarray]:
-        """Dice of each case and label after all choices of steps, one case at a time."""
+    def _gaining(self, before: np.ndarray, after: np.ndarray, *, apart: bool) -> np.ndarray:
+        """Return for which labels a step is kept: each by itself, or all or none.
+
+        A step raises the mean over the labels that share its fate, and lowers that of none. Regions
+        lie within each other, so that what is done to one changes others.
+        """
+        every = range(len(self.card.found))
+        groups = [[k] for k in every] if apart and not self.card.regions else [[*every]]
+        chosen = np.zeros(len(every), bool)
+        for group in groups:
+            without, with_it = before[:, group], after[:, group]
+            gain = mean_over_patients(with_it, self.patients) - mean_over_patients(
+                without, self.patients
+            )
+            lower = self._by_label(with_it) < self._by_label(without)
+            # no comparison holds where there is no score
+            chosen[group] = gain > 0 and not lower.any()
+        return chosen
+
+    def _scores_after(self, model: keras.Model, choices: list[dict[str, Any]]) -> list[np.ndarray]:
+        """Dice of each case and label after each postprocessing, one case at a time."""
         forward = averaged([model.predict_on_batch], views(self.experiment.inference))
-        choices = [
-            chosen for number in range(len(steps) + 1) for chosen in combinations(steps, number)
-        ]
-        scores: dict[tuple[str, ...], list[np.ndarray]] = {chosen: [] for chosen in choices}
+        steps = [Postprocessing(**settings) for settings in choices]
+        scores: list[list[np.ndarray]] = [[] for _ in choices]
         for case, pieces in self._outputs(forward):
             decided = _Mask(self, case)
             for probability in (part for piece in pieces for part in _parts(piece)):
                 decided.add(probability)
-            for chosen in choices:
-                after = Postprocessing(**{**settings, **dict.fromkeys(chosen, True)})
+            for after, rows in zip(steps, scores, strict=True):
                 mask = postprocessed(decided.mask, self.card, after)
-                scores[chosen].append(dice_of(decided.truth, mask, self.card))
-        return {chosen: np.array(rows) for chosen, rows in scores.items()}
+                rows.append(dice_of(decided.truth, mask, self.card))
+        return [np.array(rows) for rows in scores]
 
     def _by_label(self, scores: np.ndarray) -> np.ndarray:
         """Mean over the patients, for each label."""
@@ -345,33 +363,6 @@ def dice_of_labels(truth: np.ndarray, mask: np.ndarray, labels: int) -> np.ndarr
     dice = np.full(labels, np.nan)
     np.divide(2 * both[wanted], (true + guessed)[wanted], out=dice, where=true[wanted] > 0)
     return dice
-
-
-def settle_postprocessing(
-    experiment: Experiment, validation: Validation | None, model: keras.Model
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Decide what is set to `auto`.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        All settings.
-    validation : Validation or None
-        The cases that may decide; without them nothing is applied.
-    model : keras.Model
-        A finished model.
-
-    Returns
-    -------
-    settings, tried : dict
-        As of `Validation.try_postprocessing`.
-    """
-    settings = experiment.postprocessing.model_dump()
-    open_steps = [step for step in STEPS if settings[step] == "auto"]
-    settings |= dict.fromkeys(open_steps, False)
-    if not open_steps or validation is None:
-        return settings, {}
-    return validation.try_postprocessing(model, settings, open_steps)
 
 
 def _or_none(value: float) -> float | None:
