@@ -329,11 +329,13 @@ def rival(cell: Cell, options: Namespace) -> tuple[dict[str, Path], dict[str, An
         # what stands in these would be imported instead of what the environment has
         ours_alone = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
         environment = {k: v for k, v in os.environ.items() if k not in ours_alone}
+        # threads that wait do not spin, as what augments beside them has the same processors
+        threads = {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "passive"}
         log = folder / "log.txt"
         with log.open("w", encoding="utf-8") as stream:
             done = subprocess.run(
                 [str(options.rival_env / "bin/python"), str(RIVALS), str(work)],
-                env=environment | {"OMP_NUM_THREADS": str(options.threads)},
+                env=environment | threads,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 check=False,

@@ -108,6 +108,29 @@ def cosine(share: float) -> float:
     return round((1.0 + math.cos(math.pi * share)) / 2, 12)
 
 
+def quicken(network: Any, dimensions: int) -> Any:
+    """Let a network of PyTorch compute on processors as fast as it can there.
+
+    Channels lie beside each other, and convolutions compute in bfloat16 where the processor does:
+    with both a step took a third of the processor's seconds. What it returns is float32.
+    """
+    import torch
+
+    order = torch.channels_last if dimensions == 2 else torch.channels_last_3d
+    is_short = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    network = network.to(memory_format=order)
+    forward = network.forward
+
+    def quick(images: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_short):
+            found = forward(images.to(memory_format=order))
+        # of nnU-Net's deep supervision a list
+        return [each.float() for each in found] if isinstance(found, list) else found.float()
+
+    network.forward = quick
+    return network
+
+
 # --- nnU-Net ----------------------------------------------------------------------------
 
 
@@ -168,6 +191,7 @@ def _nnunet_trained(
     clock = Clock(asked["seconds"])
     trainer = nnUNetTrainer(given, configuration, "all", described, device=torch.device("cpu"))
     trainer.on_train_start()
+    quicken(trainer.network, len(trainer.configuration_manager.patch_size))
     trainer.network.train()
     while not clock.is_over():
         for group in trainer.optimizer.param_groups:
@@ -207,9 +231,9 @@ def _case_of(path: Path) -> str:
 
 # --- MONAI ------------------------------------------------------------------------------
 
-FILTERS = (32, 64, 128, 256)
-BATCH = 4
-RATE = 1e-3
+FILTERS = (16, 32, 64, 128)
+BATCH = 2
+RATE = 3e-3
 MOST = 64**3
 """Voxels of a patch at most."""
 
@@ -346,6 +370,7 @@ def _monai_trained(
         deep_supervision=True,
         deep_supr_num=2,
     )
+    network = quicken(network, 3)
     loss_of = DeepSupervisionLoss(DiceCELoss(to_onehot_y=True, softmax=True, batch=True))
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE)
     network.train()
