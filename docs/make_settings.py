@@ -17,11 +17,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from slicewise.config import PRESETS, Settings
+from slicewise.config import PRESETS, Ensemble, Settings
 from slicewise.config.block import block_of
 
 TARGET = Path(__file__).with_name("settings.md")
 
+PLACE = "experiments.<name>."
 HEAD = """\
 # Settings
 
@@ -65,6 +66,10 @@ def _block(model: type[BaseModel], title: str, path: str) -> list[str]:
     below: list[str] = []
     for name, field in model.model_fields.items():
         inner, named = block_of(field.annotation)
+        if inner is Ensemble:
+            # its blocks are those of an experiment
+            below.append(_block(inner, "`experiments.<name>` with `ensemble`", PLACE)[0])
+            continue
         default, meaning = _default(field), field.description or ""
         if inner is None:
             kind = _type(field)

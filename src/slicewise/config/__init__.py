@@ -6,6 +6,7 @@ from slicewise.config.block import Plane
 from slicewise.config.content import UNDRAWN, Content
 from slicewise.config.dataset import IN_RESULTS, Dataset, Pairs, Phantom
 from slicewise.config.dicom import Dicom
+from slicewise.config.ensemble import Ensemble
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
 from slicewise.config.inference import Inference, Prediction
@@ -46,6 +47,7 @@ __all__ = [
     "Dicom",
     "Effort",
     "EmptyMasks",
+    "Ensemble",
     "Evaluation",
     "Experiment",
     "Inference",

@@ -34,8 +34,9 @@ class Configured:
     @classmethod
     def of(cls, settings: Settings) -> Configured:
         """Return it from all settings."""
-        names = settings.run or list(settings.experiments)
-        written = {name: settings.experiments[name] for name in names}
+        names = settings.run or settings.named
+        members = dict.fromkeys(m for name in names for m in settings.members_of(name))
+        written = {name: settings.experiments[name] for name in members}
         efforts = [one.effort for one in written.values() if one.effort is not None]
         own = {name: one for name, one in written.items() if one.effort is None}
         recipes = {one.slices: settings.slices[one.slices] for one in own.values()}

@@ -20,6 +20,8 @@ from slicewise.config.sweep import EXPONENT
 from slicewise.config.unused import unused
 from slicewise.errors import SlicewiseError
 
+ENSEMBLES = "ensembles"
+"""Where settings keep what of `experiments` is an ensemble."""
 NUMBERS = ("float_type", "float_parsing", "int_type", "int_parsing")
 
 
@@ -165,7 +167,7 @@ def _place(config: Any, location: Sequence[Any]) -> tuple[Any, ...]:
     """Return the keys and positions in a configuration of what an error is about."""
     inside = config
     place = []
-    for part in location:
+    for part in _as_written(location):
         there = isinstance(inside, dict) and part in inside
         # the names of union members are parts of a location, too, and keys of nothing
         if there or (isinstance(inside, list) and isinstance(part, int) and part < len(inside)):
@@ -180,12 +182,18 @@ def used_settings(config: Mapping[str, Any], experiment: str) -> str:
 
 
 def settings_of(settings: Settings, experiment: str) -> str:
-    """Return, as YAML, complete settings with one of their experiments."""
+    """Return, as YAML, complete settings with one of their experiments.
+
+    An ensemble comes with its members.
+    """
     used = settings.model_dump(mode="json")
-    used["experiments"] = {experiment: settings.blocks[experiment].model_dump(mode="json")}
+    used.pop(ENSEMBLES, None)
+    members = {name: settings.blocks[name] for name in settings.members_of(experiment)}
+    blocks = {**members, experiment: settings.ensembles.get(experiment) or members[experiment]}
+    used["experiments"] = {name: each.model_dump(mode="json") for name, each in blocks.items()}
     used["run"] = [experiment]
-    wanted = settings.blocks[experiment]
-    used["slices"] = {k: used["slices"][k] for k in (wanted.slices, *wanted.also)}
+    recipes = dict.fromkeys(r for each in members.values() for r in (each.slices, *each.also))
+    used["slices"] = {name: used["slices"][name] for name in recipes}
     return yaml.safe_dump(used, sort_keys=False, allow_unicode=True)
 
 
@@ -194,9 +202,9 @@ def _sentence(error: Any) -> tuple[str, str]:
     path = [str(part) for part in error["loc"]]
     kind = error["type"]
     value = error.get("input")
-    key = ".".join(_shown(path))
+    key = ".".join(_shown(list(_as_written(path))))
     if kind == "extra_forbidden":
-        allowed = list(_fields(path[:-1]))
+        allowed = [name for name in _fields(path[:-1]) if name != ENSEMBLES]
         near = difflib.get_close_matches(path[-1], allowed, n=1, cutoff=0.4)
         hint = f", did you mean {near[0]}?" if near else ""
         return key, f"{key} is no known key{hint} Allowed here: {', '.join(allowed)}"
@@ -212,6 +220,13 @@ def _sentence(error: Any) -> tuple[str, str]:
         text = "names are letters, digits, _ and -, and begin with a letter or digit"
     text = text.removeprefix("Input ")
     return key, f"{key} is {json.dumps(value, default=str)}: {text}"
+
+
+def _as_written(location: Sequence[Any]) -> Sequence[Any]:
+    """Return a location in settings as users write it: ensembles stand among experiments."""
+    return (
+        ["experiments", *location[1:]] if location[:1] in ([ENSEMBLES], (ENSEMBLES,)) else location
+    )
 
 
 def _unquoted(value: Any) -> str:
@@ -259,4 +274,9 @@ def json_schema() -> dict[str, Any]:
     ['dataset', 'slices', 'experiments']
     """
     schema = Settings.model_json_schema()
+    keys = schema["properties"]
+    of_names = keys["experiments"]["patternProperties"]
+    (ensembles,) = keys.pop(ENSEMBLES)["patternProperties"].values()
+    for pattern, experiment in of_names.items():
+        of_names[pattern] = {"anyOf": [experiment, ensembles]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

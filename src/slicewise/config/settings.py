@@ -10,8 +10,10 @@ from pydantic import Field, PrivateAttr, model_validator
 from slicewise.config.block import Block, ExperimentName, Name
 from slicewise.config.combinations import Swept, swept
 from slicewise.config.dataset import Dataset
+from slicewise.config.ensemble import Ensemble
 from slicewise.config.evaluation import Evaluation
 from slicewise.config.experiment import Experiment
+from slicewise.config.inference import Prediction
 from slicewise.config.kinds import Effort
 from slicewise.config.presets import planned_recipe
 from slicewise.config.segment import Segment
@@ -33,7 +35,12 @@ class Settings(Block):
     split: Split = Split()
     slices: dict[Name, Recipe] = Field(min_length=1, description="Named slice recipes.")
     experiments: dict[ExperimentName, Experiment] = Field(
-        min_length=1, description="Named experiments."
+        min_length=1, description="Named experiments, and ensembles of them."
+    )
+    ensembles: dict[ExperimentName, Ensemble] = Field(
+        {},
+        exclude_if=lambda ensembles: not ensembles,
+        description="What of `experiments` has the key `ensemble`.",
     )
     run: list[ExperimentName] | None = Field(
         None, description="Experiments to make; null: all of them."
@@ -66,6 +73,23 @@ class Settings(Block):
                 f"slices.{taken[0]}: preset: auto has its own recipe of this name; rename yours"
             )
         return {**data, "slices": {**slices, **named}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _part_ensembles(cls, data: Any) -> Any:
+        """Take ensembles out of the experiments, which are trained."""
+        if not isinstance(data, dict) or not isinstance(data.get("experiments"), dict):
+            return data
+        trained = dict(data["experiments"])
+        ensembles = {
+            name: trained.pop(name)
+            for name, block in data["experiments"].items()
+            if isinstance(block, dict) and "ensemble" in block
+        }
+        if not ensembles:
+            return data
+        known = data.get("ensembles") or {}
+        return {**data, "experiments": trained, "ensembles": {**known, **ensembles}}
 
     @model_validator(mode="after")
     def _repeat(self) -> Settings:
@@ -148,18 +172,17 @@ class Settings(Block):
                     "it out"
                 )
         for name in self.run or ():
-            if name not in self.experiments:
+            if name not in self.named:
                 raise ValueError(
-                    f"run: no experiment is called {name!r}; there are: "
-                    f"{', '.join(self.experiments)}"
+                    f"run: no experiment is called {name!r}; there are: {', '.join(self.named)}"
                 )
-        if self.segment is not None and self.segment.experiment not in self.experiments:
+        if self.segment is not None and self.segment.experiment not in self.named:
             raise ValueError(
                 f"segment.experiment: no experiment is called {self.segment.experiment!r}; there "
-                f"are: {', '.join(self.experiments)}"
+                f"are: {', '.join(self.named)}"
             )
         self._refuse_unknown("evaluation.lesions", self.evaluation.lesions)
-        for name, experiment in self.blocks.items():
+        for name, experiment in [*self.blocks.items(), *self.ensembles.items()]:
             chosen = experiment.postprocessing.largest_component
             if isinstance(chosen, list):
                 key = f"experiments.{name}.postprocessing.largest_component"
@@ -183,6 +206,33 @@ class Settings(Block):
                     f"{', '.join(self.dataset.scored)}"
                 )
 
+    @model_validator(mode="after")
+    def _ensembles_meet(self) -> Settings:
+        for name, block in self.ensembles.items():
+            key = f"experiments.{name}.ensemble"
+            if name in RESERVED:
+                raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+            if name in self.blocks:
+                raise ValueError(
+                    f"experiments.{name}: a repeat or a combination of a sweep has this name, too; "
+                    "rename one"
+                )
+            for member in block.ensemble:
+                if member in self.ensembles:
+                    which = "itself" if member == name else f"{member}, which is an ensemble"
+                    raise ValueError(f"{key} names {which}; name experiments that are trained")
+                if member in self.combinations:
+                    raise ValueError(
+                        f"{key} names {member}, a combination of a sweep, and only the best is "
+                        "trained to its end; name the experiment with the sweep"
+                    )
+                if member not in self.experiments:
+                    raise ValueError(
+                        f"{key}: no experiment is called {member!r}; there are: "
+                        f"{', '.join(self.experiments)}"
+                    )
+        return self
+
     def _refuse_3d(self) -> None:
         why = "means nothing on slices that are not neighbours (dataset.contiguous is false)"
         for name, recipe in self.slices.items():
@@ -190,6 +240,9 @@ class Settings(Block):
                 raise ValueError(f"slices.{name}: a cut through a pile of slices {why}")
         if self.evaluation.lesions:
             raise ValueError(f"evaluation.lesions: a lesion {why}")
+        for name, ensemble in self.ensembles.items():
+            if ensemble.postprocessing.largest_component:
+                raise ValueError(f"experiments.{name}.postprocessing.largest_component: this {why}")
         for name, experiment in self.blocks.items():
             for key, used in (
                 ("input.context", experiment.input.context > 1),
@@ -250,10 +303,29 @@ class Settings(Block):
         return self.model_copy(update={"experiments": {**self.experiments, **said}})
 
     @property
+    def named(self) -> list[str]:
+        """Names of all that is scored: experiments, and ensembles of them."""
+        return [*self.experiments, *self.ensembles]
+
+    @property
     def wanted(self) -> list[str]:
-        """Names of the experiments to make, with their repeats."""
-        names = self.run if self.run is not None else list(self.experiments)
+        """Names of the experiments and ensembles to make, with repeats."""
+        names = self.run if self.run is not None else self.named
         return list(dict.fromkeys(r for n in names for r in self.repeats.get(n, [n])))
+
+    @property
+    def trained(self) -> list[str]:
+        """Names of the experiments that are trained for it: also what only ensembles need."""
+        return list(dict.fromkeys(m for name in self.wanted for m in self.members_of(name)))
+
+    def members_of(self, name: str) -> list[str]:
+        """Return the experiments that an ensemble is of; of an experiment itself alone."""
+        return [*self.ensembles[name].ensemble] if name in self.ensembles else [name]
+
+    def prediction_of(self, name: str) -> Prediction:
+        """Return how predictions of an experiment or ensemble are run."""
+        block = self.ensembles.get(name) or self.experiments[name]
+        return block.prediction
 
 
 def _seeded(experiment: Experiment, seed: int) -> Experiment:

@@ -52,7 +52,12 @@ def unused(config: Mapping[str, Any], settings: Settings) -> list[str]:
     """
     if _is_whole(config, Settings):
         return []
-    return [*_of_the_data(config, settings), *_of_experiments(config, settings)]
+    elsewhere = ["ensembles: write each among experiments, with the key ensemble"]
+    return [
+        *(elsewhere if "ensembles" in config else []),
+        *_of_the_data(config, settings),
+        *_of_experiments(config, settings),
+    ]
 
 
 def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]:
@@ -91,6 +96,9 @@ def _of_the_data(config: Mapping[str, Any], settings: Settings) -> Iterator[str]
 
 def _of_experiments(config: Mapping[str, Any], settings: Settings) -> Iterator[str]:
     for name, given in config["experiments"].items():
+        if name in settings.ensembles:
+            yield from _of_an_ensemble(name, given, settings)
+            continue
         sweep = settings.sweeps.get(name)
         # a setting that one combination needs is none too many
         made = [settings.experiments[name]] if sweep is None else [*sweep.candidates.values()]
@@ -104,6 +112,14 @@ def _of_experiments(config: Mapping[str, Any], settings: Settings) -> Iterator[s
             if None not in reasons:
                 key = f"sweep.{rule.key}" if rule.key in tried else rule.key
                 yield f"experiments.{name}.{key} does nothing: {reasons[0]}; leave it out"
+
+
+def _of_an_ensemble(name: str, given: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    written, _ = _written(given, "postprocessing.threshold")
+    why = _likeliest_wins(settings)
+    if written and why:
+        key = f"experiments.{name}.postprocessing.threshold"
+        yield f"{key} does nothing: {why}; leave it out"
 
 
 def _written(config: Any, key: str) -> tuple[bool, Any]:
@@ -199,6 +215,10 @@ def _again(settings: Settings, experiment: Experiment) -> str | None:
 
 
 def _several_labels(settings: Settings, experiment: Experiment) -> str | None:
+    return _likeliest_wins(settings)
+
+
+def _likeliest_wins(settings: Settings) -> str | None:
     number = len(settings.dataset.labels)
     if settings.dataset.regions:
         return None
