@@ -47,6 +47,11 @@ class Segmented:
     patient: str
     folds: list[int]
 
+    @property
+    def held_out_by(self) -> int | None:
+        """The fold that held it out; None where all folds together segment it."""
+        return self.folds[0] if len(self.folds) == 1 else None
+
 
 def split_table(
     assignments: Sequence[Assignment], columns: Mapping[str, Mapping[str, str]] | None = None

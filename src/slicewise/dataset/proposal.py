@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import yaml
 from pydantic import Field
@@ -23,6 +23,22 @@ SLICES = "slices."
 """What names of settings of the slice recipe begin with."""
 COLUMN = 34
 """Where reasons begin in a configuration, if the values leave room."""
+
+
+class Cut(Protocol):
+    """A member of an ensemble: how it cuts volumes, or the name of the file of its plan."""
+
+    @property
+    def name(self) -> str:
+        """The experiment."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What stands in the settings."""
+
+    @property
+    def plan(self) -> str:
+        """Empty where it follows no plan."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,22 @@ def recipe_told(recipe: Recipe, paths: Sequence[str]) -> Recipe:
         return recipe
     (path,) = paths
     return Recipe.model_validate(read_proposal(path).recipe)
+
+
+def recipes_told(members: Iterable[Cut], paths: Sequence[str]) -> dict[str, Recipe]:
+    """Return how volumes are cut for each member of an ensemble, as `recipe_told` does.
+
+    Parameters
+    ----------
+    members : iterable
+        Of each its name, recipe, and the name of the file of its plan, if any.
+    paths : sequence of str
+        Files of plans.
+    """
+    return {
+        each.name: recipe_told(each.recipe, [p for p in paths if Path(p).name == each.plan])
+        for each in members
+    }
 
 
 def _lines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -111,16 +111,20 @@ class Assembly:
         uint8, or uint16 where a label has a value above 255.
         """
         if self._total and len(self.grids) > 1:
-            for z in range(self._decided.shape[2]):
-                means = [self._mean(total[..., z]) for total in self._total]
-                self._decided[..., z] = self._decide(np.stack(means, axis=-1))
+            for z, means in enumerate(self.means()):
+                self._decided[..., z] = self._decide(means)
         if not self.keep:
             self._total = []
-        labels = self.card.labels
         mask = postprocessed(self._decided, self.card, self.card.postprocessing)
-        values = [0, *(self.card.values[name][0] for name in labels)]
-        numbers = np.array(values, np.min_scalar_type(max(values)))
-        return from_canonical(numbers[mask], self.affine)
+        return in_values(mask, self.card, self.affine)
+
+    def means(self) -> Iterator[np.ndarray]:
+        """Yield the mean probabilities of each slice along z in canonical orientation.
+
+        Shape (x, y, outputs), float32. Of slices of a single plane they must have been kept.
+        """
+        for z in range(self.grids[0].shape[2]):
+            yield np.stack([self._mean(total[..., z]) for total in self._total], axis=-1)
 
     def probabilities(self) -> dict[str, np.ndarray]:
         """Return the probability of each label, or region, on the volume's own grid: float32.
@@ -132,8 +136,47 @@ class Assembly:
         """
         if not self.keep:
             raise ValueError("probabilities were not kept")
-        background = 1 if self._several and not self.card.regions else 0
-        return {
-            name: from_canonical(self._mean(total), self.affine)
-            for name, total in zip(self.card.found, self._total[background:], strict=True)
-        }
+        return by_name([self._mean(total) for total in self._total], self.card, self.affine)
+
+
+def in_values(mask: np.ndarray, card: ModelCard, affine: np.ndarray) -> np.ndarray:
+    """Return a mask of label numbers as it is written: on a volume's own axes, in its values.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8, shape (x, y, z)
+        Label numbers in canonical orientation (RAS+).
+    card : ModelCard
+        What they are.
+    affine : ndarray, shape (4, 4)
+        Affine of the volume.
+
+    Returns
+    -------
+    ndarray
+        uint8, or uint16 where a label has a value above 255.
+    """
+    values = [0, *(card.values[name][0] for name in card.labels)]
+    numbers = np.array(values, np.min_scalar_type(max(values)))
+    return from_canonical(numbers[mask], affine)
+
+
+def by_name(
+    probabilities: Sequence[np.ndarray], card: ModelCard, affine: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the probability of each label, or region, on a volume's own axes.
+
+    Parameters
+    ----------
+    probabilities : sequence of ndarray, shape (x, y, z)
+        Of each output, in canonical orientation (RAS+).
+    card : ModelCard
+        What they are.
+    affine : ndarray, shape (4, 4)
+        Affine of the volume.
+    """
+    background = len(probabilities) - len(card.found)
+    return {
+        name: from_canonical(each, affine)
+        for name, each in zip(card.found, probabilities[background:], strict=True)
+    }

@@ -15,6 +15,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
 from slicewise.inference.blocks import Joined, centres, together
+from slicewise.inference.ensemble import Ensemble, Mixture
 from slicewise.inference.fits import shared_card
 from slicewise.inference.prefetch import prefetch
 from slicewise.inference.views import Forward, averaged, views
@@ -52,6 +53,8 @@ class Request:
         so they do not carry it.
     spacing : sequence of float, optional
         Voxel size in mm of an image that has lost it: ``dataset.spacing``.
+    ensemble : Ensemble, optional
+        Several experiments that segment it together, whose models these are.
     """
 
     case: str
@@ -61,6 +64,12 @@ class Request:
     note: Mapping[str, Any] | None = None
     offset: int = 0
     spacing: Sequence[float] | None = None
+    ensemble: Ensemble | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        """What comes out of its models."""
+        return shared_card(self.models) if self.ensemble is None else self.ensemble.card
 
     def read(self, card: ModelCard) -> tuple[Volume, Any]:
         """Return the image as it is stored, and the header that its mask gets.
@@ -121,6 +130,7 @@ def assembled(
     *,
     observe: Callable[[np.ndarray, np.ndarray], None] | None = None,
     keep: bool = False,
+    name: str = "the image",
 ) -> Assembly:
     """Bring what models say of all slices of a volume back to its grid.
 
@@ -132,6 +142,8 @@ def assembled(
         Is told of slices as `Request.observe` is.
     keep : bool
         Whether probabilities are kept.
+    name : str
+        What messages call the image.
 
     Returns
     -------
@@ -139,7 +151,7 @@ def assembled(
         A complete one.
     """
     card = shared_card(models)
-    cuts = _cuts(_channels(image, card, "the image"), card)
+    cuts = _cuts(_channels(image, card, name), card)
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card, keep=keep)
     blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
     forward = _forward(models, card, apart=observe is not None)
@@ -151,6 +163,26 @@ def assembled(
                 observe(probabilities, own)
             assembly.add(probabilities)
     return assembly
+
+
+def mixed(ensemble: Ensemble, image: Volume, batch: int = 8, name: str = "the image") -> Mixture:
+    """Mix what the members of an ensemble say of a volume, on its own grid, one after the other.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    image, batch, name
+        As `assembled` takes them.
+
+    Returns
+    -------
+    Mixture
+        Of all members that count.
+    """
+    mixture = Mixture(ensemble, image.affine)
+    for member in ensemble.counted:
+        mixture.add(member, assembled(member.models, image, batch, keep=True, name=name))
+    return mixture
 
 
 def predict_cases(requests: Iterable[Request], batch: int = 8) -> Iterator[tuple[str, np.ndarray]]:
@@ -185,8 +217,12 @@ def predict_cases(requests: Iterable[Request], batch: int = 8) -> Iterator[tuple
         (`Request.is_given_up`). Masks that were yielded before are complete;
         the others are not there.
     """
+    known = list(requests)
+    yield from _predict_mixed([each for each in known if each.ensemble is not None], batch)
     together: dict[tuple[int, ...], list[Request]] = {}
-    for request in requests:
+    for request in known:
+        if request.ensemble is not None:
+            continue
         together.setdefault(tuple(map(id, request.models)), []).append(request)
     ordered = []
     for group in together.values():
@@ -243,15 +279,41 @@ def _read(requests: Requests, batch: int) -> Pieces:
             raise
 
 
-def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
-    card = shared_card(request.models)
+def _predict_mixed(requests: Sequence[Request], batch: int) -> Iterator[tuple[str, np.ndarray]]:
+    for request in requests:
+        try:
+            image, meant, header = _read_meant(request)
+            assert request.ensemble is not None
+            mixture = mixed(request.ensemble, meant, batch, str(request.image))
+        except Exception as error:
+            if request.is_given_up(error):
+                continue
+            error.add_note(f"in case {request.case}")
+            raise
+        if request.observed:
+            for probabilities, own in mixture.observed():
+                request.observe(probabilities, own)
+        mask = mixture.mask()
+        # the mask goes where the file says that its image is
+        write_nifti(request.mask, Volume(mask, image.affine), header, mask.dtype, request.note)
+        yield request.case, mask
+
+
+def _read_meant(request: Request) -> tuple[Volume, Volume, Any]:
+    """Return an image as it is stored and as models are shown it, and its header."""
+    card = request.card
     image, header = request.read(card)
     if image.lost and request.spacing is None and card.recipe.measured:
         raise SlicewiseError(
             f"{request.image}: its header has lost the size of its voxels (no place, and 1 × 1 × 1 "
             "mm), and its slices follow from it; give dataset.spacing"
         )
-    meant = with_spacing(image, request.spacing).plus(request.offset)
+    return image, with_spacing(image, request.spacing).plus(request.offset), header
+
+
+def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
+    card = request.card
+    image, meant, header = _read_meant(request)
     cuts = _cuts(_channels(meant, card, str(request.image)), card)
     # the mask goes where the file says that its image is
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,12 @@ import numpy as np
 from slicewise.config import Content, Recipe
 from slicewise.dataset.assignment import Segmented
 from slicewise.dataset.case_record import CaseRecord, case_record_of, check_read, read_case_records
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
-from slicewise.inference.fits import shared_card
+from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.predict import Request, predict_cases
 from slicewise.inference.signs import signs_of
 from slicewise.inference.trust import Watch, found_in
@@ -33,7 +34,7 @@ from slicewise.volumes.volume import Volume
 
 
 @dataclass(frozen=True)
-class _Trained:
+class Trained:
     """The model of a fold, and the record of its training."""
 
     fold: int
@@ -51,7 +52,7 @@ class CaseRequest(Request):
     @cached_property
     def watch(self) -> Watch:
         """What is told of its slices."""
-        return Watch(shared_card(self.models))
+        return Watch(self.card)
 
     def read(self, card: ModelCard) -> tuple[Volume, Any]:
         """Read the image, and measure it."""
@@ -112,20 +113,14 @@ def requests_of(
         When a model is not that of its record, of other settings, or was trained on
         a case or its patient, and when an image is not what was ingested.
     """
-    folds = sorted({fold for each in cases for fold in each.folds})
-    trained = {}
-    for fold, path, config in zip(folds, models, configs, strict=True):
-        one = _Trained(fold, load_model(Path(path)), TrainingRecord.read(config))
-        check_model(path, one.model, one.record, content, recipe)
-        trained[fold] = one
+    trained = _load(_folds_of(cases), models, configs, content, recipe)
     known = read_case_records(case_records)
     requests = []
     for each, image, mask in zip(cases, images, masks, strict=True):
         case_record = case_record_of(known, each.case, ", ".join(case_records))
         check_read(case_record, "image", Path(image))
         chosen = [trained[fold] for fold in each.folds]
-        for one in chosen:
-            check_unseen(each.case, each.patient, f"fold-{one.fold}", one.record)
+        check_all_trained(each.case, each.patient, chosen)
         requests.append(
             CaseRequest(
                 case=each.case,
@@ -138,6 +133,140 @@ def requests_of(
             )
         )
     return requests
+
+
+def mixed_requests_of(
+    cases: Sequence[Segmented],
+    content: Content,
+    recipes: Mapping[str, Recipe],
+    ensemble: str,
+    *,
+    models: Sequence[str],
+    configs: Sequence[str],
+    case_records: Sequence[str],
+    images: Sequence[str],
+    masks: Sequence[str],
+) -> list[CaseRequest]:
+    """Load the models of an ensemble and say with which weights they segment which case.
+
+    Parameters
+    ----------
+    cases, content
+        As `requests_of` takes them.
+    recipes : mapping of str to Recipe
+        By member, how volumes are cut for it.
+    ensemble : str
+        Its ``ensemble.json``.
+    models, configs : sequences of str
+        ``model.keras`` and ``config.yaml`` of all folds needed, member after member.
+    case_records, images, masks
+        As `requests_of` takes them.
+
+    Raises
+    ------
+    SlicewiseError
+        As of `requests_of`, and when the weights were fitted for other models.
+    """
+    record = EnsembleRecord.read(ensemble)
+    trained = members_trained(_folds_of(cases), models, configs, content, recipes)
+    for member, own in trained.items():
+        for one in own.values():
+            if record.members[member][one.fold] != one.record.resolved.weights_sha256:
+                raise SlicewiseError(
+                    f"{ensemble}: its weights are of another model than {member}/fold-{one.fold} "
+                    "has now; delete it and run snakemake again, which weighs them anew"
+                )
+    known = read_case_records(case_records)
+    requests = []
+    for each, image, mask in zip(cases, images, masks, strict=True):
+        case_record = case_record_of(known, each.case, ", ".join(case_records))
+        check_read(case_record, "image", Path(image))
+        chosen = {member: [own[fold] for fold in each.folds] for member, own in trained.items()}
+        every = [one for folds in chosen.values() for one in folds]
+        for member, folds in chosen.items():
+            check_all_trained(each.case, each.patient, folds, member)
+        weights = record.shares(each.held_out_by)
+        loaded = {member: [one.model for one in folds] for member, folds in chosen.items()}
+        requests.append(
+            CaseRequest(
+                case=each.case,
+                image=Path(image),
+                mask=Path(mask),
+                models=[one.model for one in every],
+                note={**_note(every, case_record), "weights": weights},
+                offset=content.offset,
+                spacing=content.spacing,
+                ensemble=Ensemble.of(loaded, weights, record.postprocessing),
+            )
+        )
+    return requests
+
+
+def _folds_of(cases: Sequence[Segmented]) -> list[int]:
+    return sorted({fold for each in cases for fold in each.folds})
+
+
+def _load(
+    folds: Sequence[int],
+    models: Sequence[str],
+    configs: Sequence[str],
+    content: Content,
+    recipe: Recipe,
+) -> dict[int, Trained]:
+    """Load the models of folds, and compare each with its record."""
+    trained = {}
+    for fold, path, config in zip(folds, models, configs, strict=True):
+        one = Trained(fold, load_model(Path(path)), TrainingRecord.read(config))
+        check_model(path, one.model, one.record, content, recipe)
+        trained[fold] = one
+    return trained
+
+
+def members_trained(
+    folds: Sequence[int],
+    models: Sequence[str],
+    configs: Sequence[str],
+    content: Content,
+    recipes: Mapping[str, Recipe],
+) -> dict[str, dict[int, Trained]]:
+    """Load the models of members of an ensemble, by fold, and compare each with its record.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        Which of them.
+    models, configs : sequences of str
+        ``model.keras`` and ``config.yaml`` of these folds, member after member.
+    content : Content
+        What the data set holds.
+    recipes : mapping of str to Recipe
+        By member, how volumes are cut for it.
+
+    Raises
+    ------
+    SlicewiseError
+        When a model is not that of its record, or of other settings.
+    """
+    trained = {}
+    for number, (member, recipe) in enumerate(recipes.items()):
+        own = slice(number * len(folds), (number + 1) * len(folds))
+        trained[member] = _load(folds, models[own], configs[own], content, recipe)
+    return trained
+
+
+def digests_of(trained: Mapping[str, Mapping[int, Trained]]) -> dict[str, list[str]]:
+    """Return the digests of the weights of all models, by member, fold after fold."""
+    return {
+        member: [own[fold].record.resolved.weights_sha256 for fold in sorted(own)]
+        for member, own in trained.items()
+    }
+
+
+def check_all_trained(case: str, patient: str, chosen: Sequence[Trained], member: str = "") -> None:
+    """Refuse a case that one of several models has seen, see `check_unseen`."""
+    for one in chosen:
+        place = f"{member}/fold-{one.fold}" if member else f"fold-{one.fold}"
+        check_unseen(case, patient, place, one.record)
 
 
 def predict_all(
@@ -170,7 +299,7 @@ def predict_all(
     ]
 
 
-def _note(chosen: Sequence[_Trained], case_record: CaseRecord) -> dict[str, Any]:
+def _note(chosen: Sequence[Trained], case_record: CaseRecord) -> dict[str, Any]:
     """Say what a mask is made from."""
     weights = [one.record.resolved.weights_sha256 for one in chosen]
     return {"case": case_record.case, "models": weights, "image": case_record.image.sha256}

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in, models_of
 from slicewise.errors import SlicewiseError
+from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.fits import checked, files_of, shared_card
 from slicewise.inference.orders import Order, check_masks, order_of
-from slicewise.inference.predict import predict_volume
+from slicewise.inference.predict import mixed, predict_volume
 from slicewise.inference.unlike import seen_of, unlike
 from slicewise.network.backend import prepare
 from slicewise.network.card import Predictor
@@ -35,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 def _load_pyfunc(path: str) -> Segmenter:
-    """Load what MLflow stored: a finished model, or a folder of them.
+    """Load what MLflow stored: a finished model, a folder of them, or an ensemble.
 
     Raises
     ------
@@ -43,7 +45,12 @@ def _load_pyfunc(path: str) -> Segmenter:
         When there is none, one is damaged, or they do not belong together.
     """
     prepare()
-    return Segmenter([load_model(file) for file in files_of(Path(path))])
+    own = ensemble_in(Path(path))
+    if own is None:
+        return Segmenter([load_model(file) for file in files_of(Path(path))])
+    record = EnsembleRecord.read(own)
+    models = [load_model(file) for file in models_of(own, record)]
+    return Segmenter(models, Ensemble.told(record, models))
 
 
 class Segmenter:
@@ -54,6 +61,8 @@ class Segmenter:
     models : sequence of Predictor
         Finished models of the same labels and slice recipe; their mean
         probability is taken.
+    ensemble : Ensemble, optional
+        Experiments that segment together, whose models these are, member after member.
 
     Raises
     ------
@@ -61,9 +70,10 @@ class Segmenter:
         When the models differ in what they must share.
     """
 
-    def __init__(self, models: Sequence[Predictor]) -> None:
+    def __init__(self, models: Sequence[Predictor], ensemble: Ensemble | None = None) -> None:
         self.models = models
-        self.card = shared_card(models)
+        self.ensemble = ensemble
+        self.card = shared_card(models) if ensemble is None else ensemble.card
         # A server calls from several threads, while memory is meant for one volume at a time.
         self._alone = threading.Lock()
 
@@ -131,7 +141,7 @@ class Segmenter:
         image = checked(self._placed(stored, order).plus(offset), self.card, order.name)
         for flag in unlike(seen_of(image, self.card), [], self.card):
             logger.warning("%s: %s", order.name, flag.sentence)
-        array = predict_volume(self.models, image)
+        array = self._predict(image)
         # the mask goes where the file says that its image is
         mask = Volume(array, stored.affine)
         result: Any = array
@@ -146,6 +156,11 @@ class Segmenter:
             voxels = np.count_nonzero(np.isin(array, [values[number] for number in numbers]))
             row[f"{label}_ml"] = voxels * image.voxel_ml
         return row
+
+    def _predict(self, image: Volume) -> np.ndarray:
+        if self.ensemble is None:
+            return predict_volume(self.models, image)
+        return mixed(self.ensemble, image).mask()
 
     def _read(self, order: Order, offset: int) -> tuple[Volume, Any]:
         """Read an image, and its header if it is a file."""

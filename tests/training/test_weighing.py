@@ -1,0 +1,145 @@
+"""Weights of an ensemble follow from held-out patients, where these can tell any."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slicewise.config import UNDRAWN
+from slicewise.inference.regions import decider
+from slicewise.training import weighing
+from slicewise.training.validation import dice_of
+from slicewise.training.weighing import UNIT, Weighed, choices, dice_of_choices, fit
+from tests.discs import card_with
+
+MEMBERS = {"axial": ["a0", "a1"], "planes": ["p0", "p1"], "noise": ["n0", "n1"]}
+REGIONS = {"whole": [1, 2], "core": [2]}
+
+
+def card(labels: int, regions: bool = False):
+    names = [f"organ{k}" for k in range(labels)]
+    own = {"labels": names, "values": {name: [k + 1] for k, name in enumerate(names)}}
+    return card_with(**own, **({"regions": REGIONS} if regions else {}))
+
+
+def cases(scores: dict[str, list[float]], fold=lambda k: k % 2) -> list[Weighed]:
+    """Patients whose Dice by each member alone is given, and between these by the mean."""
+    alone = np.array([scores[name] for name in MEMBERS])
+    tried = choices(len(MEMBERS)) @ alone
+    return [Weighed(f"p{k}", fold(k), tried[:, k : k + 1]) for k in range(tried.shape[1])]
+
+
+@pytest.mark.parametrize("members", [2, 3, 4, 5, 9, 16])
+def test_choices_sum_to_one_begin_with_equal_ones_and_have_each_member_alone(members):
+    tried = choices(members)
+    assert len(tried) <= weighing.CHOICES + 1
+    np.testing.assert_allclose(tried.sum(axis=1), 1)
+    assert (tried >= 0).all()
+    np.testing.assert_allclose(tried[0], 1 / members)
+    assert {tuple(row) for row in np.eye(members)} <= {tuple(row) for row in tried}
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(1, False), (3, False), (2, True)]))
+@settings(max_examples=15, deadline=None)
+def test_dice_of_each_choice_is_that_of_the_mask_that_it_decides(seed, kind):
+    own = card(*kind)
+    random = np.random.default_rng(seed)
+    outputs = 2 if kind[1] else (kind[0] + 1 if kind[0] > 1 else 1)
+    said = []
+    for _ in range(2):
+        drawn = random.random((5, 6, 4, outputs))
+        if outputs > 1 and not kind[1]:
+            drawn /= drawn.sum(axis=-1, keepdims=True)
+        said.append(np.rint(drawn * UNIT).astype(np.uint16))
+    truth = random.integers(0, kind[0] + 1, (5, 6, 4)).astype(np.uint8)
+    truth[random.random(truth.shape) < 0.1] = UNDRAWN
+    got = dice_of_choices(said, truth, own)
+    decide = decider(own, 0.5)
+    for weights, dice in zip(choices(2), got, strict=True):
+        plain = [each.astype(np.float32) / np.float32(UNIT) for each in said]
+        mean = np.tensordot(weights.astype(np.float32), np.stack(plain), axes=1)
+        np.testing.assert_allclose(dice, dice_of(truth, decide(mean), own))
+
+
+def test_of_very_many_voxels_a_sample_tells_nearly_the_same(monkeypatch):
+    random = np.random.default_rng(1)
+    said = [(random.random((40, 40, 20, 1)) * UNIT).astype(np.uint16) for _ in range(2)]
+    truth = (random.random((40, 40, 20)) < 0.5).astype(np.uint8)
+    whole = dice_of_choices(said, truth, card(1))
+    monkeypatch.setattr(weighing, "SAMPLE", 4000)
+    np.testing.assert_allclose(dice_of_choices(said, truth, card(1)), whole, atol=0.03)
+
+
+def test_a_useless_member_counts_nothing():
+    good = [0.90, 0.91, 0.93, 0.89, 0.92, 0.94]
+    made = fit(
+        cases({"axial": good, "planes": good, "noise": [0.1, 0.2, 0.1, 0.3, 0.2, 0.1]}),
+        MEMBERS,
+        crossed=False,
+    )
+    assert made.fitted and made.because.startswith("fitted")
+    assert made.weights["noise"] == 0
+    # of what is as good, the nearest to equal
+    assert made.weights["axial"] == made.weights["planes"] == pytest.approx(0.5)
+    assert made.by_fold == []
+    assert made.weighted_dice == pytest.approx(np.mean(good))
+    assert made.dice["noise"] == pytest.approx(1 / 6)
+    assert made.equal_dice < made.weighted_dice
+
+
+def test_few_patients_choose_nothing():
+    made = fit(
+        cases({"axial": [0.9] * 3, "planes": [0.9] * 3, "noise": [0.0] * 3}),
+        MEMBERS,
+        crossed=False,
+    )
+    assert not made.fitted
+    assert made.weights == dict.fromkeys(MEMBERS, pytest.approx(1 / 3))
+    assert "3 patients alone could choose them" in made.because
+    nobody = fit([], MEMBERS, crossed=True)
+    assert nobody.patients == 0 and nobody.equal_dice is None
+    assert nobody.by_fold == [nobody.weights] * 2
+
+
+def test_what_is_no_more_than_noise_chooses_nothing():
+    random = np.random.default_rng(3)
+    drawn = {name: list(0.9 + 0.05 * random.standard_normal(8)) for name in MEMBERS}
+    made = fit(cases(drawn), MEMBERS, crossed=False)
+    assert not made.fitted and made.because.endswith("no more than noise")
+    assert made.weighted_dice == made.equal_dice
+
+
+def test_patients_of_a_fold_do_not_choose_for_themselves():
+    # in fold 0 the first member is good, in fold 1 the second: each would choose its own
+    scores = {
+        "axial": [0.9, 0.1] * 5,
+        "planes": [0.1, 0.9] * 5,
+        "noise": [0.0, 0.0] * 5,
+    }
+    made = fit(cases(scores), MEMBERS, crossed=True)
+    assert made.by_fold[0] == {"axial": 0.0, "planes": 1.0, "noise": 0.0}
+    assert made.by_fold[1] == {"axial": 1.0, "planes": 0.0, "noise": 0.0}
+    # what others chose is bad for all of them, and that is what is told
+    assert made.weighted_dice == pytest.approx(0.1)
+
+
+def test_a_patient_counts_once_whatever_scans_there_are():
+    few = cases({"axial": [0.9] * 4, "planes": [0.5] * 4, "noise": [0.4] * 4})
+    more = [Weighed("p0", 0, few[0].dice) for _ in range(20)]
+    once, often = (fit(each, MEMBERS, crossed=False) for each in (few, [*few, *more]))
+    assert once.patients == often.patients == 4
+    assert once.weights == often.weights
+    assert once.equal_dice == pytest.approx(often.equal_dice)
+
+
+def test_labels_that_a_patient_lacks_count_nothing():
+    whole = cases({"axial": [0.9] * 5, "planes": [0.5] * 5, "noise": [0.4] * 5})
+    lacking = [
+        Weighed(each.patient, each.fold, np.hstack([each.dice, np.full_like(each.dice, np.nan)]))
+        for each in whole
+    ]
+    assert fit(lacking, MEMBERS, crossed=False) == fit(whole, MEMBERS, crossed=False)
+    nothing = [Weighed(e.patient, e.fold, np.full_like(e.dice, np.nan)) for e in whole]
+    assert not fit(nothing, MEMBERS, crossed=False).fitted
