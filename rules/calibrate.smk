@@ -21,6 +21,8 @@ rule calibrate:
         result("logs/calibrate/{experiment}/fold-{fold}.log"),
     benchmark:
         result("timings/calibrate/{experiment}/fold-{fold}.tsv")
+    wildcard_constraints:
+        experiment=any_of(settings.experiments),
     conda:
         "../environment.yml"
     threads: lambda w: workflow.cores

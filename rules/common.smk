@@ -150,10 +150,11 @@ def any_of(names):
 
 
 TRAINED = any_of(study.trained_experiments)
+ENSEMBLES = any_of(settings.ensembles)
 
 
 wildcard_constraints:
-    experiment=any_of(settings.experiments),
+    experiment=any_of(settings.named),
     sweep=any_of(settings.sweeps),
     rung=r"\d+",
     place=r"[A-Za-z0-9][A-Za-z0-9._-]*",

@@ -14,8 +14,11 @@ rule evaluate:
         predictions=lambda w: in_bucket(study.predictions_of(w.experiment, study.scored)),
         masks=in_bucket(files_of("mask", study.scored)),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
+        ensemble=lambda w: study.ensemble_of(w.experiment),
+        # of an ensemble, to be kept in MLflow as one model
+        models=lambda w: study.mixed_models(w.experiment),
         split=rules.split.output[0],
-        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
+        proposals=lambda w: study.plans_to_score(w.experiment),
         # only shown beside the scores, which do not depend on it
         cases=ancient(result("cases.tsv")),
         # A scan on both sides stops the scoring too: it may have come after the training. Not
@@ -39,8 +42,8 @@ rule evaluate:
         masks=by_path(files_of("mask", study.scored)),
         cfg=lambda w: jobs.Evaluate(
             content=settings.dataset.content,
-            recipe=settings.slices[study.recipes_of(w.experiment)[0]],
-            folds=len(study.folds),
+            recipe=study.scored_recipe(w.experiment),
+            folds=study.own_folds(w.experiment),
             cases=study.scored_cases,
             scoring=settings.evaluation,
             register_model=settings.tracking.register,

@@ -2,7 +2,7 @@
 
 Needs the models of an experiment and the records of scored cases, whose images it reads.
 Makes predictions/<case>.nii.gz on each image's own grid: of test cases by all folds together,
-of held-out cases by the fold that did not see them. They are declared by one file a shard, which
+of held-out cases by the fold that did not see them; of an ensemble, by all its members. They are declared by one file a shard, which
 names each with its digest and what it was made from.
 """
 
@@ -12,7 +12,9 @@ rule predict:
     input:
         models=lambda w: study.of_predicting_folds("model.keras", w.experiment, w.shard),
         configs=lambda w: study.of_predicting_folds("config.yaml", w.experiment, w.shard),
-        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
+        # how much each member of an ensemble counts
+        ensemble=lambda w: study.ensemble_of(w.experiment),
+        proposals=lambda w: study.plans_to_predict(w.experiment),
         # Not ancient, though only the images are read: Snakemake then overlooks an image
         # that changed together with the case records.
         case_records=lambda w: study.case_records_of(predicted_by(w)),
@@ -37,7 +39,7 @@ rule predict:
         images=lambda w: by_path(files_of("image", predicted_by(w))),
         makes=lambda w: study.predictions_of(w.experiment, predicted_by(w)),
         cfg=lambda w: study.prediction(w.experiment, w.shard).dump(),
-        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+        batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/predict.py"
 

@@ -21,7 +21,8 @@ rule report:
         masks=in_bucket(files_of("mask", study.scored)),
         histories=lambda w: study.of_folds("history.csv", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
-        samples=lambda w: study.of_folds("augmented.npz", w.experiment, [0])[0],
+        ensemble=lambda w: study.ensemble_of(w.experiment),
+        samples=lambda w: study.samples_of(w.experiment),
         calibrations=lambda w: study.calibrations_of(w.experiment),
     output:
         html=report(
@@ -55,7 +56,7 @@ rule report:
         cfg=lambda w: jobs.Report(
             dataset=study.name,
             content=settings.dataset.content,
-            folds=len(study.folds),
+            folds=study.own_folds(w.experiment),
             exclude=settings.dataset.exclude,
             cases=study.scored_cases,
             jobs=study.jobs_of(w.experiment),
@@ -77,6 +78,7 @@ rule compare:
         summaries=study.of_wanted("summary.json"),
         histories=study.of_wanted_folds("history.csv"),
         configs=study.of_wanted_folds("config.yaml"),
+        ensembles=study.ensembles_of_wanted(),
         shards=[path for name in settings.wanted for path in study.prediction_records_of(name)],
         case_records=study.case_records_of(study.scored),
         predictions=in_bucket(
@@ -141,7 +143,7 @@ rule index:
         comparison=rules.compare.output.html,
         reports=study.of_wanted("report.html"),
         summaries=study.of_wanted("summary.json"),
-        histories=study.of_wanted_folds("history.csv"),
+        histories=study.histories_of_wanted(),
     output:
         report(
             result("index.html"),
@@ -166,6 +168,11 @@ rule index:
             cases=len(study.cases),
             folds=len(study.folds),
             sweeps=[name for name in settings.sweeps if name in settings.wanted],
+            members={
+                name: len(settings.members_of(name))
+                for name in settings.ensembles
+                if name in settings.wanted
+            },
         ).dump(),
     script:
         "../scripts/index.py"

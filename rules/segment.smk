@@ -12,6 +12,7 @@ rule masks:
     input:
         models=lambda w: study.of_folds("model.keras", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
+        ensemble=lambda w: study.ensemble_of(w.experiment),
         calibrations=lambda w: study.calibrations_of(w.experiment),
         # by which a scan that was trained on is known again
         cases=rules.cases.output,
@@ -37,7 +38,7 @@ rule masks:
         cfg=lambda w: jobs.NewMasks(
             scans=told_scans(study.scan_shards[w.shard]), offset=settings.segment.offset
         ).dump(),
-        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+        batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/masks.py"
 

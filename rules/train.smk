@@ -32,6 +32,8 @@ rule train:
         result("logs/train/{experiment}/fold-{fold}.log"),
     benchmark:
         result("timings/train/{experiment}/fold-{fold}.tsv")
+    wildcard_constraints:
+        experiment=any_of(settings.experiments),
     conda:
         "../environment.yml"
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores

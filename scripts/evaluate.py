@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from slicewise.config.load import load_settings, settings_of
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.proposal import recipe_told
@@ -10,7 +11,7 @@ from slicewise.evaluation.cases import predicted_cases, score_cases
 from slicewise.evaluation.origin import read_origins
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
-from slicewise.files import sha256, write_json, write_text
+from slicewise.files import digest, sha256, write_json, write_text
 from slicewise.job import script_job
 from slicewise.jobs import Evaluate
 from slicewise.records import check_made, paths_told
@@ -31,21 +32,33 @@ def main(snakemake):
         assigned = cfg.cases
         check_volumes(given.case_records, [each.case for each in assigned], mask=masks)
         check_made(predictions)
-        folds = read_origins(given.configs, assigned, predictions, cases)
+        ensemble = given.get("ensemble") or []
+        folds = read_origins(given.configs, assigned, predictions, cases, ensemble)
         metrics = score_cases(
             predicted_cases(assigned, masks, predictions),
             content,
             cfg.scoring,
             untrained=folds.untrained,
-            recipe=recipe_told(cfg.recipe, given.get("proposals") or []),
+            recipe=cfg.recipe and recipe_told(cfg.recipe, given.get("proposals") or []),
         )
         summary = summarise(metrics)
         write_text(out.metrics, metrics.to_csv(sep="\t", index=False))
         write_json(out.summary, summary)
         ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
         validated = ledger.files_digest(cases, assigned, "validation", content.scored_values)
+        name = snakemake.wildcards.experiment
+        if folds.ensemble is not None:
+            tracker.mixed(
+                name,
+                digest(folds.models),
+                params=folds.shown["settings"] | {"weights": folds.ensemble.weights},
+                contents={"settings.yaml": settings_of(load_settings(snakemake.config), name)},
+                models=folds.ensemble.files(given.models, *ensemble),
+                labels=content.scored,
+                data=folds.digests,
+            )
         tracker.evaluated(
-            snakemake.wildcards.experiment,
+            name,
             cfg.folds,
             metrics=summary_metrics(summary),
             files={Path(path).name: path for path in (*out, given.split, given.cases)},

@@ -1,5 +1,7 @@
 """Write the page that leads to all others."""
 
+from itertools import accumulate, pairwise
+
 from slicewise.evaluation.folds import read_history, trained_until
 from slicewise.evaluation.statistics import read_summary
 from slicewise.files import write_text
@@ -15,7 +17,9 @@ def main(snakemake):
     with script_job(snakemake):
         summaries = [read_summary(path) for path in given.summaries]
         histories = [read_history(path) for path in given.histories]
-        of_folds = [histories[k : k + cfg.folds] for k in range(0, len(histories), cfg.folds)]
+        trainings = [cfg.folds * cfg.members.get(name, 1) for name in cfg.experiments]
+        ends = [*accumulate(trainings, initial=0)]
+        of_folds = [histories[start:end] for start, end in pairwise(ends)]
         listed = [
             ListedExperiment(name, summary, trained_until(folds), name in cfg.sweeps)
             for name, summary, folds in zip(cfg.experiments, summaries, of_folds, strict=True)

@@ -16,8 +16,10 @@ def main(snakemake):
     given = snakemake.input
     out = snakemake.output
     with script_job(snakemake) as log:
+        # of an ensemble, which has no models of its own
+        (own,) = given.get("ensemble") or [Path(given.models[0]).parent]
         order = Order(
-            choose(str(Path(given.models[0]).parent.parent)),
+            choose(str(Path(own).parent)),
             Output(Path(out[0]).parent.parent),
             cfg.offset,
             snakemake.params.batch,

@@ -28,7 +28,12 @@ def main(snakemake):
     given = snakemake.input
     out = snakemake.output
     with script_job(snakemake) as log, Tracker(folder, log) as tracker:
-        folds = read_folds(given.configs, given.histories, given.samples)
+        folds = read_folds(
+            given.configs,
+            given.histories,
+            given.get("samples") or [],
+            given.get("ensemble") or [],
+        )
         metrics = read_metrics(given.metrics)
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")
@@ -60,7 +65,9 @@ def main(snakemake):
             sweep=cfg.sweep,
             combinations=cfg.combinations,
             expected=expected_scores(metrics, given.shards, given.get("calibrations") or []),
-            evidence=evidence.evidence(folds.records, run, test_set, given.metrics, given.split),
+            evidence=evidence.evidence(
+                folds.records, run, test_set, given.metrics, given.split, names=folds.names
+            ),
             costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
         )

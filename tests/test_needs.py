@@ -28,6 +28,11 @@ def calibrate(sizes) -> int:
     return needs.calibrate(sizes, experiment(), RECIPE, 1)
 
 
+def weights(sizes) -> int:
+    beside = needs.weighed(1, 3)
+    return needs.predict(sizes, experiment(), RECIPE, 1, 3, beside=beside)
+
+
 RULES = {
     "phantom": needs.phantom,
     "convert": needs.convert,
@@ -37,6 +42,7 @@ RULES = {
     "train": train,
     "predict": predict,
     "calibrate": calibrate,
+    "weights": weights,
     "evaluate": needs.evaluate,
     "report": needs.report,
 }

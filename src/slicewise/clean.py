@@ -48,8 +48,8 @@ KINDS = {
         ("cases/*/image.nii.gz", "cases/*/mask.nii.gz"),
         "made again, with all that is made from it, trainings too, once anything is due",
         (
-            *("phantom", "convert", "ingest", "slices", "rung", "train", "calibrate", "predict"),
-            *("evaluate", "report"),
+            *("phantom", "convert", "ingest", "slices", "rung", "train", "calibrate", "weights"),
+            *("predict", "evaluate", "report"),
         ),
         ("cases/_shards",),
     ),

@@ -130,7 +130,7 @@ def set_side_by_side(
             links=links,
             provenance=_origins({n: one.folds.records[0].origin for n, one in results.items()}),
             repeats=repeats,
-            parameters={n: one.folds.records[0].resolved.parameters for n, one in results.items()},
+            parameters={name: result.folds.parameters for name, result in results.items()},
             costs={name: _cost(result) for name, result in results.items()},
             scored_runs=_scored_runs(results),
             changed=_changed(results, repeats, files, shown_channel),
@@ -317,6 +317,9 @@ def repeats_of(results: Results) -> dict[str, list[str]]:
 
 def _without_seed(folds: Folds) -> tuple[str, int]:
     records = folds.records
+    if folds.ensemble is not None:
+        # no seed alone makes one
+        return digest(folds.models), 0
     experiment = records[0].experiment
     training = {k: v for k, v in experiment["training"].items() if k not in ("seed", "seeds")}
     parts = [[one.recipe, one.content, one.train] for one in records]

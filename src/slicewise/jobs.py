@@ -296,19 +296,52 @@ class Start(Told):
     folds: int
 
 
+class ToldMember(BaseModel):
+    """A member of an ensemble: how it cuts volumes, and the file of its plan, if any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    recipe: Recipe
+    plan: str = ""
+
+
 class Predict(Told):
-    """Of `predict`: which cases are segmented, and by the models of which folds."""
+    """Of `predict`: which cases are segmented, and by the models of which folds.
+
+    Of an ensemble, `members` say how volumes are cut; `recipe` is that of the first.
+    """
 
     cases: list[str]
     folds: dict[str, list[int]]
     patients: dict[str, str]
     content: OnceRead
     recipe: Recipe
+    members: list[ToldMember] = []
 
     @property
     def segmented(self) -> list[Segmented]:
         """Each case with its patient and folds."""
         return [Segmented(case, self.patients[case], self.folds[case]) for case in self.cases]
+
+
+class Weights(Told):
+    """Of `weights`: which held-out cases tell how much each member of an ensemble counts.
+
+    `folds` has the cases that each fold held out, and `patients` the patient of each case.
+    """
+
+    members: list[ToldMember]
+    folds: list[list[str]]
+    patients: dict[str, str]
+    content: OnceRead
+    threshold: float
+
+
+class Mix(Told):
+    """Of `mix`: what is done to the masks of an ensemble."""
+
+    postprocessing: dict[str, Any]
 
 
 class Calibrate(Told):
@@ -350,10 +383,10 @@ class Segment(Told):
 
 
 class Evaluate(Told):
-    """Of `evaluate`: what is scored, and how."""
+    """Of `evaluate`: what is scored, and how; an ensemble has no recipe of its own."""
 
     content: OnceRead
-    recipe: Recipe
+    recipe: Recipe | None
     folds: int
     cases: list[Assignment]
     scoring: Scoring
@@ -396,10 +429,14 @@ class Compare(Told):
 
 
 class Index(Told):
-    """Of `index`: which trainings the results are of, and which of them a sweep chose."""
+    """Of `index`: which trainings the results are of, and which of them a sweep chose.
+
+    `members` says of ensembles how many experiments they are of.
+    """
 
     dataset: str
     experiments: list[str]
     cases: int
     folds: int
     sweeps: list[str] = []
+    members: dict[str, int] = {}

@@ -115,7 +115,13 @@ def train(
 
 
 def predict(
-    sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int, models: int
+    sizes: Iterable[Size],
+    experiment: Experiment,
+    recipe: Recipe,
+    labels: int,
+    models: int,
+    *,
+    beside: int = 0,
 ) -> int:
     """Return MB of a prediction: a volume, its mask, and batches on their way.
 
@@ -127,8 +133,23 @@ def predict(
         What predicts slices of this recipe.
     labels, models : int
         How many there are.
+    beside : int
+        Bytes of a voxel that the job takes beside that.
     """
-    return _asked(6000, 1300, _predicted(list(sizes), experiment, recipe, labels, models))
+    known = list(sizes)
+    own = _predicted(known, experiment, recipe, labels, models)
+    return _asked(6000, 1300, own + _largest(known, lambda size: beside * size.voxels))
+
+
+def mixed(labels: int, members: int) -> int:
+    """Return bytes of a voxel that an ensemble takes beside a prediction of one of its members."""
+    # the sum, what one member says, and what each of them would have decided
+    return 8 * _outputs(labels) + members
+
+
+def weighed(labels: int, members: int) -> int:
+    """Return bytes of a voxel that weights take: what members say, in 16 bits, and the truth."""
+    return 4 * _outputs(labels) + 2 * _outputs(labels) * members + 3
 
 
 def _predicted(

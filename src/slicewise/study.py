@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise import jobs, needs
-from slicewise.config import Experiment, Settings
+from slicewise.config import Experiment, Recipe, Settings
 from slicewise.config.planned import with_plans
 from slicewise.config.training import STORES
 from slicewise.dataset import shapes
@@ -31,6 +31,7 @@ from slicewise.slices.folder import SliceFolder
 START_FROM = "training.start_from"
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
+OF_ENSEMBLE = ("weights.json", "ensemble.json")
 PAGES = ("index.html", "data.html", "comparison.html")
 SWEPT = ("sweep.html", "sweep.tsv")
 KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
@@ -198,13 +199,19 @@ class Study:
     # experiments
 
     def recipes_of(self, experiment: str) -> list[str]:
-        """Return the recipes that an experiment trains on; the first is what it predicts."""
+        """Return the recipes that an experiment trains on; the first is what it predicts.
+
+        Of an ensemble, those of all members.
+        """
+        if experiment in self.settings.ensembles:
+            members = self.settings.members_of(experiment)
+            return list(dict.fromkeys(r for member in members for r in self.recipes_of(member)))
         block = self.settings.blocks[experiment]
         return [block.slices, *block.also]
 
     def _predicted_shards(self, experiment: str) -> dict[str, list[str]]:
         """Return the cases that each job of a prediction segments, by the name of their shard."""
-        size = self.settings.experiments[experiment].prediction.chunk
+        size = self.settings.prediction_of(experiment).chunk
         return predicted_shards(self.scored, size, alone=self.in_bucket)
 
     def predicted_by(self, experiment: str, shard: str) -> list[str]:
@@ -220,7 +227,75 @@ class Study:
             patients={case: self.cases[case].patient for case in cases},
             content=self.settings.dataset.content,
             recipe=self.settings.slices[self.recipes_of(experiment)[0]],
+            members=self.told_members(experiment),
         )
+
+    def plans_to_predict(self, experiment: str) -> list[str]:
+        """Return the files of the plans that say how an experiment cuts what it predicts."""
+        members = self.settings.members_of(experiment)
+        return self.plans_of([self.recipes_of(member)[0] for member in members])
+
+    # ensembles
+
+    def told_members(self, experiment: str) -> list[jobs.ToldMember]:
+        """Return what jobs are told of the members of an ensemble; nothing of an experiment."""
+        if experiment not in self.settings.ensembles:
+            return []
+        told = []
+        for member in self.settings.members_of(experiment):
+            recipe = self.recipes_of(member)[0]
+            plans = [Path(path).name for path in self.plans_of([recipe])]
+            told.append(
+                jobs.ToldMember(
+                    name=member, recipe=self.settings.slices[recipe], plan="".join(plans)
+                )
+            )
+        return told
+
+    def ensemble_of(self, experiment: str) -> list[str]:
+        """Return the file that says how much each member counts; none of an experiment."""
+        is_one = experiment in self.settings.ensembles
+        return [self.result(f"{experiment}/ensemble.json")] if is_one else []
+
+    def mixed_models(self, experiment: str) -> list[str]:
+        """Return the models of an ensemble; none of an experiment."""
+        is_one = experiment in self.settings.ensembles
+        return self.of_folds("model.keras", experiment) if is_one else []
+
+    def scored_recipe(self, experiment: str) -> Recipe | None:
+        """Return how volumes are cut that are scored; None of an ensemble: in several ways."""
+        if experiment in self.settings.ensembles:
+            return None
+        return self.settings.slices[self.recipes_of(experiment)[0]]
+
+    def plans_to_score(self, experiment: str) -> list[str]:
+        """Return the file of the plan that says so, if any."""
+        is_one = experiment in self.settings.ensembles
+        return [] if is_one else self.plans_to_predict(experiment)
+
+    @cached_property
+    def weighed_on(self) -> list[str]:
+        """The held-out cases that weights follow from, fold after fold; no test case."""
+        return [case for fold in self.folds for case in self._known(fold)]
+
+    def weights(self, experiment: str) -> jobs.Weights:
+        """Return what is told of the weights of an ensemble."""
+        return jobs.Weights(
+            members=self.told_members(experiment),
+            folds=[self._known(fold) for fold in self.folds],
+            patients={case: self.split[case].patient for case in self.weighed_on},
+            content=self.settings.dataset.content,
+            threshold=self.settings.ensembles[experiment].postprocessing.threshold,
+        )
+
+    def own_folds(self, experiment: str) -> int:
+        """Return how many trainings an experiment has; none of an ensemble."""
+        return 0 if experiment in self.settings.ensembles else len(self.folds)
+
+    def samples_of(self, experiment: str) -> list[str]:
+        """Return the file of augmented slices that a page shows; none of an ensemble."""
+        is_one = experiment in self.settings.ensembles
+        return [] if is_one else self.of_folds("augmented.npz", experiment, [0])
 
     def training_plan(self, experiment: str, fold: int | str) -> jobs.Plan:
         """Return what a training is made from."""
@@ -436,7 +511,7 @@ class Study:
         SlicewiseError
             When a model is not there, or an experiment starts from itself.
         """
-        for experiment in self.settings.wanted:
+        for experiment in self.settings.trained:
             seen = [experiment]
             while own := self.own_start(seen[-1]):
                 if own[0] in seen:
@@ -479,7 +554,12 @@ class Study:
         )
 
     def calibrations_of(self, experiment: str) -> list[str]:
-        """Return the calibration of each fold of an experiment; none of too few patients."""
+        """Return the calibration of each fold of an experiment; none of too few patients.
+
+        There is none of ensembles: their masks were not tried.
+        """
+        if experiment in self.settings.ensembles:
+            return []
         known = [fold for fold in self.folds if self.calibrated_on(fold)]
         return self.of_folds("calibration.json", experiment, known)
 
@@ -494,7 +574,7 @@ class Study:
     @cached_property
     def scan_shards(self) -> dict[str, list[str]]:
         """The new scans that each job segments, by the name of their shard."""
-        size = self.settings.experiments[self.segmenting].prediction.chunk
+        size = self.settings.prediction_of(self.segmenting).chunk
         return predicted_shards(self.scans, size, alone=self.in_bucket)
 
     def masks_of(self, experiment: str, scans: Iterable[str]) -> list[str]:
@@ -597,21 +677,31 @@ class Study:
         return self.of_folds(name, experiment, sorted(folds))
 
     def of_folds(self, name: str, experiment: str, folds: Iterable[int] | None = None) -> list[str]:
-        """Return a file of each fold of an experiment."""
+        """Return a file of each fold of an experiment; of an ensemble, member after member."""
         # Of these Snakemake takes no `rules.train.output` where results lie in a bucket: it
         # expands no path that carries the bucket.
         chosen = self.folds if folds is None else folds
-        return [self.result(f"{experiment}/fold-{fold}/{name}") for fold in chosen]
+        members = self.settings.members_of(experiment)
+        return [self.result(f"{each}/fold-{fold}/{name}") for each in members for fold in chosen]
 
     def of_wanted(self, name: str) -> list[str]:
         """Return a file of each experiment that is to be made."""
         return [self.result(f"{experiment}/{name}") for experiment in self.settings.wanted]
 
     def of_wanted_folds(self, name: str) -> list[str]:
-        """Return a file of each fold of each experiment that is to be made."""
+        """Return a file of each fold of each experiment that is to be trained."""
         return [
-            path for experiment in self.settings.wanted for path in self.of_folds(name, experiment)
+            path for experiment in self.settings.trained for path in self.of_folds(name, experiment)
         ]
+
+    def histories_of_wanted(self) -> list[str]:
+        """Return the history of each training that led to each experiment that is to be made."""
+        wanted = self.settings.wanted
+        return [path for name in wanted for path in self.of_folds("history.csv", name)]
+
+    def ensembles_of_wanted(self) -> list[str]:
+        """Return what says how much members count, of each ensemble that is to be made."""
+        return [path for name in self.settings.wanted for path in self.ensemble_of(name)]
 
     def slices_of_wanted(self) -> list[str]:
         """Return what stands for the slices of all cases, by each recipe that is trained on."""
@@ -624,14 +714,19 @@ class Study:
             return []  # it would all be fetched
         wanted = self.settings.wanted
         names = [*KEPT]
-        for experiment in wanted:
+        for experiment in self.settings.trained:
             names += [f"{experiment}/fold-{k}/{name}" for k in self.folds for name in KEPT_OF_FOLD]
+        for experiment in wanted:
             names += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
+            names += [f"{experiment}/{n}" for n in self._of_ensemble(experiment)]
             names += [f"{experiment}/groups.tsv"] if self.columns else []
         plans = dict.fromkeys(p for name in wanted for p in self.plans_of(self.recipes_of(name)))
         records = [path for name in wanted for path in self.prediction_records_of(name)]
         told = [path for name in wanted for path in self.calibrations_of(name)]
         return [*records, *plans, *told, *map(self.result, names)]
+
+    def _of_ensemble(self, experiment: str) -> list[str]:
+        return list(OF_ENSEMBLE) if experiment in self.settings.ensembles else []
 
     def seeds_of(self, experiment: str) -> list[str]:
         """Return the trainings that differ by the seed alone, this one among them; else none."""
@@ -662,11 +757,13 @@ class Study:
     def targets(self) -> list[str]:
         """Return the files that people ask for by their names, of all experiments."""
         pages = [*PAGES, *KEPT]
-        for experiment in self.settings.experiments:
+        for experiment in self.settings.named:
+            folds = range(self.own_folds(experiment))
             pages += [f"{experiment}/report.html"]
             pages += [f"{experiment}/{n}" for n in SWEPT if experiment in self.settings.sweeps]
             pages += [f"{experiment}/{name}" for name in KEPT_OF_EXPERIMENT]
-            pages += [f"{experiment}/fold-{k}/{n}" for k in self.folds for n in KEPT_OF_FOLD]
+            pages += [f"{experiment}/{name}" for name in self._of_ensemble(experiment)]
+            pages += [f"{experiment}/fold-{k}/{n}" for k in folds for n in KEPT_OF_FOLD]
             pages += [f"{experiment}/predictions/{case}.nii.gz" for case in self.scored]
         return [self.result(name) for name in pages]
 
@@ -676,14 +773,14 @@ class Study:
         experiment = wildcards.get("experiment")
         predicted = {} if experiment is None else {"case": self.scored}
         known: dict[str, Collection[str]] = {
-            "experiment": settings.experiments,
+            "experiment": settings.named,
             "sweep": settings.sweeps,
             "recipe": settings.slices,
             "fold": [str(fold) for fold in self.folds],
             "case": self.cases,
             **predicted,
         }
-        if experiment in settings.experiments:
+        if experiment in settings.named:
             new = {} if settings.segment is None else self.scan_shards
             known["shard"] = {*self.predicted_shards(experiment), *new}
         elif experiment is None:
@@ -735,16 +832,29 @@ class Study:
         """Return the MB to segment new scans, whose headers are not read before."""
         return self._memory_of_predicting(experiment, [shapes.UNKNOWN])
 
-    def _memory_of_predicting(self, experiment: str, sizes: Sequence[shapes.Size]) -> int:
+    def memory_to_weigh(self, experiment: str) -> int:
+        """Return the MB that the weights of an ensemble ask for."""
+        sizes = self.sizes_of(self.weighed_on)
+        members = len(self.settings.members_of(experiment))
+        return self._memory_of_predicting(experiment, sizes, needs.weighed(self.outputs, members))
+
+    def _memory_of_predicting(
+        self, experiment: str, sizes: Sequence[shapes.Size], beside: int = 0
+    ) -> int:
+        members = self.settings.members_of(experiment)
+        if experiment in self.settings.ensembles and not beside:
+            beside = needs.mixed(self.outputs, len(members))
         return max(
             needs.predict(
                 sizes,
                 block,
                 self.estimated.slices[block.slices],
                 self.outputs,
-                len(self.folds),
+                len(self.folds) * len(members),
+                beside=beside,
             )
-            for block in self._estimates(experiment)
+            for member in members
+            for block in self._estimates(member)
         )
 
     def _estimates(self, experiment: str) -> list[Experiment]:
@@ -757,7 +867,7 @@ class Study:
     @property
     def missing_labels(self) -> str:
         """The strictest answer of all experiments: where one may lack no label, none is trained."""
-        experiments = [self.settings.experiments[name] for name in self.settings.wanted]
+        experiments = [self.settings.experiments[name] for name in self.settings.trained]
         return max((one.training.missing_labels for one in experiments), default="refuse")
 
 

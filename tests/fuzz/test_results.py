@@ -336,7 +336,7 @@ def training(place: Path) -> Any:
     fold = place / "one" / "fold-0"
     used = TrainingRecord.read(fold / "config.yaml")
     folds = read_folds(
-        [str(fold / "config.yaml")], [str(fold / "history.csv")], str(fold / "samples.npz")
+        [str(fold / "config.yaml")], [str(fold / "history.csv")], [str(fold / "samples.npz")]
     )
     training_minutes(folds.histories.values())
     return [used, folds.shown, folds.models, folds.untrained, folds.recipes]

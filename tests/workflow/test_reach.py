@@ -27,6 +27,7 @@ REACH = {
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
     "dataset/one_piece.py": TRAINED,  # what training masks decide
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
+    "dataset/ensembles.py": PREDICTED,  # by how much each member counts
     "dataset/rungs.py": TRAINED,  # who is the best is a training's own settings
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "dataset/suspects.py": {"leakage", "data", "index", *SCORES},
@@ -36,9 +37,11 @@ REACH = {
     "metrics/expected.py": {"report", "index"},  # made of what is stored
     "network/unet.py": TRAINED,
     "inference/predict.py": PREDICTED,
+    "inference/ensemble.py": PREDICTED,
     "inference/serving.py": set(),  # of models that are used elsewhere
     "training/losses.py": TRAINED,
     "training/calibrating.py": set(),  # these patients are too few
+    "training/weighing.py": set(),  # there is no ensemble
     "evaluation/signed_rank.py": SCORES,
     "evaluation/sweep.py": set(),  # no experiment of it has a sweep
     "report/words.py": PAGES,

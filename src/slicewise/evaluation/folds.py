@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.evaluation.ledger import model_digest
+from slicewise.files import digest
 from slicewise.stored import check_numbers, read_arrays, read_stored_table, refused
 
 SAMPLES = ("images", "masks")
@@ -31,23 +33,52 @@ class Folds:
         Rows of each fold's history.csv, by ``fold-0``, ….
     samples : dict of str to ndarray, or None
         Augmented training slices of the first fold: ``images`` and ``masks``.
+    ensemble : EnsembleRecord or None
+        Of an ensemble: the trainings are those of all members, member after member, and a fold
+        is called ``<member>/fold-0``, ….
     """
 
     records: list[TrainingRecord]
     histories: dict[str, pd.DataFrame]
     samples: dict[str, np.ndarray] | None = None
+    ensemble: EnsembleRecord | None = None
 
     @property
     def shown(self) -> dict[str, Any]:
         """What the report shows of the trainings, by its own names."""
         first = self.records[0]
-        return {
+        shared = {
             "histories": self.histories,
             "selected": self.selected,
             "samples": self.samples,
-            "settings": first.experiment,
-            "provenance": first.shown,
         }
+        if self.ensemble is None:
+            return {**shared, "settings": first.experiment, "provenance": first.shown}
+        settings = {
+            "ensemble": list(self.ensemble.members),
+            "postprocessing": self.ensemble.postprocessing,
+        }
+        return {
+            **shared,
+            "settings": settings,
+            "provenance": first.origin,
+            "ensemble": self.ensemble,
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """What the folds are called, in the order of their records."""
+        return fold_names(self.number, self.ensemble)
+
+    @property
+    def number(self) -> int:
+        """How many trainings an experiment, or each member of an ensemble, has."""
+        return len(self.records) if self.ensemble is None else self.ensemble.folds
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers a model holds; of an ensemble, one of each member."""
+        return sum(one.resolved.parameters for one in self.records[:: self.number])
 
     @property
     def recipes(self) -> list[str]:
@@ -56,36 +87,72 @@ class Folds:
 
     @property
     def models(self) -> list[str]:
-        """Digests of the models."""
-        return [model_digest(one) for one in self.records]
+        """Digests of the models, and of how they are weighed in an ensemble."""
+        models = [model_digest(one) for one in self.records]
+        return models if self.ensemble is None else [*models, self.ensemble.predicts_by]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digests of what all trainings read, by context."""
+        resolved = [one.resolved for one in self.records]
+        return {
+            "train": digest([one.slices_sha256 for one in resolved]),
+            "validation": digest([one.validation_sha256 for one in resolved]),
+        }
 
     @property
     def untrained(self) -> list[list[str]]:
-        """The labels that each fold was trained without."""
-        return [one.resolved.untrained_labels for one in self.records]
+        """The labels that each fold was trained without: members have the same training cases."""
+        return [one.resolved.untrained_labels for one in self.records[: self.number]]
 
     @property
     def selected(self) -> dict[str, int]:
         """The epoch that each fold chose by validation; nothing for final weights."""
-        chosen = {f"fold-{k}": one.selected for k, one in enumerate(self.records)}
+        chosen = {name: one.selected for name, one in zip(self.names, self.records, strict=True)}
         return {fold: epoch for fold, epoch in chosen.items() if epoch is not None}
 
 
 def read_folds(
-    configs: Sequence[str], histories: Sequence[str], samples: str | None = None
+    configs: Sequence[str],
+    histories: Sequence[str],
+    samples: Sequence[str] = (),
+    ensemble: Sequence[str] = (),
 ) -> Folds:
-    """Read the files of an experiment's folds, in their order.
+    """Read the files of an experiment's folds, in their order; of an ensemble, of all members.
+
+    Parameters
+    ----------
+    configs, histories : sequence of str
+        Files of each training.
+    samples, ensemble : sequence of str
+        One file, or none.
 
     Raises
     ------
     SlicewiseError
-        When one is damaged.
+        When one is damaged, or an ensemble is of other models than these.
     """
+    records = [TrainingRecord.read(path) for path in configs]
+    known = None
+    for path in ensemble:
+        known = EnsembleRecord.read(path)
+        known.check_trainings(records, path)
+    names = fold_names(len(records) if known is None else known.folds, known)
+    shown = None
+    for path in samples:
+        shown = read_arrays(path, SAMPLES, _trained_anew(path))
     return Folds(
-        [TrainingRecord.read(path) for path in configs],
-        {f"fold-{k}": read_history(path) for k, path in enumerate(histories)},
-        None if samples is None else read_arrays(samples, SAMPLES, _trained_anew(samples)),
+        records,
+        {name: read_history(path) for name, path in zip(names, histories, strict=False)},
+        shown,
+        known,
     )
+
+
+def fold_names(number: int, ensemble: EnsembleRecord | None) -> list[str]:
+    """Return what so many folds of an experiment, or of each member of an ensemble, are called."""
+    members = [""] if ensemble is None else [f"{name}/" for name in ensemble.members]
+    return [f"{member}fold-{k}" for member in members for k in range(number)]
 
 
 def read_history(path: str) -> pd.DataFrame:

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.folds import Folds, read_folds
+from slicewise.evaluation.folds import Folds, fold_names, read_folds
 from slicewise.volumes.nifti import read_note
 
 
@@ -21,23 +22,26 @@ def read_origins(
     cases: Sequence[Assignment],
     predictions: Sequence[str],
     table: pd.DataFrame,
+    ensemble: Sequence[str] = (),
 ) -> Folds:
     """Read what the models of an experiment were trained on, and check its predictions by that.
 
     Parameters
     ----------
     configs : sequence of str
-        Each fold's ``config.yaml``.
+        Each fold's ``config.yaml``; of an ensemble, those of all members.
     cases, predictions, table
         As of `check_origins`.
+    ensemble : sequence of str
+        Its ``ensemble.json``, if it is one.
 
     Returns
     -------
     Folds
         The trainings, without their histories.
     """
-    folds = read_folds(configs, [])
-    check_origins(cases, predictions, folds.records, table)
+    folds = read_folds(configs, [], ensemble=ensemble)
+    check_origins(cases, predictions, folds.records, table, folds.ensemble)
     return folds
 
 
@@ -46,6 +50,7 @@ def check_origins(
     predictions: Sequence[str],
     records: Sequence[TrainingRecord],
     table: pd.DataFrame,
+    ensemble: EnsembleRecord | None = None,
 ) -> None:
     """Refuse predictions that other models made, that are of other images, or of seen patients.
 
@@ -56,9 +61,11 @@ def check_origins(
     predictions : sequence of str
         Their files, each of which says what it was made from.
     records : sequence of TrainingRecord
-        Of each fold, in their order.
+        Of each fold, in their order; of an ensemble, member after member.
     table : DataFrame
         The table of cases (``cases.tsv``), which has the SHA-256 of each image.
+    ensemble : EnsembleRecord, optional
+        How its members are weighed.
 
     Raises
     ------
@@ -66,13 +73,21 @@ def check_origins(
         Names the first file or case that is wrong.
     """
     images = dict(zip(table["case"], table["image_sha256"], strict=True))
+    number = len(records) if ensemble is None else ensemble.folds
+    names = fold_names(number, ensemble)
     for assigned, path in zip(cases, predictions, strict=True):
-        folds = range(len(records)) if assigned.subset == "test" else [assigned.fold or 0]
-        for number in folds:
-            check_unseen(assigned.case, assigned.patient, f"fold-{number}", records[number])
+        held_out_by = None if assigned.subset == "test" else assigned.fold or 0
+        chosen = [
+            (name, record)
+            for place, (name, record) in enumerate(zip(names, records, strict=True))
+            if held_out_by in (None, place % number)
+        ]
+        for name, record in chosen:
+            check_unseen(assigned.case, assigned.patient, name, record)
         note = read_note(Path(path))
-        weights = [records[number].resolved.weights_sha256 for number in folds]
-        why = _wrong(note, assigned.case, weights, images[assigned.case])
+        weights = [record.resolved.weights_sha256 for _, record in chosen]
+        shares = None if ensemble is None else ensemble.shares(held_out_by)
+        why = _wrong(note, assigned.case, weights, images[assigned.case], shares)
         if why:
             raise SlicewiseError(
                 f"{path}: {why}; delete it and run snakemake again, which predicts anew"
@@ -80,7 +95,11 @@ def check_origins(
 
 
 def _wrong(
-    note: Mapping[str, Any] | None, case: str, weights: Sequence[str], image: str
+    note: Mapping[str, Any] | None,
+    case: str,
+    weights: Sequence[str],
+    image: str,
+    shares: Mapping[str, float] | None,
 ) -> str | None:
     """Say what is wrong with what a prediction says of itself."""
     if note is None:
@@ -89,6 +108,8 @@ def _wrong(
         return f"it is the prediction of case {note.get('case')}"
     if note.get("models") != list(weights):
         return "other models made it than those that lie beside it now"
+    if note.get("weights") != shares:
+        return "its members were weighed otherwise than they are now"
     if note.get("image") != image:
         return "it was made from another image than the case has now"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from slicewise.dataset.ensembles import NAME, EnsembleRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.evaluation.statistics import COLUMNS, read_metrics, read_summary
@@ -70,12 +72,17 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     SlicewiseError
         When a file is missing or damaged, or is not what the job wrote that made it.
     """
-    first = files / "fold-0"
+    ensemble = files / NAME
+    is_one = ensemble.is_file()
+    members = list(EnsembleRecord.read(ensemble).members) if is_one else [files.name]
+    # members lie beside their ensemble
+    trained = [files.parent / member if is_one else files for member in members]
+    first = trained[0] / "fold-0"
     needed = (files / "metrics.tsv", files / "summary.json", first / "config.yaml")
     for path in (*needed, first / "history.csv"):
         if not path.is_file():
             raise SlicewiseError(
-                f"{files}: it has no {path.relative_to(files)}, so no experiment was scored "
+                f"{files}: it has no {os.path.relpath(path, files)}, so no experiment was scored "
                 "there; name a folder results/<dataset>/<experiment> whose report is finished"
             )
     check_made([*needed, first / "history.csv"])
@@ -84,7 +91,7 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     # an older training with more folds may have left some
     number = read_folds([str(first / "config.yaml")], []).records[0].folds
     trainings = [
-        [str(files / f"fold-{k}" / name) for k in range(number)]
+        [str(each / f"fold-{k}" / name) for each in trained for k in range(number)]
         for name in ("config.yaml", "history.csv")
     ]
     for paths in trainings:
@@ -93,5 +100,5 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
         folder or files,
         metrics.reindex(columns=[*metrics.columns, *missing]),
         read_summary(files / "summary.json"),
-        read_folds(trainings[0], trainings[1]),
+        read_folds(trainings[0], trainings[1], ensemble=[str(ensemble)] if is_one else []),
     )

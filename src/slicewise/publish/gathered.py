@@ -128,6 +128,11 @@ def gather(folder: Path) -> Gathered:
     """
     place = folder.resolve()
     result = read_result(place)
+    if (ensemble := result.folds.ensemble) is not None:
+        raise SlicewiseError(
+            f"{folder}: it is an ensemble, of whose methods nothing is written yet; name its "
+            f"members ({', '.join(ensemble.members)})"
+        )
     tables = [place.parent / f"{name}.tsv" for name in ("cases", "split")]
     for path in tables:
         if not path.is_file():

@@ -15,7 +15,7 @@ from slicewise.stored import AGAIN, read_stored_table
 
 SHARED = ("phantom", "convert", "ingest", "cases", "split", "leakage")
 """Stages that all experiments of a data set share, in their order."""
-OWN = ("plan", "train", "calibrate", "predict", "evaluate")
+OWN = ("plan", "train", "calibrate", "weights", "predict", "evaluate")
 TITLES = {
     "phantom": "Making phantoms",
     "convert": "Converting to NIfTI",
@@ -27,6 +27,7 @@ TITLES = {
     "plan": "Plan of the training",
     "train": "Training",
     "calibrate": "Calibration of the expected Dice",
+    "weights": "Weights of the members",
     "predict": "Prediction",
     "evaluate": "Scoring",
 }

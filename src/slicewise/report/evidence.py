@@ -51,6 +51,8 @@ def evidence(
     truth: str | None,
     metrics: str,
     split: str,
+    *,
+    names: Sequence[str] = (),
 ) -> Evidence:
     """List what a Dice rests on.
 
@@ -66,12 +68,15 @@ def evidence(
         Digest of the ground truth of the test cases, if there are any.
     metrics, split : str
         The files ``metrics.tsv`` and ``split.tsv``.
+    names : sequence of str
+        What the folds are called; by default ``fold-0``, ….
 
     Returns
     -------
     Evidence
     """
     origin = records[0].origin
+    folds = list(names) or [f"fold-{number}" for number in range(len(records))]
     state = {
         "true": "with changes that were not committed: see uncommitted.diff of the run",
         "false": "without any changes",
@@ -85,16 +90,16 @@ def evidence(
     truths = "digest of the labels of all test cases, voxel by voxel"
     links = [
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
-        *_each("Weights", weights, "digest of the arrays in {}/model.keras"),
-        *_starts(records),
+        *_each("Weights", weights, "digest of the arrays in {}/model.keras", folds),
+        *_starts(records, folds),
         *([Link("Ground truth", truth, truths)] if truth else []),
         Link(
             "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
         ),
         Link("Split", sha256(split), "SHA-256 of split.tsv"),
-        *_each("Training slices", slices, "digest of all slices that {} was fitted to"),
+        *_each("Training slices", slices, "digest of all slices that {} was fitted to", folds),
         Link("Code", None if commit == "unknown" else commit, f"git commit of slicewise, {state}"),
-        *_each("Library", library, "digest of the files that trained {}"),
+        *_each("Library", library, "digest of the files that trained {}", folds),
         *([Link("Scoring", scored, "digest of the library's files that scored")] if scored else []),
         *([Link("Project", project, "git commit of the folder of results")] if project else []),
         Link(
@@ -106,10 +111,10 @@ def evidence(
     return Evidence(links, run)
 
 
-def _starts(records: Sequence[TrainingRecord]) -> list[Link]:
+def _starts(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Link]:
     """Say of each fold which model it started from, and whether its scores can be believed."""
     links = []
-    for number, record in enumerate(records):
+    for fold, record in zip(folds, records, strict=True):
         started = record.started_from
         if started is None:
             continue
@@ -123,7 +128,7 @@ def _starts(records: Sequence[TrainingRecord]) -> list[Link]:
         before = f"; it had started from {earlier}" if earlier else ""
         links.append(
             Link(
-                "Started from" if len(records) == 1 else f"Started from, fold {number}",
+                _of("Started from", fold, folds),
                 started.weights_sha256 or started.sha256,
                 f"{started.name}, {whom}{before}",
             )
@@ -131,13 +136,13 @@ def _starts(records: Sequence[TrainingRecord]) -> list[Link]:
     return links
 
 
-def _each(name: str, values: Sequence[str | None], note: str) -> list[Link]:
+def _each(name: str, values: Sequence[str | None], note: str, folds: Sequence[str]) -> list[Link]:
     """Make a link of each fold, named where there are several."""
     return [
-        Link(
-            name if len(values) == 1 else f"{name}, fold {number}",
-            value,
-            note.format(f"fold-{number}"),
-        )
-        for number, value in enumerate(values)
+        Link(_of(name, fold, folds), value, note.format(fold))
+        for fold, value in zip(folds, values, strict=True)
     ]
+
+
+def _of(name: str, fold: str, folds: Sequence[str]) -> str:
+    return name if len(folds) == 1 else f"{name}, {fold.replace('fold-', 'fold ')}"

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.dataset.case_record import CaseRecord
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.evaluation.detection import detection, overall
 from slicewise.evaluation.grouping import Grouping
 from slicewise.evaluation.statistics import (
@@ -28,6 +29,7 @@ from slicewise.report.agreement import bland_altman
 from slicewise.report.cost import Cost
 from slicewise.report.curves import Quantity, curves
 from slicewise.report.dots import dice_by_patient, dice_dots
+from slicewise.report.ensemble import ensemble_section
 from slicewise.report.evidence import Evidence
 from slicewise.report.expected import expected_section
 from slicewise.report.facts import (
@@ -128,6 +130,8 @@ class ReportedExperiment:
         The page's file, as Snakemake calls it; empty where Snakemake does not make it.
     expected : DataFrame, optional
         The Dice to expect of test cases beside the true one.
+    ensemble : EnsembleRecord, optional
+        How its members are weighed, where it is one.
     """
 
     dataset: str
@@ -155,6 +159,7 @@ class ReportedExperiment:
     combinations: int = 0
     page: str = ""
     expected: pd.DataFrame | None = None
+    ensemble: EnsembleRecord | None = None
 
     @cached_property
     def subset(self) -> str:
@@ -199,6 +204,7 @@ def experiment_report(shown: ReportedExperiment) -> str:
         labels=shown.labels,
         crossed=shown.is_crossed,
         folds=len(shown.histories),
+        ensemble=ensemble_section(shown.ensemble),
         seeds=shown.seeds,
         sweep=shown.sweep,
         combinations=shown.combinations,

@@ -34,6 +34,8 @@ PLACES = {
         "<experiment>/fold-<k>/config.yaml": "all settings of the training, versions and code",
         "<experiment>/fold-<k>/history.csv": "loss and Dice by epoch",
         "<experiment>/figures/": "curves of loss and Dice",
+        "<ensemble>/ensemble.json": "of an ensemble, how much each member counts; slicewise segment"
+        " makes masks with its folder",
     },
     "What leads there": {
         "cases/": "what each case is (record.json), what was seen of it (look.json), and its images"
@@ -47,6 +49,7 @@ PLACES = {
         "<experiment>/checkpoints/": "of a training that is not finished, or of a combination",
         "<experiment>/sweep/": "of each rung of a sweep, how good who was, and who went on",
         "<experiment>-<values>/": "a combination of a sweep: plan, run and checkpoint, no model",
+        "<ensemble>/weights.json": "what the weights of its members follow from",
         "<experiment>/tracking/": "what the run in MLflow holds, what was sent of it (sent.json),"
         " and how many models were scored on these patients (scored.json); it cannot be made again",
         "comparison/": "the same of the comparison",

@@ -165,6 +165,12 @@ def read_settings(
         raise SlicewiseError(
             f"run {run_id}: its settings do not fit the code here ({error}){there}"
         ) from error
+    for name in checked.ensembles:
+        members = ", ".join(checked.members_of(name))
+        raise SlicewiseError(
+            f"run {run_id}: it is an ensemble, whose weights are not fitted again by reproduce; "
+            f"name the runs of its members ({members})"
+        )
     settings = checked.model_dump(mode="json")
     settings["split"]["check_against"] = [
         str((project / expanded(other, "split.check_against")).resolve())

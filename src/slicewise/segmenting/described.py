@@ -37,6 +37,7 @@ def described(chosen: Chosen) -> str:
     lines = {
         "model": f"{chosen.name} ({plural(len(chosen.models), 'model')})",
         **_card(chosen.card),
+        **_members(chosen),
         **_ranges(chosen.card),
         **known_of(chosen),
         **_digests_of(chosen),
@@ -69,6 +70,18 @@ def _digests_of(chosen: Chosen) -> dict[str, str]:
     return {
         "file": _digests(chosen.weights),
         "weights": f"{_digests([m.digest_of_weights for m in chosen.exported])}, exported as ONNX",
+    }
+
+
+def _members(chosen: Chosen) -> dict[str, str]:
+    """Return the members of an ensemble with their weights."""
+    record = chosen.weighed
+    if record is None:
+        return {}
+    parts = [f"{name} {weight:.2f}" for name, weight in record.weights.items()]
+    return {
+        "slices": "as each member cuts them",
+        "members": f"{', '.join(parts)} ({record.because})",
     }
 
 
@@ -160,6 +173,8 @@ def _said(range: Range) -> str:
 
 
 def _settings(chosen: Chosen) -> str:
+    if chosen.weighed is not None:
+        return "of each member its own"
     if not chosen.trainings:
         return NOT_KNOWN
     flat = flatten(chosen.trainings[0].experiment)

@@ -48,6 +48,11 @@ def export(chosen: Chosen, output: Path) -> list[Path]:
     from slicewise.network.onnx_writer import to_onnx  # with Keras
 
     check_output(output)
+    if chosen.weighed is not None:
+        raise SlicewiseError(
+            f"{chosen.name}: an ensemble is not written as ONNX, which knows no weights of models; "
+            f"export its members one by one ({', '.join(chosen.weighed.members)})"
+        )
     if chosen.exported:
         raise SlicewiseError(f"{chosen.name}: it is ONNX already; copy it")
     paths = _paths(chosen, output)

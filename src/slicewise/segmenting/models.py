@@ -12,12 +12,14 @@ from typing import Any
 
 from slicewise.config.training import STORES
 from slicewise.dataset.calibration import Calibration
+from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
+from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.fits import shared_card
 from slicewise.metrics.expected import Expectation
-from slicewise.network.card import ModelCard, Predictor
+from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.network.loaded import load
 from slicewise.network.onnx_model import OnnxModel
 from slicewise.segmenting.expecting import expectation_of, read_calibrations
@@ -60,6 +62,8 @@ class Chosen:
         What MLflow says of them.
     calibrations : list of Calibration
         What their masks of patients told whose truth is known.
+    weighed : EnsembleRecord or None
+        How much each member of an ensemble counts.
     """
 
     name: str
@@ -70,9 +74,17 @@ class Chosen:
     folder: Path | None = None
     tracked: Mapping[str, Any] = field(default_factory=dict)
     calibrations: list[Calibration] = field(default_factory=list)
+    weighed: EnsembleRecord | None = None
+
+    @cached_property
+    def ensemble(self) -> Ensemble | None:
+        """The experiments that segment together; None of one alone."""
+        return None if self.weighed is None else Ensemble.told(self.weighed, self.models)
 
     @cached_property
     def _expected(self) -> tuple[Expectation | None, str]:
+        if self.weighed is not None:
+            return None, "masks of ensembles are not tried on held-out patients"
         return expectation_of(self.calibrations, self.trainings)
 
     @property
@@ -123,7 +135,7 @@ def choose(name: str, results: Path = Path("results")) -> Chosen:
     name : str
         A ``.keras`` or ``.onnx`` file, a folder with such, a folder of results
         (``results/<dataset>/<experiment>``, of whose folds all are taken, or one
-        fold of it), or a model of MLflow (``models:/NAME@alias``,
+        fold of it, or an ensemble), or a model of MLflow (``models:/NAME@alias``,
         ``models:/NAME/2``, ``runs:/…``).
     results : Path
         The folder ``results``, with MLflow's default store.
@@ -160,6 +172,7 @@ def choose_again(name: str, results: Path = Path("results")) -> Chosen:
         return choose(name, results)
     files = files_of(name, Path(name))
     beside = [path.with_name(own) for path in files for own in ("config.yaml", "calibration.json")]
+    beside += filter(None, [ensemble_in(Path(name))])
     read = [path.resolve() for path in (*files, *beside) if path.is_file()]
     key = (name, *((path, sha256(path)) for path in read))
     if key not in _LAST:
@@ -178,6 +191,10 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
     models = [model for model, _ in loaded]
     weights = [digest for _, digest in loaded]
     trainings = _trainings(files, weights)
+    if (ensemble := ensemble_in(place)) is not None:
+        first = model_card(models[0])
+        parts = Chosen(name, models, first, weights, trainings, None, tracked or {})
+        return _of_ensemble(ensemble, parts)
     _check_folds(name, files, trainings)
     of_experiment = files[0].parent.name.startswith(FOLD) and trainings
     folder = files[0].parent.parent if of_experiment else None
@@ -187,6 +204,19 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
     if not place.is_file():
         _check_exported(chosen)
     return replace(chosen, calibrations=_exported_with(chosen)) if chosen.exported else chosen
+
+
+def _of_ensemble(ensemble: Path, chosen: Chosen) -> Chosen:
+    """Return the models of an ensemble, which are weighed as its file says."""
+    record = EnsembleRecord.read(ensemble)
+    if chosen.weights != record.models:
+        raise SlicewiseError(
+            f"{ensemble}: its weights are of other models than its members have now; run snakemake "
+            "again, which weighs them anew"
+        )
+    folder = ensemble.parent if chosen.trainings else None
+    card = Ensemble.told(record, chosen.models).card
+    return replace(chosen, card=card, folder=folder, weighed=record)
 
 
 def _trainings(files: Sequence[Path], weights: Sequence[str]) -> list[TrainingRecord]:

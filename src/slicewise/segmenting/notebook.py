@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from slicewise.inference.assembly import Assembly
+from slicewise.inference.ensemble import Mixture
 from slicewise.inference.fits import checked
 from slicewise.inference.orders import order_of
-from slicewise.inference.predict import assembled
+from slicewise.inference.predict import assembled, mixed
 from slicewise.inference.trust import Flag, FoundLabel, Watch, found_in
 from slicewise.inference.unlike import all_flags, seen_of
 from slicewise.network.card import ModelCard
@@ -103,9 +105,15 @@ def segment(
     name = "the array" if isinstance(scan, np.ndarray) else str(scan)
     watch = Watch(card)
     shown = checked(image.plus(offset), card, name, "give offset=-1024")
-    assembly = assembled(chosen.models, shown, observe=watch.add, keep=probabilities)
-    likely = assembly.probabilities() if probabilities else None
-    mask = assembly.mask()
+    said: Assembly | Mixture
+    if chosen.ensemble is None:
+        said = assembled(chosen.models, shown, observe=watch.add, keep=probabilities)
+    else:
+        said = mixed(chosen.ensemble, shown)
+        for mean, own in said.observed():
+            watch.add(mean, own)
+    likely = said.probabilities() if probabilities else None
+    mask = said.mask()
     labels = found_in(Volume(mask, image.affine), card, watch)
     seen = seen_of(shown, card)
     labels = with_expected(labels, seen, card, chosen.expectation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in, models_of
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import in_order
 
@@ -12,7 +13,7 @@ PLACES = ("fold-*/model.keras", "model.keras", "*.keras", "data/models/*.keras",
 
 
 def files_of(name: str, place: Path) -> list[Path]:
-    """Return the files of the models of a name, in the order of folds.
+    """Return the files of the models of a name, in the order of folds; of an ensemble, of members.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def files_of(name: str, place: Path) -> list[Path]:
             f"{name}: there is no such model; name a .keras or .onnx file, a folder "
             "results/<dataset>/<experiment>, or models:/NAME@alias"
         )
+    if (ensemble := ensemble_in(place)) is not None:
+        return models_of(ensemble, EnsembleRecord.read(ensemble))
     for pattern in PLACES:
         if files := [path for path in place.glob(pattern) if path.is_file()]:
             by_fold = {path.parent if path.name == "model.keras" else path: path for path in files}

@@ -321,6 +321,8 @@ def segment_scans(
 
 def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> ScanRequest:
     made_from = {"scan": scan.name, "models": order.chosen.weights, "offset": order.offset}
+    if order.chosen.weighed is not None:
+        made_from["ensemble"] = order.chosen.weighed.predicts_by
     if order.code:
         made_from["code"] = order.code
     return ScanRequest(
@@ -330,6 +332,7 @@ def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> 
         order.chosen.models,
         made_from,
         order.offset,
+        ensemble=order.chosen.ensemble,
         scan=scan,
         order=order,
         outcome=outcome,

@@ -28,6 +28,8 @@ SCORED_BY = "scored_by_library_sha256"
 """Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
+PARENT = "parent"
+"""Folder of the run that takes the scores of several trainings."""
 DIFF = "uncommitted.diff"
 """Artifact with what of the code was not committed."""
 
@@ -103,6 +105,51 @@ class Tracker:
         self.sender.load.run = run
         return run
 
+    def mixed(
+        self,
+        name: str,
+        key: str,
+        *,
+        params: Mapping[str, Any],
+        contents: Mapping[str, str],
+        models: Mapping[str, str | Path],
+        labels: Sequence[str],
+        data: Mapping[str, str],
+    ) -> None:
+        """Begin the run of an ensemble, which no training began, or go on with that of this key.
+
+        It takes the scores where `evaluated` and `reported` are told of no fold.
+
+        Parameters
+        ----------
+        name : str
+            The ensemble's.
+        key : str
+            Digest of all that it predicts by.
+        params : mapping
+            Members, weights and settings; nested ones get dotted names.
+        contents : mapping of str to str
+            Texts to keep as artifacts, beside those of the environment.
+        models : mapping of str to path
+            The files of its models by name, and what says how they are weighed.
+        labels : sequence of str
+            What they segment.
+        data : mapping of str to str
+            Digests of what they were trained and weighed on, by context.
+        """
+        old = self._open(PARENT)
+        if old is None or old.record.key != key:
+            run = self._create(
+                PARENT, name, key, params, {**place(), "experiment": name}, children=[]
+            )
+            if old is not None:
+                old.supersede(run)
+        else:
+            run = old
+        run.contents({**_environment(run), **contents})
+        run.models(models, labels)
+        run.data(data)
+
     def evaluated(
         self,
         name: str,
@@ -124,7 +171,7 @@ class Tracker:
             The experiment's.
         folds : int
             With several, a parent run takes the scores, and each fold's run
-            becomes its child.
+            becomes its child. None of an ensemble, see `mixed`.
         metrics : mapping
             By their names in MLflow.
         files : mapping of str to path
@@ -201,7 +248,7 @@ class Tracker:
         experiments : sequence of str
             Names of those compared.
         folds : int
-            How many each of them has.
+            How many each of them has that is no ensemble.
         metrics : mapping of str to float
             Differences, by their names in MLflow.
         files : mapping of str to path
@@ -212,9 +259,12 @@ class Tracker:
         if len(experiments) < 2:
             return
         dataset = self.folder.parents[1]
-        part = _scored_fold(folds)
-        runs = {name: current_run(dataset / name / "tracking" / part) for name in experiments}
-        ids = {name: run.record.id for name, run in runs.items() if run is not None}
+        runs = [current_run(self._scored_by(dataset / name, folds)) for name in experiments]
+        ids = {
+            name: run.record.id
+            for name, run in zip(experiments, runs, strict=True)
+            if run is not None
+        }
         key = digest([ids, {name: sha256(path) for name, path in files.items()}])
         old = self._open(COMPARISON)
         if old is not None and old.record.key == key and old.record.status == "FINISHED":
@@ -227,6 +277,12 @@ class Tracker:
         run.files(files)
         run.tag({"mlflow.note.content": "".join(f"- {each}\n" for each in verdicts)})
         run.finish()
+
+    @staticmethod
+    def _scored_by(experiment: Path, folds: int) -> Path:
+        """Return the folder of the run that has the scores of an experiment, or of an ensemble."""
+        own = experiment / "tracking" / _scored_fold(folds)
+        return own if own.is_dir() else own.with_name(PARENT)
 
     def facts(self, folds: int) -> dict[str, str]:
         """Return what is known of the run that holds an experiment's scores.
@@ -261,7 +317,7 @@ class Tracker:
         if folds == 1:
             return trained[0], []
         children = [str(run.folder.relative_to(self.folder)) for run in trained]
-        parent = self._open("parent")
+        parent = self._open(PARENT)
         if parent is None or parent.record.children != children:
             old = parent
             parent = self._parent(name, trained, children)
@@ -287,7 +343,7 @@ class Tracker:
         first = trained[0].record
         own = ("fold", "training_key", "rule", "weights_digest")
         parent = self._create(
-            "parent",
+            PARENT,
             name,
             digest([run.record.key for run in trained]),
             {k: v for k, v in first.params.items() if not k.startswith("resolved.")},
@@ -312,7 +368,7 @@ class Tracker:
 
 def _scored_fold(folds: int) -> str:
     """Return the folder of the run that takes the scores."""
-    return "fold-0" if folds == 1 else "parent"
+    return "fold-0" if folds == 1 else PARENT
 
 
 def _environment(run: Run) -> dict[str, str]:

@@ -195,7 +195,7 @@ def is_whole(client: Any, model: Any, models: Mapping[str, Path]) -> bool:
     """Tell whether a model in the store has the files of these models."""
     held = _held(client, model.model_id)
     wanted = {
-        f"data/models/{name}.keras": path.stat().st_size
+        f"data/models/{name}{path.suffix}": path.stat().st_size
         for name, path in models.items()
         if path.is_file()
     }

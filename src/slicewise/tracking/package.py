@@ -50,13 +50,14 @@ def gathered(models: Mapping[str, Path]) -> Iterator[Path]:
     Parameters
     ----------
     models : mapping from name to Path
-        Finished models; the folder has ``<name>.keras`` for each, a link.
+        Finished models, of an ensemble with what says how they are weighed; the folder has
+        ``<name>.keras`` for each, a link, or ``<name>.json``.
     """
     with TemporaryDirectory() as folder:
         place = Path(folder) / "models"
         place.mkdir()
         for name, path in models.items():
-            (place / f"{name}.keras").symlink_to(path.resolve())
+            (place / f"{name}{path.suffix}").symlink_to(path.resolve())
         yield place
 
 
