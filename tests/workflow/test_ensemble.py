@@ -65,7 +65,8 @@ def test_it_is_scored_compared_and_reported_like_an_experiment(mixed):
     # what the weights were told of held-out patients is what scoring finds, as nothing is done
     # to the masks
     held_out = metrics.loc[metrics["subset"] == "validation", "dice"].mean()
-    assert made["weighted_dice"] == pytest.approx(held_out, abs=1e-5)
+    # but for voxels within rounding of the threshold, and of large volumes by a sample
+    assert made["weighted_dice"] == pytest.approx(held_out, abs=2e-3)
     for case in TEST:
         note = read_note(mixed.results / "both" / "predictions" / f"{case}.nii.gz")
         assert note["models"] == [*digests(mixed, "plain"), *digests(mixed, "coronal")]
@@ -172,7 +173,8 @@ def test_folds_are_weighed_by_the_patients_of_the_others(folded, tmp_path):
         assert len(note["models"]) == (4 if tested else 2)
     metrics = pd.read_csv(workflow.results / "both" / "metrics.tsv", sep="\t")
     held_out = metrics.loc[metrics["subset"] == "validation", "dice"].mean()
-    assert made["weighted_dice"] == pytest.approx(held_out, abs=1e-5)
+    # but for voxels within rounding of the threshold, and of large volumes by a sample
+    assert made["weighted_dice"] == pytest.approx(held_out, abs=2e-3)
     assert workflow.due("results/tiny/both/report.html") == {}
     # a model that was trained on whom it is asked about stops it
     one, other = (workflow.results / "coronal" / f"fold-{fold}" for fold in (0, 1))
