@@ -75,6 +75,10 @@ def test_a_dump_is_the_same_again():
             {**BOTH, "postprocessing": {"fill_holes": "auto"}},
             ["both.postprocessing has fill_holes"],
         ),
+        (
+            {**BOTH, "postprocessing": {"largest_component": ["spleen"]}},
+            ["experiments.both.postprocessing.largest_component", "no label is called 'spleen'"],
+        ),
         ({**BOTH, "postprocessing": {"threshold": 2}}, ["experiments.both.postprocessing.thresh"]),
     ],
 )

@@ -182,11 +182,12 @@ class Settings(Block):
                 f"are: {', '.join(self.named)}"
             )
         self._refuse_unknown("evaluation.lesions", self.evaluation.lesions)
-        for name, experiment in [*self.blocks.items(), *self.ensembles.items()]:
-            chosen = experiment.postprocessing.largest_component
-            if isinstance(chosen, list):
+        after = {name: each.postprocessing for name, each in self.blocks.items()}
+        after |= {name: each.postprocessing for name, each in self.ensembles.items()}
+        for name, each in after.items():
+            if isinstance(each.largest_component, list):
                 key = f"experiments.{name}.postprocessing.largest_component"
-                self._refuse_unknown(key, chosen)
+                self._refuse_unknown(key, each.largest_component)
         used = self.split.stratify or self.split.leave_out or self.evaluation.by
         if self.split.strata is not None and not used:
             raise ValueError(
