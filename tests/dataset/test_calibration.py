@@ -47,6 +47,9 @@ def test_it_is_read_as_it_was_written_or_refused(tmp_path) -> None:
     made = calibration("a", 2)
     write_json(path, made.model_dump())
     assert read_typed(path, CALIBRATION) == made
+    later = made.masks[0].model_copy(update={"signs": [0.9, 0, 0, 0, 0, 0.2, 0.03]})
+    write_json(path, made.model_copy(update={"masks": [later]}).model_dump())
+    assert read_typed(path, CALIBRATION).masks == [later]
     write_json(path, {"weights_sha256": "a", "masks": [{"patient": 1}]})
     with pytest.raises(SlicewiseError, match="damaged or was edited"):
         read_typed(path, CALIBRATION)

@@ -65,6 +65,14 @@ def test_the_share_outside_of_the_largest_piece() -> None:
     assert signs_of([one], seen, piles) == {"liver": [0.8, 0, 0, 0, 0]}, "each slice is a piece"
 
 
+def test_how_steady_a_mask_is_comes_last_where_it_was_measured() -> None:
+    told = card(3).model_copy(update={"ranges": None})
+    seen = seen_of(patient(0)[0], told)
+    one = FoundLabel("liver", 10.0, [10.0], confidence=0.8, unsure=0.25, rough=0.0312345678)
+    assert signs_of([one], seen, told) == {"liver": [0.8, 0, 0, 0, 0, 0.25, 0.0312346]}
+    assert signs_of([replace(one, unsure=None)], seen, told) == {"liver": [0.8, 0, 0, 0, 0]}
+
+
 def test_of_what_was_found_nowhere_there_are_none() -> None:
     told = card(3)
     seen = seen_of(patient(0)[0], told)

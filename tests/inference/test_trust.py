@@ -47,8 +47,10 @@ def test_confidence_and_agreement_are_dice(seed: int, kind: str) -> None:
         )
         if chosen[..., k].any():
             assert watch.confidence[name] == pytest.approx(soft, rel=1e-5)
+            between = ((likely[..., k] > 0.05) & (likely[..., k] < 0.95)).sum()
+            assert watch.unsure[name] == pytest.approx(between / chosen[..., k].sum())
         else:
-            assert name not in watch.confidence
+            assert name not in watch.confidence and name not in watch.unsure
         dice = []
         for own in map(decided, parts):
             total = own[..., k].sum() + chosen[..., k].sum()

@@ -35,9 +35,11 @@ REACH = {
     "slices/batches.py": TRAINED,
     "metrics/surface.py": SCORES,
     "metrics/expected.py": {"report", "index"},  # made of what is stored
+    "metrics/usual.py": {"report", "index"},
     "network/unet.py": TRAINED,
     "inference/predict.py": PREDICTED,
     "inference/ensemble.py": PREDICTED,
+    "inference/roughness.py": PREDICTED,
     "inference/serving.py": set(),  # of models that are used elsewhere
     "training/losses.py": TRAINED,
     "training/calibrating.py": set(),  # these patients are too few

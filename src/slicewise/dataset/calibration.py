@@ -29,7 +29,7 @@ class KnownMask(Loose):
     spoilt : str
         How the scan was spoilt on purpose; empty of one as it is.
     signs : list of float
-        `slicewise.metrics.expected.Signs`.
+        `slicewise.metrics.expected.Signs`; the first five of earlier versions.
     dice : float
     """
 
@@ -38,7 +38,7 @@ class KnownMask(Loose):
     patient: Count
     label: Name
     spoilt: str = ""
-    signs: Annotated[list[float], Field(min_length=5, max_length=5)]
+    signs: Annotated[list[float], Field(min_length=5, max_length=7)]
     dice: Annotated[float, Field(ge=0, le=1)]
 
 

@@ -45,6 +45,8 @@ def signs_of(
         centre, volume = _of_label(one, ranges)
         scatter = 1 - one.pieces[0] / one.ml if one.pieces and card.contiguous else 0.0
         own = [one.confidence, tones, max(place, centre), volume, max(scatter, 0.0)]
+        if one.unsure is not None and one.rough is not None:
+            own += [one.unsure, one.rough]
         signs[one.label] = [float(f"{value:.{DIGITS}g}") for value in own]
     return signs
 

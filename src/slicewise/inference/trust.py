@@ -9,6 +9,7 @@ import numpy as np
 
 from slicewise.boxes import bounding_box, centre_of
 from slicewise.components import TOUCHING, component_sizes
+from slicewise.inference.roughness import roughness
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Ranges
 from slicewise.volumes.volume import Volume
@@ -21,6 +22,8 @@ CUT_SHARE = 0.02
 """A label is cut where so much of it, in mm² or of its voxels, lies on a face of the scan."""
 APART = 0.85
 """Models disagree where the mask of one has a lower Dice than that with the mask of all."""
+OUT, IN = 0.05, 0.95
+"""A voxel is unsure whose probability lies between."""
 OFTEN = 0.1
 """A label that so many of the training cases lack is not missed."""
 SIDES = (
@@ -46,6 +49,7 @@ class Watch:
         self._agreed = np.zeros(len(names))
         self._likely = np.zeros(len(names))
         self._chosen = np.zeros(len(names))
+        self._unsure = np.zeros(len(names))
         self._common: np.ndarray | None = None
         self._each: np.ndarray | None = None
 
@@ -68,6 +72,7 @@ class Watch:
         for number, (likely, chosen) in enumerate(labels):
             self._likely[number] += likely.sum(dtype=np.float64)
             self._chosen[number] += np.count_nonzero(chosen)
+            self._unsure[number] += np.count_nonzero((likely > OUT) & (likely < IN))
             self._agreed[number] += likely[chosen].sum(dtype=np.float64)
         for model in range(models):
             mine = own[..., model * outputs : (model + 1) * outputs]
@@ -93,6 +98,15 @@ class Watch:
         total = self._likely + self._chosen
         return {
             name: float(2 * self._agreed[k] / total[k])
+            for k, name in enumerate(self.card.found)
+            if self._chosen[k]
+        }
+
+    @property
+    def unsure(self) -> dict[str, float]:
+        """How many voxels are unsure, by those that are chosen; of what is chosen nowhere none."""
+        return {
+            name: float(self._unsure[k] / self._chosen[k])
             for k, name in enumerate(self.card.found)
             if self._chosen[k]
         }
@@ -124,8 +138,10 @@ class FoundLabel:
         Where its centre lies in the scan, from 0 to 1 from left to right, from
         back to front and from foot to head; none of what was not found, or in
         piles of slices.
-    confidence, agreement : float, optional
+    confidence, agreement, unsure : float, optional
         See `Watch`.
+    rough : float, optional
+        See `roughness`.
     expected_dice, expected_low, expected_high : float, optional
         The Dice to expect, if the label is there, and where nine of ten lie;
         None of models without a calibration.
@@ -138,6 +154,8 @@ class FoundLabel:
     centre: list[float] = field(default_factory=list)
     confidence: float | None = None
     agreement: float | None = None
+    unsure: float | None = None
+    rough: float | None = None
     expected_dice: float | None = None
     expected_low: float | None = None
     expected_high: float | None = None
@@ -190,6 +208,8 @@ def found_in(mask: Volume, card: ModelCard, watch: Watch) -> list[FoundLabel]:
                 _centre(own) if card.contiguous else [],
                 watch.confidence.get(name),
                 watch.agreement.get(name),
+                watch.unsure.get(name),
+                roughness(own, canonical.spacing, contiguous=card.contiguous),
             )
         )
     return labels

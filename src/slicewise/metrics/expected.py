@@ -2,12 +2,16 @@
 
 A fractional logistic regression (Papke and Wooldridge, Journal of Applied Econometrics 1996) says
 which Dice goes with how sure a model is and with how odd scan and mask are. It is monotone and
-shrunk towards "the Dice is what the model is sure of", so that few patients move it little. Its
-intervals are conformal (Lei et al., JASA 2018; by groups: Vovk et al., 2003): of masks whose
+shrunk towards "the Dice is what the model is sure of", so that few patients move it little. It is
+learnt from spoilt scans above all, and hardly tells one ordinary scan from another: of these the
+Dice is the usual one of the label, moved by how steady the mask is (`slicewise.metrics.usual`). The
+odder a scan or mask, the more the regression counts, where it expects less.
+
+Intervals are conformal (Lei et al., JASA 2018; by groups: Vovk et al., 2003): of masks whose
 patient was left out, so wide that nine of ten would have been in them. They are measured in logits:
 near 1 they are narrow, and reach further down than up. Those of scans as they are come from scans
-as they are, those of scans unlike the ones of training from such scans; in between they widen, by
-what is part of the nine of ten. They hold so many on average, not at least.
+as they are, those of odd ones from such; in between they widen, by what is part of the nine of
+ten. They hold so many on average, not at least.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from scipy import optimize
 from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
+from slicewise.metrics.usual import Usual
+
 COVERED = 0.9
 """Share of masks whose Dice the intervals are to hold."""
 UNLIKE = 1.0
@@ -31,6 +37,8 @@ FAR = 20.0
 """What is farther off makes no difference any more."""
 SURE = (0.02, 0.995)
 """A confidence is taken as at least, and at most, so much."""
+STEADY = 4
+"""Where, in `Signs`, those begin that `Usual` looks at."""
 LEFT_OUT = 24
 """In so many parts patients are left out, one after the other, to see how far off it is."""
 STRENGTH = {"level": 0.02, "label": 1.0, "sure": 1.0, "odd": 0.3}
@@ -53,6 +61,11 @@ class Signs(NamedTuple):
         margin of a healthy scan ends.
     scatter : float
         Share of the label that does not lie in its largest piece.
+    unsure : float
+        Voxels that are neither in nor out, by those that are in.
+    rough : float
+        Voxels that smoothing the mask turns, by those of the mask. Both are NaN in
+        calibrations of earlier versions, which did not measure them.
     """
 
     confidence: float
@@ -60,11 +73,8 @@ class Signs(NamedTuple):
     place: float
     volume: float
     scatter: float
-
-    @property
-    def unlike(self) -> float:
-        """How unlike those of training the scan is: from 0 to 1, which is where flags begin."""
-        return min(1.0, max(self.tones, self.place, self.volume) / UNLIKE)
+    unsure: float = math.nan
+    rough: float = math.nan
 
 
 class Observed(Protocol):
@@ -112,11 +122,13 @@ class Expectation:
     labels : list of str
     weights : ndarray, shape (labels + 7,)
         Offset of each label; offset of all, slopes (see `_design`).
+    usual : Usual or None
+        What is usual of ordinary masks; None where too few tell.
     spread : dict of str to float
         How far off the logit of the Dice of each label usually is.
     near, far : float
-        Half the width of intervals in spreads, of scans as they are and of scans that
-        are unlike those of training; infinite where too few patients tell.
+        Half the width of intervals in spreads, of ordinary masks and of odd ones, or of
+        scans that are unlike those of training; infinite where too few patients tell.
     patients : int
     masks, spoilt : int
         How many masks it was made from, and how many of them are of scans that
@@ -128,6 +140,7 @@ class Expectation:
 
     labels: list[str]
     weights: np.ndarray
+    usual: Usual | None
     spread: dict[str, float]
     near: float
     far: float
@@ -155,16 +168,18 @@ class Expectation:
             return None
         # the products are small: threads of BLAS would wait for each other most of the time
         with threadpool_limits(1, "blas"):
-            weights = rows.fitted(np.ones(len(rows.dice), bool))
-            left_out = rows.left_out()
+            everything = np.ones(len(rows.dice), bool)
+            weights, usual = rows.fitted(everything), rows.usual(everything)
+            left_out, odd = rows.left_out()
         off = np.abs(_logits(rows.dice) - _logits(left_out))
         spread = rows.spread(off)
         scaled = off / np.array([spread[name] for name in rows.names])
         plain = ~rows.spoilt
-        near, far = rows.halves(scaled)
+        near, far = rows.halves(scaled, odd)
         return cls(
             labels=rows.labels,
             weights=weights,
+            usual=usual,
             spread=spread,
             near=near,
             far=far,
@@ -185,19 +200,21 @@ class Expectation:
         if label not in self.labels:
             return None
         own = Signs(*signs)
-        design = _design([own], [self.labels.index(label)], len(self.labels))
-        (dice,) = _share(design @ self.weights)
+        table = _table([own])
+        design = _design(table, [self.labels.index(label)], len(self.labels))
+        logits, odd = _with_usual(table, [label], design @ self.weights, self.usual)
+        (dice,) = _share(logits)
         (middle,) = _logits(np.array([dice]))
-        half = self._half(own.unlike) * self.spread[label]
+        half = self._half(float(odd[0])) * self.spread[label]
         low, high = (float(_share(np.array(middle + sign * half))) for sign in (-1, 1))
         least, most = SURE
         return Expected(float(dice), low if low > least else 0.0, high if high < most else 1.0)
 
-    def _half(self, unlike: float) -> float:
+    def _half(self, odd: float) -> float:
         """Return half the width of an interval in spreads."""
-        if unlike == 1 or math.isinf(self.near):
+        if odd == 1 or math.isinf(self.near):
             return self.far
-        return self.near + (unlike * (self.far - self.near) if math.isfinite(self.far) else 0.0)
+        return self.near + (odd * (self.far - self.near) if math.isfinite(self.far) else 0.0)
 
 
 class _Rows:
@@ -206,14 +223,13 @@ class _Rows:
     def __init__(self, observed: Sequence[Observed]) -> None:
         self.names = [one.label for one in observed]
         self.labels = list(dict.fromkeys(self.names))
-        signs = [Signs(*one.signs) for one in observed]
-        self.unlike = np.array([one.unlike for one in signs], float)
+        self._signs = _table([Signs(*one.signs) for one in observed])
         self.dice = np.array([one.dice for one in observed], float)
         self.patients = np.array([one.patient for one in observed], int)
         self.numbers = np.unique(self.patients)
         self.spoilt = np.array([bool(one.spoilt) for one in observed], bool)
         numbers = [self.labels.index(name) for name in self.names]
-        self._design = _design(signs, numbers, len(self.labels))
+        self._design = _design(self._signs, numbers, len(self.labels))
         self._counts = np.where(self.spoilt, 0.5, 1.0)
 
     @cached_property
@@ -247,15 +263,23 @@ class _Rows:
         found = optimize.minimize(loss, centre, jac=True, bounds=bounds, method="L-BFGS-B")
         return np.asarray(found.x)
 
-    def left_out(self) -> np.ndarray:
-        """Return the Dice to expect of each mask, from those of other patients."""
-        expected = np.zeros(len(self.dice))
+    def usual(self, used: np.ndarray) -> Usual | None:
+        """Return what is usual of those of some masks whose scans are as they are."""
+        used = used & ~self.spoilt
+        names = [name for name, own in zip(self.names, used, strict=True) if own]
+        return Usual.fit(names, self._signs[used, STEADY:], _logits(self.dice[used]))
+
+    def left_out(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the Dice to expect of each mask, and how odd it is, from those of others."""
+        logits, odd = np.zeros(len(self.dice)), np.zeros(len(self.dice))
         for numbers in np.array_split(self.numbers, min(LEFT_OUT, len(self.numbers))):
             own = np.isin(self.patients, numbers)
-            expected[own] = _share(self._design[own] @ self.fitted(~own))
-        return expected
+            names = [self.names[k] for k in np.flatnonzero(own)]
+            fitted = self._design[own] @ self.fitted(~own)
+            logits[own], odd[own] = _with_usual(self._signs[own], names, fitted, self.usual(~own))
+        return _share(logits), odd
 
-    def halves(self, off: np.ndarray) -> tuple[float, float]:
+    def halves(self, off: np.ndarray, odd: np.ndarray) -> tuple[float, float]:
         """Return half the widths of intervals, `Expectation.near` and `Expectation.far`.
 
         Intervals widen from the one to the other, so `near` is what holds scans as they
@@ -265,12 +289,14 @@ class _Rows:
         ----------
         off : ndarray
             How far off each mask is, in spreads.
+        odd : ndarray
+            How odd, from 0 to 1.
         """
         plain = ~self.spoilt
-        far = max(self._quantile(off, plain), self._quantile(off, self.unlike == 1))
+        far = max(self._quantile(off, plain), self._quantile(off, odd == 1))
         if math.isinf(far):
             return self._quantile(off, plain), far
-        widened = np.where(self.unlike < 1, self.unlike, 0.0)
+        widened = np.where(odd < 1, odd, 0.0)
         needed = (off - widened * far) / (1 - widened)
         return min(max(0.0, self._quantile(needed, plain)), far), far
 
@@ -299,15 +325,41 @@ class _Rows:
         return spread
 
 
-def _design(signs: Sequence[Signs], labels: Sequence[int], number: int) -> np.ndarray:
+def _table(signs: Sequence[Signs]) -> np.ndarray:
+    """Return signs as an array, a row a mask."""
+    return np.array(signs, float).reshape(-1, len(Signs._fields))
+
+
+def _unlike(table: np.ndarray) -> np.ndarray:
+    """Return how unlike those of training scans are: from 0 to 1, which is where flags begin."""
+    return np.minimum(1.0, table[:, 1:4].max(axis=1) / UNLIKE)
+
+
+def _design(table: np.ndarray, labels: Sequence[int], number: int) -> np.ndarray:
     """Return what the logit of the Dice is a weighted sum of, a row a mask."""
-    table = np.array(signs, float).reshape(-1, len(Signs._fields))
     sure = table[:, 0].clip(*SURE)
     odd = np.log1p(table[:, 1:4].clip(0, FAR))
-    unlike = (table[:, 1:4].max(axis=1) >= UNLIKE).astype(float)
+    unlike = (_unlike(table) == 1).astype(float)
     of_label = np.eye(number)[list(labels)]
     ones = np.ones(len(table))
     return np.column_stack([of_label, ones, np.log(sure / (1 - sure)), odd, table[:, 4], unlike])
+
+
+def _with_usual(
+    table: np.ndarray, names: Sequence[str], fitted: np.ndarray, usual: Usual | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mix what is fitted with what is usual; return logits, and how odd masks are, from 0 to 1.
+
+    The odder, the more what is fitted counts, where it is lower: so odder is never better.
+    """
+    unlike = _unlike(table)
+    if usual is None:
+        return fitted, unlike
+    ordinary, unsteady = usual.of(names, table[:, STEADY:])
+    odd = 1 - (1 - unlike) * (1 - unsteady)
+    mixed = ordinary - odd * np.maximum(0.0, ordinary - fitted)
+    known = np.isfinite(ordinary)
+    return np.where(known, mixed, fitted), np.where(known, odd, unlike)
 
 
 def _share(logits: np.ndarray) -> np.ndarray:
