@@ -1,14 +1,15 @@
 """Expected against true Dice of test patients, as their scans are and spoilt in other ways.
 
-python benchmarks/trust.py --configfile config/msd_hippocampus.yaml --test 0.4 --validation 0.25
-python benchmarks/trust.py --configfile config/msd_liver_2d.yaml --minutes 3 --validation 0.25
-python benchmarks/trust.py --configfile config/config.yaml --cases 60 --epochs 6 --test 0.5
+python benchmarks/trust.py
+python benchmarks/trust.py --sets phantoms
+python benchmarks/trust.py --configfile config/mydata.yaml --minutes 10 --validation 0.25
 
-Runs the workflow: one experiment trains for so many minutes and is calibrated on its validation
-patients. Then each test scan is segmented as it is, and spoilt in each of the ways below, most of
-which the calibration has not seen. What that tells is stored beside the experiment
+Runs the workflow on each set: one experiment trains for so many minutes and is calibrated on its
+validation patients. Then each test scan is segmented as it is, and spoilt in each of the ways
+below, most of which the calibration has not seen. What that tells is stored beside the experiment
 (trust.json), so that the next run, with the same weights, only fits and judges: of a change of
-slicewise.metrics.expected the figures are there in seconds.
+slicewise.metrics.expected the figures are there in seconds. The last table has all sets, with the
+aims.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,9 @@ from slicewise.config.settings import Settings
 from slicewise.dataset.calibration import CALIBRATION, joined
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.finding import find_cases
+from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, read_json, write_json
-from slicewise.metrics.expected import MISSED, Expectation, rank_correlation
+from slicewise.metrics.expected import MISSED, Expectation, Signs, rank_correlation
 from slicewise.stored import read_typed
 from slicewise.training.spoilt import Drawn, halved, mirrored, turned
 from slicewise.volumes.volume import Volume
@@ -46,6 +49,54 @@ FAILED = 0.8
 SPOILT = 0.1
 """Share of scans that are spoilt where failures are looked for, and of masks that are looked at."""
 DRAWS = 500
+HIT = "found in the worst tenth"
+AIMS = {
+    "Spearman, as they are": "0.7",
+    "in the interval, as they are": "85 to 95 %",
+    "width of the interval": "",
+    "AUROC, a tenth spoilt": "0.95",
+    HIT: "half",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A data set, and how it is trained on and parted."""
+
+    configs: tuple[str, ...]
+    experiment: str = "baseline"
+    minutes: float | None = 3
+    epochs: int | None = None
+    test: float | None = None
+    validation: float | None = None
+    cases: int | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Its configuration."""
+        return [(ROOT / path).resolve() for path in self.configs]
+
+    def settings_over(self) -> dict[str, Any]:
+        """Return what is set beyond its configuration."""
+        below = read_configuration(self.files)["experiments"][self.experiment]
+        minutes = None if self.epochs else self.minutes
+        timed = {**below.get("training", {}), "epochs": self.epochs, "minutes": minutes}
+        shares = {"test": self.test, "validation": self.validation}
+        over: dict[str, Any] = {
+            "experiments": {NAME: {**below, "training": timed}},
+            "run": [NAME],
+            "split": {name: share for name, share in shares.items() if share is not None},
+        }
+        if self.cases:
+            over["dataset"] = {"phantom": {"cases": self.cases}, "name": f"{NAME}_phantom"}
+        return over
+
+
+SETS = {
+    "hippocampus": Measured(("config/msd_hippocampus.yaml",), test=0.4, validation=0.25),
+    "liver slices": Measured(("config/msd_liver_2d.yaml",), validation=0.25),
+    "phantoms": Measured(("config/config.yaml",), epochs=6, test=0.5, cases=60),
+}
 
 # --- faults --------------------------------------------------------------------------
 
@@ -184,14 +235,14 @@ def predictions(settings: Settings, batch: int) -> Iterator[dict[str, Any]]:
 
 
 def stored(settings: Settings, weights: str, anew: bool) -> list[dict[str, Any]]:
-    """Return the predictions of these weights, made before or now."""
+    """Return the predictions of these weights and signs, made before or now."""
     path = ROOT / "results" / settings.dataset.name / NAME / "trust.json"
     if path.is_file() and not anew:
         kept = read_json(path)
-        if kept["weights"] == weights:
+        if (kept["weights"], kept.get("signs")) == (weights, list(Signs._fields)):
             return list(kept["masks"])
     made = list(predictions(settings, settings.experiments[NAME].prediction.batch))
-    write_json(path, {"weights": weights, "masks": made})
+    write_json(path, {"weights": weights, "signs": list(Signs._fields), "masks": made})
     return made
 
 
@@ -269,29 +320,82 @@ def with_a_tenth_spoilt(table: pd.DataFrame, column: str) -> dict[str, float]:
     }
 
 
-def judge(table: pd.DataFrame) -> None:
-    """Print all figures."""
+def with_interval(own: pd.DataFrame, column: str) -> str:
+    """Return Spearman's correlation with the true Dice, and where bootstrapped ones lie."""
+    rng = np.random.default_rng(0)
+    told, true = (own[name].to_numpy(float) for name in (column, "true"))
+    rank = rank_correlation(told, true)
+    if rank is None:
+        return "–"
+    drawn = [rng.integers(0, len(own), len(own)) for _ in range(DRAWS)]
+    ranks = [rank_correlation(told[k], true[k]) for k in drawn]
+    low, high = np.percentile([each for each in ranks if each is not None], (2.5, 97.5))
+    return f"{rank:.2f} ({low:.2f} to {high:.2f})"
+
+
+def judge(table: pd.DataFrame) -> dict[str, str]:
+    """Print figures by way of spoiling; return those that there are aims of."""
     print(ways_table(table).to_string(index=False))
     plain = table[table["spoilt"] == ""]
-    for label, own in plain.groupby("label"):
-        ranks = [
-            rank_correlation(own[name].to_numpy(), own["true"].to_numpy())
-            for name in ("expected", "sure")
-        ]
-        print(
-            f"{label}, as they are: Spearman {ranks[0]:.2f} (of the confidence alone "
-            f"{ranks[1]:.2f}), {own['held'].sum()} of {len(own)} in the interval, of a width of "
-            f"{(own['high'] - own['low']).mean():.3f}"
+    by_label = plain.groupby("label", sort=False)
+    ranks = [
+        f"{label} {with_interval(own, 'expected')}, by confidence {with_interval(own, 'sure')}"
+        for label, own in by_label
+    ]
+    told, sure = (with_a_tenth_spoilt(table, column) for column in ("expected", "sure"))
+    print(f"a tenth spoilt: {', '.join(f'{key} {value:.3f}' for key, value in told.items())}")
+    values = [
+        "; ".join(ranks),
+        f"{plain['held'].sum()} of {len(plain)} ({plain['held'].mean():.0%})",
+        f"{(plain['high'] - plain['low']).mean():.2f}",
+        *(f"{told[key]:.3f}, by confidence {sure[key]:.3f}" for key in ("AUROC", HIT)),
+    ]
+    return dict(zip(AIMS, values, strict=True))
+
+
+def measure(one: Measured, options: argparse.Namespace) -> dict[str, str]:
+    """Train, segment what is not segmented yet, and judge; say why not where that cannot be."""
+    with tempfile.TemporaryDirectory() as folder:
+        overlay = Path(folder) / "trust.yaml"
+        overlay.write_text(yaml.safe_dump(one.settings_over(), sort_keys=False), encoding="utf-8")
+        settings = load_settings(read_configuration([*one.files, overlay]))
+        train([*map(str, one.files), str(overlay)], settings, options.cores)
+    folder = ROOT / "results" / settings.dataset.name / NAME
+    known = read_typed(str(folder / "fold-0" / "calibration.json"), CALIBRATION)
+    expectation = Expectation.fit(joined([known]))
+    if expectation is None:
+        raise SlicewiseError(f"{settings.dataset.name}: too few validation patients to calibrate")
+    print(f"calibrated on {expectation.masks} masks of {expectation.patients} patients")
+    return judge(table_of(stored(settings, known.weights_sha256, options.anew), expectation))
+
+
+def in_one_table(measured: dict[str, dict[str, str]]) -> str:
+    """Return all figures, a column a set, beside the aims, for benchmarks/README.md."""
+    lines = [f"| | aim | {' | '.join(measured)} |", f"| --- | --- |{' --- |' * len(measured)}"]
+    for name, aim in AIMS.items():
+        lines.append(f"| {name} | {aim} | {' | '.join(own[name] for own in measured.values())} |")
+    return "\n".join(lines)
+
+
+def wanted(options: argparse.Namespace) -> dict[str, Measured]:
+    """Return the sets that are asked for."""
+    if options.configfile is None:
+        return {name: SETS[name] for name in options.sets}
+    return {
+        Path(options.configfile[-1]).stem: Measured(
+            tuple(str(Path(path).resolve()) for path in options.configfile),
+            *(options.experiment, options.minutes, options.epochs),
+            *(options.test, options.validation, options.cases),
         )
-    for column in ("expected", "sure"):
-        told = with_a_tenth_spoilt(table, column)
-        print(f"a tenth spoilt, by {column}: {', '.join(f'{k} {v:.3f}' for k, v in told.items())}")
+    }
 
 
-def main() -> None:
-    """Train, segment what is not segmented yet, and print the tables."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure each set, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--configfile", nargs="+", required=True)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    which.add_argument("--configfile", nargs="+", help="of another set, with what follows")
     parser.add_argument("--experiment", default="baseline", help="whose settings are taken")
     parser.add_argument("--minutes", type=float, default=3, help="of training")
     parser.add_argument("--epochs", type=int, help="of training, however long they take")
@@ -300,35 +404,15 @@ def main() -> None:
     parser.add_argument("--cases", type=int, help="how many phantoms")
     parser.add_argument("--cores", default=str(os.cpu_count()))
     parser.add_argument("--anew", action="store_true", help="segment what is stored again")
-    options = parser.parse_args()
-    configs = [str(Path(path).resolve()) for path in options.configfile]
-    values = read_configuration([Path(path) for path in configs])
-    below = values["experiments"][options.experiment]
-    minutes = None if options.epochs else options.minutes
-    timed = {**below.get("training", {}), "epochs": options.epochs, "minutes": minutes}
-    over: dict[str, Any] = {
-        "experiments": {NAME: {**below, "training": timed}},
-        "run": [NAME],
-        "split": {
-            name: getattr(options, name)
-            for name in ("test", "validation")
-            if getattr(options, name) is not None
-        },
-    }
-    if options.cases:
-        over["dataset"] = {"phantom": {"cases": options.cases}, "name": f"{NAME}_phantom"}
-    with tempfile.TemporaryDirectory() as folder:
-        overlay = Path(folder) / "trust.yaml"
-        overlay.write_text(yaml.safe_dump(over, sort_keys=False), encoding="utf-8")
-        settings = load_settings(read_configuration([*map(Path, configs), overlay]))
-        train([*configs, str(overlay)], settings, options.cores)
-    folder = ROOT / "results" / settings.dataset.name / NAME
-    known = read_typed(str(folder / "fold-0" / "calibration.json"), CALIBRATION)
-    expectation = Expectation.fit(joined([known]))
-    if expectation is None:
-        sys.exit("too few validation patients: give --validation")
-    print(f"calibrated on {expectation.masks} masks of {expectation.patients} patients")
-    judge(table_of(stored(settings, known.weights_sha256, options.anew), expectation))
+    options = parser.parse_args(arguments)
+    measured = {}
+    for name, one in wanted(options).items():
+        print(f"\n{name}")
+        try:
+            measured[name] = measure(one, options)
+        except SlicewiseError as error:
+            sys.exit(str(error))
+    print(f"\n{in_one_table(measured)}")
 
 
 if __name__ == "__main__":

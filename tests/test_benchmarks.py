@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from slicewise.config import load_settings
+from slicewise.config.configuration import read_configuration
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
@@ -836,3 +837,70 @@ def test_piles_of_slices_are_no_volumes_to_a_rival(curves, tmp_path):
     with pytest.raises(SlicewiseError, match="no neighbours"):
         curves["result_of"](cell, options)
     assert not (tmp_path / "calls").exists()
+
+
+@pytest.fixture
+def trust(monkeypatch):
+    """The benchmark of expected Dice, as a module."""
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "benchmarks")
+    import trust as module
+
+    return module
+
+
+def judged(trust, better):
+    """Judge 20 scans as they are and spoilt, whose expected Dice is right or upside down."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(20):
+        for way in ("", *trust.FAULTS):
+            true = rng.uniform(0.85, 0.95) if not way else rng.uniform(0.2, 0.7)
+            told = true if better else 1 - true
+            interval = {"low": told - 0.05, "high": told + 0.05, "held": better}
+            row = {"case": f"c{k}", "spoilt": way, "label": "liver", "true": true, "sure": 0.9}
+            rows.append({**row, "expected": told, **interval})
+    return trust.judge(pd.DataFrame(rows))
+
+
+def test_expected_dice_of_all_sets_stands_in_one_table_beside_its_aims(trust, capsys):
+    told = {"right": judged(trust, True), "upside down": judged(trust, False)}
+    assert told["right"][trust.HIT].startswith("1.000")
+    assert told["upside down"]["AUROC, a tenth spoilt"].startswith("0.000")
+    lines = trust.in_one_table(told).splitlines()
+    assert lines[0] == "| | aim | right | upside down |"
+    assert len(lines) == 2 + len(trust.AIMS)
+    assert all(line.count("|") == 5 for line in lines)
+    assert (
+        "| Spearman, as they are | 0.7 | liver 1.00 (1.00 to 1.00), by confidence – |" in lines[2]
+    )
+    assert "20 of 20 (100%) | 0 of 20 (0%)" in lines[3]
+    capsys.readouterr()
+
+
+def test_sets_of_expected_dice_are_settings_of_the_workflow(trust, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, one in trust.SETS.items():
+        Path("over.yaml").write_text(yaml.safe_dump(one.settings_over()))
+        settings = load_settings(read_configuration([*one.files, Path("over.yaml")]))
+        assert settings.run == [trust.NAME]
+        training = settings.experiments[trust.NAME].training
+        assert (training.minutes, training.epochs) in ((3, None), (None, 6))
+        assert (settings.dataset.layout == "phantom") == (name == "phantoms")
+
+
+def test_a_set_of_ones_own_is_measured_with_what_is_said_of_it(trust, monkeypatch):
+    asked = []
+    monkeypatch.setattr(trust, "measure", lambda one, options: asked.append(one) or {})
+    monkeypatch.setattr(trust, "in_one_table", lambda measured: " ".join(measured))
+    trust.main(["--configfile", "config/mine.yaml", "--minutes", "7", "--test", "0.3"])
+    trust.main(["--sets", "phantoms"])
+    assert [(one.minutes, one.test, one.cases) for one in asked] == [(7, 0.3, None), (3, 0.5, 60)]
+
+
+def test_too_few_patients_for_the_benchmark_of_expected_dice_are_said(trust, monkeypatch):
+    def refuse(one, options):
+        raise SlicewiseError("phantom: too few validation patients to calibrate")
+
+    monkeypatch.setattr(trust, "measure", refuse)
+    with pytest.raises(SystemExit, match="too few validation patients"):
+        trust.main(["--sets", "phantoms"])
