@@ -269,7 +269,7 @@ class Cell:
         part = self.part
         files = [path for case in part.cases.values() for path in (*case.image, *case.mask)]
         stored = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        dataset = {k: v for k, v in part.configuration["dataset"].items() if k != "exclude"}
+        settings = part.settings.model_dump(mode="json", include={"dataset", "split", "evaluation"})
         own = {"effort": options.effort} if self.method == OURS else {"code": sha256(RIVALS)}
         return {
             "method": self.method,
@@ -278,7 +278,7 @@ class Cell:
             "seed": options.seed,
             "learnt": part.named(tested=False),
             "tested": part.named(tested=True),
-            "data": digest([dataset, stored]),
+            "data": digest([settings, stored]),
             **own,
         }
 

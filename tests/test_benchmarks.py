@@ -709,6 +709,11 @@ def test_what_data_are_is_part_of_what_is_asked_for(curves, tmp_path, monkeypatc
     changed.write_bytes(b"another mask")
     after = cell.asked(options)
     assert {key for key in after if after[key] != before[key]} == {"data"}
+    scoring = {"evaluation": {"absent_labels": "challenge"}}
+    settings = load_settings({**parts[0].configuration, **scoring})
+    other = dataclasses.replace(cell, part=dataclasses.replace(parts[0], settings=settings))
+    last = other.asked(options)
+    assert {key for key in last if last[key] != after[key]} == {"data"}
 
 
 def test_a_rival_that_fails_is_said_and_takes_no_other_along(curves, tmp_path, monkeypatch):
