@@ -35,6 +35,8 @@ CHANGES = (
 )
 NEUTRAL = {"gamma": 1.0, "low_resolution": 1.0}  # of all others: 0
 
+AFFINE = {"rotation", "scale", "shift", "shear", "flip"}
+"""Those that move pixels by an affine map."""
 # Nodes of the grid of elastic displacements along a side. Few, so that neighbouring pixels move
 # alike and the picture does not fold.
 NODES = 6
@@ -267,10 +269,8 @@ def apply(
     masks = ops.cast(masks, "int32")
     if "elastic" in active:
         images, masks = _resampled(images, masks, changes.affine, changes.bends)
-    elif active & {"rotation", "scale", "shift", "shear", "flip"}:
-        # TensorFlow's own operation takes half the time on CPUs; it cannot be compiled for GPUs.
-        native = keras.backend.backend() == "tensorflow" and not backend.has_gpu()
-        move = _resampled_natively if native else _resampled
+    elif active & AFFINE:
+        move = _resampled_natively if _has_native() else _resampled
         images, masks = move(images, masks, changes.affine)
     if active & {"blur", "low_resolution"}:
         images = _degraded(images, changes, "blur" in active, "low_resolution" in active)
@@ -290,11 +290,57 @@ def apply(
     return images, masks
 
 
-def _resampled_natively(images: Any, masks: Any, affine: Any) -> tuple[Any, Any]:
-    # Keras takes the maps as (x, y): column first.
+def moved(shares: Any, changes: Changes, settings: Augmentation) -> Any:
+    """Move what a teacher says of slices as `apply` moves these.
+
+    Parameters
+    ----------
+    shares : tensor of float32, shape (n, rows, columns, labels)
+        Probabilities.
+    changes, settings
+        As of `apply`.
+
+    Returns
+    -------
+    tensor of float32, shape (n, rows, columns, labels)
+        Interpolated linearly; what comes from outside is 0.
+    """
+    active = used(settings)
+    if "elastic" not in active and not active & AFFINE:
+        return shares
+    if "elastic" not in active and _has_native():
+        return ops.image.affine_transform(
+            shares,
+            _maps(changes.affine),
+            interpolation="bilinear",
+            fill_mode="constant",
+            fill_value=0,
+            data_format="channels_last",
+        )
+    _, rows, columns, _ = shares.shape
+    bends = changes.bends if "elastic" in active else None
+    y, x = _places(rows, columns, changes.affine, bends)
+    around = ops.pad(shares, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    return _interpolated(around, y + 1, x + 1)
+
+
+def _has_native() -> bool:
+    """Tell whether to move by TensorFlow's own operation.
+
+    It takes half the time on CPUs; it cannot be compiled for GPUs.
+    """
+    return keras.backend.backend() == "tensorflow" and not backend.has_gpu()
+
+
+def _maps(affine: Any) -> Any:
+    """Return affine maps as Keras takes them, as (x, y): column first."""
     order = [(1, 1), (1, 0), (1, 2), (0, 1), (0, 0), (0, 2)]
     zero = affine[:, 0, 0] * 0
-    maps = ops.stack([affine[:, i, j] for i, j in order] + [zero, zero], axis=1)
+    return ops.stack([affine[:, i, j] for i, j in order] + [zero, zero], axis=1)
+
+
+def _resampled_natively(images: Any, masks: Any, affine: Any) -> tuple[Any, Any]:
+    maps = _maps(affine)
     images = ops.image.affine_transform(
         images, maps, interpolation="bilinear", fill_mode="nearest", data_format="channels_last"
     )
@@ -312,7 +358,21 @@ def _resampled_natively(images: Any, masks: Any, affine: Any) -> tuple[Any, Any]
 
 
 def _resampled(images: Any, masks: Any, affine: Any, bends: Any = None) -> tuple[Any, Any]:
-    _, rows, columns, channels = images.shape
+    _, rows, columns, _ = images.shape
+    y, x = _places(rows, columns, affine, bends)
+    start = _starts(images)
+    row = ops.cast(ops.floor(y + 0.5), "int32")
+    column = ops.cast(ops.floor(x + 0.5), "int32")
+    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    nearest = start + ops.clip(row, 0, rows - 1) * columns + ops.clip(column, 0, columns - 1)
+    slices = tuple(masks.shape[3:])
+    taken = ops.take(ops.reshape(masks, (-1, *slices)), nearest, axis=0)
+    masks = ops.where(inside[..., None] if slices else inside, taken, 0)
+    return _interpolated(images, y, x), masks
+
+
+def _places(rows: int, columns: int, affine: Any, bends: Any) -> tuple[Any, Any]:
+    """Return row and column in the input of each output pixel."""
     maps = affine[..., None, None]
     i = ops.arange(rows, dtype="float32")[:, None]
     j = ops.arange(columns, dtype="float32")
@@ -323,17 +383,22 @@ def _resampled(images: Any, masks: Any, affine: Any, bends: Any = None) -> tuple
         across = _spline(columns).T
         y = y + ops.matmul(ops.matmul(down, bends[..., 0]), across)
         x = x + ops.matmul(ops.matmul(down, bends[..., 1]), across)
+    return y, x
 
-    # The batch is one long list of pixels, so that one index finds a pixel.
-    start = ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (rows * columns)
-    row = ops.cast(ops.floor(y + 0.5), "int32")
-    column = ops.cast(ops.floor(x + 0.5), "int32")
-    inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-    nearest = start + ops.clip(row, 0, rows - 1) * columns + ops.clip(column, 0, columns - 1)
-    slices = tuple(masks.shape[3:])
-    taken = ops.take(ops.reshape(masks, (-1, *slices)), nearest, axis=0)
-    masks = ops.where(inside[..., None] if slices else inside, taken, 0)
 
+def _starts(images: Any) -> Any:
+    """Return where each slice begins if the batch is one long list of pixels.
+
+    So one index finds a pixel.
+    """
+    _, rows, columns, _ = images.shape
+    return ops.arange(ops.shape(images)[0], dtype="int32")[:, None, None] * (rows * columns)
+
+
+def _interpolated(images: Any, y: Any, x: Any) -> Any:
+    """Interpolate linearly; outside is the nearest pixel of the border."""
+    _, rows, columns, channels = images.shape
+    start = _starts(images)
     y = ops.clip(y, 0, rows - 1)
     x = ops.clip(x, 0, columns - 1)
     top = ops.floor(y)
@@ -350,7 +415,7 @@ def _resampled(images: Any, masks: Any, affine: Any, bends: Any = None) -> tuple
     a, b, c, d = (ops.take(pixels, corner, axis=0) for corner in corners)
     upper = a + (b - a) * x
     lower = c + (d - c) * x
-    return upper + (lower - upper) * y, masks
+    return upper + (lower - upper) * y
 
 
 def _spline(side: int) -> np.ndarray:

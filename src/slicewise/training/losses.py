@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,10 +122,60 @@ def segmentation_loss(logits: Any, masks: Any, settings: Loss, target: Target = 
 
         Of a list, the average with weights 1, 1/2, 1/4, ….
     """
+    return _over_levels(logits, lambda each, at: _loss(each, at(masks), settings, target))
+
+
+def taught_loss(logits: Any, taught: Any, settings: Loss, target: Target = WHOLE) -> Any:
+    """Weighted sum of losses to the probabilities of another network.
+
+    Parameters
+    ----------
+    logits : tensor, or list of such
+        As of `segmentation_loss`.
+    taught : tensor of float32, shape (n, rows, columns, labels or regions)
+        Probability of each, without the background; of blocks (n, rows, columns,
+        slices, labels or regions).
+    settings, target
+        As of `segmentation_loss`; all pixels count, drawn or not.
+
+    Returns
+    -------
+    tensor, scalar
+        The same parts. What probabilities share is the smaller of both, so that
+        Dice and Tversky loss are least where both are the same, and what they
+        were where one is 0 or 1 (Wang et al., MICCAI 2023: Dice semimetric
+        losses). The focal loss is least elsewhere, so its weight is given to the
+        cross-entropy.
+    """
+    return _over_levels(logits, lambda each, at: _taught(each, at(taught), settings, target))
+
+
+def _taught(logits: Any, taught: Any, settings: Loss, target: Target) -> Any:
+    logits = ops.cast(logits, "float32")
+    softmax = target.is_softmax(logits.shape[-1])
+    truth = taught
+    if softmax:
+        rest = ops.relu(1.0 - ops.sum(taught, axis=-1, keepdims=True))
+        truth = ops.concatenate([rest, taught], axis=-1)
+        # rounding may have made more than 1 of all together
+        truth = truth / ops.sum(truth, axis=-1, keepdims=True)
+    loss = ops.zeros((), "float32")
+    if settings.dice or settings.tversky:
+        loss = overlap_loss(overlaps(logits, truth, None, softmax, ops.minimum), settings)
+    if weight := settings.cross_entropy + settings.focal:
+        loss = loss + weight * ops.mean(cross_entropy(logits, truth, softmax))
+    return loss
+
+
+def _over_levels(logits: Any, loss_of: Callable[[Any, Callable[[Any], Any]], Any]) -> Any:
+    """Return a loss, or the average of those of deep supervision with weights 1, 1/2, 1/4, ….
+
+    `loss_of` takes the logits of a level, and what brings masks or the like to its size.
+    """
     if not isinstance(logits, list | tuple):
-        return _loss(logits, masks, settings, target)
+        return loss_of(logits, lambda masks: masks)
     parts = [
-        0.5**level * _loss(each, _coarsen(masks, level, each), settings, target)
+        0.5**level * loss_of(each, partial(_coarsen, level=level, like=each))
         for level, each in enumerate(logits)
     ]
     return sum(parts) / sum(0.5**level for level in range(len(parts)))
@@ -133,7 +185,8 @@ def _coarsen(masks: Any, level: int, like: Any) -> Any:
     """Pad masks at the end with background and take the middle pixel of each cell.
 
     A cell has ``2^level`` rows and columns, and as many slices as became one; where
-    its middle lies between pixels, the one before is taken.
+    its middle lies between pixels, the one before is taken. Probabilities have one
+    axis more, which stays.
     """
     if level == 0:
         return masks
@@ -142,11 +195,12 @@ def _coarsen(masks: Any, level: int, like: Any) -> Any:
     up, across = ops.shape(like)[1:3]
     padding = [[0, 0], [0, up * cell - rows], [0, across * cell - columns]]
     first = (cell - 1) // 2
-    if len(masks.shape) == 3:
-        return ops.pad(masks, padding)[:, first::cell, first::cell]
+    masks = ops.pad(masks, [*padding, *[[0, 0]] * (len(masks.shape) - 3)])
+    masks = masks[:, first::cell, first::cell]
+    if len(like.shape) == 4:
+        return masks
     together = masks.shape[3] // like.shape[3]
-    masks = ops.pad(masks, [*padding, [0, 0]])
-    return masks[:, first::cell, first::cell, (together - 1) // 2 :: together]
+    return masks[:, :, :, (together - 1) // 2 :: together]
 
 
 def _loss(logits: Any, masks: Any, settings: Loss, target: Target) -> Any:
@@ -266,11 +320,13 @@ def _probabilities(logits: Any, softmax: bool) -> Any:
     return ops.softmax(logits, axis=-1) if softmax else ops.sigmoid(logits)
 
 
-def overlaps(logits: Any, truth: Any, drawn: Any, softmax: bool) -> tuple[Any, ...]:
+def overlaps(
+    logits: Any, truth: Any, drawn: Any, softmax: bool, shared: Callable[..., Any] = ops.multiply
+) -> tuple[Any, ...]:
     """Sums of both, of probability and of truth, each (n, outputs without the background).
 
     Over all pixels, or those where `drawn`, of shape (n, rows, columns, …), is 1 and not 0. With a
-    softmax the first output is the background.
+    softmax the first output is the background. `shared` says what probability and truth share.
     """
     probability = _probabilities(logits, softmax)
     if drawn is not None:
@@ -279,7 +335,8 @@ def overlaps(logits: Any, truth: Any, drawn: Any, softmax: bool) -> tuple[Any, .
         probability = probability[..., 1:]
         truth = truth[..., 1:]
     pixels = tuple(range(1, len(truth.shape) - 1))
-    return tuple(ops.sum(v, axis=pixels) for v in (probability * truth, probability, truth))
+    both = shared(probability, truth)
+    return tuple(ops.sum(v, axis=pixels) for v in (both, probability, truth))
 
 
 def tversky_index(sums: tuple[Any, ...], alpha: float, beta: float, smooth: float) -> Any:
