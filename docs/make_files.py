@@ -14,11 +14,17 @@ from slicewise.dataset.assignment import Assignment, split_table
 from slicewise.dataset.calibration import Calibration, KnownMask
 from slicewise.dataset.case_record import CaseRecord, SourceFiles
 from slicewise.dataset.cases import cases_table
-from slicewise.dataset.training_record import Resolved, TrainingPlan, TrainingRecord
+from slicewise.dataset.training_record import (
+    Resolved,
+    TaughtBy,
+    TrainingPlan,
+    TrainingRecord,
+)
 from slicewise.evaluation import comparison, groups, statistics
 from slicewise.metrics.table import METRICS
 from slicewise.report.segmented import HEADER, SegmentedScan
 from slicewise.slices.geometry import SliceGeometry
+from slicewise.slices.taught import Taught
 
 RULES = Path(__file__).parents[1] / "rules"
 
@@ -88,7 +94,8 @@ def tables() -> dict[str, Sequence[str]]:
 RECORDS: dict[str, Sequence[type]] = {
     "cases/<case>/record.json": (CaseRecord,),
     "slices/<recipe>/<case>/geometry.json": (SliceGeometry,),
-    "<experiment>/fold-<k>/plan.json": (TrainingPlan,),
+    "slices/_taught/<teacher>/fold-<k>/<recipe>/<case>/taught.json": (Taught,),
+    "<experiment>/fold-<k>/plan.json": (TrainingPlan, TaughtBy),
     "<experiment>/fold-<k>/config.yaml": (TrainingPlan, TrainingRecord, Resolved),
     "<experiment>/fold-<k>/calibration.json": (Calibration, KnownMask),
     "segmented/<experiment>/_shards/<shard>.json": (SegmentedScan,),

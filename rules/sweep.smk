@@ -11,6 +11,7 @@ rule rung:
     """Train one combination until the end of a rung, going on from its checkpoint."""
     input:
         slices=ancient(lambda w: study.slices_of_training(w.sweep, 0)),
+        taught=ancient(lambda w: study.taught_at(w.sweep, w.rung, w.place)),
         case_records=lambda w: study.case_records_of(study.validation_cases(0)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(0))),
         plans=lambda w: study.plans_at(w.sweep, w.rung, w.place),

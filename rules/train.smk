@@ -14,6 +14,7 @@ rule train:
         # when they were deleted and are cut again the same, nothing is to be trained; what makes
         # them other slices stands in the plan
         slices=ancient(lambda w: study.slices_of_training(w.experiment, w.fold)),
+        taught=ancient(lambda w: study.taught_by(w.experiment, w.fold)),
         # held-out cases are scored on their own grid
         case_records=lambda w: study.case_records_of(study.validation_cases(w.fold)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
@@ -65,6 +66,8 @@ rule plan:
         case_records=lambda w: study.case_records_of_training(w.fold),
         # no patient who is held out may be known to the model that is fine-tuned
         start=lambda w: study.start_of(w.experiment, w.fold, "json"),
+        # nor to the one that is learnt from
+        teacher=lambda w: study.teacher_record_of(w.experiment, w.fold),
         cases=lambda w: study.cases_beside_start(w.experiment),
         best=lambda w: study.best_of(w.experiment),
     output:
@@ -84,6 +87,8 @@ rule plan:
     params:
         training=rules.train.params.code,
         slices=rules.slices.params.code,
+        teaching=lambda w: rules.teach.params.code(w) if study.teacher_of(w.experiment) else {},
+        teacher=lambda w: study.teacher_of(w.experiment),
         code=code("plan"),
         held_out=lambda w: study.held_out_of_start(w.experiment, w.fold),
         cfg=lambda w: study.training_plan(w.experiment, w.fold).dump(),

@@ -5,8 +5,8 @@ from slicewise.dataset.cases import read_table
 from slicewise.dataset.one_piece import one_piece
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.rungs import best_told
-from slicewise.dataset.started import STARTED, check_start
-from slicewise.dataset.training_record import write_plan
+from slicewise.dataset.started import STARTED, check_start, check_teacher, describe_teacher
+from slicewise.dataset.training_record import TrainingRecord, write_plan
 from slicewise.job import script_job
 from slicewise.jobs import Plan
 from slicewise.stored import read_typed
@@ -33,6 +33,10 @@ def main(snakemake):
             started = read_typed(given.start[0], STARTED)
             check_start(started, read_table(given.cases[0]), told.held_out)
             also["started_from"] = started.model_dump()
+        if given.get("teacher"):
+            teacher = describe_teacher(told.teacher, TrainingRecord.read(given.teacher[0]))
+            check_teacher(teacher, read_table(given.cases[0]), told.held_out)
+            also["taught_by"] = teacher.model_dump()
         fingerprints = {case: known[case].fingerprint for case in cfg.train}
         write_plan(
             snakemake.output[0],
@@ -44,7 +48,7 @@ def main(snakemake):
                 **also,
             },
             told.training,
-            cut_by=told.slices,
+            cut_by={**told.slices, **told.teaching},
             case_records=given.case_records,
         )
 

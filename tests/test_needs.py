@@ -33,6 +33,10 @@ def weights(sizes) -> int:
     return needs.predict(sizes, experiment(), RECIPE, 1, 3, beside=beside)
 
 
+def teach(sizes) -> int:
+    return needs.teach(sizes, experiment(), RECIPE, 1)
+
+
 RULES = {
     "phantom": needs.phantom,
     "convert": needs.convert,
@@ -43,6 +47,7 @@ RULES = {
     "predict": predict,
     "calibrate": calibrate,
     "weights": weights,
+    "teach": teach,
     "evaluate": needs.evaluate,
     "report": needs.report,
 }

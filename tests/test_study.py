@@ -413,3 +413,88 @@ def test_a_sweep_without_a_patient_who_may_choose_is_refused():
     swept().check_sweeps()
     with pytest.raises(SlicewiseError, match="there is no validation patient to choose"):
         swept(cases=4).check_sweeps()
+
+
+def teaching(**training: object) -> Study:
+    """Return a study whose experiment two learns from one."""
+    experiments = config()["experiments"]
+    experiments["two"] |= {
+        "also": ["axial64"],
+        "training": {"distil": {"teacher": "one"}, **training},
+    }
+    return study_of(experiments=experiments, run=["two"])
+
+
+def test_a_fold_is_taught_of_its_training_cases_by_the_model_of_the_same_fold():
+    study = teaching()
+    study.check_starts()
+    for fold in study.folds:
+        asked = [study.taught_cases(fold, shard) for shard in study.shards]
+        told = [case for cases in asked for case in cases]
+        assert sorted(told) == sorted(study.training_cases(fold))
+        assert study.teacher_record_of("two", fold) == [f"results/ct/one/fold-{fold}/config.yaml"]
+        files = study.taught_by("two", fold)
+        assert files and len(set(files)) == len(files)
+        place = f"results/ct/cases/_taught/one/fold-{fold}"
+        assert {str(Path(path).parent) for path in files} == {
+            f"{place}/coronal64",
+            f"{place}/axial64",
+        }
+    assert study.taught_by("one", 0) == study.teacher_record_of("one", 0) == []
+    told = study.teaching("one", 0, "coronal64", next(iter(study.shards)))
+    assert (told.recipe.plane, told.cut_by.plane) == ("axial", "coronal")
+    assert study.memory_to_teach("one", 0, next(iter(study.shards))) >= 6000
+
+
+def test_a_share_of_nothing_needs_no_teacher():
+    study = teaching(distil={"teacher": "one", "share": 0.0})
+    assert study.teacher_of("two") is None
+    assert study.taught_by("two", 0) == study.held_out_of_start("two", 0) == []
+
+
+def test_a_student_follows_from_all_that_its_teacher_follows_from():
+    led = teaching().led_to_training("two", 1)
+    assert ("train", {"experiment": "one", "fold": "1"}) in led
+    assert ("plan", {"experiment": "one", "fold": "1"}) in led
+    asked = [wildcards for rule, wildcards in led if rule == "teach"]
+    assert {each["recipe"] for each in asked} == {"coronal64", "axial64"}
+    assert {(each["experiment"], each["fold"]) for each in asked} == {("one", "1")}
+
+
+def test_what_was_taught_and_is_gone_is_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = teaching()
+    assert set(study.taught_by("two", 0)) <= set(study.slices_deleted("two", 0))
+    for recipe in ("coronal64", "axial64"):
+        for case in study.cases:
+            kept = SliceFolder.below(Path(f"results/ct/slices/{recipe}"), case)
+            kept.image.parent.mkdir(parents=True)
+            for path in (kept.image, kept.mask, kept.geometry):
+                path.touch()
+            place = Path(f"results/ct/slices/_taught/one/fold-0/{recipe}/{case}")
+            place.mkdir(parents=True)
+            (place / "probability.npy").touch()
+            (place / "taught.json").touch()
+    study = teaching()
+    assert study.slices_deleted("two", 0) == []
+    gone = study.training_cases(0)[0]
+    (Path("results/ct/slices/_taught/one/fold-0/axial64") / gone / "taught.json").unlink()
+    (path,) = study.slices_deleted("two", 0)
+    assert path in study.taught_by("two", 0) and "/axial64/" in path
+
+
+def test_a_student_and_a_teacher_that_wait_for_each_other_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiments = config()["experiments"]
+    experiments["two"]["training"] = {"distil": {"teacher": "one"}}
+    experiments["one"]["training"] = {"start_from": "results/ct/two"}
+    study = study_of(experiments=experiments, run=["two"])
+    with pytest.raises(SlicewiseError, match="so neither can be trained first"):
+        study.check_starts()
+
+
+def test_a_file_of_a_teacher_is_known_by_the_shards_of_ingest():
+    study = teaching()
+    named = {"experiment": "one", "fold": "0", "recipe": "axial64"}
+    assert study.knows({**named, "shard": next(iter(study.shards))})
+    assert not study.knows({**named, "shard": "nothing"})

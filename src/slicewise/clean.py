@@ -48,12 +48,15 @@ KINDS = {
         ("cases/*/image.nii.gz", "cases/*/mask.nii.gz"),
         "made again, with all that is made from it, trainings too, once anything is due",
         (
-            *("phantom", "convert", "ingest", "slices", "rung", "train", "calibrate", "weights"),
+            *("phantom", "convert", "ingest", "slices", "teach", "rung", "train", "calibrate"),
+            "weights",
             *("predict", "evaluate", "report"),
         ),
         ("cases/_shards",),
     ),
-    "slices": Kind(("slices",), "cut again where a training is due, and only for it", ("slices",)),
+    "slices": Kind(
+        ("slices",), "cut again where a training is due, and only for it", ("slices", "teach")
+    ),
     "predictions": Kind(
         ("*/predictions",),
         "made again by the next run, with scores and pages",

@@ -296,6 +296,18 @@ class Start(Told):
     folds: int
 
 
+class Teach(Told):
+    """Of `teach`: which training cases a model tells of, and how that is cut.
+
+    `recipe` is how the model's own slices are cut, `cut_by` how those are of who learns from it.
+    """
+
+    cases: list[str]
+    content: OnceRead
+    recipe: Recipe
+    cut_by: Recipe
+
+
 class ToldMember(BaseModel):
     """A member of an ensemble: how it cuts volumes, and the file of its plan, if any."""
 

@@ -179,6 +179,13 @@ def calibrate(sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, lab
     return _asked(6000, 1300, spoilt + _predicted(known, experiment, recipe, labels, 1))
 
 
+def teach(sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int) -> int:
+    """Return MB to predict cases whose probabilities are kept, and cut anew."""
+    known = list(sizes)
+    kept = 2 * 4 * _outputs(labels) * _largest(known, lambda size: size.voxels)
+    return _asked(6000, 1300, kept + _predicted(known, experiment, recipe, labels, 1))
+
+
 def evaluate(sizes: Iterable[Size]) -> int:
     """Return MB to score a case: two masks as numbers, then surfaces of each label in turn."""
     return _asked(

@@ -31,7 +31,7 @@ FOLDER = "_made"  # beside folders of cases, too: no case can be called so
 SHARDS = "_shards"
 """Where the records of shards lie, beside folders and files of cases: no case can be called so."""
 RESULTS = "results"
-CODE = ("code", "training", "slices")
+CODE = ("code", "training", "slices", "teaching")
 """Names of params that hold digests of code."""
 VOLUMES = ("image", "image_sources", "mask", "mask_sources")
 """Names of inputs that are large: they are read again only where they were touched."""

@@ -27,6 +27,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
 from slicewise.records import SHARDS
 from slicewise.slices.folder import SliceFolder
+from slicewise.slices.taught import TaughtFolder, taught_place
 
 START_FROM = "training.start_from"
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
@@ -40,6 +41,8 @@ LOOKS = "_looks"
 """Where what was seen of the cases of shards lies, beside the folders of cases."""
 CUT = "_slices"
 """Where what was cut of the cases of shards is noted: slices may be deleted to free the disk."""
+TAUGHT = "_taught"
+"""Where what teachers said of them is noted, which may be deleted likewise."""
 
 
 class Study:
@@ -443,6 +446,10 @@ class Study:
     def _start_from(self, experiment: str) -> str | None:
         return self.settings.blocks[experiment].training.start_from
 
+    def _has_before(self, experiment: str) -> bool:
+        """Whether a training starts or learns from a model."""
+        return self._start_from(experiment) is not None or self.teacher_of(experiment) is not None
+
     def start_of(self, experiment: str, fold: int | str, kind: str) -> list[str]:
         """Return what was brought of the model that a fold starts from: ``keras`` or ``json``."""
         if self._start_from(experiment) is None:
@@ -455,12 +462,12 @@ class Study:
         return jobs.Start(name=str(name), fold=int(fold), folds=len(self.folds))
 
     def cases_beside_start(self, experiment: str) -> list[str]:
-        """Return the table that tells whom the model must not know."""
-        return [] if self._start_from(experiment) is None else [self.result("cases.tsv")]
+        """Return the table that tells whom it, or a teacher, must not know."""
+        return [self.result("cases.tsv")] if self._has_before(experiment) else []
 
     def held_out_of_start(self, experiment: str, fold: int | str) -> list[str]:
         """Return the cases that the model must not know: those of validation and test."""
-        if self._start_from(experiment) is None:
+        if not self._has_before(experiment):
             return []
         tested = [case for case, assigned in self.split.items() if assigned.subset == "test"]
         return sorted({*self.validation_cases(fold), *tested})
@@ -520,9 +527,112 @@ class Study:
                         f"({' from '.join([*seen, own[0]])}); name another model"
                     )
                 seen.append(own[0])
-            for each in seen:
+            for each in self._trained_before(experiment):
                 for fold in self.folds:
                     self.starts_from(each, fold)
+
+    def _trained_before(self, experiment: str) -> list[str]:
+        """Return an experiment, all that it starts or learns from, and these in turn.
+
+        Raises
+        ------
+        SlicewiseError
+            When it is one of these itself.
+        """
+        found = [experiment]
+        for name in found:
+            own = self.own_start(name)
+            before = [*([own[0]] if own else []), *self.settings.teachers_of(name)]
+            if experiment in before:
+                raise SlicewiseError(
+                    f"experiments.{experiment}.training: {name} starts or learns from it, and it "
+                    f"from {name}, so neither can be trained first; leave out start_from or distil "
+                    "of one of them"
+                )
+            found += [other for other in before if other not in found]
+        return found
+
+    # models that trainings learn from
+
+    def teacher_of(self, experiment: str) -> str | None:
+        """Return the experiment that one learns from, if any."""
+        return self.settings.blocks[experiment].training.teacher
+
+    def teacher_record_of(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the record of the training of the model that a fold learns from, if any."""
+        teacher = self.teacher_of(experiment)
+        return [] if teacher is None else self.of_folds("config.yaml", teacher, [int(fold)])
+
+    def taught_cases(self, fold: int | str, shard: str) -> list[str]:
+        """Return the cases of a shard that a fold is trained on, and taught of."""
+        trained = set(self.training_cases(fold))
+        return [case for case in self.shards[shard] if case in trained]
+
+    def teaching(self, teacher: str, fold: int | str, recipe: str, shard: str) -> jobs.Teach:
+        """Return what a job is told that asks a model about training cases."""
+        return jobs.Teach(
+            cases=self.taught_cases(fold, shard),
+            content=self.settings.dataset.content,
+            recipe=self.settings.slices[self.recipes_of(teacher)[0]],
+            cut_by=self.settings.slices[recipe],
+        )
+
+    def taught_by(
+        self, experiment: str, fold: int | str, cases: Iterable[str] | None = None
+    ) -> list[str]:
+        """Return the files that stand for what a teacher says of cases, by each recipe.
+
+        By default these are all that a fold is trained on; none where nobody teaches.
+        """
+        if self.teacher_of(experiment) is None:
+            return []
+        wanted = self.training_cases(fold) if cases is None else cases
+        return [
+            path
+            for recipe in self.recipes_of(experiment)
+            for path in self._taught_of(experiment, fold, recipe, wanted)
+        ]
+
+    def _taught_of(
+        self, experiment: str, fold: int | str, recipe: str, cases: Iterable[str]
+    ) -> list[str]:
+        below = f"{TAUGHT}/{self.teacher_of(experiment)}/fold-{fold}/{recipe}"
+        return self._of_shards("cases", cases, below)
+
+    def taught_at(self, sweep: str, rung: int | str, place: str) -> list[str]:
+        """Return these of each combination that a job of a rung may train."""
+        names = self.rung(sweep, rung, place).combinations
+        return list(dict.fromkeys(path for name in names for path in self.taught_by(name, 0)))
+
+    def _taught_deleted(self, experiment: str, fold: int | str) -> list[str]:
+        """Return those of these files that stand for what is there no more."""
+        teacher = self.teacher_of(experiment)
+        deleted = []
+        for recipe in [] if teacher is None else self.recipes_of(experiment):
+            place = taught_place(Path(self.result(f"slices/{recipe}")), str(teacher), fold)
+            lost = [
+                case
+                for case in self.training_cases(fold)
+                if not TaughtFolder.below(place, case).is_there
+            ]
+            deleted += self._taught_of(experiment, fold, recipe, lost)
+        return deleted
+
+    def _led_to_teaching(
+        self, experiment: str, fold: int | str
+    ) -> list[tuple[str, dict[str, str]]]:
+        """Return the jobs that what a fold is taught follows from, and those of them themselves."""
+        teacher = self.teacher_of(experiment)
+        if teacher is None:
+            return []
+        shards = dict.fromkeys(self._shard_of[case] for case in self.training_cases(fold))
+        of = {"experiment": teacher, "fold": str(fold)}
+        asked = [
+            ("teach", {**of, "recipe": recipe, "shard": shard})
+            for recipe in self.recipes_of(experiment)
+            for shard in shards
+        ]
+        return [*asked, *self.led_to_training(teacher, fold)]
 
     # what is known of masks without truth
 
@@ -618,13 +728,13 @@ class Study:
         ]
 
     def slices_deleted(self, experiment: str, fold: int | str) -> list[str]:
-        """Return those of these files that stand for slices which are there no more."""
+        """Return those of these files whose slices, or what is taught of them, are gone."""
         deleted = []
         for recipe in self.recipes_of(experiment):
             without = self.lacks_slices(recipe)
             cases = [case for case in self._read_by_training(fold) if case in without]
             deleted += self.slices_of(recipe, cases)
-        return deleted
+        return [*deleted, *self._taught_deleted(experiment, fold)]
 
     def led_to_training(self, experiment: str, fold: int | str) -> list[tuple[str, dict[str, str]]]:
         """Return the jobs that a training follows from, slices left aside: rule and wildcards."""
@@ -643,6 +753,7 @@ class Study:
             ("plan", wildcards),
             *starts,
             *before,
+            *self._led_to_teaching(experiment, fold),
             *(("propose", {"effort": str(effort)}) for effort in efforts if effort is not None),
             *(("ingest", {"shard": shard}) for shard in shards),
             *(("phantom" if phantoms else "convert", {"case": case}) for case in made),
@@ -783,7 +894,7 @@ class Study:
         if experiment in settings.named:
             new = {} if settings.segment is None else self.scan_shards
             known["shard"] = {*self.predicted_shards(experiment), *new}
-        elif experiment is None:
+        if experiment is None or "recipe" in wildcards:
             known["shard"] = self.shards
         return all(value in known.get(name, [value]) for name, value in wildcards.items())
 
@@ -826,6 +937,14 @@ class Study:
         return max(
             needs.calibrate(sizes, block, self.estimated.slices[block.slices], self.outputs)
             for block in self._estimates(experiment)
+        )
+
+    def memory_to_teach(self, teacher: str, fold: int | str, shard: str) -> int:
+        """Return the MB that a job asks for which asks a model about training cases."""
+        sizes = self.sizes_of(self.taught_cases(fold, shard))
+        return max(
+            needs.teach(sizes, block, self.estimated.slices[block.slices], self.outputs)
+            for block in self._estimates(teacher)
         )
 
     def memory_to_segment(self, experiment: str) -> int:

@@ -1,8 +1,10 @@
 """What must fit together among the blocks."""
 
 import pytest
+import yaml
 
 from slicewise.config import RESERVED, load_settings
+from slicewise.config.load import settings_of
 from tests.settings import LEAST, changed, fault
 
 
@@ -130,3 +132,53 @@ def test_a_recipe_of_the_name_of_a_plan_is_refused():
     # without a plan it is a name as any other
     del config["experiments"]["auto"]
     assert load_settings(config).slices["auto-quick"].size == 32
+
+
+def taught(**teachers: str) -> dict:
+    """Settings of experiments e, f and g, by who learns from whom."""
+    config = changed("experiments/e/slices", "r")
+    for name in ("e", "f", "g"):
+        block = {"slices": "r"}
+        if name in teachers:
+            block["training"] = {"distil": {"teacher": teachers[name]}}
+        config["experiments"][name] = block
+    return config
+
+
+def test_a_teacher_has_to_be_an_experiment_that_does_not_learn_from_its_student():
+    said = "experiments.e.training.distil.teacher: no experiment is called 'h'; there are: e, f, g"
+    assert said in fault(taught(e="h"))
+    assert "it would learn from itself (e from e); name another" in fault(taught(e="e"))
+    ring = fault(taught(e="f", f="g", g="f"))
+    assert "experiments.f.training.distil.teacher: it would learn from itself (f from g" in ring
+    settings = load_settings(taught(e="f", f="g"))
+    assert settings.learnt_from("e") == ["e", "f", "g"]
+    assert settings.experiments["e"].training.share == 0.5
+
+
+def test_settings_of_a_student_have_its_teachers_and_can_be_read_again():
+    config = taught(e="f", f="g")
+    config["slices"]["s"] = {"size": 32}
+    config["experiments"]["g"]["slices"] = "s"
+    used = yaml.safe_load(settings_of(load_settings(config), "e"))
+    assert [*used["experiments"]] == ["e", "f", "g"] and [*used["slices"]] == ["r", "s"]
+    assert load_settings(used).wanted == ["e"]
+    alone = yaml.safe_load(settings_of(load_settings(config), "g"))
+    assert [*alone["experiments"]] == ["g"] and [*alone["slices"]] == ["s"]
+
+
+def test_combinations_of_a_sweep_learn_from_its_teacher():
+    config = taught(e="f")
+    config["experiments"]["e"]["sweep"] = {"optimizer.learning_rate": [0.001, 0.003]}
+    settings = load_settings(config)
+    teachers = [block.training.teacher for block in settings.combinations.values()]
+    assert teachers == ["f", "f"]
+    assert settings.teachers_of("e") == ["f"]
+    config["experiments"]["f"]["training"] = {"distil": {"teacher": "e"}}
+    assert "it would learn from itself" in fault(config)
+
+
+def test_a_training_without_a_teacher_is_dumped_as_it_was():
+    settings = load_settings(taught(e="f"))
+    assert "distil" not in settings.experiments["f"].training.model_dump()
+    assert settings.experiments["f"].training.teacher is None

@@ -93,6 +93,7 @@ def test_all_that_a_training_tells_is_numbered():
         "validation": {"may_select": True, "patients": {"eve": "B"}},
         "fingerprints": {"ann": "1", "bob": "2"},
         "started_from": {"name": "m", "scans": {"1": "A", "7": "Zoe"}},
+        "taught_by": {"name": "large", "scans": {"1": "A", "8": "Eva"}},
         "folds": 1,
     }
     assert numbers.training(record) == {
@@ -102,6 +103,7 @@ def test_all_that_a_training_tells_is_numbered():
         "validation": {"may_select": True, "patients": {"case-3": "patient-2"}},
         "fingerprints": {"case-1": "1", "case-2": "2"},
         "started_from": {"name": "m", "scans": {"1": "patient-1", "7": EARLIER}},
+        "taught_by": {"name": "large", "scans": {"1": "patient-1", "8": EARLIER}},
         "folds": 1,
     }
     assert Names().training(record) == record

@@ -7,7 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from slicewise.dataset.started import check_start, describe_start
+from slicewise.dataset.started import (
+    check_start,
+    check_teacher,
+    describe_start,
+    describe_teacher,
+)
 from slicewise.dataset.training_record import StartedFrom, TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
@@ -69,3 +74,34 @@ def test_whom_a_model_knows_is_not_held_out(scans: dict[str, str], held_out: lis
 )
 def test_others_are(scans: dict[str, str], held_out: list[str]) -> None:
     check_start(model(scans), CASES, held_out)
+
+
+def test_a_student_knows_whom_its_teacher_was_trained_on_and_before(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"weights")
+    first = describe_start("first", path, trained("a1", "a", "f1"))
+    teacher = describe_teacher("large", trained("b1", "b", "f3", started_from=first))
+    assert teacher.known and teacher.scans == {"f1": "a", "f3": "b"}
+    assert teacher.earlier == ["first (weights of a)"]
+    student = trained("c1", "c", "f4", taught_by=teacher)
+    assert student.scans == {"f1": "a", "f3": "b", "f4": "c"}
+    # whoever starts or learns from the student knows them, too
+    assert describe_start("small", path, student).scans == student.scans
+    again = describe_teacher("small", student)
+    assert again.earlier == ["large (weights of b)", "first (weights of a)"]
+    check_teacher(teacher, CASES, ["c1"])
+    for held_out in ("a2", "b1"):
+        with pytest.raises(SlicewiseError, match=r"large was trained on .*, who are held out here"):
+            check_teacher(teacher, CASES, [held_out])
+    hidden = teacher.model_copy(update={"known": False})
+    assert not describe_teacher("small", trained("c1", "c", "f4", taught_by=hidden)).known
+
+
+def test_what_a_teacher_says_follows_from_weights_and_how_it_predicts() -> None:
+    record = trained("a1", "a", "f1")
+    says = describe_teacher("large", record).says
+    assert describe_teacher("other name", record).says == says
+    flipped = {**record.experiment, "inference": {"flip": "one"}}
+    assert describe_teacher("large", record.model_copy(update={"experiment": flipped})).says != says
+    longer = {**record.experiment, "training": {"epochs": 99}}
+    assert describe_teacher("large", record.model_copy(update={"experiment": longer})).says == says

@@ -9,6 +9,7 @@ import yaml
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
+from slicewise.publish import making
 from slicewise.publish.claim import CLAIM
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.tripod import TRIPOD
@@ -42,6 +43,20 @@ def test_a_model_that_was_started_from_is_named(tmp_path):
     record["started_from"] |= {"known": False}
     write_text(path, yaml.safe_dump(record))
     assert "not known on whom it had been trained" in answer(gather(folder), "24").text
+
+
+def test_a_model_that_was_learnt_from_is_named(tmp_path):
+    folder = gathered(tmp_path, training={"distil": {"teacher": "large", "share": 0.25}})
+    path = folder.result.folder / "fold-0" / "config.yaml"
+    record = yaml.safe_load(path.read_text())
+    teacher = {"name": "large", "weights_sha256": "0123456789abcdef", "says": "s"}
+    record["taught_by"] = {**teacher, "known": True, "scans": {"f1": "p1"}}
+    record["experiment"]["training"]["distil"] = {"teacher": "large", "share": 0.25}
+    write_text(path, yaml.safe_dump(record))
+    (said,) = making.taught(gather(folder.result.folder))
+    assert said.text.startswith("A share of 0.25 of the loss was to the probabilities")
+    assert "(large, digest of its weights 0123456789ab)" in said.text
+    assert making.taught(gathered(tmp_path / "other")) == []
 
 
 def test_several_folds_are_an_ensemble_and_one_is_none(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slicewise.dataset.training_record import StartedFrom
+from slicewise.dataset.training_record import StartedFrom, TaughtBy
 from slicewise.files import sha256
 from slicewise.report.evidence import evidence
 from tests.trained import record_of
@@ -84,3 +84,20 @@ def test_the_model_that_was_fine_tuned_is_named(tmp_path):
     links = {each.name: each for each in evidence(folds, {}, None, *files).links}
     assert links["Started from, fold 1"].value == "e" * 64
     assert "none of the patients who are scored" in links["Started from, fold 1"].note
+
+
+def test_the_teacher_is_named_with_its_share(tmp_path):
+    (tmp_path / "f").touch()
+    files = [str(tmp_path / "f")] * 2
+    told = TaughtBy(name="large", weights_sha256="e" * 64, says="s", known=True, scans={})
+    training = {**USED.experiment.get("training", {}), "distil": {"share": 0.25}}
+    changed = {"taught_by": told, "experiment": {**USED.experiment, "training": training}}
+    record = USED.model_copy(update=changed)
+    links = {each.name: each for each in evidence([record], {}, None, *files).links}
+    assert links["Learnt from"].value == "e" * 64
+    assert links["Learnt from"].note.startswith("large, to which 0.25 of the loss was, by what")
+    unknown = told.model_copy(update={"known": False})
+    folds = [record, record.model_copy(update={"taught_by": unknown})]
+    links = {each.name: each for each in evidence(folds, {}, None, *files).links}
+    assert "these scores are too good" in links["Learnt from, fold 1"].note
+    assert "too good" not in links["Learnt from, fold 0"].note

@@ -36,11 +36,11 @@ JOBS: list[tuple[str, dict[str, object]]] = [
     ("index", {}),
 ]
 # run where the data set has no volumes of its own, or none that are NIfTI, a training is planned,
-# new scans are named, enough patients were held out, a training starts from a model, settings are
-# swept, or experiments segment together
+# new scans are named, enough patients were held out, a training starts or learns from a model,
+# settings are swept, or experiments segment together
 OTHERS = {
     *("start", "phantom", "convert", "propose", "masks", "segment", "calibrate"),
-    *("rung", "promote", "sweep", "weights", "mix"),
+    *("rung", "promote", "sweep", "teach", "weights", "mix"),
 }
 
 

@@ -33,6 +33,7 @@ REACH = {
     "dataset/suspects.py": {"leakage", "data", "index", *SCORES},
     "slices/oblique.py": CUT,
     "slices/batches.py": TRAINED,
+    "slices/taught.py": TRAINED,
     "metrics/surface.py": SCORES,
     "metrics/expected.py": {"report", "index"},  # made of what is stored
     "metrics/usual.py": {"report", "index"},
@@ -40,6 +41,7 @@ REACH = {
     "inference/predict.py": PREDICTED,
     "inference/ensemble.py": PREDICTED,
     "inference/roughness.py": PREDICTED,
+    "inference/teaching.py": set(),  # nobody learns from another one
     "inference/serving.py": set(),  # of models that are used elsewhere
     "training/losses.py": TRAINED,
     "training/calibrating.py": set(),  # these patients are too few

@@ -184,15 +184,18 @@ def used_settings(config: Mapping[str, Any], experiment: str) -> str:
 def settings_of(settings: Settings, experiment: str) -> str:
     """Return, as YAML, complete settings with one of their experiments.
 
-    An ensemble comes with its members.
+    An ensemble comes with its members, and who learns from others with these.
     """
     used = settings.model_dump(mode="json")
     used.pop(ENSEMBLES, None)
-    members = {name: settings.blocks[name] for name in settings.members_of(experiment)}
-    blocks = {**members, experiment: settings.ensembles.get(experiment) or members[experiment]}
+    named = [
+        name for each in settings.members_of(experiment) for name in settings.learnt_from(each)
+    ]
+    trained = {name: settings.blocks[name] for name in named}
+    blocks = {**trained, experiment: settings.ensembles.get(experiment) or trained[experiment]}
     used["experiments"] = {name: each.model_dump(mode="json") for name, each in blocks.items()}
     used["run"] = [experiment]
-    recipes = dict.fromkeys(r for each in members.values() for r in (each.slices, *each.also))
+    recipes = dict.fromkeys(r for each in trained.values() for r in (each.slices, *each.also))
     used["slices"] = {name: used["slices"][name] for name in recipes}
     return yaml.safe_dump(used, sort_keys=False, allow_unicode=True)
 

@@ -234,6 +234,48 @@ class Settings(Block):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _teachers_are_there(self) -> Settings:
+        """Refuse a teacher that is no experiment, or that learns from who learns from it."""
+        for name, block in self.blocks.items():
+            distil = block.training.distil
+            if distil is not None and distil.teacher not in self.experiments:
+                raise ValueError(
+                    f"experiments.{name}.training.distil.teacher: no experiment is called "
+                    f"{distil.teacher!r}; there are: {', '.join(self.experiments)}"
+                )
+        for name in self.experiments:
+            if ring := self._ring([name]):
+                raise ValueError(
+                    f"experiments.{name}.training.distil.teacher: it would learn from itself "
+                    f"({' from '.join(ring)}); name another experiment"
+                )
+        return self
+
+    def _ring(self, learnt: list[str]) -> list[str]:
+        """Return the experiments from the last one to itself, by who learns from whom, if any."""
+        for teacher in self.teachers_of(learnt[-1]):
+            if teacher == learnt[0]:
+                return [*learnt, teacher]
+            if teacher not in learnt and (ring := self._ring([*learnt, teacher])):
+                return ring
+        return []
+
+    def teachers_of(self, experiment: str) -> list[str]:
+        """Return the experiments that one learns from, or any combination of its sweep does."""
+        sweep = self.sweep_of(experiment)
+        made = [self.blocks[experiment]]
+        made += [] if sweep is None else self._sweeps[sweep].candidates.values()
+        found = [block.training.distil for block in made]
+        return list(dict.fromkeys(distil.teacher for distil in found if distil is not None))
+
+    def learnt_from(self, experiment: str) -> list[str]:
+        """Return an experiment and all that it learns from, and these in turn."""
+        found = [experiment]
+        for name in found:
+            found += [teacher for teacher in self.teachers_of(name) if teacher not in found]
+        return found
+
     def _refuse_3d(self) -> None:
         why = "means nothing on slices that are not neighbours (dataset.contiguous is false)"
         for name, recipe in self.slices.items():

@@ -6,11 +6,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from slicewise.config.block import Block, Fraction, Probability
+from slicewise.config.block import Block, ExperimentName, Fraction, Probability
 from slicewise.config.kinds import MissingLabels
 
 STORES = ("models:/", "runs:/")
 """How names of models of MLflow begin."""
+
+
+class Distil(Block):
+    """What a network learns from another one, beside the masks."""
+
+    teacher: ExperimentName = Field(
+        description="An experiment of this configuration. What its model of fold k says of the "
+        "training cases of fold k is what is learnt from."
+    )
+    share: Probability = Field(
+        0.5, description="Share of the loss that is to the teacher; 0: the masks alone count."
+    )
 
 
 class Training(Block):
@@ -90,6 +102,23 @@ class Training(Block):
         "experiment of results (fold k starts from fold k) or one fold of it, or "
         "`models:/NAME@champion`. See training.md.",
     )
+
+    distil: Distil | None = Field(
+        None,
+        exclude_if=lambda distil: distil is None,
+        description="Learn from what another experiment says of the training cases, too, as a "
+        "small network from a large one. See training.md.",
+    )
+
+    @property
+    def teacher(self) -> str | None:
+        """The experiment that it learns from; None where nothing of the loss is to one."""
+        return self.distil.teacher if self.distil is not None and self.distil.share > 0 else None
+
+    @property
+    def share(self) -> float:
+        """The share of the loss that is to the teacher."""
+        return 0.0 if self.distil is None else self.distil.share
 
     @model_validator(mode="after")
     def _ends(self) -> Training:

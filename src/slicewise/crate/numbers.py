@@ -111,10 +111,12 @@ class Numbers(Names):
         if "patients" in validation:
             patients = self._of_cases(validation["patients"])
             shown["validation"] = {**validation, "patients": patients}
-        start = shown.get("started_from")
-        if start and start.get("scans"):
-            scans = {mark: self.patient.get(who, EARLIER) for mark, who in start["scans"].items()}
-            shown["started_from"] = {**start, "scans": scans}
+        for key in ("started_from", "taught_by"):
+            model = shown.get(key)
+            if model and model.get("scans"):
+                known = model["scans"].items()
+                scans = {mark: self.patient.get(who, EARLIER) for mark, who in known}
+                shown[key] = {**model, "scans": scans}
         return shown
 
     def file(self, name: str) -> str:

@@ -1,14 +1,15 @@
-"""The model that a training starts from: what is known of it, and whether it knows too much."""
+"""Models that a training starts or learns from: what is known of them, and if it is too much."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from slicewise.dataset.training_record import StartedFrom, TrainingRecord
+from slicewise.dataset.training_record import StartedFrom, TaughtBy, TrainingRecord
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import digest, sha256
 from slicewise.stored import Form
 from slicewise.wording import some
 
@@ -32,19 +33,50 @@ def describe_start(name: str, model: Path, record: TrainingRecord | None) -> Sta
     """
     if record is None:
         return StartedFrom(name=name, sha256=sha256(model), known=False, scans={})
-    before = record.started_from
-    earlier = []
-    if before is not None:
-        weights = (before.weights_sha256 or before.sha256)[:DIGITS]
-        earlier = [f"{before.name} ({weights})", *before.earlier]
     return StartedFrom(
         name=name,
         sha256=sha256(model),
         weights_sha256=record.resolved.weights_sha256,
-        known=len(record.fingerprints) == len(record.train) and (before is None or before.known),
+        known=_is_known(record),
         scans=record.scans,
-        earlier=earlier,
+        earlier=_earlier(record),
     )
+
+
+def describe_teacher(name: str, record: TrainingRecord) -> TaughtBy:
+    """Return what is known of a model that a training learns from.
+
+    Parameters
+    ----------
+    name : str
+        The experiment that it is of.
+    record : TrainingRecord
+        Of its training.
+    """
+    return TaughtBy(
+        name=name,
+        weights_sha256=record.resolved.weights_sha256,
+        says=digest(record.predicts_by),
+        known=_is_known(record),
+        scans=record.scans,
+        earlier=_earlier(record),
+    )
+
+
+def _is_known(record: TrainingRecord) -> bool:
+    """Tell whether all is known that a model was trained on, and what came before it."""
+    return len(record.fingerprints) == len(record.train) and record.before_is_known
+
+
+def _earlier(record: TrainingRecord) -> list[str]:
+    """Name what a model started from and learnt from, the latest first."""
+    named = []
+    if (start := record.started_from) is not None:
+        weights = (start.weights_sha256 or start.sha256)[:DIGITS]
+        named += [f"{start.name} ({weights})", *start.earlier]
+    if (teacher := record.taught_by) is not None:
+        named += [f"{teacher.name} ({teacher.weights_sha256[:DIGITS]})", *teacher.earlier]
+    return list(dict.fromkeys(named))
 
 
 def check_start(started: StartedFrom, cases: pd.DataFrame, held_out: list[str]) -> None:
@@ -67,20 +99,46 @@ def check_start(started: StartedFrom, cases: pd.DataFrame, held_out: list[str]) 
     SlicewiseError
         Naming the patients.
     """
-    patient_of = dict(zip(cases["case"], cases["patient"], strict=True))
-    known = [
-        (patient, started.scans[mark])
-        for patient, mark in zip(cases["patient"], cases["fingerprint"], strict=True)
-        if mark in started.scans
-    ]
-    trained = {patient for patient, _ in known}
-    if any(patient == called for patient, called in known):
-        trained |= set(started.scans.values())
-    seen = sorted({patient_of[case] for case in held_out if patient_of.get(case) in trained})
-    if seen:
+    if seen := _seen(started.scans, cases, held_out):
         raise SlicewiseError(
             f"training.start_from: {started.name} was trained on {some(seen, SHOWN)}, who are held "
             "out here, so their scores would be of patients that it knows; start from a model "
             "that was trained without them (of the same folds and test patients), or train from "
             "nothing"
         )
+
+
+def check_teacher(teacher: TaughtBy, cases: pd.DataFrame, held_out: list[str]) -> None:
+    """Refuse to learn from a model that knows patients whom this training holds out.
+
+    Parameters
+    ----------
+    teacher : TaughtBy
+        The model.
+    cases, held_out
+        As of `check_start`.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the patients.
+    """
+    if seen := _seen(teacher.scans, cases, held_out):
+        raise SlicewiseError(
+            f"training.distil.teacher: {teacher.name} was trained on {some(seen, SHOWN)}, who are "
+            "held out here, and what it says would tell of them; train it again with this split"
+        )
+
+
+def _seen(scans: Mapping[str, str], cases: pd.DataFrame, held_out: list[str]) -> list[str]:
+    """Return the patients of held-out cases whom a model knows by these scans."""
+    patient_of = dict(zip(cases["case"], cases["patient"], strict=True))
+    known = [
+        (patient, scans[mark])
+        for patient, mark in zip(cases["patient"], cases["fingerprint"], strict=True)
+        if mark in scans
+    ]
+    trained = {patient for patient, _ in known}
+    if any(patient == called for patient, called in known):
+        trained |= set(scans.values())
+    return sorted({patient_of[case] for case in held_out if patient_of.get(case) in trained})

@@ -62,6 +62,33 @@ class StartedFrom(Loose):
     earlier: list[str] = Field([])
 
 
+class TaughtBy(Loose):
+    """The model that a training learns from beside the masks.
+
+    Attributes
+    ----------
+    name : str
+        The experiment that it is of.
+    weights_sha256 : str
+        Digest of its arrays.
+    says : str
+        Digest of all that its probabilities follow from.
+    known : bool
+        Whether all that it was trained on is known.
+    scans : dict of str to str
+        By the fingerprint of each scan that it was trained on, its patient.
+    earlier : list of str
+        Whom it learnt from itself, and what it started from: names, with digests of weights.
+    """
+
+    name: Name
+    weights_sha256: Name
+    says: Name
+    known: bool
+    scans: dict[Name, Name]
+    earlier: list[str] = Field([])
+
+
 class TrainingPlan(Loose):
     """What a training is to be made from.
 
@@ -92,6 +119,8 @@ class TrainingPlan(Loose):
         Of the image of each training case; earlier versions kept none.
     started_from : StartedFrom or None
         The model that is fine-tuned; None of a training from nothing.
+    taught_by : TaughtBy or None
+        The model that it learns from beside the masks; None of a training by these alone.
     """
 
     experiment: Annotated[dict[str, Any], AfterValidator(_is_experiment)]
@@ -107,6 +136,7 @@ class TrainingPlan(Loose):
     one_piece: dict[Name, OnePiece] = Field({})
     fingerprints: dict[Name, Name] = Field({})
     started_from: StartedFrom | None = None
+    taught_by: TaughtBy | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -123,10 +153,20 @@ class TrainingPlan(Loose):
     @property
     def scans(self) -> dict[str, str]:
         """By the fingerprint of each scan that was trained on, now or before, its patient."""
-        before = {} if self.started_from is None else self.started_from.scans
-        return before | {
+        return self.scans_before | {
             mark: self.patients.get(case, case) for case, mark in self.fingerprints.items()
         }
+
+    @property
+    def scans_before(self) -> dict[str, str]:
+        """Those that the models knew which it started from and learnt from."""
+        before = [one.scans for one in (self.taught_by, self.started_from) if one is not None]
+        return {mark: patient for scans in before for mark, patient in scans.items()}
+
+    @property
+    def before_is_known(self) -> bool:
+        """Whether all is known that these were trained on."""
+        return all(one is None or one.known for one in (self.started_from, self.taught_by))
 
     @property
     def recipes(self) -> list[str]:

@@ -241,7 +241,7 @@ def truth_of_tests(every: Every) -> Answer:
     said = f"{whom} have their ground truth from the same data set as all others"
     if every[0].is_synthetic:
         return Answer("answered", f"{said}: it is what images were made from.", "cases.tsv")
-    known = all(one.first.started_from is None or one.first.started_from.known for one in every)
+    known = all(one.first.before_is_known for one in every)
     if known and headline_subset(every[0].result.metrics) == "test":
         said += ", and no model was trained on it or chosen by it"
     question = "Was it drawn in another way, or blind to predictions?"

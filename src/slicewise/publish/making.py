@@ -139,6 +139,7 @@ def training(one: Gathered) -> Section:
     )
     said = [
         *started(one),
+        *taught(one),
         *swept(one),
         loss(experiment["loss"]),
         *_optimizer(experiment["optimizer"]),
@@ -215,6 +216,22 @@ def started(one: Gathered) -> list[Said]:
     )
     before = ", ".join(Path(each).name for each in model.earlier)
     return [said, Said(f"It had itself started from {before}.")] if before else [said]
+
+
+def taught(one: Gathered) -> list[Said]:
+    """Name the model that training learnt from beside the masks, if there is one."""
+    teacher = one.first.taught_by
+    if teacher is None:
+        return []
+    share = one.first.experiment["training"]["distil"]["share"]
+    fold = ", fold by fold" if len(one.records) > 1 else ""
+    return [
+        Said(
+            f"A share of {share:g} of the loss was to the probabilities that another model "
+            f"({teacher.name}, digest of its weights {teacher.weights_sha256[:12]}) gave the "
+            f"training cases{fold}, the rest to their masks."
+        )
+    ]
 
 
 LOSSES = {

@@ -92,6 +92,7 @@ def evidence(
         Link("Scores", sha256(metrics), "SHA-256 of metrics.tsv"),
         *_each("Weights", weights, "digest of the arrays in {}/model.keras", folds),
         *_starts(records, folds),
+        *_teachers(records, folds),
         *([Link("Ground truth", truth, truths)] if truth else []),
         Link(
             "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
@@ -131,6 +132,31 @@ def _starts(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Lin
                 _of("Started from", fold, folds),
                 started.weights_sha256 or started.sha256,
                 f"{started.name}, {whom}{before}",
+            )
+        )
+    return links
+
+
+def _teachers(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Link]:
+    """Say of each fold which model it learnt from, and whether its scores can be believed."""
+    links = []
+    for fold, record in zip(folds, records, strict=True):
+        teacher = record.taught_by
+        if teacher is None:
+            continue
+        share = record.experiment["training"]["distil"]["share"]
+        whom = (
+            "by what it said of the training cases; it was trained on none of the patients who "
+            "are scored here"
+            if teacher.known
+            else "of which is not known whom all it was trained on: if patients who are scored "
+            "here are among them, these scores are too good"
+        )
+        links.append(
+            Link(
+                _of("Learnt from", fold, folds),
+                teacher.weights_sha256,
+                f"{teacher.name}, to which {share:g} of the loss was, {whom}",
             )
         )
     return links

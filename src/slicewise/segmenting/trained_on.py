@@ -152,7 +152,7 @@ def trained_on(
 
 def _called(record: TrainingRecord) -> dict[str, str]:
     """Return what the scans of a training are called, by their fingerprints."""
-    before = record.started_from.scans if record.started_from is not None else {}
+    before = record.scans_before
     earlier = {mark: f"of {patient}, before it was fine-tuned" for mark, patient in before.items()}
     return earlier | {mark: f"case {case}" for case, mark in record.fingerprints.items()}
 

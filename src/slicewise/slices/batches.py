@@ -42,6 +42,7 @@ class _Case:
     covered: tuple[slice, slice]
     crop: int | None
     content: list[Any]
+    taught: StoredSlices | None = None
 
     @classmethod
     def of(cls, folder: SliceFolder, geometry: SliceGeometry, whole: bool) -> _Case:
@@ -63,8 +64,13 @@ class _Case:
         )
 
     @property
+    def arrays(self) -> list[StoredSlices]:
+        """All that is read of it."""
+        return [each for each in (self.image, self.mask, self.taught) if each is not None]
+
+    @property
     def nbytes(self) -> int:
-        return self.image.nbytes + self.mask.nbytes
+        return sum(each.nbytes for each in self.arrays)
 
     def fill(
         self,
@@ -95,6 +101,21 @@ class _Case:
             whole = self.mask.read(numbers)
         for one, crop, mask in zip(out, crops, whole, strict=True):
             one[crop.target] = mask[crop.source]
+
+    def fill_taught(
+        self, out: Sequence[np.ndarray], crops: Sequence[Crop], numbers: np.ndarray, slices: int
+    ) -> None:
+        """Write crops of what a teacher says of its slices, or of their blocks of so many."""
+        if self.taught is None:
+            raise ValueError("no teacher said anything of these slices")
+        whole = np.empty((len(out), *self.mask.shape[1:], out[0].shape[-1]), np.uint8)
+        if slices > 1:
+            stack = Stack(self.taught.read, self.taught.shape[0], self.spacing)
+            fill_blocks(list(whole), stack, numbers, slices)
+        else:
+            whole[...] = np.moveaxis(self.taught.read(numbers), 1, -1)
+        for one, crop, share in zip(out, crops, whole, strict=True):
+            one[crop.target] = share[crop.source]
 
     @property
     def stack(self) -> Stack:
@@ -180,6 +201,8 @@ class SliceSet:
         Whether slices are kept in memory.
     cropped : bool
         Whether of some slices not all is read at once.
+    taught : int
+        Labels or regions that a teacher says something of; 0 where there is none, see `learn_from`.
 
     Raises
     ------
@@ -241,9 +264,34 @@ class SliceSet:
             max((columns for _, columns in sizes), default=0),
         )
         self.cropped = any(case.cropped(self.size) for case in self._cases)
-        self.in_memory = sum(case.nbytes for case in self._cases) <= memory
-        for case in self._cases:
-            case.image.keep = case.mask.keep = self.in_memory
+        self.taught = 0
+        self._memory = memory
+        self.in_memory = False
+        self._keep_what_fits()
+
+    def _keep_what_fits(self) -> None:
+        self.in_memory = sum(case.nbytes for case in self._cases) <= self._memory
+        for array in (array for case in self._cases for array in case.arrays):
+            array.keep = self.in_memory
+
+    def learn_from(self, taught: Sequence[StoredSlices], digests: Sequence[str]) -> None:
+        """Read beside each slice what a teacher says of it, also where nobody drew.
+
+        Parameters
+        ----------
+        taught : sequence of StoredSlices
+            Of each folder the probabilities, shape (slices, labels or regions, rows, columns).
+        digests : sequence of str
+            SHA-256 of each of them.
+        """
+        self._cases = [
+            replace(case, taught=array, content=[*case.content, sha256])
+            for case, array, sha256 in zip(self._cases, taught, digests, strict=True)
+        ]
+        self.taught = taught[0].shape[1]
+        # a slice without any mask teaches something now
+        self.drawn = np.ones_like(self.drawn)
+        self._keep_what_fits()
 
     @classmethod
     def from_recipes(
@@ -263,7 +311,7 @@ class SliceSet:
     @property
     def files(self) -> list[Path]:
         """The files that slices are read from."""
-        return [file for one in self._folders for file in (one.image, one.mask)]
+        return [array.path for case in self._cases for array in case.arrays]
 
     def geometries(self) -> list[SliceGeometry]:
         """Return what is known of each folder, read again."""
@@ -283,8 +331,8 @@ class SliceSet:
         for position, (folder, case) in enumerate(zip(self._folders, self._cases, strict=True)):
             image, mask = (places.get(path, path) for path in (folder.image, folder.mask))
             self._folders[position] = replace(folder, image=image, mask=mask)
-            case.image.path = image
-            case.mask.path = mask
+            for array in case.arrays:
+                array.path = places.get(array.path, array.path)
 
     def each(self) -> list[SliceSet]:
         """Return a set of each folder alone, whose slices are whole and have its own size."""
@@ -399,6 +447,24 @@ class SliceSet:
             out = [masks[position] for position in positions]
             case.fill_masks(out, self._crops(case, positions, corners), numbers, slices)
         return masks
+
+    def probabilities(
+        self, indices: Sequence[int] | np.ndarray, corners: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Read what a teacher says of slices, see `learn_from`.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, rows, columns, taught), of blocks (…, taught × slices)
+            255 for a probability of 1; 0 beyond the case. Of blocks all slices of the first label
+            or region come first.
+        """
+        slices = self.context.slices if self.context.block else 1
+        said = np.zeros((len(indices), *self.size, self.taught * slices), np.uint8)
+        for case, numbers, positions in self._by_case(indices):
+            out = [said[position] for position in positions]
+            case.fill_taught(out, self._crops(case, positions, corners), numbers, slices)
+        return said
 
     def _crops(self, case: _Case, positions: np.ndarray, corners: np.ndarray | None) -> list[Crop]:
         chosen = None if corners is None else corners[positions]

@@ -61,10 +61,13 @@ class Batches:
 
     def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
         """Return what the trainer takes for a step."""
-        images, masks = self.slices.read(indices, self._corners(indices, epoch, step))
+        corners = self._corners(indices, epoch, step)
+        images, masks = self.slices.read(indices, corners)
         if self.drop:
             self._leave_out(images, indices, epoch, step)
         inputs = {"images": images, "masks": masks}
+        if self.slices.taught:
+            inputs["taught"] = self.slices.probabilities(indices, corners)
         if self.experiment.augmentation is not None:
             moment = augment.Moment(self.experiment.training.seed, epoch, step)
             changes = augment.draw(

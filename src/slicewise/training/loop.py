@@ -26,12 +26,20 @@ from slicewise.training.budget import Budget, clock
 from slicewise.training.checkpoints import Checkpoints
 from slicewise.training.fit import fit_preprocess
 from slicewise.training.inputs import TrainingInputs
-from slicewise.training.result import HISTORY, Facts, Trained, resolve, samples_of, settle_model
+from slicewise.training.result import (
+    HISTORY,
+    TAUGHT,
+    Facts,
+    Trained,
+    resolve,
+    samples_of,
+    settle_model,
+)
 from slicewise.training.schedule import learning_rate
 from slicewise.training.selection import FINAL, Selection
 from slicewise.training.settling import decisions
 from slicewise.training.state import Progress, State
-from slicewise.training.trainer import Trainer, make_trainer
+from slicewise.training.trainer import PARTS, Trainer, make_trainer
 from slicewise.training.validation import LESS, Truth, Validation, target_of
 
 Row = dict[str, float]
@@ -331,7 +339,8 @@ class _Loop:
             self.callbacks.log(line)
         facts = Facts(threads, untrained, self.budget.used(), selected_by, tried)
         resolved = resolve(self.inputs, self.state, model, facts)
-        history = pd.DataFrame(self.state.progress.history, columns=list(HISTORY))
+        columns = [*HISTORY, *(TAUGHT if self.inputs.slices.taught else ())]
+        history = pd.DataFrame(self.state.progress.history, columns=columns)
         return Trained(model, history, resolved, samples_of(self.state.trainer, self.batches))
 
     # -- before and after -------------------------------------------------------
@@ -422,6 +431,7 @@ class _Loop:
             "timestamp": int(time.time() * 1000),
             "train/loss": float(np.mean(progress.losses)),
             "train/dice": float(np.mean(progress.dice)),
+            **{f"train/{name}": float(np.mean(of)) for name, of in progress.parts.items()},
             "lr": float(ops.convert_to_numpy(self.state.trainer.optimizer.learning_rate)),
             "images_per_second": trained / progress.seconds,
         }
@@ -460,7 +470,8 @@ class _Loop:
         """Take the numbers of a step, and refuse a loss that is none."""
         progress = self.state.progress
         loss = float(logs["loss"])
-        progress.note(loss, float(logs["dice"]))
+        parts = {name: float(logs[name]) for name in PARTS if name in logs}
+        progress.note(loss, float(logs["dice"]), parts)
         if not np.isfinite(loss):
             cases = ", ".join(self.batches.cases_of(indices))
             raise DivergedError(

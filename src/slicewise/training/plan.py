@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Content, Experiment, Recipe, Settings
-from slicewise.dataset.training_record import TrainingPlan
+from slicewise.dataset.training_record import TaughtBy, TrainingPlan
 from slicewise.errors import SlicewiseError
 from slicewise.network.ranges import Ranges
 from slicewise.records import differences
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.taught import TaughtFolder, read_taught, taught_place
 from slicewise.stored import Form, Loose, read_stored
 
 AGAIN = "run snakemake again, which makes it anew"
@@ -113,8 +114,12 @@ def read_plan(path: str, settings: Settings, name: str, code: Mapping[str, str])
     )
 
 
-def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, SliceSet]:
+def read_slices(
+    plan: Plan, recipes: Sequence[str | Path], fold: int | str = 0
+) -> tuple[SliceSet, SliceSet]:
     """Open the slices of the training and of the validation cases of a plan.
+
+    Those of training come with what a teacher says of them, if there is one.
 
     Parameters
     ----------
@@ -122,6 +127,8 @@ def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, Sl
         Names the cases.
     recipes : sequence of path
         The folder of each recipe; validation cases are cut by the first.
+    fold : int or str
+        Of the training.
 
     Raises
     ------
@@ -136,6 +143,8 @@ def read_slices(plan: Plan, recipes: Sequence[str | Path]) -> tuple[SliceSet, Sl
     for each, number in ((slices, len(asked)), (validation_slices, 1)):
         for folder, wanted in zip(recipes[:number], asked, strict=False):
             _check_cut(each, plan.content, wanted, Path(folder))
+    if planned.taught_by is not None:
+        _learn(slices, planned.taught_by, plan.content, fold)
     return slices, validation_slices
 
 
@@ -152,3 +161,28 @@ def _check_cut(slices: SliceSet, content: Content, wanted: Mapping[str, Any], fo
             raise SlicewiseError(
                 f"{place}: {case} was cut by another recipe ({', '.join(changed)}); {AGAIN}"
             )
+
+
+def _learn(slices: SliceSet, teacher: TaughtBy, content: Content, fold: int | str) -> None:
+    """Read beside slices what a teacher says of them, and compare it with what was planned."""
+    arrays = []
+    digests = []
+    places = zip(slices.cases, slices.folders, slices.geometries(), strict=True)
+    for case, place, geometry in places:
+        folder = TaughtFolder.below(taught_place(place.parent, teacher.name, fold), case)
+        taught, array = read_taught(folder)
+        number, *size = geometry.shape
+        told = {
+            "teacher": teacher.says,
+            "found": [*content.scored],
+            "shape": [number, len(content.scored), *size],
+            "recipe": geometry.recipe.model_dump(),
+        }
+        if changed := differences({key: taught.model_dump()[key] for key in told}, told):
+            raise SlicewiseError(
+                f"{folder.record}: {case} was taught otherwise than planned "
+                f"({', '.join(changed)}); {AGAIN}"
+            )
+        arrays.append(array)
+        digests.append(taught.sha256)
+    slices.learn_from(arrays, digests)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.dataset.case_record import check_volumes
+from slicewise.dataset.training_record import TaughtBy
 from slicewise.dataset.truth import truth_reader
 from slicewise.network.card import make_card
 from slicewise.slices import batches
@@ -28,10 +29,13 @@ class Prepared:
         What its weights depend on.
     truth : callable
         See `train`.
+    taught_by : TaughtBy or None
+        The model that it learns from, if any.
     """
 
     inputs: TrainingInputs
     truth: Truth
+    taught_by: TaughtBy | None = None
 
     @property
     def sets(self) -> tuple[SliceSet, SliceSet]:
@@ -46,11 +50,13 @@ class Prepared:
 
     @property
     def tags(self) -> dict[str, Any]:
-        """What a tracked run is told of it: its key, and what it started from."""
+        """What a tracked run is told of it: its key, and what it starts and learns from."""
         tags = {"training_key": self.inputs.key}
         start = self.inputs.start
         if start is not None:
             tags["started_from"] = start.told.weights_sha256 or start.told.sha256
+        if self.taught_by is not None:
+            tags["taught_by"] = self.taught_by.weights_sha256
         return tags
 
 
@@ -60,6 +66,7 @@ def prepare(
     case_records: Sequence[str],
     masks: Sequence[str],
     start: str | None,
+    fold: int | str = 0,
 ) -> Prepared:
     """Open what a training reads.
 
@@ -75,6 +82,8 @@ def prepare(
         Their ground truth.
     start : str or None
         The file of the model that it starts from, if it starts from one.
+    fold : int or str
+        Of the training.
 
     Raises
     ------
@@ -83,7 +92,7 @@ def prepare(
     """
     planned = plan.settings
     read = check_volumes(case_records, planned.validation_cases, mask=masks)
-    slices, validation_slices = read_slices(plan, recipes)
+    slices, validation_slices = read_slices(plan, recipes, fold)
     truth = truth_reader(planned.validation_cases, masks, plan.content, validation_slices.frames())
     card = make_card(plan.content, plan.recipe, plan.experiment, plan.ranges)
     from_model = None
@@ -100,4 +109,4 @@ def prepare(
         start=from_model,
         one_piece=planned.one_piece,
     )
-    return Prepared(inputs, truth)
+    return Prepared(inputs, truth, planned.taught_by)

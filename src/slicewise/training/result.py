@@ -40,6 +40,8 @@ HISTORY = (
     "lr",
     "images_per_second",
 )
+TAUGHT = ("train/loss_truth", "train/loss_teacher")
+"""Columns more where a teacher says something of the training slices: the parts of its loss."""
 SHOWN = 16
 """Augmented slices that are kept for the report."""
 BLACK = -2.5
@@ -56,7 +58,7 @@ class Trained:
     model : keras.Model
         From raw intensities to probabilities.
     history : DataFrame
-        One row an epoch, columns `HISTORY`.
+        One row an epoch, columns `HISTORY`, of a training with a teacher `TAUGHT`, too.
     resolved : Resolved
         What was decided and measured on the way.
     samples : dict of str to ndarray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 
@@ -29,6 +29,8 @@ class Progress:
     losses, dice : list of float
         Of each step of the epoch under way: a training that is told to stop
         does so between two steps.
+    parts : dict of str to list of float
+        Of each step of it the parts of the loss, where it has several.
     seconds : float
         That the epoch under way took.
     best_score : float or None
@@ -44,6 +46,7 @@ class Progress:
     used: float = 0.0
     losses: list[float] = field(default_factory=list)
     dice: list[float] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
     best_score: float | None = None
     best_epoch: int = 0
@@ -53,16 +56,19 @@ class Progress:
         """Of the epoch under way, from 1."""
         return len(self.history) + 1
 
-    def note(self, loss: float, dice: float) -> None:
+    def note(self, loss: float, dice: float, parts: Mapping[str, float] | None = None) -> None:
         """Take what a step of the epoch under way came to."""
         self.losses.append(loss)
         self.dice.append(dice)
+        for name, value in (parts or {}).items():
+            self.parts.setdefault(name, []).append(value)
 
     def end_epoch(self, row: dict[str, float]) -> None:
         """Take the row of the epoch, and begin the next one."""
         self.history.append(row)
         self.losses = []
         self.dice = []
+        self.parts = {}
         self.seconds = 0.0
 
 

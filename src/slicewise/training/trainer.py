@@ -17,6 +17,7 @@ from slicewise.network.depth import Depth
 from slicewise.network.fusion import forbid_wrong_fusion
 from slicewise.network.preprocessing import Preprocess
 from slicewise.network.unet import build_unet
+from slicewise.slices.taught import SURE
 from slicewise.training import augmentation as augment
 from slicewise.training.average import Statistics, averaging
 from slicewise.training.losses import (
@@ -25,7 +26,11 @@ from slicewise.training.losses import (
     drawn_pixels,
     hard_masks,
     segmentation_loss,
+    taught_loss,
 )
+
+PARTS = ("loss_truth", "loss_teacher")
+"""Names of the parts of a loss that is to masks and to a teacher."""
 
 
 @keras.saving.register_keras_serializable(package="slicewise")
@@ -33,7 +38,8 @@ class Trainer(keras.Model):
     """Preprocess, augment, network and loss in one step, on any backend.
 
     Takes a dict of ``images`` (n, rows, columns, channels), ``masks`` (n, rows,
-    columns) and, where slices are augmented, the arrays of the `Changes` that were drawn for them.
+    columns) and, where slices are augmented, the arrays of the `Changes` that were drawn for them;
+    where a teacher says something of them, that as ``taught``, see `SliceSet.probabilities`.
 
     Parameters
     ----------
@@ -52,6 +58,8 @@ class Trainer(keras.Model):
         What is to be found in masks.
     optimizer : Optimizer or None
         Settings of the average of weights that statistics of batches are to fit.
+    share : float
+        Share of the loss that is to the teacher.
     """
 
     def __init__(
@@ -64,6 +72,7 @@ class Trainer(keras.Model):
         *,
         target: Target = WHOLE,
         optimizer: Optimizer | None = None,
+        share: float = 0.0,
     ) -> None:
         super().__init__()
         self.preprocess = preprocess
@@ -73,7 +82,10 @@ class Trainer(keras.Model):
         self.devices = devices or []
         self.target = target
         self.noise = keras.random.SeedGenerator(0)
+        self.share = share
         self.dice = keras.metrics.Mean(name="dice")
+        # of the loss, where it has two
+        self.parts = [keras.metrics.Mean(name=part) for part in PARTS] if share else []
         self.statistics = Statistics(self, unet, optimizer)
         # there is nothing to build, which Keras would trace a whole call to find out
         self.built = True
@@ -88,6 +100,18 @@ class Trainer(keras.Model):
             images, masks = augment.apply(images, masks, changes, noise, self.augmentation)
         return images, ops.cast(masks, "int32")
 
+    def learnt(self, inputs: Mapping[str, Any]) -> Any:
+        """Return what a teacher says of a batch as the network sees it, see `taught_loss`."""
+        taught = ops.cast(inputs["taught"], "float32") / SURE
+        changes = augment.Changes.among(inputs)
+        if changes is not None and self.augmentation is not None:
+            taught = augment.moved(taught, changes, self.augmentation)
+        slices = tuple(inputs["masks"].shape[3:])
+        if not slices:
+            return taught
+        size = ops.shape(taught)[:3]
+        return ops.swapaxes(ops.reshape(taught, (*size, -1, *slices)), 3, 4)
+
     def call(self, inputs: Mapping[str, Any], training: bool = False) -> dict[str, Any]:
         """Return logits and the masks that go with them."""
         images, masks = self.prepare(inputs)
@@ -95,7 +119,10 @@ class Trainer(keras.Model):
         logits = run(images)
         if training:
             self.statistics.add()
-        return {"logits": logits, "masks": masks}
+        outputs = {"logits": logits, "masks": masks}
+        if self.share and "taught" in inputs:
+            outputs["taught"] = self.learnt(inputs)
+        return outputs
 
     def take_averages(self) -> None:
         """Give the network the moving averages of its weights and statistics, where these are."""
@@ -120,7 +147,13 @@ class Trainer(keras.Model):
         masks = y_pred["masks"]
         finest = logits[0] if isinstance(logits, list) else logits
         self.dice.update_state(self._dice(finest, masks))
-        return segmentation_loss(logits, masks, self.loss_settings, self.target)
+        truth = segmentation_loss(logits, masks, self.loss_settings, self.target)
+        if "taught" not in y_pred:
+            return truth
+        teacher = taught_loss(logits, y_pred["taught"], self.loss_settings, self.target)
+        for mean, part in zip(self.parts, (truth, teacher), strict=True):
+            mean.update_state(part)
+        return (1 - self.share) * truth + self.share * teacher
 
     def _dice(self, logits: Any, masks: Any) -> Any:
         """Return the Dice of a batch, as logits decide it."""
@@ -218,6 +251,7 @@ def make_trainer(
         devices,
         target=target,
         optimizer=experiment.optimizer,
+        share=experiment.training.share,
     )
     # XLA is slower than oneDNN on CPUs, faster than plain kernels on one GPU.
     jit = "auto" if backend.has_gpu() and len(devices) < 2 else keras.backend.backend() == "jax"

@@ -1,0 +1,40 @@
+"""Teach: what a model says of the cases that it was trained on, for experiments that learn from it.
+
+Needs the model of a fold of an experiment that is a teacher (`training.distil`), and the images of
+the training cases of this fold; of no others, so nobody learns of who is held out. Makes
+slices/_taught/<teacher>/fold-<k>/<recipe>/<case>/{probability.npy, taught.json}, cut by the recipe
+of who learns, which are declared by one file of digests a shard, as slices are.
+"""
+
+
+rule teach:
+    """Ask a model about a shard of its training cases, and cut what it says by one recipe."""
+    input:
+        model=result("{experiment}/fold-{fold}/model.keras"),
+        config=result("{experiment}/fold-{fold}/config.yaml"),
+        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
+        cut_by=lambda w: study.plans_of([w.recipe]),
+        case_records=lambda w: study.case_records_of(study.taught_cases(w.fold, w.shard)),
+        images=lambda w: in_bucket(files_of("image", study.taught_cases(w.fold, w.shard))),
+    output:
+        update(result("cases/_taught/{experiment}/fold-{fold}/{recipe}/{shard}.json")),
+    log:
+        result("logs/teach/{experiment}/fold-{fold}/{recipe}/{shard}.log"),
+    benchmark:
+        result("timings/teach/{experiment}/fold-{fold}/{recipe}/{shard}.tsv")
+    conda:
+        "../environment.yml"
+    threads: lambda w: workflow.cores
+    resources:
+        gpu=GPUS,
+        mem_mb=memory(lambda w: study.memory_to_teach(w.experiment, w.fold, w.shard)),
+        runtime=240,
+    params:
+        code=code("teach"),
+        images=lambda w: by_path(files_of("image", study.taught_cases(w.fold, w.shard))),
+        # no rule's output, so that what is valid outlives the other cases of its shard
+        folder=lambda w: result(f"slices/{w.recipe}"),
+        cfg=lambda w: study.teaching(w.experiment, w.fold, w.recipe, w.shard).dump(),
+        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+    script:
+        "../scripts/teach.py"
