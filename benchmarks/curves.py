@@ -577,6 +577,13 @@ def section(path: Path, rows: Sequence[Row], failures: Sequence[str], options: N
         f"{options.threads} threads of {processor()}; "
         f"{', '.join(f'{name} {number}' for name, number in sorted(versions.items()))}."
     )
+    busiest = max(row["load"][0] for row in rows)
+    # what ran before a cell was one of ours, too
+    if busiest > options.threads + 1:
+        told += (
+            f" The machine had other work to do (load up to {busiest:.0f} before a cell): minutes "
+            "were worth less, and not the same for all."
+        )
     lines = [
         f"\n## {path.stem}, {datetime.now(UTC).date()}, commit {commit()}\n",
         f"```console\npython benchmarks/curves.py {shlex.join(options.command)}\n```\n",

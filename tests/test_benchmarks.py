@@ -741,7 +741,7 @@ def test_masks_on_another_grid_are_refused(curves, tmp_path):
 
 
 def test_the_table_of_curves_says_how_a_rival_differs_from_ours(curves, tmp_path):
-    part, _ = made_part(curves, tmp_path)
+    part, options = made_part(curves, tmp_path)
     names = [f"p{k}" for k in range(8)]
     took = {"training_s": 61, "processor_s": 99, "steps": 12, "prediction_s": 0.5, "versions": {}}
 
@@ -758,6 +758,10 @@ def test_the_table_of_curves_says_how_a_rival_differs_from_ours(curves, tmp_path
     ours, theirs = curves["markdown"]([rows[0], rows[1] | {"p_holm": 0.02}]).splitlines()[2:]
     assert ours.startswith("| 2 | 3 | slicewise | 0.7350 [") and "| 12 |" in ours
     assert "| -0.0500 [-0.0500, -0.0500] | 0.02 | 61 | 99 |" in theirs
+    path = Path("made.yaml")
+    assert "other work" not in curves["section"](path, rows[:1], [], options)
+    busy = [rows[0], rows[1] | {"p_holm": 0.02, "load": [7.4, 2.0]}]
+    assert "other work to do (load up to 7 " in curves["section"](path, busy, [], options)
     drawn = curves["draw"](rows)
     assert [line.get_label() for line in drawn.axes[0].lines] == ["slicewise", "monai"]
     assert [float(line.get_ydata()[0]) for line in drawn.axes[0].lines] == pytest.approx(
