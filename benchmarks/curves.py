@@ -679,6 +679,11 @@ def main() -> None:
         rows, failures = table_of(parts, options)
     except SlicewiseError as error:
         raise SystemExit(f"error: {error}") from None
+    except subprocess.CalledProcessError:
+        raise SystemExit(
+            "error: our training failed, as Snakemake says above; mend that and give the same "
+            "command again, which goes on from there"
+        ) from None
     text = section(path, rows, failures, options)
     print(text)
     with options.out.open("a", encoding="utf-8") as page:

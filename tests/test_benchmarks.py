@@ -914,3 +914,27 @@ def test_too_few_patients_for_the_benchmark_of_expected_dice_are_said(trust, mon
     monkeypatch.setattr(trust, "measure", refuse)
     with pytest.raises(SystemExit, match="too few validation patients"):
         trust.main(["--sets", "phantoms"])
+
+
+def test_curves_whose_workflow_fails_say_so_in_a_sentence(curves, tmp_path, monkeypatch):
+    made_part(curves, tmp_path)
+
+    def fail(*_):
+        raise subprocess.CalledProcessError(1, ["snakemake"])
+
+    module = curves["main"].__globals__
+    monkeypatch.setitem(module, "table_of", fail)
+    held = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, kept: held.append(kept), raising=False)
+    path, page = str(tmp_path / "made.yaml"), tmp_path / "page.md"
+    given = ["--patients", "2", "--minutes", "1", "--tested", "2", "--threads", "1"]
+    monkeypatch.setattr(
+        sys, "argv", ["curves.py", "--configfile", path, *given, "--out", str(page)]
+    )
+    with pytest.raises(SystemExit, match="our training failed, as Snakemake says"):
+        curves["main"]()
+    assert not page.exists()
+    assert all(len(kept) == 1 for kept in held), "all processes are held to the threads"
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--patients", "99"])
+    with pytest.raises(SystemExit, match="error: --patients 99"):
+        curves["main"]()
