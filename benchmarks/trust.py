@@ -95,7 +95,7 @@ class Measured:
 SETS = {
     "hippocampus": Measured(("config/msd_hippocampus.yaml",), test=0.4, validation=0.25),
     "liver slices": Measured(("config/msd_liver_2d.yaml",), validation=0.25),
-    "phantoms": Measured(("config/config.yaml",), epochs=6, test=0.5, cases=60),
+    "phantoms": Measured(("config/config.yaml",), epochs=6, test=0.5, validation=0.4, cases=60),
 }
 
 # --- faults --------------------------------------------------------------------------

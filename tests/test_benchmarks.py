@@ -17,6 +17,7 @@ import yaml
 
 from slicewise.config import load_settings
 from slicewise.config.configuration import read_configuration
+from slicewise.dataset.calibration import FEWEST
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
@@ -896,6 +897,9 @@ def test_sets_of_expected_dice_are_settings_of_the_workflow(trust, tmp_path, mon
         training = settings.experiments[trust.NAME].training
         assert (training.minutes, training.epochs) in ((3, None), (None, 6))
         assert (settings.dataset.layout == "phantom") == (name == "phantoms")
+        if name == "phantoms":  # of fewer than nine patients nothing is calibrated
+            learning = one.cases * (1 - settings.split.test)
+            assert learning * settings.split.validation >= FEWEST
 
 
 def test_a_set_of_ones_own_is_measured_with_what_is_said_of_it(trust, monkeypatch):
