@@ -1,7 +1,7 @@
 """Teach: what a model says of the cases that it was trained on, for experiments that learn from it.
 
-Needs the model of a fold of an experiment that is a teacher (`training.distil`), and the images of
-the training cases of this fold; of no others, so nobody learns of who is held out. Makes
+Needs the model of a fold of an experiment that is a teacher (`training.distil`), or those of all
+members of an ensemble, and the images of the training cases of this fold; of no others, so nobody learns of who is held out. Makes
 slices/_taught/<teacher>/fold-<k>/<recipe>/<case>/{probability.npy, taught.json}, cut by the recipe
 of who learns, which are declared by one file of digests a shard, as slices are.
 """
@@ -10,9 +10,11 @@ of who learns, which are declared by one file of digests a shard, as slices are.
 rule teach:
     """Ask a model about a shard of its training cases, and cut what it says by one recipe."""
     input:
-        model=result("{experiment}/fold-{fold}/model.keras"),
-        config=result("{experiment}/fold-{fold}/config.yaml"),
-        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
+        models=lambda w: study.of_folds("model.keras", w.experiment, [w.fold]),
+        configs=lambda w: study.of_folds("config.yaml", w.experiment, [w.fold]),
+        # how much each member of an ensemble counts
+        ensemble=lambda w: study.ensemble_of(w.experiment),
+        proposals=lambda w: study.plans_to_predict(w.experiment),
         cut_by=lambda w: study.plans_of([w.recipe]),
         case_records=lambda w: study.case_records_of(study.taught_cases(w.fold, w.shard)),
         images=lambda w: in_bucket(files_of("image", study.taught_cases(w.fold, w.shard))),
@@ -35,6 +37,6 @@ rule teach:
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=lambda w: result(f"slices/{w.recipe}"),
         cfg=lambda w: study.teaching(w.experiment, w.fold, w.recipe, w.shard).dump(),
-        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+        batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/teach.py"

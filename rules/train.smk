@@ -67,7 +67,8 @@ rule plan:
         # no patient who is held out may be known to the model that is fine-tuned
         start=lambda w: study.start_of(w.experiment, w.fold, "json"),
         # nor to the one that is learnt from
-        teacher=lambda w: study.teacher_record_of(w.experiment, w.fold),
+        teacher=lambda w: study.teacher_records_of(w.experiment, w.fold),
+        mixed=lambda w: study.mixed_teacher_of(w.experiment),
         cases=lambda w: study.cases_beside_start(w.experiment),
         best=lambda w: study.best_of(w.experiment),
     output:
@@ -88,7 +89,7 @@ rule plan:
         training=rules.train.params.code,
         slices=rules.slices.params.code,
         teaching=lambda w: rules.teach.params.code(w) if study.teacher_of(w.experiment) else {},
-        teacher=lambda w: study.teacher_of(w.experiment),
+        teacher=lambda w: study.told_teacher(w.experiment),
         code=code("plan"),
         held_out=lambda w: study.held_out_of_start(w.experiment, w.fold),
         cfg=lambda w: study.training_plan(w.experiment, w.fold).dump(),

@@ -5,7 +5,13 @@ from slicewise.dataset.cases import read_table
 from slicewise.dataset.one_piece import one_piece
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.rungs import best_told
-from slicewise.dataset.started import STARTED, check_start, check_teacher, describe_teacher
+from slicewise.dataset.started import (
+    STARTED,
+    check_start,
+    check_teacher,
+    describe_teacher,
+    shares_of_teacher,
+)
 from slicewise.dataset.training_record import TrainingRecord, write_plan
 from slicewise.job import script_job
 from slicewise.jobs import Plan
@@ -34,7 +40,12 @@ def main(snakemake):
             check_start(started, read_table(given.cases[0]), told.held_out)
             also["started_from"] = started.model_dump()
         if given.get("teacher"):
-            teacher = describe_teacher(told.teacher, TrainingRecord.read(given.teacher[0]))
+            members = told.teacher["members"]
+            records = dict(zip(members, map(TrainingRecord.read, given.teacher), strict=True))
+            fold = int(snakemake.wildcards.fold)
+            shares = shares_of_teacher(records, given.get("mixed") or [], fold)
+            own = [shares[member] for member in members]
+            teacher = describe_teacher(told.teacher["name"], [*records.values()], own)
             check_teacher(teacher, read_table(given.cases[0]), told.held_out)
             also["taught_by"] = teacher.model_dump()
         fingerprints = {case: known[case].fingerprint for case in cfg.train}

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from slicewise.dataset.proposal import recipe_told
-from slicewise.dataset.started import describe_teacher
-from slicewise.dataset.training_record import TrainingRecord
+from slicewise.dataset.proposal import recipe_told, recipes_told
+from slicewise.dataset.started import describe_teacher, shares_of_teacher
 from slicewise.files import write_json
-from slicewise.inference.requests import check_model
-from slicewise.inference.teaching import Lesson, Member, teach_cases
+from slicewise.inference.ensemble import Ensemble
+from slicewise.inference.requests import members_trained
+from slicewise.inference.teaching import Lesson, teach_cases
 from slicewise.job import script_job
 from slicewise.jobs import Teach
 from slicewise.network.backend import prepare
-from slicewise.network.model import load_model
 from slicewise.records import paths_told
 from slicewise.slices.taught import taught_place
 
@@ -22,13 +21,18 @@ def main(snakemake):
     named = snakemake.wildcards
     with script_job(snakemake) as log:
         prepare()
-        model = load_model(Path(given.model))
-        record = TrainingRecord.read(given.config)
-        recipe = recipe_told(cfg.recipe, given.get("proposals") or [])
-        check_model(given.model, model, record, cfg.content, recipe)
+        fold = int(named.fold)
+        proposals = given.get("proposals") or []
+        recipes = recipes_told(cfg.members, proposals)
+        trained = members_trained([fold], given.models, given.configs, cfg.content, recipes)
+        records = {member: own[fold].record for member, own in trained.items()}
+        shares = shares_of_teacher(records, given.get("ensemble") or [], fold)
+        own_shares = [shares[member] for member in records]
+        teacher = describe_teacher(named.experiment, [*records.values()], own_shares)
+        models = {member: [own[fold].model] for member, own in trained.items()}
         lesson = Lesson(
-            members=[Member([model])],
-            says=describe_teacher(named.experiment, record).says,
+            teacher=Ensemble.of(models, shares, {}),
+            says=teacher.says,
             content=cfg.content,
             recipe=recipe_told(cfg.cut_by, given.get("cut_by") or []),
             place=taught_place(Path(snakemake.params.folder), named.experiment, named.fold),

@@ -432,7 +432,7 @@ def test_a_fold_is_taught_of_its_training_cases_by_the_model_of_the_same_fold():
         asked = [study.taught_cases(fold, shard) for shard in study.shards]
         told = [case for cases in asked for case in cases]
         assert sorted(told) == sorted(study.training_cases(fold))
-        assert study.teacher_record_of("two", fold) == [f"results/ct/one/fold-{fold}/config.yaml"]
+        assert study.teacher_records_of("two", fold) == [f"results/ct/one/fold-{fold}/config.yaml"]
         files = study.taught_by("two", fold)
         assert files and len(set(files)) == len(files)
         place = f"results/ct/cases/_taught/one/fold-{fold}"
@@ -440,9 +440,10 @@ def test_a_fold_is_taught_of_its_training_cases_by_the_model_of_the_same_fold():
             f"{place}/coronal64",
             f"{place}/axial64",
         }
-    assert study.taught_by("one", 0) == study.teacher_record_of("one", 0) == []
+    assert study.taught_by("one", 0) == study.teacher_records_of("one", 0) == []
     told = study.teaching("one", 0, "coronal64", next(iter(study.shards)))
-    assert (told.recipe.plane, told.cut_by.plane) == ("axial", "coronal")
+    assert [each.recipe.plane for each in told.members] == ["axial"]
+    assert told.cut_by.plane == "coronal"
     assert study.memory_to_teach("one", 0, next(iter(study.shards))) >= 6000
 
 
@@ -498,3 +499,27 @@ def test_a_file_of_a_teacher_is_known_by_the_shards_of_ingest():
     named = {"experiment": "one", "fold": "0", "recipe": "axial64"}
     assert study.knows({**named, "shard": next(iter(study.shards))})
     assert not study.knows({**named, "shard": "nothing"})
+
+
+def test_a_student_of_an_ensemble_learns_from_all_its_members(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiments = config()["experiments"]
+    experiments["other"] = {"slices": "axial64"}
+    experiments["both"] = {"ensemble": ["one", "other"]}
+    experiments["two"]["training"] = {"distil": {"teacher": "both"}}
+    study = study_of(experiments=experiments, run=["two"])
+    study.check_starts()
+    assert study.settings.trained == ["two", "one", "other"]
+    assert study.told_teacher("two") == {"name": "both", "members": ["one", "other"]}
+    assert study.teacher_records_of("two", 1) == [
+        f"results/ct/{member}/fold-1/config.yaml" for member in ("one", "other")
+    ]
+    assert study.mixed_teacher_of("two") == ["results/ct/both/ensemble.json"]
+    assert all("/_taught/both/fold-1/" in path for path in study.taught_by("two", 1))
+    led = study.led_to_training("two", 1)
+    assert ("weights", {"experiment": "both"}) in led
+    for member in ("one", "other"):
+        assert ("train", {"experiment": member, "fold": "2"}) in led
+    told = study.teaching("both", 1, "coronal64", next(iter(study.shards)))
+    assert [each.name for each in told.members] == ["one", "other"]
+    assert study.memory_to_teach("both", 1, next(iter(study.shards))) >= 6000

@@ -296,18 +296,6 @@ class Start(Told):
     folds: int
 
 
-class Teach(Told):
-    """Of `teach`: which training cases a model tells of, and how that is cut.
-
-    `recipe` is how the model's own slices are cut, `cut_by` how those are of who learns from it.
-    """
-
-    cases: list[str]
-    content: OnceRead
-    recipe: Recipe
-    cut_by: Recipe
-
-
 class ToldMember(BaseModel):
     """A member of an ensemble: how it cuts volumes, and the file of its plan, if any."""
 
@@ -316,6 +304,19 @@ class ToldMember(BaseModel):
     name: str
     recipe: Recipe
     plan: str = ""
+
+
+class Teach(Told):
+    """Of `teach`: which training cases models tell of, and how that is cut.
+
+    `members` are the experiments whose models these are, `cut_by` how the slices are cut of who
+    learns from them.
+    """
+
+    cases: list[str]
+    content: OnceRead
+    members: list[ToldMember]
+    cut_by: Recipe
 
 
 class Predict(Told):

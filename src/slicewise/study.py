@@ -244,16 +244,14 @@ class Study:
         """Return what jobs are told of the members of an ensemble; nothing of an experiment."""
         if experiment not in self.settings.ensembles:
             return []
-        told = []
-        for member in self.settings.members_of(experiment):
-            recipe = self.recipes_of(member)[0]
-            plans = [Path(path).name for path in self.plans_of([recipe])]
-            told.append(
-                jobs.ToldMember(
-                    name=member, recipe=self.settings.slices[recipe], plan="".join(plans)
-                )
-            )
-        return told
+        return list(map(self._told_member, self.settings.members_of(experiment)))
+
+    def _told_member(self, experiment: str) -> jobs.ToldMember:
+        recipe = self.recipes_of(experiment)[0]
+        plans = [Path(path).name for path in self.plans_of([recipe])]
+        return jobs.ToldMember(
+            name=experiment, recipe=self.settings.slices[recipe], plan="".join(plans)
+        )
 
     def ensemble_of(self, experiment: str) -> list[str]:
         """Return the file that says how much each member counts; none of an experiment."""
@@ -528,7 +526,7 @@ class Study:
                     )
                 seen.append(own[0])
             for each in self._trained_before(experiment):
-                for fold in self.folds:
+                for fold in () if each in self.settings.ensembles else self.folds:
                     self.starts_from(each, fold)
 
     def _trained_before(self, experiment: str) -> list[str]:
@@ -541,7 +539,7 @@ class Study:
         """
         found = [experiment]
         for name in found:
-            own = self.own_start(name)
+            own = None if name in self.settings.ensembles else self.own_start(name)
             before = [*([own[0]] if own else []), *self.settings.teachers_of(name)]
             if experiment in before:
                 raise SlicewiseError(
@@ -558,10 +556,22 @@ class Study:
         """Return the experiment that one learns from, if any."""
         return self.settings.blocks[experiment].training.teacher
 
-    def teacher_record_of(self, experiment: str, fold: int | str) -> list[str]:
-        """Return the record of the training of the model that a fold learns from, if any."""
+    def told_teacher(self, experiment: str) -> dict[str, Any] | None:
+        """Return whom an experiment learns from, and the experiments that this is of."""
+        teacher = self.teacher_of(experiment)
+        if teacher is None:
+            return None
+        return {"name": teacher, "members": self.settings.members_of(teacher)}
+
+    def teacher_records_of(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the records of the trainings of the models that a fold learns from, if any."""
         teacher = self.teacher_of(experiment)
         return [] if teacher is None else self.of_folds("config.yaml", teacher, [int(fold)])
+
+    def mixed_teacher_of(self, experiment: str) -> list[str]:
+        """Return the file that says how much each of them counts, if they are an ensemble."""
+        teacher = self.teacher_of(experiment)
+        return [] if teacher is None else self.ensemble_of(teacher)
 
     def taught_cases(self, fold: int | str, shard: str) -> list[str]:
         """Return the cases of a shard that a fold is trained on, and taught of."""
@@ -573,7 +583,7 @@ class Study:
         return jobs.Teach(
             cases=self.taught_cases(fold, shard),
             content=self.settings.dataset.content,
-            recipe=self.settings.slices[self.recipes_of(teacher)[0]],
+            members=list(map(self._told_member, self.settings.members_of(teacher))),
             cut_by=self.settings.slices[recipe],
         )
 
@@ -632,7 +642,13 @@ class Study:
             for recipe in self.recipes_of(experiment)
             for shard in shards
         ]
-        return [*asked, *self.led_to_training(teacher, fold)]
+        if teacher not in self.settings.ensembles:
+            return [*asked, *self.led_to_training(teacher, fold)]
+        # weights are fitted with the models of all folds
+        weighed = [(rule, {"experiment": teacher}) for rule in ("mix", "weights")]
+        members = self.settings.members_of(teacher)
+        trained = [each for m in members for k in self.folds for each in self.led_to_training(m, k)]
+        return [*asked, *weighed, *trained]
 
     # what is known of masks without truth
 
@@ -944,7 +960,8 @@ class Study:
         sizes = self.sizes_of(self.taught_cases(fold, shard))
         return max(
             needs.teach(sizes, block, self.estimated.slices[block.slices], self.outputs)
-            for block in self._estimates(teacher)
+            for member in self.settings.members_of(teacher)
+            for block in self._estimates(member)
         )
 
     def memory_to_segment(self, experiment: str) -> int:

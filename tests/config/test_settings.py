@@ -182,3 +182,16 @@ def test_a_training_without_a_teacher_is_dumped_as_it_was():
     settings = load_settings(taught(e="f"))
     assert "distil" not in settings.experiments["f"].training.model_dump()
     assert settings.experiments["f"].training.teacher is None
+
+
+def test_an_ensemble_may_teach_but_not_its_own_member():
+    config = taught(e="both")
+    config["experiments"]["both"] = {"ensemble": ["f", "g"]}
+    settings = load_settings(config)
+    assert settings.learnt_from("e") == ["e", "both", "f", "g"]
+    assert load_settings({**config, "run": ["e"]}).trained == ["e", "f", "g"]
+    used = yaml.safe_load(settings_of(settings, "e"))
+    assert {*used["experiments"]} == {"e", "f", "g", "both"}
+    assert load_settings(used, dumped=True).wanted == ["e"]
+    config["experiments"]["both"] = {"ensemble": ["e", "g"]}
+    assert "it would learn from itself (e from both from e)" in fault(config)

@@ -7,11 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from slicewise.dataset.ensembles import Weights, write_ensemble
 from slicewise.dataset.started import (
     check_start,
     check_teacher,
     describe_start,
     describe_teacher,
+    shares_of_teacher,
 )
 from slicewise.dataset.training_record import StartedFrom, TrainingRecord
 from slicewise.errors import SlicewiseError
@@ -80,28 +82,63 @@ def test_a_student_knows_whom_its_teacher_was_trained_on_and_before(tmp_path: Pa
     path = tmp_path / "model.keras"
     path.write_bytes(b"weights")
     first = describe_start("first", path, trained("a1", "a", "f1"))
-    teacher = describe_teacher("large", trained("b1", "b", "f3", started_from=first))
+    teacher = describe_teacher("large", [trained("b1", "b", "f3", started_from=first)])
     assert teacher.known and teacher.scans == {"f1": "a", "f3": "b"}
     assert teacher.earlier == ["first (weights of a)"]
     student = trained("c1", "c", "f4", taught_by=teacher)
     assert student.scans == {"f1": "a", "f3": "b", "f4": "c"}
     # whoever starts or learns from the student knows them, too
     assert describe_start("small", path, student).scans == student.scans
-    again = describe_teacher("small", student)
+    again = describe_teacher("small", [student])
     assert again.earlier == ["large (weights of b)", "first (weights of a)"]
     check_teacher(teacher, CASES, ["c1"])
     for held_out in ("a2", "b1"):
         with pytest.raises(SlicewiseError, match=r"large was trained on .*, who are held out here"):
             check_teacher(teacher, CASES, [held_out])
     hidden = teacher.model_copy(update={"known": False})
-    assert not describe_teacher("small", trained("c1", "c", "f4", taught_by=hidden)).known
+    assert not describe_teacher("small", [trained("c1", "c", "f4", taught_by=hidden)]).known
 
 
 def test_what_a_teacher_says_follows_from_weights_and_how_it_predicts() -> None:
     record = trained("a1", "a", "f1")
-    says = describe_teacher("large", record).says
-    assert describe_teacher("other name", record).says == says
+    says = describe_teacher("large", [record]).says
+    assert describe_teacher("other name", [record]).says == says
     flipped = {**record.experiment, "inference": {"flip": "one"}}
-    assert describe_teacher("large", record.model_copy(update={"experiment": flipped})).says != says
+    assert (
+        describe_teacher("large", [record.model_copy(update={"experiment": flipped})]).says != says
+    )
     longer = {**record.experiment, "training": {"epochs": 99}}
-    assert describe_teacher("large", record.model_copy(update={"experiment": longer})).says == says
+    assert (
+        describe_teacher("large", [record.model_copy(update={"experiment": longer})]).says == says
+    )
+
+
+def test_of_several_teachers_all_is_known_of_all_and_shares_count() -> None:
+    one, other = trained("a1", "a", "f1"), trained("b1", "b", "f3")
+    teacher = describe_teacher("both", [one, other], [0.75, 0.25])
+    assert teacher.scans == {"f1": "a", "f3": "b"} and teacher.known
+    assert teacher.earlier == ["both (weights of a)", "both (weights of b)"]
+    assert describe_teacher("both", [one, other], [0.25, 0.75]).says != teacher.says
+    assert describe_teacher("both", [one, other], [0.75, 0.25]) == teacher
+
+
+def test_shares_are_those_of_the_fold_and_of_these_models(tmp_path: Path) -> None:
+    records = {"a": trained("a1", "a", "f1"), "b": trained("b1", "b", "f3")}
+    assert shares_of_teacher({"a": records["a"]}, [], 1) == {"a": 1.0}
+    path = tmp_path / "ensemble.json"
+    own = {name: record.resolved.weights_sha256 for name, record in records.items()}
+    weights = Weights(
+        members={name: ["others", sha] for name, sha in own.items()},
+        weights={"a": 0.5, "b": 0.5},
+        by_fold=[{"a": 0.9, "b": 0.1}, {"a": 0.3, "b": 0.7}],
+        fitted=True,
+        because="of a test",
+        patients=9,
+        dice={"a": 0.5, "b": None},
+        equal_dice=None,
+        weighted_dice=None,
+    )
+    write_ensemble(path, weights, {})
+    assert shares_of_teacher(records, [str(path)], 1) == {"a": 0.3, "b": 0.7}
+    with pytest.raises(SlicewiseError, match="of another model than a/fold-0 has now"):
+        shares_of_teacher(records, [str(path)], 0)

@@ -59,6 +59,7 @@ from slicewise.slices.batches import SliceSet
 from slicewise.slices.cases import cut_cases
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import GEOMETRY
+from slicewise.slices.taught import Taught, TaughtFolder, cut_taught, read_taught, taught_place
 from slicewise.sources import code_digests
 from slicewise.stored import kept
 from slicewise.tracking import Connection, Mirror, pending_runs
@@ -70,6 +71,7 @@ from slicewise.tracking.said import is_news
 from slicewise.tracking.sent import SentModel, SentRecord
 from slicewise.training.checkpoints import Checkpoints
 from slicewise.training.plan import read_plan
+from slicewise.volumes.volume import Volume
 from tests.fuzz import harness
 from tests.fuzz.mutations import bent
 
@@ -114,10 +116,22 @@ def tree(tmp_path_factory):
     settings = load_settings(CONFIG)
     with contextlib.chdir(root):
         _cases(PLACE, settings.dataset.content, settings.slices["axial"])
+        _taught(_told(PLACE), settings.slices["axial"])
         _training(PLACE, settings)
         _scores(PLACE)
         _runs(PLACE)
     return root
+
+
+def _told(place: Path) -> TaughtFolder:
+    return TaughtFolder.below(taught_place(place / "slices" / "axial", "one", 0), "a")
+
+
+def _taught(folder: TaughtFolder, recipe: Recipe) -> None:
+    said = np.random.default_rng(1).random((12, 11, 6)).astype(np.float32)
+    shape, sha = cut_taught([Volume(said, np.diag([1, 1, 3, 1]))], recipe, folder.array)
+    told = Taught(shape=shape, found=["liver"], teacher="t", recipe=recipe, sha256=sha)
+    told.write(folder.record, "all of it")
 
 
 def _cases(place: Path, content: Content, recipe: Recipe) -> None:
@@ -300,6 +314,14 @@ def slices(place: Path) -> Any:
     return [one.digest, one.labels, one.recipes, one.counts, images, masks, one.aspect, unpadded]
 
 
+def taught(place: Path) -> Any:
+    folder = _told(place)
+    if b'"digest"' not in folder.record.read_bytes():
+        return None  # as above
+    told, array = read_taught(folder)
+    return [told, array.read(range(array.shape[0]))]
+
+
 def geometry(place: Path) -> Any:
     path = place / "slices" / "axial" / "a" / "geometry.json"
     return kept(path, str(MADE["geometry"]), GEOMETRY)
@@ -451,6 +473,8 @@ TARGETS = [
     Target("slices/axial/a/geometry.json", geometry, exact=True),
     Target("slices/axial/a/geometry.json", slices, exact=True),
     Target("slices/axial/a/image.npy", slices),
+    Target("slices/_taught/one/fold-0/axial/a/taught.json", taught, exact=True),
+    Target("slices/_taught/one/fold-0/axial/a/probability.npy", taught),
     Target("cases.tsv", tables),
     Target("split.tsv", tables),
     Target("cases.npz", marks),

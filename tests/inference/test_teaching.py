@@ -14,8 +14,9 @@ from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
-from slicewise.inference.predict import assembled
-from slicewise.inference.teaching import Lesson, Member, probabilities_of, teach_cases
+from slicewise.inference.ensemble import Ensemble
+from slicewise.inference.predict import assembled, mixed
+from slicewise.inference.teaching import Lesson, teach_cases
 from slicewise.network.card import Predictor
 from slicewise.slices.taught import TaughtFolder, cut_taught, read_taught
 from slicewise.volumes.volume import Volume
@@ -49,25 +50,19 @@ def image() -> Volume:
     return disc_volume(3)[0]
 
 
-PLANES = {"flip": "none", "shift": 0, "planes": ["axial", "coronal"]}
+def teacher(*models: Predictor) -> Ensemble:
+    """Models that count alike."""
+    named = {str(number): [each] for number, each in enumerate(models)}
+    return Ensemble.of(named, dict.fromkeys(named, 1 / len(named)), {})
 
 
 def test_one_model_says_what_it_predicts(image):
-    for changed in ({}, {"inference": PLANES}):
+    planes = {"flip": "none", "shift": 0, "planes": ["axial", "coronal"]}
+    for changed in ({}, {"inference": planes}):
         one = model(**changed)
-        said = probabilities_of([Member([one])], image)
+        said = mixed(teacher(one), image).probabilities()
         wanted = assembled([one], image, keep=True).probabilities()
         np.testing.assert_array_equal(said["liver"], wanted["liver"])
-
-
-def test_members_of_other_planes_are_averaged_by_their_weights_on_the_grid_of_the_volume(image):
-    coronal = {"recipe": {**CARD.recipe.model_dump(), "plane": "coronal"}}
-    members = [Member([model(1.0)], 3.0), Member([model(0.2, **coronal)], 1.0)]
-    one, other = (probabilities_of([member], image)["liver"] for member in members)
-    said = probabilities_of(members, image)["liver"]
-    np.testing.assert_allclose(said, 0.75 * one + 0.25 * other, atol=1e-6)
-    twice = probabilities_of([members[0], members[0]], image)["liver"]
-    np.testing.assert_allclose(twice, one, atol=1e-6)
 
 
 @pytest.fixture
@@ -105,14 +100,14 @@ def taught(cases: Path, lesson: Lesson) -> dict[str, str]:
 def test_cases_are_asked_about_once_and_again_where_something_changed(cases):
     one = Says(CARD)
     cut_by = Recipe(plane="coronal", size=24)
-    lesson = Lesson([Member([one])], "digest", CONTENT, cut_by, cases / "taught")
+    lesson = Lesson(teacher(one), "digest", CONTENT, cut_by, cases / "taught")
     said = taught(cases, lesson)
     asked = one.asked
     assert asked
     assert taught(cases, lesson) == said and one.asked == asked
     known, array = read_taught(TaughtFolder.below(cases / "taught", "case1"))
     assert (known.found, known.teacher, known.recipe) == (["liver"], "digest", cut_by)
-    whole = probabilities_of([Member([model()])], disc_volume(1)[0])["liver"]
+    whole = mixed(teacher(model()), disc_volume(1)[0]).probabilities()["liver"]
     volume = Volume(whole, disc_volume(1)[0].affine)
     shape, sha = cut_taught([volume], cut_by, cases / "alone.npy")
     assert (known.shape, known.sha256) == (shape, sha) == (shape, said["case1"])
@@ -121,13 +116,13 @@ def test_cases_are_asked_about_once_and_again_where_something_changed(cases):
     TaughtFolder.below(cases / "taught", "case0").array.unlink()
     assert taught(cases, lesson) == said and asked < one.asked < 2 * asked
     before = one.asked
-    other = replace(lesson, says="of other weights", members=[Member([Says(CARD, 0.5)])])
+    other = replace(lesson, says="of other weights", teacher=teacher(Says(CARD, 0.5)))
     assert taught(cases, other).keys() == said.keys() and taught(cases, other) != said
     assert one.asked == before
 
 
 def test_an_image_that_changed_since_it_was_ingested_is_refused(cases):
-    lesson = Lesson([Member([model()])], "digest", CONTENT, Recipe(), cases / "taught")
+    lesson = Lesson(teacher(model()), "digest", CONTENT, Recipe(), cases / "taught")
     write_nifti(cases / "case1.nii.gz", disc_volume(7)[0])
     with pytest.raises(SlicewiseError, match="case1"):
         taught(cases, lesson)

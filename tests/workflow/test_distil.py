@@ -129,6 +129,34 @@ def test_a_fold_learns_from_the_same_fold_about_its_own_training_cases(folded, t
     assert workflow.due(target) == {}
 
 
+def test_a_student_of_an_ensemble_learns_from_its_members_by_the_weights_of_its_fold(
+    folded, tmp_path
+):
+    workflow = copied(folded.root, tmp_path / "slicewise")
+    with_student(workflow, distil={"teacher": "both", "share": 0.5})
+    settings = workflow.settings()
+    experiments = settings["experiments"]
+    experiments["other"] = {**experiments["plain"], "slices": "coronal32"}
+    experiments["both"] = {"ensemble": ["plain", "other"]}
+    experiments["small"]["also"] = []
+    workflow.write_settings(settings)
+    models = [f"results/tiny/small/fold-{fold}/model.keras" for fold in (0, 1)]
+    due = workflow.due(*models)
+    assert due.keys() >= {"teach", "weights", "mix"}
+    # plain is trained already
+    assert due["train"] == 4
+    workflow.snakemake(*models)
+    weights = read_json(workflow.results / "both" / "weights.json")
+    for fold in (0, 1):
+        used = workflow.used("small", fold)
+        assert used["taught_by"]["name"] == "both"
+        named = [f"both ({weights['members'][one][fold][:12]})" for one in ("plain", "other")]
+        assert used["taught_by"]["earlier"] == named
+        place = workflow.results / "slices" / "_taught" / "both" / f"fold-{fold}" / "axial32"
+        assert {path.name for path in place.iterdir()} == set(used["train"])
+    assert workflow.due(*models) == {}
+
+
 @pytest.mark.parametrize(
     ("distil", "said"),
     [

@@ -188,11 +188,10 @@ def settings_of(settings: Settings, experiment: str) -> str:
     """
     used = settings.model_dump(mode="json")
     used.pop(ENSEMBLES, None)
-    named = [
-        name for each in settings.members_of(experiment) for name in settings.learnt_from(each)
-    ]
-    trained = {name: settings.blocks[name] for name in named}
-    blocks = {**trained, experiment: settings.ensembles.get(experiment) or trained[experiment]}
+    named = settings.learnt_from(experiment)
+    trained = {name: settings.blocks[name] for name in named if name not in settings.ensembles}
+    mixed = {name: settings.ensembles[name] for name in named if name in settings.ensembles}
+    blocks = {**trained, **mixed}
     used["experiments"] = {name: each.model_dump(mode="json") for name, each in blocks.items()}
     used["run"] = [experiment]
     recipes = dict.fromkeys(r for each in trained.values() for r in (each.slices, *each.also))

@@ -239,10 +239,10 @@ class Settings(Block):
         """Refuse a teacher that is no experiment, or that learns from who learns from it."""
         for name, block in self.blocks.items():
             distil = block.training.distil
-            if distil is not None and distil.teacher not in self.experiments:
+            if distil is not None and distil.teacher not in self.named:
                 raise ValueError(
                     f"experiments.{name}.training.distil.teacher: no experiment is called "
-                    f"{distil.teacher!r}; there are: {', '.join(self.experiments)}"
+                    f"{distil.teacher!r}; there are: {', '.join(self.named)}"
                 )
         for name in self.experiments:
             if ring := self._ring([name]):
@@ -262,7 +262,12 @@ class Settings(Block):
         return []
 
     def teachers_of(self, experiment: str) -> list[str]:
-        """Return the experiments that one learns from, or any combination of its sweep does."""
+        """Return whom an experiment learns from, or any combination of its sweep does.
+
+        Of an ensemble these are its members.
+        """
+        if experiment in self.ensembles:
+            return self.members_of(experiment)
         sweep = self.sweep_of(experiment)
         made = [self.blocks[experiment]]
         made += [] if sweep is None else self._sweeps[sweep].candidates.values()
@@ -358,8 +363,9 @@ class Settings(Block):
 
     @property
     def trained(self) -> list[str]:
-        """Names of the experiments that are trained for it: also what only ensembles need."""
-        return list(dict.fromkeys(m for name in self.wanted for m in self.members_of(name)))
+        """Names of the experiments that are trained for it: also what only these learn from."""
+        names = dict.fromkeys(each for name in self.wanted for each in self.learnt_from(name))
+        return [name for name in names if name not in self.ensembles]
 
     def members_of(self, name: str) -> list[str]:
         """Return the experiments that an ensemble is of; of an experiment itself alone."""

@@ -17,8 +17,8 @@ class Distil(Block):
     """What a network learns from another one, beside the masks."""
 
     teacher: ExperimentName = Field(
-        description="An experiment of this configuration. What its model of fold k says of the "
-        "training cases of fold k is what is learnt from."
+        description="An experiment or ensemble of this configuration. What its models of fold k "
+        "say of the training cases of fold k is what is learnt from."
     )
     share: Probability = Field(
         0.5, description="Share of the loss that is to the teacher; 0: the masks alone count."

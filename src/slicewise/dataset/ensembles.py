@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,6 +106,32 @@ class EnsembleRecord(Weights):
     def predicts_by(self) -> str:
         """A digest of all that a prediction depends on."""
         return digest([self.members, self.weights, self.by_fold, self.postprocessing])
+
+    def shares_in(
+        self, fold: int, records: Mapping[str, TrainingRecord], path: str | Path
+    ) -> dict[str, float]:
+        """Return how much the models of a fold count for patients whom it was not scored by.
+
+        Parameters
+        ----------
+        fold : int
+        records : mapping of str to TrainingRecord
+            By member, of the model of the fold.
+        path : path
+            Of its file.
+
+        Raises
+        ------
+        SlicewiseError
+            When weights were fitted for others.
+        """
+        for member, record in records.items():
+            if self.members[member][fold] != record.resolved.weights_sha256:
+                raise SlicewiseError(
+                    f"{path}: its weights are of another model than {member}/fold-{fold} has now; "
+                    "delete it and run snakemake again, which weighs them anew"
+                )
+        return self.shares(fold)
 
     def files(self, models: Sequence[str], ensemble: str) -> dict[str, str]:
         """Name the files that it is stored as: a model of each member and fold, and this record.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import StartedFrom, TaughtBy, TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
@@ -43,24 +44,57 @@ def describe_start(name: str, model: Path, record: TrainingRecord | None) -> Sta
     )
 
 
-def describe_teacher(name: str, record: TrainingRecord) -> TaughtBy:
-    """Return what is known of a model that a training learns from.
+def describe_teacher(
+    name: str, records: Sequence[TrainingRecord], shares: Sequence[float] = (1.0,)
+) -> TaughtBy:
+    """Return what is known of the model that a training learns from, or of models together.
 
     Parameters
     ----------
     name : str
-        The experiment that it is of.
-    record : TrainingRecord
-        Of its training.
+        The experiment or ensemble that they are of.
+    records : sequence of TrainingRecord
+        Of their trainings.
+    shares : sequence of float
+        How much each counts.
     """
+    weights = [record.resolved.weights_sha256 for record in records]
+    says = [[record.predicts_by, share] for record, share in zip(records, shares, strict=True)]
+    named = [f"{name} ({each[:DIGITS]})" for each in weights] if len(records) > 1 else []
+    earlier = [each for record in records for each in _earlier(record)]
     return TaughtBy(
         name=name,
-        weights_sha256=record.resolved.weights_sha256,
-        says=digest(record.predicts_by),
-        known=_is_known(record),
-        scans=record.scans,
-        earlier=_earlier(record),
+        weights_sha256=weights[0] if len(records) == 1 else digest(weights),
+        says=digest(says),
+        known=all(map(_is_known, records)),
+        scans={mark: patient for record in records for mark, patient in record.scans.items()},
+        earlier=list(dict.fromkeys([*named, *earlier])),
     )
+
+
+def shares_of_teacher(
+    records: Mapping[str, TrainingRecord], ensemble: Sequence[str], fold: int
+) -> dict[str, float]:
+    """Return how much each model of a fold counts that teaches.
+
+    Parameters
+    ----------
+    records : mapping of str to TrainingRecord
+        By experiment.
+    ensemble : sequence of str
+        The file of the ensemble that they are members of, if they are.
+    fold : int
+        Whose held-out patients took no part in the weights.
+
+    Raises
+    ------
+    SlicewiseError
+        When the weights were fitted for other models.
+    """
+    if not ensemble:
+        return dict.fromkeys(records, 1.0)
+    (path,) = ensemble
+    return EnsembleRecord.read(path).shares_in(fold, records, path)
 
 
 def _is_known(record: TrainingRecord) -> bool:

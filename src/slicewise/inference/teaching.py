@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from slicewise.config import Content, Recipe
 from slicewise.dataset.case_record import (
     CaseRecord,
@@ -16,58 +14,12 @@ from slicewise.dataset.case_record import (
     read_case_records,
 )
 from slicewise.files import digest, sweep
-from slicewise.inference.predict import assembled
-from slicewise.network.card import Predictor
+from slicewise.inference.ensemble import Ensemble
+from slicewise.inference.predict import mixed
 from slicewise.slices.taught import Taught, TaughtFolder, cut_taught, kept_taught
 from slicewise.sources import sources_digest
 from slicewise.volumes.channels import read_channel_images, together
 from slicewise.volumes.volume import Volume
-
-
-@dataclass(frozen=True)
-class Member:
-    """Models whose slices are averaged, and how much they count among others.
-
-    Attributes
-    ----------
-    models : sequence of Predictor
-        Of one recipe, such as folds of an experiment.
-    weight : float
-        By which their probabilities count on the grid of the volume.
-    """
-
-    models: Sequence[Predictor]
-    weight: float = 1.0
-
-
-def probabilities_of(
-    members: Sequence[Member], image: Volume, batch: int = 8
-) -> dict[str, np.ndarray]:
-    """Return the weighted mean of what models say, on the grid of a volume.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        Of the same labels or regions, of any recipes.
-    image : Volume
-        As a model is shown it; several channels along the fourth axis.
-    batch : int
-        Slices at a time.
-
-    Returns
-    -------
-    dict of str to ndarray of float32
-        By label or region.
-    """
-    total = np.float32(sum(member.weight for member in members))
-    mean: dict[str, np.ndarray] = {}
-    for member in members:
-        share = np.float32(member.weight) / total
-        said = assembled(member.models, image, batch, keep=True).probabilities()
-        for name, probability in said.items():
-            part = probability if share == 1 else probability * share
-            mean[name] = mean[name] + part if name in mean else part
-    return mean
 
 
 @dataclass(frozen=True)
@@ -76,8 +28,8 @@ class Lesson:
 
     Attributes
     ----------
-    members : sequence of Member
-        The teacher.
+    teacher : Ensemble
+        Models and how much they count, maybe a single one.
     says : str
         Digest of all that its probabilities follow from.
     content : Content
@@ -88,7 +40,7 @@ class Lesson:
         Where it is kept, see `taught_place`.
     """
 
-    members: Sequence[Member]
+    teacher: Ensemble
     says: str
     content: Content
     recipe: Recipe
@@ -164,7 +116,7 @@ def _taught(
     sweep(folder.array, folder.record)
     check_read(record, "image", image)
     volume = lesson.read(image)
-    found = probabilities_of(lesson.members, volume, batch)
+    found = mixed(lesson.teacher, volume, batch, str(image)).probabilities()
     volumes = [Volume(each, volume.affine) for each in found.values()]
     shape, sha256 = cut_taught(volumes, lesson.recipe, folder.array)
     return Taught(
