@@ -8,13 +8,14 @@ import pytest
 import yaml
 
 from slicewise.dataset.case_record import write_case_records
+from slicewise.dataset.ensembles import Weights, write_ensemble
 from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference import predict
 from slicewise.inference.predict import predict_cases
-from slicewise.inference.requests import predict_all, requests_of
+from slicewise.inference.requests import mixed_requests_of, predict_all, requests_of
 from slicewise.inference.signs import signs_of
 from slicewise.inference.trust import Watch, found_in
 from slicewise.inference.unlike import seen_of
@@ -168,3 +169,65 @@ def test_an_image_that_is_not_what_was_ingested_is_refused(built, tmp_path):
     with pytest.raises(SlicewiseError, match="it was changed since it was checked"):
         requests(built, tmp_path)
     path.write_bytes(kept)
+
+
+WEIGHED = [{"one": 0.25, "two": 0.75}, {"one": 1.0, "two": 0.0}]
+
+
+def mixed(root: Path, target: Path, folds: dict[str, list[int]], **changed: Any):
+    """Ask for both cases by an ensemble of the same experiment twice."""
+    digests = [used(root, fold)["resolved"]["weights_sha256"] for fold in range(2)]
+    weights = Weights(
+        **{
+            "members": {"one": digests, "two": digests},
+            "weights": {"one": 0.5, "two": 0.5},
+            "by_fold": WEIGHED,
+            "fitted": True,
+            "because": "fitted",
+            "patients": 2,
+            "dice": {},
+            "equal_dice": None,
+            "weighted_dice": None,
+            **changed,
+        }
+    )
+    write_ensemble(target / "ensemble.json", weights, CARD.postprocessing.model_dump())
+    told = Predict(
+        cases=["case0", "case1"],
+        folds=folds,
+        patients={"case0": "patient0", "case1": "patient1"},
+        content=CONTENT,
+        recipe=CARD.recipe,
+    )
+    places = [root / f"fold-{k}" for k in range(2)] * 2
+    return mixed_requests_of(
+        told.segmented,
+        told.content,
+        {"one": CARD.recipe, "two": CARD.recipe},
+        str(target / "ensemble.json"),
+        models=[str(place / "model.keras") for place in places],
+        configs=[str(place / "config.yaml") for place in places],
+        case_records=[str(root / "case_records.json")],
+        images=[str(root / f"{case}.nii.gz") for case in told.cases],
+        masks=[str(target / f"mixed-{case}.nii.gz") for case in told.cases],
+    )
+
+
+def test_members_segment_a_held_out_case_by_the_weights_of_its_fold(built, tmp_path):
+    asked = mixed(built, tmp_path, {"case0": [0], "case1": [1]})
+    records = predict_all(asked, 4, lambda line: None)
+    alone = dict(predict_cases(requests(built, tmp_path)))
+    for number, record in enumerate(records):
+        assert record["weights"] == WEIGHED[number]
+        assert record["models"] == [used(built, number)["resolved"]["weights_sha256"]] * 2
+        assert record["signs"].keys() == {"liver"}
+        written = read_nifti(tmp_path / f"mixed-case{number}.nii.gz")[0].array
+        np.testing.assert_array_equal(written, alone[f"case{number}"])
+
+
+def test_members_that_have_seen_the_patient_or_were_weighed_as_others_are_refused(built, tmp_path):
+    with pytest.raises(SlicewiseError, match="the model in one/fold-1 was trained on case0"):
+        mixed(built, tmp_path, {"case0": [0, 1], "case1": [1]})
+    others = {"one": ["x", "y"], "two": ["x", "y"]}
+    with pytest.raises(SlicewiseError, match="its weights are of another model than one/fold-0"):
+        mixed(built, tmp_path, {"case0": [0], "case1": [1]}, members=others)

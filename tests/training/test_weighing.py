@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import UNDRAWN
+from slicewise.errors import SlicewiseError
 from slicewise.inference.regions import decider
+from slicewise.inference.requests import Trained
 from slicewise.training import weighing
 from slicewise.training.validation import dice_of
-from slicewise.training.weighing import UNIT, Weighed, choices, dice_of_choices, fit
+from slicewise.training.weighing import UNIT, Weighed, choices, dice_of_choices, fit, weighed_on
 from tests.discs import card_with
+from tests.trained import record_of
 
 MEMBERS = {"axial": ["a0", "a1"], "planes": ["p0", "p1"], "noise": ["n0", "n1"]}
 REGIONS = {"whole": [1, 2], "core": [2]}
@@ -143,3 +146,12 @@ def test_labels_that_a_patient_lacks_count_nothing():
     assert fit(lacking, MEMBERS, crossed=False) == fit(whole, MEMBERS, crossed=False)
     nothing = [Weighed(e.patient, e.fold, np.full_like(e.dice, np.nan)) for e in whole]
     assert not fit(nothing, MEMBERS, crossed=False).fitted
+
+
+def test_a_member_that_was_trained_on_a_held_out_patient_stops_it():
+    trained = {
+        name: {fold: Trained(fold, None, record_of(f"a{fold}", own, "w")) for fold in (0, 1)}
+        for name, own in (("axial", "elsewhere"), ("planes", "held out"))
+    }
+    with pytest.raises(SlicewiseError, match=r"in planes/fold-0 was trained on a0, of the same pa"):
+        weighed_on([], [["b1"], []], {"b1": "held out"}, trained, 0.5)

@@ -1,7 +1,6 @@
 """Experiments that segment together, by the real commands: weighed, scored, kept and used."""
 
 import copy
-import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.files import read_json, sha256
+from slicewise.files import read_json
 from slicewise.tracking.journal import current_run
 from slicewise.volumes.nifti import read_note
 from tests.workflow.conftest import TEST, Workflow, copied, started
@@ -177,12 +176,3 @@ def test_folds_are_weighed_by_the_patients_of_the_others(folded, tmp_path):
     # but for voxels within rounding of the threshold, and of large volumes by a sample
     assert made["weighted_dice"] == pytest.approx(held_out, abs=2e-3)
     assert workflow.due("results/tiny/both/report.html") == {}
-    # a model that was trained on whom it is asked about stops it
-    one, other = (workflow.results / "coronal" / f"fold-{fold}" for fold in (0, 1))
-    for name in ("model.keras", "config.yaml"):
-        shutil.copy(other / name, one / name)
-    shutil.rmtree(one / "_made")
-    said = workflow.snakemake("-R", "weights", "--until", "weights", "--",
-                              "results/tiny/both/weights.json", fails=True)  # fmt: skip
-    assert "was trained on" in said and "coronal/fold-0" in said
-    assert sha256(one / "model.keras") == sha256(other / "model.keras")
