@@ -40,7 +40,8 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, read_json, write_json
 from slicewise.metrics.expected import MISSED, Expectation, Signs, rank_correlation
 from slicewise.stored import read_typed
-from slicewise.training.spoilt import Drawn, halved, mirrored, turned
+from slicewise.training.known import Drawn
+from slicewise.training.spoilt import halved, mirrored, turned
 from slicewise.volumes.volume import Volume
 
 NAME = "trust"
@@ -206,7 +207,8 @@ def predictions(settings: Settings, batch: int) -> Iterator[dict[str, Any]]:
     # with Keras, which figures alone do without
     from slicewise.network.card import model_card
     from slicewise.network.model import load_model
-    from slicewise.training.calibrating import known_cases, known_masks
+    from slicewise.training.calibrating import known_masks
+    from slicewise.training.known import known_cases
 
     results = ROOT / "results" / settings.dataset.name
     split = read_table(results / "split.tsv")

@@ -13,7 +13,8 @@ from slicewise.jobs import Calibrate
 from slicewise.network.backend import prepare
 from slicewise.network.model import load_model
 from slicewise.records import paths_told
-from slicewise.training.calibrating import calibrated, known_cases
+from slicewise.training.calibrating import calibrated
+from slicewise.training.known import known_cases
 
 
 def main(snakemake):

@@ -30,7 +30,10 @@ def main(snakemake):
         planned = plan.settings
         start = (given.get("start") or [None])[0]
         masks = paths_told(snakemake, "truth")
-        ready = prepare(plan, snakemake.params.recipes, given.case_records, masks, start, number)
+        images = paths_told(snakemake, "images")
+        ready = prepare(
+            *(plan, snakemake.params.recipes, given.case_records, masks, start, number), images
+        )
         own = Path(snakemake.params.checkpoints)
         checkpoints = checkpoints_of(configured, name, own, best)
         here = place()

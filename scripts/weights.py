@@ -8,7 +8,7 @@ from slicewise.job import script_job
 from slicewise.jobs import Weights
 from slicewise.network.backend import prepare
 from slicewise.records import paths_told
-from slicewise.training.calibrating import known_cases
+from slicewise.training.known import known_cases
 from slicewise.training.weighing import fit, weighed_on
 
 

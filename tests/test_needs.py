@@ -90,6 +90,14 @@ def test_slices_in_millimetres_are_whole_where_they_are_predicted():
     )
 
 
+def test_a_training_that_fits_weights_of_planes_holds_what_each_says():
+    planes = {"planes": ["axial", "coronal", "sagittal"]}
+    fitted = train([LARGE], inference={**planes, "weights": "fitted"})
+    # 4 bytes of each of three planes, and of one of them twice more
+    assert fitted * 1e6 > 1.2 * LARGE.voxels * 4 * 5
+    assert train([LARGE], inference=planes) == train([LARGE])
+
+
 def test_labels_ask_for_more_where_outputs_are_held():
     # of a validation only a batch's outputs, however long the scan
     assert train([LARGE], 104) - train([SMALL], 104) < 1500

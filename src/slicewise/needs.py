@@ -106,6 +106,10 @@ def train(
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried
     scored = 2 + (9 if "auto" in experiment.postprocessing.model_dump().values() else 0)
+    planes = len(experiment.inference.planes)
+    if experiment.inference.weights == "fitted":
+        # the image, and what each plane says of it; that of one is there twice
+        scored = max(scored, 4 + 4 * outputs * (planes + 2))
     validation = _largest(known, lambda size: _read(size, size.mask) + scored * size.voxels)
     batch = 3 * 4 * pixels * outputs
     if not gpu:

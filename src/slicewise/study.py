@@ -124,6 +124,11 @@ class Study:
         """Return the cases that a fold holds out."""
         return held_out_cases(self.split.values(), int(fold), len(self.folds))
 
+    def fitted_on(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the validation cases whose images weights of planes are fitted on."""
+        fitted = self.settings.blocks[experiment].inference.weights == "fitted"
+        return self.validation_cases(fold) if fitted and self.settings.split.chooses else []
+
     def whole(self, cases: Iterable[str]) -> list[str]:
         """Return the cases that have a mask."""
         return [case for case in cases if not self.cases[case].lacks]

@@ -52,6 +52,28 @@ def test_labels_whose_largest_component_is_kept_are_there():
     fault(changed("experiments/e/postprocessing", {"largest_component": []}))
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"weights": [1.0]},
+        {"weights": [1.0], "planes": ["axial"]},
+        {"weights": [1.0], "planes": ["axial", "coronal"]},
+        {"weights": [0, 0], "planes": ["axial", "coronal"]},
+    ],
+)
+def test_each_of_several_planes_has_a_weight(given):
+    message = fault(changed("experiments/e/inference", given))
+    assert "experiments.e.inference" in message and "planes; name several planes in" in message
+
+
+def test_negative_weights_are_none():
+    given = {"weights": [1, -1], "planes": ["axial", "coronal"]}
+    assert "weights" in fault(changed("experiments/e/inference", given))
+    given["weights"] = [0, 2]
+    settings = load_settings(changed("experiments/e/inference", given))
+    assert settings.experiments["e"].inference.shares == {"coronal": 1.0}
+
+
 def test_blocks_of_a_pile_of_slices_or_of_tilted_ones_are_refused():
     config = changed("experiments/e/network", {"dimensions": 3, "block": 16})
     config["slices"]["tilted"] = {"size": 64, "tilt": [0.0, 5.0]}

@@ -75,6 +75,7 @@ PAIRS = [
     ),
     ("training", {"patience": 200}, {}, "epochs: 60", {"minutes": 5}),
     # inference
+    ("inference", {"weights": "fitted"}, {}, "fewer than two", {"planes": ["axial", "coronal"]}),
     ("inference", {"shift": 64}, {}, "slices of 64 pixels", {"shift": 63}),
 ]
 for _change in (key for key in Augmentation.model_fields if not key.endswith("_probability")):
@@ -120,11 +121,12 @@ def test_a_setting_that_another_one_makes_idle(block, setting, beside, why, effe
         ("training", {"select": "loss"}),
         ("training", {"select": "dice"}),
         ("postprocessing", {"fill_holes": "auto"}),
+        ("inference", {"weights": "fitted", "planes": ["axial", "coronal"]}),
     ],
 )
 def test_what_needs_somebody_who_may_choose(block, setting, where, why):
     message = fault(written(e(**{block: setting}), where))
-    (key,) = setting
+    key = next(iter(setting))
     assert f"experiments.e.{block}.{key} does nothing: " in message
     assert why in message
     load_settings(written(e(**{block: setting})))

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from slicewise.config import Recipe
+from slicewise.config import Inference, Recipe
 from slicewise.inference.assembly import Assembly
 from slicewise.slices.grid import Grid
 from slicewise.volumes.volume import from_canonical
@@ -42,6 +44,7 @@ def test_slices_of_a_plane_become_a_mask_where_they_came_from(affine, plane, ste
 def test_planes_are_averaged_and_the_likeliest_label_wins():
     random = np.random.default_rng(2)
     card = card_with(labels=["a", "b"], values={"a": [7, 8], "b": [3]})
+    card = card.model_copy(update={"inference": Inference(planes=["axial", "sagittal"])})
     planes = grids("axial", "sagittal")
     volumes = [random.random((*SHAPE, 3)).astype(np.float32) for _ in planes]
     assembly = Assembly(planes, RAS, card)
@@ -51,6 +54,44 @@ def test_planes_are_averaged_and_the_likeliest_label_wins():
     assert assembly.complete
     wanted = np.array([0, 7, 3], np.uint8)[np.mean(volumes, axis=0).argmax(axis=-1)]
     np.testing.assert_array_equal(assembly.mask(), wanted)
+
+
+def averaged(volumes: list[np.ndarray], inference: Inference) -> np.ndarray:
+    """Return the probability of the only label, of planes that count what the settings say."""
+    card = card_with(inference=inference.model_dump())
+    planes = grids(*inference.shares)
+    assembly = Assembly(planes, RAS, card, keep=True)
+    for grid, volume in zip(planes, volumes, strict=True):
+        for piece in pieces(grid, volume, 5):
+            assembly.add(piece)
+    probability = assembly.probabilities()["liver"]
+    np.testing.assert_array_equal(assembly.mask() > 0, probability > 0.5)
+    return probability
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_equal_weights_are_the_mean_to_the_bit(number):
+    names = ["axial", "coronal", "sagittal"][:number]
+    volumes = [np.random.default_rng(k).random((*SHAPE, 1)).astype("f4") for k in range(number)]
+    mean = averaged(volumes, Inference(planes=names))
+    unit = np.float32(65535 // number)
+    total = sum(np.rint(volume[..., 0] * unit).astype(np.uint16) for volume in volumes)
+    np.testing.assert_array_equal(mean, total.astype("f4") / np.float32(unit * number))
+    for weight in (1.0, 0.1, 7.0):
+        same = averaged(volumes, Inference(planes=names, weights=[weight] * number))
+        np.testing.assert_array_equal(same, mean)
+
+
+@given(st.lists(st.floats(0, 9), min_size=3, max_size=3).filter(lambda own: sum(own) > 0.1))
+@settings(deadline=None, max_examples=40)
+def test_planes_count_what_their_weights_say(weights):
+    names = ["axial", "coronal", "sagittal"]
+    volumes = [np.random.default_rng(k).random((*SHAPE, 1)).astype("f4") for k in range(3)]
+    inference = Inference(planes=names, weights=weights)
+    used = [volume for volume, weight in zip(volumes, weights, strict=True) if weight]
+    wanted = np.average([volume[..., 0] for volume in volumes], axis=0, weights=weights)
+    np.testing.assert_allclose(averaged(used, inference), wanted, atol=2e-4)
+    assert sum(inference.shares.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("value", "kind"), [(255, np.uint8), (256, np.uint16), (65535, np.uint16)])

@@ -9,8 +9,9 @@ import pytest
 
 from slicewise.config import Context, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
+from slicewise.inference.assembled import assembled
 from slicewise.inference.ensemble import Ensemble, Member
-from slicewise.inference.predict import Request, assembled, mixed, predict_cases, predict_volume
+from slicewise.inference.predict import Request, mixed, predict_cases, predict_volume
 from slicewise.inference.trust import Watch
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume

@@ -17,7 +17,8 @@ import SimpleITK as sitk
 
 from slicewise.config import Context, Network, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.inference import predict
+from slicewise.inference import assembled, predict
+from slicewise.inference.assembled import cuts_of
 from slicewise.inference.postprocessing import postprocess
 from slicewise.inference.predict import Request, predict_cases, predict_volume
 from slicewise.network.card import ModelCard, model_card
@@ -379,7 +380,7 @@ def test_a_fault_of_our_own_tells_its_case(tmp_path: Path, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(predict, "source_of", broken)
+    monkeypatch.setattr(assembled, "source_of", broken)
     with pytest.raises(ZeroDivisionError) as caught:
         list(predict_cases(written(tmp_path, [phantom(1)], [[finished()]])))
     assert caught.value.__notes__ == ["in case case0"]
@@ -440,7 +441,7 @@ def test_padding_is_air_as_in_training(value):
     array[:5] = -1024
     padded = array.copy()
     padded[:5] = value
-    cuts = [predict._cuts([Volume(a, np.eye(4))], CARD)[0] for a in (array, padded)]
+    cuts = [cuts_of(Volume(a, np.eye(4)), CARD, "a")[0] for a in (array, padded)]
     one, other = (cut.around(np.arange(7), Context()) for cut in cuts)
     np.testing.assert_array_equal(one, other)
 

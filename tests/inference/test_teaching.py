@@ -14,8 +14,9 @@ from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
+from slicewise.inference.assembled import assembled
 from slicewise.inference.ensemble import Ensemble
-from slicewise.inference.predict import assembled, mixed
+from slicewise.inference.predict import mixed
 from slicewise.inference.teaching import Lesson, teach_cases
 from slicewise.network.card import Predictor
 from slicewise.slices.taught import TaughtFolder, cut_taught, read_taught

@@ -138,6 +138,35 @@ def test_labels_that_are_listed_are_named(tmp_path):
     assert "Afterwards the largest connected piece of liver was kept." in text_of(several)
 
 
+def test_what_planes_count_is_said_where_they_differ(tmp_path):
+    planes = {"planes": ["axial", "coronal"]}
+    for number, (weights, resolved, said) in enumerate(
+        [
+            ("mean", {}, "of cuts along axial, coronal planes."),
+            ([3.0, 1.0], {}, "along axial (weight 0.75), coronal (weight 0.25) planes."),
+            ([0.0, 1.0], {}, "along coronal (weight 1) planes."),
+            (
+                "fitted",
+                {"by": "nobody", "weights": {"axial": 0.5, "coronal": 0.5}},
+                "along axial, ",
+            ),
+            (
+                "fitted",
+                {"weights": {"axial": 0.6, "coronal": 0.4}, "fitted": True},
+                "(weight 0.6), coronal (weight 0.4) planes. What each plane counts was fitted on",
+            ),
+        ]
+    ):
+        one = gathered(
+            tmp_path / str(number),
+            inference={**planes, "weights": weights},
+            resolved={"planes": resolved} if resolved else {},
+        )
+        text = text_of(one, "Prediction")
+        assert said in text
+        assert ("was fitted" in text) == bool(resolved.get("fitted"))
+
+
 def test_volumes_without_a_unit_are_scaled_one_by_one_first(tmp_path):
     one = gathered(tmp_path, content={"intensity": "arbitrary"}, resolved={"window": [-1.0, 2.5]})
     said = text_of(one, "Preprocessing")

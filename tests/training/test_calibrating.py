@@ -10,7 +10,8 @@ import pytest
 from slicewise.config import Content
 from slicewise.inference.predict import predict_volume
 from slicewise.network.model import weights_digest
-from slicewise.training.calibrating import calibrated, known_cases
+from slicewise.training.calibrating import calibrated
+from slicewise.training.known import known_cases
 from slicewise.training.spoilt import ways_of
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume, from_canonical

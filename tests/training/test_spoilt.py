@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slicewise.training.spoilt import EACH, WAYS, Drawn, ways_of
+from slicewise.training.known import Drawn
+from slicewise.training.spoilt import EACH, WAYS, ways_of
 from slicewise.volumes.volume import Volume
 
 MOVED = ("upside down", "part of the field of view", "mirrored", "thinned")

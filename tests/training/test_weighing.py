@@ -11,9 +11,10 @@ from slicewise.config import UNDRAWN
 from slicewise.errors import SlicewiseError
 from slicewise.inference.regions import decider
 from slicewise.inference.requests import Trained
-from slicewise.training import weighing
+from slicewise.training import weights as fitting
 from slicewise.training.validation import dice_of
-from slicewise.training.weighing import UNIT, Weighed, choices, dice_of_choices, fit, weighed_on
+from slicewise.training.weighing import fit, weighed_on
+from slicewise.training.weights import UNIT, Weighed, choices, dice_of_choices
 from tests.discs import card_with
 from tests.trained import record_of
 
@@ -37,7 +38,7 @@ def cases(scores: dict[str, list[float]], fold=lambda k: k % 2) -> list[Weighed]
 @pytest.mark.parametrize("members", [2, 3, 4, 5, 9, 16])
 def test_choices_sum_to_one_begin_with_equal_ones_and_have_each_member_alone(members):
     tried = choices(members)
-    assert len(tried) <= weighing.CHOICES + 1
+    assert len(tried) <= fitting.CHOICES + 1
     np.testing.assert_allclose(tried.sum(axis=1), 1)
     assert (tried >= 0).all()
     np.testing.assert_allclose(tried[0], 1 / members)
@@ -71,7 +72,7 @@ def test_of_very_many_voxels_a_sample_tells_nearly_the_same(monkeypatch):
     said = [(random.random((40, 40, 20, 1)) * UNIT).astype(np.uint16) for _ in range(2)]
     truth = (random.random((40, 40, 20)) < 0.5).astype(np.uint8)
     whole = dice_of_choices(said, truth, card(1))
-    monkeypatch.setattr(weighing, "SAMPLE", 4000)
+    monkeypatch.setattr(fitting, "SAMPLE", 4000)
     np.testing.assert_allclose(dice_of_choices(said, truth, card(1)), whole, atol=0.03)
 
 

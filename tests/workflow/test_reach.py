@@ -42,6 +42,7 @@ REACH = {
     "inference/ensemble.py": PREDICTED,
     "inference/roughness.py": PREDICTED,
     "inference/teaching.py": set(),  # nobody learns from another one
+    "inference/assembled.py": TRAINED,  # by which weights of planes are fitted
     "inference/serving.py": set(),  # of models that are used elsewhere
     "training/losses.py": TRAINED,
     "training/calibrating.py": set(),  # these patients are too few

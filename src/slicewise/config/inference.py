@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from slicewise.config.block import Block, Plane
 
@@ -23,6 +23,11 @@ class Inference(Block):
     planes: list[Plane] = Field(
         [], description="Average over cuts in these planes, trained on or not; none: the recipe's."
     )
+    weights: Literal["mean", "fitted"] | list[Annotated[float, Field(ge=0)]] = Field(
+        "mean",
+        description="What each of several `planes` counts: `mean`: the same; `fitted`: what is "
+        "best for four or more validation patients; or a number each.",
+    )
 
     @field_validator("planes")
     @classmethod
@@ -30,6 +35,24 @@ class Inference(Block):
         if len(set(value)) < len(value):
             raise ValueError("a plane is there twice")
         return value
+
+    @model_validator(mode="after")
+    def _one_weight_a_plane(self) -> Inference:
+        if not isinstance(self.weights, list):
+            return self
+        if len(self.weights) != len(self.planes) or len(self.planes) < 2 or not sum(self.weights):
+            raise ValueError(
+                f"weights: {len(self.weights)} for {len(self.planes)} planes; name several planes "
+                "in inference.planes and give each a number, not all 0"
+            )
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What each plane counts, of 1; those that count nothing are left out."""
+        weights = self.weights if isinstance(self.weights, list) else [1.0] * len(self.planes)
+        known = zip(self.planes, weights, strict=True)
+        return {plane: weight / sum(weights) for plane, weight in known if weight}
 
 
 class Prediction(Block):

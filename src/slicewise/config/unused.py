@@ -201,6 +201,14 @@ def _auto_holes(settings: Settings, experiment: Experiment) -> str | None:
     return _nobody_chooses(settings, experiment) if auto else None
 
 
+def _fitted_weights(settings: Settings, experiment: Experiment) -> str | None:
+    if experiment.inference.weights != "fitted":
+        return None
+    if len(experiment.inference.planes) < 2:
+        return "fewer than two inference.planes are averaged"
+    return _nobody_chooses(settings, experiment)
+
+
 def _far_shift(settings: Settings, experiment: Experiment) -> str | None:
     size = settings.slices[experiment.slices].size
     if size is None or experiment.inference.shift < size:
@@ -308,6 +316,7 @@ RULES: tuple[Rule, ...] = (
         (0,),
     ),
     Rule("inference.shift", _far_shift),
+    Rule("inference.weights", _fitted_weights, ("mean",)),
     Rule("postprocessing.threshold", _several_labels),
     Rule("postprocessing.largest_component", _auto_pieces),
     Rule("postprocessing.fill_holes", _auto_holes),

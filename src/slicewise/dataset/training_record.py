@@ -230,6 +230,8 @@ class Resolved(Loose):
         ``loss``, ``dice``, or ``final`` for the last epoch.
     postprocessing : dict
         Of each step that is `auto`, whether it is kept, for which labels, and why.
+    planes : dict
+        Where weights of planes are fitted, what each counts, and why; else empty.
     weights_sha256 : str
         Digest of the arrays.
     versions : dict of str to str
@@ -256,6 +258,7 @@ class Resolved(Loose):
     selected_epoch: int | None
     selected_by: Name
     postprocessing: dict[str, Any]
+    planes: dict[str, Any] = Field({})
     weights_sha256: Name
     device: str | None = None
     devices: Count | None = None
@@ -308,10 +311,11 @@ class TrainingRecord(TrainingPlan):
 
     @property
     def predicts_by(self) -> list[Any]:
-        """All that a prediction depends on: weights, postprocessing and settings."""
+        """All that a prediction depends on: weights, what was settled, and settings."""
         return [
             self.resolved.weights_sha256,
             self.resolved.postprocessing,
+            *([self.resolved.planes] if self.resolved.planes else []),
             [self.experiment[name] for name in PREDICTS_BY],
         ]
 

@@ -21,8 +21,9 @@ class Assembly:
 
     Slices of a single plane are decided as they come, and only the mask is
     kept whole. Probabilities of several planes are averaged on the grid of the
-    volume first, in whole steps of 1 / `unit` (of three planes 1 / 21,845): of a
-    large volume they are most of the memory, and take half of what floats would.
+    volume first, by what each plane counts, in whole steps of its share of 16 bits
+    (of three alike 1 / 21,845): of a large volume they are most of the memory, and
+    take half of what floats would.
 
     Parameters
     ----------
@@ -50,8 +51,9 @@ class Assembly:
         self.card = card
         self._decide = decider(card, card.postprocessing.threshold)
         self._total: list[np.ndarray] = []
-        # the sum over all planes fits into 16 bits
-        self._unit = STEPS // len(grids) if len(grids) > 1 else 1
+        # the sum over all planes fits into 16 bits; a hair more, as thirds of it are whole numbers
+        shares = card.inference.shares.values()
+        self._units = [int(STEPS * share + 1e-6) for share in shares] if len(grids) > 1 else [1]
         self._plane = 0
         self._slice = 0
 
@@ -99,11 +101,11 @@ class Assembly:
         """Return a probability as it is added up."""
         if len(self.grids) == 1:
             return probability
-        return np.rint(probability * np.float32(self._unit)).astype(np.uint16)
+        return np.rint(probability * np.float32(self._units[self._plane])).astype(np.uint16)
 
     def _mean(self, total: np.ndarray) -> np.ndarray:
         """Return the mean over all planes of what was added up."""
-        return total.astype(np.float32) / np.float32(self._unit * len(self.grids))
+        return total.astype(np.float32) / np.float32(sum(self._units))
 
     def mask(self) -> np.ndarray:
         """Return the mask on the volume's own grid, with the values of the data set.

@@ -18,7 +18,7 @@ from slicewise.volumes.volume import Volume
 
 SHARED = (
     *("labels", "values", "recipe", "intensity"),
-    *("context", "contiguous", "channels", "regions"),
+    *("context", "contiguous", "channels", "regions", "inference"),
 )
 """What the models of an ensemble must agree on."""
 

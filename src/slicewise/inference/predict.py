@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,19 +12,24 @@ from typing import Any
 import numpy as np
 
 from slicewise.errors import SlicewiseError
+from slicewise.inference.assembled import (
+    apart,
+    assembled,
+    blocks_of,
+    cuts_of,
+    forward_of,
+    joined_of,
+)
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
-from slicewise.inference.blocks import Joined, centres, together
+from slicewise.inference.blocks import Joined, together
 from slicewise.inference.ensemble import Ensemble, Mixture
 from slicewise.inference.fits import shared_card
 from slicewise.inference.prefetch import prefetch
-from slicewise.inference.views import Forward, averaged, views
+from slicewise.inference.views import Forward
 from slicewise.network.card import ModelCard, Predictor, model_card
-from slicewise.slices.extract import SliceSource, source_of
-from slicewise.volumes.channels import split
 from slicewise.volumes.geometry import with_spacing
 from slicewise.volumes.nifti import read_channels_of, read_nifti
-from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
@@ -123,48 +128,6 @@ def predict_volume(models: Sequence[Predictor], image: Volume, batch: int = 8) -
     return assembled(models, image, batch).mask()
 
 
-def assembled(
-    models: Sequence[Predictor],
-    image: Volume,
-    batch: int = 8,
-    *,
-    observe: Callable[[np.ndarray, np.ndarray], None] | None = None,
-    keep: bool = False,
-    name: str = "the image",
-) -> Assembly:
-    """Bring what models say of all slices of a volume back to its grid.
-
-    Parameters
-    ----------
-    models, image, batch
-        As `predict_volume` takes them.
-    observe : callable, optional
-        Is told of slices as `Request.observe` is.
-    keep : bool
-        Whether probabilities are kept.
-    name : str
-        What messages call the image.
-
-    Returns
-    -------
-    Assembly
-        A complete one.
-    """
-    card = shared_card(models)
-    cuts = _cuts(_channels(image, card, name), card)
-    assembly = Assembly([cut.grid for cut in cuts], image.affine, card, keep=keep)
-    blocks = ((assembly, images) for images in _blocks(cuts, card, batch))
-    forward = _forward(models, card, apart=observe is not None)
-    joined = _joined(cuts, card)
-    for _, outputs in batched(blocks, together(batch, card.context), forward):
-        for slices in joined.add(outputs):
-            probabilities, own = _apart(slices, assembly.outputs)
-            if observe is not None:
-                observe(probabilities, own)
-            assembly.add(probabilities)
-    return assembly
-
-
 def mixed(ensemble: Ensemble, image: Volume, batch: int = 8, name: str = "the image") -> Mixture:
     """Mix what the members of an ensemble say of a volume, on its own grid, one after the other.
 
@@ -227,13 +190,13 @@ def predict_cases(requests: Iterable[Request], batch: int = 8) -> Iterator[tuple
     ordered = []
     for group in together.values():
         observed = any(request.observed for request in group)
-        forward = _forward(group[0].models, model_card(group[0].models[0]), apart=observed)
+        forward = forward_of(group[0].models, model_card(group[0].models[0]), apart=observed)
         ordered += [(request, forward) for request in group]
     with closing(prefetch(_run(ordered, batch), AHEAD)) as results:
         for case, outputs in results:
             request = case.request
             for slices in case.joined.add(outputs):
-                probabilities, own = _apart(slices, case.assembly.outputs)
+                probabilities, own = apart(slices, case.assembly.outputs)
                 request.observe(probabilities, own)
                 case.assembly.add(probabilities)
             if case.assembly.complete:
@@ -314,47 +277,9 @@ def _read_meant(request: Request) -> tuple[Volume, Volume, Any]:
 def _read_one(request: Request, forward: Forward, batch: int) -> Pieces:
     card = request.card
     image, meant, header = _read_meant(request)
-    cuts = _cuts(_channels(meant, card, str(request.image)), card)
+    cuts = cuts_of(meant, card, str(request.image))
     # the mask goes where the file says that its image is
     assembly = Assembly([cut.grid for cut in cuts], image.affine, card)
-    case = _Case(request, forward, image.affine, header, assembly, _joined(cuts, card))
-    for images in _blocks(cuts, card, batch):
+    case = _Case(request, forward, image.affine, header, assembly, joined_of(cuts, card))
+    for images in blocks_of(cuts, card, batch):
         yield case, images
-
-
-def _forward(models: Sequence[Predictor], card: ModelCard, *, apart: bool = False) -> Forward:
-    networks = [model.predict_on_batch for model in models]
-    return averaged(networks, views(card.inference), apart=apart and len(models) > 1)
-
-
-def _apart(outputs: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Part the mean of all models from what each of them says."""
-    if outputs.shape[-1] == number:
-        return outputs, outputs[..., :0]
-    # laid out as without the others, so that what is computed of it is the same to the bit
-    return np.ascontiguousarray(outputs[..., :number]), outputs[..., number:]
-
-
-def _channels(image: Volume, card: ModelCard, shown: str) -> list[Volume]:
-    """Return each channel of an image."""
-    return split(image, card.channels, shown) if card.channels else [image]
-
-
-def _cuts(channels: Sequence[Volume], card: ModelCard) -> list[SliceSource]:
-    """Cut a volume, of one channel or several, in each plane that is averaged."""
-    if card.intensity == "hu":
-        # as images are read for training
-        channels = [as_air(channel) for channel in channels]
-    return [source_of(channels, recipe, card.intensity) for recipe in card.planes]
-
-
-def _blocks(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterator[np.ndarray]:
-    number = together(batch, card.context)
-    for cut in cuts:
-        wanted = centres(len(cut), card.context)
-        for start in range(0, len(wanted), number):
-            yield cut.around(wanted[start : start + number], card.context)
-
-
-def _joined(cuts: Sequence[SliceSource], card: ModelCard) -> Joined:
-    return Joined([len(cut) for cut in cuts], card.context)

@@ -99,10 +99,23 @@ class ModelCard(BaseModel):
         """
         return self.model_copy(update={"postprocessing": Postprocessing(**postprocessing)})
 
+    def weighted(self, weights: Mapping[str, float] | None) -> ModelCard:
+        """Return the card with what each plane counts, or with the plain mean of its planes.
+
+        Parameters
+        ----------
+        weights : mapping of str to float, or None
+            By plane; of a single one, it alone is looked at.
+        """
+        planes = [recipe.plane for recipe in self.planes] if weights is None else [*weights]
+        shares = "mean" if weights is None or len(weights) < 2 else [*weights.values()]
+        block = {**self.inference.model_dump(), "planes": planes, "weights": shares}
+        return self.model_copy(update={"inference": Inference(**block)})
+
     @property
     def planes(self) -> list[Recipe]:
         """The recipe in each plane that is averaged; by itself where none is named."""
-        planes: list[str] = [*self.inference.planes] or [self.recipe.plane]
+        planes = [*self.inference.shares] or [self.recipe.plane]
         return [Recipe(**{**self.recipe.model_dump(), "plane": plane}) for plane in planes]
 
 

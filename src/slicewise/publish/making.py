@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slicewise.config import Inference
 from slicewise.dataset.one_piece import BY_MASKS
 from slicewise.evaluation.sweep import settings_in
 from slicewise.publish.gathered import Gathered
@@ -337,11 +338,13 @@ def prediction(one: Gathered) -> Section:
     if settings["shift"]:
         views.append(f"of slices moved by {plural(settings['shift'], 'pixel')}")
     if settings["planes"]:
-        views.append(f"of cuts along {', '.join(settings['planes'])} planes")
+        views.append(f"of cuts along {_planes(one, settings)} planes")
     if one.first.folds > 1:
         views.append(f"of the models of all {one.first.folds} folds on test patients")
     if views:
         said.append(Said(f"Probabilities are means {', '.join(views)}."))
+    if one.first.resolved.planes.get("fitted"):
+        said.append(Said("What each plane counts was fitted on validation patients."))
     said.append(
         Said("Masks were brought back to the voxels of each scan, on which they are scored.")
     )
@@ -354,6 +357,18 @@ def prediction(one: Gathered) -> Section:
         said.append(Said(f"In each voxel {threshold}."))
     said += [Said(text) for text in _afterwards(one)]
     return Section("Prediction", said)
+
+
+def _planes(one: Gathered, settings: Mapping[str, Any]) -> str:
+    """Name the planes that are averaged, with what each counts where that differs."""
+    weights = settings.get("weights", "mean")
+    tried = one.first.resolved.planes
+    if weights == "fitted":
+        weights = [*tried.get("weights", {}).values()] or "mean"
+    shares = Inference(planes=settings["planes"], weights=weights).shares
+    if len({*shares.values()}) == 1 and len(shares) == len(settings["planes"]):
+        return ", ".join(shares)
+    return ", ".join(f"{plane} (weight {share:.3g})" for plane, share in shares.items())
 
 
 STEPS = {

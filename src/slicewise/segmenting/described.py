@@ -89,7 +89,10 @@ def _card(card: ModelCard) -> dict[str, str]:
     recipe = card.recipe
     size = f"{recipe.size} × {recipe.size} pixels" if recipe.size else "whole slices"
     spacing = f" of {recipe.spacing} mm" if recipe.spacing else ""
+    shares = card.inference.shares
     planes = " and ".join(plane.plane for plane in card.planes)
+    if len(set(shares.values())) > 1:
+        planes = " and ".join(f"{plane} ({share:.0%})" for plane, share in shares.items())
     seen = card.context
     at_once = f"{'blocks of ' if seen.block else ''}{plural(seen.slices, 'slice')}"
     after = card.postprocessing

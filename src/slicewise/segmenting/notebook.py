@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from slicewise.inference.assembled import assembled
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.ensemble import Mixture
 from slicewise.inference.fits import checked
 from slicewise.inference.orders import order_of
-from slicewise.inference.predict import assembled, mixed
+from slicewise.inference.predict import mixed
 from slicewise.inference.trust import Flag, FoundLabel, Watch, found_in
 from slicewise.inference.unlike import all_flags, seen_of
 from slicewise.network.card import ModelCard

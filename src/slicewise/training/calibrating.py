@@ -4,71 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from slicewise.config import Content
 from slicewise.dataset.calibration import Calibration, KnownMask
-from slicewise.dataset.truth import read_labels
-from slicewise.inference.predict import assembled
+from slicewise.inference.assembled import assembled
 from slicewise.inference.signs import signs_of
 from slicewise.inference.trust import Watch, found_in, numbered
 from slicewise.inference.unlike import seen_of
 from slicewise.network.card import ModelCard, model_card
 from slicewise.network.model import weights_digest
-from slicewise.training.spoilt import WAYS, Drawn, ways_of
+from slicewise.training.known import Drawn, KnownCase
+from slicewise.training.spoilt import WAYS, ways_of
 from slicewise.training.validation import dice_of
-from slicewise.volumes.geometry import with_spacing
-from slicewise.volumes.nifti import read_channels_of, read_nifti
-from slicewise.volumes.padding import as_air
 from slicewise.volumes.volume import Volume
-
-
-@dataclass(frozen=True)
-class KnownCase:
-    """A case that a model is calibrated on, which is read when its turn comes.
-
-    Attributes
-    ----------
-    case : str
-        Its name.
-    image, mask : Path
-        NIfTI files.
-    content : Content
-        What they hold.
-    """
-
-    case: str
-    image: Path
-    mask: Path
-    content: Content
-
-    def read(self) -> Drawn:
-        """Return image and truth as a model is shown them, in canonical orientation."""
-        stored, _ = (read_channels_of if self.content.channels else read_nifti)(self.image)
-        meant = with_spacing(stored, self.content.spacing).plus(self.content.offset)
-        truth = read_labels(str(self.mask), self.content, stored).canonical().array
-        image = as_air(meant) if self.content.intensity == "hu" else meant
-        return Drawn(image.canonical(), truth)
-
-
-def known_cases(
-    cases: Sequence[str], images: Sequence[str], masks: Sequence[str], content: Content
-) -> list[KnownCase]:
-    """Return cases with the files of each.
-
-    Parameters
-    ----------
-    cases, images, masks : sequence of str
-        Names and NIfTI files.
-    content : Content
-        What they hold.
-    """
-    each = zip(cases, map(Path, images), map(Path, masks), strict=True)
-    return [KnownCase(case, image, mask, content) for case, image, mask in each]
 
 
 def calibrated(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from slicewise.dataset.one_piece import OnePiece
 from slicewise.files import digest
 from slicewise.slices.batches import SliceSet
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digest, sources_of
+from slicewise.training.known import KnownCase
 from slicewise.training.start import Start
 
 
@@ -46,6 +47,8 @@ class TrainingInputs:
         The model whose weights it starts from.
     one_piece : mapping of str to OnePiece, optional
         What the masks of the training cases show of each label. It moves no weight.
+    known : sequence of KnownCase
+        Images and masks of the validation cases, where weights of planes are fitted on them.
     """
 
     slices: SliceSet
@@ -57,6 +60,7 @@ class TrainingInputs:
     also: object = None
     start: Start | None = None
     one_piece: Mapping[str, OnePiece] = field(default_factory=dict)
+    known: Sequence[KnownCase] = ()
 
     @property
     def depth(self) -> Depth | None:

@@ -37,7 +37,6 @@ from slicewise.training.result import (
 )
 from slicewise.training.schedule import learning_rate
 from slicewise.training.selection import FINAL, Selection
-from slicewise.training.settling import decisions
 from slicewise.training.state import Progress, State
 from slicewise.training.trainer import PARTS, Trainer, make_trainer
 from slicewise.training.validation import LESS, Truth, Validation, target_of
@@ -334,10 +333,10 @@ class _Loop:
         """Settle weights and postprocessing, and describe what came out."""
         selected_by = self._choose_weights()
         chooser = self.validation if self.selection.allowed else None
-        model, tried = settle_model(self.inputs, self.state, chooser)
-        for line in decisions(tried):
+        model, settled = settle_model(self.inputs, self.state, chooser)
+        for line in settled.said:
             self.callbacks.log(line)
-        facts = Facts(threads, untrained, self.budget.used(), selected_by, tried)
+        facts = Facts(threads, untrained, self.budget.used(), selected_by, settled)
         resolved = resolve(self.inputs, self.state, model, facts)
         columns = [*HISTORY, *(TAUGHT if self.inputs.slices.taught else ())]
         history = pd.DataFrame(self.state.progress.history, columns=columns)

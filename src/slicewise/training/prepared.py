@@ -14,6 +14,7 @@ from slicewise.network.card import make_card
 from slicewise.slices import batches
 from slicewise.slices.batches import SliceSet
 from slicewise.training.inputs import TrainingInputs
+from slicewise.training.known import known_cases
 from slicewise.training.plan import Plan, read_slices
 from slicewise.training.start import Start
 from slicewise.training.validation import Truth
@@ -67,6 +68,7 @@ def prepare(
     masks: Sequence[str],
     start: str | None,
     fold: int | str = 0,
+    images: Sequence[str] = (),
 ) -> Prepared:
     """Open what a training reads.
 
@@ -84,6 +86,8 @@ def prepare(
         The file of the model that it starts from, if it starts from one.
     fold : int or str
         Of the training.
+    images : sequence of str
+        Images of the held-out cases, where weights of planes are fitted on them.
 
     Raises
     ------
@@ -91,7 +95,8 @@ def prepare(
         When something is not what was planned.
     """
     planned = plan.settings
-    read = check_volumes(case_records, planned.validation_cases, mask=masks)
+    files = {"mask": masks, "image": images} if images else {"mask": masks}
+    read = check_volumes(case_records, planned.validation_cases, **files)
     slices, validation_slices = read_slices(plan, recipes, fold)
     truth = truth_reader(planned.validation_cases, masks, plan.content, validation_slices.frames())
     card = make_card(plan.content, plan.recipe, plan.experiment, plan.ranges)
@@ -108,5 +113,6 @@ def prepare(
         also=[plan.code, read["mask"]],
         start=from_model,
         one_piece=planned.one_piece,
+        known=known_cases(planned.validation_cases, images, masks, plan.content) if images else (),
     )
     return Prepared(inputs, truth, planned.taught_by)

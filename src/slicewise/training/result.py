@@ -25,7 +25,8 @@ from slicewise.network.unet import build_unet
 from slicewise.slices.batches import usable
 from slicewise.training.batches import Batches
 from slicewise.training.inputs import TrainingInputs
-from slicewise.training.settling import settle_postprocessing
+from slicewise.training.planes import decision, settle_planes
+from slicewise.training.settling import decisions, settle_postprocessing
 from slicewise.training.state import State
 from slicewise.training.trainer import Trainer
 from slicewise.training.validation import LESS, Validation
@@ -81,6 +82,27 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What was left open until the end of a training.
+
+    Attributes
+    ----------
+    postprocessing : dict
+        By step that is `auto`, see `settle_postprocessing`.
+    planes : dict
+        Of weights of planes that are fitted, see `settle_planes`; empty of others.
+    """
+
+    postprocessing: dict[str, Any]
+    planes: dict[str, Any]
+
+    @property
+    def said(self) -> list[str]:
+        """A line for each."""
+        return [*decisions(self.postprocessing), *([decision(self.planes)] if self.planes else [])]
+
+
+@dataclass(frozen=True)
 class Facts:
     """What only the training itself knows of how its model was made.
 
@@ -94,21 +116,21 @@ class Facts:
         That it took.
     selected_by : str
         What chose its weights.
-    postprocessing : dict
-        What was decided of the steps that are `auto`.
+    settled : Settled
+        What was left open, and is decided now.
     """
 
     threads: int
     untrained: list[str]
     seconds: float
     selected_by: str
-    postprocessing: dict[str, Any]
+    settled: Settled
 
 
 def settle_model(
     inputs: TrainingInputs, state: State, chooser: Validation | None
-) -> tuple[keras.Model, dict[str, Any]]:
-    """Settle the postprocessing of a network whose weights are chosen.
+) -> tuple[keras.Model, Settled]:
+    """Settle postprocessing, and what planes count, of a network whose weights are chosen.
 
     Parameters
     ----------
@@ -117,14 +139,14 @@ def settle_model(
     state : State
         Holds the chosen weights.
     chooser : Validation or None
-        The cases that may decide on postprocessing; without them the training masks do.
+        The cases that may decide; on pieces, without them, the training masks do.
 
     Returns
     -------
     model : keras.Model
         From raw intensities to probabilities, in float32.
-    tried : dict
-        What was decided of postprocessing, see `settle_postprocessing`.
+    settled : Settled
+        What was decided.
 
     Raises
     ------
@@ -138,11 +160,12 @@ def settle_model(
         raise DivergedError(
             f"the weights are no numbers after epoch {state.progress.best_epoch}; {LESS}"
         )
-    after, tried = settle_postprocessing(
-        inputs.experiment, chooser, finished_model(preprocess, plain), inputs.one_piece
-    )
-    carried = _with_card(preprocess, inputs.card.settled(after))
-    return finished_model(carried, plain), tried
+    model = finished_model(preprocess, plain)
+    after, tried = settle_postprocessing(inputs.experiment, chooser, model, inputs.one_piece)
+    known = inputs.known if chooser is not None else ()
+    owners = [inputs.patient_of(case.case) for case in known]
+    card, planes = settle_planes(model, inputs.card.settled(after), known, owners)
+    return finished_model(_with_card(preprocess, card), plain), Settled(tried, planes)
 
 
 def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Facts) -> Resolved:
@@ -167,7 +190,8 @@ def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Fac
         validation_sha256=inputs.validation_slices.digest,
         selected_epoch=progress.best_epoch,
         selected_by=facts.selected_by,
-        postprocessing=facts.postprocessing,
+        postprocessing=facts.settled.postprocessing,
+        **({"planes": facts.settled.planes} if facts.settled.planes else {}),
         weights_sha256=weights_digest(model),
         device=backend.gpu_name() or "CPU",
         devices=len(state.trainer.devices) or 1,

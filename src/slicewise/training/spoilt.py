@@ -8,34 +8,18 @@ it: it is turned, cut and thinned as the scan is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 from scipy import ndimage
 
+from slicewise.training.known import Drawn
 from slicewise.volumes.volume import Volume
 
 ENDS = (1.0, 99.0)
 """Percentiles between which the contrast of a channel lies."""
 EACH = 2
 """How many ways each patient's scan is spoilt in."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A scan and its truth, in canonical orientation.
-
-    Attributes
-    ----------
-    image : Volume
-        Of shape (x, y, z), or with channels along a fourth axis.
-    truth : ndarray of uint8, shape (x, y, z)
-        Label numbers.
-    """
-
-    image: Volume
-    truth: np.ndarray
 
 
 def turned(drawn: Drawn, rng: np.random.Generator) -> Drawn:

@@ -1,0 +1,36 @@
+"""Weights of planes by the real commands: fitted on validation patients, carried by the model."""
+
+import copy
+
+from conftest import CONFIG, TEST, Workflow, copied
+
+
+def test_weights_are_fitted_on_validation_patients_and_predicted_with(clone, tmp_path):
+    workflow: Workflow = copied(clone.root, tmp_path / "slicewise")
+    for number in range(10, 16):
+        workflow.add_patient(f"p{number}", "train")
+    for name in TEST:
+        workflow.add_patient(name, "test")
+    settings = copy.deepcopy(CONFIG)
+    plain = settings["experiments"]["plain"]
+    plain["optimizer"] = {"learning_rate": 0.005}
+    plain["inference"] = {"planes": ["axial", "coronal"], "weights": "fitted"}
+    settings |= {"split": {"validation": 4}, "run": ["plain"], "experiments": {"plain": plain}}
+    workflow.write_settings(settings)
+    table = "results/tiny/plain/metrics.tsv"
+    workflow.snakemake(table)
+    used = workflow.used("plain")
+    told = used["resolved"]["planes"]
+    assert told["dice_weighted"] >= told["dice_mean"] > 0
+    assert "of 4 held-out patients each gains" in told["because"]
+    assert set(told["weights"]) == {"axial", "coronal"}
+    log = (workflow.results / "logs" / "train" / "plain" / "fold-0.log").read_text()
+    assert "inference.weights: axial " in log
+    inspected = workflow.slicewise("inspect", "results/tiny/plain")
+    shares = [share for share in told["weights"].values() if share]
+    if len(set(shares)) > 1:
+        assert f"axial ({told['weights']['axial']:.0%})" in inspected
+    assert workflow.due(table) == {}
+    # of patients who may not choose, it is refused before anything is trained
+    workflow.change("split", {"folds": 2})
+    assert "inference.weights does nothing: " in workflow.snakemake(table, fails=True)
