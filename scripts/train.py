@@ -32,7 +32,9 @@ def main(snakemake):
         masks = paths_told(snakemake, "truth")
         images = paths_told(snakemake, "images")
         ready = prepare(
-            *(plan, snakemake.params.recipes, given.case_records, masks, start, number), images
+            *(plan, snakemake.params.recipes, given.case_records, masks, start),
+            fold=number,
+            images=images,
         )
         own = Path(snakemake.params.checkpoints)
         checkpoints = checkpoints_of(configured, name, own, best)

@@ -15,7 +15,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference import predict
 from slicewise.inference.predict import predict_cases
-from slicewise.inference.requests import mixed_requests_of, predict_all, requests_of
+from slicewise.inference.requests import Files, mixed_requests_of, predict_all, requests_of
 from slicewise.inference.signs import signs_of
 from slicewise.inference.trust import Watch, found_in
 from slicewise.inference.unlike import seen_of
@@ -77,16 +77,14 @@ def requests(root: Path, target: Path, **changed: Any):
         },
     )
     folds = [root / f"fold-{k}" for k in range(2)]
-    return requests_of(
-        cfg.segmented,
-        cfg.content,
-        cfg.recipe,
+    files = Files(
         models=[str(fold / "model.keras") for fold in folds],
         configs=[str(fold / "config.yaml") for fold in folds],
         case_records=[str(root / "case_records.json")],
         images=[str(root / f"{case}.nii.gz") for case in cfg.cases],
         masks=[str(target / f"{case}.nii.gz") for case in cfg.cases],
     )
+    return requests_of(cfg.segmented, cfg.content, cfg.recipe, files)
 
 
 def used(root: Path, fold: int) -> dict[str, Any]:
@@ -200,17 +198,16 @@ def mixed(root: Path, target: Path, folds: dict[str, list[int]], **changed: Any)
         recipe=CARD.recipe,
     )
     places = [root / f"fold-{k}" for k in range(2)] * 2
-    return mixed_requests_of(
-        told.segmented,
-        told.content,
-        {"one": CARD.recipe, "two": CARD.recipe},
-        str(target / "ensemble.json"),
+    files = Files(
         models=[str(place / "model.keras") for place in places],
         configs=[str(place / "config.yaml") for place in places],
         case_records=[str(root / "case_records.json")],
         images=[str(root / f"{case}.nii.gz") for case in told.cases],
         masks=[str(target / f"mixed-{case}.nii.gz") for case in told.cases],
     )
+    recipes = {"one": CARD.recipe, "two": CARD.recipe}
+    record = str(target / "ensemble.json")
+    return mixed_requests_of(told.segmented, told.content, recipes, record, files)
 
 
 def test_members_segment_a_held_out_case_by_the_weights_of_its_fold(built, tmp_path):

@@ -106,10 +106,7 @@ def make_record(
     _say_lost(image, files.shown["image"], content)
     labels, stored = _labels_on(image, files, content)
     counts = count_values(labels)
-    centres: dict[str, list[float]] = {}
-    largest: dict[str, float] = {}
-    if content.contiguous:
-        centres, largest = _placed(Volume(labels, image.affine), content)
+    centres, largest = _placed(Volume(labels, image.affine), content)
     marks = all_marks(image)
     if content.contiguous:
         drawn = np.where(labels == UNDRAWN, 0, labels) if content.partial else labels
@@ -167,11 +164,16 @@ def _checked_image(files: CaseFiles, content: Content) -> tuple[Volume, list[Ton
 
 
 def _placed(labels: Volume, content: Content) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Return of each label that there is where its centre lies, and how much of it is one piece."""
+    """Return of each label that there is where its centre lies, and how much of it is one piece.
+
+    Nothing of piles of slices.
+    """
+    if not content.contiguous:
+        return {}, {}
     array = labels.canonical().array
     boxes = label_boxes(array, len(content.labels))
-    centres = {}
-    largest = {}
+    centres: dict[str, list[float]] = {}
+    largest: dict[str, float] = {}
     for number, (name, box) in enumerate(zip(content.labels, boxes, strict=True), start=1):
         if box is None:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -79,16 +79,32 @@ class CaseRequest(Request):
         return signs_of(found_in(Volume(mask, affine), card, self.watch), seen, card)
 
 
+@dataclass(frozen=True)
+class Files:
+    """What a prediction reads and writes.
+
+    Attributes
+    ----------
+    models, configs : sequences of str
+        ``model.keras`` and ``config.yaml`` of all folds needed, in their order.
+    case_records : sequence of str
+        Files of case records, of these cases and of others.
+    images, masks : sequences of str
+        What is read and written of each case.
+    """
+
+    models: Sequence[str]
+    configs: Sequence[str]
+    case_records: Sequence[str]
+    images: Sequence[str]
+    masks: Sequence[str]
+
+
 def requests_of(
     cases: Sequence[Segmented],
     content: Content,
     recipe: Recipe,
-    *,
-    models: Sequence[str],
-    configs: Sequence[str],
-    case_records: Sequence[str],
-    images: Sequence[str],
-    masks: Sequence[str],
+    files: Files,
 ) -> list[CaseRequest]:
     """Load models and say which of them segment which case, after comparing all with each other.
 
@@ -100,12 +116,8 @@ def requests_of(
         What the data set holds.
     recipe : Recipe
         How its volumes are cut.
-    models, configs : sequences of str
-        ``model.keras`` and ``config.yaml`` of all folds needed, in their order.
-    case_records : sequence of str
-        Files of case records, of these cases and of others.
-    images, masks : sequences of str
-        What is read and written of each case.
+    files : Files
+        What is read and written.
 
     Raises
     ------
@@ -113,19 +125,14 @@ def requests_of(
         When a model is not that of its record, of other settings, or was trained on
         a case or its patient, and when an image is not what was ingested.
     """
-    trained = _load(_folds_of(cases), models, configs, content, recipe)
-    known = read_case_records(case_records)
+    trained = _load(_folds_of(cases), files.models, files.configs, content, recipe)
     requests = []
-    for each, image, mask in zip(cases, images, masks, strict=True):
-        case_record = case_record_of(known, each.case, ", ".join(case_records))
-        check_read(case_record, "image", Path(image))
+    for each, case_record, places in _with_records(cases, files):
         chosen = [trained[fold] for fold in each.folds]
         check_all_trained(each.case, each.patient, chosen)
         requests.append(
             CaseRequest(
-                case=each.case,
-                image=Path(image),
-                mask=Path(mask),
+                **places,
                 models=[one.model for one in chosen],
                 note=_note(chosen, case_record),
                 offset=content.offset,
@@ -140,12 +147,7 @@ def mixed_requests_of(
     content: Content,
     recipes: Mapping[str, Recipe],
     ensemble: str,
-    *,
-    models: Sequence[str],
-    configs: Sequence[str],
-    case_records: Sequence[str],
-    images: Sequence[str],
-    masks: Sequence[str],
+    files: Files,
 ) -> list[CaseRequest]:
     """Load the models of an ensemble and say with which weights they segment which case.
 
@@ -157,10 +159,8 @@ def mixed_requests_of(
         By member, how volumes are cut for it.
     ensemble : str
         Its ``ensemble.json``.
-    models, configs : sequences of str
-        ``model.keras`` and ``config.yaml`` of all folds needed, member after member.
-    case_records, images, masks
-        As `requests_of` takes them.
+    files : Files
+        What is read and written; models member after member.
 
     Raises
     ------
@@ -168,19 +168,10 @@ def mixed_requests_of(
         As of `requests_of`, and when the weights were fitted for other models.
     """
     record = EnsembleRecord.read(ensemble)
-    trained = members_trained(_folds_of(cases), models, configs, content, recipes)
-    for member, own in trained.items():
-        for one in own.values():
-            if record.members[member][one.fold] != one.record.resolved.weights_sha256:
-                raise SlicewiseError(
-                    f"{ensemble}: its weights are of another model than {member}/fold-{one.fold} "
-                    "has now; delete it and run snakemake again, which weighs them anew"
-                )
-    known = read_case_records(case_records)
+    trained = members_trained(_folds_of(cases), files.models, files.configs, content, recipes)
+    _check_weighed(record, trained, ensemble)
     requests = []
-    for each, image, mask in zip(cases, images, masks, strict=True):
-        case_record = case_record_of(known, each.case, ", ".join(case_records))
-        check_read(case_record, "image", Path(image))
+    for each, case_record, places in _with_records(cases, files):
         chosen = {member: [own[fold] for fold in each.folds] for member, own in trained.items()}
         every = [one for folds in chosen.values() for one in folds]
         for member, folds in chosen.items():
@@ -189,9 +180,7 @@ def mixed_requests_of(
         loaded = {member: [one.model for one in folds] for member, folds in chosen.items()}
         requests.append(
             CaseRequest(
-                case=each.case,
-                image=Path(image),
-                mask=Path(mask),
+                **places,
                 models=[one.model for one in every],
                 note={**_note(every, case_record), "weights": weights},
                 offset=content.offset,
@@ -200,6 +189,30 @@ def mixed_requests_of(
             )
         )
     return requests
+
+
+def _check_weighed(
+    record: EnsembleRecord, trained: Mapping[str, Mapping[int, Trained]], shown: str
+) -> None:
+    """Refuse weights that were fitted for other models."""
+    for member, own in trained.items():
+        for one in own.values():
+            if record.members[member][one.fold] != one.record.resolved.weights_sha256:
+                raise SlicewiseError(
+                    f"{shown}: its weights are of another model than {member}/fold-{one.fold} "
+                    "has now; delete it and run snakemake again, which weighs them anew"
+                )
+
+
+def _with_records(
+    cases: Sequence[Segmented], files: Files
+) -> Iterator[tuple[Segmented, CaseRecord, dict[str, Any]]]:
+    """Yield each case with its record and its files; its image is the one that was ingested."""
+    known = read_case_records(files.case_records)
+    for each, image, mask in zip(cases, files.images, files.masks, strict=True):
+        case_record = case_record_of(known, each.case, ", ".join(files.case_records))
+        check_read(case_record, "image", Path(image))
+        yield each, case_record, {"case": each.case, "image": Path(image), "mask": Path(mask)}
 
 
 def _folds_of(cases: Sequence[Segmented]) -> list[int]:

@@ -22,8 +22,9 @@ CUT_SHARE = 0.02
 """A label is cut where so much of it, in mm² or of its voxels, lies on a face of the scan."""
 APART = 0.85
 """Models disagree where the mask of one has a lower Dice than that with the mask of all."""
-OUT, IN = 0.05, 0.95
-"""A voxel is unsure whose probability lies between."""
+OUT = 0.05
+IN = 0.95
+"""A voxel is unsure whose probability lies between the two."""
 OFTEN = 0.1
 """A label that so many of the training cases lack is not missed."""
 SIDES = (

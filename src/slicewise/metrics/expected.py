@@ -169,7 +169,8 @@ class Expectation:
         # the products are small: threads of BLAS would wait for each other most of the time
         with threadpool_limits(1, "blas"):
             everything = np.ones(len(rows.dice), bool)
-            weights, usual = rows.fitted(everything), rows.usual(everything)
+            weights = rows.fitted(everything)
+            usual = rows.usual(everything)
             left_out, odd = rows.left_out()
         off = np.abs(_logits(rows.dice) - _logits(left_out))
         spread = rows.spread(off)
@@ -271,7 +272,8 @@ class _Rows:
 
     def left_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the Dice to expect of each mask, and how odd it is, from those of others."""
-        logits, odd = np.zeros(len(self.dice)), np.zeros(len(self.dice))
+        logits = np.zeros(len(self.dice))
+        odd = np.zeros(len(self.dice))
         for numbers in np.array_split(self.numbers, min(LEFT_OUT, len(self.numbers))):
             own = np.isin(self.patients, numbers)
             names = [self.names[k] for k in np.flatnonzero(own)]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.files import sha256
 
+HASHED = "cases.tsv has the SHA-256 of each"
+
 
 @dataclass(frozen=True)
 class Link:
@@ -75,13 +77,9 @@ def evidence(
     -------
     Evidence
     """
-    origin = records[0].origin
     folds = list(names) or [f"fold-{number}" for number in range(len(records))]
-    state = {
-        "true": "with changes that were not committed: see uncommitted.diff of the run",
-        "false": "without any changes",
-    }.get(str(origin.get("git_dirty")), "unknown, as the code lay in no git repository of its own")
-    commit = origin.get("git_commit")
+    origin = records[0].origin
+    commit = None if origin.get("git_commit") == "unknown" else origin.get("git_commit")
     project = origin.get("project_commit")
     scored = run.get("scored_by_library_sha256")
     weights = [one.resolved.weights_sha256 for one in records]
@@ -94,12 +92,10 @@ def evidence(
         *_starts(records, folds),
         *_teachers(records, folds),
         *([Link("Ground truth", truth, truths)] if truth else []),
-        Link(
-            "Data", run.get("data_digest"), "digest of all files; cases.tsv has the SHA-256 of each"
-        ),
+        Link("Data", run.get("data_digest"), f"digest of all files; {HASHED}"),
         Link("Split", sha256(split), "SHA-256 of split.tsv"),
         *_each("Training slices", slices, "digest of all slices that {} was fitted to", folds),
-        Link("Code", None if commit == "unknown" else commit, f"git commit of slicewise, {state}"),
+        Link("Code", commit, f"git commit of slicewise, {_state(origin.get('git_dirty'))}"),
         *_each("Library", library, "digest of the files that trained {}", folds),
         *([Link("Scoring", scored, "digest of the library's files that scored")] if scored else []),
         *([Link("Project", project, "git commit of the folder of results")] if project else []),
@@ -110,6 +106,14 @@ def evidence(
         ),
     ]
     return Evidence(links, run)
+
+
+def _state(dirty: object) -> str:
+    """Say in which state the code was, by what was noted of its repository."""
+    return {
+        "true": "with changes that were not committed: see uncommitted.diff of the run",
+        "false": "without any changes",
+    }.get(str(dirty), "unknown, as the code lay in no git repository of its own")
 
 
 def _starts(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Link]:

@@ -104,15 +104,9 @@ def segment(
     else:
         image = _of_path(Path(scan), card)
     name = "the array" if isinstance(scan, np.ndarray) else str(scan)
-    watch = Watch(card)
     shown = checked(image.plus(offset), card, name, "give offset=-1024")
-    said: Assembly | Mixture
-    if chosen.ensemble is None:
-        said = assembled(chosen.models, shown, observe=watch.add, keep=probabilities)
-    else:
-        said = mixed(chosen.ensemble, shown)
-        for mean, own in said.observed():
-            watch.add(mean, own)
+    watch = Watch(card)
+    said = _said_of(shown, chosen, watch, keep=probabilities)
     likely = said.probabilities() if probabilities else None
     mask = said.mask()
     labels = found_in(Volume(mask, image.affine), card, watch)
@@ -120,6 +114,16 @@ def segment(
     labels = with_expected(labels, seen, card, chosen.expectation)
     flags = [*chosen.trained_on.flags(shown), *all_flags(seen, labels, card)]
     return Segmentation(mask, image.affine, likely, labels, flags)
+
+
+def _said_of(image: Volume, chosen: Chosen, watch: Watch, *, keep: bool) -> Assembly | Mixture:
+    """Return what models say of an image, which the watch is told of, too."""
+    if chosen.ensemble is None:
+        return assembled(chosen.models, image, observe=watch.add, keep=keep)
+    said = mixed(chosen.ensemble, image)
+    for mean, own in said.observed():
+        watch.add(mean, own)
+    return said
 
 
 def _of_path(path: Path, card: ModelCard) -> Volume:

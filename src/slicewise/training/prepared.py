@@ -67,6 +67,7 @@ def prepare(
     case_records: Sequence[str],
     masks: Sequence[str],
     start: str | None,
+    *,
     fold: int | str = 0,
     images: Sequence[str] = (),
 ) -> Prepared:

@@ -72,7 +72,6 @@ def decisions(tried: Mapping[str, Any]) -> list[str]:
 
 
 def _by_dice(one: Mapping[str, Any]) -> str:
-    with_it, without = one["dice_with"], one["dice_without"]
-    if with_it is None:
+    if one["dice_with"] is None:
         return "no validation patient has any label"
-    return f"validation Dice {with_it:.4f} with it, {without:.4f} without"
+    return f"validation Dice {one['dice_with']:.4f} with it, {one['dice_without']:.4f} without"

@@ -185,7 +185,8 @@ class Validation:
         groups = [[k] for k in every] if apart and not self.card.regions else [[*every]]
         chosen = np.zeros(len(every), bool)
         for group in groups:
-            without, with_it = before[:, group], after[:, group]
+            without = before[:, group]
+            with_it = after[:, group]
             gain = mean_over_patients(with_it, self.patients) - mean_over_patients(
                 without, self.patients
             )
