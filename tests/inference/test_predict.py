@@ -17,7 +17,7 @@ import SimpleITK as sitk
 
 from slicewise.config import Context, Network, Postprocessing, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.inference import assembled, predict
+from slicewise.inference import assembled
 from slicewise.inference.assembled import cuts_of
 from slicewise.inference.postprocessing import postprocess
 from slicewise.inference.predict import Request, predict_cases, predict_volume
@@ -239,20 +239,6 @@ def test_blocks_say_what_slices_say_where_neighbours_do_not_matter(
             assert 0.1 < np.mean(wanted > 0) < 0.9
             np.testing.assert_array_equal(predict_volume(models, image), wanted)
             np.testing.assert_array_equal(masks[f"case{k}"], wanted)
-
-
-def test_slices_of_blocks_are_observed_once_each() -> None:
-    model = Pointwise(card_with(context=Context(slices=8, block=True).model_dump()))
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
-    image = phantom(3, (16, 16, 19))
-    predict.assembled([model] * 2, image, observe=lambda *told: seen.append(told))
-    likely, own = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-    assert likely.shape == (19, 32, 32, 1) and own.shape == (19, 32, 32, 2)
-    alone = Pointwise(CARD).predict_on_batch(
-        SliceSource(image, CARD.recipe, "hu").around(np.arange(19), CARD.context)
-    )
-    for each in (likely[..., 0], own[..., 0], own[..., 1]):
-        np.testing.assert_allclose(each, alone[..., 0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("contiguous", [True, False])

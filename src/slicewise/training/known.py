@@ -55,7 +55,7 @@ class KnownCase:
         """Return image and truth as a model is shown them, in canonical orientation."""
         stored, _ = (read_channels_of if self.content.channels else read_nifti)(self.image)
         meant = with_spacing(stored, self.content.spacing).plus(self.content.offset)
-        truth = read_labels(str(self.mask), self.content, stored).canonical().array
+        truth = read_labels(str(self.mask), self.content, meant).canonical().array
         image = as_air(meant) if self.content.intensity == "hu" else meant
         return Drawn(image.canonical(), truth)
 

@@ -1,0 +1,48 @@
+"""What models say of all slices comes back to the grid of the volume, slice by slice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from slicewise.config import Context
+from slicewise.inference.assembled import apart, assembled
+from slicewise.slices.extract import SliceSource
+from tests.discs import CARD, card_with
+from tests.inference.test_predict import Pointwise, finished, phantom
+
+
+def test_slices_of_blocks_are_observed_once_each() -> None:
+    model = Pointwise(card_with(context=Context(slices=8, block=True).model_dump()))
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    image = phantom(3, (16, 16, 19))
+    assembled([model] * 2, image, observe=lambda *told: seen.append(told))
+    likely, own = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    assert likely.shape == (19, 32, 32, 1) and own.shape == (19, 32, 32, 2)
+    alone = Pointwise(CARD).predict_on_batch(
+        SliceSource(image, CARD.recipe, "hu").around(np.arange(19), CARD.context)
+    )
+    for each in (likely[..., 0], own[..., 0], own[..., 1]):
+        np.testing.assert_allclose(each, alone[..., 0], rtol=1e-4, atol=1e-6)
+
+
+def test_what_models_say_is_parted_from_their_mean():
+    outputs = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
+    mean, own = apart(outputs, 1)
+    assert mean.flags.c_contiguous
+    np.testing.assert_array_equal(mean, outputs[..., :1])
+    np.testing.assert_array_equal(own, outputs[..., 1:])
+    alone, none = apart(outputs, 3)
+    assert alone is outputs
+    assert none.shape == (2, 2, 2, 0)
+
+
+def test_probabilities_are_kept_where_that_is_asked_for():
+    image = phantom(4)
+    kept = assembled([finished(2)], image, keep=True)
+    plain = assembled([finished(2)], image)
+    likely = kept.probabilities()
+    np.testing.assert_array_equal(kept.mask(), plain.mask())
+    assert {each.shape for each in likely.values()} == {image.array.shape}
+    with pytest.raises(ValueError, match="not kept"):
+        plain.probabilities()
