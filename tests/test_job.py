@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
+from slicewise.files import half_of
 from slicewise.job import asked_for, errors_in, job, script_job, warnings_said
 from tests.signals import heed_ctrl_c
 
@@ -203,6 +204,20 @@ def test_a_job_that_ends_by_itself_was_not_killed(tmp_path):
     with pytest.raises(KeyError), script_job(told(tmp_path)):
         raise KeyError("a traceback says more")
     assert errors_in([tmp_path / "a.log"], 0) == []
+
+
+def test_what_a_killed_job_left_of_its_outputs_is_gone(tmp_path):
+    output = tmp_path / "fold-0" / "model.keras"
+    beside = half_of(output.with_name("history.csv"))
+    output.parent.mkdir()
+    for left in (half_of(output), beside):
+        left.touch()
+    job_told = told(tmp_path)
+    job_told.output = [str(output), str(tmp_path / "not there" / "a.json")]
+    with script_job(job_told):
+        output.touch()
+    assert sorted(output.parent.glob(".*.*")) == [beside]
+    assert output.exists()
 
 
 def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path):

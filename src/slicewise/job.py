@@ -18,6 +18,7 @@ import psutil
 
 from slicewise.causes import by_cause
 from slicewise.errors import SeveralErrors, SlicewiseError, explained
+from slicewise.files import sweep
 from slicewise.records import Recorder, Told
 from slicewise.retries import AGAIN as NOT_AGAIN
 from slicewise.retries import Mark
@@ -74,6 +75,9 @@ def job(
         if mark is not None and (said := mark.sentences()):
             out.log(NOT_AGAIN)
             raise SeveralErrors([SlicewiseError(sentence) for sentence in said])
+        if told is not None:
+            # what a job that was killed left of them
+            sweep(*map(Path, told.output))
         if recorder is not None:
             recorder.begin()
         yield out.log

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from slicewise.config import load_settings
-from slicewise.training.weighing import ERRORS, FEWEST, STEPS
+from slicewise.training.weights import ERRORS, FEWEST, STEPS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ensembles.md").read_text(encoding="utf-8")
 

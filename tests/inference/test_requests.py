@@ -12,7 +12,7 @@ from slicewise.dataset.ensembles import Weights, write_ensemble
 from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import pack
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import half_of, sha256
 from slicewise.inference import predict
 from slicewise.inference.predict import predict_cases
 from slicewise.inference.requests import Files, mixed_requests_of, predict_all, requests_of
@@ -104,7 +104,10 @@ def test_predictions_say_what_they_were_made_from(built, tmp_path):
 def test_records_of_predictions_name_what_was_written(built, tmp_path):
     said: list[str] = []
     asked = requests(built, tmp_path)
+    left = half_of(asked[0].mask)
+    left.touch()  # by a job that was killed
     records = predict_all(asked, 4, said.append)
+    assert not left.exists()
     assert [record["case"] for record in records] == ["case0", "case1"]
     for each, record in zip(asked, records, strict=True):
         signs = record.pop("signs")

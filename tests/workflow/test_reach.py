@@ -27,7 +27,7 @@ REACH = {
     "dataset/split.py": set(),  # who is in which subset reaches jobs as values
     "dataset/one_piece.py": TRAINED,  # what training masks decide
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
-    "dataset/ensembles.py": PREDICTED,  # by how much each member counts
+    "dataset/ensembles.py": TRAINED,  # by how much each of several teachers counts
     "dataset/rungs.py": TRAINED,  # who is the best is a training's own settings
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "dataset/suspects.py": {"leakage", "data", "index", *SCORES},

@@ -20,7 +20,7 @@ from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import sha256, sweep
 from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.predict import Request, predict_cases
 from slicewise.inference.signs import signs_of
@@ -301,6 +301,8 @@ def predict_all(
     SlicewiseError
         As of `predict_cases`.
     """
+    # what a job that was killed left of them
+    sweep(*(each.mask for each in requests))
     asked = {each.case: each for each in requests}
     signs = {}
     for case, mask in predict_cases(requests, batch):
