@@ -2,7 +2,7 @@
 
 import pytest
 
-from slicewise import needs
+from slicewise import components, needs
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.dataset.shapes import Size
 
@@ -22,6 +22,10 @@ def train(sizes, labels=1, gpu=True, recipes=(RECIPE,), **blocks) -> int:
 
 def predict(sizes, labels=1, recipe=RECIPE, models=1, **blocks) -> int:
     return needs.predict(sizes, experiment(**blocks), recipe, labels, models)
+
+
+def test_what_is_counted_at_a_time_is_what_components_count():
+    assert needs.COUNTED == components.BLOCK
 
 
 def calibrate(sizes) -> int:

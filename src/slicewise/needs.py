@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from slicewise.components import BLOCK
 from slicewise.config import Content, Experiment, Recipe
 from slicewise.dataset.shapes import UNKNOWN, Size
 
@@ -20,6 +19,8 @@ FIELD = 500
 """Millimetres that a slice is wide: headers are read for shapes alone."""
 CONVERTED = 4
 """Bytes of a voxel that is stored in another type than it is worked on: float32, int32."""
+COUNTED = 1 << 25
+"""Voxels of components that are counted at a time; not read from there, as numpy comes with it."""
 
 
 def phantom(sizes: Iterable[Size]) -> int:
@@ -41,7 +42,7 @@ def ingest(sizes: Iterable[Size]) -> int:
         image, mask = (_kept(size, stored) for stored in (size.image, size.mask))
         # the components of a label are numbered in 4 bytes, within its box, and counted in 8
         box = size.voxels / 2
-        labelled = size.voxels + (1 + 4) * box + 8 * min(box, BLOCK)
+        labelled = size.voxels + (1 + 4) * box + 8 * min(box, COUNTED)
         beside = max(_read(size, size.mask), mask + size.voxels, labelled)
         return max(_read(size, size.image), image + beside)
 
