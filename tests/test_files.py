@@ -217,3 +217,13 @@ def test_paths_that_snakemake_would_fill_in_are_refused():
     for path in ("a/{b}/c.nii", Path("{x"), "y}"):
         with pytest.raises(SlicewiseError, match=r"^.*[{}].*: to Snakemake, .*; rename"):
             refuse_braces(["fine", path])
+
+
+def test_what_only_looks_like_something_left_stays(tmp_path):
+    target = tmp_path / "fold-0.nii.gz"
+    own = tmp_path / ".7-abcd12345678.fold-0.nii.gz"
+    others = [tmp_path / name for name in (".fold-0.nii.gz", ".7-abcd12345678.fold-1.nii.gz")]
+    for path in (target, own, *others):
+        path.touch()
+    sweep(target, tmp_path / "fold-2.nii.gz")
+    assert sorted(tmp_path.iterdir()) == sorted([target, *others])

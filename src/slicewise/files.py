@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,14 @@ def _place() -> str:
 
 def sweep(*paths: Path) -> None:
     """Delete what killed jobs left of files that `atomic` was to write."""
+    names: dict[Path, list[str]] = {}
     for path in paths:
-        for left in path.parent.glob(f".*-*.{path.name}"):
-            left.unlink(missing_ok=True)
+        names.setdefault(path.parent, []).append(path.name)
+    # each folder is listed once: one of predictions may hold those of all cases
+    for folder, finished in names.items():
+        for left in [*folder.glob(".*-*.*")]:
+            if any(fnmatchcase(left.name, f".*-*.{name}") for name in finished):
+                left.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -9,6 +9,10 @@ from slicewise.dataset.training_record import TrainingRecord
 from slicewise.files import sha256
 
 HASHED = "cases.tsv has the SHA-256 of each"
+UNKNOWN = (
+    "of which is not known whom all it was trained on: if patients who are scored here are among "
+    "them, these scores are too good"
+)
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,7 @@ def _starts(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Lin
         whom = (
             "which was trained on none of the patients who are scored here"
             if started.known
-            else "of which is not known whom all it was trained on: if patients who are scored "
-            "here are among them, these scores are too good"
+            else UNKNOWN
         )
         earlier = ", then ".join(started.earlier)
         before = f"; it had started from {earlier}" if earlier else ""
@@ -153,8 +156,7 @@ def _teachers(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[L
             "by what it said of the training cases; it was trained on none of the patients who "
             "are scored here"
             if teacher.known
-            else "of which is not known whom all it was trained on: if patients who are scored "
-            "here are among them, these scores are too good"
+            else UNKNOWN
         )
         links.append(
             Link(
