@@ -37,6 +37,7 @@ NETWORKS = {
     "plain": Network(filters=[4, 8], normalisation="none", activation="relu"),
     "batch": Network(filters=[4, 8, 8], residual=True, deep_supervision=True),
     "instance": Network(filters=[4, 8], normalisation="instance", residual=True),
+    "group": Network(filters=[4, 12], normalisation="group"),
 }
 DEPTHS = {"blocks": Depth(4, 1)}
 NETWORKS["blocks"] = Network(filters=[3, 4, 4], deep_supervision=True)

@@ -53,7 +53,7 @@ def apart(model: keras.Model, images: np.ndarray) -> float:
     [
         {"normalisation": normalisation, "activation": activation, "residual": residual}
         for normalisation, activation, residual in itertools.product(
-            ["none", "batch", "instance"], ["relu", "leaky_relu"], [False, True]
+            ["none", "batch", "instance", "group"], ["relu", "leaky_relu"], [False, True]
         )
     ],
     ids=lambda variant: "-".join(map(str, variant.values())),

@@ -126,7 +126,8 @@ def test_instance_norm_keeps_a_small_spread_around_a_large_mean(
 
 def test_normalisations_are_saved_and_loaded(tmp_path: Path) -> None:
     unets = [
-        build_unet(Network(filters=[4, 8], normalisation=kind), 1) for kind in ("batch", "instance")
+        build_unet(Network(filters=[4, 8], normalisation=kind), 1)
+        for kind in ("batch", "instance", "group")
     ]
     x = RANDOM.normal(0, 1, (2, 8, 8, 1)).astype(np.float32)
     for unet in unets:

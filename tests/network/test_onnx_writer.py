@@ -63,7 +63,7 @@ def apart(model: keras.Model, data: bytes, *shape: int, far: float = 0.0) -> flo
 VARIANTS = [
     {"normalisation": normalisation, "activation": activation, "residual": residual}
     for normalisation, activation, residual in itertools.product(
-        ["none", "batch", "instance"], ["relu", "leaky_relu"], [False, True]
+        ["none", "batch", "instance", "group"], ["relu", "leaky_relu"], [False, True]
     )
 ]
 
@@ -79,7 +79,7 @@ def test_every_network_says_what_keras_says(variant: dict[str, Any]) -> None:
         assert apart(model, data, *shape) < 1e-5
 
 
-@pytest.mark.parametrize("normalisation", ["batch", "instance"])
+@pytest.mark.parametrize("normalisation", ["batch", "instance", "group"])
 def test_networks_of_blocks_say_what_keras_says(normalisation: str) -> None:
     card = card_with(
         context={"slices": 8, "mm": 2.5, "block": True},
@@ -109,7 +109,7 @@ def test_regions_and_large_means_and_slices_of_one_pixel() -> None:
     assert apart(model, data, 2, 16, 16, far=60.0) < 1e-5
 
 
-@pytest.mark.parametrize("normalisation", ["batch", "instance"])
+@pytest.mark.parametrize("normalisation", ["batch", "instance", "group"])
 def test_mixed_precision_is_written_in_float32(normalisation: str) -> None:
     mixed = made("mixed_bfloat16", normalisation=normalisation)
     wide = made(normalisation=normalisation)

@@ -51,7 +51,7 @@ def variant(normalisation: str, channels: int) -> keras.Model:
 
 @given(
     st.tuples(st.integers(1, 35), st.integers(1, 35)),
-    st.sampled_from([("none", 1), ("batch", 3), ("instance", 1)]),
+    st.sampled_from([("none", 1), ("batch", 3), ("instance", 1), ("group", 1)]),
     st.booleans(),
 )
 @settings(max_examples=10, deadline=None)
@@ -66,7 +66,7 @@ def test_any_size_goes_in_and_comes_out(
         assert np.isfinite(numpy_of(part)).all()
 
 
-@pytest.mark.parametrize("normalisation", ["none", "batch", "instance"])
+@pytest.mark.parametrize("normalisation", ["none", "batch", "instance", "group"])
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_logits_are_float32(normalisation: str, policy: str) -> None:
     network = Network.model_validate(
@@ -152,7 +152,7 @@ def block_network(normalisation: str, depth: Depth, **more: Any) -> keras.Model:
     return build_unet(network, 2, channels=2 * depth.slices, supervise=True, depth=depth)
 
 
-@pytest.mark.parametrize("normalisation", ["none", "batch", "instance"])
+@pytest.mark.parametrize("normalisation", ["none", "batch", "instance", "group"])
 @pytest.mark.parametrize(("flat", "coarse"), [(0, (4, 3)), (1, (8, 3)), (2, (8, 3))])
 def test_blocks_of_any_size_go_in_and_come_out_and_gradients_flow(
     normalisation: str, flat: int, coarse: tuple[int, int]
@@ -199,3 +199,10 @@ def test_a_network_of_blocks_is_saved_and_loaded(tmp_path) -> None:
     again = keras.saving.load_model(tmp_path / "unet.keras")
     x = RANDOM.normal(size=(1, 8, 8, 16)).astype(np.float32)
     np.testing.assert_array_equal(numpy_of(again(x)), numpy_of(unet(x)))
+
+
+@pytest.mark.parametrize(("filters", "groups"), [([16, 12, 7], [8, 4, 1])])
+def test_channels_share_groups_evenly(filters: list[int], groups: list[int]) -> None:
+    unet = build_unet(Network(filters=filters, normalisation="group"), labels=1)
+    for stage, wanted in enumerate(groups):
+        assert unet.get_layer(f"down{stage}_norm1").groups == wanted

@@ -181,6 +181,7 @@ def test_crops_of_slices_in_millimetres_train_resume_and_predict(tmp_path: Path)
         {"input": {"context": 3}},
         {"network": {"residual": True, "deep_supervision": True, "filters": [4, 6, 8]}},
         {"network": {"normalisation": "instance"}},
+        {"network": {"normalisation": "group"}},
         # a case has 10 slices, so two blocks that overlap
         {
             "network": {

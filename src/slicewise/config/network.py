@@ -34,8 +34,8 @@ class Network(Block):
     filters: list[Annotated[int, Field(ge=1)]] = Field(
         [32, 64, 128, 256, 512], min_length=2, max_length=8, description="Filters of each stage."
     )
-    normalisation: Literal["none", "batch", "instance"] = Field(
-        "batch", description="After each convolution."
+    normalisation: Literal["none", "batch", "instance", "group"] = Field(
+        "batch", description="After each convolution; of 8 groups of channels with group."
     )
     activation: Literal["relu", "leaky_relu"] = Field("leaky_relu", description="Slope 0.01.")
     dropout: Fraction = Field(0.0, description="Spatial dropout at the deepest two stages.")

@@ -303,6 +303,20 @@ def _by_instance(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     return graph.add("InstanceNormalization", [*inputs, *names], epsilon=layer.epsilon)
 
 
+def _by_group(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+    """Write the channels of a group as one long channel of its own."""
+    groups = layer.groups
+    shape = graph.add("Shape", inputs)
+    together = graph.add("Reshape", [*inputs, graph.array([0, groups, -1], np.int64)])
+    plain = [graph.array(np.full(groups, value)) for value in (1, 0)]
+    even = graph.add("InstanceNormalization", [together, *plain], epsilon=layer.epsilon)
+    ones = [1] * (len(layer.output.shape) - 2)
+    gamma, beta = (
+        graph.array(_numbers(variable).reshape(-1, *ones)) for variable in (layer.gamma, layer.beta)
+    )
+    return graph.add("Add", [graph.add("Mul", [graph.add("Reshape", [even, shape]), gamma]), beta])
+
+
 def _padded(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     axes = len(layer.output.shape) - 2
     multiple = graph.array([layer.multiple] * axes, np.int64)
@@ -355,6 +369,7 @@ _LAYERS: dict[type, Callable[[_Graph, Any, list[str]], str]] = {
     BatchNormalization: _by_batch,
     keras.layers.BatchNormalization: _by_batch,
     InstanceNormalization: _by_instance,
+    keras.layers.GroupNormalization: _by_group,
     PadToMultiple: _padded,
     CropLike: _cropped,
     SlicesApart: _slices_apart,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from slicewise.network.layers import (
     PadToMultiple,
     SlicesApart,
 )
+
+GROUPS = 8
+"""Of channels, at most, that are normalised together."""
 
 
 def build_unet(
@@ -210,6 +214,12 @@ class _Blocks:
             )(x)
         if self.network.normalisation == "instance":
             return InstanceNormalization(dtype=self.policy, name=name)(x)
+        if self.network.normalisation == "group":
+            # as many of the groups as share the channels (Wu & He, ECCV 2018)
+            groups = math.gcd(x.shape[-1], GROUPS)
+            return keras.layers.GroupNormalization(
+                groups, epsilon=1e-5, dtype=self.policy, name=name
+            )(x)
         return x
 
     def _activate(self, x: Any, name: str) -> Any:

@@ -102,6 +102,7 @@ def network(one: Gathered) -> Section:
         "instance": Said(
             "Convolutions are followed by instance normalisation.", ("ulyanov2016instance",)
         ),
+        "group": Said("Convolutions are followed by group normalisation.", ("wu2018group",)),
         "none": Said("Convolutions are not followed by any normalisation."),
     }
     said.append(kinds[settings["normalisation"]])

@@ -414,6 +414,14 @@ SOURCES = {
         "209--212",
         22,
     ),
+    "wu2018group": Source(
+        "inproceedings",
+        "Wu, Yuxin and He, Kaiming",
+        "Group normalization",
+        "European Conference on Computer Vision (ECCV)",
+        2018,
+        "3--19",
+    ),
     "zaharia2018mlflow": Source(
         "article",
         "Zaharia, Matei and Chen, Andrew and Davidson, Aaron and others",
