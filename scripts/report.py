@@ -68,7 +68,7 @@ def main(snakemake):
             evidence=evidence.evidence(
                 folds.records, run, test_set, given.metrics, given.split, names=folds.names
             ),
-            costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs),
+            costs=cost.read_costs(folder.parent, folds.recipes, cfg.jobs, folds.teacher),
             scored_runs=ledger.count_scored(folder.parents[1].glob("*/tracking"), test_set),
         )
         page = experiment_report(shown)

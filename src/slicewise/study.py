@@ -872,6 +872,7 @@ class Study:
         return {
             "ingest": list(self.shards),
             "slices": list(self.shards),
+            "teach": list(self.shards),
             "plan": folds,
             "train": folds,
             "calibrate": folds if self.is_calibrated else [],

@@ -62,5 +62,15 @@ def test_jobs_of_a_data_set_as_it_once_was_do_not_count(results):
     ]
 
 
+def test_what_a_teacher_was_asked_is_counted(results):
+    for fold, recipe in ((0, "axial"), (1, "axial"), (0, "other")):
+        timed(results / "timings" / f"teach/large/fold-{fold}/{recipe}/a.tsv", 90)
+    timed(results / "timings" / "teach/another/fold-0/axial/a.tsv", 90)
+    costs = read_costs(results / "one", ["axial"], {"teach": ["a"]}, "large")
+    assert [c.stage for c in costs][2:5] == ["slices", "teach", "train"]
+    assert (costs[3].jobs, costs[3].minutes) == (2, 3.0)
+    assert "teach" not in [c.stage for c in read_costs(results / "one", ["axial"])]
+
+
 def test_without_files_nothing_is_said(tmp_path):
     assert read_costs(tmp_path / "one", ["axial"]) == []

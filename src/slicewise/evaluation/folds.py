@@ -86,6 +86,12 @@ class Folds:
         return self.records[0].recipes
 
     @property
+    def teacher(self) -> str | None:
+        """The experiment that it learnt from beside the masks."""
+        told = self.records[0].taught_by
+        return None if told is None else told.name
+
+    @property
     def models(self) -> list[str]:
         """Digests of the models, and of how they are weighed in an ensemble."""
         models = [model_digest(one) for one in self.records]

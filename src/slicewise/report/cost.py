@@ -24,6 +24,7 @@ TITLES = {
     "split": "Split",
     "leakage": "Looking for leaks",
     "slices": "Cutting slices",
+    "teach": "Asking the teacher",
     "plan": "Plan of the training",
     "train": "Training",
     "calibrate": "Calibration of the expected Dice",
@@ -76,7 +77,10 @@ class Cost:
 
 
 def read_costs(
-    folder: Path, recipes: Sequence[str], jobs: Mapping[str, Collection[str]] | None = None
+    folder: Path,
+    recipes: Sequence[str],
+    jobs: Mapping[str, Collection[str]] | None = None,
+    teacher: str | None = None,
 ) -> list[Cost]:
     """Read what the stages of an experiment took.
 
@@ -91,6 +95,8 @@ def read_costs(
     jobs : mapping of str to collection of str, optional
         By stage, the names of its jobs: others are of a data set as it once
         was. Of a stage that is not named all count.
+    teacher : str, optional
+        The experiment that it learns from.
 
     Returns
     -------
@@ -102,6 +108,9 @@ def read_costs(
     measured = [(rule, sorted((timings / rule).rglob("*.tsv"))) for rule in SHARED]
     cut = [path for recipe in recipes for path in (timings / "slices" / recipe).rglob("*.tsv")]
     measured.append(("slices", cut))
+    if teacher is not None:
+        told = [timings.glob(f"teach/{teacher}/fold-*/{recipe}/*.tsv") for recipe in recipes]
+        measured.append(("teach", [path for paths in told for path in sorted(paths)]))
     for rule in OWN:
         own = timings / rule
         measured.append((rule, [*own.glob(f"{experiment}.tsv"), *own.glob(f"{experiment}/*")]))
