@@ -107,7 +107,7 @@ def train(
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried
     scored = 2 + (9 if "auto" in experiment.postprocessing.model_dump().values() else 0)
-    planes = len(experiment.inference.planes)
+    planes = len(experiment.inference.planes) + bool(experiment.inference.tilt)
     if experiment.inference.weights == "fitted":
         # the image, and what each plane says of it; that of one is there twice
         scored = max(scored, 4 + 4 * outputs * (planes + 2))
@@ -166,8 +166,10 @@ def _predicted(
     outputs = _outputs(labels)
     after = experiment.postprocessing
     whole = 2 + (9 if after.largest_component or after.fill_holes else 0)
-    if len(experiment.inference.planes) > 1:
+    if len(experiment.inference.planes) > 1 or experiment.inference.tilt:
         whole += 4 * outputs  # probabilities are averaged on the grid of the volume
+    if experiment.inference.tilt:
+        whole += 2 * outputs  # those of a tilted cut, until it is turned back
     volumes = _largest(known, lambda size: _read(size, size.image) + whole * size.voxels)
     pixels = batch * _pixels(recipe, known)
     # four batches wait, one is made, one is enlarged to its own grid

@@ -12,6 +12,7 @@ from tests.settings import changed, fault
         ("inference/planes", ["oblique"], ["inference.planes.0", "'axial', 'coronal'"]),
         ("inference/shift", 65, ["inference.shift is 65", "less than or equal to 64"]),
         ("inference/flip", True, ["inference.flip", "'none', 'one' or 'both'"]),
+        ("inference/tilt", 46, ["inference.tilt is 46", "less than or equal to 45"]),
         ("prediction/batch", 0, ["prediction.batch is 0"]),
         ("prediction/chunk", 0, ["prediction.chunk is 0"]),
     ],

@@ -34,6 +34,7 @@ def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
         ("postprocessing", "largest_component", "auto"),
         ("input", "context", 3),
         ("inference", "planes", ["axial", "coronal"]),
+        ("inference", "tilt", 10.0),
     ],
 )
 def test_three_dimensional_processing_of_a_pile_of_slices_is_refused(block, key, value):
@@ -79,6 +80,8 @@ def test_blocks_of_a_pile_of_slices_or_of_tilted_ones_are_refused():
     config["slices"]["tilted"] = {"size": 64, "tilt": [0.0, 5.0]}
     config["experiments"]["e"]["also"] = ["tilted"]
     assert "experiments.e.also: tilted is tilted, and blocks" in fault(config)
+    config["experiments"]["e"].update(also=[], inference={"tilt": 5.0})
+    assert "experiments.e.inference.tilt: blocks" in fault(config)
     config = changed("experiments/e/network", {"dimensions": 3, "block": 16})
     config["dataset"]["contiguous"] = False
     assert "experiments.e.network.dimensions: this means nothing on slices that" in fault(config)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from slicewise.config import Inference, Recipe
 from slicewise.inference.assembly import Assembly
 from slicewise.slices.grid import Grid
-from slicewise.volumes.volume import from_canonical
+from slicewise.slices.oblique import cut
+from slicewise.volumes.volume import Volume, from_canonical
 from tests.discs import card_with
 
 SHAPE = (12, 9, 7)
@@ -46,7 +47,7 @@ def test_planes_are_averaged_and_the_likeliest_label_wins():
     card = card_with(labels=["a", "b"], values={"a": [7, 8], "b": [3]})
     card = card.model_copy(update={"inference": Inference(planes=["axial", "sagittal"])})
     planes = grids("axial", "sagittal")
-    volumes = [random.random((*SHAPE, 3)).astype(np.float32) for _ in planes]
+    volumes = [random.dirichlet(np.ones(3), SHAPE).astype(np.float32) for _ in planes]
     assembly = Assembly(planes, RAS, card)
     for grid, volume in zip(planes, volumes, strict=True):
         for piece in pieces(grid, volume, 5):
@@ -92,6 +93,45 @@ def test_planes_count_what_their_weights_say(weights):
     wanted = np.average([volume[..., 0] for volume in volumes], axis=0, weights=weights)
     np.testing.assert_allclose(averaged(used, inference), wanted, atol=2e-4)
     assert sum(inference.shares.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_tilted_cuts_are_turned_back_and_count_alike(keep):
+    card = card_with(recipe={}, inference=Inference(planes=["coronal"], tilt=30.0).model_dump())
+    shape, spacing = (20, 24, 18), (1.0, 0.8, 1.5)
+    grids = [Grid(shape, recipe, spacing) for recipe, _ in card.cuts]
+    assert [grid.recipe.tilt for grid in grids] == [[0, 0], [30, 0], [-30, 0], [0, 30], [0, -30]]
+    assembly = Assembly(grids, np.diag([*spacing, 1.0]), card, keep=keep)
+    # each cut is as sure everywhere, so the mean is known wherever all of them reach
+    says = [0.9, 0.2, 0.3, 0.4, 0.1]
+    for grid, sure in zip(grids, says, strict=True):
+        for piece in pieces(grid, np.full((*shape, 1), sure, np.float32), 7):
+            assembly.add(piece)
+    assert assembly.complete
+    # in a corner, which no tilted cut reaches, the straight one decides alone
+    assert assembly.mask()[0, 0, 0] == 5 and assembly.mask()[10, 12, 9] == 0
+    if not keep:
+        return
+    found = assembly.probabilities()["liver"]
+    np.testing.assert_allclose(found[8:12, 10:14, 7:11], np.mean(says), atol=1e-4)
+    assert found[0, 0, 0] == pytest.approx(0.9, abs=1e-3)
+    assert found.min() > 0.3
+
+
+def test_what_a_tilted_cut_finds_lies_where_it_is():
+    card = card_with(recipe={}, inference=Inference(tilt=25.0).model_dump())
+    spacing = (1.0, 1.0, 2.0)
+    place = np.moveaxis(np.indices((24, 24, 14)), 0, -1) * spacing
+    ball = np.linalg.norm(place - [15, 8, 12], axis=-1)
+    sure = np.clip((10 - ball) / 8, 0, 1)  # above a half within 6 mm
+    image = Volume(sure.astype(np.float32), np.diag([*spacing, 1.0]))
+    assembly = Assembly([Grid.of(image, recipe) for recipe, _ in card.cuts], image.affine, card)
+    for grid in assembly.grids:
+        said = cut(image, grid.recipe, order=1, outside=0.0)[:]
+        assembly.add(said[..., None])
+    found = assembly.mask() > 0
+    wanted = ball < 6
+    assert 2 * (found & wanted).sum() / (found.sum() + wanted.sum()) > 0.96
 
 
 @pytest.mark.parametrize(("value", "kind"), [(255, np.uint8), (256, np.uint16), (65535, np.uint16)])

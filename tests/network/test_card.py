@@ -9,6 +9,7 @@ from slicewise.config import Content, Experiment, Recipe
 from slicewise.files import digest
 from slicewise.network.card import ModelCard, make_card
 from slicewise.network.preprocessing import Preprocess
+from tests.discs import card_with
 
 CONTENT = Content(
     intensity="hu",
@@ -61,6 +62,17 @@ def test_what_was_auto_is_settled():
     assert settled.model_dump(exclude={"postprocessing"}) == card.model_dump(
         exclude={"postprocessing"}
     )
+
+
+def test_tilted_cuts_share_what_their_plane_counts():
+    card = card_with(inference={"planes": ["axial", "coronal"], "weights": [3, 1], "tilt": 20.0})
+    cuts = card.cuts
+    assert sum(share for _, share in cuts) == pytest.approx(1)
+    # straight ones come first: they decide what tilted ones do not reach
+    assert [recipe.oblique for recipe, _ in cuts] == [False] * 2 + [True] * 8
+    assert {round(share, 3) for recipe, share in cuts if recipe.plane == "axial"} == {0.15}
+    assert {recipe.tilt[0] or recipe.tilt[1] for recipe, _ in cuts[2:]} == {-20, 20}
+    assert card_with().cuts == [(card_with().recipe, 1.0)]
 
 
 def test_planes_that_are_averaged_are_cut_by_one_recipe():

@@ -167,6 +167,11 @@ def test_what_planes_count_is_said_where_they_differ(tmp_path):
         assert ("was fitted" in text) == bool(resolved.get("fitted"))
 
 
+def test_oblique_votes_are_said(tmp_path):
+    one = gathered(tmp_path, inference={"planes": ["axial"], "tilt": 20.0})
+    assert "of oblique cuts, turned by 20 degrees about rows and" in text_of(one, "Prediction")
+
+
 def test_volumes_without_a_unit_are_scaled_one_by_one_first(tmp_path):
     one = gathered(tmp_path, content={"intensity": "arbitrary"}, resolved={"window": [-1.0, 2.5]})
     said = text_of(one, "Preprocessing")

@@ -12,7 +12,7 @@ from slicewise.config import Recipe
 from slicewise.slices.extract import AIR, SliceSource, extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.grid import Grid
-from slicewise.slices.oblique import cut
+from slicewise.slices.oblique import cut, turned_back
 from slicewise.slices.planes import PLANES
 from slicewise.volumes.volume import Volume
 
@@ -109,6 +109,25 @@ def test_simpleitk_resamples_the_same(plane, a, b, seed):
     np.testing.assert_array_equal(
         nearest[inner], resampled(labels, sitk.sitkNearestNeighbor)[inner]
     )
+
+
+@SOME
+@given(PLANE, ANGLE, ANGLE, st.tuples(*[st.floats(-9, 9)] * 3))
+def test_what_is_turned_back_lies_where_it_was(plane, a, b, slope):
+    ramp = (millimetres() @ np.array(slope)).astype(np.float32)
+    volume = Volume(ramp, np.diag([*SPACING, 1]))
+    grid = Grid.of(volume, Recipe(plane=plane, tilt=[a, b]))
+    found = grid.unstack(turned_back(cut(volume, grid.recipe, 1, np.nan)[:], grid)[:])
+    near = np.linalg.norm(millimetres(), axis=-1) < 12  # a ball that both cuts hold
+    np.testing.assert_allclose(found[near], ramp[near], atol=2e-3)
+    there = ~np.isnan(found)
+    np.testing.assert_allclose(found[there], ramp[there], atol=2e-3)
+
+
+def test_turning_back_needs_millimetres():
+    grid = Grid(SHAPE, Recipe(tilt=[10.0, 0.0]))
+    with pytest.raises(ValueError, match="needs the spacing"):
+        turned_back(np.zeros(SHAPE), grid)
 
 
 @pytest.mark.parametrize("order", [0, 1])

@@ -29,6 +29,16 @@ class Inference(Block):
         "best for four or more validation patients; or a number each.",
     )
 
+    tilt: float = Field(
+        0.0,
+        # what was made before there was a choice stays valid
+        exclude_if=lambda tilt: tilt == 0,
+        ge=0,
+        le=45,
+        description="Average with four oblique cuts of each plane, which is turned by so many "
+        "degrees about its rows and about its columns, both ways; 0: none.",
+    )
+
     @field_validator("planes")
     @classmethod
     def _each_once(cls, value: list[str]) -> list[str]:

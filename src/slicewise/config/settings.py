@@ -171,6 +171,11 @@ class Settings(Block):
                     "(network.dimensions: 3) are made of slices as they lie in the volume; leave "
                     "it out"
                 )
+            if experiment.network.dimensions == 3 and experiment.inference.tilt:
+                raise ValueError(
+                    f"experiments.{name}.inference.tilt: blocks (network.dimensions: 3) are made "
+                    "of slices as they lie in the volume; leave it out"
+                )
         for name in self.run or ():
             if name not in self.named:
                 raise ValueError(
@@ -296,6 +301,7 @@ class Settings(Block):
                 ("input.context", experiment.input.context > 1),
                 ("network.dimensions", experiment.network.dimensions == 3),
                 ("inference.planes", bool(experiment.inference.planes)),
+                ("inference.tilt", bool(experiment.inference.tilt)),
                 (
                     "postprocessing.largest_component",
                     bool(experiment.postprocessing.largest_component),

@@ -84,12 +84,12 @@ def apart(outputs: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cuts_of(image: Volume, card: ModelCard, shown: str) -> list[SliceSource]:
-    """Cut a volume, of one channel or several, in each plane that is averaged."""
+    """Cut a volume, of one channel or several, in all ways that are averaged."""
     channels = split(image, card.channels, shown) if card.channels else [image]
     if card.intensity == "hu":
         # as images are read for training
         channels = [as_air(channel) for channel in channels]
-    return [source_of(channels, recipe, card.intensity) for recipe in card.planes]
+    return [source_of(channels, recipe, card.intensity) for recipe, _ in card.cuts]
 
 
 def blocks_of(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterator[np.ndarray]:

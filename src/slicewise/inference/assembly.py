@@ -10,6 +10,7 @@ import numpy as np
 from slicewise.inference.regions import decider, postprocessed
 from slicewise.network.card import ModelCard
 from slicewise.slices.grid import Grid
+from slicewise.slices.oblique import turned_back
 from slicewise.volumes.volume import from_canonical
 
 STEPS = 65_535
@@ -19,11 +20,13 @@ STEPS = 65_535
 class Assembly:
     """Brings the probabilities of a volume's slices back to its grid, and decides.
 
-    Slices of a single plane are decided as they come, and only the mask is
-    kept whole. Probabilities of several planes are averaged on the grid of the
-    volume first, by what each plane counts, in whole steps of its share of 16 bits
+    Slices of a single cut are decided as they come, and only the mask is
+    kept whole. Probabilities of several cuts are averaged on the grid of the
+    volume first, by what each counts, in whole steps of its share of 16 bits
     (of three alike 1 / 21,845): of a large volume they are most of the memory, and
-    take half of what floats would.
+    take half of what floats would. That of the background, beside several labels, is
+    what is left of 1, and is not kept. A tilted cut is turned back once it is whole; of
+    voxels that it does not reach, it says what those before it say.
 
     Parameters
     ----------
@@ -51,10 +54,11 @@ class Assembly:
         self.card = card
         self._decide = decider(card, card.postprocessing.threshold)
         self._total: list[np.ndarray] = []
-        # the sum over all planes fits into 16 bits; a hair more, as thirds of it are whole numbers
-        shares = card.inference.shares.values()
-        self._units = [int(STEPS * share + 1e-6) for share in shares] if len(grids) > 1 else [1]
-        self._plane = 0
+        # the sum over all cuts fits into 16 bits; a hair more, as thirds of it are whole numbers
+        units = [int(STEPS * share + 1e-6) for _, share in card.cuts]
+        self._units = units if len(grids) > 1 else [1]
+        self._tilted: list[np.ndarray] = []
+        self._cut = 0
         self._slice = 0
 
     @cached_property
@@ -66,45 +70,67 @@ class Assembly:
     @property
     def outputs(self) -> int:
         """How many numbers a model says of a pixel."""
-        return len(self.card.regions) or (len(self.card.labels) + 1 if self._several else 1)
-
-    @property
-    def _several(self) -> bool:
-        return len(self.card.labels) > 1
+        return len(self.card.found) + has_background(self.card)
 
     @property
     def complete(self) -> bool:
         """Whether all slices are there."""
-        return self._plane == len(self.grids)
+        return self._cut == len(self.grids)
 
     def add(self, probabilities: np.ndarray) -> None:
-        """Take the next slices of one plane, shape (n, *grid.size, outputs)."""
-        grid = self.grids[self._plane]
+        """Take the next slices of one cut, shape (n, *grid.size, outputs)."""
+        grid = self.grids[self._cut]
         here = slice(self._slice, self._slice + len(probabilities))
         native = grid.enlarge(probabilities)
         if len(self.grids) == 1:
             grid.stack(self._decided)[here] = self._decide(native)
         if len(self.grids) > 1 or self.keep:
-            if not self._total:
-                kind = np.uint16 if len(self.grids) > 1 else np.float32
-                self._total = [
-                    np.zeros(grid.shape, kind, order="F") for _ in range(native.shape[-1])
-                ]
-            for output, total in enumerate(self._total):
-                grid.stack(total)[here] += self._counted(native[..., output])
+            self._sum(here, native[..., has_background(self.card) :])
         self._slice = here.stop
         if self._slice == grid.number:
-            self._plane += 1
+            if grid.recipe.oblique:
+                self._turn_back()
+            self._cut += 1
             self._slice = 0
+
+    def _sum(self, here: slice, found: np.ndarray) -> None:
+        """Add up what some slices of a cut say of labels, or regions."""
+        grid = self.grids[self._cut]
+        if not self._total:
+            kind = np.uint16 if len(self.grids) > 1 else np.float32
+            self._total = self._empty(kind)
+        if grid.recipe.oblique:
+            if not self._tilted:
+                self._tilted = self._empty(np.uint16)
+            for number, tilted in enumerate(self._tilted):
+                grid.stack(tilted)[here] = np.rint(found[..., number] * np.float32(STEPS))
+            return
+        for number, total in enumerate(self._total):
+            grid.stack(total)[here] += self._counted(found[..., number])
+
+    def _empty(self, kind: type[np.generic]) -> list[np.ndarray]:
+        return [np.zeros(self.grids[0].shape, kind, order="F") for _ in self.card.found]
+
+    def _turn_back(self) -> None:
+        """Add up what a tilted cut says, once all of it is there."""
+        grid = self.grids[self._cut]
+        before = np.float32(sum(self._units[: self._cut]))
+        for total, tilted in zip(self._total, self._tilted, strict=True):
+            turned = turned_back(grid.stack(tilted), grid)
+            for own, number in zip(grid.stack(total), range(grid.number), strict=True):
+                (said,) = turned[number : number + 1] / np.float32(STEPS)
+                own += self._counted(np.where(np.isnan(said), own / before, said))
+        if self._cut == len(self.grids) - 1:
+            self._tilted = []
 
     def _counted(self, probability: np.ndarray) -> np.ndarray:
         """Return a probability as it is added up."""
         if len(self.grids) == 1:
             return probability
-        return np.rint(probability * np.float32(self._units[self._plane])).astype(np.uint16)
+        return np.rint(probability * np.float32(self._units[self._cut])).astype(np.uint16)
 
     def _mean(self, total: np.ndarray) -> np.ndarray:
-        """Return the mean over all planes of what was added up."""
+        """Return the mean over all cuts of what was added up."""
         return total.astype(np.float32) / np.float32(sum(self._units))
 
     def mask(self) -> np.ndarray:
@@ -126,7 +152,8 @@ class Assembly:
         Shape (x, y, outputs), float32. Of slices of a single plane they must have been kept.
         """
         for z in range(self.grids[0].shape[2]):
-            yield np.stack([self._mean(total[..., z]) for total in self._total], axis=-1)
+            found = [self._mean(total[..., z]) for total in self._total]
+            yield outputs_of(found, self.card)
 
     def probabilities(self) -> dict[str, np.ndarray]:
         """Return the probability of each label, or region, on the volume's own grid: float32.
@@ -139,6 +166,31 @@ class Assembly:
         if not self.keep:
             raise ValueError("probabilities were not kept")
         return by_name([self._mean(total) for total in self._total], self.card, self.affine)
+
+
+def has_background(card: ModelCard) -> bool:
+    """Tell whether the first output of a model is the background: beside several labels."""
+    return not card.regions and len(card.labels) > 1
+
+
+def outputs_of(found: Sequence[np.ndarray], card: ModelCard) -> np.ndarray:
+    """Return what a model says from the probability of each label, or region.
+
+    Parameters
+    ----------
+    found : sequence of ndarray
+        Of the same shape.
+    card : ModelCard
+        What they are.
+
+    Returns
+    -------
+    ndarray, shape (..., outputs)
+        The background, where it is an output, is what is left of 1.
+    """
+    if not has_background(card):
+        return np.stack(found, axis=-1)
+    return np.stack([1 - np.sum(found, axis=0), *found], axis=-1)
 
 
 def in_values(mask: np.ndarray, card: ModelCard, affine: np.ndarray) -> np.ndarray:
@@ -171,14 +223,13 @@ def by_name(
     Parameters
     ----------
     probabilities : sequence of ndarray, shape (x, y, z)
-        Of each output, in canonical orientation (RAS+).
+        Of each of these, in canonical orientation (RAS+).
     card : ModelCard
         What they are.
     affine : ndarray, shape (4, 4)
         Affine of the volume.
     """
-    background = len(probabilities) - len(card.found)
     return {
         name: from_canonical(each, affine)
-        for name, each in zip(card.found, probabilities[background:], strict=True)
+        for name, each in zip(card.found, probabilities, strict=True)
     }

@@ -12,7 +12,13 @@ import numpy as np
 from slicewise.config import Postprocessing, members
 from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.errors import SlicewiseError
-from slicewise.inference.assembly import Assembly, by_name, in_values
+from slicewise.inference.assembly import (
+    Assembly,
+    by_name,
+    has_background,
+    in_values,
+    outputs_of,
+)
 from slicewise.inference.fits import shared_card
 from slicewise.inference.regions import decider, postprocessed
 from slicewise.network.card import ModelCard, Predictor
@@ -143,11 +149,11 @@ class Mixture:
         """Take what a member says of all slices; its probabilities were kept."""
         if not self._total:
             shape = assembly.grids[0].shape
-            self._total = [np.zeros(shape, np.float32, order="F") for _ in range(assembly.outputs)]
+            self._total = [np.zeros(shape, np.float32, order="F") for _ in self.card.found]
         alone = np.zeros(assembly.grids[0].shape, np.uint8, order="F")
         for z, means in enumerate(assembly.means()):
             alone[..., z] = self._decide(means)
-            for output, total in enumerate(self._total):
+            for output, total in enumerate(self._total, start=has_background(self.card)):
                 total[..., z] += np.float32(member.weight) * means[..., output]
         self._alone.append(alone)
 
@@ -173,7 +179,7 @@ class Mixture:
             yield np.expand_dims(means, 0), np.expand_dims(own, 0)
 
     def _means(self, z: int) -> np.ndarray:
-        return np.stack([total[..., z] for total in self._total], axis=-1)
+        return outputs_of([total[..., z] for total in self._total], self.card)
 
     def _sure(self, decided: np.ndarray) -> np.ndarray:
         """Return probabilities, 0 or 1, by which just this is decided."""

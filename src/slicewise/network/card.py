@@ -118,6 +118,23 @@ class ModelCard(BaseModel):
         planes = [*self.inference.shares] or [self.recipe.plane]
         return [Recipe(**{**self.recipe.model_dump(), "plane": plane}) for plane in planes]
 
+    @property
+    def cuts(self) -> list[tuple[Recipe, float]]:
+        """All cuts that are averaged, with what each counts, of 1: straight ones, then tilted."""
+        tilt = self.inference.tilt
+        turned = [[tilt, 0.0], [-tilt, 0.0], [0.0, tilt], [0.0, -tilt]] if tilt else []
+        shares = self.inference.shares or {self.recipe.plane: 1.0}
+        straight = [
+            (recipe, share / (1 + len(turned)))
+            for recipe, share in zip(self.planes, shares.values(), strict=True)
+        ]
+        tilted = [
+            (recipe.model_copy(update={"tilt": angles}), share)
+            for recipe, share in straight
+            for angles in turned
+        ]
+        return [*straight, *tilted]
+
 
 def make_card(
     content: Content, recipe: Recipe, experiment: Experiment, ranges: Ranges | None = None

@@ -340,6 +340,10 @@ def prediction(one: Gathered) -> Section:
         views.append(f"of slices moved by {plural(settings['shift'], 'pixel')}")
     if settings["planes"]:
         views.append(f"of cuts along {_planes(one, settings)} planes")
+    if settings.get("tilt"):
+        views.append(
+            f"of oblique cuts, turned by {settings['tilt']:g} degrees about rows and columns"
+        )
     if one.first.folds > 1:
         views.append(f"of the models of all {one.first.folds} folds on test patients")
     if views:

@@ -93,6 +93,7 @@ def _card(card: ModelCard) -> dict[str, str]:
     planes = " and ".join(plane.plane for plane in card.planes)
     if len(set(shares.values())) > 1:
         planes = " and ".join(f"{plane} ({share:.0%})" for plane, share in shares.items())
+    tilt = f", each also turned by {card.inference.tilt:g}°" if card.inference.tilt else ""
     seen = card.context
     at_once = f"{'blocks of ' if seen.block else ''}{plural(seen.slices, 'slice')}"
     after = card.postprocessing
@@ -108,7 +109,7 @@ def _card(card: ModelCard) -> dict[str, str]:
         "regions": ", ".join(card.regions),
         "takes": TAKES[card.intensity],
         "channels": ", ".join(card.channels or []),
-        "slices": f"{planes}, {size}{spacing}, {at_once} at once",
+        "slices": f"{planes}{tilt}, {size}{spacing}, {at_once} at once",
         "afterwards": " and ".join(steps) or "nothing",
     }
 

@@ -7,6 +7,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from slicewise.config import Recipe
+from slicewise.slices.grid import Grid
 from slicewise.slices.planes import PLANES, plane_of
 from slicewise.volumes.volume import Volume
 
@@ -24,7 +25,8 @@ class Oblique:
     spacing : sequence of float
         Distance of slices, of rows and of columns, mm.
     turn : ndarray, shape (3, 3)
-        Rotation that turns the straight plane, along the axes of `stack`, mm.
+        Rotation that turns the straight plane, along the axes of `stack`, mm; turned
+        back, that of what was cut so is its inverse.
     order : int
         1 interpolates linearly (float32), 0 takes the nearest voxel.
     outside : float
@@ -91,7 +93,33 @@ def cut(canonical: Volume, recipe: Recipe, order: int, outside: float) -> np.nda
     stack = np.transpose(canonical.array, axes)
     if not recipe.oblique:
         return stack
-    about = "".join("xyz"[axis] for axis in axes[1:])
-    turn = Rotation.from_euler(about, recipe.tilt, degrees=True).as_matrix()
     spacing = tuple(canonical.spacing[axis] for axis in axes)
-    return Oblique(stack, spacing, turn[np.ix_(axes, axes)], order, outside)
+    return Oblique(stack, spacing, _turn(recipe, axes), order, outside)
+
+
+def turned_back(stack: np.ndarray, grid: Grid) -> Oblique:
+    """Bring what is known of an oblique cut back to the straight one.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (slices, rows, columns)
+        Of the cut, at full resolution.
+    grid : Grid
+        How the volume is cut; it knows the spacing.
+
+    Returns
+    -------
+    Oblique, shape (slices, rows, columns)
+        Slices of the straight cut, interpolated linearly; NaN where the oblique one has nothing.
+    """
+    if grid.spacing is None:
+        raise ValueError("an oblique cut needs the spacing of its volume")
+    spacing = tuple(grid.spacing[axis] for axis in grid.order)
+    return Oblique(stack, spacing, _turn(grid.recipe, grid.order).T, 1, np.nan)
+
+
+def _turn(recipe: Recipe, axes: tuple[int, int, int]) -> np.ndarray:
+    """Return the rotation of a tilted plane, along the axes of its stack."""
+    about = "".join("xyz"[axis] for axis in axes[1:])
+    turn: np.ndarray = Rotation.from_euler(about, recipe.tilt, degrees=True).as_matrix()
+    return turn[np.ix_(axes, axes)]
