@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from slicewise.config import Content
+from slicewise.network.pose import centred
 from slicewise.network.ranges import Range, Ranges
 from slicewise.training.ranges import ranges_of
 from slicewise.volumes.tones import Tones
@@ -66,6 +68,26 @@ def test_a_patient_counts_once_and_a_missing_channel_not_at_all() -> None:
     assert found.patients == 1
     assert found.channels[1] is None
     assert found.channels[0].high == Range(low=90, high=150) and found.channels[0].ct is None
+
+
+def test_how_scans_lie_takes_four_patients_and_their_pictures() -> None:
+    random = np.random.default_rng(0)
+    pictures = [[int(v) for v in random.integers(0, 255, 384)] for _ in range(5)]
+    cases = [
+        record(f"c{k}", patient=f"p{max(1, k)}", tones=[Tones(**TONES, picture=picture)])
+        for k, picture in enumerate(pictures)
+    ]
+    (known,) = ranges_of(cases, CONTENT).channels
+    wanted = np.mean([centred(each, flat=False) for each in pictures], axis=0)
+    np.testing.assert_allclose(known.picture, wanted.ravel(), atol=1e-4)
+    assert known.alike is not None and known.upright.low < known.upright.high
+    (known,) = ranges_of(cases, CONTENT.model_copy(update={"contiguous": False})).channels
+    assert len(known.picture) == 64
+    (known,) = ranges_of(cases[:4], CONTENT).channels
+    assert known.picture == [] and known.alike is None, "of three patients"
+    plain = record("x", patient="x", tones=[Tones(**TONES)])
+    (known,) = ranges_of([*cases[:4], plain], CONTENT).channels
+    assert known.picture == [], "one of four has none"
 
 
 @pytest.mark.parametrize(

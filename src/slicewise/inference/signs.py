@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from slicewise.inference.lying import how_odd
 from slicewise.inference.trust import FoundLabel
 from slicewise.inference.unlike import QUIETEST, TOPPED, Seen
 from slicewise.network.card import ModelCard
@@ -70,7 +71,7 @@ def _of_tones(seen: Seen, card: ModelCard) -> Iterator[float]:
 
 
 def _of_place(seen: Seen, ranges: Ranges | None) -> Iterator[float]:
-    """Yield how far off spacing, field of view and the place of the body are."""
+    """Yield how far off spacing, field of view, the place of the body and how it lies are."""
     if ranges is None:
         return
     for name, values, known in (
@@ -82,6 +83,7 @@ def _of_place(seen: Seen, ranges: Ranges | None) -> Iterator[float]:
     for tones, channel in zip(seen.tones, ranges.channels, strict=False):
         if tones is not None and channel is not None:
             yield from _of_centre(tones.centre, channel.centre, ranges.patients, "body")
+            yield how_odd(tones, channel, ranges.patients)
 
 
 def _of_label(one: FoundLabel, ranges: Ranges | None) -> tuple[float, float]:

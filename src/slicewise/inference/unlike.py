@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from slicewise.config import Intensity
+from slicewise.inference.lying import flag_of
 from slicewise.inference.trust import Flag, FoundLabel, flags_of
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import LEAST, Range, Ranges, ToneRanges
@@ -103,6 +104,9 @@ def _of_tones(seen: Seen, card: ModelCard, ranges: Ranges) -> Iterator[Flag]:
                 f"The body{of} lies {sides} in the field of view than in any training scan, as "
                 "where a scan is upside down, mirrored, or of another part.",
             )
+        flag = flag_of(tones, known, ranges.patients, of)
+        if flag is not None:
+            yield flag
         odd = _odd_tones(tones, known, ranges.patients, card.intensity)
         if odd:
             yield Flag(

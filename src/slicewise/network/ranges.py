@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,12 +21,15 @@ LEAST = {
     "ml": math.log(1.5),
     "centre": 0.08,
     "body": 0.025,
+    "alike": 0.15,
+    "upright": 0.1,
     "hounsfield": 40.0,
     "scores": 0.4,
     "noise": math.log(1.6),
 }
 """And at least by so much, times 1 + 2 / n: of what is a factor, its logarithm; of where an organ
-or the body lies, a share of the field of view; HU, and z-scores."""
+or the body lies, a share of the field of view; of how like others a scan looks, Fisher's transform
+of a correlation; HU, and z-scores."""
 
 
 class Range(BaseModel):
@@ -115,6 +118,11 @@ class ToneRanges(BaseModel):
     """None of piles of slices."""
     ct: bool | None
     """Whether all training cases hold the numbers of a CT; None where some do."""
+    picture: list[float] = []
+    """The mean of `slicewise.network.pose`; none of too few patients, or of earlier versions."""
+    alike: Range | None = None
+    upright: Range | None = None
+    """How like the mean of others each training scan looks, as it lies, and less any other way."""
 
 
 class LabelRanges(BaseModel):
@@ -208,7 +216,19 @@ def _tones(each: Sequence[ToneRanges | None]) -> ToneRanges | None:
         **{name: _over(getattr(one, name) for one in known) for name in TONES},
         centre=_along([one.centre for one in known]),
         ct=kinds.pop() if len(kinds) == 1 else None,
+        **_poses(known),
     )
+
+
+def _poses(known: Sequence[ToneRanges]) -> dict[str, Any]:
+    """Return the mean picture of several models; nothing where one has none."""
+    alike = [one.alike for one in known if one.alike is not None]
+    upright = [one.upright for one in known if one.upright is not None]
+    if len(alike) < len(known) or len(upright) < len(known):
+        return {}
+    parts = zip(*(one.picture for one in known), strict=True)
+    mean = [sum(each) / len(known) for each in parts]
+    return {"picture": mean, "alike": _over(alike), "upright": _over(upright)}
 
 
 def _label(each: Sequence[LabelRanges]) -> LabelRanges:

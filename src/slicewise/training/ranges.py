@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from slicewise.config import Content
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.dataset.fingerprint import TrainingCase
+from slicewise.network.pose import FEWEST, centred, lies_of
 from slicewise.network.ranges import TONES, LabelRanges, Range, Ranges, ToneRanges
 from slicewise.volumes.tones import Tones
 
@@ -31,15 +33,16 @@ def ranges_of(cases: Sequence[CaseRecord], content: Content) -> Ranges:
     spacing = [[mm for _, mm in case] for case in sides]
     field = [[number * mm for number, mm in case] for case in sides]
     count = max((len(case.tones) for case in cases), default=0)
-    channels = [[case.tones[k] for case in cases if k < len(case.tones)] for k in range(count)]
+    channels = [
+        [case.tones[k] if k < len(case.tones) else None for case in cases] for k in range(count)
+    ]
     compared = content.contiguous and not content.partial
     return Ranges(
         patients=len({case.patient for case in cases}),
         spacing=_along(spacing),
         field=_along(field),
         channels=[
-            _tones([tones for tones in each if tones is not None], content.contiguous)
-            for each in channels
+            _tones(each, [case.patient for case in cases], content.contiguous) for each in channels
         ],
         labels={
             name: _label(cases, [list(content.labels)[number - 1] for number in numbers])
@@ -54,15 +57,38 @@ def _along(each: Sequence[Sequence[float]]) -> list[Range]:
     return [Range.of(axis) for axis in zip(*each, strict=True)] if all(each) else []
 
 
-def _tones(each: Sequence[Tones], contiguous: bool) -> ToneRanges | None:
-    if not each:
+def _tones(
+    each: Sequence[Tones | None], patients: Sequence[str], contiguous: bool
+) -> ToneRanges | None:
+    """Return the ranges of a channel, which some cases may lack."""
+    there = [one for one in each if one is not None]
+    if not there:
         return None
-    kinds = {one.ct for one in each}
+    kinds = {one.ct for one in there}
+    shown = [
+        (one.picture, patient)
+        for one, patient in zip(each, patients, strict=True)
+        if one is not None and one.picture
+    ]
     return ToneRanges(
-        **{name: Range.of(getattr(one, name) for one in each) for name in TONES},
-        centre=_along([one.centre for one in each]) if contiguous else [],
+        **{name: Range.of(getattr(one, name) for one in there) for name in TONES},
+        centre=_along([one.centre for one in there]) if contiguous else [],
         ct=kinds.pop() if len(kinds) == 1 else None,
+        **_pose(shown, contiguous),
     )
+
+
+def _pose(shown: Sequence[tuple[Sequence[int], str]], contiguous: bool) -> dict[str, Any]:
+    """Return how scans lie, by the picture and patient of each; nothing of too few patients."""
+    if len({patient for _, patient in shown}) < FEWEST:
+        return {}
+    pictures = [centred(picture, flat=not contiguous) for picture, _ in shown]
+    mean, lies = lies_of(pictures, [patient for _, patient in shown])
+    return {
+        "picture": [round(float(value), 4) for value in mean.ravel()],
+        "alike": Range.of(one.alike for one in lies),
+        "upright": Range.of(one.upright for one in lies),
+    }
 
 
 def _label(cases: Sequence[CaseRecord], labels: Sequence[str]) -> LabelRanges:

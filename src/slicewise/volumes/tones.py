@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from slicewise.config import Intensity
 from slicewise.stored import Loose
 from slicewise.volumes.checks import AIR, is_ct
 from slicewise.volumes.intensity import ordinary_range, robust_scale
+from slicewise.volumes.picture import picture_of
 from slicewise.volumes.volume import Volume
 
 SAMPLED = 1 << 20
@@ -48,6 +49,8 @@ class Tones(Loose):
         bright they are, as all of them may be body.
     ct : bool
         Whether the numbers are those of a CT in Hounsfield units.
+    picture : list of int
+        What lies where, see `slicewise.volumes.picture`; empty where nothing tells.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +62,7 @@ class Tones(Loose):
     topped: float
     centre: list[float]
     ct: bool
+    picture: list[int] = Field([])
 
 
 def tones_of(image: Volume, intensity: Intensity) -> Tones | None:
@@ -98,6 +102,7 @@ def tones_of(image: Volume, intensity: Intensity) -> Tones | None:
         topped=_rounded(float(np.mean(inside == inside.max()))),
         centre=_centre(weights),
         ct=is_ct(sample),
+        picture=picture_of(sample, intensity),
     )
 
 

@@ -1,0 +1,134 @@
+"""How scans lie: how like training scans one looks as it lies, and how like it would if turned.
+
+A file whose header is wrong about left and right, or about back and front, is segmented as if it
+were right, and its mask may look whole. But its coarse picture correlates better with the mean
+picture of training scans once it is turned back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from slicewise.volumes.picture import SHAPE
+
+MOST = 0.995
+"""Correlations above count as this one."""
+FEWEST = 4
+"""Patients that a mean picture is of, at least."""
+SIDES = ("left and right", "back and front", "head and foot")
+
+
+class Lie(NamedTuple):
+    """How a scan lies.
+
+    Attributes
+    ----------
+    alike : float
+        Correlation of its picture with the mean one, by Fisher's transform.
+    upright : float
+        That, less the highest of any other way to lie.
+    turn : str
+        The way with the highest, in words: `turned` would look like this one.
+    """
+
+    alike: float
+    upright: float
+    turn: str
+
+    @property
+    def turned(self) -> float:
+        """How like the mean it is once it is turned."""
+        return self.alike - self.upright
+
+
+def centred(picture: Sequence[int], *, flat: bool) -> np.ndarray:
+    """Return a picture as it is compared.
+
+    Parameters
+    ----------
+    picture : sequence of int
+        As `slicewise.volumes.picture.picture_of` returns it.
+    flat : bool
+        Whether its slices are no neighbours, so that they have no order.
+
+    Returns
+    -------
+    ndarray, shape (8, 8, 6), or (8, 8, 1)
+        Of mean 0 and length 1; 0 where all is alike.
+    """
+    parts = np.asarray(picture, float).reshape(SHAPE)
+    if flat:
+        parts = parts.mean(axis=2, keepdims=True)
+    return _of_length_one(parts)
+
+
+def lie(picture: np.ndarray, mean: np.ndarray) -> Lie:
+    """Return how a scan lies.
+
+    Parameters
+    ----------
+    picture, mean : ndarray
+        From `centred`, and their mean over training scans.
+    """
+    as_it_lies, *others = (
+        (_fisher(float((turned * _of_length_one(mean)).sum())), words)
+        for turned, words in _turns(picture)
+    )
+    best, turn = max(others)
+    return Lie(as_it_lies[0], as_it_lies[0] - best, turn)
+
+
+def lies_of(
+    pictures: Sequence[np.ndarray], patients: Sequence[str]
+) -> tuple[np.ndarray, list[Lie]]:
+    """Return the mean of pictures, and how each lies by the mean of other patients.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray
+        From `centred`.
+    patients : sequence of str
+        Of each; two or more different ones.
+    """
+    total = np.sum(pictures, axis=0)
+    own = {
+        patient: np.sum([p for p, one in zip(pictures, patients, strict=True) if one == patient], 0)
+        for patient in set(patients)
+    }
+    lies = [
+        lie(picture, total - own[patient])
+        for picture, patient in zip(pictures, patients, strict=True)
+    ]
+    return total / len(pictures), lies
+
+
+def _turns(picture: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield a picture as it is, then turned and mirrored in all ways, each with its words."""
+    axes = [axis for axis, size in enumerate(picture.shape) if size > 1]
+    for swapped in (False, True):
+        shown = picture.swapaxes(0, 1) if swapped else picture
+        for number in range(len(axes) + 1):
+            for flipped in combinations(axes, number):
+                yield np.flip(shown, flipped), _in_words(flipped, swapped=swapped)
+
+
+def _in_words(flipped: Sequence[int], *, swapped: bool) -> str:
+    sides = " and of ".join(SIDES[axis] for axis in flipped if not swapped or axis == 2)
+    changed = f"after an exchange of {sides}" if sides else ""
+    if not swapped:
+        return changed
+    return f"after a quarter turn{' and' + changed.removeprefix('after') if changed else ''}"
+
+
+def _of_length_one(parts: np.ndarray) -> np.ndarray:
+    centred: np.ndarray = parts - parts.mean()
+    length = float(np.linalg.norm(centred))
+    return centred / length if length else centred
+
+
+def _fisher(correlation: float) -> float:
+    return float(np.arctanh(min(max(correlation, -MOST), MOST)))
