@@ -4,6 +4,8 @@ python benchmarks/study.py average --configfile config/msd_hippocampus.yaml --st
 python benchmarks/study.py plan --configfile config/msd_hippocampus.yaml config/msd_liver_2d.yaml \
     --minutes 3 --folds 2 --patients 24 --seeds 1 2
 python benchmarks/study.py select --configfile config/msd_hippocampus.yaml --steps 300 --rounds 3
+python benchmarks/study.py augmentation --configfile config/msd_hippocampus.yaml --steps 1200 \
+    --halve
 
 Runs the workflow itself on data sets `study-<name>` without any test patient: each variant is
 trained for as many steps, or minutes, on the same patients, and scored on those that it was not
@@ -11,10 +13,12 @@ trained on. With --folds each patient is held out once, and the last weights cou
 share of the patients is drawn anew each time to be scored, and others validate, so that they may
 choose an epoch. With --tested the test patients, whom nothing here chooses by, are scored too, by
 all folds together: a second table, of data sets `tested-<name>`. --at-once trains several side by
-side, as on a GPU with much memory. The first variant is compared with each of the others, paired by
-patient, by the project's own statistics; p is corrected (Holm) for all variants on all data sets of
-the run, of each table by itself. Prints a table and appends it to benchmarks/study.md. Variants are
-in benchmarks/study.yaml, or in another file (--variants).
+side, as on a GPU with much memory. With --halve (successive halving) all variants get a share of
+the steps or minutes first, and the better half of them twice as many, until one is left, which gets
+all. The first variant is compared with each of the others, paired by patient, by the project's own
+statistics; p is corrected (Holm) for all variants on all data sets of the run, of each table by
+itself. Prints a table and appends it to benchmarks/study.md. Variants are in benchmarks/study.yaml,
+or in another file (--variants).
 """
 
 from __future__ import annotations
@@ -237,10 +241,15 @@ def rows(
     return made
 
 
-def corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add p as corrected for all comparisons of the mean over labels; labels have none."""
+def corrected(found: list[dict[str, Any]], dropped: int = 0) -> list[dict[str, Any]]:
+    """Add p as corrected for all comparisons of the mean over labels; labels have none.
+
+    Variants that were dropped before count as tried.
+    """
     means = [row for row in found if row["label"] == "mean"]
-    for row, p in zip(means, holm([row["p"] for row in means]), strict=True):
+    # a variant is compared once on each data set
+    tried = [row["p"] for row in means] + [1.0] * (dropped * len({row["data"] for row in means}))
+    for row, p in zip(means, holm(tried), strict=False):
         row["p_holm"] = p
     return found
 
@@ -299,12 +308,56 @@ def subsets(options: Namespace) -> tuple[str, ...]:
     return ("validation", "test") if options.tested else ("validation",)
 
 
+def shares_of(variants: Mapping[str, Overlay]) -> list[float]:
+    """Return the share of all steps that the variants of each turn of halving get, the last all."""
+    others = len(variants) - 1
+    turns = math.ceil(math.log2(others)) if others > 1 else 0
+    return [0.5**turn for turn in reversed(range(turns + 1))]
+
+
+def with_share(options: Namespace, share: float) -> Namespace:
+    """Return options of a turn that has a share of the steps, or of the minutes."""
+    own = Namespace(**vars(options))
+    if options.minutes is None:
+        own.steps = max(1, round(share * options.steps))
+    else:
+        own.minutes = share * options.minutes
+    return own
+
+
+def better_half(
+    table: Sequence[Mapping[str, Any]], variants: Mapping[str, Overlay]
+) -> dict[str, Overlay]:
+    """Return the first variant, and of the others the half with the greater mean difference."""
+    means = pd.DataFrame([row for row in table if row["label"] == "mean"])
+    ranked = means.groupby("variant")["difference"].mean().sort_values(ascending=False)
+    kept = {next(iter(variants)), *ranked.index[: math.ceil(len(ranked) / 2)]}
+    return {name: own for name, own in variants.items() if name in kept}
+
+
 def study(options: Namespace) -> str:
     """Run a study and return its section of the page."""
     known = yaml.safe_load(Path(options.variants).read_text(encoding="utf-8"))
     if options.study not in known:
         raise SystemExit(f"{options.variants}: no study {options.study}: {', '.join(known)}")
     variants = known[options.study]
+    reference, tried = next(iter(variants)), len(variants)
+    parts = []
+    for share in shares_of(variants) if options.halve else [1.0]:
+        table = measured(variants, with_share(options, share), tried - len(variants))
+        told = f"{share:g} of the {'steps' if options.minutes is None else 'minutes'}:\n\n"
+        parts.append(f"{told if options.halve else ''}{markdown(table, reference)}\n")
+        variants = better_half(table, variants)
+    date = datetime.now(UTC).date()
+    command = f"python benchmarks/study.py {shlex.join(options.command)}"
+    heading = f"\n## `{options.study}`, {date}, commit {commit()}\n\n```console\n{command}\n```\n\n"
+    return heading + "\n".join(parts)
+
+
+def measured(
+    variants: Mapping[str, Overlay], options: Namespace, dropped: int
+) -> list[dict[str, Any]]:
+    """Train and score variants on all data sets; return the rows of their table."""
     reference = next(iter(variants))
     found: dict[str, list[dict[str, Any]]] = {subset: [] for subset in subsets(options)}
     for path in map(Path, options.configfile):
@@ -321,13 +374,7 @@ def study(options: Namespace) -> str:
                 more = {"minutes": took[row["variant"]], "reference_minutes": took[reference]}
                 data = f"{path.stem}, {subset}" if options.tested else path.stem
                 told.append({"data": data, **row, **more})
-    date = datetime.now(UTC).date()
-    table = [row for each in found.values() for row in corrected(each)]
-    command = f"python benchmarks/study.py {shlex.join(options.command)}"
-    return (
-        f"\n## `{options.study}`, {date}, commit {commit()}\n\n```console\n{command}\n```\n\n"
-        f"{markdown(table, reference)}\n"
-    )
+    return [row for each in found.values() for row in corrected(each, dropped)]
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:
@@ -345,6 +392,7 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     how.add_argument("--rounds", type=int, help="instead of folds, and some patients validate")
     parser.add_argument("--tested", action="store_true", help="score test patients, too")
     parser.add_argument("--at-once", type=int, default=1, help="trainings side by side")
+    parser.add_argument("--halve", action="store_true", help="drop the worse half in turn")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--patients", type=int, help="at most so many of each data set")
     parser.add_argument("--cores", default=str(os.cpu_count()))

@@ -28,6 +28,7 @@ from tests import forked
 BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 # imported by others
 HELPERS = {"synthetic"}
+ROOT = BENCHMARKS[0].parents[1]
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.stem)
@@ -154,14 +155,28 @@ def test_gpu_without_a_part_says_what_there_is(gpu):
 
 def test_variants_of_three_dimensions_are_settings(study, monkeypatch, tmp_path):
     """The study that is for a GPU is not run by any test, so its settings are checked."""
-    root = BENCHMARKS[0].parents[1]
-    path = root / "config/msd_hippocampus.yaml"
+    path = ROOT / "config/msd_hippocampus.yaml"
     arguments = ["dimensions", "--configfile", str(path), "--minutes", "1", "--tested"]
-    variants = yaml.safe_load((root / "benchmarks/study.yaml").read_text())["dimensions"]
+    variants = yaml.safe_load((ROOT / "benchmarks/study.yaml").read_text())["dimensions"]
     monkeypatch.setenv("SLICEWISE_DATA", str(hippocampi(tmp_path)))
     (text,) = study["data_sets"](path, variants, study["parsed"](arguments)).values()
     made = load_settings(yaml.safe_load(text)).experiments
     assert [one.network.dimensions for one in made.values()] == [2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("name", yaml.safe_load((ROOT / "benchmarks/study.yaml").read_text()))
+def test_variants_of_every_study_are_settings(study, monkeypatch, tmp_path, name):
+    path = ROOT / "config/msd_hippocampus.yaml"
+    arguments = [name, "--configfile", str(path), "--minutes", "1"]
+    arguments += ["--rounds", "2"] if name == "select" else []
+    variants = yaml.safe_load((ROOT / "benchmarks/study.yaml").read_text())[name]
+    monkeypatch.setenv("SLICEWISE_DATA", str(hippocampi(tmp_path)))
+    for text in study["data_sets"](path, variants, study["parsed"](arguments)).values():
+        made = load_settings(yaml.safe_load(text)).experiments
+        assert list(made) == list(variants)
+        # each is another experiment than the first
+        told = [one.model_dump() for one in made.values()]
+        assert all(one != told[0] for one in told[1:])
 
 
 def hippocampi(place):
@@ -374,6 +389,46 @@ def test_a_study_counts_by_patient_against_the_first_variant(study):
     text = study["markdown"](told, "a").splitlines()
     assert {line.count("|") for line in text} == {11}
     assert sum("`a` | mean" in line for line in text) == 1
+
+
+def test_halving_drops_the_worse_half_and_gives_the_rest_twice_as_much(
+    study, phantoms, tmp_path, monkeypatch
+):
+    better = {"b": -0.02, "c": 0.01, "d": 0.03, "e": -0.01}
+    variants = tmp_path / "variants.yaml"
+    variants.write_text(yaml.safe_dump({"tried": {name: {} for name in ("a", *better)}}))
+    turns = []
+
+    def measured(chosen, options, dropped):
+        turns.append((list(chosen), options.steps, dropped))
+        return [
+            {
+                **{"data": "made", "variant": name, "label": "mean", "patients": 9, "p": 0.01},
+                **{"Dice": 0.8 + better[name], "difference": better[name], "low": 0, "high": 0},
+                **{"reference": 0.8, "reference_minutes": 1, "minutes": 1, "sd_seeds": None},
+            }
+            for name in chosen
+            if name != "a"
+        ]
+
+    monkeypatch.setitem(study["study"].__globals__, "measured", measured)
+    arguments = ["tried", *phantoms[1:], "--variants", str(variants), "--steps", "1200"]
+    told = study["study"](study["parsed"]([*arguments, "--halve"]))
+    assert turns == [
+        (["a", "b", "c", "d", "e"], 300, 0),
+        (["a", "c", "d"], 600, 2),
+        (["a", "d"], 1200, 3),
+    ]
+    assert [part in told for part in ("0.25 of the steps:", "0.5 of the", "1 of the steps:")]
+    turns.clear()
+    assert "of the steps" not in study["study"](study["parsed"](arguments))
+    assert [turn[1:] for turn in turns] == [(1200, 0)]
+
+
+def test_p_of_what_is_left_is_corrected_for_what_was_dropped(study):
+    found = [{"label": "mean", "data": "made", "p": 0.01}]
+    assert study["corrected"](found, 3)[0]["p_holm"] == pytest.approx(0.04)
+    assert study["corrected"](found)[0]["p_holm"] == pytest.approx(0.01)
 
 
 def test_rounds_are_put_together_by_patient(study, monkeypatch):
