@@ -1,7 +1,8 @@
 """Calibrate: what the masks of a model told of patients whose truth is known.
 
-Needs a model, and images and masks of the cases that its fold held out (of validation patients
-without folds; never of test patients). Makes fold-<k>/calibration.json, from which the Dice to
+Needs the model of a fold, or those of all members of an ensemble with their weights, and images and
+masks of the cases that this fold held out (of validation patients without folds; never of test
+patients). Makes fold-<k>/calibration.json, from which the Dice to
 expect of other masks follows. There is none of data sets with too few patients.
 """
 
@@ -9,9 +10,11 @@ expect of other masks follows. There is none of data sets with too few patients.
 rule calibrate:
     """Segment held-out patients, as they are and spoilt on purpose, and note what that told."""
     input:
-        model=result("{experiment}/fold-{fold}/model.keras"),
-        config=result("{experiment}/fold-{fold}/config.yaml"),
-        proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)[:1]),
+        models=lambda w: study.of_folds("model.keras", w.experiment, [w.fold]),
+        configs=lambda w: study.of_folds("config.yaml", w.experiment, [w.fold]),
+        # how much each member of an ensemble counts
+        ensemble=lambda w: study.ensemble_of(w.experiment),
+        proposals=lambda w: study.plans_to_predict(w.experiment),
         case_records=lambda w: study.case_records_of(study.calibrated_on(w.fold)),
         images=lambda w: in_bucket(files_of("image", study.calibrated_on(w.fold))),
         masks=lambda w: in_bucket(files_of("mask", study.calibrated_on(w.fold))),
@@ -21,8 +24,6 @@ rule calibrate:
         result("logs/calibrate/{experiment}/fold-{fold}.log"),
     benchmark:
         result("timings/calibrate/{experiment}/fold-{fold}.tsv")
-    wildcard_constraints:
-        experiment=any_of(settings.experiments),
     conda:
         "../environment.yml"
     threads: lambda w: workflow.cores
@@ -35,6 +36,6 @@ rule calibrate:
         images=lambda w: by_path(files_of("image", study.calibrated_on(w.fold))),
         masks=lambda w: by_path(files_of("mask", study.calibrated_on(w.fold))),
         cfg=lambda w: study.calibration(w.experiment, w.fold).dump(),
-        batch=lambda w: settings.experiments[w.experiment].prediction.batch,
+        batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/calibrate.py"

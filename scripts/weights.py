@@ -3,7 +3,7 @@
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.proposal import recipes_told
 from slicewise.files import write_json
-from slicewise.inference.requests import digests_of, members_trained
+from slicewise.inference.requests import digests_of, members_trained, scans_of
 from slicewise.job import script_job
 from slicewise.jobs import Weights
 from slicewise.network.backend import prepare
@@ -34,6 +34,7 @@ def main(snakemake):
             log=log,
         )
         made = fit(weighed, digests_of(trained), crossed=len(folds) > 1)
+        made.scans = scans_of(trained)
         shown = ", ".join(f"{name} {weight:.2f}" for name, weight in made.weights.items())
         log(f"weights: {shown}; {made.because}")
         write_json(snakemake.output[0], made.model_dump())

@@ -515,6 +515,8 @@ def test_a_student_of_an_ensemble_learns_from_all_its_members(tmp_path, monkeypa
         f"results/ct/{member}/fold-1/config.yaml" for member in ("one", "other")
     ]
     assert study.mixed_teacher_of("two") == ["results/ct/both/ensemble.json"]
+    asked = study.calibration("both", 0)
+    assert [member.name for member in asked.members] == ["one", "other"]
     assert all("/_taught/both/fold-1/" in path for path in study.taught_by("two", 1))
     led = study.led_to_training("two", 1)
     assert ("weights", {"experiment": "both"}) in led

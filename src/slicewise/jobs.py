@@ -358,12 +358,15 @@ class Mix(Told):
 
 
 class Calibrate(Told):
-    """Of `calibrate`: which held-out cases a model is tried on, one of each patient."""
+    """Of `calibrate`: which held-out cases are tried, one of each patient.
+
+    `members` are the experiments whose models segment them: one, or those of an ensemble.
+    """
 
     cases: list[str]
     patients: dict[str, str]
     content: OnceRead
-    recipe: Recipe
+    members: list[ToldMember]
 
 
 class ToldScan(BaseModel):

@@ -179,11 +179,23 @@ def _predicted(
     return volumes + small + large + weights
 
 
-def calibrate(sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int) -> int:
-    """Return MB to predict cases that are spoilt first: the scan, its truth, and copies of it."""
+def calibrate(
+    sizes: Iterable[Size],
+    experiment: Experiment,
+    recipe: Recipe,
+    labels: int,
+    models: int = 1,
+    *,
+    beside: int = 0,
+) -> int:
+    """Return MB to predict cases that are spoilt first: the scan, its truth, and copies of it.
+
+    Parameters are those of `predict`.
+    """
     known = list(sizes)
-    spoilt = _largest(known, lambda size: _kept(size, size.image) + 16 * size.voxels)
-    return _asked(6000, 1300, spoilt + _predicted(known, experiment, recipe, labels, 1))
+    voxel = 16 + beside
+    spoilt = _largest(known, lambda size: _kept(size, size.image) + voxel * size.voxels)
+    return _asked(6000, 1300, spoilt + _predicted(known, experiment, recipe, labels, models))
 
 
 def teach(sizes: Iterable[Size], experiment: Experiment, recipe: Recipe, labels: int) -> int:

@@ -681,18 +681,13 @@ class Study:
             cases=cases,
             patients={case: self.split[case].patient for case in cases},
             content=self.settings.dataset.content,
-            recipe=self.settings.slices[self.recipes_of(experiment)[0]],
+            members=list(map(self._told_member, self.settings.members_of(experiment))),
         )
 
     def calibrations_of(self, experiment: str) -> list[str]:
-        """Return the calibration of each fold of an experiment; none of too few patients.
-
-        There is none of ensembles: their masks were not tried.
-        """
-        if experiment in self.settings.ensembles:
-            return []
+        """Return the calibration of each fold of what segments; none of too few patients."""
         known = [fold for fold in self.folds if self.calibrated_on(fold)]
-        return self.of_folds("calibration.json", experiment, known)
+        return [self.result(f"{experiment}/fold-{fold}/calibration.json") for fold in known]
 
     # new scans
 
@@ -956,9 +951,20 @@ class Study:
     def memory_to_calibrate(self, experiment: str, fold: int | str) -> int:
         """Return the MB that a calibration asks for."""
         sizes = self.sizes_of(self.calibrated_on(fold))
+        members = self.settings.members_of(experiment)
+        mixed = experiment in self.settings.ensembles
+        beside = needs.mixed(self.outputs, len(members)) if mixed else 0
         return max(
-            needs.calibrate(sizes, block, self.estimated.slices[block.slices], self.outputs)
-            for block in self._estimates(experiment)
+            needs.calibrate(
+                sizes,
+                block,
+                self.estimated.slices[block.slices],
+                self.outputs,
+                len(members),
+                beside=beside,
+            )
+            for member in members
+            for block in self._estimates(member)
         )
 
     def memory_to_teach(self, teacher: str, fold: int | str, shard: str) -> int:

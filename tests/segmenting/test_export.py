@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import slicewise
 from slicewise.cli import main
+from slicewise.config import Postprocessing
+from slicewise.dataset.describe import fingerprint
+from slicewise.dataset.ensembles import EnsembleRecord, Weights, write_ensemble
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_json
 from slicewise.network.model import weights_digest
@@ -23,7 +27,7 @@ from slicewise.segmenting.models import choose
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
 from tests.inference.test_predict import finished
-from tests.segmenting.made import ct, experiment, segmented, stored, with_calibrations
+from tests.segmenting.made import calibration, ct, experiment, segmented, stored, with_calibrations
 
 SHARE = 1e-5
 """Of voxels whose mask may differ: those whose probability is within rounding of the threshold."""
@@ -31,6 +35,7 @@ SHARE = 1e-5
 CARDS: dict[str, dict[str, Any]] = {
     "one": {},
     "views": {"inference": {"flip": "both", "shift": 2, "planes": ["axial", "sagittal"]}},
+    "tilted": {"inference": {"tilt": 20.0}},
     "context": {"context": {"slices": 3, "mm": 3.0}},
     "spacing": {"recipe": {"size": 24, "spacing": 1.1}},
     "whole": {"recipe": {"plane": "coronal", "every": 2}},
@@ -162,3 +167,69 @@ def test_the_command_runs_without_keras(
     # and the mask says that it is of this file
     record = json.loads((tmp_path / "new" / "_scans" / "a.json").read_text())
     assert record["mask_sha256"] == sha256(tmp_path / "new" / "masks" / "a.nii.gz")
+
+
+def test_an_ensemble_is_a_folder_that_segments_without_keras(tmp_path: Path) -> None:
+    place = tmp_path / "results" / "tiny"
+    seeds = {"axial": (3, 4), "planes": (5, 6)}
+    views: dict[str, dict[str, Any]] = {"planes": {"inference": {"planes": ["axial", "coronal"]}}}
+    for member, own in seeds.items():
+        experiment(place / member, own, **views.get(member, {}))
+    models = {
+        member: [weights_digest(finished(2, seed, **views.get(member, {}))) for seed in own]
+        for member, own in seeds.items()
+    }
+    shares = {"axial": 0.3, "planes": 0.7}
+    weights = Weights(
+        members=models,
+        weights=shares,
+        fitted=True,
+        because="they were",
+        patients=4,
+        dice=dict.fromkeys(shares, 0.5),
+        equal_dice=0.5,
+        weighted_dice=0.6,
+        scans=[[], ["f" * 64], [fingerprint(ct(1, 2))], []],
+    )
+    after = Postprocessing().model_dump()
+    (place / "both").mkdir()
+    write_ensemble(place / "both" / "ensemble.json", weights, after)
+    record = EnsembleRecord.read(place / "both" / "ensemble.json")
+    for fold in range(2):
+        told = calibration(record.tried(fold)).model_dump()
+        write_json(place / "both" / f"fold-{fold}" / "calibration.json", told)
+    whole = choose(str(place / "both"))
+    assert len(whole.calibrations) == 2 and whole.expectation is not None
+    with pytest.raises(SlicewiseError, match=r"4 models, a file each; .* export one member"):
+        export(whole, tmp_path / "m.onnx")
+    light = tmp_path / "light"
+    files = [str(path.relative_to(light)) for path in export(whole, light)]
+    assert files[:5] == [
+        *("axial-fold-0.onnx", "axial-fold-1.onnx", "planes-fold-0.onnx", "planes-fold-1.onnx"),
+        "ensemble.json",
+    ]
+    assert [Path(name).parent.name for name in files[5:]] == ["calibration"] * 2
+    assert choose(str(light)).calibration_digest == whole.calibration_digest
+    scan = stored(tmp_path / "a.nii.gz", ct(1, 2))
+    without_keras("segment", scan, "--model", light, "--output", tmp_path / "new")
+    _, output = segmented([scan], whole, tmp_path / "keras")
+    ours, theirs = (
+        read_nifti(path)[0].array
+        for path in (tmp_path / "new" / "masks" / "a.nii.gz", output.mask("a"))
+    )
+    assert len(np.unique(theirs)) > 1
+    assert np.count_nonzero(theirs != ours) <= SHARE * theirs.size
+    # it knows again whom it was trained on, as one from MLflow does, where no record lies beside it
+    flags = pd.read_csv(tmp_path / "new" / "volumes.tsv", sep="\t")["flags"]
+    assert "1 of 4 models was trained on this scan, so" in flags[0]
+    said = without_keras("inspect", light)
+    assert "axial 0.30, planes 0.70" in said
+    # models in the wrong place are others than the weights are of
+    (light / "axial-fold-0.onnx").rename(light / "x")
+    (light / "axial-fold-1.onnx").rename(light / "axial-fold-0.onnx")
+    (light / "x").rename(light / "axial-fold-1.onnx")
+    with pytest.raises(SlicewiseError, match="its weights are of other models"):
+        choose(str(light))
+    (light / "axial-fold-1.onnx").unlink()
+    with pytest.raises(SlicewiseError, match=r"axial-fold-1\.onnx: this model of the ensemble"):
+        choose(str(light))

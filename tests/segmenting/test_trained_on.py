@@ -59,6 +59,12 @@ def test_who_was_trained_on_it_is_said_of_one_model_and_of_folds() -> None:
     assert flag.sentence.startswith("Of 3 folds, folds 0, 2 were trained on this scan (a), so")
     (flag,) = TrainedOn([{one: "a"}, {one: "a"}]).flags(scan(1))
     assert flag.sentence.startswith("All 2 folds were trained on this scan (a), so")
+    (flag,) = TrainedOn([{one: "a"}, {one: "a"}], of="model").flags(scan(1))
+    assert flag.sentence.startswith("All 2 models were trained on this scan (a), so")
+    (flag,) = TrainedOn([{}, {}, {one: "a"}], of="model").flags(scan(1))
+    assert flag.sentence.startswith("1 of 3 models was trained on this scan (a), so")
+    (flag,) = TrainedOn([{one: "a"}, {}, {one: "a"}], of="model").flags(scan(1))
+    assert flag.sentence.startswith("2 of 3 models were trained on this scan (a), so")
     assert not TrainedOn([{one: "a"}]).flags(scan(2)) and not TrainedOn([]).flags(scan(1))
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content
-from slicewise.inference.predict import predict_volume
+from slicewise.inference.ensemble import Ensemble
+from slicewise.inference.predict import mixed, predict_volume
+from slicewise.network.card import model_card
 from slicewise.network.model import weights_digest
 from slicewise.training.calibrating import calibrated
 from slicewise.training.known import known_cases
@@ -51,8 +53,9 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list:
 def test_dice_is_that_of_the_prediction(cases: list) -> None:
     model = finished(2)
     said: list[str] = []
-    made = calibrated(model, cases, log=said.append)
-    assert made == calibrated(model, cases, log=said.append), "to the bit"
+    made = calibrated(model, weights_digest(model), cases, log=said.append)
+    again = calibrated(model, weights_digest(model), cases, log=said.append)
+    assert made == again, "to the bit"
     assert made.weights_sha256 == weights_digest(model)
     assert {mask.spoilt for mask in made.masks if mask.patient == 0} <= {"", *ways_of(0)}
     assert not [m for m in made.masks if m.patient == 1 and m.label == "organ1"], "has no Dice"
@@ -71,6 +74,25 @@ def test_dice_is_that_of_the_prediction(cases: list) -> None:
     assert said[-1].startswith("6 predictions of 2 patients in ")
 
 
+def test_masks_of_an_ensemble_are_tried_with_what_its_members_say_alone(cases: list) -> None:
+    models = {"one": [finished(2)], "two": [finished(2, 4)]}
+    after = model_card(models["one"][0]).postprocessing.model_dump()
+    together = Ensemble.of(models, {"one": 0.3, "two": 0.7}, after)
+    made = calibrated(together, "all of it", cases, log=lambda line: None)
+    assert made.weights_sha256 == "all of it"
+    plain = {(m.patient, m.label): m for m in made.masks if not m.spoilt}
+    image, truth = (read_nifti(path)[0].array for path in (cases[0].image, cases[0].mask))
+    assert image.shape == truth.shape
+    predicted = mixed(together, read_nifti(cases[0].image)[0]).mask()
+    true, own = np.isin(truth, CONTENT.labels["organ0"]), predicted == 5
+    dice = 2 * (true & own).sum() / (true.sum() + own.sum())
+    assert plain[0, "organ0"].dice == pytest.approx(dice, abs=1e-6)
+    # members that differ say so
+    alone = calibrated(models["one"][0], "w", cases, log=lambda line: None)
+    signs = {(m.patient, m.label): m.signs for m in alone.masks if not m.spoilt}
+    assert plain[0, "organ0"].signs != signs[0, "organ0"]
+
+
 def test_it_names_nobody(cases: list) -> None:
-    text = calibrated(finished(2), cases, log=lambda line: None).model_dump_json()
+    text = calibrated(finished(2), "w", cases, log=lambda line: None).model_dump_json()
     assert "image" not in text and str(Path(cases[0].image).parent) not in text

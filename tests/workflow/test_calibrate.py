@@ -9,6 +9,8 @@ import pytest
 from conftest import CONFIG, TEST, Workflow, copied
 
 from slicewise.dataset.calibration import FEWEST
+from slicewise.dataset.ensembles import EnsembleRecord
+from slicewise.files import write_json
 
 
 @pytest.fixture
@@ -24,7 +26,10 @@ def calibrated(clone, tmp_path) -> Workflow:
     plain["optimizer"] = {"learning_rate": 0.005}
     plain["training"]["epochs"] = 6
     plain["postprocessing"] = {"largest_component": "auto"}
-    settings |= {"split": {"folds": 2}, "run": ["plain"], "experiments": {"plain": plain}}
+    other = {**plain, "training": {**plain["training"], "seed": 5}}
+    together = {"ensemble": ["plain", "other"]}
+    experiments = {"plain": plain, "other": other, "both": together}
+    settings |= {"split": {"folds": 2}, "run": ["plain"], "experiments": experiments}
     workflow.write_settings(settings)
     return workflow
 
@@ -71,3 +76,28 @@ def test_it_is_learnt_from_held_out_patients_and_shown_of_new_scans(calibrated):
     assert "Expected Dice" in (out / "gallery.html").read_text()
     described = workflow.slicewise("inspect", "results/tiny/plain")
     assert "held out of the training" in described and "spoilt on purpose" in described
+    of_an_ensemble(workflow)
+
+
+def of_an_ensemble(workflow: Workflow) -> None:
+    """See that an ensemble of what was trained is tried, too, and as a whole."""
+    report = "results/tiny/both/report.html"
+    named = ("--config", 'run=["plain", "both"]')
+    said = workflow.snakemake(report, *named)
+    assert said.count("rule calibrate:") == 2, "members by themselves are not asked for"
+    weighed = EnsembleRecord.read(workflow.results / "both" / "ensemble.json")
+    files = [workflow.results / f"both/fold-{fold}/calibration.json" for fold in range(2)]
+    told = [json.loads(path.read_text()) for path in files]
+    assert [own["weights_sha256"] for own in told] == [weighed.tried(0), weighed.tried(1)]
+    assert "Expected against true Dice" in (workflow.root / report).read_text()
+    assert workflow.due(report, *named) == {}
+    described = workflow.slicewise("inspect", "results/tiny/both")
+    assert "held out of the training" in described and "only ranked" not in described
+    out = workflow.root / "of both"
+    workflow.slicewise("segment", "new", "--model", "results/tiny/both", "--output", str(out))
+    (row,) = pd.read_csv(out / "volumes.tsv", sep="\t").to_dict("records")
+    assert 0 <= row["expected_low"] <= row["expected_dice"] <= row["expected_high"] <= 1
+    # other weights are other masks, of which nothing is known
+    record = {**weighed.model_dump(), "weights": {"plain": 1.0, "other": 0.0}, "by_fold": []}
+    write_json(workflow.results / "both" / "ensemble.json", record)
+    assert "only ranked" in workflow.slicewise("inspect", "results/tiny/both")

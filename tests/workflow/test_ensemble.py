@@ -57,6 +57,8 @@ def test_it_is_scored_compared_and_reported_like_an_experiment(mixed):
     assert mixed.due() == {}
     made = weights(mixed)
     assert made["members"] == {name: digests(mixed, name) for name in TOGETHER}
+    known = [mixed.used(name)["fingerprints"].values() for name in TOGETHER]
+    assert made["scans"] == [sorted(own) for own in known] and all(made["scans"])
     assert made["weights"] == {"plain": 0.5, "coronal": 0.5}
     assert "1 patient alone" in made["because"] and not made["fitted"]
     metrics = pd.read_csv(mixed.results / "both" / "metrics.tsv", sep="\t")

@@ -43,6 +43,8 @@ class Weights(Loose):
         Mean Dice of them before postprocessing: of each member alone.
     equal_dice, weighted_dice : float or None
         Of all with equal weights, and with those that each of them is segmented with.
+    scans : list of list of str
+        Of each model, member after member, the fingerprints of the scans that it was trained on.
     """
 
     members: dict[Name, Annotated[list[Name], Field(min_length=1)]]
@@ -54,6 +56,7 @@ class Weights(Loose):
     dice: dict[Name, float | None]
     equal_dice: float | None
     weighted_dice: float | None
+    scans: list[list[Name]] = Field([])
 
     @model_validator(mode="after")
     def _are_whole(self) -> Weights:
@@ -73,6 +76,11 @@ class Weights(Loose):
     def folds(self) -> int:
         """How many models each member has."""
         return len(next(iter(self.members.values())))
+
+    @property
+    def names(self) -> list[str]:
+        """What their files are called in a folder with all of them, without what they end with."""
+        return [file_of(member, fold) for member in self.members for fold in range(self.folds)]
 
     def shares(self, fold: int | None) -> dict[str, float]:
         """Return how much each counts for a patient whom a fold held out; None: for any other."""
@@ -106,6 +114,11 @@ class EnsembleRecord(Weights):
     def predicts_by(self) -> str:
         """A digest of all that a prediction depends on."""
         return digest([self.members, self.weights, self.by_fold, self.postprocessing])
+
+    def tried(self, fold: int) -> str:
+        """Return a digest of what the masks of patients follow from whom a fold held out."""
+        models = {member: own[fold] for member, own in self.members.items()}
+        return digest([models, self.shares(fold), self.postprocessing])
 
     def shares_in(
         self, fold: int, records: Mapping[str, TrainingRecord], path: str | Path
@@ -143,8 +156,7 @@ class EnsembleRecord(Weights):
         ensemble : str
             Its own file.
         """
-        names = [file_of(member, fold) for member in self.members for fold in range(self.folds)]
-        return {**dict(zip(names, models, strict=True)), Path(NAME).stem: ensemble}
+        return {**dict(zip(self.names, models, strict=True)), Path(NAME).stem: ensemble}
 
     def check_trainings(self, records: Sequence[TrainingRecord], path: str | Path) -> None:
         """Refuse trainings, member after member, of other models than it is of.
@@ -185,7 +197,8 @@ def models_of(ensemble: Path, record: EnsembleRecord) -> list[Path]:
     Parameters
     ----------
     ensemble : Path
-        Its own file. The models lie beside it, or members in folders beside its folder.
+        Its own file. The models, or those exported as ONNX, lie beside it, or
+        members in folders beside its folder.
     record : EnsembleRecord
         What the file holds.
 
@@ -196,9 +209,10 @@ def models_of(ensemble: Path, record: EnsembleRecord) -> list[Path]:
     """
     folder = ensemble.parent
     each = [(member, fold) for member in record.members for fold in range(record.folds)]
-    stored = [folder / f"{file_of(member, fold)}.keras" for member, fold in each]
     trained = [folder.parent / member / f"fold-{fold}" / "model.keras" for member, fold in each]
-    files = stored if any(path.is_file() for path in stored) else trained
+    beside = ([folder / f"{name}{kind}" for name in record.names] for kind in (".keras", ".onnx"))
+    stored = (files for files in beside if any(path.is_file() for path in files))
+    files = next(stored, trained)
     for path in files:
         if not path.is_file():
             raise SlicewiseError(

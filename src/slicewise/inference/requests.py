@@ -275,6 +275,11 @@ def digests_of(trained: Mapping[str, Mapping[int, Trained]]) -> dict[str, list[s
     }
 
 
+def scans_of(trained: Mapping[str, Mapping[int, Trained]]) -> list[list[str]]:
+    """Return the fingerprints of the scans of each training, member after member."""
+    return [sorted(own[fold].record.scans) for own in trained.values() for fold in sorted(own)]
+
+
 def check_all_trained(case: str, patient: str, chosen: Sequence[Trained], member: str = "") -> None:
     """Refuse a case that one of several models has seen, see `check_unseen`."""
     for one in chosen:

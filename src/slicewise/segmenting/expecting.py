@@ -25,7 +25,7 @@ def read_calibrations(files: Sequence[Path], weights: Sequence[str]) -> list[Cal
     Parameters
     ----------
     files : sequence of Path
-        Of the models; beside each, ``calibration.json``, or a folder of several.
+        Of the models, or of an ensemble; beside each, ``calibration.json``, or a folder of several.
     weights : sequence of str
         Digest of the weights of each.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from slicewise.dataset.ensembles import NAME
 from slicewise.errors import SlicewiseError
-from slicewise.files import write_bytes
+from slicewise.files import write_bytes, write_json
 from slicewise.network.loaded import ONNX
 from slicewise.segmenting.described import known_of
+from slicewise.segmenting.expecting import FOLDER
 from slicewise.segmenting.models import TOGETHER, TOLD, TOLD_OF_MASKS, TOLD_OF_SCANS, Chosen
 
 
@@ -32,12 +34,13 @@ def export(chosen: Chosen, output: Path) -> list[Path]:
     chosen : Chosen
         Models of Keras.
     output : Path
-        A file that ends with .onnx; of several models a folder.
+        A file that ends with .onnx; of several models a folder, of an ensemble
+        with its ``ensemble.json``.
 
     Returns
     -------
     list of Path
-        A file for each model.
+        A file for each model; of an ensemble its own, too, and its calibrations.
 
     Raises
     ------
@@ -48,11 +51,6 @@ def export(chosen: Chosen, output: Path) -> list[Path]:
     from slicewise.network.onnx_writer import to_onnx  # with Keras
 
     check_output(output)
-    if chosen.weighed is not None:
-        raise SlicewiseError(
-            f"{chosen.name}: an ensemble is not written as ONNX, which knows no weights of models; "
-            f"export its members one by one ({', '.join(chosen.weighed.members)})"
-        )
     if chosen.exported:
         raise SlicewiseError(f"{chosen.name}: it is ONNX already; copy it")
     paths = _paths(chosen, output)
@@ -70,7 +68,15 @@ def export(chosen: Chosen, output: Path) -> list[Path]:
     ]
     for path, data in zip(paths, written, strict=True):
         write_bytes(path, data)
-    return paths
+    if chosen.weighed is None:
+        return paths
+    beside = {output / NAME: chosen.weighed.model_dump()} | {
+        output / FOLDER / f"{one.weights_sha256[:16]}.json": one.model_dump()
+        for one in chosen.calibrations
+    }
+    for path, content in beside.items():
+        write_json(path, content)
+    return [*paths, *beside]
 
 
 def _paths(chosen: Chosen, output: Path) -> list[Path]:
@@ -78,8 +84,10 @@ def _paths(chosen: Chosen, output: Path) -> list[Path]:
     if several and output.suffix == ONNX:
         raise SlicewiseError(
             f"{output}: {chosen.name} has {len(chosen.models)} models, a file each; name a folder, "
-            "or export one fold"
+            f"or export one {'member' if chosen.weighed else 'fold'}"
         )
+    if chosen.weighed is not None:
+        return [output / f"{name}{ONNX}" for name in chosen.weighed.names]
     if several:
         return [output / f"fold-{fold}{ONNX}" for fold in range(len(chosen.models))]
     if output.suffix != ONNX:

@@ -83,8 +83,6 @@ class Chosen:
 
     @cached_property
     def _expected(self) -> tuple[Expectation | None, str]:
-        if self.weighed is not None:
-            return None, "masks of ensembles are not tried on held-out patients"
         return expectation_of(self.calibrations, self.trainings)
 
     @property
@@ -106,8 +104,11 @@ class Chosen:
     @cached_property
     def trained_on(self) -> TrainedOn:
         """The scans that they were trained on; nothing of a ``.keras`` file alone."""
-        told = [json.loads(model.facts.get(TOLD_OF_SCANS, "[]")) for model in self.exported]
-        return trained_on(self.trainings, told, self.folder)
+        if self.weighed is None:
+            told = [json.loads(model.facts.get(TOLD_OF_SCANS, "[]")) for model in self.exported]
+            return trained_on(self.trainings, told, self.folder)
+        known = trained_on(self.trainings, self.weighed.scans, self.folder)
+        return replace(known, of="model")
 
     @property
     def title(self) -> str:
@@ -172,7 +173,8 @@ def choose_again(name: str, results: Path = Path("results")) -> Chosen:
         return choose(name, results)
     files = files_of(name, Path(name))
     beside = [path.with_name(own) for path in files for own in ("config.yaml", "calibration.json")]
-    beside += filter(None, [ensemble_in(Path(name))])
+    if (ensemble := ensemble_in(Path(name))) is not None:
+        beside += [ensemble, *sorted(ensemble.parent.glob(f"{FOLD}*/calibration.json"))]
     read = [path.resolve() for path in (*files, *beside) if path.is_file()]
     key = (name, *((path, sha256(path)) for path in read))
     if key not in _LAST:
@@ -209,14 +211,18 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
 def _of_ensemble(ensemble: Path, chosen: Chosen) -> Chosen:
     """Return the models of an ensemble, which are weighed as its file says."""
     record = EnsembleRecord.read(ensemble)
-    if chosen.weights != record.models:
+    exported = [model.digest_of_weights for model in chosen.exported]
+    if (exported or chosen.weights) != record.models:
         raise SlicewiseError(
             f"{ensemble}: its weights are of other models than its members have now; run snakemake "
             "again, which weighs them anew"
         )
     folder = ensemble.parent if chosen.trainings else None
     card = Ensemble.told(record, chosen.models).card
-    return replace(chosen, card=card, folder=folder, weighed=record)
+    folds = range(record.folds)
+    beside = [ensemble, *(ensemble.parent / f"{FOLD}{fold}" / ensemble.name for fold in folds)]
+    known = read_calibrations(beside, [record.tried(fold) for fold in folds])
+    return replace(chosen, card=card, folder=folder, weighed=record, calibrations=known)
 
 
 def _trainings(files: Sequence[Path], weights: Sequence[str]) -> list[TrainingRecord]:

@@ -44,10 +44,13 @@ class TrainedOn:
         models that tell none.
     marks : mapping of str to Scan
         What is kept of those scans whose results lie beside the models, by fingerprint.
+    of : str
+        What each model is: of an experiment the one of a fold.
     """
 
     scans: list[dict[str, str]] = field(default_factory=list)
     marks: Marks = field(default_factory=dict)
+    of: str = "fold"
 
     @property
     def digest(self) -> str:
@@ -84,7 +87,9 @@ class TrainedOn:
         if of == 1:
             said = f"The model {one}"
         elif len(folds) == of:
-            said = f"All {of} folds {several}"
+            said = f"All {of} {self.of}s {several}"
+        elif self.of != "fold":
+            said = f"{len(folds)} of {of} {self.of}s {one if len(folds) == 1 else several}"
         elif len(folds) == 1:
             said = f"Of {of} folds, fold {folds[0]} {one}"
         else:

@@ -10,11 +10,12 @@ import numpy as np
 
 from slicewise.dataset.calibration import Calibration, KnownMask
 from slicewise.inference.assembled import assembled
+from slicewise.inference.ensemble import Ensemble
+from slicewise.inference.predict import mixed
 from slicewise.inference.signs import signs_of
 from slicewise.inference.trust import Watch, found_in, numbered
 from slicewise.inference.unlike import seen_of
-from slicewise.network.card import ModelCard, model_card
-from slicewise.network.model import weights_digest
+from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.training.known import Drawn, KnownCase
 from slicewise.training.spoilt import WAYS, ways_of
 from slicewise.training.validation import dice_of
@@ -22,7 +23,8 @@ from slicewise.volumes.volume import Volume
 
 
 def calibrated(
-    model: Any,
+    tried: Predictor | Ensemble,
+    weights: str,
     cases: Sequence[KnownCase],
     *,
     batch: int = 8,
@@ -32,8 +34,10 @@ def calibrated(
 
     Parameters
     ----------
-    model : keras.Model
-        A finished one, which none of them was trained on.
+    tried : Predictor or Ensemble
+        A finished model, or several, which none of them was trained on.
+    weights : str
+        Digest of its weights, or of all that an ensemble predicts by.
     cases : sequence of KnownCase
         One of each patient.
     batch : int
@@ -47,12 +51,12 @@ def calibrated(
         The same to the bit for the same model and cases.
     """
     begun = time.monotonic()
-    card = model_card(model)
+    card = card_of(tried)
     masks: list[KnownMask] = []
     scans = 0
     for number, case in enumerate(cases):
         for way, drawn in _shown(case.read(), number):
-            own = known_masks(model, card, drawn, batch)
+            own = known_masks(tried, card, drawn, batch)
             # of what is found nowhere the Dice is known without a calibration
             found = [each for each in own if each["signs"] is not None]
             masks += [KnownMask(patient=number, spoilt=way, **each) for each in found]
@@ -60,7 +64,12 @@ def calibrated(
         log(f"{case.case}: predicted as it is, and {' and '.join(ways_of(number))}")
     seconds = time.monotonic() - begun
     log(f"{scans} predictions of {len(cases)} patients in {seconds:.0f} s")
-    return Calibration(weights_sha256=weights_digest(model), masks=masks)
+    return Calibration(weights_sha256=weights, masks=masks)
+
+
+def card_of(tried: Predictor | Ensemble) -> ModelCard:
+    """Return what is known of a finished model, or of several together."""
+    return tried.card if isinstance(tried, Ensemble) else model_card(tried)
 
 
 def _shown(drawn: Drawn, number: int) -> Iterator[tuple[str, Drawn]]:
@@ -71,12 +80,14 @@ def _shown(drawn: Drawn, number: int) -> Iterator[tuple[str, Drawn]]:
         yield way, WAYS[way](drawn, rng)
 
 
-def known_masks(model: Any, card: ModelCard, drawn: Drawn, batch: int) -> list[dict[str, Any]]:
+def known_masks(
+    tried: Predictor | Ensemble, card: ModelCard, drawn: Drawn, batch: int
+) -> list[dict[str, Any]]:
     """Segment a scan, and return label, signs and Dice of what the truth has.
 
     Parameters
     ----------
-    model : keras.Model
+    tried : Predictor or Ensemble
     card : ModelCard
         Its own.
     drawn : Drawn
@@ -90,8 +101,7 @@ def known_masks(model: Any, card: ModelCard, drawn: Drawn, batch: int) -> list[d
         ``label``, ``signs`` (`signs_of`; None of what was found nowhere) and ``dice``.
     """
     watch = Watch(card)
-    assembly = assembled([model], drawn.image, batch, observe=watch.add)
-    mask = Volume(assembly.mask(), drawn.image.affine)
+    mask = Volume(_mask_of(tried, drawn.image, watch, batch), drawn.image.affine)
     found = found_in(mask, card, watch)
     signs = signs_of(found, seen_of(drawn.image, card), card)
     dice = dice_of(drawn.truth, numbered(mask.array, card), card)
@@ -100,3 +110,13 @@ def known_masks(model: Any, card: ModelCard, drawn: Drawn, batch: int) -> list[d
         for name, value in zip(card.found, dice, strict=True)
         if not np.isnan(value)
     ]
+
+
+def _mask_of(tried: Predictor | Ensemble, image: Volume, watch: Watch, batch: int) -> np.ndarray:
+    """Return the mask of an image; the watch is told of what models say of its slices."""
+    if not isinstance(tried, Ensemble):
+        return assembled([tried], image, batch, observe=watch.add).mask()
+    said = mixed(tried, image, batch)
+    for mean, own in said.observed():
+        watch.add(mean, own)
+    return said.mask()
