@@ -16,7 +16,7 @@ TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "left and right": lambda array: array[::-1],
     "back and front": lambda array: array[:, ::-1],
     "head and foot": lambda array: array[:, :, ::-1],
-    "left and right and of back and front": lambda array: array[::-1, ::-1],
+    "left and right and an exchange of back and front": lambda array: array[::-1, ::-1],
 }
 
 
@@ -57,7 +57,8 @@ def test_few_patients_and_models_of_earlier_versions_tell_nothing() -> None:
         (tones,) = seen_of(patient(9)[0], told).tones
         (known,) = told.ranges.channels
         if told.ranges.patients == 8:
-            known = known.model_copy(update={"picture": [], "alike": None, "upright": None})
+            assert len(known.upright) == 15
+            known = known.model_copy(update={"picture": [], "alike": None, "upright": {}})
         assert lying(tones, known) is None
         assert how_odd(tones, known, told.ranges.patients) == 0
     (known,) = card(8).ranges.channels

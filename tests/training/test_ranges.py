@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from slicewise.config import Content
-from slicewise.network.pose import centred
 from slicewise.network.ranges import Range, Ranges
 from slicewise.training.ranges import ranges_of
+from slicewise.volumes.pose import centred
 from slicewise.volumes.tones import Tones
 from tests.case_records import case_record
 
@@ -80,9 +80,9 @@ def test_how_scans_lie_takes_four_patients_and_their_pictures() -> None:
     (known,) = ranges_of(cases, CONTENT).channels
     wanted = np.mean([centred(each, flat=False) for each in pictures], axis=0)
     np.testing.assert_allclose(known.picture, wanted.ravel(), atol=1e-4)
-    assert known.alike is not None and known.upright.low < known.upright.high
+    assert known.alike is not None and len(known.upright) == 15
     (known,) = ranges_of(cases, CONTENT.model_copy(update={"contiguous": False})).channels
-    assert len(known.picture) == 64
+    assert len(known.picture) == 64 and len(known.upright) == 7
     (known,) = ranges_of(cases[:4], CONTENT).channels
     assert known.picture == [] and known.alike is None, "of three patients"
     plain = record("x", patient="x", tones=[Tones(**TONES)])

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from slicewise.inference.trust import Flag
-from slicewise.network.pose import Lie, centred, lie
 from slicewise.network.ranges import LEAST, Range, ToneRanges
 from slicewise.volumes.picture import SHAPE
+from slicewise.volumes.pose import Lie, centred, lie
 from slicewise.volumes.tones import Tones
 
 
@@ -35,10 +35,8 @@ def how_odd(tones: Tones, known: ToneRanges, patients: int) -> float:
     own = lying(tones, known)
     if own is None:
         return 0.0
-    return max(
-        _below(own.alike, known.alike, patients, "alike"),
-        _below(own.upright, known.upright, patients, "upright"),
-    )
+    turns = max(_odd(own, known, patients).values(), default=0.0)
+    return max(_below(own.alike, known.alike, patients, "alike"), turns)
 
 
 def flag_of(tones: Tones, known: ToneRanges, patients: int, of: str) -> Flag | None:
@@ -56,20 +54,30 @@ def flag_of(tones: Tones, known: ToneRanges, patients: int, of: str) -> Flag | N
     own = lying(tones, known)
     if own is None:
         return None
-    odd = _below(own.upright, known.upright, patients, "upright")
-    if odd > 1 and _below(own.turned, known.alike, patients, "alike") <= 1:
+    odd = [turn for turn, far in _odd(own, known, patients).items() if far > 1]
+    turn = own.best(odd) if odd else ""
+    if turn and _below(own.turned[turn], known.alike, patients, "alike") <= 1:
         return Flag(
             "lies unlike training",
-            f"The scan{of} looks like training scans {own.turn}, and less so as it lies: the "
+            f"The scan{of} looks like training scans {turn}, and less so as it lies: the "
             "orientation in its file may be wrong.",
         )
-    if odd > 1 or _below(own.alike, known.alike, patients, "alike") > 1:
+    if odd or _below(own.alike, known.alike, patients, "alike") > 1:
         return Flag(
             "looks unlike training",
             f"The scan{of} as a whole looks unlike any training scan, as one of another part of "
             "the body, or of another contrast.",
         )
     return None
+
+
+def _odd(own: Lie, known: ToneRanges, patients: int) -> dict[str, float]:
+    """Return, for each way in which the scan looks more like training, how odd that is."""
+    return {
+        turn: _below(more, known.upright.get(turn), patients, "upright")
+        for turn, more in own.upright.items()
+        if more < 0
+    }
 
 
 def _below(value: float, known: Range | None, patients: int, least: str) -> float:

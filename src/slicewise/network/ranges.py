@@ -119,10 +119,11 @@ class ToneRanges(BaseModel):
     ct: bool | None
     """Whether all training cases hold the numbers of a CT; None where some do."""
     picture: list[float] = []
-    """The mean of `slicewise.network.pose`; none of too few patients, or of earlier versions."""
+    """The mean of `slicewise.volumes.pose`; none of too few patients, or of earlier versions."""
     alike: Range | None = None
-    upright: Range | None = None
-    """How like the mean of others each training scan looks, as it lies, and less any other way."""
+    upright: dict[str, Range] = {}
+    """How like the mean of others each training scan looks as it lies, and how much more so than in
+    each other way to lie."""
 
 
 class LabelRanges(BaseModel):
@@ -223,12 +224,12 @@ def _tones(each: Sequence[ToneRanges | None]) -> ToneRanges | None:
 def _poses(known: Sequence[ToneRanges]) -> dict[str, Any]:
     """Return the mean picture of several models; nothing where one has none."""
     alike = [one.alike for one in known if one.alike is not None]
-    upright = [one.upright for one in known if one.upright is not None]
-    if len(alike) < len(known) or len(upright) < len(known):
+    if len(alike) < len(known):
         return {}
     parts = zip(*(one.picture for one in known), strict=True)
     mean = [sum(each) / len(known) for each in parts]
-    return {"picture": mean, "alike": _over(alike), "upright": _over(upright)}
+    upright = {turn: _over(one.upright[turn] for one in known) for turn in known[0].upright}
+    return {"picture": mean, "alike": _over(alike), "upright": upright}
 
 
 def _label(each: Sequence[LabelRanges]) -> LabelRanges:

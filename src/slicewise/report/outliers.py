@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slicewise.dataset.duplicates import find_alike
 from slicewise.dataset.marks import Marks, unpack
+from slicewise.report.lying import lying_otherwise
 from slicewise.report.quantities import (
     FAR,
     Compared,
@@ -22,6 +23,7 @@ from slicewise.report.seen import SeenCase, SeenData
 from slicewise.wording import plural, some
 
 SAME = 90.0
+LYING = 85.0
 ALIKE = 80.0
 MISSING = 40.0
 LOST = 35.0
@@ -95,7 +97,10 @@ def findings(data: SeenData) -> Findings:
     common = {kind: count for kind, (count, of) in having.items() if not is_rare(count, of)}
     for name, reasons in every.items():
         every[name] = [reason for reason in reasons if reason.kind not in common]
-    for name, reason in [*_far(data), *_alike(data)]:
+    lying = [
+        (name, Reason("lies otherwise", words, LYING)) for name, words in lying_otherwise(data)
+    ]
+    for name, reason in [*_far(data), *_alike(data), *lying]:
         every[name].append(reason)
     ordered = {
         name: sorted(reasons, key=lambda reason: -reason.weight)

@@ -10,8 +10,8 @@ import numpy as np
 from slicewise.config import Content
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.dataset.fingerprint import TrainingCase
-from slicewise.network.pose import FEWEST, centred, lies_of
 from slicewise.network.ranges import TONES, LabelRanges, Range, Ranges, ToneRanges
+from slicewise.volumes.pose import FEWEST, centred, lies_of
 from slicewise.volumes.tones import Tones
 
 
@@ -87,7 +87,7 @@ def _pose(shown: Sequence[tuple[Sequence[int], str]], contiguous: bool) -> dict[
     return {
         "picture": [round(float(value), 4) for value in mean.ravel()],
         "alike": Range.of(one.alike for one in lies),
-        "upright": Range.of(one.upright for one in lies),
+        "upright": {turn: Range.of(one.upright[turn] for one in lies) for turn in lies[0].upright},
     }
 
 

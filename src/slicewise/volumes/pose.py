@@ -7,7 +7,7 @@ picture of training scans once it is turned back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -17,8 +17,11 @@ from slicewise.volumes.picture import SHAPE
 
 MOST = 0.995
 """Correlations above count as this one."""
+NEARLY = 0.05
+"""Ways to lie that differ by less are as good."""
 FEWEST = 4
 """Patients that a mean picture is of, at least."""
+AS_IT_LIES = ""
 SIDES = ("left and right", "back and front", "head and foot")
 
 
@@ -29,20 +32,25 @@ class Lie(NamedTuple):
     ----------
     alike : float
         Correlation of its picture with the mean one, by Fisher's transform.
-    upright : float
-        That, less the highest of any other way to lie.
-    turn : str
-        The way with the highest, in words: `turned` would look like this one.
+    turned : dict of str to float
+        That of its picture in each other way to lie, by that way in words.
     """
 
     alike: float
-    upright: float
-    turn: str
+    turned: dict[str, float]
 
     @property
-    def turned(self) -> float:
-        """How like the mean it is once it is turned."""
-        return self.alike - self.upright
+    def upright(self) -> dict[str, float]:
+        """How much more alike it is as it lies than in each other way."""
+        return {turn: self.alike - other for turn, other in self.turned.items()}
+
+    def best(self, turns: Collection[str]) -> str:
+        """Return the way to lie, of some, in which it is the most alike.
+
+        Of those that are nearly as good, as of a body that is symmetric, the plainest.
+        """
+        most = max(self.turned[turn] for turn in turns)
+        return min((turn for turn in turns if self.turned[turn] > most - NEARLY), key=len)
 
 
 def centred(picture: Sequence[int], *, flat: bool) -> np.ndarray:
@@ -74,12 +82,9 @@ def lie(picture: np.ndarray, mean: np.ndarray) -> Lie:
     picture, mean : ndarray
         From `centred`, and their mean over training scans.
     """
-    as_it_lies, *others = (
-        (_fisher(float((turned * _of_length_one(mean)).sum())), words)
-        for turned, words in _turns(picture)
-    )
-    best, turn = max(others)
-    return Lie(as_it_lies[0], as_it_lies[0] - best, turn)
+    known = _of_length_one(mean)
+    alike = {words: _fisher(float((turned * known).sum())) for turned, words in _turns(picture)}
+    return Lie(alike.pop(AS_IT_LIES), alike)
 
 
 def lies_of(
@@ -117,11 +122,16 @@ def _turns(picture: np.ndarray) -> Iterator[tuple[np.ndarray, str]]:
 
 
 def _in_words(flipped: Sequence[int], *, swapped: bool) -> str:
-    sides = " and of ".join(SIDES[axis] for axis in flipped if not swapped or axis == 2)
-    changed = f"after an exchange of {sides}" if sides else ""
-    if not swapped:
-        return changed
-    return f"after a quarter turn{' and' + changed.removeprefix('after') if changed else ''}"
+    """Say how a picture was turned; those of a quarter turn, with rows and columns swapped."""
+    sides = [f"an exchange of {SIDES[axis]}" for axis in flipped]
+    if swapped:
+        # which way it is turned is of no use to anybody; one of them is a mirrored one
+        turned = (0 in flipped) != (1 in flipped)
+        first = "a quarter turn" if turned else "an exchange of rows and columns"
+        way = f" ({'left' if 0 in flipped else 'right'})" if turned else ""
+        both = " both ways" if {0, 1} <= set(flipped) else ""
+        sides = [f"{first}{way}{both}", *(sides[-1:] if 2 in flipped else [])]
+    return f"after {' and '.join(sides)}" if sides else AS_IT_LIES
 
 
 def _of_length_one(parts: np.ndarray) -> np.ndarray:
