@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slicewise.dataset.calibration import FEWEST
 from slicewise.files import read_json
 from slicewise.tracking.journal import current_run
 from slicewise.volumes.nifti import read_note
@@ -121,7 +122,7 @@ def test_new_scans_are_segmented_by_its_folder(mixed, tmp_path):
     assert_same(mask, mixed.results / "both" / "predictions" / f"{TEST[1]}.nii.gz")
     shown = mixed.slicewise("inspect", folder)
     assert "plain 0.50, coronal 0.50" in shown
-    assert "masks of ensembles are not tried on held-out patients" in shown
+    assert f"of the {FEWEST} patients that it takes, 1 were held out of the training" in shown
 
 
 def test_what_is_done_to_masks_fits_no_weights_again(changed):
