@@ -244,11 +244,10 @@ def rows(
 def corrected(found: list[dict[str, Any]], dropped: int = 0) -> list[dict[str, Any]]:
     """Add p as corrected for all comparisons of the mean over labels; labels have none.
 
-    Variants that were dropped before count as tried.
+    So many more comparisons were made of what was dropped before.
     """
     means = [row for row in found if row["label"] == "mean"]
-    # a variant is compared once on each data set
-    tried = [row["p"] for row in means] + [1.0] * (dropped * len({row["data"] for row in means}))
+    tried = [row["p"] for row in means] + [1.0] * dropped
     for row, p in zip(means, holm(tried), strict=False):
         row["p_holm"] = p
     return found
@@ -374,7 +373,9 @@ def measured(
                 more = {"minutes": took[row["variant"]], "reference_minutes": took[reference]}
                 data = f"{path.stem}, {subset}" if options.tested else path.stem
                 told.append({"data": data, **row, **more})
-    return [row for each in found.values() for row in corrected(each, dropped)]
+    # a variant is compared once on each data set
+    tried = dropped * len(options.configfile)
+    return [row for each in found.values() for row in corrected(each, tried)]
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:

@@ -426,7 +426,7 @@ def test_halving_drops_the_worse_half_and_gives_the_rest_twice_as_much(
 
 
 def test_p_of_what_is_left_is_corrected_for_what_was_dropped(study):
-    found = [{"label": "mean", "data": "made", "p": 0.01}]
+    found = [{"label": "mean", "p": 0.01}]
     assert study["corrected"](found, 3)[0]["p_holm"] == pytest.approx(0.04)
     assert study["corrected"](found)[0]["p_holm"] == pytest.approx(0.01)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from slicewise.config import Intensity
@@ -33,7 +35,8 @@ def picture_of(sample: np.ndarray, intensity: Intensity) -> list[int]:
     low, high = SOFT
     if intensity != "hu":
         low, high = (float(value) for value in np.percentile(sample, ENDS))
-    least, most = float(sample.min()), float(sample.max())
+    least = float(sample.min())
+    most = float(sample.max())
     if low == high or least == most or least >= high or most <= low:
         return []
     parts = ((sample.astype(np.float32) - low) / (high - low)).clip(0, 1)
@@ -47,7 +50,8 @@ def _averaged(array: np.ndarray, axis: int, number: int) -> np.ndarray:
     size = array.shape[axis]
     means = []
     for part in range(number):
-        start, stop = part * size // number, -(-(part + 1) * size // number)
+        start = part * size // number
+        stop = math.ceil((part + 1) * size / number)
         here = [slice(None)] * array.ndim
         here[axis] = slice(start, stop)
         means.append(array[tuple(here)].mean(axis=axis))
