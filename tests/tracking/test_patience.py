@@ -83,6 +83,7 @@ def test_a_pause_that_the_server_asks_for_is_said_and_bounded(
     monkeypatch.setattr("slicewise.tracking.patience.PAUSE", 0.2)
     # what the server says is waited for, however busy this machine is
     monkeypatch.setattr("slicewise.tracking.connection.ANSWER", 60.0)
+    monkeypatch.setattr("slicewise.tracking.sender.CLOSING", 60.0)
     results, said = tmp_path / "results", list[str]()
     proxy.odd = lambda method, path: BUSY if "/api/" in path else None
     run = train(results, "busy", said)
