@@ -200,6 +200,22 @@ def test_widening_is_part_of_what_holds_nine_of_ten_of_scans_as_they_are() -> No
     assert known._half(0.2) * known.spread["liver"] == pytest.approx(np.sort(off)[17])
 
 
+def test_an_ordinary_mask_has_an_interval_where_most_widen() -> None:
+    """Of phantoms most were somewhat odd, and the interval of the others had no width at all."""
+    rng = np.random.default_rng(1)
+    made = []
+    for k in range(24):
+        odd = 0.0 if k % 4 == 0 else 0.5
+        plain, spoilt = (expit(logit(0.9) + rng.normal(0, sd)) for sd in (0.1, 2.0))
+        made.append(Mask(k, "liver", [0.9, odd, 0, 0, 0], float(plain)))
+        made.append(Mask(k, "liver", [0.9, 5, 0, 0, 0], float(spoilt), "noisy"))
+    known = fitted(made)
+    own = [each for each in made if not each.spoilt and not each.signs[1]]
+    told = [known.of("liver", each.signs) for each in own]
+    assert known.near > 0.5, "in what half of all are off"
+    assert sum(t.low <= each.dice <= t.high for t, each in zip(told, own, strict=True)) >= 5
+
+
 def test_between_two_deviations_an_interval_ends_between() -> None:
     """Of 14 patients nine of ten are 13.5: between the largest two, not at the largest."""
     dice = expit(logit(0.8) + np.linspace(0.1, 0.9, 14) ** 2)

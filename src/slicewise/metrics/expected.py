@@ -300,7 +300,10 @@ class _Rows:
             return self._quantile(off, plain), far
         widened = np.where(odd < 1, odd, 0.0)
         needed = (off - widened * far) / (1 - widened)
-        return min(max(0.0, self._quantile(needed, plain)), far), far
+        # those that hardly widen have a say of their own: most may need nothing beyond the widening
+        calm = off[plain & (widened * far <= 1)]
+        least = float(np.quantile(calm, COVERED)) if len(calm) else 0.0
+        return min(max(least, self._quantile(needed, plain)), far), far
 
     def _quantile(self, off: np.ndarray, used: np.ndarray) -> float:
         """Return how far off a further patient's mask is, `COVERED` of the time.
