@@ -340,13 +340,15 @@ def study(options: Namespace) -> str:
     if options.study not in known:
         raise SystemExit(f"{options.variants}: no study {options.study}: {', '.join(known)}")
     variants = known[options.study]
-    reference, tried = next(iter(variants)), len(variants)
+    reference = next(iter(variants))
+    tried = len(variants)
+    table: list[dict[str, Any]] = []
     parts = []
     for share in shares_of(variants) if options.halve else [1.0]:
+        variants = better_half(table, variants) if parts else variants
         table = measured(variants, with_share(options, share), tried - len(variants))
         told = f"{share:g} of the {'steps' if options.minutes is None else 'minutes'}:\n\n"
         parts.append(f"{told if options.halve else ''}{markdown(table, reference)}\n")
-        variants = better_half(table, variants)
     date = datetime.now(UTC).date()
     command = f"python benchmarks/study.py {shlex.join(options.command)}"
     heading = f"\n## `{options.study}`, {date}, commit {commit()}\n\n```console\n{command}\n```\n\n"

@@ -247,8 +247,10 @@ class Study:
 
     def told_members(self, experiment: str) -> list[jobs.ToldMember]:
         """Return what jobs are told of the members of an ensemble; nothing of an experiment."""
-        if experiment not in self.settings.ensembles:
-            return []
+        return self._told(experiment) if experiment in self.settings.ensembles else []
+
+    def _told(self, experiment: str) -> list[jobs.ToldMember]:
+        """Return what jobs are told of the members of an ensemble, or of an experiment itself."""
         return list(map(self._told_member, self.settings.members_of(experiment)))
 
     def _told_member(self, experiment: str) -> jobs.ToldMember:
@@ -588,7 +590,7 @@ class Study:
         return jobs.Teach(
             cases=self.taught_cases(fold, shard),
             content=self.settings.dataset.content,
-            members=list(map(self._told_member, self.settings.members_of(teacher))),
+            members=self._told(teacher),
             cut_by=self.settings.slices[recipe],
         )
 
@@ -681,7 +683,7 @@ class Study:
             cases=cases,
             patients={case: self.split[case].patient for case in cases},
             content=self.settings.dataset.content,
-            members=list(map(self._told_member, self.settings.members_of(experiment))),
+            members=self._told(experiment),
         )
 
     def calibrations_of(self, experiment: str) -> list[str]:

@@ -35,11 +35,12 @@ def lying_otherwise(data: SeenData) -> Iterator[tuple[str, str]]:
     pictures = [centred(picture, flat=not data.contiguous) for _, picture in shown]
     _, lies = lies_of(pictures, patients)
     # those that lie otherwise are few, so that medians are of those that do not
-    far = {turn: _far([own.upright[turn] for own in lies]) for turn in lies[0].turned}
+    upright = [own.upright for own in lies]
+    far = {turn: _far([own[turn] for own in upright]) for turn in upright[0]}
     alike = np.array([own.alike for own in lies])
     least = np.median(alike) - FAR * _spread(alike)
     for number, ((case, _), own) in enumerate(zip(shown, lies, strict=True)):
-        odd = [turn for turn, more in own.upright.items() if more < 0 and far[turn][number] < -FAR]
+        odd = [t for t, more in upright[number].items() if more < 0 and far[t][number] < -FAR]
         if odd and own.turned[turn := own.best(odd)] > least:
             yield case.name, _sentence(turn)
 

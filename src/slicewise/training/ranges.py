@@ -84,10 +84,11 @@ def _pose(shown: Sequence[tuple[Sequence[int], str]], contiguous: bool) -> dict[
         return {}
     pictures = [centred(picture, flat=not contiguous) for picture, _ in shown]
     mean, lies = lies_of(pictures, [patient for _, patient in shown])
+    upright = [one.upright for one in lies]
     return {
         "picture": [round(float(value), 4) for value in mean.ravel()],
         "alike": Range.of(one.alike for one in lies),
-        "upright": {turn: Range.of(one.upright[turn] for one in lies) for turn in lies[0].upright},
+        "upright": {turn: Range.of(one[turn] for one in upright) for turn in upright[0]},
     }
 
 

@@ -7,6 +7,7 @@ picture of training scans once it is turned back.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -100,10 +101,9 @@ def lies_of(
         Of each; two or more different ones.
     """
     total = np.sum(pictures, axis=0)
-    own = {
-        patient: np.sum([p for p, one in zip(pictures, patients, strict=True) if one == patient], 0)
-        for patient in set(patients)
-    }
+    own: dict[str, np.ndarray] = defaultdict(lambda: np.zeros_like(total))
+    for picture, patient in zip(pictures, patients, strict=True):
+        own[patient] += picture
     lies = [
         lie(picture, total - own[patient])
         for picture, patient in zip(pictures, patients, strict=True)
