@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -128,7 +128,14 @@ def predict_volume(models: Sequence[Predictor], image: Volume, batch: int = 8) -
     return assembled(models, image, batch).mask()
 
 
-def mixed(ensemble: Ensemble, image: Volume, batch: int = 8, name: str = "the image") -> Mixture:
+def mixed(
+    ensemble: Ensemble,
+    image: Volume,
+    batch: int = 8,
+    name: str = "the image",
+    *,
+    observe: Callable[[np.ndarray, np.ndarray], None] | None = None,
+) -> Mixture:
     """Mix what the members of an ensemble say of a volume, on its own grid, one after the other.
 
     Parameters
@@ -136,6 +143,8 @@ def mixed(ensemble: Ensemble, image: Volume, batch: int = 8, name: str = "the im
     ensemble : Ensemble
     image, batch, name
         As `assembled` takes them.
+    observe : callable, optional
+        Is told of the slices of the mixture as `Request.observe` is.
 
     Returns
     -------
@@ -145,6 +154,9 @@ def mixed(ensemble: Ensemble, image: Volume, batch: int = 8, name: str = "the im
     mixture = Mixture(ensemble, image.affine)
     for member in ensemble.counted:
         mixture.add(member, assembled(member.models, image, batch, keep=True, name=name))
+    if observe is not None:
+        for probabilities, own in mixture.observed():
+            observe(probabilities, own)
     return mixture
 
 
@@ -247,15 +259,14 @@ def _predict_mixed(requests: Sequence[Request], batch: int) -> Iterator[tuple[st
         try:
             image, meant, header = _read_meant(request)
             assert request.ensemble is not None
-            mixture = mixed(request.ensemble, meant, batch, str(request.image))
+            observe = request.observe if request.observed else None
+            name = str(request.image)
+            mixture = mixed(request.ensemble, meant, batch, name, observe=observe)
         except Exception as error:
             if request.is_given_up(error):
                 continue
             error.add_note(f"in case {request.case}")
             raise
-        if request.observed:
-            for probabilities, own in mixture.observed():
-                request.observe(probabilities, own)
         mask = mixture.mask()
         # the mask goes where the file says that its image is
         write_nifti(request.mask, Volume(mask, image.affine), header, mask.dtype, request.note)

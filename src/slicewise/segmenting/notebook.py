@@ -120,10 +120,7 @@ def _said_of(image: Volume, chosen: Chosen, watch: Watch, *, keep: bool) -> Asse
     """Return what models say of an image, which the watch is told of, too."""
     if chosen.ensemble is None:
         return assembled(chosen.models, image, observe=watch.add, keep=keep)
-    said = mixed(chosen.ensemble, image)
-    for mean, own in said.observed():
-        watch.add(mean, own)
-    return said
+    return mixed(chosen.ensemble, image, observe=watch.add)
 
 
 def _of_path(path: Path, card: ModelCard) -> Volume:

@@ -116,7 +116,4 @@ def _mask_of(tried: Predictor | Ensemble, image: Volume, watch: Watch, batch: in
     """Return the mask of an image; the watch is told of what models say of its slices."""
     if not isinstance(tried, Ensemble):
         return assembled([tried], image, batch, observe=watch.add).mask()
-    said = mixed(tried, image, batch)
-    for mean, own in said.observed():
-        watch.add(mean, own)
-    return said.mask()
+    return mixed(tried, image, batch, observe=watch.add).mask()
