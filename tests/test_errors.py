@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from slicewise.errors import SeveralErrors, SlicewiseError, explained
+from slicewise.cli import main
+from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,33 @@ def test_several_errors_keep_each_sentence():
     assert str(several) == "a: wrong b: wrong"
     assert [str(each) for each in several.errors] == ["a: wrong", "b: wrong"]
     assert isinstance(several, SlicewiseError)
+
+
+@pytest.mark.parametrize("module", ["mlflow", "mlflow.client", "matplotlib.figure", "keras"])
+def test_what_the_workflow_brings_is_named_with_its_extra(module: str) -> None:
+    said = not_installed(module)
+    assert said is not None
+    assert said.startswith(module.split(".")[0] + ": ")
+    assert "pip install --editable '.[tensorflow]'" in said
+
+
+@pytest.mark.parametrize("module", ["numpy", "slicewise.nothing", "", "mlflows"])
+def test_the_lack_of_anything_else_is_a_fault(module: str) -> None:
+    assert not_installed(module) is None
+
+
+@pytest.mark.parametrize(("module", "status"), [("matplotlib", 1), ("numpy", None)])
+def test_the_command_says_so(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capsys, module: str, status: int | None
+) -> None:
+    def lacking(options: object) -> int:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setitem(main.__globals__["COMMANDS"], "ui", lacking)
+    monkeypatch.chdir(tmp_path)
+    if status is None:
+        with pytest.raises(ModuleNotFoundError):
+            main(["ui"])
+        return
+    assert main(["ui"]) == status
+    assert capsys.readouterr().err.startswith("slicewise: matplotlib: this needs it")

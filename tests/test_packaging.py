@@ -14,10 +14,13 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from slicewise import errors
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 LARGEST = 300_000
+WORKFLOW = Requirement("slicewise[workflow]")
 
 # in pieces, so that this file does not hold what it forbids
 REGISTRIES = [
@@ -102,7 +105,7 @@ def test_what_the_library_imports_is_declared():
         "jinja2": "jinja2",
     }
     extras = PROJECT["optional-dependencies"]
-    used = (extras[name] for name in ("tensorflow", "onnx", "services"))
+    used = (extras[name] for name in ("light", "workflow", "tensorflow", "onnx", "services"))
     listed = [*PROJECT["dependencies"], *itertools.chain.from_iterable(used)]
     declared = {canonicalize_name(Requirement(text).name) for text in listed}
     missing = set()
@@ -123,18 +126,25 @@ def test_what_the_library_imports_is_declared():
 
 
 def test_the_gpu_extra_is_the_same_tensorflow():
-    gpu = [Requirement(text) for text in PROJECT["optional-dependencies"]["gpu"]]
-    (plain,) = (Requirement(text) for text in PROJECT["optional-dependencies"]["tensorflow"])
-    assert [(r.name, r.specifier) for r in gpu] == [("tensorflow", plain.specifier)]
-    assert gpu[0].extras == {"and-cuda"}
+    workflow, gpu = (Requirement(text) for text in PROJECT["optional-dependencies"]["gpu"])
+    same, plain = (Requirement(text) for text in PROJECT["optional-dependencies"]["tensorflow"])
+    assert (gpu.name, gpu.specifier) == ("tensorflow", plain.specifier)
+    assert gpu.extras == {"and-cuda"}
+    assert workflow == same == WORKFLOW
 
 
 def test_jax_with_cuda_comes_without_tensorflow_and_in_the_range_that_is_tested():
-    (jax,) = (Requirement(text) for text in PROJECT["optional-dependencies"]["gpu-jax"])
+    workflow, jax = (Requirement(text) for text in PROJECT["optional-dependencies"]["gpu-jax"])
+    assert workflow == WORKFLOW
     assert (jax.name, jax.extras) == ("jax", {"cuda12"})
     assert jax.specifier.contains(locked()["jax"][0])
     named = {Requirement(text).name for text in PROJECT["dependencies"]}
     assert not {"tensorflow", "jax"} & named, "a backend that everybody would get"
+
+
+def test_what_is_lacking_without_the_workflow_is_known():
+    listed = PROJECT["optional-dependencies"]["workflow"]
+    assert {Requirement(text).name for text in listed} == set(errors.WORKFLOW)
 
 
 def test_conda_installs_python_and_pip_alone():

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, get_args
 
 from slicewise.causes import by_cause
 from slicewise.config.kinds import Effort
-from slicewise.errors import SeveralErrors, SlicewiseError, explained
+from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
 from slicewise.files import expanded, write_text
 from slicewise.sources import is_workflow, workflow_folder
 
@@ -45,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if said is None:
             raise
         print(f"slicewise: {said}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        lacking = not_installed(error.name or "")
+        if lacking is None:
+            raise
+        print(f"slicewise: {lacking}", file=sys.stderr)
         return 1
 
 

@@ -1,4 +1,4 @@
-"""The one exception that users are meant to read."""
+"""What users are meant to read instead of a traceback."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ OF_SYSTEM = {
     errno.ENAMETOOLONG: "the name is longer than the file system takes; choose shorter names",
 }
 """What users can do about errors of the operating system."""
+WORKFLOW = ("keras", "matplotlib", "mlflow", "requests", "rocrate", "snakemake", "urllib3")
+"""Modules of the extra ``workflow`` of pyproject.toml, which trains, reports and tracks;
+``slicewise[light]`` lacks it."""
 
 
 class SlicewiseError(Exception):
@@ -73,3 +76,26 @@ def explained(error: OSError, path: object = None) -> str | None:
     said = OF_SYSTEM.get(error.errno or 0)
     place = error.filename2 or error.filename or path
     return None if said is None else f"{place}: {said}" if place is not None else said
+
+
+def not_installed(module: str) -> str | None:
+    """Return the sentence for a module that training, reports and tracking take.
+
+    Parameters
+    ----------
+    module : str
+        As an import named it, also with a part of it: ``mlflow.client``.
+
+    Returns
+    -------
+    str or None
+        None for a module that is always there, whose lack is a fault.
+    """
+    top = module.split(".")[0]
+    if top not in WORKFLOW:
+        return None
+    return (
+        f"{top}: this needs it, and what is installed is for new scans with exported models alone; "
+        "install the rest, in the folder of slicewise, with "
+        "python -m pip install --editable '.[tensorflow]'"
+    )

@@ -11,6 +11,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+import slicewise
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import sha256
 from slicewise.inference.predict import Request, predict_cases
@@ -19,6 +20,8 @@ from slicewise.retries import may_pass
 from slicewise.segmenting import run
 from slicewise.segmenting.models import Chosen, choose
 from slicewise.segmenting.pages import write_pages
+from slicewise.segmenting.run import read_scan
+from slicewise.segmenting.scans import find_scan
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
@@ -132,7 +135,6 @@ def test_a_bad_scan_stops_no_other(tmp_path: Path, chosen: Chosen, write_series)
     cut.write_bytes(cut.read_bytes()[:-40])
     stored(folder / "mask.nii.gz", Volume((ct(1).array > 0).astype(np.uint8), ct(1).affine))
     stored(folder / "shifted.nii.gz", Volume(ct(1).array + 1024, ct(1).affine))
-    write_nifti(folder / "lost.nii.gz", Volume(ct(1).array, np.eye(4), lost=True))
 
     def apart(header: pydicom.Dataset, k: int) -> None:
         of_patient("PLANTED-1")(header, k)
@@ -143,12 +145,26 @@ def test_a_bad_scan_stops_no_other(tmp_path: Path, chosen: Chosen, write_series)
     outcome, output = segmented([folder], chosen, tmp_path / "out", lines.append)
     assert sorted(outcome.made) == [f"good{k}" for k in range(4)]
     said = " ".join(outcome.failures)
-    for name in ("cut", "mask", "shifted", "lost", "uneven"):
+    for name in ("cut", "mask", "shifted", "uneven"):
         assert sum(name in failure for failure in outcome.failures) == 1, outcome.failures
         assert not output.mask(name).exists()
     assert "give --offset -1024" in said
     assert not [secret for secret in SECRETS if secret in said]
     assert not list((tmp_path / "out").rglob(".*")), "nothing half-written"
+
+
+def test_a_scan_that_has_lost_the_size_of_its_voxels(tmp_path: Path, chosen: Chosen) -> None:
+    path = tmp_path / "lost.nii.gz"
+    write_nifti(path, Volume(ct(1).array, np.eye(4), lost=True))
+    outcome, output = segmented([path], chosen, tmp_path / "out")
+    assert outcome.made == ["lost"]
+    assert "size of voxels unknown" in output.record("lost").read_text()
+    found = slicewise.segment(path, chosen)
+    assert "size of voxels unknown" in [flag.kind for flag in found.flags]
+    # slices in millimetres cannot be cut out of it
+    in_mm = chosen.card.recipe.model_copy(update={"spacing": 1.5, "size": 16})
+    with pytest.raises(SlicewiseError, match="lost the size of its voxels"):
+        read_scan(find_scan(path), chosen.card.model_copy(update={"recipe": in_mm}))
 
 
 def test_an_offset_is_added(tmp_path: Path, chosen: Chosen) -> None:

@@ -22,6 +22,11 @@ PLACES = (
 )
 TOPPED = 0.01
 """More of the body than that, and than twice as much as in training, holds one highest value."""
+UNSIZED = Flag(
+    "size of voxels unknown",
+    "Its header has lost the size of its voxels (it has no place, and 1 × 1 × 1 mm), so "
+    "millilitres are right only if they measure that.",
+)
 QUIETEST = {"hu": 1.0, "clipped_hu": 1.0, "arbitrary": 0.02}
 """Noise that is taken as at least so much: less is due to how numbers are rounded."""
 
@@ -37,11 +42,14 @@ class Seen:
         front and from foot to head.
     tones : list of Tones or None
         Of each channel.
+    lost : bool
+        Whether its header has lost the size of its voxels.
     """
 
     spacing: list[float]
     field: list[float]
     tones: list[Tones | None]
+    lost: bool = False
 
 
 def seen_of(image: Volume, card: ModelCard) -> Seen:
@@ -58,12 +66,14 @@ def seen_of(image: Volume, card: ModelCard) -> Seen:
     first = channels[0].canonical()
     spacing = [float(mm) for mm in first.spacing]
     field = [mm * number for mm, number in zip(spacing, first.array.shape, strict=True)]
-    return Seen(spacing, field, [tones_of(one, card.intensity) for one in channels])
+    return Seen(spacing, field, [tones_of(one, card.intensity) for one in channels], image.lost)
 
 
 def all_flags(seen: Seen, labels: Sequence[FoundLabel], card: ModelCard) -> list[Flag]:
     """Say all that is odd about a scan and what was found in it."""
-    return [*flags_of(labels, card.ranges), *unlike(seen, labels, card)]
+    # of slices that make no volume nobody reads millilitres
+    lost = [UNSIZED] if seen.lost and card.contiguous else []
+    return [*flags_of(labels, card.ranges), *lost, *unlike(seen, labels, card)]
 
 
 def unlike(seen: Seen, labels: Sequence[FoundLabel], card: ModelCard) -> list[Flag]:

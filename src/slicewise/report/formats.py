@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from slicewise.report.style import INK, Theme
 from slicewise.report.undrawn import Undrawn, drawn
+
+if TYPE_CHECKING:  # pages of new scans have pictures and no figures, and start sooner without it
+    from matplotlib.figure import Figure
 
 Themed = dict[Theme, bytes]
 """SVG files of the same figure."""
@@ -21,10 +23,10 @@ Themed = dict[Theme, bytes]
 def png(picture: Figure | np.ndarray) -> bytes:
     """Return a figure or an 8-bit RGB array as a PNG file."""
     stream = io.BytesIO()
-    if isinstance(picture, Figure):
-        picture.savefig(stream, format="png", dpi=160, metadata={"Software": None})
-    else:
+    if isinstance(picture, np.ndarray):
         Image.fromarray(picture).save(stream, format="png", optimize=True)
+    else:
+        picture.savefig(stream, format="png", dpi=160, metadata={"Software": None})
     return stream.getvalue()
 
 
@@ -42,6 +44,8 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 def svg(figure: Figure) -> bytes:
     """Return a figure as a transparent SVG file with real text, the same for the same input."""
+    import matplotlib
+
     stream = io.StringIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": "slicewise", "text.parse_math": False}
     with matplotlib.rc_context(settings):

@@ -246,13 +246,15 @@ def read_scan(scan: Scan, card: ModelCard) -> tuple[Volume, Any]:
     Raises
     ------
     SlicewiseError
-        When it cannot be read, or has lost the size of its voxels.
+        When it cannot be read, or has lost the size of its voxels and slices in millimetres are
+        cut out of it.
     """
     image, header = _read(scan, card)
-    if image.lost and (card.contiguous or card.recipe.measured):
+    if image.lost and card.recipe.measured:
         raise SlicewiseError(
             f"{scan.sources[0]}: its header has lost the size of its voxels (it has no place, and "
-            "1 × 1 × 1 mm), so no volume can be told; convert the original again"
+            "1 × 1 × 1 mm), and the slices that this model sees follow from it; convert the "
+            "original again"
         )
     return image, header
 
