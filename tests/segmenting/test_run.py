@@ -167,6 +167,23 @@ def test_a_scan_that_has_lost_the_size_of_its_voxels(tmp_path: Path, chosen: Cho
         read_scan(find_scan(path), chosen.card.model_copy(update={"recipe": in_mm}))
 
 
+def test_a_mask_that_was_edited_with_its_header_is_not_replaced(
+    tmp_path: Path, chosen: Chosen
+) -> None:
+    path = stored(tmp_path / "a.nii.gz", ct(1))
+    _, output = segmented([path], chosen, tmp_path / "out")
+    made = nib.load(output.mask("a"))
+    edited = 1 - np.asarray(made.dataobj)
+    nib.save(nib.Nifti1Image(edited, made.affine, made.header), output.mask("a"))
+    before = sha256(output.mask("a"))
+    outcome, _ = segmented([path], chosen, tmp_path / "out")
+    assert "give --force" in " ".join(outcome.failures)
+    assert sha256(output.mask("a")) == before
+    forced, _ = segmented([path], chosen, tmp_path / "out", force=True)
+    assert forced.made == ["a"]
+    assert sha256(output.mask("a")) != before
+
+
 def test_an_offset_is_added(tmp_path: Path, chosen: Chosen) -> None:
     stored(tmp_path / "a.nii.gz", ct(1))
     stored(tmp_path / "b.nii.gz", Volume(ct(1).array + 1024, ct(1).affine))

@@ -167,17 +167,19 @@ class ScanRequest(Request):
         if not mask.is_file() or self.order.force:
             return
         record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
+        # an editor may keep the header with its note
+        edited = record is not None and record.mask_sha256 != sha256(mask)
         whole = all(path.is_file() for path in self.order.of_dicom(self.scan))
         # with another calibration the mask is the same, and what is said of it is not
         chosen = self.order.chosen
         told = (chosen.calibration_digest, chosen.trained_on.digest)
         if record is not None and (record.calibration, record.trained_on) != told:
             record = None
-        if record is not None and whole and record.mask_sha256 == sha256(mask):
+        if record is not None and whole and not edited:
             raise _KeptError
         if self.order.renew and self.order.output.made(self.case):
             return
-        if read_note(mask) != self.made_from:
+        if edited or read_note(mask) != self.made_from:
             raise SlicewiseError(
                 f"{mask}: there is a mask already, of another scan, model or hand; "
                 f"{self.order.remedy}"
