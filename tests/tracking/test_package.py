@@ -229,7 +229,8 @@ def test_links_are_gone_afterwards(home: Path) -> None:
 def test_requirements_are_direct_dependencies_as_installed() -> None:
     with (ROOT / "pyproject.toml").open("rb") as stream:
         project = tomllib.load(stream)["project"]
-    direct = [*project["dependencies"], *project["optional-dependencies"]["tensorflow"]]
+    extras = project["optional-dependencies"]
+    direct = [*project["dependencies"], *extras["workflow"], *extras["tensorflow"]]
     names = {re.match(r"[\w-]+", line)[0].lower() for line in direct}
     found = dict(line.lower().split("==") for line in requirements())
     assert found.keys() <= names
