@@ -3,8 +3,8 @@
     python benchmarks/light.py
     python benchmarks/light.py --extras light,services
 
-It fetches the packages of this clone with these extras for this platform, installs them into an
-environment that is deleted again, and sums both. Slicewise itself is left out.
+It fetches the packages of this clone with these extras for this platform, installs them into a
+folder that is deleted again, and sums both. Slicewise itself is left out.
 """
 
 import argparse
@@ -33,23 +33,21 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         fetched = Path(made) / "fetched"
-        place = Path(made) / "environment"
+        installed = Path(made) / "installed"
         wanted = f"{ROOT}[{options.extras}]"
         run(sys.executable, "-m", "pip", "--quiet", "download", "--dest", fetched, wanted)
         for own in fetched.glob("slicewise-*"):
             own.unlink()
-        run(sys.executable, "-m", "venv", "--without-pip", place)
-        (packages,) = place.glob("lib/python3*/site-packages")
         found = sorted(fetched.iterdir(), key=lambda path: path.stat().st_size, reverse=True)
         install = ("-m", "pip", "--quiet", "install", "--no-index", "--no-deps")
-        run(sys.executable, *install, "--target", packages, *found)
+        run(sys.executable, *install, "--target", installed, *found)
         largest = {path.name.split("-")[0]: round(path.stat().st_size / MB, 1) for path in found}
         print(
             json.dumps(
                 {
                     "packages": len(found),
                     "fetched_mb": round(size(fetched), 1),
-                    "on_disk_mb": round(size(packages), 1),
+                    "on_disk_mb": round(size(installed), 1),
                     "largest_mb": dict(list(largest.items())[:8]),
                 },
                 indent=1,

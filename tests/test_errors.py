@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from slicewise.cli import main
+from slicewise import cli
 from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
 
 
@@ -61,16 +61,15 @@ def test_the_lack_of_anything_else_is_a_fault(module: str) -> None:
 
 @pytest.mark.parametrize(("module", "status"), [("matplotlib", 1), ("numpy", None)])
 def test_the_command_says_so(
-    tmp_path, monkeypatch: pytest.MonkeyPatch, capsys, module: str, status: int | None
+    monkeypatch: pytest.MonkeyPatch, capsys, module: str, status: int | None
 ) -> None:
     def lacking(options: object) -> int:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setitem(main.__globals__["COMMANDS"], "ui", lacking)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(cli.COMMANDS, "ui", lacking)
     if status is None:
         with pytest.raises(ModuleNotFoundError):
-            main(["ui"])
+            cli.main(["ui"])
         return
-    assert main(["ui"]) == status
+    assert cli.main(["ui"]) == status
     assert capsys.readouterr().err.startswith("slicewise: matplotlib: this needs it")

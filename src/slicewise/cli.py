@@ -40,17 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SlicewiseError as error:
         print(f"slicewise: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        said = explained(error)
+    except (OSError, ModuleNotFoundError) as error:
+        said = explained(error) if isinstance(error, OSError) else not_installed(error.name or "")
         if said is None:
             raise
         print(f"slicewise: {said}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        lacking = not_installed(error.name or "")
-        if lacking is None:
-            raise
-        print(f"slicewise: {lacking}", file=sys.stderr)
         return 1
 
 

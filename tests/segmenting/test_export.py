@@ -128,16 +128,21 @@ WITHOUT = """
 import sys
 
 absent = set(sys.argv[1].split(","))
+tried = set()
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in absent:
+            tried.add(name.split(".")[0])
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
 
 from slicewise.cli import main
-sys.exit(main(sys.argv[2:]))
+status = main(sys.argv[2:])
+named = ("tensorflow", "keras", "jax", "torch", "onnx", "mlflow", "snakemake", "sklearn")
+print([name for name in named if name in tried or name in sys.modules])
+sys.exit(status)
 """
 
 
@@ -168,6 +173,7 @@ def without_keras(*arguments: object) -> str:
     command = [sys.executable, "-c", WITHOUT, ",".join(absent), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]", "of these none is to be imported"
     return done.stdout
 
 
