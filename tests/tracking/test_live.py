@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 
 from slicewise.errors import SlicewiseError, StoppedError
-from slicewise.tracking import Connection, Mirror, current_run
+from slicewise.tracking import Connection, Mirror, current_run, sync
 from tests import forked
 from tests.tracking.conftest import (
     FACTS,
     begin,
+    no_judge,
     points,
     row,
     run_of,
@@ -302,6 +303,29 @@ def test_a_job_does_not_wait_for_a_stopped_process_that_holds_a_lock(
                 row(1, 0.5)
             )
     assert "takes too long to answer: results are complete" in said[-1]
+
+
+@pytest.mark.parametrize("told", [StoppedError("training saved at step 3"), KeyboardInterrupt()])
+def test_a_job_that_was_told_to_stop_is_not_kept_by_a_store(
+    results: Path, monkeypatch: pytest.MonkeyPatch, told: BaseException
+) -> None:
+    """A cluster kills it soon, and what it says of its end comes after the sending."""
+    monkeypatch.setattr("slicewise.tracking.store.HELD", 3600.0)
+    monkeypatch.setattr("slicewise.tracking.sender.CLOSING_FILE", 3600.0)
+    monkeypatch.setattr("slicewise.tracking.sender.CLOSING_TOLD", 0.2)
+    said: list[str] = []
+    with tracker(results, "told") as one:
+        run = begin(one)
+    with (run.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(type(told)), tracker(results, "told", said) as one:
+            again = one.begin("fold-0", "baseline", "key", params={}, tags={}, contents={})
+            with again.ending_with_errors():
+                raise told
+    assert "takes too long to answer: results are complete" in said[-1]
+    # what is sent later tells how it ended
+    sync(results, "*", no_judge, lambda line: None)
+    assert run_of(results, "told").info.status == "KILLED"
 
 
 def test_the_runs_of_a_sweep_are_children_of_the_best(results: Path) -> None:

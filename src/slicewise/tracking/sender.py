@@ -31,6 +31,9 @@ CLOSING = 30.0
 large model."""
 CLOSING_FILE = 120.0
 """The same for a database file, which only a busy machine makes slow, or is made yet."""
+CLOSING_TOLD = 10.0
+"""The same of a job that was told to stop, whatever the store: what told it kills it soon, after
+30 s by default in Slurm and in Kubernetes, and what it has to say comes after this."""
 AGAIN = 30.0
 """Seconds after which a server that did not answer is tried again."""
 WAKE = 1.0
@@ -104,10 +107,15 @@ class Sender:
         run.changed = changed
         self._runs.append(run)
 
-    def close(self) -> None:
-        """Send what is left, unless the store keeps the job waiting; then say nothing any more."""
-        longest = CLOSING_FILE if self.connection.is_file else CLOSING
-        end = time.monotonic() + longest + self._unsent_bytes() / SPEED
+    def close(self, told: bool = False) -> None:
+        """Send what is left, unless the store keeps the job waiting; then say nothing any more.
+
+        Parameters
+        ----------
+        told : bool
+            Whether the job was told to stop.
+        """
+        end = time.monotonic() + (CLOSING_TOLD if told else self._longest())
         self._closing = True
         self._wake.set()
         while self._thread.is_alive() and not self.deadline.is_past and time.monotonic() < end:
@@ -115,6 +123,11 @@ class Sender:
         if self._thread.is_alive():
             self._say_once(f"MLflow at {self.connection.store} takes too long to answer")
         self.log = lambda line: None
+
+    def _longest(self) -> float:
+        """Return for how many seconds a job that has done its work goes on sending."""
+        longest = CLOSING_FILE if self.connection.is_file else CLOSING
+        return longest + self._unsent_bytes() / SPEED
 
     def _unsent_bytes(self) -> int:
         """Return how many bytes of models there are to send."""
