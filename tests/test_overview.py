@@ -39,6 +39,15 @@ def test_the_comparison_is_named_when_it_is_there(tmp_path):
         assert str(tmp_path / page) in "\n".join(lines(tmp_path, ["e"]))
 
 
+def test_masks_of_new_scans_are_named_where_there_are_any(tmp_path):
+    summary(tmp_path, "e")
+    assert "new scans" not in "\n".join(lines(tmp_path, ["e"]))
+    page = tmp_path / "segmented" / "e" / "gallery.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert f"masks of new scans: {page}" in "\n".join(lines(tmp_path, ["e"]))
+
+
 def test_without_test_patients_the_number_says_what_it_is_of(tmp_path):
     summary(tmp_path, "e", subset="validation", n=3)
     assert "over 3 validation patients" in "\n".join(lines(tmp_path, ["e"]))

@@ -45,6 +45,9 @@ def lines(
             said.append(f"  {name:<{width}}  {_headline(summary, crossed)}")
             said += [f"  {'':<{width}}  {line}" for line in _detected(summary)]
             said.append(f"  {'':<{width}}  {shown}")
+            masks = results / "segmented" / name / "gallery.html"
+            if masks.is_file():
+                said.append(f"  {'':<{width}}  masks of new scans: {masks}")
     if not said:
         return []
     comparison = results / "comparison.html"

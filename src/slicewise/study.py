@@ -661,12 +661,9 @@ class Study:
 
     @cached_property
     def is_calibrated(self) -> bool:
-        """Whether enough patients were not trained on, nor are tested, to tell what Dice to expect.
-
-        Not of cases whose masks are drawn in part: their Dice is of a part only.
-        """
+        """Whether enough patients are held out, and not tested, to tell what Dice to expect."""
         held_out = {self.split[case].patient for fold in self.folds for case in self._known(fold)}
-        return len(held_out) >= FEWEST and not self.settings.dataset.content.partial
+        return len(held_out) >= FEWEST
 
     def _known(self, fold: int | str) -> list[str]:
         return self.whole(self.validation_cases(fold))

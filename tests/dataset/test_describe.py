@@ -284,13 +284,14 @@ def test_what_nobody_drew_is_neither_label_nor_background(files, caplog):
     image = nib.load(files[1])
     stored = np.asanyarray(image.dataobj).copy()
     record = case_record(*files, content)
-    assert "no voxel has the value 255 of dataset.ignore, so that all of it counts" in caplog.text
+    assert record.undrawn is None and "undrawn" not in record.dump()
     stored[3] = 255
     nib.save(nib.Nifti1Image(stored, image.affine), files[1])
     caplog.clear()
     with caplog.at_level("INFO"):
         part = case_record(*files, content)
     assert "8.3 % of its voxels are undrawn" in caplog.text
+    assert part.undrawn == pytest.approx((stored == 255).mean())
     voxel = 0.8 * 0.7 * 2.5 / 1000
     assert part.ml["liver"] == pytest.approx(np.isin(stored, (1, 3)).sum() * voxel, abs=1e-4)
     assert part.ml["liver"] < record.ml["liver"]

@@ -93,6 +93,23 @@ def test_masks_of_an_ensemble_are_tried_with_what_its_members_say_alone(cases: l
     assert plain[0, "organ0"].signs != signs[0, "organ0"]
 
 
+def test_patients_who_were_drawn_in_part_tell_nothing(cases: list, tmp_path: Path) -> None:
+    model = finished(2)
+    stored = read_nifti(cases[0].mask)[0]
+    array = np.array(stored.array)
+    array[0] = 7
+    write_nifti(tmp_path / "part.nii.gz", Volume(array, stored.affine), dtype=np.uint8)
+    content = CONTENT.model_copy(update={"ignore": 7})
+    masks = [str(tmp_path / "part.nii.gz"), str(cases[1].mask)]
+    known = known_cases(["a", "b"], [str(case.image) for case in cases], masks, content)
+    said: list[str] = []
+    made = calibrated(model, weights_digest(model), known, log=said.append)
+    assert said[0] == "a: drawn in part, so the Dice of a whole mask is not known"
+    assert " predictions of 1 patient in " in said[-1]
+    whole = calibrated(model, weights_digest(model), cases, log=lambda line: None)
+    assert made.masks == [mask for mask in whole.masks if mask.patient == 1]
+
+
 def test_it_names_nobody(cases: list) -> None:
     text = calibrated(finished(2), "w", cases, log=lambda line: None).model_dump_json()
     assert "image" not in text and str(Path(cases[0].image).parent) not in text

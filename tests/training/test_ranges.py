@@ -90,16 +90,24 @@ def test_how_scans_lie_takes_four_patients_and_their_pictures() -> None:
     assert known.picture == [], "one of four has none"
 
 
-@pytest.mark.parametrize(
-    ("changed", "lost"), [({"contiguous": False}, False), ({}, True), ({"ignore": 9}, False)]
-)
+@pytest.mark.parametrize(("changed", "lost"), [({"contiguous": False}, False), ({}, True)])
 def test_what_is_not_true_is_left_out(changed: dict[str, object], lost: bool) -> None:
     content = CONTENT.model_copy(update=changed)
     found = ranges_of([record("a"), record("b", lost=lost)], content)
     assert bool(found.labels) == lost
-    assert bool(found.spacing) == bool(found.field) == ("ignore" in changed)
+    assert not found.spacing and not found.field
     assert found.channels[0].middle == Range(low=20, high=20)
     assert bool(found.channels[0].centre) == content.contiguous
+
+
+def test_volumes_are_of_cases_that_were_drawn_as_a_whole() -> None:
+    content = CONTENT.model_copy(update={"ignore": 9})
+    whole = [record("a"), record("b")]
+    part = record("c", undrawn=0.5, ml={"liver": 3.0, "tumour": 0.0})
+    known, wanted = ranges_of([*whole, part], content), ranges_of(whole, CONTENT)
+    assert known.labels == wanted.labels and known.field and known.patients == 3
+    assert ranges_of([*whole, part, part], content).labels == {}, "half of them"
+    assert ranges_of([part], content).labels == {}
 
 
 def test_records_of_earlier_versions_have_fewer() -> None:

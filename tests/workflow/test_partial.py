@@ -53,7 +53,9 @@ def test_a_few_slices_drawn_out_of_each_volume(clone, tmp_path):
         }
     )
     said = workflow.snakemake()
-    assert "p05_liver.nii.gz: no voxel has the value 9 of dataset.ignore" in said
+    assert (
+        "of 6 cases 1 has no voxel of the value 9, so that all of it counts as drawn: p05" in said
+    )
     metrics = read_metrics(str(workflow.results / "plain" / "metrics.tsv"))
     tested = metrics[metrics["subset"] == "test"].set_index(["case", "label"])
     assert tested.loc[("p06", "liver"), "undrawn_percent"] == pytest.approx(200 / 3)

@@ -88,6 +88,8 @@ class CaseRecord(Loose):
     largest : dict of str to float
         Which share of the voxels of each label that there is lies in its largest
         component, see `slicewise.components`. None of piles of slices.
+    undrawn : float, optional
+        Share of the voxels of the mask that nobody drew; None where all were drawn.
     fingerprint : str
         A hash of the voxels, however they are stored.
     marks : str
@@ -116,6 +118,7 @@ class CaseRecord(Loose):
     tones: list[Tones | None] = Field([])
     centres: dict[str, list[float]] = Field({})
     largest: dict[str, float] = Field({})
+    undrawn: Annotated[float, Field(gt=0, le=1)] | None = None
     fingerprint: Name
     marks: Annotated[str, AfterValidator(_are_marks)]
     content: dict[str, Any] = Field({})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,12 @@ from slicewise.config import Content
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.errors import SlicewiseError
 from slicewise.stored import check_numbers, read_stored_table, refused
+from slicewise.wording import plural, some
 
 MEASURED = ("ml_", "intensity_")
 """Beginnings of the names of columns of numbers."""
+SHOWN = 3
+"""Cases that are named of those that something is said of."""
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -60,12 +63,35 @@ def cases_table(
         than its image's, the columns ``mask_stored``, ``mask_outside`` (voxels
         with a label that were left out), ``mask_off_mm`` and
         ``mask_off_voxels`` say how (see `Stored`); they are empty in other rows.
+        So is ``mask_undrawn_percent``, which is there where any was drawn in part.
     """
     rows = [
         _row(record) | {name: values[record.case] for name, values in (columns or {}).items()}
         for record in records
     ]
     return pd.DataFrame(rows).sort_values("case", ignore_index=True)
+
+
+def wholly_drawn(records: Sequence[CaseRecord], content: Content) -> str | None:
+    """Say which cases count as drawn as a whole where others may be drawn in part.
+
+    Parameters
+    ----------
+    records : sequence of CaseRecord
+        Of all cases.
+    content : Content
+        What they hold; without ``ignore`` there is nothing to say.
+    """
+    if not content.partial:
+        return None
+    whole = [record.case for record in records if not record.undrawn]
+    if not whole:
+        return None
+    return (
+        f"dataset.ignore: of {plural(len(records), 'case')} {len(whole)} "
+        f"{'has' if len(whole) == 1 else 'have'} no voxel of the value {content.ignore}, so that "
+        f"all of it counts as drawn: {some(whole, SHOWN)}"
+    )
 
 
 def _row(record: CaseRecord) -> dict[str, Any]:
@@ -83,6 +109,8 @@ def _row(record: CaseRecord) -> dict[str, Any]:
         # columns that only those data sets have that need them
         row |= {"mask_stored": stored["how"], "mask_outside": str(stored["outside"])}
         row |= {f"mask_{name}": str(stored[name]) for name in ("off_mm", "off_voxels")}
+    if record.undrawn:
+        row["mask_undrawn_percent"] = f"{100 * record.undrawn:.4g}"
     return row
 
 

@@ -104,12 +104,12 @@ def make_record(
     """
     image, tones = _checked_image(files, content)
     _say_lost(image, files.shown["image"], content)
-    labels, stored = _labels_on(image, files, content)
+    labels, stored, undrawn = _labels_on(image, files, content)
     counts = count_values(labels)
     centres, largest = _placed(Volume(labels, image.affine), content)
     marks = all_marks(image)
     if content.contiguous:
-        drawn = np.where(labels == UNDRAWN, 0, labels) if content.partial else labels
+        drawn = np.where(labels == UNDRAWN, 0, labels) if undrawn else labels
         check_repeats(image, marks, drawn, files.shown["image"])
         del drawn
     del labels  # what follows looks at the image alone, and both may be large
@@ -118,7 +118,6 @@ def make_record(
         patient=files.patient,
         image=sources["image"],
         mask=sources["mask"],
-        # of a mask on its image's grid there is nothing to say
         mask_stored=None if stored is None else stored.record(),
         shape=list(image.array.shape),
         spacing=[round(float(v), 6) for v in image.spacing],
@@ -132,6 +131,7 @@ def make_record(
         tones=tones,
         centres=centres,
         largest=largest,
+        undrawn=undrawn or None,
         fingerprint=fingerprint(image),
         marks=pack(slice_marks(image, marks)),
         content=content.model_dump(),
@@ -186,8 +186,17 @@ def _placed(labels: Volume, content: Content) -> tuple[dict[str, list[float]], d
 
 def _labels_on(
     image: Volume, files: CaseFiles, content: Content
-) -> tuple[np.ndarray, Stored | None]:
-    """Read the mask of a case as label numbers on its image's grid, and say how it was stored."""
+) -> tuple[np.ndarray, Stored | None, float]:
+    """Read the mask of a case as label numbers on its image's grid.
+
+    Returns
+    -------
+    labels : ndarray of uint8
+    stored : Stored or None
+        How it was stored, where not on the grid of its image.
+    undrawn : float
+        Share of the voxels of the file that nobody drew.
+    """
     mask = with_spacing(read_volume(files.mask), content.spacing)
     as_stored = label_indices(
         mask,
@@ -197,8 +206,11 @@ def _labels_on(
         may_be_empty=content.empty_masks == "allow",
         ignore=content.ignore,
     )
-    if content.partial:
-        _say_undrawn(as_stored, files.shown["mask"], content)
+    before = count_values(as_stored)
+    undrawn = before[UNDRAWN] / as_stored.size if content.partial else 0.0
+    if undrawn:
+        shown = files.shown["mask"]
+        logger.info("%s: %.1f %% of its voxels are undrawn", shown, 100 * undrawn)
     labels, stored = on_image(
         as_stored,
         VoxelGrid.of(mask, files.shown["mask"]),
@@ -206,21 +218,8 @@ def _labels_on(
         content.masks,
     )
     if stored is not None:
-        before = count_values(as_stored)
         say_stored(stored, files.shown["mask"], before, count_values(labels), list(content.labels))
-    return labels, stored
-
-
-def _say_undrawn(labels: np.ndarray, path: str, content: Content) -> None:
-    """Say how much of a mask nobody drew, or that all of it counts as drawn."""
-    undrawn = count_values(labels)[UNDRAWN] / labels.size
-    if undrawn:
-        logger.info("%s: %.1f %% of its voxels are undrawn", path, 100 * undrawn)
-    else:
-        logger.warning(
-            "%s: no voxel has the value %s of dataset.ignore, so that all of it counts as drawn",
-            *(path, content.ignore),
-        )
+    return labels, stored, float(undrawn)
 
 
 def _intensity(image: Volume) -> dict[str, float]:

@@ -61,7 +61,10 @@ def expectation_of(
     if calibrations:
         masks = joined(calibrations)
         patients = len({mask.patient for mask in masks})
-        told = f"of the {FEWEST} patients that it takes, {patients} were held out of the training"
+        told = (
+            f"of the {FEWEST} patients that it takes, {patients} were held out of the training "
+            "and drawn as a whole"
+        )
         return Expectation.fit(masks), told
     held_out = {
         patient for one in trainings for patient in one.validation.get("patients", {}).values()

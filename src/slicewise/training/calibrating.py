@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from slicewise.config import UNDRAWN
 from slicewise.dataset.calibration import Calibration, KnownMask
 from slicewise.inference.assembled import assembled
 from slicewise.inference.ensemble import Ensemble
@@ -20,6 +21,7 @@ from slicewise.training.known import Drawn, KnownCase
 from slicewise.training.spoilt import WAYS, ways_of
 from slicewise.training.validation import dice_of
 from slicewise.volumes.volume import Volume
+from slicewise.wording import plural
 
 
 def calibrated(
@@ -39,7 +41,7 @@ def calibrated(
     weights : str
         Digest of its weights, or of all that an ensemble predicts by.
     cases : sequence of KnownCase
-        One of each patient.
+        One of each patient. Those that were drawn in part tell nothing.
     batch : int
         Slices at a time.
     log : callable
@@ -54,8 +56,14 @@ def calibrated(
     card = card_of(tried)
     masks: list[KnownMask] = []
     scans = 0
+    patients = 0
     for number, case in enumerate(cases):
-        for way, drawn in _shown(case.read(), number):
+        known = case.read()
+        if np.any(known.truth == UNDRAWN):
+            log(f"{case.case}: drawn in part, so the Dice of a whole mask is not known")
+            continue
+        patients += 1
+        for way, drawn in _shown(known, number):
             own = known_masks(tried, card, drawn, batch)
             # of what is found nowhere the Dice is known without a calibration
             found = [each for each in own if each["signs"] is not None]
@@ -63,7 +71,7 @@ def calibrated(
             scans += 1
         log(f"{case.case}: predicted as it is, and {' and '.join(ways_of(number))}")
     seconds = time.monotonic() - begun
-    log(f"{scans} predictions of {len(cases)} patients in {seconds:.0f} s")
+    log(f"{scans} predictions of {plural(patients, 'patient')} in {seconds:.0f} s")
     return Calibration(weights_sha256=weights, masks=masks)
 
 

@@ -36,7 +36,9 @@ def ranges_of(cases: Sequence[CaseRecord], content: Content) -> Ranges:
     channels = [
         [case.tones[k] if k < len(case.tones) else None for case in cases] for k in range(count)
     ]
-    compared = content.contiguous and not content.partial
+    # the others tell the size of a part of each label; of few, what is usual is not known
+    whole = [case for case in cases if not case.undrawn]
+    compared = content.contiguous and 2 * len(whole) > len(cases)
     return Ranges(
         patients=len({case.patient for case in cases}),
         spacing=_along(spacing),
@@ -45,7 +47,7 @@ def ranges_of(cases: Sequence[CaseRecord], content: Content) -> Ranges:
             _tones(each, [case.patient for case in cases], content.contiguous) for each in channels
         ],
         labels={
-            name: _label(cases, [list(content.labels)[number - 1] for number in numbers])
+            name: _label(whole, [list(content.labels)[number - 1] for number in numbers])
             for name, numbers in content.scored.items()
         }
         if compared
