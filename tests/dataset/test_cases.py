@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from slicewise.config import Content
-from slicewise.dataset.cases import cases_table, check_geometry_known, read_table, wholly_drawn
+from slicewise.dataset.cases import cases_table, check_geometry_known, read_table, say_drawn
 from slicewise.errors import SlicewiseError
 from tests.case_records import case_record
 
@@ -58,18 +58,20 @@ def test_the_table_says_how_much_was_not_drawn_where_any_was_drawn_in_part():
     assert "mask_undrawn_percent" not in cases_table([case_record("b", "two")])
 
 
-def test_cases_that_count_as_drawn_as_a_whole_are_named_once():
+def test_cases_that_count_as_drawn_as_a_whole_are_named_once(caplog):
     content = Content(
         contiguous=True, intensity="hu", labels={"liver": [1]}, other_labels="refuse", ignore=255
     )
     part = case_record("p", undrawn=0.5)
     whole = [case_record(name) for name in "abcd"]
-    assert wholly_drawn([part, *whole], content) == (
+    say_drawn([part], content)
+    say_drawn(whole, content.model_copy(update={"ignore": None}))
+    assert not caplog.text
+    say_drawn([part, *whole], content)
+    assert caplog.messages == [
         "dataset.ignore: of 5 cases 4 have no voxel of the value 255, so that all of it counts as "
         "drawn: a, b, c and 1 more"
-    )
-    assert wholly_drawn([part], content) is None
-    assert wholly_drawn(whole, content.model_copy(update={"ignore": None})) is None
+    ]
 
 
 def test_names_stay_text_on_the_way_through_a_file(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from slicewise.dataset.case_record import CaseRecord
 from slicewise.errors import SlicewiseError
 from slicewise.stored import check_numbers, read_stored_table, refused
 from slicewise.wording import plural, some
+
+logger = logging.getLogger(__name__)
 
 MEASURED = ("ml_", "intensity_")
 """Beginnings of the names of columns of numbers."""
@@ -72,8 +75,8 @@ def cases_table(
     return pd.DataFrame(rows).sort_values("case", ignore_index=True)
 
 
-def wholly_drawn(records: Sequence[CaseRecord], content: Content) -> str | None:
-    """Say which cases count as drawn as a whole where others may be drawn in part.
+def say_drawn(records: Sequence[CaseRecord], content: Content) -> None:
+    """Warn which cases count as drawn as a whole where others may be drawn in part.
 
     Parameters
     ----------
@@ -82,16 +85,16 @@ def wholly_drawn(records: Sequence[CaseRecord], content: Content) -> str | None:
     content : Content
         What they hold; without ``ignore`` there is nothing to say.
     """
-    if not content.partial:
-        return None
     whole = [record.case for record in records if not record.undrawn]
-    if not whole:
-        return None
-    return (
-        f"dataset.ignore: of {plural(len(records), 'case')} {len(whole)} "
-        f"{'has' if len(whole) == 1 else 'have'} no voxel of the value {content.ignore}, so that "
-        f"all of it counts as drawn: {some(whole, SHOWN)}"
-    )
+    if content.partial and whole:
+        logger.warning(
+            "dataset.ignore: of %s %s no voxel of the value %s, so that all of it counts as "
+            "drawn: %s",
+            plural(len(records), "case"),
+            plural(len(whole), "has", "have"),
+            content.ignore,
+            some(whole, SHOWN),
+        )
 
 
 def _row(record: CaseRecord) -> dict[str, Any]:
