@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,7 @@ TRIED = {
 # Less than TensorFlow needs; twice as much, which the second attempt gets, is enough.
 LITTLE = 900
 FIRST = "results/tiny/rich/fold-0/model.keras"
+SCRIPTS = b"/scripts/"
 
 
 @dataclass
@@ -292,7 +294,7 @@ def test_what_a_job_asks_for_is_in_its_script(tmp_path):
     assert asked(group) == "name=cases\ncpus=8\nmem_mb=16000\nminutes=40\ngpus=0\n"
 
 
-def jobs_of(run: Run) -> list[int]:
+def jobs_of(run: Run, words: tuple[bytes, ...] = (b"lead.py", b"=remote", SCRIPTS)) -> list[int]:
     """The processes that lead jobs of a run, or were started by these."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
@@ -301,7 +303,7 @@ def jobs_of(run: Run) -> list[int]:
             command = (place / "cmdline").read_bytes()
         except OSError:
             continue
-        if here and any(word in command for word in (b"lead.py", b"=remote", b"/scripts/")):
+        if here and any(word in command for word in words):
             found.append(int(place.name))
     return [process for process in found if runs(process)]
 
@@ -317,6 +319,12 @@ def sent(run: Run, wildcards: str) -> str:
 LONG = pytest.mark.skipif(
     "SLICEWISE_GRID" not in os.environ, reason="a quarter of an hour; SLICEWISE_GRID=1 asks for it"
 )
+
+
+def tell(processes: list[int], number: int) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def saved(workflow: Workflow) -> Callable[[], bool]:
@@ -364,14 +372,18 @@ def test_an_ended_snakemake_leaves_no_jobs(local, tmp_path, number):
     run = PROCESSES.run(workflow, FIRST)
     try:
         run.until(saved(workflow))
-        assert jobs_of(run)
+        # or it might end before it is told to
+        training = jobs_of(run, (SCRIPTS,))
+        assert training
+        tell(training, signal.SIGSTOP)
         # with all of its group
         os.killpg(run.process.pid, number)
         run.process.wait(60)
+        tell(training, signal.SIGCONT)
         run.until(lambda: not jobs_of(run), 60)
     finally:
         run.kill()
-    assert not (workflow.root / FIRST).exists()
+    assert not (workflow.root / FIRST).exists(), run.said
     if number == signal.SIGKILL:
         workflow.snakemake("--unlock")
     again = PROCESSES.run(workflow, FIRST)

@@ -31,9 +31,9 @@ CLOSING = 30.0
 large model."""
 CLOSING_FILE = 120.0
 """The same for a database file, which only a busy machine makes slow, or is made yet."""
-CLOSING_TOLD = 10.0
+CLOSING_TOLD = 5.0
 """The same of a job that was told to stop, whatever the store: what told it kills it soon, after
-30 s by default in Slurm and in Kubernetes, and what it has to say comes after this."""
+30 s by default in Slurm and Kubernetes and 10 s in Docker, and what it has to say comes later."""
 AGAIN = 30.0
 """Seconds after which a server that did not answer is tried again."""
 WAKE = 1.0
