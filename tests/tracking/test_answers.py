@@ -99,8 +99,7 @@ def train(results: Path, experiment: str, said: list[str]) -> Run:
         model = results / "tiny" / experiment / "model.keras"
         model.write_bytes(b"weights")
         run.trained(FACTS, {}, model, ["liver"])
-        run.metrics({"test/dice_mean": 0.9})
-        run.data({"test": DATA})
+        run.scored({"test/dice_mean": 0.9}, {"test": DATA})
         run.contents({"overlays/p1.txt": "a picture"})
         run.finish()
     return run

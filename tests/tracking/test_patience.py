@@ -24,6 +24,8 @@ def proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     with proxied(server.uri) as proxy:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", proxy.uri)
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+        # as in a process of its own: who connects first, a job or somebody patient, sets it
+        monkeypatch.delenv("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER", raising=False)
         # what is waited for is the server, not a machine that has other things to do
         monkeypatch.setattr("slicewise.tracking.sender.CLOSING", 120.0)
         yield proxy
