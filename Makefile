@@ -1,8 +1,11 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two files at a time: much of the time is waiting, and more would want more than 8 GB of memory.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Files at a time: one more than processors, as much of the time is waiting, and one for 4 GB of memory.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; \
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9; \
+    print(max(1, min(os.cpu_count() + 1, int(gigabytes / 4), 8)))')
+SIDE_BY_SIDE = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test quick fuzz kill mutate docs lint format lock clean
 
