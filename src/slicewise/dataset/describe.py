@@ -206,8 +206,7 @@ def _labels_on(
         may_be_empty=content.empty_masks == "allow",
         ignore=content.ignore,
     )
-    before = count_values(as_stored)
-    undrawn = before[UNDRAWN] / as_stored.size if content.partial else 0.0
+    undrawn = count_values(as_stored)[UNDRAWN] / as_stored.size if content.partial else 0.0
     if undrawn:
         shown = files.shown["mask"]
         logger.info("%s: %.1f %% of its voxels are undrawn", shown, 100 * undrawn)
@@ -218,6 +217,7 @@ def _labels_on(
         content.masks,
     )
     if stored is not None:
+        before = count_values(as_stored)
         say_stored(stored, files.shown["mask"], before, count_values(labels), list(content.labels))
     return labels, stored, float(undrawn)
 
