@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -64,9 +63,7 @@ LITTLE = 900
 
 def freeze(processes: list[int]) -> None:
     """Let a training hang, so that what happens to it happens in its midst."""
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGSTOP)
+    test_generic.tell(processes, signal.SIGSTOP)
 
 
 def keep_frozen(processes: list[int]) -> None:
