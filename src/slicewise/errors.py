@@ -45,6 +45,10 @@ class StoppedError(PassingError):
     """Nothing is wrong: a job was told to stop, and goes on when it is run again."""
 
 
+STOPPED = (StoppedError, KeyboardInterrupt)
+"""What ends a job that was told to stop."""
+
+
 class SeveralErrors(SlicewiseError):
     """Faults of several cases that one job met, each with its own sentence.
 

@@ -170,8 +170,9 @@ def saved_when_warned(
     assert "because it was told to stop" in said
     log = (workflow.results / "logs" / "train" / "rich" / "fold-0.log").read_text()
     assert re.search(r"error: training saved at step \d+ of epoch \d, because ", log)
-    # a job that is told to stop waits for a busy store no longer than a cluster waits for it
-    workflow.slicewise("sync")
+    if "takes too long to answer" in log:
+        # of a busy machine: it waits no longer than a cluster waits for it
+        workflow.slicewise("sync")
     run = workflow.client().get_run(workflow.run_id("rich"))
     assert run.info.status == "KILLED"
     assert "because" in run.data.tags["stopped_because"]

@@ -29,7 +29,7 @@ from typing import Any
 import pandas as pd
 
 from slicewise import __version__
-from slicewise.errors import SlicewiseError, StoppedError
+from slicewise.errors import STOPPED, SlicewiseError
 from slicewise.files import digest, sha256, write_bytes, write_text
 from slicewise.stored import check_numbers, read_stored_table, refused
 from slicewise.tracking.names import TABLE, without_file_names
@@ -326,7 +326,7 @@ class Run:
         try:
             yield
         except BaseException as error:
-            killed = isinstance(error, StoppedError | KeyboardInterrupt)
+            killed = isinstance(error, STOPPED)
             reason = str(error).strip() or type(error).__name__
             self.finish("KILLED" if killed else "FAILED", reason)
             raise

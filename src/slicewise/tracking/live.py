@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slicewise.errors import StoppedError
+from slicewise.errors import STOPPED
 from slicewise.files import digest, sha256
 from slicewise.sources import library_digests, workflow_folder
 from slicewise.tracking.fetch import COMPARES
@@ -60,8 +60,7 @@ class Tracker:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Send what is left, unless the server keeps the job waiting."""
-        told = kind is not None and issubclass(kind, StoppedError | KeyboardInterrupt)
-        self.sender.close(told)
+        self.sender.close(told=kind is not None and issubclass(kind, STOPPED))
 
     # -- runs -----------------------------------------------------------------
 
