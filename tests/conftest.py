@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     folders = [HERE / name for name in LONG]
     place = {item: [folder not in item.path.parents for folder in folders] for item in items}
     items.sort(key=place.__getitem__)
+
+
+@pytest.fixture(autouse=True)
+def _own_variables() -> Iterator[None]:
+    """Let no test leave to others of its worker what it told slicewise or MLflow of."""
+    before = _variables()
+    yield
+    for name in _variables():
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
+
+
+def _variables() -> dict[str, str]:
+    return {key: os.environ[key] for key in os.environ if key.startswith(("SLICEWISE_", "MLFLOW_"))}

@@ -281,8 +281,9 @@ def _runs(place: Path) -> None:
         registered="m",
     )
     Mirror(Connection(Path("results"))).sent.keep(run.folder, sent)
-    os.environ.setdefault("SLICEWISE_RUN", "fuzz")
-    is_news(Path("results"), "MLflow is gone")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLICEWISE_RUN", "fuzz")
+        is_news(Path("results"), "MLflow is gone")
 
 
 # --- what is done with each file ------------------------------------------------------------

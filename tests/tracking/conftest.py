@@ -10,6 +10,7 @@ from typing import Any
 import mlflow.tracking.client
 import pytest
 
+from slicewise.retries import RUN
 from slicewise.tracking import Connection, Mirror, Run, Tracker
 from tests import forked
 from tests.tracking.outage import Server
@@ -23,9 +24,9 @@ def no_judge(old: str, new: str) -> tuple[bool, str]:
 
 
 @pytest.fixture(autouse=True)
-def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_server_and_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("MLFLOW_TRACKING"):
+        if name.startswith("MLFLOW_TRACKING") or name == RUN:
             monkeypatch.delenv(name)
 
 
