@@ -26,7 +26,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 from study import (
     ROOT,
@@ -37,6 +36,7 @@ from study import (
     markdown,
     minutes_of,
     patients_of,
+    results_of,
     rows,
     run,
     scores,
@@ -129,30 +129,15 @@ def repeats_of(names: Sequence[str]) -> dict[str, list[str]]:
     return made
 
 
-def tables_of(made: Mapping[str, Overlay], place: Path) -> dict[str, pd.DataFrame]:
-    """Return the scores of all trainings on the test patients, whom both data sets share."""
-    tables: dict[str, pd.DataFrame] = {}
-    for result, configuration in made.items():
-        found = scores([result], configuration["run"], place, subset="test")
-        for name, table in found.items():
-            tables[name] = table.assign(case=table["case"].str.removesuffix(f"@{result}"))
-    return tables
-
-
 def told(made: Mapping[str, Overlay], data: str, options: Namespace) -> list[dict[str, Any]]:
     """Return how each variant differs from the one from scratch, and how long its jobs took."""
-    repeats = {
-        variant: (result, names)
-        for result, configuration in made.items()
-        for variant, names in repeats_of(configuration["run"]).items()
-    }
-    took = {
-        variant: minutes_of([result], names, options.place)
-        for variant, (result, names) in repeats.items()
-    }
-    named = {names[0]: variant for variant, (_, names) in repeats.items()}
-    tables = tables_of(made, options.place)
-    groups = {names[0]: names for _, names in repeats.values()}
+    results = results_of({name: configuration["run"] for name, configuration in made.items()})
+    repeats = repeats_of(list(results))
+    took = {name: minutes_of(results, names, options.place) for name, names in repeats.items()}
+    named = {names[0]: variant for variant, names in repeats.items()}
+    # both data sets are tested on the same patients
+    tables = scores(results, options.place, subset="test")
+    groups = {names[0]: names for names in repeats.values()}
     found = rows(tables, groups, next(first for first, v in named.items() if v == SCRATCH))
     return [
         {

@@ -32,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ EPOCH = 50  # steps at most
 LAST = 1_000_000  # epochs; of those that minutes end only the last is validated
 RECIPES = "recipes"
 """Of a variant: slices that it takes beside those of the configuration."""
+VALIDATION = "validation"
+"""Of a variant, with --rounds: another share of the patients validates. The same are scored."""
 Overlay = dict[str, Any]
 
 
@@ -90,7 +92,7 @@ def experiments(below: Overlay, variants: Mapping[str, Overlay], options: Namesp
     made = {}
     tells_pieces = load_settings(below).dataset.content.tells_pieces
     for name, variant in variants.items():
-        overlay = {key: value for key, value in variant.items() if key != RECIPES}
+        overlay = {k: v for k, v in variant.items() if k not in (RECIPES, VALIDATION)}
         base = {} if "preset" in overlay else below["experiments"][options.experiment]
         plain = without_seed_and_choices(base, options, tells_pieces)
         made[name] = merge(merge(plain, {"training": budget(options)}), overlay)
@@ -132,6 +134,23 @@ def splits_of(name: str, split: Overlay, stated: bool, options: Namespace) -> di
     return {f"{name}-{k}": {**usual, **share, "seed": k} for k in rounds}
 
 
+def by_validation(
+    split: Overlay, variants: Mapping[str, Overlay], options: Namespace
+) -> Iterator[tuple[str, Overlay, dict[str, Overlay]]]:
+    """Yield what results end with, the split, and the variants of each share that validates."""
+    groups: dict[Any, dict[str, Overlay]] = {}
+    for name, variant in variants.items():
+        groups.setdefault(variant.get(VALIDATION), {})[name] = variant
+    if options.rounds is None and set(groups) != {None}:
+        raise SystemExit("validation: with --folds nobody validates; use --rounds")
+    for share, group in groups.items():
+        if share is None:
+            yield "", split, group
+        else:
+            told = str(share).replace(".", "_")  # no point may be in a name
+            yield f"-validation-{told}", {**split, "validation": share}, group
+
+
 def data_sets(path: Path, variants: Mapping[str, Overlay], options: Namespace) -> dict[str, str]:
     """Return the configurations of a study on a data set, as YAML, by the name of their results."""
     below = read_configuration([path])
@@ -147,17 +166,17 @@ def data_sets(path: Path, variants: Mapping[str, Overlay], options: Namespace) -
     below = merge(below, {"slices": recipes})
     made = {}
     results = f"{'tested' if options.tested else 'study'}-{name}"
-    for result, one in splits_of(results, below.get("split", {}), stated, options).items():
-        dataset = {**below["dataset"], "name": result, "exclude": excluded}
-        settings = {
-            **below,
-            "dataset": dataset,
-            "split": one,
-            "experiments": experiments(below, variants, options),
-            "run": list(variants),
-        }
-        load_settings(settings)
-        made[result] = yaml.safe_dump(settings, sort_keys=False)
+    for end, split, group in by_validation(below.get("split", {}), variants, options):
+        for result, one in splits_of(results, split, stated, options).items():
+            settings = {
+                **below,
+                "dataset": {**below["dataset"], "name": result + end, "exclude": excluded},
+                "split": one,
+                "experiments": experiments(below, group, options),
+                "run": list(group),
+            }
+            load_settings(settings)
+            made[result + end] = yaml.safe_dump(settings, sort_keys=False)
     return made
 
 
@@ -185,27 +204,38 @@ def run(configuration: str, name: str, options: Namespace) -> None:
         )
 
 
+def results_of(wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the results that hold each training, one of each round, from the trainings of each."""
+    made: dict[str, list[str]] = {}
+    for name, trainings in wanted.items():
+        for training in trainings:
+            made.setdefault(training, []).append(name)
+    return made
+
+
 def scores(
-    names: Sequence[str], trainings: Sequence[str], place: Path, *, subset: str
+    results: Mapping[str, Sequence[str]], place: Path, *, subset: str
 ) -> dict[str, pd.DataFrame]:
     """Return the table of cases of each training; a case of several rounds is one of each."""
     made = {}
-    for training in trainings:
+    for training, names in results.items():
         tables = []
-        for name in names:
+        for number, name in enumerate(names, start=1):
             table = read_metrics(str(place / f"results/{name}/{training}/metrics.tsv"))
             table = table[table["subset"] == subset]
-            tables.append(table.assign(case=table["case"].astype(str) + f"@{name}"))
+            tables.append(table.assign(case=table["case"].astype(str) + f"@{number}"))
         made[training] = pd.concat(tables, ignore_index=True)
     return made
 
 
-def minutes_of(names: Sequence[str], trainings: Sequence[str], place: Path) -> float:
+def minutes_of(
+    results: Mapping[str, Sequence[str]], trainings: Sequence[str], place: Path
+) -> float:
     """Return the mean wall time of the jobs that trained."""
     paths = [
         path
-        for name in names
         for training in trainings
+        for name in results[training]
         for path in (place / f"results/{name}/timings/train/{training}").glob("fold-*.tsv")
     ]
     seconds = [float(pd.read_csv(path, sep="\t")["s"].iloc[0]) for path in paths]
@@ -365,13 +395,14 @@ def measured(
         made = data_sets(path.resolve(), variants, options)
         for name, configuration in made.items():
             run(configuration, name, options)
-        settings = load_settings(yaml.safe_load(next(iter(made.values()))))
-        names = list(made)
-        repeats = {name: settings.repeats.get(name, [name]) for name in variants}
-        took = {name: minutes_of(names, repeats[name], options.place) for name in variants}
+        settings = {name: load_settings(yaml.safe_load(text)) for name, text in made.items()}
+        results = results_of({name: own.wanted for name, own in settings.items()})
+        seeds = {k: v for own in settings.values() for k, v in own.repeats.items()}
+        repeats = {name: seeds.get(name, [name]) for name in variants}
+        took = {name: minutes_of(results, repeats[name], options.place) for name in variants}
         for subset, told in found.items():
-            tables = scores(names, settings.wanted, options.place, subset=subset)
-            for row in rows(tables, settings.repeats, reference):
+            tables = scores(results, options.place, subset=subset)
+            for row in rows(tables, seeds, reference):
                 more = {"minutes": took[row["variant"]], "reference_minutes": took[reference]}
                 data = f"{path.stem}, {subset}" if options.tested else path.stem
                 told.append({"data": data, **row, **more})

@@ -168,15 +168,17 @@ def test_variants_of_three_dimensions_are_settings(study, monkeypatch, tmp_path)
 def test_variants_of_every_study_are_settings(study, monkeypatch, tmp_path, name):
     path = ROOT / "config/msd_hippocampus.yaml"
     arguments = [name, "--configfile", str(path), "--minutes", "1"]
-    arguments += ["--rounds", "2"] if name == "select" else []
+    arguments += ["--rounds", "2"] if name in ("select", "validation") else []
     variants = yaml.safe_load((ROOT / "benchmarks/study.yaml").read_text())[name]
     monkeypatch.setenv("SLICEWISE_DATA", str(hippocampi(tmp_path)))
+    made = {}
     for text in study["data_sets"](path, variants, study["parsed"](arguments)).values():
-        made = load_settings(yaml.safe_load(text)).experiments
-        assert list(made) == list(variants)
-        # each is another experiment than the first
-        told = [one.model_dump() for one in made.values()]
-        assert all(one != told[0] for one in told[1:])
+        settings = load_settings(yaml.safe_load(text))
+        made |= {name: (settings.split, one) for name, one in settings.experiments.items()}
+    assert set(made) == set(variants)
+    # each is another experiment than the first, or has others to validate
+    first, *others = (made[name] for name in variants)
+    assert all(other != first for other in others)
 
 
 def hippocampi(place):
@@ -294,6 +296,25 @@ def test_a_variant_brings_slices_of_its_own(study, phantoms, tmp_path):
     assert settings.slices["coronal32"].plane == "coronal"
     assert settings.experiments["two"].also == ["coronal32"]
     assert settings.experiments["one"].also == []
+
+
+def test_another_share_validates_and_the_same_patients_are_scored(study, phantoms, tmp_path):
+    options = study["parsed"]([*phantoms, "--minutes", "0.5", "--rounds", "3"])
+    variants = {"usual": {}, "more": {"validation": 0.5}, "bent": {}}
+    made = study["data_sets"](tmp_path / "made.yaml", variants, options)
+    usual = ["study-made-1", "study-made-2", "study-made-3"]
+    more = [f"{name}-validation-0_5" for name in usual]
+    assert list(made) == [*usual, *more]
+    configurations = {name: yaml.safe_load(text) for name, text in made.items()}
+    for few, many in zip(usual, more, strict=True):
+        sides = [configurations[name] for name in (few, many)]
+        assert cases_of(sides[0], "test") == cases_of(sides[1], "test") != set()
+        assert [len(cases_of(side, "validation")) for side in sides] == [1, 2]
+    results = study["results_of"]({name: own["run"] for name, own in configurations.items()})
+    assert results == {"usual": usual, "bent": usual, "more": more}
+    folds = study["parsed"]([*phantoms, "--minutes", "0.5", "--folds", "2"])
+    with pytest.raises(SystemExit, match="use --rounds"):
+        study["data_sets"](tmp_path / "made.yaml", variants, folds)
 
 
 @pytest.mark.parametrize("how", [["--folds", "2"], ["--rounds", "2"]])
@@ -437,7 +458,8 @@ def test_rounds_are_put_together_by_patient(study, monkeypatch):
         return pd.concat([scored, table_of([0.1, 0.1])])
 
     monkeypatch.setitem(study["scores"].__globals__, "read_metrics", read)
-    tables = study["scores"](["one", "two"], ["a"], Path("place"), subset="test")
+    results = study["results_of"]({"one": ["a"], "two": ["a"]})
+    tables = study["scores"](results, Path("place"), subset="test")
     assert set(tables["a"]["subset"]) == {"test"}, "who validates is not scored"
     by_patient = study["rows"](tables | {"b": tables["a"].assign(dice=0.6)}, {}, "b")
     (mean,) = (row for row in by_patient if row["label"] == "mean")
