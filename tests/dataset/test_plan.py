@@ -198,10 +198,11 @@ def test_volumes_that_a_block_holds_whole_are_learnt_in_three_dimensions():
         "dimensions": 3,
         "block": 56,
         "filters": [16, 32, 64, 128],
-        "normalisation": "batch",
+        "normalisation": "instance",
         "deep_supervision": True,
     }
     assert value(planned, "training.batch") == 5
+    assert value(planned, "optimizer.learning_rate") == 0.004
     assert "40 × 56 × 48" in reason(planned, "slices.size")
     assert "%" not in reason(planned, "training.foreground"), "a share of slices says nothing here"
 
