@@ -234,6 +234,16 @@ def test_a_gpu_is_for_all_cpus_of_a_job(grid, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_job_does_not_wait_for_what_a_login_does(grid, tmp_path):
+    """One waited for a minute for the lock of a tool in `~/.bash_profile`, and was out of time."""
+    cluster = Cluster(grid.commands, grid.variables, tmp_path)
+    job = cluster.submit("tr '\\0' ' ' </proc/$PPID/cmdline >said")
+    assert cluster.end(job) == "success"
+    shell = (tmp_path / "said").read_text()
+    assert "bash" in shell and not shell.startswith("-"), shell
+
+
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_says_nothing_of_a_job(grid, tmp_path):
     deaf = Cluster(grid.commands, {**grid.variables, "SGE_QMASTER_PORT": "9"}, tmp_path)
     assert deaf.status("1") == "running"
