@@ -42,4 +42,5 @@ def _own_variables() -> Iterator[None]:
 
 
 def _variables() -> dict[str, str]:
-    return {key: os.environ[key] for key in os.environ if key.startswith(("SLICEWISE_", "MLFLOW_"))}
+    ours = ("SLICEWISE_", "MLFLOW_")
+    return {key: value for key, value in os.environ.items() if key.startswith(ours)}

@@ -316,6 +316,11 @@ def _stages(budget: Budget, side: int) -> list[int]:
     return filters
 
 
+def _has_few(batch: int) -> bool:
+    """Tell whether a batch is too small for statistics of its own."""
+    return batch < FEW_FOR_BATCH_NORM
+
+
 def _network(budget: Budget, shape: _Shape, batch: int) -> Iterator[Choice]:
     filters = _stages(budget, shape.side)
     smallest = shape.side >> (len(filters) - 1)
@@ -333,7 +338,7 @@ def _network(budget: Budget, shape: _Shape, batch: int) -> Iterator[Choice]:
         f"{shape.side} pixels are halved until feature maps are {smallest} × {smallest}; filters "
         f"begin with {budget.filters} and double up to {filters[-1]}, as the effort allows.",
     )
-    few = batch < FEW_FOR_BATCH_NORM
+    few = _has_few(batch)
     yield Choice(
         "network.normalisation",
         "instance" if few else "batch",
@@ -453,7 +458,7 @@ def _rate(budget: Budget, shape: _Shape, batch: int) -> Choice:
     """Return the learning rate at its peak."""
     rate = budget.learning_rate
     why = f"AdamW with a cosine is stable at this rate with {budget.filters} filters at the top"
-    if shape.block is not None and batch < FEW_FOR_BATCH_NORM:
+    if shape.block is not None and _has_few(batch):
         rate *= FASTER
         why += ", and volumes that are normalised each by itself are learnt faster by it"
     return Choice("optimizer.learning_rate", rate, f"{why}.")
