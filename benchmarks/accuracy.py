@@ -2,13 +2,16 @@
 
 python benchmarks/accuracy.py --configfile config/msd_liver_2d.yaml
 python benchmarks/accuracy.py --configfile config/msd_hippocampus.yaml --minutes 9
+python benchmarks/accuracy.py --configfile config/msd_hippocampus.yaml --minutes 29.5 --folds 5
 python benchmarks/accuracy.py --configfile config/msd_hippocampus.yaml --minutes 1 --both --seeds 5
 
 Runs the workflow itself, with both trainings forced and one after the other on the same cores.
 The first experiment trains as it is configured; the second gets what wall time the first one's
 job took as its budget (`training.minutes`), less what starting and saving take. With --minutes
-the first is left out, or with --both gets as many. Prints minutes, and the Dice of the test
-patients with its 95 % interval; with --seeds what another seed alone changes in the second.
+the first is left out, or with --both gets as many. With --folds so many networks of the second
+share its minutes, each learns from other patients, and all of them together are tested. Prints
+minutes, and the Dice of the test patients with its 95 % interval; with --seeds what another seed
+alone changes in the second.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ def run(
     configs: list[str],
     cores: str,
     training: Mapping[str, object] | None = None,
+    *,
+    folds: int = 1,
 ) -> None:
     """Train anew, predict, score and report one experiment.
 
@@ -50,13 +55,17 @@ def run(
         How many, or ``all``.
     training : mapping, optional
         Settings of the training that are laid over the configuration.
+    folds : int
+        How many networks are trained; one is trained as the configuration says.
     """
     target = f"results/{dataset}/{experiment}/report.html"
     with tempfile.TemporaryDirectory() as folder:
         overlay = Path(folder) / "budget.yaml"
         # a repeat by seed is an experiment of its own only where its seed is told
         name = experiment.split("-seed")[0]
-        laid = {"experiments": {name: {"training": dict(training or {})}}}
+        laid: dict[str, object] = {"experiments": {name: {"training": dict(training or {})}}}
+        if folds > 1:
+            laid["split"] = {"folds": folds}
         overlay.write_text(yaml.safe_dump(laid), encoding="utf-8")
         subprocess.run(
             [
@@ -77,14 +86,18 @@ def spread(table: pd.DataFrame) -> str:
     )
 
 
-def seconds_of(experiment: str, dataset: str) -> float:
-    """Wall time of the training's job, as Snakemake measured it."""
-    path = ROOT / f"results/{dataset}/timings/train/{experiment}/fold-0.tsv"
-    return float(pd.read_csv(path, sep="\t")["s"].iloc[0])
+def seconds_of(experiment: str, dataset: str, folds: int = 1) -> float:
+    """Wall time of the training's jobs together, as Snakemake measured it."""
+    folder = ROOT / f"results/{dataset}/timings/train/{experiment}"
+    jobs = (pd.read_csv(folder / f"fold-{fold}.tsv", sep="\t") for fold in range(folds))
+    return sum(float(job["s"].iloc[0]) for job in jobs)
 
 
-def rows(experiment: str, dataset: str) -> list[dict[str, object]]:
-    """The test Dice of an experiment: overall, and by label where there are several."""
+def rows(experiment: str, dataset: str, folds: int = 1) -> list[dict[str, object]]:
+    """The test Dice of an experiment: overall, and by label where there are several.
+
+    Epochs are those of the first fold.
+    """
     folder = ROOT / f"results/{dataset}/{experiment}"
     summary = read_json(folder / "summary.json")["test"]
     metrics = read_metrics(str(folder / "metrics.tsv"))
@@ -100,7 +113,7 @@ def rows(experiment: str, dataset: str) -> list[dict[str, object]]:
             {
                 "experiment": experiment,
                 "label": label,
-                "job, min": round(seconds_of(experiment, dataset) / 60, 2),
+                "job, min": round(seconds_of(experiment, dataset, folds) / 60, 2),
                 "epochs": len(history),
                 "patients": len(dice),
                 "Dice": round(found["mean"], 4),
@@ -124,6 +137,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="a budget for the second, without the first")
     parser.add_argument("--both", action="store_true", help="the first gets --minutes, too")
     parser.add_argument("--seeds", type=int, default=1, help="train the second so many times")
+    parser.add_argument("--folds", type=int, default=1, help="so many share the second's minutes")
     parser.add_argument("--cores", default=str(os.cpu_count()))
     options = parser.parse_args()
     if options.both and options.minutes is None:
@@ -139,14 +153,19 @@ def main() -> None:
         minutes = (seconds_of(first, dataset) - AROUND) / 60
     seeds = list(range(1, options.seeds + 1))
     repeats = [second, *(f"{second}-seed{seed}" for seed in seeds[1:])]
-    training = limited(minutes) | ({"seeds": seeds} if len(seeds) > 1 else {})
+    folds = options.folds
+    training = limited(shared(minutes, folds)) | ({"seeds": seeds} if len(seeds) > 1 else {})
     for repeat in repeats:
-        run(repeat, dataset, configs, options.cores, training)
-    table = pd.DataFrame([row for name in [*shown, *repeats] for row in rows(name, dataset)])
+        run(repeat, dataset, configs, options.cores, training, folds=folds)
+    of_first = [row for name in shown for row in rows(name, dataset)]
+    of_second = [row for name in repeats for row in rows(name, dataset, folds)]
+    table = pd.DataFrame(of_first + of_second)
     print(table.to_string(index=False))
     if shown:
         means = table[table["label"] == "mean"].set_index("experiment")["Dice"]
-        took = {name: seconds_of(name, dataset) for name in (first, second)}
+        took = {
+            name: seconds_of(name, dataset, count) for name, count in ((first, 1), (second, folds))
+        }
         print(
             f"error (1 - Dice) of {second} against {first}: "
             f"{(1 - means[second]) / (1 - means[first]):.2f}; "
@@ -154,6 +173,15 @@ def main() -> None:
         )
     if len(repeats) > 1:
         print(spread(table[table["experiment"].isin(repeats)]))
+
+
+def shared(minutes: float, folds: int) -> float:
+    """Return the minutes of each fold, if all of them take what one training of so many would."""
+    around = AROUND / 60
+    each = (minutes + around) / folds - around
+    if each <= 0:
+        raise SystemExit(f"error: {minutes:g} minutes are too few for {folds} folds")
+    return each
 
 
 def limited(minutes: float) -> dict[str, object]:

@@ -370,6 +370,11 @@ def study(options: Namespace) -> str:
     if options.study not in known:
         raise SystemExit(f"{options.variants}: no study {options.study}: {', '.join(known)}")
     variants = known[options.study]
+    if len(variants) < 2:
+        raise SystemExit(
+            f"{options.variants}: {options.study} has one variant, and a study compares: add "
+            "another, or see accuracy.py"
+        )
     reference = next(iter(variants))
     tried = len(variants)
     table: list[dict[str, Any]] = []

@@ -51,10 +51,10 @@ def test_accuracy_trains_seeds_and_both_within_the_minutes(monkeypatch, tmp_path
     asked = {}
     reached = {"tutorial": 0.8, "baseline": 0.9, "baseline-seed2": 0.92}
 
-    def run(experiment, dataset, configs, cores, training):
+    def run(experiment, dataset, configs, cores, training, folds=1):
         asked[experiment] = training
 
-    def rows(experiment, dataset):
+    def rows(experiment, dataset, folds=1):
         return [{"experiment": experiment, "label": "mean", "Dice": reached[experiment]}]
 
     main = accuracy["main"]
@@ -69,6 +69,45 @@ def test_accuracy_trains_seeds_and_both_within_the_minutes(monkeypatch, tmp_path
     printed = capsys.readouterr().out
     assert "error (1 - Dice) of baseline against tutorial: 0.50" in printed
     assert "2 seeds: mean Dice 0.9100, standard deviation 0.0141, from 0.9000 to 0.9200" in printed
+
+
+def test_accuracy_shares_minutes_among_folds(monkeypatch, tmp_path, capsys):
+    accuracy = runpy.run_path(str(BENCHMARKS[0].with_name("accuracy.py")))
+    (tmp_path / "data.yaml").write_text("dataset: {name: data}\n", encoding="utf-8")
+    folder = tmp_path / "results/data/baseline"
+    (folder / "fold-0").mkdir(parents=True)
+    timings = tmp_path / "results/data/timings/train/baseline"
+    timings.mkdir(parents=True)
+    for fold, seconds in enumerate((100.0, 110.0)):
+        (timings / f"fold-{fold}.tsv").write_text(f"s\th:m:s\n{seconds}\t-\n")
+    (folder / "fold-0/history.csv").write_text("epoch\n1\n2\n3\n")
+    (folder / "metrics.tsv").write_text(
+        "case\tpatient\tsubset\tfold\tlabel\tdice\tvolume_ml\tpredicted_ml\n"
+        "a\ta\ttest\t\tliver\t0.9\t1\t1\nb\tb\ttest\t\tliver\t0.8\t1\t1\n"
+        "c\tc\tvalidation\t0\tliver\t0.1\t1\t1\n"
+    )
+    of_dice = {"dice": {"mean": 0.85, "ci_low": 0.8, "ci_high": 0.9}}
+    (folder / "summary.json").write_text(json.dumps({"test": {"liver": of_dice, "mean": of_dice}}))
+    laid = []
+
+    def snakemake(command, **options):
+        laid.append(yaml.safe_load(Path(command[-1]).read_text(encoding="utf-8")))
+
+    main = accuracy["main"]
+    monkeypatch.setitem(main.__globals__, "ROOT", tmp_path)
+    monkeypatch.setattr(subprocess, "run", snakemake)
+    words = ["--configfile", str(tmp_path / "data.yaml"), "--minutes", "4.5", "--folds", "2"]
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *words])
+    main()
+    # half a minute around each of them is no more than around one
+    training = {"epochs": None, "minutes": 2.0}
+    baseline = {"training": training}
+    assert laid == [{"experiments": {"baseline": baseline}, "split": {"folds": 2}}]
+    row = capsys.readouterr().out.splitlines()[1]
+    assert " ".join(row.split()) == "baseline mean 3.5 3 2 0.85 0.8 0.9 0.85 0.8"
+    monkeypatch.setattr(sys, "argv", ["accuracy.py", *words[:2], "--minutes", "1", "--folds", "9"])
+    with pytest.raises(SystemExit, match="1 minutes are too few for 9 folds"):
+        main()
 
 
 def test_distances_on_the_whole_grid_are_those_of_the_cropped_one(monkeypatch):
@@ -410,6 +449,16 @@ def test_a_study_counts_by_patient_against_the_first_variant(study):
     text = study["markdown"](told, "a").splitlines()
     assert {line.count("|") for line in text} == {11}
     assert sum("`a` | mean" in line for line in text) == 1
+
+
+def test_a_study_that_compares_nothing_ends_before_it_trains(study, phantoms, tmp_path):
+    variants = tmp_path / "variants.yaml"
+    variants.write_text("tried: {alone: {}}\n", encoding="utf-8")
+    options = study["parsed"]([*phantoms, "--variants", str(variants), "--steps", "5"])
+    for name, said in (("tried", "tried has one variant"), ("other", "no study other: tried")):
+        options.study = name
+        with pytest.raises(SystemExit, match=said):
+            study["study"](options)
 
 
 def test_halving_drops_the_worse_half_and_gives_the_rest_twice_as_much(
