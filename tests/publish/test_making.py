@@ -40,6 +40,13 @@ from tests.publish.test_methods import gathered, text_of
             "pixels of a batch.",
             "salehi2017tversky",
         ),
+        (
+            {"training": {"coarse": {"share": 0.4, "factor": 1.5}}},
+            "Training",
+            "For the first 40 % of it slices were averaged to pixels about 1.5 times as large "
+            "(progressive resizing).",
+            None,
+        ),
         ({"augmentation": None}, "Training", "Slices were not augmented.", None),
         (
             {"resolved": {"precision": "mixed_bfloat16"}},

@@ -98,6 +98,16 @@ def test_epochs_are_a_budget_that_no_clock_ends() -> None:
     assert budget.left(2) == pytest.approx(1e6, rel=1e-3), "the second half takes as long"
 
 
+def test_what_is_left_knows_that_coarse_slices_take_less() -> None:
+    coarse = {"share": 0.5, "factor": 2}
+    budget = Budget(Training(epochs=4, coarse=coarse), 10, time.monotonic(), 1e6)
+    # a quarter of the time for each pixel of whole slices
+    assert budget.left(1) == pytest.approx(9e6, rel=1e-3)
+    assert budget.left(2) == pytest.approx(4e6, rel=1e-3)
+    assert budget.left(3) == pytest.approx(1e6 * 4 / 6, rel=1e-3)
+    assert budget.left(4) == pytest.approx(0, abs=1)
+
+
 @pytest.mark.usefixtures("ticking")
 def test_minutes_leave_time_for_a_validation() -> None:
     budget = Budget(Training(epochs=None, minutes=1), per_epoch=5, begun=0.0, used=30.0)

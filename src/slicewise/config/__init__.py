@@ -32,7 +32,7 @@ from slicewise.config.slices import Recipe
 from slicewise.config.split import Split
 from slicewise.config.staging import Staging
 from slicewise.config.tracking import Tracking
-from slicewise.config.training import Training
+from slicewise.config.training import Coarse, Training
 
 __all__ = [
     "IN_RESULTS",
@@ -41,6 +41,7 @@ __all__ = [
     "UNDRAWN",
     "Augmentation",
     "Bids",
+    "Coarse",
     "Content",
     "Context",
     "Dataset",

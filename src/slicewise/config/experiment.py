@@ -110,6 +110,11 @@ class Experiment(Block):
                 f"input.context: {self.input.context} goes with network.dimensions: 2 only; a "
                 "block has all neighbours of its slices, so leave context out"
             )
+        if self.network.dimensions == 3 and self.training.coarse is not None:
+            raise ValueError(
+                "training.coarse goes with network.dimensions: 2 only; leave it out, or write "
+                "coarse: null where a preset or plan has it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -25,6 +25,19 @@ class Distil(Block):
     )
 
 
+class Coarse(Block):
+    """Slices with fewer pixels, which cost less, at the beginning of a training."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.5, description="Of the training that sees them: of its steps, or with `minutes` its time."
+    )
+    factor: Annotated[float, Field(gt=1, le=4)] = Field(
+        1.5,
+        description="By how much their pixels are larger, to the next side that the network halves "
+        "without a rest.",
+    )
+
+
 class Training(Block):
     """How long, on what, and which weights are kept."""
 
@@ -79,6 +92,12 @@ class Training(Block):
         ge=1,
         description="GPUs that share each batch; null: all that are visible. Batch normalisation "
         "then sees each GPU's part by itself.",
+    )
+    coarse: Coarse | None = Field(
+        None,
+        exclude_if=lambda coarse: coarse is None,
+        description="Begin with coarser slices, of which more are seen in the same time; null: see "
+        "all slices whole. See training.md.",
     )
     memory: int = Field(
         200, ge=0, description="Slices are kept in memory if they all fit in so many MB."

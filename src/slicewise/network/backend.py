@@ -167,7 +167,10 @@ def train_step(trainer: keras.Model, inputs: dict[str, Any]) -> dict[str, Any]:
         return _jax_step(trainer, inputs)
     if keras.backend.backend() != "tensorflow":
         return dict(trainer.train_on_batch(inputs, return_dict=True))
-    trainer.make_train_function()
+    shape = inputs["images"].shape
+    # slices of another size get a graph of their own, as one for any size knows no shapes
+    trainer.make_train_function(force=trainer.traced not in (None, shape))
+    trainer.traced = shape
     trainer.reset_metrics()
     return dict(trainer.train_function(iter([(inputs, None, None)])))
 

@@ -146,6 +146,7 @@ def training(one: Gathered) -> Section:
         loss(experiment["loss"]),
         *_optimizer(experiment["optimizer"]),
         Said(f"Training {length} in batches of {settings['batch']}{steps}."),
+        *coarse(settings.get("coarse")),
         *_augmentation(experiment.get("augmentation")),
     ]
     said += foreground(one)
@@ -157,6 +158,18 @@ def training(one: Gathered) -> Section:
         seeds = ", ".join(map(str, one.seeds))
         said.append(Said(f"The training was repeated with the seeds {seeds}."))
     return Section("Training", said)
+
+
+def coarse(settings: Mapping[str, Any] | None) -> list[Said]:
+    """Say how long slices were coarse, where that was asked for."""
+    if settings is None:
+        return []
+    return [
+        Said(
+            f"For the first {percent(settings['share'])} of it slices were averaged to pixels "
+            f"about {settings['factor']:g} times as large (progressive resizing)."
+        )
+    ]
 
 
 def foreground(one: Gathered) -> list[Said]:

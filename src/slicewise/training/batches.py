@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from slicewise.config import Experiment
 from slicewise.inference.prefetch import prefetch
 from slicewise.slices.batches import SliceSet, epoch_batches
 from slicewise.training import augmentation as augment
+from slicewise.training.coarse import CoarseSlices
 
 Steps = Generator[tuple[int, np.ndarray, dict[str, np.ndarray]], None, None]
 """Number of a step in its epoch, the slices of its batch, and what the trainer takes."""
@@ -59,8 +60,10 @@ class Batches:
         """Number of batches of an epoch, the same for each."""
         return len(self.indices(0))
 
-    def read(self, indices: np.ndarray, epoch: int, step: int) -> dict[str, np.ndarray]:
-        """Return what the trainer takes for a step."""
+    def read(
+        self, indices: np.ndarray, epoch: int, step: int, share: float = 1.0
+    ) -> dict[str, np.ndarray]:
+        """Return what the trainer takes for a step, when a share of the training is done."""
         corners = self._corners(indices, epoch, step)
         images, masks = self.slices.read(indices, corners)
         if self.drop:
@@ -68,13 +71,15 @@ class Batches:
         inputs = {"images": images, "masks": masks}
         if self.slices.taught:
             inputs["taught"] = self.slices.probabilities(indices, corners)
+        if self.coarse is not None and share < self.coarse.share:
+            inputs = self.coarse.of(inputs, len(self.slices.labels))
         if self.experiment.augmentation is not None:
             moment = augment.Moment(self.experiment.training.seed, epoch, step)
             changes = augment.draw(
                 self.experiment.augmentation,
                 moment,
                 len(indices),
-                self.slices.size,
+                inputs["images"].shape[1:3],
                 self.slices.aspect[indices],
             )
             inputs |= changes.arrays()
@@ -105,12 +110,33 @@ class Batches:
         """Return the names of the cases that slices are of, sorted."""
         return sorted({self.slices.cases[self.slices.case_of[i]] for i in indices})
 
-    def from_step(self, epoch: int, first: int) -> Steps:
-        """Yield step, indices and inputs of an epoch's batches, made two steps ahead."""
+    @cached_property
+    def coarse(self) -> CoarseSlices | None:
+        """What a training begins with instead of whole slices, if anything."""
+        settings = self.experiment.training.coarse
+        if settings is None:
+            return None
+        return CoarseSlices(settings, self.slices.size, len(self.experiment.network.filters))
+
+    def from_step(
+        self, epoch: int, first: int, share: Callable[[int], float] = lambda step: 1.0
+    ) -> Steps:
+        """Yield step, indices and inputs of an epoch's batches, made two steps ahead.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0.
+        first : int
+            The step of it that is yielded first.
+        share : callable
+            Of the training that is done before a step of the epoch, where it may begin with coarse
+            slices.
+        """
 
         def steps() -> Steps:
             for step, indices in enumerate(self.indices(epoch)):
                 if step >= first:
-                    yield step, indices, self.read(indices, epoch, step)
+                    yield step, indices, self.read(indices, epoch, step, share(step))
 
         return prefetch(steps(), depth=DEPTH)

@@ -75,7 +75,15 @@ class Budget:
         if self.settings.minutes is not None:
             return max(0.0, self._allowed() - self.used())
         assert self.settings.epochs is not None
-        return self.used() * (self.settings.epochs / epochs - 1)
+        return self.used() * (self._cost(1) / self._cost(epochs / self.settings.epochs) - 1)
+
+    def _cost(self, share: float) -> float:
+        """Return what a share of all steps costs, in what all would cost without coarse slices."""
+        coarse = self.settings.coarse
+        if coarse is None:
+            return share
+        early = min(share, coarse.share)
+        return early / coarse.factor**2 + share - early
 
 
 def clock(seconds: float) -> str:

@@ -228,6 +228,8 @@ def _prepare(
     used = usable(inputs.slices, settings.empty)
     preprocess = fit_preprocess(inputs.slices, used, experiment.input, card)
     _check_moves(experiment, batches.per_epoch)
+    if batches.coarse is not None:
+        callbacks.log(batches.coarse.said)
     if settings.patience is not None and not allowed:
         callbacks.log("training.patience stops nothing: no validation patient may choose")
 
@@ -441,11 +443,16 @@ class _Loop:
         trainer = self.state.trainer
         experiment = self.inputs.experiment
         epoch = len(progress.history)
+        before = progress.steps - len(progress.losses)
+
+        def share_at(step: int) -> float:
+            return self.budget.share(before + step)
+
         waiting: tuple[int, np.ndarray, dict[str, Any]] | None = None
         reason = None
         with (
             self._enough_memory(),
-            closing(self.batches.from_step(epoch, len(progress.losses))) as steps,
+            closing(self.batches.from_step(epoch, len(progress.losses), share_at)) as steps,
         ):
             for step, indices, inputs in steps:
                 trainer.seed(experiment.training.seed, epoch, 2, step)

@@ -83,6 +83,8 @@ class Trainer(keras.Model):
         self.target = target
         self.noise = keras.random.SeedGenerator(0)
         self.share = share
+        self.traced: tuple[int, ...] | None = None
+        """Of the slices that the step was made for, see `backend.train_step`."""
         self.dice = keras.metrics.Mean(name="dice")
         # of the loss, where it has two
         self.parts = [keras.metrics.Mean(name=part) for part in PARTS] if share else []
