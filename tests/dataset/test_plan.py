@@ -149,6 +149,8 @@ def test_a_training_takes_the_time_that_its_effort_has(fingerprint, effort):
     training = planned.experiment["training"]
     budget = BUDGETS[effort]
     images = training["batch"] * training["steps_per_epoch"] * training["epochs"]
+    coarse = training.get("coarse", {"share": 0, "factor": 1})
+    images *= 1 - coarse["share"] + coarse["share"] / coarse["factor"] ** 2
     block = planned.experiment["network"].get("block", 1)
     seconds = images * budget.seconds(planned.recipe["size"] ** 2 * block)
     # one epoch at least; a slice more than the effort goes to was taken for a small label
@@ -167,6 +169,33 @@ def test_slices_are_smaller_where_there_is_no_time_to_look_at_them_often_enough(
     few = plan(replace(CT, slices=256), "laptop")
     assert value(few, "slices.size") == 256, "40 passes over them are enough"
     assert "goes to 256" in reason(few, "slices.size")
+
+
+def test_slices_begin_coarse_where_there_is_no_time_to_see_enough_of_them():
+    planned = plan(CT, "laptop")
+    assert planned.experiment["training"]["coarse"] == {"share": 0.5, "factor": 1.5}
+    # 128 pixels at first, of which a label of 24 in 512 has 6
+    assert "coarse" in plan(replace(CT, smallest=24.0), "laptop").experiment["training"]
+    for other, effort in (
+        (CT, "quick"),
+        (CT, "workstation"),
+        (CT, "gpu"),
+        (replace(CT, cases=8), "laptop"),
+        (replace(CT, smallest=23.0), "laptop"),
+        (MR, "laptop"),
+        (HIPPOCAMPUS, "laptop"),
+    ):
+        assert "coarse" not in plan(other, effort).experiment["training"]
+    pile = replace(CT, contiguous=False, rows=256, columns=256, slices=512)
+    whole = plan(replace(pile, cases=8), "laptop")
+    coarse = plan(pile, "laptop")
+    steps = [
+        value(each, "training.steps_per_epoch") * value(each, "training.epochs")
+        for each in (whole, coarse)
+    ]
+    # as long, so 1.38 times as many steps
+    assert steps[1] / steps[0] == pytest.approx(1.38, abs=0.05)
+    assert "More time than 40 passes over some 512 slices" in reason(coarse, "training.epochs")
 
 
 def test_a_small_label_is_not_made_smaller():

@@ -43,6 +43,8 @@ class Budget:
         Of the inner layers.
     deep_supervision : bool
         Whether coarser stages are trained, too.
+    coarse : bool
+        Whether trainings may begin with coarse slices; measured on two cores.
     """
 
     machine: str
@@ -59,6 +61,7 @@ class Budget:
     learning_rate: float
     precision: Literal["auto", "mixed_bfloat16"] = "auto"
     deep_supervision: bool = False
+    coarse: bool = False
 
     def seconds(self, pixels: int) -> float:
         """Return how long the machine takes to train on so many pixels."""
@@ -94,6 +97,7 @@ BUDGETS: dict[Effort, Budget] = {
         passes=40,
         least=1000,
         learning_rate=2e-3,
+        coarse=True,
     ),
     "workstation": Budget(
         machine="16 cores or a small GPU",

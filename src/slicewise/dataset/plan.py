@@ -43,6 +43,10 @@ FEW_FOR_BATCH_NORM = 8
 of volumes `benchmarks/study.md`)."""
 FASTER = 2
 """By how much the rate is higher for volumes that are normalised each by itself, see there."""
+COARSE_SHARE = 0.5
+"""Of a training that has not the time to see enough slices, and begins with coarse ones."""
+COARSE_FACTOR = 1.5
+"""By how much their pixels are larger (`benchmarks/study.md`)."""
 FEW_CASES = 8
 """Training cases, to a power of two, up to which they are changed much (`benchmarks/study.md`)."""
 EPOCHS = 20
@@ -409,15 +413,45 @@ def _strong() -> Iterator[Choice]:
 # --- training -----------------------------------------------------------------------------------
 
 
+def _begins_coarse(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> bool:
+    """Tell whether a training had better begin with coarse slices.
+
+    Not where a label would be lost, or patients are so few that they are learnt by heart in time.
+    """
+    if not budget.coarse or shape.block is not None or fingerprint.cases <= FEW_CASES:
+        return False
+    side = shape.side / COARSE_FACTOR
+    smallest = fingerprint.smallest
+    seen = smallest is None or smallest * side / fingerprint.rows >= FEW_PIXELS
+    return side >= LEAST_SIDE and seen
+
+
+def _coarse() -> Iterator[Choice]:
+    """Yield how a training begins."""
+    yield Choice(
+        "training.coarse.share",
+        COARSE_SHARE,
+        "Coarse slices teach the greater part, and more of them are seen in the same time.",
+    )
+    yield Choice(
+        "training.coarse.factor",
+        COARSE_FACTOR,
+        "A pixel as large costs less than half, and no label is lost.",
+    )
+
+
 def _length(
     fingerprint: Fingerprint, effort: Effort, budget: Budget, shape: _Shape, batch: int
 ) -> Iterator[Choice]:
-    """Yield steps, epochs and learning rate."""
-    of_a_step = budget.seconds(batch * shape.pixels)
+    """Yield steps, epochs, learning rate, and how a training begins."""
+    coarse = _begins_coarse(fingerprint, budget, shape)
+    # of a training, against one of as many steps that sees all slices whole
+    cost = 1 - COARSE_SHARE * (1 - 1 / COARSE_FACTOR**2) if coarse else 1.0
+    of_a_step = cost * budget.seconds(batch * shape.pixels)
     affordable = 3600 * budget.hours / of_a_step
     passes = budget.passes if shape.block is None else LOOKS * budget.passes
     samples = _samples(fingerprint, shape)
-    useful = max(budget.least, passes * samples / batch)
+    useful = max(budget.least, passes * samples / batch) / cost
     wanted = min(affordable, useful)
     steps = min(budget.steps, max(10, 10 * round(wanted / EPOCHS / 10)))
     epochs = max(1, int(rounded(wanted / steps, 2)))
@@ -430,17 +464,14 @@ def _length(
         else f"Few, so that the training has about {EPOCHS} epochs, whose curve can be read.",
     )
     minutes = max(1, round(rounded(total * of_a_step / 60, 2)))
-    yield Choice(
-        "training.epochs",
-        epochs,
-        (
-            f"About all that {effort} has time for"
-            if affordable < useful
-            else f"More than {passes} passes over some {samples} {shape.things}, or "
-            f"{budget.least} steps, are not expected to help"
-        )
-        + f"; about {minutes} minutes on {budget.machine}.",
-    )
+    enough = f"{passes} passes over some {samples} {shape.things}, or {budget.least} steps,"
+    if affordable < useful:
+        why = f"About all that {effort} has time for"
+    elif coarse:
+        why = f"More time than {enough} take with whole slices is not expected to help"
+    else:
+        why = f"More than {enough} are not expected to help"
+    yield Choice("training.epochs", epochs, f"{why}; about {minutes} minutes on {budget.machine}.")
     yield Choice(
         "training.foreground",
         0.33,
@@ -451,6 +482,8 @@ def _length(
             else f"; about {100 * fingerprint.shown:.0f} % of the slices do."
         ),
     )
+    if coarse:
+        yield from _coarse()
     yield _rate(budget, shape, batch)
 
 
