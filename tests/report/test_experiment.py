@@ -285,6 +285,10 @@ def test_training_slices_are_shown_as_the_network_sees_them():
     assert "as the network sees them, augmented" in page.words
     plain = Page(experiment(table(MIXED), samples=samples, settings={"augmentation": None}))
     assert "augmented" not in plain.words
+    assert "times as large" not in plain.words
+    training = {"coarse": {"share": 0.4, "factor": 1.5}}
+    begun = Page(experiment(table(MIXED), samples=samples, settings={"training": training}))
+    assert "The first 40 % of the training saw them with pixels about 1.5 times" in begun.words
     assert "Contact sheet" not in experiment(table(MIXED))
 
 

@@ -270,6 +270,7 @@ def _pictures(shown: ReportedExperiment) -> dict[str, Any]:
         "gallery_total": shown.scored["case"].nunique(),
         "sheet": _sheet(shown.samples),
         "augmented": bool(shown.settings.get("augmentation")),
+        "coarse": shown.settings.get("training", {}).get("coarse"),
     }
 
 
