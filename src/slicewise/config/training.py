@@ -37,6 +37,17 @@ class Coarse(Block):
         "without a rest.",
     )
 
+    def cost(self, done: float) -> float:
+        """Return what a share of all steps costs, where all without coarse slices cost 1.
+
+        Examples
+        --------
+        >>> Coarse(share=0.5, factor=2).cost(1)
+        0.625
+        """
+        early = min(done, self.share)
+        return early / self.factor**2 + done - early
+
 
 class Training(Block):
     """How long, on what, and which weights are kept."""

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from slicewise.config import Effort, Plane
+from slicewise.config import Coarse, Effort, Plane
 from slicewise.config.network import divides
 from slicewise.config.slices import Cut
 from slicewise.dataset.efforts import BUDGETS, Budget
@@ -43,10 +43,8 @@ FEW_FOR_BATCH_NORM = 8
 of volumes `benchmarks/study.md`)."""
 FASTER = 2
 """By how much the rate is higher for volumes that are normalised each by itself, see there."""
-COARSE_SHARE = 0.5
-"""Of a training that has not the time to see enough slices, and begins with coarse ones."""
-COARSE_FACTOR = 1.5
-"""By how much their pixels are larger (`benchmarks/study.md`)."""
+COARSE = Coarse()
+"""How trainings begin that see more coarse slices in the same time (`benchmarks/study.md`)."""
 FEW_CASES = 8
 """Training cases, to a power of two, up to which they are changed much (`benchmarks/study.md`)."""
 EPOCHS = 20
@@ -420,7 +418,7 @@ def _begins_coarse(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> b
     """
     if not budget.coarse or shape.block is not None or fingerprint.cases <= FEW_CASES:
         return False
-    side = shape.side / COARSE_FACTOR
+    side = shape.side / COARSE.factor
     smallest = fingerprint.smallest
     seen = smallest is None or smallest * side / fingerprint.rows >= FEW_PIXELS
     return side >= LEAST_SIDE and seen
@@ -430,12 +428,12 @@ def _coarse() -> Iterator[Choice]:
     """Yield how a training begins."""
     yield Choice(
         "training.coarse.share",
-        COARSE_SHARE,
+        COARSE.share,
         "Coarse slices teach the greater part, and more of them are seen in the same time.",
     )
     yield Choice(
         "training.coarse.factor",
-        COARSE_FACTOR,
+        COARSE.factor,
         "A pixel as large costs less than half, and no label is lost.",
     )
 
@@ -446,7 +444,7 @@ def _length(
     """Yield steps, epochs, learning rate, and how a training begins."""
     coarse = _begins_coarse(fingerprint, budget, shape)
     # of a training, against one of as many steps that sees all slices whole
-    cost = 1 - COARSE_SHARE * (1 - 1 / COARSE_FACTOR**2) if coarse else 1.0
+    cost = COARSE.cost(1) if coarse else 1.0
     of_a_step = cost * budget.seconds(batch * shape.pixels)
     affordable = 3600 * budget.hours / of_a_step
     passes = budget.passes if shape.block is None else LOOKS * budget.passes

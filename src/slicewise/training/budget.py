@@ -75,15 +75,10 @@ class Budget:
         if self.settings.minutes is not None:
             return max(0.0, self._allowed() - self.used())
         assert self.settings.epochs is not None
-        return self.used() * (self._cost(1) / self._cost(epochs / self.settings.epochs) - 1)
-
-    def _cost(self, share: float) -> float:
-        """Return what a share of all steps costs, in what all would cost without coarse slices."""
+        done = epochs / self.settings.epochs
         coarse = self.settings.coarse
-        if coarse is None:
-            return share
-        early = min(share, coarse.share)
-        return early / coarse.factor**2 + share - early
+        parts = done if coarse is None else coarse.cost(done) / coarse.cost(1)
+        return self.used() * (1 / parts - 1)
 
 
 def clock(seconds: float) -> str:
