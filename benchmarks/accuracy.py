@@ -157,15 +157,13 @@ def main() -> None:
     training = limited(shared(minutes, folds)) | ({"seeds": seeds} if len(seeds) > 1 else {})
     for repeat in repeats:
         run(repeat, dataset, configs, options.cores, training, folds=folds)
-    of_first = [row for name in shown for row in rows(name, dataset)]
-    of_second = [row for name in repeats for row in rows(name, dataset, folds)]
-    table = pd.DataFrame(of_first + of_second)
+    networks = dict.fromkeys(shown, 1) | dict.fromkeys(repeats, folds)
+    made = [row for name, count in networks.items() for row in rows(name, dataset, count)]
+    table = pd.DataFrame(made)
     print(table.to_string(index=False))
     if shown:
         means = table[table["label"] == "mean"].set_index("experiment")["Dice"]
-        took = {
-            name: seconds_of(name, dataset, count) for name, count in ((first, 1), (second, folds))
-        }
+        took = {name: seconds_of(name, dataset, networks[name]) for name in (first, second)}
         print(
             f"error (1 - Dice) of {second} against {first}: "
             f"{(1 - means[second]) / (1 - means[first]):.2f}; "

@@ -113,13 +113,8 @@ def test_slices_are_coarse_until_their_share_is_over(slices: SliceSet) -> None:
     np.testing.assert_allclose(small["images"], expected, atol=1e-3)
     # turned by the same angle, moved by as many millimetres
     np.testing.assert_array_equal(small["affine"][:, :, :2], whole["affine"][:, :, :2])
-    centre = {
-        name: (each["images"].shape[1] - 1) / 2 for name, each in (("a", whole), ("b", small))
-    }
-    moved = [
-        each["affine"] @ [middle, middle, 1] - middle
-        for each, middle in ((whole, centre["a"]), (small, centre["b"]))
-    ]
+    centres = ((whole, 31 / 2), (small, 15 / 2))
+    moved = [each["affine"] @ [middle, middle, 1] - middle for each, middle in centres]
     np.testing.assert_allclose(moved[1], moved[0] / 2, atol=1e-4)
 
 

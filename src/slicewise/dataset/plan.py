@@ -214,15 +214,20 @@ def _side(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
     most, allowed = _affordable(fingerprint, budget)
     if whole <= most:
         return whole, f"{seen.capitalize()}, and the network halves this side without a rest."
-    smallest = fingerprint.smallest
-    if smallest is not None and smallest * most / median < FEW_PIXELS:
+    if _loses_a_label(fingerprint, most):
         side = min(whole, 2 * most)
         if side > most:
             return side, (
-                f"{seen.capitalize()}, {allowed}, but the smallest label, of about {smallest:g} "
-                f"pixels across, would be lost."
+                f"{seen.capitalize()}, {allowed}, but the smallest label, of about "
+                f"{fingerprint.smallest:g} pixels across, would be lost."
             )
     return most, f"{seen.capitalize()}, {allowed}."
+
+
+def _loses_a_label(fingerprint: Fingerprint, side: float) -> bool:
+    """Tell whether the smallest label would have too few pixels in slices of a side."""
+    smallest = fingerprint.smallest
+    return smallest is not None and smallest * side / fingerprint.rows < FEW_PIXELS
 
 
 def _affordable(fingerprint: Fingerprint, budget: Budget) -> tuple[int, str]:
@@ -419,9 +424,7 @@ def _begins_coarse(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> b
     if not budget.coarse or shape.block is not None or fingerprint.cases <= FEW_CASES:
         return False
     side = shape.side / COARSE.factor
-    smallest = fingerprint.smallest
-    seen = smallest is None or smallest * side / fingerprint.rows >= FEW_PIXELS
-    return side >= LEAST_SIDE and seen
+    return side >= LEAST_SIDE and not _loses_a_label(fingerprint, side)
 
 
 def _coarse() -> Iterator[Choice]:
