@@ -11,7 +11,8 @@ Runs the workflow itself on data sets `study-<name>` without any test patient: e
 trained for as many steps, or minutes, on the same patients, and scored on those that it was not
 trained on. With --folds each patient is held out once, and the last weights count. With --rounds a
 share of the patients is drawn anew each time to be scored, and others validate, so that they may
-choose an epoch. With --tested the test patients, whom nothing here chooses by, are scored too, by
+choose an epoch; with --learn so many patients are left to learn from and to validate, and all
+others are scored. With --tested the test patients, whom nothing here chooses by, are scored too, by
 all folds together: a second table, of data sets `tested-<name>`. --at-once trains several side by
 side, as on a GPU with much memory. With --halve (successive halving) all variants get a share of
 the steps or minutes first, and the better half of them twice as many, until one is left, which gets
@@ -120,8 +121,10 @@ def patients_of(below: Overlay, wanted: int | None) -> tuple[set[str], bool]:
     return kept, any(case.subset for case in cases)
 
 
-def splits_of(name: str, split: Overlay, stated: bool, options: Namespace) -> dict[str, Overlay]:
-    """Return who is trained on and scored, by the name of the results."""
+def splits_of(
+    name: str, split: Overlay, stated: bool, patients: int, options: Namespace
+) -> dict[str, Overlay]:
+    """Return who of so many patients is trained on and scored, by the name of the results."""
     usual = {k: v for k, v in split.items() if k not in ("test", "folds", "validation")}
     if not options.rounds:
         if options.tested:
@@ -129,7 +132,8 @@ def splits_of(name: str, split: Overlay, stated: bool, options: Namespace) -> di
         # nothing may say who is tested on where the layout does
         test = {} if stated or options.tested else {"test": 0}
         return {name: {**usual, "folds": options.folds, **test}}
-    share = {"test": round(1 / options.rounds, 3), "validation": split.get("validation", 0.2)}
+    tested = round(1 / options.rounds, 3) if options.learn is None else patients - options.learn
+    share = {"test": tested, "validation": split.get("validation", 0.2)}
     rounds = range(1, options.rounds + 1)
     return {f"{name}-{k}": {**usual, **share, "seed": k} for k in rounds}
 
@@ -160,14 +164,20 @@ def data_sets(path: Path, variants: Mapping[str, Overlay], options: Namespace) -
         if below["dataset"]["layout"] != "pairs":
             raise SystemExit(f"{path}: its layout says who is tested on; use --folds")
         below = merge(below, {"dataset": {"pairs": {"test": None}}})
-    there = [case.name for case in find_cases(load_settings(below).dataset, data_folder())]
+    there = {case.name: case for case in find_cases(load_settings(below).dataset, data_folder())}
     excluded = [] if options.tested else sorted(set(there) - kept)
+    patients = len({there[case].patient for case in kept})
+    if options.learn is not None and options.learn >= patients:
+        raise SystemExit(
+            f"--learn {options.learn}: {path} has {patients} patients that it does not test on; "
+            "leave some to be scored"
+        )
     recipes = {k: v for variant in variants.values() for k, v in variant.get(RECIPES, {}).items()}
     below = merge(below, {"slices": recipes})
     made = {}
     results = f"{'tested' if options.tested else 'study'}-{name}"
     for end, split, group in by_validation(below.get("split", {}), variants, options):
-        for result, one in splits_of(results, split, stated, options).items():
+        for result, one in splits_of(results, split, stated, patients, options).items():
             settings = {
                 **below,
                 "dataset": {**below["dataset"], "name": result + end, "exclude": excluded},
@@ -429,6 +439,7 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--folds", type=int, default=3)
     how.add_argument("--rounds", type=int, help="instead of folds, and some patients validate")
+    parser.add_argument("--learn", type=int, help="of --rounds: from so many patients each time")
     parser.add_argument("--tested", action="store_true", help="score test patients, too")
     parser.add_argument("--at-once", type=int, default=1, help="trainings side by side")
     parser.add_argument("--halve", action="store_true", help="drop the worse half in turn")
@@ -440,6 +451,8 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     options = parser.parse_args(arguments)
     if options.tested and (options.rounds or options.patients):
         parser.error("--tested goes with --folds, and with all patients")
+    if options.learn is not None and not options.rounds:
+        parser.error("--learn goes with --rounds")
     options.command = list(arguments)
     return options
 

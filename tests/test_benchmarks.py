@@ -356,6 +356,25 @@ def test_another_share_validates_and_the_same_patients_are_scored(study, phantom
         study["data_sets"](tmp_path / "made.yaml", variants, folds)
 
 
+def test_few_are_learnt_from_and_all_others_scored(study, phantoms, tmp_path):
+    options = study["parsed"]([*phantoms, "--minutes", "0.5", "--rounds", "2", "--learn", "4"])
+    variants = {"usual": {}, "all": {"validation": 0}}
+    made = study["data_sets"](tmp_path / "made.yaml", variants, options)
+    for name, text in made.items():
+        each = yaml.safe_load(text)
+        validated = 0 if "validation" in name else 1
+        assert len(cases_of(each, "validation")) == validated
+        assert len(cases_of(each, "train")) == 4 - validated
+        assert len(cases_of(each, "test")) == 2, "6 are not tested on"
+    learnt = [cases_of(yaml.safe_load(text), "train") for text in made.values()]
+    assert len(set(map(frozenset, learnt))) > 2, "each round has others"
+    options = study["parsed"]([*phantoms, "--minutes", "0.5", "--rounds", "2", "--learn", "6"])
+    with pytest.raises(SystemExit, match=r"--learn 6: .*made.yaml has 6 patients"):
+        study["data_sets"](tmp_path / "made.yaml", variants, options)
+    with pytest.raises(SystemExit):
+        study["parsed"]([*phantoms, "--minutes", "0.5", "--folds", "2", "--learn", "4"])
+
+
 @pytest.mark.parametrize("how", [["--folds", "2"], ["--rounds", "2"]])
 def test_what_held_out_patients_may_not_choose_is_left_out(study, phantoms, how, tmp_path):
     steps = {"largest_component": "auto", "fill_holes": "auto"}
