@@ -122,12 +122,26 @@ def test_minutes_leave_time_for_a_validation() -> None:
 
 
 @pytest.mark.usefixtures("ticking")
+def test_the_share_never_falls() -> None:
+    """A training that sees whole slices would see coarse ones again, and both are compiled."""
+    budget = Budget(Training(epochs=None, minutes=1), per_epoch=5, begun=0.0, used=25.0)
+    budget.started()
+    budget.validating = 10.0
+    before = budget.share(3)
+    assert before == pytest.approx(0.5, abs=0.02)
+    budget.validating = 2.0
+    assert budget.share(4) == before
+    budget._since -= 10
+    assert budget.share(5) == pytest.approx(35 / 58, abs=0.02)
+
+
+@pytest.mark.usefixtures("ticking")
 def test_the_schedule_begins_when_the_first_step_was_compiled() -> None:
     def after(seconds: float) -> Budget:
         return Budget(Training(epochs=None, minutes=1), 5, begun=-seconds, used=0.0)
 
     slow = after(40.0)
-    assert slow.share(0) == pytest.approx(2 / 3, abs=0.01)
+    assert slow.share(0) == pytest.approx(0, abs=0.01), "the first step begins it, too"
     slow.started()
     assert slow.share(1) == pytest.approx(0, abs=0.01)
     slow._since -= 10

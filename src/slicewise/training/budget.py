@@ -33,6 +33,7 @@ class Budget:
         self._begun = begun
         self._since = begun - used
         self._starting = 0.0
+        self._furthest = 0.0
 
     def started(self) -> None:
         """Note that a step was made, of which the first of a process is compiled.
@@ -47,10 +48,17 @@ class Budget:
         return time.monotonic() - self._since
 
     def share(self, steps: int) -> float:
-        """Return the share of the training that is done after so many steps, about 1 at its end."""
+        """Return the share of the training that is done after so many steps, about 1 at its end.
+
+        It never falls: a validation that took less than the one before leaves more time, but what
+        followed the share, such as the size of slices, would be made anew for a step or two.
+        """
         if self.settings.minutes is not None:
-            moving = max(self._allowed() - self._starting, LEAST)
-            return (self.used() - self._starting) / moving
+            # until the first step was made, all that this process took is its start
+            starting = self._starting or time.monotonic() - self._begun
+            moving = max(self._allowed() - starting, LEAST)
+            self._furthest = max(self._furthest, (self.used() - starting) / moving)
+            return self._furthest
         assert self.settings.epochs is not None
         return (steps + 0.5) / (self.settings.epochs * self.per_epoch)
 
