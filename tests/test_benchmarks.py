@@ -207,7 +207,7 @@ def test_variants_of_three_dimensions_are_settings(study, monkeypatch, tmp_path)
 def test_variants_of_every_study_are_settings(study, monkeypatch, tmp_path, name):
     path = ROOT / "config/msd_hippocampus.yaml"
     arguments = [name, "--configfile", str(path), "--minutes", "1"]
-    arguments += ["--rounds", "2"] if name in ("select", "validation") else []
+    arguments += ["--rounds", "2"] if name in ("select", "validation", "few") else []
     variants = yaml.safe_load((ROOT / "benchmarks/study.yaml").read_text())[name]
     monkeypatch.setenv("SLICEWISE_DATA", str(hippocampi(tmp_path)))
     made = {}

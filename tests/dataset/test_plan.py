@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -323,15 +325,25 @@ def test_a_median_slice_has_room_in_millimetres(extent, rows, effort):
     assert recipe["spacing"] <= 1.14 * max(extent / rows, extent / recipe["size"])
 
 
-def test_few_patients_are_changed_more():
-    usual = plan(CT, "laptop").experiment["augmentation"]
-    assert set(usual) == {"rotation", "scale", "flip"}
-    for cases in (1, 8):
-        few = plan(replace(CT, cases=cases), "laptop").experiment["augmentation"]
+@pytest.mark.parametrize(("effort", "most"), [("quick", 2), ("laptop", 8), ("gpu", 8)])
+def test_few_patients_are_changed_more(effort, most):
+    """Where a training is short, only of the fewest: of others it learns less so."""
+    for cases in (2 * most, 64):
+        usual = plan(replace(CT, cases=cases), effort).experiment["augmentation"]
+        assert set(usual) == {"rotation", "scale", "flip"}
+    for cases in (1, most):
+        few = plan(replace(CT, cases=cases), effort).experiment["augmentation"]
         defaults = Augmentation()
         for name in set(few) - {"flip"}:
             assert few[name] > getattr(defaults, name), name
         assert {"elastic", "shear", "gamma", "noise"} < set(few)
+
+
+def test_the_study_of_few_patients_tries_what_plans_do():
+    page = Path(__file__).resolve().parents[2] / "benchmarks/study.yaml"
+    variants = yaml.safe_load(page.read_text(encoding="utf-8"))["few"]
+    few = plan(replace(CT, cases=1), "laptop").experiment["augmentation"]
+    assert {**variants["both"]["augmentation"], "flip": False} == few
 
 
 def test_a_pile_of_slices_gets_no_component_in_3d():

@@ -45,6 +45,8 @@ class Budget:
         Whether coarser stages are trained, too.
     coarse : bool
         Whether trainings may begin with coarse slices; measured on two cores.
+    few : int
+        Training cases, to a power of two, up to which they are changed much.
     """
 
     machine: str
@@ -62,6 +64,7 @@ class Budget:
     precision: Literal["auto", "mixed_bfloat16"] = "auto"
     deep_supervision: bool = False
     coarse: bool = False
+    few: int = 8
 
     def seconds(self, pixels: int) -> float:
         """Return how long the machine takes to train on so many pixels."""
@@ -83,6 +86,7 @@ BUDGETS: dict[Effort, Budget] = {
         passes=10,
         least=200,
         learning_rate=3e-3,
+        few=2,  # of more a training as short learns less (benchmarks/study.md)
     ),
     "laptop": Budget(
         machine="two cores",

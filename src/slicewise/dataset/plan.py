@@ -45,8 +45,6 @@ FASTER = 2
 """By how much the rate is higher for volumes that are normalised each by itself, see there."""
 COARSE = Coarse()
 """How trainings begin that see more coarse slices in the same time (`benchmarks/study.md`)."""
-FEW_CASES = 8
-"""Training cases, to a power of two, up to which they are changed much (`benchmarks/study.md`)."""
 EPOCHS = 20
 """The least that a training has, for its curve to be read: else epochs have fewer steps."""
 LOOKS = 5
@@ -80,7 +78,7 @@ def _plan(fingerprint: Fingerprint, effort: Effort, budget: Budget) -> Plan:
         *_spacing(fingerprint, shape),
         *_intensities(fingerprint),
         *_network(budget, shape, batch),
-        *_augmentation(fingerprint),
+        *_augmentation(fingerprint, budget),
         Choice("training.batch", batch, why_batch),
         *_length(fingerprint, effort, budget, shape, batch),
         *_rest(fingerprint, budget),
@@ -361,8 +359,8 @@ def _network(budget: Budget, shape: _Shape, batch: int) -> Iterator[Choice]:
         )
 
 
-def _augmentation(fingerprint: Fingerprint) -> Iterator[Choice]:
-    few = fingerprint.cases <= FEW_CASES
+def _augmentation(fingerprint: Fingerprint, budget: Budget) -> Iterator[Choice]:
+    few = fingerprint.cases <= budget.few
     yield Choice(
         "augmentation.rotation",
         30.0 if few else 20.0,
@@ -421,7 +419,7 @@ def _begins_coarse(fingerprint: Fingerprint, budget: Budget, shape: _Shape) -> b
 
     Not where a label would be lost, or patients are so few that they are learnt by heart in time.
     """
-    if not budget.coarse or shape.block is not None or fingerprint.cases <= FEW_CASES:
+    if not budget.coarse or shape.block is not None or fingerprint.cases <= budget.few:
         return False
     side = shape.side / COARSE.factor
     return side >= LEAST_SIDE and not _loses_a_label(fingerprint, side)
