@@ -46,7 +46,7 @@ class Budget:
     coarse : bool
         Whether trainings may begin with coarse slices; measured on two cores.
     few : int
-        Training cases, to a power of two, up to which they are changed much.
+        Training cases, to a power of two, up to which slices are changed much, and never coarse.
     """
 
     machine: str
