@@ -47,6 +47,7 @@ def main(snakemake):
         ledger.note_scored(folder, ledger.test_set_digest(metrics), folds.models)
         validated = ledger.files_digest(cases, assigned, "validation", content.scored_values)
         name = snakemake.wildcards.experiment
+        tags = {"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)}
         if folds.ensemble is not None:
             tracker.mixed(
                 name,
@@ -57,6 +58,7 @@ def main(snakemake):
                 labels=content.scored,
                 data=folds.digests,
             )
+            tags["weights_digest"] = folds.ensemble.predicts_by
         tracker.evaluated(
             name,
             cfg.folds,
@@ -64,7 +66,7 @@ def main(snakemake):
             files={Path(path).name: path for path in (*out, given.split, given.cases)},
             contents={"patients.json": patients_table(metrics)},
             note=headline(summary),
-            tags={"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)},
+            tags=tags,
             test=ledger.files_digest(cases, assigned, "test"),
             register=validated if cfg.register_model else None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 import yaml
 
 from slicewise.config.experiment import Experiment
+from slicewise.config.postprocessing import Postprocessing
 from slicewise.config.slices import Recipe
+from slicewise.dataset.ensembles import NAME, Weights, write_ensemble
 from slicewise.files import write_text
 from tests.test_compare import DICE, scored
 
@@ -54,3 +57,39 @@ def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
     for name, rows in (("cases", described), ("split", split)):
         write_text(place.parent / f"{name}.tsv", rows.to_csv(sep="\t", index=False))
     return place
+
+
+def ensemble(place: Path, shares: dict[str, float], by: float = 0.0, **record: Any) -> Path:
+    """Write what an ensemble leaves, beside members that were trained and not scored.
+
+    `record` is what is stored of its weights; `postprocessing` what is done to its masks.
+    """
+    after = record.pop("postprocessing", Postprocessing().model_dump())
+    folder = experiment(place / "together", by)
+    shutil.rmtree(folder / "fold-0")
+    for name in shares:
+        if not (place / name).exists():
+            member = experiment(place / name)
+            for scores in ("metrics.tsv", "summary.json"):
+                (member / scores).unlink()
+    weights = Weights(
+        members={name: _models(place / name) for name in shares},
+        weights=shares,
+        **{
+            "fitted": len({*shares.values()}) > 1,
+            "because": "equal, as 1 patient alone could choose them and it takes 4",
+            "patients": 1,
+            "dice": dict.fromkeys(shares),
+            "equal_dice": None,
+            "weighted_dice": None,
+            **record,
+        },
+    )
+    write_ensemble(folder / NAME, weights, after)
+    return folder
+
+
+def _models(folder: Path) -> list[str]:
+    """Return the digests of the weights of the folds of an experiment."""
+    records = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*/config.yaml"))]
+    return [record["resolved"]["weights_sha256"] for record in records]

@@ -9,10 +9,11 @@ import pandas as pd
 import yaml
 
 from slicewise.config import used_settings
-from slicewise.files import write_json, write_text
+from slicewise.dataset.ensembles import NAME
+from slicewise.files import digest, write_json, write_text
 from slicewise.stored import read_stored
 from slicewise.tracking import Run, summary_metrics
-from tests.published import experiment
+from tests.published import ensemble, experiment
 from tests.test_compare import DICE
 
 HOME = "/export/anna_owner"
@@ -52,7 +53,7 @@ def tracked(folder: Path, folds: int = 1, tags: dict[str, str] | None = None) ->
     masks = [{"case": case, "sha256": f"p{case}" * 32, "models": ["w"]} for case in DICE]
     write_json(place / "predictions" / "_shards" / "0.json", masks)
     write_text(place / "report.html", "a page with pictures")
-    runs = [_trained(place, fold, TAGS | (tags or {})) for fold in range(folds)]
+    runs = [_trained(place, fold, folds, TAGS | (tags or {})) for fold in range(folds)]
     top = runs[0]
     if folds > 1:
         children = [str(run.folder.relative_to(place / "tracking")) for run in runs]
@@ -69,13 +70,46 @@ def tracked(folder: Path, folds: int = 1, tags: dict[str, str] | None = None) ->
     return place
 
 
-def _trained(place: Path, fold: int, tags: dict[str, str]) -> Run:
+def mixed(place: Path, folds: int = 1) -> Path:
+    """Write what an ensemble of both experiments leaves, and its run."""
+    members = {name: tracked(place / name, folds) for name in ("baseline", "tutorial")}
+    folder = ensemble(place, dict.fromkeys(members, 0.5))
+    # the table of cases that runs noted, which the ensemble wrote anew
+    tracked(place / "tutorial", folds)
+    stored = read_stored(folder / NAME)
+    weights = {key: stored[key] for key in ("members", "weights")}
+    run = Run.create(
+        folder / "tracking" / "parent",
+        folder.name,
+        "key",
+        {},
+        {**TAGS, "weights_digest": digest(weights)},
+        children=[],
+    )
+    own = SETTINGS["experiments"] | {folder.name: {"ensemble": [*members]}}
+    _settings(run, folder.name, SETTINGS | {"experiments": own})
+    models = {
+        f"{name}-fold-{fold}": member / f"fold-{fold}" / "model.keras"
+        for name, member in members.items()
+        for fold in range(folds)
+    }
+    run.models({**models, "ensemble": folder / NAME}, ["liver"])
+    files = {name: folder / name for name in ("metrics.tsv", "summary.json")}
+    run.files(files | {name: place / name for name in ("cases.tsv", "split.tsv")})
+    run.metrics(summary_metrics(read_stored(folder / "summary.json")))
+    run.finish()
+    return folder
+
+
+def _trained(place: Path, fold: int, folds: int, tags: dict[str, str]) -> Run:
     own = place / f"fold-{fold}"
     if fold:
         for name in ("config.yaml", "history.csv"):
             write_text(own / name, (place / "fold-0" / name).read_text())
     record = yaml.safe_load((own / "config.yaml").read_text())
     record["origin"] |= {"host": HOST}
+    record["resolved"]["weights_sha256"] = f"w{fold}"
+    record["folds"] = folds
     record["experiment"]["training"]["start_from"] = f"{HOME}/m.keras"
     write_text(own / "config.yaml", yaml.safe_dump(record))
     write_text(own / "model.keras", f"the weights of fold {fold}")
@@ -92,10 +126,10 @@ def _trained(place: Path, fold: int, tags: dict[str, str]) -> Run:
     return run
 
 
-def _settings(run: Run, name: str) -> None:
+def _settings(run: Run, name: str, settings: dict[str, Any] | None = None) -> None:
     run.contents(
         {
-            "settings.yaml": used_settings(SETTINGS, name),
+            "settings.yaml": used_settings(settings or SETTINGS, name),
             "environment.txt": "numpy==2.4.6\nsnakemake==9.27.1\n",
             "uncommitted.diff": f"+ {HOME}",
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
@@ -12,8 +13,9 @@ from slicewise.crate import gather_crate, read_contents
 from slicewise.crate.writing import Wanted
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_text
+from slicewise.tracking import Run
 from tests.crate.conftest import WORKFLOW, files, written
-from tests.crate.made import tracked
+from tests.crate.made import mixed, tracked
 
 
 def test_the_files_are_those_of_the_run(crate, folder):
@@ -47,6 +49,41 @@ def test_each_fold_is_there_with_its_model(tmp_path):
         model = held[f"experiments/baseline/fold-{fold}/model.keras"]
         assert model == f"the weights of fold {fold}".encode()
     assert contents.ran[0].weights == {"0": "w0", "1": "w1"}
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_an_ensemble_has_the_models_of_its_members_and_their_weights(tmp_path, folds):
+    place = tmp_path / "results" / "tiny"
+    folder = mixed(place, folds)
+    held = files(written([folder], tmp_path / "crate.zip"))
+    assert held["experiments/together/ensemble.json"] == (folder / "ensemble.json").read_bytes()
+    for member in ("baseline", "tutorial"):
+        for fold in range(folds):
+            own = f"experiments/together/{member}/fold-{fold}"
+            there = {name for name in held if name.startswith(own)}
+            assert there == {f"{own}/{n}" for n in ("config.yaml", "history.csv", "model.keras")}
+            model = place / member / f"fold-{fold}" / "model.keras"
+            assert held[f"{own}/model.keras"] == model.read_bytes()
+    settings = yaml.safe_load(held["experiments/together/settings.yaml"])
+    assert settings["run"] == ["together"]
+    assert set(settings["experiments"]) == {"baseline", "tutorial", "together"}
+    assert settings["experiments"]["baseline"]["training"]["start_from"] == "m.keras"
+    (ran,) = read_contents([folder], WORKFLOW).ran
+    assert list(ran.weights) == ["all"]
+    both = read_contents([place / "baseline", folder], WORKFLOW)
+    assert [each.name for each in both.ran] == ["baseline", "together"]
+
+
+def test_an_ensemble_of_other_models_than_members_have_is_refused(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    folder = mixed(place)
+    again = place / "tutorial" / "tracking" / "fold-0"
+    Run.create(again, "tutorial", "another key", {}, {"fold": 0, "weights_digest": "x"})
+    with pytest.raises(SlicewiseError, match=r"tutorial/fold-0: the tracked run of this member"):
+        read_contents([folder], WORKFLOW)
+    shutil.rmtree(again)
+    with pytest.raises(SlicewiseError, match="is gone, or of another model; train again"):
+        read_contents([folder], WORKFLOW)
 
 
 def test_settings_are_those_by_which_it_is_made_again(crate):

@@ -74,6 +74,16 @@ def test_nothing_in_it_tells_a_name(named, tmp_path):
         assert archive.note.numbered
 
 
+def test_nothing_of_an_ensemble_tells_a_name(named, tmp_path):
+    folder = made.mixed(named.parent)
+    numbers = numbers_of([gather(folder)])
+    path = tmp_path / "crate.zip"
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder], numbers), path)
+    with zipfile.ZipFile(path) as archive:
+        held = {name: without_digests(archive.read(name)) for name in archive.namelist()}
+    assert not [name for name, content in held.items() if NAME in content + name]
+
+
 def test_phantoms_keep_their_names(tmp_path, monkeypatch):
     dataset = {"name": "tiny", "layout": "phantom", "labels": {"liver": 1}}
     monkeypatch.setattr(made, "SETTINGS", {**made.SETTINGS, "dataset": dataset, "split": {}})

@@ -12,7 +12,7 @@ from slicewise.crate import read_contents
 from slicewise.crate.private import last_part, refuse_traces, without_paths
 from slicewise.errors import SlicewiseError
 from tests.crate.conftest import WORKFLOW, written
-from tests.crate.made import HOST, tracked
+from tests.crate.made import HOST, mixed, tracked
 
 SECRETS = ("anna", "/export/", HOST, "hunter2hunter", "mlflow.example.org", "SURNAME", "/tmp/")
 
@@ -28,8 +28,10 @@ def texts(data: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("folds", [1, 2])
-def test_no_byte_of_a_crate_tells_of_them(tmp_path, folds):
-    folder = tracked(tmp_path / "results" / "tiny" / "baseline", folds=folds)
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_no_byte_of_a_crate_tells_of_them(tmp_path, folds, is_mixed):
+    place = tmp_path / "results" / "tiny"
+    folder = mixed(place, folds) if is_mixed else tracked(place / "baseline", folds=folds)
     here = [path for path in folder.parent.rglob("*") if path.is_file()]
     kept = b"".join(path.read_bytes() for path in here).decode()
     assert all(secret in kept for secret in ("anna", HOST, "SURNAME")), "there is what to hide"

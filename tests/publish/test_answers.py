@@ -13,7 +13,7 @@ from slicewise.publish import making
 from slicewise.publish.claim import CLAIM
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.tripod import TRIPOD
-from tests.published import experiment
+from tests.published import ensemble, experiment
 
 
 def gathered(folder, **blocks) -> Gathered:
@@ -155,3 +155,21 @@ def test_one_patient_has_no_lowest_dice(tmp_path):
     metrics = one.result.metrics.head(1)
     alone = replace(one, result=replace(one.result, metrics=metrics))
     assert answer(alone, "39").text.startswith("The Dice of the only patient: 0.800.")
+
+
+def test_answers_of_an_ensemble_are_of_its_members(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    experiment(
+        place / "axial", training={"seed": 3}, network={"filters": [8, 16], "residual": True}
+    )
+    together = gather(ensemble(place, {"axial": 0.5, "volume": 0.5}))
+    assert answer(together, "24").text == (
+        "axial: Weights began at random (seed 3). volume: Weights began at random (seed 1)."
+    )
+    assert "axial: A U-net in two dimensions" in answer(together, "22").text
+    told = answer(together, "27")
+    assert told.status == "answered"
+    assert told.text.startswith("The probabilities of axial and volume were brought")
+    assert answer(together, "12g", TRIPOD).text.startswith("A mask of liver. The probabilities of")
+    assert answer(gathered(tmp_path), "27").status == "not applicable"
+    assert answer(together, "37").text.startswith("together, liver: Dice 0.767")

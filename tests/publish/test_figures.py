@@ -11,7 +11,7 @@ import pandas as pd
 from slicewise.files import write_json
 from slicewise.publish.figures import figures, vector
 from slicewise.publish.gathered import gather
-from tests.published import experiment
+from tests.published import ensemble, experiment
 
 
 def drawn(folder):
@@ -96,3 +96,16 @@ def test_no_interval_is_claimed_of_too_few(tmp_path):
     )
     captions = [each.caption for each in figures([validated])]
     assert "6 validation patients (no test patients)" in captions[0]
+
+
+def test_trainings_of_members_are_drawn_once(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    axial = experiment(place / "axial")
+    together = ensemble(place, {"axial": 0.5, "volume": 0.5})
+    names = [each.name for each in figures([gather(axial), gather(together)])]
+    assert [name for name in names if name.startswith("training-")] == [
+        "training-axial",
+        "training-volume",
+    ]
+    assert {"dice-axial", "dice-together"} <= set(names) and "dice-volume" not in names
+    assert len(set(names)) == len(names)

@@ -13,7 +13,7 @@ from slicewise.files import write_text
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.methods import abstract, methods
 from slicewise.publish.prose import sources_of
-from tests.published import experiment, known
+from tests.published import ensemble, experiment, known
 
 
 def gathered(folder: Path, **blocks) -> Gathered:
@@ -78,3 +78,62 @@ def test_an_abstract_counts_seeds_and_names_no_repeat(tmp_path):
     said = " ".join(each.text for each in abstract([seeded, one], []).said)
     assert "U-nets (baseline: 2 seeds and baseline) were trained" in said
     assert "baseline (the first of 2 seeds), liver: Dice 0.767" in said
+    together = gather(ensemble(tmp_path / "results" / "tiny", {"axial": 0.5, "volume": 0.5}))
+    said = " ".join(each.text for each in abstract([together], []).said)
+    assert "U-nets (together, the mean of axial and volume) were trained" in said
+
+
+def test_an_ensemble_is_how_its_members_were_made_and_how_they_are_weighed(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    experiment(place / "axial", inference={"flip": "one"}, augmentation={"flip": True})
+    experiment(place / "volume", network={"filters": [8, 16], "dimensions": 3, "block": 16})
+    made = {
+        "fitted": True,
+        "because": "fitted: of 9 held-out patients each gains",
+        "postprocessing": {"threshold": 0.4, "largest_component": True, "fill_holes": False},
+    }
+    together = gather(ensemble(place, {"axial": 0.3, "volume": 0.7}, **made))
+    sections = {each.title: each for each in methods([together])}
+    assert list(sections) == [
+        "Data",
+        "Split",
+        *(
+            f"{title} of {name}"
+            for name in ("axial", "volume")
+            for title in ("Preprocessing", "Network", "Training")
+        ),
+        "Prediction of together",
+        "Evaluation",
+        "Software and hardware",
+    ]
+    assert "three dimensions" in sections["Network of volume"].said[0].text
+    told = [each.text for each in sections["Prediction of together"].said]
+    assert told == [
+        "Probabilities of axial are means of mirrored slices.",
+        "The probabilities of axial and volume were brought to the voxels of each scan and "
+        "averaged there, and the mean decided.",
+        "Their weights are axial 0.3, volume 0.7.",
+        "Weights are fitted: of 9 held-out patients each gains.",
+        "In each voxel the threshold was 0.4.",
+        "Afterwards the largest connected piece of each label was kept.",
+    ]
+    assert "dietterich2000ensemble" in sources_of(sections.values())
+    software = " ".join(each.text for each in sections["Software and hardware"].said)
+    assert "Training of axial took" in software and "Training of volume took" in software
+    # an experiment beside it, of which it is a member, is told of once, and of its own masks
+    both = [each.title for each in methods([gather(place / "axial"), together])]
+    assert both.count("Network of axial") == both.count("Network of volume") == 1
+    assert {"Prediction of axial", "Prediction of together"} <= set(both)
+    assert "Prediction of volume" not in both
+
+
+def test_patients_that_folds_held_out_were_weighed_by_others(tmp_path):
+    together = ensemble(
+        tmp_path / "results" / "tiny",
+        {"axial": 0.5, "volume": 0.5},
+        by_fold=[{"axial": 0.5, "volume": 0.5}],
+    )
+    said = text_of(gather(together), "Prediction")
+    assert "with weights that the patients of the other folds chose." in said
+    assert "Weights are equal, as 1 patient alone could choose them and it takes 4." in said
+    assert "Their weights are" not in said

@@ -15,7 +15,7 @@ from slicewise.cli import main
 from slicewise.crate import open_crate
 from slicewise.evaluation.statistics import read_metrics, summarise
 from slicewise.files import sha256, write_json, write_text
-from tests.crate.made import tracked
+from tests.crate.made import mixed, tracked
 from tests.published import experiment
 
 
@@ -231,3 +231,22 @@ def test_nothing_is_written_where_the_crate_is_refused(known, tmp_path, capsys):
     assert not (tmp_path / "paper").exists()
     assert published([known], tmp_path / "paper", "--names", "--no-crate") == 0
     assert not (tmp_path / "paper" / "crate.zip").exists()
+
+
+def test_an_ensemble_is_written_with_its_members_and_a_crate(tmp_path, capsys):
+    folder = mixed(tmp_path / "results" / "tiny")
+    output = tmp_path / "paper"
+    assert published([folder, folder.parent / "baseline"], output, "--license", "CC-BY-4.0") == 0
+    assert "make it again by: " in capsys.readouterr().out
+    text = (output / "paper.md").read_text()
+    for title in ("Network of baseline", "Network of tutorial", "Prediction of together"):
+        assert text.count(f"## {title}\n") == 1
+    assert (output / "models" / "together.md").exists()
+    assert not (output / "models" / "tutorial.md").exists()
+    assert (output / "figures" / "training-tutorial.pdf").exists()
+    assert "{dietterich2000ensemble," in (output / "references.bib").read_text()
+    assert set(pd.read_csv(output / "results.csv")["experiment"]) == {"together", "baseline"}
+    with open_crate(output / "crate.zip") as archive:
+        assert archive.note.experiments["together"].weights.keys() == {"all"}
+        trained = yaml.safe_load(archive.read("experiments/together/tutorial/fold-0/config.yaml"))
+        assert all(case.startswith("case-") for case in trained["train"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from slicewise.config import used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.reproduce.configuration import candidates, setting_differences
 from tests.reproduce.conftest import CONFIG, DATASET
@@ -98,4 +99,26 @@ def test_of_a_planned_experiment_only_what_is_written_beside_the_plan_is_compare
     assert differences(training={"epochs": 2}) == []
     assert differences(training={"epochs": 3}) == [
         "experiments.plain.training.epochs is 2 then, 3 in here.yaml"
+    ]
+
+
+def test_an_ensemble_is_compared_with_its_members(tmp_path):
+    def config(epochs: int, **beside) -> dict:
+        plain = {"slices": "axial48", "training": {"epochs": epochs}}
+        experiments = {
+            "plain": plain,
+            "planned": {"preset": "auto", "effort": "quick"},
+            "both": {"ensemble": ["plain", "planned"], **beside},
+        }
+        return CONFIG | {"experiments": experiments, "run": ["both"]}
+
+    then = yaml.safe_load(used_settings(config(2), "both"))
+
+    def differences(*arguments, **beside) -> list[str]:
+        return setting_differences(then, "both", {"here.yaml": config(*arguments, **beside)})
+
+    assert differences(2) == []
+    assert differences(3) == ["experiments.plain.training.epochs is 2 then, 3 in here.yaml"]
+    assert differences(2, postprocessing={"fill_holes": True}) == [
+        "experiments.both.postprocessing.fill_holes is False then, True in here.yaml"
     ]

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from slicewise.config import load_settings
+from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.reproduce.original import Original, read_settings
 from slicewise.tracking.fetch import Fetched
@@ -12,12 +12,13 @@ from tests.reproduce.conftest import CONFIG
 
 def test_settings_are_made_to_fit_another_folder(tmp_path):
     path = tmp_path / "settings.yaml"
-    used = CONFIG | {"tracking": {"register": True}}
+    used = CONFIG | {"tracking": {"register": True}, "run": ["plain", "rich"]}
     used["split"] = {"check_against": ["results/other/cases.tsv"]}
     path.write_text(yaml.safe_dump(used))
     found = read_settings(path, tmp_path, "x", {})
     assert found["tracking"] == {"register": False}
     assert found["split"]["check_against"] == [str(tmp_path / "results" / "other" / "cases.tsv")]
+    assert found["run"] == ["plain"]
     assert load_settings(found).model_dump(mode="json") == found
     path.write_text(yaml.safe_dump(used | {"invented": 1}))
     with pytest.raises(SlicewiseError) as caught:
@@ -32,3 +33,21 @@ def test_it_is_made_again_beside_the_old_one(tmp_path, settings):
     assert one.folder == tmp_path / "results" / "reproduced" / "0123456789ab"
     assert one.made == one.folder / "results" / "tiny"
     assert (one.project, one.experiment) == (tmp_path, "plain")
+
+
+@pytest.mark.parametrize(("name", "needs"), [("both", ["rich", "plain"]), ("small", ["both"])])
+def test_settings_have_all_that_it_learns_from(tmp_path, name, needs):
+    distil = {"teacher": "both", "share": 0.5}
+    experiments = CONFIG["experiments"] | {
+        "both": {"ensemble": ["rich", "plain"]},
+        "small": {"slices": "axial48", "training": {"epochs": 2, "distil": distil}},
+    }
+    path = tmp_path / "settings.yaml"
+    path.write_text(used_settings(CONFIG | {"experiments": experiments}, name))
+    found = read_settings(path, tmp_path, "x", {})
+    one = Original(Fetched(name, {}, {}, "0123456789abcdef"), tmp_path / "results", found)
+    assert one.experiment == name
+    assert {name, *needs} <= {*found["experiments"], *found["ensembles"]}
+    # as snakemake is given it
+    again = load_settings(yaml.safe_load(yaml.safe_dump(found)))
+    assert set(again.ensembles) == {"both"} and again.wanted == [name]

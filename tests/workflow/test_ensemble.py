@@ -12,7 +12,7 @@ from slicewise.dataset.calibration import FEWEST
 from slicewise.files import read_json
 from slicewise.tracking.journal import current_run
 from slicewise.volumes.nifti import read_note
-from tests.workflow.conftest import TEST, Workflow, copied, started
+from tests.workflow.conftest import DATASET, TEST, Workflow, copied, started
 
 OWN = {"weights", "mix", "predict", "evaluate", "report"}
 TOGETHER = ["plain", "coronal"]
@@ -123,6 +123,23 @@ def test_new_scans_are_segmented_by_its_folder(mixed, tmp_path):
     shown = mixed.slicewise("inspect", folder)
     assert "plain 0.50, coronal 0.50" in shown
     assert f"of the {FEWEST} patients that it takes, 1 were held out of the training" in shown
+
+
+def test_it_is_written_up_and_made_again_from_its_crate(mixed, clone, tmp_path):
+    paper = tmp_path / "paper"
+    mixed.slicewise("publish", f"results/{DATASET}/both", "--output", str(paper))
+    text = (paper / "paper.md").read_text()
+    assert "The probabilities of plain and coronal were brought to the voxels" in text
+    assert "Weights are equal, as 1 patient alone could choose them" in text
+    assert all(f"## {title}\n" in text for title in ("Network of coronal", "Prediction of both"))
+    other = copied(clone.root, tmp_path / "other")
+    data = str(mixed.root / "data" / "livers")
+    said = other.slicewise(
+        "reproduce", str(paper / "crate.zip"), "--data", data, "--cores", "2", "--tolerance", "0"
+    )
+    assert f"both of data set {DATASET}, made again" in said
+    assert "weights: the same to the bit" in said
+    assert "the difference in mean Dice is within the tolerance of 0" in said
 
 
 def test_what_is_done_to_masks_fits_no_weights_again(changed):

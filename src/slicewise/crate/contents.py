@@ -14,11 +14,13 @@ from slicewise import __version__
 from slicewise.crate.images import image_files
 from slicewise.crate.numbers import Names
 from slicewise.crate.private import portable, refuse_traces, training_record
+from slicewise.dataset.ensembles import NAME as MIXED
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.sources import library_digests
 from slicewise.stored import Form, read_stored, read_stored_table
-from slicewise.tracking import Run
+from slicewise.tracking import Run, current_run
 from slicewise.tracking.find import find_run
 from slicewise.tracking.names import shareable
 from slicewise.tracking.provenance import UNKNOWN, file_of_commit
@@ -62,7 +64,7 @@ class Ran:
     tags : dict of str to str
         Where it comes from, see `TAGS`.
     weights : dict of str to str
-        Digest of the weights of each fold.
+        Digest of the weights of each fold; of an ensemble, of all of them.
     begun, ended : int
         Milliseconds since 1970.
     metrics : dict of str to float
@@ -198,15 +200,17 @@ def _add(contents: Contents, run: Run) -> None:
         contents.files[f"{place}/{name}"] = names.table(content) if name == SCORES else content
     settings = portable(read_stored(_noted(run, SETTINGS)), {case for case, _ in inputs})
     contents.files[f"{place}/{SETTINGS}"] = _yaml(names.settings(settings))
-    folds = _folds(run)
-    weights: dict[str, str] = {}
-    for fold in folds:
-        of_fold = f"{place}/{fold.folder.parent.name}"
+    weights = fold_weights(record.tags)
+    if (mixed := _ensemble(run)) is not None:
+        contents.files[f"{place}/{MIXED}"] = mixed.read_bytes()
+    trainings = _trainings(run)
+    for name, fold in trainings.items():
         trained = training_record(read_stored(_noted(fold, "config.yaml")))
-        contents.files[f"{of_fold}/config.yaml"] = _yaml(names.training(trained))
-        contents.files[f"{of_fold}/history.csv"] = _noted(fold, "history.csv").read_bytes()
-        contents.files[f"{of_fold}/model.keras"] = _model(fold)
-        weights |= fold_weights(fold.record.tags)
+        contents.files[f"{place}/{name}/config.yaml"] = _yaml(names.training(trained))
+        contents.files[f"{place}/{name}/history.csv"] = _noted(fold, "history.csv").read_bytes()
+        contents.files[f"{place}/{name}/model.keras"] = _model(fold)
+        if mixed is None:
+            weights |= fold_weights(fold.record.tags)
     numbers = {name: noted.value for name, noted in sorted(record.metrics.items())}
     contents.ran.append(
         Ran(
@@ -214,7 +218,7 @@ def _add(contents: Contents, run: Run) -> None:
             record.id,
             {key: record.tags[key] for key in TAGS if key in record.tags},
             weights,
-            min(fold.record.begun for fold in folds),
+            min(fold.record.begun for fold in trainings.values()),
             record.ended or record.begun,
             {name: value for name, value in numbers.items() if value is not None},
             {names.file(name): digest for name, digest in _made(run)},
@@ -222,9 +226,38 @@ def _add(contents: Contents, run: Run) -> None:
     )
 
 
-def _folds(run: Run) -> list[Run]:
+def _ensemble(run: Run) -> Path | None:
+    """Return the file that says how members are weighed, of the run of an ensemble."""
+    noted = run.record.models.get(Path(MIXED).stem)
+    return None if noted is None else _checked(run, noted)
+
+
+def _trainings(run: Run) -> dict[str, Run]:
+    """Return the runs of the folds, of an ensemble those of its members, by what they are called.
+
+    Raises
+    ------
+    SlicewiseError
+        When the run of a member is gone, or is of another model than the ensemble has.
+    """
     tracking = run.folder.parents[1]
-    return [Run(tracking / child) for child in run.record.children or ()] or [run]
+    mixed = _ensemble(run)
+    if mixed is None:
+        runs = [Run(tracking / child) for child in run.record.children or ()] or [run]
+        return {each.folder.parent.name: each for each in runs}
+    trained = {}
+    record = EnsembleRecord.read(mixed)
+    for member, models in record.members.items():
+        for fold, digest in enumerate(models):
+            name = f"{member}/fold-{fold}"
+            own = current_run(tracking.parents[1] / member / "tracking" / f"fold-{fold}")
+            if own is None or own.record.tags.get("weights_digest") != digest:
+                raise SlicewiseError(
+                    f"{tracking.parents[1] / name}: the tracked run of this member of "
+                    f"{tracking.parent.name} is gone, or of another model; train again"
+                )
+            trained[name] = own
+    return trained
 
 
 def _noted(run: Run, name: str) -> Path:

@@ -54,6 +54,7 @@ WORDS = {
     "config.yaml": "what the training was told and found: settings, patients, window, code",
     "history.csv": "loss and validation scores by epoch",
     "model.keras": "the trained model",
+    "ensemble.json": "how much each member of the ensemble counts, and what that follows from",
 }
 OF_IMAGES = "#licence-of-images"
 IMAGES = "#param-images"

@@ -47,11 +47,16 @@ def portable(settings: Mapping[str, Any], cases: Container[str]) -> dict[str, An
     ]
     shown["segment"] = None
     shown["tracking"]["register"] = False
-    for experiment in shown["experiments"].values():
-        start = experiment["training"].get("start_from")
+    for training in trainings_of(shown):
+        start = training.get("start_from")
         if start is not None and not start.startswith(STORES):
-            experiment["training"]["start_from"] = last_part(start)
+            training["start_from"] = last_part(start)
     return without_paths(shown)
+
+
+def trainings_of(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the blocks ``training`` of all experiments; an ensemble has none."""
+    return [each["training"] for each in settings["experiments"].values() if "training" in each]
 
 
 def without_paths(value: Any) -> Any:

@@ -71,6 +71,19 @@ class Folds:
         return fold_names(self.number, self.ensemble)
 
     @property
+    def members(self) -> dict[str, Folds]:
+        """The trainings of each member of an ensemble, by its name; none of an experiment."""
+        made: dict[str, Folds] = {}
+        if self.ensemble is not None:
+            own = fold_names(self.number, None)
+            for first, name in enumerate(self.ensemble.members):
+                records = self.records[first * self.number :][: self.number]
+                made[name] = Folds(
+                    records, {fold: self.histories[f"{name}/{fold}"] for fold in own}
+                )
+        return made
+
+    @property
     def number(self) -> int:
         """How many trainings an experiment, or each member of an ensemble, has."""
         return len(self.records) if self.ensemble is None else self.ensemble.folds

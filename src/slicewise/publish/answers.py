@@ -12,7 +12,7 @@ from typing import Any
 from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.publish import described, making, measuring
 from slicewise.publish.checklist import Answer, Every
-from slicewise.publish.gathered import Gathered
+from slicewise.publish.gathered import Gathered, trained
 from slicewise.publish.prose import Said, Section, percent, together
 from slicewise.wording import plural, some
 
@@ -45,10 +45,10 @@ def does_not_apply(reason: str) -> Callable[[Every], Answer]:
 
 
 def by_section(make: Callable[[Gathered], Section]) -> Callable[[Every], Answer]:
-    """Answer by a section of the methods, of each experiment."""
+    """Answer by a section of the methods, of each experiment that was trained."""
 
     def answer(every: Every) -> Answer:
-        told = _of_each(every, lambda one: words(make(one).said))
+        told = _of_each(trained(every), lambda one: words(make(one).said))
         return Answer("answered", told, f"paper.md, {make(every[0]).title}")
 
     return answer
@@ -181,7 +181,8 @@ def criteria(every: Every) -> Answer:
 
 def subsets(every: Every) -> Answer:
     """Say which slices were trained on."""
-    if any(one.first.resolved.training_slices is None for one in every):
+    parts = trained(every)
+    if any(one.first.resolved.training_slices is None for one in parts):
         return Answer("asked", "Which slices or parts of the scans were used?")
 
     def tell(one: Gathered) -> str:
@@ -193,7 +194,7 @@ def subsets(every: Every) -> Answer:
         return f"Training{of} used {number:,} slices of its cases: {which}."
 
     whole = "Scans that were scored were segmented as a whole."
-    return Answer("answered", f"{_of_each(every, tell)} {whole}", "config.yaml of each fold")
+    return Answer("answered", f"{_of_each(parts, tell)} {whole}", "config.yaml of each fold")
 
 
 def missing(every: Every) -> Answer:
@@ -241,7 +242,7 @@ def truth_of_tests(every: Every) -> Answer:
     said = f"{whom} have their ground truth from the same data set as all others"
     if every[0].is_synthetic:
         return Answer("answered", f"{said}: it is what images were made from.", "cases.tsv")
-    known = all(one.first.before_is_known for one in every)
+    known = all(one.first.before_is_known for one in trained(every))
     if known and headline_subset(every[0].result.metrics) == "test":
         said += ", and no model was trained on it or chosen by it"
     question = "Was it drawn in another way, or blind to predictions?"
@@ -296,7 +297,7 @@ def initial(every: Every) -> Answer:
         seed = one.first.experiment["training"]["seed"]
         return words(making.started(one)) or f"Weights began at random (seed {seed})."
 
-    return Answer("answered", _of_each(every, tell), "config.yaml of each fold")
+    return Answer("answered", _of_each(trained(every), tell), "config.yaml of each fold")
 
 
 def selected(every: Every) -> Answer:
@@ -305,16 +306,23 @@ def selected(every: Every) -> Answer:
     def tell(one: Gathered) -> str:
         return " ".join(filter(None, [words(making.swept(one)), making.kept(one)]))
 
-    return Answer("answered", _of_each(every, tell), "config.yaml and history.csv of each fold")
+    told = _of_each(trained(every), tell)
+    return Answer("answered", told, "config.yaml and history.csv of each fold")
 
 
 def ensemble(every: Every) -> Answer:
     """Say which experiments are several models."""
-    many = [f"{one.name} of {one.first.folds} folds" for one in every if one.first.folds > 1]
-    if not many:
+    said = [words(making.combined(one)) for one in every if one.members]
+    many = [
+        f"{one.name} of {one.first.folds} folds" for one in trained(every) if one.first.folds > 1
+    ]
+    if many:
+        said.append(
+            f"On test patients, the probabilities of all folds are averaged: {', '.join(many)}."
+        )
+    if not said:
         return Answer("not applicable", "Each experiment is one model.", "config.yaml of fold 0")
-    text = f"On test patients, the probabilities of all folds are averaged: {', '.join(many)}."
-    return Answer("answered", text, "paper.md, Prediction")
+    return Answer("answered", " ".join(said), "paper.md, Prediction")
 
 
 def output(every: Every) -> Answer:
@@ -335,7 +343,7 @@ def imbalance(every: Every) -> Answer:
         drawn = words(making.foreground(one)) or only
         return f"{drawn} {making.loss(one.first.experiment['loss']).text}"
 
-    return Answer("answered", _of_each(every, tell), "paper.md, Training")
+    return Answer("answered", _of_each(trained(every), tell), "paper.md, Training")
 
 
 # --- scores --------------------------------------------------------------------------------
@@ -373,7 +381,7 @@ def robust(every: Every) -> Answer:
         for one in every
         if one.first.folds > 1
     ]
-    said += [words(making.swept(one)) for one in every if len(one.sweep)]
+    said += [words(making.swept(one)) for one in trained(every) if len(one.sweep)]
     if not said:
         return Answer("asked", question)
     return Answer("in part", f"{' '.join(said)} {question}", "results.csv")

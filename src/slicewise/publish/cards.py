@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import yaml
 
 from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish import described, making, measuring
-from slicewise.publish.gathered import Gathered
+from slicewise.publish.gathered import Gathered, trained
 from slicewise.publish.prose import Said, Section, markdown
 
 
@@ -45,11 +45,11 @@ def _front(one: Gathered) -> dict[str, object]:
 
 def _card(one: Gathered) -> list[Section]:
     digests = ", ".join(record.resolved.weights_sha256[:12] for record in one.records)
-    origin = one.first.origin
     details = [
-        *making.network(one).said,
+        *_each([one], making.network),
+        *making.combined(one),
         Said(f"Digests of the weights: {digests}."),
-        Said(f"Made by slicewise, {measuring.commit(origin)}."),
+        Said(f"Made by slicewise, {measuring.commits([one])}."),
     ]
     return [
         Section(
@@ -65,7 +65,7 @@ def _card(one: Gathered) -> list[Section]:
         Section("Factors", _factors(one)),
         Section("Metrics", [*measuring.metrics(one), *measuring.statistics([one])]),
         Section("Evaluation data", described.split(one).said),
-        Section("Training data", [*described.data(one).said, *making.training(one).said]),
+        Section("Training data", [*described.data(one).said, *_each([one], making.training)]),
         Section("Quantitative analyses", measuring.headline([one])),
         Section(
             "Ethical considerations",
@@ -117,7 +117,7 @@ def datasheet(every: Sequence[Gathered]) -> list[Section]:
                     if one.is_synthetic
                     else "Files are kept as they are; what is no NIfTI was converted in results."
                 ),
-                *_prepared(every),
+                *_each(every, making.preparation),
             ],
             questions=("Who drew the ground truth, by which instructions and software?",),
         ),
@@ -134,11 +134,16 @@ def datasheet(every: Sequence[Gathered]) -> list[Section]:
     ]
 
 
-def _prepared(every: Sequence[Gathered]) -> list[Said]:
-    """Say what became of volumes, for each experiment where there are several."""
-    if len(every) == 1:
-        return list(making.preparation(every[0]).said)
+def _each(every: Sequence[Gathered], make: Callable[[Gathered], Section]) -> list[Said]:
+    """Return a section of the methods, for each trained experiment where there are several."""
+    parts = trained(every)
+    if len(parts) == 1:
+        return list(make(parts[0]).said)
+    told = {one.name: make(one).said for one in parts}
     return [
-        Said(f"For {one.name}: {' '.join(said.text for said in making.preparation(one).said)}")
-        for one in every
+        Said(
+            f"For {name}: {' '.join(each.text for each in said)}",
+            tuple(dict.fromkeys(key for each in said for key in each.sources)),
+        )
+        for name, said in told.items()
     ]

@@ -85,7 +85,8 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
     differences : sequence of DotRow
         Of each two that are compared, the differences of patients.
     """
-    made = [one for each in every for one in _of(each)]
+    # an experiment may be a member of an ensemble beside it
+    made = list({one.name: one for each in every for one in _of(each)}.values())
     if differences:
         rows = [
             {"difference": row.name, "patient": patient, "dice": value}
@@ -129,7 +130,8 @@ def _of(one: Gathered) -> Iterator[Drawn]:
     scored = one.scored
     labels = list(scored["label"].unique())
     yield _dice(one, labels)
-    yield _training(one)
+    for each in one.trained:
+        yield _training(each)
     for label in labels[:MANY] if one.is_measured else ():
         volumes = patient_volumes(scored, label)
         limits = agreement(volumes["volume_ml"].to_numpy(), volumes["predicted_ml"].to_numpy())

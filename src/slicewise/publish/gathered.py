@@ -16,6 +16,7 @@ from slicewise.dataset.cases import read_table
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
+from slicewise.evaluation.folds import Folds
 from slicewise.evaluation.groups import headline_scores, read_groups
 from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.sweep import read_sweep
@@ -58,6 +59,9 @@ class Gathered:
     sweep : DataFrame
         The combinations of which its settings are the best, as of
         `slicewise.evaluation.sweep.table_of`; no row where nothing was tried.
+    members : tuple of Gathered
+        Of an ensemble, the experiments that segment together: how they were trained. Their scores
+        are those of the ensemble, as members need not be scored alone.
     """
 
     name: str
@@ -72,10 +76,24 @@ class Gathered:
     lost: int = 0
     seeds: tuple[int, ...] = ()
     sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
+    members: tuple[Gathered, ...] = ()
+
+    @property
+    def trained(self) -> tuple[Gathered, ...]:
+        """What was trained: the members of an ensemble, or the experiment itself."""
+        return self.members or (self,)
+
+    @property
+    def postprocessing(self) -> Mapping[str, Any]:
+        """What was done to its masks."""
+        ensemble = self.result.folds.ensemble
+        return (
+            self.first.experiment["postprocessing"] if ensemble is None else ensemble.postprocessing
+        )
 
     @property
     def records(self) -> list[TrainingRecord]:
-        """Its trainings, one a fold."""
+        """Its trainings, one a fold; of an ensemble, member after member."""
         return self.result.folds.records
 
     @property
@@ -128,11 +146,6 @@ def gather(folder: Path) -> Gathered:
     """
     place = folder.resolve()
     result = read_result(place)
-    if (ensemble := result.folds.ensemble) is not None:
-        raise SlicewiseError(
-            f"{folder}: it is an ensemble, of whose methods nothing is written yet; name its "
-            f"members ({', '.join(ensemble.members)})"
-        )
     tables = [place.parent / f"{name}.tsv" for name in ("cases", "split")]
     for path in tables:
         if not path.is_file():
@@ -142,21 +155,45 @@ def gather(folder: Path) -> Gathered:
             )
     cases, split = map(read_table, map(str, tables))
     content = result.folds.records[0].content
-    jobs = {"train": list(result.folds.histories)}
-    costs = read_costs(place, result.folds.recipes, jobs)
-    return Gathered(
+    members = result.folds.members
+    one = Gathered(
         place.name,
         place.parent.name,
         result,
         cases,
         split,
-        _settings(place),
-        costs,
+        # members are of one configuration
+        _settings(place.parent / next(iter(members), place.name)),
+        _costs(place, result.folds),
         _expected(place, result.metrics),
         read_groups(place / "groups.tsv"),
         0 if content.get("spacing") else _lost(place.parent, cases),
         sweep=read_sweep(place / "sweep.tsv"),
     )
+    return replace(one, members=tuple(_member(one, name, own) for name, own in members.items()))
+
+
+def _member(one: Gathered, name: str, folds: Folds) -> Gathered:
+    """Return what is recorded of the trainings of a member of an ensemble."""
+    place = one.result.folder.parent / name
+    return replace(
+        one,
+        name=name,
+        result=replace(one.result, folder=place, folds=folds),
+        costs=_costs(place, folds),
+        sweep=read_sweep(place / "sweep.tsv"),
+    )
+
+
+def _costs(place: Path, folds: Folds) -> list[Cost]:
+    return read_costs(place, folds.recipes, {"train": list(folds.histories)})
+
+
+def trained(every: Sequence[Gathered]) -> list[Gathered]:
+    """Return all that was trained for some experiments, each once: of ensembles, the members."""
+    known = {one.name: one for one in every if not one.members}
+    parts = {each.name: each for one in every for each in one.trained}
+    return [known.get(name, each) for name, each in parts.items()]
 
 
 def _lost(folder: Path, cases: pd.DataFrame) -> int:
@@ -202,6 +239,7 @@ def numbered(every: Sequence[Gathered], numbers: Numbers) -> list[Gathered]:
             split=number(one.split),
             expected=number(one.expected),
             result=replace(one.result, metrics=number(one.result.metrics)),
+            members=tuple(numbered(one.members, numbers)),
         )
         for one in every
     ]

@@ -10,7 +10,7 @@ from slicewise.config import Inference
 from slicewise.dataset.one_piece import BY_MASKS
 from slicewise.evaluation.sweep import settings_in
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.prose import Said, Section, percent
+from slicewise.publish.prose import Said, Section, percent, together
 from slicewise.wording import plural
 
 
@@ -341,10 +341,28 @@ def _augmentation(settings: Mapping[str, Any] | None) -> list[Said]:
 
 def prediction(one: Gathered) -> Section:
     """Say how masks were made from the models, on the grid of each scan."""
-    experiment = one.first.experiment
-    settings = experiment["inference"]
-    after = experiment["postprocessing"]
-    said = []
+    after = one.postprocessing
+    said = [sentence for each in one.trained for sentence in _views(each, bool(one.members))]
+    said += combined(one)
+    if not one.members:
+        said.append(
+            Said("Masks were brought back to the voxels of each scan, on which they are scored.")
+        )
+    threshold = f"the threshold was {after['threshold']:g}"
+    if one.first.content.get("regions"):
+        said.append(Said(f"Regions may lie within each other; in each voxel {threshold} for each."))
+    elif len(one.labels) > 1:
+        said.append(Said("In each voxel the likeliest label won."))
+    else:
+        said.append(Said(f"In each voxel {threshold}."))
+    said += [Said(text) for text in _afterwards(one)]
+    return Section("Prediction", said)
+
+
+def _views(one: Gathered, named: bool) -> list[Said]:
+    """Say of what the probabilities of a trained experiment are means."""
+    settings = one.first.experiment["inference"]
+    of = f" of {one.name}" if named else ""
     views = []
     if settings["flip"] != "none":
         both = " in both directions" if settings["flip"] == "both" else ""
@@ -359,22 +377,36 @@ def prediction(one: Gathered) -> Section:
         )
     if one.first.folds > 1:
         views.append(f"of the models of all {one.first.folds} folds on test patients")
-    if views:
-        said.append(Said(f"Probabilities are means {', '.join(views)}."))
+    said = [Said(f"Probabilities{of} are means {', '.join(views)}.")] if views else []
     if one.first.resolved.planes.get("fitted"):
-        said.append(Said("What each plane counts was fitted on validation patients."))
-    said.append(
-        Said("Masks were brought back to the voxels of each scan, on which they are scored.")
-    )
-    threshold = f"the threshold was {after['threshold']:g}"
-    if one.first.content.get("regions"):
-        said.append(Said(f"Regions may lie within each other; in each voxel {threshold} for each."))
-    elif len(one.labels) > 1:
-        said.append(Said("In each voxel the likeliest label won."))
-    else:
-        said.append(Said(f"In each voxel {threshold}."))
-    said += [Said(text) for text in _afterwards(one)]
-    return Section("Prediction", said)
+        said.append(Said(f"What each plane{of} counts was fitted on validation patients."))
+    return said
+
+
+def combined(one: Gathered) -> list[Said]:
+    """Say how the members of an ensemble segment together; nothing of an experiment."""
+    record = one.result.folds.ensemble
+    if record is None:
+        return []
+    said = [
+        Said(
+            f"The probabilities of {together(list(record.members))} were brought to the voxels of "
+            "each scan and averaged there, and the mean decided.",
+            ("dietterich2000ensemble",),
+        )
+    ]
+    if record.fitted:
+        shares = ", ".join(f"{name} {share:.2g}" for name, share in record.weights.items())
+        said.append(Said(f"Their weights are {shares}."))
+    said.append(Said(f"Weights are {record.because}."))
+    if record.by_fold:
+        said.append(
+            Said(
+                "A patient whom a fold held out was segmented with weights that the patients of "
+                "the other folds chose."
+            )
+        )
+    return said
 
 
 def _planes(one: Gathered, settings: Mapping[str, Any]) -> str:
@@ -396,7 +428,7 @@ STEPS = {
 
 
 def _afterwards(one: Gathered) -> list[str]:
-    after = one.first.experiment["postprocessing"]
+    after = one.postprocessing
     said = []
     for step, words in STEPS.items():
         tried = [record.resolved.postprocessing.get(step) or {} for record in one.records]

@@ -12,7 +12,7 @@ from slicewise.evaluation.intervals import RESAMPLES
 from slicewise.evaluation.paired import FEWEST
 from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish.described import made_up
-from slicewise.publish.gathered import Gathered
+from slicewise.publish.gathered import Gathered, trained
 from slicewise.publish.prose import Said, Section, together
 from slicewise.report.cost import Cost
 from slicewise.report.wrong import wrong
@@ -204,7 +204,9 @@ def software(every: Sequence[Gathered]) -> Section:
     if not _is_nifti(every[0].cases):
         itk = f"Files that are no NIfTI were read with SimpleITK {_of(origin, 'SimpleITK')}."
         named.append(Said(itk, ("lowekamp2013simpleitk",)))
-    named += [said for one in every for said in _cost(one, len(every) > 1)]
+    parts = trained(every)
+    named += [said for one in parts for said in _training_cost(one, len(parts) > 1)]
+    named += [said for one in every for said in _prediction_cost(one, len(every) > 1)]
     asked = [WHERE] if resolved.device not in (None, "CPU") else [WHERE, PROCESSORS]
     return Section("Software and hardware", named, questions=asked)
 
@@ -225,7 +227,7 @@ WHERE = "Where can others get code, model and configuration?"
 PROCESSORS = "Which processors did it run on?"
 
 
-def _cost(one: Gathered, named: bool) -> list[Said]:
+def _training_cost(one: Gathered, named: bool) -> list[Said]:
     """Say how long all trainings of an experiment took; nothing where that is not known."""
     seconds = [each.resolved.seconds for each in one.records]
     known = [value for value in seconds if value is not None]
@@ -233,18 +235,26 @@ def _cost(one: Gathered, named: bool) -> list[Said]:
         return []
     of = f" of {one.name}" if named else ""
     took = f"{sum(known) / 60:.1f} minutes on {_device(one.first.resolved)}"
-    costs = {each.stage: each for each in one.costs}
-    said = [Said(f"Training{of} took {took}{_most(costs, 'train')}.")]
-    if "predict" in costs:
-        cases = plural(one.result.metrics["case"].nunique(), "case")
-        took = f"{costs['predict'].minutes:.1f} minutes for {cases}"
-        said.append(Said(f"Prediction{of} took {took}{_most(costs, 'predict')}."))
-    return said
+    return [Said(f"Training{of} took {took}{_most(one.costs, 'train')}.")]
 
 
-def _most(costs: Mapping[str, Cost], stage: str) -> str:
+def _prediction_cost(one: Gathered, named: bool) -> list[Said]:
+    """Say how long all predictions of an experiment took, where that is known."""
+    of = f" of {one.name}" if named else ""
+    cases = plural(one.result.metrics["case"].nunique(), "case")
+    return [
+        Said(
+            f"Prediction{of} took {cost.minutes:.1f} minutes for {cases}"
+            f"{_most(one.costs, 'predict')}."
+        )
+        for cost in one.costs
+        if cost.stage == "predict"
+    ]
+
+
+def _most(costs: Sequence[Cost], stage: str) -> str:
     """Return the greatest memory of a stage, where it is known."""
-    peak = costs[stage].peak_mb if stage in costs else None
+    peak = next((each.peak_mb for each in costs if each.stage == stage), None)
     return "" if peak is None else f", with {peak / 1000:.1f} GB of memory at most"
 
 
@@ -263,8 +273,8 @@ def commit(origin: Mapping[str, Any]) -> str:
 
 
 def commits(every: Sequence[Gathered]) -> str:
-    """Name the commit that made all experiments, or that of each."""
-    made = {one.name: commit(one.first.origin) for one in every}
+    """Name the commit that trained all experiments, or that of each."""
+    made = {one.name: commit(one.first.origin) for one in trained(every)}
     if len(set(made.values())) == 1:
         return commit(every[0].first.origin)
     return together([f"{name} by {each}" for name, each in made.items()])

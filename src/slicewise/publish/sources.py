@@ -125,6 +125,14 @@ SOURCES = {
         "297--302",
         26,
     ),
+    "dietterich2000ensemble": Source(
+        "inproceedings",
+        "Dietterich, Thomas G.",
+        "Ensemble methods in machine learning",
+        "Multiple Classifier Systems",
+        2000,
+        "1--15",
+    ),
     "efron1979bootstrap": Source(
         "article",
         "Efron, Bradley",

@@ -12,6 +12,7 @@ import yaml
 
 from slicewise.config import load_settings, merge, used_settings
 from slicewise.config.configuration import read_configuration
+from slicewise.config.load import settings_of
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import flatten
 
@@ -47,7 +48,8 @@ def setting_differences(
     settings: Mapping[str, Any], name: str, candidates: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
     """Compare with the configuration of the same data set that is nearest to what it was."""
-    then = flatten(settings)
+    written = yaml.safe_load(settings_of(load_settings(settings, dumped=True), name))
+    then = flatten(written)
     differences = []
     dataset = settings["dataset"]["name"]
     none = [f"no configuration of data set {dataset} was found to compare with: --configfile"]
@@ -55,7 +57,7 @@ def setting_differences(
         if not _is_of(dataset, here):
             continue  # something else, such as an overlay
         try:
-            now = flatten(_used(settings, name, here))
+            now = flatten(_used(written, name, here))
         except (SlicewiseError, KeyError):
             none = [f"{shown} has no experiment {name} that can be used"]
             continue
@@ -74,12 +76,21 @@ def setting_differences(
 def _used(then: Mapping[str, Any], name: str, here: Mapping[str, Any]) -> dict[str, Any]:
     """Return complete settings; of `preset: auto`, what is written over what was planned then."""
     used: dict[str, Any] = yaml.safe_load(used_settings(here, name))
-    block = load_settings(here).experiments[name]
-    if block.effort is not None:
-        # what a plan says follows from the cases, and is no setting that was changed
-        used["slices"] = then["slices"]
-        used["experiments"] = {name: merge(then["experiments"][name], block.written)}
+    blocks = load_settings(here).blocks
+    for each in used["experiments"].keys() & blocks.keys():
+        if blocks[each].effort is not None:
+            # what a plan says follows from the cases, and is no setting that was changed
+            planned = then["experiments"][each]
+            for recipe in _recipes(used["experiments"][each]):
+                used["slices"].pop(recipe)
+            used["slices"] |= {recipe: then["slices"][recipe] for recipe in _recipes(planned)}
+            used["experiments"][each] = merge(planned, blocks[each].written)
     return used
+
+
+def _recipes(block: Mapping[str, Any]) -> list[str]:
+    """Return the recipes of the slices that an experiment is trained on."""
+    return [block["slices"], *block["also"]]
 
 
 def _is_of(dataset: str, config: Mapping[str, Any]) -> bool:

@@ -68,8 +68,8 @@ class Original:
 
     @property
     def experiment(self) -> str:
-        """Name of its experiment."""
-        return next(iter(self.settings["experiments"]))
+        """Name of its experiment, beside which settings have all that it learns from."""
+        return str(self.settings["run"][0])
 
     @property
     def dataset(self) -> str:
@@ -165,13 +165,10 @@ def read_settings(
         raise SlicewiseError(
             f"run {run_id}: its settings do not fit the code here ({error}){there}"
         ) from error
-    for name in checked.ensembles:
-        members = ", ".join(checked.members_of(name))
-        raise SlicewiseError(
-            f"run {run_id}: it is an ensemble, whose weights are not fitted again by reproduce; "
-            f"name the runs of its members ({members})"
-        )
+    # those of older runs do not say which they are of, and have one experiment
+    wanted = checked.run or checked.named
     settings = checked.model_dump(mode="json")
+    settings["run"] = wanted[:1]
     settings["split"]["check_against"] = [
         str((project / expanded(other, "split.check_against")).resolve())
         for other in settings["split"]["check_against"]

@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable
 from os.path import relpath
 from pathlib import Path
-from typing import Any
 
 from slicewise.crate import Archive, open_crate
 from slicewise.crate.contents import EXPERIMENTS, SETTINGS
 from slicewise.crate.images import IMAGES
-from slicewise.crate.private import STORES
+from slicewise.crate.private import STORES, trainings_of
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256, write_bytes
 from slicewise.reproduce.original import Original, read_settings, track_in
@@ -90,7 +89,7 @@ def _bring(archive: Archive, name: str, results: Path) -> Original:
     for each, content in contents.items():
         write_bytes(place / each, content)
     settings = read_settings(place / SETTINGS, results.parent, published.run, published.tags)
-    if [*settings["experiments"]] != [name]:
+    if settings["run"] != [name]:
         raise SlicewiseError(
             f"{archive.path}: settings of {name} are those of another experiment; ask whoever "
             "published it"
@@ -118,10 +117,10 @@ def _place(original: Original, crate: Path, data: Path | None) -> None:
     split = original.settings["split"]
     if split["strata"] is not None:
         split["strata"] = str(_beside(data, split["strata"], crate).resolve())
-    training: dict[str, Any] = original.settings["experiments"][original.experiment]["training"]
-    start = training.get("start_from")
-    if start is not None and not start.startswith(STORES):
-        training["start_from"] = str(_beside(data, start, crate).resolve())
+    for training in trainings_of(original.settings):
+        start = training.get("start_from")
+        if start is not None and not start.startswith(STORES):
+            training["start_from"] = str(_beside(data, start, crate).resolve())
 
 
 def _beside(data: Path, name: str, crate: Path) -> Path:

@@ -40,14 +40,16 @@ class NotedNumber(NamedTuple):
 def fold_weights(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the digest of the weights by the fold, by the tags of a run; empty where none are.
 
+    An ensemble has one digest, of all its models and of how they are weighed.
+
     Examples
     --------
     >>> fold_weights({"fold": "0", "weights_digest": "ab12"})
     {'0': 'ab12'}
     """
-    if "fold" not in tags or "weights_digest" not in tags:
+    if "weights_digest" not in tags:
         return {}
-    return {tags["fold"]: tags["weights_digest"]}
+    return {tags.get("fold", "all"): tags["weights_digest"]}
 
 
 class Stored(Loose):
