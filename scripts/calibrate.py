@@ -31,7 +31,9 @@ def main(snakemake):
         masks = paths_told(snakemake, "masks")
         check_volumes(given.case_records, cfg.cases, image=images, mask=masks)
         cases = known_cases(cfg.cases, images, masks, cfg.content)
-        made = calibrated(tried, weights, cases, batch=snakemake.params.batch, log=log)
+        made = calibrated(
+            tried, weights, cases, cfg.patients, batch=snakemake.params.batch, log=log
+        )
         write_json(snakemake.output[0], made.model_dump())
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import load_settings
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.calibration import MOST
 from slicewise.dataset.case import Case
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
@@ -318,6 +319,20 @@ def test_models_are_calibrated_where_enough_patients_were_held_out(cases, folds,
     paths = [f"results/ct/one/fold-{fold}/calibration.json" for fold in study.folds]
     assert study.calibrations_of("one") == (paths if enough else [])
     assert study.memory_to_calibrate("one", 0) >= 6000
+
+
+def test_where_masks_may_be_drawn_in_part_all_that_were_held_out_may_be_tried():
+    many = 120
+    whole = study_of(cases=many, folds=2)
+    dataset = whole.settings.dataset.model_copy(update={"ignore": 9})
+    loaded = whole.settings.model_copy(update={"dataset": dataset})
+    study = Study(loaded, [*whole.cases.values()], [*whole.split.values()])
+    for fold in study.folds:
+        some, every = whole.calibrated_on(fold), study.calibrated_on(fold)
+        assert len(some) == MOST < len(every)
+        assert sorted(every) == sorted(study.validation_cases(fold))
+        # who is tried first is the same
+        assert every[:MOST] == some
 
 
 def starting(start_from: str, folds: int = 3, **also: str) -> Study:

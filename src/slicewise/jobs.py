@@ -358,7 +358,7 @@ class Mix(Told):
 
 
 class Calibrate(Told):
-    """Of `calibrate`: which held-out cases are tried, one of each patient.
+    """Of `calibrate`: which held-out cases are tried, or may be, and whose they are.
 
     `members` are the experiments whose models segment them: one, or those of an ensemble.
     """

@@ -18,7 +18,7 @@ from slicewise.config.planned import with_plans
 from slicewise.config.training import STORES
 from slicewise.dataset import shapes
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.calibration import FEWEST, chosen_patients
+from slicewise.dataset.calibration import FEWEST, by_chance, chosen_patients
 from slicewise.dataset.case import Case
 from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
@@ -669,9 +669,15 @@ class Study:
         return self.whole(self.validation_cases(fold))
 
     def calibrated_on(self, fold: int | str) -> list[str]:
-        """Return the cases that the model of a fold is tried on: one of each patient."""
+        """Return the cases that the model of a fold is tried on: one of each patient.
+
+        Where masks may be drawn in part these are all, as who reads them finds which are whole.
+        """
+        if not self.is_calibrated:
+            return []
         patients = {case: self.split[case].patient for case in self._known(fold)}
-        return chosen_patients(patients) if self.is_calibrated else []
+        in_part = self.settings.dataset.ignore is not None
+        return by_chance(patients) if in_part else chosen_patients(patients)
 
     def calibration(self, experiment: str, fold: int | str) -> jobs.Calibrate:
         """Return what a calibration is told."""

@@ -27,6 +27,8 @@ CONTENT = Content(
     labels={"organ0": [5, 90], "organ1": [6, 91]},
     other_labels="refuse",
 )
+OWN = {"a": "ann", "b": "ben"}
+"""Whose the cases are."""
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> list:
 def test_dice_is_that_of_the_prediction(cases: list) -> None:
     model = finished(2)
     said: list[str] = []
-    made = calibrated(model, weights_digest(model), cases, log=said.append)
-    again = calibrated(model, weights_digest(model), cases, log=said.append)
+    made = calibrated(model, weights_digest(model), cases, OWN, log=said.append)
+    again = calibrated(model, weights_digest(model), cases, OWN, log=said.append)
     assert made == again, "to the bit"
     assert made.weights_sha256 == weights_digest(model)
     assert {mask.spoilt for mask in made.masks if mask.patient == 0} <= {"", *ways_of(0)}
@@ -78,7 +80,7 @@ def test_masks_of_an_ensemble_are_tried_with_what_its_members_say_alone(cases: l
     models = {"one": [finished(2)], "two": [finished(2, 4)]}
     after = model_card(models["one"][0]).postprocessing.model_dump()
     together = Ensemble.of(models, {"one": 0.3, "two": 0.7}, after)
-    made = calibrated(together, "all of it", cases, log=lambda line: None)
+    made = calibrated(together, "all of it", cases, OWN, log=lambda line: None)
     assert made.weights_sha256 == "all of it"
     plain = {(m.patient, m.label): m for m in made.masks if not m.spoilt}
     image, truth = (read_nifti(path)[0].array for path in (cases[0].image, cases[0].mask))
@@ -88,7 +90,7 @@ def test_masks_of_an_ensemble_are_tried_with_what_its_members_say_alone(cases: l
     dice = 2 * (true & own).sum() / (true.sum() + own.sum())
     assert plain[0, "organ0"].dice == pytest.approx(dice, abs=1e-6)
     # members that differ say so
-    alone = calibrated(models["one"][0], "w", cases, log=lambda line: None)
+    alone = calibrated(models["one"][0], "w", cases, OWN, log=lambda line: None)
     signs = {(m.patient, m.label): m.signs for m in alone.masks if not m.spoilt}
     assert plain[0, "organ0"].signs != signs[0, "organ0"]
 
@@ -103,13 +105,41 @@ def test_patients_who_were_drawn_in_part_tell_nothing(cases: list, tmp_path: Pat
     masks = [str(tmp_path / "part.nii.gz"), str(cases[1].mask)]
     known = known_cases(["a", "b"], [str(case.image) for case in cases], masks, content)
     said: list[str] = []
-    made = calibrated(model, weights_digest(model), known, log=said.append)
+    made = calibrated(model, weights_digest(model), known, OWN, log=said.append)
     assert said[0] == "a: drawn in part, so the Dice of a whole mask is not known"
     assert " predictions of 1 patient in " in said[-1]
-    whole = calibrated(model, weights_digest(model), cases, log=lambda line: None)
-    assert made.masks == [mask for mask in whole.masks if mask.patient == 1]
+    whole = calibrated(model, weights_digest(model), cases, OWN, log=lambda line: None)
+    told = {
+        (mask.label, mask.dice) for mask in whole.masks if mask.patient == 1 and not mask.spoilt
+    }
+    assert told
+    # whoever tells is counted, and spoilt in the ways of that number
+    assert {mask.patient for mask in made.masks} == {0}
+    assert {(mask.label, mask.dice) for mask in made.masks if not mask.spoilt} == told
+
+
+def test_of_a_patient_the_first_case_counts_that_was_drawn_as_a_whole(
+    cases: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = finished(2)
+    stored = read_nifti(cases[0].mask)[0]
+    array = np.array(stored.array)
+    array[0] = 7
+    write_nifti(tmp_path / "part.nii.gz", Volume(array, stored.affine), dtype=np.uint8)
+    content = CONTENT.model_copy(update={"ignore": 7})
+    images = [str(cases[number].image) for number in (0, 0, 1, 1)]
+    masks = [str(tmp_path / "part.nii.gz"), *(str(cases[n].mask) for n in (0, 1, 1))]
+    known = known_cases(["a1", "a2", "b1", "b2"], images, masks, content)
+    patients = {"a1": "ann", "a2": "ann", "b1": "ben", "b2": "ben"}
+    said: list[str] = []
+    made = calibrated(model, "w", known, patients, log=said.append)
+    assert made == calibrated(model, "w", cases, OWN, log=lambda line: None)
+    assert [line.split(":")[0] for line in said[:-1]] == ["a1", "a2", "b1"]
+    monkeypatch.setattr("slicewise.training.calibrating.MOST", 1)
+    few = calibrated(model, "w", known, patients, log=said.append)
+    assert few.masks == [mask for mask in made.masks if mask.patient == 0]
 
 
 def test_it_names_nobody(cases: list) -> None:
-    text = calibrated(finished(2), "w", cases, log=lambda line: None).model_dump_json()
+    text = calibrated(finished(2), "w", cases, OWN, log=lambda line: None).model_dump_json()
     assert "image" not in text and str(Path(cases[0].image).parent) not in text

@@ -62,6 +62,17 @@ class Calibration(Loose):
 CALIBRATION = Form(Calibration)
 
 
+def by_chance(patients: Mapping[str, str]) -> list[str]:
+    """Return cases in an order that hangs on nothing but the names of patients, then their own.
+
+    Parameters
+    ----------
+    patients : mapping of str to str
+        The patient of each case.
+    """
+    return sorted(patients, key=lambda case: (digest(patients[case]), case))
+
+
 def chosen_patients(patients: Mapping[str, str], most: int = MOST) -> list[str]:
     """Choose the cases that a model is calibrated on: of each patient one, of many patients some.
 
@@ -75,12 +86,12 @@ def chosen_patients(patients: Mapping[str, str], most: int = MOST) -> list[str]:
     Returns
     -------
     list of str
-        Cases, in an order that hangs on nothing but the names of patients.
+        Cases, in the order of `by_chance`.
     """
     first: dict[str, str] = {}
-    for case in sorted(patients):
+    for case in by_chance(patients):
         first.setdefault(patients[case], case)
-    return [first[patient] for patient in sorted(first, key=digest)[:most]]
+    return [*first.values()][:most]
 
 
 def joined(calibrations: Iterable[Calibration]) -> list[KnownMask]:

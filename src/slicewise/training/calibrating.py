@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from slicewise.config import UNDRAWN
-from slicewise.dataset.calibration import Calibration, KnownMask
+from slicewise.dataset.calibration import MOST, Calibration, KnownMask
 from slicewise.inference.assembled import assembled
 from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.predict import mixed
@@ -28,6 +28,7 @@ def calibrated(
     tried: Predictor | Ensemble,
     weights: str,
     cases: Sequence[KnownCase],
+    patients: Mapping[str, str],
     *,
     batch: int = 8,
     log: Callable[[str], object] = print,
@@ -41,7 +42,10 @@ def calibrated(
     weights : str
         Digest of its weights, or of all that an ensemble predicts by.
     cases : sequence of KnownCase
-        One of each patient. Those that were drawn in part tell nothing.
+        Of each patient the first counts that was drawn as a whole, of so many patients as are
+        tried at most.
+    patients : mapping of str to str
+        The patient of each case.
     batch : int
         Slices at a time.
     log : callable
@@ -56,13 +60,17 @@ def calibrated(
     card = card_of(tried)
     masks: list[KnownMask] = []
     scans = 0
-    patients = 0
-    for number, case in enumerate(cases):
+    told: list[str] = []
+    for case in cases:
+        patient = patients[case.case]
+        if patient in told or len(told) == MOST:
+            continue
         known = case.read()
         if np.any(known.truth == UNDRAWN):
             log(f"{case.case}: drawn in part, so the Dice of a whole mask is not known")
             continue
-        patients += 1
+        number = len(told)
+        told.append(patient)
         for way, drawn in _shown(known, number):
             own = known_masks(tried, card, drawn, batch)
             # of what is found nowhere the Dice is known without a calibration
@@ -71,7 +79,7 @@ def calibrated(
             scans += 1
         log(f"{case.case}: predicted as it is, and {' and '.join(ways_of(number))}")
     seconds = time.monotonic() - begun
-    log(f"{scans} predictions of {plural(patients, 'patient')} in {seconds:.0f} s")
+    log(f"{scans} predictions of {plural(len(told), 'patient')} in {seconds:.0f} s")
     return Calibration(weights_sha256=weights, masks=masks)
 
 
