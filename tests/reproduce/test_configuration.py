@@ -108,7 +108,8 @@ def test_an_ensemble_is_compared_with_its_members(tmp_path):
         experiments = {
             "plain": plain,
             "planned": {"preset": "auto", "effort": "quick"},
-            "both": {"ensemble": ["plain", "planned"], **beside},
+            "again": {"preset": "auto", "effort": "quick"},
+            "both": {"ensemble": ["plain", "planned", "again"], **beside},
         }
         return CONFIG | {"experiments": experiments, "run": ["both"]}
 

@@ -19,6 +19,7 @@ from slicewise.reproduce.differences import split_differences
 from slicewise.reproduce.outcome import Reproduction
 from slicewise.reproduce.published import bring_published
 from slicewise.tracking.connection import ADDRESS
+from tests.crate import made
 from tests.crate.made import tracked
 
 WORKFLOW = Path(__file__).parents[2]
@@ -68,6 +69,31 @@ def test_all_is_brought_and_data_are_those_at_hand(crate, data, tmp_path):
     }
     # new runs are tracked where this user's are
     assert os.environ[ADDRESS] == f"sqlite:///{tmp_path / 'results' / 'mlflow.db'}"
+
+
+def test_of_an_ensemble_all_members_are_brought(crate, data, tmp_path):
+    folder = made.mixed(tmp_path / "theirs" / "results" / "tiny")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    with pytest.raises(SlicewiseError, match=r"my livers/m\.keras: is missing"):
+        bring_published(crate, data, tmp_path / "results", print)
+    write_text(data / "m.keras", "what a member started from")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
+    assert original.experiment == "together"
+    assert list(original.fetched.weights) == ["all"]
+    trained = original.settings["experiments"]
+    assert trained["baseline"]["training"]["start_from"] == str(data / "m.keras")
+    assert original.settings["ensembles"]["together"]["ensemble"] == [*trained]
+
+
+def test_who_learned_from_another_is_brought_with_it(crate, data, tmp_path, monkeypatch):
+    student = {"slices": "axial", "training": {"epochs": 4, "distil": {"teacher": "tutorial"}}}
+    experiments = made.SETTINGS["experiments"] | {"baseline": student}
+    monkeypatch.setattr(made, "SETTINGS", made.SETTINGS | {"experiments": experiments})
+    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "baseline")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
+    assert original.experiment == "baseline"
+    assert original.settings["experiments"].keys() == {"baseline", "tutorial"}
 
 
 def test_without_data_their_name_is_told(crate, tmp_path):

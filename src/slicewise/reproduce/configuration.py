@@ -82,7 +82,7 @@ def _used(then: Mapping[str, Any], name: str, here: Mapping[str, Any]) -> dict[s
             # what a plan says follows from the cases, and is no setting that was changed
             planned = then["experiments"][each]
             for recipe in _recipes(used["experiments"][each]):
-                used["slices"].pop(recipe)
+                used["slices"].pop(recipe, None)
             used["slices"] |= {recipe: then["slices"][recipe] for recipe in _recipes(planned)}
             used["experiments"][each] = merge(planned, blocks[each].written)
     return used
