@@ -15,6 +15,7 @@ from slicewise.cli import main
 from slicewise.crate import open_crate
 from slicewise.evaluation.statistics import read_metrics, summarise
 from slicewise.files import sha256, write_json, write_text
+from slicewise.publish.figures import FOLDER, FORMATS, Drawn
 from tests.crate.made import mixed, tracked
 from tests.published import experiment
 
@@ -23,6 +24,17 @@ from tests.published import experiment
 def folders(tmp_path):
     place = tmp_path / "results" / "tiny"
     return [experiment(place / "tutorial"), experiment(place / "baseline", 0.05)]
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+    """Let figures be empty: most of the time goes to drawing them."""
+
+    def files(drawn: Drawn) -> dict[str, bytes | str]:
+        kinds = (*FORMATS, "png", "csv")
+        return {f"{FOLDER}/{drawn.name}.{kind}": f"no {kind}" for kind in kinds}
+
+    monkeypatch.setattr(Drawn, "files", files)
 
 
 def published(folders, output, *more: str) -> int:
@@ -73,6 +85,7 @@ def test_figures_and_tables_reach_a_word_processor(folders, tmp_path):
     assert document.count("<w:tbl>") == page.count("<table>")
 
 
+@pytest.mark.usefixtures("sketched")
 def test_what_is_there_is_kept(folders, tmp_path, capsys):
     output = tmp_path / "paper"
     write_text(output / "paper.md", "by hand")
@@ -99,6 +112,7 @@ def test_a_training_of_an_earlier_version_is_refused(folders, tmp_path, capsys):
     assert "do not say 'loss', as an earlier version wrote them" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("sketched")
 def test_contents_are_the_digests_of_all_files(folders, tmp_path):
     output = tmp_path / "paper"
     assert published(folders, output) == 0
@@ -115,6 +129,7 @@ def test_the_same_results_make_the_same_files(folders, tmp_path):
     assert first == second
 
 
+@pytest.mark.usefixtures("sketched")
 def test_no_file_of_an_earlier_call_is_left_over_but_what_was_edited(folders, tmp_path):
     output = tmp_path / "paper"
     assert published(folders, output) == 0
@@ -127,6 +142,7 @@ def test_no_file_of_an_earlier_call_is_left_over_but_what_was_edited(folders, tm
     assert edited.read_text() == "by hand"
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_list_of_contents_deletes_nothing_elsewhere(folders, tmp_path):
     output = tmp_path / "paper"
     other = tmp_path / "other.txt"
@@ -155,6 +171,7 @@ def test_patients_have_numbers_unless_names_are_asked_for(folders, tmp_path):
     assert "Maria_Muster_a" in (tmp_path / "named" / "patients.csv").read_text()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_trainings_that_differ_by_the_seed_are_told_once(tmp_path):
     place = tmp_path / "results" / "tiny"
     training = {"training": {"seed": 1}}, {"training": {"seed": 2}}
@@ -172,6 +189,7 @@ def test_trainings_that_differ_by_the_seed_are_told_once(tmp_path):
     assert not (output / "models" / "base-seed2.md").exists()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_validation_patients_are_not_in_the_differences_of_tests(folders, tmp_path):
     for folder in folders:
         metrics = pd.read_csv(folder / "metrics.tsv", sep="\t")
@@ -185,6 +203,7 @@ def test_validation_patients_are_not_in_the_differences_of_tests(folders, tmp_pa
     assert "| baseline − tutorial | mean | 2 |" not in text
 
 
+@pytest.mark.usefixtures("sketched")
 def test_each_source_that_a_text_cites_is_in_the_bibliography(folders, tmp_path):
     output = tmp_path / "paper"
     assert published(folders, output) == 0
@@ -202,6 +221,7 @@ def known(tmp_path):
     return tracked(tmp_path / "results" / "tiny" / "baseline")
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_crate_lies_beside_the_text(known, tmp_path, capsys):
     output = tmp_path / "paper"
     assert published([known], output, "--names") == 0
@@ -223,6 +243,7 @@ def test_a_crate_lies_beside_the_text(known, tmp_path, capsys):
     assert "crate" not in (output / "questions.md").read_text()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_nothing_is_written_where_the_crate_is_refused(known, tmp_path, capsys):
     write_text(known / "fold-0" / "model.keras", "another")
     assert published([known], tmp_path / "paper", "--names") == 1
@@ -233,6 +254,7 @@ def test_nothing_is_written_where_the_crate_is_refused(known, tmp_path, capsys):
     assert not (tmp_path / "paper" / "crate.zip").exists()
 
 
+@pytest.mark.usefixtures("sketched")
 def test_an_ensemble_is_written_with_its_members_and_a_crate(tmp_path, capsys):
     folder = mixed(tmp_path / "results" / "tiny")
     output = tmp_path / "paper"
