@@ -27,6 +27,7 @@ CONTENT = Content(
     labels={"organ0": [5, 90], "organ1": [6, 91]},
     other_labels="refuse",
 )
+PARTLY = CONTENT.model_copy(update={"ignore": 7})
 OWN = {"a": "ann", "b": "ben"}
 """Whose the cases are."""
 
@@ -95,15 +96,19 @@ def test_masks_of_an_ensemble_are_tried_with_what_its_members_say_alone(cases: l
     assert plain[0, "organ0"].signs != signs[0, "organ0"]
 
 
-def test_patients_who_were_drawn_in_part_tell_nothing(cases: list, tmp_path: Path) -> None:
-    model = finished(2)
-    stored = read_nifti(cases[0].mask)[0]
+def in_part(mask: Path, folder: Path) -> str:
+    """Write a mask of which a plane was not drawn, and return its file."""
+    stored = read_nifti(mask)[0]
     array = np.array(stored.array)
     array[0] = 7
-    write_nifti(tmp_path / "part.nii.gz", Volume(array, stored.affine), dtype=np.uint8)
-    content = CONTENT.model_copy(update={"ignore": 7})
-    masks = [str(tmp_path / "part.nii.gz"), str(cases[1].mask)]
-    known = known_cases(["a", "b"], [str(case.image) for case in cases], masks, content)
+    write_nifti(folder / "part.nii.gz", Volume(array, stored.affine), dtype=np.uint8)
+    return str(folder / "part.nii.gz")
+
+
+def test_patients_who_were_drawn_in_part_tell_nothing(cases: list, tmp_path: Path) -> None:
+    model = finished(2)
+    masks = [in_part(cases[0].mask, tmp_path), str(cases[1].mask)]
+    known = known_cases(["a", "b"], [str(case.image) for case in cases], masks, PARTLY)
     said: list[str] = []
     made = calibrated(model, weights_digest(model), known, OWN, log=said.append)
     assert said[0] == "a: drawn in part, so the Dice of a whole mask is not known"
@@ -122,14 +127,9 @@ def test_of_a_patient_the_first_case_counts_that_was_drawn_as_a_whole(
     cases: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = finished(2)
-    stored = read_nifti(cases[0].mask)[0]
-    array = np.array(stored.array)
-    array[0] = 7
-    write_nifti(tmp_path / "part.nii.gz", Volume(array, stored.affine), dtype=np.uint8)
-    content = CONTENT.model_copy(update={"ignore": 7})
     images = [str(cases[number].image) for number in (0, 0, 1, 1)]
-    masks = [str(tmp_path / "part.nii.gz"), *(str(cases[n].mask) for n in (0, 1, 1))]
-    known = known_cases(["a1", "a2", "b1", "b2"], images, masks, content)
+    masks = [in_part(cases[0].mask, tmp_path), *(str(cases[n].mask) for n in (0, 1, 1))]
+    known = known_cases(["a1", "a2", "b1", "b2"], images, masks, PARTLY)
     patients = {"a1": "ann", "a2": "ann", "b1": "ben", "b2": "ben"}
     said: list[str] = []
     made = calibrated(model, "w", known, patients, log=said.append)
