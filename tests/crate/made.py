@@ -9,8 +9,8 @@ import pandas as pd
 import yaml
 
 from slicewise.config import used_settings
-from slicewise.dataset.ensembles import NAME
-from slicewise.files import digest, write_json, write_text
+from slicewise.dataset.ensembles import NAME, EnsembleRecord, models_of
+from slicewise.files import write_json, write_text
 from slicewise.stored import read_stored
 from slicewise.tracking import Run, summary_metrics
 from tests.published import ensemble, experiment
@@ -76,24 +76,19 @@ def mixed(place: Path, folds: int = 1) -> Path:
     folder = ensemble(place, dict.fromkeys(members, 0.5))
     # the table of cases that runs noted, which the ensemble wrote anew
     tracked(place / "tutorial", folds)
-    stored = read_stored(folder / NAME)
-    weights = {key: stored[key] for key in ("members", "weights")}
+    record = EnsembleRecord.read(folder / NAME)
     run = Run.create(
         folder / "tracking" / "parent",
         folder.name,
         "key",
         {},
-        {**TAGS, "weights_digest": digest(weights)},
+        {**TAGS, "weights_digest": record.predicts_by},
         children=[],
     )
     own = SETTINGS["experiments"] | {folder.name: {"ensemble": [*members]}}
     _settings(run, folder.name, SETTINGS | {"experiments": own})
-    models = {
-        f"{name}-fold-{fold}": member / f"fold-{fold}" / "model.keras"
-        for name, member in members.items()
-        for fold in range(folds)
-    }
-    run.models({**models, "ensemble": folder / NAME}, ["liver"])
+    models = models_of(folder / NAME, record)
+    run.models(record.files([*map(str, models)], str(folder / NAME)), ["liver"])
     files = {name: folder / name for name in ("metrics.tsv", "summary.json")}
     run.files(files | {name: place / name for name in ("cases.tsv", "split.tsv")})
     run.metrics(summary_metrics(read_stored(folder / "summary.json")))

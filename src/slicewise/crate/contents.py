@@ -203,7 +203,7 @@ def _add(contents: Contents, run: Run) -> None:
     weights = fold_weights(record.tags)
     if (mixed := _ensemble(run)) is not None:
         contents.files[f"{place}/{MIXED}"] = mixed.read_bytes()
-    trainings = _trainings(run)
+    trainings = _trainings(run, mixed)
     for name, fold in trainings.items():
         trained = training_record(read_stored(_noted(fold, "config.yaml")))
         contents.files[f"{place}/{name}/config.yaml"] = _yaml(names.training(trained))
@@ -232,8 +232,14 @@ def _ensemble(run: Run) -> Path | None:
     return None if noted is None else _checked(run, noted)
 
 
-def _trainings(run: Run) -> dict[str, Run]:
+def _trainings(run: Run, mixed: Path | None) -> dict[str, Run]:
     """Return the runs of the folds, of an ensemble those of its members, by what they are called.
+
+    Parameters
+    ----------
+    run : Run
+    mixed : Path or None
+        What `_ensemble` returns of it.
 
     Raises
     ------
@@ -241,7 +247,6 @@ def _trainings(run: Run) -> dict[str, Run]:
         When the run of a member is gone, or is of another model than the ensemble has.
     """
     tracking = run.folder.parents[1]
-    mixed = _ensemble(run)
     if mixed is None:
         runs = [Run(tracking / child) for child in run.record.children or ()] or [run]
         return {each.folder.parent.name: each for each in runs}

@@ -10,13 +10,13 @@ from typing import Any
 
 import yaml
 
+from slicewise.config.training import STORES
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder
 from slicewise.tracking.secrets import redact_value
 
 MACHINE = ("host", "slurm_job")
 """What the record of a training says of the machine that it ran on."""
-STORES = ("models:/", "runs:/")
 ELSEWHERE = re.compile(r"^([A-Za-z]:[\\/]|/|~[\w.-]*(/|$)|\$[\w{]|\\\\)|(^|[\\/])\.\.([\\/]|$)")
 """How a path begins that leads out of the folder of the data, and what does so within one."""
 NO_PATH = "patient_pattern"
@@ -47,16 +47,18 @@ def portable(settings: Mapping[str, Any], cases: Container[str]) -> dict[str, An
     ]
     shown["segment"] = None
     shown["tracking"]["register"] = False
-    for training in trainings_of(shown):
-        start = training.get("start_from")
-        if start is not None and not start.startswith(STORES):
-            training["start_from"] = last_part(start)
+    for training in started_from_files(shown):
+        training["start_from"] = last_part(training["start_from"])
     return without_paths(shown)
 
 
-def trainings_of(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the blocks ``training`` of all experiments; an ensemble has none."""
-    return [each["training"] for each in settings["experiments"].values() if "training" in each]
+def started_from_files(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the blocks ``training`` that begin with a model that is no store's."""
+    blocks = settings["experiments"].values()
+    # an ensemble has none
+    trainings = [each["training"] for each in blocks if "training" in each]
+    starts = [(training, training.get("start_from")) for training in trainings]
+    return [each for each, start in starts if start is not None and not start.startswith(STORES)]
 
 
 def without_paths(value: Any) -> Any:

@@ -235,26 +235,28 @@ def _training_cost(one: Gathered, named: bool) -> list[Said]:
         return []
     of = f" of {one.name}" if named else ""
     took = f"{sum(known) / 60:.1f} minutes on {_device(one.first.resolved)}"
-    return [Said(f"Training{of} took {took}{_most(one.costs, 'train')}.")]
+    return [Said(f"Training{of} took {took}{_most(_cost(one, 'train'))}.")]
 
 
 def _prediction_cost(one: Gathered, named: bool) -> list[Said]:
     """Say how long all predictions of an experiment took, where that is known."""
+    cost = _cost(one, "predict")
+    if cost is None:
+        return []
     of = f" of {one.name}" if named else ""
     cases = plural(one.result.metrics["case"].nunique(), "case")
-    return [
-        Said(
-            f"Prediction{of} took {cost.minutes:.1f} minutes for {cases}"
-            f"{_most(one.costs, 'predict')}."
-        )
-        for cost in one.costs
-        if cost.stage == "predict"
-    ]
+    took = f"{cost.minutes:.1f} minutes for {cases}"
+    return [Said(f"Prediction{of} took {took}{_most(cost)}.")]
 
 
-def _most(costs: Sequence[Cost], stage: str) -> str:
+def _cost(one: Gathered, stage: str) -> Cost | None:
+    """Return what a stage of an experiment took, where it is known."""
+    return next((each for each in one.costs if each.stage == stage), None)
+
+
+def _most(cost: Cost | None) -> str:
     """Return the greatest memory of a stage, where it is known."""
-    peak = next((each.peak_mb for each in costs if each.stage == stage), None)
+    peak = None if cost is None else cost.peak_mb
     return "" if peak is None else f", with {peak / 1000:.1f} GB of memory at most"
 
 

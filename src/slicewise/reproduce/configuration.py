@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from slicewise.config import load_settings, merge, used_settings
+from slicewise.config import load_settings, merge
 from slicewise.config.configuration import read_configuration
 from slicewise.config.load import settings_of
 from slicewise.errors import SlicewiseError
@@ -75,8 +75,9 @@ def setting_differences(
 
 def _used(then: Mapping[str, Any], name: str, here: Mapping[str, Any]) -> dict[str, Any]:
     """Return complete settings; of `preset: auto`, what is written over what was planned then."""
-    used: dict[str, Any] = yaml.safe_load(used_settings(here, name))
-    blocks = load_settings(here).blocks
+    settings = load_settings(here)
+    used: dict[str, Any] = yaml.safe_load(settings_of(settings, name))
+    blocks = settings.blocks
     for each in used["experiments"].keys() & blocks.keys():
         if blocks[each].effort is not None:
             # what a plan says follows from the cases, and is no setting that was changed

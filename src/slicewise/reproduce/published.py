@@ -10,7 +10,7 @@ from pathlib import Path
 from slicewise.crate import Archive, open_crate
 from slicewise.crate.contents import EXPERIMENTS, SETTINGS
 from slicewise.crate.images import IMAGES
-from slicewise.crate.private import STORES, trainings_of
+from slicewise.crate.private import started_from_files
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256, write_bytes
 from slicewise.reproduce.original import Original, read_settings, track_in
@@ -117,10 +117,8 @@ def _place(original: Original, crate: Path, data: Path | None) -> None:
     split = original.settings["split"]
     if split["strata"] is not None:
         split["strata"] = str(_beside(data, split["strata"], crate).resolve())
-    for training in trainings_of(original.settings):
-        start = training.get("start_from")
-        if start is not None and not start.startswith(STORES):
-            training["start_from"] = str(_beside(data, start, crate).resolve())
+    for training in started_from_files(original.settings):
+        training["start_from"] = str(_beside(data, training["start_from"], crate).resolve())
 
 
 def _beside(data: Path, name: str, crate: Path) -> Path:
