@@ -3,6 +3,8 @@
 import itertools
 from types import SimpleNamespace
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from slicewise.survey import proposal
@@ -26,17 +28,59 @@ def test_blocks_stand_together_and_values_before_blocks(tmp_path):
     assert changes == len(set(blocks)) - 1
 
 
-def test_masks_beside_the_voxels_of_their_images_are_resampled(tmp_path):
-    import nibabel as nib
+def drawn_elsewhere(folder, cases, change):
+    """Write pairs, of which some masks are on another grid."""
+    for n in range(6):
+        pair(folder / f"{n}_i.nii.gz", folder / f"{n}_m.nii.gz", n)
+    for n in cases:
+        path = folder / f"{n}_m.nii.gz"
+        change(nib.load(path)).to_filename(path)
 
-    for n in range(4):
-        pair(tmp_path / f"{n}_i.nii.gz", tmp_path / f"{n}_m.nii.gz", n)
-    for path in tmp_path.glob("*_m.nii.gz"):
-        image = nib.load(path)
-        affine = image.affine.copy()
-        affine[:3, 3] += 0.6
-        nib.Nifti1Image(image.get_fdata().astype("uint8"), affine).to_filename(path)
-    assert values(propose(tmp_path, "x", "x").said)["dataset", "masks"] == "resample"
+
+def shifted(mask):
+    affine = mask.affine.copy()
+    affine[:3, 3] += 0.6
+    return nib.Nifti1Image(np.asarray(mask.dataobj), affine)
+
+
+def finer(mask):
+    array = np.asarray(mask.dataobj).repeat(3, axis=0)
+    affine = mask.affine @ np.diag([1 / 3, 1, 1, 1])
+    affine[:3, 3] -= mask.affine[:3, 0] / 4
+    return nib.Nifti1Image(array, affine)
+
+
+def unplaced(mask):
+    """As MATLAB writes it: the size of the voxels, and not where they lie."""
+    header = mask.header.copy()
+    written = nib.Nifti1Image(np.asarray(mask.dataobj), None, header)
+    written.set_sform(None, 0)
+    written.set_qform(None, 0)
+    return written
+
+
+@pytest.mark.parametrize(
+    ("change", "cases", "proposed"),
+    [
+        (finer, range(6), "resample"),
+        # one is more likely of another image
+        (finer, [2], "exact"),
+        # drawn on the same voxels, most likely
+        (shifted, range(6), "exact"),
+        (unplaced, range(6), "exact"),
+    ],
+)
+def test_masks_beside_the_voxels_of_their_images_are_asked_for(tmp_path, change, cases, proposed):
+    drawn_elsewhere(tmp_path, cases, change)
+    (masks,) = (one for one in propose(tmp_path, "x", "x").said if one.path[-1] == "masks")
+    assert masks.value == proposed
+    assert "in the right place" in masks.question
+    assert {masks.value, *(other.value for other in masks.others)} == {"exact", "resample"}
+
+
+def test_nothing_is_asked_of_masks_on_the_voxels_of_their_images(tmp_path):
+    drawn_elsewhere(tmp_path, [], finer)
+    assert ("dataset", "masks") not in values(propose(tmp_path, "x", "x").said)
 
 
 @pytest.mark.parametrize(("name", "test"), [("BTCV", True), ("ACDC", False)])

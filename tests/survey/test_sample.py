@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from slicewise.dataset.case import Case
+from slicewise.survey.content import Placed
 from slicewise.survey.looking import Looker
 from slicewise.survey.sample import _ever_finer, channels_of, first_image, path_of, sampled
 from tests.imitated import pair
@@ -25,7 +26,7 @@ def test_what_was_looked_at_is_counted(tmp_path):
         cases.append(Case(f"c{n}", f"c{n}", (files[0],), (files[1],)))
     sample = sampled(cases, Looker(tmp_path), masks=True)
     assert (len(sample.images), len(sample.masks), len(sample.grids)) == (8, 12, 12)
-    assert sample.on_grid is True
+    assert sample.placed == Placed(compared=6)
     assert sample.words == "headers of 12, voxels of 8 images and 12 masks of 12 cases"
     late = sampled(cases, Looker(tmp_path, patience=0), masks=True)
     assert (len(late.images), len(late.masks), len(late.grids)) == (0, 0, 12)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.header import read_header
 from slicewise.volumes.nifti import has_lost_geometry, read_nifti, read_note
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.write import write_nifti
@@ -184,3 +185,18 @@ def test_an_extension_of_nifti_without_an_end_is_never_read(tmp_path, kind):
     (tmp_path / "a.nii").write_bytes(content[:top] + told + content[top + 12 :])
     assert has_lost_geometry(tmp_path / "a.nii")  # as the header has no place in it
     assert read_note(tmp_path / "a.nii") is None
+
+
+@pytest.mark.parametrize(("codes", "placed"), [((0, 0), False), ((1, 0), True), ((0, 2), True)])
+def test_a_header_says_where_voxels_lie_or_their_size_alone(tmp_path, codes, placed):
+    image = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.diag([2, 2, 3, 1.0]))
+    image.header.set_zooms((2, 2, 3))
+    image.set_sform(image.affine, codes[0])
+    image.set_qform(image.affine, codes[1])
+    path = tmp_path / "a.nii.gz"
+    image.to_filename(path)
+    volume, _ = read_nifti(path)
+    assert (volume.placed, volume.canonical().placed, volume.lost) == (placed, placed, False)
+    assert volume.spacing == (2, 2, 3)
+    header = read_header(path)
+    assert (header.placed, header.lost) == (placed, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from slicewise.config import UNDRAWN, Masks
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.placing import Stored, VoxelGrid, on_image
+from slicewise.volumes.placing import Stored, VoxelGrid, on_image, say_stored
 
 FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHAPE = (7, 6, 5)
@@ -232,6 +233,40 @@ def test_a_header_that_lost_its_geometry_is_no_reason_to_turn_a_mask(refused):
     message = refused(placed_on, array, place, SHAPE, np.eye(4), "m", "i", "resample", lost=True)
     assert "lost its geometry" in message
     assert "resample" not in message
+
+
+@pytest.mark.parametrize("masks", ["exact", "resample"])
+@pytest.mark.parametrize("silent", ["mask", "image"])
+def test_a_header_without_a_place_is_no_reason_to_move_a_mask(refused, masks, silent):
+    """Sizes alone, as MATLAB's programs write them: nibabel and ITK make up different places."""
+    told = VoxelGrid(SHAPE, AFFINE, "i")
+    made_up = VoxelGrid(SHAPE, AFFINE @ np.diag([-1, 1, 1, 1.0]), "m", placed=False)
+    mask, image = (made_up, told) if silent == "mask" else (told, made_up)
+    message = refused(on_image, box(), mask, image, masks)
+    assert f"the header of the {silent} does not say where voxels lie" in message
+    assert "give it the header of its image" in message
+    assert "resample" not in message
+    # two that are alike were written alike
+    placed, stored = on_image(box(), made_up, replace(made_up, shown="i"), masks)
+    np.testing.assert_array_equal(placed, box())
+    assert stored is None
+
+
+def test_a_mask_of_as_many_voxels_elsewhere_may_have_a_wrong_header(refused, caplog):
+    """Its nearest voxels are a fraction of one off, and those of the same indices much more."""
+    off = AFFINE.copy()
+    off[:3, 3] += [2.3, 0, 0]
+    message = refused(placed_on, box(), off, SHAPE, AFFINE, "m", "i", "exact")
+    assert "it lies up to 2.30 mm away" in message
+    assert "give it the header of its image if it was drawn on the same voxels" in message
+    assert "resample if its place is right" in message
+    placed, stored = placed_on(box(), off, SHAPE, AFFINE, "m", "i", "resample")
+    assert stored.off_mm < stored.apart_mm == pytest.approx(2.3)
+    counts = [np.bincount(array.ravel(), minlength=2) for array in (box(), placed)]
+    say_stored(stored, "m", *counts, ["a"])
+    assert "those of the same indices up to 2.30 mm apart" in caplog.text
+    smaller = placed_on(box()[1:], off, SHAPE, AFFINE, "m", "i", "resample")[1]
+    assert "apart_mm" not in smaller.record()
 
 
 def test_one_slice_lies_where_it_lies_whatever_its_thickness():

@@ -95,8 +95,6 @@ class Arrangement:
         Whether the patterns say all; else only a table does.
     tells_patient : bool
         Whether paths say whose the cases are.
-    on_grid : bool or None
-        Whether the masks of the sample lie on the voxels of their images.
     rivals : tuple of str
         Patterns of other images that the same masks fit as well.
     aside : tuple of str
@@ -124,7 +122,6 @@ class Arrangement:
     alone: tuple[str, ...] = ()
     patterns: bool = True
     tells_patient: bool = False
-    on_grid: bool | None = None
     rivals: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
     images: tuple[Images, ...] = ()
@@ -330,7 +327,6 @@ def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) ->
         for name, one in zip(names, made, strict=True)
         for row in one.rows
     ]
-    grids = [one.on_grid for one in made if one.on_grid is not None]
     rivals = (pair for group in groups for pair in _rivals(group[0], pairings))
     return replace(
         made[0],
@@ -340,7 +336,6 @@ def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) ->
         images=(),
         patterns=False,
         tells_patient=True,
-        on_grid=all(grids) if grids else None,
     )
 
 
@@ -392,7 +387,6 @@ def _of_group(
         tuple(sorted(alone)),
         patterns=folders is not None and not more and _is_said(parts),
         tells_patient=parts.tells_patient,
-        on_grid=_all_on_grid(every),
         rivals=tuple(parts.fill(rest) for rest in rivals),
         readings=tuple(readings),
         partial=tuple(starred(kind.template) for kind in first.partial),
@@ -402,11 +396,6 @@ def _of_group(
 def _is_said(parts: _Parts) -> bool:
     """Tell whether patterns have names for what varies."""
     return len(parts.names) in NAMES and not parts.whole
-
-
-def _all_on_grid(pairs: Sequence[Pairing]) -> bool | None:
-    known = [pair.on_grid for pair in pairs if pair.on_grid is not None]
-    return all(known) if known else None
 
 
 def _folders(subsets: Mapping[str, str | None]) -> dict[str, str] | None:

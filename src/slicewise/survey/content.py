@@ -43,6 +43,25 @@ class Grid:
         return cls(volume.array.shape, volume.spacing, header.lost)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Whether masks lie on the voxels of their images.
+
+    Attributes
+    ----------
+    compared : int
+        Of how many it is known.
+    off : tuple of str
+        Paths of those that do not.
+    alike : tuple of str
+        Of these, those that have as many voxels as their image along each axis.
+    """
+
+    compared: int = 0
+    off: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+
+
 def intensity_of(glances: Mapping[str, Glance], told: Collection[str]) -> list[Said]:
     """Tell what the intensities of images are, by the checks that ingest applies.
 
@@ -114,6 +133,33 @@ def contiguous_of(glances: Mapping[str, Glance], grids: Sequence[Grid]) -> Said:
         question = "Are the slices of a file neighbours?"
         return Said(path, False, why, question, (Other(True, "the slices are neighbours"),))
     return Said(path, True, f"slices are like the next one (correlation {middle:.2f})")
+
+
+def masks_of(placed: Placed) -> list[Said]:
+    """Return whether masks are resampled, where some lie on other voxels than their images.
+
+    A mask that has as many voxels as its image was most likely drawn on them, and lies elsewhere
+    as its header is wrong; and a single one is more likely of another image than meant so. Such
+    masks stay refused, which names them, until somebody says that their place is right.
+    """
+    if not placed.off:
+        return []
+    path = ("dataset", "masks")
+    question = "Do masks whose voxels are not those of their images lie in the right place?"
+    resample = Other("resample", "they do, and are to be resampled")
+    exact = Other("exact", "not all: one that lies elsewhere is refused")
+    number = f"{len(placed.off)} of {placed.compared} masks looked at"
+    if placed.alike:
+        why = (
+            f"{some_of(placed.alike)}: elsewhere than the image, though of as many voxels, so the "
+            "header may be wrong"
+        )
+        return [Said(path, "exact", why, question, (resample,))]
+    if 2 * len(placed.off) <= placed.compared:
+        why = f"{number} on other voxels than their images: {some_of(placed.off)}"
+        return [Said(path, "exact", why, question, (resample,))]
+    why = f"{number} on other voxels than their images, and of other shapes"
+    return [Said(path, "resample", why, question, (exact,))]
 
 
 def spacing_of(grids: Sequence[Grid], intensity: str, contiguous: bool) -> Said | None:

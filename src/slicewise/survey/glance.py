@@ -63,6 +63,7 @@ class Glance:
     affine: np.ndarray
     spacing: tuple[float, ...]
     lost: bool
+    placed: bool
     counts: Mapping[int, int] | None
     low: float
     high: float
@@ -105,6 +106,7 @@ def glance_at(volume: Volume) -> Glance:
         affine=canonical.affine,
         spacing=canonical.spacing,
         lost=volume.lost,
+        placed=volume.placed,
         counts=counts,
         low=low,
         high=high,

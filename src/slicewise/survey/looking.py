@@ -114,7 +114,9 @@ class Looker:
             self._headers[path] = None
             glance = self.glance(path, files) if len(files) > 1 else self._glances.get(path)
             if glance is not None:
-                self._headers[path] = Header(glance.shape, glance.affine, glance.lost)
+                self._headers[path] = Header(
+                    glance.shape, glance.affine, glance.lost, glance.placed
+                )
                 return self._headers[path]
             if len(files) > 1 or (not _is_quick(path) and self.is_late):
                 return None
@@ -134,13 +136,19 @@ class Looker:
         if one is None or other is None or len(one.shape) != len(other.shape):
             return None
         empty = np.zeros(other.shape[:3], np.uint8)
-        theirs = VoxelGrid(other.shape[:3], other.affine, "", other.lost)
-        mine = VoxelGrid(one.shape[:3], one.affine, "", one.lost)
+        theirs = VoxelGrid(other.shape[:3], other.affine, "", other.lost, other.placed)
+        mine = VoxelGrid(one.shape[:3], one.affine, "", one.lost, one.placed)
         try:
             _, stored = on_image(empty, theirs, mine, "exact")
         except SlicewiseError:
             return False
         return stored is None or "larger" not in stored.how
+
+    def same_shape(self, image: str, mask: str) -> bool:
+        """Tell whether both have as many voxels along each axis, as far as their headers say."""
+        one = self.header(image)
+        other = self.header(mask)
+        return one is not None and other is not None and one.shape[:3] == other.shape[:3]
 
 
 def _is_quick(path: str) -> bool:

@@ -92,7 +92,7 @@ def propose(
     layout = layout_of(listing, looker, root, image, mask)
     # what DICOM has of masks names its segments, and is read with its image only
     in_masks = not layout.structures and layout.name != "dicom"
-    sample = sampled(layout.cases, looker, masks=in_masks)
+    sample = sampled(layout.cases, looker, masks=in_masks, structures=bool(layout.structures))
     files = _content(layout, listing, looker, sample)
     said = [
         Said(("dataset", "name"), name, "of the folder; results/ and MLflow know it by this name"),
@@ -154,19 +154,12 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
     spacing = content.spacing_of(sample.grids, said[0].value, contiguous.value)
     if spacing is not None:
         said.append(spacing)
-    if _off_grid(layout, sample):
-        why = "some masks lie on other voxels than their images, so they are resampled"
-        said.append(Said(("dataset", "masks"), "resample", why))
+    said += content.masks_of(sample.placed)
     arrangement = layout.arrangement
     told_patient = arrangement is not None and arrangement.tells_patient
     if layout.name not in ("bids", "dicom") and not told_patient:
         said.append(labels.patients_of([case.name for case in layout.cases]))
     return said + _labels(layout, listing, looker, sample)
-
-
-def _off_grid(layout: Layout, sample: Sample) -> bool:
-    arrangement = layout.arrangement
-    return sample.on_grid is False or (arrangement is not None and arrangement.on_grid is False)
 
 
 def _modalities(listing: Listing) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.dataset.case import Case
-from slicewise.survey.content import Grid
+from slicewise.survey.content import Grid, Placed
 from slicewise.survey.glance import Glance
 from slicewise.survey.looking import Looker, spread
 from slicewise.volumes.dicom.annotations import annotation_kind
@@ -33,7 +33,7 @@ class Sample:
         Those whose voxels were read, by their path.
     grids : list of Grid
         Of images whose headers were read.
-    on_grid : bool or None
+    placed : Placed
         Whether masks lie on the voxels of their images.
     cases : int
         How many cases there are.
@@ -42,7 +42,7 @@ class Sample:
     images: dict[str, Glance]
     masks: dict[str, Glance]
     grids: list[Grid]
-    on_grid: bool | None
+    placed: Placed
     cases: int
 
     @property
@@ -54,7 +54,9 @@ class Sample:
         )
 
 
-def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
+def sampled(
+    cases: Sequence[Case], looker: Looker, *, masks: bool, structures: bool = False
+) -> Sample:
     """Look at a sample of cases, evenly spread over their names.
 
     Parameters
@@ -64,6 +66,8 @@ def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
         Which stops to read voxels when its time is over.
     masks : bool
         Whether a mask is a file of all labels, and to be read.
+    structures : bool
+        Whether it is a file a label, of which one is held against the image.
     """
     chosen = spread([str(n) for n in range(len(cases))], IMAGES)
     images = {}
@@ -78,14 +82,28 @@ def sampled(cases: Sequence[Case], looker: Looker, *, masks: bool) -> Sample:
             if glance is not None:
                 images[path] = glance
     grids = _grids(cases, looker)
-    on_grid = [
-        looker.on_grid(path_of(first_image(c), looker.root), path_of(c.mask, looker.root))
-        for c in (cases[int(n)] for n in chosen[:GRIDS])
-        if masks
-    ]
-    known = [one for one in on_grid if one is not None]
+    compared = [cases[int(n)] for n in chosen[:GRIDS]] if masks or structures else []
     seen = _masks(cases, looker) if masks else {}
-    return Sample(images, seen, grids, all(known) if known else None, len(cases))
+    return Sample(images, seen, grids, _placed(compared, looker), len(cases))
+
+
+def _placed(cases: Sequence[Case], looker: Looker) -> Placed:
+    """Hold the masks of cases against the voxels of their images."""
+    off = []
+    alike = []
+    compared = 0
+    for case in cases:
+        image = path_of(first_image(case), looker.root)
+        mask = path_of(case.mask, looker.root)
+        on_grid = looker.on_grid(image, mask)
+        if on_grid is None:
+            continue
+        compared += 1
+        if not on_grid:
+            off.append(mask)
+            if looker.same_shape(image, mask):
+                alike.append(mask)
+    return Placed(compared, tuple(off), tuple(alike))
 
 
 def path_of(files: Sequence[Path], root: Path) -> str:

@@ -164,8 +164,9 @@ def read_channel_images(path: Path, content: Content, shown: str | None = None) 
 def _on_first(volume: Volume, first: VoxelGrid, shown: str, absent: float) -> np.ndarray:
     """Bring a channel onto the grid of the first one."""
     array = volume.array
-    if volume.lost or first.lost:
-        if volume.lost and first.lost and array.shape == first.shape:
+    own = VoxelGrid.of(volume, shown)
+    if own.is_anywhere or first.is_anywhere:
+        if own.is_anywhere and first.is_anywhere and array.shape == first.shape:
             return array
         raise SlicewiseError(
             f"{shown} cannot be laid on {first.shown}, as one of the two does not say where its "

@@ -17,7 +17,14 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import in_millimetres
-from slicewise.volumes.nifti import DAMAGED, has_lost_geometry, nifti_kind, refuse_far, unit_of
+from slicewise.volumes.nifti import (
+    DAMAGED,
+    is_placed,
+    lost_in,
+    nifti_kind,
+    refuse_far,
+    unit_of,
+)
 from slicewise.volumes.opening import (
     Stream,
     in_a_sentence,
@@ -92,7 +99,7 @@ def read_frame(path: Path, frame: int) -> Volume:
         ) from error
     array = scaled(three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
     affine = in_millimetres(image.affine, unit_of(image.header), array.shape, path)
-    return Volume(array, affine, has_lost_geometry(path))
+    return Volume(array, affine, lost_in(image.header, affine), is_placed(image.header))
 
 
 def read_mask_of_frame(

@@ -14,7 +14,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes import companions, freesurfer
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import in_millimetres, is_lost
-from slicewise.volumes.nifti import DAMAGED, nifti_kind, unit_of
+from slicewise.volumes.nifti import DAMAGED, is_placed, lost_in, nifti_kind, unit_of
 from slicewise.volumes.opening import in_a_sentence, must_exist, open_stream
 from slicewise.volumes.read import read_volume
 
@@ -33,11 +33,14 @@ class Header:
         From voxel indices to RAS+ mm.
     lost : bool
         Whether it says nothing of the size and place of the voxels.
+    placed : bool
+        Whether it says where they lie, see `Volume`.
     """
 
     shape: tuple[int, ...]
     affine: np.ndarray
     lost: bool
+    placed: bool = True
 
     @property
     def spacing(self) -> tuple[float, ...]:
@@ -74,7 +77,7 @@ def read_header(path: Path) -> Header:
     if companions.is_pair(path):
         return _nifti(companions.check_pair(path)[0])
     volume = read_volume(path)
-    return Header(volume.array.shape, volume.affine, volume.lost)
+    return Header(volume.array.shape, volume.affine, volume.lost, volume.placed)
 
 
 def _nifti(path: Path) -> Header:
@@ -90,11 +93,10 @@ def _nifti(path: Path) -> Header:
         raise SlicewiseError(
             f"{path}: the file is cut short, damaged or no NIfTI; copy or download it again"
         ) from error
-    silent = not header["sform_code"] and not header["qform_code"]
-    lost = is_lost(affine) or (silent and bool(np.all(header["pixdim"][1:4] == 1)))
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    return Header(shape + (1,) * (3 - len(shape)), affine, lost)
+    whole = shape + (1,) * (3 - len(shape))
+    return Header(whole, affine, lost_in(header, affine), is_placed(header))
 
 
 def _kind(start: bytes) -> Any:

@@ -78,7 +78,8 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     path = Path(path)
     image, array = read_nibabel(path, nifti_kind, "NIfTI")
     affine = in_millimetres(image.affine, unit_of(image.header), array.shape, path)
-    return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
+    volume = Volume(array, affine, lost_in(image.header, affine), is_placed(image.header))
+    return volume, image.header.copy()
 
 
 def read_nibabel(path: Path, kind: Callable[[bytes], Any], called: str) -> tuple[Any, np.ndarray]:
@@ -164,7 +165,8 @@ def read_channels_of(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     ]
     array = np.stack(parts, axis=-1)
     affine = in_millimetres(image.affine, unit_of(image.header), array.shape[:3], path)
-    return Volume(array, affine, _lost(image.header, affine)), image.header.copy()
+    volume = Volume(array, affine, lost_in(image.header, affine), is_placed(image.header))
+    return volume, image.header.copy()
 
 
 def has_lost_geometry(path: Path) -> bool:
@@ -179,7 +181,7 @@ def has_lost_geometry(path: Path) -> bool:
             # without its extensions, whose sizes may be anything
             header = kind(start[: kind.sizeof_hdr], check=False)
             affine = in_millimetres(header.get_best_affine(), unit_of(header), (), path)
-            return _lost(header, affine)
+            return lost_in(header, affine)
     except (*DAMAGED, ImageFileError, SlicewiseError):
         return False
 
@@ -281,7 +283,15 @@ def unit_of(header: Any) -> str:
         return "unknown"
 
 
-def _lost(header: Any, affine: np.ndarray) -> bool:
+def lost_in(header: Any, affine: np.ndarray) -> bool:
     """Tell whether a NIfTI header says nothing of the size and place of its voxels."""
-    silent = not header["sform_code"] and not header["qform_code"]
-    return is_lost(affine) or (silent and bool(np.all(header["pixdim"][1:4] == 1)))
+    unsized = not is_placed(header) and bool(np.all(header["pixdim"][1:4] == 1))
+    return is_lost(affine) or unsized
+
+
+def is_placed(header: Any) -> bool:
+    """Tell whether a NIfTI header says where voxels lie, by its sform or its qform.
+
+    Of one that does not, each program makes up another place and direction.
+    """
+    return bool(header["sform_code"] or header["qform_code"])

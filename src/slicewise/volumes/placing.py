@@ -41,19 +41,25 @@ class VoxelGrid:
         From voxel indices to RAS+ mm.
     shown : str
         How messages name the file.
-    lost : bool
-        Whether the file says nothing of where its voxels lie.
+    lost, placed : bool
+        What the file says of that, see `Volume`.
     """
 
     shape: tuple[int, ...]
     affine: np.ndarray
     shown: str
     lost: bool = False
+    placed: bool = True
 
     @classmethod
     def of(cls, volume: Volume, shown: str) -> VoxelGrid:
         """Take the grid of a volume."""
-        return cls(volume.array.shape, volume.affine, shown, volume.lost)
+        return cls(volume.array.shape, volume.affine, shown, volume.lost, volume.placed)
+
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether the place of its voxels is made up."""
+        return self.lost or not self.placed
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,20 @@ class Stored:
         nearest voxel of the mask: in mm, and in voxels of the image along any axis.
     outside : int
         Voxels of any label of the mask that lie outside of the image, and were left out.
+    apart_mm : float or None
+        Where a resampled mask has as many voxels along each axis as its image, how far those of
+        the same indices lie apart: it may have been drawn on them, and its header be wrong.
     """
 
     how: str
     off_mm: float = 0.0
     off_voxels: float = 0.0
     outside: int = 0
+    apart_mm: float | None = None
 
     def record(self) -> dict[str, Any]:
-        """Return it for the record of the case."""
-        return asdict(self)
+        """Return what is known of it, for the record of the case."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def on_image(
         Label numbers on the mask's own grid, `UNDRAWN` where nobody drew. Beyond
         the mask is background.
     mask, image : VoxelGrid
-        Where either has lost its geometry, only the same grid will do.
+        Where either does not say where its voxels lie, only the same grid will do.
     masks : {"exact", "resample"}
         ``dataset.masks``. A mask that was ingested may be resampled: what may
         not be was refused then.
@@ -148,13 +158,13 @@ def on_image(
     turn = turn_of(relation, mask.shape)
     if turn is not None and not turn.words(mask.shape, image.shape):
         return labels, None
-    if mask.lost or image.lost or (turn is None and masks == "exact"):
+    if mask.is_anywhere or image.is_anywhere or (turn is None and masks == "exact"):
         raise _refused(mask, image)
     if turn is None:
         placed = resampled(labels, np.linalg.inv(relation), image.shape)
         off_mm, off_voxels = _off(mask, image)
         outside = _outside(labels, relation, image.shape)
-        stored = Stored("resampled", off_mm, off_voxels, outside)
+        stored = Stored("resampled", off_mm, off_voxels, outside, _apart(mask, image))
     else:
         placed = _turned(labels, turn, image.shape)
         outside = _labelled(labels) - _labelled(placed)
@@ -201,12 +211,19 @@ def say_stored(
         )
         return
     gone = [n for k, n in enumerate(names, start=1) if before[k] and not after[k]]
+    apart = ""
+    if stored.apart_mm is not None:
+        apart = (
+            f"; both have as many voxels, those of the same indices up to {stored.apart_mm:.2f} mm "
+            "apart: if it was drawn on them, its place is WRONG, and it needs its image's header"
+        )
     logger.warning(
         "%s: the mask was resampled onto the image's grid: a voxel of the image is up to %.2f mm "
-        "(%.2f voxels) from the nearest of the mask%s%s",
+        "(%.2f voxels) from the nearest of the mask%s%s%s",
         path,
         stored.off_mm,
         stored.off_voxels,
+        apart,
         left_out,
         f"; nothing is left of label {', '.join(gone)}" if gone else "",
     )
@@ -326,14 +343,41 @@ def _outside(labels: np.ndarray, relation: np.ndarray, shape: Sequence[int]) -> 
 
 def _refused(mask: VoxelGrid, image: VoxelGrid) -> SlicewiseError:
     """Say what differs between the grids of a mask and its image."""
-    lost = mask.lost or image.lost
-    way_out = "" if lost else "set dataset.masks to resample (the report lists such masks), "
-    no_place = ", and a header that has lost its geometry does not say where they belong"
+    lost = mask.is_anywhere or image.is_anywhere
+    alike = tuple(mask.shape) == tuple(image.shape)
+    ways = ["take the mask that was drawn on this image"]
+    if alike:
+        ways.append("give it the header of its image if it was drawn on the same voxels")
+    if not lost:
+        placed = " if its place is right" if alike else ""
+        ways.append(f"set dataset.masks to resample{placed} (the report lists such masks)")
     return SlicewiseError(
         f"{mask.shown}: it is not on the grid of its image {image.shown}: "
-        f"{_difference(mask, image, lost)}{no_place if lost else ''}; take the mask that was drawn "
-        f"on this image, {way_out}or exclude the case"
+        f"{_difference(mask, image, lost)}{_placeless(mask, image)}; {', '.join(ways)}, or exclude "
+        "the case"
     )
+
+
+def _placeless(mask: VoxelGrid, image: VoxelGrid) -> str:
+    """Say, where it is so, that a header does not say where voxels lie."""
+    if mask.lost or image.lost:
+        return ", and a header that has lost its geometry does not say where they belong"
+    silent = [name for name, one in (("mask", mask), ("image", image)) if not one.placed]
+    if not silent:
+        return ""
+    return (
+        f", and the header of the {' and that of the '.join(silent)} does not say where voxels lie "
+        "(sform and qform have code 0)"
+    )
+
+
+def _apart(mask: VoxelGrid, image: VoxelGrid) -> float | None:
+    """Return how far voxels of the same indices lie apart, in mm; None of grids of other shapes."""
+    if tuple(mask.shape) != tuple(image.shape):
+        return None
+    corners = corners_of(np.array([(0, n - 1) for n in mask.shape]))
+    shift = corners @ (mask.affine - image.affine).T
+    return round(float(np.linalg.norm(shift[:, :3], axis=1).max()), 4)
 
 
 def _difference(mask: VoxelGrid, image: VoxelGrid, lost: bool) -> str:
@@ -342,18 +386,15 @@ def _difference(mask: VoxelGrid, image: VoxelGrid, lost: bool) -> str:
     own_axes = "".join(aff2axcodes(mask.affine))
     sizes = affines.voxel_sizes(image.affine)
     own_sizes = affines.voxel_sizes(mask.affine)
-    alike = tuple(mask.shape) == tuple(image.shape)
-    if lost and not alike:
+    apart = _apart(mask, image)
+    if lost and apart is None:
         return f"it has {times(mask.shape)} voxels, but its image has {times(image.shape)}"
     if not np.allclose(np.sort(own_sizes), np.sort(sizes), rtol=1e-3, atol=0):
         return f"its voxels measure {_mm(own_sizes)} instead of {_mm(sizes)}"
     if own_axes != axes and lost:
         return f"its axes point to {own_axes} instead of {axes}"
-    if alike and own_axes == axes:
-        corners = corners_of(np.array([(0, n - 1) for n in mask.shape]))
-        shift = corners @ (mask.affine - image.affine).T
-        far = float(np.linalg.norm(shift[:, :3], axis=1).max())
-        return f"it lies up to {far:.2f} mm away"
+    if apart is not None and own_axes == axes:
+        return f"it lies up to {apart:.2f} mm away"
     off_mm, off_voxels = _off(mask, image)
     return f"its voxels lie up to {off_mm:.2f} mm ({off_voxels:.2f} voxels) off those of the image"
 

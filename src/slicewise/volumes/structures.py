@@ -96,7 +96,8 @@ def read_structures(
     # nearly always they lie alike, so a file is read twice only where one does not
     if not merging.all_of(ordered, None):
         merging.all_of(ordered, image)
-    return Volume(merging.merged, merging.grid.affine, merging.grid.lost), merging.overlap
+    grid = merging.grid
+    return Volume(merging.merged, grid.affine, grid.lost, grid.placed), merging.overlap
 
 
 class _Merging:
@@ -153,7 +154,7 @@ def _alike(one: VoxelGrid, other: VoxelGrid) -> bool:
     """Tell whether voxels lie on each other."""
     return (
         one.shape == other.shape
-        and one.lost == other.lost
+        and (one.lost, one.placed) == (other.lost, other.placed)
         and np.allclose(one.affine, other.affine, rtol=0, atol=SAME)
     )
 

@@ -23,11 +23,15 @@ class Volume:
     lost : bool
         Whether the file says nothing of the size and place of the voxels, so
         that `affine` is made up (1 × 1 × 1 mm).
+    placed : bool
+        Whether the file says where the voxels lie, and which way its axes point; where
+        it says their size alone, the rest of `affine` is made up, too.
     """
 
     array: np.ndarray
     affine: np.ndarray
     lost: bool = False
+    placed: bool = True
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -51,10 +55,10 @@ class Volume:
         No voxel is interpolated; the array is a view.
         """
         turn = orientations.io_orientation(self.affine)
-        return Volume(
-            orientations.apply_orientation(self.array, turn),
-            self.affine @ orientations.inv_ornt_aff(turn, self.array.shape),
-            self.lost,
+        return replace(
+            self,
+            array=orientations.apply_orientation(self.array, turn),
+            affine=self.affine @ orientations.inv_ornt_aff(turn, self.array.shape),
         )
 
     def plus(self, offset: int) -> Volume:
