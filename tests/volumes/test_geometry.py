@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from slicewise.config import Content
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.geometry import check_geometry, is_lost, with_spacing
+from slicewise.volumes.header import read_header
 from slicewise.volumes.nifti import has_lost_geometry, read_nifti
 from slicewise.volumes.read import read_image, read_volume
 from slicewise.volumes.volume import Volume
@@ -311,3 +312,26 @@ def test_real_scans_keep_their_geometry(real_data, caplog):
     assert caplog.records == []
     with pytest.raises(SlicewiseError):
         check_geometry(np.eye(4) * 200, (3, 3, 3), "scan")
+
+
+def slanted(degrees: float) -> np.ndarray:
+    """Return an oblique affine whose slices are shifted sideways, as by a tilted gantry."""
+    affine = MM.copy()
+    affine[:3, 2] += np.tan(np.radians(degrees)) * 2.5 * affine[:3, 1] / 0.7
+    return affine
+
+
+@pytest.mark.parametrize("degrees", [-25, -2, 2, 10, 25])
+def test_axes_that_are_not_perpendicular_are_refused(tmp_path, degrees):
+    """Distances are measured along them, so that those of surfaces would be none."""
+    path = in_unit(tmp_path / "i.nii.gz", "mm", slanted(degrees), "sform")
+    with pytest.raises(SlicewiseError, match=f"off the right angle by {abs(degrees)}.0 degrees"):
+        read_nifti(path)
+    with pytest.raises(SlicewiseError, match="dcm2niix"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("degrees", [0, 0.1, -0.5])
+def test_axes_that_rounding_or_registration_turned_a_little_are_taken(tmp_path, degrees):
+    path = in_unit(tmp_path / "i.nii.gz", "mm", slanted(degrees), "sform")
+    assert read_nifti(path)[0].array.shape == (5, 6, 7)

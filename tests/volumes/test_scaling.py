@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -78,3 +79,28 @@ def test_an_intercept_is_added_in_place():
     assert changed.dtype == np.int16
     assert (changed == -24).all()
     assert peak < raw.nbytes / 10
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16"])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("labels", [[1], [1, 2], [1, 2, 4], [6], [1, 2, 3, 4, 5, 6, 7], [20, 3]])
+def test_a_label_map_of_floats_under_an_integer_header_is_whole(tmp_path, dtype, kind, labels):
+    """nibabel stores it in steps, so that 1 comes back as 1.0000153, or as 1.0039."""
+    drawn = np.zeros((10, 10, 10), kind)
+    for place, label in enumerate(labels):
+        drawn[place + 1, :, 2:5] = label
+    header = nib.Nifti1Header()
+    header.set_data_dtype(dtype)
+    nib.Nifti1Image(drawn, np.diag([2, 2, 3, 1]), header).to_filename(tmp_path / "m.nii.gz")
+    np.testing.assert_array_equal(read_nifti(tmp_path / "m.nii.gz")[0].array, drawn)
+
+
+@pytest.mark.parametrize("slope", [0.001, 0.01, 0.15])
+def test_an_image_in_fine_steps_stays_as_it_is(slope):
+    raw = np.random.default_rng(0).integers(0, 255, (9, 9, 9)).astype(np.uint8)
+    np.testing.assert_allclose(scaled(raw, slope, 0), raw * slope, rtol=1e-6)
+
+
+def test_shares_in_steps_are_no_labels():
+    raw = np.array([[[0, 128, 255]]], np.uint8)
+    np.testing.assert_allclose(scaled(raw, 1 / 255, 0), raw / 255, rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ LARGEST_MM = 100.0
 """Localizers and thick MR slabs have 10 to 50 mm; a whole-body slice of more is no picture."""
 LARGEST_FIELD_MM = 5000.0
 """The longest scanners cover two metres."""
+SLANT = 1.0
+"""Degrees off the right angle between two axes; rounding and registration make much less."""
 ROUNDING = 1 + 1e-6
 """Headers hold single precision: 0.01 comes back a little smaller."""
 
@@ -114,9 +117,9 @@ def check_geometry(
     Raises
     ------
     SlicewiseError
-        When the affine is singular or not finite, a voxel measures less than
-        `SMALLEST_MM` or more than `LARGEST_MM` along an axis, or the volume
-        more than `LARGEST_FIELD_MM`.
+        When the affine is singular or not finite, its axes are not perpendicular, a voxel
+        measures less than `SMALLEST_MM` or more than `LARGEST_MM` along an axis, or the
+        volume more than `LARGEST_FIELD_MM`.
     """
     affine = np.asarray(affine, dtype=np.float64)
     columns = affine[:3, :3]
@@ -128,6 +131,7 @@ def check_geometry(
             f"{path}: its affine is singular, so its voxels have no place in space; "
             "repair the header (sform and qform) or convert the original again"
         )
+    _refuse_slanted(columns / lengths, path)
     known = "" if unit.lower() in ("mm", *_SILENT) else f" (its header is in {unit})"
     sizes = " × ".join(f"{length:.4g}" for length in lengths)
     remedy = "correct the spacing or the unit in the header, or convert the original again"
@@ -141,6 +145,18 @@ def check_geometry(
         raise SlicewiseError(
             f"{path}: it is {field / 1000:.4g} m long (voxels of {sizes} mm{known}), and no scan "
             f"is longer than {LARGEST_FIELD_MM / 1000:g} m; {remedy}"
+        )
+
+
+def _refuse_slanted(directions: np.ndarray, path: object) -> None:
+    """Refuse axes that are not perpendicular, as distances are measured along them."""
+    shared = np.abs(directions.T @ directions - np.eye(3)).max()
+    slant = math.degrees(math.asin(min(shared, 1.0)))
+    if slant > SLANT:
+        raise SlicewiseError(
+            f"{path}: its axes are off the right angle by {slant:.1f} degrees (as of a gantry that "
+            "was tilted), so its voxels make no upright volume; convert the original with tilt "
+            "correction (dcm2niix does it), resample it to perpendicular axes, or exclude the case"
         )
 
 

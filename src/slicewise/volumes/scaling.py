@@ -40,6 +40,10 @@ def three_dimensional(raw: np.ndarray, path: Path) -> np.ndarray:
     return raw.reshape(shape, order="F")
 
 
+FINE = 0.2
+"""Steps below which values that are all a half of one from whole numbers stand for these."""
+
+
 def scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     """Apply ``raw * slope + inter`` in the smallest type that holds the result.
 
@@ -54,7 +58,9 @@ def scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     -------
     ndarray, shape (i, j, k)
         Of 16 bits where integers fit (8 stay 8 where nothing changes), else
-        of 32; float32 where slope, intercept or voxels are no integers.
+        of 32; float32 where slope, intercept or voxels are no integers. Whole numbers that
+        were stored in fine steps, as nibabel stores a label map of floats under an integer
+        header, are whole again.
 
     Examples
     --------
@@ -62,15 +68,21 @@ def scaled(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     array([[[-1024,   976]]], dtype=int16)
     >>> scaled(np.array([[[0, 3]]], dtype=np.int8), 0.5, 0)
     array([[[0. , 1.5]]], dtype=float32)
+    >>> scaled(np.array([[[0, 128, 255]]], dtype=np.uint8), 2 / 255, 0)
+    array([[[0., 1., 2.]]], dtype=float32)
     """
     if raw.dtype.kind == "f" or not (float(slope).is_integer() and float(inter).is_integer()):
         if slope == 1 and inter == 0:
             return raw.astype(np.float32, copy=False)
         scaled = np.empty(raw.shape, np.float32, order="F")
+        whole = raw.dtype.kind != "f" and abs(slope) < FINE
         for k in range(raw.shape[2]):
             # One slice at a time: in double precision, without a double-precision copy.
-            scaled[..., k] = raw[..., k].astype(np.float64) * slope + inter
-        return scaled
+            values = raw[..., k].astype(np.float64) * slope + inter
+            # half a step is what the file rounds by; of an image many values lie between
+            whole = whole and bool((np.abs(values - np.rint(values)) < 0.51 * abs(slope)).all())
+            scaled[..., k] = values
+        return np.rint(scaled, out=scaled) if whole else scaled
     ends = [int(end) * int(slope) + int(inter) for end in (raw.min(), raw.max())]
     target = _integer_type(raw.dtype, min(ends), max(ends), changed=(slope, inter) != (1, 0))
     if target is None:
