@@ -110,6 +110,34 @@ def test_other_patients_are_refused_in_one_sentence(tmp_path, capsys):
     assert f"{tmp_path}: it has no metrics.tsv" in capsys.readouterr().err
 
 
+def with_regions(folder: Path, numbers: dict[str, int], **regions: list[str]) -> Path:
+    """Let an experiment be of regions: mask values of labels, and labels of regions, by name."""
+    path = folder / "fold-0" / "config.yaml"
+    used = yaml.safe_load(path.read_text())
+    order = list(numbers)
+    used["content"]["labels"] = {name: [value] for name, value in numbers.items()}
+    used["content"]["regions"] = {
+        region: [order.index(name) + 1 for name in names] for region, names in regions.items()
+    }
+    write_text(path, yaml.safe_dump(used, sort_keys=False))
+    return folder
+
+
+def test_regions_of_other_labels_are_refused_in_one_sentence(tmp_path, capsys):
+    one, two, like = (scored(tmp_path / "r" / "t" / name) for name in ("one", "two", "like"))
+    with_regions(one, {"necrosis": 1, "rim": 2}, liver=["necrosis", "rim"])
+    with_regions(two, {"necrosis": 1, "rim": 2}, liver=["rim"])
+    with_regions(like, {"rim": 7, "necrosis": 9}, liver=["rim", "necrosis"])
+    output = tmp_path / "output"
+    assert main(["compare", str(one), str(two), "--output", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert "liver is made of other labels (necrosis and rim against rim)" in said
+    assert said.count("\n") == 1
+    assert not output.exists()
+    # the numbers of labels say nothing
+    assert main(["compare", str(one), str(like), "--output", str(output)]) == 0
+
+
 def test_trainings_that_differ_by_their_seed_are_one_experiment(tmp_path):
     place = tmp_path / "results" / "tiny"
     folders = [

@@ -114,10 +114,10 @@ def set_side_by_side(
     Raises
     ------
     SlicewiseError
-        Where their test patients or ground truth differ.
+        See `compare_results`.
     """
     metrics = {name: result.metrics for name, result in results.items()}
-    table = compare(metrics, repeats)
+    table = compare_results(results, repeats)
     first = next(iter(results))
 
     def written() -> str:
@@ -142,6 +142,37 @@ def set_side_by_side(
     said = verdicts_of(table, metrics)
     text = _page_or_lines(dataset, written, [*said, *links.values()])
     return Comparison(table, _cases(metrics, columns or {}), text, said)
+
+
+def compare_results(results: Results, repeats: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Compare every two experiments by their results, see `comparison.compare`.
+
+    Raises
+    ------
+    SlicewiseError
+        Where their test patients, labels, regions or ground truth differ.
+    """
+    (first, one), *others = [(name, _regions(result)) for name, result in results.items()]
+    for second, other in others:
+        # digests of ground truth are of labels, whatever regions are made of them
+        for region, labels in one.items():
+            if labels != other.get(region, labels):
+                made = f"{' and '.join(labels)} against {' and '.join(other[region])}"
+                raise SlicewiseError(
+                    f"{first} and {second}: they cannot be compared, as {region} is made of other "
+                    f"labels ({made}); train and score both with the same dataset.regions"
+                )
+    return compare({name: result.metrics for name, result in results.items()}, repeats)
+
+
+def _regions(result: Result) -> dict[str, list[str]]:
+    """Return the names of the labels of each region: their numbers follow from an order."""
+    told = result.folds.records[0].content
+    if not told.get("regions"):
+        return {}
+    content = _content(result.folder, told, None)
+    names = ["", *content.labels]
+    return {region: sorted(names[each] for each in own) for region, own in content.regions.items()}
 
 
 def verdicts_of(table: pd.DataFrame, metrics: Tables) -> list[str]:

@@ -18,6 +18,7 @@ from slicewise.files import sha256, write_json, write_text
 from slicewise.publish.figures import FOLDER, FORMATS, Drawn
 from tests.crate.made import mixed, tracked
 from tests.published import experiment
+from tests.test_compare import with_regions
 
 
 @pytest.fixture
@@ -94,6 +95,14 @@ def test_what_is_there_is_kept(folders, tmp_path, capsys):
     assert [path.name for path in output.iterdir()] == ["paper.md"]
     assert published(folders[:1], output, "--force") == 0
     assert (output / "paper.md").read_text().startswith("# Segmentation of tiny")
+
+
+def test_regions_of_other_labels_are_refused(folders, tmp_path, capsys):
+    numbers = {"necrosis": 1, "rim": 2}
+    with_regions(folders[0], numbers, liver=["necrosis", "rim"])
+    with_regions(folders[1], numbers, liver=["rim"])
+    assert published(folders, tmp_path / "paper") == 1
+    assert "liver is made of other labels" in capsys.readouterr().err
 
 
 def test_several_data_sets_are_refused(folders, tmp_path, capsys):

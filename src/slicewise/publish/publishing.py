@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from slicewise.compare import name_folders, repeats_of, verdicts_of
+from slicewise.compare import compare_results, name_folders, repeats_of, verdicts_of
 from slicewise.crate import CRATE, Wanted, gather_crate, questions_of, write_crate
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.results import Result
 from slicewise.files import sha256, write_bytes
 from slicewise.publish import checklist, figures, tables
@@ -135,7 +134,7 @@ def _compared(
     if len(results) < 2:
         return _Compared()
     metrics = {name: result.metrics for name, result in results.items()}
-    table = compare(metrics, repeats)
+    table = compare_results(results, repeats)
     shown = ComparedExperiments(dataset, {}, metrics, table, {}, {}, {}, repeats)
     return _Compared(table, verdicts_of(table, metrics), shown.differences)
 
