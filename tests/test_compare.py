@@ -160,6 +160,37 @@ def test_trainings_that_differ_by_their_seed_are_one_experiment(tmp_path):
     assert list(dict.fromkeys(found["first"])) == ["base", "again"]
 
 
+MODEL = {"name": "m", "sha256": "1", "weights_sha256": "1", "says": "1", "known": True, "scans": {}}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "other"),
+    [
+        ({}, {"resolved": {"slices_sha256": "of corrected masks"}}),
+        ({}, {"resolved": {"watched_sha256": "of corrected masks"}}),
+        ({"started_from": MODEL}, {"started_from": MODEL | {"weights_sha256": "2"}}),
+        ({"taught_by": MODEL}, {"taught_by": MODEL | {"says": "2"}}),
+    ],
+)
+def test_trainings_on_other_data_or_models_are_no_seeds(tmp_path, blocks, other):
+    """Masks are corrected under the same names, and files of models are replaced."""
+
+    def training(name: str, changed: dict[str, Any], **settings: Any) -> Path:
+        folder = scored(tmp_path / "t" / name, **settings)
+        path = folder / "fold-0" / "config.yaml"
+        record = yaml.safe_load(path.read_text())
+        resolved = record["resolved"] | blocks.get("resolved", {}) | changed.get("resolved", {})
+        text = yaml.safe_dump({**record, **blocks, **changed, "resolved": resolved})
+        write_text(path, text)
+        return folder
+
+    training("one", {})
+    training("seed", {}, seed=2)
+    training("other", other, seed=3)
+    results = {name: read_result(tmp_path / "t" / name) for name in ("one", "seed", "other")}
+    assert compare.repeats_of(results) == {"one": ["one", "seed"]}
+
+
 def test_overlays_are_drawn_where_images_are_at_hand(tmp_path):
     place = tmp_path / "results" / "tiny"
     folders = [scored(place / "one"), scored(place / "two")]

@@ -354,10 +354,18 @@ def _without_seed(folds: Folds) -> tuple[str, int]:
     experiment = records[0].experiment
     training = {k: v for k, v in experiment["training"].items() if k not in ("seed", "seeds")}
     parts = [[one.recipe, one.content, one.train] for one in records]
+    # masks may have been corrected meanwhile, and a name be that of another model
+    starts = [one.started_from for one in records]
+    teachers = [one.taught_by for one in records]
+    read = [
+        folds.digests,
+        [each and (each.weights_sha256 or each.sha256) for each in starts],
+        [each and each.says for each in teachers],
+    ]
     # by what ran: one commit may have been trained with changes, and several be the same code
     origins = [one.origin for one in records]
     code = [origin.get("library_sha256") or origin.get("git_commit") for origin in origins]
-    key = digest([experiment | {"training": training}, parts, code])
+    key = digest([experiment | {"training": training}, parts, read, code])
     return key, experiment["training"]["seed"]
 
 
