@@ -46,6 +46,9 @@ def test_settings_of_the_run_tell_of_seed_and_exclusions(tmp_path, monkeypatch):
     assert "So were those of 1 further data set." in said
     assert "1 pair of cases that look alike were declared different." in said
     assert "Patients without a label have no Dice of it" in said
+    known(monkeypatch, tmp_path, evaluation={"absent_labels": "challenge"})
+    said = text_of(gathered(tmp_path))
+    assert "A label that a patient does not have counts as 1 where none was predicted" in said
 
 
 def test_what_a_sweep_chose_is_told_with_how_many_it_chose_among(tmp_path):

@@ -406,6 +406,9 @@ def test_the_convention_of_challenges_is_on_the_page():
     words = " ".join(Page(experiment(metrics, summary=summarise(metrics))).words.split())
     assert "Labels that are not there count in the means." in words
     assert "ratios are 1 where nothing was predicted and 0 otherwise" in words
+    assert "distances 0 where nothing was predicted and without a value otherwise" in words
+    assert "those of ratios and distances as said above" in words
+    assert "Means of Dice, distances and volumes are over those who" not in words
 
 
 def test_labels_of_lesions_have_a_table_of_them():

@@ -215,6 +215,9 @@ def test_the_convention_of_challenges_is_told():
     assert convention(masks.scored(patients)) == ""
     challenge = masks.scored(patients, absent_labels="challenge")
     assert "as some challenges have it" in convention(challenge)
+    assert "Distances are 0 where none was predicted" in convention(challenge)
+    unmeasured = challenge.assign(hd95_mm=np.nan, assd_mm=np.nan)
+    assert "Distances" not in convention(unmeasured)
     # what was found is told of those who have it, whatever the convention
     assert meaning(challenge, "test") == meaning(masks.scored(patients), "test")
 

@@ -208,9 +208,7 @@ def missing(every: Every) -> Answer:
         filled = "counted as zero" if dataset.get("missing_channels") == "zero" else "refused"
         said.append(f"Missing channels were {filled}.")
     if evaluation.get("absent_labels") == "challenge":
-        said.append(
-            "A label that a patient does not have counts as 1 where none was predicted, else as 0."
-        )
+        said.append(measuring.COUNTED)
     else:
         said.append("Patients without a label have no Dice of it.")
     return Answer("answered", " ".join(said), "settings.yaml of the run")

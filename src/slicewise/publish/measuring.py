@@ -19,6 +19,11 @@ from slicewise.report.wrong import wrong
 from slicewise.volumes.formats import is_nifti
 from slicewise.wording import INTERVAL_OF, plural
 
+COUNTED = (
+    "A label that a patient does not have counts as 1 where none was predicted, else as 0; its "
+    "distances, where they are measured, as 0 where none was predicted, and not otherwise."
+)
+"""What `evaluation.absent_labels: challenge` makes of labels that are not there."""
 FEW = 50
 """Patients below which the interval of a mean is called rough."""
 
@@ -46,13 +51,16 @@ def metrics(one: Gathered) -> list[Said]:
                 ("nikolov2021surface",),
             ),
         ]
-    if one.block("evaluation").get("absent_labels") == "exclude":
+    absent = one.block("evaluation").get("absent_labels")
+    if absent == "exclude":
         said.append(
             Said(
                 "Patients without a label have no Dice of it; what was wrongly found in them is "
                 "reported as false volume and specificity."
             )
         )
+    elif absent == "challenge":
+        said.append(Said(COUNTED))
     return said
 
 

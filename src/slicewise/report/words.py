@@ -15,7 +15,7 @@ from slicewise.evaluation.detection import (
     is_untrained,
     lacks_label,
 )
-from slicewise.evaluation.statistics import by_patient
+from slicewise.evaluation.statistics import DISTANCES, by_patient
 from slicewise.metrics.patients import mean_over_patients
 from slicewise.report.faults import FAR_MM, NOTABLE_ML, Fault
 from slicewise.report.render import millilitres, number, usable
@@ -228,11 +228,13 @@ def convention(scored: pd.DataFrame) -> str:
     """Say that labels which are not there were scored, where they were; else nothing."""
     if not counts_absent(scored):
         return ""
+    measured = any(scored[name].notna().any() for name in DISTANCES if name in scored)
+    distances = " Distances are 0 where none was predicted, and lack otherwise." * measured
     return (
         "A patient who does not have a label counts in its means: with 1 where none was predicted, "
-        "with 0 otherwise, as some challenges have it (evaluation.absent_labels). A model that "
-        "predicts nothing gains by that, so these means are not those of the patients who have "
-        "the label."
+        f"with 0 otherwise, as some challenges have it (evaluation.absent_labels).{distances} A "
+        "model that predicts nothing gains by that, so these means are not those of the patients "
+        "who have the label."
     )
 
 
