@@ -35,13 +35,13 @@ def shard(folder: Path, **signs: Any) -> str:
 
 METRICS = pd.DataFrame(
     [
-        ("a", "pa", "test", "liver", 0.9),
-        ("b", "pb", "test", "liver", 0.0),
-        ("c", "pc", "test", "liver", np.nan),  # lacks it
-        ("d", "pd", "validation", "liver", 0.8),
-        ("e", "pe", "test", "liver", 0.7),
+        ("a", "pa", "test", "liver", 0.9, 5.0),
+        ("b", "pb", "test", "liver", 0.0, 5.0),
+        ("c", "pc", "test", "liver", np.nan, 0.0),  # lacks it
+        ("d", "pd", "validation", "liver", 0.8, 5.0),
+        ("e", "pe", "test", "liver", 0.7, 5.0),
     ],
-    columns=["case", "patient", "subset", "label", "dice"],
+    columns=["case", "patient", "subset", "label", "dice", "volume_ml"],
 )
 SURE = {"liver": [0.95, 0.0, 0.0, 0.0, 0.0]}
 
@@ -60,6 +60,15 @@ def test_test_patients_who_have_the_label(tmp_path: Path) -> None:
     other = METRICS.assign(dice=METRICS["dice"] / 2)
     again = expected_scores(other, [shard(tmp_path, **signs)], paths)
     pd.testing.assert_frame_equal(again.drop(columns="dice"), scores.drop(columns="dice"))
+
+
+def test_a_label_that_is_not_there_tells_nothing(tmp_path: Path) -> None:
+    """With `absent_labels: challenge` it has a Dice: 1 where nothing was predicted."""
+    paths = [calibration(tmp_path, fold) for fold in range(2)]
+    signs = {"a": SURE, "c": {"liver": None}}
+    challenge = METRICS.fillna({"dice": 1.0})
+    scores = expected_scores(challenge, [shard(tmp_path, **signs)], paths)
+    assert list(scores["case"]) == ["a"]
 
 
 def test_of_too_few_patients_nothing_is_expected(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from slicewise.dataset.calibration import CALIBRATION, Calibration, joined
+from slicewise.evaluation.detection import has_label
 from slicewise.metrics.expected import MISSED, Expectation, rank_correlation
 from slicewise.stored import Form, Loose, Name, read_typed
 
@@ -42,7 +43,7 @@ def expected_scores(
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; no row where nobody knows what to expect.
+        Columns `COLUMNS`; no row where nobody knows what to expect, or the label is not there.
 
     Raises
     ------
@@ -57,7 +58,9 @@ def expected_scores(
         each.case: each.signs for path in shards for each in read_typed(path, PREDICTED)
     }
     rows = []
-    tested = metrics[metrics["subset"].eq("test") & metrics["dice"].notna()]
+    # what calibrations told is of labels that are there, whatever others score
+    asked = metrics["subset"].eq("test") & metrics["dice"].notna() & has_label(metrics)
+    tested = metrics[asked]
     for row in tested.to_dict("records"):
         own = signs.get(str(row["case"]), {})
         label = str(row["label"])
