@@ -106,6 +106,7 @@ ALLOWED = {
     # makes masks of new scans
     "segmenting": {
         *(*BELOW_SLICES, "metrics", "network", "inference", "report", "tracking", "jobs"),
+        "overview",
     },
     # answers others over the network
     "services": {"segmenting", "report"},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.stored import SUMMARY, read_stored
@@ -42,7 +43,7 @@ def lines(
             except SlicewiseError as error:
                 said.append(f"  {name:<{width}}  {error}")
                 continue
-            said.append(f"  {name:<{width}}  {_headline(summary, crossed)}")
+            said.append(f"  {name:<{width}}  {headline(summary, crossed=crossed)}")
             said += [f"  {'':<{width}}  {line}" for line in _detected(summary)]
             said.append(f"  {'':<{width}}  {shown}")
             masks = results / "segmented" / name / "gallery.html"
@@ -68,11 +69,20 @@ def lines(
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
 
 
-def _subset(summary: dict) -> str | None:
+def _subset(summary: Mapping[str, Any]) -> str | None:
     return "test" if "test" in summary else next(iter(summary), None)
 
 
-def _headline(summary: dict, crossed: bool) -> str:
+def headline(summary: Mapping[str, Any], *, crossed: bool = False) -> str:
+    """Say the Dice of an experiment, with its interval, and whose it is.
+
+    Parameters
+    ----------
+    summary : mapping
+        Content of ``summary.json``: of test patients, where there are any.
+    crossed : bool
+        Whether folds held out the patients that are not tested, each once.
+    """
     subset = _subset(summary)
     if subset is None:
         return "no patient was scored"
@@ -103,7 +113,7 @@ def _headline(summary: dict, crossed: bool) -> str:
     return f"{dice['mean']:.3f}{interval} over {patients}"
 
 
-def _detected(summary: dict) -> list[str]:
+def _detected(summary: Mapping[str, Any]) -> list[str]:
     """Say of labels that some lack, or were not found in, in whom they were found; of a few."""
     labels = summary.get(_subset(summary) or "", {})
     said = []

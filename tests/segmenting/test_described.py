@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.network.ranges import LabelRanges
 from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, described
 from slicewise.segmenting.models import choose
 from tests.inference.test_unlike import card
+from tests.masks import HIT, NOTHING, scored
 from tests.segmenting.made import experiment
 
 
@@ -26,13 +30,34 @@ def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
     assert said["takes"] == "CT in Hounsfield units"
     assert said["slices"] == "axial, 32 × 32 pixels, 1 slice at once"
     assert said["trained on"] == "2 cases of 2 patients"
-    assert said["test Dice"] == "0.912 (95 % interval 0.850 to 0.950) of 7 test patients"
+    assert said["test Dice"] == "0.912 [95 % interval 0.850 to 0.950] over 7 test patients"
     assert said["data"] == f"SHA-256 {'5' * 16}"
     assert said["run"] == "not tracked"
     assert said["ranges"] == NO_RANGES
     (folder / "fold-0" / "model.keras").rename(tmp_path / "alone.keras")
     said = lines(described(choose(str(tmp_path / "alone.keras"))))
     assert {said[name] for name in ("trained on", "settings", "test Dice", "run")} == {NOT_KNOWN}
+
+
+def test_the_test_dice_says_whose_it_is(tmp_path: Path) -> None:
+    chosen = choose(str(experiment(tmp_path / "x")))
+    rows = {"a": [(HIT, HIT)], "b": [(HIT, NOTHING)], "c": [(NOTHING, NOTHING)]}
+
+    def said(summary: dict[str, Any]) -> str:
+        write_json(tmp_path / "x" / "summary.json", summary)
+        return lines(described(chosen))["test Dice"]
+
+    assert said(summarise(scored(rows))) == (
+        "0.500 over the 2 of 3 test patients who have the label"
+    )
+    challenge = said(summarise(scored(rows, absent_labels="challenge")))
+    assert challenge.endswith("counts as 1 or 0 (absent_labels: challenge)")
+    assert said(summarise(scored(rows, "validation"))) == "no test patient was scored"
+    # MLflow knows only who counts in a mean
+    metrics = {"dice_mean": 0.5, "dice_ci_low": 0.0, "dice_ci_high": 1.0, "patients": 2.0}
+    tracked = {"metrics": {f"test/{name}": value for name, value in metrics.items()}}
+    of_store = replace(chosen, folder=None, tracked=tracked)
+    assert lines(described(of_store))["test Dice"] == "0.500 over 2 test patients"
 
 
 def test_what_it_was_trained_on(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_the_command_runs_without_keras(
     shutil.copytree(folder, tmp_path / "kept")
     shutil.rmtree(folder)
     said = without_keras("inspect", target)
-    assert "0.900 (95 % interval 0.800 to 0.950) of 7 test patients" in said
+    assert "0.900 [95 % interval 0.800 to 0.950] over 7 test patients" in said
     assert "1 case of 1 patient" in said
     assert f"{sha256(target)[:16]}" in said
     assert f"{weights_digest(finished(2, 3))[:16]}, exported as ONNX" in said

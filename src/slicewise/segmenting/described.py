@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Range, Ranges
+from slicewise.overview import headline
 from slicewise.segmenting.models import Chosen
-from slicewise.stored import read_stored
+from slicewise.stored import SUMMARY, read_stored
 from slicewise.tracking import current_run, flatten
 from slicewise.wording import plural, some
 
@@ -187,12 +187,13 @@ def _settings(chosen: Chosen) -> str:
 
 def _scores(chosen: Chosen) -> str:
     if chosen.folder is not None and (chosen.folder / "summary.json").is_file():
-        return _of_summary(read_stored(chosen.folder / "summary.json"))
+        tested = read_stored(chosen.folder / "summary.json", SUMMARY).get("test")
+        return headline({"test": tested}) if tested else "no test patient was scored"
     metrics = chosen.tracked.get("metrics") or {}
-    if "test/dice_mean" in metrics:
-        return _interval(
-            *(metrics.get(f"test/dice_{name}") for name in ("mean", "ci_low", "ci_high"))
-        )
+    if {"test/dice_mean", "test/patients"} <= metrics.keys():
+        # the store knows only whose Dice it is, not how many were tested
+        dice = {name: metrics.get(f"test/dice_{name}") for name in ("mean", "ci_low", "ci_high")}
+        return headline({"test": {"mean": {"dice": dice | {"n": int(metrics["test/patients"])}}}})
     return "not scored yet" if chosen.folder is not None else NOT_KNOWN
 
 
@@ -207,24 +208,6 @@ def _expected(chosen: Chosen) -> str:
         f"{plural(known.patients, 'patient')} held out of the training, {known.spoilt} of them of "
         f"scans spoilt on purpose{rank} (patients left out in turn, scans as they are)"
     )
-
-
-def _of_summary(summary: Mapping[str, Any]) -> str:
-    """Return the Dice over test patients of all labels together, else of the only one."""
-    test = summary.get("test") or {}
-    label = "mean" if "mean" in test else next(iter(test), "")
-    dice = (test.get(label) or {}).get("dice") or {}
-    if dice.get("mean") is None:
-        return "no test patient was scored"
-    people = f" of {plural(int(dice['n']), 'test patient')}" if dice.get("n") else ""
-    return _interval(dice["mean"], dice.get("ci_low"), dice.get("ci_high")) + people
-
-
-def _interval(mean: float | None, low: float | None, high: float | None) -> str:
-    if mean is None:
-        return NOT_KNOWN
-    known = "" if low is None or high is None else f" (95 % interval {low:.3f} to {high:.3f})"
-    return f"{mean:.3f}{known}"
 
 
 def run_of(chosen: Chosen) -> str:
