@@ -10,7 +10,7 @@ import pytest
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish.gathered import gather
-from slicewise.publish.measuring import software, statistics
+from slicewise.publish.measuring import metrics, software, statistics
 from slicewise.publish.prose import sources_of
 from slicewise.publish.reloaded import recommended
 from slicewise.report.cost import Cost
@@ -26,12 +26,24 @@ def test_few_patients_have_rough_intervals_and_many_have_not(tmp_path):
     assert "rough" not in text_of(one, "Evaluation")
 
 
+def test_each_tolerance_of_the_surface_dice_is_told(tmp_path):
+    one = gathered(tmp_path)
+    other = replace(
+        one, result=replace(one.result, metrics=one.result.metrics.copy()), name="other"
+    )
+    for each, tolerance in ((one, 2.0), (other, 5.0)):
+        each.result.metrics["tolerance_mm"] = tolerance
+    said = " ".join(each.text for each in metrics([one, other]))
+    assert "within 2 mm (baseline) and 5 mm (other) of the other" in said
+    assert "within 2 mm of the other" in " ".join(each.text for each in metrics([one, one]))
+
+
 @pytest.mark.parametrize(("number", "given"), [(1, False), (2, False), (3, True)])
 def test_an_interval_that_is_not_given_is_not_described(tmp_path, number, given):
     folder = experiment(tmp_path / "results" / "tiny" / "baseline")
-    metrics = pd.read_csv(folder / "metrics.tsv", sep="\t").head(number)
-    write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
-    write_json(folder / "summary.json", summarise(metrics))
+    scores = pd.read_csv(folder / "metrics.tsv", sep="\t").head(number)
+    write_text(folder / "metrics.tsv", scores.to_csv(sep="\t", index=False))
+    write_json(folder / "summary.json", summarise(scores))
     one = gather(folder)
     said = " ".join(each.text for each in statistics([one, one]))
     assert ("percentile bootstrap" in said) is given

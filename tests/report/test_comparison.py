@@ -308,3 +308,21 @@ def test_of_how_many_a_mean_is_stands_beside_it():
     row = cells(page, "one")
     assert (row["Mean Dice"], row["Mean NSD"]) == ("1.000", "1.000 (1 of 2)")
     assert "In who was drawn in part, neither is measured." in page.words
+
+
+def test_other_validation_patients_and_other_tolerances_stand_not_side_by_side():
+    def tested(validated: str, tolerance: float) -> pd.DataFrame:
+        rows = dict.fromkeys((validated, f"{validated}2"), 0.6)
+        parts = [measured(table(SEVEN), [3.0] * 7), measured(table(rows, "validation"), [3.0] * 2)]
+        return pd.concat(parts, ignore_index=True).assign(tolerance_mm=tolerance)
+
+    page = comparison({"one": tested("x", 5.0), "two": tested("y", 2.0)}, summarise)
+    words = " ".join(page.words.split())
+    assert not {"Validation Dice", "Mean NSD"} & cells(page, "one").keys()
+    assert "Choose an experiment by its validation Dice" not in words
+    assert "as their validation cases differ (only one has cases x, x2" in words
+    assert "NSD is left out, as it is of different tolerances (2 mm and 5 mm)." in words
+    assert "these are not the same patients" in words
+    page = comparison({"one": tested("x", 2.0), "two": tested("x", 2.0)}, summarise)
+    assert {"Validation Dice", "Mean NSD"} <= cells(page, "one").keys()
+    assert "is left out" not in page.words and "these are not" not in page.words

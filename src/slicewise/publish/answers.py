@@ -349,7 +349,7 @@ def imbalance(every: Every) -> Answer:
 
 def metrics(every: Every) -> Answer:
     """Define what was measured."""
-    return Answer("answered", words(measuring.metrics(every[0])), "paper.md, Evaluation")
+    return Answer("answered", words(measuring.metrics(every)), "paper.md, Evaluation")
 
 
 def statistics(every: Every) -> Answer:
@@ -359,7 +359,7 @@ def statistics(every: Every) -> Answer:
 
 def measured(every: Every) -> Answer:
     """Say what was measured, how sure it is, and how experiments were compared."""
-    said = [*measuring.metrics(every[0]), *measuring.statistics(every)]
+    said = [*measuring.metrics(every), *measuring.statistics(every)]
     return Answer("answered", words(said), "paper.md, Evaluation")
 
 

@@ -63,7 +63,7 @@ def _card(one: Gathered) -> list[Section]:
             questions=("Who is to use it for what, and what must it not be used for?",),
         ),
         Section("Factors", _factors(one)),
-        Section("Metrics", [*measuring.metrics(one), *measuring.statistics([one])]),
+        Section("Metrics", [*measuring.metrics([one]), *measuring.statistics([one])]),
         Section("Evaluation data", described.split(one).said),
         Section("Training data", [*described.data(one).said, *_each([one], making.training)]),
         Section("Quantitative analyses", measuring.headline([one])),

@@ -28,9 +28,10 @@ FEW = 50
 """Patients below which the interval of a mean is called rough."""
 
 
-def metrics(one: Gathered) -> list[Said]:
+def metrics(every: Sequence[Gathered]) -> list[Said]:
     """Say what was measured of each patient."""
-    tolerance = one.result.metrics["tolerance_mm"].dropna()
+    one = every[0]
+    tolerances = _tolerances(every)
     over = "slices together" if one.is_stack else "voxels in 3-D"
     said = [
         Said(
@@ -39,7 +40,7 @@ def metrics(one: Gathered) -> list[Said]:
             ("dice1945measures",),
         )
     ]
-    if len(tolerance) and one.is_measured:
+    if tolerances and one.is_measured:
         said += [
             Said(
                 "HD95 is the 95th percentile of distances between surfaces, in mm.",
@@ -47,7 +48,7 @@ def metrics(one: Gathered) -> list[Said]:
             ),
             Said(
                 "The normalised surface Dice (NSD) is the share of both surfaces within "
-                f"{tolerance.iloc[0]:g} mm of the other.",
+                f"{tolerances} of the other.",
                 ("nikolov2021surface",),
             ),
         ]
@@ -62,6 +63,15 @@ def metrics(one: Gathered) -> list[Said]:
     elif absent == "challenge":
         said.append(Said(COUNTED))
     return said
+
+
+def _tolerances(every: Sequence[Gathered]) -> str:
+    """Say the tolerance of the surface Dice, of each experiment where they differ."""
+    known = {one.name: one.result.metrics["tolerance_mm"].dropna() for one in every}
+    said = {name: f"{each.iloc[0]:g} mm" for name, each in known.items() if len(each)}
+    if len(set(said.values())) < 2:
+        return next(iter(said.values()), "")
+    return together([f"{tolerance} ({name})" for name, tolerance in said.items()])
 
 
 def statistics(every: Sequence[Gathered]) -> list[Said]:
@@ -157,7 +167,7 @@ def _scored_patients(one: Gathered) -> int:
 
 def evaluation(every: Sequence[Gathered]) -> Section:
     """Say what was measured, on whom, and by which statistics."""
-    said = [*metrics(every[0]), *statistics(every)]
+    said = [*metrics(every), *statistics(every)]
     return Section("Evaluation", said, questions=EVALUATION_QUESTIONS)
 
 

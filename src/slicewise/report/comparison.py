@@ -19,6 +19,7 @@ from slicewise.evaluation.comparison import (
     is_told_apart,
     over_seeds,
     subset_of,
+    why_not,
 )
 from slicewise.evaluation.detection import has_label, is_unknown, together
 from slicewise.evaluation.grouping import Grouping
@@ -138,6 +139,20 @@ class ComparedExperiments:
         """
         return {name: dice_by_patient(each[has_label(each)]) for name, each in self.scored.items()}
 
+    @cached_property
+    def not_validated(self) -> str:
+        """Why no Dice of validation patients stands beside another; empty where it may."""
+        validated = {
+            name: each[each["subset"] == "validation"] for name, each in self.metrics.items()
+        }
+        return why_not(validated, "validation") or ""
+
+    @cached_property
+    def tolerances(self) -> list[float]:
+        """The tolerances of the surface Dice, in mm: with several it is left out."""
+        every = (each.get("tolerance_mm", pd.Series(dtype=float)) for each in self.metrics.values())
+        return sorted(pd.concat(list(every)).dropna().unique())
+
     @property
     def differences(self) -> list[DotRow]:
         """Differences in Dice by patient, with mean and interval, of the first few pairs."""
@@ -178,7 +193,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         One HTML page.
     """
     entries = [_entry(shown, name) for name in shown.groups]
-    means = _means_shown(entries)
+    means = _means_shown(shown, entries)
     compared = headline_rows(shown.table, shown.subset)
     who = called(shown.subset, shown.crossed)
     held_out = called("validation", shown.crossed)
@@ -213,6 +228,8 @@ def comparison_report(shown: ComparedExperiments) -> str:
         needed=fewest(max(len(compared), 1)),
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
         others=_other_metrics(shown.table, shown.subset),
+        tolerances=shown.tolerances,
+        not_validated=shown.not_validated,
         validated=verdicts(shown.table, "validation", held_out) if tested else [],
         drawn=PAIRS_DRAWN,
         changed=shown.changed,
@@ -265,15 +282,23 @@ def _entry(shown: ComparedExperiments, name: str) -> dict[str, Any]:
     }
 
 
-def _means_shown(entries: Sequence[Mapping[str, Any]]) -> list[Metric]:
-    """Return whose means the table of experiments has, distances only where there are any."""
+def _means_shown(shown: ComparedExperiments, entries: Sequence[Mapping[str, Any]]) -> list[Metric]:
+    """Return whose means the table of experiments has, distances only where there are any.
+
+    A surface Dice is of its tolerance, so that others say nothing beside it.
+    """
     neighbours = any(
         entry["means"][metric.name]["mean"] is not None
         for entry in entries
         for metric in shown_in("experiments")
         if metric.needs_neighbours
     )
-    return [each for each in shown_in("experiments") if neighbours or not each.needs_neighbours]
+    return [
+        each
+        for each in shown_in("experiments")
+        if (neighbours or not each.needs_neighbours)
+        and (each.name != "nsd" or len(shown.tolerances) < 2)
+    ]
 
 
 def _cost(costs: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
