@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from slicewise.evaluation.grouping import NOT_GIVEN, groupings
-from slicewise.evaluation.groups import groups_table, in_several, score_groups
+from slicewise.evaluation.groups import groups_table, in_several, read_groups, score_groups
 from slicewise.evaluation.intervals import interval
 
 
@@ -55,3 +55,13 @@ def test_the_table_has_a_row_a_group_label_and_metric():
     ulm = table[(table["group"] == "Ulm") & (table["label"] == "liver")].iloc[0]
     assert (ulm["column"], ulm["subset"], ulm["metric"]) == ("x", "test", "dice")
     assert (ulm["patients"], ulm["n"], ulm["mean"]) == (2, 2, pytest.approx(0.7))
+
+
+@pytest.mark.parametrize("site", ["NA", "None", "null", "n/a", "nan"])
+def test_a_site_may_be_called_as_if_it_was_none(tmp_path, site):
+    made = groups_table(ROWS, [grouped(dict.fromkeys(SITES, site))])
+    path = tmp_path / "groups.tsv"
+    made.to_csv(path, sep="\t", index=False)
+    read = read_groups(path)
+    assert read["group"].tolist() == made["group"].tolist() == [site] * len(made)
+    assert read["ci_low"].isna().tolist() == made["ci_low"].isna().tolist()

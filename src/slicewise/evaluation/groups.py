@@ -107,5 +107,12 @@ def read_groups(path: Path) -> pd.DataFrame:
     """
     if not path.is_file():
         return pd.DataFrame(columns=list(COLUMNS))
-    texts = dict.fromkeys(("column", "group", "subset", "label", "metric"), str)
-    return read_stored_table(path, COLUMNS, numbers=SCORES, dtype=texts, keep_default_na=True)
+    return read_stored_table(
+        path,
+        COLUMNS,
+        numbers=SCORES,
+        dtype=dict.fromkeys(("column", "group", "subset", "label", "metric"), str),
+        # a site may be called NA
+        keep_default_na=False,
+        na_values=[""],
+    )
