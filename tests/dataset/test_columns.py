@@ -77,6 +77,22 @@ def test_only_columns_that_settings_name_are_kept(refused):
     assert "evaluation.by: no table has a column 'sex'" in message
 
 
+@pytest.mark.parametrize("name", ["one", "one-seed2"])
+@pytest.mark.parametrize(
+    ("key", "keys"),
+    [
+        ("evaluation.by", lambda name: {"evaluation": {"by": [name]}}),
+        ("split.leave_out", lambda name: {"split": {"leave_out": name}}),
+    ],
+)
+def test_a_column_that_is_called_as_an_experiment_is_refused(refused, name, key, keys):
+    """Dice of an experiment have a column of its name in `comparison_cases.tsv`."""
+    experiments = {"one": {"slices": "axial", "training": {"seeds": [1, 2]}}}
+    settings = loaded(experiments=experiments, **keys(name))
+    message = refused(read_columns, [case("a1", "a", **{name: "yes"})], settings)
+    assert message.startswith(f"{key}: a column {name!r} cannot be asked for, as an experiment")
+
+
 @pytest.mark.parametrize("bins", [[40.0], "quartiles"])
 def test_a_word_among_binned_numbers_is_refused(refused, bins):
     settings = loaded(evaluation={"by": ["age"], "bins": {"age": bins}})

@@ -76,11 +76,23 @@ def read_columns(
     """Return what is kept of what tables say of cases: the columns that settings name.
 
     No other, as tables of people hold names and dates, too.
+
+    Raises
+    ------
+    SlicewiseError
+        As of `read_column`, when one is called as an experiment or holds words that are binned.
     """
     keys = dict.fromkeys(settings.evaluation.by, "evaluation.by")
     if settings.split.leave_out is not None:
         # it comes first, as it is what the folds are
         keys = {settings.split.leave_out: "split.leave_out", **keys}
+    for column, key in keys.items():
+        if column in settings.named:
+            raise SlicewiseError(
+                f"{key}: a column {column!r} cannot be asked for, as an experiment is called so, "
+                "whose Dice has that column in comparison_cases.tsv; give it another name in your "
+                "table, or rename the experiment"
+            )
     columns = {
         column: read_column(cases, column, key, settings.split, data)
         for column, key in keys.items()
