@@ -91,6 +91,23 @@ def test_slices_that_are_no_neighbours_have_no_islands():
     assert looked.look_at_labels(image, labels, CONTENT)["liver"].islands == 2
 
 
+def test_what_was_drawn_in_part_tells_of_no_pieces():
+    labels = np.zeros((6, 6, 7), np.uint8)
+    labels[2:4, 2:4] = 1
+    labels[:, :, 1::2] = UNDRAWN
+    image = Volume(np.zeros(labels.shape, np.int16), np.eye(4))
+    partial = CONTENT.model_copy(update={"ignore": 9})
+    seen = looked.look_at_labels(image, labels, partial)
+    assert {name: (each.islands, each.islands_ml) for name, each in seen.items()} == {
+        "liver": (None, None),
+        "tumour": (None, None),
+    }
+    assert seen["liver"].touches == {"foot": 4, "head": 4}
+    # of a case in which all was drawn they are told
+    whole = np.where(labels == UNDRAWN, 0, labels)
+    assert looked.look_at_labels(image, whole, partial)["liver"].islands == 4
+
+
 @settings(deadline=None, max_examples=60)
 @given(MASKS)
 def test_sides_are_those_of_the_whole_volume(mask):

@@ -49,7 +49,7 @@ class LabelLook(Loose):
     ml : float
         The same in millilitres.
     islands : int or None
-        Connected components; None where slices are no neighbours.
+        Connected components; None where slices are no neighbours, or not all was drawn.
     islands_ml : float or None
         All but the largest of them.
     touches : dict of str to int
@@ -180,25 +180,33 @@ def look_at_labels(image: Volume, labels: np.ndarray, content: Content) -> dict[
     labels : ndarray of integers, shape (x, y, z)
         Label numbers on the grid of the image.
     content : Content
-        Which labels there are, and whether slices are neighbours.
+        Which labels there are, whether slices are neighbours, and whether all was drawn.
     """
+    # the first slice of a pile is no end of anything
+    axes = (0, 1, 2) if content.contiguous else (0, 1)
+    # what ends where nobody drew may go on there
+    counted = content.contiguous and not (content.partial and np.any(labels == UNDRAWN))
     boxes = label_boxes(labels, len(content.labels))
     return {
-        name: _label_look(image, labels, number, box, contiguous=content.contiguous)
+        name: _label_look(image, labels, number, box, axes, counted=counted)
         for number, (name, box) in enumerate(zip(content.labels, boxes, strict=True), start=1)
     }
 
 
 def _label_look(
-    image: Volume, labels: np.ndarray, number: int, box: Box | None, *, contiguous: bool
+    image: Volume,
+    labels: np.ndarray,
+    number: int,
+    box: Box | None,
+    axes: Sequence[int],
+    *,
+    counted: bool,
 ) -> LabelLook:
     if box is None:
-        return LabelLook(voxels=0, ml=0.0, islands=0 if contiguous else None)
+        return LabelLook(voxels=0, ml=0.0, islands=0 if counted else None)
     inside = labels[box] == number
     voxels = int(np.count_nonzero(inside))
-    sizes = component_sizes(inside) if contiguous else None
-    # the first slice of a pile is no end of anything
-    axes = (0, 1, 2) if contiguous else (0, 1)
+    sizes = component_sizes(inside) if counted else None
     return LabelLook(
         voxels=voxels,
         ml=voxels * image.voxel_ml,
