@@ -198,7 +198,6 @@ def comparison_report(shown: ComparedExperiments) -> str:
     who = called(shown.subset, shown.crossed)
     held_out = called("validation", shown.crossed)
     first = next(iter(shown.metrics.values()))
-    tested = shown.subset == "test"
     said = verdicts(shown.table, shown.subset, who)
     return render(
         "comparison.html.j2",
@@ -228,9 +227,8 @@ def comparison_report(shown: ComparedExperiments) -> str:
         needed=fewest(max(len(compared), 1)),
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
         others=_other_metrics(shown.table, shown.subset),
-        tolerances=shown.tolerances,
-        not_validated=shown.not_validated,
-        validated=verdicts(shown.table, "validation", held_out) if tested else [],
+        **_left_out(shown),
+        validated=verdicts(shown.table, "validation", held_out) if shown.subset == "test" else [],
         drawn=PAIRS_DRAWN,
         changed=shown.changed,
         columns=EXPERIMENTS,
@@ -241,6 +239,11 @@ def comparison_report(shown: ComparedExperiments) -> str:
         folds=max((len(folds) for folds in shown.histories.values()), default=1),
         provenance=shown.provenance,
     )
+
+
+def _left_out(shown: ComparedExperiments) -> dict[str, Any]:
+    """Return what says why a column is left out."""
+    return {"tolerances": shown.tolerances, "not_validated": shown.not_validated}
 
 
 def _having(scored: Tables) -> int:
