@@ -162,6 +162,19 @@ def test_how_often_nobody_is_validated():
     load_settings(written(every, split(folds=3)))
 
 
+def test_crops_show_a_label_by_training_foreground_and_are_predicted_whole():
+    """What is cut out of slices in millimetres: of a slice with a label it may show none."""
+    shown = e(training={"empty": 0.0, "foreground": 0.8})
+    crops = {"slices": {"mm": {"spacing": 1.0, "size": 64}, "whole": {"spacing": 1.0}}}
+    assert "every slice of a batch shows a label" in fault(written(shown))
+    for cut in ({"slices": "mm"}, {"also": ["mm"]}, {"also": ["s", "mm"]}):
+        load_settings(written(crops, shown, e(**cut)))
+    assert "training.foreground" in fault(written(crops, shown, e(slices="whole", also=["s"])))
+    far = e(inference={"shift": 64})
+    assert "inference.shift" in fault(written(crops, far, e(also=["mm"])))
+    load_settings(written(crops, far, e(slices="mm", also=["s"])))
+
+
 @pytest.mark.parametrize(
     ("parts", "key", "why"),
     [

@@ -210,10 +210,20 @@ def _fitted_weights(settings: Settings, experiment: Experiment) -> str | None:
 
 
 def _far_shift(settings: Settings, experiment: Experiment) -> str | None:
-    size = settings.slices[experiment.slices].size
+    recipe = settings.slices[experiment.slices]
+    # what training cuts crops out of is predicted whole
+    size = recipe.size if recipe.crop is None else None
     if size is None or experiment.inference.shift < size:
         return None
     return f"slices of {size} pixels that are moved by so many show nothing"
+
+
+def _all_shown(settings: Settings, experiment: Experiment) -> str | None:
+    recipes = [settings.slices[name] for name in (experiment.slices, *experiment.also)]
+    # a crop of a slice that shows a label may show none
+    if experiment.training.empty > 0 or any(recipe.crop is not None for recipe in recipes):
+        return None
+    return "training.empty is 0, so every slice of a batch shows a label"
 
 
 def _again(settings: Settings, experiment: Experiment) -> str | None:
@@ -307,14 +317,7 @@ RULES: tuple[Rule, ...] = (
     Rule("training.patience", _too_patient, (None,)),
     Rule("training.validate_every", _nobody_watches),
     Rule("training.select", _nobody_chooses, ("final",)),
-    Rule(
-        "training.foreground",
-        _only_if(
-            lambda e: e.training.empty > 0,
-            "training.empty is 0, so every slice of a batch shows a label",
-        ),
-        (0,),
-    ),
+    Rule("training.foreground", _all_shown, (0,)),
     Rule("inference.shift", _far_shift),
     Rule("inference.weights", _fitted_weights, ("mean",)),
     Rule("postprocessing.threshold", _several_labels),
