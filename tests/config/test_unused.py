@@ -74,6 +74,13 @@ PAIRS = [
         {"epochs": 61, "validate_every": 10},
     ),
     ("training", {"patience": 200}, {}, "epochs: 60", {"minutes": 5}),
+    (
+        "training",
+        {"patience": 9},
+        {"epochs": 21, "coarse": {"share": 0.55}},
+        "after 10 validations (of its coarse part none counts)",
+        {"epochs": 21, "coarse": {"share": 0.45}},
+    ),
     # inference
     ("inference", {"weights": "fitted"}, {}, "fewer than two", {"planes": ["axial", "coronal"]}),
     ("inference", {"shift": 64}, {}, "slices of 64 pixels", {"shift": 63}),

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from skimage.transform import downscale_local_mean, resize_local_mean
 
 from slicewise.config import UNDRAWN, Coarse, Experiment
-from slicewise.errors import SlicewiseError
+from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.network import backend
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.folder import SliceFolder
@@ -23,6 +23,7 @@ from slicewise.training.batches import Batches
 from slicewise.training.coarse import CoarseSlices
 from slicewise.training.inputs import TrainingInputs
 from slicewise.training.trainer import Trainer
+from slicewise.training.validation import Validation
 from tests.discs import CARD, disc_truth, experiment
 from tests.training.runs import changed, plain, train_on
 from tests.training.test_distil import told
@@ -169,6 +170,22 @@ def test_it_goes_on_to_the_same_bits(folders: list[SliceFolder], tmp_path: Path,
         train_on(*given, should_stop=lambda: "told to" if next(asked) == at else None)
     cut = train_on(*given)
     assert cut.resolved.weights_sha256 == whole.resolved.weights_sha256
+
+
+def test_patience_waits_for_whole_slices(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it goes on after the last coarse step, whose epoch had not ended."""
+    dice = itertools.chain([0.9, 0.8, 0.7], itertools.repeat(0.6))
+    monkeypatch.setattr(Validation, "score", lambda *_: {"val/loss": 1.0, "val/dice": next(dice)})
+    trained = plain(training={"epochs": 6, "patience": 1, "coarse": HALF})
+    asked = itertools.count(1)
+    given = (slices, validation_slices, disc_truth, trained, CARD, tmp_path)
+    with pytest.raises(StoppedError, match="saved at step 5 of epoch 3"):
+        train_on(*given, should_stop=lambda: "told to" if next(asked) == 15 else None)
+    done = train_on(*given)
+    assert done.history["val/dice"].tolist() == [0.9, 0.8, 0.7, 0.6, 0.6]
+    assert done.resolved.selected_epoch == 1, "of all, also of those that saw coarse slices"
 
 
 def test_by_the_clock_a_share_of_the_minutes_is_coarse(slices: SliceSet) -> None:

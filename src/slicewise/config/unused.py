@@ -178,12 +178,15 @@ def _too_patient(settings: Settings, experiment: Experiment) -> str | None:
     why = _nobody_chooses(settings, experiment)
     if why or training.patience is None or training.minutes or training.epochs is None:
         return why
-    validations = math.ceil(training.epochs / training.validate_every)
+    coarse = 0.0 if training.coarse is None else training.coarse.share
+    early = math.floor(coarse * training.epochs) // training.validate_every
+    validations = math.ceil(training.epochs / training.validate_every) - early
     if training.patience + 1 < validations:
         return None
+    but = " (of its coarse part none counts)" if early else ""
     return (
         f"training.epochs: {training.epochs} with validate_every: {training.validate_every} ends "
-        f"after {validations} validations, before it could stop anything"
+        f"after {validations} validations{but}, before it could stop anything"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -117,6 +117,10 @@ class Batches:
         if settings is None:
             return None
         return CoarseSlices(settings, self.slices.size, len(self.experiment.network.filters))
+
+    def are_coarse(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Tell whether what the trainer takes for a step is coarse."""
+        return inputs["images"].shape[1:3] != self.slices.size
 
     def from_step(
         self, epoch: int, first: int, share: Callable[[int], float] = lambda step: 1.0

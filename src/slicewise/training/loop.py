@@ -388,7 +388,9 @@ class _Loop:
         """Tell whether the training ends after so many epochs."""
         progress = self.state.progress
         patience = self.inputs.experiment.training.patience
-        if self.selection.has_waited(progress.history, patience):
+        # of coarse slices alone little more is learnt, while whole ones are still to come
+        seen_whole = progress.history[progress.coarse_steps // self.batches.per_epoch :]
+        if self.selection.has_waited(seen_whole, patience):
             return True
         return self.budget.is_over(finished, progress.steps)
 
@@ -461,6 +463,7 @@ class _Loop:
                 logs = backend.train_step(trainer, inputs)
                 self.budget.started()
                 progress.steps += 1
+                progress.coarse_steps += self.batches.are_coarse(inputs)
                 # A GPU works on this step while the numbers of the one before are looked at.
                 if waiting is not None:
                     self._note(*waiting)

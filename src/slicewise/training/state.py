@@ -24,6 +24,8 @@ class Progress:
         A row of each finished epoch.
     steps : int
         Batches that were trained on.
+    coarse_steps : int
+        Those of them whose slices were coarse.
     used : float
         Seconds that it took.
     losses, dice : list of float
@@ -43,6 +45,7 @@ class Progress:
     because: str = ""
     history: list[dict[str, float]] = field(default_factory=list)
     steps: int = 0
+    coarse_steps: int = 0
     used: float = 0.0
     losses: list[float] = field(default_factory=list)
     dice: list[float] = field(default_factory=list)
