@@ -49,7 +49,7 @@ def report() -> str:
         known = {"case": case, "patient": case, "subset": "test", "fold": None}
         rows += case_rows(known, Masks(truth, prediction, ["liver"], 0.012, SPACING), Evaluation())
         frames = 10 if case != "best" else 1
-        shown = ShownCase(image, truth, prediction, SPACING, (-160, 240))
+        shown = ShownCase(image, truth, prediction, SPACING, (-160, 240), {"liver": [1]})
         views = plane_views(shown, planes, frames)
         cases.append(CaseFigures(case, views=views))
     metrics = metrics_table(rows)

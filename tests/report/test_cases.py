@@ -69,3 +69,31 @@ def test_a_label_that_was_not_trained_is_not_drawn(predicted):
     # the liver, the hole in it, and the tumour there, which is no outline of its own then
     assert max(path.count("M") for path in outlined(with_tumour)) == 3
     assert max(path.count("M") for path in outlined(without)) == 2
+
+
+def test_regions_are_shown_by_what_is_scored(tmp_path):
+    """A voxel of the core is written as the first of its labels, which is as right."""
+    regions = {"whole": [1, 2, 3], "core": [2, 3]}
+    labels = {"edema": [1], "necrosis": [2], "rim": [3]}
+    content = CONTENT.model_copy(update={"labels": labels, "regions": regions})
+    truth = np.zeros((20, 18, 8), np.uint8)
+    truth[4:15, 3:14, 2:7] = 1
+    truth[6:12, 5:11, 3:6] = 2
+    truth[8:10, 7:9, 3:6] = 3
+    arrays = {"image": 100.0 * truth, "truth": truth, "guess": np.minimum(truth, 2)}
+    for name, array in arrays.items():
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    paths = [[str(tmp_path / f"{name}.nii.gz")] for name in ("truth", "guess", "image")]
+    one = predicted_cases([Assignment("c", "p", "test", None)], *paths)
+    metrics = score_cases(one, content, Evaluation())
+    assert metrics["dice"].tolist() == [1, 1]
+    (shown,) = case_figures(metrics, one, content)
+    for view in shown.views:
+        assert set(view.dice) == {1}
+        assert all(frame.truth == frame.prediction for frame in view.frames)
+    assert all(caption.endswith("Dice 1.00") for caption, _ in shown.images)
+    # without the core the whole, of which it is a part, is seen all the same
+    blank = score_cases(one, content, Evaluation(), untrained=[["core"]])
+    (without,) = case_figures(blank, one, content)
+    assert max(path.count("M") for path in outlined(shown)) == 3
+    assert max(path.count("M") for path in outlined(without)) == 1

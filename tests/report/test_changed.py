@@ -89,6 +89,20 @@ def test_the_slice_is_where_predictions_differ_most(files: Files):
     assert (one != two).any()
 
 
+def test_regions_differ_by_what_is_scored_alone(files: Files, tmp_path: Path):
+    """Not where one experiment writes another label of the same regions."""
+    regions = {"whole": [1, 2], "rest": [3]}
+    labels = {"edema": [1], "core": [2], "cyst": [3]}
+    content = CONTENT.model_copy(update={"labels": labels, "regions": regions})
+    same = np.zeros((80, 60, 6), np.uint8)
+    same[20:50, 20:40, 1:5] = 1
+    same[20:50, 20:40, 1] = 2
+    made = {**files.predictions, "one": written(tmp_path / "same.nii.gz", same)}
+    tables = {"one": table({"a": 1.0}), "two": table({"a": 0.9})}
+    (shown,) = draw_changed(tables, {"a": Files(files.image, files.mask, made)}, content)
+    assert shown.place == "slice 4 of 6"
+
+
 def test_equal_experiments_and_missing_files_draw_nothing(files: Files):
     same = {"one": table({"a": 0.8}), "two": table({"a": 0.8})}
     assert list(draw_changed(same, {"a": files}, CONTENT)) == []

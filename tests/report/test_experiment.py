@@ -26,7 +26,7 @@ def views(frames: int = 4):
     truth, prediction = np.zeros((2, 9, 8, 7), np.uint8)
     truth[2:7, 2:6, 2:6] = prediction[3:8, 2:6, 2:6] = 1
     planes = ("axial", "coronal", "sagittal")
-    case = ShownCase(truth * 50.0, truth, prediction, (1.0, 1.0, 2.0), (0, 100))
+    case = ShownCase(truth * 50.0, truth, prediction, (1.0, 1.0, 2.0), (0, 100), {"liver": [1]})
     return plane_views(case, planes, frames)
 
 

@@ -12,6 +12,7 @@ from slicewise.report import picture, viewer
 from slicewise.report.outlines import display_slice
 from tests.report.test_picture import points
 
+EACH = {"liver": [1], "tumour": [2]}
 PLANES = ("axial", "coronal", "sagittal")
 SPACING = (1.0, 1.0, 2.0)
 
@@ -26,7 +27,9 @@ def volume() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def views(*arrays: np.ndarray, frames: int = 8, planes=PLANES) -> dict[str, viewer.View]:
-    drawn = viewer.plane_views(viewer.ShownCase(*arrays, SPACING, (-160, 240)), planes, frames)
+    drawn = viewer.plane_views(
+        viewer.ShownCase(*arrays, SPACING, (-160, 240), EACH), planes, frames
+    )
     return {view.plane: view for view in drawn}
 
 

@@ -109,6 +109,7 @@ def test_failures_in_a_sentence():
     )
     assert note(largest_missed_ml=0.01, missed_parts=3) == "Missed 3 specks below 0.1 ml."
     assert note() == "Nothing wrong in whole pieces: what differs is the outline."
+    assert failure_note(pieces(table({"a": 1.0})).to_dict("records")) == "Nothing differs."
 
 
 def test_whole_organs_in_a_sentence():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from slicewise.report.faults import Fault, find_faults
 from slicewise.report.formats import jpeg
 from slicewise.report.gallery import CaseFigures, gallery_cases
 from slicewise.report.outlines import Plane, display_slice, overlay, pixel_aspect
-from slicewise.report.picked import pick_slices
+from slicewise.report.picked import pick_slices, told_apart
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.viewer import ShownCase, plane_views
 from slicewise.report.window import display_window
@@ -60,15 +60,19 @@ def case_figures(
     blank = metrics[is_untrained(metrics)].groupby("case")["label"].agg(list).to_dict()
     figures = []
     for number, name in enumerate(gallery_cases(metrics)):
-        hidden = [number for label in blank.get(name, []) for number in content.scored[label]]
+        told = {
+            each: own for each, own in content.scored.items() if each not in blank.get(name, [])
+        }
         frames = FRAMES if number < SCROLLED else 1
-        made = drawn(name, partial(_draw, by_name[name], content, frames, hidden))
+        made = drawn(name, partial(_draw, by_name[name], content, frames, told))
         figures.append(CaseFigures(name, undrawn=made) if isinstance(made, Undrawn) else made)
     return figures
 
 
-def _draw(case: PredictedCase, content: Content, frames: int, hidden: Sequence[int]) -> CaseFigures:
-    shown = _read(case, content, hidden)
+def _draw(
+    case: PredictedCase, content: Content, frames: int, told: Mapping[str, Sequence[int]]
+) -> CaseFigures:
+    shown = _read(case, content, told)
     planes: tuple[Plane, ...] = (
         ("axial", "coronal", "sagittal") if content.contiguous else ("axial",)
     )
@@ -82,28 +86,28 @@ def _faults(case: PredictedCase, shown: ShownCase, content: Content) -> list[Fau
     """Look for what scores do not tell; not where slices are no neighbours."""
     if not content.contiguous:
         return []
-    look = partial(find_faults, shown.truth, shown.prediction, shown.spacing, content.scored)
+    look = partial(find_faults, shown.truth, shown.prediction, shown.spacing, shown.scored)
     faults = drawn(f"What is wrong with {case.assigned.case}", look)
     return [] if isinstance(faults, Undrawn) else faults
 
 
-def _read(case: PredictedCase, content: Content, hidden: Sequence[int]) -> ShownCase:
-    """Read a case in canonical orientation, without the labels that are not to be seen."""
+def _read(case: PredictedCase, content: Content, told: Mapping[str, Sequence[int]]) -> ShownCase:
+    """Read a case in canonical orientation, with the labels or regions that are to be seen."""
     source = read_image(Path(case.image), content)
     volume = source.canonical()
-    truth = read_labels(case.mask, content, source).canonical().array
-    prediction = read_labels(case.prediction, content, source).canonical().array
-    if hidden:
-        truth = np.where(np.isin(truth, hidden), 0, truth)
-        prediction = np.where(np.isin(prediction, hidden), 0, prediction)
+    table, scored = told_apart(told)
+    truth, prediction = (
+        table[read_labels(path, content, source).canonical().array]
+        for path in (case.mask, case.prediction)
+    )
     window = display_window(volume.array, content)
-    return ShownCase(volume.array, truth, prediction, volume.spacing, window)
+    return ShownCase(volume.array, truth, prediction, volume.spacing, window, scored)
 
 
 def _overlays(case: ShownCase) -> list[tuple[str, bytes]]:
     """Draw the worst, the median and the best axial slice, each with its caption."""
     pictures = []
-    for picked in pick_slices(case.truth, case.prediction):
+    for picked in pick_slices(case.truth, case.prediction, case.scored):
         picture = overlay(
             display_slice(case.image, picked.index),
             display_slice(case.truth, picked.index),

@@ -17,7 +17,7 @@ from slicewise.evaluation.comparison import comparable, subset_of
 from slicewise.evaluation.statistics import by_case
 from slicewise.report.formats import jpeg
 from slicewise.report.outlines import display_slice, overlay, pixel_aspect
-from slicewise.report.picked import telling_slice
+from slicewise.report.picked import telling_slice, told_apart
 from slicewise.report.undrawn import Undrawn, drawn
 from slicewise.report.window import display_window
 from slicewise.volumes.read import read_image
@@ -156,8 +156,9 @@ def _dice(metrics: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> Changed:
     image = read_image(Path(files.image), content)
     volume = image.canonical()
+    table, _ = told_apart(content.scored)
     truth, *guesses = (
-        read_labels(path, content, image).canonical().array
+        table[read_labels(path, content, image).canonical().array]
         for path in (files.mask, *(files.predictions[n] for n in names))
     )
     differ = np.zeros(truth.shape, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,35 +35,82 @@ def drawn_only(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, n
     return np.where(undrawn, 0, truth), np.where(undrawn, 0, prediction)
 
 
-def slice_dice(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> np.ndarray:
+def told_apart(
+    scored: Mapping[str, Sequence[int]],
+) -> tuple[np.ndarray, dict[str, list[int]]]:
+    """Number labels anew, so that those have one number that lie in the same of what is scored.
+
+    A mask of regions is written with one label of several that would be as right.
+
+    Parameters
+    ----------
+    scored : mapping of str to sequence of int
+        Labels or regions, each with the numbers of its labels.
+
+    Returns
+    -------
+    table : ndarray of uint8, shape (256,)
+        For each label the new number, 0 where it lies in nothing; `UNDRAWN` stays.
+    numbers : dict of str to list of int
+        The new numbers of each label or region.
+
+    Examples
+    --------
+    >>> table, numbers = told_apart({"whole": [1, 2, 3], "core": [2, 3]})
+    >>> table[:4].tolist(), numbers
+    ([0, 1, 2, 2], {'whole': [1, 2], 'core': [2]})
+    """
+    holders = [
+        tuple(name for name, numbers in scored.items() if label in numbers)
+        for label in range(UNDRAWN)
+    ]
+    kinds = list(dict.fromkeys(holders))
+    table = np.array([*map(kinds.index, holders), UNDRAWN], np.uint8)
+    numbers = {name: [k for k, kind in enumerate(kinds) if name in kind] for name in scored}
+    return table, numbers
+
+
+def slice_dice(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    scored: Mapping[str, Sequence[int]],
+    axis: int = 2,
+) -> np.ndarray:
     """Score every slice alone.
 
     Parameters
     ----------
     truth, prediction : numpy.ndarray
         Label arrays of the same shape, 0 is background. What nobody drew does not count.
+    scored : mapping of str to sequence of int
+        Labels or regions, each with its numbers.
     axis : int
         The axis along which slices are counted.
 
     Returns
     -------
     numpy.ndarray
-        Dice by slice, the mean over the labels that occur in either mask of
-        that slice; NaN where none does.
+        Dice by slice, the mean over the labels or regions that occur in either
+        mask of that slice; NaN where none does.
     """
     truth, prediction = drawn_only(truth, prediction)
     others = tuple(other for other in range(truth.ndim) if other != axis)
-    labels = range(1, max(int(mask.max(initial=0)) for mask in (truth, prediction)) + 1)
     total = np.zeros(truth.shape[axis])
     present = np.zeros(truth.shape[axis])
-    for label in labels:
-        left = truth == label
-        right = prediction == label
+    for numbers in scored.values():
+        left = _any_of(truth, numbers)
+        right = _any_of(prediction, numbers)
         size = left.sum(axis=others) + right.sum(axis=others)
         shared = (left & right).sum(axis=others)
         total += 2 * shared / np.maximum(size, 1)
         present += size > 0
     return np.where(present > 0, total / np.maximum(present, 1), np.nan)
+
+
+def _any_of(mask: np.ndarray, numbers: Sequence[int]) -> np.ndarray:
+    """Return where any of some numbers is; for a few of them ten times as fast as `np.isin`."""
+    found: np.ndarray = np.logical_or.reduce([mask == number for number in numbers])
+    return found
 
 
 def telling_slice(organ: np.ndarray, wrong: np.ndarray) -> int:
@@ -89,13 +137,20 @@ def telling_slice(organ: np.ndarray, wrong: np.ndarray) -> int:
     return int(wrong.argmax())
 
 
-def pick_slices(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> list[PickedSlice]:
+def pick_slices(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    scored: Mapping[str, Sequence[int]],
+    axis: int = 2,
+) -> list[PickedSlice]:
     """Choose the worst, the median and the best slice of a case.
 
     Parameters
     ----------
     truth, prediction : numpy.ndarray
         Three-dimensional label arrays of the same shape, 0 is background.
+    scored : mapping of str to sequence of int
+        Labels or regions, each with its numbers.
     axis : int
         The axis along which slices are counted: 2 for axial slices in RAS.
 
@@ -109,7 +164,7 @@ def pick_slices(truth: np.ndarray, prediction: np.ndarray, axis: int = 2) -> lis
         ``only``, none gives the ``middle`` slice of the case.
     """
     truth, prediction = drawn_only(truth, prediction)
-    dice = slice_dice(truth, prediction, axis)
+    dice = slice_dice(truth, prediction, scored, axis)
     others = tuple(other for other in range(truth.ndim) if other != axis)
     area = ((truth != 0) | (prediction != 0)).sum(axis=others)
     rest = sorted(np.flatnonzero(~np.isnan(dice)), key=lambda k: (dice[k], -area[k], k))

@@ -121,7 +121,8 @@ def drawn_scan(image: Volume, prediction: Volume, content: Content) -> ShownCase
     mask = prediction.canonical().array
     window = display_window(volume.array, content)
     # nobody knows the truth
-    return ShownCase(volume.array, np.zeros_like(mask), mask, volume.spacing, window)
+    truth = np.zeros_like(mask)
+    return ShownCase(volume.array, truth, mask, volume.spacing, window, content.scored)
 
 
 def scan_views(shown: ShownCase, *, contiguous: bool) -> list[dict[str, Any]]:

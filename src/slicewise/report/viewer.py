@@ -7,7 +7,7 @@ they stay crisp at any size and can be switched off.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,11 +73,14 @@ class ShownCase:
     ----------
     image, truth, prediction : ndarray, shape (x, y, z)
         Intensities and label indices in canonical orientation (RAS+); where
-        nobody drew, the truth is `UNDRAWN` and the picture hatched.
+        nobody drew, the truth is `UNDRAWN` and the picture hatched. Outlines are
+        drawn, and voxels wrong, where indices differ: of regions see `told_apart`.
     spacing : sequence of float
         Distance of neighbouring voxels along each axis, in mm.
     window : tuple of float
         The values shown black and white.
+    scored : mapping of str to sequence of int
+        Labels or regions, each with its indices.
     """
 
     image: np.ndarray
@@ -85,6 +88,7 @@ class ShownCase:
     prediction: np.ndarray
     spacing: Sequence[float]
     window: tuple[float, float]
+    scored: Mapping[str, Sequence[int]]
 
     @cached_property
     def filled(self) -> Box:
@@ -124,7 +128,7 @@ def _view(plane: Plane, case: ShownCase, frames: int) -> View:
     box = case.box
     first = case.filled[normal].start
     truth, prediction = drawn_only(case.truth[case.filled], case.prediction[case.filled])
-    dice = slice_dice(truth, prediction, normal)
+    dice = slice_dice(truth, prediction, case.scored, normal)
     # The lowest Dice is mostly that of a few voxels at an end, where there is little to see.
     wrong = (truth != prediction).sum(axis=(across, up))
     worst = telling_slice((truth != 0).sum(axis=(across, up)), wrong)

@@ -385,6 +385,8 @@ def _note(row: Mapping[str, Any], faults: Sequence[Fault]) -> str:
     if row["largest_bulge_ml"] >= SPECK_ML:
         said.append(f"added a bulge of {millilitres(row['largest_bulge_ml'])} to what it found")
     said += [fault.sentence for fault in faults if fault.label == label]
+    if row.get("dice") == 1:
+        return "Nothing differs."
     if not said:
         return "Nothing wrong in whole pieces: what differs is the outline."
     sentence = "; ".join(said)
