@@ -53,6 +53,7 @@ rule leakage:
             folds=len(study.folds),
             missing_labels=study.missing_labels,
             leave_out=settings.split.leave_out or "",
+            regions=study.regions,
         ).dump(),
     script:
         "../scripts/leakage.py"

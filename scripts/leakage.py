@@ -31,7 +31,7 @@ def main(snakemake):
             snakemake.threads,
         )
         split = read_table(given.split)
-        check_labels_trained(cases, split, cfg.folds, cfg.missing_labels)
+        check_labels_trained(cases, split, cfg.folds, cfg.missing_labels, cfg.regions)
         if cfg.leave_out:
             check_sites_scored(cases, split, cfg.leave_out)
         remove_earlier(Path(snakemake.output[0]).parent)

@@ -540,3 +540,10 @@ def test_a_student_of_an_ensemble_learns_from_all_its_members(tmp_path, monkeypa
     told = study.teaching("both", 1, "coronal64", next(iter(study.shards)))
     assert [each.name for each in told.members] == ["one", "other"]
     assert study.memory_to_teach("both", 1, next(iter(study.shards))) >= 6000
+
+
+def test_regions_name_their_labels():
+    dataset = config()["dataset"] | {"labels": {"liver": 1, "spleen": [2, 4], "kidneys": 3}}
+    assert study_of(dataset=dataset).regions == {}
+    both = study_of(dataset=dataset | {"regions": {"trunk": [3, 1, 2, 4], "left": [2, 4]}})
+    assert both.regions == {"trunk": ["kidneys", "liver", "spleen"], "left": ["spleen"]}

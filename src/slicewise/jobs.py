@@ -210,7 +210,8 @@ class Split(Told):
 class Leakage(Told):
     """Of `leakage`: pairs that only look alike, other tables, and what labels may lack.
 
-    `leave_out` is the column of the split whose values are folds, if it has any.
+    `leave_out` is the column of the split whose values are folds, if it has any; `regions` name
+    the labels of each.
     """
 
     not_the_same: list[list[str]]
@@ -218,6 +219,7 @@ class Leakage(Told):
     folds: int
     missing_labels: str
     leave_out: str = ""
+    regions: dict[str, list[str]] = {}
 
 
 class Slices(Told):

@@ -1018,6 +1018,16 @@ class Study:
         return [*self.settings.sweeps[sweep].candidates.values()]
 
     @property
+    def regions(self) -> dict[str, list[str]]:
+        """The names of the labels of each region; empty where labels are trained."""
+        content = self.settings.dataset.content
+        labels = [*content.labels]
+        return {
+            name: [labels[number - 1] for number in numbers]
+            for name, numbers in content.regions.items()
+        }
+
+    @property
     def missing_labels(self) -> str:
         """The strictest answer of all experiments: where one may lack no label, none is trained."""
         experiments = [self.settings.experiments[name] for name in self.settings.trained]

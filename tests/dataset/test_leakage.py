@@ -209,6 +209,20 @@ def test_a_training_without_any_label_is_refused_whatever_is_allowed(refused):
         assert "nothing to learn" in refused(check_labels_trained, cases, split, 1, allowed)
 
 
+def test_a_label_may_be_missing_where_others_of_its_regions_are_there(refused):
+    regions = {"whole": ["edema", "rim"], "core": ["rim"]}
+    split = placed(a="train", b="train", c="validation", d="test")
+    edema = dict.fromkeys("abcd", "9.0")
+    without = presence(edema=edema, rim={"d": "1"})
+    message = refused(check_labels_trained, without, split, 1, "refuse", regions)
+    assert "would not see region core, which only patient d has" in message
+    assert "whole" not in message
+    check_labels_trained(without, split, 1, "allow", regions)
+    check_labels_trained(presence(edema={"d": "1"}, rim=edema), split, 1, "refuse", regions)
+    nobody = presence(edema={"d": "1"}, rim={"c": "1"})
+    assert "nothing to learn" in refused(check_labels_trained, nobody, split, 1, "allow", regions)
+
+
 def test_what_an_earlier_version_called_otherwise_goes(tmp_path):
     old = ["gate.json", "_made/gate.json.json", "logs/gate/gate.log", "timings/gate/gate.tsv"]
     old += ["cases/_batches/train-0.json", "slices/axial/_batches/train-0.json"]

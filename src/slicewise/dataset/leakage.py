@@ -69,8 +69,9 @@ def check_labels_trained(
     split: pd.DataFrame,
     folds: int,
     missing_labels: MissingLabels = "refuse",
+    regions: Mapping[str, Collection[str]] | None = None,
 ) -> None:
-    """Stop before the first training where one would never see a label.
+    """Stop before the first training where one would never see a label, or a region.
 
     Parameters
     ----------
@@ -83,36 +84,46 @@ def check_labels_trained(
     missing_labels : {"refuse", "allow"}
         ``training.missing_labels``. With `allow`, only a training that would
         see no label at all is refused.
+    regions : mapping of str to collection of str, optional
+        By region the names of its labels: then these are looked for, and a
+        label may be missing where others of its regions are there.
 
     Raises
     ------
     SlicewiseError
         Naming the labels, who has them, and what to do.
     """
-    labels = [name.removeprefix("ml_") for name in cases if str(name).startswith("ml_")]
-    has = {label: cases.loc[cases[f"ml_{label}"].astype(float) > 0] for label in labels}
+    volumes = [str(name) for name in cases if str(name).startswith("ml_")]
+    there = cases[volumes].astype(float) > 0
+    kind = "region" if regions else "label"
+    wanted = (
+        {name: [f"ml_{label}" for label in own] for name, own in regions.items()}
+        if regions
+        else {name.removeprefix("ml_"): [name] for name in volumes}
+    )
+    has = {name: cases.loc[there[own].any(axis=1)] for name, own in wanted.items()}
     without = []
     for fold in range(folds):
         mine = split["subset"] == "train"
         if folds > 1:
             mine &= split["fold"] != str(fold)
         trained = set(split["case"][mine])
-        lacking = [label for label in labels if trained.isdisjoint(has[label]["case"])]
-        if len(lacking) == len(labels):
+        lacking = [name for name, rows in has.items() if trained.isdisjoint(rows["case"])]
+        if len(lacking) == len(has):
             raise SlicewiseError(
                 f"{_training(fold, folds)}: none of its patients has any label, so there is "
                 "nothing to learn; check dataset.labels, or change the split"
             )
-        without += [(label, fold) for label in lacking]
+        without += [(name, fold) for name in lacking]
     if without and missing_labels == "refuse":
         lacks = [
-            f"{_training(fold, folds)} would not see label {label}, which {_owners(has[label])}"
-            for label, fold in without
+            f"{_training(fold, folds)} would not see {kind} {name}, which {_owners(has[name])}"
+            for name, fold in without
         ]
         raise SlicewiseError(
             f"{some(lacks, SHOWN, between=', and ')}; change the split (split.seed, split.folds, "
-            "split.stratify), drop the label, or set training.missing_labels of all experiments to "
-            "allow, which leaves its scores empty there"
+            f"split.stratify), drop the {kind}, or set training.missing_labels of all experiments "
+            "to allow, which leaves its scores empty there"
         )
 
 
