@@ -18,8 +18,8 @@ rule train:
         # held-out cases are scored on their own grid
         case_records=lambda w: study.case_records_of(study.validation_cases(w.fold)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
-        # of which weights of planes are fitted
-        images=lambda w: in_bucket(files_of("image", study.fitted_on(w.experiment, w.fold))),
+        # on which weights of planes, and postprocessing of several, are settled
+        images=lambda w: in_bucket(files_of("image", study.settled_on(w.experiment, w.fold))),
         plan=result("{experiment}/fold-{fold}/plan.json"),
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
         start=lambda w: study.start_of(w.experiment, w.fold, "keras"),
@@ -48,7 +48,7 @@ rule train:
         # of what reads images and measures, only what it calls: the contents of slices are inputs
         code=code("train", direct=TRAINED_BY),
         truth=lambda w: by_path(files_of("mask", study.validation_cases(w.fold))),
-        images=lambda w: by_path(files_of("image", study.fitted_on(w.experiment, w.fold))),
+        images=lambda w: by_path(files_of("image", study.settled_on(w.experiment, w.fold))),
         # no rule's output, so that it outlives a killed job
         checkpoints=result("{experiment}/checkpoints/fold-{fold}"),
         tracking=result("{experiment}/tracking"),

@@ -102,6 +102,15 @@ def test_a_training_that_fits_weights_of_planes_holds_what_each_says():
     assert train([LARGE], inference=planes) == train([LARGE])
 
 
+def test_a_training_that_tries_postprocessing_holds_what_is_averaged():
+    steps = {"postprocessing": {"fill_holes": "auto"}}
+    alone = train([LARGE], 20, **steps)
+    for inference in ({"planes": ["axial", "coronal"]}, {"tilt": 20.0}):
+        # two bytes of each label at least
+        more = train([LARGE], 20, inference=inference, **steps) - alone
+        assert more * 1e6 > LARGE.voxels * 40
+
+
 def test_labels_ask_for_more_where_outputs_are_held():
     # of a validation only a batch's outputs, however long the scan
     assert train([LARGE], 104) - train([SMALL], 104) < 1500

@@ -547,3 +547,25 @@ def test_regions_name_their_labels():
     assert study_of(dataset=dataset).regions == {}
     both = study_of(dataset=dataset | {"regions": {"trunk": [3, 1, 2, 4], "left": [2, 4]}})
     assert both.regions == {"trunk": ["kidneys", "liver", "spleen"], "left": ["spleen"]}
+
+
+@pytest.mark.parametrize(
+    ("block", "read"),
+    [
+        ({}, False),
+        ({"inference": {"planes": ["axial", "coronal"]}}, False),
+        ({"postprocessing": {"fill_holes": "auto"}}, False),
+        ({"inference": {"planes": ["axial", "coronal"], "weights": "fitted"}}, True),
+        ({"inference": {"planes": ["coronal"]}, "postprocessing": {"fill_holes": "auto"}}, True),
+        ({"inference": {"tilt": 20}, "postprocessing": {"largest_component": "auto"}}, True),
+        ({"preset": "auto", "effort": "laptop"}, False),
+        # its plan leaves postprocessing open
+        ({"preset": "auto", "effort": "laptop", "inference": {"tilt": 20}}, True),
+    ],
+)
+def test_images_are_read_where_whole_predictions_settle_something(block, read):
+    recipe = {} if "preset" in block else {"slices": "axial64"}
+    split = {"test": 0.25, "validation": 0.3}
+    study = study_of(experiments={"one": recipe | block}, split=split)
+    assert study.validation_cases(0)
+    assert study.settled_on("one", 0) == (study.validation_cases(0) if read else [])

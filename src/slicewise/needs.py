@@ -106,7 +106,11 @@ def train(
     pixels *= experiment.network.block or 1
     outputs = _outputs(labels)
     # a mask and its ground truth, which is read; then components of a step that is tried
-    scored = 2 + (9 if "auto" in experiment.postprocessing.model_dump().values() else 0)
+    tries = "auto" in experiment.postprocessing.model_dump().values()
+    scored = 2 + (9 if tries else 0)
+    if tries and (experiment.inference.planes or experiment.inference.tilt):
+        # the image, and what is averaged over its cuts, a tilted one by itself
+        scored += 4 + 2 * outputs * (3 if experiment.inference.tilt else 2)
     planes = len(experiment.inference.planes) + bool(experiment.inference.tilt)
     if experiment.inference.weights == "fitted":
         # the image, and what each plane says of it; that of one is there twice

@@ -124,10 +124,16 @@ class Study:
         """Return the cases that a fold holds out."""
         return held_out_cases(self.split.values(), int(fold), len(self.folds))
 
-    def fitted_on(self, experiment: str, fold: int | str) -> list[str]:
-        """Return the validation cases whose images weights of planes are fitted on."""
-        fitted = self.settings.blocks[experiment].inference.weights == "fitted"
-        return self.validation_cases(fold) if fitted and self.settings.split.chooses else []
+    def settled_on(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the validation cases whose images the end of a training predicts.
+
+        That is where weights of planes are fitted, or where postprocessing is tried on masks of
+        other cuts than those that are trained on.
+        """
+        if not self.settings.split.chooses:
+            return []
+        settled = any(map(_settles_whole, self._estimates(experiment)))
+        return self.validation_cases(fold) if settled else []
 
     def whole(self, cases: Iterable[str]) -> list[str]:
         """Return the cases that have a mask."""
@@ -1032,6 +1038,14 @@ class Study:
         """The strictest answer of all experiments: where one may lack no label, none is trained."""
         experiments = [self.settings.experiments[name] for name in self.settings.trained]
         return max((one.training.missing_labels for one in experiments), default="refuse")
+
+
+def _settles_whole(block: Experiment) -> bool:
+    """Tell whether something is left open that whole predictions settle."""
+    inference = block.inference
+    # of a combination that is planned (`preset: auto`), the plan may leave it open
+    tries = "auto" in block.postprocessing.model_dump().values() or block.effort is not None
+    return inference.weights == "fitted" or (tries and bool(inference.planes or inference.tilt))
 
 
 def model_of_fold(name: str, fold: int, folds: int) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -11,11 +12,15 @@ import pytest
 
 from slicewise.dataset.one_piece import OnePiece
 from slicewise.errors import SlicewiseError
+from slicewise.inference.assembled import assembled
 from slicewise.network import backend
-from slicewise.network.card import model_card
+from slicewise.network.card import ModelCard, model_card
 from slicewise.network.model import load_model
 from slicewise.slices.batches import SliceSet
-from tests.discs import CARD, disc_truth, experiment
+from slicewise.training import result
+from slicewise.training.known import Drawn
+from slicewise.volumes.volume import Volume
+from tests.discs import CARD, card_with, disc_truth, disc_volume, experiment
 from tests.training.runs import changed, plain, train_on
 
 
@@ -64,6 +69,45 @@ def test_postprocessing_is_decided_by_validation(
         assert bool(after[step]) is one["kept"]
     assert after["largest_component"] in (False, ["liver"])
     assert found["largest_component"]["dice_with"] != found["largest_component"]["dice_without"]
+
+
+def test_what_planes_count_is_settled_before_postprocessing(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Dice that is told is that of masks as the finished model makes them."""
+
+    def settle_planes(model: object, card: ModelCard, *_: object) -> tuple[ModelCard, dict]:
+        return card.weighted({"coronal": 1.0}), {}
+
+    monkeypatch.setattr(result, "settle_planes", settle_planes)
+    inference = {"planes": ["axial", "coronal"], "weights": "fitted"}
+    given = plain(postprocessing={"fill_holes": "auto"}, inference=inference)
+    known = [Held(name, disc_volume(int(name[-1]))) for name in ("case3", "case4")]
+    card = card_with(inference=given.inference.model_dump())
+    held = (slices, validation_slices, disc_truth)
+    done = train_on(*held, given, card, tmp_path, known=known)
+    own = model_card(done.model)
+    assert own.inference.planes == ["coronal"]
+    bare = own.settled({"fill_holes": False})
+    dice = []
+    for case in known:
+        found = assembled([done.model], case.volume[0], card=bare).mask() > 0
+        truth = case.volume[1] > 0
+        dice.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    told = done.resolved.postprocessing["fill_holes"]["dice_without"]
+    assert told == pytest.approx(np.mean(dice))
+    assert told != pytest.approx(done.history["val/dice"].max(), abs=0.01)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A case that is there."""
+
+    case: str
+    volume: tuple[Volume, np.ndarray]
+
+    def read(self) -> Drawn:
+        return Drawn(*self.volume)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from scipy import ndimage
 
 from slicewise.config import Experiment, Postprocessing, Recipe
 from slicewise.dataset.one_piece import OnePiece
+from slicewise.files import write_json
 from slicewise.inference.regions import postprocessed
 from slicewise.slices.batches import SliceSet
+from slicewise.slices.extract import extract
+from slicewise.slices.folder import SliceFolder
+from slicewise.training.known import Drawn
 from slicewise.training.settling import decisions, settle_postprocessing
 from slicewise.training.validation import Validation, dice_of
+from slicewise.volumes.volume import Volume
 from tests.training.test_validation import card_of, settings, written
 
 SHAPE = (32, 32, 6)
@@ -49,7 +55,7 @@ def test_auto_follows_the_patients_and_not_their_scans(tmp_path: Path) -> None:
     kept = {}
     for name, owners in (("cases", None), ("patients", patients)):
         validation = Validation(SliceSet(folders), masks.__getitem__, given, card, owners)
-        after, decided = settle_postprocessing(given, validation, model, {})  # type: ignore[arg-type]
+        after, decided = settle(given, validation, model)
         kept[name] = after["largest_component"]
         assert after["fill_holes"] is decided["fill_holes"]["kept"] is False
     parts, _ = ndimage.label(both)
@@ -127,7 +133,8 @@ def test_each_label_is_kept_whole_where_it_alone_gains(tmp_path: Path, seed: int
 def settle(
     given: Experiment, validation: Validation | None, model: Any, masks: Any = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    return settle_postprocessing(given, validation, model, masks or {})
+    card = card_of(1, Recipe()) if validation is None else validation.card
+    return settle_postprocessing(given, validation, model, masks or {}, card)
 
 
 def test_regions_share_their_fate(tmp_path: Path) -> None:
@@ -149,6 +156,76 @@ def test_regions_share_their_fate(tmp_path: Path) -> None:
     # the core alone would gain
     assert after["largest_component"] is False
     assert tried["largest_component"]["labels"] == []
+
+
+# --- what is predicted, not the slices that are trained on --------------------------------------
+
+
+class ByPlane:
+    """A model of two kidneys: axial slices show it a third piece, and not the left one."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        plane = {(40, 36): "axial", (40, 30): "coronal", (36, 30): "sagittal"}[images.shape[1:3]]
+        self.seen.add(plane)
+        found = np.isin(images, [300, 100] if plane == "axial" else [300, 200])
+        return np.where(found, 0.95, 0.02).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A case that is there."""
+
+    case: str
+    drawn: Drawn
+
+    def read(self) -> Drawn:
+        return self.drawn
+
+
+def kidneys(place: Path, name: str) -> tuple[SliceFolder, Held]:
+    image = np.full((40, 36, 30), -1000, np.int16)
+    image[5:15, 5:15, 5:20] = 300
+    image[25:33, 5:15, 5:20] = 200
+    image[20:26, 22:30, 5:12] = 100
+    truth = (image > 150).astype(np.uint8)
+    volume = Volume(image, np.diag([2.0, 2.0, 2.0, 1.0]))
+    folder = SliceFolder.below(place, name)
+    geometry = extract(volume, truth, ["l1"], Recipe(), folder, intensity="hu")
+    write_json(folder.geometry, geometry.model_dump())
+    return folder, Held(name, Drawn(volume, truth))
+
+
+PLANES = ["axial", "coronal", "sagittal"]
+
+
+@pytest.mark.parametrize(
+    ("inference", "seen", "without"),
+    [
+        ({"planes": PLANES}, {*PLANES}, 1.0),
+        ({"planes": PLANES, "weights": [0, 1, 1]}, {"coronal", "sagittal"}, 1.0),
+        ({"planes": ["coronal"]}, {"coronal"}, 1.0),
+        ({"planes": PLANES, "weights": [1, 0, 0]}, {"axial"}, 0.65),
+        ({}, {"axial"}, 0.65),
+    ],
+)
+def test_postprocessing_is_decided_on_masks_as_they_are_predicted(
+    tmp_path: Path, inference: dict[str, Any], seen: set[str], without: float
+) -> None:
+    """By planes in whose mean both kidneys are right, none is deleted."""
+    folders, known = zip(*(kidneys(tmp_path, name) for name in ("v1", "v2")), strict=True)
+    given = settings(inference=inference, postprocessing=AUTO, training={"batch": 4})
+    card = card_of(1, Recipe(), inference=given.inference.model_dump())
+    truth = {each.case: each.drawn.truth for each in known}
+    validation = Validation(SliceSet(folders), truth.__getitem__, given, card, known=known)
+    model = ByPlane()
+    after, tried = settle(given, validation, model)
+    assert model.seen == seen
+    one = tried["largest_component"]
+    assert one["dice_without"] == pytest.approx(without, abs=0.1)
+    assert bool(after["largest_component"]) == one["kept"] == (without < 1)
 
 
 # --- the training masks --------------------------------------------------------------------------

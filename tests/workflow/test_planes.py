@@ -15,6 +15,7 @@ def test_weights_are_fitted_on_validation_patients_and_predicted_with(clone, tmp
     plain = settings["experiments"]["plain"]
     plain["optimizer"] = {"learning_rate": 0.005}
     plain["inference"] = {"planes": ["axial", "coronal"], "weights": "fitted"}
+    plain["postprocessing"] = {"largest_component": "auto"}
     settings |= {"split": {"validation": 4}, "run": ["plain"], "experiments": {"plain": plain}}
     workflow.write_settings(settings)
     table = "results/tiny/plain/metrics.tsv"
@@ -26,6 +27,9 @@ def test_weights_are_fitted_on_validation_patients_and_predicted_with(clone, tmp
     assert set(told["weights"]) == {"axial", "coronal"}
     log = (workflow.results / "logs" / "train" / "plain" / "fold-0.log").read_text()
     assert "inference.weights: axial " in log
+    # of the same masks as are weighed, with equal weights or others
+    tried = used["resolved"]["postprocessing"]["largest_component"]
+    assert abs(tried["dice_without"] - told["dice_weighted"]) < 1e-3
     inspected = workflow.slicewise("inspect", "results/tiny/plain")
     shares = [share for share in told["weights"].values() if share]
     if len(set(shares)) > 1:

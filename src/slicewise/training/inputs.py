@@ -48,7 +48,8 @@ class TrainingInputs:
     one_piece : mapping of str to OnePiece, optional
         What the masks of the training cases show of each label. It moves no weight.
     known : sequence of KnownCase
-        Images and masks of the validation cases, where weights of planes are fitted on them.
+        Images and masks of the validation cases, where weights of planes are fitted on them, or
+        postprocessing is tried on masks of several cuts.
     """
 
     slices: SliceSet

@@ -222,7 +222,10 @@ def _prepare(
     card = inputs.card
     validation = None
     if len(inputs.validation_slices):
-        validation = Validation(inputs.validation_slices, truth, experiment, card, inputs.patients)
+        validation = Validation(
+            *(inputs.validation_slices, truth, experiment, card, inputs.patients),
+            known=inputs.known,
+        )
     allowed = inputs.may_select and validation is not None
     batches = Batches(inputs.slices, experiment, drop=card.missing_channels == "zero")
     used = usable(inputs.slices, settings.empty)

@@ -88,7 +88,7 @@ def prepare(
     fold : int or str
         Of the training.
     images : sequence of str
-        Images of the held-out cases, where weights of planes are fitted on them.
+        Images of the held-out cases, where these are predicted by more than their slices.
 
     Raises
     ------

@@ -130,7 +130,7 @@ class Facts:
 def settle_model(
     inputs: TrainingInputs, state: State, chooser: Validation | None
 ) -> tuple[keras.Model, Settled]:
-    """Settle postprocessing, and what planes count, of a network whose weights are chosen.
+    """Settle what planes count, then postprocessing, of a network whose weights are chosen.
 
     Parameters
     ----------
@@ -161,11 +161,13 @@ def settle_model(
             f"the weights are no numbers after epoch {state.progress.best_epoch}; {LESS}"
         )
     model = finished_model(preprocess, plain)
-    after, tried = settle_postprocessing(inputs.experiment, chooser, model, inputs.one_piece)
     known = inputs.known if chooser is not None else ()
     owners = [inputs.patient_of(case.case) for case in known]
-    card, planes = settle_planes(model, inputs.card.settled(after), known, owners)
-    return finished_model(_with_card(preprocess, card), plain), Settled(tried, planes)
+    # first, as postprocessing is for the masks that are predicted by them
+    card, planes = settle_planes(model, inputs.card, known, owners)
+    after, tried = settle_postprocessing(inputs.experiment, chooser, model, inputs.one_piece, card)
+    settled = _with_card(preprocess, card.settled(after))
+    return finished_model(settled, plain), Settled(tried, planes)
 
 
 def resolve(inputs: TrainingInputs, state: State, model: keras.Model, facts: Facts) -> Resolved:

@@ -9,6 +9,7 @@ import keras
 
 from slicewise.config import Experiment
 from slicewise.dataset.one_piece import BY_MASKS, OnePiece, said
+from slicewise.network.card import ModelCard
 from slicewise.training.validation import PIECES, Validation
 
 STEPS = (PIECES, "fill_holes")
@@ -19,6 +20,7 @@ def settle_postprocessing(
     validation: Validation | None,
     model: keras.Model,
     masks: Mapping[str, OnePiece],
+    card: ModelCard,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Decide what is set to `auto`.
 
@@ -33,6 +35,8 @@ def settle_postprocessing(
         A finished model.
     masks : mapping of str to OnePiece
         What the training masks show of each label, if they tell of pieces.
+    card : ModelCard
+        By which the model predicts: with what its planes count.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def settle_postprocessing(
     if not open_steps:
         return settings, {}
     if validation is not None:
-        return validation.try_postprocessing(model, settings, open_steps)
+        return validation.try_postprocessing(model, card, settings, open_steps)
     if PIECES not in open_steps or not masks:
         return settings, {}
     whole = [label for label, shown in masks.items() if not shown.doubt]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -12,13 +12,16 @@ from keras import ops
 
 from slicewise.config import UNDRAWN, Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
+from slicewise.inference.assembled import assembled
 from slicewise.inference.batching import batched
 from slicewise.inference.blocks import Joined, centres
 from slicewise.inference.regions import decider, postprocessed
+from slicewise.inference.trust import numbered
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
+from slicewise.training.known import KnownCase
 from slicewise.training.losses import BatchLoss, Target, probabilities
 
 Truth = Callable[[str], np.ndarray]
@@ -51,6 +54,9 @@ class Validation:
         Labels and slice recipe.
     patients : mapping of str to str, optional
         The patient of each case; by default each case is one.
+    known : sequence of KnownCase
+        Images and masks of the cases, where other cuts than those of the recipe
+        are predicted and postprocessing is tried.
     """
 
     def __init__(
@@ -60,6 +66,8 @@ class Validation:
         experiment: Experiment,
         card: ModelCard,
         patients: Mapping[str, str] | None = None,
+        *,
+        known: Sequence[KnownCase] = (),
     ) -> None:
         self.cases = validation_slices.each()
         self.truth = truth
@@ -67,6 +75,7 @@ class Validation:
         self.card = card
         names = [case.cases[0] for case in self.cases]
         self.patients = [name if patients is None else patients[name] for name in names]
+        self.known = {each.case: each for each in known}
 
     def score(self, logits_of: Forward) -> dict[str, float]:
         """Return loss and mean per-patient Dice.
@@ -133,7 +142,7 @@ class Validation:
         return lines
 
     def try_postprocessing(
-        self, model: keras.Model, settings: dict[str, Any], steps: list[str]
+        self, model: keras.Model, card: ModelCard, settings: dict[str, Any], steps: list[str]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Add those steps to a postprocessing that make the held-out patients better.
 
@@ -141,6 +150,8 @@ class Validation:
         ----------
         model : keras.Model
             A finished model.
+        card : ModelCard
+            By which it predicts: with the cuts that are averaged.
         settings : dict
             The postprocessing to begin with.
         steps : list of str
@@ -158,7 +169,7 @@ class Validation:
         tries: dict[str, Any] = {}
         for step in steps:
             apart = step == PIECES
-            before, after = self._scores_after(model, [settings, {**settings, step: True}])
+            before, after = self._scores_after(model, card, [settings, {**settings, step: True}])
             chosen = self._gaining(before, after, apart=apart)
             kept = bool(chosen.any())
             with_it = np.where(chosen, after, before) if kept else after
@@ -195,19 +206,37 @@ class Validation:
             chosen[group] = gain > 0 and not lower.any()
         return chosen
 
-    def _scores_after(self, model: keras.Model, choices: list[dict[str, Any]]) -> list[np.ndarray]:
+    def _scores_after(
+        self, model: keras.Model, card: ModelCard, choices: list[dict[str, Any]]
+    ) -> list[np.ndarray]:
         """Dice of each case and label after each postprocessing, one case at a time."""
-        forward = averaged([model.predict_on_batch], views(self.experiment.inference))
         steps = [Postprocessing(**settings) for settings in choices]
         scores: list[list[np.ndarray]] = [[] for _ in choices]
+        own = [recipe for recipe, _ in card.cuts] == [card.recipe]
+        for truth, decided in self._by_slices(model) if own else self._by_cuts(model, card):
+            for after, rows in zip(steps, scores, strict=True):
+                rows.append(dice_of(truth, postprocessed(decided, card, after), card))
+        return [np.array(rows) for rows in scores]
+
+    def _by_slices(self, model: keras.Model) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield truth and decided mask of each case, from its slices."""
+        forward = averaged([model.predict_on_batch], views(self.experiment.inference))
         for case, pieces in self._outputs(forward):
             decided = _Mask(self, case)
             for probability in (part for piece in pieces for part in _parts(piece)):
                 decided.add(probability)
-            for after, rows in zip(steps, scores, strict=True):
-                mask = postprocessed(decided.mask, self.card, after)
-                rows.append(dice_of(decided.truth, mask, self.card))
-        return [np.array(rows) for rows in scores]
+            yield decided.truth, decided.mask
+
+    def _by_cuts(
+        self, model: keras.Model, card: ModelCard
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield truth and decided mask of each case, from all cuts that are predicted."""
+        bare = card.settled({"threshold": card.postprocessing.threshold})
+        for case in self.cases:
+            (name,) = case.cases
+            drawn = self.known[name].read()
+            decided = assembled([model], drawn.image, name=name, card=bare).mask()
+            yield drawn.truth, numbered(decided, card)
 
     def _by_label(self, scores: np.ndarray) -> np.ndarray:
         """Mean over the patients, for each label."""
