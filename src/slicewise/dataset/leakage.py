@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from slicewise.config import MissingLabels
@@ -93,15 +94,8 @@ def check_labels_trained(
     SlicewiseError
         Naming the labels, who has them, and what to do.
     """
-    volumes = [str(name) for name in cases if str(name).startswith("ml_")]
-    there = cases[volumes].astype(float) > 0
     kind = "region" if regions else "label"
-    wanted = (
-        {name: [f"ml_{label}" for label in own] for name, own in regions.items()}
-        if regions
-        else {name.removeprefix("ml_"): [name] for name in volumes}
-    )
-    has = {name: cases.loc[there[own].any(axis=1)] for name, own in wanted.items()}
+    has = _who_has(cases, regions)
     without = []
     for fold in range(folds):
         mine = split["subset"] == "train"
@@ -158,6 +152,19 @@ def check_sites_scored(cases: pd.DataFrame, split: pd.DataFrame, column: str) ->
             "nothing would be scored there; list its cases in dataset.exclude, or check "
             "dataset.labels"
         )
+
+
+def _who_has(
+    cases: pd.DataFrame, regions: Mapping[str, Collection[str]] | None
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of the cases that have each label, or any label of each region."""
+    labels = [str(name).removeprefix("ml_") for name in cases if str(name).startswith("ml_")]
+    wanted = regions or {label: [label] for label in labels}
+    there = {label: cases[f"ml_{label}"].astype(float) > 0 for label in labels}
+    return {
+        name: cases.loc[np.any([there[label] for label in own], axis=0)]
+        for name, own in wanted.items()
+    }
 
 
 def _training(fold: int, folds: int) -> str:
