@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slicewise.dataset.ensembles import Weights, write_ensemble
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_yaml
 from slicewise.jobs import Start
@@ -71,3 +72,32 @@ def test_a_fold_of_mlflow_starts_from_its_own(
     monkeypatch.setattr(starting, "fetch_model", fetched("model.keras"))
     bring(Start(name="models:/x@champion", fold=1, folds=3), [], target, tmp_path)
     assert target.read_bytes() == b"weights of models/model.keras"
+
+
+def test_members_of_an_ensemble_are_no_models_of_folds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = fetched("a-fold-0.keras", "b-fold-0.keras")
+    weights = Weights(
+        members={"a": ["wa"], "b": ["wb"]},
+        weights={"a": 0.5, "b": 0.5},
+        fitted=False,
+        because="equal",
+        patients=2,
+        dice={"a": 0.1, "b": 0.1},
+        equal_dice=0.1,
+        weighted_dice=0.1,
+    )
+
+    def fetch_ensemble(*asked: Any) -> tuple[Path, dict[str, Any]]:
+        place, tracked = fetch(*asked)
+        write_ensemble(place / "data" / "models" / "ensemble.json", weights, {})
+        return place, tracked
+
+    monkeypatch.setattr(starting, "fetch_model", fetch_ensemble)
+    monkeypatch.setattr(starting, "fetch_record", recorded)
+    target = tmp_path / "fold-1.keras"
+    for folds in (1, 2):
+        with pytest.raises(SlicewiseError, match="models:/x@champion is an ensemble, and a train"):
+            bring(Start(name="models:/x@champion", fold=0, folds=folds), [], target, tmp_path)
+    assert not target.exists()

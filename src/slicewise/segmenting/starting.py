@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from slicewise.config.training import STORES
+from slicewise.dataset.ensembles import ensemble_in
 from slicewise.dataset.started import describe_start
 from slicewise.dataset.training_record import StartedFrom, TrainingRecord
 from slicewise.errors import SlicewiseError
@@ -34,7 +35,7 @@ def bring(asked: Start, files: list[Path], target: Path, results: Path) -> Start
     Raises
     ------
     SlicewiseError
-        When there is no such model, or not one for each fold.
+        When there is no such model, it is an ensemble, or there is not one for each fold.
     """
     if not asked.name.startswith(STORES):
         return _copied(asked.name, files[0], files[1:], target)
@@ -42,6 +43,12 @@ def bring(asked: Start, files: list[Path], target: Path, results: Path) -> Start
         connection = Connection(results, patient=True)
         place, tracked = fetch_model(connection, asked.name, Path(folder))
         found = files_of(asked.name, place)
+        # as many members as folds are no models of these, and may know whom a fold holds out
+        if ensemble_in(place) is not None:
+            raise SlicewiseError(
+                f"training.start_from: {asked.name} is an ensemble, and a training starts from one "
+                "network; name the model of a member, or learn from it (training.distil)"
+            )
         if len(found) not in (1, asked.folds):
             raise SlicewiseError(
                 f"training.start_from: {asked.name} has {len(found)} models, and there are "
