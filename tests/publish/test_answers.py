@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import yaml
 
+from slicewise.dataset.training_record import StartedFrom
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish import making
@@ -42,7 +43,8 @@ def test_a_model_that_was_started_from_is_named(tmp_path):
     assert "somebody" not in text
     record["started_from"] |= {"known": False}
     write_text(path, yaml.safe_dump(record))
-    assert "not known on whom it had been trained" in answer(gather(folder), "24").text
+    text = answer(gather(folder), "24").text
+    assert "not known on whom it had been trained: if patients who are scored here" in text
 
 
 def test_a_model_that_was_learnt_from_is_named(tmp_path):
@@ -53,10 +55,35 @@ def test_a_model_that_was_learnt_from_is_named(tmp_path):
     record["taught_by"] = {**teacher, "known": True, "scans": {"f1": "p1"}}
     record["experiment"]["training"]["distil"] = {"teacher": "large", "share": 0.25}
     write_text(path, yaml.safe_dump(record))
-    (said,) = making.taught(gather(folder.result.folder))
-    assert said.text.startswith("A share of 0.25 of the loss was to the probabilities")
-    assert "(large, digest of its weights 0123456789ab)" in said.text
+
+    def told(**more) -> list[str]:
+        record["taught_by"] |= more
+        write_text(path, yaml.safe_dump(record))
+        return [said.text for said in making.taught(gather(folder.result.folder))]
+
+    share, whom = told()
+    assert share.startswith("A share of 0.25 of the loss was to the probabilities that another")
+    assert "(large, digest of its weights 0123456789ab)" in share
+    assert whom.endswith("on 1 patient, of whom, by digests of their scans, none is tested here.")
+    _, whom, before = told(known=False, earlier=["/of/somebody/m.keras (ff)"])
+    assert "of which is not known on whom it had been trained: if patients who are scored" in whom
+    assert before == "It had itself started or learnt from m.keras (ff)."
+    share, _, before = told(earlier=["large (01)", "large (02)", "first (ff)"])
+    assert "that an ensemble of 2 models (large, digest" in share
+    assert before == "It had itself started or learnt from first (ff)."
     assert making.taught(gathered(tmp_path / "other")) == []
+
+
+def test_a_model_of_one_fold_that_nobody_knows_makes_it_unknown(tmp_path):
+    one = gathered(tmp_path)
+    known = StartedFrom(name="first", sha256="0", known=True, scans={"f": "p"})
+    folds = [
+        one.first.model_copy(update={"started_from": known.model_copy(update={"known": is_known})})
+        for is_known in (True, False)
+    ]
+    every = replace(one, result=replace(one.result, folds=replace(one.result.folds, records=folds)))
+    (said,) = making.started(every)
+    assert "of which is not known on whom it had been trained" in said.text
 
 
 def test_several_folds_are_an_ensemble_and_one_is_none(tmp_path):

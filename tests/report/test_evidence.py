@@ -78,7 +78,9 @@ def test_the_model_that_was_fine_tuned_is_named(tmp_path):
         each for each in evidence([record], {}, None, *files).links if each.name == "Started from"
     )
     assert link.value == "f" * 64 and "these scores are too good" in link.note
-    assert link.note.startswith("before, ") and link.note.endswith("from first (1)")
+    # the first may have been a teacher: of what came earlier is not kept which it was
+    assert link.note.startswith("before, ")
+    assert link.note.endswith("; it had itself started or learnt from first (1)")
     known = told.model_copy(update={"known": True, "weights_sha256": "e" * 64})
     folds = [record.model_copy(update={"started_from": known})] * 2
     links = {each.name: each for each in evidence(folds, {}, None, *files).links}
@@ -101,3 +103,10 @@ def test_the_teacher_is_named_with_its_share(tmp_path):
     links = {each.name: each for each in evidence(folds, {}, None, *files).links}
     assert "these scores are too good" in links["Learnt from, fold 1"].note
     assert "too good" not in links["Learnt from, fold 0"].note
+    assert "itself" not in links["Learnt from, fold 0"].note
+    mixed = told.model_copy(update={"earlier": ["large (1)", "large (2)", "m.keras (3)"]})
+    record = record.model_copy(update={"taught_by": mixed})
+    links = {each.name: each for each in evidence([record], {}, None, *files).links}
+    note = links["Learnt from"].note
+    assert note.startswith("large, an ensemble of 2 models, to which 0.25 of the loss was, by what")
+    assert note.endswith("; it had itself started or learnt from m.keras (3)")

@@ -8,9 +8,11 @@ from typing import Any
 
 from slicewise.config import Inference
 from slicewise.dataset.one_piece import BY_MASKS
+from slicewise.dataset.training_record import StartedFrom, TaughtBy
 from slicewise.evaluation.sweep import settings_in
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section, percent, together
+from slicewise.report.evidence import UNKNOWN, models_of_teacher
 from slicewise.wording import plural
 
 
@@ -216,37 +218,54 @@ def kept(one: Gathered) -> str:
 
 def started(one: Gathered) -> list[Said]:
     """Name the model whose weights training began with, if there is one."""
-    model = one.first.started_from
-    if model is None:
+    models = [each.started_from for each in one.records if each.started_from is not None]
+    if not models:
         return []
-    known = (
-        f"which had been trained on {plural(len(set(model.scans.values())), 'patient')}, of whom, "
-        "by digests of their scans, none is tested here"
-        if model.known
-        else "of which is not known on whom it had been trained"
-    )
+    model = models[0]
     said = Said(
         f"Training began with the weights of {Path(model.name).name} (SHA-256 "
-        f"{model.sha256[:12]}), {known}."
+        f"{model.sha256[:12]}), {_on_whom(models)}."
     )
-    before = ", ".join(Path(each).name for each in model.earlier)
-    return [said, Said(f"It had itself started from {before}.")] if before else [said]
+    return [said, *_before(model.earlier)]
 
 
 def taught(one: Gathered) -> list[Said]:
     """Name the model that training learnt from beside the masks, if there is one."""
-    teacher = one.first.taught_by
-    if teacher is None:
+    teachers = [each.taught_by for each in one.records if each.taught_by is not None]
+    if not teachers:
         return []
+    teacher = teachers[0]
     share = one.first.experiment["training"]["distil"]["share"]
     fold = ", fold by fold" if len(one.records) > 1 else ""
-    return [
-        Said(
-            f"A share of {share:g} of the loss was to the probabilities that another model "
-            f"({teacher.name}, digest of its weights {teacher.weights_sha256[:12]}) gave the "
-            f"training cases{fold}, the rest to their masks."
-        )
-    ]
+    models = models_of_teacher(teacher)
+    what = f"an ensemble of {plural(len(models), 'model')}" if models else "another model"
+    said = Said(
+        f"A share of {share:g} of the loss was to the probabilities that {what} "
+        f"({teacher.name}, digest of its weights {teacher.weights_sha256[:12]}) gave the "
+        f"training cases{fold}, the rest to their masks."
+    )
+    whom = Said(f"The teacher is one {_on_whom(teachers)}.")
+    return [said, whom, *_before(teacher.earlier[len(models) :])]
+
+
+def _on_whom(models: Sequence[StartedFrom | TaughtBy]) -> str:
+    """Say whom a model knows that trainings began with or learnt from, as that of the first fold.
+
+    Where nobody knows it of that of any fold, it is said to be unknown.
+    """
+    if not all(model.known for model in models):
+        return UNKNOWN
+    patients = len(set(models[0].scans.values()))
+    return (
+        f"which had been trained on {plural(patients, 'patient')}, of whom, by digests of their "
+        "scans, none is tested here"
+    )
+
+
+def _before(earlier: Sequence[str]) -> list[Said]:
+    """Name what such a model goes back to, by weights or as who learnt from it."""
+    before = ", ".join(Path(each).name for each in earlier)
+    return [Said(f"It had itself started or learnt from {before}.")] if before else []
 
 
 LOSSES = {

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
-from slicewise.dataset.training_record import TrainingRecord
+from slicewise.dataset.training_record import TaughtBy, TrainingRecord
 from slicewise.files import sha256
+from slicewise.wording import plural
 
 HASHED = "cases.tsv has the SHA-256 of each"
 UNKNOWN = (
-    "of which is not known whom all it was trained on: if patients who are scored here are among "
+    "of which is not known on whom it had been trained: if patients who are scored here are among "
     "them, these scores are too good"
 )
 
@@ -132,16 +134,44 @@ def _starts(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Lin
             if started.known
             else UNKNOWN
         )
-        earlier = ", then ".join(started.earlier)
-        before = f"; it had started from {earlier}" if earlier else ""
         links.append(
             Link(
                 _of("Started from", fold, folds),
                 started.weights_sha256 or started.sha256,
-                f"{started.name}, {whom}{before}",
+                f"{started.name}, {whom}{_before(started.earlier)}",
             )
         )
     return links
+
+
+def _before(earlier: Sequence[str]) -> str:
+    """Name what a model goes back to: of an earlier one is not kept in which way it did."""
+    return f"; it had itself started or learnt from {', '.join(earlier)}" if earlier else ""
+
+
+def models_of_teacher(teacher: TaughtBy) -> list[str]:
+    """Name the models of an ensemble that taught together, with digests of their weights.
+
+    Parameters
+    ----------
+    teacher : TaughtBy
+
+    Returns
+    -------
+    list of str
+        The first of what came earlier; none of a teacher that is a single model.
+
+    Examples
+    --------
+    >>> told = {"weights_sha256": "w", "says": "s", "known": True, "scans": {}}
+    >>> before = ["both (1)", "both (2)", "old (3)"]
+    >>> models_of_teacher(TaughtBy(name="both", earlier=before, **told))
+    ['both (1)', 'both (2)']
+    >>> models_of_teacher(TaughtBy(name="large", earlier=["old (3)"], **told))
+    []
+    """
+    own = [*takewhile(lambda each: each.startswith(f"{teacher.name} ("), teacher.earlier)]
+    return own if len(own) > 1 else []
 
 
 def _teachers(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[Link]:
@@ -158,11 +188,14 @@ def _teachers(records: Sequence[TrainingRecord], folds: Sequence[str]) -> list[L
             if teacher.known
             else UNKNOWN
         )
+        models = models_of_teacher(teacher)
+        many = f", an ensemble of {plural(len(models), 'model')}" if models else ""
+        before = _before(teacher.earlier[len(models) :])
         links.append(
             Link(
                 _of("Learnt from", fold, folds),
                 teacher.weights_sha256,
-                f"{teacher.name}, to which {share:g} of the loss was, {whom}",
+                f"{teacher.name}{many}, to which {share:g} of the loss was, {whom}{before}",
             )
         )
     return links
