@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from slicewise.config import used_settings
 from slicewise.crate import read_contents
-from slicewise.crate.private import last_part, refuse_traces, without_paths
+from slicewise.crate.private import last_part, portable, refuse_traces, without_paths
 from slicewise.errors import SlicewiseError
 from tests.crate.conftest import WORKFLOW, written
-from tests.crate.made import HOST, mixed, tracked
+from tests.crate.made import HOST, SETTINGS, mixed, tracked
 
 SECRETS = ("anna", "/export/", HOST, "hunter2hunter", "mlflow.example.org", "SURNAME", "/tmp/")
 
@@ -95,3 +97,26 @@ def test_a_pattern_that_begins_as_a_path_stays():
 
 def test_a_root_is_told_by_its_last_part_alone():
     assert last_part("hospital/anna/livers") == "livers"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("results/tiny/baseline", "results/tiny/baseline"),
+        ("{here}/results/tiny/baseline/fold-1", "results/tiny/baseline/fold-1"),
+        ("results/tiny/another", "another"),
+        ("results/other/baseline", "baseline"),
+        ("/export/anna_owner/m.keras", "m.keras"),
+        ("$NOT_SET_ANY_MORE/m.keras", "m.keras"),
+    ],
+)
+def test_a_model_whose_experiment_is_in_the_crate_is_named_as_it_is_there(tmp_path, name, shown):
+    experiments = {
+        "baseline": {"slices": "axial"},
+        "tuned": {"slices": "axial", "training": {"start_from": name.format(here=tmp_path)}},
+        "together": {"ensemble": ["baseline", "tuned"]},
+    }
+    config = SETTINGS | {"experiments": experiments, "segment": None}
+    used = yaml.safe_load(used_settings(config, "together"))
+    told = portable(used, set(), tmp_path / "results")
+    assert told["experiments"]["tuned"]["training"]["start_from"] == shown

@@ -8,6 +8,7 @@ import yaml
 from slicewise.config import used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.reproduce.configuration import candidates, setting_differences
+from slicewise.reproduce.original import place_starts
 from tests.reproduce.conftest import CONFIG, DATASET
 
 
@@ -22,7 +23,9 @@ def test_the_nearest_configuration_counts(settings, tmp_path, monkeypatch):
     none = [f"no configuration of data set {DATASET} was found to compare with: --configfile"]
 
     def chosen() -> list[str]:
-        return setting_differences(settings, "plain", candidates(tmp_path, tmp_path, DATASET))
+        return setting_differences(
+            settings, "plain", candidates(tmp_path, tmp_path, DATASET), tmp_path / "results"
+        )
 
     monkeypatch.chdir(tmp_path)
     for name, content in (
@@ -67,7 +70,7 @@ def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypat
     # the clone's is nearer to what it was, but it is not what the project runs
     assert set(found) == {"study/one/b.yml"}
     near = ["split.seed is 13 then, 15 in study/one/b.yml"]
-    assert setting_differences(settings, "plain", found) == near
+    assert setting_differences(settings, "plain", found, project / "results") == near
     (tmp_path / "elsewhere").mkdir()
     elsewhere = candidates(clone, tmp_path / "elsewhere", DATASET)
     assert "../clone/config/a.yaml" in elsewhere
@@ -78,7 +81,7 @@ def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypat
     given = [Path("study/one/b.yml"), over]
     found = candidates(clone, project, DATASET, given)
     assert list(found) == ["study/one/b.yml and over.yaml"]
-    assert setting_differences(settings, "plain", found) == []
+    assert setting_differences(settings, "plain", found, project / "results") == []
     for text in ("a: [1", "- 1"):
         over.write_text(text)
         with pytest.raises(SlicewiseError, match=r"over\.yaml: .*; correct the path or the file"):
@@ -87,11 +90,13 @@ def test_a_configuration_is_found_wherever_it_lies(settings, tmp_path, monkeypat
         candidates(clone, project, DATASET, [project / "gone.yaml"])
 
 
-def test_of_a_planned_experiment_only_what_is_written_beside_the_plan_is_compared(settings):
+def test_of_a_planned_experiment_only_what_is_written_beside_the_plan_is_compared(
+    settings, tmp_path
+):
     def differences(**beside) -> list[str]:
         planned = {"preset": "auto", "effort": "quick", **beside}
         here = CONFIG | {"experiments": {"plain": planned}, "run": ["plain"]}
-        return setting_differences(settings, "plain", {"here.yaml": here})
+        return setting_differences(settings, "plain", {"here.yaml": here}, tmp_path / "results")
 
     # what the plan said then is in the settings of the run
     assert settings["experiments"]["plain"]["training"]["epochs"] == 2
@@ -116,10 +121,30 @@ def test_an_ensemble_is_compared_with_its_members(tmp_path):
     then = yaml.safe_load(used_settings(config(2), "both"))
 
     def differences(*arguments, **beside) -> list[str]:
-        return setting_differences(then, "both", {"here.yaml": config(*arguments, **beside)})
+        here = {"here.yaml": config(*arguments, **beside)}
+        return setting_differences(then, "both", here, tmp_path / "results")
 
     assert differences(2) == []
     assert differences(3) == ["experiments.plain.training.epochs is 2 then, 3 in here.yaml"]
     assert differences(2, postprocessing={"fill_holes": True}) == [
         "experiments.both.postprocessing.fill_holes is False then, True in here.yaml"
     ]
+
+
+def test_a_model_that_is_started_from_is_compared_by_where_it_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def config(name: str) -> dict:
+        tuned = {"slices": "axial48", "training": {"start_from": name}}
+        return CONFIG | {"experiments": CONFIG["experiments"] | {"tuned": tuned}, "run": ["tuned"]}
+
+    then = yaml.safe_load(used_settings(config("results/tiny/plain"), "tuned"))
+    place_starts(then, tmp_path / "results")
+
+    def differences(name: str) -> list[str]:
+        return setting_differences(then, "tuned", {"a.yaml": config(name)}, tmp_path / "results")
+
+    assert differences("results/tiny/plain") == []
+    assert differences(str(tmp_path / "results" / "tiny" / "plain")) == []
+    (line,) = differences("results/tiny/rich")
+    assert line.startswith("experiments.tuned.training.start_from is ")

@@ -5,7 +5,7 @@ import yaml
 
 from slicewise.config import load_settings, used_settings
 from slicewise.errors import SlicewiseError
-from slicewise.reproduce.original import Original, read_settings
+from slicewise.reproduce.original import Original, place_starts, read_settings
 from slicewise.tracking.fetch import Fetched
 from tests.reproduce.conftest import CONFIG
 
@@ -51,3 +51,42 @@ def test_settings_have_all_that_it_learns_from(tmp_path, name, needs):
     # as snakemake is given it
     again = load_settings(yaml.safe_load(yaml.safe_dump(found)))
     assert set(again.ensembles) == {"both"} and again.wanted == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "placed"),
+    [
+        ("results/tiny/large", "{here}/results/tiny/large"),  # which is not made again
+        ("kept/m.keras", "{here}/kept/m.keras"),
+        ("results/other/plain", "{here}/results/other/plain"),
+        ("/elsewhere/m.keras", "/elsewhere/m.keras"),
+        ("models:/tiny@champion", "models:/tiny@champion"),
+        ("results/tiny/plain", "results/tiny/plain"),
+        ("./results/tiny/plain/", "results/tiny/plain"),
+        ("{here}/results/tiny/plain/fold-1", "results/tiny/plain/fold-1"),
+        ("results/tiny/plain/fold-1/model.keras", "results/tiny/plain/fold-1/model.keras"),
+        # which no rule makes
+        ("results/tiny/plain/start/m.keras", "{here}/results/tiny/plain/start/m.keras"),
+    ],
+)
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_training_starts_from_the_same_model_in_another_folder(
+    tmp_path, monkeypatch, name, placed, is_link
+):
+    """Or from that which is made again with it."""
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "results"
+    if is_link:
+        (tmp_path / "large disk").mkdir()
+        results.symlink_to(tmp_path / "large disk")
+    experiments = {
+        "plain": CONFIG["experiments"]["plain"],
+        "tuned": {"slices": "axial48", "training": {"start_from": name.format(here=tmp_path)}},
+        "both": {"ensemble": ["plain", "tuned"]},
+    }
+    path = tmp_path / "settings.yaml"
+    path.write_text(used_settings(CONFIG | {"experiments": experiments, "run": ["both"]}, "both"))
+    found = read_settings(path, tmp_path, "x", {})
+    place_starts(found, results)
+    started = found["experiments"]["tuned"]["training"]["start_from"]
+    assert started == placed.format(here=tmp_path)

@@ -96,6 +96,32 @@ def test_who_learned_from_another_is_brought_with_it(crate, data, tmp_path, monk
     assert original.settings["experiments"].keys() == {"baseline", "tutorial"}
 
 
+def test_what_members_start_from_is_made_again_where_it_is_a_member(
+    crate, data, tmp_path, monkeypatch
+):
+    tuned = {"slices": "axial", "training": {"start_from": "results/tiny/baseline/fold-0"}}
+    first = {"slices": "axial", "training": {"epochs": 4}}
+    experiments = {"baseline": first, "tutorial": tuned}
+    monkeypatch.setattr(made, "SETTINGS", made.SETTINGS | {"experiments": experiments})
+    folder = made.mixed(tmp_path / "theirs" / "results" / "tiny")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
+    started = original.settings["experiments"]["tutorial"]["training"]["start_from"]
+    assert started == "results/tiny/baseline/fold-0"
+
+
+def test_phantoms_start_from_what_lies_beside_results(crate, tmp_path, changed):
+    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "baseline")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    changed(dataset={"layout": "phantom", "root": None})
+    with pytest.raises(SlicewiseError, match=r"^m\.keras: is missing, .* put it there$"):
+        bring_published(crate, None, tmp_path / "results", print)
+    write_text(tmp_path / "m.keras", "what it started from")
+    (original,) = bring_published(crate, None, tmp_path / "results", print)
+    started = original.settings["experiments"]["baseline"]["training"]["start_from"]
+    assert started == str(tmp_path / "m.keras")
+
+
 def test_without_data_their_name_is_told(crate, tmp_path):
     with pytest.raises(SlicewiseError, match=r"images are not in it; name .* called livers\)"):
         bring_published(crate, None, tmp_path / "results", print)

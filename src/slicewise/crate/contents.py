@@ -198,7 +198,8 @@ def _add(contents: Contents, run: Run) -> None:
     for name in OF_EXPERIMENT:
         content = _noted(run, name).read_bytes()
         contents.files[f"{place}/{name}"] = names.table(content) if name == SCORES else content
-    settings = portable(read_stored(_noted(run, SETTINGS)), {case for case, _ in inputs})
+    used = read_stored(_noted(run, SETTINGS))
+    settings = portable(used, {case for case, _ in inputs}, run.results)
     contents.files[f"{place}/{SETTINGS}"] = _yaml(names.settings(settings))
     weights = fold_weights(record.tags)
     if (mixed := _ensemble(run)) is not None:

@@ -12,18 +12,21 @@ import yaml
 
 from slicewise.config.training import STORES
 from slicewise.errors import SlicewiseError
-from slicewise.files import data_folder
+from slicewise.files import data_folder, expanded
 from slicewise.tracking.secrets import redact_value
 
 MACHINE = ("host", "slurm_job")
 """What the record of a training says of the machine that it ran on."""
 ELSEWHERE = re.compile(r"^([A-Za-z]:[\\/]|/|~[\w.-]*(/|$)|\$[\w{]|\\\\)|(^|[\\/])\.\.([\\/]|$)")
 """How a path begins that leads out of the folder of the data, and what does so within one."""
+RESULTS = "results"
+OF_FOLD = re.compile(r"(fold-\d+(/model\.keras)?)?")
+"""What of an experiment's folder a training may start from, beside all of it."""
 NO_PATH = "patient_pattern"
 """A key whose value may look like one."""
 
 
-def portable(settings: Mapping[str, Any], cases: Container[str]) -> dict[str, Any]:
+def portable(settings: Mapping[str, Any], cases: Container[str], results: Path) -> dict[str, Any]:
     """Return settings that say the same on any machine: of each path the last part alone.
 
     Parameters
@@ -33,6 +36,9 @@ def portable(settings: Mapping[str, Any], cases: Container[str]) -> dict[str, An
         tables do not travel, and so do scans that were only segmented.
     cases : container of str
         The names of all cases.
+    results : Path
+        The folder ``results`` of the run. What trainings start from within it is called the same
+        anywhere, where it is made again with them.
     """
     shown: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(settings)))
     dataset = shown["dataset"]
@@ -48,7 +54,8 @@ def portable(settings: Mapping[str, Any], cases: Container[str]) -> dict[str, An
     shown["segment"] = None
     shown["tracking"]["register"] = False
     for training in started_from_files(shown):
-        training["start_from"] = last_part(training["start_from"])
+        name = training["start_from"]
+        training["start_from"] = own_start(shown, name, results) or last_part(name)
     return without_paths(shown)
 
 
@@ -59,6 +66,55 @@ def started_from_files(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     trainings = [each["training"] for each in blocks if "training" in each]
     starts = [(training, training.get("start_from")) for training in trainings]
     return [each for each, start in starts if start is not None and not start.startswith(STORES)]
+
+
+def start_place(name: str, results: Path) -> Path:
+    """Return where a model lies that a training starts from.
+
+    Parameters
+    ----------
+    name : str
+        As settings have it, of a run that was made in the folder of `results`.
+    results : Path
+        The folder ``results``.
+
+    Raises
+    ------
+    SlicewiseError
+        When a variable in it is not set.
+    """
+    given = Path(os.path.normpath(expanded(name, "training.start_from")))
+    # results may be a link, beside which nothing else lies
+    is_within = given.parts[:1] == (RESULTS,)
+    return results / given.relative_to(RESULTS) if is_within else results.parent / given
+
+
+def own_start(settings: Mapping[str, Any], name: str, results: Path) -> str | None:
+    """Return what a model is called in any folder that settings are used in.
+
+    Parameters
+    ----------
+    settings : mapping
+        Complete settings of a run.
+    name : str
+        What one of its trainings starts from.
+    results : Path
+        The folder ``results`` of the run.
+
+    Returns
+    -------
+    str or None
+        None where it is of none of the experiments that the settings have.
+    """
+    made = results / settings["dataset"]["name"]
+    try:
+        below = start_place(name, results).resolve().relative_to(made.resolve())
+    except (SlicewiseError, ValueError):  # of a variable that is not set, nobody knows more
+        return None
+    experiment, *fold = below.parts or ("",)
+    if experiment not in settings["experiments"] or not OF_FOLD.fullmatch("/".join(fold)):
+        return None
+    return "/".join((RESULTS, made.name, *below.parts))
 
 
 def without_paths(value: Any) -> Any:

@@ -184,7 +184,9 @@ def _differences(original: Original, workflow: Path, configs: Sequence[Path]) ->
     return [
         *code_differences(original.fetched.tags, workflow, original.files / DIFF),
         *version_differences(original.files / "environment.txt"),
-        *setting_differences(original.settings, original.experiment, configurations),
+        *setting_differences(
+            original.settings, original.experiment, configurations, original.results
+        ),
         *data_differences(original.files / "cases.tsv", original.made / "cases.tsv"),
     ]
 

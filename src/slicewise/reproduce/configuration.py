@@ -14,6 +14,7 @@ from slicewise.config import load_settings, merge
 from slicewise.config.configuration import read_configuration
 from slicewise.config.load import settings_of
 from slicewise.errors import SlicewiseError
+from slicewise.reproduce.original import place_starts
 from slicewise.tracking import flatten
 
 LARGEST_CONFIG = 1 << 20
@@ -45,9 +46,24 @@ def candidates(
 
 
 def setting_differences(
-    settings: Mapping[str, Any], name: str, candidates: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, Any],
+    name: str,
+    candidates: Mapping[str, Mapping[str, Any]],
+    results: Path,
 ) -> list[str]:
-    """Compare with the configuration of the same data set that is nearest to what it was."""
+    """Compare with the configuration of the same data set that is nearest to what it was.
+
+    Parameters
+    ----------
+    settings : mapping
+        Of the run, as `slicewise.reproduce.original.bring_original` has them.
+    name : str
+        Of its experiment.
+    candidates : mapping of str to mapping
+        Configurations, as `candidates` returns them.
+    results : Path
+        The folder ``results`` that all of them are used in.
+    """
     written = yaml.safe_load(settings_of(load_settings(settings, dumped=True), name))
     then = flatten(written)
     differences = []
@@ -57,7 +73,9 @@ def setting_differences(
         if not _is_of(dataset, here):
             continue  # something else, such as an overlay
         try:
-            now = flatten(_used(written, name, here))
+            used = _used(written, name, here)
+            place_starts(used, results)
+            now = flatten(used)
         except (SlicewiseError, KeyError):
             none = [f"{shown} has no experiment {name} that can be used"]
             continue

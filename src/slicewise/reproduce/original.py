@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from slicewise.config import load_settings
+from slicewise.crate.private import own_start, start_place, started_from_files
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
 from slicewise.stored import read_stored
@@ -108,6 +109,7 @@ def bring_original(name: str, results: Path) -> Original:
     settings = read_settings(
         files / "settings.yaml", connection.results.parent, fetched.run_id, fetched.tags
     )
+    place_starts(settings, connection.results)
     return Original(fetched, connection.results, settings)
 
 
@@ -176,3 +178,21 @@ def read_settings(
     # the run is tracked, but nothing is promoted by it
     settings["tracking"]["register"] = False
     return settings
+
+
+def place_starts(settings: dict[str, Any], results: Path) -> None:
+    """Let trainings start from the same models in another folder.
+
+    What is made again with them is started from there, and not where it was made then.
+
+    Parameters
+    ----------
+    settings : dict
+        Complete settings, which are changed.
+    results : Path
+        The folder ``results`` that they were used in.
+    """
+    for training in started_from_files(settings):
+        name = training["start_from"]
+        own = own_start(settings, name, results)
+        training["start_from"] = own or str(start_place(name, results).absolute())

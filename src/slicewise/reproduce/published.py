@@ -10,7 +10,7 @@ from pathlib import Path
 from slicewise.crate import Archive, open_crate
 from slicewise.crate.contents import EXPERIMENTS, SETTINGS
 from slicewise.crate.images import IMAGES
-from slicewise.crate.private import started_from_files
+from slicewise.crate.private import own_start, started_from_files
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256, write_bytes
 from slicewise.reproduce.original import Original, read_settings, track_in
@@ -103,6 +103,7 @@ def _place(original: Original, crate: Path, data: Path | None) -> None:
     if dataset["layout"] == "phantom":
         if data is not None:
             raise SlicewiseError(f"{data}: phantoms are made and not read; leave --data out")
+        _place_starts(original, crate, original.project)
         return
     root = dataset["root"]
     if data is None:
@@ -117,12 +118,19 @@ def _place(original: Original, crate: Path, data: Path | None) -> None:
     split = original.settings["split"]
     if split["strata"] is not None:
         split["strata"] = str(_beside(data, split["strata"], crate).resolve())
+    _place_starts(original, crate, data)
+
+
+def _place_starts(original: Original, crate: Path, beside: Path) -> None:
+    """Say in settings where models are that trainings start from, if they are not made again."""
     for training in started_from_files(original.settings):
-        training["start_from"] = str(_beside(data, training["start_from"], crate).resolve())
+        name = training["start_from"]
+        if own_start(original.settings, name, original.results) is None:
+            training["start_from"] = str(_beside(beside, name, crate).resolve())
 
 
 def _beside(data: Path, name: str, crate: Path) -> Path:
-    """Return a file or folder that the crate does not hold, and that has to lie with the data."""
+    """Return what a crate does not hold, and has to lie with the data, or phantoms' results."""
     path = (data if data.is_dir() else data.parent) / name
     if not path.exists():
         raise SlicewiseError(
