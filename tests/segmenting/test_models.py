@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.errors import SlicewiseError
 from slicewise.network.model import weights_digest
 from slicewise.segmenting import models
 from slicewise.segmenting.models import choose, choose_again
 from tests.inference.test_predict import finished
+from tests.inference.test_unlike import card
 from tests.segmenting.made import experiment, with_calibrations
 
 
@@ -24,6 +27,38 @@ def test_folds_are_taken_together_in_their_order(tmp_path: Path) -> None:
     assert [one.train for one in whole.trainings] == [["case0"], ["case1"], ["case2"]]
     for name in (folder / "fold-1", folder / "fold-1" / "model.keras"):
         assert choose(str(name)).weights == wanted[1:2]
+
+
+def test_what_changes_a_mask_is_told_apart_from_what_is_only_shown(tmp_path: Path) -> None:
+    def told(name: str, **settings: object) -> str:
+        return choose(str(experiment(tmp_path / name, **settings))).settings_digest
+
+    plain = told("plain")
+    assert told("again") == plain
+    assert told("ranges", ranges=card(3).ranges.model_dump()) == plain
+    changed = ({"threshold": 0.4}, {"fill_holes": True}, {"largest_component": ["organ0"]})
+    others = [told(f"p{number}", postprocessing=each) for number, each in enumerate(changed)]
+    others += [told("planes", inference={"planes": ["axial", "coronal"]})]
+    assert len({plain, *others}) == 5
+
+
+def test_what_members_would_do_to_their_own_masks_changes_none_of_an_ensemble(
+    tmp_path: Path,
+) -> None:
+    def told(name: str, **settings: object) -> str:
+        chosen = choose(str(experiment(tmp_path / name, **settings)))
+        members = {"one": chosen.weights[:1], "two": chosen.weights[1:]}
+        weighed = EnsembleRecord(
+            members=members,
+            weights=dict.fromkeys(members, 0.5),
+            **{"fitted": False, "because": "equal", "patients": 1, "dice": dict.fromkeys(members)},
+            **{"equal_dice": None, "weighted_dice": None, "postprocessing": {}},
+        )
+        return replace(chosen, weighed=weighed).settings_digest
+
+    plain = told("plain")
+    assert told("after", postprocessing={"largest_component": True}) == plain
+    assert told("views", inference={"flip": "one"}) != plain
 
 
 def test_a_file_alone_and_a_folder_of_files(tmp_path: Path) -> None:

@@ -13,16 +13,17 @@ import SimpleITK as sitk
 
 import slicewise
 from slicewise.errors import SeveralErrors, SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import digest, sha256
 from slicewise.inference.predict import Request, predict_cases
 from slicewise.report.segmented import most_suspicious
 from slicewise.retries import may_pass
 from slicewise.segmenting import run
 from slicewise.segmenting.models import Chosen, choose
-from slicewise.segmenting.pages import write_pages
+from slicewise.segmenting.pages import Output, write_pages
 from slicewise.segmenting.run import read_scan
 from slicewise.segmenting.scans import find_scan
-from slicewise.volumes.nifti import read_nifti
+from slicewise.stored import unsealed, write_sealed
+from slicewise.volumes.nifti import read_nifti, read_note
 from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
@@ -369,6 +370,54 @@ def test_what_was_made_here_may_be_renewed_and_what_a_hand_changed_not(
     with pytest.raises(SeveralErrors):
         refused.refuse_failures()
     first.refuse_failures()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"inference": {"flip": "one"}}, {"postprocessing": {"largest_component": True}}]
+)
+def test_the_same_weights_with_other_settings_are_another_model(
+    tmp_path: Path, chosen: Chosen, changed: dict[str, dict[str, object]]
+) -> None:
+    path = stored(tmp_path / "a.nii.gz", ct(1))
+    first, output = segmented([path], chosen, tmp_path / "out")
+    other = choose(str(experiment(tmp_path / "x", **changed)))
+    assert first.made == ["a"] and other.weights == chosen.weights
+    refused, _ = segmented([path], other, tmp_path / "out")
+    assert "another scan, model or hand" in " ".join(refused.failures)
+    made, _ = segmented([path], other, tmp_path / "out", renew=True)
+    again, _ = segmented([path], other, tmp_path / "out", renew=True)
+    assert (made.made, again.kept) == (["a"], ["a"])
+    same(output.mask("a"), as_the_workflow(path, tmp_path / "wanted.nii.gz", other))
+
+
+def as_earlier_versions_noted(output: Output, scan: str) -> None:
+    """Let a mask and its record tell of the weights alone."""
+    mask = output.mask(scan)
+    note = read_note(mask)
+    assert note is not None and note.pop("settings")
+    volume, header = read_nifti(mask)
+    write_nifti(mask, volume, header, np.uint8, note)
+    told = {"made_from": digest(note), "mask_sha256": sha256(mask)}
+    write_sealed(output.record(scan), {**unsealed(output.record(scan)), **told})
+
+
+@pytest.mark.parametrize("renew", [False, True])
+def test_a_mask_of_an_earlier_version_is_made_anew_once(
+    tmp_path: Path, chosen: Chosen, renew: bool
+) -> None:
+    path = stored(tmp_path / "a.nii.gz", ct(1))
+    _, output = segmented([path], chosen, tmp_path / "out", renew=renew)
+    as_earlier_versions_noted(output, "a")
+    made, _ = segmented([path], chosen, tmp_path / "out", renew=renew)
+    again, _ = segmented([path], chosen, tmp_path / "out", renew=renew)
+    assert (made.made, made.failures, again.kept) == (["a"], [], ["a"])
+    # but not what a hand has changed since, though an editor kept its header
+    as_earlier_versions_noted(output, "a")
+    mask = nib.load(output.mask("a"))
+    edited = 1 - np.asarray(mask.dataobj)
+    nib.save(nib.Nifti1Image(edited, mask.affine, mask.header), output.mask("a"))
+    refused, _ = segmented([path], chosen, tmp_path / "out", renew=renew)
+    assert "another scan, model or hand" in " ".join(refused.failures)
 
 
 def test_another_calibration_says_anew_what_to_expect_of_the_same_mask(tmp_path: Path) -> None:

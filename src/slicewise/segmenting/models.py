@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,19 @@ class Chosen:
         """Of what their expected Dice follows from; empty of none."""
         known = [one.model_dump() for one in self.calibrations]
         return digest(known) if self.expectation is not None else ""
+
+    @cached_property
+    def settings_digest(self) -> str:
+        """Of what a mask depends on beside the weights: what models say of themselves.
+
+        Ranges only tell what is unlike training, and what members would do to a mask of their
+        own is not done to that of an ensemble, whose record says what is.
+        """
+        unused = ["ranges"] if self.weighed is None else ["ranges", "postprocessing"]
+        cards = [model_card(model).dump() for model in self.models]
+        for card, key in product(cards, unused):
+            card.pop(key, None)
+        return digest(cards)
 
     @cached_property
     def trained_on(self) -> TrainedOn:

@@ -49,6 +49,8 @@ from slicewise.wording import plural
 Log = Callable[[str], None]
 NEUTRAL = re.compile(r"\S*slicewise-[^/\s]+/([^/\s]+)/image")
 """Where files of a scan lie while they are read; messages call it by its name."""
+SETTINGS = "settings"
+"""In the note of a mask: the digest of what it depends on beside weights, see `Chosen`."""
 
 
 @dataclass(frozen=True)
@@ -166,20 +168,25 @@ class ScanRequest(Request):
         mask = self.order.output.mask(self.case)
         if not mask.is_file() or self.order.force:
             return
-        record = kept(self.order.output.record(self.case), digest(self.made_from), SEGMENTED)
+        note = read_note(mask)
+        # earlier versions noted the weights alone, so nobody knows what their masks follow from
+        earlier = {key: told for key, told in self.made_from.items() if key != SETTINGS}
+        made_from = earlier if note == earlier else self.made_from
+        record = kept(self.order.output.record(self.case), digest(made_from), SEGMENTED)
         # an editor may keep the header with its note
         edited = record is not None and record.mask_sha256 != sha256(mask)
         whole = all(path.is_file() for path in self.order.of_dicom(self.scan))
         # with another calibration the mask is the same, and what is said of it is not
         chosen = self.order.chosen
         told = (chosen.calibration_digest, chosen.trained_on.digest)
-        if record is not None and (record.calibration, record.trained_on) != told:
+        stale = record is not None and (record.calibration, record.trained_on) != told
+        if stale or note == earlier:
             record = None
         if record is not None and whole and not edited:
             raise _KeptError
         if self.order.renew and self.order.output.made(self.case):
             return
-        if edited or read_note(mask) != self.made_from:
+        if edited or note != made_from:
             raise SlicewiseError(
                 f"{mask}: there is a mask already, of another scan, model or hand; "
                 f"{self.order.remedy}"
@@ -325,6 +332,7 @@ def segment_scans(
 
 def _request(scan: Scan, order: Order, outcome: Outcome, progress: Progress) -> ScanRequest:
     made_from = {"scan": scan.name, "models": order.chosen.weights, "offset": order.offset}
+    made_from[SETTINGS] = order.chosen.settings_digest
     if order.chosen.weighed is not None:
         made_from["ensemble"] = order.chosen.weighed.predicts_by
     if order.code:
