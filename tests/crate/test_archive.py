@@ -13,6 +13,7 @@ import pytest
 from slicewise.crate import open_crate
 from slicewise.errors import SlicewiseError
 from tests.crate.conftest import files, written
+from tests.crate.made import tracked
 
 SCORES = "experiments/baseline/metrics.tsv"
 
@@ -50,6 +51,15 @@ def test_what_was_written_is_read(crate, folder):
     with open_crate(crate) as archive:
         assert archive.note.dataset == "tiny"
         assert archive.note.experiments["baseline"].weights == {"0": "w0"}
+        assert archive.note.experiments["baseline"].starts == {}
+
+
+def test_what_weights_began_with_is_told_of_each_fold(tmp_path):
+    before = {"started_from": "5" * 64, "taught_by": "6" * 64}
+    folder = tracked(tmp_path / "results" / "tiny" / "baseline", folds=2, tags=before)
+    with open_crate(written([folder], tmp_path / "crate.zip")) as archive:
+        starts = archive.note.experiments["baseline"].starts
+    assert starts == {f"baseline/fold-{fold}": before for fold in range(2)}
 
 
 def test_zipped_anew_it_is_the_same_crate(crate, folder, tmp_path):

@@ -9,10 +9,12 @@ import pytest
 
 from slicewise.config import used_settings
 from slicewise.errors import SlicewiseError
+from slicewise.files import write_yaml
 from slicewise.reproduce import again as module
 from slicewise.reproduce import original
 from slicewise.tracking.fetch import Fetched
 from tests.reproduce.conftest import CONFIG
+from tests.trained import config_of
 
 NUMBERS = ("dice_before", "dice_after", "largest_difference")
 
@@ -80,3 +82,18 @@ def test_what_was_made_of_other_data_is_made_anew(tmp_path, monkeypatch):
         with pytest.raises(Stopped) if now.stops else nullcontext():
             module.reproduce("x", tmp_path, results, log=lambda line: None)
         assert calls.pop() == (("--forceall",) if forced else ())
+
+
+def test_a_model_that_is_another_now_is_among_the_differences(tmp_path, monkeypatch, settings):
+    starts = {"plain/fold-0": {"started_from": "then"}}
+    fetched = Fetched("plain", {}, {}, "0" * 12, starts)
+    one = original.Original(fetched, tmp_path / "results", settings)
+    before = {"name": "models:/x@champion", "sha256": "now", "known": False, "scans": {}}
+    record = config_of("a1", "a", "w") | {"started_from": before}
+    write_yaml(one.made / "plain" / "fold-0" / "config.yaml", record)
+    monkeypatch.setattr(module, "_runs", lambda tracking: [noted({})])
+    monkeypatch.setattr(module, "compare_scores", lambda old, new: dict.fromkeys(NUMBERS, 0.5))
+    monkeypatch.setattr(module, "_track", lambda runs, run_id, kept, log: "")
+    said: list[str] = []
+    module._compare(one, [], 0.1, said.append)
+    assert "differs: plain/fold-0 started from other weights (then then, now now)" in said

@@ -3,14 +3,17 @@
 import pandas as pd
 import pytest
 
+from slicewise.files import write_yaml
 from slicewise.reproduce import differences as module
 from slicewise.reproduce.differences import (
     SHOWN,
     code_differences,
     data_differences,
     device_differences,
+    start_differences,
     version_differences,
 )
+from tests.trained import config_of
 
 NOW = {"library_sha256": "l", "workflow_sha256": "w"}
 OTHER = {"library_sha256": "m", "workflow_sha256": "w"}
@@ -85,3 +88,32 @@ def test_another_device_is_said():
     cpu, gpu = {"gpu": "CPU"}, {"gpu": "NVIDIA A100"}
     assert device_differences(cpu, cpu) == []
     assert device_differences(gpu, cpu) == ["trained on NVIDIA A100 then, on CPU now"]
+
+
+def test_other_weights_before_a_training_are_said(tmp_path):
+    started = {"name": "m", "sha256": "file", "known": False, "scans": {}}
+    teacher = {"name": "large", "says": "s", "known": True, "scans": {}, "weights_sha256": "large"}
+    for fold, before in enumerate(
+        (
+            {"started_from": {**started, "weights_sha256": "weights"}},
+            {"started_from": started},
+            {"taught_by": teacher},
+            {},
+        )
+    ):
+        record = config_of("a1", "a", "w") | before
+        write_yaml(tmp_path / "tuned" / f"fold-{fold}" / "config.yaml", record)
+
+    def differences(*then: dict[str, str]) -> list[str]:
+        folds = {f"tuned/fold-{fold}": before for fold, before in enumerate(then)}
+        return list(start_differences(folds, tmp_path))
+
+    file, large = {"started_from": "file"}, {"taught_by": "large"}
+    assert differences() == differences({"started_from": "weights"}, file, large, {}) == []
+    assert differences(file) == [], "its record was not there then"
+    other = {"started_from": "other", "taught_by": "small"}
+    assert differences(other, other, other, other) == [
+        "tuned/fold-0 started from other weights (other then, weights now)",
+        "tuned/fold-1 started from other weights (other then, file now)",
+        "tuned/fold-2 learnt from other weights (small then, large now)",
+    ]

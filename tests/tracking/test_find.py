@@ -12,7 +12,7 @@ from slicewise.tracking.find import copy_files, find_run
 def made(results: Path, experiment: str, fold: str = "fold-0", scored: bool = True, **more) -> Run:
     """A run as the jobs of an experiment leave it."""
     folder = results / "tiny" / experiment
-    tags = {"fold": fold[-1], "weights_digest": f"of {fold}"}
+    tags = {"fold": fold[-1], "weights_digest": f"of {fold}", "started_from": f"before {fold}"}
     run = Run.create(folder / "tracking" / fold, experiment, "key", {}, tags, **more)
     run.contents({"settings.yaml": f"of {experiment}"})
     if scored:
@@ -89,6 +89,8 @@ def test_folds_go_by_their_parent(results):
         assert f"one fold of run {parent.record.id}" in refused(name, results)
     found = copy_files(parent, ["settings.yaml", "metrics.tsv"], results)
     assert found.weights == {"0": "of fold-0", "1": "of fold-1"}
+    before = {f"one/fold-{k}": {"started_from": f"before fold-{k}"} for k in range(2)}
+    assert found.starts == before
     # trained again without folds: that is the experiment now
     again = made(results, "one")
     assert find_run("results/tiny/one", results).record.id == again.record.id

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from slicewise.crate.contents import FORMAT, NOTE
 from slicewise.crate.images import IMAGES
 from slicewise.errors import SlicewiseError
@@ -34,6 +36,7 @@ class _Published(Loose):
     run: Name
     tags: dict[str, str]
     weights: dict[str, str]
+    starts: dict[str, dict[str, str]] = Field({})
 
 
 class _Note(Loose):

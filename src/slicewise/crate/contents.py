@@ -24,7 +24,7 @@ from slicewise.tracking import Run, current_run
 from slicewise.tracking.find import find_run
 from slicewise.tracking.names import shareable
 from slicewise.tracking.provenance import UNKNOWN, file_of_commit
-from slicewise.tracking.run_record import NotedFile, fold_weights
+from slicewise.tracking.run_record import NotedFile, fold_starts, fold_weights
 
 FORMAT = 2
 """Of the files in a crate; a newer one is refused by an older slicewise."""
@@ -65,6 +65,8 @@ class Ran:
         Where it comes from, see `TAGS`.
     weights : dict of str to str
         Digest of the weights of each fold; of an ensemble, of all of them.
+    starts : dict of str to dict of str to str
+        Of the models before each fold, of an ensemble before those of its members.
     begun, ended : int
         Milliseconds since 1970.
     metrics : dict of str to float
@@ -77,6 +79,7 @@ class Ran:
     run: str
     tags: dict[str, str]
     weights: dict[str, str]
+    starts: dict[str, dict[str, str]]
     begun: int
     ended: int
     metrics: dict[str, float]
@@ -205,11 +208,13 @@ def _add(contents: Contents, run: Run) -> None:
     if (mixed := _ensemble(run)) is not None:
         contents.files[f"{place}/{MIXED}"] = mixed.read_bytes()
     trainings = _trainings(run, mixed)
+    starts: dict[str, dict[str, str]] = {}
     for name, fold in trainings.items():
         trained = training_record(read_stored(_noted(fold, "config.yaml")))
         contents.files[f"{place}/{name}/config.yaml"] = _yaml(names.training(trained))
         contents.files[f"{place}/{name}/history.csv"] = _noted(fold, "history.csv").read_bytes()
         contents.files[f"{place}/{name}/model.keras"] = _model(fold)
+        starts |= fold_starts(fold.folder.parents[2].name, fold.record.tags)
         if mixed is None:
             weights |= fold_weights(fold.record.tags)
     numbers = {name: noted.value for name, noted in sorted(record.metrics.items())}
@@ -219,6 +224,7 @@ def _add(contents: Contents, run: Run) -> None:
             record.id,
             {key: record.tags[key] for key in TAGS if key in record.tags},
             weights,
+            starts,
             min(fold.record.begun for fold in trainings.values()),
             record.ended or record.begun,
             {name: value for name, value in numbers.items() if value is not None},
@@ -348,7 +354,12 @@ def _add_code(contents: Contents, runs: Sequence[Run], workflow: Path) -> None:
 def _note(contents: Contents) -> dict[str, Any]:
     """Return what `slicewise reproduce` goes by."""
     experiments = {
-        each.name: {"run": each.run, "tags": each.tags, "weights": each.weights}
+        each.name: {
+            "run": each.run,
+            "tags": each.tags,
+            "weights": each.weights,
+            **({"starts": each.starts} if each.starts else {}),
+        }
         for each in contents.ran
     }
     return {

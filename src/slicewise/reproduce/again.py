@@ -19,6 +19,7 @@ from slicewise.reproduce.differences import (
     data_differences,
     device_differences,
     split_differences,
+    start_differences,
     version_differences,
 )
 from slicewise.reproduce.making import making
@@ -216,6 +217,7 @@ def _compare(
     differences = [
         *differences,
         *split_differences(original.files / "split.tsv", original.made / "split.tsv"),
+        *start_differences(original.fetched.starts, original.made),
         *device_differences(original.fetched.tags, runs[-1].record.tags),
     ]
     result = Reproduction(

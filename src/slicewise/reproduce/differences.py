@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from os.path import relpath
 from pathlib import Path
 
+from slicewise.dataset.started import DIGITS
+from slicewise.dataset.training_record import TrainingRecord
 from slicewise.sources import library_digests
 from slicewise.stored import read_stored_table, text_of
 from slicewise.tracking import environment, git_state
@@ -13,6 +15,8 @@ from slicewise.tracking.provenance import PACKAGES, UNKNOWN, git_diff
 from slicewise.tracking.secrets import redact
 from slicewise.wording import some
 
+BEFORE = {"started_from": "started from", "taught_by": "learnt from"}
+"""What is said of models before a training, by the tags of its run."""
 SHOWN = 20
 """Packages, cases or files that are named."""
 
@@ -99,6 +103,38 @@ def split_differences(then: Path, now: Path) -> list[str]:
         f"another split: {some(moved, SHOWN)} moved, such as {first} from {old[first].strip()} to "
         f"{new[first].strip()}"
     ]
+
+
+def start_differences(then: Mapping[str, Mapping[str, str]], made: Path) -> Iterator[str]:
+    """Yield which folds started from or learnt from other weights than then.
+
+    Parameters
+    ----------
+    then : mapping of str to mapping of str to str
+        Their digests, as of `slicewise.tracking.fetch.Fetched.starts`.
+    made : Path
+        The data set's results that were made again.
+    """
+    for path in sorted(made.glob("*/fold-*/config.yaml")):
+        fold = path.parent.relative_to(made).as_posix()
+        for key, now in _before(TrainingRecord.read(path)).items():
+            known = then.get(fold, {}).get(key)
+            if known and now and known not in now:
+                yield (
+                    f"{fold} {BEFORE[key]} other weights ({known[:DIGITS]} then, "
+                    f"{now[0][:DIGITS]} now)"
+                )
+
+
+def _before(record: TrainingRecord) -> dict[str, list[str]]:
+    """Return by which digests the models before a training may have been noted."""
+    started, teacher = record.started_from, record.taught_by
+    # the file of a model whose record was not there, else its weights
+    digests = [] if started is None else [started.weights_sha256 or "", started.sha256]
+    return {
+        "started_from": [each for each in digests if each],
+        "taught_by": [] if teacher is None else [teacher.weights_sha256],
+    }
 
 
 def device_differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -82,7 +82,7 @@ def _bring(archive: Archive, name: str, results: Path) -> Original:
         raise SlicewiseError(
             f"{archive.path}: {published.run!r} is the number of no run; ask whoever published it"
         )
-    fetched = Fetched(name, published.tags, published.weights, published.run)
+    fetched = Fetched(name, published.tags, published.weights, published.run, published.starts)
     place = Original(fetched, results.resolve(), {}).files
     contents = {each: archive.read(each) for each in SHARED}
     contents |= {each: archive.read(f"{EXPERIMENTS}/{name}/{each}") for each in OWN}

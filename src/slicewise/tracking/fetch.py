@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slicewise.errors import SlicewiseError
 from slicewise.tracking.connection import Connection
 from slicewise.tracking.remote_runs import RemoteRuns
-from slicewise.tracking.run_record import fold_weights
+from slicewise.tracking.run_record import fold_starts, fold_weights
 from slicewise.tracking.scores import CALIBRATION
 from slicewise.tracking.store import file_of
 
@@ -40,12 +40,21 @@ class Fetched:
         Digest of the weights of each fold.
     run_id : str
         The store's id of it, where it is of a store.
+    starts : dict of str to dict of str to str
+        By the fold, with its experiment, digests of the weights of the models before it, as of
+        `slicewise.tracking.run_record.fold_starts`. Of members of an ensemble a crate alone tells.
     """
 
     name: str
     tags: dict[str, str]
     weights: dict[str, str]
     run_id: str = ""
+    starts: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def add(self, tags: Mapping[str, str]) -> None:
+        """Take what the tags of the run of a fold tell; none of runs that were deleted."""
+        self.weights.update(fold_weights(tags))
+        self.starts.update(fold_starts(self.name, tags))
 
 
 def fetch(connection: Connection, run_id: str, names: Sequence[str], folder: Path) -> Fetched:
@@ -93,15 +102,10 @@ def fetch(connection: Connection, run_id: str, names: Sequence[str], folder: Pat
                 "this workflow; name a run that was evaluated"
             )
         client.download_artifacts(run_id, name, str(folder))
-    return Fetched(remote.info.run_name, remote.data.tags, _weights(client, remote), run_id)
-
-
-def _weights(client: Any, remote: Any) -> dict[str, str]:
-    """Return the digest of the weights of each fold; none where the runs of folds were deleted."""
-    weights: dict[str, str] = {}
+    fetched = Fetched(remote.info.run_name, remote.data.tags, {}, run_id)
     for each in _folds(client, remote) or [remote]:
-        weights |= fold_weights(each.data.tags)
-    return weights
+        fetched.add(each.data.tags)
+    return fetched
 
 
 def _folds(client: Any, remote: Any) -> list[Any]:

@@ -11,7 +11,6 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.tracking.fetch import COMPARES, Fetched
 from slicewise.tracking.journal import NOTE, Run, all_runs, current_run
-from slicewise.tracking.run_record import fold_weights
 
 SCORES = "metrics.tsv"
 SHORTEST = 8
@@ -85,10 +84,10 @@ def copy_files(run: Run, names: Sequence[str], folder: Path) -> Fetched | None:
     tracking = run.folder.parents[1]
     children = [tracking / child for child in run.record.children or ()]
     trained = [Run(path).record for path in children if (path / NOTE).is_file()]
-    weights: dict[str, str] = {}
+    fetched = Fetched(run.record.name, run.record.tags, {})
     for record in trained or [run.record]:
-        weights |= fold_weights(record.tags)
-    return Fetched(run.record.name, run.record.tags, weights)
+        fetched.add(record.tags)
+    return fetched
 
 
 def _of_folder(folder: Path) -> Run:

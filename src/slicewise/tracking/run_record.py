@@ -52,6 +52,20 @@ def fold_weights(tags: Mapping[str, str]) -> dict[str, str]:
     return {tags.get("fold", "all"): tags["weights_digest"]}
 
 
+def fold_starts(experiment: str, tags: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the digests of the weights that a fold began with and learnt from, by its run's tags.
+
+    Runs of several folds together tell of none.
+
+    Examples
+    --------
+    >>> fold_starts("tuned", {"fold": "0", "started_from": "ab12"})
+    {'tuned/fold-0': {'started_from': 'ab12'}}
+    """
+    starts = {key: tags[key] for key in ("started_from", "taught_by") if key in tags}
+    return {f"{experiment}/fold-{tags['fold']}": starts} if starts and "fold" in tags else {}
+
+
 class Stored(Loose):
     """A record; what changes makes another one."""
 
