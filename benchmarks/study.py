@@ -376,7 +376,7 @@ def better_half(
 
 def study(options: Namespace) -> str:
     """Run a study and return its section of the page."""
-    known = yaml.safe_load(Path(options.variants).read_text(encoding="utf-8"))
+    known = read_configuration([Path(options.variants)])
     if options.study not in known:
         raise SystemExit(f"{options.variants}: no study {options.study}: {', '.join(known)}")
     variants = known[options.study]

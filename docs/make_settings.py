@@ -33,8 +33,9 @@ A file in `config/` describes one data set and the experiments on it. It is comp
 are laid over it in their order, map by map; a list replaces a list.
 
 What is not said has the default below. A wrong key, type or value stops the workflow before any
-job with a sentence that names the key. `config/schema.json` is the same as a JSON schema: an
-editor that knows it checks and completes while you type.
+job with a sentence that names the key; so does a key that stands twice in a map.
+`config/schema.json` is the same as a JSON schema: an editor that knows it checks and completes
+while you type.
 """
 
 PRESET = """\

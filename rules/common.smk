@@ -37,6 +37,7 @@ except Exception as error:
 
 from slicewise import jobs, needs
 from slicewise.backends import check_backend
+from slicewise.config.configuration import read_configuration
 from slicewise.config.load import load_settings, read_back
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_braces
@@ -103,6 +104,9 @@ try:
     check_backend()
     RESULTS = results_root()
     # each job reads these rules again
+    if workflow.is_main_process:
+        # of a key that stands twice, Snakemake took the last without a word
+        read_configuration([Path(file) for file in workflow.configfiles])
     with warnings_said(workflow.is_main_process):
         read_back(config, given_on_command_line())
         settings = load_settings(config)

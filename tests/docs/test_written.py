@@ -32,6 +32,7 @@ HANDED_ON = {
     "lost": "training cases that lack a label",
     "said": "each case's own error",
     "sentence": "the errors of a job",
+    "{shown}: {error}": "config/configuration.py: parse_yaml",
     "{why[:1].lower()}{why[1:]}": "what is wrong with a combination of a sweep",
 }
 """Errors that hand on what another place says, and whose that is."""

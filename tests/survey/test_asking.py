@@ -12,7 +12,7 @@ GUESS = Said(("b", "c"), "x", "looks so", "Which?", (Other("y", "otherwise"), Ot
 @pytest.mark.parametrize(
     ("answers", "value"),
     [([""], "x"), (["1"], "x"), (["2"], "y"), (["3"], None), (["[1, 2]"], [1, 2]),
-     (["{", "2"], "y"), (["z"], "z")],
+     (["{", "2"], "y"), (["{a: 1, a: 2}", "2"], "y"), (["z"], "z")],
 )  # fmt: skip
 def test_one_question_a_thing_and_the_first_guess_is_the_default(answers, value):
     left = list(answers)

@@ -54,3 +54,12 @@ def test_a_touch_of_results_makes_nothing_again(made):
     assert ran.code == 0, ran.err
     ran = snakemake(made, "--dry-run", CASES, SPLIT, *CONFIG)
     assert "Nothing to be done" in ran.out + ran.err
+
+
+def test_a_key_that_stands_twice_is_refused(made, tmp_path):
+    twice = tmp_path / "twice.yaml"
+    twice.write_text("split:\n  test: 1\n  test: 2\n")
+    ran = snakemake(made, "-n", SPLIT, *CONFIG, str(twice))
+    assert ran.code == 1 and "Traceback" not in ran.err
+    (said,) = ran.sentences
+    assert said.endswith("twice.yaml: line 3: test is there twice (also in line 2); keep one")

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import yaml
 
+from slicewise.config.configuration import parse_yaml
+from slicewise.errors import SlicewiseError
 from slicewise.survey.said import Said
 
 
@@ -45,9 +47,9 @@ def _answered(one: Said, ask: Callable[[str], str], say: Callable[[str], None]) 
             value = values[int(answer) - 1]
         else:
             try:
-                value = yaml.safe_load(answer)
-            except yaml.YAMLError:
-                say("  this cannot be read; write it as it would stand in YAML")
+                value = parse_yaml(answer)
+            except SlicewiseError as error:
+                say(f"  as YAML, this cannot be read: {error}")
                 continue
         why = one.why if value == one.value else "as you said"
         return replace(one, value=value, why=why, question="", others=())
