@@ -8,6 +8,7 @@ from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.overview import lines
 from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
+from tests.trained import note_scored
 
 
 def summary(results: Path, name: str, subset="test", n=7, low: float | None = 0.81) -> None:
@@ -29,6 +30,17 @@ def test_each_experiment_that_is_there_has_its_number_and_its_report(tmp_path):
     assert "not-made" not in text
     assert "slicewise ui" in text
     assert "comparison" not in text
+
+
+def test_the_number_of_an_earlier_training_is_not_said(tmp_path):
+    for name in ("again", "kept"):
+        summary(tmp_path, name)
+        write_json(tmp_path / name / "fold-0" / "config.yaml", {"seed": 1})
+        note_scored(tmp_path / name, tmp_path / name / "fold-0" / "config.yaml")
+    write_json(tmp_path / "again" / "fold-0" / "config.yaml", {"seed": 2})
+    said = lines(tmp_path, ["again", "kept"])
+    assert "  again  not scored yet (the scores that lie there are of an earlier training)" in said
+    assert [line.split()[:2] for line in said if "0.871" in line] == [["kept", "0.871"]]
 
 
 def test_the_comparison_is_named_when_it_is_there(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.job import script_job
-from slicewise.records import Asked, Look, Makers, differences, record_path
+from slicewise.records import Asked, Look, Makers, differences, record_path, scores_are_current
 from slicewise.sources import code_digests
 
 
@@ -332,3 +332,61 @@ def test_differences_are_named_by_their_keys():
     assert differences({"a": {"b": 1, "c": [1]}}, {"a": {"b": 2, "c": [1, 2]}}) == ["a.b", "a.c"]
     assert differences([1], {"a": 1}) == ["all"]
     assert differences({}, {}) == []
+
+
+def config_of(experiment: str, content: str, fold: int = 0) -> str:
+    path = f"results/a/{experiment}/fold-{fold}/config.yaml"
+    write(path, content)
+    return path
+
+
+def scored(experiment: str, **inputs: object) -> Path:
+    output = f"results/a/{experiment}/metrics.tsv"
+    with script_job(told("evaluate", output, {}, **inputs)):
+        write(output, "x")
+    return Path(output).parent
+
+
+def test_scores_are_those_of_the_trainings_that_lie_there(here):
+    write("results/a/one/plan.json", "1")
+    configs = [config_of("one", "first", fold) for fold in (0, 1)]
+    folder = scored("one", plan="results/a/one/plan.json", configs=configs)
+    write("results/a/one/plan.json", "2")
+    assert scores_are_current(folder), "a plan makes no model"
+    config_of("one", "second", 1)
+    assert not scores_are_current(folder)
+    config_of("one", "first", 1)
+    assert scores_are_current(folder), "trained again, and the same came out"
+    config_of("one", "of an experiment that had more folds", 7)
+    assert scores_are_current(folder)
+    shutil.move(here / "results", here / "copied")
+    folder = here / "copied" / "a" / "one"
+    assert scores_are_current(folder)
+    (folder / "fold-0" / "config.yaml").write_text("second")
+    assert not scores_are_current(folder)
+    record_path(folder / "metrics.tsv").unlink()
+    assert scores_are_current(folder), "nothing tells"
+
+
+def test_scores_of_an_ensemble_are_of_its_members_and_weights():
+    write("results/a/both/ensemble.json", "equal")
+    configs = [config_of(name, name) for name in ("one", "two")]
+    folder = scored("both", configs=configs, ensemble="results/a/both/ensemble.json")
+    config_of("both", "of an experiment that was called so")
+    assert scores_are_current(folder)
+    write("results/a/both/ensemble.json", "weighed")
+    assert not scores_are_current(folder)
+    write("results/a/both/ensemble.json", "equal")
+    config_of("two", "trained again")
+    assert not scores_are_current(folder)
+
+
+def test_scores_of_what_was_an_ensemble_or_an_experiment_are_of_that():
+    folder = scored("one", configs=config_of("one", "first"))
+    write("results/a/one/ensemble.json", "equal")
+    assert not scores_are_current(folder)
+    mixed = "results/a/one/ensemble.json"
+    scored("one", configs=config_of("two", "member"), ensemble=mixed)
+    assert scores_are_current(folder)
+    Path(mixed).unlink()
+    assert not scores_are_current(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.errors import SlicewiseError
+from slicewise.records import OUTDATED, scores_are_current
 from slicewise.stored import SUMMARY, read_stored
 from slicewise.wording import INTERVAL_OF
 
@@ -35,7 +36,9 @@ def lines(
     width = max(map(len, experiments), default=0)
     for name in experiments:
         path = results / name / "summary.json"
-        if path.is_file():
+        if path.is_file() and not scores_are_current(path.parent):
+            said.append(f"  {name:<{width}}  {OUTDATED}")
+        elif path.is_file():
             report = results / name / "report.html"
             shown = report if report.is_file() else f"no report, but {results / name}/metrics.tsv"
             try:

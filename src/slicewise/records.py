@@ -37,6 +37,11 @@ VOLUMES = ("image", "image_sources", "mask", "mask_sources")
 """Names of inputs that are large: they are read again only where they were touched."""
 MAKES = "makes"
 """Name of the param with the files that a job makes beside what it declares."""
+SCORES = "metrics.tsv"
+MIXED = "ensemble.json"
+SCORED = ("config.yaml", MIXED)
+"""Names of files that say which models scores are of."""
+OUTDATED = "not scored yet (the scores that lie there are of an earlier training)"
 SHOWN = 4
 
 
@@ -100,6 +105,32 @@ def _check_one(makers: Makers, path: Path) -> str:
             "snakemake again, which makes it anew"
         )
     return sha
+
+
+def scores_are_current(folder: Path) -> bool:
+    """Tell whether scores are of the models that lie there now, and not of earlier ones.
+
+    Parameters
+    ----------
+    folder : Path
+        ``results/<dataset>/<experiment>``.
+
+    Returns
+    -------
+    bool
+        As far as the record of the job tells that scored them; True where none does.
+    """
+    record = read_record(record_path(folder / SCORES))
+    inputs = {} if record is None else record["inputs"]
+    read = {name: sha for name, sha in inputs.items() if Path(name).name in SCORED}
+    if not read:
+        return True
+    # an experiment may have become an ensemble since, or an ensemble an experiment
+    if (MIXED in read) != (folder / MIXED).is_file():
+        return False
+    # members lie beside their ensemble; not resolved: results may be links to another disk
+    now = {Path(os.path.normpath(folder / name)): sha for name, sha in read.items()}
+    return all(sha256(path) == sha for path, sha in now.items() if path.is_file())
 
 
 class Recorder:

@@ -8,6 +8,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.results import read_result, read_results
 from slicewise.evaluation.statistics import COLUMNS, read_metrics
 from tests.test_compare import DICE, scored
+from tests.trained import note_scored
 
 
 def test_a_scored_experiment_is_read_whole(tmp_path):
@@ -44,3 +45,14 @@ def test_a_folder_without_scores_is_refused_by_what_it_lacks(tmp_path, name):
     with pytest.raises(SlicewiseError, match=f"it has no {name}") as stop:
         read_result(folder)
     assert "\n" not in str(stop.value)
+
+
+def test_scores_of_another_training_are_refused(tmp_path):
+    folder = scored(tmp_path / "tiny" / "one")
+    config = folder / "fold-0" / "config.yaml"
+    note_scored(folder, config)
+    assert read_result(folder).metrics["dice"].tolist() == list(DICE.values())
+    config.write_text(config.read_text().replace("weights_sha256: w", "weights_sha256: other"))
+    with pytest.raises(SlicewiseError, match="its scores are of another training") as stop:
+        read_result(folder)
+    assert str(stop.value).startswith(f"{folder}: ") and "\n" not in str(stop.value)

@@ -29,7 +29,7 @@ def experiment(folder: Path, seeds: tuple[int, ...] = (3, 4), **card: Any) -> Pa
     for fold, seed in enumerate(seeds):
         model = finished(2, seed, **card)
         place = folder / f"fold-{fold}"
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
         model.save(place / "model.keras")
         config = config_of(f"case{fold}", f"p{fold}", weights_digest(model))
         config["folds"] = len(seeds)

@@ -11,19 +11,25 @@ from slicewise.files import write_json
 from slicewise.network.ranges import LabelRanges
 from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, described
 from slicewise.segmenting.models import choose
+from tests import masks
 from tests.inference.test_unlike import card
-from tests.masks import HIT, NOTHING, scored
+from tests.masks import HIT, NOTHING
 from tests.segmenting.made import experiment
+from tests.trained import note_scored
 
 
 def lines(text: str) -> dict[str, str]:
     return {line[:12].strip(): line[12:] for line in text.splitlines()}
 
 
-def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
-    folder = experiment(tmp_path / "x")
+def scored(folder: Path) -> Path:
     dice = {"mean": 0.9123, "ci_low": 0.85, "ci_high": 0.95, "n": 7}
     write_json(folder / "summary.json", {"test": {"mean": {"dice": dice}}})
+    return folder
+
+
+def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
+    folder = scored(experiment(tmp_path / "x"))
     said = lines(described(choose(str(folder))))
     assert said["model"].endswith("(2 models)")
     assert said["finds"] == "organ0 (5), organ1 (6), with their mask values"
@@ -47,17 +53,26 @@ def test_the_test_dice_says_whose_it_is(tmp_path: Path) -> None:
         write_json(tmp_path / "x" / "summary.json", summary)
         return lines(described(chosen))["test Dice"]
 
-    assert said(summarise(scored(rows))) == (
+    assert said(summarise(masks.scored(rows))) == (
         "0.500 over the 2 of 3 test patients who have the label"
     )
-    challenge = said(summarise(scored(rows, absent_labels="challenge")))
+    challenge = said(summarise(masks.scored(rows, absent_labels="challenge")))
     assert challenge.endswith("counts as 1 or 0 (absent_labels: challenge)")
-    assert said(summarise(scored(rows, "validation"))) == "no test patient was scored"
+    assert said(summarise(masks.scored(rows, "validation"))) == "no test patient was scored"
     # MLflow knows only who counts in a mean
     metrics = {"dice_mean": 0.5, "dice_ci_low": 0.0, "dice_ci_high": 1.0, "patients": 2.0}
     tracked = {"metrics": {f"test/{name}": value for name, value in metrics.items()}}
     of_store = replace(chosen, folder=None, tracked=tracked)
     assert lines(described(of_store))["test Dice"] == "0.500 over 2 test patients"
+
+
+def test_the_dice_of_an_earlier_training_is_not_its_own(tmp_path: Path) -> None:
+    folder = scored(experiment(tmp_path / "x"))
+    note_scored(folder, *folder.glob("fold-*/config.yaml"))
+    assert lines(described(choose(str(folder))))["test Dice"].startswith("0.912")
+    experiment(folder, seeds=(3, 5))
+    said = lines(described(choose(str(folder))))["test Dice"]
+    assert said == "not scored yet (the scores that lie there are of an earlier training)"
 
 
 def test_what_it_was_trained_on(tmp_path: Path) -> None:

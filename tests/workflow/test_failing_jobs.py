@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import pytest
 from conftest import Workflow
@@ -63,6 +64,21 @@ def test_after_a_training_that_failed_the_old_number_is_not_shown_as_its_own(wor
     said = workflow.snakemake(fails=True)
     assert "error: " in said
     assert numbers(said) == {"rich"}
+
+
+@pytest.mark.slow
+def test_a_training_that_was_not_scored_yet_has_no_number(workflow):
+    workflow.change("experiments.plain.training.epochs", 3)
+    assert numbers(workflow.snakemake("trained")) == {"rich"}
+    plain, rich = "results/tiny/plain", "results/tiny/rich"
+    assert "not scored yet (the scores" in workflow.slicewise("inspect", plain)
+    with pytest.raises(subprocess.CalledProcessError) as stop:
+        workflow.slicewise("compare", plain, rich)
+    assert f"{plain}: its scores are of another training than its models" in stop.value.stderr
+    # the other was not trained again
+    assert "of 2 test patients" in workflow.slicewise("inspect", rich)
+    assert numbers(workflow.snakemake()) == {"plain", "rich"}
+    assert "of 2 test patients" in workflow.slicewise("inspect", plain)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from slicewise.dataset.ensembles import NAME, EnsembleRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.evaluation.statistics import COLUMNS, read_metrics, read_summary
-from slicewise.records import check_made
+from slicewise.records import check_made, scores_are_current
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     Raises
     ------
     SlicewiseError
-        When a file is missing or damaged, or is not what the job wrote that made it.
+        When a file is missing or damaged, or is not what the job wrote that made it, or
+        when the models were trained again since they were scored.
     """
     ensemble = files / NAME
     is_one = ensemble.is_file()
@@ -96,6 +97,11 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     ]
     for paths in trainings:
         check_made(paths)
+    if not scores_are_current(files):
+        raise SlicewiseError(
+            f"{files}: its scores are of another training than its models; run snakemake to the "
+            "end, which scores these"
+        )
     return Result(
         folder or files,
         metrics.reindex(columns=[*metrics.columns, *missing]),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Range, Ranges
 from slicewise.overview import headline
+from slicewise.records import OUTDATED, scores_are_current
 from slicewise.segmenting.models import Chosen
 from slicewise.stored import SUMMARY, read_stored
 from slicewise.tracking import current_run, flatten
@@ -187,6 +188,8 @@ def _settings(chosen: Chosen) -> str:
 
 def _scores(chosen: Chosen) -> str:
     if chosen.folder is not None and (chosen.folder / "summary.json").is_file():
+        if not scores_are_current(chosen.folder):
+            return OUTDATED
         tested = read_stored(chosen.folder / "summary.json", SUMMARY).get("test")
         return headline({"test": tested}) if tested else "no test patient was scored"
     metrics = chosen.tracked.get("metrics") or {}
