@@ -11,6 +11,7 @@ from slicewise.files import write_json
 from slicewise.network.ranges import LabelRanges
 from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, described
 from slicewise.segmenting.models import choose
+from slicewise.tracking import Run
 from tests import masks
 from tests.inference.test_unlike import card
 from tests.masks import HIT, NOTHING
@@ -73,6 +74,24 @@ def test_the_dice_of_an_earlier_training_is_not_its_own(tmp_path: Path) -> None:
     experiment(folder, seeds=(3, 5))
     said = lines(described(choose(str(folder))))["test Dice"]
     assert said == "not scored yet (the scores that lie there are of an earlier training)"
+
+
+def test_one_fold_has_its_own_run_and_not_the_dice_of_all(tmp_path: Path) -> None:
+    folder = scored(experiment(tmp_path / "x", (3, 4, 5)))
+    names = [f"fold-{fold}" for fold in range(3)]
+    runs = [Run.create(folder / "tracking" / name, name, "", {}, {}) for name in names]
+    for place in (folder / "fold-1", folder / "fold-1" / "model.keras"):
+        said = lines(described(choose(str(place))))
+        assert said["test Dice"] == (
+            f"not scored alone; that of all 3 folds: slicewise inspect {folder}"
+        )
+        assert said["run"] == runs[1].record.id
+    alone = scored(experiment(tmp_path / "y", (3,)))
+    run = Run.create(alone / "tracking" / "fold-0", "y", "", {}, {})
+    for place in (alone, alone / "fold-0"):
+        said = lines(described(choose(str(place))))
+        assert said["test Dice"].startswith("0.912"), "a single training is all there is"
+        assert said["run"] == run.record.id
 
 
 def test_what_it_was_trained_on(tmp_path: Path) -> None:

@@ -206,6 +206,17 @@ def test_the_command_runs_without_keras(
     assert record["mask_sha256"] == sha256(tmp_path / "new" / "masks" / "a.nii.gz")
 
 
+def test_one_fold_takes_no_dice_of_all_along(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "x")
+    dice = {"mean": 0.9123, "ci_low": 0.85, "ci_high": 0.95, "n": 7}
+    write_json(folder / "summary.json", {"test": {"mean": {"dice": dice}}})
+    (path,) = export(choose(str(folder / "fold-1")), tmp_path / "one.onnx")
+    assert choose(str(path)).told["test Dice"].startswith("not scored alone; that of all 2 folds")
+    assert "0.912" not in described(choose(str(path)))
+    export(choose(str(folder)), tmp_path / "both")
+    assert choose(str(tmp_path / "both")).told["test Dice"].startswith("0.912")
+
+
 def test_an_ensemble_is_a_folder_that_segments_without_keras(tmp_path: Path) -> None:
     place = tmp_path / "results" / "tiny"
     seeds = {"axial": (3, 4), "planes": (5, 6)}

@@ -187,6 +187,11 @@ def _settings(chosen: Chosen) -> str:
 
 
 def _scores(chosen: Chosen) -> str:
+    if chosen.of_folds:
+        return (
+            f"not scored alone; that of all {chosen.of_folds} folds: "
+            f"slicewise inspect {chosen.folder}"
+        )
     if chosen.folder is not None and (chosen.folder / "summary.json").is_file():
         if not scores_are_current(chosen.folder):
             return OUTDATED
@@ -219,6 +224,9 @@ def run_of(chosen: Chosen) -> str:
         return str(chosen.tracked.get("run_id") or "")
     if chosen.folder is None:
         return ""
+    if chosen.fold:
+        trained = current_run(chosen.folder / "tracking" / chosen.fold)
+        return "" if trained is None else str(trained.record.id)
     folders = (chosen.folder / "tracking" / name for name in ("parent", "fold-0"))
     runs = [run for run in map(current_run, folders) if run is not None]
     return str(runs[0].record.id) if runs else ""

@@ -59,6 +59,8 @@ class Chosen:
         What is known of the training of each; none of a file alone.
     folder : Path or None
         Results of the experiment that they are of.
+    fold : str
+        Of one model there, the fold that it is of (``fold-0``); empty of several.
     tracked : mapping of str to str
         What MLflow says of them.
     calibrations : list of Calibration
@@ -76,6 +78,13 @@ class Chosen:
     tracked: Mapping[str, Any] = field(default_factory=dict)
     calibrations: list[Calibration] = field(default_factory=list)
     weighed: EnsembleRecord | None = None
+    fold: str = ""
+
+    @property
+    def of_folds(self) -> int:
+        """How many folds the experiment has of which this is one alone; 0 of all together."""
+        folds = self.trainings[0].folds if self.fold else 1
+        return folds if folds > 1 else 0
 
     @cached_property
     def ensemble(self) -> Ensemble | None:
@@ -216,7 +225,8 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
     folder = files[0].parent.parent if of_experiment else None
     card = shared_card(models)
     known = read_calibrations(files, weights)
-    chosen = Chosen(name, models, card, weights, trainings, folder, tracked or {}, known)
+    fold = files[0].parent.name if folder is not None and len(files) == 1 else ""
+    chosen = Chosen(name, models, card, weights, trainings, folder, tracked or {}, known, fold=fold)
     if not place.is_file():
         _check_exported(chosen)
     return replace(chosen, calibrations=_exported_with(chosen)) if chosen.exported else chosen
