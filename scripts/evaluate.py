@@ -5,6 +5,7 @@ from pathlib import Path
 from slicewise.config.load import load_settings, settings_of
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
+from slicewise.dataset.former import forget_ensemble
 from slicewise.dataset.proposal import recipe_told
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases, score_cases
@@ -59,6 +60,9 @@ def main(snakemake):
                 data=folds.digests,
             )
             tags["weights_digest"] = folds.ensemble.predicts_by
+        else:
+            # an ensemble had this name once
+            forget_ensemble(folder.parent)
         tracker.evaluated(
             name,
             cfg.folds,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from slicewise.dataset.former import forget_ensemble
 from slicewise.files import digest, write_json
 from slicewise.job import script_job
 from slicewise.jobs import NewMasks
@@ -18,8 +19,12 @@ def main(snakemake):
     with script_job(snakemake) as log:
         # of an ensemble, which has no models of its own
         (own,) = given.get("ensemble") or [Path(given.models[0]).parent]
+        folder = Path(own).parent
+        if not given.get("ensemble"):
+            # one had this name once
+            forget_ensemble(folder)
         order = Order(
-            choose(str(Path(own).parent)),
+            choose(str(folder)),
             Output(Path(out[0]).parent.parent),
             cfg.offset,
             snakemake.params.batch,

@@ -385,6 +385,23 @@ def test_models_of_other_results_are_there_before_anything_runs(tmp_path, monkey
         starting("results/ct/one", one="results/ct/two").check_starts()
 
 
+def test_no_experiment_starts_from_an_ensemble(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("other", "results/ct/both"):
+        for fold in range(3):
+            # what an experiment left that was called so before
+            (tmp_path / name / f"fold-{fold}").mkdir(parents=True)
+            (tmp_path / name / f"fold-{fold}" / "model.keras").touch()
+    (tmp_path / "other" / "ensemble.json").touch()
+    experiments = config()["experiments"] | {"both": {"ensemble": ["one", "three"]}}
+    experiments["three"] = experiments["one"]
+    for name in ("other", "results/ct/both", "results/ct/both/fold-1"):
+        experiments["two"]["training"] = {"start_from": name}
+        study = study_of(folds=3, experiments=experiments, run=["two"])
+        with pytest.raises(SlicewiseError, match=f"{name} is an ensemble.*name a member, or learn"):
+            study.check_starts()
+
+
 def swept(large: tuple[int, int] = (32, 64), **keys) -> Study:
     """A study of an experiment that is the best of four, with another seed."""
     tried = {"network.filters": [[4, 8], [*large]], "training.batch": [2, 4], "budget": 15}

@@ -20,6 +20,8 @@ from slicewise.dataset import shapes
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.calibration import FEWEST, by_chance, chosen_patients
 from slicewise.dataset.case import Case
+from slicewise.dataset.ensembles import ensemble_in
+from slicewise.dataset.former import OF_ENSEMBLE, check_current, no_start
 from slicewise.dataset.plan import largest
 from slicewise.dataset.shards import predicted_shards, shards
 from slicewise.dataset.split import held_out_cases, number_of_folds, training_cases
@@ -32,7 +34,6 @@ from slicewise.slices.taught import TaughtFolder, taught_place
 START_FROM = "training.start_from"
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")
-OF_ENSEMBLE = ("weights.json", "ensemble.json")
 PAGES = ("index.html", "data.html", "comparison.html")
 SWEPT = ("sweep.html", "sweep.tsv")
 KEPT = ("split.tsv", "cases.tsv", "comparison.tsv", "comparison_cases.tsv")
@@ -516,6 +517,11 @@ class Study:
         name = self._start_from(experiment)
         if name is None or name.startswith(STORES):
             return [], []
+        place = expanded(name, START_FROM).resolve()
+        # what an experiment of its name left there is stale
+        for ensemble in self.settings.ensembles:
+            if Path(self.result(ensemble)).resolve() in (place, *place.parents):
+                raise no_start(name)
         if own := self.own_start(experiment):
             folds = [int(fold) if own[1] is None else own[1]]
             return [self.of_folds(f, own[0], folds)[0] for f in ("model.keras", "config.yaml")], []
@@ -1061,9 +1067,13 @@ def model_of_fold(name: str, fold: int, folds: int) -> list[Path]:
     Raises
     ------
     SlicewiseError
-        When there is none, it cannot be trained, or there are as many as neither one nor the folds.
+        When there is none, it is an ensemble or cannot be trained, or there are as many as neither
+        one nor the folds.
     """
     place = expanded(name, START_FROM)
+    if (ensemble := ensemble_in(place)) is not None:
+        check_current(ensemble)
+        raise no_start(name)
     found = [place] if place.is_file() else sorted(place.glob("fold-*/model.keras"))
     if not found and (place / "model.keras").is_file():
         found = [place / "model.keras"]

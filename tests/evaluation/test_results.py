@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from slicewise.dataset.ensembles import NAME
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.results import read_result, read_results
 from slicewise.evaluation.statistics import COLUMNS, read_metrics
+from slicewise.files import write_json
+from slicewise.records import record_path
+from tests import published
 from tests.test_compare import DICE, scored
 from tests.trained import note_scored
 
@@ -36,6 +42,21 @@ def test_columns_that_older_tables_lack_are_empty(tmp_path):
     read = read_result(folder).metrics
     assert set(COLUMNS) <= set(read.columns)
     assert read["nsd"].isna().all()
+
+
+def test_scores_of_an_experiment_are_not_those_of_the_ensemble_before_it(tmp_path):
+    folder = published.ensemble(tmp_path / "tiny", {"axial": 0.5, "coronal": 0.5})
+    assert list(read_result(folder).folds.members) == ["axial", "coronal"]
+    os.utime(folder / NAME, (1, 1))
+    published.experiment(folder, by=0.1)
+    with pytest.raises(SlicewiseError, match="has taken the name of this ensemble since"):
+        read_result(folder)
+    (folder / NAME).unlink()
+    assert not read_result(folder).folds.members
+    scored_as = {"made": 1, "settings": None, "code": {}, "outputs": {}, "inputs": {NAME: ""}}
+    write_json(record_path(folder / "metrics.tsv"), scored_as)
+    with pytest.raises(SlicewiseError, match="scores of an ensemble of the same name"):
+        read_result(folder)
 
 
 @pytest.mark.parametrize("name", ["metrics.tsv", "summary.json", "fold-0/config.yaml"])

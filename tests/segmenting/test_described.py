@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from slicewise.dataset.ensembles import NAME
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
 from slicewise.network.ranges import LabelRanges
+from slicewise.records import OUTDATED, record_path
 from slicewise.segmenting.described import NO_RANGES, NOT_KNOWN, described
 from slicewise.segmenting.models import choose
 from slicewise.tracking import Run
@@ -41,6 +43,10 @@ def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
     assert said["data"] == f"SHA-256 {'5' * 16}"
     assert said["run"] == "not tracked"
     assert said["ranges"] == NO_RANGES
+    # those of an ensemble that had its name before are not its own
+    scored = {"made": 1, "settings": None, "code": {}, "outputs": {}, "inputs": {NAME: ""}}
+    write_json(record_path(folder / "metrics.tsv"), scored)
+    assert lines(described(choose(str(folder))))["test Dice"] == OUTDATED
     (folder / "fold-0" / "model.keras").rename(tmp_path / "alone.keras")
     said = lines(described(choose(str(tmp_path / "alone.keras"))))
     assert {said[name] for name in ("trained on", "settings", "test Dice", "run")} == {NOT_KNOWN}

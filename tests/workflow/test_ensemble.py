@@ -1,6 +1,7 @@
 """Experiments that segment together, by the real commands: weighed, scored, kept and used."""
 
 import copy
+import subprocess
 from pathlib import Path
 
 import nibabel as nib
@@ -147,6 +148,21 @@ def test_what_is_done_to_masks_fits_no_weights_again(changed):
     due = changed.due()
     assert due["mix"] == due["predict"] == 1
     assert not {"weights", "train"} & due.keys()
+
+
+def test_an_experiment_that_takes_its_name_is_scored_as_itself(changed, tmp_path):
+    settings = changed.settings()
+    settings["experiments"]["both"] = copy.deepcopy(settings["experiments"]["coronal"])
+    changed.write_settings(settings)
+    changed.snakemake("trained")
+    folder = changed.results / "both"
+    with pytest.raises(subprocess.CalledProcessError) as stop:
+        changed.slicewise("inspect", str(folder))
+    assert "has taken the name of this ensemble since" in stop.value.stderr
+    changed.snakemake("results/tiny/both/metrics.tsv")
+    assert not [*folder.glob("weights.json"), *folder.glob("ensemble.json")]
+    assert "members" not in changed.slicewise("inspect", str(folder))
+    assert changed.due("results/tiny/both/metrics.tsv") == {}
 
 
 def test_no_test_patient_has_a_say_in_the_weights(changed):

@@ -28,6 +28,7 @@ REACH = {
     "dataset/one_piece.py": TRAINED,  # what training masks decide
     "dataset/looked.py": LOOKED,  # for people: no later stage reads it
     "dataset/ensembles.py": TRAINED,  # by how much each of several teachers counts
+    "dataset/former.py": SCORES,  # whether an ensemble had the name of an experiment
     "dataset/rungs.py": TRAINED,  # who is the best is a training's own settings
     "dataset/leakage.py": {"leakage", *SCORES},  # no score without it, and no training again
     "dataset/suspects.py": {"leakage", "data", "index", *SCORES},

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from slicewise.dataset.ensembles import NAME, EnsembleRecord
+from slicewise.dataset.former import check_current
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.evaluation.statistics import COLUMNS, read_metrics, read_summary
@@ -70,11 +71,14 @@ def read_result(files: Path, folder: Path | None = None) -> Result:
     Raises
     ------
     SlicewiseError
-        When a file is missing or damaged, or is not what the job wrote that made it, or
-        when the models were trained again since they were scored.
+        When a file is missing or damaged, is not what the job wrote that made it, or is of an
+        experiment that took the name of an ensemble, or when the models were trained again
+        since they were scored.
     """
     ensemble = files / NAME
     is_one = ensemble.is_file()
+    if is_one:
+        check_current(ensemble)
     members = list(EnsembleRecord.read(ensemble).members) if is_one else [files.name]
     # members lie beside their ensemble
     trained = [files.parent / member if is_one else files for member in members]

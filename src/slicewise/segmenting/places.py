@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in, models_of
+from slicewise.dataset.former import check_current
 from slicewise.errors import SlicewiseError
 from slicewise.inference.fits import in_order
 
@@ -25,7 +26,7 @@ def files_of(name: str, place: Path) -> list[Path]:
     Raises
     ------
     SlicewiseError
-        When there is none.
+        When there is none, or an ensemble whose name an experiment has taken.
     """
     if place.is_file():
         return [place]
@@ -35,6 +36,7 @@ def files_of(name: str, place: Path) -> list[Path]:
             "results/<dataset>/<experiment>, or models:/NAME@alias"
         )
     if (ensemble := ensemble_in(place)) is not None:
+        check_current(ensemble)
         return models_of(ensemble, EnsembleRecord.read(ensemble))
     for pattern in PLACES:
         if files := [path for path in place.glob(pattern) if path.is_file()]:

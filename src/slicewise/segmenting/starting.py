@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slicewise.config.training import STORES
 from slicewise.dataset.ensembles import ensemble_in
+from slicewise.dataset.former import no_start
 from slicewise.dataset.started import describe_start
 from slicewise.dataset.training_record import StartedFrom, TrainingRecord
 from slicewise.errors import SlicewiseError
@@ -42,13 +43,10 @@ def bring(asked: Start, files: list[Path], target: Path, results: Path) -> Start
     with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
         connection = Connection(results, patient=True)
         place, tracked = fetch_model(connection, asked.name, Path(folder))
-        found = files_of(asked.name, place)
         # as many members as folds are no models of these, and may know whom a fold holds out
         if ensemble_in(place) is not None:
-            raise SlicewiseError(
-                f"training.start_from: {asked.name} is an ensemble, and a training starts from one "
-                "network; name the model of a member, or learn from it (training.distil)"
-            )
+            raise no_start(asked.name)
+        found = files_of(asked.name, place)
         if len(found) not in (1, asked.folds):
             raise SlicewiseError(
                 f"training.start_from: {asked.name} has {len(found)} models, and there are "
