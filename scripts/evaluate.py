@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from slicewise.config.load import load_settings, settings_of
 from slicewise.dataset.case_record import check_volumes
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.former import forget_ensemble
 from slicewise.dataset.proposal import recipe_told
 from slicewise.evaluation import ledger
 from slicewise.evaluation.cases import predicted_cases, score_cases
-from slicewise.evaluation.origin import read_origins
+from slicewise.evaluation.origin import read_origins, settings_learnt
 from slicewise.evaluation.paired import is_better
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import digest, sha256, write_json, write_text
@@ -49,12 +48,14 @@ def main(snakemake):
         validated = ledger.files_digest(cases, assigned, "validation", content.scored_values)
         name = snakemake.wildcards.experiment
         tags = {"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)}
+        trained_by = given.get("plans") or [], given.get("bests") or []
+        learnt = settings_learnt(snakemake.config, name, *trained_by)
         if folds.ensemble is not None:
             tracker.mixed(
                 name,
                 digest(folds.models),
                 params=folds.shown["settings"] | {"weights": folds.ensemble.weights},
-                contents={"settings.yaml": settings_of(load_settings(snakemake.config), name)},
+                contents=learnt,
                 models=folds.ensemble.files(given.models, *ensemble),
                 labels=content.scored,
                 data=folds.digests,
@@ -68,7 +69,7 @@ def main(snakemake):
             cfg.folds,
             metrics=summary_metrics(summary),
             files={Path(path).name: path for path in (*out, given.split, given.cases)},
-            contents={"patients.json": patients_table(metrics)},
+            contents={"patients.json": patients_table(metrics), **learnt},
             note=headline(summary),
             tags=tags,
             test=ledger.files_digest(cases, assigned, "test"),

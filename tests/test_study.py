@@ -433,6 +433,24 @@ def test_combinations_are_trained_in_rungs_and_nothing_else_is_made_of_them():
     assert not study.knows({"experiment": names[0]})
 
 
+def test_scores_come_with_the_plans_and_the_bests_of_all_that_was_learnt_from():
+    tried = {"network.filters": [[4, 8], [32, 64]]}
+    experiments = {
+        "plain": {"slices": "axial64"},
+        "tuned": {"slices": "axial64", "sweep": tried},
+        "auto": {"preset": "auto", "effort": "quick"},
+        "both": {"ensemble": ["tuned", "auto"]},
+        "small": {"slices": "axial64", "training": {"distil": {"teacher": "both"}}},
+        "last": {"slices": "axial64", "training": {"distil": {"teacher": "plain"}}},
+    }
+    study = study_of(folds=1, experiments=experiments, run=None)
+    for name in ("both", "small"):
+        assert study.plans_learnt(name) == ["results/ct/plan-quick.json"]
+        assert study.bests_learnt(name) == study.best_of("tuned") != []
+    for name in ("plain", "tuned", "auto", "last"):
+        assert study.plans_learnt(name) == study.bests_learnt(name) == []
+
+
 def test_the_best_asks_for_the_memory_of_the_largest_combination():
     study = swept(large=(2048, 4096))
     names = ("tuned", "tuned-filters4x8-batch2", "tuned-filters2048x4096-batch4")

@@ -288,6 +288,20 @@ class Study:
         is_one = experiment in self.settings.ensembles
         return [] if is_one else self.plans_to_predict(experiment)
 
+    def plans_learnt(self, experiment: str) -> list[str]:
+        """Return the plans that it and all that it learns from were trained by; none of others."""
+        return self.plans_of(r for name in self._learnt(experiment) for r in self.recipes_of(name))
+
+    def bests_learnt(self, experiment: str) -> list[str]:
+        """Return what says which combination each of them is the best of; none of others."""
+        bests = (path for name in self._learnt(experiment) for path in self.best_of(name))
+        return list(dict.fromkeys(bests))
+
+    def _learnt(self, experiment: str) -> list[str]:
+        """Return an ensemble or a student, and all that it learns from; nobody else."""
+        names = self.settings.learnt_from(experiment)
+        return names if len(names) > 1 else []
+
     @cached_property
     def weighed_on(self) -> list[str]:
         """The held-out cases that weights follow from, fold after fold; no test case."""

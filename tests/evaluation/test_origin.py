@@ -7,13 +7,19 @@ import pandas as pd
 import pytest
 import yaml
 
+from slicewise.config import load_settings
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.proposal import planned_settings
+from slicewise.dataset.rungs import Promoted, best_told
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.origin import check_origins, read_origins
+from slicewise.evaluation.origin import check_origins, read_origins, settings_learnt
+from slicewise.files import write_json
 from slicewise.volumes.nifti import read_note
 from slicewise.volumes.read import read_volume
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
+from tests.dataset.test_proposal import SMALL
+from tests.settings import LEAST
 from tests.trained import config_of, record_of
 
 CASES = [
@@ -93,3 +99,51 @@ def test_a_note_changes_no_voxel_and_is_read_whatever_its_length(tmp_path):
         assert (read_volume(tmp_path / "a.nii.gz").array == 1).all()
     write(tmp_path / "b.nii.gz", None)
     assert read_note(tmp_path / "b.nii.gz") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "learns_from"),
+    [
+        ("both", ["swept-seed2", "planned"]),
+        ("student", ["swept"]),
+        ("pupil", ["planned"]),
+        ("last", ["student", "swept"]),
+        ("of_all", ["both", "swept-seed2", "planned"]),
+    ],
+)
+def test_settings_tell_by_what_members_and_teachers_were_trained(tmp_path, name, learns_from):
+    sweep = {"optimizer.learning_rate": [0.01, 0.02], "loss.dice": [0.3]}
+    seeds = {"epochs": 4, "seeds": [1, 2]}
+
+    def student(teacher: str) -> dict:
+        return {"slices": "r", "training": {"epochs": 4, "distil": {"teacher": teacher}}}
+
+    experiments = {
+        "swept": {"slices": "r", "training": seeds, "sweep": sweep},
+        "planned": {"preset": "auto", "effort": "quick", "loss": {"dice": 0.7}},
+        "both": {"ensemble": ["swept-seed2", "planned"]},
+        "student": student("swept"),
+        "pupil": student("planned"),
+        "last": student("student"),
+        "of_all": student("both"),
+    }
+    config = LEAST | {"experiments": experiments, "split": {"validation": 1}}
+    plan, best = tmp_path / "plan-quick.json", tmp_path / "swept" / "sweep" / "rung-0.json"
+    write_json(plan, SMALL.dump())
+    write_json(best, Promoted(go_on=["swept-lr0.02-dice0.3"]).model_dump())
+    kept = settings_learnt(config, name, [str(plan)], [str(best)])
+    again = load_settings(yaml.safe_load(kept["settings.yaml"]), dumped=True)
+    assert again.run == [name] and {*again.named} == {name, *learns_from}
+    for each in again.experiments:
+        # as the job of its training was told, see scripts/plan.py
+        is_best = [str(best)] if each.startswith("swept") else []
+        wanted = best_told(planned_settings(config, [str(plan)]), each, is_best)
+        assert again.blocks[each].model_dump() == wanted.blocks[each].model_dump()
+        assert all(again.slices[r] == wanted.slices[r] for r in [wanted.blocks[each].slices])
+    rates = {each: block.optimizer.learning_rate for each, block in again.blocks.items()}
+    assert {rates[each] for each in rates if each.startswith("swept")} <= {0.02}
+    assert rates.get("planned", 0.003) == 0.003
+
+
+def test_who_learns_from_nobody_has_noted_its_settings():
+    assert settings_learnt(LEAST, "e", [], []) == {}

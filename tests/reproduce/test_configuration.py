@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slicewise.config import used_settings
+from slicewise.dataset.rungs import Promoted
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.origin import settings_learnt
+from slicewise.files import write_json
 from slicewise.reproduce.configuration import candidates, setting_differences
 from slicewise.reproduce.original import place_starts
+from tests.dataset.test_proposal import SMALL
 from tests.reproduce.conftest import CONFIG, DATASET
 
 
@@ -110,15 +113,22 @@ def test_of_a_planned_experiment_only_what_is_written_beside_the_plan_is_compare
 def test_an_ensemble_is_compared_with_its_members(tmp_path):
     def config(epochs: int, **beside) -> dict:
         plain = {"slices": "axial48", "training": {"epochs": epochs}}
+        rates = {"optimizer.learning_rate": [0.01, beside.pop("rate", 0.02)]}
         experiments = {
             "plain": plain,
             "planned": {"preset": "auto", "effort": "quick"},
             "again": {"preset": "auto", "effort": "quick"},
-            "both": {"ensemble": ["plain", "planned", "again"], **beside},
+            "swept": {"slices": "axial48", "sweep": rates},
+            "both": {"ensemble": ["plain", "planned", "again", "swept"], **beside},
         }
         return CONFIG | {"experiments": experiments, "run": ["both"]}
 
-    then = yaml.safe_load(used_settings(config(2), "both"))
+    plan, best = tmp_path / "plan-quick.json", tmp_path / "swept" / "sweep" / "rung-0.json"
+    write_json(plan, SMALL.dump())
+    write_json(best, Promoted(go_on=["swept-lr0.02"]).model_dump())
+    kept = settings_learnt(config(2), "both", [str(plan)], [str(best)])
+    then = yaml.safe_load(kept["settings.yaml"])
+    assert then["experiments"]["planned"]["network"]["filters"] == [8, 16]
 
     def differences(*arguments, **beside) -> list[str]:
         here = {"here.yaml": config(*arguments, **beside)}
@@ -126,6 +136,9 @@ def test_an_ensemble_is_compared_with_its_members(tmp_path):
 
     assert differences(2) == []
     assert differences(3) == ["experiments.plain.training.epochs is 2 then, 3 in here.yaml"]
+    # a combination that is tried no more
+    rate = "experiments.swept.optimizer.learning_rate is 0.02 then, 0.001 in here.yaml"
+    assert differences(2, rate=0.03) == [rate]
     assert differences(2, postprocessing={"fill_holes": True}) == [
         "experiments.both.postprocessing.fill_holes is False then, True in here.yaml"
     ]

@@ -44,8 +44,8 @@ def test_an_experiment_and_a_file_alone(tmp_path: Path) -> None:
     assert said["run"] == "not tracked"
     assert said["ranges"] == NO_RANGES
     # those of an ensemble that had its name before are not its own
-    scored = {"made": 1, "settings": None, "code": {}, "outputs": {}, "inputs": {NAME: ""}}
-    write_json(record_path(folder / "metrics.tsv"), scored)
+    record = {"made": 1, "settings": None, "code": {}, "outputs": {}, "inputs": {NAME: ""}}
+    write_json(record_path(folder / "metrics.tsv"), record)
     assert lines(described(choose(str(folder))))["test Dice"] == OUTDATED
     (folder / "fold-0" / "model.keras").rename(tmp_path / "alone.keras")
     said = lines(described(choose(str(tmp_path / "alone.keras"))))

@@ -1,4 +1,4 @@
-"""Which models predictions were made by, and that these had not seen the patients."""
+"""Which models predictions were made by and how these were trained: not on the patients."""
 
 from __future__ import annotations
 
@@ -8,13 +8,50 @@ from typing import Any
 
 import pandas as pd
 
+from slicewise.config.load import settings_of
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.ensembles import EnsembleRecord
+from slicewise.dataset.proposal import planned_settings
+from slicewise.dataset.rungs import best_told
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.dataset.unseen import check_unseen
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, fold_names, read_folds
 from slicewise.volumes.nifti import read_note
+
+
+def settings_learnt(
+    config: Mapping[str, Any], experiment: str, plans: Sequence[str], bests: Sequence[str]
+) -> dict[str, str]:
+    """Return the settings that an experiment and all that it learns from were trained by.
+
+    A training notes its own. It knows no plan that a teacher follows, and no sweep that chose it.
+
+    Parameters
+    ----------
+    config : mapping
+        As read from YAML.
+    experiment : str
+        Its name, or that of an ensemble.
+    plans : sequence of str
+        Files of the plans that these follow.
+    bests : sequence of str
+        The files that say which combinations are best, of all sweeps among these.
+
+    Returns
+    -------
+    dict of str to str
+        ``settings.yaml``; nothing of who learns from nobody.
+    """
+    settings = planned_settings(config, plans)
+    names = settings.learnt_from(experiment)
+    if len(names) == 1:
+        return {}
+    best_of = {Path(path).parents[1].name: path for path in bests}
+    for name in names:
+        best = best_of.get(settings.sweep_of(name) or "")
+        settings = best_told(settings, name, [best] if best else [])
+    return {"settings.yaml": settings_of(settings, experiment)}
 
 
 def read_origins(

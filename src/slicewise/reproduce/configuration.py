@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from slicewise.config import load_settings, merge
+from slicewise.config import Settings, load_settings, merge
 from slicewise.config.configuration import read_configuration
 from slicewise.config.load import settings_of
 from slicewise.errors import SlicewiseError
@@ -92,8 +92,11 @@ def setting_differences(
 
 
 def _used(then: Mapping[str, Any], name: str, here: Mapping[str, Any]) -> dict[str, Any]:
-    """Return complete settings; of `preset: auto`, what is written over what was planned then."""
-    settings = load_settings(here)
+    """Return complete settings; of `preset: auto`, what is written over what was planned then.
+
+    Of a sweep, the combination that was the best then, if it is still one.
+    """
+    settings = _chosen(load_settings(here), then)
     used: dict[str, Any] = yaml.safe_load(settings_of(settings, name))
     blocks = settings.blocks
     for each in used["experiments"].keys() & blocks.keys():
@@ -105,6 +108,18 @@ def _used(then: Mapping[str, Any], name: str, here: Mapping[str, Any]) -> dict[s
             used["slices"] |= {recipe: then["slices"][recipe] for recipe in _recipes(planned)}
             used["experiments"][each] = merge(planned, blocks[each].written)
     return used
+
+
+def _chosen(settings: Settings, then: Mapping[str, Any]) -> Settings:
+    """Return settings in which each experiment with a sweep is the combination that it was."""
+    was = then["experiments"]
+    for sweep, swept in settings.sweeps.items():
+        own = [name for name in settings.repeats.get(sweep, [sweep]) if name in was]
+        for tried in (settings.with_best(sweep, each) for each in swept.candidates):
+            if own and all(tried.blocks[name].model_dump(mode="json") == was[name] for name in own):
+                settings = tried
+                break
+    return settings
 
 
 def _recipes(block: Mapping[str, Any]) -> list[str]:
