@@ -128,7 +128,8 @@ def start_differences(then: Mapping[str, Mapping[str, str]], made: Path) -> Iter
 
 def _before(record: TrainingRecord) -> dict[str, list[str]]:
     """Return by which digests the models before a training may have been noted."""
-    started, teacher = record.started_from, record.taught_by
+    started = record.started_from
+    teacher = record.taught_by
     # the file of a model whose record was not there, else its weights
     digests = [] if started is None else [started.weights_sha256 or "", started.sha256]
     return {
