@@ -125,7 +125,6 @@ rule compare:
             dataset=study.name,
             experiments=settings.wanted,
             repeats=settings.repeats,
-            folds=len(study.folds),
             cases=study.scored_cases,
             columns=study.scored_columns,
             bins=study.bins,

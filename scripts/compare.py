@@ -39,7 +39,6 @@ def main(snakemake):
         made.write(out.table, out.cases, out.html)
         tracker.compared(
             cfg.experiments,
-            cfg.folds,
             metrics=made.metrics,
             files={Path(path).name: path for path in (out.html, out.table, out.cases)},
             verdicts=made.verdicts,

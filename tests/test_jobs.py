@@ -24,7 +24,6 @@ def test_assignments_arrive_as_their_type():
         dataset="a",
         experiments=["one"],
         repeats={},
-        folds=2,
         cases=[Assignment("a1", "a", "validation", 1)],
     )
     assert compare.dump()["cases"] == [

@@ -439,7 +439,6 @@ class Compare(Told):
     dataset: str
     experiments: list[str]
     repeats: dict[str, list[str]]
-    folds: int
     cases: list[Assignment]
     columns: dict[str, dict[str, str]] = {}
     bins: dict[str, Bins] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,30 @@ def test_one_fold_has_its_own_run_and_not_the_dice_of_all(tmp_path: Path) -> Non
         said = lines(described(choose(str(place))))
         assert said["test Dice"].startswith("0.912"), "a single training is all there is"
         assert said["run"] == run.record.id
+
+
+def test_the_run_is_that_of_the_models_whatever_was_there_before(tmp_path: Path) -> None:
+    folder = experiment(tmp_path / "r" / "tiny" / "x", (3, 4))
+    tracking = folder / "tracking"
+
+    def run(part: str, **more: list[str]) -> Run:
+        return Run.create(tracking / part, "x", "", {}, {}, **more)
+
+    def said(place: Path = folder) -> str:
+        return lines(described(choose(str(place))))["run"]
+
+    alone, other = run("fold-0"), run("fold-1")
+    assert said() == "of each fold its own until all are scored"
+    both = run("parent", children=["fold-0/001", "fold-1/001"])
+    assert said() == both.record.id
+    again = run("fold-1")
+    other.supersede(again)
+    assert said() == "of each fold its own until all are scored"
+    shutil.rmtree(folder / "fold-1")
+    experiment(folder, (5,))
+    new = run("fold-0")
+    alone.supersede(new)
+    assert said() == new.record.id, "of what is one training now"
 
 
 def test_what_it_was_trained_on(tmp_path: Path) -> None:

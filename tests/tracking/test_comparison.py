@@ -37,7 +37,6 @@ def compared(
     with tracker(results, "comparison", said) as one:
         one.compared(
             names,
-            1,
             metrics={DIFFERENCE: difference},
             files={name: dataset / name for name in FILES},
             verdicts=["two is better than one by 0.1"],
@@ -83,6 +82,20 @@ def test_it_is_a_run_that_names_the_others(tmp_path: Path) -> None:
     assert not (results / "reproduced").exists()
     assert to_register(all_runs(results)) == []
     assert pending_runs(results, "tiny") == 0
+
+
+def test_it_names_the_run_of_what_was_scored_last(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    trained(results, "one", "two")
+    folder = tracking_folder(results, "two")
+    with tracker(results, "two") as one:
+        one.mixed(
+            "two", "k", params={}, contents={}, models={}, labels=[], data={"train": "digest"}
+        )
+        current_run(folder / "parent").contents({"metrics.tsv": "of an ensemble of that name"})
+    compared(results)
+    said = current_run(tracking_folder(results, "comparison") / "comparison").record.tags
+    assert said["compared.two"] == current_run(folder / "parent").record.id
 
 
 def test_a_dead_server_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

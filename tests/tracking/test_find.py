@@ -6,7 +6,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import Run
-from slicewise.tracking.find import copy_files, find_run
+from slicewise.tracking.find import copy_files, find_run, last_scored, run_of_all
 
 
 def made(results: Path, experiment: str, fold: str = "fold-0", scored: bool = True, **more) -> Run:
@@ -94,6 +94,36 @@ def test_folds_go_by_their_parent(results):
     # trained again without folds: that is the experiment now
     again = made(results, "one")
     assert find_run("results/tiny/one", results).record.id == again.record.id
+
+
+def test_an_ensemble_and_an_experiment_of_one_name_are_told_apart(results):
+    experiment = made(results, "one")
+    assert last_scored(results / "tiny" / "one").record.id == experiment.record.id
+    mixed = made(results, "one", "parent", children=[])
+    assert find_run("results/tiny/one", results).record.id == mixed.record.id
+    made(results, "one")
+    # an ensemble again, of the same members: its run goes on
+    again = Run(mixed.folder)
+    (results / "tiny" / "one" / "metrics.tsv").write_text(f"of {mixed.record.id}")
+    assert last_scored(results / "tiny" / "one").record.id == again.record.id
+    assert last_scored(results / "tiny" / "two") is None
+
+
+def test_the_run_of_all_models_is_of_these(results):
+    folder = results / "tiny" / "one"
+    assert run_of_all(folder, 2) is None
+    children = [made(results, "one", f"fold-{k}", scored=False) for k in range(2)]
+    names = [f"{child.folder.parent.name}/001" for child in children]
+    parent = made(results, "one", "parent", children=names)
+    assert run_of_all(folder, 2).record.id == parent.record.id
+    assert run_of_all(folder, 3) is None
+    assert run_of_all(folder, 0, "ab") is None
+    mixed = made(results, "one", "parent", children=[])
+    assert run_of_all(folder, 0, "of parent").record.id == mixed.record.id
+    assert run_of_all(folder, 0, "of others") is None
+    mixed.record = mixed.record.updated(tags={})
+    mixed.finish()
+    assert run_of_all(folder, 0, "of an earlier version").record.id == mixed.record.id
 
 
 def test_a_comparison_is_none(results):

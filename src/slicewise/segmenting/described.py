@@ -8,9 +8,10 @@ from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Range, Ranges
 from slicewise.overview import headline
 from slicewise.records import OUTDATED, scores_are_current
-from slicewise.segmenting.models import Chosen
+from slicewise.segmenting.models import FOLD, Chosen
 from slicewise.stored import SUMMARY, read_stored
 from slicewise.tracking import current_run, flatten
+from slicewise.tracking.find import run_of_all
 from slicewise.wording import plural, some
 
 TAKES = {
@@ -225,16 +226,21 @@ def run_of(chosen: Chosen) -> str:
     if chosen.folder is None:
         return ""
     if chosen.fold:
-        trained = current_run(chosen.folder / "tracking" / chosen.fold)
-        return "" if trained is None else str(trained.record.id)
-    folders = (chosen.folder / "tracking" / name for name in ("parent", "fold-0"))
-    runs = [run for run in map(current_run, folders) if run is not None]
-    return str(runs[0].record.id) if runs else ""
+        run = current_run(chosen.folder / "tracking" / chosen.fold)
+    elif chosen.weighed is not None:
+        run = run_of_all(chosen.folder, 0, chosen.weighed.predicts_by)
+    else:
+        run = run_of_all(chosen.folder, len(chosen.models))
+    return "" if run is None else str(run.record.id)
 
 
 def _run(chosen: Chosen) -> str:
-    tracked = chosen.tracked or chosen.folder is None
-    return run_of(chosen) or (NOT_KNOWN if tracked else "not tracked")
+    if known := run_of(chosen):
+        return known
+    if chosen.tracked or chosen.folder is None:
+        return NOT_KNOWN
+    of_folds = any(chosen.folder.glob(f"tracking/{FOLD}*"))
+    return "of each fold its own until all are scored" if of_folds else "not tracked"
 
 
 def _digests(digests: list[str] | list[str | None]) -> str:

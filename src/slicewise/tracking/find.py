@@ -90,6 +90,65 @@ def copy_files(run: Run, names: Sequence[str], folder: Path) -> Fetched | None:
     return fetched
 
 
+def last_scored(experiment: Path) -> Run | None:
+    """Return the run that has the scores of an experiment, or of an ensemble.
+
+    Parameters
+    ----------
+    experiment : Path
+        ``results/<dataset>/<experiment>``.
+
+    Returns
+    -------
+    Run or None
+        Where none was scored, one that was begun, if there is any.
+    """
+    runs = [current_run(experiment / "tracking" / part) for part in ("parent", "fold-0")]
+    known = [run for run in runs if run is not None]
+    scored = [run for run in known if SCORES in run.record.files]
+    # after a change of folds, or from an ensemble to an experiment, only one of them is of now
+    return max(
+        scored or known, key=lambda run: (_has_scores_there(run), run.record.begun), default=None
+    )
+
+
+def _has_scores_there(run: Run) -> bool:
+    """Tell whether the scores that lie in the folder of an experiment are those of a run."""
+    noted = run.record.files.get(SCORES)
+    if noted is None:
+        return False
+    path = run.results / noted.path
+    return path.is_file() and sha256(path) == noted.sha256
+
+
+def run_of_all(experiment: Path, folds: int, ensemble: str = "") -> Run | None:
+    """Return the run of several models that were scored together.
+
+    Parameters
+    ----------
+    experiment : Path
+        ``results/<dataset>/<experiment>``.
+    folds : int
+        How many models lie there; none of an ensemble.
+    ensemble : str
+        Of an ensemble, the digest of all that it predicts by.
+
+    Returns
+    -------
+    Run or None
+        None where it is not begun for these models: they are not scored yet.
+    """
+    tracking = experiment / "tracking"
+    run = current_run(tracking / "parent")
+    trained = [current_run(tracking / f"fold-{fold}") for fold in range(folds)]
+    children = [each and os.path.relpath(each.folder, tracking) for each in trained]
+    if run is None or run.record.children != children:
+        return None
+    # runs of earlier versions have none
+    weighed = run.record.tags.get("weights_digest", ensemble)
+    return run if weighed == ensemble or children else None
+
+
 def _of_folder(folder: Path) -> Run:
     """Return the current run of an experiment's folder, or the run whose folder it is."""
     place = folder.resolve()
@@ -101,13 +160,8 @@ def _of_folder(folder: Path) -> Run:
     if (place / NOTE).is_file():
         return Run(place)
     for experiment in (place, *place.parents[:3]):
-        tracking = experiment / "tracking"
-        runs = [current_run(tracking / part) for part in ("parent", "fold-0")]
-        known = [run for run in runs if run is not None]
-        scored = [run for run in known if SCORES in run.record.files]
-        if known:
-            # after a change of folds, only one of them is of the last training
-            return max(scored or known, key=lambda run: run.record.begun)
+        if (run := last_scored(experiment)) is not None:
+            return run
     there = sorted(path.parent.name for path in place.glob("*/tracking") if path.is_dir())
     hint = f" (there are {', '.join(there)} in it)" if there else ""
     raise SlicewiseError(

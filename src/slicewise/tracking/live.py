@@ -12,6 +12,7 @@ from slicewise.errors import STOPPED
 from slicewise.files import digest, sha256
 from slicewise.sources import library_digests, workflow_folder
 from slicewise.tracking.fetch import COMPARES
+from slicewise.tracking.find import last_scored
 from slicewise.tracking.journal import Run, current_run
 from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
@@ -233,7 +234,6 @@ class Tracker:
     def compared(
         self,
         experiments: Sequence[str],
-        folds: int,
         *,
         metrics: Mapping[str, float],
         files: Mapping[str, str | Path],
@@ -248,8 +248,6 @@ class Tracker:
         ----------
         experiments : sequence of str
             Names of those compared.
-        folds : int
-            How many each of them has that is no ensemble.
         metrics : mapping of str to float
             Differences, by their names in MLflow.
         files : mapping of str to path
@@ -260,7 +258,7 @@ class Tracker:
         if len(experiments) < 2:
             return
         dataset = self.folder.parents[1]
-        runs = [current_run(self._scored_by(dataset / name, folds)) for name in experiments]
+        runs = [last_scored(dataset / name) for name in experiments]
         ids = {
             name: run.record.id
             for name, run in zip(experiments, runs, strict=True)
@@ -278,12 +276,6 @@ class Tracker:
         run.files(files)
         run.tag({"mlflow.note.content": "".join(f"- {each}\n" for each in verdicts)})
         run.finish()
-
-    @staticmethod
-    def _scored_by(experiment: Path, folds: int) -> Path:
-        """Return the folder of the run that has the scores of an experiment, or of an ensemble."""
-        own = experiment / "tracking" / _scored_fold(folds)
-        return own if own.is_dir() else own.with_name(PARENT)
 
     def facts(self, folds: int) -> dict[str, str]:
         """Return what is known of the run that holds an experiment's scores.
