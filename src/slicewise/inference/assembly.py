@@ -215,6 +215,14 @@ def in_values(mask: np.ndarray, card: ModelCard, affine: np.ndarray) -> np.ndarr
     return from_canonical(numbers[mask], affine)
 
 
+def numbered(mask: np.ndarray, card: ModelCard) -> np.ndarray:
+    """Return the number of the label of each voxel, from mask values of the data set."""
+    numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
+    for number, values in enumerate(card.values.values(), start=1):
+        numbers[values[0] : values[0] + 1] = number
+    return numbers[mask]
+
+
 def by_name(
     probabilities: Sequence[np.ndarray], card: ModelCard, affine: np.ndarray
 ) -> dict[str, np.ndarray]:

@@ -256,14 +256,6 @@ def _cut(own: np.ndarray, spacing: Sequence[float]) -> list[str]:
     return sides
 
 
-def numbered(mask: np.ndarray, card: ModelCard) -> np.ndarray:
-    """Return the number of the label of each voxel, from mask values of the data set."""
-    numbers = np.zeros(int(mask.max(initial=0)) + 1, np.uint8)
-    for number, values in enumerate(card.values.values(), start=1):
-        numbers[values[0] : values[0] + 1] = number
-    return numbers[mask]
-
-
 def flags_of(labels: Sequence[FoundLabel], ranges: Ranges | None = None) -> list[Flag]:
     """Say what is odd about what was found by itself.
 

@@ -18,9 +18,10 @@ import numpy as np
 from slicewise.config import Content
 from slicewise.errors import PassingError, SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256, sweep_halves, write_bytes
+from slicewise.inference.assembly import numbered
 from slicewise.inference.fits import checked
 from slicewise.inference.predict import Request, predict_cases
-from slicewise.inference.trust import Flag, Watch, found_in, numbered, suspicion
+from slicewise.inference.trust import Flag, Watch, found_in, suspicion
 from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.report.segmented import (

@@ -11,10 +11,11 @@ import numpy as np
 from slicewise.config import UNDRAWN
 from slicewise.dataset.calibration import MOST, Calibration, KnownMask
 from slicewise.inference.assembled import assembled
+from slicewise.inference.assembly import numbered
 from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.predict import mixed
 from slicewise.inference.signs import signs_of
-from slicewise.inference.trust import Watch, found_in, numbered
+from slicewise.inference.trust import Watch, found_in
 from slicewise.inference.unlike import seen_of
 from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.training.known import Drawn, KnownCase

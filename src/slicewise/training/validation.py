@@ -13,10 +13,10 @@ from keras import ops
 from slicewise.config import UNDRAWN, Experiment, Postprocessing
 from slicewise.errors import SlicewiseError
 from slicewise.inference.assembled import assembled
+from slicewise.inference.assembly import numbered
 from slicewise.inference.batching import batched
 from slicewise.inference.blocks import Joined, centres
 from slicewise.inference.regions import decider, postprocessed
-from slicewise.inference.trust import numbered
 from slicewise.inference.views import Forward, averaged, views
 from slicewise.metrics.patients import mean_of, mean_over_patients, patient_scores
 from slicewise.network.card import ModelCard
