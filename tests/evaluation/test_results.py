@@ -55,7 +55,7 @@ def test_scores_of_an_experiment_are_not_those_of_the_ensemble_before_it(tmp_pat
     assert not read_result(folder).folds.members
     scored_as = {"made": 1, "settings": None, "code": {}, "outputs": {}, "inputs": {NAME: ""}}
     write_json(record_path(folder / "metrics.tsv"), scored_as)
-    with pytest.raises(SlicewiseError, match="scores of an ensemble of the same name"):
+    with pytest.raises(SlicewiseError, match="scores are of another training"):
         read_result(folder)
 
 
