@@ -226,6 +226,18 @@ def test_folds_are_made_again_together(folded, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_fine_tuned_model_starts_from_the_same_one(workflow):
+    settings = workflow.settings()
+    plain = settings["experiments"]["plain"]
+    training = {**plain["training"], "epochs": 1, "start_from": "results/tiny/plain"}
+    settings["experiments"]["tuned"] = {**plain, "training": training}
+    workflow.write_settings(settings)
+    workflow.snakemake("results/tiny/tuned/report.html")
+    said = reproduce(workflow, "results/tiny/tuned", "--tolerance", "0")
+    assert differences(said) == []
+    assert "weights: the same to the bit" in said
+
+
 def test_ctrl_c_ends_it_in_order(workflow):
     run_id = workflow.run_id("plain")
     cases = workflow.root / "results" / "reproduced" / run_id[:12] / "results" / DATASET / "cases"
