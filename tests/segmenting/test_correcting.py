@@ -24,7 +24,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_yaml
 from slicewise.segmenting.correcting import Asked, correct
 from slicewise.segmenting.scans import find_scans
-from slicewise.stored import write_sealed
+from slicewise.stored import unsealed, write_sealed
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
 from tests.dataset.test_duplicates import resampled
@@ -62,6 +62,14 @@ class Place:
         write_marks(beside(table), marks)
         self.scan = self.segmented("s1", patient(7))
 
+    def drawn(self, *found: str, **values: int) -> None:
+        """Say which labels the model drew, and by which values, if its version noted these."""
+        path = self.out / "_scans" / "s1.json"
+        record = unsealed(path)
+        record["labels"] = [{"label": name} for name in found]
+        record["origin"]["values"] = values
+        write_sealed(path, record)
+
     def write(self, **changed: object) -> None:
         dataset = {
             "name": "tiny",
@@ -96,7 +104,7 @@ class Place:
             "made_from": "0",
             "mask_sha256": sha256(mask),
             "origin": origin | {"weights": ["w0", "w1"]},
-            "labels": [],
+            "labels": [{"label": "liver"}],
             "suspicion": 0.0,
         }
         write_sealed(self.out / "_scans" / f"{name}.json", record)
@@ -266,6 +274,45 @@ def test_a_mask_has_to_fit(place: Place) -> None:
     refused(place, unknown.format(200, array[0].size))
     place.mask(Volume(np.full_like(array, 200), image.affine))
     refused(place, "all its voxels have the value 200, .* correct at least a part", ignore=200)
+
+
+def test_a_mask_of_other_labels_is_refused(place: Place) -> None:
+    # its value 1 is a spleen, and that of the data set a liver
+    liver = r"liver \(mask values liver: 1\): .*; give the configuration of the model"
+    said = "segmented it finds {}, and data set tiny has {}"
+    place.drawn("spleen")
+    refused(place, said.format("spleen", liver))
+    place.drawn("spleen", spleen=1)
+    refused(place, said.format(r"spleen \(mask values spleen: 1\)", liver))
+    place.drawn("liver", liver=2)
+    refused(place, said.format(r"liver \(mask values liver: 2\)", liver))
+    # the data set has one label more since then, which nobody drew
+    place.write(labels={"liver": 1, "tumour": 2})
+    more = r"liver, tumour \(mask values liver: 1, tumour: 2\)"
+    refused(place, said.format(".*", more))
+    place.drawn("liver")
+    refused(place, said.format("liver", more))
+    # nobody noted the values, which may follow from the order
+    place.drawn("tumour", "liver")
+    refused(place, said.format("tumour, liver", more))
+
+
+@pytest.mark.parametrize(
+    ("found", "values"),
+    [
+        (["liver", "tumour"], {}),
+        (["tumour", "liver"], {"tumour": 2, "liver": 1}),
+        (["organ", "tumours"], {}),
+        (["organ", "tumours"], {"liver": 1, "tumour": 2}),
+    ],
+)
+def test_a_mask_of_the_same_labels_is_taken(place: Place, found, values) -> None:
+    regions = {"organ": [1, 5, 2], "tumours": [2]}
+    place.write(labels={"liver": [1, 5], "tumour": 2}, regions=regions)
+    place.drawn(*found, **values)
+    assert correct(place.asked()).correction.case == "s1"
+    place.drawn("organ", "other", **values)
+    refused(place, "finds organ, other.*, and data set tiny has organ, tumours", force=True)
 
 
 def test_places_that_do_not_fit_are_refused(place: Place) -> None:

@@ -228,6 +228,7 @@ def test_the_table_and_the_page_have_all_scans(tmp_path: Path, chosen: Chosen) -
     write_pages(output, "a/model", ["s9: it is damaged; copy it"])
     scans = most_suspicious(output.finished())
     assert [scan.suspicion for scan in scans] == sorted((s.suspicion for s in scans), reverse=True)
+    assert [scan.origin.values for scan in scans] == [{"organ0": 5, "organ1": 6}] * 3
     table = pd.read_csv(tmp_path / "out" / "volumes.tsv", sep="\t")
     assert len(table) == 6
     for row in table.to_dict("records"):

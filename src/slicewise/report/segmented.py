@@ -45,6 +45,8 @@ class Origin(Loose):
         What people call the models, and the id of their run; empty where nobody knows.
     weights : list of str
         Digest of the weights of each.
+    values : dict of str to int
+        What stands in the mask for each label; empty in what an earlier version wrote.
     """
 
     image: Name
@@ -52,6 +54,7 @@ class Origin(Loose):
     model: str
     run: str = ""
     weights: list[Name]
+    values: dict[str, int] = Field({})
 
 
 class SegmentedScan(Loose):

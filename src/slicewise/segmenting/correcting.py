@@ -103,6 +103,7 @@ def correct(asked: Asked) -> Taken:
     table = _table(dataset, data)
     scan = find_scan(asked.scan)
     segmented = _segmented(Output(asked.segmented), scan)
+    _check_labels(segmented, dataset)
     image = _image(scan, dataset.content)
     name = asked.case or segmented.scan
     cases = find_cases(dataset, data)
@@ -179,6 +180,29 @@ def _segmented(output: Output, scan: Scan) -> SegmentedScan:
             "slicewise made; segment the scan, then correct its mask"
         )
     return next((one for one in there if one.scan == scan.name), there[0])
+
+
+def _check_labels(segmented: SegmentedScan, dataset: Dataset) -> None:
+    """Refuse a mask that a model of other labels drew, whose values mean something else."""
+    labels = dataset.content.labels
+    values = {} if segmented.origin is None else segmented.origin.values
+    found = [label["label"] for label in segmented.labels]
+    names = [list(labels), dataset.scored]
+    same = found in names
+    if values:
+        # they mean the same in whatever order
+        same = sorted(found) in map(sorted, names) and values.keys() == labels.keys()
+        same = same and all(value in labels[name] for name, value in values.items())
+    if same:
+        return
+    drawn = with_values({name: [value] for name, value in values.items()})
+    raise SlicewiseError(
+        f"{segmented.scan}: the model that segmented it finds {', '.join(found)}"
+        f"{f' (mask values {drawn})' if drawn else ''}, and data set {dataset.name} has "
+        f"{', '.join(dataset.scored)} (mask values {with_values(labels)}): a value would mean "
+        "something else, or what the model does not know be learnt as background; give the "
+        "configuration of the model's data set, or segment the scan with a model of these labels"
+    )
 
 
 def _image(scan: Scan, content: Content) -> Volume:

@@ -377,6 +377,7 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
         "origin": {
             **{name: request.made_from[name] for name in ("image", "offset")},
             **{"model": chosen.title, "run": run_of(chosen), "weights": chosen.weights},
+            "values": {name: own[0] for name, own in card.values.items()},
         },
         "calibration": chosen.calibration_digest,
         "trained_on": chosen.trained_on.digest,
