@@ -244,6 +244,23 @@ def test_nothing_is_replaced_without_force(place: Place) -> None:
     refused(place, "this scan is case s1 of the data set already", case="s1-again")
 
 
+def test_names_that_would_stop_later_runs_are_not_taken(place: Place) -> None:
+    correct(place.asked())
+    refused(place, "s1: there is a correction of this name already", case="S1")
+    # by the name that it has
+    again = correct(place.asked(case="S1", force=True)).correction
+    assert (again.case, again.patient, list(read_corrections(place.table))) == ("s1", "s1", ["s1"])
+    place.cases()
+    said = "P3: the data set has a patient p3, which may be .*; give --patient p3 if it is"
+    refused(place, said, case="s2", patient="P3")
+    # its own row, which it replaces, is no other patient
+    correct(place.asked(patient="S1", force=True))
+    place.cases()
+    place.write(exclude=["p2", "s1"])
+    refused(place, "P2: the data set has a case of this name", case="P2")
+    refused(place, "s1: there is a correction of this name already", case="S1")
+
+
 def test_a_mask_has_to_fit(place: Place) -> None:
     image = patient(7)
     half = masked(image).array[:, :, :-2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +14,17 @@ import numpy as np
 from slicewise.config import UNDRAWN, Content, Dataset, Settings, load_settings
 from slicewise.config.configuration import read_configuration
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.case import Case
 from slicewise.dataset.cases import read_table
-from slicewise.dataset.corrections import SETTING, Correction, changing, table_of
+from slicewise.dataset.corrections import (
+    SETTING,
+    Correction,
+    changing,
+    read_corrections,
+    table_of,
+)
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.marks import beside, read_marks
-from slicewise.dataset.names import SAFE
+from slicewise.dataset.names import SAFE, find_alike
 from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, data_folder
@@ -105,16 +110,20 @@ def correct(asked: Asked) -> Taken:
     segmented = _segmented(Output(asked.segmented), scan)
     _check_labels(segmented, dataset)
     image = _image(scan, dataset.content)
-    name = asked.case or segmented.scan
     cases = find_cases(dataset, data)
     split = split_cases(cases, settings.split, data)
+    corrected = read_corrections(table)
+    name = _spelt(asked.case or segmented.scan, corrected)
+    if name in corrected and not asked.force:
+        raise _is_there(name)
+    _check_name(name, {*(case.name for case in cases), *dataset.exclude} - corrected.keys())
     patient = asked.patient or name
-    _check_name(name, cases, asked)
-    _check_patient(patient, split)
+    _check_patient(patient, [one for one in split if one.case != name], dataset)
     meant = as_meant(image.plus(_more(segmented, dataset)), dataset.content)
     _check_new(name, meant, settings, asked.results, split)
     mask = _mask(asked, image, dataset.content)
     with changing(table) as known:
+        name = _spelt(name, known)
         if name in known and not asked.force:
             raise _is_there(name)
         folder = table.parent / table.stem / name
@@ -221,21 +230,21 @@ def _more(segmented: SegmentedScan, dataset: Dataset) -> int:
     return offset - dataset.offset
 
 
-def _check_name(name: str, cases: Sequence[Case], asked: Asked) -> None:
+def _spelt(name: str, known: Mapping[str, Correction]) -> str:
+    """Return the name of a case as the table of corrections spells it, where it has it."""
+    return next((case for case in known if case.lower() == name.lower()), name)
+
+
+def _check_name(name: str, taken: Collection[str]) -> None:
     if not SAFE.fullmatch(name):
         raise SlicewiseError(
             f"{name!r} cannot be the name of a case; give another with --case, of letters, digits "
             "and - _ ."
         )
-    there = next((case for case in cases if case.name.lower() == name.lower()), None)
-    if there is None:
-        return
-    if not there.corrected:
+    if name.lower() in map(str.lower, taken):
         raise SlicewiseError(
             f"{name}: the data set has a case of this name; give the scan another with --case"
         )
-    if not asked.force:
-        raise _is_there(name)
 
 
 def _is_there(name: str) -> SlicewiseError:
@@ -245,12 +254,21 @@ def _is_there(name: str) -> SlicewiseError:
     )
 
 
-def _check_patient(patient: str, split: Sequence[Assignment]) -> None:
-    """Refuse a test patient, by the name."""
-    if any(one.patient == patient and one.subset == "test" for one in split):
+def _check_patient(patient: str, others: Sequence[Assignment], dataset: Dataset) -> None:
+    """Refuse a test patient, by the name, and one whom no later run would tell from another."""
+    if any(one.patient == patient and one.subset == "test" for one in others):
         raise SlicewiseError(
             f"{patient}: this patient is tested on, so no scan of theirs may be trained on; leave "
             "it, or give up the test set (split) as a whole"
+        )
+    different = dataset.different_patients
+    names = [patient, *(one.patient for one in others)]
+    alike = [] if different == "all" else find_alike(names, different)
+    other = next((name for group, _ in alike for name in group if name != patient), None)
+    if other is not None:
+        raise SlicewiseError(
+            f"{patient}: the data set has a patient {other}, which may be the same one in another "
+            f"spelling; give --patient {other} if it is, or else a name that differs more"
         )
 
 
