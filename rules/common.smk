@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -31,7 +32,8 @@ try:
 except Exception as error:
     # first, as nothing else need fit a library of another version
     here = HOME or RULES.join("..").get_path_or_uri(secret_free=True)
-    unfit = f", so the slicewise of {here} is not what is installed; pip install -e {here}"
+    remedy = f"pip install -e {shlex.quote(str(here))}"
+    unfit = f", so the slicewise of {here} is not what is installed; {remedy}"
     print(f"error: {error}{unfit if isinstance(error, ImportError) else ''}", file=sys.stderr)
     sys.exit(1)
 

@@ -86,6 +86,8 @@ def test_a_plan_is_written_to_a_new_file_alone(written, capsys):
     assert main(arguments) == 1
     assert "plan.yaml: it is there already" in capsys.readouterr().err
     assert Path("plan.yaml").read_text() == text
+    assert main([*arguments[:-1], "a plan.yaml"]) == 0
+    assert "--configfile mine.yaml 'a plan.yaml'" in capsys.readouterr().out
 
 
 def test_effort_is_one_of_four(written, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -150,3 +151,17 @@ def introduction(configuration: str, cases: int, experiments: Sequence[str], res
         f"configuration {configuration}: {plural(cases, 'case')}, {what} "
         f"{some(experiments, SHOWN)}, into {results}"
     )
+
+
+def snakemake_command(configuration: Iterable[Path], *targets: Path) -> str:
+    """Return the command that makes targets, by default all results, as a shell takes it.
+
+    Targets come first, as ``--configfile`` would swallow them.
+
+    Examples
+    --------
+    >>> snakemake_command([Path("my liver.yaml"), Path("quick.yaml")], Path("results/x/cases.tsv"))
+    "snakemake --cores all results/x/cases.tsv --configfile 'my liver.yaml' quick.yaml"
+    """
+    given = ["--configfile", *map(str, configuration)]
+    return shlex.join(["snakemake", "--cores", "all", *map(str, targets), *given])

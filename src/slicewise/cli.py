@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from slicewise.asked import snakemake_command
 from slicewise.causes import by_cause
 from slicewise.config.kinds import Effort
 from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
@@ -541,8 +542,7 @@ def _plan(options: argparse.Namespace) -> int:
     if options.output.exists():
         raise SlicewiseError(f"{options.output}: it is there already; name a file that is new")
     write_text(options.output, text)
-    laid = " ".join(map(str, [*options.configfile, options.output]))
-    print(f"snakemake --cores all --configfile {laid}")
+    print(snakemake_command([*options.configfile, options.output]))
     return 0
 
 
@@ -680,8 +680,7 @@ def _correct(options: argparse.Namespace) -> int:
     one = taken.correction
     part = f", {100 * taken.undrawn:.1f} % of it not looked at" if taken.undrawn else ""
     print(f"case {one.case} of patient {one.patient}{part}: {taken.table}")
-    configuration = " ".join(map(str, options.configfile))
-    print(f"snakemake --cores all --configfile {configuration}")
+    print(snakemake_command(options.configfile))
     return 0
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from slicewise.asked import snakemake_command
 from slicewise.config import Effort, Settings, load_settings, merge
 from slicewise.config.configuration import read_configuration
 from slicewise.dataset.assignment import Assignment
@@ -49,7 +50,7 @@ def plan_for(configuration: Sequence[Path], effort: Effort, results: Path) -> Pl
     if not table.exists():
         raise SlicewiseError(
             f"{table}: a plan follows from this table of the cases, which is not there; make it by "
-            f"snakemake --cores all {table} --configfile {' '.join(map(str, configuration))}"
+            f"{snakemake_command(configuration, table)}"
         )
     return plan_of(settings, ingested_cases(table, split), effort)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
@@ -235,8 +236,8 @@ def refuse_other_library(workflow: Path) -> None:
     raise SlicewiseError(
         f"{place}: its jobs would not run its own library but that in {LIBRARY}, which differs "
         f"({some(different, 1, of='files')}); use the environment of this folder (make "
-        f".venv/ready in it), install it (pip install -e {place}), or set "
-        f"PYTHONPATH={place / 'src'}"
+        f".venv/ready in it), install it (pip install -e {shlex.quote(str(place))}), or set "
+        f"PYTHONPATH={shlex.quote(str(place / 'src'))}"
     )
 
 

@@ -28,6 +28,11 @@ def test_what_a_folder_looks_like(tmp_path, names, said):
     assert (f"slicewise init {tmp_path}" in found) == volumes
 
 
+def test_a_command_is_quoted_where_a_path_has_blanks(tmp_path):
+    touch(tmp_path, "my data/p1/ct.nii")
+    assert f"slicewise init '{tmp_path / 'my data'}' writes" in looks_like(tmp_path / "my data")
+
+
 def test_of_thousands_of_files_the_first_are_looked_at(tmp_path):
     touch(tmp_path, *(f"{n}.nii" for n in range(MOST + 5)))
     assert f"it holds {MOST} .nii" in looks_like(tmp_path)

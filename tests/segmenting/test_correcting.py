@@ -342,17 +342,19 @@ def test_places_that_do_not_fit_are_refused(place: Place) -> None:
     refused(place, "lies in the folder of the data set")
     place.write()
     (place.root / "results" / "tiny" / "cases.tsv").unlink()
-    refused(place, "nothing else tells whether this scan is tested on already")
+    cases = f"{place.root}/results/tiny/cases.tsv --configfile {place.root}/config.yaml"
+    refused(place, f"tested on already; make it first: snakemake --cores all {cases}")
 
 
 def test_the_command(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     mask = place.mask(masked(patient(7)))
+    configuration = (place.root / "config.yaml").rename(place.root / "my livers.yaml")
     command = ["correct", str(place.out), str(place.scan), str(mask), "--results"]
-    command += [str(place.root / "results"), "--configfile", str(place.root / "config.yaml")]
+    command += [str(place.root / "results"), "--configfile", str(configuration)]
     assert main(command) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"case s1 of patient s1: {place.table}"
-    assert said[1] == f"snakemake --cores all --configfile {place.root / 'config.yaml'}"
+    assert said[1] == f"snakemake --cores all --configfile '{configuration}'"
     assert main(command) == 1
     assert "give --force to replace it" in capsys.readouterr().err
 

@@ -252,3 +252,9 @@ def test_data_elsewhere_are_named_by_their_whole_path(place, tmp_path_factory):
     path = init(Wanted(other, name="mine"), print)
     dataset = yaml.safe_load(path.read_text())["dataset"]
     assert (dataset["name"], dataset["root"]) == ("mine", str(other))
+
+
+def test_what_comes_next_can_be_typed_where_a_path_has_blanks(place):
+    _, lines, _ = written(place, "nnUNet", output=Path("my config.yaml"))
+    assert "  slicewise look 'my config.yaml'" in lines
+    assert "  snakemake --cores all --configfile 'my config.yaml'" in lines

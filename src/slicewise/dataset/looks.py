@@ -7,6 +7,7 @@ By names alone, as no image may be opened when the workflow is planned;
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -41,7 +42,7 @@ def looks_like(root: Path) -> str:
         said = _counted(names)
         if not any(_suffix(name) for name in names):
             return f"{said}, and none of them is a volume; correct dataset.root"
-    return f"{said}; slicewise init {root} writes a configuration that fits"
+    return f"{said}; slicewise init {shlex.quote(str(root))} writes a configuration that fits"
 
 
 def _names_below(root: Path) -> list[str]:

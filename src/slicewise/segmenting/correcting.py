@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from slicewise.asked import snakemake_command
 from slicewise.config import UNDRAWN, Content, Dataset, Settings, load_settings
 from slicewise.config.configuration import read_configuration
 from slicewise.dataset.assignment import Assignment
@@ -120,7 +121,7 @@ def correct(asked: Asked) -> Taken:
     patient = asked.patient or name
     _check_patient(patient, [one for one in split if one.case != name], dataset)
     meant = as_meant(image.plus(_more(segmented, dataset)), dataset.content)
-    _check_new(name, meant, settings, asked.results, split)
+    _check_new(name, meant, settings, asked, split)
     mask = _mask(asked, image, dataset.content)
     with changing(table) as known:
         name = _spelt(name, known)
@@ -273,14 +274,14 @@ def _check_patient(patient: str, others: Sequence[Assignment], dataset: Dataset)
 
 
 def _check_new(
-    name: str, image: Volume, settings: Settings, results: Path, split: Sequence[Assignment]
+    name: str, image: Volume, settings: Settings, asked: Asked, split: Sequence[Assignment]
 ) -> None:
     """Refuse a scan that the data set has, as it is or changed: a test scan above all."""
-    table = results / settings.dataset.name / "cases.tsv"
+    table = asked.results / settings.dataset.name / "cases.tsv"
     if not table.is_file():
         raise SlicewiseError(
             f"{table}: it is missing, and nothing else tells whether this scan is tested on "
-            f"already; make it first: snakemake --cores all {table}"
+            f"already; make it first: {snakemake_command(asked.configuration, table)}"
         )
     cases = read_table(table)
     marks = read_marks(beside(table), cases["case"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from slicewise.asked import snakemake_command
 from slicewise.config import IN_RESULTS, Effort, load_settings
 from slicewise.config.channels import CHANNEL
 from slicewise.dataset.finding import find_cases
@@ -237,8 +239,8 @@ def _summary(
     lines += [f"  {line}" for line in aside]
     lines += [
         "Next:",
-        f"  slicewise look {output}",
-        f"  snakemake --cores all --configfile {output} config/quick.yaml",
-        f"  snakemake --cores all --configfile {output}",
+        f"  {shlex.join(['slicewise', 'look', str(output)])}",
+        f"  {snakemake_command([output, Path('config/quick.yaml')])}",
+        f"  {snakemake_command([output])}",
     ]
     return lines
