@@ -125,6 +125,9 @@ try:
             found = find_scans([expanded(settings.segment.scans, "segment.scans")])
             refuse_braces(path for scan in found.scans for path in scan.sources)
             NEW = {scan.name: scan for scan in found.scans}
+            if workflow.is_main_process:
+                for line in found.aside:
+                    print(line, file=sys.stderr)
             not_read = found.failures
         study = Study(settings, there, split, columns, scans=NEW, in_bucket=IN_BUCKET, root=RESULTS)
         study.check_starts()

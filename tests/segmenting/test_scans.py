@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slicewise.jobs import ToldScan
+from slicewise.segmenting.pages import Output
 from slicewise.segmenting.scans import find_scans, scans_told
 from slicewise.volumes.read import read_sources
 from slicewise.volumes.volume import Volume
@@ -44,6 +45,30 @@ def test_a_folder_is_searched_and_litter_left(tmp_path: Path) -> None:
         volume(root / name)
     (root / "notes.txt").write_text("no scan")
     assert named(root) == ["a", "deep_er_b"]
+
+
+def test_masks_that_were_made_are_no_scans(tmp_path: Path) -> None:
+    root = tmp_path / "scans"
+    volume(root / "a.nii.gz")
+    mask = Volume(np.zeros((2, 3, 4), np.uint8), np.eye(4))
+    moved = root / "by hand" / "a_mask.nii"
+    output = Output(root / "new")
+    for path in (moved, output.mask("a")):
+        write_nifti(path, mask, note={"scan": "a", "models": ["f" * 64]})
+    # its note is gone, but what it was made as stands beside it
+    volume(output.mask("corrected"))
+    output.record("corrected").parent.mkdir()
+    output.record("corrected").write_text("{}")
+    # of somebody else's
+    volume(root / "masks" / "b.nii.gz")
+    write_nifti(root / "c.nii.gz", mask, note={"patient": "p1"})
+    (root / "d.nii.gz").write_bytes(b"no scan")
+    found = find_scans([root])
+    assert sorted(scan.name for scan in found.scans) == ["a", "c", "d", "masks_b"]
+    assert found.aside == [f"{root}: left aside: 3 masks that slicewise made"]
+    assert not found.failures
+    assert "this is a mask that slicewise made" in find_scans([moved]).failures[0]
+    assert "there is no scan in this folder" in find_scans([root / "new"]).failures[0]
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:

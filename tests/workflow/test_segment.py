@@ -89,7 +89,11 @@ def test_the_workflow_segments_what_is_new(workflow):
     table = pd.read_csv(out / "volumes.tsv", sep="\t")
     assert set(table["scan"]) == {path.name[:6] for path in masks}
     assert "s5_p09" in (out / "gallery.html").read_text()
-    assert "Nothing to be done" in segment(workflow, dry=True)
+    # a mask that lies among the scans is none of them
+    shutil.copy(masks[0], folder / "s6_mask.nii.gz")
+    said = segment(workflow, dry=True)
+    assert "Nothing to be done" in said
+    assert "new: left aside: 1 mask that slicewise made" in said
     # one more, and a mask that was deleted
     before = {path: path.stat().st_mtime_ns for path in masks}
     scans_of(workflow, ["s7_p09"])

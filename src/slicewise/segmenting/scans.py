@@ -34,6 +34,7 @@ from slicewise.volumes.dicom.neutral import neutral_names, unpacked
 from slicewise.volumes.dicom.scouts import FEW, TIMES_ALIKE
 from slicewise.volumes.dicom.source import opened
 from slicewise.volumes.formats import NIFTI_SUFFIXES, is_dicom, is_litter, is_nifti
+from slicewise.volumes.nifti import read_note
 from slicewise.wording import plural
 
 SUFFIXES = (*NIFTI_SUFFIXES, *text_headers.SUFFIXES, *freesurfer.SUFFIXES)
@@ -41,6 +42,9 @@ SUFFIXES = (*NIFTI_SUFFIXES, *text_headers.SUFFIXES, *freesurfer.SUFFIXES)
 TABLES = (".tsv", ".csv")
 COLUMNS = ("scan", "image")
 """Of a table of scans."""
+MASKS = "masks"
+RECORDS = "_scans"
+"""Folders of `slicewise.segmenting.pages.Output`, which is not imported: it loads slowly."""
 KINDS = (
     "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha, .mhd), FreeSurfer's .mgz, DICOM, or a "
     "folder or zip of DICOM"
@@ -208,6 +212,21 @@ def _is_volume(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) or companions.is_pair(path)
 
 
+def _is_own_mask(path: Path) -> bool:
+    """Tell whether a file is a mask that slicewise made: by its note, or where it lies."""
+    if not is_nifti(path):
+        return False
+    folder = path.absolute().parent
+    record = folder.parent / RECORDS / f"{path.name.removesuffix('.nii.gz')}.json"
+    if folder.name == MASKS and record.is_file():
+        return True  # an editor that corrected it may have dropped the note
+    try:
+        note = read_note(path)
+    except SlicewiseError:
+        return False  # whoever reads it as a scan says what is wrong
+    return note is not None and "models" in note
+
+
 def _find_at(place: Path, search: Found) -> None:
     """Add the scans at a place."""
     if place.is_dir():
@@ -218,6 +237,10 @@ def _find_at(place: Path, search: Found) -> None:
         _find_in_zip(place, _plain(Path(place.name)), search)
     elif place.name.lower().endswith(TABLES):
         _find_in_table(place, search)
+    elif _is_own_mask(place):
+        raise SlicewiseError(
+            f"{place}: this is a mask that slicewise made, and no scan; give {KINDS}"
+        )
     elif _is_volume(place):
         search.scans.append(Scan(_plain(Path(place.name)), (place,)))
     else:
@@ -227,6 +250,7 @@ def _find_at(place: Path, search: Found) -> None:
 def _find_below(root: Path, search: Found) -> None:
     """Add the volumes, zips and series below a folder."""
     before = len(search.scans) + len(search.failures)
+    masks = 0
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         below = path.relative_to(root)
         if is_litter(below) or any(part.startswith(".") for part in below.parts):
@@ -236,9 +260,13 @@ def _find_below(root: Path, search: Found) -> None:
                 _find_in_zip(path, _plain(below), search)
             except SlicewiseError as error:
                 search.failures.append(str(error))
+        elif _is_own_mask(path):
+            masks += 1
         elif _is_volume(path) and not path.name.lower().endswith((".img", ".img.gz")):
             search.scans.append(Scan(_plain(below), (path,)))
     _add_series(read_index(root), root, search)
+    if masks:
+        search.aside.append(f"{root}: left aside: {plural(masks, 'mask')} that slicewise made")
     if len(search.scans) + len(search.failures) == before:
         raise SlicewiseError(f"{root}: there is no scan in this folder; give {KINDS}")
 
