@@ -123,6 +123,15 @@ def with_regions(folder: Path, numbers: dict[str, int], **regions: list[str]) ->
     return folder
 
 
+@pytest.mark.parametrize("name", ["patient", "label"])
+def test_a_folder_that_is_called_as_a_column_is_refused_in_one_sentence(tmp_path, capsys, name):
+    folders = [str(scored(tmp_path / each)) for each in ("one", name)]
+    assert main(["compare", *folders, "--output", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert f"{name}: no experiment that is compared can be called so" in said
+    assert said.count("\n") == 1
+
+
 def test_regions_of_other_labels_are_refused_in_one_sentence(tmp_path, capsys):
     one, two, like = (scored(tmp_path / "r" / "t" / name) for name in ("one", "two", "like"))
     with_regions(one, {"necrosis": 1, "rim": 2}, liver=["necrosis", "rim"])

@@ -20,7 +20,14 @@ from pydantic import ValidationError
 from slicewise.config import Content
 from slicewise.config.evaluation import Bins
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.comparison import Tables, case_table, compare, grouped, subset_of
+from slicewise.evaluation.comparison import (
+    KEYS,
+    Tables,
+    case_table,
+    compare,
+    grouped,
+    subset_of,
+)
 from slicewise.evaluation.folds import Folds, training_minutes
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import headline_scores
@@ -114,8 +121,14 @@ def set_side_by_side(
     Raises
     ------
     SlicewiseError
-        See `compare_results`.
+        See `compare_results`; or when one is called as a column of what it is set beside.
     """
+    for name in results:
+        if name in KEYS:
+            raise SlicewiseError(
+                f"{name}: no experiment that is compared can be called so, as comparison_cases.tsv "
+                "has a column of that name; rename its folder"
+            )
     metrics = {name: result.metrics for name, result in results.items()}
     table = compare_results(results, repeats)
     first = next(iter(results))

@@ -5,6 +5,7 @@ import yaml
 
 from slicewise.config import RESERVED, load_settings
 from slicewise.config.load import settings_of
+from slicewise.config.settings import BESIDE
 from tests.settings import LEAST, changed, fault
 
 
@@ -103,6 +104,12 @@ def test_a_pile_of_slices_is_cut_as_it_lies(recipe):
 @pytest.mark.parametrize("name", RESERVED)
 def test_an_experiment_cannot_take_the_name_of_a_folder_of_results(name):
     assert f"experiments.{name}" in fault(changed("experiments", {name: {"slices": "r"}}))
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_an_experiment_cannot_take_the_name_of_a_column_beside_its_own(name):
+    said = fault(changed("experiments", {name: {"slices": "r"}}))
+    assert f"experiments.{name}: this name is taken by a column" in said
 
 
 def test_seeds_make_an_experiment_each_that_knows_of_no_other():

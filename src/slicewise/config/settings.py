@@ -23,9 +23,22 @@ from slicewise.config.staging import Staging
 from slicewise.config.tracking import Tracking
 
 RESERVED = ("cases", "slices", "logs", "timings", "comparison", "segmented")
-"""Names that no experiment may have."""
+"""Names that no experiment may have, as folders of results are called so."""
+BESIDE = ("subset", "case", "patient", "label")
+"""Nor these: they are columns of tables in which each experiment has one of its own."""
 PLACEHOLDER = {"size": 16}
 """What stands for the recipe of a plan until it is made; nothing is ever cut by it."""
+
+
+def _refuse_taken(name: str) -> None:
+    """Refuse the name of an experiment that something beside it has."""
+    if name in RESERVED:
+        raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+    if name in BESIDE:
+        raise ValueError(
+            f"experiments.{name}: this name is taken by a column of comparison_cases.tsv, where "
+            "each experiment has one; choose another"
+        )
 
 
 class Settings(Block):
@@ -148,8 +161,7 @@ class Settings(Block):
     @model_validator(mode="after")
     def _names_meet(self) -> Settings:
         for name, experiment in self.blocks.items():
-            if name in RESERVED:
-                raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+            _refuse_taken(name)
             for key, recipe in (
                 ("slices", experiment.slices),
                 *(("also", other) for other in experiment.also),
@@ -216,8 +228,7 @@ class Settings(Block):
     def _ensembles_meet(self) -> Settings:
         for name, block in self.ensembles.items():
             key = f"experiments.{name}.ensemble"
-            if name in RESERVED:
-                raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+            _refuse_taken(name)
             if name in self.blocks:
                 raise ValueError(
                     f"experiments.{name}: a repeat or a combination of a sweep has this name, too; "
