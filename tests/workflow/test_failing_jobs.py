@@ -47,7 +47,7 @@ def test_a_report_that_fails_hides_no_number(workflow):
 @pytest.mark.slow
 def test_pictures_and_pages_that_fail_end_no_run(workflow):
     broken(workflow, "report/formats.py", "    stream = io.StringIO()\n")
-    broken(workflow, "report/comparison.py", '    tested = shown.subset == "test"\n')
+    broken(workflow, "report/comparison.py", "    means = _means_shown(shown, entries)\n")
     said = workflow.snakemake()
     assert "could not be drawn (ZeroDivisionError: a fault of ours)" in said
     assert NUMBER in said
@@ -76,7 +76,7 @@ def test_a_training_that_was_not_scored_yet_has_no_number(workflow):
         workflow.slicewise("compare", plain, rich)
     assert f"{plain}: its scores are of another training than its models" in stop.value.stderr
     # the other was not trained again
-    assert "of 2 test patients" in workflow.slicewise("inspect", rich)
+    assert "over 2 test patients" in workflow.slicewise("inspect", rich)
     assert numbers(workflow.snakemake()) == {"plain", "rich"}
     assert "of 2 test patients" in workflow.slicewise("inspect", plain)
 
