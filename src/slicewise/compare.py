@@ -121,14 +121,8 @@ def set_side_by_side(
     Raises
     ------
     SlicewiseError
-        See `compare_results`; or when one is called as a column of what it is set beside.
+        See `compare_results`.
     """
-    for name in results:
-        if name in KEYS:
-            raise SlicewiseError(
-                f"{name}: no experiment that is compared can be called so, as comparison_cases.tsv "
-                "has a column of that name; rename its folder"
-            )
     metrics = {name: result.metrics for name, result in results.items()}
     table = compare_results(results, repeats)
     first = next(iter(results))
@@ -163,8 +157,15 @@ def compare_results(results: Results, repeats: Mapping[str, Sequence[str]]) -> p
     Raises
     ------
     SlicewiseError
-        Where their test patients, labels, regions or ground truth differ.
+        Where their test patients, labels, regions or ground truth differ, or one is called as
+        a column that tables of them have.
     """
+    for name in results:
+        if name in KEYS:
+            raise SlicewiseError(
+                f"{name}: no experiment that is compared can be called so, as comparison_cases.tsv "
+                "has a column of that name; rename its folder"
+            )
     (first, one), *others = [(name, _regions(result)) for name, result in results.items()]
     for second, other in others:
         # digests of ground truth are of labels, whatever regions are made of them

@@ -78,7 +78,7 @@ def test_a_training_that_was_not_scored_yet_has_no_number(workflow):
     # the other was not trained again
     assert "over 2 test patients" in workflow.slicewise("inspect", rich)
     assert numbers(workflow.snakemake()) == {"plain", "rich"}
-    assert "of 2 test patients" in workflow.slicewise("inspect", plain)
+    assert "over 2 test patients" in workflow.slicewise("inspect", plain)
 
 
 @pytest.mark.slow
