@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from slicewise.config import load_settings
+from slicewise.config.load import settings_of
 from slicewise.errors import SlicewiseError
 
 LEAST = {
@@ -36,3 +37,8 @@ def fault(config) -> str:
     # neither pydantic's own names nor its addresses help a user
     assert not [word for word in ("pydantic", "https://", "Value error", "ctx") if word in message]
     return message
+
+
+def used_settings(config, experiment: str) -> str:
+    """The complete settings of a configuration with one of its experiments, as YAML."""
+    return settings_of(load_settings(config), experiment)

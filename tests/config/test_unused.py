@@ -15,10 +15,10 @@ from slicewise.config import (
     Settings,
     load_settings,
     merge,
-    used_settings,
 )
 from slicewise.config.unused import RULES, _is_whole
 from slicewise.errors import SlicewiseError
+from tests.settings import used_settings
 
 ROOT = Path(__file__).parents[2]
 LEAST = {

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from slicewise.config import used_settings
 from slicewise.dataset.ensembles import NAME, EnsembleRecord, models_of
 from slicewise.files import write_json, write_text
 from slicewise.stored import read_stored
 from slicewise.tracking import Run, summary_metrics
 from tests.published import ensemble, experiment
+from tests.settings import used_settings
 from tests.test_compare import DICE
 
 HOME = "/export/anna_owner"

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from slicewise.config import used_settings
 from slicewise.crate import Wanted, gather_crate, open_crate, questions_of, write_crate
 from slicewise.crate.images import image_files
 from slicewise.crate.numbers import Numbers
@@ -17,6 +16,7 @@ from slicewise.files import sha256, write_bytes, write_text
 from slicewise.stored import read_stored
 from tests.crate import made
 from tests.crate.conftest import WORKFLOW
+from tests.settings import used_settings
 
 CASES = ("a", "b", "c")
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slicewise.config import used_settings
 from slicewise.crate import read_contents
 from slicewise.crate.private import last_part, portable, refuse_traces, without_paths
 from slicewise.errors import SlicewiseError
 from tests.crate.conftest import WORKFLOW, written
 from tests.crate.made import HOST, SETTINGS, mixed, tracked
+from tests.settings import used_settings
 
 SECRETS = ("anna", "/export/", HOST, "hunter2hunter", "mlflow.example.org", "SURNAME", "/tmp/")
 

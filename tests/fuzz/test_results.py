@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 
 from slicewise import overview
-from slicewise.config import Content, Evaluation, Recipe, load_settings, used_settings
+from slicewise.config import Content, Evaluation, Recipe, load_settings
 from slicewise.dataset.assignment import Assignment, split_table
 from slicewise.dataset.case_record import (
     case_record_of,
@@ -74,6 +74,7 @@ from slicewise.training.plan import read_plan
 from slicewise.volumes.volume import Volume
 from tests.fuzz import harness
 from tests.fuzz.mutations import bent
+from tests.settings import used_settings
 
 pytestmark = pytest.mark.slow  # `make fuzz` does more of it
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from slicewise.config import used_settings
 from slicewise.reproduce.original import read_settings
+from tests.settings import used_settings
 
 DATASET = "tiny"
 CONFIG: dict[str, Any] = {

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from slicewise.config import used_settings
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_yaml
 from slicewise.reproduce import again as module
 from slicewise.reproduce import original
 from slicewise.tracking.fetch import Fetched
 from tests.reproduce.conftest import CONFIG
+from tests.settings import used_settings
 from tests.trained import config_of
 
 NUMBERS = ("dice_before", "dice_after", "largest_difference")

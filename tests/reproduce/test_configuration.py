@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slicewise.config import used_settings
 from slicewise.dataset.rungs import Promoted
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.origin import settings_learnt
@@ -14,6 +13,7 @@ from slicewise.reproduce.configuration import candidates, setting_differences
 from slicewise.reproduce.original import place_starts
 from tests.dataset.test_proposal import SMALL
 from tests.reproduce.conftest import CONFIG, DATASET
+from tests.settings import used_settings
 
 
 def written(folder: Path, name: str, content: object) -> None:

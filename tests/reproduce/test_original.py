@@ -3,11 +3,12 @@
 import pytest
 import yaml
 
-from slicewise.config import load_settings, used_settings
+from slicewise.config import load_settings
 from slicewise.errors import SlicewiseError
 from slicewise.reproduce.original import Original, place_starts, read_settings
 from slicewise.tracking.fetch import Fetched
 from tests.reproduce.conftest import CONFIG
+from tests.settings import used_settings
 
 
 def test_settings_are_made_to_fit_another_folder(tmp_path):

@@ -19,7 +19,7 @@ from slicewise.config.kinds import (
     MissingLabels,
     OtherLabels,
 )
-from slicewise.config.load import json_schema, load_settings, used_settings
+from slicewise.config.load import json_schema, load_settings
 from slicewise.config.loss import Loss
 from slicewise.config.msd import Msd
 from slicewise.config.network import Network
@@ -76,6 +76,5 @@ __all__ = [
     "load_settings",
     "members",
     "merge",
-    "used_settings",
     "written",
 ]

@@ -176,11 +176,6 @@ def _place(config: Any, location: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(place)
 
 
-def used_settings(config: Mapping[str, Any], experiment: str) -> str:
-    """Return, as YAML, the complete settings of a configuration with one of its experiments."""
-    return settings_of(load_settings(config), experiment)
-
-
 def settings_of(settings: Settings, experiment: str) -> str:
     """Return, as YAML, complete settings with one of their experiments.
 

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from slicewise.dataset.ensembles import NAME
 from slicewise.errors import SlicewiseError
-from slicewise.records import read_record, record_path
+from slicewise.records import SCORES, read_record, record_path
 
 OF_ENSEMBLE = ("weights.json", NAME)
 """What an ensemble alone has."""
 MODEL = "model.keras"
 TRAINED = (MODEL, "config.yaml")
 """What an experiment alone has in the folders of its folds."""
-SCORES = "metrics.tsv"
 
 
 def forget_ensemble(folder: Path) -> None:

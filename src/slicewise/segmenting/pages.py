@@ -16,6 +16,7 @@ from slicewise.report.segmented import (
     scans_page,
     scans_table,
 )
+from slicewise.segmenting.scans import MASKS, RECORDS
 from slicewise.segmenting.trained_on import told_of
 from slicewise.stored import Form, read_typed, unsealed
 
@@ -35,7 +36,7 @@ class Output:
 
     def mask(self, scan: str) -> Path:
         """Return the mask of a scan."""
-        return self.folder / "masks" / f"{scan}.nii.gz"
+        return self.folder / MASKS / f"{scan}.nii.gz"
 
     def seg(self, scan: str) -> Path:
         """Return the DICOM SEG of a scan."""
@@ -51,7 +52,7 @@ class Output:
 
     def record(self, scan: str) -> Path:
         """Return what is known of a scan that is finished."""
-        return self.folder / "_scans" / f"{scan}.json"
+        return self.folder / RECORDS / f"{scan}.json"
 
     def made(self, scan: str) -> bool:
         """Tell whether the mask of a scan is as it was written, from whatever it was made."""
@@ -69,7 +70,7 @@ class Output:
             The others are left aside.
         """
         scans = []
-        for path in sorted((self.folder / "_scans").glob("*.json")):
+        for path in sorted((self.folder / RECORDS).glob("*.json")):
             if not self.mask(path.stem).is_file() or path.stem not in (names or {path.stem}):
                 continue
             # one that is damaged is made again when its scan is segmented again

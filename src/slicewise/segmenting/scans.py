@@ -44,7 +44,7 @@ COLUMNS = ("scan", "image")
 """Of a table of scans."""
 MASKS = "masks"
 RECORDS = "_scans"
-"""Folders of `slicewise.segmenting.pages.Output`, which is not imported: it loads slowly."""
+"""Folders of `slicewise.segmenting.pages.Output`."""
 KINDS = (
     "NIfTI (.nii, .nii.gz), NRRD (.nrrd), MetaImage (.mha, .mhd), FreeSurfer's .mgz, DICOM, or a "
     "folder or zip of DICOM"
