@@ -93,6 +93,28 @@ def test_one_voxel_has_eight_elements() -> None:
     assert got == {"hd95_mm": 6.0, "assd_mm": pytest.approx(5.0), "nsd": pytest.approx(0.5)}
 
 
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("thick", [1.0, 5.0])
+def test_of_a_single_slice_the_outline_is_measured_and_not_its_sides(axis, thick) -> None:
+    # discs of 60 pixels, one 12 pixels farther; in 2-D by erosion 0.155, 9.6 and 5.89
+    x, y = np.indices((160, 160))
+    truth = np.expand_dims((x - 70) ** 2 + (y - 80) ** 2 < 60**2, axis)
+    guess = np.expand_dims((x - 82) ** 2 + (y - 80) ** 2 < 60**2, axis)
+    spacing = np.full(3, 0.8)
+    spacing[axis] = thick
+    found = surface_distances(truth, guess, tuple(spacing), 2.0)
+    assert found["hd95_mm"] == pytest.approx(9.6)
+    assert found["assd_mm"] == pytest.approx(5.8, abs=0.1)
+    assert found["nsd"] == pytest.approx(0.15, abs=0.02)
+    same_mask = surface_distances(truth, truth, tuple(spacing), 2.0)
+    assert same_mask == {"hd95_mm": 0.0, "assd_mm": 0.0, "nsd": 1.0}
+
+
+def test_a_volume_of_one_voxel_has_a_surface() -> None:
+    one = np.ones((1, 1, 1), bool)
+    assert surface_distances(one, one, UNIT, 1.0)["nsd"] == 1.0
+
+
 def test_equal_masks() -> None:
     for _, mask, _ in PAIRS.values():
         same = surface_distances(mask, mask.copy(), (0.5, 0.7, 3.0), 1.0)
@@ -205,6 +227,10 @@ def test_numbers_do_not_depend_on_how_masks_are_stored(pair) -> None:
 @settings(max_examples=60, deadline=None)
 def test_numbers_do_not_depend_on_the_empty_space_around(pair, margins) -> None:
     truth, guess, spacing = pair
+    # a single slice goes on at its sides, and would end there
+    margins = [
+        each if size > 1 else (0, 0) for each, size in zip(margins, truth.shape, strict=True)
+    ]
     wide = np.pad(truth, margins), np.pad(guess, margins)
     found = surface_distances(truth, guess, spacing, 2.0)
     assert same(found, surface_distances(*wide, spacing, 2.0))

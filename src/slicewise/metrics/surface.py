@@ -11,7 +11,8 @@ Slanted walls are two elements thick, of which the nearer ones decide. So a
 distance between them comes out too short, by up to about half a voxel.
 
 What lies beyond the edge of the image is outside: an organ that the scan cuts
-off has a surface there.
+off has a surface there. A volume of a single slice knows nothing beyond it:
+there the surface is that of the outline, and both sides of the slice are none.
 
 Definitions for empty masks: where the ground truth is empty nothing has a
 value (NaN), whatever was predicted; where only the prediction is, the surface
@@ -77,7 +78,7 @@ def surface_distances(
         return {"hd95_mm": nothing, "assd_mm": nothing, "nsd": 0.0 if there[0] else nothing}
     box = bounding_box(truth | prediction)
     assert box is not None
-    codes = [_codes(np.pad(mask[box], 1)) for mask in (truth, prediction)]
+    codes = [_codes(_framed(mask[box], truth.shape)) for mask in (truth, prediction)]
     # all eight outside, or all inside: no surface
     borders = [(code != 0) & (code != 255) for code in codes]
     table = _areas(spacing)
@@ -96,6 +97,24 @@ def surface_distances(
         "assd_mm": float(np.average(every, weights=weights)),
         "nsd": float(np.average(near, weights=weights)),
     }
+
+
+def _framed(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Lay what is outside around a mask, but for the sides of a single slice, which goes on there.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        A box of the volume.
+    shape : tuple of int
+        Of the whole volume.
+    """
+    one_voxel = max(shape) == 1
+    for axis, size in enumerate(shape):
+        margin = [(int(other == axis),) * 2 for other in range(mask.ndim)]
+        goes_on = size == 1 and not one_voxel
+        mask = np.pad(mask, margin, mode="edge" if goes_on else "constant")
+    return mask
 
 
 def _codes(mask: np.ndarray) -> np.ndarray:
