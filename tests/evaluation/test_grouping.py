@@ -45,3 +45,32 @@ def test_every_case_is_in_one_group(values, quartiles):
     made = grouped(said, "quartiles" if quartiles else [2.0, 4.0])
     assert sorted(case for cases in made.cases.values() for case in cases) == sorted(said)
     assert all(made.cases.values())
+
+
+def test_groups_of_long_numbers_keep_their_names_and_their_cases():
+    dates = {f"{chr(97 + n)}": str(20190301 + n) for n in range(16)}
+    quarters = grouped(dates)
+    assert [len(cases) for cases in quarters.cases.values()] == [4, 4, 4, 4]
+    assert next(iter(quarters.cases)) == "below 20190304.75"
+    halves = grouped(dates, [20190305, 20190310])
+    assert {name: len(cases) for name, cases in halves.cases.items()} == {
+        "below 20190305": 4,
+        "20190305 to below 20190310": 5,
+        "20190310 and above": 7,
+    }
+
+
+@given(st.lists(st.decimals(-(10**9), 10**9, places=3).map(float), min_size=FEW + 1, max_size=20, unique=True))
+def test_a_group_holds_who_its_name_says(values):
+    cases = {f"{chr(97 + n)}": repr(value) for n, value in enumerate(values)}
+    for name, members in grouped(cases, "quartiles").cases.items():
+        words = name.split()
+        numbers = [float(word) for word in words if word not in ("below", "to", "and", "above")]
+        for case in members:
+            value = float(cases[case])
+            if words[0] == "below":
+                assert value < numbers[0]
+            elif words[-1] == "above":
+                assert numbers[0] <= value
+            else:
+                assert numbers[0] <= value < numbers[1]

@@ -14,6 +14,8 @@ from slicewise.config.evaluation import Bins
 
 FEW = 8
 """Up to so many different numbers each is a group of its own; of more, their quartiles are."""
+EXACT = 3
+"""Digits of the least step between quartiles that edges are rounded to."""
 NOT_GIVEN = "not given"
 
 
@@ -106,7 +108,13 @@ def _quartiles(numbers: Mapping[str, float], owners: Mapping[str, str]) -> list[
     of_patients = pd.Series(numbers, dtype=float).groupby(pd.Series(owners)).mean()
     if of_patients.empty:
         return []
-    edges = sorted({float(each) for each in np.quantile(of_patients, [0.25, 0.5, 0.75])})
+    exact = np.quantile(of_patients, [0, 0.25, 0.5, 0.75, 1])
+    steps = np.diff(exact)
+    if not steps.any():
+        return []
+    # as exact as they are written, so that a name says who is in a group
+    digits = EXACT - math.floor(math.log10(steps[steps > 0].min()))
+    edges = sorted({round(float(each), digits) for each in exact[1:-1]})
     # nobody is below the least
     return [edge for edge in edges if edge > of_patients.min()]
 
@@ -119,6 +127,7 @@ def _between(edges: Sequence[float]) -> list[str]:
     """
     if not edges:
         return ["any number"]
-    texts = [f"{edge:.6g}" for edge in edges]
+    # all digits of a date, of which fewer would give two edges one name
+    texts = [f"{edge:.15g}" for edge in edges]
     inner = [f"{low} to below {high}" for low, high in itertools.pairwise(texts)]
     return [f"below {texts[0]}", *inner, f"{texts[-1]} and above"]
