@@ -201,6 +201,18 @@ def test_who_has_a_label_and_in_whom_it_was_found_is_told():
     assert "Predicted where a label is not, ml" in page.words
 
 
+def test_what_one_of_several_seeds_found_is_not_found_by_all_of_them():
+    def seed(number: int) -> pd.DataFrame:
+        rows = {f"p{k}": [(HIT, HIT if k == number else NOTHING)] for k in range(4)}
+        return scored(rows | {"h": [(NOTHING, WRONG if number == 0 else NOTHING)]})
+
+    tables = {"one": seed(0), "one-seed2": seed(1), "other": seed(2)}
+    page = comparison(tables, summarise, repeats={"one": ["one", "one-seed2"]})
+    row = cells(page, "one")
+    assert (row["Found"], row["Wrongly found"]) == ("1 of 4", "0.5 of 1")
+    assert "of several seeds both are the mean" in page.words
+
+
 def test_the_convention_of_challenges_makes_no_silent_experiment_the_best():
     how = {"absent_labels": "challenge"}
     tables = {"silent": tumours(NOTHING, NOTHING, **how), "tries": tumours(HIT, WRONG, **how)}

@@ -277,12 +277,19 @@ def _entry(shown: ComparedExperiments, name: str) -> dict[str, Any]:
         "patients": len(dice),
         "validation": validation["mean"],
         "judged": float(judged.mean()) if len(judged) else None,
-        **together(shown.asked[name]),
+        **_found(shown, name),
         **_cost([shown.costs.get(each, {}) for each in shown.groups[name]]),
         "link": shown.links.get(name),
         "parameters": shown.parameters.get(name),
         "seeds": _seeds(shown, name),
     }
+
+
+def _found(shown: ComparedExperiments, name: str) -> dict[str, float]:
+    """Count in whom labels were found: the mean over seeds, as by any of them more are found."""
+    tables = [shown.metrics[training] for training in shown.groups[name]]
+    counted = [together(each[each["subset"] == shown.subset]) for each in tables]
+    return {key: sum(counts[key] for counts in counted) / len(counted) for key in counted[0]}
 
 
 def _means_shown(shown: ComparedExperiments, entries: Sequence[Mapping[str, Any]]) -> list[Metric]:
