@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.report.index import PLACES, ListedExperiment, index_page
+from tests.masks import HIT, NOTHING, scored
 from tests.pages import Page, table
 from tests.report.test_browser import browser, opened
 
@@ -49,6 +50,15 @@ def test_a_sweep_is_linked_where_there_is_one():
     swept = ListedExperiment("a", {}, None, swept=True)
     references = Page(written(swept, listed("b", validation=0.1))).references
     assert "a/sweep.html" in references and "b/sweep.html" not in references
+
+
+def test_the_convention_of_challenges_is_told_of_those_who_have_it():
+    patients = {"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)]}
+    counting = summarise(scored(patients, absent_labels="challenge"))
+    plain = ListedExperiment("plain", summarise(scored(patients)), TRAINED)
+    words = Page(written(plain, ListedExperiment("silent", counting, TRAINED))).words
+    assert "Labels that are not there count in the means of silent: as 1" in words
+    assert "not there" not in Page(written(plain)).words
 
 
 def test_what_is_not_known_is_a_dash_and_comes_last():

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from slicewise.evaluation.statistics import summarise
 from slicewise.evaluation.sweep import Tried
 from slicewise.report.sweep import ShownSweep, sweep_page
+from tests.masks import HIT, NOTHING, scored
 from tests.pages import Page, table
 from tests.report.test_browser import browser, opened
 
@@ -74,6 +75,14 @@ def test_it_says_how_few_chose_who_failed_and_what_it_took() -> None:
     assert "85 epochs less than all of them to the end" in page.words
     many = {"base": summary(0.8, 0.7, patients=30)}
     assert "Few chose" not in written(summaries=many)
+
+
+def test_the_convention_of_challenges_is_told() -> None:
+    patients = {"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)]}
+    counting = summarise(scored(patients, "validation", absent_labels="challenge"))
+    words = Page(written(summaries={"base": counting})).words
+    assert "Labels that are not there count in the means" in words
+    assert "not there" not in Page(written()).words
 
 
 def test_without_test_patients_it_claims_none() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from slicewise.report.render import overall_label, render, statistics_of
+from slicewise.report.render import counts_absent_labels, overall_label, render, statistics_of
 from slicewise.report.tables import called
 
 PLACES = {
@@ -117,6 +117,7 @@ def index_page(
         held_out=called("validation", crossed),
         chosen=any(row["validation"]["mean"] is not None for row in rows),
         tested=any(row["test"]["mean"] is not None for row in rows),
+        counting=[each.name for each in experiments if counts_absent_labels(each.summary)],
         places=PLACES,
         linked_pages=LINKED,
         page=page,

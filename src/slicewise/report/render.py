@@ -116,6 +116,12 @@ def without_rough_interval(numbers: Mapping[str, Any]) -> dict[str, Any]:
     return {**numbers, **rough}
 
 
+def counts_absent_labels(summary: Mapping[str, Any]) -> bool:
+    """Tell whether means count labels that are not there (``absent_labels: challenge``)."""
+    found = [(labels.get("mean") or {}).get("detection") or {} for labels in summary.values()]
+    return any(each.get("absent_labels") == "challenge" for each in found)
+
+
 def overall_label(summary: Mapping[str, Any], subset: str) -> str:
     """Return the label that stands for all: the mean, or the only one."""
     labels = list(summary.get(subset) or {})

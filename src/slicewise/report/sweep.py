@@ -10,7 +10,7 @@ from typing import Any
 from slicewise.evaluation.sweep import Tried, ranked, shown, what_mattered
 from slicewise.report.formats import themed
 from slicewise.report.parallel import parallel
-from slicewise.report.render import overall_label, render, statistics_of
+from slicewise.report.render import counts_absent_labels, overall_label, render, statistics_of
 
 FEW_PATIENTS = 10
 """Of fewer validation patients the order of combinations is mostly chance, and the page says so."""
@@ -75,6 +75,7 @@ def sweep_page(sweep: ShownSweep) -> str:
         rungs=_rungs(sweep),
         seeds=seeds,
         tested=any(seed["test"]["mean"] is not None for seed in seeds),
+        counting=any(map(counts_absent_labels, sweep.summaries.values())),
         patients=int(seeds[0]["validation"]["n"] or 0),
         few=FEW_PATIENTS,
         mattered=what_mattered(sweep.tried),
