@@ -223,6 +223,14 @@ def test_the_convention_of_challenges_is_told():
     assert meaning(challenge, "test") == meaning(masks.scored(patients), "test")
 
 
+def test_what_the_slices_allow_is_of_labels_that_are_there():
+    patients = {"a": [(HIT, HIT)], "b": [(NOTHING, NOTHING)]}
+    for convention_of, said in (("challenge", True), ("exclude", False)):
+        table = masks.scored(patients, absent_labels=convention_of)
+        sentence = bound(table.assign(recipe_dice=[0.8, np.nan]))["sentence"]
+        assert ("0.800 at most of labels that are there" in sentence) == said
+
+
 def test_what_was_drawn_in_part_is_said():
     rows = scored({"a": 0.9, "b": 0.8})
     assert drawn_in_part(rows) == ""
