@@ -16,6 +16,7 @@ from slicewise.report.gallery import GALLERY_LIMIT, CaseFigures, gallery_cases
 from slicewise.report.outlines import PREDICTION_COLOUR, TRUTH_COLOUR
 from slicewise.report.undrawn import Undrawn
 from slicewise.report.viewer import ShownCase, plane_views
+from tests.case_records import case_record
 from tests.masks import HIT, NOTHING, UNKNOWN, WRONG, scored, untrained
 from tests.pages import Page, history, measured, pieces, summary, table
 
@@ -492,6 +493,24 @@ def test_the_report_lists_resampled_masks_and_says_that_scores_rest_on_them():
     assert "Voxels left out a 1.25 0.5 7 These masks" in text
     for without in (None, data[["case"]]):
         assert "esampled" not in experiment(table(MIXED), data=without)
+
+
+def test_millimetres_that_were_made_up_are_called_so():
+    lost = {"a": case_record("a", lost=True), "b": case_record("b")}
+    words = Page(experiment(table(MIXED), records=lost)).words
+    assert "Size of voxels unknown. The headers of 1 of 4 scored cases" in words
+    known = {"a": case_record("a", lost=True, content={"spacing": [0.8, 0.8, 5.0]})}
+    assert "Size of voxels" not in Page(experiment(table(MIXED), records=known)).words
+
+
+def test_a_case_scrolls_wherever_it_has_several_frames():
+    one = np.ones((9, 8, 1), np.uint8)
+    case = ShownCase(one * 50.0, one, one, (1.0, 1.0, 2.0), (0, 100), {"liver": [1]})
+    slices = plane_views(case, ("axial", "coronal", "sagittal"), 4)
+    assert [len(view.frames) > 1 for view in slices] == [False, True, True]
+    text = experiment(table({"a": 0.9}), cases=[CaseFigures("a", views=slices)])
+    assert text.count('type="range"') == 2
+    assert '<script type="application/json">' in text
 
 
 def test_groups_have_their_means_intervals_and_patients():

@@ -14,6 +14,7 @@ from slicewise.report.facts import (
     resampled,
     sites_left_out,
     split_rows,
+    unsized,
 )
 from slicewise.volumes.tones import tones_of
 from slicewise.volumes.volume import Volume
@@ -95,3 +96,13 @@ def test_cases_without_a_channel_are_named_and_no_others():
     assert missing_channels(records, [], {"b"}) == []
     # what an earlier version recorded says nothing of channels
     assert missing_channels({"b": case_record("b")}, ["flair", "t2"], {"b"}) == []
+
+
+def test_only_scored_cases_whose_size_nobody_gave_are_counted():
+    records = {
+        "lost": case_record("lost", lost=True),
+        "unscored": case_record("unscored", lost=True),
+        "given": case_record("given", lost=True, content={"spacing": [0.8, 0.8, 5.0]}),
+        "known": case_record("known"),
+    }
+    assert unsized(records, {"lost", "given", "known", "unread"}) == 1

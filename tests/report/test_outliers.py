@@ -262,3 +262,14 @@ def test_a_copy_that_was_turned_and_made_brighter_is_found_with_its_twin(healthy
     assert sentences(found, "a03") == [sentences(found, "odd")[0].replace("a03", "odd")]
     exact = look_at_odd(healthy, tmp_path / "same", body(3).turned(0))
     assert sentences(exact, "odd")[0] == "the same image as a03, voxel by voxel"
+
+
+def test_a_label_may_lie_in_what_was_not_drawn():
+    nothing = odd(voxels=0, ml=0.0, quantiles=[], islands=None, islands_ml=None)
+    part = seen_case("part", record={"undrawn": 0.4}, look=nothing)
+    assert findings(seen([*cases(), part])).reasons == {}
+
+
+def test_voxels_whose_size_the_settings_give_are_known():
+    given = {"lost": True, "content": {"spacing": [1.0, 1.0, 1.0]}}
+    assert findings(seen([*cases(), seen_case("given", record=given)])).reasons == {}

@@ -125,6 +125,11 @@ class CaseRecord(Loose):
     read: dict[str, str] = Field({})
     made_from: Name
 
+    @property
+    def is_unsized(self) -> bool:
+        """Whether nobody said how large its voxels are, and 1 × 1 × 1 mm was taken."""
+        return self.lost and self.content.get("spacing") is None
+
     def dump(self) -> dict[str, Any]:
         """Return it as it is stored; what is not known of it is left out."""
         return {

@@ -41,6 +41,7 @@ from slicewise.report.facts import (
     resampled,
     sites_left_out,
     split_rows,
+    unsized,
 )
 from slicewise.report.formats import Themed, jpeg, themed
 from slicewise.report.gallery import CaseFigures, gallery
@@ -286,6 +287,7 @@ def _facts(shown: ReportedExperiment) -> dict[str, Any]:
         "leave_out": shown.leave_out,
         "excluded": excluded_cases(shown.excluded),
         "missing_channels": missing_channels(shown.records, shown.channels, scored),
+        "unsized": unsized(shown.records, scored),
         "resampled": moved,
         "scored_resampled": sum(case in scored for case, *_ in moved),
         "provenance": dict(flat(shown.provenance)),

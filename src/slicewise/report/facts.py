@@ -126,6 +126,11 @@ def missing_channels(
     return said
 
 
+def unsized(records: Mapping[str, CaseRecord], cases: Collection[str]) -> int:
+    """Count the cases whose voxels have a size that nobody knows."""
+    return sum(records[case].is_unsized for case in cases if case in records)
+
+
 def excluded_cases(excluded: Mapping[str, str] | Sequence[str]) -> list[tuple[str, str]]:
     """List the cases that were left out, each with the reason."""
     if isinstance(excluded, Mapping):

@@ -136,7 +136,9 @@ def _of_case(case: SeenCase, data: SeenData) -> Iterable[Reason]:
     for label in data.labels:
         seen = case.look.labels.get(label)
         if seen is None or not seen.voxels:
-            yield Reason(f"{label} is missing", f"{label} is missing", MISSING)
+            # what was not drawn may hold it
+            if not case.record.undrawn:
+                yield Reason(f"{label} is missing", f"{label} is missing", MISSING)
             continue
         for side, voxels in seen.touches.items():
             kind = f"{label} touches the {side} side of the volume"
@@ -150,7 +152,7 @@ def _of_case(case: SeenCase, data: SeenData) -> Iterable[Reason]:
                 ISLANDS,
                 label,
             )
-    if case.record.lost:
+    if case.record.is_unsized:
         yield Reason(
             "the size of voxels is not known",
             "its header has lost the geometry: the size of its voxels is not known",
