@@ -41,11 +41,21 @@ def volumes(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return noise + 100.0 * truth, truth, prediction
 
 
-def report() -> str:
+def flat_volumes() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Cases that have a single frame in one plane: a mask in one slice, and a single slice."""
+    image, truth, prediction = volumes(1)
+    inside = np.arange(60)[:, None, None] == 20
+    return {
+        "mask": (image, truth * inside, prediction * inside),
+        "slice": (image[..., 12:13], truth[..., 12:13], prediction[..., 12:13]),
+        "ordinary": (image, truth, prediction),
+    }
+
+
+def report(shown_volumes: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> str:
     rows, cases = [], []
     planes = ("axial", "coronal", "sagittal")
-    for number, case in enumerate(CASES):
-        image, truth, prediction = volumes(number)
+    for case, (image, truth, prediction) in shown_volumes.items():
         known = {"case": case, "patient": case, "subset": "test", "fold": None}
         rows += case_rows(known, Masks(truth, prediction, ["liver"], 0.012, SPACING), Evaluation())
         frames = 10 if case != "best" else 1
@@ -121,7 +131,8 @@ def browser():
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(report(), encoding="utf-8")
+    ordinary = {case: volumes(number) for number, case in enumerate(CASES)}
+    path.write_text(report(ordinary), encoding="utf-8")
     return path.as_uri()
 
 
@@ -287,6 +298,26 @@ def test_only_a_case_with_several_frames_has_sliders(browser, address):
         assert viewer(page, "worst", "axial").get_by_role("slider").count() == 1
         assert viewer(page, "best", "axial").get_by_role("slider").count() == 0
         assert isinstance(place(viewer(page, "best", "axial")), tuple)
+
+
+def test_a_plane_of_one_frame_stops_no_slider(browser, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(report(flat_volumes()), encoding="utf-8")
+    with opened(browser, path.as_uri()) as page:
+        assert viewer(page, "mask", "sagittal").get_by_role("slider").count() == 0
+        assert viewer(page, "slice", "axial").get_by_role("slider").count() == 0
+        for case, plane in (("mask", "axial"), ("slice", "coronal"), ("ordinary", "axial")):
+            view = viewer(page, case, plane)
+            view.get_by_role("slider").focus()
+            page.keyboard.press("Home")
+            first = place(view)
+            page.keyboard.press("End")
+            assert place(view) != first
+        # a click in a plane that scrolls goes past the one that does not
+        picture = viewer(page, "mask", "axial").locator(".picture")
+        picture.scroll_into_view_if_needed()
+        picture.click(position={"x": 5, "y": 5})
+        assert page.evaluate(LOADED) == 0
 
 
 TEXTS = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent.trim()))"

@@ -15,7 +15,9 @@ class View {
     this.total = this.place.textContent.split(" of ")[1];
     this.dice = figure.querySelector(".slice-dice");
     this.bar = figure.querySelector(".strip rect");
-    this.slider = figure.querySelector("input");
+    // a plane of a single frame has neither a strip nor a slider
+    this.slider = figure.querySelector("input") ?? document.createElement("input");
+    this.slider.value ||= "0";
   }
   get index() {
     return this.data.frames[this.slider.value][0];
@@ -27,7 +29,7 @@ class View {
     this.prediction.setAttribute("d", prediction);
     this.place.textContent = `${index + 1} of ${this.total}`;
     this.dice.textContent = dice;
-    this.bar.setAttribute("x", index - this.data.first);
+    this.bar?.setAttribute("x", index - this.data.first);
     // as the caption says it, without the plane: what is measured differs from page to page
     const said = this.place.parentElement.textContent.trim();
     this.slider.setAttribute("aria-valuetext", said.slice(said.indexOf(" ") + 1));
