@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from slicewise.jobs import ToldScan
 from slicewise.segmenting.pages import Output
@@ -75,6 +77,41 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
     one, two = (volume(tmp_path / name / "ct.nii.gz") for name in ("p1", "p2"))
     assert named(one, two) == ["p1_ct", "p2_ct"]
     assert named(one, one) == ["ct"], "named twice it is one scan"
+
+
+def digest_of(place: Path) -> str:
+    (scan,) = find_scans([place]).scans
+    return scan.sha256()
+
+
+def test_files_that_voxels_lie_in_are_of_the_scan(tmp_path: Path) -> None:
+    digests = set()
+    for value in (1, 2):
+        for name in ("ct.mhd", "mr.nhdr"):
+            sitk.WriteImage(sitk.Image(3, 4, 5, sitk.sitkInt16) + value, str(tmp_path / name))
+        pair = nib.Nifti1Pair(np.full((3, 4, 5), value, np.int16), np.eye(4))
+        nib.save(pair, tmp_path / "pet.img")
+        scans = {scan.name: scan for scan in find_scans([tmp_path]).scans}
+        parts = {name: [path.name for path in scan.sources] for name, scan in scans.items()}
+        assert parts == {
+            "ct": ["ct.mhd", "ct.raw"],
+            "mr": ["mr.nhdr", "mr.raw"],
+            "pet": ["pet.hdr", "pet.img"],
+        }
+        digests |= {scan.sha256() for scan in scans.values()}
+        for place in ("ct.mhd", "mr.nhdr", "pet.hdr", "pet.img"):
+            assert find_scans([tmp_path / place]).scans == [scans[place.split(".")[0]]]
+    assert len(digests) == 6, "other voxels under the same header are another scan"
+
+
+def test_slices_in_another_order_are_another_scan(tmp_path: Path) -> None:
+    (tmp_path / "ct.mhd").write_text("ElementDataFile = LIST\none.raw\ntwo.raw\n")
+    digests = []
+    for first, second in ("ab", "ba"):
+        (tmp_path / "one.raw").write_text(first)
+        (tmp_path / "two.raw").write_text(second)
+        digests.append(digest_of(tmp_path / "ct.mhd"))
+    assert digests[0] != digests[1]
 
 
 def test_scans_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:

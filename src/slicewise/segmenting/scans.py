@@ -61,7 +61,8 @@ class Scan:
         How its mask and all lines about it are called; nothing that a DICOM
         header says of the patient.
     sources : tuple of Path
-        Its file, the slices of its DICOM series, or the zip that they are in.
+        Its file, and behind it those that its voxels lie in; the slices of its
+        DICOM series, or the zip that they are in.
     members : tuple of str
         Names of its slices in that zip.
     dicom : bool
@@ -92,7 +93,10 @@ class Scan:
         """Return a digest of its files, whatever they are called."""
         with self.files() as paths:
             digests = [sha256(path) for path in paths]
-        return digests[0] if len(digests) == 1 else digest(sorted(digests))
+        if len(digests) == 1:
+            return digests[0]
+        # slices say themselves where they lie; of other files their order says it
+        return digest(sorted(digests) if self.dicom else digests)
 
 
 @dataclass
@@ -227,6 +231,12 @@ def _is_own_mask(path: Path) -> bool:
     return note is not None and "models" in note
 
 
+def _volume(path: Path, below: Path, folders: companions.Folders | None = None) -> Scan:
+    """Return the scan that a file stands for, called by its header's path below a folder."""
+    files = companions.whole_volume(path, folders)
+    return Scan(_plain(below.with_name(files[0].name)), files)
+
+
 def _find_at(place: Path, search: Found) -> None:
     """Add the scans at a place."""
     if place.is_dir():
@@ -242,7 +252,7 @@ def _find_at(place: Path, search: Found) -> None:
             f"{place}: this is a mask that slicewise made, and no scan; give {KINDS}"
         )
     elif _is_volume(place):
-        search.scans.append(Scan(_plain(Path(place.name)), (place,)))
+        search.scans.append(_volume(place, Path(place.name)))
     else:
         raise SlicewiseError(f"{place}: this is no scan that can be read; give {KINDS}")
 
@@ -250,6 +260,7 @@ def _find_at(place: Path, search: Found) -> None:
 def _find_below(root: Path, search: Found) -> None:
     """Add the volumes, zips and series below a folder."""
     before = len(search.scans) + len(search.failures)
+    folders = companions.Folders()
     masks = 0
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         below = path.relative_to(root)
@@ -263,7 +274,7 @@ def _find_below(root: Path, search: Found) -> None:
         elif _is_own_mask(path):
             masks += 1
         elif _is_volume(path) and not path.name.lower().endswith((".img", ".img.gz")):
-            search.scans.append(Scan(_plain(below), (path,)))
+            search.scans.append(_volume(path, below, folders))
     _add_series(read_index(root), root, search)
     if masks:
         search.aside.append(f"{root}: left aside: {plural(masks, 'mask')} that slicewise made")
