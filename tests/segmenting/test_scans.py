@@ -193,6 +193,26 @@ def test_files_are_the_same_from_a_folder_and_a_zip(tmp_path: Path, write_series
     np.testing.assert_array_equal(volumes[0].affine, volumes[1].affine)
 
 
+def test_slices_that_share_uids_are_no_copies(tmp_path: Path, write_series) -> None:
+    def of_one_uid(header, k) -> None:
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = f"{UID}.3"
+
+    stored = write_series(tmp_path / "same", 20, edit=of_one_uid, name=lambda k: f"{k:02d}")
+    shutil.copy(tmp_path / "same" / "07", tmp_path / "same" / "again")
+    found = find_scans([tmp_path / "same"])
+    (scan,) = found.scans
+    assert found.aside == [f"{tmp_path}/same: left aside: 1 × copy of a slice"]
+    assert len(scan.sources) == 20
+    with scan.files() as paths:
+        np.testing.assert_array_equal(read_sources(paths).array, stored - 1024)
+    # the slices of each patient are numbered from 1
+    for name, series in (("a", "7"), ("b", "8")):
+        write_series(tmp_path / "two" / name, series=f"{UID}.{series}")
+    found = find_scans([tmp_path / "two"])
+    assert {scan.name: len(scan.sources) for scan in found.scans} == {"a": 5, "b": 5}
+    assert not found.aside
+
+
 def test_a_damaged_slice_is_named_once(tmp_path: Path, write_series) -> None:
     folder = tmp_path / "CT7"
     write_series(folder, 5, edit=of_patient("PLANTED-1"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 from slicewise.config import Dataset
@@ -10,7 +11,9 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.finding import find_cases
 from slicewise.jobs import Convert, Ingest
 from slicewise.volumes.dicom.index import read_index
-from tests.volumes.dicom.archived import write_report, write_study
+from tests.scans import UID
+from tests.volumes.dicom.archived import ORGAN, of_patient, write_report, write_study
+from tests.volumes.dicom.drawn import write_seg
 from tests.volumes.dicom.written import SAGITTAL
 
 
@@ -167,6 +170,26 @@ def test_two_masks_of_a_series_go_together(root, write_series):
     (case,) = found(root).values()
     assert [path.name for path in case.mask] == ["1M", "1R"]
     assert dict(case.named) == {"image": "p1 (5)", "mask": "RTSTRUCT (1), SEG (1)"}
+
+
+def test_patients_whose_slices_and_masks_have_the_same_uids(root, write_series):
+    def forget(header):
+        del header.ReferencedSeriesSequence
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = f"{UID}.4"
+
+    def numbered(header, k, patient):
+        of_patient(patient)(header, k)
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = f"{UID}.3.{k}"
+
+    for name, patient, series in (("p1", "ID-A", "7"), ("p2", "ID-B", "8")):
+        edit = partial(numbered, patient=patient)
+        write_series(root / name / "ct", edit=edit, series=f"{UID}.{series}")
+        write_seg(root / name / "mask", root / name / "ct", {"Liver": ORGAN}, edit=forget)
+    shutil.copy(root / "p1" / "mask", root / "p1" / "again")
+    cases = found(root)
+    assert list(cases) == ["p1", "p2"]
+    for name, case in cases.items():
+        assert names((*case.image, *case.mask), root) == [name] * 6
 
 
 def test_headers_are_read_once(root, write_series, monkeypatch):

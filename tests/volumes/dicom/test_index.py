@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from slicewise.files import read_json, write_json
 from slicewise.volumes.dicom import entries
 from slicewise.volumes.dicom.index import Entry, place_of, read_index, read_names, top_of
 from tests.volumes.dicom.archived import write_modalities
@@ -65,6 +66,16 @@ def test_a_damaged_cache_is_read_again(root, read, kept):
     place_of(root, "json").write_text(kept)
     assert read_index(root) == first
     assert len(read) == 6
+
+
+def test_what_an_earlier_version_kept_is_read_again(root, read):
+    first = read_index(root)
+    place = place_of(root, "json")
+    earlier = {name: known[:-1] for name, known in read_json(place).items()}
+    write_json(place, earlier)
+    assert read_index(root) == first
+    assert len(read) == 6
+    assert read_json(place) != earlier
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(root, read, monkeypatch):

@@ -57,15 +57,15 @@ class Archive:
 
     @cached_property
     def series(self) -> dict[str, list[str]]:
-        """The paths of each series of images, an instance once, by the hash of its UID."""
+        """The paths of each series of images, a copied file once, by the hash of its UID."""
         seen = set()
         series: dict[str, list[str]] = defaultdict(list)
         for path, entry in self.entries.items():
             if entry.kind != IMAGE or not entry.series:
                 continue
-            if entry.instance and entry.instance in seen:
+            if entry.once and entry.once in seen:
                 continue
-            seen.add(entry.instance)
+            seen.add(entry.once)
             series[entry.series].append(path)
         return dict(series)
 
@@ -76,25 +76,30 @@ class Archive:
 
     @cached_property
     def copies(self) -> int:
-        """How many files are another copy of an instance."""
+        """How many images are another copy of one."""
         images = [e for e in self.entries.values() if e.kind == IMAGE and e.series]
         return len(images) - sum(map(len, self.series.values()))
 
     @cached_property
-    def _series_of_instance(self) -> dict[str, str]:
-        return {
-            self.entries[path].instance: series
-            for series, paths in self.series.items()
-            for path in paths
-        }
+    def _series_of_instance(self) -> dict[str, set[str]]:
+        of_instance: dict[str, set[str]] = defaultdict(set)
+        for series, paths in self.series.items():
+            for path in paths:
+                of_instance[self.entries[path].instance].add(series)
+        return dict(of_instance)
+
+    def _series_with(self, instance: str, mask: Entry) -> set[str]:
+        """Return the series that have a slice, those of a mask's own study if there are several."""
+        series = self._series_of_instance.get(instance, set())
+        own = {one for one in series if self.told[one].study == mask.study}
+        return own if own and len(series) > 1 else series
 
     def drawn_on(self, mask: Entry) -> list[str]:
         """Return the series that a mask may have been drawn on: what it names, if that is here."""
         if mask.on_series:
             return [series for series in mask.on_series if series in self.series]
         if mask.on_instances:
-            uids = {self._series_of_instance.get(one) for one in mask.on_instances}
-            return sorted(series for series in uids if series)
+            return sorted(set().union(*(self._series_with(one, mask) for one in mask.on_instances)))
         return sorted(
             series
             for series, paths in self.series.items()
@@ -105,13 +110,13 @@ class Archive:
 
     @cached_property
     def masks(self) -> dict[str, list[str]]:
-        """The paths of the masks of each series that has some, an instance once."""
+        """The paths of the masks of each series that has some, a copied file once."""
         of_series: dict[str, list[str]] = defaultdict(list)
         seen = set()
         for path, entry in self.entries.items():
-            if entry.kind not in MASKS or (entry.instance and entry.instance in seen):
+            if entry.kind not in MASKS or (entry.once and entry.once in seen):
                 continue
-            seen.add(entry.instance)
+            seen.add(entry.once)
             drawn_on = self.drawn_on(entry)
             if len(drawn_on) == 1:
                 of_series[drawn_on[0]].append(path)

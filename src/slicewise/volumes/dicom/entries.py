@@ -17,7 +17,7 @@ import pydicom
 
 from slicewise.volumes.dicom import multiframe, scouts
 from slicewise.volumes.dicom.annotations import KINDS
-from slicewise.volumes.dicom.headers import value_of, whole
+from slicewise.volumes.dicom.headers import numbers, value_of, whole
 from slicewise.volumes.dicom.imaged import items_of, texts_of
 from slicewise.volumes.dicom.index import DAMAGED, IMAGE, NONE, Entry
 from slicewise.volumes.dicom.parse import parse
@@ -34,6 +34,8 @@ TAGS = [
     "Rows",
     "Columns",
     "NumberOfFrames",
+    "InstanceNumber",
+    "ImagePositionPatient",
     "ReferencedSeriesSequence",
     "ReferencedFrameOfReferenceSequence",
 ]
@@ -127,7 +129,20 @@ def _entry(opened: Callable[[], BinaryIO], header: pydicom.Dataset, folder: str)
         on_series=tuple(sorted(map(_hashed, referred.series))),
         on_instances=tuple(sorted(map(_hashed, referred.instances))),
         telling=_tells(folder, header),
+        once=_once(header),
     )
+
+
+def _once(header: pydicom.Dataset) -> str:
+    """Hash what only copies of a file share: some programs give UIDs of instances more than once.
+
+    To all slices of a series, or the same ones to the slices of each patient.
+    """
+    instance = str(value_of(header, "SOPInstanceUID") or "").strip()
+    series = str(value_of(header, "SeriesInstanceUID") or "").strip()
+    places = [numbers(header, "InstanceNumber", 1), numbers(header, "ImagePositionPatient", 3)]
+    told = [None if place is None else place.tolist() for place in places]
+    return _hashed(f"{instance} {series} {told}") if instance else ""
 
 
 def _referred(opened: Callable[[], BinaryIO], header: pydicom.Dataset) -> _Referred:

@@ -45,6 +45,9 @@ class Entry:
         What a mask was drawn on: the series that it names, or else the slices.
     telling : bool
         Whether the folder that it lies in is called by the patient, a UID or a date.
+    once : str
+        What only its copies share: the UIDs of instance and series, number and position,
+        as one hash; nothing where it has no UID.
     """
 
     kind: str
@@ -57,6 +60,7 @@ class Entry:
     on_series: tuple[str, ...] = ()
     on_instances: tuple[str, ...] = ()
     telling: bool = False
+    once: str = ""
 
 
 def top_of(path: str) -> str:
