@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
+from pydicom import dcmread
 
 from slicewise.volumes.dicom.referred import referred
 from slicewise.volumes.dicom.write_rtstruct import write_rtstruct
@@ -31,6 +32,23 @@ def test_headers_are_in_the_order_of_positions(tmp_path, write_series):
     series = referred(sorted((tmp_path / "ct").iterdir()), painted(), "SEG")
     places = [float(header.ImagePositionPatient[2]) for header in series.headers]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("write", [write_seg, write_rtstruct])
+def test_what_differs_has_another_uid(tmp_path, write_series, write):
+    write_series(tmp_path / "ct", 6)
+    paths = sorted((tmp_path / "ct").iterdir(), key=lambda path: dcmread(path).InstanceNumber)
+
+    def uid(sources, labels, shape=(12, 16, 5)):
+        write(tmp_path / "made.dcm", sources, np.zeros(shape, np.uint8), labels)
+        return dcmread(tmp_path / "made.dcm").SOPInstanceUID
+
+    # nothing was found by any of them
+    liver = {"liver": 1}
+    uids = [uid(paths[:5], liver), uid(paths[1:], liver), uid(paths, liver, (12, 16, 6))]
+    uids += [uid(paths[:5], {"spleen": 1}), uid(paths[:5], {"liver": 1, "spleen": 2})]
+    assert len({*uids}) == 5
+    assert uid(paths[:5], liver) == uids[0]
 
 
 def test_a_mask_of_another_shape_is_a_fault_of_ours(tmp_path, write_series):

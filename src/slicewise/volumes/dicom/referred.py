@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,13 @@ class Referred:
     shown: str
     grid: Grid
     headers: list[pydicom.Dataset]
+
+    def digest(self, mask: np.ndarray, labels: Mapping[str, int]) -> str:
+        """Return a digest of what an object says of its slices, as their mask and its labels."""
+        content = hashlib.sha256(np.ascontiguousarray(mask).tobytes())
+        told = (mask.shape, str(mask.dtype), list(labels.items()))
+        content.update(repr((told, [header.SOPInstanceUID for header in self.headers])).encode())
+        return content.hexdigest()
 
 
 def referred(sources: Sequence[Path], mask: np.ndarray, kind: str) -> Referred:

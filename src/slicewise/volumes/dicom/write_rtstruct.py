@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def write_rtstruct(
     series = referred(sources, mask, KIND)
     grid = series.grid
     images = [_image(series.headers, grid, k) for k in range(len(grid.slices))]
-    made = _structure_set(series.headers[0], images, _digest(mask, labels))
+    made = _structure_set(series.headers[0], images, series.digest(mask, labels))
     for number, (label, value) in enumerate(labels.items(), start=1):
         contours = [
             _contour(points, images[k])
@@ -188,9 +187,3 @@ def _frame_of_reference(
     frame.FrameOfReferenceUID = header.FrameOfReferenceUID
     frame.RTReferencedStudySequence = [study]
     return frame
-
-
-def _digest(mask: np.ndarray, labels: Mapping[str, int]) -> str:
-    content = hashlib.sha256(np.ascontiguousarray(mask).tobytes())
-    content.update(repr((mask.shape, str(mask.dtype), list(labels.items()))).encode())
-    return content.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -56,9 +55,12 @@ def write_seg(
     try:
         with warnings.catch_warnings(), atomic(path) as temporary:
             warnings.simplefilter("ignore")  # they quote headers
-            _segmentation(series.headers, np.ascontiguousarray(frames), list(labels)).save_as(
-                temporary
-            )
+            _segmentation(
+                series.headers,
+                np.ascontiguousarray(frames),
+                list(labels),
+                series.digest(mask, labels),
+            ).save_as(temporary)
     except (AttributeError, KeyError, TypeError, ValueError):  # with texts that quote headers
         raise unreferable(series.shown, "its headers do not fit together", KIND) from None
 
@@ -69,7 +71,9 @@ def _order(grid: Grid) -> list[int]:
     return [int(place) for place in order]
 
 
-def _segmentation(headers: list[pydicom.Dataset], frames: np.ndarray, labels: list[str]) -> Any:
+def _segmentation(
+    headers: list[pydicom.Dataset], frames: np.ndarray, labels: list[str], content: str
+) -> Any:
     """Make the segmentation of frames (n, rows, columns) that hold the numbers of segments."""
     # only now, as it loads slowly
     import highdicom
@@ -90,7 +94,6 @@ def _segmentation(headers: list[pydicom.Dataset], frames: np.ndarray, labels: li
         )
         for number, label in enumerate(labels, start=1)
     ]
-    content = hashlib.sha256(frames.tobytes()).hexdigest()
     return Segmentation(
         source_images=headers,
         pixel_array=frames,
