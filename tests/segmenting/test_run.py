@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -126,6 +127,36 @@ def test_structures_are_written_where_they_are_asked_for(
     assert names == set(chosen.card.labels)
     again, _ = segmented(place, chosen, tmp_path / "out", structures=True)
     assert again.kept == ["CT7"]
+
+
+def test_dicom_of_a_mask_that_was_replaced_does_not_stay(
+    tmp_path: Path, chosen: Chosen, write_series, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_series(tmp_path / "CT7", 5, stored=hounsfield(), edit=of_patient("P"))
+    place, out = [tmp_path / "CT7"], tmp_path / "out"
+    _, output = segmented(place, chosen, out, structures=True)
+    assert output.structures("CT7").is_file()
+    of_one = {name: getattr(chosen, name)[:1] for name in ("models", "weights", "trainings")}
+    alone = replace(chosen, **of_one)
+    other, _ = segmented(place, alone, out, force=True)
+    assert (other.made, output.structures("CT7").exists()) == (["CT7"], False)
+    assert output.seg("CT7").is_file()
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(run, "write_seg", ended)
+        segmented(place, chosen, out, force=True)
+    # its record is written, but the SEG that lay there was of another mask
+    again, _ = segmented(place, chosen, out)
+    assert again.made == ["CT7"]
+    drawn = np.count_nonzero(read_nifti(output.mask("CT7"))[0].array)
+    assert pydicom.dcmread(output.seg("CT7")).pixel_array.sum() == drawn
+    # a scan that is no DICOM takes the name
+    image = stored(tmp_path / "CT7.nii.gz", ct(1))
+    segmented([image], chosen, out, force=True)
+    assert not output.seg("CT7").exists()
 
 
 def test_a_bad_scan_stops_no_other(tmp_path: Path, chosen: Chosen, write_series) -> None:

@@ -362,6 +362,9 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
     """Write picture and record, by which the scan counts as finished."""
     card = request.order.chosen.card
     output = request.order.output
+    # they are of the mask that was here before; without them the scan is not whole if this ends
+    for earlier in (output.seg(request.case), output.structures(request.case)):
+        earlier.unlink(missing_ok=True)
     image = request.images.pop()
     chosen = request.order.chosen
     seen = request.seen.pop()
