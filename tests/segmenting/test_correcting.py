@@ -25,6 +25,7 @@ from slicewise.files import sha256, write_yaml
 from slicewise.segmenting.correcting import Asked, correct
 from slicewise.segmenting.scans import find_scans
 from slicewise.stored import unsealed, write_sealed
+from slicewise.volumes.geometry import LPS_TO_RAS
 from slicewise.volumes.nifti import read_nifti
 from slicewise.volumes.volume import Volume
 from tests.dataset.test_duplicates import resampled
@@ -34,6 +35,7 @@ from tests.segmenting.made import stored
 CASES = {"p1": 1, "p2": 2, "p3": 3}
 TEST = ["p3"]
 TABLE = "kept/corrections.tsv"
+PAIRS = {"train": "train", "test": "test"}
 
 
 def masked(image: Volume, value: int = 1) -> Volume:
@@ -77,7 +79,7 @@ class Place:
             "root": "livers",
             "labels": {"liver": 1},
             "corrections": TABLE,
-            "pairs": {"train": "train", "test": "test"},
+            "pairs": PAIRS,
         }
         experiment = {"slices": "axial48"}
         settings = {
@@ -312,6 +314,33 @@ def test_a_mask_of_other_labels_is_refused(place: Place) -> None:
     # nobody noted the values, which may follow from the order
     place.drawn("tumour", "liver")
     refused(place, said.format("tumour, liver", more))
+
+
+@pytest.mark.parametrize("labels", [{"liver": 1, "tumour": 2}, {"liver": "L", "lesion": "Tumour"}])
+def test_segments_that_a_mask_names_have_the_values_of_the_labels(place: Place, labels) -> None:
+    for path in (place.root / "data").rglob("*_liver.nii.gz"):
+        path.rename(str(path).replace(".nii.gz", ".seg.nrrd"))
+    place.write(labels=labels, pairs={**PAIRS, "mask": "*_liver.seg.nrrd"})
+    place.drawn(*labels)
+
+    def saved(**segments: int) -> Path:
+        image = sitk.GetImageFromArray(masked(patient(7)).array.T)
+        affine = LPS_TO_RAS @ patient(7).affine
+        image.SetOrigin(affine[:3, 3].tolist())
+        image.SetDirection((affine[:3, :3] / patient(7).spacing).ravel().tolist())
+        image.SetSpacing(patient(7).spacing)
+        for number, (name, value) in enumerate(segments.items()):
+            image.SetMetaData(f"Segment{number}_Name", name)
+            image.SetMetaData(f"Segment{number}_LabelValue", str(value))
+        sitk.WriteImage(image, str(place.root / "mine.seg.nrrd"))
+        return place.root / "mine.seg.nrrd"
+
+    said = "(?i)tumour is 2, but there 1 .*mine.seg.nrrd has Tumour: 1.; give its segments the val"
+    refused(place, said, mask=saved(Tumour=1))
+    refused(place, said.replace("Tumour: 1", "Tumour: 1, liver: 2"), mask=saved(Tumour=1, liver=2))
+    assert correct(place.asked(mask=saved(liver=1, Tumour=2))).correction.case == "s1"
+    # a name of nobody's says nothing
+    correct(place.asked(mask=saved(Segment_1=1), force=True))
 
 
 @pytest.mark.parametrize(

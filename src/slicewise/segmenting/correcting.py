@@ -35,9 +35,11 @@ from slicewise.segmenting.scans import Scan, find_scan
 from slicewise.segmenting.trained_on import known_again
 from slicewise.volumes.channels import first_channel
 from slicewise.volumes.checks import count_stored, label_indices, some_counted, with_values
+from slicewise.volumes.described import check_described
 from slicewise.volumes.nifti import read_channels_of
 from slicewise.volumes.placing import VoxelGrid, on_image
 from slicewise.volumes.read import as_meant, read_sources, read_volume
+from slicewise.volumes.segments import read_segments
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
@@ -122,6 +124,7 @@ def correct(asked: Asked) -> Taken:
     _check_patient(patient, [one for one in split if one.case != name], dataset)
     meant = as_meant(image.plus(_more(segmented, dataset)), dataset.content)
     _check_new(name, meant, settings, asked, split)
+    _check_names(asked.mask, dataset)
     mask = _mask(asked, image, dataset.content)
     with changing(table) as known:
         name = _spelt(name, known)
@@ -339,6 +342,18 @@ def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
     values[1 : len(labels) + 1] = [own[0] for own in content.labels.values()]
     values[UNDRAWN] = content.ignore or 0
     return values[numbers]
+
+
+def _check_names(mask: Path, dataset: Dataset) -> None:
+    """Refuse a mask that calls the value of a label by the name of another, as 3D Slicer may."""
+    segments = read_segments(mask)
+    if not segments:
+        return
+    labels = dataset.content.labels
+    called = {name: labels[own] for own, name in dataset.labels.items() if isinstance(name, str)}
+    named = {one.name: one.value for one in segments}
+    remedy = "give its segments the values that the labels have here, or other names"
+    check_described({**labels, **called}, mask, {"labels": named}, remedy)
 
 
 def _check_values(counts: np.ndarray, shown: str, content: Content, ignore: int | None) -> None:

@@ -48,7 +48,9 @@ def described_labels(description: Any) -> dict[str, set[int]]:
     return dict(named)
 
 
-def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> None:
+def check_described(
+    labels: Mapping[str, Any], path: Path, description: Any, remedy: str = ""
+) -> None:
     """Refuse labels whose values are those of others in dataset.json.
 
     A name that dataset.json does not have is free to be given; a line says what
@@ -64,6 +66,8 @@ def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> 
         The dataset.json, or another file that names values, for messages.
     description : object
         What it holds.
+    remedy : str, optional
+        What to do; by default to correct the labels.
 
     Raises
     ------
@@ -87,10 +91,9 @@ def check_described(labels: Mapping[str, Any], path: Path, description: Any) -> 
                 other.append(f"{label} ({_values(mine)}): {', '.join(sorted(called))}")
     listed = ", ".join(f"{name}: {_values(values)}" for name, values in named.items())
     if wrong:
-        raise SlicewiseError(
-            f"dataset.labels: {'; '.join(wrong)} ({path} has {listed}); give each label its own "
-            f"value, or a name that {path.name} does not have"
-        )
+        usual = f"give each label its own value, or a name that {path.name} does not have"
+        remedy = remedy or usual
+        raise SlicewiseError(f"dataset.labels: {'; '.join(wrong)} ({path} has {listed}); {remedy}")
     if other:
         _log.warning(
             "dataset.labels: names that %s does not have, and what it calls their values: %s",
