@@ -18,6 +18,7 @@ from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 from tests.scans import SECRETS, UID
 from tests.volumes.dicom.archived import of_patient, write_report, write_study
+from tests.volumes.dicom.test_scouts import CAPTURE
 from tests.volumes.dicom.written import zipped
 
 
@@ -211,6 +212,44 @@ def test_slices_that_share_uids_are_no_copies(tmp_path: Path, write_series) -> N
     found = find_scans([tmp_path / "two"])
     assert {scan.name: len(scan.sources) for scan in found.scans} == {"a": 5, "b": 5}
     assert not found.aside
+
+
+def captured(header, k: int) -> None:
+    of_patient("PLANTED-2")(header, k)
+    header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = CAPTURE
+
+
+def test_screenshots_and_localizers_are_scans_where_no_other_image_is(
+    tmp_path: Path, write_series
+) -> None:
+    folder = tmp_path / "s" / "SC7"
+    stored = write_series(folder, 5, edit=captured)
+    files = sorted(folder.iterdir())
+    for places in ([folder], files, [zipped(folder, tmp_path / "SC7.zip")]):
+        found = find_scans(places)
+        ((scan,), aside, failures) = found.scans, found.aside, found.failures
+        assert (scan.name, aside, failures) == ("SC7", [], [])
+        with scan.files() as paths:
+            np.testing.assert_array_equal(read_sources(paths).array, stored - 1024)
+    # beside another study, and not beside other images of their own
+    write_series(tmp_path / "s" / "CT7", 5, edit=of_patient("PLANTED-1"), series=f"{UID}.7")
+    assert named(tmp_path / "s") == ["CT7", "SC7"]
+    write_series(tmp_path / "s" / "CT8", 5, edit=of_patient("PLANTED-2"), series=f"{UID}.8")
+    found = find_scans([tmp_path / "s"])
+    assert sorted(scan.name for scan in found.scans) == ["CT7", "CT8"]
+    assert found.aside == [f"{tmp_path}/s: left aside: 5 × screenshot"]
+
+
+def test_dicom_without_an_image_is_a_failure(tmp_path: Path) -> None:
+    write_report(tmp_path / "report" / "a.dcm")
+    table = tmp_path / "scans.csv"
+    table.write_text("image\nreport/a.dcm\n")
+    for place in (tmp_path / "report", tmp_path / "report" / "a.dcm", table):
+        found = find_scans([place])
+        (failure,) = found.failures
+        assert str(tmp_path) in failure and "give NIfTI" in failure and not found.scans
+        assert found.aside == [f"{tmp_path}/report: left aside: 1 × report"]
+    assert "row 2: " in failure
 
 
 def test_a_damaged_slice_is_named_once(tmp_path: Path, write_series) -> None:

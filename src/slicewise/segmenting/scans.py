@@ -31,7 +31,7 @@ from slicewise.volumes.dicom.index import (
     top_of,
 )
 from slicewise.volumes.dicom.neutral import neutral_names, unpacked
-from slicewise.volumes.dicom.scouts import FEW, TIMES_ALIKE
+from slicewise.volumes.dicom.scouts import DOUBTFUL, FEW, TIMES_ALIKE
 from slicewise.volumes.dicom.source import opened
 from slicewise.volumes.formats import NIFTI_SUFFIXES, is_dicom, is_litter, is_nifti
 from slicewise.volumes.nifti import read_note
@@ -142,10 +142,10 @@ def find_scans(places: Sequence[Path]) -> Found:
                 _find_at(place, search)
         except SlicewiseError as error:
             search.failures.append(str(error))
-    if slices:
-        root = Path(os.path.commonpath([path.absolute().parent for path in slices]))
-        below = [path.absolute().relative_to(root).as_posix() for path in slices]
-        _add_series({name: read_entry(root / name, top_of(name)) for name in below}, root, search)
+    try:
+        _find_in_slices(slices, search)
+    except SlicewiseError as error:
+        search.failures.append(str(error))
     search.scans = _each_once(search)
     return search
 
@@ -282,6 +282,18 @@ def _find_below(root: Path, search: Found) -> None:
         raise SlicewiseError(f"{root}: there is no scan in this folder; give {KINDS}")
 
 
+def _find_in_slices(paths: Sequence[Path], search: Found) -> None:
+    """Add the series that single files of DICOM are of."""
+    if not paths:
+        return
+    root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    below = [path.absolute().relative_to(root).as_posix() for path in paths]
+    before = len(search.scans) + len(search.failures)
+    _add_series({name: read_entry(root / name, top_of(name)) for name in below}, root, search)
+    if len(search.scans) + len(search.failures) == before:
+        raise SlicewiseError(f"{root}: no DICOM file that was named is an image; give {KINDS}")
+
+
 def _find_in_zip(path: Path, name: str, search: Found) -> None:
     """Add the series in a zip."""
     with opened(path) as files:
@@ -305,7 +317,7 @@ def _find_in_table(path: Path, search: Found) -> None:
         own = Found()
         try:
             if _is_slice(place):
-                own = find_scans([place])
+                _find_in_slices([place], own)
             else:
                 _find_at(place, own)
         except SlicewiseError as error:
@@ -341,6 +353,7 @@ def _add_series(
     name : str, optional
         What the zip is called by; without, these are files.
     """
+    entries = _meant(entries)
     archive = Archive(entries)
     frames = {
         series: sum(entries[path].frames for path in paths)
@@ -362,8 +375,22 @@ def _add_series(
             "copy them again from the scanner or archive"
         )
     aside = _left_aside(entries, len(frames) - len(kept), archive.copies)
-    if aside and kept:
+    if aside:
         search.aside.append(f"{root}: left aside: {aside}")
+
+
+def _meant(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Take localizers and screenshots for images in studies that have no others.
+
+    Whoever reads a series does so, too: many programs call slices screenshots.
+    """
+    others = {entry.study for entry in entries.values() if entry.kind == IMAGE}
+    return {
+        path: replace(entry, kind=IMAGE)
+        if entry.kind in DOUBTFUL and entry.study not in others
+        else entry
+        for path, entry in entries.items()
+    }
 
 
 def _called(archive: Archive, series: str, root: Path, name: str | None) -> str:

@@ -29,7 +29,8 @@ WITHOUT_IMAGE = {
 }
 """What no volume is made of, by the end of its SOP class, or, with a point, by how that begins."""
 SCREENSHOT = "7"
-_IMAGES = ("localizer", "screenshot")
+DOUBTFUL = ("localizer", "screenshot")
+"""What may be meant where there is no other image, whatever it says that it is."""
 LOCALIZER = {"LOCALIZER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"}
 SCREENS = {"SCREEN SAVE", "DOSE_INFO", "DOSE REPORT"}
 """Values of ImageType."""
@@ -79,11 +80,11 @@ def without_others(
     told = [what_else(header) for _, header in headers]
     kept = [pair for pair, what in zip(headers, told, strict=True) if not what]
     aside = [(name, what) for (name, _), what in zip(headers, told, strict=True) if what]
-    doubtful = sum(what in _IMAGES for what in told)
+    doubtful = sum(what in DOUBTFUL for what in told)
     if doubtful >= sum(max(1, whole(header, "NumberOfFrames", 1)) for _, header in kept):
         # then these may be what is meant
-        kept = [pair for pair, what in zip(headers, told, strict=True) if what in ("", *_IMAGES)]
-        aside = [(name, what) for name, what in aside if what not in _IMAGES]
+        kept = [pair for pair, what in zip(headers, told, strict=True) if what in ("", *DOUBTFUL)]
+        aside = [(name, what) for name, what in aside if what not in DOUBTFUL]
     return (kept, aside) if kept else (list(headers), [])
 
 
