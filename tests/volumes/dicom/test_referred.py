@@ -10,6 +10,7 @@ from pydicom import dcmread
 from slicewise.volumes.dicom.referred import referred
 from slicewise.volumes.dicom.write_rtstruct import write_rtstruct
 from slicewise.volumes.dicom.write_seg import write_seg
+from tests.scans import PLANTED
 from tests.volumes.dicom.test_write_seg import LABELS, painted
 
 
@@ -32,6 +33,38 @@ def test_headers_are_in_the_order_of_positions(tmp_path, write_series):
     series = referred(sorted((tmp_path / "ct").iterdir()), painted(), "SEG")
     places = [float(header.ImagePositionPatient[2]) for header in series.headers]
     assert places == sorted(places)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+@pytest.mark.parametrize("write", [write_seg, write_rtstruct])
+@pytest.mark.parametrize(
+    ("keyword", "value", "told"),
+    [
+        ("PatientSex", "U", ""),
+        ("PatientSex", "Male", ""),
+        ("PatientSex", "f", ""),
+        ("PatientSex", "F", "F"),
+        ("PatientBirthDate", "unknown", ""),
+        ("PatientBirthDate", "19991399", ""),
+        ("PatientBirthDate", "1999", ""),
+        ("PatientBirthDate", "1999.12.31", "1999.12.31"),
+        ("StudyDate", "20190417-20190418", ""),
+        ("StudyTime", "12:30:00", ""),
+        ("StudyTime", "253000", ""),
+        ("StudyTime", "123000.5", "123000.5"),
+        ("StudyTime", "12", "12"),
+    ],
+)
+def test_values_that_the_standard_does_not_know_are_left_empty(
+    tmp_path, write_series, monkeypatch, write, keyword, value, told
+):
+    monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.IGNORE)
+    write_series(tmp_path / "ct", 5, edit=lambda header, k: setattr(header, keyword, value))
+    monkeypatch.undo()
+    write(tmp_path / "made.dcm", sorted((tmp_path / "ct").iterdir()), painted(), LABELS)
+    made = dcmread(tmp_path / "made.dcm")
+    assert made[keyword].value == told
+    assert made.PatientID == PLANTED["PatientID"]
 
 
 @pytest.mark.parametrize("write", [write_seg, write_rtstruct])

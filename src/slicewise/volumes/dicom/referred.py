@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from pydicom.datadict import dictionary_VR
 from pydicom.uid import generate_uid
+from pydicom.valuerep import DA, TM
 
 from slicewise.errors import SlicewiseError
-from slicewise.volumes.dicom.headers import whole
+from slicewise.volumes.dicom.headers import value_of, whole
 from slicewise.volumes.dicom.parse import damaged
 from slicewise.volumes.dicom.series import image_grid
 from slicewise.volumes.dicom.source import SourceFiles, opened
@@ -25,6 +27,11 @@ NEEDED = (
     *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
 )
 """What each DICOM file has, though it may be empty."""
+READ_BY: Mapping[str, Callable[[str], object]] = {
+    "PatientSex": ("", "F", "M", "O").index,
+    **{"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM},
+}
+"""What raises ValueError at a value of these that the standard does not know (PS3.3 C.7.1.1)."""
 REFERRED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 """What an object that refers to them calls its slices by."""
 
@@ -101,6 +108,7 @@ def _headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.Dataset]
                 raise unreferable(files.shown, f"its slices lack {keyword}", kind)
         for keyword in NEEDED:
             header.setdefault(keyword, "")
+        _empty_unknown(header)
         if not header.get("SpecificCharacterSet"):
             header.pop("SpecificCharacterSet", None)  # an empty one stands for none
         own = header.get("FrameOfReferenceUID")
@@ -112,6 +120,15 @@ def _headers(files: SourceFiles, grid: Grid, kind: str) -> list[pydicom.Dataset]
             f"{kind} can refer; take the mask in NIfTI"
         )
     return headers
+
+
+def _empty_unknown(header: pydicom.Dataset) -> None:
+    """Leave values empty that the standard does not know, as no SEG can be made with them."""
+    for keyword, read in READ_BY.items():
+        try:
+            read(str(value_of(header, keyword) or "").strip())
+        except ValueError:
+            header[keyword] = pydicom.DataElement(keyword, dictionary_VR(keyword), "")
 
 
 def unreferable(shown: str, why: str, kind: str) -> SlicewiseError:
