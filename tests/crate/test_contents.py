@@ -10,9 +10,10 @@ import yaml
 
 from slicewise.crate import contents as module
 from slicewise.crate import gather_crate, read_contents
+from slicewise.crate.numbers import Names, Numbers
 from slicewise.crate.writing import Wanted
 from slicewise.errors import SlicewiseError
-from slicewise.files import write_text
+from slicewise.files import sha256, write_json, write_text
 from slicewise.tracking import Run
 from tests.crate.conftest import WORKFLOW, files, written
 from tests.crate.made import mixed, tracked
@@ -39,6 +40,24 @@ def test_digests_of_what_is_left_out_are_told(folder):
     made = contents.ran[0].made
     assert made["predictions/a.nii.gz"] == "pa" * 32
     assert set(made) == {*(f"predictions/{case}.nii.gz" for case in "abcdef"), "report.html"}
+
+
+def test_masks_of_an_earlier_sharing_are_not_told(folder):
+    place = folder / "predictions"
+    write_text(place / "a.nii.gz", "the mask of now")
+    now = {"case": "a", "sha256": sha256(place / "a.nii.gz")}
+    told = [{"case": case, "sha256": f"p{case}"} for case in "abcd"]
+    earlier = [{"case": case, "sha256": "of then"} for case in ("a", "b", "Maria_Muster")]
+    for shards in ({"0": [now, *told[1:]], "3": earlier}, {"0": earlier, "3": [now, *told[1:]]}):
+        for name, masks in shards.items():
+            write_json(place / "_shards" / f"{name}.json", masks)
+        for names in (None, Numbers.of(set("abcdefyz"), set("abcdefyz"))):
+            made = read_contents([folder], WORKFLOW, names).ran[0].made
+            called = names or Names()
+            digests = {called.file(f"predictions/{case}.nii.gz"): f"p{case}" for case in "cd"}
+            digests[called.file("predictions/a.nii.gz")] = now["sha256"]
+            # of b nobody knows which is that of the mask that was scored, which is gone
+            assert {k: v for k, v in made.items() if k.startswith("predictions/")} == digests
 
 
 def test_each_fold_is_there_with_its_model(tmp_path):

@@ -121,8 +121,10 @@ def test_all_that_a_training_tells_is_numbered():
 
 def test_a_name_that_no_case_has_is_refused():
     numbers = Numbers.of({"ann"}, {"A"})
-    with pytest.raises(SlicewiseError, match="case bob: a training or a score tells of it"):
+    with pytest.raises(SlicewiseError, match="case bob: a training, a mask or a score tells"):
         numbers.training({"train": ["bob"]})
+    with pytest.raises(SlicewiseError, match="case bob: a training, a mask or a score tells"):
+        numbers.file("predictions/bob.nii.gz")
 
 
 @pytest.mark.parametrize(

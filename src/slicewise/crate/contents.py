@@ -12,7 +12,7 @@ import yaml
 
 from slicewise import __version__
 from slicewise.crate.images import image_files
-from slicewise.crate.numbers import Names
+from slicewise.crate.numbers import PREDICTIONS, Names
 from slicewise.crate.private import portable, refuse_traces, training_record
 from slicewise.dataset.ensembles import NAME as MIXED
 from slicewise.dataset.ensembles import EnsembleRecord
@@ -315,15 +315,9 @@ def _inputs(table: Path) -> dict[tuple[str, str], str]:
 
 
 def _made(run: Run) -> list[tuple[str, str]]:
-    """Return names and SHA-256 of predicted masks, pages and pictures.
-
-    Those of masks are what shards recorded.
-    """
+    """Return names and SHA-256 of predicted masks, pages and pictures."""
     folder = run.folder.parents[2]
-    made = {}
-    for shard in sorted((folder / "predictions" / "_shards").glob("*.json")):
-        for each in read_stored(shard, PREDICTED):
-            made[f"predictions/{each['case']}.nii.gz"] = str(each["sha256"])
+    made = _masks(run, folder / PREDICTIONS)
     inside = f"{run.dataset}/{folder.name}/"
     for noted in run.record.files.values():
         name = noted.path.removeprefix(inside)
@@ -332,6 +326,26 @@ def _made(run: Run) -> list[tuple[str, str]]:
         if not copied and name not in OF_EXPERIMENT and Path(name).name not in OF_FOLD:
             made[name] = noted.sha256
     return sorted(made.items())
+
+
+def _masks(run: Run, folder: Path) -> dict[str, str]:
+    """Return names and SHA-256 of the predicted masks of the scored cases, as shards recorded them.
+
+    Shards of earlier runs, which had other cases or shared them out otherwise, stay in the folder.
+    """
+    known: dict[str, set[str]] = {}
+    for shard in (folder / "_shards").glob("*.json"):
+        for each in read_stored(shard, PREDICTED):
+            known.setdefault(str(each["case"]), set()).add(str(each["sha256"]))
+    scores = read_stored_table(_noted(run, SCORES), ("case",), dtype=str, keep_default_na=False)
+    made: dict[str, str] = {}
+    for case in known.keys() & set(scores["case"]):
+        path = folder / f"{case}.nii.gz"
+        if len(known[case]) > 1:
+            known[case] &= {sha256(path)} if path.is_file() else set()
+        # where neither is that of the file, nobody knows which was scored
+        made |= {f"{PREDICTIONS}/{path.name}": digest for digest in known[case]}
+    return made
 
 
 def _add_code(contents: Contents, runs: Sequence[Run], workflow: Path) -> None:

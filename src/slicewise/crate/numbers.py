@@ -12,6 +12,8 @@ import pandas as pd
 
 from slicewise.errors import SlicewiseError
 
+PREDICTIONS = "predictions"
+"""The folder of an experiment in which each file is called as a case is."""
 EARLIER = "of an earlier training"
 """What a patient is called whom only the model that a training started from was trained on."""
 
@@ -123,7 +125,9 @@ class Numbers(Names):
         """Return the path of a file that may be called as a case is."""
         path = PurePosixPath(name)
         stem, dot, ending = path.name.partition(".nii")
-        return str(path.with_name(f"{self.case.get(stem, stem)}{dot}{ending}"))
+        is_of_case = path.parts[0] == PREDICTIONS
+        called = self.case_called(stem) if is_of_case else self.case.get(stem, stem)
+        return str(path.with_name(f"{called}{dot}{ending}"))
 
     def _cases(self, names: Iterable[str]) -> list[str]:
         return [self.case_called(name) for name in names]
@@ -146,7 +150,7 @@ def _known(numbers: Mapping[str, str], name: str, what: str) -> str:
     number = numbers.get(name)
     if number is None:
         raise SlicewiseError(
-            f"{what} {name}: a training or a score tells of it, and cases.tsv does not, so it was "
-            "made of other data; run snakemake again"
+            f"{what} {name}: a training, a mask or a score tells of it, and cases.tsv does not, so "
+            "it was made of other data; run snakemake again"
         )
     return number
