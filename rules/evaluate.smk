@@ -19,7 +19,7 @@ rule evaluate:
         models=lambda w: study.mixed_models(w.experiment),
         split=rules.split.output[0],
         proposals=lambda w: study.plans_to_score(w.experiment),
-        # by what members and teachers were trained
+        # by what it, its members and its teachers were trained
         plans=lambda w: study.plans_learnt(w.experiment),
         bests=lambda w: study.bests_learnt(w.experiment),
         # only shown beside the scores, which do not depend on it

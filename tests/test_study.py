@@ -447,7 +447,10 @@ def test_scores_come_with_the_plans_and_the_bests_of_all_that_was_learnt_from():
     for name in ("both", "small"):
         assert study.plans_learnt(name) == ["results/ct/plan-quick.json"]
         assert study.bests_learnt(name) == study.best_of("tuned") != []
-    for name in ("plain", "tuned", "auto", "last"):
+    assert study.plans_learnt("auto") == ["results/ct/plan-quick.json"]
+    assert study.bests_learnt("tuned") == study.best_of("tuned")
+    assert study.plans_learnt("tuned") == study.bests_learnt("auto") == []
+    for name in ("plain", "last"):
         assert study.plans_learnt(name) == study.bests_learnt(name) == []
 
 

@@ -289,18 +289,14 @@ class Study:
         return [] if is_one else self.plans_to_predict(experiment)
 
     def plans_learnt(self, experiment: str) -> list[str]:
-        """Return the plans that it and all that it learns from were trained by; none of others."""
-        return self.plans_of(r for name in self._learnt(experiment) for r in self.recipes_of(name))
+        """Return the plans that it and all that it learns from were trained by."""
+        names = self.settings.learnt_from(experiment)
+        return self.plans_of(recipe for name in names for recipe in self.recipes_of(name))
 
     def bests_learnt(self, experiment: str) -> list[str]:
-        """Return what says which combination each of them is the best of; none of others."""
-        bests = (path for name in self._learnt(experiment) for path in self.best_of(name))
-        return list(dict.fromkeys(bests))
-
-    def _learnt(self, experiment: str) -> list[str]:
-        """Return an ensemble or a student, and all that it learns from; nobody else."""
+        """Return what says which combination each of them is the best of, if of any."""
         names = self.settings.learnt_from(experiment)
-        return names if len(names) > 1 else []
+        return list(dict.fromkeys(path for name in names for path in self.best_of(name)))
 
     @cached_property
     def weighed_on(self) -> list[str]:

@@ -104,6 +104,8 @@ def test_a_note_changes_no_voxel_and_is_read_whatever_its_length(tmp_path):
 @pytest.mark.parametrize(
     ("name", "learns_from"),
     [
+        ("swept", []),
+        ("planned", []),
         ("both", ["swept-seed2", "planned"]),
         ("student", ["swept"]),
         ("pupil", ["planned"]),
@@ -145,5 +147,7 @@ def test_settings_tell_by_what_members_and_teachers_were_trained(tmp_path, name,
     assert rates.get("planned", 0.003) == 0.003
 
 
-def test_who_learns_from_nobody_has_noted_its_settings():
-    assert settings_learnt(LEAST, "e", [], []) == {}
+def test_who_learns_from_nobody_is_told_by_what_it_is_scored():
+    config = LEAST | {"evaluation": {"absent_labels": "challenge"}}
+    kept = yaml.safe_load(settings_learnt(config, "e", [], [])["settings.yaml"])
+    assert kept["evaluation"]["absent_labels"] == "challenge"

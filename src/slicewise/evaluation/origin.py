@@ -23,9 +23,10 @@ from slicewise.volumes.nifti import read_note
 def settings_learnt(
     config: Mapping[str, Any], experiment: str, plans: Sequence[str], bests: Sequence[str]
 ) -> dict[str, str]:
-    """Return the settings that an experiment and all that it learns from were trained by.
+    """Return the settings by which an experiment was scored, and it and its teachers were trained.
 
-    A training notes its own. It knows no plan that a teacher follows, and no sweep that chose it.
+    A training notes its own. It knows no plan that a teacher follows, no sweep that chose it, and
+    nothing that is scored otherwise later.
 
     Parameters
     ----------
@@ -41,14 +42,11 @@ def settings_learnt(
     Returns
     -------
     dict of str to str
-        ``settings.yaml``; nothing of who learns from nobody.
+        ``settings.yaml``.
     """
     settings = planned_settings(config, plans)
-    names = settings.learnt_from(experiment)
-    if len(names) == 1:
-        return {}
     best_of = {Path(path).parents[1].name: path for path in bests}
-    for name in names:
+    for name in settings.learnt_from(experiment):
         best = best_of.get(settings.sweep_of(name) or "")
         settings = best_told(settings, name, [best] if best else [])
     return {"settings.yaml": settings_of(settings, experiment)}
