@@ -23,10 +23,10 @@ TRAINED = ("y", "z")
 
 def known(monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: Any) -> None:
     """Let all runs have been tracked with these settings, by their blocks."""
-    path = folder / "run" / "files" / "settings.yaml"
-    write_text(path, yaml.safe_dump(settings))
-    run = SimpleNamespace(folder=path.parents[1])
-    monkeypatch.setattr("slicewise.publish.gathered.current_run", lambda fold: run)
+    write_text(folder / "settings.yaml", yaml.safe_dump(settings))
+    files = {"settings.yaml": SimpleNamespace(path="settings.yaml")}
+    run = SimpleNamespace(results=folder, record=SimpleNamespace(files=files))
+    monkeypatch.setattr("slicewise.publish.gathered.last_scored", lambda place: run)
 
 
 def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:

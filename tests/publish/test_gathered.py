@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.origin import settings_learnt
 from slicewise.files import write_text
 from slicewise.publish.gathered import gather, numbered, numbers_of, trained
+from slicewise.tracking.find import last_scored
+from tests.crate import made
 from tests.published import ensemble, experiment
 
 
@@ -18,6 +21,30 @@ def test_an_experiment_knows_its_data_split_and_settings(tmp_path):
     assert len(one.cases) == 8
     assert one.block("split") == {}  # the tracked run is gone
     assert one.first.experiment["network"]["filters"] == [8, 16]
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_settings_are_those_by_which_it_was_scored_last(tmp_path, folds):
+    place = made.tracked(tmp_path / "results" / "tiny" / "baseline", folds)
+    assert gather(place).block("evaluation")["absent_labels"] == "exclude"
+    dataset = made.SETTINGS["dataset"] | {"exclude": ["t9"]}
+    now = made.SETTINGS | {"dataset": dataset, "evaluation": {"absent_labels": "challenge"}}
+    last_scored(place).contents(settings_learnt(now, "baseline", [], []))
+    one = gather(place)
+    assert one.block("evaluation")["absent_labels"] == "challenge"
+    assert one.block("dataset")["exclude"] == ["t9"]
+
+
+def test_settings_are_found_after_a_training_that_came_out_differently(tmp_path):
+    place = made.tracked(tmp_path / "results" / "tiny" / "baseline")
+    run = last_scored(place)
+    settings = gather(place).settings
+    assert settings["dataset"]["name"] == "tiny"
+    for loss in (0.5, 0.4):
+        run.epoch({"epoch": 1, "timestamp": 1, "train/loss": loss})
+    run.finish()
+    assert last_scored(place).folder.name == "002"
+    assert gather(place).settings == settings
 
 
 def test_what_it_was_made_from_is_missing(tmp_path):

@@ -22,7 +22,7 @@ from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.sweep import read_sweep
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
-from slicewise.tracking import current_run
+from slicewise.tracking.find import last_scored
 
 SETTINGS = "settings.yaml"
 UNKNOWN_SIZE = "1x1x1"
@@ -162,8 +162,7 @@ def gather(folder: Path) -> Gathered:
         result,
         cases,
         split,
-        # members are of one configuration
-        _settings(place.parent / next(iter(members), place.name)),
+        _settings(place),
         _costs(place, result.folds),
         _expected(place, result.metrics),
         read_groups(place / "groups.tsv"),
@@ -250,9 +249,10 @@ def _tables(one: Gathered) -> tuple[pd.DataFrame, ...]:
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    """Return all settings of the run that trained the first fold, as it noted them."""
-    run = current_run(folder / "tracking" / "fold-0")
-    path = None if run is None else run.folder / "files" / SETTINGS
+    """Return all settings of the run that has the scores, as it noted them."""
+    run = last_scored(folder)
+    noted = None if run is None else run.record.files.get(SETTINGS)
+    path = None if run is None or noted is None else run.results / noted.path
     if path is None or not path.is_file():
         return {}
     try:
