@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -20,14 +21,15 @@ import pytest
 
 from slicewise.cli import main
 from slicewise.errors import SlicewiseError
+from slicewise.files import write_text
 from slicewise.segmenting.export import export
 from slicewise.segmenting.models import choose
-from slicewise.services.node import Peer
+from slicewise.services.node import Manner, Node, Peer
 from tests.scans import PLANTED, SECRETS, UID
 from tests.segmenting.made import experiment, hounsfield
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def dcmtk() -> None:
     if shutil.which("storescu") is None:
         if os.environ.get("SLICEWISE_CI") == "1":
@@ -98,7 +100,7 @@ def eventually(true: Callable[[], object], what: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
+def model(dcmtk, tmp_path_factory) -> Path:
     """An exported one, with which a process starts in a second."""
     folder = tmp_path_factory.mktemp("model")
     path = folder / "model.onnx"
@@ -196,6 +198,38 @@ def test_a_study_that_cannot_be_segmented_is_kept_with_the_reason(model, write_s
     assert len(list(reason.parent.glob("*.dcm"))) == 5
     assert str(tmp_path) not in reason.read_text()
     assert not node.files("work/**/*")
+
+
+def imitate(monkeypatch, makes: bool) -> None:
+    """Let a study have one scan, of which a segmentation can be made or not."""
+
+    def found(places):
+        (image,) = places[0].glob("*.dcm")
+        return SimpleNamespace(scans=[image.stem], failures=[])
+
+    def segmented(scans, order, say, quiet):
+        if not makes:
+            return SimpleNamespace(made=[], failures=["no"])
+        write_text(order.output.seg("s"), f"SEG of {scans[0]}")
+        return SimpleNamespace(made=["s"], failures=[])
+
+    monkeypatch.setattr("slicewise.services.node.find_scans", found)
+    monkeypatch.setattr("slicewise.services.node.segment_scans", segmented)
+
+
+@pytest.mark.parametrize("makes", [True, False])
+def test_a_study_that_comes_in_parts_is_kept_whole(monkeypatch, tmp_path, makes):
+    imitate(monkeypatch, makes)
+    asked = SimpleNamespace(chosen=None, offset=0, batch=1)
+    node = Node(asked, tmp_path, Manner(quiet=0), lambda line: None)
+    for series in ("a", "b", "a"):
+        write_text(tmp_path / "incoming" / "study" / f"{series}.dcm", series)
+        node.step()
+    kept = sorted(path.read_text() for path in tmp_path.rglob("*.dcm"))
+    # what comes again takes the place of its own
+    assert kept == (["SEG of a", "SEG of b"] if makes else ["a", "b"])
+    assert len(list(tmp_path.glob("failed/*/reason.txt"))) == (0 if makes else 2)
+    assert not list((tmp_path / "work").iterdir())
 
 
 @pytest.mark.parametrize("text", ["PACS", "PACS@host", "@host:104", "PACS@host:0", "P@h:x"])

@@ -4,8 +4,8 @@ What was received lies on the disk until its segmentations are sent, so nothing 
 process ends: the next one goes on. Folders and files are called by digests of UIDs.
 
 ``incoming/<study>`` is being received, ``work/<study>`` is being segmented, ``outgoing/*.dcm`` is
-to be sent, or stays where there is nobody to send to, and ``failed/<study>`` is a study of which no
-series could be segmented, with the reason beside it.
+to be sent, or stays where there is nobody to send to, and ``failed/<study>-<images>`` is a study of
+which no series could be segmented, with the reason beside it.
 """
 
 from __future__ import annotations
@@ -280,7 +280,8 @@ class Node:
             reasons = [str(error)]
             names = []
         for number, name in enumerate(names, start=1):
-            order.output.seg(name).rename(self.folder / "outgoing" / f"{place.name}-{number}.dcm")
+            seg = f"{_batch(place)}-{number}.dcm"
+            order.output.seg(name).rename(self.folder / "outgoing" / seg)
         seconds = time.monotonic() - begun
         shown = [reason.replace(f"{place}/", "").replace(str(place), "study") for reason in reasons]
         if not names:
@@ -295,7 +296,7 @@ class Node:
         return lambda line: self.log(f"study {place.name}: {line.replace(f'{place}/', '')}")
 
     def _give_up(self, place: Path, reasons: Iterable[str]) -> None:
-        kept = self.folder / "failed" / place.name
+        kept = self.folder / "failed" / _batch(place)
         shutil.rmtree(kept, ignore_errors=True)
         place.rename(kept)
         write_text(kept / "reason.txt", "\n".join(reasons) + "\n")
@@ -323,8 +324,14 @@ def _files(folder: Path, names: Iterable[str]) -> list[Path]:
     return [path for name in names for path in (folder / name).rglob("*.dcm")]
 
 
-def _digest(uid: str) -> str:
-    return hashlib.sha256(uid.encode()).hexdigest()[:16]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _batch(place: Path) -> str:
+    """Return a name for what was received of a study: the same where the same images come again."""
+    images = sorted(path.name for path in place.glob("*.dcm"))
+    return f"{place.name}-{_digest(' '.join(images))[:8]}"
 
 
 def _sent(paths: Iterable[Path], manner: Manner) -> str | None:
