@@ -12,7 +12,9 @@ import pandas as pd
 import pytest
 
 from slicewise.errors import SlicewiseError, StoppedError
+from slicewise.files import write_text
 from slicewise.tracking import Connection, Mirror, current_run, sync
+from slicewise.tracking.view import image_keys
 from tests import forked
 from tests.tracking.conftest import (
     FACTS,
@@ -97,6 +99,27 @@ def test_a_number_that_did_not_change_is_stored_once(results: Path) -> None:
             one.evaluated("baseline", metrics={"test/dice_mean": value}, **scores)
     run_id = run_of(results, "twice").info.run_id
     assert [value for _, _, value in points(results, run_id, "test/dice_mean")] == [0.9, 0.8]
+
+
+def test_what_is_reported_no_more_is_forgotten(results: Path) -> None:
+    def images(*cases: str) -> dict[str, bytes]:
+        shown = {f"images/test~overlays~{case}+step+0+timestamp+0+ab.webp" for case in cases}
+        return dict.fromkeys({f"overlays/{case}-0.jpg" for case in cases} | shown, b"a picture")
+
+    page, groups = (results / "tiny" / "again" / name for name in ("report.html", "groups.tsv"))
+    for path in (page, groups):
+        write_text(path, path.name)
+    with tracker(results, "again") as one:
+        run = begin(one)
+        one.reported(1, {each.name: each for each in (page, groups)}, images("p1", "p2"))
+        # a test patient was left out, and scores are asked for by groups no more
+        one.reported(1, {page.name: page}, images("p1"))
+    told = current_run(run.folder.parent).record.files
+    assert image_keys(told) == ["test/overlays/p1"]
+    assert {"overlays/p1-0.jpg", "report.html", "environment.txt"} <= told.keys()
+    assert not {"overlays/p2-0.jpg", "groups.tsv"} & told.keys()
+    assert not [path for path in run.folder.rglob("*") if "p2" in path.name]
+    assert len(list((run.folder / "files" / "images").iterdir())) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -236,6 +236,22 @@ class Run:
             data = redact_value(content).encode() if isinstance(content, str) else content
             write_bytes(self.folder / "files" / name, data)
         self.files({name: self.folder / "files" / name for name in contents})
+
+    def forget(self, below: Sequence[str], kept: Collection[str]) -> None:
+        """Note files no more that are there no more, and delete those that only the run keeps.
+
+        Parameters
+        ----------
+        below : sequence of str
+            What their names begin with.
+        kept : collection of str
+            The names of those that stay.
+        """
+        known = self.record.files
+        gone = [name for name in known if name.startswith(tuple(below)) and name not in kept]
+        self._set(files={name: noted for name, noted in known.items() if name not in gone})
+        for name in gone:
+            (self.folder / "files" / name).unlink(missing_ok=True)
 
     def models(self, models: Mapping[str, str | Path], labels: Sequence[str]) -> None:
         """Note the finished models that predict together, by name, and what they segment."""

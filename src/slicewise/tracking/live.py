@@ -17,9 +17,10 @@ from slicewise.tracking.journal import Run, current_run
 from slicewise.tracking.names import TABLE, without_listed_names
 from slicewise.tracking.provenance import environment, git_diff, place
 from slicewise.tracking.registry import Judge
-from slicewise.tracking.scores import PATIENTS
+from slicewise.tracking.scores import CALIBRATION, OVERLAYS, PATIENTS
 from slicewise.tracking.secrets import redact
 from slicewise.tracking.sender import Sender
+from slicewise.tracking.view import IMAGES
 
 SHOWN = {
     "mlflow.loggedArtifacts": json.dumps([{"path": PATIENTS, "type": "table"}]),
@@ -30,6 +31,8 @@ SCORED_BY = "scored_by_library_sha256"
 """Tag: the library that scored, which may be a later one than that which trained."""
 COMPARISON = "comparison"
 """Name of the run that compares experiments."""
+REPORTED = (f"{OVERLAYS}/", IMAGES, f"{CALIBRATION}/", "groups.tsv")
+"""What names of artifacts begin with that a report has of some patients and settings alone."""
 PARENT = "parent"
 """Folder of the run that takes the scores of several trainings."""
 DIFF = "uncommitted.diff"
@@ -207,9 +210,10 @@ class Tracker:
     def reported(
         self, folds: int, files: Mapping[str, str | Path], images: Mapping[str, bytes]
     ) -> None:
-        """Take the report, figures and overlays of an experiment."""
+        """Take the report, figures and overlays of an experiment, in the place of earlier ones."""
         run = self._open(_scored_fold(folds))
         if run is not None:
+            run.forget(REPORTED, kept={*files, *images})
             run.files(files)
             run.contents(images)
 

@@ -16,6 +16,8 @@ from slicewise.wording import INTERVAL_OF
 
 CALIBRATION = "calibration"
 """Folder of artifacts: what masks of each model told of patients whose truth is known."""
+OVERLAYS = "overlays"
+"""Folder of artifacts: pictures of cases."""
 
 MIRRORED = names("mlflow")
 PATIENTS = "patients.json"
@@ -140,7 +142,7 @@ def overlay_images(cases: Iterable[Any]) -> dict[str, bytes]:
     named: dict[str, bytes] = {}
     for number, figures in enumerate(sorted(cases, key=lambda figures: figures.case)):
         for position, (_, image) in enumerate(figures.images):
-            named[f"overlays/{figures.case}-{position}.jpg"] = image
+            named[f"{OVERLAYS}/{figures.case}-{position}.jpg"] = image
             if number < COMPARED:
                 key = f"test~overlays~{figures.case}"
                 # MLflow's own pattern, with a fixed time and id, so that sending twice replaces
