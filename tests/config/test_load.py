@@ -10,7 +10,7 @@ import yaml
 from slicewise.cli import main
 from slicewise.config import PRESETS, json_schema, load_settings, merge
 from slicewise.config.load import read_back
-from tests.settings import LEAST, changed, fault
+from tests.settings import LEAST, changed, fault, used_settings
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.stem != "quick")
@@ -58,6 +58,15 @@ def test_a_dump_of_the_settings_loads_to_the_same_settings(name):
     settings = load_settings(changed("experiments/e/preset", name))
     assert load_settings(settings.model_dump()) == settings
     assert load_settings(json.loads(settings.model_dump_json())) == settings
+
+
+@pytest.mark.parametrize("name", ["e", "f"])
+def test_settings_of_one_experiment_load_whichever_segments_new_scans(name):
+    experiments = LEAST["experiments"] | {"f": {"slices": "r"}}
+    segment = {"scans": "new", "experiment": "f"}
+    used = used_settings(LEAST | {"experiments": experiments, "segment": segment}, name)
+    again = load_settings(yaml.safe_load(used), dumped=True)
+    assert (again.wanted, again.segment) == ([name], None)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

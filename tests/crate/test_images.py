@@ -64,6 +64,13 @@ def test_what_the_layout_reads_is_in_it_and_nothing_else(data, tmp_path):
     assert files[0].what == "the image of case a, as it was read"
 
 
+def test_new_scans_that_another_experiment_segments_matter_not(data, tmp_path):
+    used = settings_of(tmp_path, root="livers")
+    segment = {"scans": "new", "experiment": "another", "offset": 0}
+    files = image_files(used | {"segment": segment}, digests(data))
+    assert files == image_files(used, digests(data))
+
+
 def test_an_excluded_case_stays_behind(data, tmp_path):
     files = image_files(settings_of(tmp_path, root="livers", exclude=["b"]), digests(data))
     assert not [each for each in files if "/b_" in each.name]

@@ -28,6 +28,17 @@ def test_settings_are_made_to_fit_another_folder(tmp_path):
     assert str(caught.value).endswith("git worktree add ../then 0123456789ab")
 
 
+def test_new_scans_that_another_experiment_segments_stay_behind(tmp_path):
+    segment = {"scans": "new", "experiment": "rich"}
+    path = tmp_path / "settings.yaml"
+    path.write_text(used_settings(CONFIG | {"segment": segment}, "plain"))
+    found = read_settings(path, tmp_path, "x", {})
+    assert found["segment"] is None
+    # as earlier versions noted them
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"segment": segment}))
+    assert read_settings(path, tmp_path, "x", {}) == found
+
+
 def test_it_is_made_again_beside_the_old_one(tmp_path, settings):
     fetched = Fetched("plain", {}, {}, "0123456789abcdef")
     one = Original(fetched, tmp_path / "results", settings)

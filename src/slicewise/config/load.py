@@ -179,9 +179,10 @@ def _place(config: Any, location: Sequence[Any]) -> tuple[Any, ...]:
 def settings_of(settings: Settings, experiment: str) -> str:
     """Return, as YAML, complete settings with one of their experiments.
 
-    An ensemble comes with its members, and who learns from others with these.
+    An ensemble comes with its members, and who learns from others with these. New scans stay
+    behind: another experiment may segment them.
     """
-    used = settings.model_dump(mode="json")
+    used = settings.model_dump(mode="json") | {"segment": None}
     used.pop(ENSEMBLES, None)
     named = settings.learnt_from(experiment)
     trained = {name: settings.blocks[name] for name in named if name not in settings.ensembles}

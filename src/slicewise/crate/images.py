@@ -66,7 +66,8 @@ def image_files(
         the patient is, lies outside of the folder of the data, or is not what was read; or what
         would be packed is not the whole data set.
     """
-    checked = load_settings(settings, dumped=True)
+    # an earlier version noted new scans, which another experiment may segment
+    checked = load_settings({**settings, "segment": None}, dumped=True)
     dataset = checked.dataset
     if dataset.layout == "phantom":
         raise SlicewiseError(

@@ -159,7 +159,8 @@ def read_settings(
     """Read the settings of a run, for a rerun that starts in another folder."""
     try:
         written = read_stored(path, remedy="name a run that is whole")
-        checked = load_settings(written, dumped=True)
+        # runs of earlier versions noted new scans, which another experiment may segment
+        checked = load_settings({**written, "segment": None}, dumped=True)
     except SlicewiseError as error:
         commit = tags.get("git_commit", UNKNOWN)
         there = f"; use the code of then: git worktree add ../then {commit[:12]}"
