@@ -129,6 +129,21 @@ def test_a_table_has_the_columns_that_are_read_and_the_cases_that_are_there(data
     assert len(files) == 5
 
 
+def test_corrected_masks_are_refused_though_they_lie_with_the_data(data, tmp_path):
+    table_of(data, rows_of(data))
+    for kind in ("image", "mask"):
+        write_text(data / f"new_{kind}.nii.gz", f"{kind} new")
+    rows = "case\tpatient\timage\tmask\nnew\tnew\tnew_image.nii.gz\tnew_mask.nii.gz\n"
+    write_text(data / "fixed.tsv", rows)
+    known = digests(data) | {
+        ("new", kind): sha256(data / f"new_{kind}.nii.gz") for kind in ("image", "mask")
+    }
+    root, corrections = "livers/my cases.csv", str(data / "fixed.tsv")
+    settings = settings_of(tmp_path, layout="table", root=root, corrections=corrections)
+    with pytest.raises(SlicewiseError, match="alone 3 cases are found, and not the 4"):
+        image_files(settings, known)
+
+
 def test_a_file_elsewhere_is_refused(data, tmp_path):
     rows = rows_of(data)
     elsewhere = tmp_path / "elsewhere.nii.gz"

@@ -12,6 +12,7 @@ import pytest
 
 from slicewise.cli import main
 from slicewise.crate import Wanted, gather_crate, write_crate
+from slicewise.crate.images import ImageFile
 from slicewise.errors import SlicewiseError
 from slicewise.files import write_text
 from slicewise.reproduce import again, published
@@ -153,6 +154,35 @@ def test_what_else_it_was_made_with_lies_with_the_data(crate, data, tmp_path, ch
     write_text(data / "sites.tsv", "")
     (original,) = bring_published(crate, data, tmp_path / "results", print)
     assert original.settings["split"]["strata"] == str(data / "sites.tsv")
+
+
+@pytest.mark.parametrize("then", ["tiny-corrections/fixed.tsv", "{here}/of anna/fixed.tsv"])
+def test_corrected_masks_lie_beside_the_data_and_not_among_them(
+    crate, data, tmp_path, monkeypatch, then
+):
+    corrections = {"corrections": then.format(here=tmp_path)}
+    settings = made.SETTINGS | {"dataset": made.SETTINGS["dataset"] | corrections}
+    monkeypatch.setattr(made, "SETTINGS", settings)
+    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "tutorial")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    with pytest.raises(SlicewiseError, match=r"^tiny-corrections/fixed\.tsv: is missing, and the"):
+        bring_published(crate, data, tmp_path / "results", print)
+    write_text(tmp_path / "tiny-corrections" / "fixed.tsv", "")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
+    table = original.settings["dataset"]["corrections"]
+    assert table == str(tmp_path / "tiny-corrections" / "fixed.tsv")
+
+
+def test_a_crate_with_images_needs_no_corrections(tmp_path, crate, monkeypatch, changed):
+    changed(dataset={"corrections": "tiny-corrections/corrections.tsv", "exclude": ["x"]})
+    image = ImageFile("images/a_orig.nii.gz", b"voxels", "the image of case a")
+    monkeypatch.setattr("slicewise.crate.contents.image_files", lambda *_: [image])
+    folder = tmp_path / "theirs" / "results" / "tiny" / "tutorial"
+    write_crate(gather_crate(Wanted(WORKFLOW, images=True), [folder]), crate)
+    (original,) = bring_published(crate, None, tmp_path / "results", lambda line: None)
+    dataset = original.settings["dataset"]
+    assert (dataset["exclude"], dataset["corrections"]) == ([], None)
+    assert (Path(dataset["root"]) / "a_orig.nii.gz").read_bytes() == b"voxels"
 
 
 def test_other_data_are_refused_by_the_first_that_differs(crate, data, tmp_path):

@@ -169,7 +169,7 @@ def _check_whole(
             elif not path.exists():
                 path.symlink_to(each.content.resolve())
         packed = place / IMAGES / (root.name if root.is_file() else "")
-        changes = {"root": str(packed), "exclude": []}
+        changes: dict[str, Any] = {"root": str(packed), "exclude": [], "corrections": None}
         try:
             found = find_cases(settings.dataset.model_copy(update=changes), place)
         except SlicewiseError as error:

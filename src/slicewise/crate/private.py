@@ -44,6 +44,10 @@ def portable(settings: Mapping[str, Any], cases: Container[str], results: Path) 
     dataset = shown["dataset"]
     if dataset.get("root") is not None:
         dataset["root"] = last_part(dataset["root"])
+    if dataset.get("corrections") is not None:
+        # what the table names lies beside it, so it keeps a folder, which is nobody's own
+        table = last_part(dataset["corrections"])
+        dataset["corrections"] = f"{dataset['name']}-corrections/{table}"
     split = shown["split"]
     if split.get("strata") is not None:
         split["strata"] = last_part(split["strata"])

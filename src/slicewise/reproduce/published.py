@@ -51,8 +51,8 @@ def bring_published(
         if data is None and archive.images:
             data = _unpack(archive, results, log)
             for original in originals:
-                # what was excluded is not in it
-                original.settings["dataset"]["exclude"] = []
+                # what was excluded is not in it, nor any corrected mask
+                original.settings["dataset"] |= {"exclude": [], "corrections": None}
     for original in originals:
         _place(original, crate, data)
     if is_numbered:
@@ -115,6 +115,10 @@ def _place(original: Original, crate: Path, data: Path | None) -> None:
         raise SlicewiseError(f"{relpath(data)}: there is no such folder; correct --data")
     is_table = dataset["layout"] == "table" and data.is_dir()
     dataset["root"] = str((_beside(data, root, crate) if is_table else data).resolve())
+    if dataset["corrections"] is not None:
+        # a search for cases in the folder of the data may not come upon them
+        outside = data.resolve().parent
+        dataset["corrections"] = str(_beside(outside, dataset["corrections"], crate).resolve())
     split = original.settings["split"]
     if split["strata"] is not None:
         split["strata"] = str(_beside(data, split["strata"], crate).resolve())
