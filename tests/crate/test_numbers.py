@@ -74,6 +74,14 @@ def test_nothing_in_it_tells_a_name(named, tmp_path):
         assert archive.note.numbered
 
 
+def test_names_are_taken_to_the_letter_where_they_are_looked_for():
+    # of two lookalikes one may have been excluded, which the crate does not tell
+    numbers = Numbers.of({"g1"}, {"g1"})
+    dataset = {"exclude": ["g01"], "different_patients": []}
+    shown = numbers.settings({"dataset": dataset, "split": {"not_the_same": []}})
+    assert shown["dataset"] == {"exclude": [], "different_patients": "all"}
+
+
 def test_nothing_of_an_ensemble_tells_a_name(named, tmp_path):
     folder = made.mixed(named.parent)
     numbers = numbers_of([gather(folder)])

@@ -78,6 +78,17 @@ def test_what_was_not_published_is_left_out_and_told(original, tmp_path):
     assert original.settings["dataset"]["exclude"] == ["new"]
 
 
+@pytest.mark.parametrize("then", ["all", []])
+def test_who_looks_like_one_of_an_excluded_case_is_recognised(original, tmp_path, then):
+    # crates of earlier versions say nothing of patients in several spellings
+    original.settings["dataset"]["different_patients"] = then
+    root = folder_of(tmp_path / "mine", {"f": "f1"})
+    for kind in ("orig", "liver"):
+        write_text(root / "raw" / "train" / f"f01_{kind}.nii.gz", f"excluded {kind}")
+    assert told(original, root) == "left out, as not published: 1 case here (f01)"
+    assert original.settings["dataset"]["exclude"] == ["f01"]
+
+
 @pytest.mark.parametrize("kind", ["orig", "liver"])
 def test_another_file_is_refused(original, tmp_path, kind):
     root = folder_of(tmp_path / "mine")

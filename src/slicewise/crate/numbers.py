@@ -89,12 +89,11 @@ class Numbers(Names):
         are one patient from the numbers.
         """
         dataset = settings["dataset"]
-        different = "all" if dataset["different_patients"] else dataset["different_patients"]
         split = settings["split"]
         apart = [self._cases(pair) for pair in split["not_the_same"]]
         return {
             **settings,
-            "dataset": {**dataset, "exclude": [], "different_patients": different},
+            "dataset": {**dataset, "exclude": [], "different_patients": "all"},
             "split": {**split, "not_the_same": apart},
         }
 

@@ -54,6 +54,10 @@ def name_cases(originals: Sequence[Original], log: Callable[[str], None]) -> Non
         When an image or mask is not here, or patients are not grouped or split as they were.
     """
     first = originals[0]
+    for original in originals:
+        # which patients are one the numbers tell, and not how names are spelt: somebody here may
+        # look like one of a case that was excluded
+        original.settings["dataset"]["different_patients"] = "all"
     settings = load_settings(first.settings, dumped=True)
     here = find_cases(settings.dataset, data_folder())
     found = recognise(first.files / "cases.tsv", here, relpath(first.settings["dataset"]["root"]))
