@@ -47,7 +47,7 @@ from slicewise.job import sentence, warnings_said
 from slicewise.retries import has_failed, is_marked
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
-from slicewise.surroundings import check_image, check_writable, give_names
+from slicewise.surroundings import check_image, check_writable, give_names, gpus_asked
 from slicewise.syntax import syntax_of
 from slicewise.dataset.columns import read_columns
 from slicewise.dataset.finding import find_cases
@@ -56,9 +56,6 @@ from slicewise.dataset.split import split_cases, warn_of_shared, with_strata
 STARTED = time.time()
 # all jobs inherit it: what one of them said of MLflow, the next ones need not
 os.environ.setdefault("SLICEWISE_RUN", f"{os.getpid()}-{STARTED}")
-# Of a training or a prediction. Each job reads it again, so no profile can say it.
-# 0 will not do: to Kubernetes that is a request, too.
-GPUS = int(os.environ.get("SLICEWISE_GPUS", 1)) or None
 IN_BUCKET = workflow.storage_settings.default_storage_provider is not None
 # Where the image of jobs lies; each job reads it again, too.
 IMAGE = os.environ.get("SLICEWISE_IMAGE")
@@ -95,6 +92,8 @@ try:
         check_writable([Path(".snakemake"), *Path(".snakemake").glob("*/")])
     if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
         check_image(IMAGE)
+    # Of a training or a prediction. Each job reads it again, so no profile can say it.
+    GPUS = gpus_asked(os.environ.get("SLICEWISE_GPUS", "1"))
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
         # the script beside environment.yml runs away from it, and asks for the lock by its digest
         lock = Path(workflow.source_path("../requirements.txt")).absolute()

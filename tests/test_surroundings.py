@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.surroundings import check_writable, folders_of, give_names
+from slicewise.surroundings import check_writable, folders_of, give_names, gpus_asked
 
 NOBODY = "4242"
 NAMES = ("USER", "LOGNAME", "LNAME", "USERNAME", "HOME")
@@ -54,6 +54,12 @@ def test_who_has_a_name_keeps_it(monkeypatch):
     monkeypatch.setenv("HOME", "/somewhere")
     give_names()
     assert (os.environ["USER"], os.environ["HOME"]) == ("somebody", "/somewhere")
+
+
+@pytest.mark.parametrize("number", ["", "none", "-1", "1.5"])
+def test_what_is_no_number_of_gpus_is_refused(number):
+    with pytest.raises(SlicewiseError, match=f"SLICEWISE_GPUS: '{number}' is no number of GPUs"):
+        gpus_asked(number)
 
 
 @pytest.mark.slow

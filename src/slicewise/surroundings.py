@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import getpass
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -77,3 +78,34 @@ def check_image(image: str | None) -> None:
         )
     if "://" not in image and not Path(image).is_file():
         raise SlicewiseError(f"{image}: SLICEWISE_IMAGE names this image, and there is none")
+
+
+def gpus_asked(number: str) -> int | None:
+    """Return how many GPUs a training or a prediction asks for.
+
+    Parameters
+    ----------
+    number : str
+        What SLICEWISE_GPUS says.
+
+    Returns
+    -------
+    int or None
+        None for 0, which to Kubernetes is a request, too.
+
+    Raises
+    ------
+    SlicewiseError
+        When it is no number of GPUs.
+
+    Examples
+    --------
+    >>> gpus_asked("2"), gpus_asked("0")
+    (2, None)
+    """
+    if not re.fullmatch("[0-9]+", number):
+        raise SlicewiseError(
+            f"SLICEWISE_GPUS: {number!r} is no number of GPUs; give one, 0 where there are none, "
+            "or unset it"
+        )
+    return int(number) or None
