@@ -153,6 +153,22 @@ def test_patients_of_several_studies_stay_together_in_a_table(place):
     assert len({case.patient for case in cases}) == 4
 
 
+@pytest.mark.parametrize("lost", [None, "left_002_img", "right_002_img", "right_002_mask"])
+def test_masks_go_with_the_images_they_are_called_after(place, lost):
+    folder = place / "data" / "knees"
+    for n in range(12):
+        stem = f"{('left', 'right')[n // 6]}_{n % 6 + 1:03d}"
+        pair(folder / f"{stem}_img.nii.gz", folder / f"{stem}_mask.nii.gz", n)
+    if lost:
+        (folder / f"{lost}.nii.gz").unlink()
+    path = init(Wanted(folder), lambda _: None)
+    settings = load_settings(yaml.safe_load(path.read_text()))
+    cases = find_cases(settings.dataset, place / "data")
+    images = [case.image[0].name.removesuffix("_img.nii.gz") for case in cases]
+    assert [case.mask[0].name.removesuffix("_mask.nii.gz") for case in cases] == images
+    assert len(cases) == (11 if lost else 12)
+
+
 def test_what_is_there_is_not_overwritten_without_being_told(place):
     _, _, path = written(place, "subsets")
     before = path.read_text()

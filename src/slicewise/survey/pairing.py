@@ -184,24 +184,38 @@ def pairings(kinds: Sequence[Kind], looker: Looker, mask: str = "") -> list[Pair
 
 
 def _nearest(pairs: Sequence[Pairing]) -> list[Pairing]:
-    """Leave out pairs whose mask is called after another image: `frame12_gt` after `frame12`."""
-    best: dict[str, tuple[float, int]] = {}
-    for pair in pairs:
-        mask = pair.masks[0].paths[0]
-        best[mask] = max(best.get(mask, (0.0, 0)), (pair.worth, _shared_words(pair)))
-    return [pair for pair in pairs if _is_near(pair, best[pair.masks[0].paths[0]])]
+    """Leave out pairs whose masks are called after other images: `frame12_gt` after `frame12`.
+
+    Also where these make fewer cases, as one of them may be lost, but not less than half.
+    """
+    shared = [_shared_words(pair) for pair in pairs]
+    known: dict[str, set[tuple[float, int]]] = defaultdict(set)
+    for pair, of_masks in zip(pairs, shared, strict=True):
+        for mask, words in of_masks.items():
+            known[mask].add((pair.worth, words))
+    near = []
+    for pair, of_masks in zip(pairs, shared, strict=True):
+        others = sum(
+            any(2 * worth >= pair.worth and more > words for worth, more in known[mask])
+            for mask, words in of_masks.items()
+        )
+        if 2 * others <= len(of_masks):
+            near.append(pair)
+    return near
 
 
-def _is_near(pair: Pairing, best: tuple[float, int]) -> bool:
-    worth, words = best
-    return pair.worth < worth or _shared_words(pair) >= words
+def _shared_words(pair: Pairing) -> dict[str, int]:
+    """Return how many words and numbers the path of each mask shares with that of its image.
+
+    Whole paths, as a word of the kind may stand in what varies: `left_001` and `{0}_001`.
+    """
+    image = pair.image.members
+    mask = pair.masks[0].members
+    return {mask[key]: (_words_in(image[key]) & _words_in(mask[key])).total() for key in pair.keys}
 
 
-def _shared_words(pair: Pairing) -> int:
-    """Return how many words and numbers the paths of image and mask share."""
-    named = (re.sub(r"\{\d+\}", " ", each.template) for each in (pair.image, pair.masks[0]))
-    one, other = (set(re.findall(r"[A-Za-z]+|\d+", text.lower())) for text in named)
-    return len(one & other)
+def _words_in(path: str) -> Counter[str]:
+    return Counter(re.findall(r"[a-z]+|\d+", path.lower()))
 
 
 def _looked_at(pair: Pairing, looker: Looker) -> Pairing:
