@@ -140,6 +140,8 @@ PLAIN = {
     "hospitals' cases": [f"center{s}_case{k:02d}" for s in (1, 2, 3) for k in range(1, 6)],
     "families": ["smith_john", "smith_anna", "miller_eve", "miller_tom"],
     "phantoms": [f"phantom_{k:03d}" for k in range(1, 201)],
+    "exams": [f"exam{k}_p{k:02d}" for k in range(1, 9)],
+    "dates": ["20200101_ct", "20210305_ct", "20190304_ct"],
     "two excluded": [f"case_{k:03d}" for k in range(40) if k not in (9, 19)],
     "one": ["p1"],
     "none": [],
@@ -167,6 +169,11 @@ SHARED = {
     "P4": [f"P{k}{side}" for k in range(1, 9) for side in "LR"],
     "pat3": [f"pat{k}scan{s}" for k in range(1, 9) for s in (1, 2)],
     "study3_p002": [f"study3_p{k:03d}_{e}" for k in range(1, 8) for e in ("ED", "ES")],
+    "p05": [f"{visit}_p{k:02d}" for visit in ("baseline", "follow_up") for k in range(1, 8)],
+    "005": [f"T{visit}_{k:03d}" for visit in (0, 1) for k in range(1, 8)],
+    "carl": [f"{phase}-{name}" for phase in ("arterial", "venous") for name in ("anna", "carl")],
+    "p002": ["2020-01-01_p001", "2019-03-04_p002", "2020-06-06_p002", "2021-03-05_p003"],
+    "scan03": [f"scan{k:02d}_{m}" for k in range(1, 9) for m in ("ct", "mr")],
     "p2": [f"p{k}_slice{s:02d}" for k in range(1, 5) for s in range(30)],
 }
 
@@ -181,7 +188,7 @@ def test_several_cases_of_a_patient_are_found(stem, names):
     shared = find_shared(reversed(names))
     (own,) = [group for group in shared if group.stem == stem]
     assert len(own.cases) > 1
-    assert all(case.startswith(stem) for case in own.cases)
+    assert all(case.startswith(stem) or case.endswith(stem) for case in own.cases)
     # the pattern that is offered, where there is one, does what it says
     pattern = pattern_for(names, shared)
     if pattern is not None:
@@ -194,6 +201,7 @@ def test_several_cases_of_a_patient_are_found(stem, names):
 def test_a_pattern_is_offered_for_the_common_schemes():
     found = {stem for stem, names in SHARED.items() if pattern_for(names, find_shared(names))}
     assert {"genius_01", "patient007", "p07", "sub-02", "case_02", "pat3", "anna"} <= found
+    assert {"p05", "005", "p002"} <= found
 
 
 def test_plain_numberings_of_any_length_raise_no_alarm():

@@ -40,6 +40,12 @@ def test_nothing_makes_no_arrangement():
          "{patient}/{case}/ct"),
         ("{0}/{1}/ct", "{0}/{1}/seg", [("ann", "1"), ("ann", "2"), ("bob", "3")],
          "{patient}/{case}/ct"),
+        ("{0}/{1}_ct", "{0}/{1}_seg", [("pre", "p01"), ("post", "p01"), ("pre", "p02")],
+         "{case}/{patient}_ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("visit1", "7"), ("visit2", "7"), ("visit2", "8")],
+         "{case}/{patient}/ct"),
+        ("{0}/{1}/ct", "{0}/{1}/seg", [("T1", "a"), ("T2", "a"), ("T3", "a"), ("T3", "b")],
+         "{patient}/{case}/ct"),
     ],
 )  # fmt: skip
 def test_parts_are_named_by_what_they_tell(image, mask, keys, expected):
@@ -107,6 +113,18 @@ def test_scans_of_another_day_are_cases_of_the_same_patients():
     ]
     assert found.tells_patient
     assert not found.patterns
+
+
+def test_patients_in_folders_of_visits_are_patients():
+    pairs = [
+        pairing(f"{{0}}/{name}_a", f"{{0}}/{name}_b", ("baseline",), ("followup",))
+        for name in ("anna", "007")
+    ]
+    assert {(row.case, row.patient, row.image) for row in arranged(pairs).rows} == {
+        (f"{name}_{visit}", name, f"{visit}/{name}_a")
+        for name in ("anna", "007")
+        for visit in ("baseline", "followup")
+    }
 
 
 @pytest.mark.parametrize("other", [{"is_hu": False}, {"values": frozenset({1})}, {"extent": 9.0}])

@@ -1,5 +1,6 @@
 """`slicewise init` on public data sets, imitated: what it writes is loaded and finds the cases."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,33 @@ def test_masks_go_with_the_images_they_are_called_after(place, lost):
     images = [case.image[0].name.removesuffix("_img.nii.gz") for case in cases]
     assert [case.mask[0].name.removesuffix("_mask.nii.gz") for case in cases] == images
     assert len(cases) == (11 if lost else 12)
+
+
+@pytest.mark.parametrize(
+    ("form", "scans", "patients"),
+    [
+        ("{}/{}_{}", ["baseline", "followup"], ["p01", "p02", "p03"]),
+        ("{}/{}_{}", ["baseline", "followup"], ["anna", "bert", "carl"]),
+        ("{}/{}/{}", ["visit1", "visit2"], ["p01", "p02", "p03"]),
+        ("{}/{}/{}", ["2019-01-01", "2020-02-03"], ["p01", "p02", "p03"]),
+        ("{}/{}/{}", ["arterial", "venous"], ["001", "002", "003"]),
+        ("{}_{}_{}", ["T0", "T1"], ["001", "002", "003"]),
+    ],
+)
+def test_scans_that_lie_above_patients_or_begin_names_leave_them_together(
+    place, form, scans, patients
+):
+    folder = place / "data" / "visits"
+    for number, (scan, patient) in enumerate(itertools.product(scans, patients)):
+        image, mask = (folder / form.format(scan, patient, kind) for kind in ("ct", "seg"))
+        pair(Path(f"{image}.nii.gz"), Path(f"{mask}.nii.gz"), number)
+    path = init(Wanted(folder), lambda _: None)
+    settings = load_settings(yaml.safe_load(path.read_text()))
+    whose = {}
+    for case in find_cases(settings.dataset, place / "data"):
+        (name,) = [name for name in patients if name in str(case.image[0].relative_to(folder))]
+        whose.setdefault(case.patient, []).append(name)
+    assert sorted(whose.values()) == [[name, name] for name in patients]
 
 
 def test_what_is_there_is_not_overwritten_without_being_told(place):

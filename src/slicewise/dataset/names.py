@@ -137,6 +137,60 @@ PLACES = (
     "image",
 )
 """Words before a number that names many patients at once."""
+FRAMES = ("frame", "phase", "time", "tp", "t", "frm")
+"""Before the number of a frame."""
+SCANS = (
+    *("visit", "scan", "ses", "session", "day", "week", "month", "year", "study", "exam", "series"),
+    *("baseline", "followup", "follow", "pre", "post", "phase", "time", "tp", "run", "acq"),
+)
+"""Of folders and files that hold one of several scans of a patient."""
+PHASES = (
+    *("arterial", "venous", "portal", "portalvenous", "delayed", "native", "nephrographic"),
+    *("ed", "es", "systole", "diastole", "inspiration", "expiration", "bl", "fu", "up"),
+    *("early", "mid", "late", "left", "right"),
+)
+"""Of one of several scans of an examination, and what else scans of another day are called."""
+_DATE = r"(?:19|20)\d\d(?P<sign>[-_.]?)(?:0[1-9]|1[0-2])(?P=sign)(?:0[1-9]|[12]\d|3[01])"
+
+
+def is_scan(name: str) -> bool:
+    """Tell whether a name is that of a scan alone: a visit, a phase, a side or a day.
+
+    Examples
+    --------
+    >>> [is_scan(name) for name in ("baseline", "T0", "visit2", "follow_up", "2019-01-31")]
+    [True, True, True, True, True]
+    >>> [is_scan(name) for name in ("anna", "p01", "Basel", "study1", "007")]
+    [False, False, False, False, False]
+    """
+    if re.fullmatch(_DATE, name):
+        return True
+    words = re.findall("[a-z]+", name.lower())
+    return bool(words) and {*words} <= {*SCANS, *FRAMES, *PHASES} - {*PLACES}
+
+
+def are_scans_of(scans: Collection[str], patients: Collection[str]) -> bool:
+    """Tell whether names are those of scans with patients in each, and not the other way around.
+
+    Parameters
+    ----------
+    scans : collection of str
+        Of folders, or what names begin with.
+    patients : collection of str
+        What is in them, or follows.
+
+    Examples
+    --------
+    >>> are_scans_of({"T0", "T1"}, {"p01", "p02"}), are_scans_of({"T1", "T2", "T3"}, {"a", "b"})
+    (True, False)
+    """
+    if not all(map(is_scan, scans)) or any(map(is_scan, patients)) or len({*patients}) < 2:
+        return False
+    if all(re.fullmatch(_DATE, name) for name in scans):
+        return all(any(letter.isdigit() for letter in name) for name in patients)
+    # numbers may be those of patients, of whom there are more than scans of each
+    numbered = any(letter.isdigit() for name in scans for letter in name)
+    return not numbered or len({*scans}) <= len({*patients})
 
 
 @dataclass(frozen=True)
@@ -158,11 +212,12 @@ class Shared:
 def find_shared(names: Iterable[str]) -> list[Shared]:
     """Find cases whose names look like several scans of one patient.
 
-    Two ways of naming scans are known. What follows the patient is set off
+    Three ways of naming scans are known. What follows the patient is set off
     (``p01_ED`` and ``p01_ES``, ``sub-01_ses-1``, ``case_01a``), and returns with
-    other patients; or it is the end of one number (``genius_0100``,
+    other patients; it is a word for a scan, or a date, before the patient
+    (``baseline_p01``); or it is the end of one number (``genius_0100``,
     ``genius_0101``), which begins anew with each patient. A plain numbering of
-    patients does neither.
+    patients does none of these.
 
     Parameters
     ----------
@@ -175,6 +230,8 @@ def find_shared(names: Iterable[str]) -> list[Shared]:
         Sorted by stem; empty where names look like one case a patient.
     """
     unique = sorted(set(names))
+    if behind := _behind_scans(unique):
+        return behind
     for level in range(1, 1 + max((len(_tokens(name)) for name in unique), default=0)):
         groups = _at_level(unique, level)
         if groups:
@@ -200,6 +257,8 @@ def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
     unique = sorted(set(names))
     groups = list(shared)
     wanted = sorted(group.cases for group in groups)
+    first = all(case.startswith(group.stem) for group in groups for case in group.cases)
+    start = "^" if first else "^.*[-_. ]"
     for stem in dict.fromkeys(group.stem for group in groups):
         exact = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", re.escape(stem))
         numbers = re.sub(r"\d+", "[0-9]+", re.escape(stem))
@@ -207,17 +266,40 @@ def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
         for form in (numbers, exact, words):
             by_patient = defaultdict(list)
             for name in unique:
-                match = re.search(f"^(?P<patient>{form})", name)
+                match = re.search(f"{start}(?P<patient>{form})", name)
                 by_patient[match["patient"] if match else ""].append(name)
             several = sorted(tuple(group) for group in by_patient.values() if len(group) > 1)
             if "" not in by_patient and several == wanted:
-                return f"^(?P<patient>{form})"
+                return f"{start}(?P<patient>{form})"
     return None
 
 
 def _tokens(name: str) -> list[str]:
     """Split a name into parts, each with the separators that follow it."""
     return re.findall(r"[^-_. ]*\d(?=[A-Za-z])|[^-_. ]*[-_. ]+|[^-_. ]+$", name)
+
+
+def _behind_scans(names: Sequence[str]) -> list[Shared]:
+    """Find the scans of patients in names that the scan begins: baseline_p01, followup_p01."""
+    whose: dict[str, list[str]] = defaultdict(list)
+    scans = set()
+    for name in names:
+        patient = _behind_scan(name)
+        scans.add(name.removesuffix(patient).rstrip("-_. "))
+        whose[patient].append(name)
+    if not are_scans_of(scans, whose):
+        return []
+    return [Shared(stem, tuple(own)) for stem, own in sorted(whose.items()) if len(own) > 1]
+
+
+def _behind_scan(name: str) -> str:
+    """Return what follows the date, or the words for a scan, that a name begins with."""
+    if dated := re.match(rf"{_DATE}[-_. ]+(?=.)", name):
+        return name[dated.end() :]
+    tokens = _tokens(name)
+    while len(tokens) > 1 and is_scan(tokens[0].rstrip("-_. ")):
+        tokens = tokens[1:]
+    return "".join(tokens)
 
 
 def _at_level(names: Sequence[str], level: int) -> list[Shared]:
@@ -284,8 +366,7 @@ def _number(tail: str) -> int:
 
 
 def _is_date(tail: str) -> bool:
-    date = r"(19|20)\d\d([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
-    return re.match(date, tail) is not None
+    return re.match(_DATE, tail) is not None
 
 
 def _by_number(names: Sequence[str]) -> list[Shared]:

@@ -7,15 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from slicewise.dataset.names import PLACES, SMALL_GROUP
+from slicewise.dataset.names import FRAMES, PLACES, SCANS, SMALL_GROUP, are_scans_of
 from slicewise.survey.kinds import Kind
-from slicewise.survey.naming import structure_names
+from slicewise.survey.naming import differing, structure_names
 from slicewise.survey.pairing import Pairing
 from slicewise.survey.words import (
-    FRAMES,
     IMAGES,
     MASKS,
-    SCANS,
     is_person,
     subset_of,
     without_subset,
@@ -148,7 +146,8 @@ class _Parts:
 
     @property
     def kept(self) -> list[int]:
-        return sorted(self.names)
+        """What varies, in the order in which the layout `pairs` names a case by it."""
+        return sorted(self.names, key=lambda number: (self.names[number] != "patient", number))
 
     def name_of(self, key: Sequence[str]) -> str:
         """Return what a case is called, as the layout `pairs` does it."""
@@ -320,11 +319,14 @@ def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) ->
 
     The same patient's scans of another day, phase or frame are cases of theirs.
     """
-    names = structure_names([group[0].rests[0] for group in groups])
+    rests = [group[0].rests[0] for group in groups]
     made = [_of_group(group, (), ()) for group in groups]
+    patients = _patients(rests, [row.case for one in made for row in one.rows])
     rows = [
-        replace(row, case=f"{row.case}_{name}", patient=row.patient or row.case)
-        for name, one in zip(names, made, strict=True)
+        replace(row, case=f"{name}_{row.case}", patient=name)
+        if patients
+        else replace(row, case=f"{row.case}_{name}", patient=row.patient or row.case)
+        for name, one in zip(patients or structure_names(rests), made, strict=True)
         for row in one.rows
     ]
     rivals = (pair for group in groups for pair in _rivals(group[0], pairings))
@@ -337,6 +339,16 @@ def _united(groups: Sequence[Sequence[Pairing]], pairings: Sequence[Pairing]) ->
         patterns=False,
         tells_patient=True,
     )
+
+
+def _patients(rests: Sequence[str], cases: Sequence[str]) -> list[str]:
+    """Return what paths differ by where these are patients, and the cases scans, else nothing.
+
+    `p01` and `p02` of `baseline/p01`, `followup/p01` and `baseline/p02`.
+    """
+    names = [re.sub(r"[^A-Za-z0-9.-]+", "_", text).strip("-_.") for text in differing(rests)]
+    told = all(names) and len({*names}) == len(names) and are_scans_of({*cases}, names)
+    return names if told else []
 
 
 def _is_other_subset(pair: Pairing, best: Pairing) -> bool:
@@ -445,8 +457,17 @@ def _parts(group: Sequence[Pairing]) -> _Parts:
     names = list(NAMES.get(len(kept), ("patient", *(f"part{n}" for n in kept[1:]))))
     if len(kept) > 1 and _is_frame(group[0].image, kept[-1]):
         names[-1] = "frame"
+    if len(kept) > 1 and names[1] != "frame" and _are_scans(group, kept):
+        names[:2] = reversed(names[:2])
+        return _Parts(dict(zip(kept, names, strict=True)))
     whole = len(kept) > 1 and "frame" not in names and _is_called_place(group, kept[0])
     return _Parts(dict(zip(kept, names, strict=True)), whole)
+
+
+def _are_scans(group: Sequence[Pairing], kept: Sequence[int]) -> bool:
+    """Tell whether outer folders are visits, phases or days, which hold many patients each."""
+    keys = [key for pair in group for key in pair.image.members]
+    return are_scans_of({key[kept[0]] for key in keys}, {key[kept[1]] for key in keys})
 
 
 def _tell_apart(group: Sequence[Pairing], kept: Sequence[int]) -> bool:

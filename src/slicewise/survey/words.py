@@ -28,13 +28,6 @@ PREDICTED = (
 )
 """Of masks that a program made."""
 KINDS = frozenset((*SUBSETS, *IMAGES, *MASKS))
-FRAMES = ("frame", "phase", "time", "tp", "t", "frm")
-"""Before the number of a frame."""
-SCANS = (
-    *("visit", "scan", "ses", "session", "day", "week", "month", "year", "study", "exam", "series"),
-    *("baseline", "followup", "follow", "pre", "post", "phase", "time", "tp", "run", "acq"),
-)
-"""Of folders and files that hold one of several scans of a patient."""
 
 
 def words_of(name: str) -> list[str]:
