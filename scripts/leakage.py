@@ -7,6 +7,7 @@ from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
+    check_masks,
     check_sites_scored,
     remove_earlier,
 )
@@ -23,6 +24,7 @@ def main(snakemake):
         cases = read_table(given.cases)
         others = {str(path): read_table(path) for path in given.others}
         check_leaks(cases, others)
+        check_masks(cases, cfg.not_the_same)
         check_alike(
             dict(zip(cases["case"], cases["patient"], strict=True)),
             read_marks(beside(given.cases), cases["case"]),

@@ -13,6 +13,7 @@ from slicewise.dataset.leakage import (
     check_alike,
     check_labels_trained,
     check_leaks,
+    check_masks,
     check_sites_scored,
     remove_earlier,
 )
@@ -73,6 +74,44 @@ def test_two_names_of_one_scan_are_enough(refused):
 def test_a_table_of_two_columns_is_enough(refused, table):
     other = cases_table([case_record("z", "three")])[["case", "fingerprint"]]
     assert refused(check_leaks, table, {"c.tsv": other}).startswith("case c: the same image as z")
+
+
+# --- one mask for several images -----------------------------------------------------------
+
+
+def masked(*rows: tuple[str, str, str], ml: float = 3.0) -> pd.DataFrame:
+    """Return a table of cases, by their names, patients and the digests of their masks."""
+    return cases_table(
+        [
+            case_record(
+                case, case, patient=patient, mask=SOURCE | {"sha256": digest}, ml={"liver": ml}
+            )
+            for case, patient, digest in rows
+        ]
+    )
+
+
+SOURCE = {"file": "mask.nii.gz", "bytes": 10}
+
+
+def test_one_mask_for_images_of_several_patients_is_refused(refused):
+    rows = [("a", "p", "1"), ("b", "q", "2"), ("d", "s", "4"), ("c", "r", "2"), ("e", "t", "4")]
+    message = refused(check_masks, masked(*rows))
+    assert message.startswith("cases b, c; d, e: one mask for images of several patients")
+    assert "split.not_the_same" in message
+    assert refused(check_masks, masked(*rows), [["e", "d"]]).startswith("cases b, c: one mask")
+
+
+def test_one_mask_may_be_that_of_one_patient_or_of_cases_that_are_named_or_empty():
+    check_masks(masked(("a", "p", "1"), ("b", "p", "1"), ("c", "q", "2")))
+    three = [("a", "p", "1"), ("b", "q", "1"), ("c", "r", "1")]
+    check_masks(masked(*three), [["b", "a"], ["b", "c"]])
+    check_masks(masked(*three, ml=0.0))
+
+
+def test_of_three_cases_of_one_mask_a_pair_lets_no_third_through(refused):
+    three = masked(("a", "p", "1"), ("b", "q", "1"), ("c", "r", "1"))
+    assert refused(check_masks, three, [["a", "b"]]).startswith("cases a, b, c: one mask")
 
 
 # --- the same scan, changed ----------------------------------------------------------------

@@ -43,8 +43,9 @@ class Split(Block):
     not_the_same: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = Field(
         [],
         description="Pairs of cases that the leakage check takes for the same scan though they "
-        "are not; a case of a data set in `check_against` is `<its cases.tsv>:<case>`, or the case "
-        "alone where this data set has none of that name.",
+        "are not, or that have the same mask for good reason; a case of a data set in "
+        "`check_against` is `<its cases.tsv>:<case>`, or the case alone where this data set has "
+        "none of that name.",
     )
 
     @model_validator(mode="after")

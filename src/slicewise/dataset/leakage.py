@@ -65,6 +65,41 @@ def check_leaks(cases: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None
                 )
 
 
+def check_masks(cases: pd.DataFrame, not_the_same: Iterable[Collection[str]] = ()) -> None:
+    """Stop when one mask is that of several patients, as a slip in a table or a copy makes it.
+
+    Masks without any label may be the same.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        The table of cases.
+    not_the_same : iterable of pairs of cases
+        As of `check_alike`; cases that are named with another of the same mask are let through.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the cases and what to do.
+    """
+    volumes = cases[[name for name in cases if str(name).startswith("ml_")]].astype(float)
+    drawn = cases[(volumes > 0).any(axis=1)]
+    pairs = list(not_the_same)
+    shared = []
+    for _, same in drawn.groupby("mask_sha256", sort=False):
+        names = set(same["case"])
+        known = {name for pair in pairs if names.issuperset(pair) for name in pair}
+        if same["patient"].nunique() > 1 and names - known:
+            shared.append(some(sorted(names), SHOWN))
+    if shared:
+        raise SlicewiseError(
+            f"cases {some(shared, SHOWN, '; ', 'groups')}: one mask for images of several "
+            "patients, which can be right for one of them at most; give each image its own, or all "
+            "the same patient, or, if their masks are the same indeed, name the pair in "
+            "split.not_the_same"
+        )
+
+
 def check_labels_trained(
     cases: pd.DataFrame,
     split: pd.DataFrame,
