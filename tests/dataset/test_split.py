@@ -351,6 +351,21 @@ def test_of_patients_torn_alike_the_first_is_said_and_folds_are_named(caplog):
     assert said.startswith("p1 has 2 cases in fold 1 and 1 in fold 0, and 1 more such name several")
 
 
+def test_frames_that_are_of_one_patient_already_are_no_scans_to_be_asked_about(caplog):
+    names = ["p1_rest", "p1_stress", "p2_rest", "p2_stress", "p3_rest"]
+    cases = [
+        Case(f"{name}_{frame}", name, (), (), guessed=True, frame=frame)
+        for name in names
+        for frame in (0, 9)
+    ]
+    wanted = Split(test=2, validation=1)
+    warn_of_shared(cases[::4], {a.case: a for a in split_cases(cases, wanted)})
+    assert not caplog.records
+    warn_of_shared(cases, {a.case: a for a in split_cases(cases, wanted)})
+    (record,) = caplog.records
+    assert "(such as '^(?P<patient>p[0-9]+)')" in record.getMessage()
+
+
 def test_a_name_has_a_number_of_its_own():
     digest = hashlib.sha256(b"7:test:p01").digest()
     assert name_hash(7, "test", "p01") == int.from_bytes(digest, "big")

@@ -73,11 +73,27 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
     if all(case.lacks for case in kept if not case.corrected):
         # no mask was forgotten: the settings look for them in the wrong place
         raise SlicewiseError(kept[0].lacks)
+    _refuse_torn(kept)
     rows = {f.name: f.row for f in candidates if f.row is not None}
     _refuse_alike(kept, {case.patient for case in cases}, dataset, root, rows)
     _refuse_names(kept, dataset)
     folders = Folders()
     return [_whole(case, folders) for case in kept]
+
+
+def _refuse_torn(cases: list[Case]) -> None:
+    """Refuse frames of one file that would be of several patients."""
+    of_file: dict[Path, list[Case]] = defaultdict(list)
+    for case in cases:
+        if case.frame is not None:
+            of_file[case.image[0]].append(case)
+    for path, own in of_file.items():
+        if len({case.patient for case in own}) > 1:
+            raise SlicewiseError(
+                f"{path}: its frames {listed([case.name for case in own])} would be of several "
+                "patients, so one patient might be trained and tested on; say whose they are, by a "
+                "column patient of the table or by dataset.patient_pattern"
+            )
 
 
 def _refuse_names(cases: list[Case], dataset: Dataset) -> None:
@@ -121,7 +137,7 @@ def _case(listed: FoundCase, dataset: Dataset) -> Case:
     patient = listed.patient
     guessed = False
     if patient is None:
-        patient = _patient(listed.name, dataset)
+        patient = _patient(listed, dataset)
         guessed = "patient_pattern" not in dataset.model_fields_set
     return Case(
         name=listed.name,
@@ -173,9 +189,10 @@ def _refuse_alike(
     )
 
 
-def _patient(name: str, dataset: Dataset) -> str:
+def _patient(case: FoundCase, dataset: Dataset) -> str:
+    name = case.name
     if dataset.patient_pattern is None:
-        return name
+        return case.without_frame or name
     match = re.search(dataset.patient_pattern, name)
     if match is None:
         raise SlicewiseError(

@@ -314,11 +314,14 @@ def warn_of_shared(cases: Iterable[Case], assignments: Mapping[str, Assignment])
     assignments : mapping of case to Assignment
         Where they go, which the line says of the group that is torn most.
     """
-    names = [case.name for case in cases if case.guessed]
-    shared = find_shared(names)
+    # by what patients are called, as frames of one file are of one already
+    cases_of = {case.patient: case.name for case in cases if case.guessed}
+    shared = find_shared(cases_of)
     if not shared:
         return
-    places = [Counter(_place(assignments[name]) for name in group.cases) for group in shared]
+    places = [
+        Counter(_place(assignments[cases_of[name]]) for name in group.cases) for group in shared
+    ]
     # torn between most places, then the largest
     worst = max(range(len(shared)), key=lambda n: (len(places[n]), len(shared[n].cases), -n))
     (place, number), *rest = sorted(places[worst].items(), key=lambda each: (-each[1], each[0]))
@@ -326,7 +329,7 @@ def warn_of_shared(cases: Iterable[Case], assignments: Mapping[str, Assignment])
     torn += "".join(f" and {n} in {other}" for other, n in rest)
     more = len(shared) - 1
     also = f", and {more} more such name{'s' if more > 1 else ''} several" if more else ""
-    pattern = pattern_for(names, shared)
+    pattern = pattern_for(cases_of, shared)
     _log.warning(
         "%s has %s%s, each taken for a patient of its own: set dataset.patient_pattern%s, or null "
         "to say that they differ",

@@ -284,6 +284,24 @@ def test_a_4d_image_without_any_mask_lacks_it(data):
     assert "p1_4d.nii.gz: image without mask" in bad.lacks
 
 
+@pytest.mark.parametrize("image", ["{case}_4d.nii.gz", "{case}_frame{frame}.nii.gz"])
+def test_frames_of_a_case_are_of_one_patient(data, image):
+    for case in ("p1_rest", "p1_stress", "p2_rest"):
+        touch(data, f"{case}_4d.nii.gz")
+        for frame in ("01", "12"):
+            touch(data, f"{case}_frame{frame}.nii.gz", f"{case}_frame{frame}_gt.nii.gz")
+    keys = {"image": image, "mask": "{case}_frame{frame}_gt.nii.gz", "train": "", "test": None}
+    first = {"first_frame": 1} if "4d" in image else {}
+    cases = find_cases(pairs(**keys, **first), data.parent)
+    assert {case.name: case.patient for case in cases} == {
+        f"{case}_{frame}": case
+        for case in ("p1_rest", "p1_stress", "p2_rest")
+        for frame in ("01", "12")
+    }
+    # that the two files of p1 are one's may still be looked for
+    assert all(case.guessed for case in cases)
+
+
 def test_frames_that_are_files_are_no_frames_of_a_4d_image(data):
     touch(data, "p1/p1_frame01.nii.gz", "p1/p1_frame01_gt.nii.gz")
     files = pairs(**CINE | {"image": "{patient}/{patient}_frame{frame}.nii.gz"})

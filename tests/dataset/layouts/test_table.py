@@ -162,3 +162,14 @@ def test_a_frame_of_a_4d_image(data, refused):
         rows[2] = ("es", "p1", "cine.nii.gz", "m.nii.gz", wrong)
         message = refused(find_cases, write_table(data, *rows), data.parent)
         assert f"row 3, case es: frame is '{wrong}'" in message
+
+
+def test_frames_of_one_file_are_of_one_patient(data, refused):
+    touch(data, "cine.nii.gz", "m.nii.gz")
+    header = ("case", "patient", "image", "mask", "frame")
+    rows = [(case, case, "cine.nii.gz", "m.nii.gz", n) for case, n in (("ed", "0"), ("es", "11"))]
+    for kept in (range(5), (0, 2, 3, 4)):  # of two patients, and of nobody
+        table = write_table(data, *(tuple(row[n] for n in kept) for row in (header, *rows)))
+        message = refused(find_cases, table, data.parent)
+        assert message.startswith(f"{data / 'cine.nii.gz'}: its frames ed, es would be of several")
+        assert "column patient" in message

@@ -34,6 +34,9 @@ class FoundCase(Arranged):
         What a table says of it beyond that, column by column.
     row : int or None
         Its row in a table.
+    without_frame : str
+        Of one of several frames, what all are called, by which their patient is called unless
+        something else says whose they are.
     """
 
     name: str
@@ -43,6 +46,7 @@ class FoundCase(Arranged):
     patient: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     row: int | None = None
+    without_frame: str = ""
 
 
 class Layout(Protocol):

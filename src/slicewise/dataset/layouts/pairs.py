@@ -123,8 +123,8 @@ def _frames(images: list[_Fitting], masks: list[_Fitting]) -> list[_Fitting]:
     return several
 
 
-def _others(mask: _Fitting) -> dict[str, str]:
-    return {part: value for part, value in mask.parts.items() if part != "frame"}
+def _others(file: _Fitting) -> dict[str, str]:
+    return {part: value for part, value in file.parts.items() if part != "frame"}
 
 
 def _frame(image: _Fitting, pairs: Pairs) -> int | None:
@@ -158,6 +158,7 @@ def _whole(case: FoundCase, place: Path, image: _Fitting, pairs: Pairs) -> Found
         patient=image.parts.get("patient"),
         named=of_frame(named_below(place, shown), shown, frame),
         frame=frame,
+        without_frame=_Fitting(image.path, _others(image)).name,
     )
 
 
