@@ -8,6 +8,7 @@ import yaml
 
 from slicewise.config import load_settings, merge
 from slicewise.dataset.finding import find_cases
+from slicewise.dataset.split import split_cases, warn_of_shared
 from slicewise.errors import SlicewiseError
 from slicewise.survey.init import Wanted, init, name_of, root_of
 from tests.imitated import BUILDERS, pair
@@ -195,6 +196,21 @@ def test_scans_that_lie_above_patients_or_begin_names_leave_them_together(
         (name,) = [name for name in patients if name in str(case.image[0].relative_to(folder))]
         whose.setdefault(case.patient, []).append(name)
     assert sorted(whose.values()) == [[name, name] for name in patients]
+
+
+def test_scans_that_come_later_are_still_looked_at_for_whose_they_are(place, caplog):
+    folder = place / "data" / "livers"
+    for n in range(6):
+        pair(folder / f"p{n:02d}_ct.nii.gz", folder / f"p{n:02d}_seg.nii.gz", n)
+    path = init(Wanted(folder), lambda _: None)
+    for n in range(6):
+        pair(folder / f"p{n:02d}_fu_ct.nii.gz", folder / f"p{n:02d}_fu_seg.nii.gz", n + 6)
+    settings = load_settings(yaml.safe_load(path.read_text()))
+    cases = find_cases(settings.dataset, place / "data")
+    placed = split_cases(cases, settings.split, place / "data")
+    warn_of_shared(cases, {assigned.case: assigned for assigned in placed})
+    (record,) = caplog.records
+    assert "each taken for a patient of its own" in record.getMessage()
 
 
 def test_what_is_there_is_not_overwritten_without_being_told(place):

@@ -79,8 +79,8 @@ def test_structures_are_ordered_so_that_small_ones_are_not_covered():
 
 
 def test_scans_of_one_patient_are_asked_for():
-    assert labels.patients_of(["p1", "p2"]).value is None
-    said = labels.patients_of(["p01_ED", "p01_ES", "p02_ED", "p02_ES"])
+    assert labels.patients_of(["p1", "p2"]) == []
+    (said,) = labels.patients_of(["p01_ED", "p01_ES", "p02_ED", "p02_ES"])
     assert "(?P<patient>" in said.value
     assert said.question
     assert said.others[0].value is None

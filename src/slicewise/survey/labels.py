@@ -196,17 +196,21 @@ def labels_by_file(names: Sequence[str], sizes: Mapping[str, float], why: str) -
     return said
 
 
-def patients_of(names: Sequence[str]) -> Said:
-    """Return whose the cases are, as far as their names tell."""
+def patients_of(names: Sequence[str]) -> list[Said]:
+    """Return whose the cases are, as far as their names tell.
+
+    Nothing where no two look like one's: a `null` would silence for good what runs say of names,
+    and further scans of the same patients may come.
+    """
     path = ("dataset", "patient_pattern")
     shared = find_shared(names)
     if not shared:
-        return Said(path, None, "no two names look like cases of one patient")
+        return []
     pattern = pattern_for(names, shared)
     cases = " and ".join(shared[0].cases[:2])
     question = "Whose are the cases?"
     if pattern is None:
         why = f"{cases} may be of one patient, and no simple pattern says so: look at it"
-        return Said(path, None, why, question)
+        return [Said(path, None, why, question)]
     other = Other(None, "each case is a patient of its own")
-    return Said(path, pattern, f"{cases} look like one patient's", question, (other,))
+    return [Said(path, pattern, f"{cases} look like one patient's", question, (other,))]

@@ -158,7 +158,7 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
     arrangement = layout.arrangement
     told_patient = arrangement is not None and arrangement.tells_patient
     if layout.name not in ("bids", "dicom") and not told_patient:
-        said.append(labels.patients_of([case.name for case in layout.cases]))
+        said += labels.patients_of([case.name for case in layout.cases])
     return said + _labels(layout, listing, looker, sample)
 
 
