@@ -213,6 +213,35 @@ def test_scans_that_come_later_are_still_looked_at_for_whose_they_are(place, cap
     assert "each taken for a patient of its own" in record.getMessage()
 
 
+def tabled(place: Path, *rows: tuple[str, str]) -> Path:
+    """Write a folder with a table of cases, by patient and subset."""
+    folder = place / "data" / "tabled"
+    lines = ["case\tpatient\timage\tmask\tsubset"]
+    for n, (patient, subset) in enumerate(rows):
+        pair(folder / f"i{n}.nii.gz", folder / f"m{n}.nii.gz", n)
+        lines.append(f"c{n}\t{patient}\ti{n}.nii.gz\tm{n}.nii.gz\t{subset}")
+    (folder / "cases.tsv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_a_table_that_places_all_cases_leaves_nothing_of_the_split_to_draw(place):
+    rows = [(f"p{n}", "validation" if n == 5 else "train") for n in range(6)]
+    path = init(Wanted(tabled(place, *rows)), lambda _: None)
+    config = yaml.safe_load(path.read_text())
+    assert "split" not in config
+    settings = load_settings(config)
+    placed = split_cases(find_cases(settings.dataset, place / "data"), settings.split)
+    assert [assigned.subset for assigned in placed] == [subset for _, subset in rows]
+
+
+def test_a_split_that_no_run_takes_is_refused_before_anything_is_written(place):
+    rows = [("p0", "train"), ("p1", "train"), ("p0", "test")]
+    folder = tabled(place, *rows)
+    with pytest.raises(SlicewiseError, match="patients p0: in the training and in the test folder"):
+        init(Wanted(folder), lambda _: None)
+    assert not Path("config/tabled.yaml").exists()
+
+
 def test_what_is_there_is_not_overwritten_without_being_told(place):
     _, _, path = written(place, "subsets")
     before = path.read_text()

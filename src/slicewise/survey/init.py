@@ -16,6 +16,7 @@ from slicewise.asked import snakemake_command
 from slicewise.config import IN_RESULTS, Effort, load_settings
 from slicewise.config.channels import CHANNEL
 from slicewise.dataset.finding import find_cases
+from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.survey.asking import asked
@@ -85,7 +86,8 @@ def init(
     Raises
     ------
     SlicewiseError
-        When there is a configuration already, or no layout fits.
+        When there is a configuration already, when no layout fits, or when
+        nothing could be run with what would be written.
     """
     folder = wanted.folder
     name = wanted.name or name_of(folder)
@@ -206,10 +208,12 @@ def _with_table(proposal: Proposal, table: Path) -> Proposal:
 
 
 def _checked(text: str) -> int:
-    """Load a configuration as a run does, and return how many cases it finds."""
+    """Load a configuration, find its cases and split them, as a run does; return how many."""
     with _Quiet():
         settings = load_settings(yaml.safe_load(text))
-        return len(find_cases(settings.dataset, data_folder()))
+        cases = find_cases(settings.dataset, data_folder())
+        split_cases(cases, settings.split, data_folder())
+        return len(cases)
 
 
 def _summary(

@@ -240,7 +240,7 @@ def _ml(glance: Glance) -> float:
 
 def _split(layout: Layout) -> list[Said]:
     patients = {case.patient for case in layout.cases}
-    placed = any(case.subset == "test" for case in layout.cases)
+    placed = any(case.subset for case in layout.cases)
     said = []
     if not placed:
         share = 0.35 if len(patients) < 30 else 0.2
