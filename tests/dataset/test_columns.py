@@ -42,6 +42,7 @@ def test_a_column_of_the_results_is_refused(refused, name):
         (case("a2", "a", site="Bonn"), "patients of more than one site: a (Bonn, Ulm)"),
         (case("c1", "c", site=""), "no site is given for c1"),
         (case("c1", "c", age="3"), "no site is given for c1"),
+        (case("c1", "c", site="NA"), "no site is given for c1 (NA); fill it in"),
         (case("c1", "c", site="ulm"), "'Ulm' and 'ulm', which differ in upper and lower case only"),
         (case("c1", "c", site="Ul m"), "differ in blanks only"),
     ],
@@ -50,6 +51,15 @@ def test_sites_that_do_not_fit_are_refused(refused, second, said):
     message = refused(read_sites, [*CASES, second], Split(leave_out="site"))
     assert message.startswith("split.leave_out: ")
     assert said in message
+
+
+def test_a_patient_with_rows_of_two_sites_is_refused(tmp_path, refused):
+    (tmp_path / "t.tsv").write_text("patient\tsite\na\tX\nb\tY\nq\tX\na\tY\nq\tY\n")
+    cases = [case("a1", "a"), case("b1", "b")]
+    message = refused(read_sites, cases, SITES, tmp_path)
+    assert "patients of more than one site: a (X, Y); a model" in message
+    # other columns may differ from scan to scan
+    assert read_column(cases, "site", "k", SITES, tmp_path) == {"a1": "Y", "b1": "Y"}
 
 
 def test_each_patient_has_a_site():

@@ -18,6 +18,7 @@ from slicewise.dataset.split import (
     held_out_cases,
     name_hash,
     number_of_folds,
+    read_strata,
     split_cases,
     training_cases,
     warn_of_shared,
@@ -266,6 +267,19 @@ def test_faults_of_strata(refused, columns, part):
     owners = ("p", "p", "q")
     cases = [Case(f"c{k}", owners[k], (), (), None, columns[k]) for k in range(3)]
     assert part in refused(split_cases, cases, Split(test=1, stratify="centre"))
+
+
+def test_rows_of_a_patient_may_differ_in_volumes_but_not_in_what_they_are_shared_out_by(
+    tmp_path, refused
+):
+    cases = [Case(name, name[0], (), ()) for name in ("a1", "a2", "b1", "c1")]
+    rows = [("a", "Ulm", "2"), ("b", "Ulm", "0"), ("a", "Bonn", "7"), ("c", "Bonn", "1")]
+    lines = [("patient", "site", "ml_cyst"), *rows]
+    (tmp_path / "t.tsv").write_text("".join("\t".join(line) + "\n" for line in lines))
+    by_label = Split(stratify="ml_cyst", strata="t.tsv")
+    assert read_strata(cases, by_label, tmp_path) == {"a": "yes", "b": "no", "c": "yes"}
+    message = refused(read_strata, cases, Split(stratify="site", strata="t.tsv"), tmp_path)
+    assert "t.tsv gives patient a several values of site (Bonn, Ulm)" in message
 
 
 def test_the_first_of_all_are_shared_out_by_the_method_of_sainte_lague():

@@ -19,6 +19,8 @@ SHOWN = 8
 TAKEN = ("case", "patient", "subset", "fold", "label")
 """Names that tables of results have columns of; others begin as those of `MEASURED` do."""
 MEASURED = ("image", "mask", "ml_", "intensity_", "shape", "spacing", "orientation", "fingerprint")
+UNKNOWN = ("n/a", "na", "nan", "none", "null", "unknown", "-", "?")
+"""What tables hold, in small letters, where nobody knows a site: patients of all of them."""
 
 Values = dict[str, str]
 """Of a column, by case; empty where nothing is said."""
@@ -50,6 +52,14 @@ def read_column(
     SlicewiseError
         When no table has it, or its name is one that results have.
     """
+    said = _all_said(cases, column, key, settings, data)
+    return {case: values[-1] if values else "" for case, values in said.items()}
+
+
+def _all_said(
+    cases: Sequence[Case], column: str, key: str, settings: Split, data: Path
+) -> dict[str, list[str]]:
+    """Return all that a column says of each case, as `read_column` does of the last row."""
     if column in TAKEN or column.startswith(MEASURED):
         raise SlicewiseError(
             f"{key}: a column {column!r} cannot be asked for, as tables of results have their own "
@@ -57,7 +67,7 @@ def read_column(
         )
     known = {name for case in cases for name, _ in case.columns}
     if column in known:
-        return {case.name: dict(case.columns).get(column, "") for case in cases}
+        return {case.name: [dict(case.columns).get(column, "")] for case in cases}
     if settings.strata is None:
         raise SlicewiseError(
             f"{key}: no table has a column {column!r}"
@@ -67,7 +77,7 @@ def read_column(
         )
     drawn = [case for case in cases if not case.corrected]
     values = column_of(strata_table(settings.strata, data), column, drawn)
-    return {case.name: values.get(case.name) or "" for case in cases}
+    return {case.name: values.get(case.name, []) for case in cases}
 
 
 def read_columns(
@@ -122,8 +132,13 @@ def strata_table(strata: str, data: Path) -> Path:
     return path if path.exists() else data / expanded(strata, "split.strata")
 
 
-def column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, str | None]:
+def column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, list[str]]:
     """Read a column of a table of cases or patients, which `split.strata` names.
+
+    Returns
+    -------
+    dict of str to list of str
+        By case, what each row of it or of its patient says; nothing where there is no row.
 
     Raises
     ------
@@ -142,8 +157,10 @@ def column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, str |
             f"{path}: split.strata needs a column case or patient, and {column}; it has "
             f"{', '.join(header)}"
         )
-    values = {row.cells[key]: row.cells[column] for row in rows}
-    return {c.name: values.get(c.name if key == "case" else c.patient) for c in cases}
+    values: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        values[row.cells[key]].append(row.cells[column])
+    return {c.name: values.get(c.name if key == "case" else c.patient, []) for c in cases}
 
 
 def read_sites(cases: Sequence[Case], settings: Split, data: Path = Path()) -> Values:
@@ -157,26 +174,30 @@ def read_sites(cases: Sequence[Case], settings: Split, data: Path = Path()) -> V
     Raises
     ------
     SlicewiseError
-        When the column is not there, a cell of it is empty, a patient is at two
-        sites, or two sites may be one in two spellings.
+        When the column is not there, a cell of it is empty or says that nobody
+        knows, a patient is at two sites, or two sites may be one in two spellings.
     """
     key = "split.leave_out"
     column = str(settings.leave_out)
-    values = read_column(cases, column, key, settings, data)
-    empty = sorted(case for case, value in values.items() if not value)
-    if empty:
+    said = _all_said(cases, column, key, settings, data)
+    missing = []
+    for name, values in sorted(said.items()):
+        unknown = [value for value in values or [""] if value.lower() in ("", *UNKNOWN)]
+        if unknown:
+            missing.append(f"{name} ({unknown[0]})" if unknown[0] else name)
+    if missing:
         raise SlicewiseError(
-            f"{key}: no {column} is given for {some(empty, SHOWN)}; fill it in, or exclude the "
+            f"{key}: no {column} is given for {some(missing, SHOWN)}; fill it in, or exclude the "
             "cases"
         )
     sites: dict[str, set[str]] = defaultdict(set)
     for case in cases:
-        sites[case.patient].add(values[case.name])
+        sites[case.patient].update(said[case.name])
     several = {patient: at for patient, at in sorted(sites.items()) if len(at) > 1}
     if several:
-        said = [f"{patient} ({', '.join(sorted(at))})" for patient, at in several.items()]
+        torn = [f"{patient} ({', '.join(sorted(at))})" for patient, at in several.items()]
         raise SlicewiseError(
-            f"{key}: patients of more than one {column}: {some(said, SHOWN)}; a model that never "
+            f"{key}: patients of more than one {column}: {some(torn, SHOWN)}; a model that never "
             "saw the one would have seen them at the other, so give each patient one, or exclude "
             "cases"
         )

@@ -241,13 +241,14 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
     column = settings.stratify
     if column is None:
         return dict.fromkeys((case.patient for case in cases), "")
-    values = {case.name: dict(case.columns).get(column) for case in cases}
+    told = {case.name: dict(case.columns) for case in cases}
+    values = {name: [cells[column]] for name, cells in told.items() if column in cells}
     place = "the table of the data set"
     if settings.strata is not None:
         path = strata_table(settings.strata, data)
         place = str(path)
         values = column_of(path, column, cases)
-    elif all(value is None for value in values.values()):
+    elif not values:
         known = sorted({name for case in cases for name, _ in case.columns})
         raise SlicewiseError(
             f"split.stratify: no table has a column {column!r}"
@@ -256,12 +257,12 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         )
     strata: dict[str, set[str]] = defaultdict(set)
     for case in cases:
-        value = values[case.name]
-        if not value:
+        said = values.get(case.name)
+        if not said or not all(said):
             raise SlicewiseError(
                 f"split.stratify: {place} gives case {case.name} no {column}; fill it in"
             )
-        strata[case.patient].add(_presence(value, column, place))
+        strata[case.patient].update(_presence(value, column, place) for value in said)
     for patient, several in sorted(strata.items()):
         if len(several) > 1:
             raise SlicewiseError(
