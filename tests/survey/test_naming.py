@@ -17,7 +17,11 @@ FILES = {
     "slicer.ctbl": "# Color\n0 background 0 0 0 0\n1 liver 221 130 101 255\n2 tumour 1 1 1 255\n",
     "labels.tsv": "index\tname\tcolor\n1\tliver\tred\n2\ttumour\tblue\n",
     "labels.csv": "Name;Label\nliver;1\ntumour;2\n",
-    "lines.txt": "1: liver\n2: tumour\n",
+    "lines.txt": "# of all masks\n\n1: liver\n2: tumour\n",
+    "label_names.txt": "1: liver\n2: tumour\n",
+    "case_1.txt": '    1  255 0 0  1 1 1 "liver"\n    2  0 255 0  1 1 1 "tumour"\n',
+    "colours.csv": "id,name\n1,liver\n2,tumour\n",
+    "what.csv": "id,name,R,G,B\n1,liver,1,2,3\n2,tumour,4,5,6\n",
 }
 
 
@@ -29,6 +33,26 @@ def test_what_programs_write_is_read(tmp_path, name):
     named = names_in(list_folder(tmp_path), [1, 2])
     assert {n: named.names[n] for n in (1, 2)} == {1: "liver", 2: "tumour"}
     assert named.source == name
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("patients.csv", "ID,Name,Age\n1,Anna Smith,61\n2,Bert Jones,58\n"),
+        ("study.csv", "Value,Name,Sex\n1,Anna Smith,F\n2,Bert Jones,M\n"),
+        ("patient_labels.csv", "id,label\n1,benign\n2,malignant\n"),
+        ("lesions.csv", "number,region,size_mm\n1,segment IV,12\n2,segment VI,30\n"),
+        ("folds.csv", "index,class\n1,train\n2,test\n"),
+        ("all.csv", "label,description\n1,venous\n2,native\n1,delayed\n"),
+        ("patients.txt", "1: Anna Smith\n2: Bert Jones\n"),
+        ("patients.json", '{"1": "Anna Smith", "2": "Bert Jones"}'),
+        ("README.txt", "1: unpack the archive\n2: run convert\n"),
+        ("how.txt", "What to do\n1: unpack the archive\n2: run convert\n"),
+    ],
+)
+def test_patients_scans_and_steps_are_no_labels(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert names_in(list_folder(tmp_path), [1, 2]) is None
 
 
 def test_a_file_that_names_other_values_names_none(tmp_path):
@@ -46,6 +70,8 @@ def test_a_file_that_names_other_values_names_none(tmp_path):
         ("12", [], "label_7"),
         ("Leber (gesund)", [], "Leber_gesund"),
         ("liver", ["Liver"], "label_7"),
+        ("Tumor-1", ["Tumor_1"], "label_7"),
+        ("Mean", ["label_7"], "label_7_7"),
         ("肝", [], "label_7"),
     ],
 )

@@ -24,6 +24,33 @@ READ = 40
 COVERED = 0.5
 """Share of the values in the masks that it has to name."""
 VALUES = ("value", "label", "index", "id", "intensity", "labelvalue", "labelid", "number")
+COUNTED = ("index", "id", "number")
+"""Of these, what people number anything by."""
+TELLING = (
+    *(
+        "label",
+        "labels",
+        "lut",
+        "dseg",
+        "seg",
+        "segments",
+        "classes",
+        "legend",
+        "colors",
+        "colours",
+    ),
+    *("structure", "structures", "organ", "organs"),
+)
+"""Words of what files of labels are called."""
+COLORS = ("r", "red", "rgb", "color", "colour")
+"""Columns that tables of labels alone have."""
+OTHERS = (
+    *("patient", "patients", "subject", "subjects", "participant", "participants", "person"),
+    *("persons", "people", "case", "cases", "scan", "scans", "fold", "folds", "split", "splits"),
+    *("clinical", "demographics", "readme", "notes"),
+    *("age", "sex", "gender", "birthdate", "dob", "patientid", "subjectid", "participantid"),
+)
+"""Words of what files of people, scans and steps are called, and columns of these."""
 CALLED = ("name", "structure", "organ", "labelname", "description", "region", "label", "class")
 
 _ITK = re.compile(r'\s*(\d+)(?:\s+[\d.]+){6,7}\s+"(.*)"\s*')
@@ -71,11 +98,17 @@ def _read(path: Path) -> dict[int, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
         return {}
-    if path.suffix.lower() == ".json":
-        return _of_json(text)
+    words = words_of(path.stem)
+    of_others = _is_any(words, OTHERS)
     if path.suffix.lower() in (".tsv", ".csv"):
-        return _of_table(text)
-    return _of_lines(text)
+        return {} if of_others else _of_table(text, told=_is_any(words, TELLING))
+    if path.suffix.lower() == ".json":
+        return {} if of_others else _of_json(text)
+    return _of_lines(text, (_ITK, _LUT) if of_others else (_ITK, _LUT, _PLAIN))
+
+
+def _is_any(words: Sequence[str], known: Sequence[str]) -> bool:
+    return any(word in known for word in words)
 
 
 def _of_json(text: str) -> dict[int, str]:
@@ -88,28 +121,37 @@ def _of_json(text: str) -> dict[int, str]:
     return {next(iter(v)): name for name, v in named.items() if len(v) == 1 and v != {0}}
 
 
-def _of_table(text: str) -> dict[int, str]:
+def _of_table(text: str, *, told: bool) -> dict[int, str]:
+    """Read a table of labels; `told` is whether its name says that it is one."""
     lines = text.splitlines()
     if len(lines) < 2:
         return {}
     sign = max("\t,;", key=lines[0].count)
     rows = list(csv.reader(io.StringIO(text), delimiter=sign))
     header = [re.sub(r"[^a-z]", "", cell.lower()) for cell in rows[0]]
+    if _is_any(header, OTHERS):
+        return {}
     body = [row for row in rows[1:] if len(row) == len(header)]
-    for value in VALUES:
+    told = told or _is_any(header, COLORS)
+    for value in VALUES if told else [name for name in VALUES if name not in COUNTED]:
         for called in CALLED:
             if value not in header or called not in header or value == called:
                 continue
             pairs = [(row[header.index(value)], row[header.index(called)]) for row in body]
-            if pairs and all(number.strip().isdecimal() for number, _ in pairs):
+            numbers = {number.strip() for number, _ in pairs}
+            # a value that is there twice tells a class of cases
+            if len(numbers) == len(pairs) > 0 and all(map(str.isdecimal, numbers)):
                 return {int(n): name.strip() for n, name in pairs if name.strip() and int(n)}
     return {}
 
 
-def _of_lines(text: str) -> dict[int, str]:
+def _of_lines(text: str, patterns: Sequence[re.Pattern[str]]) -> dict[int, str]:
     """Read what ITK-SNAP, FreeSurfer and 3D Slicer write, or plain lines ``1: liver``."""
-    for pattern in (_ITK, _LUT, _PLAIN):
-        matches = [pattern.fullmatch(line) for line in text.splitlines()]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    for pattern in patterns:
+        matches = [pattern.fullmatch(line) for line in lines]
+        if pattern is _PLAIN and not all(matches):
+            continue  # numbered steps within a text
         names = {int(m[1]): m[2].strip() for m in matches if m and m[2].strip() and int(m[1])}
         if names:
             return names
@@ -138,7 +180,12 @@ def label_name(text: str, value: int, taken: Collection[str] = ()) -> str:
         check_label_names({**dict.fromkeys(taken, 0), name: value})
     except (ValueError, SlicewiseError):
         name = ""
-    return name if name and not name.isdecimal() else f"label_{value}"
+    if name and not name.isdecimal() and name not in taken:
+        return name
+    name = f"label_{value}"
+    while name.lower() in {other.lower() for other in taken}:
+        name = f"{name}_{value}"
+    return name
 
 
 def word_of_mask(image: str, mask: str) -> str:
