@@ -63,6 +63,29 @@ def test_a_mask_stored_otherwise_is_scored_on_the_grid_of_the_prediction(files, 
     assert rows["dice"].tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("found", [0, 1], ids=["nothing", "the label"])
+def test_background_that_a_model_found_is_no_undrawn_voxel(tmp_path, found):
+    """Whatever value says undrawn in scribbles: 0 too, which is background in a prediction."""
+    truth = np.full((8, 8, 8), 9, np.uint8)
+    truth[2:4] = 1
+    truth[5:7] = 0
+    guess = np.zeros_like(truth)
+    guess[2:3] = found
+    scribbled = np.array([2, 1, *[0] * 8], np.uint8)[truth]  # background is 2, and undrawn 0
+    rows = []
+    for array, ignore in ((truth, 9), (scribbled, 0)):
+        paths = [str(tmp_path / f"{name}.nii.gz") for name in ("truth", "guess")]
+        for path, one in zip(paths, (array, guess), strict=True):
+            nib.save(nib.Nifti1Image(one, np.eye(4)), path)
+        content = CONTENT.model_copy(
+            update={"labels": {"organ": [1]}, "other_labels": "background", "ignore": ignore}
+        )
+        rows.append(score(Assignment("a", "p", "test", None), *paths, content))
+    assert rows[0].equals(rows[1])
+    assert rows[1]["dice"].tolist() == pytest.approx([2 * 64 / (64 + 128) if found else 0])
+    assert rows[1]["undrawn_percent"].tolist() == [50]
+
+
 # -- a model that never saw a label has no score of it ------------------------------------
 
 LABELS = Content(

@@ -97,3 +97,26 @@ def test_regions_are_shown_by_what_is_scored(tmp_path):
     (without,) = case_figures(blank, one, content)
     assert max(path.count("M") for path in outlined(shown)) == 3
     assert max(path.count("M") for path in outlined(without)) == 1
+
+
+@pytest.mark.parametrize("found", [0, 1], ids=["nothing", "the label"])
+def test_where_0_is_undrawn_predictions_are_shown_as_where_it_is_not(tmp_path, found):
+    truth = np.full((80, 70, 8), 9, np.uint8)
+    truth[34:45, 33:44, 2:7] = 0
+    truth[36:39, 35:38, 3:5] = 1
+    guess = np.zeros_like(truth)
+    guess[37:41, 35:38, 3:6] = found
+    scribbled = np.array([2, 1, *[0] * 8], np.uint8)[truth]  # background is 2
+    arrays = {"image": 1.0 * truth, "9": truth, "0": scribbled, "guess": guess}
+    for name, array in arrays.items():
+        nib.save(nib.Nifti1Image(array, np.eye(4)), tmp_path / f"{name}.nii.gz")
+    pictures = []
+    for ignore in (9, 0):
+        paths = [[str(tmp_path / f"{name}.nii.gz")] for name in (ignore, "guess", "image")]
+        one = predicted_cases([Assignment("c", "p", "test", None)], *paths)
+        changed = {"labels": {"liver": [1]}, "other_labels": "background", "ignore": ignore}
+        content = CONTENT.model_copy(update=changed)
+        pictures += case_figures(score_cases(one, content, Evaluation()), one, content)
+    assert pictures[0] == pictures[1]
+    # around the liver, and not of all that was found to be none
+    assert all(max(view.voxels) < 60 for view in pictures[1].views)

@@ -103,6 +103,22 @@ def test_regions_differ_by_what_is_scored_alone(files: Files, tmp_path: Path):
     assert shown.place == "slice 4 of 6"
 
 
+def test_where_0_is_undrawn_predictions_are_shown_as_where_it_is_not(files: Files, tmp_path: Path):
+    truth = np.full((80, 60, 6), 9, np.uint8)
+    truth[20:50, 20:40, 1:5] = 1
+    truth[20:50, 45:55, 1:5] = 0
+    scribbled = np.array([2, 1, *[0] * 8], np.uint8)[truth]  # background is 2
+    nothing = written(tmp_path / "nothing.nii.gz", np.zeros_like(truth))
+    made = {**files.predictions, "one": nothing}
+    tables = {"one": table({"a": 0.0}), "two": table({"a": 0.9})}
+    pages = []
+    for mask, ignore in ((truth, 9), (scribbled, 0)):
+        content = CONTENT.model_copy(update={"ignore": ignore})
+        own = written(tmp_path / f"{ignore}.nii.gz", mask)
+        pages += draw_changed(tables, {"a": Files(files.image, own, made)}, content)
+    assert pages[0] == pages[1]
+
+
 def test_equal_experiments_and_missing_files_draw_nothing(files: Files):
     same = {"one": table({"a": 0.8}), "two": table({"a": 0.8})}
     assert list(draw_changed(same, {"a": files}, CONTENT)) == []

@@ -17,7 +17,7 @@ from slicewise.volumes.volume import Volume
 
 
 def read_labels(path: str, content: Content, image: Volume | None = None) -> Volume:
-    """Read ground truth or a prediction as label numbers.
+    """Read ground truth as label numbers.
 
     Parameters
     ----------
@@ -49,6 +49,20 @@ def read_labels(path: str, content: Content, image: Volume | None = None) -> Vol
         return Volume(numbers, mask.affine)
     numbers, _ = on_image(numbers, VoxelGrid.of(mask, path), VoxelGrid.of(image, "its image"))
     return Volume(numbers, image.affine)
+
+
+def read_prediction(path: str, content: Content, image: Volume | None = None) -> Volume:
+    """Read a prediction as label numbers, of which none is `UNDRAWN`.
+
+    `dataset.ignore` is about masks that somebody drew: a model leaves nothing out, and whatever
+    the value means there, 0 is background in what a model wrote.
+
+    Parameters
+    ----------
+    path, content, image
+        See `read_labels`.
+    """
+    return read_labels(path, content.model_copy(update={"ignore": None}), image)
 
 
 def labels_digest(volume: Volume, labels: Sequence[str]) -> str:

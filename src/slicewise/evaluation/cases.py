@@ -11,7 +11,7 @@ import pandas as pd
 
 from slicewise.config import Content, Evaluation, Recipe
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.truth import labels_digest, read_labels
+from slicewise.dataset.truth import labels_digest, read_labels, read_prediction
 from slicewise.evaluation.statistics import UNSCORED, Masks, case_rows, metrics_table
 from slicewise.slices.bound import recipe_bound
 from slicewise.slices.region_bound import region_dice
@@ -94,7 +94,7 @@ def _score_case(
     case: PredictedCase, content: Content, scoring: Evaluation, recipe: Recipe | None
 ) -> list[dict[str, Any]]:
     # on the image's grid, which may not be the mask's
-    guess = read_labels(case.prediction, content)
+    guess = read_prediction(case.prediction, content)
     truth = read_labels(case.mask, content, guess)
     labels = list(content.labels)
     spacing = truth.spacing if content.contiguous else None

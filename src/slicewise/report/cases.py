@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.config import Content
-from slicewise.dataset.truth import read_labels
+from slicewise.dataset.truth import read_labels, read_prediction
 from slicewise.evaluation.cases import PredictedCase
 from slicewise.evaluation.detection import is_untrained
 from slicewise.report.faults import Fault, find_faults
@@ -96,10 +96,8 @@ def _read(case: PredictedCase, content: Content, told: Mapping[str, Sequence[int
     source = read_image(Path(case.image), content)
     volume = source.canonical()
     table, scored = told_apart(told)
-    truth, prediction = (
-        table[read_labels(path, content, source).canonical().array]
-        for path in (case.mask, case.prediction)
-    )
+    truth = table[read_labels(case.mask, content, source).canonical().array]
+    prediction = table[read_prediction(case.prediction, content, source).canonical().array]
     window = display_window(volume.array, content)
     return ShownCase(volume.array, truth, prediction, volume.spacing, window, scored)
 

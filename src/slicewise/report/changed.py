@@ -12,7 +12,7 @@ import pandas as pd
 
 from slicewise.boxes import Box, bounding_box, whole, widened
 from slicewise.config import UNDRAWN, Content
-from slicewise.dataset.truth import read_labels
+from slicewise.dataset.truth import read_labels, read_prediction
 from slicewise.evaluation.comparison import comparable, subset_of
 from slicewise.evaluation.statistics import by_case
 from slicewise.report.formats import jpeg
@@ -157,10 +157,11 @@ def _draw(dice: pd.Series, files: Files, names: list[str], content: Content) -> 
     image = read_image(Path(files.image), content)
     volume = image.canonical()
     table, _ = told_apart(content.scored)
-    truth, *guesses = (
-        table[read_labels(path, content, image).canonical().array]
-        for path in (files.mask, *(files.predictions[n] for n in names))
-    )
+    truth = table[read_labels(files.mask, content, image).canonical().array]
+    guesses = [
+        table[read_prediction(files.predictions[name], content, image).canonical().array]
+        for name in names
+    ]
     differ = np.zeros(truth.shape, bool)
     for guess in guesses[1:]:
         differ |= guess != guesses[0]
