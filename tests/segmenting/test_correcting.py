@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.cli import main
-from slicewise.config import Split, load_settings
+from slicewise.config import UNDRAWN, Split, load_settings
 from slicewise.config.configuration import read_configuration
 from slicewise.dataset.corrections import read_corrections
 from slicewise.dataset.describe import fingerprint
@@ -20,6 +20,7 @@ from slicewise.dataset.finding import find_cases
 from slicewise.dataset.marking import slice_marks
 from slicewise.dataset.marks import beside, write_marks
 from slicewise.dataset.split import split_cases, training_cases
+from slicewise.dataset.truth import read_labels
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256, write_yaml
 from slicewise.segmenting.correcting import Asked, correct
@@ -175,6 +176,23 @@ def test_values_are_those_of_the_data_set_and_flips_are_undone(place: Place) -> 
     np.testing.assert_array_equal(written == 3, array == 4)
     np.testing.assert_array_equal(written == 9, array == 200)
     assert taken.undrawn == pytest.approx(1 / len(array))
+
+
+@pytest.mark.parametrize("looked_at", [True, False], ids=["all of it", "a part"])
+def test_background_is_drawn_where_0_is_undrawn_in_masks_of_the_data_set(
+    place: Place, looked_at: bool
+) -> None:
+    place.write(labels={"liver": [1, 3], "tumour": 2}, ignore=0, other_labels="background")
+    place.drawn("liver", "tumour")
+    array = masked(patient(7)).array
+    array[:, 0] = 0 if looked_at else 255
+    place.mask(Volume(array, patient(7).affine))
+    taken = correct(place.asked(ignore=None if looked_at else 255))
+    mask = place.table.parent / taken.correction.mask
+    content = load_settings(read_configuration([place.root / "config.yaml"])).dataset.content
+    numbers = np.where(array == 255, UNDRAWN, array)
+    np.testing.assert_array_equal(read_labels(str(mask), content).array, numbers)
+    assert taken.undrawn == pytest.approx(0 if looked_at else 1 / array.shape[1])
 
 
 def test_a_case_is_called_as_its_mask_is_whatever_the_file_is_called_now(place: Place) -> None:

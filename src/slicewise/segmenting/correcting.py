@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -307,7 +308,8 @@ def _check_new(
 
 def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
     """Read a corrected mask on the grid of its image, with the values of the data set."""
-    ignore = content.ignore if asked.ignore is None else asked.ignore
+    # 0 is background in a mask that a model made, whatever it is in what people scribbled
+    ignore = (content.ignore or None) if asked.ignore is None else asked.ignore
     if ignore is not None and content.ignore is None:
         raise SlicewiseError(
             "--ignore: the data set has no value for voxels that nobody drew (dataset.ignore); "
@@ -341,6 +343,9 @@ def _mask(asked: Asked, image: Volume, content: Content) -> np.ndarray:
     values = np.zeros(UNDRAWN + 1, np.uint16)
     values[1 : len(labels) + 1] = [own[0] for own in content.labels.values()]
     values[UNDRAWN] = content.ignore or 0
+    if content.ignore == 0:
+        # dataset.other_labels is background then: any value that is no label's
+        values[0] = next(value for value in count(1) if value not in taken)
     return values[numbers]
 
 
