@@ -16,11 +16,30 @@ def test_nnunet_strips_the_channel_and_keeps_its_test_folder(data):
     # images without labels are what nnU-Net predicts, not what one can test on
     touch(data, "imagesTs/b_0000.nii.gz")
     assert list(found(data, dataset("nnunet"))) == ["a_1"]
+    # nor where somebody has made the folder, which is empty yet
+    touch(data, "labelsTs/.DS_Store")
+    assert [case[2] for case in found(data, dataset("nnunet")).values()] == [None]
     touch(data, "labelsTs/b.nii.gz")
     assert {name: case[2] for name, case in found(data, dataset("nnunet")).items()} == {
         "a_1": "train",
         "b": "test",
     }
+
+
+@pytest.mark.parametrize("more", [[], ["imagesTs/.gitkeep", "labelsTs/.gitkeep"]])
+def test_test_folders_without_any_case_leave_the_split_to_be_drawn(data, more):
+    for folder in ("imagesTs", "labelsTs"):
+        (data / folder).mkdir()
+    touch(data, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz", *more)
+    assert [case[2] for case in found(data, dataset("nnunet")).values()] == [None]
+
+
+def test_masks_that_cannot_be_told_leave_no_split_to_be_drawn(data, refused):
+    touch(data, "imagesTr/a_0000.nii.gz", "labelsTr/a.nii.gz")
+    touch(data, "imagesTs/b_0000.nii.gz", "labelsTs/b.npz")
+    assert "imagesTs/b_0000.nii.gz: image without" in refused(
+        find_cases, dataset("nnunet"), data.parent
+    )
 
 
 def test_an_image_without_a_mask_lacks_it(data):

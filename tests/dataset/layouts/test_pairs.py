@@ -75,6 +75,17 @@ def test_a_folder_that_is_missing_is_named(data, refused):
     assert str(data / "raw/test") in refused(find_cases, dataset("pairs"), data.parent)
 
 
+@pytest.mark.parametrize("there", [[], ["p2_ct.nii.gz", "p2_seg.nii.gz"]], ids=["empty", "others"])
+def test_a_test_folder_without_any_case_is_refused(data, refused, there):
+    """Its training cases would be trained on, and nobody tested on."""
+    touch(data / "raw/train", "p1_orig.nii.gz", "p1_liver.nii.gz")
+    (data / "raw/test").mkdir()
+    touch(data / "raw/test", *there)
+    message = refused(find_cases, dataset("pairs"), data.parent)
+    assert message.startswith(f"{data / 'raw/test'}: no case found in the test folder")
+    assert "or set dataset.pairs.test to null" in message
+
+
 def pairs(**keys):
     """The layout with patterns of paths."""
     return dataset("pairs", pairs=keys)

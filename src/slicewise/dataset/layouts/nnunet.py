@@ -29,10 +29,12 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
         check_described(dataset.labels, path, read_description(path))
     if path.is_file() and dataset.channels is not None:
         check_described_channels(dataset.channels, path, read_description(path))
-    if not (root / "labelsTs").is_dir():
+    tested = []
+    if any(not is_left_aside(path) for path in (root / "labelsTs").glob("*")):
+        tested = _cases_of(root / "imagesTs", root / "labelsTs", dataset)
+    if not tested:
         return training
     train = [replace(case, subset="train") for case in training]
-    tested = _cases_of(root / "imagesTs", root / "labelsTs", dataset)
     return train + [replace(case, subset="test") for case in tested]
 
 

@@ -62,7 +62,14 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
                 f"{place}: this folder is missing; make it, or set dataset.pairs.train and "
                 f"dataset.pairs.test; {looks_like(root)}"
             )
-        cases += _cases_of(place, pairs, subset, dataset)
+        found = _cases_of(place, pairs, subset, dataset)
+        if subset == "test" and not found:
+            raise SlicewiseError(
+                f"{place}: no case found in the test folder, so nobody would be tested on; correct "
+                "the names of its files or dataset.pairs, or set dataset.pairs.test to null, and "
+                "the split is drawn"
+            )
+        cases += found
     return cases
 
 
