@@ -9,7 +9,7 @@ import numpy as np
 
 from slicewise.config import Context, Recipe
 from slicewise.slices.batches import SliceSet
-from slicewise.slices.extract import extract
+from slicewise.slices.extract import AIR, extract
 from slicewise.slices.folder import SliceFolder
 from slicewise.training.batches import Batches
 from slicewise.volumes.volume import Volume
@@ -115,15 +115,22 @@ def test_cases_of_slices_are_named_once(slices: SliceSet) -> None:
     assert batches.cases_of(np.array([0, 1])) == ["case0"]
 
 
-def test_channels_are_left_out_by_seed_epoch_and_step(tmp_path: Path) -> None:
+def of_channels(tmp_path: Path, lacking: str = "") -> SliceSet:
+    """Cut a case of three channels, of which it may lack some."""
     volume, masks = disc_volume(0)
     every = {name: Volume(volume.array + k, volume.affine) for k, name in enumerate("abc")}
+    air = Volume(np.full_like(volume.array, AIR), volume.affine)
+    every |= dict.fromkeys(lacking, air)
     folder = SliceFolder.below(tmp_path, "one")
     folder.image.parent.mkdir(parents=True)
     extract(volume, masks, ["disc"], RECIPE, folder, intensity="hu", every=every).write(
         folder.geometry
     )
-    slices = SliceSet([folder], context=Context(slices=3))
+    return SliceSet([folder], context=Context(slices=3))
+
+
+def test_channels_are_left_out_by_seed_epoch_and_step(tmp_path: Path) -> None:
+    slices = of_channels(tmp_path)
     batches = Batches(slices, experiment(), drop=True)
     indices = np.arange(len(slices)).repeat(40)
     images = batches.read(indices, 1, 2)["images"]
@@ -136,3 +143,16 @@ def test_channels_are_left_out_by_seed_epoch_and_step(tmp_path: Path) -> None:
     np.testing.assert_array_equal(by_channel.transpose(0, 3, 1, 2, 4)[~gone], kept)
     assert not gone.all(axis=1).any()
     assert 0.05 < gone.mean() < 0.15
+
+
+def test_of_the_channels_that_a_case_has_one_stays(tmp_path: Path) -> None:
+    slices = of_channels(tmp_path, lacking="b")
+    indices = np.arange(len(slices)).repeat(200)
+    images = Batches(slices, experiment(), drop=True).read(indices, 1, 2)["images"]
+    by_channel = images.reshape(*images.shape[:3], 3, 3)
+    gone = np.all(by_channel == slices.padding_of(0), axis=(1, 2, 4))
+    assert gone[:, 1].all()
+    assert not gone.all(axis=1).any()
+    # each of them as often
+    for channel in (0, 2):
+        assert 0.05 < gone[:, channel].mean() < 0.1

@@ -95,16 +95,20 @@ class Batches:
         return self.slices.corners(indices, random, least)
 
     def _leave_out(self, images: np.ndarray, indices: np.ndarray, epoch: int, step: int) -> None:
-        """Make some channels empty, in place; of each slice, at least one stays."""
+        """Make some channels empty, in place; of each slice, at least one that it has stays."""
         number = len(self.slices.channels)
-        depth = images.shape[-1] // number
         random = np.random.default_rng([self.experiment.training.seed, epoch, _DROPS, step])
         gone = random.random((len(indices), number)) < DROPPED
         kept = random.integers(0, number, len(indices))
-        gone[np.arange(len(indices)), kept] = False
-        for position, channel in np.argwhere(gone):
-            padding = self.slices.padding_of(indices[position])
-            images[position, ..., channel * depth : (channel + 1) * depth] = padding
+        for position, index in enumerate(indices):
+            padding = self.slices.padding_of(index)
+            parts = np.split(images[position], number, axis=-1)
+            there = [channel for channel, part in enumerate(parts) if np.any(part != padding)]
+            if there:
+                stays = kept[position]
+                gone[position, stays if stays in there else random.choice(there)] = False
+            for channel in np.flatnonzero(gone[position]):
+                parts[channel][...] = padding
 
     def cases_of(self, indices: np.ndarray) -> list[str]:
         """Return the names of the cases that slices are of, sorted."""
