@@ -14,7 +14,7 @@ from keras import ops
 from scipy.spatial import distance
 
 from slicewise.config import Experiment, Recipe, merge
-from slicewise.errors import SlicewiseError
+from slicewise.errors import DivergedError
 from slicewise.files import read_json, write_json
 from slicewise.network.card import ModelCard
 from slicewise.slices.batches import SliceSet
@@ -368,7 +368,7 @@ def test_a_loss_that_is_no_number_is_none_to_choose_by(tmp_path: Path) -> None:
     validation = Validation(
         SliceSet(folders), masks.__getitem__, settings(), card_of(1, Recipe(size=32))
     )
-    with pytest.raises(SlicewiseError, match="validation loss of case a is no number; try a lower"):
+    with pytest.raises(DivergedError, match="validation loss of case a is no number; try a lower"):
         validation.score(lambda images: np.full((*images.shape[:3], 1), np.nan, np.float32))
 
 

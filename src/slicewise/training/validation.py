@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from slicewise.config import UNDRAWN, Experiment, Postprocessing
-from slicewise.errors import SlicewiseError
+from slicewise.errors import DivergedError
 from slicewise.inference.assembled import assembled
 from slicewise.inference.assembly import numbered
 from slicewise.inference.batching import batched
@@ -97,7 +97,7 @@ class Validation:
 
         Raises
         ------
-        SlicewiseError
+        DivergedError
             When the loss of a case is no number.
         """
         losses = 0.0
@@ -113,7 +113,7 @@ class Validation:
                 mask.add(ops.convert_to_numpy(probability))
             loss.finish()
             if not np.isfinite(loss.total):
-                raise SlicewiseError(
+                raise DivergedError(
                     f"the validation loss of case {case.cases[0]} is no number; {LESS}"
                 )
             losses += loss.total
