@@ -7,6 +7,7 @@ import pytest
 
 from slicewise.config import load_settings
 from slicewise.config.planned import with_plans
+from slicewise.dataset.plan import largest
 from slicewise.errors import SlicewiseError
 from tests.settings import LEAST
 
@@ -79,3 +80,25 @@ def test_what_does_not_fit_the_plan_is_a_sentence():
     odd = Said(experiment={"loss": {"dice": 0.0, "cross_entropy": 0.0}})
     with pytest.raises(SlicewiseError, match=r"experiments\.a: what is written beside preset"):
         with_plans(settings, {"laptop": odd})
+
+
+@pytest.mark.parametrize(
+    ("beside", "key"),
+    [
+        ({"inference": {"planes": ["axial"], "tilt": 20.0}}, "inference.tilt"),
+        ({"also": ["t"]}, "also"),
+    ],
+)
+def test_tilted_cuts_do_not_fit_a_plan_of_blocks(beside, key):
+    """As by hand, or what was trained could not be read back."""
+    config = written(a=auto(**beside))
+    config["slices"] = {**config["slices"], "t": {"size": 64, "tilt": [20.0, 0.0]}}
+    blocks = Said(experiment={"network": {"dimensions": 3, "block": 16}})
+    with pytest.raises(SlicewiseError) as caught:
+        with_plans(load_settings(config), {"laptop": blocks})
+    message = str(caught.value)
+    assert message.startswith("what is written beside preset: auto does not fit the plan (exp")
+    assert f"experiments.a.{key}: " in message
+    assert "blocks (network.dimensions: 3)" in message
+    # nor is anything refused because of what is asked for before there is a plan
+    with_plans(load_settings(config), {"laptop": largest("laptop")})

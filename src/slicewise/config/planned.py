@@ -53,7 +53,15 @@ def with_plans(settings: Settings, plans: Mapping[Effort, Planned]) -> Settings:
         plan = None if one.effort is None else plans.get(one.effort)
         experiments[name] = one if plan is None else _plain(name, one, plan)
     slices = {**settings.slices, **recipes}
-    return settings.model_copy(update={"slices": slices, "experiments": experiments})
+    made = settings.model_copy(update={"slices": slices, "experiments": experiments})
+    try:
+        for name in experiments:
+            made.check_cuts(name)
+    except ValueError as error:
+        raise SlicewiseError(
+            f"what is written beside preset: auto does not fit the plan ({error})"
+        ) from None
+    return made
 
 
 def _plain(name: str, experiment: Experiment, plan: Planned) -> Experiment:

@@ -171,23 +171,7 @@ class Settings(Block):
                         f"experiments.{name}.{key}: no recipe is called {recipe!r}; "
                         f"there are: {', '.join(self.slices)}"
                     )
-            if self.slices[experiment.slices].oblique:
-                raise ValueError(
-                    f"experiments.{name}.slices: {experiment.slices} is tilted, and volumes are "
-                    "predicted in planes of their own grid; name it in `also`"
-                )
-            tilted = [other for other in experiment.also if self.slices[other].oblique]
-            if experiment.network.dimensions == 3 and tilted:
-                raise ValueError(
-                    f"experiments.{name}.also: {tilted[0]} is tilted, and blocks "
-                    "(network.dimensions: 3) are made of slices as they lie in the volume; leave "
-                    "it out"
-                )
-            if experiment.network.dimensions == 3 and experiment.inference.tilt:
-                raise ValueError(
-                    f"experiments.{name}.inference.tilt: blocks (network.dimensions: 3) are made "
-                    "of slices as they lie in the volume; leave it out"
-                )
+            self.check_cuts(name)
         for name in self.run or ():
             if name not in self.named:
                 raise ValueError(
@@ -214,6 +198,38 @@ class Settings(Block):
         if not self.dataset.contiguous:
             self._refuse_3d()
         return self
+
+    def check_cuts(self, name: str) -> None:
+        """Refuse the tilted cuts of an experiment that its network cannot learn or predict by.
+
+        Parameters
+        ----------
+        name : str
+            Of the experiment, or of a combination of a sweep.
+
+        Raises
+        ------
+        ValueError
+            When there are any.
+        """
+        experiment = self.blocks[name]
+        if self.slices[experiment.slices].oblique:
+            raise ValueError(
+                f"experiments.{name}.slices: {experiment.slices} is tilted, and volumes are "
+                "predicted in planes of their own grid; name it in `also`"
+            )
+        tilted = [other for other in experiment.also if self.slices[other].oblique]
+        if experiment.network.dimensions == 3 and tilted:
+            raise ValueError(
+                f"experiments.{name}.also: {tilted[0]} is tilted, and blocks "
+                "(network.dimensions: 3) are made of slices as they lie in the volume; leave "
+                "it out"
+            )
+        if experiment.network.dimensions == 3 and experiment.inference.tilt:
+            raise ValueError(
+                f"experiments.{name}.inference.tilt: blocks (network.dimensions: 3) are made "
+                "of slices as they lie in the volume; leave it out"
+            )
 
     def _refuse_unknown(self, key: str, labels: Sequence[str]) -> None:
         for label in labels:
