@@ -124,9 +124,9 @@ def test_of_many_labels_a_few_are_told(tmp_path):
 def test_a_label_that_was_not_trained_is_called_so(tmp_path):
     rows = {"a": [(HIT, HIT)], "b": [(HIT, HIT)], "c": [(NOTHING, NOTHING)]}
     text = shown(tmp_path, untrained(scored(rows)))
-    assert "e  no Dice, as no training patient had what 2 of 3 test patients have" in text
+    assert "e  no Dice, as no training slice showed what 2 of 3 test patients have" in text
     assert (
-        "tumour: 2 of 3 have it, untrained: no training patient had it, so that it has no" in text
+        "tumour: 2 of 3 have it, untrained: no training slice showed it, so that it has no" in text
     )
     assert "found" not in text
     text = shown(tmp_path, untrained(scored(rows), patients="a"))

@@ -98,7 +98,7 @@ def headline(summary: Mapping[str, Any], *, crossed: bool = False) -> str:
     label = "the label" if len(summary[subset]) <= 2 else "any of the labels"
     untrained = counts.get("unscored", 0)
     if dice["mean"] is None and untrained:
-        return f"no Dice, as no training patient had what {untrained} of {patients} have"
+        return f"no Dice, as no training slice showed what {untrained} of {patients} have"
     unknown = "unknown" in counts
     if dice["mean"] is None:
         return f"no Dice, as of {patients} none {'is known to have' if unknown else 'has'} {label}"

@@ -128,7 +128,7 @@ def test_a_fold_that_lacked_a_label_leaves_its_scores_empty(scored, caplog):
     assert table.loc[others, "dice"].tolist() == plain.loc[others, "dice"].tolist()
     assert plain.loc[("a", "tumour"), "dice"] == 0
     (record,) = caplog.records
-    assert "tumour: no training patient of fold 0 had it, so 1 patient has" in record.getMessage()
+    assert "tumour: no training slice of fold 0 showed it, so 1 patient has" in record.getMessage()
 
 
 def test_an_ensemble_without_a_fold_that_knew_the_label_has_no_score(scored):

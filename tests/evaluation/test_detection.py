@@ -65,7 +65,7 @@ def test_of_a_label_that_was_not_trained_nothing_counts():
     assert (found["unscored"], found["with_label"], found["without_label"]) == (1, 0, 0)
     assert (found["untrained"], found["notable"]) == (2, True)
     assert found["in_words"] == (
-        "1 of 2 has it, untrained: no training patient had it, so that it has no score"
+        "1 of 2 has it, untrained: no training slice showed it, so that it has no score"
     )
 
 

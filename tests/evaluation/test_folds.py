@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from slicewise.evaluation.folds import trained_until, training_minutes
+from slicewise.evaluation.folds import Folds, trained_until, training_minutes
 from tests.pages import history
 
 
@@ -35,3 +36,21 @@ def test_a_training_ends_with_the_last_epoch_of_its_last_fold():
     assert trained_until([first]).year == 2026
     assert trained_until([first, second.drop(columns="timestamp")]) is None
     assert trained_until([]) is None
+
+
+@pytest.mark.parametrize("order", [["coarse", "fine"], ["fine", "coarse"]])
+def test_an_ensemble_lacks_a_label_that_all_its_members_lost(order):
+    """One may cut its slices so that a small label is lost, which another learns."""
+    lacked = {
+        "coarse": [["lesion", "cyst"], ["lesion"]],
+        "fine": [["cyst"], ["lesion"]],
+    }
+    records = [
+        SimpleNamespace(resolved=SimpleNamespace(untrained_labels=labels))
+        for member in order
+        for labels in lacked[member]
+    ]
+    ensemble = SimpleNamespace(folds=2, members={member: ["", ""] for member in order})
+    whole = Folds(records, {}, ensemble=ensemble)
+    assert whole.untrained == [["cyst"], ["lesion"]]
+    assert Folds(records[:2], {}).untrained == lacked[order[0]]

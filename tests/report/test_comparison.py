@@ -256,7 +256,7 @@ def test_no_experiment_is_the_better_for_a_label_it_was_trained_without():
     assert cells(page, "without")["Found"] == "8 of 8"
     assert cells(page, "tries")["Found"] == "8 of 15"
     assert cells(page, "a", "Patient")["Δ without"] == "0.000"
-    assert "without: No training patient had tumour: its scores are empty (7 of 8" in page.words
+    assert "without: No training slice showed tumour: its scores are empty (7 of 8" in page.words
     # what none was trained on is empty on both sides
     page = comparison({name: untrained(tries) for name in tables}, summarise)
     assert cells(page, "without")["Mean Dice"] == "1.000"

@@ -445,19 +445,19 @@ def test_a_label_that_was_not_trained_is_called_so_and_not_missed():
     page = Page(experiment(metrics, summary=summarise(metrics)))
     words = " ".join(page.words.split())
     assert (
-        "No training patient had tumour: its scores are empty (2 of 10 have it), neither" in words
+        "No training slice showed tumour: its scores are empty (2 of 10 have it), neither" in words
     )
     row = next(row for row in page.rows if row[:2] == ["tumouruntrained", "2"])
     assert row[2:] == ["0", "–", "0", "0", "–", "–", "–"]
     assert "The 8.0 ml of tumour are neither scored nor drawn" in words
     assert "none of 10 patients has a label and a score of it" in words
-    assert "There is no Dice of 10 new patients: no training patient had a label" in words
+    assert "There is no Dice of 10 new patients: no training slice showed a label" in words
     assert not {"nan", "None"} & set(page.words.split())
     # of a fold's patients only
     some = untrained(scored(TUMOURS), patients="bc")
     words = " ".join(Page(experiment(some, summary=summarise(some))).words.split())
     assert (
-        "Of 2 of 10 patients, no training patient of their model had tumour: its scores are"
+        "Of 2 of 10 patients, no training slice of their model showed tumour: its scores are"
         in words
     )
     assert "the 1 of 10 patients who has the label and a score of it" in words
@@ -467,7 +467,7 @@ def test_a_label_that_was_not_trained_is_called_so_and_not_missed():
     # of held-out patients beside test patients
     held = untrained(scored({"h": [(HIT, HIT)]}, "validation"))
     page = Page(experiment(pd.concat([scored(TUMOURS), held], ignore_index=True)))
-    assert "Of 1 of 11 patients, no training patient of their model had tumour" in page.words
+    assert "Of 1 of 11 patients, no training slice of their model showed tumour" in page.words
     assert "Untrained labels" not in experiment(scored(TUMOURS))
 
 

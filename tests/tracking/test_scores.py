@@ -70,7 +70,7 @@ def test_the_table_of_patients_is_json() -> None:
 def test_a_label_that_was_not_trained_is_called_so() -> None:
     summary = summarise(untrained(scored(TUMOURS)))
     assert headline(summary).startswith(
-        "**Dice: none**, as no training patient had what 2 of 4 test patients have"
+        "**Dice: none**, as no training slice showed what 2 of 4 test patients have"
     )
     assert "tumour, test patients: 2 of 4 have it, untrained:" in headline(summary)
     assert summary_metrics(summary)["test/sensitivity"] is None

@@ -84,5 +84,5 @@ def test_what_is_refused_first_and_trained_then(workflow):
     for number in "012":
         used = workflow.used("plain", int(number))["resolved"]["untrained_labels"]
         assert used == (["spleen"] if number == fold else [])
-    assert f"label spleen: no training patient of fold {fold} had it" in said
+    assert f"label spleen: no training slice of fold {fold} showed it" in said
     assert workflow.due() == {}

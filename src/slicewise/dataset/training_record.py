@@ -216,7 +216,7 @@ class Resolved(Loose):
     parameters : int
         Numbers that the model holds.
     untrained_labels : list of str
-        Labels that no training case has.
+        Labels that no training slice shows.
     training_slices, steps : int
         Slices that training used, and batches that moved the weights.
     seconds : float

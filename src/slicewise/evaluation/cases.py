@@ -130,7 +130,7 @@ def _say_untrained(rows: Sequence[Mapping[str, Any]], untrained: Sequence[Collec
         folds = [str(fold) for fold, labels in enumerate(untrained) if label in labels]
         empty = {r["patient"] for r in rows if r["label"] == label and _never_seen(r, untrained)}
         _log.warning(
-            "label %s: no training patient of fold %s had it, so %s no score of it",
+            "label %s: no training slice of fold %s showed it, so %s no score of it",
             label,
             ", ".join(folds),
             plural(len(empty), "patient has", "patients have"),

@@ -198,7 +198,7 @@ def _in_words(counts: dict[str, Any]) -> str:
     if "unknown" in counts:
         said.append(f"not known of {counts['unknown']}, in whom not all was drawn")
     if counts["untrained"] == patients:
-        said.append("untrained: no training patient had it, so that it has no score")
+        said.append("untrained: no training slice showed it, so that it has no score")
     elif counts["untrained"]:
         said.append(f"untrained in the models of {counts['untrained']}, who have no score of it")
     if counts["with_label"]:

@@ -121,8 +121,13 @@ class Folds:
 
     @property
     def untrained(self) -> list[list[str]]:
-        """The labels that each fold was trained without: members have the same training cases."""
-        return [one.resolved.untrained_labels for one in self.records[: self.number]]
+        """The labels that each fold was trained without; of an ensemble, those of all its members.
+
+        They have the same training cases, and one may cut them so that a label is lost.
+        """
+        lacked = [one.resolved.untrained_labels for one in self.records]
+        by_fold = [lacked[fold :: self.number] for fold in range(self.number)]
+        return [[label for label in own[0] if all(label in one for one in own)] for own in by_fold]
 
     @property
     def selected(self) -> dict[str, int]:

@@ -68,7 +68,7 @@ def meaning(scored: pd.DataFrame, subset: str, seen: Seen | None = None) -> list
         first = [_nothing_there(scored, subset, n)]
     elif not len(there):
         who = _patients(n, subset)
-        first = [f"There is no Dice of {who}: no training patient had a label that they have."]
+        first = [f"There is no Dice of {who}: no training slice showed a label that they have."]
     else:
         return []
     faults = wrong(scored[asked], seen)
@@ -249,10 +249,10 @@ def untrained(scored: pd.DataFrame) -> list[str]:
         having = empty.loc[has_label(empty), "patient"].nunique()
         if not number:
             continue
-        why = f"no training patient had {label}"
+        why = f"no training slice showed {label}"
         where = f"({having} of {number} have it)"
         if number < n:
-            why = f"of {number} of {n} patients, no training patient of their model had {label}"
+            why = f"of {number} of {n} patients, no training slice of their model showed {label}"
             where = f"there ({having} of the {number} have it)"
         said.append(
             f"{why[0].upper()}{why[1:]}: its scores are empty {where}, neither right nor wrong."

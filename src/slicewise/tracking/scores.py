@@ -96,7 +96,7 @@ def _dice_line(labels: Mapping[str, Any], subset: str, label: str) -> str:
     unknown = "unknown" in labels[label].get("detection", {})
     if dice["mean"] is None and untrained:
         return (
-            f"**{name}: none**, as no training patient had what {untrained} of {number} {subset} "
+            f"**{name}: none**, as no training slice showed what {untrained} of {number} {subset} "
             "patients have"
         )
     if dice["mean"] is None:

@@ -188,7 +188,7 @@ class _Begun:
     threads : int
         That the processor's operations share.
     untrained : list of str
-        Labels that no training case has.
+        Labels that no training slice shows.
     """
 
     loop: _Loop
@@ -205,7 +205,7 @@ def _begun(
     settings = inputs.experiment.training
     untrained = check_labels(inputs.slices, settings.missing_labels, inputs.card.regions)
     if untrained:
-        callbacks.log(f"no training case has {', '.join(untrained)}: the model never learns it")
+        callbacks.log(f"no training slice shows {', '.join(untrained)}: the model never learns it")
     key = inputs.key
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:

@@ -111,7 +111,7 @@ class Facts:
     threads : int
         That the processor's operations share.
     untrained : list of str
-        Labels that no training case has.
+        Labels that no training slice shows.
     seconds : float
         That it took.
     selected_by : str
