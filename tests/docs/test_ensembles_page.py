@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from slicewise.config import load_settings
-from slicewise.training.weights import ERRORS, FEWEST, STEPS
+from slicewise.training.weights import ERRORS, FEWEST, STEPS, choices
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ensembles.md").read_text(encoding="utf-8")
 
@@ -25,3 +25,10 @@ def test_it_says_when_weights_are_fitted():
     assert (ERRORS, FEWEST, STEPS) == (2, 4, 10)
     for words in ("twice its standard error", "fewer than four patients", "in tenths"):
         assert words in " ".join(PAGE.split())
+
+
+def test_it_says_in_which_parts_weights_are_tried():
+    steps = {n: min(weight for weight in choices(n)[1:].flat if weight) for n in range(2, 8)}
+    assert [round(1 / steps[n]) for n in (2, 3, 4, 5)] == [10, 10, 10, 6]
+    assert steps[5] < steps[6] < steps[7]
+    assert "(of five members in sixths, of more in coarser parts yet)" in " ".join(PAGE.split())
