@@ -53,6 +53,7 @@ PAIRS = [
     ("optimizer", {"momentum": 0.9}, {"name": "adam"}, "is adam", {"name": "sgd"}),
     ("optimizer", {"momentum": 0.99}, {}, "momentum of sgd", {"name": "sgd"}),
     ("optimizer", {"weight_decay": 1e-3}, {"name": "adam"}, "only adamw", {"name": "sgd"}),
+    ("optimizer", {"ema_share": 0.2}, {"ema": None}, "optimizer.ema is null", {"ema": 0.99}),
     # loss
     ("loss", {"dice_over": "image"}, {"dice": 0.0}, "loss.dice is 0", {"dice": 1.0}),
     ("loss", {"focal_gamma": 2.0}, {}, "loss.focal is 0", {"focal": 1.0}),

@@ -307,6 +307,13 @@ RULES: tuple[Rule, ...] = (
         ),
         (0,),
     ),
+    Rule(
+        "optimizer.ema_share",
+        _only_if(
+            lambda e: e.optimizer.ema is not None, "optimizer.ema is null, so nothing is averaged"
+        ),
+        (None,),
+    ),
     *_of_changes(),
     Rule(
         "training.epochs",
