@@ -122,6 +122,7 @@ def test_a_missing_channel_is_empty_with_a_line(tmp_path, caplog, refused):
     same = written(tmp_path / "same.nii.gz", np.full(SHAPE, 3, np.int16))
     message = refused(read_channels, [("flair", [same]), ("t1", [path])])
     assert "all voxels of the channel flair have one value" in message
+    assert message.endswith("or leave the file out and set dataset.missing_channels to zero")
 
 
 def test_channels_of_a_4d_file(tmp_path, refused):
@@ -136,6 +137,11 @@ def test_channels_of_a_4d_file(tmp_path, refused):
     assert "both.nii.gz: it has the shape 12 × 10 × 8 × 2, but an image of the channels" in message
     flat = written(tmp_path / "flat.nii.gz", noise(1))
     assert "has 2 of them" in refused(read_channels, [("flair", [flat])] * 2, in_one=True)
+    # nobody can leave a channel out of it
+    empty = written(tmp_path / "empty.nii.gz", np.stack([noise(1), 0 * noise(2)], axis=-1))
+    message = refused(read_channels, [("flair", [empty]), ("t1", [empty])], in_one=True)
+    assert "empty.nii.gz: all voxels of the channel t1 have one value; check" in message
+    assert "exclude the case, or give each channel that there is as a file of its own" in message
 
 
 def test_what_is_stored_comes_back_and_the_first_is_the_image(tmp_path):

@@ -27,6 +27,12 @@ EXACT = 0.01
 """Voxels by which those of another channel may lie off, and still be taken as they are."""
 COVERED = 0.5
 """At least so much of the first channel lies within each other one, if both show one patient."""
+WITHOUT_FILE = "or leave the file out and set dataset.missing_channels to zero"
+WITHOUT_PART = (
+    "exclude the case, or give each channel that there is as a file of its own, in a table "
+    "(layout: table) with dataset.missing_channels: zero"
+)
+"""What can be done where a channel is empty: it has a file of its own, or is a part of one."""
 PLACES = 33
 """Places along each axis at which is looked how far off another channel lies."""
 
@@ -62,7 +68,7 @@ def read_channels(
         path = groups[0][1][0]
         image, _ = read_channels_of(path)
         for name, channel in zip(names, split(image, names, str(path)), strict=True):
-            _refuse_constant(channel, str(path), name)
+            _refuse_constant(channel, str(path), name, WITHOUT_PART)
         return image
     first: VoxelGrid | None = None
     base: Volume | None = None
@@ -72,7 +78,7 @@ def read_channels(
             continue
         shown = str(paths[0] if len(paths) == 1 or is_header(paths[0]) else paths[0].parent)
         volume = read_sources(paths)
-        _refuse_constant(volume, shown, name)
+        _refuse_constant(volume, shown, name, WITHOUT_FILE)
         if first is None or base is None:
             first = VoxelGrid.of(volume, shown)
             base = volume
@@ -99,11 +105,11 @@ def first_channel(image: Volume) -> Volume:
     return replace(image, array=image.array[..., 0]) if image.array.ndim == 4 else image
 
 
-def _refuse_constant(volume: Volume, shown: str, name: str) -> None:
+def _refuse_constant(volume: Volume, shown: str, name: str, without: str) -> None:
     if volume.array.min() == volume.array.max():
         raise SlicewiseError(
             f"{shown}: all voxels of the channel {name} have one value; check that this is the "
-            "image, or leave the file out and set dataset.missing_channels to zero"
+            f"image, {without}"
         )
 
 
