@@ -270,12 +270,6 @@ def converted_from(kind, cases):
     return [source(path) for case in converted for path in getattr(case, kind)]
 
 
-def files_to_start_from(experiment, fold):
-    """The files of the model that a fold starts from: of these results, or any other."""
-    own, others = study.starts_from(experiment, fold)
-    return [*own, *(source(path) for path in others)]
-
-
 def in_bucket(paths):
     """Volumes that are inputs of a rule that depends on their records, where it has to fetch them."""
     return paths if IN_BUCKET else []

@@ -11,7 +11,7 @@ from slicewise.calm import FULL, Watch, leave_to_the_table
 from slicewise.causes import by_cause
 from slicewise.files import sweep_halves
 from slicewise.job import errors_in, pass_on_stops
-from slicewise.records import CODE, MAKES, VOLUMES, Asked, Look, code_of
+from slicewise.records import CODE, MAKES, STAMPED, Asked, Look, code_of
 from slicewise.surroundings import folders_of
 from slicewise.wording import some
 
@@ -230,7 +230,7 @@ def asked_of(maker, wildcards):
         [str(path) for path in made],
         told["cfg"],
         code_of(told),
-        {name: [*given(maker, name, wildcards)] for name in VOLUMES},
+        {name: [*given(maker, name, wildcards)] for name in STAMPED},
         [str(path.apply_wildcards(wildcards)) for path in maker.input if is_ancient(path)],
         told[MAKES] or [],
     )

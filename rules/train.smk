@@ -106,7 +106,8 @@ rule start:
     What MLflow calls by a name is looked up once, when it is brought: snakemake -R start asks again.
     """
     input:
-        lambda w: files_to_start_from(w.experiment, w.fold),
+        own=lambda w: study.starts_from(w.experiment, w.fold)[0],
+        others=lambda w: [source(path) for path in study.starts_from(w.experiment, w.fold)[1]],
     output:
         result("{experiment}/start/fold-{fold}.keras"),
         result("{experiment}/start/fold-{fold}.json"),

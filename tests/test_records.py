@@ -225,6 +225,29 @@ def test_another_volume_of_equal_size_is_found_however_old_it_is(time):
     assert why_read() == (None if time == 1000 else "made from another data/a.nii")
 
 
+@pytest.mark.parametrize("name", ["others", "other_marks"])
+@pytest.mark.parametrize("path", ["shared/cases.tsv", "results/b/cases.tsv"])
+def test_another_file_of_others_is_found_however_old_it_is(name, path):
+    """A colleague's results may be copied without their records, with the times of then."""
+    write(path, "theirs")
+    with script_job(told("leakage", CUT, {}, **{name: path}, code=[])):
+        write(CUT, "x")
+    assert why_read(files={name: [path]}) is None
+    Path(path).touch()
+    assert why_read(files={name: [path]}) is None
+    write(path, "theirs, too")
+    os.utime(path, (1000, 1000))
+    assert why_read(files={name: [path]}) == f"made from another {path}"
+
+
+def test_a_result_of_others_that_was_edited_is_refused(capsys):
+    cut()
+    write(CUT, "edited by hand")
+    with pytest.raises(SystemExit), script_job(told("leakage", TABLE, {}, others=CUT)):
+        pass
+    assert f"error: {CUT}: it is not what the job wrote that made it" in capsys.readouterr().err
+
+
 def test_another_volume_of_another_size_is_found():
     path = read_volume()
     path.write_text("a longer one")
@@ -259,8 +282,8 @@ def test_what_is_touched_and_cannot_be_noted_is_read_again(monkeypatch):
 def test_more_or_fewer_volumes_are_others():
     read_volume()
     write("data/b.nii", "more")
-    assert why_read(files={"image": ["data/a.nii", "data/b.nii"]}) == "made from other volumes"
-    assert why_read(files={}) == "made from other volumes"
+    assert why_read(files={"image": ["data/a.nii", "data/b.nii"]}) == "made from other files"
+    assert why_read(files={}) == "made from other files"
     assert why_read(files=VOLUME | {"mask": []}) is None
 
 

@@ -35,6 +35,10 @@ CODE = ("code", "training", "slices", "teaching")
 """Names of params that hold digests of code."""
 VOLUMES = ("image", "image_sources", "mask", "mask_sources")
 """Names of inputs that are large: they are read again only where they were touched."""
+OUTSIDE = ("others", "other_marks")
+"""Names of inputs from other data sets or from anybody, whose makers may have left no record."""
+STAMPED = (*VOLUMES, *OUTSIDE)
+"""Names of inputs of which a record holds size and time of change, too."""
 MAKES = "makes"
 """Name of the param with the files that a job makes beside what it declares."""
 SCORES = "metrics.tsv"
@@ -167,7 +171,7 @@ class Recorder:
         for path in self._made_inputs():
             self.inputs[path] = _check_one(makers, Path(path))
         # before they are read: one that changes meanwhile differs from the record
-        self.volumes = stamps({name: _listed(self.told.input, name) for name in VOLUMES})
+        self.volumes = stamps({name: _listed(self.told.input, name) for name in STAMPED})
 
     def finish(self) -> None:
         """Write the record: the outputs are there."""
@@ -319,7 +323,7 @@ class Asked:
     code : mapping of str to str
         The digest of each file of its code.
     volumes : mapping of str to sequence of str
-        Files of volumes, by the name of the input (see `VOLUMES`). One
+        Files of volumes and of others, by the name of the input (see `STAMPED`). One
         that has the size and the time of change of then is the same.
     ignored : sequence of str
         Inputs that may differ.
@@ -454,11 +458,11 @@ class Look:
     def _another(
         self, place: Path, record: dict[str, Any], volumes: Mapping[str, Sequence[str]]
     ) -> str | None:
-        """Say which volume is not what was read then."""
+        """Say which volume, or which file of others, is not what was read then."""
         then: Volumes = record.get("volumes", {})
         given = {name: paths for name, paths in volumes.items() if paths}
         if {n: len(p) for n, p in given.items()} != {n: len(p) for n, p in then.items()}:
-            return "made from other volumes"
+            return "made from other files"
         now: Volumes = {}
         for name, paths in given.items():
             for path, (*stamp, sha) in zip(paths, then[name], strict=True):

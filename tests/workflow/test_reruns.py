@@ -220,6 +220,9 @@ def test_a_scan_of_another_data_set_is_a_leak(workflow):
     workflow.snakemake(leakage)
     marks.write_bytes(marks.read_bytes() + b"-")
     assert workflow.due(leakage) == {"leakage": 1}
+    # and where somebody copied others over them that are older than what was made from these
+    os.utime(marks, (1e9, 1e9))
+    assert workflow.due(leakage) == {"leakage": 1}
 
 
 def test_a_phantom_that_is_left_out_changes_no_other(clone, tmp_path):

@@ -1,5 +1,6 @@
 """A training that starts from a model, by the real commands."""
 
+import os
 import shutil
 
 import pytest
@@ -36,6 +37,14 @@ def test_it_fine_tunes_and_refuses_whom_the_model_knows(workflow):
     # the same model elsewhere: only where it came from is noted anew, and nothing is known of it
     shutil.copy(copy, workflow.root / "kept.keras")
     with_start(workflow, "kept.keras")
+    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "train": 1}
+    start = "results/tiny/tuned/start/fold-0.keras"
+    workflow.snakemake(start)
+    assert workflow.due(start) == {}
+    # another model in its place is found however old it is
+    kept = workflow.root / "kept.keras"
+    kept.write_bytes(kept.read_bytes() + b"-")
+    os.utime(kept, (1e9, 1e9))
     assert workflow.due(TUNED) == {"start": 1, "plan": 1, "train": 1}
     # who is tested here must not be known to it, whatever they are called there
     elsewhere = workflow.root / "elsewhere"
