@@ -10,7 +10,14 @@ from types import SimpleNamespace
 import pytest
 
 from slicewise.errors import SlicewiseError
-from slicewise.surroundings import check_writable, folders_of, give_names, gpus_asked
+from slicewise.surroundings import (
+    SLOTS,
+    available_threads,
+    check_writable,
+    folders_of,
+    give_names,
+    gpus_asked,
+)
 
 NOBODY = "4242"
 NAMES = ("USER", "LOGNAME", "LNAME", "USERNAME", "HOME")
@@ -37,6 +44,27 @@ def run_as_nobody(code: str, *arguments: str, cwd: Path) -> subprocess.Completed
         text=True,
         timeout=120,
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "threads"),
+    [
+        ({}, 8),
+        ({"NSLOTS": "1"}, 1),
+        ({"LSB_DJOB_NUMPROC": "2"}, 2),
+        ({"NSLOTS": "4", "SLURM_CPUS_PER_TASK": "3"}, 3),
+        ({"SLURM_CPUS_PER_TASK": "64"}, 8),  # it may not use more than it is bound to
+        ({"NSLOTS": "", "SLURM_CPUS_PER_TASK": "x", "LSB_DJOB_NUMPROC": "0"}, 8),
+    ],
+)
+def test_a_job_has_the_processors_that_its_scheduler_gave_it(monkeypatch, told, threads):
+    """Also where the scheduler binds it to none of them, so that it could use the whole node."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {*range(8)})
+    for name in SLOTS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert available_threads() == threads
 
 
 def test_a_number_without_a_name_gets_one(tmp_path):

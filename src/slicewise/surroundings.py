@@ -12,10 +12,19 @@ from pathlib import Path
 
 from slicewise.errors import OF_SYSTEM, SlicewiseError
 
+SLOTS = ("NSLOTS", "SLURM_CPUS_PER_TASK", "LSB_DJOB_NUMPROC")
+"""Variables by which Grid Engine, Slurm and LSF tell a job how many processors are its own."""
+
 
 def available_threads() -> int:
-    """Return the number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of processors this process may use.
+
+    Not every scheduler holds a job to those that it gave it, and nodes have more or fewer.
+    """
+    bound = hasattr(os, "sched_getaffinity")
+    usable = len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1
+    told = [os.environ.get(name, "") for name in SLOTS]
+    return min([usable, *(int(text) for text in told if text.isdecimal() and int(text) > 0)])
 
 
 def give_names() -> None:

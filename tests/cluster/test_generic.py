@@ -304,6 +304,19 @@ def test_what_a_job_asks_for_is_in_its_script(tmp_path):
     assert asked(group) == "name=cases\ncpus=8\nmem_mb=16000\nminutes=40\ngpus=0\n"
 
 
+def test_a_pool_tells_a_job_how_many_processors_it_has(tmp_path):
+    """It may use all of its machine, and machines differ, so that a training would begin anew."""
+    command = tmp_path / "condor_submit"
+    command.write_text("#!/bin/sh\ncat >said\necho 7.0 - 7.0\n")
+    command.chmod(0o755)
+    found = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    cluster = Cluster(PROFILE / "htcondor", found, tmp_path)
+    assert cluster.submit("exit 0") == "7"
+    said = (tmp_path / "said").read_text().splitlines()
+    # which counts whatever the shell has that sends it (`getenv`)
+    assert {"request_cpus = 1", 'environment = "NSLOTS=1"', "getenv = true"} <= {*said}
+
+
 def jobs_of(run: Run, words: tuple[bytes, ...] = (b"lead.py", b"=remote", SCRIPTS)) -> list[int]:
     """The processes that lead jobs of a run, or were started by these."""
     found = []

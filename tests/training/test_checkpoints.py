@@ -33,6 +33,18 @@ def test_two_generations_and_a_damaged_one(tmp_path: Path) -> None:
         assert loaded[0]["a"].tolist() == [2, 2, 2]
 
 
+def test_states_of_other_trainings_beside_a_new_one_are_seen(tmp_path: Path) -> None:
+    fold = tmp_path / "checkpoints" / "fold-0"
+    with Checkpoints(fold / "a") as store:
+        assert not store.begins_beside_others()
+        store.save(1, {"x": np.zeros(2)}, {})
+        assert not store.begins_beside_others()
+    with Checkpoints(fold / "b") as store:
+        assert store.begins_beside_others()
+        store.save(1, {"x": np.zeros(2)}, {})
+        assert not store.begins_beside_others()
+
+
 def test_checkpoints_that_a_process_owns_are_not_forgotten(tmp_path: Path) -> None:
     folders = [tmp_path / "checkpoints" / f"fold-{k}" / "key" for k in range(2)]
     with Checkpoints(folders[1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +65,9 @@ def test_other_settings_never_resume(
     other = plain(training={"epochs": 2, "batch": 5})
     train_on(slices, validation_slices, disc_truth, other, CARD, tmp_path, log=said.append)
     assert not any("going on" in line for line in said)
+    # also where it is a machine of more processors that sets it apart
+    assert said[0].startswith("begins anew: what was trained before had other settings,")
+    assert re.search(r"threads \(now \d+; training.threads says how many\)$", said[0])
     assert len(list(tmp_path.iterdir())) == 1, "what another setting left is cleared away"
 
 

@@ -97,6 +97,11 @@ class Checkpoints:
                 _log.warning("%s", error)
         return None
 
+    def begins_beside_others(self) -> bool:
+        """Tell whether no state of this training is there, and one of another is beside it."""
+        beside = self.folder.parent.glob("*/step-*.npz")
+        return not self._files() and next(beside, None) is not None
+
     def settle(self) -> None:
         """Keep the newest state only, and delete what trainings of other settings left beside."""
         for old in self._files()[:-1]:

@@ -209,6 +209,11 @@ def _begun(
     key = inputs.key
     threads = backend.prepare(settings.threads, settings.seed, settings.strict)
     with Checkpoints(checkpoints / key[:16]) as store:
+        if store.begins_beside_others():
+            callbacks.log(
+                "begins anew: what was trained before had other settings, slices, code, packages "
+                f"or threads (now {threads}; training.threads says how many)"
+            )
         yield _Begun(_prepare(inputs, truth, store, callbacks, begun), threads, untrained)
         store.settle()
 
