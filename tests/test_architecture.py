@@ -24,6 +24,7 @@ FOUNDATION = {
     "errors",
     "files",
     "job",
+    "locks",
     "records",
     "retries",
     "running",
@@ -34,8 +35,8 @@ FOUNDATION = {
     "wording",
     "",
 }
-"""What everybody may import: errors, files, how a job speaks, records, marks of failures, boxes of
-arrays, words for numbers of things, what is wrong with many, and what knows no volume yet.
+"""What everybody may import: errors, files, locks, how a job speaks, records, marks of failures,
+boxes of arrays, words for numbers of things, what is wrong with many, and what knows no volume yet.
 `metrics` knows arrays only, so nothing of these but boxes."""
 
 BELOW_SLICES = {"config", "volumes", "phantom", "dataset"}
@@ -65,6 +66,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
     "job": set(),
+    "locks": set(),
     "records": set(),
     "retries": set(),
     "running": set(),

@@ -79,7 +79,8 @@ def test_it_costs_what_the_jobs_took(results):
 def test_checkpoints_of_a_training_that_runs_stay(results):
     stopped, running = (results / "one/checkpoints/fold-0" / key for key in ("key", "other"))
     with Checkpoints(running):
-        delete([part(results, "checkpoints")])
+        owner = (running / "lock").stat().st_size
+        assert delete([part(results, "checkpoints")]) == owner
         assert running.is_dir()
         assert not stopped.exists()
 
@@ -121,5 +122,8 @@ def test_the_command_says_what_there_is_and_deletes_what_is_named(results, capsy
         monkeypatch.setattr("builtins.input", lambda asked, answer=answer: answer)
         assert main(["clean", "slices", *place]) == code
     assert left(results) == before - {*FILES["slices"]}
+    with Checkpoints(results / "one/checkpoints/fold-0/key"):
+        assert main(["clean", "checkpoints", "--yes", *place]) == 0
+    assert "stay: a training that runs owns them, or" in capsys.readouterr().out
     assert main(["clean", "slises", *place]) == 1
     assert "'slises' is none of checkpoints, converted" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,8 +108,13 @@ def parts_of(results: Path) -> list[Part]:
     return [_part(results, name, kind) for name, kind in KINDS.items()]
 
 
-def delete(parts: Iterable[Part]) -> None:
-    """Delete what there is of some kinds; checkpoints of trainings that run stay.
+def delete(parts: Sequence[Part]) -> int:
+    """Delete what there is of some kinds; checkpoints of trainings that run, or may run, stay.
+
+    Returns
+    -------
+    int
+        How many bytes stay.
 
     Raises
     ------
@@ -128,6 +133,8 @@ def delete(parts: Iterable[Part]) -> None:
                     f"{error.filename or path}: it cannot be deleted ({error.strerror}); what was "
                     "deleted before it is gone, and is made again where it is needed"
                 ) from error
+    left = (path for part in parts for path in part.paths if path.exists())
+    return sum(file.lstat().st_size for path in left for file in _files(path))
 
 
 def data_sets(results: Path, dataset: str | None = None) -> list[Path]:

@@ -567,15 +567,21 @@ def _clean(options: argparse.Namespace) -> int:
         doomed += parts
     if not options.kinds or options.dry_run or not any(part.files for part in doomed):
         return 0
-    what = f"{size_in_words(sum(part.bytes for part in doomed))} of {', '.join(options.kinds)}"
+    total = sum(part.bytes for part in doomed)
+    what = f"{size_in_words(total)} of {', '.join(options.kinds)}"
     if not options.yes:
         if not sys.stdin.isatty():
             raise SlicewiseError(f"clean: nobody is there to ask whether {what} may go; give --yes")
         if input(f"Delete {what}? [y/N] ").strip().lower() not in ("y", "yes"):
             print("nothing was deleted")
             return 1
-    delete(doomed)
-    print(f"deleted {what}")
+    left = delete(doomed)
+    print(f"deleted {size_in_words(max(0, total - left))} of {', '.join(options.kinds)}")
+    if left:
+        print(
+            f"{size_in_words(left)} of checkpoints stay: a training that runs owns them, or their "
+            "file system knows no locks (flock), where rm -r deletes them if nothing runs"
+        )
     return 0
 
 

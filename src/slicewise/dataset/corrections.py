@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import logging
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from slicewise.dataset.layouts.found import FoundCase
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded, write_text
+from slicewise.locks import lock
 
 logger = logging.getLogger(__name__)
 
@@ -153,8 +153,8 @@ def changing(table: Path) -> Iterator[dict[str, Correction]]:
     Nothing is written where the block fails.
     """
     table.parent.mkdir(parents=True, exist_ok=True)
-    with (table.parent / f".{table.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (table.parent / f".{table.name}.lock").open("w") as file:
+        lock(file, table.parent)
         known = read_corrections(table)
         yield known
         text = io.StringIO()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import DATA, data_folder
+from slicewise.locks import lock
 from slicewise.running import run_to_end, snakemake
 
 
@@ -32,7 +32,7 @@ def making(
         stopped = run_to_end(
             [*command, str(target.relative_to(folder)), *more],
             env={**os.environ, DATA: str(data.resolve())},
-            keep=[lock.fileno()],  # should it outlive this process
+            keep=[file.fileno()],  # should it outlive this process
         )
         if stopped:
             raise SlicewiseError(
@@ -40,12 +40,10 @@ def making(
                 "name and run slicewise reproduce again, what is finished is kept"
             )
 
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with (folder / ".lock").open("w") as file:
+        if not lock(file, folder, wait=False):
             raise SlicewiseError(
                 f"{relpath(folder)}: another process is making this run again; wait until it "
                 "is done"
-            ) from None
+            )
         yield make

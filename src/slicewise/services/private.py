@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
+from slicewise.locks import lock
 
 LOCK = "lock"
 
@@ -31,8 +32,8 @@ def private_folder(kind: str) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         # locked before it has the name by which others look for it
-        with (folder / "locking").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with (folder / "locking").open("w") as file:
+            lock(file, folder.parent)
             (folder / "locking").rename(folder / LOCK)
             yield folder
     finally:
@@ -50,8 +51,8 @@ def sweep_left(root: Path, prefix: str) -> None:
         How their names begin.
     """
     for folder in root.glob(f"{prefix}*"):
-        with suppress(OSError), (folder / LOCK).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(OSError), (folder / LOCK).open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -64,11 +65,9 @@ def alone_in(folder: Path) -> Iterator[None]:
     SlicewiseError
         When one does.
     """
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    with (folder / LOCK).open("a") as file:
+        if not lock(file, folder, wait=False):
             raise SlicewiseError(
                 f"{folder}: another process works in it; stop that, or name another --output"
-            ) from error
+            )
         yield

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slicewise.errors import StoppedError
+from slicewise.locks import lock
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.npy import STAGED
 
@@ -78,7 +79,7 @@ def _own_folder() -> tuple[Path, int]:
         # another training may take it for a left one before it is locked
         with suppress(FileNotFoundError):
             owner = os.open(folder, os.O_RDONLY)
-            fcntl.flock(owner, fcntl.LOCK_EX)
+            lock(owner, folder.parent)
             if folder.exists():
                 return folder, owner
             os.close(owner)

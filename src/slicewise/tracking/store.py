@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import half_of, sweep
+from slicewise.locks import lock
 
 SQLITE = "sqlite:///"
 BESIDE = ("", "-journal", "-wal", "-shm")
@@ -72,21 +72,19 @@ def locked(path: Path, beat: Callable[[float], None], wait: bool = True) -> Iter
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock = path.open("a")
+        file = path.open("a")
     except PermissionError:
         if not path.is_file():
             raise
-        lock = path.open()  # another user's; a lock needs no writing
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        file = path.open()  # another user's; a lock needs no writing
+    with file:
+        if not lock(file, path.parent, wait=False):
             if not wait:
                 yield False
                 return
             # whoever has it may be stopped, or on a machine that is gone
             beat(HELD)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock(file, path.parent)
         yield True
 
 
@@ -111,15 +109,15 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
             f"{path}: MLflow finds no database below a folder with a question mark in its name; "
             "start in the folder above results, or rename it"
         )
-    lock = path.parent / f".{path.name}.lock"
+    guard = path.parent / f".{path.name}.lock"
     halves = [Path(f"{path}{end}") for end in BESIDE]
     if _is_made(path):
         if any(half.parent.glob(f".*-*.{half.name}") for half in halves):
-            with suppress(OSError), locked(lock, beat, wait=False) as mine:
+            with suppress(OSError), locked(guard, beat, wait=False) as mine:
                 if mine:
                     sweep(*halves)
         return
-    with locked(lock, beat):
+    with locked(guard, beat):
         sweep(*halves)
         if _is_made(path):
             return

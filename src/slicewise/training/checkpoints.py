@@ -18,6 +18,7 @@ import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import atomic, parse_json
+from slicewise.locks import lock
 from slicewise.stored import read_arrays
 
 _log = logging.getLogger(__name__)
@@ -42,20 +43,18 @@ class Checkpoints:
 
     def __enter__(self) -> Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = (self.folder / "lock").open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            owner = lock.read().strip() or "another process"
-            lock.close()
+        file = (self.folder / "lock").open("a+", encoding="utf-8")
+        if not lock(file, self.folder, wait=False):
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            file.close()
             raise SlicewiseError(
                 f"{self.folder}: this training already runs, as {owner}; wait for it or stop it"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        lock.flush()
-        self._lock = lock
+            )
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        self._lock = file
         return self
 
     def __exit__(
@@ -121,7 +120,7 @@ def delete_checkpoints(folder: Path) -> None:
     ----------
     folder : Path
         ``<experiment>/checkpoints``: a folder for each fold, and in it one for
-        each training. Those that a process owns stay.
+        each training. Those that a process owns stay, and where no locks are known, all do.
     """
     for path in folder.glob("*/*"):
         _delete(path)
@@ -131,10 +130,10 @@ def delete_checkpoints(folder: Path) -> None:
 
 
 def _delete(folder: Path) -> None:
-    """Delete the checkpoints of a training unless a process owns them."""
+    """Delete the checkpoints of a training unless a process owns them, or may."""
     try:
-        with (folder / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
         return
