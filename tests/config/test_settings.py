@@ -103,7 +103,41 @@ def test_a_pile_of_slices_is_cut_as_it_lies(recipe):
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_an_experiment_cannot_take_the_name_of_a_folder_of_results(name):
-    assert f"experiments.{name}" in fault(changed("experiments", {name: {"slices": "r"}}))
+    for called in (name, name.title()):  # macOS and CIFS do not tell these apart
+        said = fault(changed("experiments", {called: {"slices": "r"}}))
+        assert f"experiments.{called}: this name is taken by a folder" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"E": {"slices": "r"}}, "experiments: e and E differ in capital letters alone"),
+        ({"E": {"ensemble": ["e", "f"]}, "f": {"slices": "r"}}, "experiments: e and E differ"),
+        (
+            {"f": {"slices": "r", "training": {"seeds": [1, 2]}}, "F-seed2": {"slices": "r"}},
+            "f-seed2 and F-seed2",
+        ),
+        (
+            {
+                "f": {"slices": "r", "sweep": {"optimizer.learning_rate": [0.1, 0.2]}},
+                "F-lr0.1": {"slices": "r"},
+            },
+            "F-lr0.1 and f-lr0.1",
+        ),
+    ],
+)
+def test_experiments_that_would_be_one_folder_on_some_disks_are_refused(more, said):
+    config = changed("experiments/e/slices", "r")
+    config["experiments"] |= more
+    assert said in fault(config)
+
+
+def test_recipes_that_would_be_one_folder_on_some_disks_are_refused():
+    config = changed("slices/R", {"size": 32})
+    assert "slices: r and R differ in capital letters alone, so some disks" in fault(config)
+    config = changed("experiments/auto", {"preset": "auto", "effort": "quick"})
+    config["slices"]["Auto-quick"] = {"size": 32}
+    assert "slices: Auto-quick and auto-quick differ" in fault(config)
 
 
 @pytest.mark.parametrize("name", BESIDE)

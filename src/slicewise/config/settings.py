@@ -32,13 +32,27 @@ PLACEHOLDER = {"size": 16}
 
 def _refuse_taken(name: str) -> None:
     """Refuse the name of an experiment that something beside it has."""
-    if name in RESERVED:
-        raise ValueError(f"experiments.{name}: this name is taken by a folder of results")
+    if name.lower() in RESERVED:
+        raise ValueError(
+            f"experiments.{name}: this name is taken by a folder of results; choose another"
+        )
     if name in BESIDE:
         raise ValueError(
             f"experiments.{name}: this name is taken by a column of comparison_cases.tsv, where "
             "each experiment has one; choose another"
         )
+
+
+def _refuse_one_folder(kind: str, names: Sequence[str]) -> None:
+    """Refuse two names that are one folder on macOS and on disks of Windows servers."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(
+                f"{kind}: {other} and {name} differ in capital letters alone, so some disks have "
+                "one folder for both; rename one"
+            )
 
 
 class Settings(Block):
@@ -157,6 +171,12 @@ class Settings(Block):
                 f"experiments.{name}.sweep: split.validation is 0, and validation patients choose "
                 "what is best; hold some out"
             )
+
+    @model_validator(mode="after")
+    def _have_folders_of_their_own(self) -> Settings:
+        _refuse_one_folder("slices", [*self.slices])
+        _refuse_one_folder("experiments", [*self.blocks, *self.ensembles])
+        return self
 
     @model_validator(mode="after")
     def _names_meet(self) -> Settings:
