@@ -182,6 +182,13 @@ def test_what_a_killed_job_left_is_swept_and_nothing_else(tmp_path):
     sweep(tmp_path / "no folder" / "image.npy")
 
 
+def test_what_another_job_is_writing_stays(tmp_path):
+    with atomic(tmp_path / "site.p1.nii.gz") as half:
+        half.write_text("x")
+        sweep(tmp_path / "p1.nii.gz", tmp_path / "*.nii.gz")
+        assert half.exists()
+
+
 def test_a_path_is_expanded_as_by_a_shell(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("STUDY", "liver study")
@@ -223,6 +230,10 @@ def test_what_only_looks_like_something_left_stays(tmp_path):
     target = tmp_path / "fold-0.nii.gz"
     own = tmp_path / ".7-abcd12345678.fold-0.nii.gz"
     others = [tmp_path / name for name in (".fold-0.nii.gz", ".7-abcd12345678.fold-1.nii.gz")]
+    # of a case whose name ends as this one's, and what a user made
+    others += [
+        tmp_path / f".{name}.fold-0.nii.gz" for name in ("7-abcd12345678.site", "a-b", "7-x")
+    ]
     for path in (target, own, *others):
         path.touch()
     sweep(target, tmp_path / "fold-2.nii.gz")

@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ import yaml
 
 from slicewise.errors import OF_SYSTEM, SlicewiseError
 
-HALF = re.compile(r"\.(\d+)-([0-9a-f]{4})(?:[0-9a-f]{4}){1,2}\..")
-"""Names of what is not finished: the process, where it runs, and digits."""
+HALF = re.compile(r"\.(\d+)-([0-9a-f]{4})(?:[0-9a-f]{4}){1,2}\.(.+)", re.DOTALL)
+"""Names of what is not finished: the process, where it runs, digits, and the final name."""
 OLD = 86400.0
 """Seconds after which nobody writes such a file any more."""
 
@@ -176,13 +175,15 @@ def _place() -> str:
 
 def sweep(*paths: Path) -> None:
     """Delete what killed jobs left of files that `atomic` was to write."""
-    names: dict[Path, list[str]] = {}
+    names: dict[Path, set[str]] = {}
     for path in paths:
-        names.setdefault(path.parent, []).append(path.name)
+        names.setdefault(path.parent, set()).add(path.name)
     # each folder is listed once: one of predictions may hold those of all cases
     for folder, finished in names.items():
         for left in [*folder.glob(".*-*.*")]:
-            if any(fnmatchcase(left.name, f".*-*.{name}") for name in finished):
+            half = HALF.match(left.name)
+            # p1.nii.gz is no end of site.p1.nii.gz, which another job may be writing
+            if half and half[3] in finished:
                 left.unlink(missing_ok=True)
 
 
