@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import parse_size_in_bytes
 
 from tests.cluster.conftest import Run, need, running, same_results
 from tests.workflow.conftest import Workflow, copied
@@ -429,3 +430,12 @@ def test_profiles_of_clusters_agree():
     commands = [value for key, value in generic.items() if key.endswith("-cmd")]
     assert len(commands) == 4
     assert all(os.access(ROOT / command, os.X_OK) for command in commands)
+
+
+def test_no_profile_takes_a_large_volume_that_was_touched_for_another():
+    """Snakemake compares what is larger than this by its time, and all would be trained again."""
+    written = [path.read_text() for path in (ROOT / "profiles").glob("*/config.yaml")]
+    written += [(ROOT / "docs" / "module.md").read_text()]
+    sizes = [re.findall(r"^max-checksum-file-size: (\S+)$", text, re.MULTILINE) for text in written]
+    assert len(sizes) == 5 and all(each == sizes[0] for each in sizes)
+    assert parse_size_in_bytes(*sizes[0]) >= 1e12
