@@ -126,3 +126,17 @@ def test_the_picture_of_the_design_is_small_and_says_what_it_shows():
     assert len(picture) < 5000
     assert "<title>" in picture
     assert "http" not in picture.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_pages_about_clusters_name_all_rules_that_ask_for_a_gpu():
+    """A training is given one, and so must whatever else runs a network be."""
+    rules = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    blocks = re.findall(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", rules, re.M | re.S)
+    asking = {name for name, block in blocks if "gpu=GPUS" in block}
+    assert {"train", "predict"} < asking
+    (lsf,) = (block for block in fenced("cluster", "yaml") if "executor: lsf" in block)
+    assert yaml.safe_load(lsf)["set-resources"].keys() == asking
+    table = re.findall(r"^\| (.+) \| .+ \| .+ \| 1 \| .+ \|$", text_of("cluster"), re.M)
+    assert {*re.findall(r"`(\w+)`", " ".join(table))} == asking
+    (gpus,) = re.findall(r"^\*\*GPUs\.\*\* [^(]*\(([^)]*)\)", text_of("kubernetes"), re.M)
+    assert {*re.findall(r"`(\w+)`", gpus)} == asking
