@@ -60,7 +60,14 @@ def test_groups_of_long_numbers_keep_their_names_and_their_cases():
     }
 
 
-@given(st.lists(st.decimals(-(10**9), 10**9, places=3).map(float), min_size=FEW + 1, max_size=20, unique=True))
+@given(
+    st.lists(
+        st.decimals(-(10**9), 10**9, places=3).map(float),
+        min_size=FEW + 1,
+        max_size=20,
+        unique=True,
+    )
+)
 def test_a_group_holds_who_its_name_says(values):
     cases = {f"{chr(97 + n)}": repr(value) for n, value in enumerate(values)}
     for name, members in grouped(cases, "quartiles").cases.items():
