@@ -118,9 +118,9 @@ class Workflow:
         assert (done.returncode != 0) == fails, done.stdout[-6000:]
         return done.stdout
 
-    def due(self, *arguments: str) -> dict[str, int]:
+    def due(self, *arguments: str, **environment: str) -> dict[str, int]:
         """What `snakemake` would run: how many jobs of each rule."""
-        said = self.snakemake("--dry-run", *arguments)
+        said = self.snakemake("--dry-run", *arguments, **environment)
         if "Nothing to be done" in said:
             return {}
         table = re.search(r"^job +count\n[- ]+\n(.*?)^total +\d+$", said, re.M | re.S)

@@ -77,6 +77,16 @@ def test_touching_everything_reruns_nothing(workflow):
     assert workflow.due() == {}
 
 
+def test_data_that_moved_rerun_nothing_once_snakemake_forgets_its_notes(workflow):
+    """It notes paths; records hold the content of what results were made from."""
+    moved = workflow.root / "another disk"
+    (workflow.root / "data").rename(moved)
+    there = {"SLICEWISE_DATA": str(moved)}
+    assert workflow.due(**there)["train"] == 2
+    shutil.rmtree(workflow.root / ".snakemake" / "metadata")
+    assert workflow.due(**there) == {}
+
+
 def test_a_learning_rate_retrains_its_experiment_alone(workflow):
     workflow.change("experiments.plain.optimizer.learning_rate", 0.02)
     assert workflow.due() == {**PLAIN, **SHOWN}
