@@ -211,11 +211,13 @@ def look_before(maker):
             named = [(wildcards.experiment, wildcards.fold)]
             led = functools.partial(study.led_to_training, *named[0])
             workflow.dag.forcefiles.update(slices_due(named, led))
+            workflow.dag.forcefiles.update(plans_cut_short(named, outputs))
         if NAMES[maker.name] == "rung":
             at = (wildcards.sweep, wildcards.rung, wildcards.place)
             named = [(name, 0) for name in study.rung(*at).combinations]
             led = functools.partial(study.led_to_rung, *at)
             workflow.dag.forcefiles.update(slices_due(named, led))
+            workflow.dag.forcefiles.update(plans_cut_short(named, outputs))
         return []
 
     return compare
@@ -262,7 +264,24 @@ def slices_due(trainings, led):
     due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led())
     if not due:
         return []
-    return [*deleted, *(study.result(f"{name}/fold-{k}/plan.json") for name, k in trainings)]
+    return [*deleted, *plans_of(trainings)]
+
+
+def plans_of(trainings):
+    """The plans of some trainings, given as experiments and folds."""
+    return [study.result(f"{name}/fold-{fold}/plan.json") for name, fold in trainings]
+
+
+def plans_cut_short(trainings, outputs):
+    """Return the plans of trainings that are missing, if a run was killed.
+
+    What its jobs were at is made again, though it may be there, as a job can outlive its Snakemake.
+    Of slices or the check for leaks, which are `ancient`, Snakemake overlooks meanwhile that all else is
+    missing, ends after them, and calls that a success (snakemake#4166).
+    """
+    killed = any((Path(workflow.persistence.path) / "incomplete").glob("*"))
+    missing = not all(Path(path).exists() for path in outputs)
+    return plans_of(trainings) if killed and missing else []
 
 
 @functools.cache
@@ -280,7 +299,8 @@ def is_due(name, *wildcards):
 def tell_what_is_left():
     """Name what is still as it was, where Snakemake overlooked it as something else was to be done.
 
-    That is so beside slices that were cut again for another training (snakemake#4166).
+    That is so beside slices that were cut again for another training (snakemake#4166). Where what was
+    asked for is not even there, the run did not succeed.
     """
     look = Look()
     asked = [asked_of(maker, wildcards)[1] for maker, wildcards in STALE]
@@ -288,6 +308,12 @@ def tell_what_is_left():
     if left and not workflow.touch:
         more = some(left, 3)
         print(f"{more}: still to be made again; run the same command once more", file=sys.stderr)
+    wanted = [path for job in workflow.dag.targetjobs for path in job.output or job.input]
+    missing = [] if IN_BUCKET else sorted({path for path in wanted if not os.path.exists(path)})
+    if missing and not workflow.touch:
+        more = some(missing, 3)
+        print(f"error: {more}: not made yet; run the same command once more", file=sys.stderr)
+        sys.exit(1)
 
 
 def is_ancient(path):

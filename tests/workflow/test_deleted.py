@@ -1,5 +1,6 @@
 """What of finished results may be deleted, and what it takes to make it again."""
 
+import base64
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from conftest import TRAINING, copied
 from slicewise.dataset.shards import FEWEST, SIZE, shares
 from slicewise.files import sha256
 from tests.workflow.test_reruns import PLAIN, SHOWN
+from tests.workflow.test_resume import REPORT
 
 SHARDS = len(shares(TRAINING, SIZE, FEWEST))
 LEARNING_RATE = "experiments.plain.optimizer.learning_rate"
@@ -46,6 +48,31 @@ def test_deleted_slices_are_cut_again_where_cases_changed_or_a_job_is_forced(sli
     path.write_bytes(path.read_bytes() + b"\0")
     due = sliceless.due()
     assert (due["ingest"], due["slices"], due["train"]) == (1, SHARDS, 2)
+
+
+def mark_unfinished(workflow, path):
+    """Do as a kill of Snakemake while a job makes a file that is there already, or that goes on."""
+    mark = base64.b64encode(f"results/tiny/{path}".encode()).decode()
+    (workflow.root / ".snakemake" / "incomplete" / mark).write_text("{}")
+
+
+@pytest.mark.parametrize("left", ["cases/_slices/axial48/train-0.json", "leakage.json"])
+def test_what_a_killed_run_was_at_hides_no_training_that_is_missing(workflow, left):
+    mark_unfinished(workflow, left)
+    (workflow.results / "rich" / "fold-0" / "model.keras").unlink()
+    (workflow.root / REPORT).unlink()
+    due = workflow.due("--rerun-incomplete", REPORT)
+    assert (due["plan"], due["train"], due["report"]) == (1, 1, 1)
+
+
+@pytest.mark.slow
+def test_a_run_that_overlooked_what_was_asked_for_did_not_succeed(workflow):
+    mark_unfinished(workflow, "cases/_slices/axial48/train-0.json")
+    (workflow.root / REPORT).unlink()
+    said = workflow.snakemake("--rerun-incomplete", REPORT, fails=True)
+    assert f"error: {REPORT}: not made yet; run the same command once more" in said
+    workflow.snakemake("--rerun-incomplete", REPORT)
+    assert (workflow.root / REPORT).is_file()
 
 
 @pytest.mark.slow
