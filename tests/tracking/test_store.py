@@ -141,6 +141,22 @@ def test_what_another_process_makes_is_no_half(path: Path) -> None:
     assert half.exists()
 
 
+@pytest.mark.parametrize("before", [lambda path: None, make])
+def test_what_another_process_makes_stays_where_no_locks_are_known(
+    path: Path, monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], None]
+) -> None:
+    def unknown(file: object, how: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    before(path)
+    half = path.parent / ".7-0a1b2c3d.mlflow.db"
+    half.touch()
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    make(path)
+    assert half.exists()
+    assert tables(path) == ["made"]
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_lock_that_is_read_only_is_used(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"

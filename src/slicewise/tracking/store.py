@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import half_of, sweep
@@ -71,13 +73,7 @@ def locked(path: Path, beat: Callable[[float], None], wait: bool = True) -> Iter
         Whether to wait for that other process.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        file = path.open("a")
-    except PermissionError:
-        if not path.is_file():
-            raise
-        file = path.open()  # another user's; a lock needs no writing
-    with file:
+    with _opened(path) as file:
         if not lock(file, path.parent, wait=False):
             if not wait:
                 yield False
@@ -86,6 +82,16 @@ def locked(path: Path, beat: Callable[[float], None], wait: bool = True) -> Iter
             beat(HELD)
             lock(file, path.parent)
         yield True
+
+
+def _opened(path: Path) -> IO[str]:
+    """Open a lock, which is made where it is missing."""
+    try:
+        return path.open("a")
+    except PermissionError:
+        if not path.is_file():
+            raise
+        return path.open()  # another user's; a lock needs no writing
 
 
 def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> None:
@@ -110,15 +116,10 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
             "start in the folder above results, or rename it"
         )
     guard = path.parent / f".{path.name}.lock"
-    halves = [Path(f"{path}{end}") for end in BESIDE]
+    _sweep(guard, [Path(f"{path}{end}") for end in BESIDE])
     if _is_made(path):
-        if any(half.parent.glob(f".*-*.{half.name}") for half in halves):
-            with suppress(OSError), locked(guard, beat, wait=False) as mine:
-                if mine:
-                    sweep(*halves)
         return
     with locked(guard, beat):
-        sweep(*halves)
         if _is_made(path):
             return
         temporary = half_of(path)
@@ -128,6 +129,16 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
         finally:
             for end in BESIDE:
                 Path(f"{temporary}{end}").unlink(missing_ok=True)
+
+
+def _sweep(guard: Path, halves: Sequence[Path]) -> None:
+    """Delete what killed processes left of a store, unless another process may be making it."""
+    left = (each for half in halves for each in half.parent.glob(f".*-*.{half.name}"))
+    if next(left, None) is None:
+        return
+    with suppress(OSError), _opened(guard) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        sweep(*halves)
 
 
 def _is_made(path: Path) -> bool:
