@@ -27,19 +27,9 @@ VALUES = ("value", "label", "index", "id", "intensity", "labelvalue", "labelid",
 COUNTED = ("index", "id", "number")
 """Of these, what people number anything by."""
 TELLING = (
-    *(
-        "label",
-        "labels",
-        "lut",
-        "dseg",
-        "seg",
-        "segments",
-        "classes",
-        "legend",
-        "colors",
-        "colours",
-    ),
-    *("structure", "structures", "organ", "organs"),
+    *("label", "labels", "labelmap", "lut", "dseg", "seg", "segments", "class", "classes"),
+    *("legend", "colors", "colours", "structure", "structures", "organ", "organs", "anatomy"),
+    *("atlas", "region", "regions", "roi", "rois"),
 )
 """Words of what files of labels are called."""
 COLORS = ("r", "red", "rgb", "color", "colour")
@@ -47,10 +37,12 @@ COLORS = ("r", "red", "rgb", "color", "colour")
 OTHERS = (
     *("patient", "patients", "subject", "subjects", "participant", "participants", "person"),
     *("persons", "people", "case", "cases", "scan", "scans", "fold", "folds", "split", "splits"),
-    *("clinical", "demographics", "readme", "notes"),
+    *("clinical", "demographics"),
     *("age", "sex", "gender", "birthdate", "dob", "patientid", "subjectid", "participantid"),
 )
-"""Words of what files of people, scans and steps are called, and columns of these."""
+"""Words of what files of people and scans are called, and columns of these."""
+STEPS = ("readme", "notes")
+"""Words of what texts with steps are called."""
 CALLED = ("name", "structure", "organ", "labelname", "description", "region", "label", "class")
 
 _ITK = re.compile(r'\s*(\d+)(?:\s+[\d.]+){6,7}\s+"(.*)"\s*')
@@ -99,12 +91,13 @@ def _read(path: Path) -> dict[int, str]:
     except (OSError, ValueError):
         return {}
     words = words_of(path.stem)
-    of_others = _is_any(words, OTHERS)
+    of_others = _is_any(words, (*OTHERS, *STEPS))
+    told = _is_any(words, TELLING)
     if path.suffix.lower() in (".tsv", ".csv"):
-        return {} if of_others else _of_table(text, told=_is_any(words, TELLING))
+        return {} if of_others else _of_table(text, told=told)
     if path.suffix.lower() == ".json":
         return {} if of_others else _of_json(text)
-    return _of_lines(text, (_ITK, _LUT) if of_others else (_ITK, _LUT, _PLAIN))
+    return _of_lines(text, (_ITK, _LUT) if of_others else (_ITK, _LUT, _PLAIN), told=told)
 
 
 def _is_any(words: Sequence[str], known: Sequence[str]) -> bool:
@@ -145,12 +138,15 @@ def _of_table(text: str, *, told: bool) -> dict[int, str]:
     return {}
 
 
-def _of_lines(text: str, patterns: Sequence[re.Pattern[str]]) -> dict[int, str]:
-    """Read what ITK-SNAP, FreeSurfer and 3D Slicer write, or plain lines ``1: liver``."""
+def _of_lines(text: str, patterns: Sequence[re.Pattern[str]], *, told: bool) -> dict[int, str]:
+    """Read what ITK-SNAP, FreeSurfer and 3D Slicer write, or plain lines ``1: liver``.
+
+    `told` is whether the name of the file says that it is of labels.
+    """
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     for pattern in patterns:
         matches = [pattern.fullmatch(line) for line in lines]
-        if pattern is _PLAIN and not all(matches):
+        if pattern is _PLAIN and not told and not all(matches):
             continue  # numbered steps within a text
         names = {int(m[1]): m[2].strip() for m in matches if m and m[2].strip() and int(m[1])}
         if names:
