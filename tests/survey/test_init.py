@@ -242,6 +242,21 @@ def test_a_split_that_no_run_takes_is_refused_before_anything_is_written(place):
     assert not Path("config/tabled.yaml").exists()
 
 
+def test_a_guess_that_no_run_takes_can_be_answered_otherwise(place):
+    folder = place / "data" / "sites"
+    for n, site in enumerate(["ulm", "bonn", "kiel"] * 5):
+        stem = folder / ("test" if n > 8 else "train") / f"{site}_{n // 3:02d}"
+        pair(Path(f"{stem}_ct.nii.gz"), Path(f"{stem}_seg.nii.gz"), n)
+    with pytest.raises(SlicewiseError) as caught:
+        init(Wanted(folder), lambda _: None)
+    message = str(caught.value)
+    assert message.startswith("patients bonn, kiel, ulm: in the training and in the test folder;")
+    assert "dataset.patient_pattern was guessed, and nothing is written: in a term" in message
+    init(Wanted(folder), lambda _: None, lambda _: "2")
+    config = yaml.safe_load(Path("config/sites.yaml").read_text())
+    assert config["dataset"]["patient_pattern"] is None
+
+
 def test_what_is_there_is_not_overwritten_without_being_told(place):
     _, _, path = written(place, "subsets")
     before = path.read_text()

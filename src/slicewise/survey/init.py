@@ -115,15 +115,27 @@ def init(
         write_text(table, proposal.table)
     try:
         cases = _checked(text)
-    except SlicewiseError:
+    except SlicewiseError as error:
         if proposal.table:
             table.unlink()
-        raise
+        raise _said_of_guesses(error, questions if ask is None else []) from None
     write_text(output, text)
     guessed = [] if ask is not None else questions
     for line in _summary(said, cases, output, guessed, proposal.aside):
         say(line)
     return output
+
+
+def _said_of_guesses(error: SlicewiseError, guesses: Sequence[Said]) -> SlicewiseError:
+    """Say of an error that names a guess that another one can be given, though no file is there."""
+    keys = (".".join(one.path) for one in guesses)
+    wrong = next((key for key in keys if key in str(error)), None)
+    if wrong is None:
+        return error
+    return SlicewiseError(
+        f"{error}; {wrong} was guessed, and nothing is written: in a terminal, without --yes, "
+        "slicewise init asks for it"
+    )
 
 
 def _proposed(wanted: Wanted, name: str, **chosen: Any) -> Proposal:
