@@ -1,5 +1,6 @@
 """Which cases each job takes, and where files lie, against the split itself."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,31 @@ def test_training_and_validation_cases_share_nobody(cases, folds):
     assert not tested & set(held_out)
     assert sorted([*held_out, *tested]) == study.scored
     assert {each.case for each in study.scored_cases if each.subset == "test"} == tested
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_a_corrected_mask_scores_and_validates_nobody(folds):
+    plain = starting("kept", folds)
+    held_out = [case for case in plain.scored if plain.split[case].subset != "test"]
+    cases = list(plain.cases.values())
+    for case in held_out:
+        known = plain.cases[case]
+        cases.append(replace(known, name=f"{case}-again", patient=known.patient, corrected=True))
+    split = split_cases(cases, plain.settings.split, NOWHERE)
+    study = Study(plain.settings, cases, split)
+    assert study.scored == plain.scored
+    assert study.scored_cases == plain.scored_cases
+    for fold in study.folds:
+        assert study.validation_cases(fold) == plain.validation_cases(fold)
+        corrected = {case.name for case in cases if case.corrected}
+        trained = corrected & {*study.training_cases(fold)}
+        mine = {f"{case}-again" for case in plain.validation_cases(fold)}
+        # held out with their patients
+        assert trained == corrected - mine
+        assert not (mine & {*study.training_plan("one", fold).validation_cases})
+        # nor may a model know them that the training starts from
+        known = {*study.held_out_of_start("two", fold)}
+        assert known == study.cases.keys() - {*study.training_cases(fold)} >= mine
 
 
 def test_files_stand_for_the_shards_of_cases(study):

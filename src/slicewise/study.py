@@ -122,7 +122,10 @@ class Study:
         return training_cases(self.split.values(), int(fold), len(self.folds))
 
     def validation_cases(self, fold: int | str) -> list[str]:
-        """Return the cases that a fold holds out."""
+        """Return the cases that validate a fold: those that it holds out, as far as they score."""
+        return [case for case in self._held_out(fold) if not self.cases[case].corrected]
+
+    def _held_out(self, fold: int | str) -> list[str]:
         return held_out_cases(self.split.values(), int(fold), len(self.folds))
 
     def settled_on(self, experiment: str, fold: int | str) -> list[str]:
@@ -159,11 +162,15 @@ class Study:
 
     @cached_property
     def scored(self) -> list[str]:
-        """Test cases, and the cases that some model was not trained on (which validate it)."""
+        """Test cases, and the cases that some model was not trained on (which validate it).
+
+        None with a corrected mask: as it began as a model's, it is kinder to models.
+        """
         return sorted(
             case
             for case, assigned in self.split.items()
             if assigned.subset != "train" or (len(self.folds) > 1 and assigned.fold is not None)
+            if not self.cases[case].corrected
         )
 
     @cached_property
@@ -488,11 +495,11 @@ class Study:
         return [self.result("cases.tsv")] if self._has_before(experiment) else []
 
     def held_out_of_start(self, experiment: str, fold: int | str) -> list[str]:
-        """Return the cases that the model must not know: those of validation and test."""
+        """Return the cases that the model must not know: all that are held out, and of test."""
         if not self._has_before(experiment):
             return []
         tested = [case for case, assigned in self.split.items() if assigned.subset == "test"]
-        return sorted({*self.validation_cases(fold), *tested})
+        return sorted({*self._held_out(fold), *tested})
 
     def own_start(self, experiment: str) -> tuple[str, int | None] | None:
         """Return the experiment of this study that one starts from, and which fold, if one."""

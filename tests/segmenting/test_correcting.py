@@ -243,6 +243,21 @@ def test_a_scan_of_the_data_set_and_of_a_test_patient_is_refused(place: Place) -
     refused(place, "this scan is case p2 of the data set already")
 
 
+def test_a_scan_of_a_patient_who_validates_is_refused(place: Place) -> None:
+    for name in ("p4", "p5", "p6"):
+        for kind in ("orig", "liver"):
+            (place.root / "data" / "livers" / "train" / f"{name}_{kind}.nii.gz").touch()
+    path = place.root / "config.yaml"
+    for split in ({"validation": 2}, {"folds": 2}):
+        settings = read_configuration([path]) | {"split": split}
+        write_yaml(path, settings)
+        assigned = split_cases(place.cases(), load_settings(settings).split)
+        names = [one.case for one in assigned if one.subset == "validation"]
+        for name in names:
+            refused(place, f"{name}: this patient validates", patient=name)
+    assert names == [] and correct(place.asked(patient="p1")).correction.patient == "p1"
+
+
 def test_nothing_is_replaced_without_force(place: Place) -> None:
     correct(place.asked())
     place.mask(masked(patient(7), 1))

@@ -260,11 +260,16 @@ def _is_there(name: str) -> SlicewiseError:
 
 
 def _check_patient(patient: str, others: Sequence[Assignment], dataset: Dataset) -> None:
-    """Refuse a test patient, by the name, and one whom no later run would tell from another."""
+    """Refuse one who is not trained on, by the name, or whom no later run tells from another."""
     if any(one.patient == patient and one.subset == "test" for one in others):
         raise SlicewiseError(
             f"{patient}: this patient is tested on, so no scan of theirs may be trained on; leave "
             "it, or give up the test set (split) as a whole"
+        )
+    if any(one.patient == patient and one.subset == "validation" for one in others):
+        raise SlicewiseError(
+            f"{patient}: this patient validates, so a corrected scan of theirs would neither be "
+            "trained on nor scored; leave it, or split the data set into folds (split.folds)"
         )
     different = dataset.different_patients
     names = [patient, *(one.patient for one in others)]
