@@ -6,11 +6,13 @@ import pytest
 import SimpleITK as sitk
 
 from slicewise.config import Content
-from slicewise.dataset.describe import CaseFiles, make_record
+from slicewise.dataset.describe import CaseFiles, fingerprint, make_record
+from slicewise.volumes.channels import read_channel_images, split
 from slicewise.volumes.checks import check_image
 from slicewise.volumes.dicom.series import read_series
+from slicewise.volumes.nifti import read_channels_of
 from slicewise.volumes.padding import AIR, as_air
-from slicewise.volumes.read import read_image, read_mask
+from slicewise.volumes.read import as_meant, read_image, read_mask
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
 
@@ -53,6 +55,25 @@ def test_a_value_that_no_body_has_around_it_becomes_air(caplog, value, dtype):
     np.testing.assert_array_equal(filled, np.where(outside()[..., None], AIR, array))
     assert filled.dtype == (np.int16 if dtype == np.int32 else np.float32)
     check_image(volume(filled), "p1", "hu")
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_each_channel_has_padding_of_its_own(tmp_path, dtype):
+    parts = [scan(value).astype(dtype) for value in (-2000, None, 63536)]
+    image = volume(np.stack(parts, axis=-1))
+    filled = as_air(image).array
+    for channel, part in enumerate(parts):
+        np.testing.assert_array_equal(filled[..., channel], as_air(volume(part)).array)
+    assert (filled[..., 0][outside()] == AIR).all() and filled.max() < 1000
+    plain = volume(np.stack([parts[1], parts[1]], axis=-1))
+    assert as_air(plain) is plain
+    # a scan is known again by what ingest noted of its first channel
+    content = CONTENT.model_copy(update={"channels": ["early", "late", "none"]})
+    path = tmp_path / "p1.nii"
+    write_nifti(path, image)
+    meant = as_meant(read_channels_of(path)[0], content)
+    for one, read in zip(split(meant, "abc", ""), read_channel_images(path, content), strict=True):
+        assert fingerprint(one) == fingerprint(read)
 
 
 def test_what_was_read_is_not_changed():

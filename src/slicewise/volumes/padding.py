@@ -151,7 +151,7 @@ def as_air(volume: Volume, path: str | None = None) -> Volume:
     Parameters
     ----------
     volume : Volume
-        In Hounsfield units.
+        In Hounsfield units; of several channels, along a fourth axis, each has padding of its own.
     path : str, optional
         How a line names the image that says how many voxels these were; none without.
 
@@ -160,6 +160,12 @@ def as_air(volume: Volume, path: str | None = None) -> Volume:
     Volume
         Itself where nothing is padding.
     """
+    if volume.array.ndim == 4:
+        channels = [*np.moveaxis(volume.array, -1, 0)]
+        filled = [as_air(replace(volume, array=channel), path).array for channel in channels]
+        if all(new is channel for new, channel in zip(filled, channels, strict=True)):
+            return volume
+        return replace(volume, array=np.stack(filled, axis=-1))
     counts = _strange(volume.array)
     if not counts:
         return volume
