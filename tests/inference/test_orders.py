@@ -57,6 +57,8 @@ def test_gaps_of_a_table_are_nothing(image):
         ({"image": ARRAY, "affine": np.zeros((4, 4))}, "its affine is no regular"),
         ({"image": [[1, 2], [3]], "spacing": [1, 1, 1]}, "neither a path nor a 3-D array"),
         ({"image": ARRAY.astype(str), "spacing": [1, 1, 1]}, "neither a path nor a 3-D array"),
+        ({"image": {"t1": __file__, "t2": None}}, "row 7: channel t2 is no path; give the file"),
+        ({"image": {"t1": ARRAY}}, "row 7: channel t1 is no path"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused(row, says):

@@ -58,6 +58,12 @@ def order_of(record: Any, number: int) -> Order:
         )
     image, mask, spacing, affine = (_given(record, column) for column in COLUMNS)
     if isinstance(image, Mapping) and image:
+        for channel, path in image.items():
+            if not isinstance(path, str | os.PathLike):
+                raise SlicewiseError(
+                    f"row {number}: channel {channel} is no path; give the file of each channel "
+                    "and leave out those that are missing, or give one array (i, j, k, channels)"
+                )
         paths = {str(name): Path(path) for name, path in image.items()}
         for path in paths.values():
             _check_there(path)
