@@ -19,7 +19,9 @@ def test_the_kind_of_a_file_is_its_ending(ending):
     assert ending_of(f"Muster^Maria{ending.upper()}") == ending
 
 
-@pytest.mark.parametrize("name", ["", "ct", "ct.dcm", "ct.mhd", "ct.hdr", "../x", "ct.nii.gz/"])
+@pytest.mark.parametrize(
+    "name", ["", "ct", "ct.dcm", "ct.mhd", "ct.nhdr", "ct.hdr", "../x", "ct.nii.gz/"]
+)
 def test_other_names_are_refused(name):
     with pytest.raises(SlicewiseError, match="a DICOM series is sent as one zip"):
         ending_of(name)

@@ -20,7 +20,7 @@ Wanted = Literal["mask", "seg", "table", "all"]
 ZIP = ".zip"
 TAKEN = (*SUFFIXES, ZIP)
 """How names of files that can be sent end; a zip has the slices of a DICOM series."""
-SHUT_OUT = (".mhd", ".hdr", ".hdr.gz", ".img", ".img.gz")
+SHUT_OUT = (".mhd", ".nhdr", ".hdr", ".hdr.gz", ".img", ".img.gz")
 """Volumes of two files: a zip would have to hold both."""
 ENDINGS = tuple(ending for ending in TAKEN if ending not in SHUT_OUT)
 
