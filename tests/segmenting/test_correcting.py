@@ -294,6 +294,7 @@ def test_names_that_would_stop_later_runs_are_not_taken(place: Place) -> None:
     place.write(exclude=["p2", "s1"])
     refused(place, "P2: the data set has a case of this name", case="P2")
     refused(place, "s1: there is a correction of this name already", case="S1")
+    refused(place, "s1: dataset.exclude leaves this case out", force=True)
 
 
 def test_a_mask_has_to_fit(place: Place) -> None:

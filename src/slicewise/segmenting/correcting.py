@@ -120,6 +120,11 @@ def correct(asked: Asked) -> Taken:
     name = _spelt(asked.case or segmented.scan, corrected)
     if name in corrected and not asked.force:
         raise _is_there(name)
+    if name in corrected and name in dataset.exclude:
+        raise SlicewiseError(
+            f"{name}: dataset.exclude leaves this case out, so no training would learn from it; "
+            "take it off that list, or give the scan another name with --case"
+        )
     _check_name(name, {*(case.name for case in cases), *dataset.exclude} - corrected.keys())
     patient = asked.patient or name
     _check_patient(patient, [one for one in split if one.case != name], dataset)
