@@ -193,3 +193,27 @@ def test_paths_are_expanded(tmp_path, monkeypatch, capsys):
 def test_sync_takes_the_folder_of_a_run(tmp_path, capsys):
     assert main(["sync", "--run", str(tmp_path)]) == 1
     assert "this is no folder of a run" in capsys.readouterr().err
+
+
+SEGMENT = ["segment", "x.nii.gz", "--model", "m", "--output", "o"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "said"),
+    [
+        # of 0 or fewer slices at a time none would ever be done
+        (SEGMENT, "--batch=0", "whole number of 1"),
+        (SEGMENT, "--batch=x", "whole number of 1"),
+        (["serve", "--model", "m"], "--waiting=0", "whole number of 1"),
+        (["serve", "--model", "m"], "--megabytes=-1", "whole number of 1"),
+        (["listen", "--model", "m", "--output", "o"], "--quiet=-1", "number of 0"),
+        (["next", "masks"], "--count=-1", "whole number of 1"),
+        (["reproduce", "run"], "--tolerance=nan", "number of 0"),
+    ],
+)
+def test_numbers_that_no_work_is_done_with_are_refused(arguments, option, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, option])
+    assert ended.value.code == 2
+    name, _, value = option.partition("=")
+    assert f"argument {name}: '{value}' is no {said} or more" in capsys.readouterr().err

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -168,7 +169,7 @@ def _add_reproduce(command: argparse.ArgumentParser) -> None:
     _add_results(command)
     command.add_argument("--cores", default="all", help="as snakemake takes it")
     command.add_argument(
-        "--tolerance", type=float, default=0.005, help="allowed difference of the mean Dice"
+        "--tolerance", type=_number(0), default=0.005, help="allowed difference of the mean Dice"
     )
     command.add_argument("--check", action="store_true", help="only compare, make nothing again")
     command.add_argument(
@@ -250,7 +251,7 @@ def _add_segment(command: argparse.ArgumentParser) -> None:
         default=0,
         help="added to all voxels: -1024 for CT that is stored with 1024 added",
     )
-    command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    command.add_argument("--batch", type=_whole(1), default=8, help="slices at a time (default: 8)")
     command.add_argument(
         "--force", action="store_true", help="replace masks of other scans and models"
     )
@@ -265,16 +266,16 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", help="to listen at (default: %(default)s)")
     command.add_argument("--port", type=int, default=8000, help="default: %(default)s; 0: any")
     command.add_argument(
-        "--megabytes", type=int, default=1000, help="of a scan at most (default: %(default)s)"
+        "--megabytes", type=_whole(1), default=1000, help="of a scan at most (default: %(default)s)"
     )
     command.add_argument(
         "--waiting",
-        type=int,
+        type=_whole(1),
         default=4,
         help="scans at once at most, of which one is segmented (default: %(default)s)",
     )
     command.add_argument("--offset", type=int, default=0, help="as of segment")
-    command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    command.add_argument("--batch", type=_whole(1), default=8, help="slices at a time (default: 8)")
     _add_results(command)
 
 
@@ -303,16 +304,16 @@ def _add_listen(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--quiet",
-        type=float,
+        type=_number(0),
         default=10,
         metavar="SECONDS",
         help="without a further image, after which a study is complete (default: %(default)s)",
     )
     command.add_argument(
-        "--gigabytes", type=float, default=50, help="of studies at most (default: %(default)s)"
+        "--gigabytes", type=_number(0), default=50, help="of studies at most (default: %(default)s)"
     )
     command.add_argument("--offset", type=int, default=0, help="as of segment")
-    command.add_argument("--batch", type=int, default=8, help="slices at a time (default: 8)")
+    command.add_argument("--batch", type=_whole(1), default=8, help="slices at a time (default: 8)")
     _add_results(command)
 
 
@@ -360,7 +361,9 @@ def _add_next(command: argparse.ArgumentParser) -> None:
         "(default: %(default)s)",
     )
     command.add_argument("--seed", type=int, default=0, help="of the random order (default: 0)")
-    command.add_argument("--count", type=int, default=10, help="how many are shown (default: 10)")
+    command.add_argument(
+        "--count", type=_whole(1), default=10, help="how many are shown (default: 10)"
+    )
 
 
 def _add_export(command: argparse.ArgumentParser) -> None:
@@ -406,6 +409,26 @@ def _path(text: str) -> Path:
         return expanded(text, "the command line")
     except SlicewiseError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _number(least: float, kind: Callable[[str], float] = float) -> Callable[[str], float]:
+    """Return what reads a number that is not below another, and is no NaN."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not number >= least:
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is no {what} of {least:g} or more")
+        return number
+
+    return read
+
+
+def _whole(least: int) -> Callable[[str], float]:
+    return _number(least, int)
 
 
 def _init(options: argparse.Namespace) -> int:
