@@ -145,12 +145,24 @@ def test_the_answer_of_snakemake_is_read(tmp_path: Path, monkeypatch: pytest.Mon
         return SimpleNamespace(returncode=0, stderr="")
 
     monkeypatch.setattr("subprocess.run", run)
-    said = why(Path("a.json"), [Path("mr.yaml")], tmp_path)
-    assert said == ["a.json would be made again: left unfinished."]
+    for path in ("a.json", "./a.json", tmp_path / "a.json"):
+        said = why(Path(path), [Path("mr.yaml")], tmp_path)
+        assert said == ["a.json would be made again: left unfinished."]
 
 
 def test_its_errors_are_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = SimpleNamespace(returncode=1, stderr="chatter\nerror: x.html: this is no rule\n")
+    told = "chatter\nerror: x.html: this is no rule\n"
+    answer = SimpleNamespace(returncode=1, stdout="", stderr=told)
     monkeypatch.setattr("subprocess.run", lambda *_, **__: answer)
     with pytest.raises(SlicewiseError, match=r"^x\.html: this is no rule$"):
         why(Path("x.html"), [], tmp_path)
+
+
+def test_a_file_that_is_there_and_nothing_makes_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "MissingRuleException:\nNo rule to produce old.html (if you use input functions …)."
+    answer = SimpleNamespace(returncode=1, stdout=told, stderr="configuration mr.yaml: 3 cases\n")
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: answer)
+    with pytest.raises(SlicewiseError, match=r"^old\.html: no job of mr\.yaml makes this; name"):
+        why(Path("old.html"), [Path("mr.yaml")], tmp_path)

@@ -25,6 +25,8 @@ CAUSES = 3
 """Reasons that are told apart in a line of the table."""
 FOLLOWS = "made from what is made again"
 NOT_MADE = "not made yet"
+UNMADE = "MissingRuleException"
+"""What Snakemake calls it that no rule makes a file, which may be there all the same."""
 
 
 class Reason(Protocol):
@@ -189,10 +191,12 @@ def why(path: Path, configuration: Sequence[Path], workflow: Path) -> list[str]:
     SlicewiseError
         When the configuration is wrong, or does not make the file.
     """
+    # Snakemake knows its files by paths from here alone
+    name = os.path.relpath(path)
     command = [
         snakemake(),
         # first, as --configfile would swallow it
-        str(path),
+        name,
         *("--snakefile", str(workflow.resolve() / "Snakefile"), "--cores", "1", "--dry-run"),
     ]
     if configuration:
@@ -210,10 +214,21 @@ def why(path: Path, configuration: Sequence[Path], workflow: Path) -> list[str]:
             said = [line for line in done.stderr.splitlines() if line.startswith(MARK)]
             raise SeveralErrors(
                 [SlicewiseError(line.removeprefix(MARK)) for line in said]
-                or [SlicewiseError(f"{path}: {done.stderr.strip() or 'the dry run failed'}")]
+                or [_unmade(path, f"{done.stdout}\n{done.stderr}".strip(), configuration)]
             )
         jobs = [PlannedJob(**job) for job in read_json(answer)]
-    return sentences(os.path.normpath(path), jobs)
+    return sentences(name, jobs)
+
+
+def _unmade(path: Path, said: str, configuration: Sequence[Path]) -> SlicewiseError:
+    """Return why a dry run failed, by what Snakemake said of it."""
+    if UNMADE not in said:
+        return SlicewiseError(f"{path}: {said or 'the dry run failed'}")
+    given = " + ".join(map(str, configuration)) or "the default configuration"
+    return SlicewiseError(
+        f"{path}: no job of {given} makes this; name a file that slicewise targets lists, from "
+        "the folder that results lies in, and by --configfile the configuration that it is of"
+    )
 
 
 def _why(jobs: Sequence[PlannedJob]) -> str:
