@@ -101,6 +101,17 @@ def test_a_case_that_cannot_be_read_costs_only_itself(place, monkeypatch):
     assert "1 case could not be read" in " ".join(text.replace("<strong>", "").split())
 
 
+def test_what_was_read_before_is_not_taken_for_what_is_there_now(place, monkeypatch):
+    # as where another run has locked the folder
+    ended(monkeypatch, 1)
+    monkeypatch.setattr(module, "write_rest", lambda *_: 0)
+    said = []
+    assert not module.look([Path("config.yaml")], place, log=said.append)
+    assert said == [
+        f"the data, as they were read before, since snakemake failed, as it says above: {PAGE}"
+    ]
+
+
 def test_a_file_that_was_changed_since_is_named_and_the_record_of_the_page_goes(place):
     record = PAGE.parent / "_made" / "data.html.json"
     write_json(record, {"made": 1})

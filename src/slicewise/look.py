@@ -57,7 +57,7 @@ def look(
     Returns
     -------
     bool
-        Whether all cases are on the page.
+        Whether all cases are on the page, as they are now.
 
     Raises
     ------
@@ -83,9 +83,13 @@ def look(
         return True
     said = errors_in((page.parent / "logs").rglob("*.log"), started)
     missing = write_rest(settings, page, said)
-    without = f", without {plural(missing, 'case')} that could not be read" if missing else ""
-    log(f"the data{without}: {page}")
-    return not missing
+    without = (
+        f"without {plural(missing, 'case')} that could not be read"
+        if missing
+        else "as they were read before, since snakemake failed, as it says above"
+    )
+    log(f"the data, {without}: {page}")
+    return False
 
 
 @dataclass
