@@ -108,6 +108,10 @@ def test_sizes_are_said_in_words(number, words):
     assert size_in_words(int(number)) == words
 
 
+def ended(asked):
+    raise EOFError
+
+
 def test_the_command_says_what_there_is_and_deletes_what_is_named(results, capsys, monkeypatch):
     place = ["--results", str(results.parent)]
     before = left(results)
@@ -117,6 +121,9 @@ def test_the_command_says_what_there_is_and_deletes_what_is_named(results, capsy
     assert main(["clean", "slices", *place]) == 1  # nobody can answer
     assert "give --yes" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", ended)
+    assert main(["clean", "slices", *place]) == 1
+    assert "the input ended (Ctrl-D) before an answer" in capsys.readouterr().err
     for answer, code in (("", 1), ("n", 1), ("y", 0)):
         assert left(results) == before
         monkeypatch.setattr("builtins.input", lambda asked, answer=answer: answer)

@@ -217,3 +217,15 @@ def test_numbers_that_no_work_is_done_with_are_refused(arguments, option, said, 
     assert ended.value.code == 2
     name, _, value = option.partition("=")
     assert f"argument {name}: '{value}' is no {said} or more" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_one_line_and_ends_a_loop_of_the_shell(monkeypatch, capsys):
+    def stopped(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "targets", stopped)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        main(["targets", "mr.yaml"])
+    sys.excepthook(caught.type, caught.value, caught.tb)
+    assert capsys.readouterr().err == "slicewise: stopped by Ctrl-C\n"

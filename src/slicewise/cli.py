@@ -35,6 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read it has enough, as `head` has; Python would complain of that at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        print("slicewise: stopped by Ctrl-C", file=sys.stderr)
+        # raised, so that a loop of the shell ends with it; without a traceback
+        sys.excepthook = lambda *_: None
+        raise
     except SeveralErrors as several:
         for error in by_cause([str(error) for error in several.errors]):
             print(f"slicewise: {error}", file=sys.stderr)
@@ -436,8 +441,20 @@ def _init(options: argparse.Namespace) -> int:
 
     wanted = Wanted(options.folder, options.name, options.output, options.force, options.effort)
     asks = sys.stdin.isatty() and not options.yes
-    init(wanted, print, input if asks else None)
+    init(wanted, print, _ask if asks else None)
     return 0
+
+
+def _ask(question: str) -> str:
+    """Return what is answered on the terminal."""
+    try:
+        return input(question)
+    except EOFError:
+        print()
+        raise SlicewiseError(
+            "the input ended (Ctrl-D) before an answer, and nothing was done; give the command "
+            "again, and --yes where nothing is to be asked"
+        ) from None
 
 
 def _ui(options: argparse.Namespace) -> int:
@@ -595,7 +612,7 @@ def _clean(options: argparse.Namespace) -> int:
     if not options.yes:
         if not sys.stdin.isatty():
             raise SlicewiseError(f"clean: nobody is there to ask whether {what} may go; give --yes")
-        if input(f"Delete {what}? [y/N] ").strip().lower() not in ("y", "yes"):
+        if _ask(f"Delete {what}? [y/N] ").strip().lower() not in ("y", "yes"):
             print("nothing was deleted")
             return 1
     left = delete(doomed)
