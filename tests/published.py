@@ -59,6 +59,17 @@ def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
     return place
 
 
+def split_as_scored(folder: Path) -> None:
+    """Write the split by which an experiment has the scores that lie there."""
+    metrics = pd.read_csv(folder / "metrics.tsv", sep="\t")
+    scored_as = dict(zip(metrics["case"], metrics["subset"], strict=True))
+    path = folder.parent / "split.tsv"
+    table = pd.read_csv(path, sep="\t")
+    known = scored_as | dict.fromkeys(TRAINED, "train")
+    table["subset"] = [known.get(case, "validation") for case in table["case"]]
+    write_text(path, table.to_csv(sep="\t", index=False))
+
+
 def ensemble(place: Path, shares: dict[str, float], by: float = 0.0, **record: Any) -> Path:
     """Write what an ensemble leaves, beside members that were trained and not scored.
 

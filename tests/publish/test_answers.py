@@ -14,7 +14,7 @@ from slicewise.publish import making
 from slicewise.publish.claim import CLAIM
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.tripod import TRIPOD
-from tests.published import ensemble, experiment
+from tests.published import ensemble, experiment, split_as_scored
 
 
 def gathered(folder, **blocks) -> Gathered:
@@ -107,6 +107,7 @@ def test_without_test_patients_nobody_is_called_one(tmp_path):
     metrics["subset"] = "validation"
     write_text(one.result.folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
     write_json(one.result.folder / "summary.json", summarise(metrics))
+    split_as_scored(one.result.folder)
     other = gather(one.result.folder)
     assert "validation patients (there are no test patients)" in answer(other, "32").text
     assert "There are no test patients apart from" in answer(other, "40").text
@@ -152,6 +153,7 @@ def test_folds_are_held_out_patients(tmp_path):
     metrics = one.result.metrics.assign(subset="validation")
     write_text(path.parents[1] / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
     write_json(path.parents[1] / "summary.json", summarise(metrics))
+    split_as_scored(one.result.folder)
     folds = gather(path.parents[1])
     assert "of 6 held-out patients." in answer(folds, "37").text
     assert "each by a model that was not trained on them" in answer(folds, "32").text

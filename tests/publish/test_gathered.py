@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from slicewise.errors import SlicewiseError
@@ -51,6 +52,17 @@ def test_what_it_was_made_from_is_missing(tmp_path):
     folder = experiment(tmp_path / "results" / "tiny" / "baseline")
     (folder.parent / "split.tsv").unlink()
     with pytest.raises(SlicewiseError, match=r"split\.tsv: is missing"):
+        gather(folder)
+
+
+@pytest.mark.parametrize("case", ["z", "a"])
+def test_another_split_than_that_of_the_models_is_refused(tmp_path, case):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    path = folder.parent / "split.tsv"
+    table = pd.read_csv(path, sep="\t")
+    table.loc[table["case"] == case, "subset"] = "validation"
+    write_text(path, table.to_csv(sep="\t", index=False))
+    with pytest.raises(SlicewiseError, match=rf"by another split .* has now \({case}\); run snake"):
         gather(folder)
 
 

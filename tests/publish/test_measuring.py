@@ -15,7 +15,7 @@ from slicewise.publish.prose import sources_of
 from slicewise.publish.reloaded import recommended
 from slicewise.report.cost import Cost
 from tests.publish.test_methods import gathered, text_of
-from tests.published import experiment
+from tests.published import experiment, split_as_scored
 
 
 def test_few_patients_have_rough_intervals_and_many_have_not(tmp_path):
@@ -44,6 +44,7 @@ def test_an_interval_that_is_not_given_is_not_described(tmp_path, number, given)
     scores = pd.read_csv(folder / "metrics.tsv", sep="\t").head(number)
     write_text(folder / "metrics.tsv", scores.to_csv(sep="\t", index=False))
     write_json(folder / "summary.json", summarise(scores))
+    split_as_scored(folder)
     one = gather(folder)
     said = " ".join(each.text for each in statistics([one, one]))
     assert ("percentile bootstrap" in said) is given

@@ -168,6 +168,10 @@ def test_patients_have_numbers_unless_names_are_asked_for(folders, tmp_path):
         for column in ("case", "patient"):
             table[column] = "Maria_Muster_" + table[column]
         write_text(path, table.to_csv(sep="\t", index=False))
+    config = folders[0] / "fold-0" / "config.yaml"
+    record = yaml.safe_load(config.read_text())
+    record["train"] = [f"Maria_Muster_{case}" for case in record["train"]]
+    write_text(config, yaml.safe_dump(record))
     write_json(folders[0] / "summary.json", summarise(read_metrics(folders[0] / "metrics.tsv")))
     output = tmp_path / "numbered"
     assert published(folders[:1], output) == 0
@@ -200,10 +204,12 @@ def test_trainings_that_differ_by_the_seed_are_told_once(tmp_path):
 
 @pytest.mark.usefixtures("sketched")
 def test_validation_patients_are_not_in_the_differences_of_tests(folders, tmp_path):
+    of_both = [folder / "metrics.tsv" for folder in folders]
+    for path in (*of_both, folders[0].parent / "split.tsv"):
+        table = pd.read_csv(path, sep="\t")
+        table.loc[table["case"].isin(["a", "b"]), "subset"] = "validation"
+        write_text(path, table.to_csv(sep="\t", index=False))
     for folder in folders:
-        metrics = pd.read_csv(folder / "metrics.tsv", sep="\t")
-        metrics.loc[metrics["case"].isin(["a", "b"]), "subset"] = "validation"
-        write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
         write_json(folder / "summary.json", summarise(read_metrics(folder / "metrics.tsv")))
     output = tmp_path / "paper"
     assert published(folders, output) == 0

@@ -23,8 +23,11 @@ from slicewise.evaluation.sweep import read_sweep
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
 from slicewise.tracking.find import last_scored
+from slicewise.wording import some
 
 SETTINGS = "settings.yaml"
+SHOWN = 5
+"""Cases that an error names."""
 UNKNOWN_SIZE = "1x1x1"
 """What ``cases.tsv`` has as the spacing of an image that has lost its geometry."""
 
@@ -154,6 +157,7 @@ def gather(folder: Path) -> Gathered:
                 "copy the whole folder of the data set"
             )
     cases, split = map(read_table, map(str, tables))
+    _check_split(folder, split, result)
     content = result.folds.records[0].content
     members = result.folds.members
     one = Gathered(
@@ -170,6 +174,23 @@ def gather(folder: Path) -> Gathered:
         sweep=read_sweep(place / "sweep.tsv"),
     )
     return replace(one, members=tuple(_member(one, name, own) for name, own in members.items()))
+
+
+def _check_split(folder: Path, split: pd.DataFrame, result: Result) -> None:
+    """Refuse a split that is not the one by which an experiment was trained and scored.
+
+    The tables are of all experiments, and one that was not asked for again stays as it was.
+    """
+    metrics = result.metrics
+    now, then = (table[table["subset"] == "test"]["case"] for table in (split, metrics))
+    trained = {case for record in result.folds.records for case in record.train}
+    apart = {*now} ^ {*then} | trained ^ {*split[split["subset"] == "train"]["case"]}
+    if apart:
+        raise SlicewiseError(
+            f"{folder}: its models were trained or scored by another split than split.tsv beside "
+            f"it has now ({some(sorted(apart), SHOWN)}); run snakemake with this experiment again, "
+            "or publish results that are of one split"
+        )
 
 
 def _member(one: Gathered, name: str, folds: Folds) -> Gathered:
