@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slicewise.config import UNDRAWN
+from slicewise.inference.assembly import Assembly
 from slicewise.inference.regions import decider
+from slicewise.slices.grid import Grid
 from slicewise.training import weights as fitting
 from slicewise.training.validation import dice_of
-from slicewise.training.weights import UNIT, choices, dice_of_choices
+from slicewise.training.weights import UNIT, choices, dice_of_choices, said_by
 from tests.discs import card_with
 
+THREE = {"planes": ["axial", "coronal", "sagittal"]}
 REGIONS = {"whole": [1, 2], "core": [2]}
 
 
@@ -62,3 +65,17 @@ def test_of_very_many_voxels_a_sample_tells_nearly_the_same(monkeypatch):
     whole = dice_of_choices(said, truth, card(1))
     monkeypatch.setattr(fitting, "SAMPLE", 4000)
     np.testing.assert_allclose(dice_of_choices(said, truth, card(1)), whole, atol=0.03)
+
+
+def test_labels_that_rounding_makes_more_than_all_leave_nothing_to_the_background():
+    own = card_with(**card(30).dump() | {"recipe": {}, "inference": THREE})
+    grids = [Grid((4, 4, 4), recipe) for recipe, _ in own.cuts]
+    assembly = Assembly(grids, np.eye(4), own, keep=True)
+    # of each plane, 29 labels are rounded up to the next whole step
+    sure = np.array([0, 1 - 29 * 2.7e-5, *[2.7e-5] * 29], np.float32)
+    for _ in grids:
+        assembly.add(np.broadcast_to(sure, (4, 4, 4, 31)))
+    said = said_by(assembly)
+    assert (said[..., 0] == 0).all()
+    dice = dice_of_choices([said, said], np.ones((4, 4, 4), np.uint8), own)
+    np.testing.assert_array_equal(dice[:, 0], 1)

@@ -73,7 +73,8 @@ def said_by(assembly: Assembly) -> np.ndarray:
     """Return the probabilities that an assembly kept, as `dice_of_choices` takes them."""
     kept = np.zeros((*assembly.grids[0].shape, assembly.outputs), np.uint16)
     for z, means in enumerate(assembly.means()):
-        kept[:, :, z] = np.rint(means * np.float32(UNIT)).astype(np.uint16)
+        # labels that were rounded up leave less than nothing to the background, which would wrap
+        kept[:, :, z] = np.rint(means.clip(0) * np.float32(UNIT)).astype(np.uint16)
     return kept
 
 
