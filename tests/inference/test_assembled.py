@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from slicewise.config import Context
-from slicewise.inference.assembled import apart, assembled
+from slicewise.inference.assembled import apart, assembled, cuts_of
 from slicewise.slices.extract import SliceSource
+from slicewise.volumes.volume import Volume
 from tests.discs import CARD, card_with
 from tests.inference.test_predict import Pointwise, finished, phantom
 
@@ -46,3 +47,16 @@ def test_probabilities_are_kept_where_that_is_asked_for():
     assert {each.shape for each in likely.values()} == {image.array.shape}
     with pytest.raises(ValueError, match="not kept"):
         plain.probabilities()
+
+
+@pytest.mark.parametrize("value", [0, -1024, -2048, 37])
+def test_a_missing_channel_of_a_ct_is_air_whatever_value_it_holds(value):
+    one = phantom(4)
+    nothing = np.full_like(one.array, value)
+    image = Volume(np.stack([one.array, nothing], axis=-1), one.affine)
+    card = card_with(channels=["a", "b"], missing_channels="zero")
+    (cut,) = cuts_of(image, card, "x")
+    # what training fills such a channel with
+    assert np.unique(cut.read(0, len(cut))[:, 1]).tolist() == [-1024]
+    (alone,) = cuts_of(one, CARD, "x")
+    np.testing.assert_array_equal(cut.read(0, 3)[:, 0], alone.read(0, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from slicewise.inference.views import Forward, averaged, views
 from slicewise.network.card import ModelCard, Predictor
 from slicewise.slices.extract import SliceSource, source_of
 from slicewise.volumes.channels import split
-from slicewise.volumes.padding import as_air
+from slicewise.volumes.padding import AIR, as_air
 from slicewise.volumes.volume import Volume
 
 
@@ -88,8 +89,16 @@ def cuts_of(image: Volume, card: ModelCard, shown: str) -> list[SliceSource]:
     channels = split(image, card.channels, shown) if card.channels else [image]
     if card.intensity == "hu":
         # as images are read for training
-        channels = [as_air(channel) for channel in channels]
+        channels = [_with_air(channel, card) for channel in channels]
     return [source_of(channels, recipe, card.intensity) for recipe, _ in card.cuts]
+
+
+def _with_air(channel: Volume, card: ModelCard) -> Volume:
+    """Make padding of a CT air, and all of a channel that is missing, whatever value it holds."""
+    value = channel.array.min()
+    if card.missing_channels == "zero" and value == channel.array.max():
+        return replace(channel, array=np.full(channel.array.shape, AIR, np.int16))
+    return as_air(channel)
 
 
 def blocks_of(cuts: Sequence[SliceSource], card: ModelCard, batch: int) -> Iterator[np.ndarray]:
