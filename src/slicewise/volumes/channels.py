@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -193,15 +194,16 @@ def _on_first(volume: Volume, first: VoxelGrid, shown: str, absent: float) -> np
     if array.shape == first.shape and np.abs(places - _places(first.shape)).max() <= EXACT:
         return array
     exact = off.max() <= EXACT
-    moved = ndimage.affine_transform(
-        array.astype(np.float32),
-        to_own[:3, :3],
-        to_own[:3, 3],
+    brought = partial(
+        ndimage.affine_transform,
+        matrix=to_own[:3, :3],
+        offset=to_own[:3, 3],
         output_shape=first.shape,
-        order=0 if exact else 1,
-        mode="grid-constant" if exact else "constant",
-        cval=absent,
     )
+    moved = brought(array.astype(np.float32), order=0 if exact else 1, mode="nearest")
+    # a voxel reaches half of it beyond its centre
+    covered = brought(np.ones(array.shape, np.uint8), order=0, mode="grid-constant")
+    moved[covered == 0] = absent
     if exact:
         moved = moved.astype(array.dtype)
     mm = float(np.linalg.norm(off * volume.spacing, axis=1).max())
