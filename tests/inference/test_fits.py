@@ -86,6 +86,9 @@ def test_each_channel_is_checked_and_one_may_lack() -> None:
         checked(image, card_with(channels=["a", "b"]), "x")
     with pytest.raises(SlicewiseError, match="channels a, b has 2 of them"):
         checked(ct(1), card, "x")
+    empty = Volume(np.stack([nothing, nothing + 24], axis=-1), np.eye(4))
+    with pytest.raises(SlicewiseError, match="x: each of its channels has a single value"):
+        checked(empty, card, "x")
 
 
 def test_a_ct_is_refused_by_a_model_of_mr_and_the_other_way_round() -> None:

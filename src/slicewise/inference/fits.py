@@ -122,7 +122,13 @@ def checked(
         _refuse_other_kind(shown, card, 0, name)
         return shown
     arrays = []
-    for number, one in enumerate(split(image, card.channels, name)):
+    channels = split(image, card.channels, name)
+    if all(one.array.min() == one.array.max() for one in channels):
+        raise SlicewiseError(
+            f"{name}: each of its channels has a single value, so it shows nothing; check that "
+            "this is the image"
+        )
+    for number, one in enumerate(channels):
         shown_as = f"{name} (channel {card.channels[number]})"
         empty = one.array.min() == one.array.max()
         if empty and card.missing_channels == "zero":
