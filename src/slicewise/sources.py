@@ -25,6 +25,7 @@ NO_RESULT = {
     "files.py",
     "job.py",
     "jobs.py",
+    "locks.py",
     "records.py",
     "retries.py",
     "sources.py",
