@@ -1,6 +1,8 @@
 """Before and after a run: what is compared with its records, swept, and told."""
 
+import base64
 from collections import Counter
+from contextlib import suppress
 
 from snakemake.cli import get_argument_parser
 from snakemake.io import is_callable
@@ -211,13 +213,15 @@ def look_before(maker):
             named = [(wildcards.experiment, wildcards.fold)]
             led = functools.partial(study.led_to_training, *named[0])
             workflow.dag.forcefiles.update(slices_due(named, led))
-            workflow.dag.forcefiles.update(plans_cut_short(named, outputs))
+            waits = [*study.slices_of_training(*named[0]), *study.taught_by(*named[0])]
+            workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
         if NAMES[maker.name] == "rung":
             at = (wildcards.sweep, wildcards.rung, wildcards.place)
             named = [(name, 0) for name in study.rung(*at).combinations]
             led = functools.partial(study.led_to_rung, *at)
             workflow.dag.forcefiles.update(slices_due(named, led))
-            workflow.dag.forcefiles.update(plans_cut_short(named, outputs))
+            waits = [*study.slices_of_training(wildcards.sweep, 0), *study.taught_at(*at)]
+            workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
         return []
 
     return compare
@@ -264,24 +268,39 @@ def slices_due(trainings, led):
     due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led())
     if not due:
         return []
-    return [*deleted, *plans_of(trainings)]
+    return [*deleted, *training_plans(trainings)]
 
 
-def plans_of(trainings):
+def training_plans(trainings):
     """The plans of some trainings, given as experiments and folds."""
     return [study.result(f"{name}/fold-{fold}/plan.json") for name, fold in trainings]
 
 
-def plans_cut_short(trainings, outputs):
-    """Return the plans of trainings that are missing, if a run was killed.
+def plans_cut_short(trainings, outputs, waits):
+    """Return the plans of trainings that are missing, if a killed run was at what they wait for.
 
-    What its jobs were at is made again, though it may be there, as a job can outlive its Snakemake.
-    Of slices or the check for leaks, which are `ancient`, Snakemake overlooks meanwhile that all else is
-    missing, ends after them, and calls that a success (snakemake#4166).
+    That is made again, though it may be there, as a job can outlive its Snakemake. If it is `ancient`,
+    Snakemake overlooks meanwhile that all else is missing, ends after it, and calls that a success
+    (snakemake#4166).
     """
-    killed = any((Path(workflow.persistence.path) / "incomplete").glob("*"))
-    missing = not all(Path(path).exists() for path in outputs)
-    return plans_of(trainings) if killed and missing else []
+    missing = not all(map(os.path.exists, outputs))
+    again = not unfinished().isdisjoint([*waits, study.result("leakage.json")])
+    return training_plans(trainings) if missing and again else []
+
+
+@functools.cache
+def unfinished():
+    """The files that killed runs were at, by the notes of Snakemake."""
+    notes = Path(workflow.persistence.path) / "incomplete"
+    marks = [note.relative_to(notes) for note in notes.rglob("*") if note.is_file()]
+    # the path in base64, in parts where it is too long for a name
+    coded = ("".join(part.removeprefix("@") for part in mark.parts) for mark in marks)
+    paths = set()
+    for each in coded:
+        # Snakemake's own notes lie there, too
+        with suppress(ValueError):
+            paths.add(base64.urlsafe_b64decode(each).decode())
+    return paths
 
 
 @functools.cache
