@@ -213,15 +213,17 @@ def look_before(maker):
             named = [(wildcards.experiment, wildcards.fold)]
             led = functools.partial(study.led_to_training, *named[0])
             workflow.dag.forcefiles.update(slices_due(named, led))
-            waits = [*study.slices_of_training(*named[0]), *study.taught_by(*named[0])]
-            workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
+            if unfinished():
+                waits = [*study.slices_of_training(*named[0]), *study.taught_by(*named[0])]
+                workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
         if NAMES[maker.name] == "rung":
             at = (wildcards.sweep, wildcards.rung, wildcards.place)
             named = [(name, 0) for name in study.rung(*at).combinations]
             led = functools.partial(study.led_to_rung, *at)
             workflow.dag.forcefiles.update(slices_due(named, led))
-            waits = [*study.slices_of_training(wildcards.sweep, 0), *study.taught_at(*at)]
-            workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
+            if unfinished():
+                waits = [*study.slices_of_training(wildcards.sweep, 0), *study.taught_at(*at)]
+                workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
         return []
 
     return compare
