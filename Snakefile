@@ -8,9 +8,9 @@ rule all:
     default_target: True
     input:
         rules.data.output[0],
-        study.of_wanted("report.html"),
+        study.wanted.of("report.html"),
         rules.compare.output.html,
-        study.sweep_pages(),
+        study.sweeps.pages(),
         rules.index.output[0],
         # what these pages rest on, so that it is missed where it was deleted
-        study.kept(),
+        study.wanted.kept(),

@@ -13,11 +13,11 @@ rule calibrate:
         models=lambda w: study.of_folds("model.keras", w.experiment, [w.fold]),
         configs=lambda w: study.of_folds("config.yaml", w.experiment, [w.fold]),
         # how much each member of an ensemble counts
-        ensemble=lambda w: study.ensemble_of(w.experiment),
-        proposals=lambda w: study.plans_to_predict(w.experiment),
-        case_records=lambda w: study.case_records_of(study.calibrated_on(w.fold)),
-        images=lambda w: in_bucket(files_of("image", study.calibrated_on(w.fold))),
-        masks=lambda w: in_bucket(files_of("mask", study.calibrated_on(w.fold))),
+        ensemble=lambda w: study.ensembles.record_of(w.experiment),
+        proposals=lambda w: study.predictions.plans_of(w.experiment),
+        case_records=lambda w: study.case_records_of(study.calibrations.cases_of(w.fold)),
+        images=lambda w: in_bucket(files_of("image", study.calibrations.cases_of(w.fold))),
+        masks=lambda w: in_bucket(files_of("mask", study.calibrations.cases_of(w.fold))),
     output:
         result("{experiment}/fold-{fold}/calibration.json"),
     log:
@@ -29,13 +29,13 @@ rule calibrate:
     threads: lambda w: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_calibrate(w.experiment, w.fold)),
+        mem_mb=memory(lambda w: study.memory.to_calibrate(w.experiment, w.fold)),
         runtime=240,
     params:
         code=code("calibrate"),
-        images=lambda w: by_path(files_of("image", study.calibrated_on(w.fold))),
-        masks=lambda w: by_path(files_of("mask", study.calibrated_on(w.fold))),
-        cfg=lambda w: study.calibration(w.experiment, w.fold).dump(),
+        images=lambda w: by_path(files_of("image", study.calibrations.cases_of(w.fold))),
+        masks=lambda w: by_path(files_of("mask", study.calibrations.cases_of(w.fold))),
+        cfg=lambda w: study.calibrations.told(w.experiment, w.fold).dump(),
         batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/calibrate.py"

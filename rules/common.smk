@@ -129,8 +129,8 @@ try:
                     print(line, file=sys.stderr)
             not_read = found.failures
         study = Study(settings, there, split, columns, scans=NEW, in_bucket=IN_BUCKET, root=RESULTS)
-        study.check_starts()
-        study.check_sweeps()
+        study.starts.check()
+        study.sweeps.check()
         # only shown; the split follows from them
         balanced = with_strata(columns, there, settings.split, DATA)
         if workflow.is_main_process:
@@ -157,7 +157,7 @@ def any_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-TRAINED = any_of(study.trained_experiments)
+TRAINED = any_of(study.trainings.experiments)
 ENSEMBLES = any_of(settings.ensembles)
 
 
@@ -253,7 +253,7 @@ def told_scans(names):
 
 
 new_scans = jobs.Segment(
-    title=f"{study.name}/{study.segmenting}" if settings.segment is not None else "",
+    title=f"{study.name}/{study.segmented.experiment}" if settings.segment is not None else "",
     scans=sorted(NEW),
     failures=not_read,
 )
@@ -261,7 +261,7 @@ new_scans = jobs.Segment(
 
 def predicted_by(wildcards):
     """The cases that a job of a prediction segments."""
-    return study.predicted_by(wildcards.experiment, wildcards.shard)
+    return study.predictions.cases_of(wildcards.experiment, wildcards.shard)
 
 
 def converted_from(kind, cases):

@@ -11,10 +11,10 @@ rule weights:
     input:
         models=lambda w: study.of_folds("model.keras", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
-        proposals=lambda w: study.plans_to_predict(w.experiment),
-        case_records=study.case_records_of(study.weighed_on),
-        images=in_bucket(files_of("image", study.weighed_on)),
-        masks=in_bucket(files_of("mask", study.weighed_on)),
+        proposals=lambda w: study.predictions.plans_of(w.experiment),
+        case_records=study.case_records_of(study.ensembles.weighed_on),
+        images=in_bucket(files_of("image", study.ensembles.weighed_on)),
+        masks=in_bucket(files_of("mask", study.ensembles.weighed_on)),
     output:
         result("{experiment}/weights.json"),
     log:
@@ -28,13 +28,13 @@ rule weights:
     threads: lambda w: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_weigh(w.experiment)),
+        mem_mb=memory(lambda w: study.memory.to_weigh(w.experiment)),
         runtime=240,
     params:
         code=code("weights"),
-        images=by_path(files_of("image", study.weighed_on)),
-        masks=by_path(files_of("mask", study.weighed_on)),
-        cfg=lambda w: study.weights(w.experiment).dump(),
+        images=by_path(files_of("image", study.ensembles.weighed_on)),
+        masks=by_path(files_of("mask", study.ensembles.weighed_on)),
+        cfg=lambda w: study.ensembles.weights(w.experiment).dump(),
         batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/weights.py"

@@ -9,19 +9,19 @@ rule evaluate:
     """Score all predictions of an experiment."""
     input:
         # what is declared of predictions, and of masks
-        shards=lambda w: study.prediction_records_of(w.experiment),
+        shards=lambda w: study.predictions.records_of(w.experiment),
         case_records=study.case_records_of(study.scored),
-        predictions=lambda w: in_bucket(study.predictions_of(w.experiment, study.scored)),
+        predictions=lambda w: in_bucket(study.predictions.masks_of(w.experiment, study.scored)),
         masks=in_bucket(files_of("mask", study.scored)),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
-        ensemble=lambda w: study.ensemble_of(w.experiment),
+        ensemble=lambda w: study.ensembles.record_of(w.experiment),
         # of an ensemble, to be kept in MLflow as one model
-        models=lambda w: study.mixed_models(w.experiment),
+        models=lambda w: study.ensembles.models_of(w.experiment),
         split=rules.split.output[0],
         proposals=lambda w: study.plans_to_score(w.experiment),
         # by what it, its members and its teachers were trained
-        plans=lambda w: study.plans_learnt(w.experiment),
-        bests=lambda w: study.bests_learnt(w.experiment),
+        plans=lambda w: study.trainings.plans_learnt(w.experiment),
+        bests=lambda w: study.trainings.bests_learnt(w.experiment),
         # only shown beside the scores, which do not depend on it
         cases=ancient(result("cases.tsv")),
         # A scan on both sides stops the scoring too: it may have come after the training. Not
@@ -41,7 +41,7 @@ rule evaluate:
         runtime=60,
     params:
         code=code("evaluate"),
-        predictions=lambda w: study.predictions_of(w.experiment, study.scored),
+        predictions=lambda w: study.predictions.masks_of(w.experiment, study.scored),
         masks=by_path(files_of("mask", study.scored)),
         cfg=lambda w: jobs.Evaluate(
             content=settings.dataset.content,

@@ -10,11 +10,11 @@ names each with its digest and what it was made from.
 rule predict:
     """Segment a shard of the scored cases, each with the models that may see it."""
     input:
-        models=lambda w: study.of_predicting_folds("model.keras", w.experiment, w.shard),
-        configs=lambda w: study.of_predicting_folds("config.yaml", w.experiment, w.shard),
+        models=lambda w: study.predictions.of_folds("model.keras", w.experiment, w.shard),
+        configs=lambda w: study.predictions.of_folds("config.yaml", w.experiment, w.shard),
         # how much each member of an ensemble counts
-        ensemble=lambda w: study.ensemble_of(w.experiment),
-        proposals=lambda w: study.plans_to_predict(w.experiment),
+        ensemble=lambda w: study.ensembles.record_of(w.experiment),
+        proposals=lambda w: study.predictions.plans_of(w.experiment),
         # Not ancient, though only the images are read: Snakemake then overlooks an image
         # that changed together with the case records.
         case_records=lambda w: study.case_records_of(predicted_by(w)),
@@ -32,13 +32,13 @@ rule predict:
     threads: lambda w: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_predict(w.experiment, w.shard)),
+        mem_mb=memory(lambda w: study.memory.to_predict(w.experiment, w.shard)),
         runtime=240,
     params:
         code=code("predict"),
         images=lambda w: by_path(files_of("image", predicted_by(w))),
-        makes=lambda w: study.predictions_of(w.experiment, predicted_by(w)),
-        cfg=lambda w: study.prediction(w.experiment, w.shard).dump(),
+        makes=lambda w: study.predictions.masks_of(w.experiment, predicted_by(w)),
+        cfg=lambda w: study.predictions.told(w.experiment, w.shard).dump(),
         batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/predict.py"
@@ -49,7 +49,7 @@ if not IN_BUCKET:
     rule prediction:
         """Let a prediction be asked for by its name: the job of its shard has made it."""
         input:
-            lambda w: study.prediction_record_of(w.experiment, w.case),
+            lambda w: study.predictions.record_of_case(w.experiment, w.case),
         output:
             # it is there already, and to be kept
             update(result("{experiment}/predictions/{case}.nii.gz")),

@@ -14,16 +14,16 @@ rule report:
         split=rules.split.output[0],
         # another case changes no report; what changes a mask changes its scores
         cases=ancient(result("cases.tsv")),
-        shards=lambda w: study.prediction_records_of(w.experiment),
+        shards=lambda w: study.predictions.records_of(w.experiment),
         case_records=study.case_records_of(study.scored),
-        predictions=lambda w: in_bucket(study.predictions_of(w.experiment, study.scored)),
+        predictions=lambda w: in_bucket(study.predictions.masks_of(w.experiment, study.scored)),
         images=in_bucket(files_of("image", study.scored)),
         masks=in_bucket(files_of("mask", study.scored)),
         histories=lambda w: study.of_folds("history.csv", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
-        ensemble=lambda w: study.ensemble_of(w.experiment),
-        samples=lambda w: study.samples_of(w.experiment),
-        calibrations=lambda w: study.calibrations_of(w.experiment),
+        ensemble=lambda w: study.ensembles.record_of(w.experiment),
+        samples=lambda w: study.trainings.samples_of(w.experiment),
+        calibrations=lambda w: study.calibrations.files_of(w.experiment),
     output:
         html=report(
             result("{experiment}/report.html"),
@@ -49,7 +49,7 @@ rule report:
         mem_mb=memory(lambda w: needs.report(study.sizes_of(study.scored))),
         runtime=60,
     params:
-        predictions=lambda w: study.predictions_of(w.experiment, study.scored),
+        predictions=lambda w: study.predictions.masks_of(w.experiment, study.scored),
         images=by_path(files_of("image", study.scored)),
         masks=by_path(files_of("mask", study.scored)),
         code=code("report", "report/templates"),
@@ -64,7 +64,7 @@ rule report:
             columns=study.scored_columns,
             bins=study.bins,
             seeds=study.seeds_of(w.experiment),
-            **study.chosen_by(w.experiment),
+            **study.sweeps.chosen_by(w.experiment),
         ).dump(),
         tracking=result("{experiment}/tracking"),
     script:
@@ -74,15 +74,19 @@ rule report:
 rule compare:
     """Put all experiments side by side."""
     input:
-        metrics=study.of_wanted("metrics.tsv"),
-        summaries=study.of_wanted("summary.json"),
-        histories=study.of_wanted_folds("history.csv"),
-        configs=study.of_wanted_folds("config.yaml"),
-        ensembles=study.ensembles_of_wanted(),
-        shards=[path for name in settings.wanted for path in study.prediction_records_of(name)],
+        metrics=study.wanted.of("metrics.tsv"),
+        summaries=study.wanted.of("summary.json"),
+        histories=study.wanted.of_folds("history.csv"),
+        configs=study.wanted.of_folds("config.yaml"),
+        ensembles=study.wanted.ensembles(),
+        shards=[path for name in settings.wanted for path in study.predictions.records_of(name)],
         case_records=study.case_records_of(study.scored),
         predictions=in_bucket(
-            [path for name in settings.wanted for path in study.predictions_of(name, study.scored)]
+            [
+                path
+                for name in settings.wanted
+                for path in study.predictions.masks_of(name, study.scored)
+            ]
         ),
         images=in_bucket(files_of("image", study.scored)),
         masks=in_bucket(files_of("mask", study.scored)),
@@ -116,7 +120,9 @@ rule compare:
         runtime=60,
     params:
         predictions=[
-            path for name in settings.wanted for path in study.predictions_of(name, study.scored)
+            path
+            for name in settings.wanted
+            for path in study.predictions.masks_of(name, study.scored)
         ],
         images=by_path(files_of("image", study.scored)),
         masks=by_path(files_of("mask", study.scored)),
@@ -140,9 +146,9 @@ rule index:
     input:
         data=rules.data.output[0],
         comparison=rules.compare.output.html,
-        reports=study.of_wanted("report.html"),
-        summaries=study.of_wanted("summary.json"),
-        histories=study.histories_of_wanted(),
+        reports=study.wanted.of("report.html"),
+        summaries=study.wanted.of("summary.json"),
+        histories=study.wanted.histories(),
     output:
         report(
             result("index.html"),

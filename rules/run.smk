@@ -74,10 +74,10 @@ def check_asked():
         if not IN_BUCKET:
             given = command_line()
             asked.refuse_targets(
-                targets_asked(given, known), known, is_made, study.targets(), configuration
+                targets_asked(given, known), known, is_made, study.wanted.targets(), configuration
             )
             if given and given.report and not given.targets:
-                asked.refuse_report(study.pages(), os.path.exists, configuration)
+                asked.refuse_report(study.wanted.pages(), os.path.exists, configuration)
     except SlicewiseError as error:
         print(sentence(error), file=sys.stderr)
         sys.exit(1)
@@ -211,18 +211,24 @@ def look_before(maker):
             workflow.dag.forcefiles.update(given(maker, "plan", wildcards))
         if NAMES[maker.name] == "train":
             named = [(wildcards.experiment, wildcards.fold)]
-            led = functools.partial(study.led_to_training, *named[0])
+            led = functools.partial(study.trainings.led_to, *named[0])
             workflow.dag.forcefiles.update(slices_due(named, led))
             if unfinished():
-                waits = [*study.slices_of_training(*named[0]), *study.taught_by(*named[0])]
+                waits = [
+                    *study.trainings.slices_of(*named[0]),
+                    *study.teachers.taught_by(*named[0]),
+                ]
                 workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
         if NAMES[maker.name] == "rung":
             at = (wildcards.sweep, wildcards.rung, wildcards.place)
-            named = [(name, 0) for name in study.rung(*at).combinations]
-            led = functools.partial(study.led_to_rung, *at)
+            named = [(name, 0) for name in study.sweeps.rung(*at).combinations]
+            led = functools.partial(study.sweeps.led_to, *at)
             workflow.dag.forcefiles.update(slices_due(named, led))
             if unfinished():
-                waits = [*study.slices_of_training(wildcards.sweep, 0), *study.taught_at(*at)]
+                waits = [
+                    *study.trainings.slices_of(wildcards.sweep, 0),
+                    *study.sweeps.taught_at(*at),
+                ]
                 workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
         return []
 
@@ -264,7 +270,7 @@ def slices_due(trainings, led):
     while that is done Snakemake overlooks why the training is due (snakemake#4166), so its plan is
     to be written, too.
     """
-    deleted = study.slices_deleted(*trainings[0])
+    deleted = study.trainings.slices_deleted(*trainings[0])
     if not deleted:
         return []
     due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led())
@@ -388,7 +394,7 @@ def show_segmented(errors):
         return
     from slicewise.segmenting.pages import Output, write_pages
 
-    output = Output(Path(result(f"segmented/{study.segmenting}")))
+    output = Output(Path(result(f"segmented/{study.segmented.experiment}")))
     if done := output.finished(NEW):
         write_pages(output, new_scans.title, errors, done)
         print(f"scans that have masks: {output.folder / 'gallery.html'}", file=sys.stderr)

@@ -12,11 +12,11 @@ rule masks:
     input:
         models=lambda w: study.of_folds("model.keras", w.experiment),
         configs=lambda w: study.of_folds("config.yaml", w.experiment),
-        ensemble=lambda w: study.ensemble_of(w.experiment),
-        calibrations=lambda w: study.calibrations_of(w.experiment),
+        ensemble=lambda w: study.ensembles.record_of(w.experiment),
+        calibrations=lambda w: study.calibrations.files_of(w.experiment),
         # by which a scan that was trained on is known again
         cases=rules.cases.output,
-        image_sources=lambda w: files_of_scans(study.scan_shards[w.shard]),
+        image_sources=lambda w: files_of_scans(study.segmented.shards[w.shard]),
     output:
         result("segmented/{experiment}/_shards/{shard}.json"),
         # only what is declared gets into a bucket, where a shard is one scan
@@ -30,13 +30,13 @@ rule masks:
     threads: lambda w: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_segment(w.experiment)),
+        mem_mb=memory(lambda w: study.memory.to_segment(w.experiment)),
         runtime=240,
     params:
         code=code("masks"),
-        makes=lambda w: study.masks_of(w.experiment, study.scan_shards[w.shard]),
+        makes=lambda w: study.segmented.masks_of(w.experiment, study.segmented.shards[w.shard]),
         cfg=lambda w: jobs.NewMasks(
-            scans=told_scans(study.scan_shards[w.shard]), offset=settings.segment.offset
+            scans=told_scans(study.segmented.shards[w.shard]), offset=settings.segment.offset
         ).dump(),
         batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
@@ -46,14 +46,14 @@ rule masks:
 rule segment:
     """Put all new scans into one table and one page, and name those that have no mask."""
     input:
-        shards=study.segmented_shards(),
+        shards=study.segmented.records(),
     output:
-        result(f"segmented/{study.segmenting}/finished.json"),
+        result(f"segmented/{study.segmented.experiment}/finished.json"),
         # elsewhere they are no outputs, as they are to stay where some scans have failed
         pages=in_bucket(
             [
-                result(f"segmented/{study.segmenting}/gallery.html"),
-                result(f"segmented/{study.segmenting}/volumes.tsv"),
+                result(f"segmented/{study.segmented.experiment}/gallery.html"),
+                result(f"segmented/{study.segmented.experiment}/volumes.tsv"),
             ]
         ),
     log:
@@ -68,8 +68,8 @@ rule segment:
     params:
         code=code("segment", "report/templates"),
         makes=[
-            result(f"segmented/{study.segmenting}/gallery.html"),
-            result(f"segmented/{study.segmenting}/volumes.tsv"),
+            result(f"segmented/{study.segmented.experiment}/gallery.html"),
+            result(f"segmented/{study.segmented.experiment}/volumes.tsv"),
         ],
         cfg=new_scans.dump(),
     script:

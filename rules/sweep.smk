@@ -10,14 +10,14 @@ sweep.html, and sweep.tsv are made once it is scored.
 rule rung:
     """Train one combination until the end of a rung, going on from its checkpoint."""
     input:
-        slices=ancient(lambda w: study.slices_of_training(w.sweep, 0)),
-        taught=ancient(lambda w: study.taught_at(w.sweep, w.rung, w.place)),
+        slices=ancient(lambda w: study.trainings.slices_of(w.sweep, 0)),
+        taught=ancient(lambda w: study.sweeps.taught_at(w.sweep, w.rung, w.place)),
         case_records=lambda w: study.case_records_of(study.validation_cases(0)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(0))),
-        plans=lambda w: study.plans_at(w.sweep, w.rung, w.place),
+        plans=lambda w: study.sweeps.plans_at(w.sweep, w.rung, w.place),
         proposals=lambda w: study.plans_of(study.recipes_of(w.sweep)),
-        starts=lambda w: study.starts_at(w.sweep, w.rung, w.place),
-        went_on=lambda w: study.went_on(w.sweep, w.rung),
+        starts=lambda w: study.sweeps.starts_at(w.sweep, w.rung, w.place),
+        went_on=lambda w: study.sweeps.went_on(w.sweep, w.rung),
         leakage=ancient(result("leakage.json")),
     output:
         result("{sweep}/sweep/rung-{rung}/{place}.json"),
@@ -30,7 +30,7 @@ rule rung:
     threads: lambda w: settings.experiments[w.sweep].training.threads or workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_train(w.sweep, 0, gpu=GPUS is not None)),
+        mem_mb=memory(lambda w: study.memory.to_train(w.sweep, 0, gpu=GPUS is not None)),
         runtime=1440,
     params:
         code=code("rung", direct=TRAINED_BY),
@@ -40,7 +40,7 @@ rule rung:
         # no rule's output: its checkpoints and its run outlive a killed job, and the next rung's
         folder=lambda w: study.results,
         recipes=lambda w: [result(f"slices/{r}") for r in study.recipes_of(w.sweep)],
-        cfg=lambda w: study.rung(w.sweep, w.rung, w.place).dump(),
+        cfg=lambda w: study.sweeps.rung(w.sweep, w.rung, w.place).dump(),
     script:
         "../scripts/rung.py"
 
@@ -48,7 +48,7 @@ rule rung:
 rule promote:
     """Choose which combinations go on, by validation Dice."""
     input:
-        records=lambda w: study.rung_records(w.sweep, w.rung),
+        records=lambda w: study.sweeps.records_of(w.sweep, w.rung),
     output:
         result("{sweep}/sweep/rung-{rung}.json"),
     log:
@@ -63,7 +63,7 @@ rule promote:
         runtime=10,
     params:
         code=code("promote"),
-        cfg=lambda w: study.promote(w.sweep, w.rung).dump(),
+        cfg=lambda w: study.sweeps.promote(w.sweep, w.rung).dump(),
     script:
         "../scripts/promote.py"
 
@@ -71,9 +71,11 @@ rule promote:
 rule sweep:
     """Write the page and the table of a sweep."""
     input:
-        records=lambda w: study.all_rung_records(w.sweep),
-        best=lambda w: study.best_of(w.sweep),
-        summaries=lambda w: [result(f"{name}/summary.json") for name in study.sweep(w.sweep).seeds],
+        records=lambda w: study.sweeps.records(w.sweep),
+        best=lambda w: study.sweeps.best_of(w.sweep),
+        summaries=lambda w: [
+            result(f"{name}/summary.json") for name in study.sweeps.page(w.sweep).seeds
+        ],
     output:
         html=report(
             result("{sweep}/sweep.html"),
@@ -93,7 +95,7 @@ rule sweep:
         runtime=30,
     params:
         code=code("sweep", "report/templates"),
-        cfg=lambda w: study.sweep(w.sweep).dump(),
+        cfg=lambda w: study.sweeps.page(w.sweep).dump(),
         tracking=result("{sweep}/tracking"),
     script:
         "../scripts/sweep.py"

@@ -14,32 +14,32 @@ rule checked:
 rule sliced:
     """All cases are cut by the recipes of the experiments."""
     input:
-        lambda wildcards: study.slices_of_wanted(),
+        lambda wildcards: study.wanted.slices(),
 
 
 rule trained:
     """All models are trained."""
     input:
-        study.of_wanted_folds("model.keras"),
+        study.wanted.of_folds("model.keras"),
 
 
 rule swept:
     """The best combination of each sweep is known; nobody is tested for it."""
     input:
-        [path for name in settings.wanted for path in study.best_of(name)],
+        [path for name in settings.wanted for path in study.sweeps.best_of(name)],
 
 
 rule scored:
     """All models are scored."""
     input:
-        study.of_wanted("metrics.tsv"),
+        study.wanted.of("metrics.tsv"),
 
 
 rule reported:
     """There are all pages."""
     input:
         rules.data.output[0],
-        study.of_wanted("report.html"),
+        study.wanted.of("report.html"),
         rules.compare.output.html,
-        study.sweep_pages(),
+        study.sweeps.pages(),
         rules.index.output[0],

@@ -13,11 +13,11 @@ rule teach:
         models=lambda w: study.of_folds("model.keras", w.experiment, [w.fold]),
         configs=lambda w: study.of_folds("config.yaml", w.experiment, [w.fold]),
         # how much each member of an ensemble counts
-        ensemble=lambda w: study.ensemble_of(w.experiment),
-        proposals=lambda w: study.plans_to_predict(w.experiment),
+        ensemble=lambda w: study.ensembles.record_of(w.experiment),
+        proposals=lambda w: study.predictions.plans_of(w.experiment),
         cut_by=lambda w: study.plans_of([w.recipe]),
-        case_records=lambda w: study.case_records_of(study.taught_cases(w.fold, w.shard)),
-        images=lambda w: in_bucket(files_of("image", study.taught_cases(w.fold, w.shard))),
+        case_records=lambda w: study.case_records_of(study.teachers.taught_cases(w.fold, w.shard)),
+        images=lambda w: in_bucket(files_of("image", study.teachers.taught_cases(w.fold, w.shard))),
     output:
         update(result("cases/_taught/{experiment}/fold-{fold}/{recipe}/{shard}.json")),
     log:
@@ -29,14 +29,14 @@ rule teach:
     threads: lambda w: workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_teach(w.experiment, w.fold, w.shard)),
+        mem_mb=memory(lambda w: study.memory.to_teach(w.experiment, w.fold, w.shard)),
         runtime=240,
     params:
         code=code("teach"),
-        images=lambda w: by_path(files_of("image", study.taught_cases(w.fold, w.shard))),
+        images=lambda w: by_path(files_of("image", study.teachers.taught_cases(w.fold, w.shard))),
         # no rule's output, so that what is valid outlives the other cases of its shard
         folder=lambda w: result(f"slices/{w.recipe}"),
-        cfg=lambda w: study.teaching(w.experiment, w.fold, w.recipe, w.shard).dump(),
+        cfg=lambda w: study.teachers.teaching(w.experiment, w.fold, w.recipe, w.shard).dump(),
         batch=lambda w: settings.prediction_of(w.experiment).batch,
     script:
         "../scripts/teach.py"

@@ -13,17 +13,19 @@ rule train:
     input:
         # when they were deleted and are cut again the same, nothing is to be trained; what makes
         # them other slices stands in the plan
-        slices=ancient(lambda w: study.slices_of_training(w.experiment, w.fold)),
-        taught=ancient(lambda w: study.taught_by(w.experiment, w.fold)),
+        slices=ancient(lambda w: study.trainings.slices_of(w.experiment, w.fold)),
+        taught=ancient(lambda w: study.teachers.taught_by(w.experiment, w.fold)),
         # held-out cases are scored on their own grid
         case_records=lambda w: study.case_records_of(study.validation_cases(w.fold)),
         truth=lambda w: in_bucket(files_of("mask", study.validation_cases(w.fold))),
         # on which weights of planes, and postprocessing of several, are settled
-        images=lambda w: in_bucket(files_of("image", study.settled_on(w.experiment, w.fold))),
+        images=lambda w: in_bucket(
+            files_of("image", study.trainings.settled_on(w.experiment, w.fold))
+        ),
         plan=result("{experiment}/fold-{fold}/plan.json"),
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
-        start=lambda w: study.start_of(w.experiment, w.fold, "keras"),
-        best=lambda w: study.best_of(w.experiment),
+        start=lambda w: study.starts.brought(w.experiment, w.fold, "keras"),
+        best=lambda w: study.sweeps.best_of(w.experiment),
         # nothing may leak, but a leakage check that ran again changes no weights
         leakage=ancient(result("leakage.json")),
     output:
@@ -42,13 +44,15 @@ rule train:
     threads: lambda w: settings.experiments[w.experiment].training.threads or workflow.cores
     resources:
         gpu=GPUS,
-        mem_mb=memory(lambda w: study.memory_to_train(w.experiment, w.fold, gpu=GPUS is not None)),
+        mem_mb=memory(lambda w: study.memory.to_train(w.experiment, w.fold, gpu=GPUS is not None)),
         runtime=1440,
     params:
         # of what reads images and measures, only what it calls: the contents of slices are inputs
         code=code("train", direct=TRAINED_BY),
         truth=lambda w: by_path(files_of("mask", study.validation_cases(w.fold))),
-        images=lambda w: by_path(files_of("image", study.settled_on(w.experiment, w.fold))),
+        images=lambda w: by_path(
+            files_of("image", study.trainings.settled_on(w.experiment, w.fold))
+        ),
         # no rule's output, so that it outlives a killed job
         checkpoints=result("{experiment}/checkpoints/fold-{fold}"),
         tracking=result("{experiment}/tracking"),
@@ -66,14 +70,14 @@ rule plan:
     """
     input:
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
-        case_records=lambda w: study.case_records_of_training(w.fold),
+        case_records=lambda w: study.trainings.case_records_of(w.fold),
         # no patient who is held out may be known to the model that is fine-tuned
-        start=lambda w: study.start_of(w.experiment, w.fold, "json"),
+        start=lambda w: study.starts.brought(w.experiment, w.fold, "json"),
         # nor to the one that is learnt from
-        teacher=lambda w: study.teacher_records_of(w.experiment, w.fold),
-        mixed=lambda w: study.mixed_teacher_of(w.experiment),
-        cases=lambda w: study.cases_beside_start(w.experiment),
-        best=lambda w: study.best_of(w.experiment),
+        teacher=lambda w: study.teachers.records_of(w.experiment, w.fold),
+        mixed=lambda w: study.teachers.mixed_of(w.experiment),
+        cases=lambda w: study.starts.cases_beside(w.experiment),
+        best=lambda w: study.sweeps.best_of(w.experiment),
     output:
         result("{experiment}/fold-{fold}/plan.json"),
     log:
@@ -91,11 +95,13 @@ rule plan:
     params:
         training=rules.train.params.code,
         slices=rules.slices.params.code,
-        teaching=lambda w: rules.teach.params.code(w) if study.teacher_of(w.experiment) else {},
-        teacher=lambda w: study.told_teacher(w.experiment),
+        teaching=lambda w: (
+            rules.teach.params.code(w) if study.teachers.teacher_of(w.experiment) else {}
+        ),
+        teacher=lambda w: study.teachers.told(w.experiment),
         code=code("plan"),
-        held_out=lambda w: study.held_out_of_start(w.experiment, w.fold),
-        cfg=lambda w: study.training_plan(w.experiment, w.fold).dump(),
+        held_out=lambda w: study.starts.must_not_know(w.experiment, w.fold),
+        cfg=lambda w: study.trainings.plan(w.experiment, w.fold).dump(),
     script:
         "../scripts/plan.py"
 
@@ -106,8 +112,8 @@ rule start:
     What MLflow calls by a name is looked up once, when it is brought: snakemake -R start asks again.
     """
     input:
-        own=lambda w: study.starts_from(w.experiment, w.fold)[0],
-        others=lambda w: [source(path) for path in study.starts_from(w.experiment, w.fold)[1]],
+        own=lambda w: study.starts.files_of(w.experiment, w.fold)[0],
+        others=lambda w: [source(path) for path in study.starts.files_of(w.experiment, w.fold)[1]],
     output:
         result("{experiment}/start/fold-{fold}.keras"),
         result("{experiment}/start/fold-{fold}.json"),
@@ -125,6 +131,6 @@ rule start:
         runtime=30,
     params:
         code=code("start"),
-        cfg=lambda w: study.start(w.experiment, w.fold).dump(),
+        cfg=lambda w: study.starts.told(w.experiment, w.fold).dump(),
     script:
         "../scripts/start.py"

@@ -58,7 +58,11 @@ def lines_of(configuration: Sequence[Path]) -> list[str]:
     lines += [f"  {name:<{width}}  {what}" for name, what in NAMED.items()]
     beside = [name for name in settings.experiments if name not in settings.wanted]
     also = f"; {some(beside, SHOWN)} only by files" if beside else ""
-    return [*lines, f"Files, of each experiment, fold and page{also}:", *_indented(study.targets())]
+    return [
+        *lines,
+        f"Files, of each experiment, fold and page{also}:",
+        *_indented(study.wanted.targets()),
+    ]
 
 
 def _indented(files: Sequence[str]) -> list[str]:

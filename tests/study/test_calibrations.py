@@ -1,0 +1,40 @@
+"""On whom models are calibrated."""
+
+import pytest
+
+from slicewise.dataset.calibration import MOST
+from slicewise.study import Study
+from tests.study.studies import study_of
+
+
+@pytest.mark.parametrize(
+    ("cases", "folds", "enough"), [(11, 3, False), (12, 3, True), (12, 1, False)]
+)
+def test_models_are_calibrated_where_enough_patients_were_held_out(cases, folds, enough):
+    study = study_of(cases=cases, folds=folds)
+    assert study.calibrations.are_possible == enough
+    each = [study.calibrations.cases_of(fold) for fold in study.folds]
+    told = sorted(case for fold in each for case in fold)
+    tested = {case for case, assigned in study.split.items() if assigned.subset == "test"}
+    assert told == (sorted(study.split.keys() - tested) if enough else [])
+    for fold, taken in enumerate(each):
+        assert not set(taken) & set(study.training_cases(fold))
+        asked = study.calibrations.told("one", fold)
+        assert asked.cases == taken and asked.patients.keys() == set(taken)
+    paths = [f"results/ct/one/fold-{fold}/calibration.json" for fold in study.folds]
+    assert study.calibrations.files_of("one") == (paths if enough else [])
+    assert study.memory.to_calibrate("one", 0) >= 6000
+
+
+def test_where_masks_may_be_drawn_in_part_all_that_were_held_out_may_be_tried():
+    many = 120
+    whole = study_of(cases=many, folds=2)
+    dataset = whole.settings.dataset.model_copy(update={"ignore": 9})
+    loaded = whole.settings.model_copy(update={"dataset": dataset})
+    study = Study(loaded, [*whole.cases.values()], [*whole.split.values()])
+    for fold in study.folds:
+        some, every = whole.calibrations.cases_of(fold), study.calibrations.cases_of(fold)
+        assert len(some) == MOST < len(every)
+        assert sorted(every) == sorted(study.validation_cases(fold))
+        # who is tried first is the same
+        assert every[:MOST] == some
