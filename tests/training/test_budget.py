@@ -12,10 +12,33 @@ import numpy as np
 import pytest
 
 from slicewise.config import Training
+from slicewise.errors import StoppedError
 from slicewise.slices.batches import SliceSet
 from slicewise.training.budget import Budget, clock
 from tests.discs import CARD, disc_truth
 from tests.training.runs import Stop, plain, stop_after, train_on
+
+
+class Clock:
+    """A clock of which each look takes a tenth of a second, and which tests put forward."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time, a tenth of a second later than before."""
+        self.now += 0.1
+        return self.now
+
+
+@pytest.fixture
+def put_forward(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock that the training looks at."""
+    own = Clock()
+    for module in ("loop", "budget"):
+        shown = SimpleNamespace(monotonic=own.monotonic, time=time.time)
+        monkeypatch.setattr(f"slicewise.training.{module}.time", shown)
+    return own
 
 
 @pytest.fixture
@@ -64,6 +87,54 @@ def test_budget_counts_the_time_before_an_interruption(
     done = train_on(slices, validation_slices, disc_truth, settings, CARD, tmp_path)
     assert done.resolved.steps <= 6, "what was left of the budget was one step at most"
     assert done.resolved.seconds > 8.9
+
+
+def test_minutes_that_end_between_two_epochs_leave_none_unvalidated(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, put_forward: Clock
+) -> None:
+    def on_epoch(row: dict[str, float]) -> None:
+        put_forward.now += 600
+
+    settings = plain(training={"minutes": 5.0, "validate_every": 3})
+    given = (slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+    done = train_on(*given, on_epoch=on_epoch)
+    assert done.history["val/dice"].notna().tolist() == [False, True]
+    assert done.resolved.steps == 5 + 1, "the clock of the second epoch was over"
+    assert done.resolved.selected_epoch == 2
+    again = train_on(*given)
+    assert again.resolved.steps == done.resolved.steps, "what is over is not trained on"
+
+
+def test_minutes_that_end_between_two_jobs_leave_no_epoch_unfinished(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, put_forward: Clock
+) -> None:
+    settings = plain(training={"minutes": 5.0})
+    given = (slices, validation_slices, disc_truth, settings, CARD, tmp_path)
+    with pytest.raises(StoppedError, match="step 1 of epoch 1"):
+        train_on(*given, should_stop=lambda: "a test says so")
+    late = iter([600.0])
+
+    def log(line: str) -> None:
+        put_forward.now += next(late, 0.0)
+
+    done = train_on(*given, log=log)
+    assert done.history["val/dice"].notna().tolist() == [True]
+    assert done.resolved.steps == 2
+
+
+def test_time_for_a_validation_is_left_after_an_interruption(
+    slices: SliceSet, validation_slices: SliceSet, tmp_path: Path, put_forward: Clock
+) -> None:
+    def truth(case: str) -> np.ndarray:
+        put_forward.now += 100
+        return disc_truth(case)
+
+    settings = plain(training={"minutes": 5.0})
+    given = (slices, validation_slices, truth, settings, CARD, tmp_path)
+    with pytest.raises(Stop):
+        train_on(*given, on_epoch=stop_after(1))
+    done = train_on(*given)
+    assert len(done.history) == 1, "a second validation would end long after the minutes"
 
 
 @pytest.mark.slow

@@ -23,12 +23,21 @@ class Budget:
         When this process began with it, by `time.monotonic`.
     used : float
         Seconds that earlier processes took.
+    validating : float
+        Seconds that their last validation took.
     """
 
-    def __init__(self, settings: Training, per_epoch: int, begun: float, used: float) -> None:
+    def __init__(
+        self,
+        settings: Training,
+        per_epoch: int,
+        begun: float,
+        used: float,
+        validating: float = 0.0,
+    ) -> None:
         self.settings = settings
         self.per_epoch = per_epoch
-        self.validating = 0.0
+        self.validating = validating
         """Seconds that the last validation took, which the end has to leave time for."""
         self._begun = begun
         self._since = begun - used

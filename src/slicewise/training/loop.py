@@ -260,7 +260,11 @@ def _prepare(
         batches=batches,
         validation=validation,
         selection=Selection.of(settings.select, allowed=allowed),
-        budget=Budget(settings, batches.per_epoch, begun, state.progress.used),
+        budget=Budget(
+            *(settings, batches.per_epoch, begun),
+            used=state.progress.used,
+            validating=state.progress.validating,
+        ),
         store=store,
         callbacks=callbacks,
     )
@@ -331,7 +335,7 @@ class _Loop:
         if history and not self.state.progress.losses:
             # a kill may have come before it was taken
             self.callbacks.on_model(len(history), self._write)
-        while not self._is_over(len(history)) and (until is None or len(history) < until):
+        while not self._has_ended() and (until is None or len(history) < until):
             row = self._run_epoch()
             self.state.progress.end_epoch(row)
             self._save()
@@ -388,9 +392,21 @@ class _Loop:
 
     def _save(self) -> None:
         self.state.progress.used = self.budget.used()
+        self.state.progress.validating = self.budget.validating
         self.state.save(self.store)
 
     # -- an epoch -----------------------------------------------------------------
+
+    def _has_ended(self) -> bool:
+        """Tell whether the training is over, and its last epoch whole and validated.
+
+        The minutes may be over while an epoch is saved that was not validated, or between two
+        jobs: a last step and its validation follow.
+        """
+        progress = self.state.progress
+        finished = len(progress.history)
+        validated = self.validation is None or progress.validated == finished
+        return not progress.losses and validated and self._is_over(finished)
 
     def _is_over(self, finished: int) -> bool:
         """Tell whether the training ends after so many epochs."""
@@ -505,6 +521,7 @@ class _Loop:
             scores = {name: value for name, value in scores.items() if not np.isnan(value)}
             self.state.keep_if_best(self.selection.score(scores))
         self.budget.validating = time.monotonic() - begun
+        self.state.progress.validated = self.state.progress.number
         return scores
 
     def _logits(self, images: np.ndarray) -> np.ndarray:

@@ -28,6 +28,10 @@ class Progress:
         Those of them whose slices were coarse.
     used : float
         Seconds that it took.
+    validating : float
+        Seconds that its last validation took.
+    validated : int
+        The last epoch that was validated, from 1.
     losses, dice : list of float
         Of each step of the epoch under way: a training that is told to stop
         does so between two steps.
@@ -47,6 +51,8 @@ class Progress:
     steps: int = 0
     coarse_steps: int = 0
     used: float = 0.0
+    validating: float = 0.0
+    validated: int = 0
     losses: list[float] = field(default_factory=list)
     dice: list[float] = field(default_factory=list)
     parts: dict[str, list[float]] = field(default_factory=dict)
