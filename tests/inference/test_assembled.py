@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from slicewise.config import Context
 from slicewise.inference.assembled import apart, assembled, cuts_of
+from slicewise.inference.predict import Request, predict_cases
+from slicewise.inference.trust import Watch, found_in
 from slicewise.slices.extract import SliceSource
 from slicewise.volumes.volume import Volume
+from slicewise.volumes.write import write_nifti
 from tests.discs import CARD, card_with
 from tests.inference.test_predict import Pointwise, finished, phantom
 
@@ -25,6 +31,52 @@ def test_slices_of_blocks_are_observed_once_each() -> None:
     )
     for each in (likely[..., 0], own[..., 0], own[..., 1]):
         np.testing.assert_allclose(each, alone[..., 0], rtol=1e-4, atol=1e-6)
+
+
+class Apart:
+    """A model of two labels that says `a` nowhere: `b` in one plane, and nothing in the other."""
+
+    layers = ()
+    card = card_with(
+        labels=["a", "b"],
+        values={"a": [5], "b": [6]},
+        recipe={},
+        inference={"flip": "none", "shift": 0, "planes": ["axial", "coronal"]},
+    )
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        axial = images.shape[1:3] == (16, 18)
+        says = np.array([0.45, 0.4, 0.15] if axial else [0.15, 0.4, 0.45], np.float32)
+        return np.broadcast_to(says, (*images.shape[:3], 3))
+
+
+@dataclass(frozen=True)
+class Watched(Request):
+    """A request of which is told how sure of it the model is."""
+
+    watch: Watch = field(kw_only=True)
+    observed = True
+
+    def observe(self, probabilities: np.ndarray, own: np.ndarray | None) -> None:
+        self.watch.add(probabilities, own)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_planes_are_as_sure_as_what_they_find_together(stored: bool, tmp_path: Path) -> None:
+    image = phantom(3, (16, 18, 20))
+    model = Apart()
+    watch = Watch(model.card)
+    if stored:
+        write_nifti(tmp_path / "x.nii", image)
+        asked = Watched("x", tmp_path / "x.nii", tmp_path / "m.nii", [model], watch=watch)
+        ((_, mask),) = predict_cases([asked])
+    else:
+        mask = assembled([model], image, observe=watch.add).mask()
+    assert np.all(mask == 5)
+    a, b = found_in(Volume(mask, image.affine), model.card, watch)
+    assert a.confidence == pytest.approx(2 * 0.4 / (0.4 + 1), rel=1e-3)
+    assert a.unsure == 1
+    assert b.confidence is None and b.unsure is None
 
 
 def test_what_models_say_is_parted_from_their_mean():

@@ -70,6 +70,9 @@ def test_what_was_found_nowhere_is_missed_unless_many_lack_it() -> None:
     often = told.model_copy(update={"ranges": ranges})
     (found,) = with_expected([FoundLabel("liver", 0.0)], seen, often, known)
     assert found.expected_dice is None
+    # found, though no slice of the network shows it
+    unsure = FoundLabel("liver", 0.1, [0.1])
+    assert with_expected([unsure], seen, told, known) == [unsure]
     there = FoundLabel("liver", 1500.0, [1500.0], confidence=0.9)
     (found,) = with_expected([there], seen, often, known)
     assert 0 < found.expected_low < found.expected_dice < found.expected_high < 1

@@ -18,13 +18,16 @@ from slicewise.volumes.channels import split
 from slicewise.volumes.padding import AIR, as_air
 from slicewise.volumes.volume import Volume
 
+Observe = Callable[[np.ndarray, np.ndarray | None], None]
+"""Is told of slices as `slicewise.inference.predict.Request.observe` is."""
+
 
 def assembled(
     models: Sequence[Predictor],
     image: Volume,
     batch: int = 8,
     *,
-    observe: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    observe: Observe | None = None,
     keep: bool = False,
     name: str = "the image",
     card: ModelCard | None = None,
@@ -42,7 +45,7 @@ def assembled(
     batch : int
         Slices at a time.
     observe : callable, optional
-        Is told of slices as `slicewise.inference.predict.Request.observe` is.
+        See `Observe`.
     keep : bool
         Whether probabilities are kept.
     name : str
@@ -67,7 +70,16 @@ def assembled(
             if observe is not None:
                 observe(probabilities, own)
             assembly.add(probabilities)
+    if observe is not None:
+        tell_together(assembly, observe)
     return assembly
+
+
+def tell_together(assembly: Assembly, observe: Observe) -> None:
+    """Tell what several cuts of a volume come to together, on its grid; nothing of a single one."""
+    if len(assembly.grids) > 1:
+        for means in assembly.means():
+            observe(np.expand_dims(means, 0), None)
 
 
 def forward_of(models: Sequence[Predictor], card: ModelCard, *, apart: bool = False) -> Forward:

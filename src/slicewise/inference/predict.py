@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,12 +13,14 @@ import numpy as np
 
 from slicewise.errors import SlicewiseError
 from slicewise.inference.assembled import (
+    Observe,
     apart,
     assembled,
     blocks_of,
     cuts_of,
     forward_of,
     joined_of,
+    tell_together,
 )
 from slicewise.inference.assembly import Assembly
 from slicewise.inference.batching import batched
@@ -95,15 +97,18 @@ class Request:
         """Whether `observe` wants to be told what each model says."""
         return False
 
-    def observe(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+    def observe(self, probabilities: np.ndarray, own: np.ndarray | None) -> None:
         """Be told of the next slices, in the order in which they are assembled.
+
+        Of several cuts, at the end also of what they come to together.
 
         Parameters
         ----------
         probabilities : ndarray, shape (n, rows, columns, outputs)
-            The mean of all models, on the grid of the network.
-        own : ndarray, shape (n, rows, columns, models × outputs)
-            That of each model, one after the other; nothing of a single one.
+            The mean of all models, on the grid of the network; of all cuts, on that of the volume.
+        own : ndarray, shape (n, rows, columns, models × outputs), or None
+            That of each model, one after the other; nothing of a single one, and None of all cuts
+            together.
         """
 
 
@@ -134,7 +139,7 @@ def mixed(
     batch: int = 8,
     name: str = "the image",
     *,
-    observe: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    observe: Observe | None = None,
 ) -> Mixture:
     """Mix what the members of an ensemble say of a volume, on its own grid, one after the other.
 
@@ -212,6 +217,8 @@ def predict_cases(requests: Iterable[Request], batch: int = 8) -> Iterator[tuple
                 request.observe(probabilities, own)
                 case.assembly.add(probabilities)
             if case.assembly.complete:
+                if request.observed:
+                    tell_together(case.assembly, request.observe)
                 mask = case.assembly.mask()
                 volume = Volume(mask, case.affine)
                 write_nifti(request.mask, volume, case.header, mask.dtype, request.note)

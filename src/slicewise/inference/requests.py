@@ -68,7 +68,7 @@ class CaseRequest(Request):
         """All is told."""
         return True
 
-    def observe(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+    def observe(self, probabilities: np.ndarray, own: np.ndarray | None) -> None:
         """Watch how sure of it the models are."""
         self.watch.add(probabilities, own)
 

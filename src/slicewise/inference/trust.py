@@ -46,35 +46,36 @@ class Watch:
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
-        names = list(card.found)
-        self._agreed = np.zeros(len(names))
-        self._likely = np.zeros(len(names))
-        self._chosen = np.zeros(len(names))
-        self._unsure = np.zeros(len(names))
+        self._slices = _Sums(len(card.found))
+        self._together: _Sums | None = None
         self._common: np.ndarray | None = None
         self._each: np.ndarray | None = None
 
-    def add(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+    def add(self, probabilities: np.ndarray, own: np.ndarray | None) -> None:
         """Take slices.
+
+        Once it was told what several cuts come to together, that is how sure they are: a label may
+        be found by none of them alone.
 
         Parameters
         ----------
         probabilities : ndarray, shape (n, rows, columns, outputs)
             The mean of all models.
         own : ndarray, shape (n, rows, columns, models × outputs)
-            That of each model, one after the other; nothing of a single one.
+            That of each model, one after the other; nothing of a single one. None where
+            `probabilities` are what all cuts come to together.
         """
+        labels = self._found(probabilities)
+        if own is None:
+            self._together = self._together or _Sums(len(labels))
+            self._together.add(labels)
+            return
         outputs = probabilities.shape[-1]
         models = own.shape[-1] // outputs
         if self._common is None or self._each is None:
-            self._common = np.zeros((models, len(self._agreed)))
-            self._each = np.zeros((models, len(self._agreed)))
-        labels = self._found(probabilities)
-        for number, (likely, chosen) in enumerate(labels):
-            self._likely[number] += likely.sum(dtype=np.float64)
-            self._chosen[number] += np.count_nonzero(chosen)
-            self._unsure[number] += np.count_nonzero((likely > OUT) & (likely < IN))
-            self._agreed[number] += likely[chosen].sum(dtype=np.float64)
+            self._common = np.zeros((models, len(labels)))
+            self._each = np.zeros((models, len(labels)))
+        self._slices.add(labels)
         for model in range(models):
             mine = own[..., model * outputs : (model + 1) * outputs]
             pairs = zip(labels, self._found(mine), strict=True)
@@ -96,20 +97,22 @@ class Watch:
 
         The confidence of Galdran et al., arXiv 2402.10665; of what was found nowhere there is none.
         """
-        total = self._likely + self._chosen
+        sums = self._together or self._slices
+        total = sums.likely + sums.chosen
         return {
-            name: float(2 * self._agreed[k] / total[k])
+            name: float(2 * sums.agreed[k] / total[k])
             for k, name in enumerate(self.card.found)
-            if self._chosen[k]
+            if sums.chosen[k]
         }
 
     @property
     def unsure(self) -> dict[str, float]:
         """How many voxels are unsure, by those that are chosen; of what is chosen nowhere none."""
+        sums = self._together or self._slices
         return {
-            name: float(self._unsure[k] / self._chosen[k])
+            name: float(sums.unsure[k] / sums.chosen[k])
             for k, name in enumerate(self.card.found)
-            if self._chosen[k]
+            if sums.chosen[k]
         }
 
     @property
@@ -117,9 +120,27 @@ class Watch:
         """The lowest Dice of the mask of one model with that of all; nothing of a single model."""
         if self._common is None or self._each is None or not len(self._common):
             return {}
-        total = self._each + self._chosen
+        total = self._each + self._slices.chosen
         dice = np.divide(2 * self._common, total, out=np.ones_like(total), where=total > 0)
         return {name: float(dice[:, k].min()) for k, name in enumerate(self.card.found)}
+
+
+class _Sums:
+    """What is added up over slices, of each label."""
+
+    def __init__(self, number: int) -> None:
+        self.agreed = np.zeros(number)
+        self.likely = np.zeros(number)
+        self.chosen = np.zeros(number)
+        self.unsure = np.zeros(number)
+
+    def add(self, labels: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Take of each label its probability and where it is decided for."""
+        for number, (likely, chosen) in enumerate(labels):
+            self.likely[number] += likely.sum(dtype=np.float64)
+            self.chosen[number] += np.count_nonzero(chosen)
+            self.unsure[number] += np.count_nonzero((likely > OUT) & (likely < IN))
+            self.agreed[number] += likely[chosen].sum(dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def with_expected(
     for one in found:
         own = signs[one.label]
         expected = expectation.of(one.label, own) if own is not None else None
-        if own is None and _is_missed(one.label, card):
+        if own is None and not one.ml and _is_missed(one.label, card):
             expected = MISSED
         if expected is not None:
             one = replace(one, **{f"expected_{key}": n for key, n in expected._asdict().items()})

@@ -210,10 +210,11 @@ class ScanRequest(Request):
         """All is told."""
         return True
 
-    def observe(self, probabilities: np.ndarray, own: np.ndarray) -> None:
+    def observe(self, probabilities: np.ndarray, own: np.ndarray | None) -> None:
         """Watch how sure of it the models are."""
         self.watch.add(probabilities, own)
-        self.progress.at(self.case, len(probabilities))
+        if own is not None:
+            self.progress.at(self.case, len(probabilities))
 
 
 def told(scan: Scan, error: Exception) -> SlicewiseError:
