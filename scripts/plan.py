@@ -1,5 +1,6 @@
 """Write down the settings and the code of a training, and what its slices are cut from."""
 
+from slicewise.config import Experiment
 from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.one_piece import one_piece
@@ -15,6 +16,7 @@ from slicewise.dataset.started import (
 from slicewise.dataset.training_record import TrainingRecord, write_plan
 from slicewise.job import script_job
 from slicewise.jobs import Plan
+from slicewise.slices.suits import check_seen
 from slicewise.stored import read_typed
 from slicewise.training.ranges import ranges_of
 
@@ -32,6 +34,8 @@ def main(snakemake):
             cfg = cfg.resolved(settings, name)
         known = read_case_records(given.case_records)
         trained = [known[case] for case in cfg.train]
+        validated = [known[case] for case in cfg.validation_cases]
+        check_seen(Experiment(**cfg.experiment), cfg.content, trained, validated)
         ranges = ranges_of(trained, cfg.content)
         pieces = one_piece(trained, cfg.content)
         also = {}

@@ -342,6 +342,23 @@ def test_a_lost_geometry_is_refused_where_slices_follow_from_it(tmp_path: Path) 
     np.testing.assert_array_equal(found, predict_volume([model], phantom(0)))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"context": {"slices": 3, "mm": 2.5}},
+        {"recipe": {}, "inference": {"flip": "none", "shift": 0, "planes": [], "tilt": 20.0}},
+    ],
+    ids=["neighbours", "tilted cuts"],
+)
+def test_a_lost_geometry_is_refused_where_millimetres_are_gone_by(
+    changed: dict[str, Any], tmp_path: Path
+) -> None:
+    lost = Volume(phantom(0).array, np.eye(4))
+    (request,) = written(tmp_path, [lost], [[Pointwise(card_with(**changed))]])
+    with pytest.raises(SlicewiseError, match=r"patient0\.nii\.gz: .* lost .* dataset\.spacing"):
+        list(predict_cases([request]))
+
+
 def test_nothing_to_predict() -> None:
     assert list(predict_cases([])) == []
 

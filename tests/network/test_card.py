@@ -75,6 +75,20 @@ def test_tilted_cuts_share_what_their_plane_counts():
     assert card_with().cuts == [(card_with().recipe, 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("changed", "measured"),
+    [
+        ({}, False),
+        ({"context": {"slices": 8, "block": True}}, False),
+        ({"context": {"slices": 3, "mm": 2.5}}, True),
+        ({"inference": {"planes": [], "tilt": 20.0}}, True),
+        ({"recipe": {"spacing": 1.0}}, True),
+    ],
+)
+def test_a_card_says_whether_the_size_of_voxels_matters(changed, measured):
+    assert card_with(**changed).measured is measured
+
+
 def test_planes_that_are_averaged_are_cut_by_one_recipe():
     card = make_card(CONTENT, RECIPE, EXPERIMENT)
     assert card.planes == [Recipe(plane=plane, size=64) for plane in ("axial", "coronal")]

@@ -13,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 import slicewise
+from slicewise.config import Context
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import digest, sha256
 from slicewise.inference.predict import Request, predict_cases
@@ -197,6 +198,10 @@ def test_a_scan_that_has_lost_the_size_of_its_voxels(tmp_path: Path, chosen: Cho
     in_mm = chosen.card.recipe.model_copy(update={"spacing": 1.5, "size": 16})
     with pytest.raises(SlicewiseError, match="lost the size of its voxels"):
         read_scan(find_scan(path), chosen.card.model_copy(update={"recipe": in_mm}))
+    # nor is it known which slices lie so many millimetres away
+    neighbours = Context(slices=3, mm=2.5)
+    with pytest.raises(SlicewiseError, match="lost the size of its voxels"):
+        read_scan(find_scan(path), chosen.card.model_copy(update={"context": neighbours}))
 
 
 def test_a_mask_that_was_edited_with_its_header_is_not_replaced(

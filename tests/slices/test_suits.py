@@ -5,9 +5,15 @@ import logging
 import numpy as np
 import pytest
 
-from slicewise.config import Content, Recipe
+from slicewise.config import Content, Experiment, Recipe
 from slicewise.errors import SlicewiseError
-from slicewise.slices.suits import CaseCut, canonical_spacing, check_measured, suits
+from slicewise.slices.suits import (
+    CaseCut,
+    canonical_spacing,
+    check_measured,
+    check_seen,
+    suits,
+)
 from slicewise.volumes.volume import Volume
 from tests.case_records import case_record
 
@@ -92,6 +98,28 @@ def test_a_lost_geometry_is_refused_where_the_cut_follows_from_it():
     check_measured(Recipe(plane="acquired"), given, lost)
     with pytest.raises(SlicewiseError, match=r"case p: .* lost .* dataset\.spacing"):
         check_measured(Recipe(plane="acquired"), CONTENT, lost)
+
+
+def test_a_lost_geometry_is_refused_where_what_is_seen_follows_from_it():
+    lost = case_record("p", lost=True, spacing=[1.0, 1.0, 1.0])
+    given = CONTENT.model_copy(update={"spacing": [0.8, 0.8, 5.0]})
+    with pytest.raises(SlicewiseError, match=r"case p: .* lost .* not tilted"):
+        check_measured(Recipe(tilt=[0.0, 5.0]), CONTENT, lost)
+    check_measured(Recipe(tilt=[0.0, 5.0]), given, lost)
+    plain = Experiment(slices="a")
+    block = Experiment(slices="a", network={"dimensions": 3, "block": 8})
+    for each in (plain, block):
+        check_seen(each, CONTENT, [lost], [lost])
+    context = Experiment(slices="a", input={"context": 3})
+    for cases in ([lost], []), ([], [lost]):
+        with pytest.raises(SlicewiseError, match=r"case p: .* lost .* input\.context: 1"):
+            check_seen(context, CONTENT, *cases)
+        check_seen(context, given, *cases)
+    check_seen(context, CONTENT, [case_record("q")], [case_record("r")])
+    tilted = Experiment(slices="a", inference={"tilt": 20.0})
+    check_seen(tilted, CONTENT, [lost], [])
+    with pytest.raises(SlicewiseError, match=r"case p: .* lost .* inference\.tilt: 0"):
+        check_seen(tilted, CONTENT, [], [lost])
 
 
 def test_the_line_is_said_at_the_cut(tmp_path, caplog):

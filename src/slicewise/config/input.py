@@ -23,6 +23,11 @@ class Context(Block):
     block: bool = Field(False, exclude_if=lambda block: not block)
     """Whether they are a block."""
 
+    @property
+    def measured(self) -> bool:
+        """Whether they follow from the size of voxels: neighbours lie so many mm away."""
+        return self.slices > 1 and not self.block
+
 
 class Input(Block):
     """What the network sees of a slice; what is fitted is fitted on training patients."""

@@ -57,7 +57,7 @@ class Recipe(Block):
 
     @property
     def measured(self) -> bool:
-        """Whether the cut of a volume follows from the size of its voxels."""
+        """Whether plane and shape of its slices follow from the size of a volume's voxels."""
         return self.plane == "acquired" or self.spacing is not None
 
     @property

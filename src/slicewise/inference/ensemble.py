@@ -111,7 +111,7 @@ class Ensemble:
         """What comes out; recipe and context are those of a member, and cut nothing."""
         cards = [member.card for member in self.members]
         # by it is asked whether an image must know the size of its voxels
-        strictest = next((card for card in cards if card.recipe.measured), cards[0])
+        strictest = next((card for card in cards if card.measured), cards[0])
         return strictest.model_copy(
             update={
                 "postprocessing": self.postprocessing,

@@ -284,10 +284,10 @@ def _read_meant(request: Request) -> tuple[Volume, Volume, Any]:
     """Return an image as it is stored and as models are shown it, and its header."""
     card = request.card
     image, header = request.read(card)
-    if image.lost and request.spacing is None and card.recipe.measured:
+    if image.lost and request.spacing is None and card.measured:
         raise SlicewiseError(
             f"{request.image}: its header has lost the size of its voxels (no place, and 1 × 1 × 1 "
-            "mm), and its slices follow from it; give dataset.spacing"
+            "mm), and what the model sees follows from it; give dataset.spacing"
         )
     return image, with_spacing(image, request.spacing).plus(request.offset), header
 

@@ -193,7 +193,7 @@ class Segmenter:
 
     def _placed(self, image: Volume, order: Order) -> Volume:
         """Give a file without geometry its voxel size; refuse it where something needs one."""
-        needed = self.card.contiguous or self.card.recipe.measured
+        needed = self.card.contiguous or self.card.measured
         if image.lost and order.spacing is None and needed:
             raise SlicewiseError(
                 f"{order.name}: its header has lost the size of its voxels (it has no place, and "

@@ -85,6 +85,11 @@ class ModelCard(BaseModel):
         return len(self.channels or [""]) * self.context.slices
 
     @property
+    def measured(self) -> bool:
+        """Whether what is seen of a volume follows from the size of its voxels."""
+        return self.recipe.measured or self.context.measured or self.inference.tilt > 0
+
+    @property
     def found(self) -> dict[str, list[int]]:
         """What is found: regions, or labels, each with the numbers of its labels."""
         return self.regions or {name: [k] for k, name in enumerate(self.labels, start=1)}

@@ -257,15 +257,14 @@ def read_scan(scan: Scan, card: ModelCard) -> tuple[Volume, Any]:
     Raises
     ------
     SlicewiseError
-        When it cannot be read, or has lost the size of its voxels and slices in millimetres are
-        cut out of it.
+        When it cannot be read, or has lost the size of its voxels, which models go by.
     """
     image, header = _read(scan, card)
-    if image.lost and card.recipe.measured:
+    if image.lost and card.measured:
         raise SlicewiseError(
             f"{scan.sources[0]}: its header has lost the size of its voxels (it has no place, and "
-            "1 × 1 × 1 mm), and the slices that this model sees follow from it; convert the "
-            "original again"
+            "1 × 1 × 1 mm), and what this model sees follows from it; convert the original "
+            "again"
         )
     return image, header
 

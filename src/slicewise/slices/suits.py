@@ -6,10 +6,10 @@ All of it follows from the records of cases, before anything is cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from slicewise.config import Content, Plane, Recipe
+from slicewise.config import Content, Experiment, Plane, Recipe
 from slicewise.dataset.case_record import CaseRecord
 from slicewise.errors import SlicewiseError
 from slicewise.slices.planes import PLANES, acquired, coarsest, plane_of
@@ -133,9 +133,46 @@ def check_measured(recipe: Recipe, content: Content, record: CaseRecord) -> None
     SlicewiseError
         Naming the case, and what gives the sizes.
     """
-    if recipe.measured and record.lost and content.spacing is None:
+    if recipe.measured or recipe.oblique:
+        plain = "a recipe with a named plane that counts pixels and is not tilted"
+        _check_sized(record, content, "the cut of this recipe follows from it", plain)
+
+
+def check_seen(
+    experiment: Experiment,
+    content: Content,
+    train: Iterable[CaseRecord],
+    validation: Iterable[CaseRecord],
+) -> None:
+    """Refuse cases without sizes of voxels where what a network sees follows from them.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What it sees of slices, and how volumes are predicted.
+    content : Content
+        What the cases hold.
+    train, validation : iterable of CaseRecord
+        Of its training. Tilted cuts are made of those that are predicted.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the case, and what gives the sizes.
+    """
+    predicted = [*validation]
+    if experiment.seen.measured:
+        for record in (*train, *predicted):
+            _check_sized(record, content, "input.context_mm is measured by it", "input.context: 1")
+    if experiment.inference.tilt:
+        for record in predicted:
+            _check_sized(record, content, "inference.tilt follows from it", "inference.tilt: 0")
+
+
+def _check_sized(record: CaseRecord, content: Content, what: str, instead: str) -> None:
+    """Refuse a case that has lost the size of its voxels."""
+    if record.lost and content.spacing is None:
         raise SlicewiseError(
             f"case {record.case}: its header has lost the size of its voxels (no place, and "
-            "1 × 1 × 1 mm), and the cut of this recipe follows from it; give dataset.spacing, or "
-            "a recipe with a named plane that counts pixels"
+            f"1 × 1 × 1 mm), and {what}; give dataset.spacing, or {instead}"
         )
