@@ -171,6 +171,15 @@ def test_what_is_stored_comes_back_and_the_first_is_the_image(tmp_path):
     assert shown.array.ndim == 3
 
 
+def test_the_first_channel_is_one_that_is_there():
+    array = np.stack([np.full(SHAPE, -1024), noise(1), noise(2)], axis=-1)
+    np.testing.assert_array_equal(first_channel(Volume(array, np.eye(4))).array, noise(1))
+    alone = Volume(noise(2), np.eye(4))
+    assert first_channel(alone) is alone
+    empty = np.zeros((*SHAPE, 2), np.int16)
+    assert first_channel(Volume(empty, np.eye(4))).array.shape == SHAPE
+
+
 def test_offset_spacing_and_air_are_those_of_each_channel(tmp_path):
     ct = MR.model_copy(update={"intensity": "hu", "offset": -1024, "spacing": [2.0, 2.0, 5.0]})
     array = np.stack([noise(1) + 1024, noise(2) + 1024], axis=-1).astype(np.int16)

@@ -144,7 +144,7 @@ class ScanRequest(Request):
     made_from: dict[str, Any] = field(kw_only=True)
     """The same mapping as the note in the header of the mask."""
     images: list[Volume] = field(kw_only=True)
-    """Its first channel, once it was read."""
+    """Its first channel that is there, once it was read."""
     seen: list[Seen] = field(kw_only=True)
     """What was measured of it then."""
     known: list[Flag] = field(kw_only=True)

@@ -7,8 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.describe import fingerprint
 from slicewise.dataset.duplicates import ALIKE, find_alike
@@ -18,7 +16,7 @@ from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.inference.trust import Flag
-from slicewise.volumes.channels import split
+from slicewise.volumes.channels import first_channel
 from slicewise.volumes.volume import Volume
 from slicewise.wording import some
 
@@ -119,20 +117,12 @@ def known_again(
     float or None
         How alike they are; None of the same voxels.
     """
-    shown = _first(image)
+    shown = first_channel(image)
     mark = fingerprint(shown)
     if mark in fingerprints:
         return mark, None
     alike = find_alike({"": slice_marks(shown)}, marks) if marks else []
     return (alike[0][1], alike[0][2]) if alike else (None, None)
-
-
-def _first(image: Volume) -> Volume:
-    """Return the channel that an image is known by: the first one that is not empty."""
-    if image.array.ndim == 3:
-        return image
-    channels = split(image, [str(n) for n in range(image.array.shape[3])], "the image")
-    return next((one for one in channels if np.ptp(one.array)), channels[0])
 
 
 def trained_on(

@@ -102,8 +102,11 @@ def groups_shown(groups: Sequence[tuple[str, Sequence[Path]]]) -> str:
 
 
 def first_channel(image: Volume) -> Volume:
-    """Return the first channel of an image, or the image of one."""
-    return replace(image, array=image.array[..., 0]) if image.array.ndim == 4 else image
+    """Return the first channel of an image that is not empty, or the image of one."""
+    if image.array.ndim == 3:
+        return image
+    channels = np.moveaxis(image.array, -1, 0)
+    return replace(image, array=next((one for one in channels if np.ptp(one)), channels[0]))
 
 
 def _refuse_constant(volume: Volume, shown: str, name: str, without: str) -> None:
