@@ -98,6 +98,19 @@ def taught(cases: Path, lesson: Lesson) -> dict[str, str]:
     )
 
 
+@pytest.mark.parametrize(
+    "changed", [{"context": {"slices": 3, "mm": 2.5}}, {"inference": {"planes": [], "tilt": 20.0}}]
+)
+def test_a_lost_geometry_is_refused_where_the_teacher_goes_by_it(cases, changed):
+    records = [case_record(f"case{n}", lost=True, spacing=[1.0] * 3) for n in range(2)]
+    write_case_records(cases / "records.json", records)
+    cut_by = Recipe(plane="coronal", size=24)
+    lesson = Lesson(teacher(model(**changed)), "digest", CONTENT, cut_by, cases / "taught")
+    with pytest.raises(SlicewiseError, match=r"case0: .* lost .* its teacher .* dataset\.spacing"):
+        taught(cases, lesson)
+    assert not (cases / "taught").exists()
+
+
 def test_cases_are_asked_about_once_and_again_where_something_changed(cases):
     one = Says(CARD)
     cut_by = Recipe(plane="coronal", size=24)

@@ -16,6 +16,7 @@ from slicewise.dataset.case_record import (
 from slicewise.files import digest, sweep
 from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.predict import mixed
+from slicewise.slices.suits import check_sized
 from slicewise.slices.taught import Taught, TaughtFolder, cut_taught, kept_taught
 from slicewise.sources import sources_digest
 from slicewise.volumes.channels import read_channel_images, together
@@ -88,13 +89,17 @@ def teach_cases(
     Raises
     ------
     SlicewiseError
-        When an image is not what was ingested.
+        When an image is not what was ingested, or has lost the size of its voxels, which the
+        teacher goes by.
     """
     code = sources_digest(Path(__file__))
     known = read_case_records(case_records)
     said = {}
     for case, image in zip(cases, map(Path, images), strict=True):
         record = case_record_of(known, case, ", ".join(case_records))
+        if lesson.teacher.card.measured:
+            plain = "a teacher without input.context and inference.tilt"
+            check_sized(record, lesson.content, "what its teacher sees follows from it", plain)
         told = [lesson.says, lesson.content.model_dump(), lesson.recipe.model_dump()]
         made_from = digest([record.made_from, code, *told])
         folder = TaughtFolder.below(lesson.place, case)

@@ -135,7 +135,7 @@ def check_measured(recipe: Recipe, content: Content, record: CaseRecord) -> None
     """
     if recipe.measured or recipe.oblique:
         plain = "a recipe with a named plane that counts pixels and is not tilted"
-        _check_sized(record, content, "the cut of this recipe follows from it", plain)
+        check_sized(record, content, "the cut of this recipe follows from it", plain)
 
 
 def check_seen(
@@ -163,14 +163,29 @@ def check_seen(
     predicted = [*validation]
     if experiment.seen.measured:
         for record in (*train, *predicted):
-            _check_sized(record, content, "input.context_mm is measured by it", "input.context: 1")
+            check_sized(record, content, "input.context_mm is measured by it", "input.context: 1")
     if experiment.inference.tilt:
         for record in predicted:
-            _check_sized(record, content, "inference.tilt follows from it", "inference.tilt: 0")
+            check_sized(record, content, "inference.tilt follows from it", "inference.tilt: 0")
 
 
-def _check_sized(record: CaseRecord, content: Content, what: str, instead: str) -> None:
-    """Refuse a case that has lost the size of its voxels."""
+def check_sized(record: CaseRecord, content: Content, what: str, instead: str) -> None:
+    """Refuse a case that has lost the size of its voxels.
+
+    Parameters
+    ----------
+    record : CaseRecord
+        Of the case.
+    content : Content
+        With the size of voxels, if settings give it.
+    what, instead : str
+        What goes by it, and what does not.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the case, and what can be done.
+    """
     if record.lost and content.spacing is None:
         raise SlicewiseError(
             f"case {record.case}: its header has lost the size of its voxels (no place, and "
