@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
+from slicewise.publish.answers import internal
 from slicewise.publish.figures import figures, vector
 from slicewise.publish.gathered import gather
+from slicewise.publish.tables import results
 from tests.published import ensemble, experiment
 
 
@@ -96,6 +99,29 @@ def test_no_interval_is_claimed_of_too_few(tmp_path):
     )
     captions = [each.caption for each in figures([validated])]
     assert "6 validation patients (no test patients)" in captions[0]
+
+
+def test_whom_folds_held_out_has_one_name_in_captions_text_and_table(tmp_path):
+    one = with_folds(gather(experiment(tmp_path / "results" / "tiny" / "baseline")))
+    captions = {each.name: each.caption for each in figures([one])}
+    assert "solid: of held-out patients" in captions["training-baseline"]
+    assert "in 6 test patients" in captions["dice-baseline"]
+    metrics = one.result.metrics.assign(subset="validation")
+    summary = summarise(metrics)
+    held_out = replace(one, result=replace(one.result, metrics=metrics, summary=summary))
+    captions = {each.name: each.caption for each in figures([held_out])}
+    for name in ("dice-baseline", "volumes-baseline-liver"):
+        assert "in 6 held-out patients (no test patients)" in captions[name]
+    assert "6 held-out patients, each by a model" in internal([held_out]).text
+    assert set(results([held_out])["patients"]) == {"held-out"}
+
+
+def with_folds(one):
+    records = [each.model_copy(update={"folds": 2}) for each in one.records]
+    known = one.result.folds
+    histories = {name: each.assign(**{"val/dice": 0.5}) for name, each in known.histories.items()}
+    folds = replace(known, records=records, histories=histories)
+    return replace(one, result=replace(one.result, folds=folds))
 
 
 def test_trainings_of_members_are_drawn_once(tmp_path):

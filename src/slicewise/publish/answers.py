@@ -412,12 +412,12 @@ def internal(every: Every) -> Answer:
 
 def _whom(one: Gathered) -> str:
     """Count whom the scores are of, and say who they are."""
-    count = int(one.scored["patient"].nunique())
+    whom = plural(int(one.scored["patient"].nunique()), measuring.kind_of_patient(one))
     if headline_subset(one.result.metrics) == "test":
-        return plural(count, "test patient")
+        return whom
     if one.first.folds > 1:
-        return f"{plural(count, 'patient')}, each by a model that was not trained on them"
-    return f"{plural(count, 'validation patient')} (there are no test patients)"
+        return f"{whom}, each by a model that was not trained on them"
+    return f"{whom} (there are no test patients)"
 
 
 def performance(every: Every) -> Answer:

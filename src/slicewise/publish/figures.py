@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from slicewise.evaluation.statistics import agreement, headline_subset, patient_volumes
 from slicewise.publish.gathered import Gathered
+from slicewise.publish.measuring import kind_of_patient
 from slicewise.publish.prose import Picture, Section
 from slicewise.report.agreement import bland_altman
 from slicewise.report.curves import curves
@@ -114,9 +115,9 @@ def _differences_said(one: Gathered, differences: Sequence[DotRow]) -> str:
 
 def _whom(one: Gathered, count: int) -> str:
     """Count those who are scored."""
-    if headline_subset(one.result.metrics) == "test":
-        return plural(count, "test patient")
-    return f"{plural(count, 'validation patient')} (no test patients)"
+    whom = plural(count, kind_of_patient(one))
+    is_test = headline_subset(one.result.metrics) == "test"
+    return whom if is_test else f"{whom} (no test patients)"
 
 
 def _dots(patients: int) -> str:
@@ -176,7 +177,8 @@ def _training(one: Gathered) -> Drawn:
     )
     dashed = "Dashed: over the batches of training"
     validated = joined.reindex(columns=["val/loss", "val/dice"]).notna().any(axis=None)
-    solid = "; solid: of validation patients" if validated else "; there was no validation"
+    whom = f"{kind_of_patient(one, 'validation')}s"
+    solid = f"; solid: of {whom}" if validated else "; there was no validation"
     ring = "; a ring marks the weights that were kept" if selected and validated else ""
     return Drawn(
         f"training-{one.name}",

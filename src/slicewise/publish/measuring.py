@@ -15,6 +15,7 @@ from slicewise.publish.described import made_up
 from slicewise.publish.gathered import Gathered, trained
 from slicewise.publish.prose import Said, Section, together
 from slicewise.report.cost import Cost
+from slicewise.report.tables import called
 from slicewise.report.wrong import wrong
 from slicewise.volumes.formats import is_nifti
 from slicewise.wording import INTERVAL_OF, plural
@@ -121,11 +122,10 @@ def headline(every: Sequence[Gathered]) -> list[Said]:
     return told
 
 
-def kind_of_patient(one: Gathered) -> str:
-    """Call those whom scores are of what they are to the models."""
-    if headline_subset(one.result.metrics) == "test":
-        return "test patient"
-    return "held-out patient" if one.first.folds > 1 else "validation patient"
+def kind_of_patient(one: Gathered, subset: str | None = None) -> str:
+    """Call patients of a subset what they are to the models; by default those scores are of."""
+    subset = subset or headline_subset(one.result.metrics)
+    return f"{called(subset, one.first.folds > 1)} patient"
 
 
 def faults(one: Gathered) -> list[Said]:

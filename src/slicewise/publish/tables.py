@@ -33,12 +33,13 @@ def results(every: Sequence[Gathered]) -> pd.DataFrame:
     rows = []
     for one in every:
         subset = headline_subset(one.result.metrics)
+        whom = measuring.kind_of_patient(one, subset).removesuffix(" patient")
         for label, numbers in one.result.summary[subset].items():
             for name in _known(one, names("means")):
                 described = numbers.get(name)
                 if described is not None and described["n"]:
                     values = {key: described[key] for key in DECISIVE}
-                    what = {"experiment": one.name, "patients": subset}
+                    what = {"experiment": one.name, "patients": whom}
                     rows.append({**what, "label": label, "metric": name, **values})
     head = ["experiment", "patients", "label", "metric", *DECISIVE]
     return pd.DataFrame(rows, columns=head)
