@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slicewise.config import Split
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
-from slicewise.dataset.shards import predicted_shards, shards, shares
+from slicewise.dataset.shards import current_shards, predicted_shards, shards, shares
 from slicewise.dataset.split import split_cases
 
 names = st.text("abcdefgh0123456789_.-", min_size=1, max_size=8)
@@ -98,3 +98,15 @@ def test_a_shard_of_test_cases_is_predicted_by_one_job(folds):
 def test_where_each_is_alone_a_shard_is_called_as_its_case():
     assert predicted_shards(["b", "a"], 32, alone=True) == {"a": ["a"], "b": ["b"]}
     assert predicted_shards(["b", "a"], 32, alone=False) == {"0": ["a", "b"]}
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_shards_that_an_earlier_prediction_left_are_told_from_those_of_the_last(alone):
+    every = [f"c{k}" for k in range(40)]
+    fewer = every[:20]
+    made = predicted_shards(every, 4, alone=alone)
+    left = made | (last := predicted_shards(fewer, 4, alone=alone))
+    assert left.keys() > last.keys()
+    assert sorted(current_shards(every, made)) == sorted(made)
+    assert sorted(current_shards(fewer, left)) == sorted(last)
+    assert current_shards(every, left) == (list(made) if alone else [])

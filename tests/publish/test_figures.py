@@ -9,12 +9,12 @@ from dataclasses import replace
 import pandas as pd
 
 from slicewise.evaluation.statistics import summarise
-from slicewise.files import write_json
 from slicewise.publish.answers import internal
 from slicewise.publish.figures import figures, vector
 from slicewise.publish.gathered import gather
 from slicewise.publish.tables import results
-from tests.published import ensemble, experiment
+from tests.published import ensemble, experiment, predicted
+from tests.test_compare import DICE
 
 
 def drawn(folder):
@@ -64,12 +64,15 @@ def test_expected_dice_is_drawn_where_it_is_known(tmp_path, monkeypatch):
         return scores
 
     monkeypatch.setattr("slicewise.publish.gathered.expected_scores", known)
-    write_json(folder / "predictions" / "_shards" / "s0.json", [{"case": "a", "signs": {}}])
+    predicted(folder, {"0": DICE})
     assert "expected-baseline" in drawn(folder)
-    # a shard that an earlier run left tells of a case again: which is true, nobody knows
-    write_json(folder / "predictions" / "_shards" / "s1.json", [{"case": "a", "signs": {}}])
+    # what an earlier run left tells of a case again
+    predicted(folder, {"1": ["a", "gone"]})
     drawn(folder)
-    assert asked == [1, 0]
+    # another way of sharing out than any that is known
+    predicted(folder, {"0": ["a"]})
+    drawn(folder)
+    assert asked == [1, 1, 0]
 
 
 def test_captions_say_of_whom_a_figure_is_and_what_its_interval_is(tmp_path):

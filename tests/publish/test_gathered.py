@@ -7,13 +7,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from slicewise.dataset.shards import predicted_shards
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.origin import settings_learnt
 from slicewise.files import write_text
 from slicewise.publish.gathered import gather, numbered, numbers_of, trained
 from slicewise.tracking.find import last_scored
 from tests.crate import made
-from tests.published import ensemble, experiment
+from tests.published import ensemble, experiment, predicted
+from tests.test_compare import DICE
 
 
 def test_an_experiment_knows_its_data_split_and_settings(tmp_path):
@@ -66,13 +68,23 @@ def test_another_split_than_that_of_the_models_is_refused(tmp_path, case):
         gather(folder)
 
 
+def test_predictions_of_cases_that_are_no_longer_scored_cost_nothing(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    before = predicted_shards([*DICE, *(f"left out {k}" for k in range(9))], 3, alone=False)
+    predicted(folder, before)
+    assert gather(folder).costs == []  # the records of those that were scored are gone
+    now = predicted_shards(DICE, 3, alone=False)
+    predicted(folder, now)
+    assert len(before.keys() - now.keys()) > 0
+    (cost,) = gather(folder).costs
+    assert (cost.stage, cost.jobs, cost.minutes) == ("predict", len(now), len(now))
+
+
 def test_an_ensemble_knows_how_its_members_were_trained(tmp_path):
     place = tmp_path / "results" / "tiny"
     experiment(place / "wide", network={"filters": [32, 64]})
-    write_text(
-        place / "timings" / "predict" / "together.tsv", "s\tmax_rss\tcpu_time\n60\t100\t60\n"
-    )
-    together = gather(ensemble(place, {"wide": 0.5, "narrow": 0.5}))
+    predicted(folder := ensemble(place, {"wide": 0.5, "narrow": 0.5}), {"0": DICE})
+    together = gather(folder)
     filters = {each.name: each.first.experiment["network"]["filters"] for each in together.members}
     assert filters == {"wide": [32, 64], "narrow": [8, 16]}
     assert [len(each.records) for each in together.members] == [1, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
@@ -112,3 +112,32 @@ def predicted_shards(cases: Iterable[str], size: int, *, alone: bool) -> dict[st
     if alone:
         return {case: [case] for case in sorted(cases)}
     return {str(number): part for number, part in shares(cases, size).items()}
+
+
+def current_shards(cases: Collection[str], made: Mapping[str, Iterable[str]]) -> list[str]:
+    """Tell which shards are of the last prediction, where earlier ones left theirs beside them.
+
+    A job that makes a shard again replaces its record, so that the records of one sharing fit
+    the cases only if they are of the last prediction.
+
+    Parameters
+    ----------
+    cases : collection of str
+        What is scored.
+    made : mapping of str to iterable of str
+        Cases by the name of their shard, as records of predictions have them.
+
+    Returns
+    -------
+    list of str
+        Names of shards that hold each case once and nothing else; none where a record is missing.
+    """
+    size = max(1, len(cases))
+    ways = [predicted_shards(cases, size, alone=True)]
+    for power in range(size.bit_length() + 1):
+        parts = shares(cases, size, 1 << power)
+        ways.append({str(number): part for number, part in parts.items()})
+    for way in ways:
+        if all(part == sorted(made.get(name, ())) for name, part in way.items()):
+            return list(way)
+    return []

@@ -13,6 +13,7 @@ import yaml
 from slicewise.crate.numbers import Numbers
 from slicewise.dataset.case_record import CASE_RECORDS
 from slicewise.dataset.cases import read_table
+from slicewise.dataset.shards import current_shards
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
@@ -20,6 +21,7 @@ from slicewise.evaluation.folds import Folds
 from slicewise.evaluation.groups import headline_scores, read_groups
 from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.sweep import read_sweep
+from slicewise.records import SHARDS
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
 from slicewise.tracking.find import last_scored
@@ -167,7 +169,7 @@ def gather(folder: Path) -> Gathered:
         cases,
         split,
         _settings(place),
-        _costs(place, result.folds),
+        _costs(place, result.folds, result.metrics),
         _expected(place, result.metrics),
         read_groups(place / "groups.tsv"),
         0 if content.get("spacing") else _lost(place.parent, cases),
@@ -200,13 +202,24 @@ def _member(one: Gathered, name: str, folds: Folds) -> Gathered:
         one,
         name=name,
         result=replace(one.result, folder=place, folds=folds),
-        costs=_costs(place, folds),
+        costs=_costs(place, folds, one.result.metrics),
         sweep=read_sweep(place / "sweep.tsv"),
     )
 
 
-def _costs(place: Path, folds: Folds) -> list[Cost]:
-    return read_costs(place, folds.recipes, {"train": list(folds.histories)})
+def _costs(place: Path, folds: Folds, metrics: pd.DataFrame) -> list[Cost]:
+    predicted = [path.stem for path in _shards(place, metrics)]
+    jobs = {"train": list(folds.histories), "predict": predicted}
+    return read_costs(place, folds.recipes, jobs)
+
+
+def _shards(place: Path, metrics: pd.DataFrame) -> list[Path]:
+    """Return the records of the predictions that were scored; those of earlier runs stay beside."""
+    records = {path.stem: path for path in (place / "predictions" / SHARDS).glob("*.json")}
+    made = {
+        name: [each.case for each in read_typed(path, PREDICTED)] for name, path in records.items()
+    }
+    return [records[name] for name in sorted(current_shards(metrics["case"].unique(), made))]
 
 
 def trained(every: Sequence[Gathered]) -> list[Gathered]:
@@ -225,10 +238,7 @@ def _lost(folder: Path, cases: pd.DataFrame) -> int:
 
 
 def _expected(place: Path, metrics: pd.DataFrame) -> pd.DataFrame:
-    shards = sorted(map(str, (place / "predictions" / "_shards").glob("*.json")))
-    cases = [each.case for path in shards for each in read_typed(path, PREDICTED)]
-    if len(set(cases)) < len(cases):
-        shards = []  # some are of an earlier run, and nobody knows which
+    shards = [str(path) for path in _shards(place, metrics)]
     return expected_scores(metrics, shards, sorted(map(str, place.glob("fold-*/calibration.json"))))
 
 
