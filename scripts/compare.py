@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from slicewise.compare import set_side_by_side
-from slicewise.dataset.case_record import check_volumes
+from slicewise.dataset.case_record import check_volumes, read_case_records
 from slicewise.evaluation.results import read_results
 from slicewise.job import script_job
 from slicewise.jobs import Compare
@@ -24,6 +24,7 @@ def main(snakemake):
         images = paths_told(snakemake, "images")
         masks = paths_told(snakemake, "masks")
         check_volumes(given.case_records, cases, image=images, mask=masks)
+        records = read_case_records(given.case_records)
         check_made(paths_told(snakemake, "predictions"))
         made = set_side_by_side(
             cfg.dataset,
@@ -34,6 +35,7 @@ def main(snakemake):
             columns=cfg.columns,
             bins=cfg.bins,
             shown_channel=cfg.shown_channel,
+            unsized=[name for name, one in records.items() if one.is_unsized],
             page=str(out.html),
         )
         made.write(out.table, out.cases, out.html)

@@ -13,6 +13,7 @@ import yaml
 from slicewise import compare
 from slicewise.cli import main
 from slicewise.compare import compare_folders, name_folders, set_side_by_side
+from slicewise.dataset.case_record import write_case_records
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger
 from slicewise.evaluation.results import read_result
@@ -21,6 +22,7 @@ from slicewise.files import write_json, write_text
 from slicewise.report.cost import Cost
 from slicewise.volumes.volume import Volume
 from slicewise.volumes.write import write_nifti
+from tests.case_records import case_record
 from tests.pages import history, measured, table
 
 DICE = dict(zip("abcdef", (0.80, 0.70, 0.90, 0.60, 0.75, 0.85), strict=True))
@@ -84,6 +86,20 @@ def test_folders_of_different_results_are_told_apart(tmp_path, monkeypatch, caps
     page = (made / "comparison.html").read_text()
     assert 'href="../../other/tiny/baseline/report.html"' in page
     assert "Where they differ most" not in page
+
+
+def test_the_page_says_where_the_size_of_voxels_is_not_known(tmp_path):
+    folders = [scored(tmp_path / "r" / "tiny" / name) for name in ("one", "two")]
+    place = tmp_path / "r" / "tiny"
+    digests = {key: [*DICE] for key in ("patient", "image_sha256", "mask_sha256", "fingerprint")}
+    cases = pd.DataFrame({"case": [*DICE], **digests, "spacing": "1x1x1"})
+    cases.loc[cases["case"] == "c", "spacing"] = "0.8x0.8x5"
+    write_text(place / "cases.tsv", cases.to_csv(sep="\t", index=False))
+    records = [case_record(name, lost=name in "ac") for name in DICE]
+    write_case_records(place / "cases" / "_shards" / "test-0.json", records)
+    compare_folders(folders, tmp_path / "out", lambda line: None)
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "The headers of 1 of 6 scored cases do not say how large voxels are" in page
 
 
 def test_names_are_as_short_as_they_can_be(tmp_path):

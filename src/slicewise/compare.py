@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from slicewise.evaluation.folds import Folds, training_minutes
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
-from slicewise.evaluation.results import Result, read_result
+from slicewise.evaluation.results import Result, read_result, unsized_cases
 from slicewise.files import digest, write_text
 from slicewise.report.changed import Changed, Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
@@ -99,6 +99,7 @@ def set_side_by_side(
     columns: Mapping[str, Mapping[str, str]] | None = None,
     bins: Mapping[str, Bins] | None = None,
     shown_channel: str | None = None,
+    unsized: Collection[str] = (),
     page: str = "",
 ) -> Comparison:
     """Compare experiments by their results.
@@ -107,16 +108,14 @@ def set_side_by_side(
     ----------
     dataset : str
         What the page calls their data set.
-    results : mapping of str to Result
-        By training.
+    results, links : mapping of str to Result, and to str
+        By training, what it left, and where its report is, relative to the page.
     repeats : mapping of str to sequence of str
         Of an experiment with several seeds, the names of its trainings.
-    links : mapping of str to str
-        By training, where its report is, relative to the page.
     files : mapping of str to Files
         By case, what overlays are drawn of; cases without are not drawn.
-    columns, bins, shown_channel, page : mappings and str, optional
-        See `groupings`; which channel is drawn; the page's file, where Snakemake makes it.
+    columns, bins, shown_channel, unsized, page : optional
+        See `groupings` and `ComparedExperiments`; which channel is drawn.
 
     Raises
     ------
@@ -142,6 +141,7 @@ def set_side_by_side(
             scored_runs=_scored_runs(results),
             changed=_changed(results, repeats, files, shown_channel),
             groupings=groupings(headline_scores(metrics[first]), columns or {}, bins or {}),
+            unsized=unsized,
             page=page,
         )
         return comparison_report(shown)
@@ -312,12 +312,22 @@ def compare_folders(
         repeats_of(results),
         {n: quote(os.path.relpath(p, output)) for n, p in reports.items() if p.is_file()},
         _files(results),
+        unsized=_unsized(results),
     )
     made.write(output / "comparison.tsv", output / "comparison_cases.tsv", page)
     for line in made.verdicts:
         log(line)
     log(f"the page: {page}")
     return made
+
+
+def _unsized(results: Results) -> set[str]:
+    """Return the cases whose voxels have a size that nobody knows, as far as folders tell."""
+    found: set[str] = set()
+    for result in results.values():
+        if not result.folds.records[0].content.get("spacing"):
+            found |= unsized_cases(result.folder.parent)
+    return found
 
 
 def name_folders(folders: Sequence[Path]) -> dict[str, Path]:

@@ -94,6 +94,13 @@ def test_distances_are_listed():
     assert (row["Means"], row["Patients"]) == ("2.5 − 3.0", "1")
 
 
+def test_distances_of_voxels_of_unknown_size_are_warned_of():
+    tables = {name: measured(table({"a": 0.8, "b": 0.7}), [3.0, 4.0]) for name in ("one", "two")}
+    page = comparison(tables, summarise, unsized=["a", "of another subset"])
+    assert "Size of voxels unknown. The headers of 1 of 2 scored cases" in page.words
+    assert "Size of voxels" not in comparison(tables, summarise).words
+
+
 def test_costs_are_beside_accuracy_where_they_are_known():
     tables = {"one": table(SEVEN), "two": table(SEVEN)}
     costs = {

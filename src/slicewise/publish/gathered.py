@@ -11,7 +11,6 @@ import pandas as pd
 import yaml
 
 from slicewise.crate.numbers import Numbers
-from slicewise.dataset.case_record import CASE_RECORDS
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.shards import current_shards
 from slicewise.dataset.training_record import TrainingRecord
@@ -19,7 +18,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
 from slicewise.evaluation.folds import Folds
 from slicewise.evaluation.groups import headline_scores, read_groups
-from slicewise.evaluation.results import Result, read_result
+from slicewise.evaluation.results import Result, read_result, unsized_cases
 from slicewise.evaluation.sweep import read_sweep
 from slicewise.records import SHARDS
 from slicewise.report.cost import Cost, read_costs
@@ -30,8 +29,6 @@ from slicewise.wording import some
 SETTINGS = "settings.yaml"
 SHOWN = 5
 """Cases that an error names."""
-UNKNOWN_SIZE = "1x1x1"
-"""What ``cases.tsv`` has as the spacing of an image that has lost its geometry."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +169,7 @@ def gather(folder: Path) -> Gathered:
         _costs(place, result.folds, result.metrics),
         _expected(place, result.metrics),
         read_groups(place / "groups.tsv"),
-        0 if content.get("spacing") else _lost(place.parent, cases),
+        0 if content.get("spacing") else len(unsized_cases(place.parent)),
         sweep=read_sweep(place / "sweep.tsv"),
     )
     return replace(one, members=tuple(_member(one, name, own) for name, own in members.items()))
@@ -227,14 +224,6 @@ def trained(every: Sequence[Gathered]) -> list[Gathered]:
     known = {one.name: one for one in every if not one.members}
     parts = {each.name: each for one in every for each in one.trained}
     return [known.get(name, each) for name, each in parts.items()]
-
-
-def _lost(folder: Path, cases: pd.DataFrame) -> int:
-    """Count cases without a voxel size; not by records of a run before one was given."""
-    shards = sorted((folder / "cases" / "_shards").glob("*.json"))
-    records = [each for path in shards for each in read_typed(path, CASE_RECORDS)]
-    lost = {each.case for each in records if each.lost}
-    return int((cases["case"].isin(lost) & (cases["spacing"] == UNKNOWN_SIZE)).sum())
 
 
 def _expected(place: Path, metrics: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -77,6 +77,8 @@ class ComparedExperiments:
         The patients that differ most, drawn.
     groupings : sequence of Grouping
         By what the scores are broken down.
+    unsized : collection of str
+        Cases whose voxels have a size that nobody knows.
     page : str
         The page's file, as Snakemake calls it; empty where Snakemake does not make it.
     """
@@ -94,6 +96,7 @@ class ComparedExperiments:
     scored_runs: int | None = None
     changed: Sequence[Changed | Undrawn] = ()
     groupings: Sequence[Grouping] = ()
+    unsized: Collection[str] = ()
     page: str = ""
 
     @cached_property
@@ -242,8 +245,14 @@ def comparison_report(shown: ComparedExperiments) -> str:
 
 
 def _left_out(shown: ComparedExperiments) -> dict[str, Any]:
-    """Return what says why a column is left out."""
-    return {"tolerances": shown.tolerances, "not_validated": shown.not_validated}
+    """Return what says why a column is left out, or means nothing in some cases."""
+    cases = {case for each in shown.asked.values() for case in each["case"]}
+    return {
+        "tolerances": shown.tolerances,
+        "not_validated": shown.not_validated,
+        "unsized": len(cases & {*shown.unsized}),
+        "scored_cases": len(cases),
+    }
 
 
 def _having(scored: Tables) -> int:
