@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -35,6 +36,17 @@ def test_the_data_are_counted_and_measured(tmp_path):
     assert "The finest side of a voxel is 0.8 (0.6 to 0.8) mm, the coarsest 5 (2.5 to 5) mm" in said
     assert "volumes have 0.0819 million voxels" in said
     assert "liver is drawn in 8 of 8 cases, with 1,500 ml." in said
+
+
+def test_volumes_are_those_of_masks_that_were_drawn_as_a_whole(tmp_path):
+    one = gathered(tmp_path)
+    cases = one.cases.assign(mask_undrawn_percent="")
+    cases.loc[:2, "mask_undrawn_percent"] = "90"
+    cases.loc[:2, "ml_liver"] = "20.0"
+    said = text_of(replace(one, cases=cases), "Data")
+    assert "drawn in 8 of 8 cases, with 1,500 ml where it is drawn as a whole." in said
+    every = replace(one, cases=cases.assign(mask_undrawn_percent="90"))
+    assert "liver is drawn in 8 of 8 cases, in each in part." in text_of(every, "Data")
 
 
 def test_the_split_is_counted_by_patients(tmp_path):

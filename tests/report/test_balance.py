@@ -29,6 +29,15 @@ def test_patients_count_once_and_volumes_by_their_mean():
     ]
 
 
+def test_who_was_drawn_in_part_has_a_label_and_no_volume():
+    in_part = {"ml": {"liver": 20.0}, "undrawn": 0.9}
+    cases = [seen_case("a"), seen_case("b", record=in_part)]
+    ((liver,),) = [part.labels for part in parts(seen([*cases, seen_case("c")]))]
+    assert (liver.patients, liver.median_ml) == (3, 1500.0)
+    ((liver,),) = [part.labels for part in parts(seen(cases[1:]))]
+    assert (liver.patients, liver.median_ml) == (1, None)
+
+
 def test_folds_are_ordered_by_their_numbers_and_test_is_last():
     data = seen([seen_case("t", "test"), *(seen_case(f"a{n}", fold=n) for n in range(11))])
     assert [part.name for part in parts(data)] == [*(f"fold {n}" for n in range(11)), "test"]

@@ -69,6 +69,15 @@ def test_the_reasons_and_the_numbers_are_in_tables():
     assert ["liver", "5 of 5, 1 500.0 ml", "1 of 1, 1 500.0 ml", "2 of 2, 1 500.0 ml"] in found.rows
 
 
+def test_volumes_of_masks_that_were_drawn_in_part_are_marked():
+    in_part = seen_case("part", record={"ml": {"liver": 1500.0}, "undrawn": 0.9})
+    found = parsed(data=seen([*cases(), in_part]))
+    assert ["part", "1 500.00in part", "100", "1", "", ""] in found.rows
+    assert ["a0", "1 500.00", "100", "1", "", ""] in found.rows
+    assert "this is no volume of the organ but what was drawn of it" in found.words
+    assert "this is no volume" not in parsed().words
+
+
 def test_a_page_of_nothing_odd_says_so():
     found = parsed(data=seen([seen_case("a")]))
     assert "No case stands out." in found.words

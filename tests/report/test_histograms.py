@@ -52,6 +52,9 @@ def test_every_axis_has_a_panel_and_labels_that_somebody_has():
     assert [len(panel) for panel in histograms.spacing_panels(data).values()] == [2, 2, 2]
     assert next(iter(histograms.field_panels(data).values())) == [300.0, 300.0]
     assert histograms.volume_panels(data) == {"liver (1 of 2 cases)": [1500.0]}
+    in_part = seen_case("c", record={"ml": {"liver": 20.0}, "undrawn": 0.9})
+    panels = histograms.volume_panels(seen([*cases, in_part], labels=["liver"]))
+    assert panels == {"liver (1 of 2 cases drawn as a whole)": [1500.0]}
     figure = histograms.histograms(histograms.spacing_panels(data), "mm")
     assert len(figure.axes) == 3
     assert figure.axes[-1].get_xlabel() == "mm"

@@ -193,3 +193,10 @@ def test_intensities_of_other_units_have_digits_that_count():
     assert intensity_digits(data(0.0)) == 3
     assert intensity_digits(seen([seen_case()])) == 0
     assert all(each.least > 0 for each in quantities.quantities(data(0.0)))
+
+
+def test_what_was_drawn_in_part_has_no_volume_to_compare():
+    cases = [seen_case(f"a{n}") for n in range(6)]
+    cases.append(seen_case("slices", record={"ml": {"liver": 40.0}, "undrawn": 0.9}))
+    data = seen(cases)
+    assert set(compared(cases, named(data, "volume of liver"))) == {f"a{n}" for n in range(6)}

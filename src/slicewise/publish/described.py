@@ -23,6 +23,8 @@ BY_NAME = ("pairs", "msd", "nnunet")
 """Layouts in which nothing but a pattern of names tells which cases are of one patient."""
 ACROSS = {"axial": "SI", "coronal": "AP", "sagittal": "LR"}
 """Where the axis across a plane points."""
+UNDRAWN = "mask_undrawn_percent"
+"""Column of ``cases.tsv``, where any mask was drawn in part."""
 NAMED = 12
 """Labels or reasons, at most, that a sentence lists."""
 
@@ -151,15 +153,24 @@ def volumes(one: Gathered, cases: pd.DataFrame) -> list[Said]:
         there = ml[ml > 0]
         if len(there):
             of = f"in {len(there)} of {plural(len(cases), 'case')}"
-            if one.is_measured:
-                size = f"{_range(there.to_numpy())} ml"
-            else:
-                voxels = there * 1000 / _voxel(cases.loc[there.index])
-                size = f"{_range(voxels.to_numpy())} voxels"
-            said.append(Said(f"{label} is drawn {of}, with {size}."))
+            size = _sizes(one, there, cases.loc[there.index])
+            said.append(Said(f"{label} is drawn {of}{size}."))
         else:
             said.append(Said(f"{label} is drawn in no case."))
     return said
+
+
+def _sizes(one: Gathered, ml: pd.Series, cases: pd.DataFrame) -> str:
+    """Say how large a label is in some cases; of what was drawn in part nobody knows it."""
+    in_part = pd.to_numeric(cases.get(UNDRAWN, pd.Series(0.0, cases.index)), errors="coerce") > 0
+    whole = ml[~in_part]
+    if whole.empty:
+        return ", in each in part"
+    drawn = " where it is drawn as a whole" if len(whole) < len(ml) else ""
+    if one.is_measured:
+        return f", with {_range(whole.to_numpy())} ml{drawn}"
+    voxels = whole * 1000 / _voxel(cases.loc[whole.index])
+    return f", with {_range(voxels.to_numpy())} voxels{drawn}"
 
 
 def _voxel(cases: pd.DataFrame) -> pd.Series:

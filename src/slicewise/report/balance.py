@@ -28,7 +28,8 @@ class LabelBalance:
     patients : int
         Who have it.
     median_ml, total_ml : float or None
-        Of those who have it: of the mean over the cases of each, and of all.
+        Of those who have it in masks that were drawn as a whole: of the mean over the cases of
+        each, and of all.
     """
 
     label: str
@@ -123,16 +124,19 @@ def _cases_in(data: SeenData, place: str) -> list[SeenCase]:
 
 
 def _label_balance(label: str, cases: Iterable[SeenCase]) -> LabelBalance:
+    having: set[str] = set()
     by_patient: dict[str, list[float]] = defaultdict(list)
     for case in cases:
-        ml = case.record.ml.get(label, 0.0)
-        if ml:
+        if case.record.ml.get(label):
+            having.add(case.patient)
+        ml = case.whole_ml(label)
+        if ml is not None:
             by_patient[case.patient].append(ml)
     # each patient counts once, however many volumes there are
     means = [float(np.mean(volumes)) for volumes in by_patient.values()]
     return LabelBalance(
         label,
-        len(means),
+        len(having),
         float(np.median(means)) if means else None,
         float(sum(sum(volumes) for volumes in by_patient.values())),
     )

@@ -35,13 +35,17 @@ def field_panels(data: SeenData) -> Panels:
 
 
 def volume_panels(data: SeenData) -> Panels:
-    """Return the millilitres of each label, of the cases that have it; of the first labels."""
+    """Return the millilitres of each label, of the cases that have it; of the first labels.
+
+    Of what was drawn in part nobody knows the volume.
+    """
     panels = {}
+    whole = sum(not case.record.undrawn for case in data.cases)
+    drawn = " drawn as a whole" if whole < len(data.cases) else ""
     for label in data.labels[:MOST_LABELS]:
-        volumes = [case.record.ml.get(label, 0.0) for case in data.cases]
-        having = [ml for ml in volumes if ml]
+        having = [ml for case in data.cases if (ml := case.whole_ml(label))]
         if having:
-            panels[f"{clipped(label)} ({len(having)} of {len(volumes)} cases)"] = having
+            panels[f"{clipped(label)} ({len(having)} of {whole} cases{drawn})"] = having
     return panels
 
 

@@ -219,7 +219,7 @@ def _placed(of: Callable[[SeenCase], float | None], case: SeenCase) -> float | N
 
 def _millilitres(label: str, case: SeenCase) -> float | None:
     """Return the volume of a label in a case that has it: where it is missing is another matter."""
-    return case.record.ml.get(label) or None
+    return case.whole_ml(label)
 
 
 def _pieces(label: str, case: SeenCase) -> float | None:

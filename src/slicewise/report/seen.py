@@ -41,6 +41,10 @@ class SeenCase:
         """Whose it is."""
         return self.record.patient
 
+    def whole_ml(self, label: str) -> float | None:
+        """Return the millilitres of a label; None where it is missing or was drawn in part."""
+        return None if self.record.undrawn else self.record.ml.get(label) or None
+
     @property
     def place(self) -> str:
         """What it is for: its subset, or the fold that holds it out."""
