@@ -15,7 +15,7 @@ import pytest
 
 from slicewise import __version__
 from slicewise.cli import COMMANDS, main
-from slicewise.tracking import Tracker
+from slicewise.tracking import Connection, Tracker
 
 ROOT = Path(__file__).parents[1]
 
@@ -179,6 +179,20 @@ def test_ui_serves_the_runs_on_localhost(tmp_path, monkeypatch):
         # the server has workers; the whole group is ours
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(20)
+
+
+def test_the_password_of_a_store_is_on_no_command_line(tmp_path, monkeypatch, capsys):
+    address = "postgresql://me:password-of-the-store@db.example.org/mlflow"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    for name in ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"):
+        monkeypatch.setenv(name, "false")
+    monkeypatch.setattr(Connection, "experiments", lambda self: {"slicewise/tiny": "1"})
+    began = []
+    monkeypatch.setattr(os, "execv", lambda program, command: began.append(" ".join(command)))
+    main(["ui", "--results", str(tmp_path)])
+    (command,) = began
+    assert "password" not in command + "".join(capsys.readouterr())
+    assert os.environ["MLFLOW_BACKEND_STORE_URI"] == address
 
 
 def test_paths_are_expanded(tmp_path, monkeypatch, capsys):

@@ -486,13 +486,15 @@ def _become_ui(options: argparse.Namespace, uri: str) -> NoReturn:
     """Become the server, so that Ctrl-C reaches it."""
     command = [
         sys.executable,
-        *("-m", "mlflow", "ui", "--backend-store-uri", uri),
+        *("-m", "mlflow", "ui"),
         # one person looks at it, and each worker takes seconds to start
         *("--host", options.host, "--port", str(options.port), "--workers", "1"),
         # else its last line leads to its welcome page
         *("--uvicorn-opts", "--log-level warning"),
     ]
     # its jobs serve language models, and cost some processes
+    # others see the command line, and the address may hold a password
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, command)
 
