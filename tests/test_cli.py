@@ -204,6 +204,17 @@ def test_paths_are_expanded(tmp_path, monkeypatch, capsys):
     assert "the variable $NOT_SET is not set" in capsys.readouterr().err
 
 
+def test_an_address_of_a_bucket_is_no_folder(capsys):
+    address = "s3://study/results/tiny/baseline"
+    for command in (["compare", address, address], ["publish", address, "--output", "paper"]):
+        with pytest.raises(SystemExit):
+            main(command)
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert f"{address}: an address is no file or folder; copy what lies there" in said
+    assert main(["inspect", address]) == 1
+    assert f"slicewise: {address}: an address is no file" in capsys.readouterr().err
+
+
 def test_sync_takes_the_folder_of_a_run(tmp_path, capsys):
     assert main(["sync", "--run", str(tmp_path)]) == 1
     assert "this is no folder of a run" in capsys.readouterr().err

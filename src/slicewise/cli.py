@@ -15,7 +15,7 @@ from slicewise.asked import snakemake_command
 from slicewise.causes import by_cause
 from slicewise.config.kinds import Effort
 from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
-from slicewise.files import expanded, write_text
+from slicewise.files import expanded, refuse_address, write_text
 from slicewise.sources import is_workflow, workflow_folder
 
 MODEL = (
@@ -411,6 +411,7 @@ def _add_publish(command: argparse.ArgumentParser) -> None:
 
 def _path(text: str) -> Path:
     try:
+        refuse_address(text)
         return expanded(text, "the command line")
     except SlicewiseError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
@@ -492,9 +493,9 @@ def _become_ui(options: argparse.Namespace, uri: str) -> NoReturn:
         # else its last line leads to its welcome page
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    # its jobs serve language models, and cost some processes
     # others see the command line, and the address may hold a password
     os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
+    # its jobs serve language models, and cost some processes
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.execv(sys.executable, command)
 

@@ -22,6 +22,7 @@ from slicewise.errors import OF_SYSTEM, SlicewiseError
 
 HALF = re.compile(r"\.(\d+)-([0-9a-f]{4})(?:[0-9a-f]{4}){1,2}\.(.+)", re.DOTALL)
 """Names of what is not finished: the process, where it runs, digits, and the final name."""
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 OLD = 86400.0
 """Seconds after which nobody writes such a file any more."""
 
@@ -51,6 +52,21 @@ def expanded(path: str | os.PathLike[str], named: str) -> Path:
     if left:
         raise SlicewiseError(f"{named}: {text}: the variable {left[0]} is not set; export it")
     return path
+
+
+def refuse_address(text: str) -> None:
+    """Refuse the address of a bucket where a file or folder is to be named.
+
+    Raises
+    ------
+    SlicewiseError
+        Such as for ``s3://bucket/results``, of which nothing is read.
+    """
+    if ADDRESS.match(text) and not Path(text).exists():
+        raise SlicewiseError(
+            f"{text}: an address is no file or folder; copy what lies there to a disk "
+            "(docs/kubernetes.md says how, of a bucket), and name that copy"
+        )
 
 
 def refuse_braces(paths: Iterable[str | os.PathLike[str]]) -> None:

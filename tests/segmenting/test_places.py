@@ -46,3 +46,9 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
         files_of("x", tmp_path / "absent")
     with pytest.raises(SlicewiseError, match="x: there is no model in this folder"):
         files_of("x", tmp_path)
+
+
+def test_an_address_of_a_bucket_is_refused_as_what_it_is() -> None:
+    name = "s3://study/results/tiny/baseline"
+    with pytest.raises(SlicewiseError, match=r"^s3://study.*: an address is no file or folder;"):
+        files_of(name, Path(name))

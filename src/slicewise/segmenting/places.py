@@ -7,6 +7,7 @@ from pathlib import Path
 from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in, models_of
 from slicewise.dataset.former import check_current
 from slicewise.errors import SlicewiseError
+from slicewise.files import refuse_address
 from slicewise.inference.fits import in_order
 
 PLACES = ("fold-*/model.keras", "model.keras", "*.keras", "data/models/*.keras", "*.onnx")
@@ -30,6 +31,7 @@ def files_of(name: str, place: Path) -> list[Path]:
     """
     if place.is_file():
         return [place]
+    refuse_address(name)
     if not place.exists():
         raise SlicewiseError(
             f"{name}: there is no such model; name a .keras or .onnx file, a folder "
