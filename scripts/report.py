@@ -87,7 +87,7 @@ def main(snakemake):
             # what was tried once chose nothing of these settings
             for table_or_page in ("sweep.html", "sweep.tsv"):
                 Path(out.html).with_name(table_or_page).unlink(missing_ok=True)
-        tracker.reported(cfg.folds, files, overlay_images(figures))
+        tracker.reported(cfg.folds, files, overlay_images(figures), swept=bool(cfg.sweep))
 
 
 main(snakemake)

@@ -388,3 +388,11 @@ def test_without_reopening_a_finished_run_is_followed_by_another(results: Path) 
     with tracker(results, "closed") as jobs:
         begin(jobs).finish()
         assert begin(jobs).folder.name == "002"
+    report = results / "tiny" / "best" / "report.html"
+    report.write_text("a report")
+    for swept in (True, False):
+        with tracker(results, "best") as jobs:
+            jobs.reported(1, {"report.html": report}, {}, swept=swept)
+        record = current_run(tracking_folder(results, "best") / "fold-0").record
+        assert ("sweep.html" in record.files) == swept
+        assert len(record.combinations or ()) == (len(names) if swept else 0)

@@ -262,8 +262,11 @@ class Run:
         return {name: self.results / noted.path for name, noted in self.record.models.items()}
 
     def best_of(self, combinations: Sequence[str]) -> None:
-        """Take runs of a sweep, by their folders from ``tracking``, for those it is the best of."""
-        self._set(combinations=list(combinations))
+        """Take runs of a sweep, by their folders from ``tracking``, for those it is the best of.
+
+        With none it is the best of no sweep.
+        """
+        self._set(combinations=list(combinations) or None)
 
     def checkpoint(self, epoch: int, labels: Sequence[str], write: Callable[[Path], None]) -> None:
         """Keep the model of an epoch, once.

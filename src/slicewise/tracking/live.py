@@ -33,6 +33,8 @@ COMPARISON = "comparison"
 """Name of the run that compares experiments."""
 REPORTED = (f"{OVERLAYS}/", IMAGES, f"{CALIBRATION}/", "groups.tsv")
 """What names of artifacts begin with that a report has of some patients and settings alone."""
+SWEPT = ("sweep.html", "sweep.tsv")
+"""Artifacts of an experiment whose settings are the best of a sweep."""
 PARENT = "parent"
 """Folder of the run that takes the scores of several trainings."""
 DIFF = "uncommitted.diff"
@@ -208,12 +210,22 @@ class Tracker:
             each.finish()
 
     def reported(
-        self, folds: int, files: Mapping[str, str | Path], images: Mapping[str, bytes]
+        self,
+        folds: int,
+        files: Mapping[str, str | Path],
+        images: Mapping[str, bytes],
+        *,
+        swept: bool = False,
     ) -> None:
-        """Take the report, figures and overlays of an experiment, in the place of earlier ones."""
+        """Take the report, figures and overlays of an experiment, in the place of earlier ones.
+
+        What was noted of a sweep is forgotten unless one chose its settings (`swept`).
+        """
         run = self._open(_scored_fold(folds))
         if run is not None:
-            run.forget(REPORTED, kept={*files, *images})
+            run.forget(REPORTED if swept else (*REPORTED, *SWEPT), kept={*files, *images})
+            if run.record.combinations and not swept:
+                run.best_of([])
             run.files(files)
             run.contents(images)
 
