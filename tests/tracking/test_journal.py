@@ -62,6 +62,27 @@ def test_a_finished_run_ends_with_its_training_and_not_with_its_scores(tmp_path)
     assert broken.record.ended >= broken.record.begun
 
 
+def test_a_run_that_forks_is_whole_when_it_is_killed_then(tmp_path, monkeypatch):
+    fold = fold_of(tmp_path / "results", "a")
+    run = Run.create(fold, "a", "key", {}, {})
+    run.contents({"settings.yaml": "seed: 1"})
+    run.data({"train": "d"})
+    run.working()
+    run.epoch(row(1, 0.5))
+    known = run.record
+
+    def killed(self, fresh):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "supersede", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.epoch(row(1, 0.4))
+    fresh = current_run(fold)
+    assert fresh.folder.name == "002"
+    for key in ("begun", "process", "data", "files"):
+        assert getattr(fresh.record, key) == getattr(known, key)
+
+
 def test_no_score_is_noted_without_its_data_or_with_those_of_another(tmp_path):
     run = Run.create(fold_of(tmp_path / "results", "a"), "a", "key", {}, {})
     seen = []

@@ -13,7 +13,7 @@ import pytest
 
 from slicewise.errors import SlicewiseError, StoppedError
 from slicewise.files import write_text
-from slicewise.tracking import Connection, Mirror, current_run, sync
+from slicewise.tracking import Connection, Mirror, Run, current_run, sync
 from slicewise.tracking.view import image_keys
 from tests import forked
 from tests.tracking.conftest import (
@@ -206,6 +206,23 @@ def test_a_training_that_goes_another_way_is_another_run(results: Path) -> None:
     assert shown == [(1, 0.5), (2, 0.3)]
 
 
+def test_a_run_that_was_killed_before_it_kept_its_settings_keeps_them_later(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(self: Run, contents: dict[str, str]) -> None:
+        raise KeyboardInterrupt
+
+    told = {"params": {}, "tags": {}, "contents": {"settings.yaml": "seed: 1"}}
+    with monkeypatch.context() as patch, tracker(results, "bare") as one:
+        patch.setattr(Run, "contents", killed)
+        with pytest.raises(KeyboardInterrupt):
+            one.begin("fold-0", "baseline", "key", **told)
+    with tracker(results, "bare") as one:
+        run = one.begin("fold-0", "baseline", "key", **told)
+    assert run.folder.name == "001"
+    assert {"settings.yaml", "environment.txt"} <= run.record.files.keys()
+
+
 def test_folds_are_children(results: Path) -> None:
     scores = {"files": {}, "contents": {}, "tags": {"split_digest": "s"}, "note": "", "test": "t"}
 
@@ -382,12 +399,6 @@ def test_the_runs_of_a_sweep_are_children_of_the_best(results: Path) -> None:
     assert len(points(results, run_of(results, "best-a").info.run_id, "train/loss")) == 2
     there = Connection(results).client.list_artifacts(parent.info.run_id)
     assert "sweep.html" in {entry.path for entry in there}
-
-
-def test_without_reopening_a_finished_run_is_followed_by_another(results: Path) -> None:
-    with tracker(results, "closed") as jobs:
-        begin(jobs).finish()
-        assert begin(jobs).folder.name == "002"
     report = results / "tiny" / "best" / "report.html"
     report.write_text("a report")
     for swept in (True, False):
@@ -396,3 +407,9 @@ def test_without_reopening_a_finished_run_is_followed_by_another(results: Path) 
         record = current_run(tracking_folder(results, "best") / "fold-0").record
         assert ("sweep.html" in record.files) == swept
         assert len(record.combinations or ()) == (len(names) if swept else 0)
+
+
+def test_without_reopening_a_finished_run_is_followed_by_another(results: Path) -> None:
+    with tracker(results, "closed") as jobs:
+        begin(jobs).finish()
+        assert begin(jobs).folder.name == "002"

@@ -93,6 +93,7 @@ class Run:
         tags: Mapping[str, Any],
         *,
         children: Sequence[str] | None = None,
+        known: Mapping[str, Any] | None = None,
     ) -> Run:
         """Begin a run of a fold (its folder): the next number.
 
@@ -106,10 +107,12 @@ class Run:
             Settings, and where the run comes from; nested ones get dotted names.
         children : sequence of str, optional
             Folders of the runs of which this one takes the scores, below ``tracking``.
+        known : mapping of str to object, optional
+            What its record has of other runs from the first, as a job may be killed at any moment.
         """
         # also of one whose note is gone: what else it left is not this run's
-        known = [int(path.name) for path in fold.glob("[0-9]*") if path.name.isdecimal()]
-        folder = fold / f"{max(known, default=0) + 1:03d}"
+        numbers = [int(path.name) for path in fold.glob("[0-9]*") if path.name.isdecimal()]
+        folder = fold / f"{max(numbers, default=0) + 1:03d}"
         record = RunRecord(
             id=uuid.uuid4().hex,
             name=name,
@@ -127,7 +130,7 @@ class Run:
             labels=[],
             children=None if children is None else list(children),
         )
-        record.write(folder / NOTE)
+        record.updated(**(known or {})).write(folder / NOTE)
         return cls(folder)
 
     @property
@@ -379,12 +382,12 @@ class Run:
     def _fork(self, number: int) -> None:
         """Go on as another run, which shares the epochs before a number."""
         old = self.record
-        fresh = Run.create(self.folder.parent, old.name, old.key, old.params, old.tags)
+        known = {key: getattr(old, key) for key in ("begun", "process", "data", "files")}
+        told = (old.name, old.key, old.params, old.tags)
+        fresh = Run.create(self.folder.parent, *told, known=known)
         self.supersede(fresh)
         self.folder = fresh.folder
-        self.record = fresh.record.updated(
-            begun=old.begun, process=old.process, data=old.data, files=old.files
-        )
+        self.record = fresh.record
         self.rows = {k: row for k, row in self.rows.items() if k < number}
 
 

@@ -37,6 +37,8 @@ SWEPT = ("sweep.html", "sweep.tsv")
 """Artifacts of an experiment whose settings are the best of a sweep."""
 PARENT = "parent"
 """Folder of the run that takes the scores of several trainings."""
+ENVIRONMENT = "environment.txt"
+"""Artifact with the versions of all packages."""
 DIFF = "uncommitted.diff"
 """Artifact with what of the code was not committed."""
 
@@ -105,9 +107,11 @@ class Tracker:
             run = old  # trained even, in a job that was killed before its files counted
         else:
             run = self._create(fold, name, key, params, tags)
-            run.contents({**_environment(run), **contents})
             if old is not None:
                 old.supersede(run)
+        # a job may have been killed before it kept them
+        if not {ENVIRONMENT, *contents} <= run.record.files.keys():
+            run.contents({**_environment(run), **contents})
         run.working()
         self.sender.load.run = run
         return run
@@ -306,7 +310,7 @@ class Tracker:
         run = self._open(_scored_fold(folds))
         if run is None:
             return {}
-        packages = run.record.files.get("environment.txt")
+        packages = run.record.files.get(ENVIRONMENT)
         known = {
             "experiment": f"slicewise/{run.dataset}",
             "name": run.record.name,
@@ -351,17 +355,16 @@ class Tracker:
         """Begin a run that takes the scores of several folds."""
         first = trained[0].record
         own = ("fold", "training_key", "rule", "weights_digest")
-        parent = self._create(
+        shared = (ENVIRONMENT, "settings.yaml", DIFF)
+        return self._create(
             PARENT,
             name,
             digest([run.record.key for run in trained]),
             {k: v for k, v in first.params.items() if not k.startswith("resolved.")},
             {k: v for k, v in first.tags.items() if k not in own},
             children=children,
+            known={"files": {k: first.files[k] for k in shared if k in first.files}},
         )
-        shared = ("environment.txt", "settings.yaml", DIFF)
-        parent.files({k: parent.results / first.files[k].path for k in shared if k in first.files})
-        return parent
 
     def _open(self, fold: str) -> Run | None:
         run = current_run(self.folder / fold)
@@ -369,8 +372,8 @@ class Tracker:
             self.sender.add(run)
         return run
 
-    def _create(self, fold: str, *content: Any, children: Sequence[str] | None = None) -> Run:
-        run = Run.create(self.folder / fold, *content, children=children)
+    def _create(self, fold: str, *content: Any, **more: Any) -> Run:
+        run = Run.create(self.folder / fold, *content, **more)
         self.sender.add(run)
         return run
 
@@ -382,7 +385,7 @@ def _scored_fold(folds: int) -> str:
 
 def _environment(run: Run) -> dict[str, str]:
     """Return what a run was made with, as texts: versions, and what was not committed."""
-    kept = {"environment.txt": "".join(f"{k}=={v}\n" for k, v in environment().items())}
+    kept = {ENVIRONMENT: "".join(f"{k}=={v}\n" for k, v in environment().items())}
     diff = git_diff(workflow_folder())
     if diff:
         table = run.results / run.dataset / TABLE
