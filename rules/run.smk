@@ -103,7 +103,8 @@ def targets_asked(given, known):
     # these take a rule of any kind
     also = {*(given.until or ()), *(given.omit_from or ()), *(given.forcerun or ())} - known.keys()
     named = {*(given.targets or ()), *also}
-    return {name if name in known else os.path.relpath(name) for name in named}
+    kept = {name for name in named if name in known or os.path.isabs(name)}
+    return {*kept, *map(os.path.relpath, named - kept)}
 
 
 def is_made(path):

@@ -37,6 +37,21 @@ def test_a_mistyped_target_gets_the_nearest():
     assert refused("xyz").endswith("; rules are all, leakage")
 
 
+def test_an_absolute_path_of_a_target_is_told_as_it_is_to_be_typed(tmp_path, monkeypatch):
+    (tmp_path / "place").mkdir()
+    (tmp_path / "link").symlink_to("place")
+    monkeypatch.chdir(tmp_path / "place")
+    said = f"Snakemake knows no file by its absolute path; ask for {REPORT}"
+    for place in (tmp_path / "place", tmp_path / "link"):
+        assert refused(f"{place / REPORT}") == f"{place / REPORT}: {said}"
+    # which Snakemake would leave as it is, however old
+    (tmp_path / "place" / REPORT).parent.mkdir(parents=True)
+    (tmp_path / "place" / REPORT).touch()
+    assert refused(f"{tmp_path / 'place' / REPORT}").endswith(said)
+    mistyped = REPORT.replace("report", "repot")
+    assert refused(f"{tmp_path / 'place' / mistyped}").endswith(f"did you mean {REPORT}?")
+
+
 def test_a_rule_of_many_files_is_no_target():
     assert "for each experiment and fold; ask for one of its files" in refused("train")
 

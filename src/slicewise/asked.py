@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ def refuse_targets(
     Parameters
     ----------
     targets : iterable of str
-        Names of rules, or files.
+        Names of rules, or files. Snakemake knows none by its absolute path.
     rules : mapping of str to sequence of str
         The rules that are there, with the wildcards of each.
     is_made : callable
@@ -83,6 +84,12 @@ def refuse_targets(
     """
     whole = [name for name, wildcards in rules.items() if not wildcards]
     for target in sorted(targets):
+        own = _own_path(target, is_made)
+        if own != target and is_made(own):
+            raise SlicewiseError(
+                f"{target}: Snakemake knows no file by its absolute path; ask for "
+                f"{shlex.quote(own)}"
+            )
         if target in whole or is_made(target) or Path(target).exists():
             continue
         if wildcards := rules.get(target):
@@ -92,8 +99,16 @@ def refuse_targets(
             )
         raise SlicewiseError(
             f"{target}: this is no rule, and no file that can be made with {configuration}"
-            f"{hint(target, [*whole, *files]) or f'; rules are {some(sorted(whole), SHOWN)}'}"
+            f"{hint(own, [*whole, *files]) or f'; rules are {some(sorted(whole), SHOWN)}'}"
         )
+
+
+def _own_path(target: str, is_made: Callable[[str], bool]) -> str:
+    """Return the path of a file from this folder, to which a link may lead."""
+    if not Path(target).is_absolute():
+        return target
+    as_typed = os.path.relpath(target)
+    return as_typed if is_made(as_typed) else os.path.relpath(os.path.realpath(target))
 
 
 def refuse_report(pages: Iterable[str], is_made: Callable[[str], bool], configuration: str) -> None:

@@ -22,6 +22,14 @@ def test_what_is_not_there_is_refused_in_a_sentence(clone, arguments, said):
     assert "Traceback" not in output
 
 
+def test_an_absolute_path_is_refused_in_a_sentence(clone):
+    target = "results/phantom/baseline/report.html"
+    output = clone.snakemake("--dry-run", f"{clone.root}/{target}", fails=True)
+    (error,) = (line for line in output.splitlines() if line.startswith("error: "))
+    assert error.endswith(f"by its absolute path; ask for {target}")
+    assert "Exception" not in output
+
+
 def test_the_configuration_is_said_first(clone):
     target = "results/phantom/split.tsv"
     output = clone.snakemake("--dry-run", target)
