@@ -232,6 +232,28 @@ def test_a_study_that_comes_in_parts_is_kept_whole(monkeypatch, tmp_path, makes)
     assert not list((tmp_path / "work").iterdir())
 
 
+@pytest.mark.parametrize("words", [["ORIGINAL", "PRIMARY", "LOCALIZER"], ["ORIGINAL", "PRIMARY"]])
+def test_localizers_that_come_late_are_left_aside_as_those_in_time(
+    monkeypatch, tmp_path, write_series, words
+):
+    def called(header, k):
+        header.ImageType = words
+
+    said = []
+    imitate(monkeypatch, makes=True)
+    asked = SimpleNamespace(chosen=None, offset=0, batch=1)
+    node = Node(asked, tmp_path, Manner(quiet=0), said.append)
+    write_series(tmp_path / "sent", 1, edit=called)
+    (image,) = (tmp_path / "sent").iterdir()
+    (tmp_path / "incoming" / "study").mkdir()
+    image.rename(tmp_path / "incoming" / "study" / "a.dcm")
+    node.step()
+    aside = words[-1] == "LOCALIZER"
+    assert (said == ["study study: 1 localizer and nothing else, which is left aside"]) == aside
+    assert len(list(tmp_path.rglob("*.dcm"))) == (0 if aside else 1)
+    assert not list(tmp_path.glob("failed/*")) and not list((tmp_path / "work").iterdir())
+
+
 @pytest.mark.parametrize("text", ["PACS", "PACS@host", "@host:104", "PACS@host:0", "P@h:x"])
 def test_a_peer_that_is_none_is_refused(text):
     with pytest.raises(SlicewiseError, match="write TITLE@HOST:PORT"):

@@ -150,6 +150,11 @@ def find_scans(places: Sequence[Path]) -> Found:
     return search
 
 
+def are_localizers(paths: Sequence[Path]) -> bool:
+    """Tell whether files of DICOM all call themselves localizers; none are none."""
+    return bool(paths) and all(read_entry(path, "").kind == "localizer" for path in paths)
+
+
 def find_scan(place: Path) -> Scan:
     """Find the one scan at a place.
 

@@ -34,7 +34,7 @@ from slicewise.files import write_bytes, write_text
 from slicewise.segmenting.pages import Output
 from slicewise.segmenting.progress import Progress
 from slicewise.segmenting.run import Order, segment_scans
-from slicewise.segmenting.scans import find_scans
+from slicewise.segmenting.scans import are_localizers, find_scans
 from slicewise.services.asked import Asked
 from slicewise.wording import plural
 
@@ -268,6 +268,12 @@ class Node:
         made = self.folder / "work" / f"{place.name}.made"
         shutil.rmtree(made, ignore_errors=True)
         if place.suffix == ".made":
+            return
+        if are_localizers(images := sorted(place.glob("*.dcm"))):
+            # as beside a scan, where they are left aside: they come late, or were sent alone
+            said = plural(len(images), "localizer")
+            self.log(f"study {place.name}: {said} and nothing else, which is left aside")
+            shutil.rmtree(place, ignore_errors=True)
             return
         try:
             found = find_scans([place])
