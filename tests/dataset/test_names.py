@@ -174,6 +174,9 @@ SHARED = {
     "carl": [f"{phase}-{name}" for phase in ("arterial", "venous") for name in ("anna", "carl")],
     "p002": ["2020-01-01_p001", "2019-03-04_p002", "2020-06-06_p002", "2021-03-05_p003"],
     "scan03": [f"scan{k:02d}_{m}" for k in range(1, 9) for m in ("ct", "mr")],
+    "007": [
+        f"{side}_{k:03d}_{s}" for side in ("left", "right") for k in range(1, 8) for s in (9, 12)
+    ],
     "p2": [f"p{k}_slice{s:02d}" for k in range(1, 5) for s in range(30)],
 }
 
@@ -188,7 +191,7 @@ def test_several_cases_of_a_patient_are_found(stem, names):
     shared = find_shared(reversed(names))
     (own,) = [group for group in shared if group.stem == stem]
     assert len(own.cases) > 1
-    assert all(case.startswith(stem) or case.endswith(stem) for case in own.cases)
+    assert all(stem in case for case in own.cases)
     # the pattern that is offered, where there is one, does what it says
     pattern = pattern_for(names, shared)
     if pattern is not None:
@@ -201,7 +204,7 @@ def test_several_cases_of_a_patient_are_found(stem, names):
 def test_a_pattern_is_offered_for_the_common_schemes():
     found = {stem for stem, names in SHARED.items() if pattern_for(names, find_shared(names))}
     assert {"genius_01", "patient007", "p07", "sub-02", "case_02", "pat3", "anna"} <= found
-    assert {"p05", "005", "p002"} <= found
+    assert {"p05", "005", "p002", "007"} <= found
 
 
 def test_plain_numberings_of_any_length_raise_no_alarm():

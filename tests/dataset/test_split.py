@@ -380,6 +380,22 @@ def test_frames_that_are_of_one_patient_already_are_no_scans_to_be_asked_about(c
     assert "(such as '^(?P<patient>p[0-9]+)')" in record.getMessage()
 
 
+@pytest.mark.parametrize("number", ["{:03}", "{}"])
+def test_a_pattern_that_is_offered_holds_for_frames_too(number, caplog):
+    """It takes the number of the patient, and not that of the frame, which would be refused."""
+    names = [f"{side}_{number.format(k)}" for side in ("left", "right") for k in range(8, 12)]
+    cases = [
+        Case(f"{name}_{frame}", name, (), (), guessed=True, frame=frame)
+        for name in names
+        for frame in (2, 13)
+    ]
+    warn_of_shared(cases, {a.case: a for a in split_cases(cases, Split(test=2, validation=1))})
+    (record,) = caplog.records
+    pattern = re.search(r"such as '(.*)'\)", record.getMessage())[1]
+    patients = {re.search(pattern, case.name)["patient"] for case in cases}
+    assert patients == {number.format(k) for k in range(8, 12)}
+
+
 def test_a_name_has_a_number_of_its_own():
     digest = hashlib.sha256(b"7:test:p01").digest()
     assert name_hash(7, "test", "p01") == int.from_bytes(digest, "big")

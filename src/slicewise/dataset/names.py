@@ -258,12 +258,13 @@ def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
     groups = list(shared)
     wanted = sorted(group.cases for group in groups)
     first = all(case.startswith(group.stem) for group in groups for case in group.cases)
-    start = "^" if first else "^.*[-_. ]"
+    # the last number may be the patient's, or that of one of their scans
+    starts = ["^"] if first else ["^.*[-_. ]", "^.*?[-_. ]"]
     for stem in dict.fromkeys(group.stem for group in groups):
         exact = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", re.escape(stem))
         numbers = re.sub(r"\d+", "[0-9]+", re.escape(stem))
         words = re.sub(r"(?<!\[)[A-Za-z]+", "[A-Za-z]+", numbers)
-        for form in (numbers, exact, words):
+        for form, start in itertools.product((numbers, exact, words), starts):
             by_patient = defaultdict(list)
             for name in unique:
                 match = re.search(f"{start}(?P<patient>{form})", name)
@@ -289,7 +290,13 @@ def _behind_scans(names: Sequence[str]) -> list[Shared]:
         whose[patient].append(name)
     if not are_scans_of(scans, whose):
         return []
-    return [Shared(stem, tuple(own)) for stem, own in sorted(whose.items()) if len(own) > 1]
+    # several scans of a patient may also follow: left_01_1, left_01_2, right_01_1
+    stems = {rest: group.stem for group in find_shared(whose) for rest in group.cases}
+    of_patient: dict[str, list[str]] = defaultdict(list)
+    for rest, own in whose.items():
+        of_patient[stems.get(rest, rest)] += own
+    several = {stem: own for stem, own in of_patient.items() if len(own) > 1}
+    return [Shared(stem, tuple(sorted(own))) for stem, own in sorted(several.items())]
 
 
 def _behind_scan(name: str) -> str:

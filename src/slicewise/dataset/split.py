@@ -13,7 +13,7 @@ from slicewise.config import Split
 from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.case import Case
 from slicewise.dataset.columns import column_of, read_sites, sites_as_folds, strata_table
-from slicewise.dataset.names import find_shared, pattern_for
+from slicewise.dataset.names import Shared, find_shared, pattern_for
 from slicewise.errors import SlicewiseError
 
 _log = logging.getLogger(__name__)
@@ -316,7 +316,8 @@ def warn_of_shared(cases: Iterable[Case], assignments: Mapping[str, Assignment])
         Where they go, which the line says of the group that is torn most.
     """
     # by what patients are called, as frames of one file are of one already
-    cases_of = {case.patient: case.name for case in cases if case.guessed}
+    cases = [case for case in cases if case.guessed]
+    cases_of = {case.patient: case.name for case in cases}
     shared = find_shared(cases_of)
     if not shared:
         return
@@ -330,7 +331,7 @@ def warn_of_shared(cases: Iterable[Case], assignments: Mapping[str, Assignment])
     torn += "".join(f" and {n} in {other}" for other, n in rest)
     more = len(shared) - 1
     also = f", and {more} more such name{'s' if more > 1 else ''} several" if more else ""
-    pattern = pattern_for(cases_of, shared)
+    pattern = _pattern(cases, shared)
     _log.warning(
         "%s has %s%s, each taken for a patient of its own: set dataset.patient_pattern%s, or null "
         "to say that they differ",
@@ -339,6 +340,16 @@ def warn_of_shared(cases: Iterable[Case], assignments: Mapping[str, Assignment])
         also,
         f" (such as '{pattern}')" if pattern else "",
     )
+
+
+def _pattern(cases: Iterable[Case], shared: Iterable[Shared]) -> str | None:
+    """Return a pattern that finds patients in the names of all cases, with those of frames."""
+    stems = {name: group.stem for group in shared for name in group.cases}
+    of_patient: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        of_patient[stems.get(case.patient, case.patient)].append(case.name)
+    groups = [Shared(stem, tuple(sorted(own))) for stem, own in of_patient.items() if len(own) > 1]
+    return pattern_for((name for own in of_patient.values() for name in own), groups)
 
 
 def _place(assignment: Assignment) -> str:
