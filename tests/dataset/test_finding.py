@@ -18,6 +18,7 @@ def test_names_that_differ_in_case_only_are_refused(data, refused):
     # macOS and Windows would write the results of one over those of the other
     touch(data / "raw", *(f"{n}_{kind}.nii.gz" for n in ("p1", "P1") for kind in ("orig", "liver")))
     message = refused(find_cases, dataset("pairs", **ONE_FOLDER), data.parent)
+    assert message.startswith("cases P1 and p1: their names differ in capital letters alone")
     assert "p1_orig.nii.gz" in message
     assert "P1_orig.nii.gz" in message
 

@@ -91,8 +91,9 @@ def _refuse_torn(cases: list[Case]) -> None:
         if len({case.patient for case in own}) > 1:
             raise SlicewiseError(
                 f"{path}: its frames {listed([case.name for case in own])} would be of several "
-                "patients, so one patient might be trained and tested on; say whose they are, by a "
-                "column patient of the table or by dataset.patient_pattern"
+                "patients, so one patient might be trained and tested on; give them one patient, "
+                "by a column patient of the table or by dataset.patient_pattern, or split a file "
+                "that stacks patients into one for each"
             )
 
 
@@ -219,13 +220,21 @@ def _refuse_unsafe(cases: Iterable[FoundCase]) -> None:
 
 
 def _refuse_twice(cases: Iterable[FoundCase]) -> None:
-    by_name = defaultdict(list)
+    by_name: dict[str, list[FoundCase]] = defaultdict(list)
     for f in cases:
-        by_name[f.name.lower()].append(str(f.image[0]) if f.image else f.name)
-    twice = {name: files for name, files in by_name.items() if len(files) > 1}
+        by_name[f.name.lower()].append(f)
+    twice = {name: own for name, own in by_name.items() if len(own) > 1}
     if twice:
-        name, files = min(twice.items())
+        _, own = min(twice.items())
+        names = sorted({f.name for f in own})
+        files = listed(sorted(str(f.image[0]) if f.image else f.name for f in own))
+        if len(names) > 1:
+            raise SlicewiseError(
+                f"cases {' and '.join(names)}: their names differ in capital letters alone, which "
+                f"not all file systems tell apart ({files}); rename the files, or name the cases "
+                "in a table (layout: table)"
+            )
         raise SlicewiseError(
-            f"case {name}: two candidates, {listed(sorted(files))}; keep one, or name both in a "
-            "table (layout: table)"
+            f"case {names[0]}: two candidates, {files}; keep one, or name both in a table "
+            "(layout: table)"
         )

@@ -172,4 +172,5 @@ def test_frames_of_one_file_are_of_one_patient(data, refused):
         table = write_table(data, *(tuple(row[n] for n in kept) for row in (header, *rows)))
         message = refused(find_cases, table, data.parent)
         assert message.startswith(f"{data / 'cine.nii.gz'}: its frames ed, es would be of several")
-        assert "column patient" in message
+        assert "give them one patient, by a column patient" in message
+        assert message.endswith("or split a file that stacks patients into one for each")
