@@ -64,9 +64,10 @@ def test_the_committed_schema_is_up_to_date():
     assert main(["schema", "--check", str(ROOT / "config" / "schema.json")]) == 0
 
 
-def test_another_schema_is_one_sentence(tmp_path, capsys):
+@pytest.mark.parametrize("content", [b"{}\n", b"not JSON", "{}".encode("utf-16"), b"\xe9"])
+def test_another_schema_is_one_sentence(tmp_path, capsys, content):
     old = tmp_path / "schema.json"
-    old.write_text("{}\n")
+    old.write_bytes(content)
     assert main(["schema", "--check", str(old)]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1

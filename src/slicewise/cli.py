@@ -807,6 +807,8 @@ def _schema(options: argparse.Namespace) -> int:
         raise SlicewiseError(
             f"{options.check}: cannot be read ({error.strerror}); correct the path"
         ) from error
+    except UnicodeDecodeError:
+        written = ""  # of no schema
     if written != text:
         raise SlicewiseError(
             f"{options.check}: differs from the settings' schema; write it anew with "

@@ -152,6 +152,16 @@ def test_no_file_of_an_earlier_call_is_left_over_but_what_was_edited(folders, tm
 
 
 @pytest.mark.usefixtures("sketched")
+def test_a_list_of_contents_that_a_spreadsheet_stored_anew_is_refused(folders, tmp_path, capsys):
+    output = tmp_path / "paper"
+    output.mkdir()
+    (output / "contents.tsv").write_text("file\tsha256\n", encoding="utf-16")
+    assert published(folders[:1], output, "--force") == 1
+    said = capsys.readouterr().err
+    assert "contents.tsv: the file is damaged or was edited (it is no text in UTF-8)" in said
+
+
+@pytest.mark.usefixtures("sketched")
 def test_a_list_of_contents_deletes_nothing_elsewhere(folders, tmp_path):
     output = tmp_path / "paper"
     other = tmp_path / "other.txt"

@@ -23,6 +23,13 @@ def test_each_named_layout_is_known_wherever_it_lies(tmp_path):
     assert found(tmp_path) == [("table", "list.csv"), ("msd", "m"), ("nnunet", "n"), ("ircad", "i")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_a_table_is_known_however_a_spreadsheet_stored_it(tmp_path, encoding):
+    (tmp_path / "list.csv").write_text("case;image;mask\n", encoding=encoding)
+    (tmp_path / "odd.csv").write_bytes(b"case;image;mask;caf\xe9\n")
+    assert found(tmp_path) == [("table", "list.csv")]
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"training": 5}', '{"training": ["a"]}', "{"])
 def test_another_dataset_json_is_none_of_msd(tmp_path, content):
     (tmp_path / "dataset.json").write_text(content)

@@ -65,7 +65,8 @@ def test_a_name_of_ones_own_is_said(caplog):
     assert "posterior" not in record.getMessage()
 
 
-def test_what_is_no_json_is_refused(tmp_path, refused):
+@pytest.mark.parametrize("content", [b"{", b"\xe9", "{}".encode("utf-16"), b"[" * 100_000])
+def test_what_is_no_json_is_refused(tmp_path, refused, content):
     path = tmp_path / "dataset.json"
-    path.write_text("{")
+    path.write_bytes(content)
     assert str(path) in refused(read_description, path)

@@ -186,6 +186,22 @@ def _cells(text: str, separator: str, skipped: int) -> _Lines:
     return [(number, cells) for number, cells in numbered if any(map(stripped, cells))]
 
 
+def encoding_of(content: bytes) -> str:
+    """Return how a text is stored, in UTF-8 or UTF-16, by how it begins.
+
+    Examples
+    --------
+    >>> encoding_of("café".encode("utf-16")), encoding_of(b"plain")
+    ('utf-16', 'utf-8')
+    """
+    for mark, name in MARKS.items():
+        if content.startswith(mark):
+            return name
+    # a letter of UTF-16 has its zero before or behind it
+    zeros = (content[:1] == b"\0", content[1:2] == b"\0")
+    return {(True, False): "utf-16-be", (False, True): "utf-16-le"}.get(zeros, "utf-8")
+
+
 def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
@@ -199,14 +215,8 @@ def _text(path: Path) -> str:
         raise SlicewiseError(
             f"{path}: this is a workbook of a spreadsheet; save it as text (CSV, UTF-8)"
         )
-    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
-    if encoding is None:
-        # a letter of UTF-16 has its zero before or behind it
-        encoding = {(False, True): "utf-16-be", (True, False): "utf-16-le"}.get(
-            (content[:1] != b"\0", content[1:2] != b"\0"), "utf-8"
-        )
     try:
-        return content.decode(encoding)
+        return content.decode(encoding_of(content))
     except UnicodeError as error:
         raise SlicewiseError(
             f"{path}: not readable as a table, as it is no text in UTF-8 or UTF-16; save it anew "

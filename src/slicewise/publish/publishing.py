@@ -27,6 +27,7 @@ from slicewise.publish.sources import bibtex
 from slicewise.publish.tripod import TRIPOD
 from slicewise.report.comparison import ComparedExperiments
 from slicewise.report.dots import DotRow
+from slicewise.stored import text_of
 from slicewise.wording import plural
 
 CONTENTS = "contents.tsv"
@@ -110,7 +111,8 @@ def _delete_earlier(output: Path, files: Files) -> None:
     contents = output / CONTENTS
     if not contents.is_file():
         return
-    for row in csv.DictReader(contents.read_text(encoding="utf-8").splitlines(), delimiter="\t"):
+    listed = text_of(contents, "delete it, and what it lists, and publish again")
+    for row in csv.DictReader(listed.splitlines(), delimiter="\t"):
         name = str(row.get("file"))
         path = output / name
         inside = path.resolve().is_relative_to(output.resolve())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from slicewise.dataset.tables import encoding_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import Listing
 from slicewise.survey.words import subset_of
@@ -58,7 +59,10 @@ def _table(listing: Listing) -> list[Known]:
     tables = []
     for path in (p for suffix in TABLES for p in listing.others.get(suffix, ())):
         try:
-            with (listing.root / path).open(encoding="utf-8-sig") as stream:
+            place = listing.root / path
+            with place.open("rb") as stream:
+                encoding = encoding_of(stream.read(4))
+            with place.open(encoding=encoding) as stream:
                 first = stream.readline(4096)
         except (OSError, ValueError):
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slicewise.config.labels import check_label_names
+from slicewise.dataset.tables import encoding_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey.listing import Listing
 from slicewise.survey.words import KINDS, words_of
@@ -87,7 +88,8 @@ def _read(path: Path) -> dict[int, str]:
     try:
         if path.stat().st_size > LARGEST:
             return {}
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+        text = content.decode(encoding_of(content))
     except (OSError, ValueError):
         return {}
     words = words_of(path.stem)

@@ -25,7 +25,7 @@ def read_description(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SlicewiseError(
             f"{path}: not readable as JSON ({error}); get the file again"
         ) from error
