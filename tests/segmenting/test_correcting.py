@@ -288,6 +288,9 @@ def test_names_that_would_stop_later_runs_are_not_taken(place: Place) -> None:
     place.cases()
     said = "P3: the data set has a patient p3, which may be .*; give --patient p3 if it is"
     refused(place, said, case="s2", patient="P3")
+    known = place.table.read_text()
+    place.table.write_text(known.replace("\ts1\t", "\tAnn B\t"))
+    refused(place, "give --patient 'Ann B' if it is", case="s2", patient="ann b")
     # its own row, which it replaces, is no other patient
     correct(place.asked(patient="S1", force=True))
     place.cases()

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from slicewise.dataset.ensembles import NAME
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json
@@ -81,6 +83,19 @@ def test_the_dice_of_an_earlier_training_is_not_its_own(tmp_path: Path) -> None:
     experiment(folder, seeds=(3, 5))
     said = lines(described(choose(str(folder))))["test Dice"]
     assert said == "not scored yet (the scores that lie there are of an earlier training)"
+
+
+def test_the_command_that_tells_of_all_folds_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = experiment(tmp_path / "my results" / "tiny" / "x", (3, 4))
+    said = lines(described(choose(str(folder / "fold-0"))))["test Dice"]
+    assert said.endswith(f"slicewise inspect '{folder}'")
+    monkeypatch.chdir(tmp_path)
+    said = lines(described(choose("my results/tiny/x/fold-0")))["test Dice"]
+    assert said.endswith("slicewise inspect 'my results/tiny/x'")
+    monkeypatch.chdir(folder / "fold-0")
+    assert lines(described(choose(".")))["test Dice"].endswith("slicewise inspect ..")
 
 
 def test_one_fold_has_its_own_run_and_not_the_dice_of_all(tmp_path: Path) -> None:

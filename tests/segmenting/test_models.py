@@ -29,6 +29,23 @@ def test_folds_are_taken_together_in_their_order(tmp_path: Path) -> None:
         assert choose(str(name)).weights == wanted[1:2]
 
 
+def test_names_that_depend_on_where_one_is_mean_the_same_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = experiment(tmp_path / "results" / "tiny" / "x", (3, 4))
+    folds = [weights_digest(finished(2, seed)) for seed in (3, 4)]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(folder / "fold-1")
+    for name in (".", "./", "../fold-1", "../fold-1/", "model.keras", "~/results/tiny/x/fold-1"):
+        chosen = choose(name)
+        assert chosen.weights == folds[1:], name
+        assert (chosen.fold, chosen.folder, chosen.name) == ("fold-1", folder, name)
+    assert choose(".").title == "x/fold-1"
+    for name in ("..", "../", "../../x"):
+        assert choose(name).weights == folds, name
+        assert (choose(name).folder, choose(name).title) == (folder, "tiny/x")
+
+
 def test_what_changes_a_mask_is_told_apart_from_what_is_only_shown(tmp_path: Path) -> None:
     def told(name: str, **settings: object) -> str:
         return choose(str(experiment(tmp_path / name, **settings))).settings_digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -283,7 +284,8 @@ def _check_patient(patient: str, others: Sequence[Assignment], dataset: Dataset)
     if other is not None:
         raise SlicewiseError(
             f"{patient}: the data set has a patient {other}, which may be the same one in another "
-            f"spelling; give --patient {other} if it is, or else a name that differs more"
+            f"spelling; give --patient {shlex.quote(other)} if it is, or else a name that differs "
+            "more"
         )
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Range, Ranges
@@ -189,9 +192,12 @@ def _settings(chosen: Chosen) -> str:
 
 def _scores(chosen: Chosen) -> str:
     if chosen.of_folds:
+        assert chosen.folder is not None  # of one fold
+        given = Path(chosen.name).is_absolute()
+        folder = str(chosen.folder) if given else os.path.relpath(chosen.folder)
         return (
             f"not scored alone; that of all {chosen.of_folds} folds: "
-            f"slicewise inspect {chosen.folder}"
+            f"slicewise inspect {shlex.quote(folder)}"
         )
     if chosen.folder is not None and (chosen.folder / "summary.json").is_file():
         if not scores_are_current(chosen.folder):

@@ -16,7 +16,7 @@ from slicewise.dataset.calibration import Calibration
 from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, sha256
+from slicewise.files import digest, expanded, sha256
 from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.fits import shared_card
 from slicewise.metrics.expected import Expectation
@@ -138,7 +138,7 @@ class Chosen:
         """What pages call them: of a path its end alone, as the rest tells where it lies."""
         if self.name.startswith(STORES):
             return self.name
-        return "/".join(Path(self.name).absolute().parts[-2:])
+        return "/".join(_place(self.name).parts[-2:])
 
     @property
     def exported(self) -> list[OnnxModel]:
@@ -170,7 +170,7 @@ def choose(name: str, results: Path = Path("results")) -> Chosen:
         When there is none, one is damaged, they do not belong together, or folds are missing.
     """
     if not name.startswith(STORES):
-        return _of_files(name, Path(name))
+        return _of_files(name, _place(name))
     with tempfile.TemporaryDirectory(prefix="slicewise-") as folder:
         connection = Connection(results, patient=True)
         place, tracked = fetch_model(connection, name, Path(folder))
@@ -194,20 +194,27 @@ def choose_again(name: str, results: Path = Path("results")) -> Chosen:
     """
     if name.startswith(STORES):
         return choose(name, results)
-    files = files_of(name, Path(name))
+    place = _place(name)
+    files = files_of(name, place)
     beside = [path.with_name(own) for path in files for own in ("config.yaml", "calibration.json")]
-    if (ensemble := ensemble_in(Path(name))) is not None:
+    if (ensemble := ensemble_in(place)) is not None:
         beside += [ensemble, *sorted(ensemble.parent.glob(f"{FOLD}*/calibration.json"))]
     read = [path.resolve() for path in (*files, *beside) if path.is_file()]
     key = (name, *((path, sha256(path)) for path in read))
     if key not in _LAST:
         _LAST.clear()  # first: two may not fit into memory
-        _LAST[key] = _of_files(name, Path(name))
+        _LAST[key] = _of_files(name, place)
     return _LAST[key]
 
 
 _LAST: dict[tuple[Any, ...], Chosen] = {}
 """The models that were loaded last, at most of one name."""
+
+
+def _place(name: str) -> Path:
+    """Return where a name leads; folds, experiments and data sets are told by names of folders."""
+    place = expanded(name, "the name of a model").absolute()
+    return place.resolve() if ".." in place.parts else place
 
 
 def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) -> Chosen:
@@ -220,7 +227,7 @@ def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) 
         first = model_card(models[0])
         parts = Chosen(name, models, first, weights, trainings, None, tracked or {})
         return _of_ensemble(ensemble, parts)
-    _check_folds(name, files, trainings)
+    _check_folds(name, place, files, trainings)
     of_experiment = files[0].parent.name.startswith(FOLD) and trainings
     folder = files[0].parent.parent if of_experiment else None
     card = shared_card(models)
@@ -283,7 +290,9 @@ def _tracked_trainings(
     return records
 
 
-def _check_folds(name: str, files: Sequence[Path], trainings: Sequence[TrainingRecord]) -> None:
+def _check_folds(
+    name: str, place: Path, files: Sequence[Path], trainings: Sequence[TrainingRecord]
+) -> None:
     """Refuse an experiment some of whose folds are not trained yet, or of another number of them.
 
     Raises
@@ -292,7 +301,7 @@ def _check_folds(name: str, files: Sequence[Path], trainings: Sequence[TrainingR
         When there are others than its records tell of.
     """
     wanted = {record.folds for record in trainings}
-    alone = len(files) == 1 and Path(name).name in (files[0].name, files[0].parent.name)
+    alone = len(files) == 1 and place.name in (files[0].name, files[0].parent.name)
     if trainings and not alone and wanted != {len(files)}:
         told = " or ".join(map(str, sorted(wanted)))
         raise SlicewiseError(
