@@ -13,7 +13,9 @@ from slicewise.dataset.finding import find_cases
 from slicewise.dataset.fingerprint import TrainingCase
 from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
+from slicewise.files import write_json
 from slicewise.planning import ingested_cases, plan_for, settings_text
+from slicewise.records import record_path
 from tests.case_records import case_record
 
 CONFIG = {
@@ -34,7 +36,7 @@ SHAPE = [300, 200, 40]
 
 
 def record(name, shape=SHAPE):
-    return case_record(name, name, shape=list(shape))
+    return case_record(name, name, patient=name, shape=list(shape))
 
 
 @pytest.fixture
@@ -110,6 +112,19 @@ def test_without_the_table_it_says_how_to_make_it(written):
         plan_for([written], "quick", Path("results"))
     message = str(caught.value)
     assert "snakemake --cores all results/made/cases.tsv --configfile mine.yaml" in message
+
+
+def test_no_plan_follows_from_the_table_of_another_configuration(written):
+    table = Path("results/made/cases.tsv")
+    other = load_settings(merge(CONFIG, {"dataset": {"labels": {"liver": 2}}}))
+    told = {"content": other.dataset.content.once_read}
+    job = {"made": 1, "settings": told, "code": {}, "inputs": {}, "outputs": {}}
+    write_json(record_path(table), job)
+    with pytest.raises(SlicewiseError) as caught:
+        plan_for([written], "quick", Path("results"))
+    assert f"{table}: it was made by another configuration" in str(caught.value)
+    assert "(dataset.labels.liver), so nothing can follow from it" in str(caught.value)
+    assert f"snakemake --cores all {table} --configfile mine.yaml" in str(caught.value)
 
 
 def test_only_training_cases_count(written):

@@ -14,6 +14,7 @@ from slicewise.dataset.assignment import Assignment
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.fingerprint import TrainingCase, fingerprint_of
+from slicewise.dataset.ingested import check_table
 from slicewise.dataset.plan import plan
 from slicewise.dataset.proposal import Plan
 from slicewise.dataset.split import split_cases
@@ -40,18 +41,20 @@ def plan_for(configuration: Sequence[Path], effort: Effort, results: Path) -> Pl
     Raises
     ------
     SlicewiseError
-        When the configuration is wrong, or its training cases were not ingested.
+        When the configuration is wrong, or its training cases, as they are now, were not ingested.
     """
     settings = load_settings(read_configuration(configuration))
     data = data_folder()
     cases = find_cases(settings.dataset, data)
     split = split_cases(cases, settings.split, data)
     table = results / settings.dataset.name / "cases.tsv"
+    command = snakemake_command(configuration, table)
     if not table.exists():
         raise SlicewiseError(
             f"{table}: a plan follows from this table of the cases, which is not there; make it by "
-            f"{snakemake_command(configuration, table)}"
+            f"{command}"
         )
+    check_table(table, settings.dataset.content, cases, command)
     return plan_of(settings, ingested_cases(table, split), effort)
 
 

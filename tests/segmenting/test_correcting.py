@@ -407,7 +407,10 @@ def test_places_that_do_not_fit_are_refused(place: Place) -> None:
     place.write(corrections="livers/kept.tsv")
     refused(place, "lies in the folder of the data set")
     place.write()
-    (place.root / "results" / "tiny" / "cases.tsv").unlink()
+    table = place.root / "results" / "tiny" / "cases.tsv"
+    table.write_text(table.read_text().replace("p2\tp2", "p2\tp9"))
+    refused(place, r"made by another configuration, or from other files \(patient of p2\)")
+    table.unlink()
     cases = f"{place.root}/results/tiny/cases.tsv --configfile {place.root}/config.yaml"
     refused(place, f"tested on already; make it first: snakemake --cores all {cases}")
 

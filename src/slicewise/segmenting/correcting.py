@@ -17,6 +17,7 @@ from slicewise.asked import snakemake_command
 from slicewise.config import UNDRAWN, Content, Dataset, Settings, load_settings
 from slicewise.config.configuration import read_configuration
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.case import Case
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.corrections import (
     SETTING,
@@ -26,6 +27,7 @@ from slicewise.dataset.corrections import (
     table_of,
 )
 from slicewise.dataset.finding import find_cases
+from slicewise.dataset.ingested import check_table
 from slicewise.dataset.marks import beside, read_marks
 from slicewise.dataset.names import SAFE, find_alike
 from slicewise.dataset.split import split_cases
@@ -130,7 +132,7 @@ def correct(asked: Asked) -> Taken:
     patient = asked.patient or name
     _check_patient(patient, [one for one in split if one.case != name], dataset)
     meant = as_meant(image.plus(_more(segmented, dataset)), dataset.content)
-    _check_new(name, meant, settings, asked, split)
+    _check_new(name, meant, _ingested(asked, settings, cases), split)
     _check_names(asked.mask, dataset)
     mask = _mask(asked, image, dataset.content)
     with changing(table) as known:
@@ -289,16 +291,23 @@ def _check_patient(patient: str, others: Sequence[Assignment], dataset: Dataset)
         )
 
 
-def _check_new(
-    name: str, image: Volume, settings: Settings, asked: Asked, split: Sequence[Assignment]
-) -> None:
-    """Refuse a scan that the data set has, as it is or changed: a test scan above all."""
+def _ingested(asked: Asked, settings: Settings, cases: Sequence[Case]) -> Path:
+    """Return the table of the cases as they are now, which tells what a scan may not be."""
     table = asked.results / settings.dataset.name / "cases.tsv"
+    command = snakemake_command(asked.configuration, table)
     if not table.is_file():
         raise SlicewiseError(
             f"{table}: it is missing, and nothing else tells whether this scan is tested on "
-            f"already; make it first: {snakemake_command(asked.configuration, table)}"
+            f"already; make it first: {command}"
         )
+    # corrected scans may have been replaced since, and none of them is tested on
+    own = [case for case in cases if not case.corrected]
+    check_table(table, settings.dataset.content, own, command)
+    return table
+
+
+def _check_new(name: str, image: Volume, table: Path, split: Sequence[Assignment]) -> None:
+    """Refuse a scan that the data set has, as it is or changed: a test scan above all."""
     cases = read_table(table)
     marks = read_marks(beside(table), cases["case"])
     fingerprints = dict(zip(cases["fingerprint"], cases["case"], strict=True))
