@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -277,6 +278,11 @@ def test_nothing_is_replaced_without_force(place: Place) -> None:
     )
     assert list(read_corrections(place.table)) == ["s1"]
     refused(place, "this scan is case s1 of the data set already", case="s1-again")
+
+
+def test_a_mask_whose_record_is_gone_is_refused_with_what_to_do(place: Place) -> None:
+    shutil.rmtree(place.out / "_scans")
+    refused(place, "s1.json: it is gone, .*; segment the scan into another folder, and name that")
 
 
 def test_names_that_would_stop_later_runs_are_not_taken(place: Place) -> None:

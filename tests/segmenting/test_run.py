@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -243,6 +244,7 @@ def test_what_is_there_is_kept_and_nothing_else_overwritten(
     assert before == {p: p.stat().st_mtime_ns for p in before}
     # a kill between a mask and the rest leaves what the next call finishes
     output.record("a").unlink()
+    output.begun("a").touch()
     output.seg("CT7").unlink()
     again, _ = segmented(place, chosen, tmp_path / "out")
     assert sorted(again.made) == ["CT7", "a"]
@@ -255,6 +257,22 @@ def test_what_is_there_is_kept_and_nothing_else_overwritten(
     assert forced.made == ["a"]
     wanted = as_the_workflow(path, tmp_path / "wanted.nii.gz", chosen)
     same(output.mask("a"), wanted)
+
+
+@pytest.mark.parametrize("renew", [False, True])
+def test_a_mask_that_may_have_been_edited_outlives_the_loss_of_its_record(
+    tmp_path: Path, chosen: Chosen, renew: bool
+) -> None:
+    path = stored(tmp_path / "a.nii.gz", ct(1))
+    _, output = segmented([path], chosen, tmp_path / "out")
+    assert not output.begun("a").exists()
+    shutil.rmtree(output.record("a").parent)
+    before = output.mask("a").read_bytes()
+    again, _ = segmented([path], chosen, tmp_path / "out", renew=renew)
+    assert not again.made and output.mask("a").read_bytes() == before
+    assert "there is a mask already, of another scan, model or hand" in again.failures[0]
+    forced, _ = segmented([path], chosen, tmp_path / "out", force=True)
+    assert forced.made == ["a"] and output.record("a").is_file()
 
 
 def test_the_table_and_the_page_have_all_scans(tmp_path: Path, chosen: Chosen) -> None:

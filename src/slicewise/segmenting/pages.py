@@ -54,6 +54,10 @@ class Output:
         """Return what is known of a scan that is finished."""
         return self.folder / RECORDS / f"{scan}.json"
 
+    def begun(self, scan: str) -> Path:
+        """Return the mark of a scan that is not finished, whose mask may be there already."""
+        return self.folder / RECORDS / f"{scan}.begun"
+
     def made(self, scan: str) -> bool:
         """Tell whether the mask of a scan is as it was written, from whatever it was made."""
         with suppress(SlicewiseError, OSError):

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from slicewise.config import Content
 from slicewise.errors import PassingError, SeveralErrors, SlicewiseError
-from slicewise.files import digest, sha256, sweep_halves, write_bytes
+from slicewise.files import digest, sha256, sweep_halves, write_bytes, write_text
 from slicewise.inference.assembly import numbered
 from slicewise.inference.fits import checked
 from slicewise.inference.predict import Request, predict_cases
@@ -156,6 +156,9 @@ class ScanRequest(Request):
         card = self.order.chosen.card
         self.made_from["image"] = self.scan.sha256()
         self._look_for_mask()
+        # where it cannot be written, the mask cannot either, which ends the work
+        with suppress(OSError, SlicewiseError):
+            write_text(self.order.output.begun(self.case), "")
         image, header = read_scan(self.scan, card)
         name = str(self.scan.name if self.scan.dicom else self.scan.sources[0])
         shown = checked(image.plus(self.offset), card, name, "give --offset -1024")
@@ -185,9 +188,12 @@ class ScanRequest(Request):
             record = None
         if record is not None and whole and not edited:
             raise _KeptError
-        if self.order.renew and self.order.output.made(self.case):
+        output = self.order.output
+        if self.order.renew and output.made(self.case):
             return
-        if edited or note != made_from:
+        # without its record nobody knows whether it was edited, unless it was never finished
+        lost = not (output.record(self.case).is_file() or output.begun(self.case).is_file())
+        if lost or edited or note != made_from:
             raise SlicewiseError(
                 f"{mask}: there is a mask already, of another scan, model or hand; "
                 f"{self.order.remedy}"
@@ -391,6 +397,7 @@ def _finish(request: ScanRequest, mask: np.ndarray) -> None:
         "views": scan_views(shown, contiguous=card.contiguous),
     }
     write_sealed(output.record(request.case), record)
+    output.begun(request.case).unlink(missing_ok=True)
 
 
 def _write_dicom(request: ScanRequest, mask: np.ndarray) -> None:
