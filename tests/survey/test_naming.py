@@ -39,8 +39,10 @@ def test_what_programs_write_is_read(tmp_path, name):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_names_are_read_however_a_spreadsheet_stored_them(tmp_path, encoding):
-    (tmp_path / "labels.csv").write_text(FILES["labels.csv"], encoding=encoding)
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_names_are_read_however_a_spreadsheet_stored_them(tmp_path, encoding, ends):
+    (tmp_path / "labels.csv").write_text(FILES["labels.csv"], encoding=encoding, newline=ends)
+    (tmp_path / "deep.json").write_text("[" * 100_000)
     assert names_in(list_folder(tmp_path), [1, 2]).names == {1: "liver", 2: "tumour"}
 
 

@@ -88,8 +88,7 @@ def _read(path: Path) -> dict[int, str]:
     try:
         if path.stat().st_size > LARGEST:
             return {}
-        content = path.read_bytes()
-        text = content.decode(encoding_of(content))
+        text = path.read_text(encoding=encoding_of(path.read_bytes()))
     except (OSError, ValueError):
         return {}
     words = words_of(path.stem)
@@ -109,7 +108,7 @@ def _is_any(words: Sequence[str], known: Sequence[str]) -> bool:
 def _of_json(text: str) -> dict[int, str]:
     try:
         description = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     named = described_labels(description) or described_labels({"labels": description})
     # a region of several values is named with the values of others
