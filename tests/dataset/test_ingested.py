@@ -1,12 +1,13 @@
 """Whether a table of cases is of those that a configuration finds."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from slicewise.config import Content
 from slicewise.dataset.case import Case
-from slicewise.dataset.case_record import write_case_records
+from slicewise.dataset.case_record import read_case_records, write_case_records
 from slicewise.dataset.cases import cases_table
 from slicewise.dataset.ingested import check_table
 from slicewise.errors import SlicewiseError
@@ -82,6 +83,16 @@ def test_other_files_and_patients_are_named(table: Path, tmp_path: Path) -> None
     assert "(image of a1, image of a2)" in said
     twins = [Case(name=name, patient="one", image=(), mask=()) for name in NAMES]
     assert "(patient of a1, patient of a2)" in refused(table, LIVER, twins)
+
+
+def test_records_of_an_earlier_version_tell_of_files(table: Path, tmp_path: Path) -> None:
+    # whose marks nobody reads now
+    shard = table.parent / "cases/_shards/000.json"
+    shard.write_text(re.sub(r'"marks": "[^"]*"', '"marks": "0:"', shard.read_text()))
+    with pytest.raises(SlicewiseError, match="another version"):
+        read_case_records([shard])
+    check_table(table, LIVER, found(tmp_path / "data"), "snakemake it")
+    assert "(image of a1" in refused(table, LIVER, found(tmp_path / "others", size=11))
 
 
 def test_what_no_record_tells_is_taken_for_the_same(table: Path, tmp_path: Path) -> None:

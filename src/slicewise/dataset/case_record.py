@@ -139,8 +139,19 @@ class CaseRecord(Loose):
         }
 
 
+class CaseSources(Loose):
+    """What records of any version tell: files of a case, and whether the size of voxels is lost."""
+
+    case: Name
+    image: SourceFiles
+    mask: SourceFiles
+    lost: bool = False
+
+
 CASE_RECORD = Form(CaseRecord)
 CASE_RECORDS = Form(Annotated[list[CaseRecord], Field(min_length=1)])
+CASE_SOURCES = Form(list[CaseSources])
+"""Of the same files, where results of an earlier version are looked at, too."""
 
 
 def kept_record(path: Path, made_from: str) -> CaseRecord | None:

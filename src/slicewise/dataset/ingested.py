@@ -9,10 +9,11 @@ from typing import Any
 
 from slicewise.config import Content
 from slicewise.dataset.case import Case
-from slicewise.dataset.case_record import read_case_records
+from slicewise.dataset.case_record import CASE_SOURCES
 from slicewise.dataset.cases import read_table
 from slicewise.errors import SlicewiseError
 from slicewise.records import SHARDS, differences, read_record, record_path
+from slicewise.stored import read_typed
 from slicewise.wording import some
 
 SHOWN = 3
@@ -70,7 +71,8 @@ def _other_patients(table: Path, cases: Sequence[Case]) -> list[str]:
 def _other_files(record: Mapping[str, Any], folder: Path, cases: Sequence[Case]) -> list[str]:
     """Name what has another size now; digests of all files would take minutes."""
     read = [folder / name for name in record.get("inputs", {}) if SHARDS in Path(name).parts]
-    known = read_case_records(path for path in read if path.is_file())
+    there = [path for path in read if path.is_file()]
+    known = {each.case: each for path in there for each in read_typed(path, CASE_SOURCES)}
     other = []
     for case in cases:
         for kind in ("image", "mask") if case.name in known else ():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.dataset.case_record import CASE_RECORDS
+from slicewise.dataset.case_record import CASE_SOURCES
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.ensembles import NAME, EnsembleRecord
 from slicewise.dataset.former import check_current
@@ -59,7 +59,7 @@ def unsized_cases(dataset: Path) -> set[str]:
         return set()
     cases = read_table(table)
     shards = sorted((dataset / "cases" / SHARDS).glob("*.json"))
-    lost = {each.case for path in shards for each in read_typed(path, CASE_RECORDS) if each.lost}
+    lost = {each.case for path in shards for each in read_typed(path, CASE_SOURCES) if each.lost}
     # records of a run before a size was given stay beside others
     return {str(case) for case in cases.loc[cases["spacing"] == UNKNOWN_SIZE, "case"]} & lost
 
