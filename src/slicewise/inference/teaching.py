@@ -98,7 +98,7 @@ def teach_cases(
     for case, image in zip(cases, map(Path, images), strict=True):
         record = case_record_of(known, case, ", ".join(case_records))
         if lesson.teacher.card.measured:
-            plain = "a teacher without input.context and inference.tilt"
+            plain = "a teacher that counts pixels, without input.context and inference.tilt"
             check_sized(record, lesson.content, "what its teacher sees follows from it", plain)
         told = [lesson.says, lesson.content.model_dump(), lesson.recipe.model_dump()]
         made_from = digest([record.made_from, code, *told])
