@@ -207,6 +207,20 @@ def test_a_pattern_is_offered_for_the_common_schemes():
     assert {"p05", "005", "p002", "007"} <= found
 
 
+def test_a_pattern_is_sought_once_for_all_stems_of_one_form(monkeypatch):
+    names = [f"p{k:03d}_{scan}" for k in range(100) for scan in ("ct", "mr")]
+    looks = []
+
+    def search(pattern, name, found=re.search):
+        looks.append(pattern)
+        return found(pattern, name)
+
+    monkeypatch.setattr(re, "search", search)
+    # one name that none fits
+    assert pattern_for([*names, "other"], find_shared(names)) is None
+    assert len(looks) <= 10 * len(names)
+
+
 def test_plain_numberings_of_any_length_raise_no_alarm():
     for first in (0, 1, 100):
         for number in range(1, 140):

@@ -260,19 +260,26 @@ def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
     first = all(case.startswith(group.stem) for group in groups for case in group.cases)
     # the last number may be the patient's, or that of one of their scans
     starts = ["^"] if first else ["^.*[-_. ]", "^.*?[-_. ]"]
-    for stem in dict.fromkeys(group.stem for group in groups):
-        exact = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", re.escape(stem))
-        numbers = re.sub(r"\d+", "[0-9]+", re.escape(stem))
-        words = re.sub(r"(?<!\[)[A-Za-z]+", "[A-Za-z]+", numbers)
-        for form, start in itertools.product((numbers, exact, words), starts):
-            by_patient = defaultdict(list)
-            for name in unique:
-                match = re.search(f"{start}(?P<patient>{form})", name)
-                by_patient[match["patient"] if match else ""].append(name)
-            several = sorted(tuple(group) for group in by_patient.values() if len(group) > 1)
-            if "" not in by_patient and several == wanted:
-                return f"{start}(?P<patient>{form})"
+    forms = (form for group in groups for form in _forms(group.stem))
+    # most stems have the same forms
+    for form, start in dict.fromkeys(itertools.product(forms, starts)):
+        pattern = f"{start}(?P<patient>{form})"
+        by_patient = defaultdict(list)
+        for name in unique:
+            match = re.search(pattern, name)
+            by_patient[match["patient"] if match else ""].append(name)
+        several = sorted(tuple(group) for group in by_patient.values() if len(group) > 1)
+        if "" not in by_patient and several == wanted:
+            return pattern
     return None
+
+
+def _forms(stem: str) -> tuple[str, str, str]:
+    """Return patterns that a stem has: of its numbers, of their digits, and of its words, too."""
+    exact = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", re.escape(stem))
+    numbers = re.sub(r"\d+", "[0-9]+", re.escape(stem))
+    words = re.sub(r"(?<!\[)[A-Za-z]+", "[A-Za-z]+", numbers)
+    return numbers, exact, words
 
 
 def _tokens(name: str) -> list[str]:
