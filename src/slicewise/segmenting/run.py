@@ -205,6 +205,8 @@ class ScanRequest(Request):
         self.seen.clear()
         self.known.clear()
         if isinstance(error, _KeptError):
+            # a kill may have come just before the mark was taken away
+            self.order.output.begun(self.case).unlink(missing_ok=True)
             self.outcome.kept.append(self.case)
         else:
             self.outcome.errors.append(told(self.scan, error))
