@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -16,7 +17,16 @@ import pytest
 from slicewise.errors import SlicewiseError
 from slicewise.tracking import Connection, Mirror, store
 from slicewise.tracking.journal import all_runs
-from slicewise.tracking.store import absolute, address_of, file_of, fitting, locked, make_store
+from slicewise.tracking.store import (
+    PLACES,
+    absolute,
+    address_of,
+    file_of,
+    fitting,
+    locked,
+    make_store,
+    take_along,
+)
 from tests import forked
 from tests.tracking.conftest import begin, tracker
 
@@ -263,3 +273,85 @@ def test_runs_below_a_question_mark_are_tracked_there(
     kept = {path.name for path in (folder / "results" / "mlartifacts").rglob("*")}
     assert "environment.txt" in kept
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def tracked(results: Path, key: str) -> str:
+    """Track a run with a file; return where the store says that its artifacts lie."""
+    with tracker(results, "one") as one:
+        run = begin(one, key)
+        run.finish()
+    mirror = Mirror(Connection(results))
+    run_id = mirror.run_id(run.folder)
+    assert run_id is not None
+    return str(mirror.connection.client.get_run(run_id).info.artifact_uri)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("take", [shutil.copytree, os.rename])
+def test_results_that_were_copied_or_moved_take_their_artifacts_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, take: Callable[[Path, Path], object]
+) -> None:
+    old = tmp_path / "old"
+    new = tmp_path / "new #%41"
+    tracked(old / "results", "first")
+    take(old, new)
+    # MLflow leaves there which store it was told of
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = sorted(old.rglob("*"))
+    place = tracked(new / "results", "second")
+    assert place.startswith((new / "results" / "mlartifacts").as_uri())
+    assert sorted(old.rglob("*")) == before
+    (first, second) = (new / "results" / "mlartifacts").glob("*/artifacts/environment.txt")
+    assert first.read_text() == second.read_text()
+
+
+def noted(path: Path, *places: str) -> None:
+    """Make a store that notes where artifacts of an experiment lie in each of its tables."""
+    columns: dict[str, list[str]] = {}
+    for table, column in PLACES:
+        columns.setdefault(table, []).append(column)
+    with closing(sqlite3.connect(path)) as database, database:
+        for table, names in columns.items():
+            database.execute(f"CREATE TABLE {table} (experiment_id, {', '.join(names)})")
+            marks = ", ".join("?" * (1 + len(names)))
+            rows = [(number, *[place] * len(names)) for number, place in enumerate(places)]
+            database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+
+def places_in(path: Path) -> list[list[str]]:
+    with closing(sqlite3.connect(path)) as database:
+        found = [database.execute(f"SELECT {column} FROM {table}") for table, column in PLACES]
+        return [[place for (place,) in rows] for rows in found]
+
+
+def test_artifacts_of_others_stay_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    here = (tmp_path / "mlartifacts").as_uri()
+    there = (tmp_path / "gone" / "mlartifacts").as_uri()
+    other = (tmp_path / "gone" / "mlartifacts2").as_uri()
+    noted(path, f"{there}/0", there, other, "s3://bucket/a", "models:/m-1")
+    take_along(path, here)
+    assert places_in(path) == [[f"{here}/0", here, other, "s3://bucket/a", "models:/m-1"]] * len(
+        PLACES
+    )
+
+
+def test_a_store_that_another_folder_of_results_made_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    theirs = tmp_path / "other" / "mlartifacts"
+    theirs.mkdir(parents=True)
+    noted(path, f"{theirs.as_uri()}/0", theirs.as_uri())
+    take_along(path, (tmp_path / "mlartifacts").as_uri())
+    assert places_in(path) == [[f"{theirs.as_uri()}/0", theirs.as_uri()]] * len(PLACES)
+
+
+@pytest.mark.slow
+def test_a_store_that_is_in_use_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    there = (tmp_path / "gone" / "mlartifacts").as_uri()
+    noted(path, f"{there}/0")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        take_along(path, (tmp_path / "mlartifacts").as_uri())
+        database.rollback()
+    assert places_in(path) == [[f"{there}/0"]] * len(PLACES)

@@ -21,7 +21,15 @@ from slicewise.surroundings import give_names
 from slicewise.tracking.answers import ForeignAnswerError, known_id
 from slicewise.tracking.reasons import why
 from slicewise.tracking.secrets import without_user
-from slicewise.tracking.store import SQLITE, address_of, file_of, fitting, locked, make_store
+from slicewise.tracking.store import (
+    SQLITE,
+    address_of,
+    file_of,
+    fitting,
+    locked,
+    make_store,
+    take_along,
+)
 
 ADDRESS = "MLFLOW_TRACKING_URI"
 DEFAULT = "results/mlflow.db"
@@ -125,6 +133,8 @@ class Connection:
         mlflow.set_tracking_uri(self.uri)
         if self.is_file:
             make_store(file_of(self.uri), self._artifacts, self.beat)
+        if self.store == DEFAULT:
+            take_along(file_of(self.uri), self._artifacts)
         return _Beating(mlflow.MlflowClient(tracking_uri=self.uri), self.beat)
 
     @property

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import half_of, sweep
@@ -17,6 +20,16 @@ from slicewise.locks import lock
 SQLITE = "sqlite:///"
 BESIDE = ("", "-journal", "-wal", "-shm")
 """What SQLite puts beside a file."""
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Tables and columns in which MLflow notes by whole paths where artifacts lie."""
+HOME = "SELECT artifact_location FROM experiments WHERE experiment_id = 0"
+"""The experiment that each store is made with lies in a folder ``0`` of its artifacts."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS)
 HELD = 60.0
 """Seconds for which a job that ends waits for another process that tells the store of the same."""
@@ -129,6 +142,42 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
         finally:
             for end in BESIDE:
                 Path(f"{temporary}{end}").unlink(missing_ok=True)
+
+
+def take_along(path: Path, artifacts: str) -> None:
+    """Let a store that was moved or copied with its artifacts find them where they are now.
+
+    It would go on writing into the folder that it was copied from, or make one anew where it was.
+    The artifacts of other folders of results that share the store stay where they are.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which lies beside its artifacts.
+    artifacts : str
+        Address of these.
+    """
+    # one that cannot be written is somebody else's, or in use: the next one who comes does it
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as database, database:
+        row = database.execute(HOME).fetchone()
+        before = str(row[0]).removesuffix("/0") if row else artifacts
+        if before == artifacts or not _was_left(before):
+            return
+        for table, column in PLACES:
+            database.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (artifacts, len(before) + 1, before, len(before) + 1, f"{before}/"),
+            )
+
+
+def _was_left(artifacts: str) -> bool:
+    """Tell whether a store was taken from beside its artifacts, or there is another one now."""
+    address = urlparse(artifacts)
+    place = Path(url2pathname(address.path))
+    # what lies in the closed folder of somebody else is as good as gone
+    there = [os.access(path, os.F_OK) for path in (place, place.with_name("mlflow.db"))]
+    return address.scheme == "file" and there != [True, False]
 
 
 def _sweep(guard: Path, halves: Sequence[Path]) -> None:
