@@ -42,7 +42,7 @@ from slicewise.backends import check_backend
 from slicewise.config.configuration import read_configuration
 from slicewise.config.load import load_settings, read_back
 from slicewise.errors import SlicewiseError, explained
-from slicewise.files import data_folder, expanded, refuse_braces
+from slicewise.files import data_folder, expanded, refuse_unfit
 from slicewise.job import sentence, warnings_said
 from slicewise.retries import has_failed, is_marked
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
@@ -101,7 +101,7 @@ try:
         pinned = lock.read_bytes().rstrip(b"\n") + b"\n"
         os.environ[f"SLICEWISE_LOCK_{hashlib.sha256(pinned).hexdigest()}"] = str(lock)
     DATA = data_folder()
-    refuse_braces([HOME or ""])
+    refuse_unfit([HOME or ""])
     check_backend()
     RESULTS = results_root()
     # each job reads these rules again
@@ -112,7 +112,7 @@ try:
         read_back(config, given_on_command_line())
         settings = load_settings(config)
         there = find_cases(settings.dataset, DATA)
-        refuse_braces(path for case in there for path in (*case.image, *case.mask))
+        refuse_unfit(path for case in there for path in (*case.image, *case.mask))
         split = split_cases(there, settings.split, DATA)
         columns = read_columns(there, settings, DATA)
         NEW = {}
@@ -122,7 +122,7 @@ try:
             from slicewise.segmenting.scans import find_scans
 
             found = find_scans([expanded(settings.segment.scans, "segment.scans")])
-            refuse_braces(path for scan in found.scans for path in scan.sources)
+            refuse_unfit(path for scan in found.scans for path in scan.sources)
             NEW = {scan.name: scan for scan in found.scans}
             if workflow.is_main_process:
                 for line in found.aside:
@@ -137,7 +137,7 @@ try:
             warn_of_shared(there, study.split)
     against = settings.split.check_against
     CHECK_AGAINST = [str(expanded(table, "split.check_against")) for table in against]
-    refuse_braces(CHECK_AGAINST)
+    refuse_unfit(CHECK_AGAINST)
 except SlicewiseError as error:
     # no WorkflowError: Snakemake would add our file and line, and print it on
     # standard output in a dry run

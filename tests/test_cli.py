@@ -1,5 +1,6 @@
 """The command ``slicewise``."""
 
+import io
 import json
 import os
 import re
@@ -243,6 +244,15 @@ def test_numbers_that_no_work_is_done_with_are_refused(arguments, option, said, 
     assert ended.value.code == 2
     name, _, value = option.partition("=")
     assert f"argument {name}: '{value}' is no {said} or more" in capsys.readouterr().err
+
+
+def test_what_a_terminal_has_no_letters_for_is_said_all_the_same(monkeypatch):
+    """As one of Latin-1, and names of files that are no text."""
+    said = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding="latin-1"))
+    monkeypatch.setitem(COMMANDS, "schema", lambda options: print("ü – K\udcf6ln"))
+    main(["schema"])
+    assert said.getvalue() == b"\xfc \\u2013 K\\udcf6ln\n"
 
 
 def test_ctrl_c_is_one_line_and_ends_a_loop_of_the_shell(monkeypatch, capsys):

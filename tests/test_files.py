@@ -19,7 +19,7 @@ from slicewise.files import (
     digest,
     expanded,
     read_json,
-    refuse_braces,
+    refuse_unfit,
     sha256,
     sweep,
     sweep_halves,
@@ -220,10 +220,21 @@ def test_the_folder_of_data_is_that_of_the_environment_else_data(tmp_path, monke
 
 
 def test_paths_that_snakemake_would_fill_in_are_refused():
-    refuse_braces(["a b/[c]/%d/que?x=1/ü#.nii", Path("x")])
+    refuse_unfit(["a b/[c]/%d/que?x=1/ü#.nii", Path("x")])
     for path in ("a/{b}/c.nii", Path("{x"), "y}"):
         with pytest.raises(SlicewiseError, match=r"^.*[{}].*: to Snakemake, .*; rename"):
-            refuse_braces(["fine", path])
+            refuse_unfit(["fine", path])
+
+
+def test_paths_that_are_no_text_are_refused():
+    for path in ("K\udcf6ln/p1.nii", Path("a/\udce9")):
+        with pytest.raises(SlicewiseError, match=r"^\S*\\x[ef]\S*: a name in it is no text.*; ren"):
+            refuse_unfit(["fine/ü", path])
+
+
+def test_a_text_about_a_name_that_is_no_text_is_written(tmp_path):
+    write_text(tmp_path / "page", "ü of K\udcf6ln")
+    assert (tmp_path / "page").read_text(encoding="utf-8") == r"ü of K\udcf6ln"
 
 
 def test_what_only_looks_like_something_left_stays(tmp_path):

@@ -54,6 +54,12 @@ def test_a_fault_of_the_input_is_one_line_and_status_1(tmp_path, capsys):
     assert file.read_text().splitlines() == ["before", sentence]
 
 
+def test_a_fault_of_a_file_whose_name_is_no_text_is_one_line(tmp_path):
+    with pytest.raises(SystemExit), job(str(tmp_path / "a.log")):
+        raise SlicewiseError("K\udcf6ln: it is cut short; copy it again")
+    assert errors_in([tmp_path / "a.log"], 0) == [r"K\udcf6ln: it is cut short; copy it again"]
+
+
 def test_faults_of_several_cases_are_said_once_and_kept_each(tmp_path, capsys):
     file = tmp_path / "a.log"
     faults = [SlicewiseError(f"d/{name}: it is\n  cut short; copy it again") for name in "ab"]

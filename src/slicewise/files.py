@@ -69,15 +69,36 @@ def refuse_address(text: str) -> None:
         )
 
 
-def refuse_braces(paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Refuse paths that Snakemake would fill in.
+def refuse_no_text(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse paths that are no text, as those with umlauts of an old archive may be.
+
+    Neither tables nor pages could name them.
 
     Raises
     ------
     SlicewiseError
-        Naming the first one with a brace.
+        Naming the first one.
     """
     for path in paths:
+        written = os.fsencode(path)
+        shown = written.decode(errors="backslashreplace")
+        if shown.encode() != written:
+            raise SlicewiseError(
+                f"{shown}: a name in it is no text in UTF-8; rename the file or folder (convmv -r "
+                "-f latin1 -t utf8 --notest FOLDER renames all that came from Windows)"
+            )
+
+
+def refuse_unfit(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse paths that Snakemake would fill in, or cannot write down.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the first one with a brace, or that is no text.
+    """
+    for path in paths:
+        refuse_no_text([path])
         if set("{}") & set(os.fspath(path)):
             raise SlicewiseError(
                 f"{path}: to Snakemake, what is in braces is a name to fill in; rename the file or "
@@ -210,8 +231,8 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` in one step."""
-    write_bytes(path, text.encode())
+    """Write `text` to `path` in one step; what is no text in a name of a file is shown as bytes."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -106,7 +106,8 @@ class _LogFile:
         """Write to the file alone."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open(mode, encoding="utf-8") as stream:
+            # names of files may be no text
+            with self.path.open(mode, encoding="utf-8", errors="backslashreplace") as stream:
                 stream.write(text)
         except OSError as error:
             if explained(error) is None:

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from slicewise.errors import SlicewiseError
 from slicewise.survey import proposal
 from slicewise.survey.looking import Looker
 from slicewise.survey.proposal import propose
@@ -87,6 +88,12 @@ def test_nothing_is_asked_of_masks_on_the_voxels_of_their_images(tmp_path):
 def test_the_split_is_drawn_unless_folders_say_it(tmp_path, name, test):
     BUILDERS[name](tmp_path)
     assert (("split", "test") in values(propose(tmp_path, "x", "x").said)) == test
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    pair(tmp_path / "K\udcf6ln" / "p1.nii", tmp_path / "K\udcf6ln" / "p1_mask.nii", 1)
+    with pytest.raises(SlicewiseError, match=r"^K\\xf6ln/p1.*: a name in it is no text in UTF-8; "):
+        propose(tmp_path, "x", ".")
 
 
 def test_nothing_is_written_into_the_data(tmp_path):

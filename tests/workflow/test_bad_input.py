@@ -312,6 +312,12 @@ def braces(folder: Path) -> None:
     configure(folder, {**ALL_TRAIN, "pairs": {"train": "of {ward}/raw", "test": None}})
 
 
+def no_text(folder: Path) -> None:
+    pair(folder, "raw/K\udcf6ln", "p1")
+    patterns = {"image": "*/*/{case}_orig.nii.gz", "mask": "*/*/{case}_liver.nii.gz"}
+    configure(folder, {**ALL_TRAIN, "pairs": {**patterns, "train": None, "test": None}})
+
+
 def on_both_sides(folder: Path) -> None:
     pair(folder, "raw/train", "p1_a")
     pair(folder, "raw/train", "p2_a")
@@ -347,6 +353,7 @@ BEFORE: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     ),
     "unsafe name": (unsafe_name, ("'née;rm -rf'", "safe", "layout: table")),
     "braces": (braces, ("of {ward}/raw/p1_orig", "in braces is a name to fill in", "rename")),
+    "no text": (no_text, (r"/K\xf6ln/p1_orig", "is no text in UTF-8", "rename")),
     "patient on both sides": (on_both_sides, ("p1", "training and in the test", "move")),
     "too many test patients": (
         too_many_test_patients,

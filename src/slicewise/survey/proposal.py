@@ -10,6 +10,7 @@ from typing import Any
 from slicewise.config import Effort
 from slicewise.dataset.proposal import Plan
 from slicewise.errors import SlicewiseError
+from slicewise.files import refuse_no_text
 from slicewise.survey import content, labels
 from slicewise.survey.archive import labels_of_archive
 from slicewise.survey.glance import Glance
@@ -87,7 +88,7 @@ def propose(
     SlicewiseError
         When no layout fits; it says what the folder looks like.
     """
-    listing = list_folder(folder)
+    listing = _listed(folder)
     looker = Looker(folder, patience)
     layout = layout_of(listing, looker, root, image, mask)
     # what DICOM has of masks names its segments, and is read with its image only
@@ -143,6 +144,13 @@ def _aside(layout: Layout) -> list[str]:
 
 
 # --- what files hold ------------------------------------------------------------------------
+
+
+def _listed(folder: Path) -> Listing:
+    """List what lies in a folder, where all names of volumes are text."""
+    listing = list_folder(folder)
+    refuse_no_text([folder, *(entry.path for entry in listing.entries)])
+    return listing
 
 
 def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -> list[Said]:
