@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,6 +159,37 @@ def test_changed_settings_make_a_new_run(results: Path) -> None:
     old, new = (run_of(results, "changed", number) for number in ("001", "002"))
     assert old.data.tags["superseded_by"] == new.info.run_id
     assert (old.info.status, new.info.status) == ("KILLED", "RUNNING")
+
+
+def test_a_copy_of_an_experiment_changes_nothing_of_its_run(results: Path) -> None:
+    """As somebody makes who goes on from it under another name, or keeps it as it was."""
+    with tracker(results, "copied") as one:
+        run = begin(one)
+        run.metrics({"test/dice": 0.5})
+        run.finish()
+    for name in ("going_on", "kept"):
+        shutil.copytree(results / "tiny" / "copied", results / "tiny" / name)
+    with tracker(results, "going_on") as two:
+        begin(two, "other").finish()
+    with tracker(results, "copied") as one:
+        one._open("fold-0").metrics({"test/dice": 0.7})
+    sync(results, "*", no_judge, lambda line: None)
+    remote = run_of(results, "copied")
+    assert "superseded_by" not in remote.data.tags
+    assert remote.data.metrics["test/dice"] == 0.7
+    assert run_of(results, "going_on", "002").info.run_id != remote.info.run_id
+
+
+def test_an_experiment_that_was_renamed_keeps_its_run(results: Path) -> None:
+    with tracker(results, "before") as one:
+        begin(one).finish()
+    old = run_of(results, "before")
+    (results / "tiny" / "before").rename(results / "tiny" / "after")
+    with tracker(results, "after") as two:
+        begin(two, "other").finish()
+    assert run_of(results, "after").info.run_id == old.info.run_id
+    newer = run_of(results, "after", "002").info.run_id
+    assert run_of(results, "after").data.tags["superseded_by"] == newer
 
 
 def test_a_training_that_is_made_again_after_it_was_scored_is_a_new_run(results: Path) -> None:

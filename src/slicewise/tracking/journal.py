@@ -21,7 +21,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,20 @@ class Run:
     def dataset(self) -> str:
         """Name of the data set."""
         return self.folder.parents[3].name
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether somebody copied its folder from another experiment, which still has the run.
+
+        Both have one id, and are one run to a store.
+        """
+        own = self.folder.parts[-5:]
+        noted = [Path(file.path).parts for file in self.record.files.values()]
+        homes = {parts[:2] for parts in noted if parts[2:3] == ("tracking",)}
+        if own[:2] in homes:
+            return False
+        others = [self.results.joinpath(*home, *own[2:]) for home in homes]
+        return any(_has_id(other, self.record.id) for other in others)
 
     def shown(self, text: str) -> str:
         """Return free text without secrets and without names of source files, on one line."""
@@ -409,12 +423,15 @@ def all_runs(results: Path, dataset: str = "*") -> list[Path]:
     """Return the folders of all runs under results, newest first, parents after their children.
 
     In this order each tag that names another run finds it in the store. One
-    whose files are damaged is left aside, which a line says.
+    whose files are damaged is left aside, which a line says, and so is a copy, which would bring
+    back what its run had.
     """
     records: dict[Path, RunRecord] = {}
     for path in results.glob(f"{dataset}/*/tracking/*/*/{NOTE}"):
         try:
-            records[path.parent] = Run(path.parent).record
+            run = Run(path.parent)
+            if not run.is_copy:
+                records[path.parent] = run.record
         except SlicewiseError as error:
             _warn_once(f"{error}; this run is left aside")
     return sorted(records, key=lambda f: (bool(records[f].below), -records[f].begun, f))
@@ -424,6 +441,13 @@ def all_runs(results: Path, dataset: str = "*") -> list[Path]:
 def _warn_once(line: str) -> None:
     """Warn, once in this process."""
     _log.warning("%s", line)
+
+
+def _has_id(folder: Path, number: str) -> bool:
+    """Tell whether a folder is that of the run of an id."""
+    with suppress(SlicewiseError):
+        return RunRecord.read(folder / NOTE, "").id == number
+    return False
 
 
 def to_register(folders: Iterable[Path]) -> list[Path]:

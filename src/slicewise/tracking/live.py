@@ -368,8 +368,9 @@ class Tracker:
 
     def _open(self, fold: str) -> Run | None:
         run = current_run(self.folder / fold)
-        if run is not None:
-            self.sender.add(run)
+        if run is None or run.is_copy:
+            return None
+        self.sender.add(run)
         return run
 
     def _create(self, fold: str, *content: Any, **more: Any) -> Run:

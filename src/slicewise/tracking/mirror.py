@@ -7,9 +7,11 @@ same value, step and timestamp once, and the rest is compared first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
 from slicewise.tracking import registry
 from slicewise.tracking.artifacts import Artifacts
@@ -160,6 +162,10 @@ class Mirror:
         older = run.folder.parent / f"{int(run.folder.name) - 1:03d}"
         if not (older / NOTE).is_file():
             return
+        # a damaged one is left aside elsewhere, and says so
+        with suppress(SlicewiseError):
+            if Run(older).is_copy:
+                return
         other = self.run_id(older)
         if other is not None:
             self.connection.client.set_tag(other, "superseded_by", run_id)
