@@ -15,7 +15,7 @@ from typing import Any
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, write_json
 
-FORM = 1
+FORM = 2
 """To be raised whenever what is kept of a file changes: what was kept before is then not read."""
 MOST = 4000
 """How many files are kept: some versions of the library."""
@@ -143,7 +143,7 @@ def _describe(node: ast.AST, parts: list[str]) -> None:
         if value is None:
             continue
         for part in value if isinstance(value, list) else [value]:
-            if _explains(part):
+            if _explains(part) or _is_filler(node, part):
                 continue
             parts.append(name)
             if isinstance(part, ast.AST):
@@ -158,3 +158,8 @@ def _explains(node: Any) -> bool:
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
         return False
     return isinstance(node.value.value, str)
+
+
+def _is_filler(node: ast.AST, part: Any) -> bool:
+    """Tell whether a part is the empty text that Python 3.12 puts into some f-strings."""
+    return isinstance(node, ast.JoinedStr) and isinstance(part, ast.Constant) and not part.value
