@@ -114,6 +114,20 @@ def test_an_edit_is_named_and_a_touch_is_none():
     assert why_cut(ASKED) == "made by other code (scripts/cut.py)"
 
 
+def test_code_that_was_edited_before_its_job_began_is_what_was_run(here, monkeypatch):
+    """As by a switch to another branch, and back, while `snakemake` runs."""
+    monkeypatch.setattr("slicewise.sources.workflow_folder", lambda: here)
+    script = here / "scripts" / "cut.py"
+    job = told("cut", CUT, ASKED, code=["scripts/cut.py"])
+    before = script.read_text()
+    script.write_text("EDITED = 1\n")
+    with script_job(job):
+        write(CUT, "1")
+    assert why_cut(ASKED) is None
+    script.write_text(before)
+    assert why_cut(ASKED) == "made by other code (scripts/cut.py)"
+
+
 def test_a_result_without_a_record_is_of_nobody_knows_what():
     cut()
     record_path(CUT).unlink()

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 from slicewise.errors import SlicewiseError
 from slicewise.files import read_json, sha256, write_json
+from slicewise.sources import code_now
 from slicewise.wording import some
 
 FOLDER = "_made"  # beside folders of cases, too: no case can be called so
@@ -153,6 +154,7 @@ class Recorder:
         self.makes = [str(path) for path in told.params.get(MAKES) or []]
         self.active = bool(self.outputs) and is_result(self.outputs[0])
         self.path = record_path(self.outputs[0]) if self.outputs else Path()
+        self.code: dict[str, str] = {}
         self.inputs: dict[str, str] = {}
         self.volumes: Volumes = {}
 
@@ -167,6 +169,7 @@ class Recorder:
         if not self.active:
             return
         self.path.unlink(missing_ok=True)
+        self.code = code_now(code_of(self.told.params))
         makers = Makers()
         for path in self._made_inputs():
             self.inputs[path] = _check_one(makers, Path(path))
@@ -183,7 +186,7 @@ class Recorder:
             "made": int(time.time() * 1000),
             "rule": told.rule,
             "settings": told.params.get("cfg"),
-            "code": code_of(told.params),
+            "code": self.code,
             "inputs": {os.path.relpath(path, base): sha for path, sha in self.inputs.items()},
             "volumes": self.volumes,
             "makes": {os.path.relpath(path, base): stamped(path) for path in self.makes},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -157,6 +157,27 @@ def code_digests(paths: Iterable[Path]) -> dict[str, str]:
         tops = [n for n, part in enumerate(path.parts) if part in ("scripts", "slicewise")]
         digests["/".join(path.parts[tops[-1] :] if tops else path.parts[-1:])] = code_digest(path)
     return digests
+
+
+def code_now(told: Mapping[str, str]) -> dict[str, str]:
+    """Return the digests of the files of code of a job as they are now that it runs them.
+
+    They may have been edited, or a branch switched, since `snakemake` started.
+
+    Parameters
+    ----------
+    told : mapping of str to str
+        What `code_digests` gave then, which stands for files that are not found.
+    """
+    workflow = workflow_folder()
+    places = {"slicewise": LIBRARY, "scripts": workflow and workflow / "scripts"}
+    now = dict(told)
+    for name in told:
+        top, _, below = name.partition("/")
+        place = places.get(top)
+        if place is not None and (place / below).is_file():
+            now[name] = code_digest(place / below)
+    return now
 
 
 def sources_digest(path: Path, library: Path = LIBRARY) -> str:
