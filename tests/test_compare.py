@@ -112,6 +112,20 @@ def test_names_are_as_short_as_they_can_be(tmp_path):
             name_folders(few)
 
 
+def test_a_folder_that_is_a_link_to_another_disk_keeps_its_name(tmp_path):
+    place = tmp_path / "r" / "tiny"
+    scored(tmp_path / "disk" / "number 7")
+    folders = [place / "one", scored(place / "two", 0.1)]
+    folders[0].symlink_to(tmp_path / "disk" / "number 7")
+    compare_folders(folders, tmp_path / "out", lambda line: None)
+    table = pd.read_csv(tmp_path / "out" / "comparison_cases.tsv", sep="\t")
+    assert {"one", "two"} <= {*table.columns}
+    assert "disk" not in (tmp_path / "out" / "comparison.html").read_text()
+    (place / "again").symlink_to(folders[1])
+    with pytest.raises(SlicewiseError, match="two or more different folders"):
+        name_folders([place / "two", place / "again"])
+
+
 def test_other_patients_are_refused_in_one_sentence(tmp_path, capsys):
     one, two = scored(tmp_path / "r" / "t" / "one"), scored(tmp_path / "r" / "t" / "two")
     metrics = pd.read_csv(two / "metrics.tsv", sep="\t")

@@ -33,7 +33,7 @@ from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result, unsized_cases
-from slicewise.files import digest, write_text
+from slicewise.files import digest, whole_path, write_text
 from slicewise.report.changed import Changed, Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.cost import Cost, read_costs
@@ -274,7 +274,7 @@ def _scored_runs(results: Results) -> int | None:
     truths = metrics.loc[metrics["subset"] == "test", "truth_sha256"]
     if truths.empty or truths.isna().any():
         return None
-    datasets = {result.folder.resolve().parent for result in results.values()}
+    datasets = {whole_path(result.folder).parent for result in results.values()}
     ledgers = itertools.chain.from_iterable(each.glob("*/tracking") for each in datasets)
     return count_scored(ledgers, test_set_digest(metrics))
 
@@ -307,7 +307,7 @@ def compare_folders(
     page = output / "comparison.html"
     reports = {name: result.folder / "report.html" for name, result in results.items()}
     made = set_side_by_side(
-        " and ".join(dict.fromkeys(r.folder.resolve().parent.name for r in results.values())),
+        " and ".join(dict.fromkeys(whole_path(r.folder).parent.name for r in results.values())),
         results,
         repeats_of(results),
         {n: quote(os.path.relpath(p, output)) for n, p in reports.items() if p.is_file()},
@@ -338,8 +338,8 @@ def name_folders(folders: Sequence[Path]) -> dict[str, Path]:
     SlicewiseError
         With less than two folders, or one that is there twice.
     """
-    paths = [folder.resolve() for folder in folders]
-    if len(paths) < 2 or len(set(paths)) < len(paths):
+    paths = list(map(whole_path, folders))
+    if len(paths) < 2 or len(set(map(Path.resolve, paths))) < len(paths):
         raise SlicewiseError(
             f"{', '.join(map(str, folders))}: two or more different folders can be compared; name "
             "folders results/<dataset>/<experiment>"

@@ -54,6 +54,15 @@ def expanded(path: str | os.PathLike[str], named: str) -> Path:
     return path
 
 
+def whole_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path from the root on, by the names of links and not of what they lead to.
+
+    Names of folders of results tell experiment and data set, and may be links to another disk.
+    """
+    place = Path(path).absolute()
+    return place.resolve() if ".." in place.parts else place
+
+
 def refuse_address(text: str) -> None:
     """Refuse the address of a bucket where a file or folder is to be named.
 

@@ -26,6 +26,14 @@ def test_an_experiment_knows_its_data_split_and_settings(tmp_path):
     assert one.first.experiment["network"]["filters"] == [8, 16]
 
 
+def test_an_experiment_whose_folder_is_a_link_is_of_its_data_set(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    folder.rename(tmp_path / "number 7")
+    folder.symlink_to(tmp_path / "number 7")
+    one = gather(folder)
+    assert (one.name, one.dataset) == ("baseline", "tiny")
+
+
 @pytest.mark.parametrize("folds", [1, 2])
 def test_settings_are_those_by_which_it_was_scored_last(tmp_path, folds):
     place = made.tracked(tmp_path / "results" / "tiny" / "baseline", folds)

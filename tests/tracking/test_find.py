@@ -61,6 +61,15 @@ def test_by_folder_and_by_id(results):
     assert find_run("results/tiny/two", results / "elsewhere").results == results
 
 
+def test_by_a_folder_that_is_a_link_to_another_disk(results, tmp_path):
+    run = made(results, "one")
+    (results / "tiny" / "one").rename(tmp_path / "number 7")
+    (results / "tiny" / "one").symlink_to(tmp_path / "number 7")
+    found = find_run("results/tiny/one", results)
+    assert found.record.id == run.record.id
+    assert found.results == results
+
+
 def test_what_may_be_an_id_of_mlflow(results):
     made(results, "one")
     for name in ("nonsense", "0" * 32, "a"):

@@ -17,7 +17,7 @@ from slicewise.crate.private import portable, refuse_traces, training_record
 from slicewise.dataset.ensembles import NAME as MIXED
 from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import sha256, whole_path
 from slicewise.sources import library_digests
 from slicewise.stored import Form, read_stored, read_stored_table
 from slicewise.tracking import Run, current_run
@@ -148,9 +148,9 @@ def read_contents(
     SlicewiseError
         When a file is not the one that its run made, or names a folder of this machine.
     """
-    runs = [_run(folder) for folder in dict.fromkeys(map(Path.resolve, folders))]
+    runs = [_run(folder) for folder in dict.fromkeys(map(whole_path, folders))]
     called = Names() if names is None or _are_phantoms(runs[0]) else names
-    contents = Contents(folders[0].resolve().parent.name, names=called)
+    contents = Contents(whole_path(folders[0]).parent.name, names=called)
     for run in runs:
         _add(contents, run)
     if images:
@@ -172,7 +172,7 @@ def _are_phantoms(run: Run) -> bool:
 
 
 def _run(folder: Path) -> Run:
-    run = find_run(str(folder), folder.resolve().parents[1])
+    run = find_run(str(folder), whole_path(folder).parents[1])
     if run is None or run.record.ended is None:
         raise SlicewiseError(
             f"{folder}: its run is not finished; wait for it, or run snakemake again"

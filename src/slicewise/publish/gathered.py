@@ -20,6 +20,7 @@ from slicewise.evaluation.folds import Folds
 from slicewise.evaluation.groups import headline_scores, read_groups
 from slicewise.evaluation.results import Result, read_result, unsized_cases
 from slicewise.evaluation.sweep import read_sweep
+from slicewise.files import whole_path
 from slicewise.records import SHARDS
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
@@ -146,7 +147,7 @@ def gather(folder: Path) -> Gathered:
     SlicewiseError
         When it is no scored experiment, or a file is missing or damaged.
     """
-    place = folder.resolve()
+    place = whole_path(folder)
     result = read_result(place)
     tables = [place.parent / f"{name}.tsv" for name in ("cases", "split")]
     for path in tables:

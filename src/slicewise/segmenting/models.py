@@ -16,7 +16,7 @@ from slicewise.dataset.calibration import Calibration
 from slicewise.dataset.ensembles import EnsembleRecord, ensemble_in
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.errors import SlicewiseError
-from slicewise.files import digest, expanded, sha256
+from slicewise.files import digest, expanded, sha256, whole_path
 from slicewise.inference.ensemble import Ensemble
 from slicewise.inference.fits import shared_card
 from slicewise.metrics.expected import Expectation
@@ -213,8 +213,7 @@ _LAST: dict[tuple[Any, ...], Chosen] = {}
 
 def _place(name: str) -> Path:
     """Return where a name leads; folds, experiments and data sets are told by names of folders."""
-    place = expanded(name, "the name of a model").absolute()
-    return place.resolve() if ".." in place.parts else place
+    return whole_path(expanded(name, "the name of a model"))
 
 
 def _of_files(name: str, place: Path, tracked: Mapping[str, Any] | None = None) -> Chosen:

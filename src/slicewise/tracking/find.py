@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import sha256, whole_path
 from slicewise.tracking.fetch import COMPARES, Fetched
 from slicewise.tracking.journal import NOTE, Run, all_runs, current_run
 
@@ -151,7 +151,7 @@ def run_of_all(experiment: Path, folds: int, ensemble: str = "") -> Run | None:
 
 def _of_folder(folder: Path) -> Run:
     """Return the current run of an experiment's folder, or the run whose folder it is."""
-    place = folder.resolve()
+    place = whole_path(folder)
     shown = os.path.relpath(folder)
     if not place.is_dir():
         raise SlicewiseError(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slicewise.errors import SlicewiseError
+from slicewise.files import whole_path
 from slicewise.tracking.connection import Connection
 from slicewise.tracking.journal import NOTE, Run, all_runs, to_register
 from slicewise.tracking.mirror import Mirror
@@ -72,7 +73,7 @@ def sync(
 
 def _folder_of(run: Path) -> Path:
     """Return the folder of a run, checked."""
-    folder = run.resolve()
+    folder = whole_path(run)
     if not (folder / NOTE).is_file():
         raise SlicewiseError(
             f"{run}: this is no folder of a run; name "
