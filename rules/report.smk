@@ -55,6 +55,7 @@ rule report:
         code=code("report", "report/templates"),
         cfg=lambda w: jobs.Report(
             dataset=study.name,
+            experiment=w.experiment,
             content=settings.dataset.content,
             folds=study.own_folds(w.experiment),
             exclude=settings.dataset.exclude,

@@ -49,7 +49,7 @@ def main(snakemake):
         shown = ReportedExperiment(
             dataset=cfg.dataset,
             page=str(out.html),
-            experiment=snakemake.wildcards.experiment,
+            experiment=cfg.experiment,
             summary=read_summary(given.summary),
             metrics=metrics,
             **folds.shown,

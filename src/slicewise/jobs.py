@@ -412,7 +412,7 @@ class Evaluate(Told):
 
 
 class Report(Told):
-    """Of `report`: what the page is about.
+    """Of `report`: what the page is about, by the name that its experiment has now.
 
     `leave_out` is the column whose values are folds; `columns` and `bins` say by what the scores
     are broken down. `seeds` are the trainings that differ from it by the seed alone, itself among
@@ -420,6 +420,7 @@ class Report(Told):
     """
 
     dataset: str
+    experiment: str
     content: OnPages
     folds: int
     exclude: list[str]

@@ -145,6 +145,16 @@ def test_without_notes_a_change_has_the_same_to_do_as_with_them(lost, change, re
 
 
 @pytest.mark.slow
+def test_an_experiment_that_is_renamed_with_its_folder_gets_pages_of_its_name(lost):
+    settings = lost.settings()
+    settings["experiments"] = {"two": settings["experiments"]["one"]}
+    lost.write_settings(settings)
+    (lost.results / "one").rename(lost.results / "two")
+    due = lost.due()
+    assert due["report"] == 1
+    assert not {"train", "predict", "evaluate"} & due.keys()
+
+
 def test_an_edit_of_code_is_found_without_notes(lost):
     path = lost.root / "src" / "slicewise" / "slices" / "grid.py"
     path.write_text(f"{path.read_text()}EDITED = 1\n")
