@@ -70,6 +70,18 @@ def test_by_a_folder_that_is_a_link_to_another_disk(results, tmp_path):
     assert found.results == results
 
 
+def test_files_of_an_experiment_that_was_renamed_are_found(results, tmp_path):
+    made(results, "one")
+    (results / "tiny" / "one").rename(results / "tiny" / "two")
+    (results / "tiny").rename(results / "large")
+    (tmp_path / "out").mkdir()
+    found = last_scored(results / "large" / "two")
+    assert copy_files(found, ["settings.yaml", "metrics.tsv"], tmp_path / "out")
+    found.contents({"note.txt": "new"})
+    assert not Run(found.folder).is_copy
+    assert {file.path[:10] for file in Run(found.folder).record.files.values()} == {"large/two/"}
+
+
 def test_what_may_be_an_id_of_mlflow(results):
     made(results, "one")
     for name in ("nonsense", "0" * 32, "a"):

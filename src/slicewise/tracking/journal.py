@@ -69,6 +69,9 @@ class Run:
         Content of ``run.json``.
     rows : dict of int to dict
         Rows of ``history.csv`` by their epoch.
+    is_copy : bool
+        Whether somebody copied its folder from another experiment, which still has the run. Both
+        have one id, and are one run to a store.
 
     Raises
     ------
@@ -80,7 +83,11 @@ class Run:
         self.folder = folder
         self.changed = changed
         remedy = f"restore it from a copy, or delete {folder}, and the next training begins anew"
-        self.record = RunRecord.read(folder / NOTE, remedy)
+        noted = RunRecord.read(folder / NOTE, remedy)
+        own = folder.absolute().parts[-5:-3]
+        homes = _homes(noted) - {own}
+        self.is_copy = _is_copy(folder, noted, homes)
+        self.record = _moved(noted, homes, own)
         self.rows = {int(row["epoch"]): row for row in read_rows(folder / HISTORY)}
 
     @classmethod
@@ -142,20 +149,6 @@ class Run:
     def dataset(self) -> str:
         """Name of the data set."""
         return self.folder.parents[3].name
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether somebody copied its folder from another experiment, which still has the run.
-
-        Both have one id, and are one run to a store.
-        """
-        own = self.folder.parts[-5:]
-        noted = [Path(file.path).parts for file in self.record.files.values()]
-        homes = {parts[:2] for parts in noted if parts[2:3] == ("tracking",)}
-        if own[:2] in homes:
-            return False
-        others = [self.results.joinpath(*home, *own[2:]) for home in homes]
-        return any(_has_id(other, self.record.id) for other in others)
 
     def shown(self, text: str) -> str:
         """Return free text without secrets and without names of source files, on one line."""
@@ -443,11 +436,53 @@ def _warn_once(line: str) -> None:
     _log.warning("%s", line)
 
 
-def _has_id(folder: Path, number: str) -> bool:
-    """Tell whether a folder is that of the run of an id."""
-    with suppress(SlicewiseError):
-        return RunRecord.read(folder / NOTE, "").id == number
+def _homes(record: RunRecord) -> set[tuple[str, ...]]:
+    """Return data set and experiment that a run had, by the files that only runs keep."""
+    noted = [Path(file.path).parts for file in record.files.values()]
+    return {parts[:2] for parts in noted if parts[2:3] == ("tracking",)}
+
+
+def _is_copy(folder: Path, record: RunRecord, homes: set[tuple[str, ...]]) -> bool:
+    """Tell whether all files of a run are noted elsewhere, where a run of its id still is."""
+    if homes != _homes(record):
+        return False
+    for home in homes:
+        with suppress(SlicewiseError):
+            other = folder.parents[4].joinpath(*home, *folder.parts[-3:]) / NOTE
+            if RunRecord.read(other, "").id == record.id:
+                return True
     return False
+
+
+def _moved(record: RunRecord, homes: set[tuple[str, ...]], own: tuple[str, ...]) -> RunRecord:
+    """Return a record of which the files are noted where they lie now.
+
+    Parameters
+    ----------
+    record : RunRecord
+        As it was stored, perhaps before the experiment or its data set was renamed.
+    homes : set of tuple of str
+        What these were called before.
+    own : tuple of str
+        What they are called.
+    """
+    if not homes:
+        return record
+    datasets = {home[0] for home in homes}
+
+    def here(files: Mapping[str, NotedFile]) -> dict[str, NotedFile]:
+        placed = {}
+        for name, file in files.items():
+            parts = Path(file.path).parts
+            if parts[:2] in homes:
+                parts = (*own, *parts[2:])
+            elif parts[0] in datasets:
+                parts = (own[0], *parts[1:])
+            placed[name] = file._replace(path="/".join(parts))
+        return placed
+
+    kept = None if record.checkpoints is None else here(record.checkpoints)
+    return record.updated(files=here(record.files), models=here(record.models), checkpoints=kept)
 
 
 def to_register(folders: Iterable[Path]) -> list[Path]:
