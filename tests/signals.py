@@ -3,6 +3,12 @@
 import signal
 
 
+def as_at_a_terminal() -> None:
+    """Heed Ctrl-C and the end of a terminal, whatever started these tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def heed_ctrl_c() -> None:
     """Let this process, and what it starts, end by Ctrl-C.
 

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -14,8 +15,8 @@ import pytest
 
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import half_of
-from slicewise.job import asked_for, errors_in, job, script_job, warnings_said
-from tests.signals import heed_ctrl_c
+from slicewise.job import STOPS, asked_for, errors_in, job, script_job, warnings_said
+from tests.signals import as_at_a_terminal, heed_ctrl_c
 
 heed_ctrl_c()
 
@@ -279,15 +280,21 @@ def run_until_ready(code: str, *arguments: str, **options) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # as at a terminal, whatever started these tests
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=as_at_a_terminal,
         **options,
     )
     assert process.stdout.readline() == "ready\n"
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def wait_for(path: Path) -> None:
+    """Wait until a file is there."""
+    until = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_job_that_is_told_to_stop_is_one_line_without_traceback(tmp_path, number):
     code = (
         "import sys, time; from slicewise.job import job; from slicewise.files import atomic\n"
@@ -334,10 +341,32 @@ def test_what_ctrl_c_shall_not_reach_it_does_not_reach(tmp_path):
 
 
 def test_handlers_are_as_before_when_a_job_has_ended(tmp_path):
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    before = [signal.getsignal(number) for number in STOPS]
     with job(str(tmp_path / "a.log")):
         pass
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    assert [signal.getsignal(number) for number in STOPS] == before
+
+
+def test_a_job_whose_terminal_is_closed_saves_first(tmp_path):
+    log, saved, begun = (tmp_path / name for name in ("a.log", "saved", "begun"))
+    code = (
+        "import pathlib, sys, time; from slicewise.job import job, stop_check\n"
+        "with job(sys.argv[1]) as say:\n"
+        "    reason = stop_check(); pathlib.Path(sys.argv[3]).touch()\n"
+        "    while reason() is None: time.sleep(0.01)\n"
+        "    for step in range(20): say(f'saving {step}'); time.sleep(0.01)\n"
+        "    pathlib.Path(sys.argv[2]).write_text(reason())"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        as_at_a_terminal()
+        os.execv(sys.executable, [sys.executable, "-c", code, str(log), str(saved), str(begun)])
+    wait_for(begun)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0
+    assert saved.read_text() == "it was told to stop (its terminal was closed)"
+    assert "saving 19" in log.read_text()
 
 
 def test_a_script_that_still_imports_is_stopped_in_one_line():
@@ -371,7 +400,8 @@ other.kill()
 """
 
 
-def test_what_snakemake_is_told_reaches_its_jobs_and_no_other_process(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_snakemake_is_told_reaches_its_jobs_and_no_other_process(tmp_path, number):
     script = tmp_path / ".snakemake" / "scripts" / "tmp1.train.py"
     script.parent.mkdir(parents=True)
     begun = tmp_path / "begun"
@@ -382,10 +412,8 @@ def test_what_snakemake_is_told_reaches_its_jobs_and_no_other_process(tmp_path):
         "print('the job:', reason(), flush=True)"
     )
     process = run_until_ready(MAIN, str(script), "0")
-    until = time.monotonic() + 60
-    while not begun.exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
+    wait_for(begun)
+    process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert sorted(out.splitlines()) == [
         "snakemake heard it",

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import stat
 import sys
 import threading
 import traceback
@@ -28,7 +29,12 @@ MARK = "error: "
 WARNING = "warning: "
 ASKED = "asked for "
 RESOURCES = {"mem_mb": "MB", "runtime": "minutes", "_cores": "CPUs"}
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = {
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGHUP: "its terminal was closed",
+}
+"""What tells a process to stop, and how that is called."""
 TOLD = "it was told to stop"
 SCRIPTS = f".snakemake{os.sep}scripts{os.sep}"
 """Where Snakemake writes the scripts that it runs."""
@@ -251,8 +257,8 @@ def stop_check() -> Callable[[], str | None]:
     """Return a function that gives the reason to stop, once there is one.
 
     A cluster warns a job by SIGTERM before it kills it, so does `snakemake`
-    when it is told to stop (`pass_on_stops`), and Ctrl-C is SIGINT for all that
-    a terminal has started. A job outlives a ``snakemake`` that is
+    when it is told to stop (`pass_on_stops`); Ctrl-C is SIGINT for all that
+    a terminal has started, and SIGHUP that it was closed. A job outlives a ``snakemake`` that is
     killed itself; what it would make then counts for nothing. In each case
     a long job had better stop where it can go on. Slurm warns twice, by itself
     and by ``srun``, and people press Ctrl-C twice, so a further signal says no
@@ -262,8 +268,7 @@ def stop_check() -> Callable[[], str | None]:
     reasons: list[str] = []
 
     def warned(number: int, frame: object) -> None:
-        how = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-        reasons.append(f"{TOLD} ({how})")
+        reasons.append(f"{TOLD} ({STOPS[signal.Signals(number)]})")
 
     _on_stops(warned)
 
@@ -288,6 +293,8 @@ def _on_stops(handler: Callable[[int, object], None]) -> dict[int, Any]:
 
     def received(number: int, frame: object) -> None:
         _received.append(number)
+        if number == signal.SIGHUP:
+            _leave_terminal()
         handler(number, frame)
 
     if threading.current_thread() is not threading.main_thread():
@@ -296,6 +303,16 @@ def _on_stops(handler: Callable[[int, object], None]) -> dict[int, Any]:
         if signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, received)
     return before
+
+
+def _leave_terminal() -> None:
+    """Write to nowhere from now on: writing to a terminal that was closed would be an error."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -338,7 +355,8 @@ def pass_on_stops() -> None:
 
     Snakemake's own answer is to start no further job and to wait for those
     that run, which for a training may be a day. To be called when Snakemake
-    has set up its own, which is kept. Calls after the first do nothing: a
+    has set up its own, which is kept. A terminal that is closed tells it the same, where it
+    would end without an answer, and leave its lock. Calls after the first do nothing: a
     workflow may use this one as a module more than once.
     """
     kept = signal.getsignal(signal.SIGTERM)
@@ -354,7 +372,14 @@ def pass_on_stops() -> None:
         if callable(kept):
             kept(number, frame)
 
+    def hung_up(number: int, frame: Any) -> None:
+        _leave_terminal()
+        passed_on(signal.SIGTERM, frame)
+
     signal.signal(signal.SIGTERM, passed_on)
+    # under nohup it goes on
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, hung_up)
 
 
 def sentence(error: SlicewiseError) -> str:

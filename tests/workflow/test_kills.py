@@ -19,6 +19,7 @@ from conftest import Workflow
 from test_resume import REPORT, same_weights, wait_until_idle
 
 from slicewise.files import HALF
+from tests.signals import as_at_a_terminal
 
 KILLS = int(os.environ.get("SLICEWISE_KILLS", "2"))
 SEED = int(os.environ.get("SLICEWISE_SEED", "1"))
@@ -68,7 +69,7 @@ def killed_run(workflow: Workflow, draw: random.Random, way: Any) -> str:
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=as_at_a_terminal,
         )
     seconds = draw.uniform(SHORTEST, LONGEST)
     try:

@@ -14,6 +14,7 @@ from conftest import Workflow, started
 
 from slicewise.files import read_json
 from tests import forked
+from tests.signals import as_at_a_terminal
 from tests.tracking.outage import Server
 
 EPOCHS, STEPS = 6, 25
@@ -73,7 +74,7 @@ def kill_in_training(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         # as at a terminal, whatever started these tests
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=as_at_a_terminal,
     )
     try:
         epoch = wait_for_checkpoint(workflow, process, trained, after)
@@ -184,8 +185,12 @@ def saved_when_warned(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "tell",
-    [lambda pid, _: os.killpg(pid, signal.SIGINT), lambda pid, _: os.kill(pid, signal.SIGTERM)],
-    ids=["Ctrl-C", "kill PID"],
+    [
+        lambda pid, _: os.killpg(pid, signal.SIGINT),
+        lambda pid, _: os.kill(pid, signal.SIGTERM),
+        lambda pid, _: os.killpg(pid, signal.SIGHUP),
+    ],
+    ids=["Ctrl-C", "kill PID", "terminal closed"],
 )
 def test_a_warned_training_saves_between_two_steps(finished, workflow, tell):
     workflow.forget("rich")
