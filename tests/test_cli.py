@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import pwd
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -30,6 +32,20 @@ def command(*arguments, **options):
         check=False,
         **options,
     )
+
+
+def test_a_number_without_a_name_has_a_home(tmp_path, monkeypatch):
+    """As in a container: the folder of caches is below it."""
+
+    def unknown(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "")  # so that what is set of it is undone
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert main(["inspect", str(tmp_path / "nothing")]) == 1
+    assert Path.home() == Path(tempfile.gettempdir())
 
 
 def test_version():

@@ -18,6 +18,7 @@ from slicewise.config.kinds import Effort
 from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
 from slicewise.files import expanded, refuse_address, write_text
 from slicewise.sources import is_workflow, workflow_folder
+from slicewise.surroundings import give_names
 
 MODEL = (
     "a .keras or .onnx file, results/<dataset>/<experiment> (its folds together), or "
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # names of files may be no text, and a terminal may lack letters of what is said
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
+    give_names()
     try:
         status = COMMANDS[options.command](options)
         sys.stdout.flush()
