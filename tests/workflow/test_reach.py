@@ -62,6 +62,7 @@ REACH = {
     "reproduce/again.py": set(),
     "services/asked.py": set(),  # of scans that others send
     "segmenting/run.py": set(),  # of scans that nobody scores
+    "study/trainings.py": set(),  # what it says reaches jobs as values
     "survey/init.py": set(),  # before there are settings
     "tracking/mirror.py": set(),
     "job.py": set(),
