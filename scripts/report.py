@@ -14,7 +14,7 @@ from slicewise.evaluation.statistics import read_metrics, read_summary
 from slicewise.files import write_bytes, write_text
 from slicewise.job import script_job
 from slicewise.jobs import Report
-from slicewise.records import check_made, paths_told
+from slicewise.records import SWEPT, check_made, paths_told
 from slicewise.report import cost, evidence
 from slicewise.report.cases import case_figures
 from slicewise.report.curves import curves_png
@@ -85,7 +85,7 @@ def main(snakemake):
             Path(out.html).with_name("groups.tsv").unlink(missing_ok=True)
         if not cfg.sweep:
             # what was tried once chose nothing of these settings
-            for table_or_page in ("sweep.html", "sweep.tsv"):
+            for table_or_page in SWEPT:
                 Path(out.html).with_name(table_or_page).unlink(missing_ok=True)
         tracker.reported(cfg.folds, files, overlay_images(figures), swept=bool(cfg.sweep))
 

@@ -31,6 +31,8 @@ from slicewise.wording import some
 FOLDER = "_made"  # beside folders of cases, too: no case can be called so
 SHARDS = "_shards"
 """Where the records of shards lie, beside folders and files of cases: no case can be called so."""
+SWEPT = ("sweep.html", "sweep.tsv")
+"""What only an experiment has whose settings are the best of a sweep."""
 RESULTS = "results"
 CODE = ("code", "training", "slices", "teaching")
 """Names of params that hold digests of code."""

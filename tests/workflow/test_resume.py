@@ -73,7 +73,6 @@ def kill_in_training(
         stdout=(workflow.root / "killed.txt").open("w"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        # as at a terminal, whatever started these tests
         preexec_fn=as_at_a_terminal,
     )
     try:

@@ -6,9 +6,8 @@ from typing import Any
 
 from slicewise import jobs
 from slicewise.errors import SlicewiseError
+from slicewise.records import SWEPT
 from slicewise.study.part import Part
-
-SWEPT = ("sweep.html", "sweep.tsv")
 
 
 class Sweeps(Part):

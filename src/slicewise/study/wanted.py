@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from slicewise.records import SWEPT
 from slicewise.study.part import Part
-from slicewise.study.sweeps import SWEPT
 
 KEPT_OF_FOLD = ("model.keras", "history.csv", "config.yaml")
 KEPT_OF_EXPERIMENT = ("metrics.tsv", "summary.json", "figures/curves.png")

@@ -10,6 +10,7 @@ from typing import Any
 
 from slicewise.errors import STOPPED
 from slicewise.files import digest, sha256
+from slicewise.records import SWEPT
 from slicewise.sources import library_digests, workflow_folder
 from slicewise.tracking.fetch import COMPARES
 from slicewise.tracking.find import last_scored
@@ -33,8 +34,6 @@ COMPARISON = "comparison"
 """Name of the run that compares experiments."""
 REPORTED = (f"{OVERLAYS}/", IMAGES, f"{CALIBRATION}/", "groups.tsv")
 """What names of artifacts begin with that a report has of some patients and settings alone."""
-SWEPT = ("sweep.html", "sweep.tsv")
-"""Artifacts of an experiment whose settings are the best of a sweep."""
 PARENT = "parent"
 """Folder of the run that takes the scores of several trainings."""
 ENVIRONMENT = "environment.txt"
