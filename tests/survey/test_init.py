@@ -362,3 +362,15 @@ def test_what_comes_next_can_be_typed_where_a_path_has_blanks(place):
     _, lines, _ = written(place, "nnUNet", output=Path("my config.yaml"))
     assert "  slicewise look 'my config.yaml'" in lines
     assert "  snakemake --cores all --configfile 'my config.yaml'" in lines
+
+
+def test_a_challenge_among_places_is_no_test_set(place):
+    for number, site in enumerate(("Dongyang", "KiTS", "Rider")):
+        for n in range(1, 4):
+            name = f"{site[0]}{n}"
+            stem = place / "data" / "sega" / site / name / name
+            pair(stem.with_suffix(".nrrd"), Path(f"{stem}.seg.nrrd"), 10 * number + n, "ct", (1, 1))
+    lines = []
+    init(Wanted(place / "data" / "sega"), lines.append)
+    assert "9 cases" in "\n".join(lines)
+    assert "aside" not in "\n".join(lines)

@@ -15,6 +15,10 @@ from slicewise.survey.words import is_person, subset_of, tells_kind, without_sub
         ("anna", ["anna"], None, False),
         ("contestants", ["contestants"], None, False),
         ("case_007", ["case"], None, False),
+        ("LiTS17/batch", ["lits", "batch"], None, False),
+        ("FeTS", ["fets"], None, False),
+        ("BraTSReg", ["brats", "reg"], None, False),
+        ("ImgTS", ["img", "ts"], "test", True),
     ],
 )
 def test_words_are_whole_ones(name, words, subset, kind):

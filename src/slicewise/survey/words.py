@@ -28,6 +28,8 @@ PREDICTED = (
 )
 """Of masks that a program made."""
 KINDS = frozenset((*SUBSETS, *IMAGES, *MASKS))
+CHALLENGES = re.compile(r"(?<![A-Za-z])([A-Z][a-z]{1,2})TS(?![a-z])")
+"""BraTS, FeTS, KiTS, LiTS: tumour segmentation, and no word for tests."""
 
 
 def words_of(name: str) -> list[str]:
@@ -37,10 +39,16 @@ def words_of(name: str) -> list[str]:
     --------
     >>> words_of("imagesTr_01"), words_of("Train_Sets")
     (['images', 'tr'], ['train', 'sets'])
+    >>> words_of("BraTS2021"), words_of("KiTS"), words_of("LabTS")
+    (['brats'], ['kits'], ['lab', 'ts'])
     """
-    # the challenge is no word for training and tests
-    name = name.replace("BraTS", "Brats")
+    name = CHALLENGES.sub(_in_one_word, name)
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
+def _in_one_word(name: re.Match[str]) -> str:
+    """Return the name of a challenge without capitals within it, and other names as they are."""
+    return name[0] if name[1].lower() in KINDS else name[0].capitalize()
 
 
 def tells_kind(name: str) -> bool:
