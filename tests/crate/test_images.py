@@ -129,6 +129,25 @@ def test_a_table_has_the_columns_that_are_read_and_the_cases_that_are_there(data
     assert len(files) == 5
 
 
+def test_a_table_beside_the_files_has_what_is_read_and_calls_cases_by_their_names(data, tmp_path):
+    rows = [
+        {
+            "file": f"/export/anna/{case}_orig.nii.gz",
+            "who": case.upper(),
+            "born": "1950-01-01",
+            "site": "x",
+        }
+        for case in CASES
+    ]
+    table_of(data.parent, rows)
+    metadata = {"table": "my cases.csv", "case": "file", "patient": "who"}
+    settings = settings_of(tmp_path, by=("site",), root="livers", metadata=metadata, exclude=["c"])
+    files = {each.name: each.content for each in image_files(settings, digests(data))}
+    table = files["images/my cases.csv"]
+    assert table == b"file\twho\tsite\na\tA\tx\nb\tB\tx\n"
+    assert len(files) == 5
+
+
 def test_corrected_masks_are_refused_though_they_lie_with_the_data(data, tmp_path):
     table_of(data, rows_of(data))
     for kind in ("image", "mask"):

@@ -156,6 +156,22 @@ def test_what_else_it_was_made_with_lies_with_the_data(crate, data, tmp_path, ch
     assert original.settings["split"]["strata"] == str(data / "sites.tsv")
 
 
+def test_a_table_that_said_whose_the_cases_are_lies_with_the_data(
+    crate, data, tmp_path, monkeypatch
+):
+    metadata = {"metadata": {"table": f"{tmp_path}/of anna/people.csv", "patient": "who"}}
+    settings = made.SETTINGS | {"dataset": made.SETTINGS["dataset"] | metadata}
+    monkeypatch.setattr(made, "SETTINGS", settings)
+    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "tutorial")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    with pytest.raises(SlicewiseError, match=r"people\.csv: is missing, and the results of"):
+        bring_published(crate, data, tmp_path / "results", print)
+    write_text(data / "people.csv", "")
+    (original,) = bring_published(crate, data, tmp_path / "results", print)
+    there = {"table": str(data / "people.csv"), "case": "case", "patient": "who", "subset": None}
+    assert original.settings["dataset"]["metadata"] == there
+
+
 @pytest.mark.parametrize("then", ["tiny-corrections/fixed.tsv", "{here}/of anna/fixed.tsv"])
 def test_corrected_masks_lie_beside_the_data_and_not_among_them(
     crate, data, tmp_path, monkeypatch, then

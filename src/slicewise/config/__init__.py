@@ -21,6 +21,7 @@ from slicewise.config.kinds import (
 )
 from slicewise.config.load import json_schema, load_settings
 from slicewise.config.loss import Loss
+from slicewise.config.metadata import Metadata
 from slicewise.config.msd import Msd
 from slicewise.config.network import Network
 from slicewise.config.optimizer import Optimizer
@@ -56,6 +57,7 @@ __all__ = [
     "Intensity",
     "Loss",
     "Masks",
+    "Metadata",
     "MissingLabels",
     "Msd",
     "Network",

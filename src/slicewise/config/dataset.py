@@ -15,6 +15,7 @@ from slicewise.config.content import MOST_LABELS, Content
 from slicewise.config.dicom import Dicom
 from slicewise.config.kinds import EmptyMasks, Intensity, Masks, OtherLabels
 from slicewise.config.labels import check_label_names
+from slicewise.config.metadata import Metadata
 from slicewise.config.msd import Msd
 from slicewise.config.patterns import Pattern
 from slicewise.config.regions import check_regions, numbered
@@ -259,6 +260,10 @@ class Dataset(Block):
         description="Groups of patients who differ although their names look like one in several "
         "spellings (`p1`, `P1`, `p01`); all: names are taken to the letter.",
     )
+    metadata: Metadata | None = Field(
+        None,
+        description="Table that says whose the cases are and who is tested on, where files do not.",
+    )
     exclude: list[str] = Field([], description="Cases to leave out; the report lists them.")
     corrections: str | None = Field(
         None,
@@ -394,6 +399,7 @@ class Dataset(Block):
             raise ValueError(f"root is needed with layout {self.layout}: the folder of the data")
         if self.corrections is not None and self.layout == "phantom":
             raise ValueError("corrections are of scans of your own; layout phantom has none")
+        self._check_metadata()
         defaults = {"pairs": Pairs, "bids": Bids, "phantom": Phantom}
         for block in (*defaults, "msd", "dicom"):
             if getattr(self, block) is not None and self.layout != block:
@@ -423,6 +429,17 @@ class Dataset(Block):
                 raise ValueError("patient_pattern: the names of layout bids say whose a case is")
             self._check_masks("bids", self.bids.masks)
         return self
+
+    def _check_metadata(self) -> None:
+        """Refuse a table beside data that have none, and two settings that say whose a case is."""
+        if self.metadata is None:
+            return
+        if self.layout == "phantom":
+            raise ValueError("metadata are of scans of your own; layout phantom has none")
+        if self.metadata.patient is not None and self.patient_pattern is not None:
+            raise ValueError(
+                "patient_pattern and metadata.patient both say whose a case is; give one"
+            )
 
     def _check_masks(self, block: str, masks: Mapping[str, Any] | None) -> None:
         """Refuse mask files of other labels than there are, or of labels of several values."""

@@ -43,8 +43,9 @@ class Evaluation(Block):
 
     by: list[Annotated[str, Field(min_length=1)]] = Field(
         [],
-        description="Columns of the table of cases, of participants.tsv or of `split.strata`, such "
-        "as the site, by which the report and the comparison break down the scores.",
+        description="Columns of the table of cases, of participants.tsv, of `dataset.metadata` or "
+        "of `split.strata`, such as the site, by which the report and the comparison break down "
+        "the scores.",
     )
     bins: dict[str, Bins] = Field(
         {},

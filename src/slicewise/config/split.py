@@ -34,8 +34,9 @@ class Split(Block):
     strata: str | None = Field(
         None,
         description="Table with that column and a column case or patient, below $SLICEWISE_DATA or "
-        "data/, such as a copy of an earlier cases.tsv; null: that of the layout (table, bids). Of "
-        "`leave_out` and `evaluation.by` it gives the columns that the layout does not.",
+        "data/, such as a copy of an earlier cases.tsv; null: that of the layout (table, bids) or "
+        "of `dataset.metadata`. Of `leave_out` and `evaluation.by` it gives the columns that these "
+        "do not.",
     )
     check_against: list[str] = Field(
         [], description="cases.tsv of other data sets that must share no scan with this one."

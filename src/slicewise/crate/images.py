@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Settings, load_settings
+from slicewise.crate.private import last_part
 from slicewise.dataset.case import Case
 from slicewise.dataset.describe import describe_files
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.table import COLUMNS
+from slicewise.dataset.metadata import rows_of, table_of
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, expanded, write_bytes
@@ -80,6 +82,7 @@ def image_files(
     base = root.parent if root.is_file() else root
     files = [each for case in cases for each in _of_case(case, base, digests)]
     files += _tables(checked, root, {case.name for case in cases})
+    files += _metadata(checked, root, cases)
     _check_whole(checked, root, cases, files)
     return files
 
@@ -137,6 +140,30 @@ def _tables(settings: Settings, root: Path, cases: Collection[str]) -> list[Imag
     return made
 
 
+def _metadata(settings: Settings, root: Path, cases: Sequence[Case]) -> list[ImageFile]:
+    """Return the table of `dataset.metadata`, without columns that nothing reads."""
+    metadata = settings.dataset.metadata
+    if metadata is None:
+        return []
+    path = table_of(metadata, data_folder())
+    if root.is_file() and path.name == root.name:
+        raise SlicewiseError(
+            f"--images: {path} and {root} are tables of one name, and one folder holds both in a "
+            f"crate; rename one, or {WITHOUT}"
+        )
+    asked = {*settings.evaluation.by, settings.split.leave_out, settings.split.stratify}
+    kept = [name for name in (metadata.patient, metadata.subset) if name is not None]
+    kept += sorted(name for name in asked if name is not None)
+    # a case is called by its name: a cell may have the path of its image on this machine
+    lines = [
+        [name, *(row.cells.get(column, "") for column in kept)]
+        for name, rows in rows_of(path, metadata, cases, root).items()
+        for row in rows
+    ]
+    content = _written([metadata.case, *kept], lines)
+    return [ImageFile(f"{IMAGES}/{path.name}", content, "what is known of the cases")]
+
+
 def _columns(
     path: Path,
     kept: Collection[str | None],
@@ -146,12 +173,19 @@ def _columns(
     """Return a table with some of its columns, and the rows of some cases."""
     header, rows = read_rows(path, columns)
     names = [name for name in header if name in kept]
+    lines = [
+        [row.cells.get(name, "") for name in names]
+        for row in rows
+        if cases is None or row.cells.get("case") in cases
+    ]
+    return _written(names, lines)
+
+
+def _written(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
     stream = io.StringIO()
     table = csv.writer(stream, delimiter="\t", lineterminator="\n")
-    table.writerow(names)
-    for row in rows:
-        if cases is None or row.cells.get("case") in cases:
-            table.writerow([row.cells.get(name, "") for name in names])
+    table.writerow(header)
+    table.writerows(lines)
     return stream.getvalue().encode()
 
 
@@ -170,6 +204,10 @@ def _check_whole(
                 path.symlink_to(each.content.resolve())
         packed = place / IMAGES / (root.name if root.is_file() else "")
         changes: dict[str, Any] = {"root": str(packed), "exclude": [], "corrections": None}
+        metadata = settings.dataset.metadata
+        if metadata is not None:
+            table = f"{IMAGES}/{last_part(metadata.table)}"
+            changes["metadata"] = metadata.model_copy(update={"table": table})
         try:
             found = find_cases(settings.dataset.model_copy(update=changes), place)
         except SlicewiseError as error:

@@ -48,6 +48,8 @@ def portable(settings: Mapping[str, Any], cases: Container[str], results: Path) 
         # what the table names lies beside it, so it keeps a folder, which is nobody's own
         table = last_part(dataset["corrections"])
         dataset["corrections"] = f"{dataset['name']}-corrections/{table}"
+    if dataset.get("metadata") is not None:
+        dataset["metadata"]["table"] = last_part(dataset["metadata"]["table"])
     split = shown["split"]
     if split.get("strata") is not None:
         split["strata"] = last_part(split["strata"])

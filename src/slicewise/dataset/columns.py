@@ -72,8 +72,8 @@ def _all_said(
         raise SlicewiseError(
             f"{key}: no table has a column {column!r}"
             + (f"; there are: {', '.join(sorted(known))}" if known else "")
-            + "; it may be any column of layout table or of the participants.tsv of layout bids, "
-            "else name a table in split.strata"
+            + "; it may be any column of layout table, of the participants.tsv of layout bids or "
+            "of dataset.metadata, else name a table in split.strata"
         )
     drawn = [case for case in cases if not case.corrected]
     values = column_of(strata_table(settings.strata, data), column, drawn)

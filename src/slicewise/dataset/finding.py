@@ -14,6 +14,7 @@ from slicewise.dataset.corrections import find_corrected
 from slicewise.dataset.layouts import LAYOUTS
 from slicewise.dataset.layouts.found import FoundCase, labels_are_names, listed
 from slicewise.dataset.looks import looks_like
+from slicewise.dataset.metadata import with_metadata
 from slicewise.dataset.names import SAFE, find_alike, stripped
 from slicewise.errors import SlicewiseError
 from slicewise.files import expanded
@@ -60,6 +61,8 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
             f"{root}: no case found in the layout {dataset.layout}; {looks_like(root)}; the "
             "layouts are described in docs/data.md"
         )
+    if dataset.metadata is not None:
+        candidates = with_metadata(candidates, dataset.metadata, root, data, dataset.exclude)
     candidates += find_corrected(dataset, data)
     _refuse_unsafe(candidates)
     _refuse_twice(candidates)

@@ -163,7 +163,8 @@ def _refuse_idle_test(settings: Split) -> None:
     if _is_written("test", settings):
         raise SlicewiseError(
             "split.test does nothing: the folders or the table say who is tested on; leave it out, "
-            "or take the test folder (dataset.pairs.test: null) or the column subset away"
+            "or take the test folder (dataset.pairs.test: null), the column subset or "
+            "dataset.metadata.subset away"
         )
 
 
@@ -253,7 +254,8 @@ def read_strata(cases: Sequence[Case], settings: Split, data: Path = Path()) -> 
         raise SlicewiseError(
             f"split.stratify: no table has a column {column!r}"
             + (f"; there are: {', '.join(known)}" if known else "")
-            + "; with layout table it may be any other column, else name a table in split.strata"
+            + "; it may be any other column of layout table, or of dataset.metadata, else name a "
+            "table in split.strata"
         )
     strata: dict[str, set[str]] = defaultdict(set)
     for case in cases:

@@ -119,6 +119,9 @@ def _place(original: Original, crate: Path, data: Path | None) -> None:
         # a search for cases in the folder of the data may not come upon them
         outside = data.resolve().parent
         dataset["corrections"] = str(_beside(outside, dataset["corrections"], crate).resolve())
+    if dataset["metadata"] is not None:
+        table = dataset["metadata"]["table"]
+        dataset["metadata"]["table"] = str(_beside(data, table, crate).resolve())
     split = original.settings["split"]
     if split["strata"] is not None:
         split["strata"] = str(_beside(data, split["strata"], crate).resolve())

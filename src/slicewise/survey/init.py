@@ -20,6 +20,7 @@ from slicewise.dataset.split import split_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder, write_text
 from slicewise.survey.asking import asked
+from slicewise.survey.beside import METADATA
 from slicewise.survey.bids_channels import IMAGE as BIDS_IMAGE
 from slicewise.survey.dicom_channels import ALONE
 from slicewise.survey.dicom_channels import IMAGE as DICOM_IMAGE
@@ -252,6 +253,11 @@ def _summary(
     excluded = by_path.get(("dataset", "exclude"))
     if excluded is not None:
         lines.append(f"  excluded {some_of(excluded.value)}: {excluded.why}")
+    lines += [
+        f"  {'.'.join(one.path[1:])} {one.value}: {one.why}"
+        for one in said
+        if one.path[:2] == METADATA and one.path[-1] != "case"
+    ]
     lines += [f"  {line}" for line in aside]
     lines += [
         "Next:",

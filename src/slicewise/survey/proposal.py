@@ -13,6 +13,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.files import refuse_no_text
 from slicewise.survey import content, labels
 from slicewise.survey.archive import labels_of_archive
+from slicewise.survey.beside import PATIENT, with_tables
 from slicewise.survey.glance import Glance
 from slicewise.survey.layout import Layout, layout_of, told_of
 from slicewise.survey.listing import Listing, list_folder
@@ -90,7 +91,7 @@ def propose(
     """
     listing = _listed(folder)
     looker = Looker(folder, patience)
-    layout = layout_of(listing, looker, root, image, mask)
+    layout = with_tables(layout_of(listing, looker, root, image, mask), listing, root)
     # what DICOM has of masks names its segments, and is read with its image only
     in_masks = not layout.structures and layout.name != "dicom"
     sample = sampled(layout.cases, looker, masks=in_masks, structures=bool(layout.structures))
@@ -165,6 +166,7 @@ def _content(layout: Layout, listing: Listing, looker: Looker, sample: Sample) -
     said += content.masks_of(sample.placed)
     arrangement = layout.arrangement
     told_patient = arrangement is not None and arrangement.tells_patient
+    told_patient = told_patient or any(one.path == PATIENT for one in layout.said)
     if layout.name not in ("bids", "dicom") and not told_patient:
         said += labels.patients_of([case.name for case in layout.cases])
     return said + _labels(layout, listing, looker, sample)

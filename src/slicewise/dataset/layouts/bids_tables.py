@@ -8,21 +8,12 @@ from pathlib import Path
 
 from slicewise.config.entities import Entities
 from slicewise.dataset.case import Subset
-from slicewise.dataset.layouts.found import stem_of
+from slicewise.dataset.layouts.found import SUBSETS, stem_of
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
 
 EMPTY = ("n/a", "na", "nan")
 """What cells hold that say nothing; the first is what the standard wants."""
-_SUBSETS: dict[str, Subset] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "val": "validation",
-    "test": "test",
-    "testing": "test",
-    "": None,
-}
 
 
 @dataclass(frozen=True)
@@ -80,13 +71,13 @@ def read_participants(path: Path, split: str | None) -> dict[str, Participant]:
             )
         cells = {name: "" if cell.lower() in EMPTY else cell for name, cell in row.cells.items()}
         said = cells.get(split or "", "").lower()
-        if said not in _SUBSETS:
+        if said not in ("", *SUBSETS):
             raise SlicewiseError(
                 f"{path}: row {row.number}, {subject}: {split} is {said!r}; write train, "
                 "validation or test (who validates is drawn where nobody does), or set "
                 "dataset.bids.split to the column that says it, or to null"
             )
-        known[subject] = Participant(tuple((name, cells[name]) for name in kept), _SUBSETS[said])
+        known[subject] = Participant(tuple((name, cells[name]) for name in kept), SUBSETS.get(said))
     return known
 
 

@@ -14,6 +14,12 @@ from slicewise.volumes.formats import is_litter
 from slicewise.wording import some
 
 SHOWN = 8
+SUBSETS: dict[str, Subset] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Subsets by what tables call them, in small letters."""
 
 
 @dataclass(frozen=True)

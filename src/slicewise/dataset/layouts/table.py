@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from slicewise.config import Dataset
-from slicewise.dataset.case import Subset
 from slicewise.dataset.layouts.channels import with_channels, with_channels_in_one
 from slicewise.dataset.layouts.found import (
+    SUBSETS,
     FoundCase,
     files_of_series,
     listed,
@@ -25,18 +25,12 @@ _log = logging.getLogger(__name__)
 
 COLUMNS = ("case", "patient", "image", "mask", "subset", "frame")
 NEEDED = ("case", "image", "mask")
-_MEANT = {
+MEANT = {
     **dict.fromkeys(("patientid", "patientname", "patients", "subject", "subjectid"), "patient"),
     **dict.fromkeys(("pid", "participant", "participantid", "mrn", "person"), "patient"),
     **dict.fromkeys(("split", "set", "partition", "subsets", "usage"), "subset"),
 }
 """What people call the columns that may be left out, and what they are called here."""
-_SUBSETS: dict[str, Subset] = {
-    "train": "train",
-    "validation": "validation",
-    "test": "test",
-    "": None,
-}
 
 
 def find(dataset: Dataset, root: Path) -> list[FoundCase]:
@@ -72,7 +66,7 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
 def _say_unread(header: list[str], root: Path) -> None:
     """Say where a column seems to be meant for one that is read."""
     for name in header:
-        meant = _MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
+        meant = MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
         if meant and name not in COLUMNS and meant not in header:
             _log.warning(
                 "%s: the column %r is not read; call it %s if it is meant so", root, name, meant
@@ -104,7 +98,7 @@ def _of_row(row: Row, root: Path, of_channels: Mapping[str, str]) -> FoundCase:
     image = _named(first, root, case)
     mask, lacks = _mask(cells["mask"], root, case)
     given = cells.get("subset", "")
-    if given.lower() not in _SUBSETS:
+    if given.lower() not in ("", *SUBSETS):
         raise SlicewiseError(
             f"{case}: subset is {given!r}; write train, validation, test or nothing"
         )
@@ -115,7 +109,7 @@ def _of_row(row: Row, root: Path, of_channels: Mapping[str, str]) -> FoundCase:
         cells["case"],
         files_of_series(image),
         files_of_series(mask) if mask else (),
-        _SUBSETS[given.lower()],
+        SUBSETS.get(given.lower()),
         cells.get("patient") or None,
         tuple((name, cell) for name, cell in cells.items() if name not in read),
         row.number,

@@ -1,0 +1,241 @@
+"""Tables that lie beside the files: whose the cases are, and who is tested on."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from slicewise.dataset.case import Case, Subset
+from slicewise.dataset.layouts.found import SUBSETS
+from slicewise.dataset.metadata import rows_by_case
+from slicewise.dataset.names import find_alike
+from slicewise.dataset.tables import Row, read_rows
+from slicewise.errors import SlicewiseError
+from slicewise.survey.known import TABLES
+from slicewise.survey.layout import SPELLINGS, Layout
+from slicewise.survey.listing import Listing
+from slicewise.survey.said import Said, some_of
+
+READ = 20
+"""Tables that are looked at, from the top folder down."""
+LARGEST = 10_000_000
+"""Bytes of a table that is looked at."""
+NEARLY = 0.5
+"""Share of the cases that a table names, from which it is said that it lacks the others."""
+PEOPLE = {"patient", "patients", "subject", "subjects", "participant", "person", "pid", "mrn"}
+IDENTIFIED = {
+    *("id", "ids", "name", "code", "number", "no", "nr", "key", "identifier", "uid", "pseudonym"),
+}
+"""Words that columns which call people by something have beside those for people."""
+CALLED = {
+    *PEOPLE,
+    *IDENTIFIED,
+    *("case", "cases", "image", "images", "img", "scan", "file", "filename", "path", "volume"),
+    *("series", "study", "ct", "mr", "mri", "label", "mask", "seg"),
+}
+"""Words of columns that tell scans from each other; other columns count or measure."""
+METADATA = ("dataset", "metadata")
+PATIENT = (*METADATA, "patient")
+"""The setting that says whose cases are."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table, and the rows of it that are about each case."""
+
+    path: str
+    column: str
+    rows: Mapping[str, Sequence[Row]]
+    header: Sequence[str]
+
+
+def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
+    """Return a layout with what a table beside the files says of its cases.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of BIDS, and where somebody wrote a table of cases, nothing else is looked for.
+    listing : Listing
+    root : str
+        How `dataset.root` names the folder, or its whole path.
+
+    Returns
+    -------
+    Layout
+        As it was where no table has a row of each case, and none tells of patients with several
+        cases or of who is tested on.
+    """
+    if layout.name == "bids" or (layout.name == "table" and not layout.table):
+        return layout
+    notes = []
+    for path in _tables(listing):
+        table = _read(listing, path, layout, root)
+        if table is None:
+            continue
+        made = _told(layout, table, root)
+        if isinstance(made, Layout):
+            return made
+        notes += [made] if made else []
+    return replace(layout, notes=(*layout.notes, *notes))
+
+
+def _tables(listing: Listing) -> list[str]:
+    paths = [path for suffix in TABLES for path in listing.others.get(suffix, ())]
+    return sorted(paths, key=lambda path: (path.count("/"), path))[:READ]
+
+
+def _read(listing: Listing, path: str, layout: Layout, root: str) -> _Table | None:
+    """Read a table, and find the column that tells most cases."""
+    place = listing.root / path
+    try:
+        if place.stat().st_size > LARGEST:
+            return None
+        header, rows = read_rows(place)
+    except (OSError, SlicewiseError):
+        return None
+    best: dict[str, list[int]] = {}
+    column = ""
+    for name in header:
+        if not _words(name) & CALLED:
+            continue
+        cells = [row.cells[name] for row in rows]
+        found = rows_by_case(cells, layout.cases, _base(listing, layout, root))
+        if len(found) > len(best):
+            best = found
+            column = name
+    if len(best) < NEARLY * len(layout.cases):
+        return None
+    of_case = {name: [rows[number] for number in numbers] for name, numbers in best.items()}
+    return _Table(path, column, of_case, header)
+
+
+def _base(listing: Listing, layout: Layout, root: str) -> Path:
+    """Return what `dataset.root` will be: a folder, or the table that is written."""
+    if layout.table:
+        return listing.root / "cases.tsv"
+    said = next(str(one.value) for one in layout.said if one.path == ("dataset", "root"))
+    return listing.root / said[len(root) :].strip("/")
+
+
+def _words(name: str) -> set[str]:
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
+    return set(re.findall(r"[a-z]+", spaced.lower()))
+
+
+def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
+    """Return a layout with what a table says; else what has to be said of it, or nothing."""
+    patient = _patient_column(layout.cases, table)
+    subset = _subset_column(layout.cases, table)
+    if not patient and not subset:
+        return _untested(layout.cases, table)
+    missing = [case.name for case in layout.cases if case.name not in table.rows]
+    which = " and ".join(name for name in (patient, subset) if name)
+    if missing:
+        return (
+            f"{table.path} is not used, though its column {which} may tell whose cases are or who "
+            f"is tested on: it has no row of {some_of(missing)}; dataset.metadata in "
+            "docs/settings.md names such a table."
+        )
+    cases = [_of_table(case, table, patient, subset) for case in layout.cases]
+    torn = _torn(cases)
+    if torn and subset:
+        return (
+            f"{table.path} is not used: by its column {subset} {some_of(torn)} would be trained "
+            "and tested on."
+        )
+    said = [
+        Said((*METADATA, "table"), f"{root}/{table.path}", f"a row of each of {len(cases)} cases"),
+        Said((*METADATA, "case"), table.column, "which case a row is about"),
+    ]
+    if patient:
+        why = f"{len({case.patient for case in cases})} patients, some with several cases"
+        said.append(Said(PATIENT, patient, why))
+        said += _spelt(cases, layout)
+    if subset:
+        tested = sum(case.subset == "test" for case in cases)
+        said.append(Said((*METADATA, "subset"), subset, f"{tested} cases are tested on"))
+    return replace(layout, said=(*layout.said, *said), cases=tuple(cases))
+
+
+def _of_table(case: Case, table: _Table, patient: str, subset: str) -> Case:
+    cells = table.rows[case.name][0].cells
+    return replace(
+        case,
+        patient=cells[patient] if patient else case.patient,
+        subset=SUBSETS[cells[subset].lower()] if subset else case.subset,
+    )
+
+
+def _torn(cases: Sequence[Case]) -> list[str]:
+    """Return the patients with cases in several subsets."""
+    subsets: dict[str, set[Subset]] = defaultdict(set)
+    for case in cases:
+        subsets[case.patient].add(case.subset)
+    return sorted(patient for patient, several in subsets.items() if len(several) > 1)
+
+
+def _spelt(cases: Sequence[Case], layout: Layout) -> list[Said]:
+    """Return what has to be said of patients whose names look alike."""
+    path = ("dataset", SPELLINGS)
+    if any(one.path == path for one in layout.said):
+        return []
+    if not find_alike({case.patient for case in cases}, []):
+        return []
+    why = "names of patients differ in leading zeros, case or signs only"
+    question = "Are patients whose names differ so little different ones (all), or which?"
+    return [Said(path, "all", why, question)]
+
+
+def _patient_column(cases: Sequence[Case], table: _Table) -> str:
+    """Return the column that says whose cases are where that makes fewer patients, else nothing."""
+    known = len({case.patient for case in cases if case.name in table.rows})
+    for column in table.header:
+        words = _words(column)
+        if not words & PEOPLE or not words <= PEOPLE | IDENTIFIED:
+            continue
+        said = _agreed(table, column)
+        if said and len(set(said.values())) < known:
+            return column
+    return ""
+
+
+def _subset_column(cases: Sequence[Case], table: _Table) -> str:
+    """Return the column that says who is tested on, where no folder does, else nothing."""
+    if any(case.subset for case in cases):
+        return ""
+    for column in table.header:
+        said = {value.lower() for value in _agreed(table, column).values()}
+        subsets = {SUBSETS.get(value) for value in said}
+        if said and None not in subsets and {"train", "test"} <= subsets:
+            return column
+    return ""
+
+
+def _untested(cases: Sequence[Case], table: _Table) -> str:
+    """Say of a table that it tells who validates, and nobody to test on."""
+    if any(case.subset for case in cases):
+        return ""
+    for column in table.header:
+        said = {SUBSETS.get(value.lower()) for value in _agreed(table, column).values()}
+        if said == {"train", "validation"}:
+            return (
+                f"{table.path} is not used: by its column {column} some are trained on and some "
+                "validate, and nobody is tested on; to test on those who validate, write test in "
+                "their rows and name the table in dataset.metadata (docs/settings.md)."
+            )
+    return ""
+
+
+def _agreed(table: _Table, column: str) -> dict[str, str]:
+    """Return what a column says of each case; nothing at all where it is empty or torn for one."""
+    said = {}
+    for name, rows in table.rows.items():
+        values = {row.cells[column] for row in rows}
+        if len(values) != 1 or "" in values:
+            return {}
+        said[name] = values.pop()
+    return said

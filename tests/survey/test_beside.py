@@ -1,0 +1,136 @@
+"""`slicewise init` heeds tables that lie beside images and masks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from slicewise.config import load_settings
+from slicewise.dataset.finding import find_cases
+from slicewise.dataset.split import split_cases
+from slicewise.survey.init import Wanted, init
+from tests.imitated import pair, scan, write
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Return what looks at images a1 to a6, with masks b1 to b6, and a table."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SLICEWISE_DATA", raising=False)
+    place = tmp_path / "data" / "study"
+    for n in range(1, 7):
+        pair(place / f"im/a{n}.nii.gz", place / f"lb/b{n}.nii.gz", n)
+
+    def look(*rows, name="scans.csv", force=True):
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text("".join(f"{row}\n" for row in rows))
+        lines = []
+        path = init(Wanted(place, force=force), lines.append)
+        return yaml.safe_load(path.read_text()), "\n".join(lines)
+
+    return look
+
+
+ROWS = ["image,pid,age,set", *(f"im/a{n}.nii.gz,{'ABC'[n % 3]}7,6{n},train" for n in range(1, 7))]
+
+
+def test_scans_of_a_patient_are_kept_together(study):
+    config, lines = study(*ROWS)
+    metadata = {"table": "study/scans.csv", "case": "image", "patient": "pid"}
+    assert config["dataset"]["metadata"] == metadata
+    assert "metadata.patient pid: 3 patients, some with several cases" in lines
+    assert "patient_pattern" not in config["dataset"]
+    settings = load_settings(config)
+    cases = find_cases(settings.dataset, Path("data"))
+    split = split_cases(cases, settings.split)
+    assert len({(one.patient, one.subset) for one in split}) == 3
+
+
+def test_who_is_tested_on_is_read_where_it_is_said(study):
+    rows = ["file;use;sex", *(f"a{n};{'testing' if n > 4 else 'Train'};F" for n in range(1, 7))]
+    config, lines = study(*rows, name="tables/meta.csv")
+    assert config["dataset"]["metadata"] == {
+        "table": "study/tables/meta.csv",
+        "case": "file",
+        "subset": "use",
+    }
+    assert "metadata.subset use: 2 cases are tested on" in lines
+    # it says nothing that does nothing
+    assert "test" not in config["split"]
+    cases = find_cases(load_settings(config).dataset, Path("data"))
+    assert [case.name for case in cases if case.subset == "test"] == ["5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        # nothing about patients or subsets
+        (["image,age", *(f"a{n},{n}" for n in range(1, 7))], ""),
+        # each a patient of their own, as without it
+        (["image,pid", *(f"a{n},p{n}" for n in range(1, 7))], ""),
+        # what counts or measures tells no case
+        (["age,pid", *(f"{n},p" for n in range(1, 7))], ""),
+        # something else
+        (["value,name", "1,liver", "2,tumour"], ""),
+        (["image,pid", "a1,p1,p2,p3"], ""),
+        (ROWS[:6], "scans.csv is not used, though its column pid may tell whose"),
+        (["image,pid", *(f"a{n},{'p' if n > 1 else ''}" for n in range(1, 7))], ""),
+        (
+            ["image,pid,set", *(f"a{n},p,{'train' if n > 1 else 'test'}" for n in range(1, 7))],
+            "by its column set p would be trained and tested on",
+        ),
+        (
+            ["image,set", *(f"a{n},{'train' if n > 1 else 'val'}" for n in range(1, 7))],
+            "nobody is tested on; to test on those who validate, write test",
+        ),
+    ],
+)
+def test_a_table_that_does_not_tell_it_of_all_is_not_used(study, rows, said):
+    config, lines = study(*rows)
+    assert "metadata" not in config["dataset"]
+    assert config["split"]["test"] == 0.35
+    assert said in lines
+    assert said or "scans.csv" not in lines
+
+
+def test_patients_whose_names_look_alike_are_asked_for(study):
+    rows = ["image,pid", *(f"a{n},{('p1', 'P1', 'p2')[n % 3]}" for n in range(1, 7))]
+    config, lines = study(*rows)
+    assert config["dataset"]["different_patients"] == "all"
+    assert "Are patients whose names differ so little different ones" in lines
+
+
+def test_folders_that_say_who_is_tested_on_go_before_a_table(study, tmp_path):
+    place = tmp_path / "data" / "study"
+    for n in range(1, 7):
+        subset = "test" if n < 3 else "train"
+        for folder in ("im", "lb"):
+            path = next((place / folder).glob(f"*{n}.nii.gz"))
+            (place / subset / folder).mkdir(parents=True, exist_ok=True)
+            path.rename(place / subset / folder / path.name)
+    config, _ = study("image,set", *(f"a{n},{'test' if n > 4 else 'train'}" for n in range(1, 7)))
+    assert "metadata" not in config["dataset"]
+    assert config["dataset"]["pairs"]["test"] is not None
+
+
+def test_a_mask_file_for_each_structure_goes_with_a_table(tmp_path, monkeypatch):
+    # as TotalSegmentator comes: its table says who is tested on, and where scans are from
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "data" / "total"
+    rows = ["image_id;age;institute;split"]
+    for n in range(6):
+        array, labels = scan(n)
+        write(place / f"s{n:04d}" / "ct.nii.gz", array)
+        for value, name in ((1, "liver"), (2, "spleen")):
+            mask = (labels == value).astype(np.uint8)
+            write(place / f"s{n:04d}" / "segmentations" / f"{name}.nii.gz", mask)
+        rows.append(f"s{n:04d};6{n};{'AB'[n % 2]};{('train', 'val', 'test')[n % 3]}")
+    (place / "meta.csv").write_text("\n".join(rows))
+    config = yaml.safe_load(init(Wanted(place), print).read_text())
+    assert config["dataset"]["metadata"]["subset"] == "split"
+    assert config.get("split") is None
+    config["split"] = {"leave_out": "institute"}
+    cases = find_cases(load_settings(config).dataset, Path("data"))
+    assert [case.subset for case in cases] == ["train", "validation", "test"] * 2
+    assert [dict(case.columns)["institute"] for case in cases] == list("ABABAB")
