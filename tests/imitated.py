@@ -230,7 +230,9 @@ def totalsegmentator(root: Path) -> None:
                 own[:16] = value == 2
                 own &= mask > 0
             write(folder / "segmentations" / f"{organ}.nii.gz", own.astype(np.uint8))
-    (root / "meta.csv").write_text("image_id;age;gender\ns0000;50;m\n")
+    subsets = ("train", "train", "train", "val", "test")
+    lines = [f"s{n:04d};5{n};m;A;{subset}" for n, subset in enumerate(subsets)]
+    (root / "meta.csv").write_text("\n".join(["image_id;age;gender;institute;split", *lines]))
 
 
 def mmwhs(root: Path) -> None:

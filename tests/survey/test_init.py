@@ -31,7 +31,7 @@ FOUND = {
     "BTCV": ("pairs", 6, 0, [1, 2], "hu"),
     "FLARE": ("pairs", 6, 0, [1, 2], "hu"),
     "PROMISE12": ("pairs", 6, 0, [1], "arbitrary"),
-    "TotalSegmentator": ("pairs", 5, 0, [1, 2, 3], "hu"),
+    "TotalSegmentator": ("pairs", 5, 1, [1, 2, 3], "hu"),
     "MM-WHS": ("pairs", 4, 0, [205, 850], "hu"),
     "odd_pairs": ("pairs", 4, 0, [1, 2], "hu"),
     "patient_folders": ("pairs", 4, 0, [1], "hu"),
