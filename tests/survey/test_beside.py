@@ -94,6 +94,16 @@ def test_a_table_that_does_not_tell_it_of_all_is_not_used(study, rows, said):
     assert said or "scans.csv" not in lines
 
 
+def test_lists_of_cases_are_told_of(study, tmp_path):
+    place = tmp_path / "data" / "study"
+    (place / "test.txt").write_text("a1.nii.gz\n\na2.nii.gz\n")
+    (place / "training notes.txt").write_text("Scanned at night.\nSee test.txt.\n")
+    (place / "testers.list").write_bytes(b"\xff\xfe\x00")
+    _, lines = study(*ROWS[:1])
+    (said,) = [line for line in lines.splitlines() if "may say who is trained" in line]
+    assert said.split(" may")[0].strip() == "test.txt"
+
+
 def test_patients_whose_names_look_alike_are_asked_for(study):
     rows = ["image,pid", *(f"a{n},{('p1', 'P1', 'p2')[n % 3]}" for n in range(1, 7))]
     config, lines = study(*rows)

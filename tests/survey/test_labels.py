@@ -106,3 +106,16 @@ def test_regions_of_several_values_are_no_labels(tmp_path):
         (("regions", "whole"), [1, 2]),
         (("regions", "core"), [2]),
     ]
+
+
+def test_segments_in_several_spellings_are_one_label(tmp_path, monkeypatch):
+    # counted apart, the livers of two of the five would have become background
+    named = {"a": ["Liver"], "b": ["liver"], "c": ["LIVER ", "Liver"], "d": ["Liver"], "e": ["X"]}
+    monkeypatch.setattr(labels, "_segments", lambda path: named[path.name])
+    said = labels.labels_by_segment([tmp_path / name for name in named])
+    assert [(one.path[-1], one.value) for one in said] == [
+        ("Liver", "Liver"),
+        ("other_labels", "background"),
+    ]
+    assert "4 of 5 masks" in said[0].why
+    assert said[1].why.endswith(": X")

@@ -6,21 +6,23 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from slicewise.dataset.case import Case, Subset
 from slicewise.dataset.layouts.found import SUBSETS
 from slicewise.dataset.metadata import rows_by_case
 from slicewise.dataset.names import find_alike
-from slicewise.dataset.tables import Row, read_rows
+from slicewise.dataset.tables import Row, encoding_of, read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.survey.known import TABLES
 from slicewise.survey.layout import SPELLINGS, Layout
 from slicewise.survey.listing import Listing
 from slicewise.survey.said import Said, some_of
+from slicewise.survey.words import subset_of
 
 READ = 20
 """Tables that are looked at, from the top folder down."""
+LISTS = (".txt", ".list", ".lst")
 LARGEST = 10_000_000
 """Bytes of a table that is looked at."""
 NEARLY = 0.5
@@ -80,7 +82,37 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
         if isinstance(made, Layout):
             return made
         notes += [made] if made else []
-    return replace(layout, notes=(*layout.notes, *notes))
+    return replace(layout, notes=(*layout.notes, *notes, *_lists(listing, layout, root)))
+
+
+def _lists(listing: Listing, layout: Layout, root: str) -> list[str]:
+    """Say of lists of cases, such as ``test.txt``, that nothing follows from them."""
+    if any(case.subset for case in layout.cases):
+        return []
+    paths = sorted(path for suffix in LISTS for path in listing.others.get(suffix, ()))
+    found = []
+    for path in paths[:READ]:
+        subset = subset_of(PurePosixPath(path).stem)
+        cells = _lines(listing.root / path) if subset is not None else []
+        named = rows_by_case(cells, layout.cases, _base(listing, layout, root))
+        if named and len(named) >= NEARLY * len(cells):
+            found.append(path)
+    if not found:
+        return []
+    return [
+        f"{some_of(found)} may say who is trained and tested on, and nothing follows from it: "
+        "write a table of cases and subsets, and name it in dataset.metadata (docs/settings.md)."
+    ]
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a text that are not empty; nothing of what is no short text."""
+    try:
+        content = path.read_bytes() if path.stat().st_size <= LARGEST else b""
+        text = content.decode(encoding_of(content))
+    except (OSError, ValueError):
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _tables(listing: Listing) -> list[str]:

@@ -237,6 +237,7 @@ def _summary(
     names = [one.path[-1] for one in said if one.path[:2] == ("dataset", "labels")]
     layout = by_path["dataset", "layout"]
     intensity = by_path["dataset", "intensity"]
+    others = by_path.get(("dataset", "other_labels"))
     channels = by_path.get(CHANNELS)
     channels = channels if channels is not None and channels.value else None
     lines = [
@@ -244,6 +245,7 @@ def _summary(
         f"  layout {layout.value}: {cases} cases; {layout.why}",
         *([f"  channels {', '.join(channels.value)}: {channels.why}"] if channels else []),
         f"  labels {', '.join(names)}",
+        *([f"  other_labels {others.value}: {others.why}"] if others is not None else []),
         f"  intensity {intensity.value}: {intensity.why}",
     ]
     lines += [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ BODIES = ("body", "external", "skin", "outline")
 
 READ = 100
 """Masks whose segments are read at most."""
+COMMON = 0.5
+"""Share of the masks in which the segments lie that are proposed as labels."""
+SHOWN = 5
+"""Segments that are named of those that are no labels."""
 DESCRIBED = "dataset.json"
 IGNORED = "ignore"
 """What nnU-Net calls voxels that nobody drew."""
@@ -154,19 +158,44 @@ def labels_by_segment(paths: Sequence[Path]) -> list[Said]:
         if not named:
             return []
         per_file.append(named)
-    seen = Counter(name for names in per_file for name in dict.fromkeys(names))
-    common = [name for name in seen if 2 * seen[name] >= len(read)] or list(seen)
+    return labels_of_segments(per_file)
+
+
+def labels_of_segments(per_mask: Sequence[Collection[str]]) -> list[Said]:
+    """Return the labels of masks by the names of their segments, however these are spelt.
+
+    Parameters
+    ----------
+    per_mask : sequence of collection of str
+        What the segments or regions of interest of each mask are called.
+
+    Returns
+    -------
+    list of Said
+        A label each for what at least half of them have, or else for all that there is, by
+        their commonest spelling; other segments become background, and are named.
+    """
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    counts: Counter[str] = Counter()
+    for names in per_mask:
+        for name in names:
+            spellings[folded(name)][name] += 1
+        counts.update({folded(name) for name in names})
+    called = {key: names.most_common(1)[0][0] for key, names in spellings.items()}
+    common = [key for key in counts if counts[key] >= COMMON * len(per_mask)] or list(counts)
     # of labels that share a voxel the later one has it, and the body holds all others
-    common.sort(key=lambda name: not set(words_of(name)) & set(BODIES))
+    common.sort(key=lambda key: (not {*words_of(called[key])} & {*BODIES}, -counts[key], key))
     said: list[Said] = []
-    for number, name in enumerate(common, start=1):
-        label = label_name(name, number, [one.path[-1] for one in said])
-        why = f"segment of {seen[name]} of {len(read)} files"
-        said.append(Said(("dataset", "labels", label), name, why))
-    rest = [name for name in seen if name not in common]
+    for number, key in enumerate(common, start=1):
+        label = label_name(called[key], number, [one.path[-1] for one in said])
+        why = f"segment or region of interest in {counts[key]} of {len(per_mask)} masks read"
+        said.append(Said(("dataset", "labels", label), called[key], why))
+    rest = sorted((key for key in counts if key not in common), key=lambda key: -counts[key])
     if rest:
-        why = f"segments of less than half of the files: {some_of(rest)}"
-        said.append(Said(("dataset", "other_labels"), "background", why))
+        few = some_of([called[key] for key in rest], SHOWN)
+        why = f"background is what less than half of the masks have: {few}"
+        others = (Other("refuse", "a segment that labels does not name is a fault"),)
+        said.append(Said(("dataset", "other_labels"), "background", why, "", others))
     return said
 
 
