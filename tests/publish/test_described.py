@@ -100,9 +100,17 @@ def test_synthetic_images_are_of_nobody(tmp_path, monkeypatch):
     assert "files lie as the Medical Segmentation Decathlon has them" in asked["7"].text
 
 
-@pytest.mark.parametrize(("pattern", "is_said"), [(None, True), ("(?P<patient>.)", False)])
-def test_cases_that_were_taken_for_patients_are_said_to_be(tmp_path, monkeypatch, pattern, is_said):
-    known(monkeypatch, tmp_path, dataset={"layout": "pairs", "patient_pattern": pattern})
+@pytest.mark.parametrize(
+    ("told", "is_said"),
+    [
+        ({}, True),
+        ({"patient_pattern": "(?P<patient>.)"}, False),
+        ({"metadata": {"table": "t", "patient": None}}, True),
+        ({"metadata": {"table": "t", "patient": "who"}}, False),
+    ],
+)
+def test_cases_that_were_taken_for_patients_are_said_to_be(tmp_path, monkeypatch, told, is_said):
+    known(monkeypatch, tmp_path, dataset={"layout": "pairs", **told})
     said = "Each case was taken for a patient of its own." in text_of(gathered(tmp_path), "Data")
     assert said is is_said
 

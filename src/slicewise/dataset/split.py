@@ -122,7 +122,8 @@ def _test_patients(
     if both:
         raise SlicewiseError(
             f"patients {', '.join(both[:8])}: in the training and in the test folder; move "
-            "all volumes of a patient to one side, or correct dataset.patient_pattern"
+            "all volumes of a patient to one side, or correct dataset.patient_pattern or "
+            "dataset.metadata"
         )
     return test
 
@@ -144,7 +145,8 @@ def _given_validation(cases: Sequence[Case], settings: Split) -> set[str]:
     if both:
         raise SlicewiseError(
             f"patients {', '.join(both[:8])}: in validation and in another subset; move all "
-            "volumes of a patient to one of them, or correct dataset.patient_pattern"
+            "volumes of a patient to one of them, or correct dataset.patient_pattern or "
+            "dataset.metadata"
         )
     if given and _is_written("validation", settings):
         raise SlicewiseError(

@@ -64,7 +64,8 @@ def data(one: Gathered) -> Section:
 def alone(one: Gathered) -> list[Said]:
     """Say where cases were taken for patients, as nothing tells who is one."""
     dataset = one.block("dataset")
-    by_name = dataset.get("layout") in BY_NAME and not dataset.get("patient_pattern")
+    told = dataset.get("patient_pattern") or (dataset.get("metadata") or {}).get("patient")
+    by_name = dataset.get("layout") in BY_NAME and not told
     if not by_name or one.cases["patient"].nunique() < len(one.cases):
         return []
     return [Said("Each case was taken for a patient of its own.")]
