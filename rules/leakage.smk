@@ -1,7 +1,8 @@
 """Split and leakage check: who is trained and tested on, and that no scan is on both sides.
 
-Needs cases.tsv; the split itself follows from names and settings alone.
-Makes split.tsv and leakage.json, whose content never changes while nothing leaks.
+Needs cases.tsv, and the records of scored cases; the split itself follows from names and settings
+alone. Makes split.tsv and leakage.json, whose content never changes while nothing leaks; it tells
+trainings of scored cases that have lost the size of their voxels.
 """
 
 
@@ -31,6 +32,7 @@ rule leakage:
         cases=rules.cases.output[0],
         marks=rules.cases.output[1],
         split=rules.split.output[0],
+        case_records=study.case_records_of(study.scored),
         others=CHECK_AGAINST,
         other_marks=marks_beside(CHECK_AGAINST, in_bucket=IN_BUCKET),
     output:
@@ -52,6 +54,7 @@ rule leakage:
             check_against=settings.split.check_against,
             folds=len(study.folds),
             missing_labels=study.missing_labels,
+            scored=study.scored,
             leave_out=settings.split.leave_out or "",
             regions=study.regions,
         ).dump(),

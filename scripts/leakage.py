@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from slicewise.dataset.case_record import read_case_records
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.leakage import (
     check_alike,
@@ -12,7 +13,7 @@ from slicewise.dataset.leakage import (
     remove_earlier,
 )
 from slicewise.dataset.marks import beside, read_marks
-from slicewise.files import write_json
+from slicewise.dataset.unsized import write_checked
 from slicewise.job import script_job
 from slicewise.jobs import Leakage
 
@@ -37,7 +38,7 @@ def main(snakemake):
         if cfg.leave_out:
             check_sites_scored(cases, split, cfg.leave_out)
         remove_earlier(Path(snakemake.output[0]).parent)
-        write_json(snakemake.output[0], {"leaks": []})
+        write_checked(snakemake.output[0], read_case_records(given.case_records), cfg.scored)
 
 
 main(snakemake)

@@ -5,12 +5,14 @@ from pathlib import Path
 from slicewise.config.load import settings_of
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.rungs import RungRecord, combination_at
+from slicewise.dataset.unsized import read_unsized
 from slicewise.errors import DivergedError
 from slicewise.files import write_json
 from slicewise.job import script_job, stop_check
 from slicewise.jobs import Rung
 from slicewise.records import paths_told
 from slicewise.slices import staging
+from slicewise.slices.suits import check_predicted
 from slicewise.tracking import Tracker, place
 from slicewise.training.loop import Callbacks, train_until
 from slicewise.training.plan import read_plan
@@ -34,6 +36,7 @@ def main(snakemake):
         with Tracker(folder / "tracking", log) as tracker:
             settings = planned_settings(snakemake.config, given.get("proposals") or [])
             plan = read_plan(given.plans[at], settings, name, told.training)
+            check_predicted(plan.experiment, plan.recipe, read_unsized(given.leakage))
             start = (given.get("starts") or [None] * (at + 1))[at]
             masks = paths_told(snakemake, "truth")
             ready = prepare(plan, told.recipes, given.case_records, masks, start)

@@ -6,9 +6,11 @@ from slicewise.config.load import settings_of
 from slicewise.dataset.proposal import planned_settings
 from slicewise.dataset.rungs import best_told, checkpoints_of
 from slicewise.dataset.training_record import TrainingRecord
+from slicewise.dataset.unsized import read_unsized
 from slicewise.job import script_job, stop_check
 from slicewise.records import paths_told
 from slicewise.slices import staging
+from slicewise.slices.suits import check_predicted
 from slicewise.tracking import Tracker, place, versions
 from slicewise.training.loop import Callbacks, train
 from slicewise.training.plan import read_plan
@@ -27,6 +29,7 @@ def main(snakemake):
         configured = planned_settings(snakemake.config, given.get("proposals") or [])
         settings = best_told(configured, name, best)
         plan = read_plan(given.plan, settings, name, snakemake.params.code)
+        check_predicted(plan.experiment, plan.recipe, read_unsized(given.leakage))
         planned = plan.settings
         start = (given.get("start") or [None])[0]
         masks = paths_told(snakemake, "truth")

@@ -211,13 +211,14 @@ class Leakage(Told):
     """Of `leakage`: pairs that only look alike, other tables, and what labels may lack.
 
     `leave_out` is the column of the split whose values are folds, if it has any; `regions` name
-    the labels of each.
+    the labels of each. `scored` are the cases that are predicted.
     """
 
     not_the_same: list[list[str]]
     check_against: list[str]
     folds: int
     missing_labels: str
+    scored: list[str]
     leave_out: str = ""
     regions: dict[str, list[str]] = {}
 

@@ -11,6 +11,7 @@ from slicewise.slices.suits import (
     CaseCut,
     canonical_spacing,
     check_measured,
+    check_predicted,
     check_seen,
     suits,
 )
@@ -120,6 +121,23 @@ def test_a_lost_geometry_is_refused_where_what_is_seen_follows_from_it():
     check_seen(tilted, CONTENT, [lost], [])
     with pytest.raises(SlicewiseError, match=r"case p: .* lost .* inference\.tilt: 0"):
         check_seen(tilted, CONTENT, [], [lost])
+
+
+@pytest.mark.parametrize(
+    ("experiment", "recipe", "instead"),
+    [
+        ({"input": {"context": 3}}, {}, r"input\.context: 1"),
+        ({"inference": {"tilt": 20.0}}, {}, r"inference\.tilt: 0"),
+        ({}, {"spacing": 1.0}, "counts pixels"),
+        ({}, {"plane": "acquired"}, "counts pixels"),
+    ],
+)
+def test_what_could_not_be_predicted_is_refused_before_a_training(experiment, recipe, instead):
+    made = Experiment(slices="a", **experiment), Recipe(**recipe)
+    check_predicted(*made, [])
+    check_predicted(Experiment(slices="a"), Recipe(), ["p"])
+    with pytest.raises(SlicewiseError, match=rf"case p: .* lost .* dataset\.spacing, .*{instead}"):
+        check_predicted(*made, ["p", "q"])
 
 
 def test_the_line_is_said_at_the_cut(tmp_path, caplog):

@@ -464,9 +464,23 @@ def one_mask_missing(folder: Path) -> None:
     configure(folder, ALL_TRAIN)
 
 
+def unsized_test_case(folder: Path) -> None:
+    rows = {}
+    for k, subset in enumerate(("train", "train", "test")):
+        affine = np.eye(4) if subset == "test" else AFFINE
+        image = nifti(folder / f"i{k}.nii.gz", scan(k), affine)
+        mask = np.roll(organ(), k, axis=0)
+        rows[f"p{k}"] = (image, nifti(folder / f"m{k}.nii.gz", mask, affine), subset)
+    short = {"epochs": 1, "steps_per_epoch": 2, "threads": 1}
+    experiments = {"e": {"slices": "r", "input": {"context": 3}, "training": short}}
+    dataset = table(folder, rows, ("image", "mask", "subset"))
+    configure(folder, dataset, split={"validation": 0}, experiments=experiments)
+
+
 PLAN = ("--dry-run", "--cores", "1")
 RUNS = {name: (make, PLAN) for name, (make, *_) in (BEFORE | LAYOUTS).items()}
 RUNS["twice"] = (one_scan_twice, ("--cores", "1", "results/x/leakage.json"))
+RUNS["unsized"] = (unsized_test_case, ("--cores", "2", "results/x/e/fold-0/model.keras"))
 RUNS["no mask"] = (one_mask_missing, ("--cores", "2", "results/x/cases.tsv"))
 
 
@@ -536,6 +550,14 @@ def test_the_same_image_under_two_names_is_stopped_before_training(run):
     assert "cases 001, 002: the same image" in at_the_end
     assert "dataset.exclude" in at_the_end
     assert not (ran.folder / "results/x/leakage.json").exists()
+
+
+def test_a_test_case_that_could_not_be_predicted_is_refused_before_training(run):
+    ran = run("unsized")
+    assert ran.code != 0
+    assert "case p2: its header has lost the size of its voxels" in ran.err
+    assert "give dataset.spacing, or input.context: 1" in ran.err
+    assert not (ran.folder / "results/x/e/checkpoints").exists()
 
 
 def test_a_missing_mask_fails_its_case_alone(run):

@@ -21,6 +21,13 @@ SHOWN = 4
 """Cases that are named."""
 DIRECTIONS = ("LR", "PA", "IS")
 """Letters of an orientation, by the canonical axis that they lie along."""
+CUT = (
+    "the cut of this recipe follows from it",
+    "a recipe with a named plane that counts pixels and is not tilted",
+)
+CONTEXT = ("input.context_mm is measured by it", "input.context: 1")
+TILT = ("inference.tilt follows from it", "inference.tilt: 0")
+"""What goes by the size of voxels, and what to give instead that does not."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +141,7 @@ def check_measured(recipe: Recipe, content: Content, record: CaseRecord) -> None
         Naming the case, and what gives the sizes.
     """
     if recipe.measured or recipe.oblique:
-        plain = "a recipe with a named plane that counts pixels and is not tilted"
-        check_sized(record, content, "the cut of this recipe follows from it", plain)
+        check_sized(record, content, *CUT)
 
 
 def check_seen(
@@ -163,10 +169,37 @@ def check_seen(
     predicted = [*validation]
     if experiment.seen.measured:
         for record in (*train, *predicted):
-            check_sized(record, content, "input.context_mm is measured by it", "input.context: 1")
+            check_sized(record, content, *CONTEXT)
     if experiment.inference.tilt:
         for record in predicted:
-            check_sized(record, content, "inference.tilt follows from it", "inference.tilt: 0")
+            check_sized(record, content, *TILT)
+
+
+def check_predicted(experiment: Experiment, recipe: Recipe, unsized: Sequence[str]) -> None:
+    """Refuse before a training what its model could not predict after it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What its network sees of slices, and how volumes are predicted.
+    recipe : Recipe
+        How volumes are cut that are predicted.
+    unsized : sequence of str
+        Cases that will be predicted, of which nobody knows the size of voxels.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the first case, and what gives the sizes.
+    """
+    goes_by_it = (
+        (recipe.measured, CUT),
+        (experiment.seen.measured, CONTEXT),
+        (experiment.inference.tilt > 0, TILT),
+    )
+    for goes, told in goes_by_it:
+        if goes and unsized:
+            raise _lost(unsized[0], *told)
 
 
 def check_sized(record: CaseRecord, content: Content, what: str, instead: str) -> None:
@@ -187,7 +220,11 @@ def check_sized(record: CaseRecord, content: Content, what: str, instead: str) -
         Naming the case, and what can be done.
     """
     if record.lost and content.spacing is None:
-        raise SlicewiseError(
-            f"case {record.case}: its header has lost the size of its voxels (no place, and "
-            f"1 × 1 × 1 mm), and {what}; give dataset.spacing, or {instead}"
-        )
+        raise _lost(record.case, what, instead)
+
+
+def _lost(case: str, what: str, instead: str) -> SlicewiseError:
+    return SlicewiseError(
+        f"case {case}: its header has lost the size of its voxels (no place, and 1 × 1 × 1 mm), "
+        f"and {what}; give dataset.spacing, or {instead}"
+    )
