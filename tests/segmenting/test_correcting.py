@@ -282,7 +282,11 @@ def test_nothing_is_replaced_without_force(place: Place) -> None:
 
 def test_a_mask_whose_record_is_gone_is_refused_with_what_to_do(place: Place) -> None:
     shutil.rmtree(place.out / "_scans")
-    refused(place, "s1.json: it is gone, .*; segment the scan into another folder, and name that")
+    told = "s1.json: it is gone or damaged, .*; segment the scan into another folder, and name that"
+    refused(place, told)
+    (place.out / "_scans").mkdir()
+    (place.out / "_scans/s1.json").write_text('{"scan": "s1"')
+    refused(place, told)
 
 
 def test_names_that_would_stop_later_runs_are_not_taken(place: Place) -> None:

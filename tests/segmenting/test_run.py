@@ -259,8 +259,9 @@ def test_what_is_there_is_kept_and_nothing_else_overwritten(
 
 
 @pytest.mark.parametrize("renew", [False, True])
+@pytest.mark.parametrize("left", [None, "", '{"scan": "a"', "[]", '{"scan": "a"}'])
 def test_a_mask_that_may_have_been_edited_outlives_the_loss_of_its_record(
-    tmp_path: Path, chosen: Chosen, renew: bool
+    tmp_path: Path, chosen: Chosen, renew: bool, left: str | None
 ) -> None:
     path = stored(tmp_path / "a.nii.gz", ct(1))
     _, output = segmented([path], chosen, tmp_path / "out")
@@ -269,6 +270,8 @@ def test_a_mask_that_may_have_been_edited_outlives_the_loss_of_its_record(
     kept, _ = segmented([path], chosen, tmp_path / "out", renew=renew)
     assert kept.kept == ["a"]
     output.record("a").unlink()
+    if left is not None:
+        output.record("a").write_text(left)
     before = output.mask("a").read_bytes()
     again, _ = segmented([path], chosen, tmp_path / "out", renew=renew)
     assert not again.made and output.mask("a").read_bytes() == before

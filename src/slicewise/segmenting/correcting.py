@@ -196,11 +196,11 @@ def _segmented(output: Output, scan: Scan) -> SegmentedScan:
         )
     own = scan.sha256()
     there = [one for one in output.finished() if one.origin and one.origin.image == own]
-    if not there and output.mask(scan.name).is_file() and not output.record(scan.name).is_file():
+    if not there and output.mask(scan.name).is_file() and output.known(scan.name) is None:
         raise SlicewiseError(
-            f"{output.record(scan.name)}: it is gone, and it alone says what made the mask of "
-            f"{scan.name}; segment the scan into another folder, and name that one here with the "
-            "mask as you corrected it"
+            f"{output.record(scan.name)}: it is gone or damaged, and it alone says what made the "
+            f"mask of {scan.name}; segment the scan into another folder, and name that one here "
+            "with the mask as you corrected it"
         )
     if not there:
         raise SlicewiseError(

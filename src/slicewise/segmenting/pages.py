@@ -58,11 +58,18 @@ class Output:
         """Return the mark of a scan that is not finished, whose mask may be there already."""
         return self.folder / RECORDS / f"{scan}.begun"
 
+    def known(self, scan: str) -> SegmentedScan | None:
+        """Return what is known of a scan; None where that is gone or damaged."""
+        with suppress(SlicewiseError):
+            known: SegmentedScan = unsealed(self.record(scan), SEGMENTED)
+            return known
+        return None
+
     def made(self, scan: str) -> bool:
         """Tell whether the mask of a scan is as it was written, from whatever it was made."""
-        with suppress(SlicewiseError, OSError):
-            record: SegmentedScan = unsealed(self.record(scan), SEGMENTED)
-            return record.mask_sha256 == sha256(self.mask(scan))
+        known = self.known(scan)
+        with suppress(OSError):
+            return known is not None and known.mask_sha256 == sha256(self.mask(scan))
         return False
 
     def finished(self, names: Collection[str] | None = None) -> list[SegmentedScan]:
@@ -73,14 +80,11 @@ class Output:
         names : collection of str, optional
             The others are left aside.
         """
-        scans = []
-        for path in sorted((self.folder / RECORDS).glob("*.json")):
-            if not self.mask(path.stem).is_file() or path.stem not in (names or {path.stem}):
-                continue
-            # one that is damaged is made again when its scan is segmented again
-            with suppress(SlicewiseError):
-                scans.append(unsealed(path, SEGMENTED))
-        return scans
+        records = sorted((self.folder / RECORDS).glob("*.json"))
+        scans = [path.stem for path in records if path.stem in (names or {path.stem})]
+        known = [self.known(scan) for scan in scans if self.mask(scan).is_file()]
+        # of one whose record is damaged nobody knows what its mask is
+        return [scan for scan in known if scan is not None]
 
 
 def read_scans(paths: Iterable[str]) -> list[SegmentedScan]:

@@ -25,7 +25,6 @@ from slicewise.inference.trust import Flag, Watch, found_in, suspicion
 from slicewise.inference.unlike import Seen, all_flags, seen_of
 from slicewise.network.card import ModelCard
 from slicewise.report.segmented import (
-    SEGMENTED,
     drawn_scan,
     scan_overlay,
     scan_views,
@@ -37,7 +36,7 @@ from slicewise.segmenting.models import Chosen
 from slicewise.segmenting.pages import Output
 from slicewise.segmenting.progress import Progress
 from slicewise.segmenting.scans import Scan
-from slicewise.stored import kept, write_sealed
+from slicewise.stored import write_sealed
 from slicewise.volumes.channels import first_channel
 from slicewise.volumes.dicom.write_rtstruct import write_rtstruct
 from slicewise.volumes.dicom.write_seg import write_seg
@@ -172,11 +171,16 @@ class ScanRequest(Request):
         mask = self.order.output.mask(self.case)
         if not mask.is_file() or self.order.force:
             return
+        output = self.order.output
+        known = output.known(self.case)
+        # it alone tells whether the mask was edited, unless that was never finished
+        if known is None and not output.begun(self.case).is_file():
+            raise self._refused(mask)
         note = read_note(mask)
         # earlier versions noted the weights alone, so nobody knows what their masks follow from
         earlier = {key: told for key, told in self.made_from.items() if key != SETTINGS}
         made_from = earlier if note == earlier else self.made_from
-        record = kept(self.order.output.record(self.case), digest(made_from), SEGMENTED)
+        record = known if known is not None and known.made_from == digest(made_from) else None
         # an editor may keep the header with its note
         edited = record is not None and record.mask_sha256 != sha256(mask)
         whole = all(path.is_file() for path in self.order.of_dicom(self.scan))
@@ -188,16 +192,15 @@ class ScanRequest(Request):
             record = None
         if record is not None and whole and not edited:
             raise _KeptError
-        output = self.order.output
         if self.order.renew and output.made(self.case):
             return
-        # without its record nobody knows whether it was edited, unless it was never finished
-        lost = not (output.record(self.case).is_file() or output.begun(self.case).is_file())
-        if lost or edited or note != made_from:
-            raise SlicewiseError(
-                f"{mask}: there is a mask already, of another scan, model or hand; "
-                f"{self.order.remedy}"
-            )
+        if edited or note != made_from:
+            raise self._refused(mask)
+
+    def _refused(self, mask: Path) -> SlicewiseError:
+        return SlicewiseError(
+            f"{mask}: there is a mask already, of another scan, model or hand; {self.order.remedy}"
+        )
 
     def is_given_up(self, error: Exception) -> bool:
         """Note why there is no mask; the others go on."""
