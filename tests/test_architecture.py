@@ -83,7 +83,7 @@ ALLOWED = {
     # how much memory jobs ask for
     "needs": {"config", "volumes", "dataset"},
     # sets experiments side by side
-    "compare": {"config", "evaluation", "report", "tracking"},
+    "compare": {"config", "dataset", "evaluation", "report", "tracking"},
     # writes about scored experiments
     "publish": {
         *("config", "volumes", "dataset", "evaluation", "metrics", "report", "tracking"),

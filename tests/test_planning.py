@@ -8,6 +8,7 @@ import yaml
 from slicewise.cli import main
 from slicewise.config import load_settings, merge
 from slicewise.dataset.assignment import Assignment
+from slicewise.dataset.case_record import write_case_records
 from slicewise.dataset.cases import cases_table
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.fingerprint import TrainingCase
@@ -141,9 +142,14 @@ def test_only_training_cases_count(written):
 
 
 def test_a_row_is_what_the_record_says(written):
-    records = [case_record("phantom_001"), case_record("phantom_002", "b", shape=[7, 8, 9])]
+    records = [
+        case_record("phantom_001"),
+        case_record("phantom_002", "b", shape=[7, 8, 9], undrawn=0.75),
+        case_record("phantom_003", "c", lost=True, spacing=[1.0, 1.0, 1.0]),
+    ]
     write_table(records)
-    split = [Assignment(f"phantom_00{n}", "p", "train", None) for n in (1, 2)]
+    write_case_records("results/made/cases/_shards/0.json", records)
+    split = [Assignment(f"phantom_00{n}", "p", "train", None) for n in (1, 2, 3)]
     found = ingested_cases(Path("results/made/cases.tsv"), split)
     assert found == [TrainingCase.of(record) for record in records]
 

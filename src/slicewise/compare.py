@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from slicewise.config import Content
 from slicewise.config.evaluation import Bins
+from slicewise.dataset.unsized import unsized_cases
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.comparison import (
     KEYS,
@@ -32,7 +33,7 @@ from slicewise.evaluation.folds import Folds, training_minutes
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
-from slicewise.evaluation.results import Result, read_result, unsized_cases
+from slicewise.evaluation.results import Result, read_result
 from slicewise.files import digest, whole_path, write_text
 from slicewise.report.changed import Changed, Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report

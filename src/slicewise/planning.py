@@ -11,13 +11,14 @@ from slicewise.asked import snakemake_command
 from slicewise.config import Effort, Settings, load_settings, merge
 from slicewise.config.configuration import read_configuration
 from slicewise.dataset.assignment import Assignment
-from slicewise.dataset.cases import read_table
+from slicewise.dataset.cases import UNDRAWN, read_table
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.fingerprint import TrainingCase, fingerprint_of
 from slicewise.dataset.ingested import check_table
 from slicewise.dataset.plan import plan
 from slicewise.dataset.proposal import Plan
 from slicewise.dataset.split import split_cases
+from slicewise.dataset.unsized import unsized_cases
 from slicewise.errors import SlicewiseError
 from slicewise.files import data_folder
 from slicewise.wording import some
@@ -137,12 +138,15 @@ def ingested_cases(table: Path, split: Sequence[Assignment]) -> list[TrainingCas
             f"{table}: it has no row of training case {some(missing, 3)}; run snakemake again, "
             "which makes it anew"
         )
-    return [_from_row(table, rows[case]) for case in wanted]
+    unsized = unsized_cases(table.parent)
+    return [replace(_from_row(table, rows[case]), lost=case in unsized) for case in wanted]
 
 
 def _from_row(table: Path, row: dict[str, Any]) -> TrainingCase:
     """Return a case from its row, all cells of which are text."""
     ml = {name.removeprefix("ml_"): text for name, text in row.items() if name.startswith("ml_")}
+    if row.get(UNDRAWN):
+        ml = {}
     try:
         return TrainingCase(
             [int(number) for number in row["shape"].split("x")],

@@ -1,6 +1,7 @@
 """What training cases have in common."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -95,6 +96,23 @@ def test_a_minority_that_was_acquired_in_another_plane_makes_each_cut_its_own_wa
     # one odd case among many is none
     few = [case(orientation="LPS")] * 39 + [case(orientation="LSP")]
     assert (seen(few).plane, seen(few).agreement) == ("axial", 1.0)
+
+
+def test_a_case_without_sizes_of_voxels_cannot_be_cut_its_own_way():
+    cases = [case(orientation="LPS")] * 7 + [case(orientation="LSP")] * 3
+    lost = TrainingCase((512, 512, 120), (1.0, 1.0, 1.0), "LPS", {}, lost=True)
+    found = seen([*cases, lost])
+    assert (found.plane, found.agreement) == ("axial", 0.7)
+    # one of just this size is no reason
+    assert seen([*cases, replace(lost, lost=False)]).plane == "acquired"
+    assert TrainingCase.of(case_record(lost=True)).lost
+    given = case_record(lost=True, content={"spacing": [0.8, 0.8, 5.0]})
+    assert not TrainingCase.of(given).lost
+
+
+def test_masks_that_were_drawn_in_part_tell_no_size():
+    assert TrainingCase.of(case_record(undrawn=0.9)).ml == {}
+    assert TrainingCase.of(case_record()).ml
 
 
 def test_a_pile_of_slices_has_its_own_plane_whatever_its_header_says():

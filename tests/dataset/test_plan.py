@@ -308,6 +308,12 @@ def test_pixels_of_different_sizes_are_brought_to_one():
     assert "spacing" not in plan(CT, "laptop").recipe
 
 
+def test_a_plane_of_most_says_why_it_is_not_that_of_each():
+    planned = plan(replace(CT, agreement=0.7, lost=True), "laptop")
+    assert value(planned, "slices.plane") == "axial"
+    assert "lost the size of its voxels" in reason(planned, "slices.plane")
+
+
 def test_what_has_lost_its_size_is_scaled_at_random_instead():
     for changed in ({"lost": True}, {"contiguous": False}):
         planned = plan(replace(CT, spread=1.4, **changed), "laptop")

@@ -6,15 +6,13 @@ import os
 
 import pytest
 
-from slicewise.dataset.cases import cases_table
 from slicewise.dataset.ensembles import NAME
 from slicewise.errors import SlicewiseError
-from slicewise.evaluation.results import read_result, read_results, unsized_cases
+from slicewise.evaluation.results import read_result, read_results
 from slicewise.evaluation.statistics import COLUMNS, read_metrics
-from slicewise.files import write_json, write_text
+from slicewise.files import write_json
 from slicewise.records import record_path
 from tests import published
-from tests.case_records import case_record
 from tests.test_compare import DICE, scored
 from tests.trained import note_scored
 
@@ -79,14 +77,3 @@ def test_scores_of_another_training_are_refused(tmp_path):
     with pytest.raises(SlicewiseError, match="its scores are of another training") as stop:
         read_result(folder)
     assert str(stop.value).startswith(f"{folder}: ") and "\n" not in str(stop.value)
-
-
-def test_cases_without_a_size_are_known_of_results_of_an_earlier_version_too(tmp_path):
-    dataset = tmp_path / "tiny"
-    assert unsized_cases(dataset) == set()
-    records = [case_record("a", lost=True, spacing=[1.0] * 3), case_record("b")]
-    write_text(dataset / "cases.tsv", cases_table(records).to_csv(sep="\t", index=False))
-    # whose marks nobody reads now
-    told = [{**record.dump(), "marks": "0:"} for record in records]
-    write_json(dataset / "cases" / "_shards" / "0.json", told)
-    assert unsized_cases(dataset) == {"a"}

@@ -27,6 +27,10 @@ def test_cases_of_the_test_folder_say_nothing(tmp_path):
     assert first.shape == (32, 28, 8)
     assert first.ml["organ"] > first.ml["core"] > 0
     assert (second.ml, third.ml) == ({}, {})
+    assert not first.lost
+    # where a label's value is that of voxels that nobody drew, the mask was drawn in part
+    assert training_cases(cases, LABELS, looker, ignore=2)[0].ml == {}
+    assert training_cases(cases, LABELS, looker, ignore=9)[0].ml == first.ml
 
 
 def test_a_sample_stands_for_all_cases_and_the_effort_counts():

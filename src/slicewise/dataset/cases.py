@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 MEASURED = ("ml_", "intensity_")
 """Beginnings of the names of columns of numbers."""
+UNDRAWN = "mask_undrawn_percent"
+"""Column of what nobody drew of a mask; empty, or not there, where all was drawn."""
 SHOWN = 3
 """Cases that are named of those that something is said of."""
 
@@ -113,7 +115,7 @@ def _row(record: CaseRecord) -> dict[str, Any]:
         row |= {"mask_stored": stored["how"], "mask_outside": str(stored["outside"])}
         row |= {f"mask_{name}": str(stored[name]) for name in ("off_mm", "off_voxels")}
     if record.undrawn:
-        row["mask_undrawn_percent"] = f"{100 * record.undrawn:.4g}"
+        row[UNDRAWN] = f"{100 * record.undrawn:.4g}"
     return row
 
 

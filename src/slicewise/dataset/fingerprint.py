@@ -45,18 +45,23 @@ class TrainingCase:
     orientation : str
         Where the axes point, such as ``LPS``.
     ml : mapping of str to float
-        Millilitres of each label; labels that were not looked at are left out.
+        Millilitres of each label; labels that were not looked at are left out, as are all of a mask
+        that was drawn in part.
+    lost : bool
+        Whether it is known to have lost the size of its voxels.
     """
 
     shape: Sequence[int]
     spacing: Sequence[float]
     orientation: str
     ml: Mapping[str, float]
+    lost: bool = False
 
     @classmethod
     def of(cls, record: CaseRecord) -> Self:
         """Return it from the record of a case."""
-        return cls(record.shape, record.spacing, record.orientation, record.ml)
+        ml = {} if record.undrawn else record.ml
+        return cls(record.shape, record.spacing, record.orientation, ml, record.is_unsized)
 
     @property
     def canonical(self) -> list[tuple[int, float]]:
@@ -84,7 +89,8 @@ class Fingerprint:
         How many there are, to the nearest power of two.
     plane : {"axial", "coronal", "sagittal", "acquired"}
         Across the longest side of the voxels in all cases; ``acquired`` where it is another one in
-        a twentieth of the cases or more; axial where voxels are nearly cubes.
+        a twentieth of the cases or more, unless one is known to have lost the size of its voxels:
+        then that of most; axial where voxels are nearly cubes.
     agreement : float
         Share of the cases that were acquired in the plane of most, or in none, in tenths.
     rows, columns : int
@@ -264,7 +270,7 @@ def _plane_of(cases: Sequence[TrainingCase], contiguous: bool) -> tuple[Cut, flo
     told = sorted((-number, plane) for plane, number in own.items() if plane is not None)
     others = sum(-number for number, _ in told[1:])
     agreement = round(1 - others / len(cases), 1)
-    if agreement < 1:
+    if agreement < 1 and not any(case.lost for case in cases):
         return "acquired", agreement
     if not told or own[None] > len(cases) / 2:
         return "axial", agreement

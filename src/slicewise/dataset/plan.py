@@ -196,6 +196,11 @@ def _why_plane(fingerprint: Fingerprint) -> str:
             f"About {others} in 10 cases were acquired in another plane than most, and each is cut "
             "along its own."
         )
+    if fingerprint.agreement < 1:
+        return (
+            "Most cases were acquired in this plane; a case that has lost the size of its voxels "
+            "cannot be cut along its own."
+        )
     if fingerprint.thickness > fingerprint.spacing:
         return (
             f"Pixels are finest in this plane: {fingerprint.spacing:g} mm in the median case, "

@@ -1,4 +1,4 @@
-"""Which cases that will be predicted have lost the size of their voxels, by the leakage check.
+"""Which cases have lost the size of their voxels.
 
 Trainings wait for `leakage.json`, so that it tells them what would stop their predictions.
 """
@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pydantic import Field
 
-from slicewise.dataset.case_record import CaseRecord
+from slicewise.dataset.case_record import CASE_SOURCES, CaseRecord
+from slicewise.dataset.cases import read_table
 from slicewise.files import write_json
+from slicewise.records import SHARDS
 from slicewise.stored import Form, Loose, Name, read_typed
+
+UNKNOWN_SIZE = "1x1x1"
+"""What ``cases.tsv`` has as the spacing of an image that has lost its geometry."""
 
 
 class _Checked(Loose):
@@ -50,3 +56,21 @@ def read_unsized(path: str | os.PathLike[str]) -> list[str]:
     """
     checked: _Checked = read_typed(path, CHECKED)
     return checked.unsized
+
+
+def unsized_cases(dataset: Path) -> set[str]:
+    """Return the cases of a data set whose images do not say how large their voxels are.
+
+    Parameters
+    ----------
+    dataset : Path
+        ``results/<dataset>``; of a folder without ``cases.tsv`` nobody knows.
+    """
+    table = dataset / "cases.tsv"
+    if not table.is_file():
+        return set()
+    cases = read_table(table)
+    shards = sorted((dataset / "cases" / SHARDS).glob("*.json"))
+    lost = {each.case for path in shards for each in read_typed(path, CASE_SOURCES) if each.lost}
+    # records of a run before a size was given stay beside others
+    return {str(case) for case in cases.loc[cases["spacing"] == UNKNOWN_SIZE, "case"]} & lost

@@ -10,18 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from slicewise.dataset.case_record import CASE_SOURCES
-from slicewise.dataset.cases import read_table
 from slicewise.dataset.ensembles import NAME, EnsembleRecord
 from slicewise.dataset.former import check_current
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.folds import Folds, read_folds
 from slicewise.evaluation.statistics import COLUMNS, read_metrics, read_summary
-from slicewise.records import SHARDS, check_made, scores_are_current
-from slicewise.stored import read_typed
-
-UNKNOWN_SIZE = "1x1x1"
-"""What ``cases.tsv`` has as the spacing of an image that has lost its geometry."""
+from slicewise.records import check_made, scores_are_current
 
 
 @dataclass(frozen=True)
@@ -44,24 +38,6 @@ class Result:
     metrics: pd.DataFrame
     summary: dict[str, Any]
     folds: Folds
-
-
-def unsized_cases(dataset: Path) -> set[str]:
-    """Return the cases of a data set whose images do not say how large their voxels are.
-
-    Parameters
-    ----------
-    dataset : Path
-        ``results/<dataset>``; of a folder without ``cases.tsv`` nobody knows.
-    """
-    table = dataset / "cases.tsv"
-    if not table.is_file():
-        return set()
-    cases = read_table(table)
-    shards = sorted((dataset / "cases" / SHARDS).glob("*.json"))
-    lost = {each.case for path in shards for each in read_typed(path, CASE_SOURCES) if each.lost}
-    # records of a run before a size was given stay beside others
-    return {str(case) for case in cases.loc[cases["spacing"] == UNKNOWN_SIZE, "case"]} & lost
 
 
 def read_results(folders: Iterable[Path], place: Path) -> dict[str, Result]:

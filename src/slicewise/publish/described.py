@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slicewise.dataset.cases import UNDRAWN
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section
 from slicewise.report.facts import excluded_cases
@@ -23,8 +24,6 @@ BY_NAME = ("pairs", "msd", "nnunet")
 """Layouts in which nothing but a pattern of names tells which cases are of one patient."""
 ACROSS = {"axial": "SI", "coronal": "AP", "sagittal": "LR"}
 """Where the axis across a plane points."""
-UNDRAWN = "mask_undrawn_percent"
-"""Column of ``cases.tsv``, where any mask was drawn in part."""
 NAMED = 12
 """Labels or reasons, at most, that a sentence lists."""
 

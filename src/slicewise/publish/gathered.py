@@ -14,11 +14,12 @@ from slicewise.crate.numbers import Numbers
 from slicewise.dataset.cases import read_table
 from slicewise.dataset.shards import current_shards
 from slicewise.dataset.training_record import TrainingRecord
+from slicewise.dataset.unsized import unsized_cases
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.expectations import PREDICTED, expected_scores
 from slicewise.evaluation.folds import Folds
 from slicewise.evaluation.groups import headline_scores, read_groups
-from slicewise.evaluation.results import Result, read_result, unsized_cases
+from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.sweep import read_sweep
 from slicewise.files import whole_path
 from slicewise.records import SHARDS

@@ -118,8 +118,9 @@ def _plan(layout: Layout, files: Sequence[Said], looker: Looker, effort: Effort)
     contiguous = next(one.value for one in files if one.path[-1] == "contiguous")
     named = [one for one in files if one.path[:2] == ("dataset", "labels")]
     regions = [one for one in files if one.path[:2] == ("dataset", "regions")]
+    ignore = next((one.value for one in files if one.path == ("dataset", "ignore")), None)
     return planned(
-        training_cases(layout.cases, named, looker),
+        training_cases(layout.cases, named, looker, ignore),
         len(layout.cases),
         intensity,
         effort,

@@ -21,7 +21,7 @@ TRAINED = 0.65
 
 
 def training_cases(
-    cases: Sequence[Case], labels: Sequence[Said], looker: Looker
+    cases: Sequence[Case], labels: Sequence[Said], looker: Looker, ignore: int | None = None
 ) -> list[TrainingCase]:
     """Return what is known of the cases that may be trained on, each once.
 
@@ -32,6 +32,8 @@ def training_cases(
         Labels with their values.
     looker : Looker
         Of what it has not looked at, headers are read, and no voxels.
+    ignore : int, optional
+        Value of voxels in masks that nobody drew.
 
     Returns
     -------
@@ -50,7 +52,10 @@ def training_cases(
         grid = Grid.of(header)
         glance = looker.known(shown_of(case, case.mask, looker.root))
         ml = {} if glance is None else volumes_of(glance, labels)
-        sampled.append(TrainingCase(grid.shape, grid.spacing, "RAS", ml))
+        if glance is not None and ignore in glance.values:
+            # it was drawn in part, so nobody knows how large anything is
+            ml = {}
+        sampled.append(TrainingCase(grid.shape, grid.spacing, "RAS", ml, grid.lost))
     return sampled
 
 
