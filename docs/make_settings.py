@@ -30,7 +30,8 @@ HEAD = """\
 
 A file in `config/` describes one data set and the experiments on it. It is complete:
 `snakemake --cores all --configfile config/mydata.yaml` reads it and no other. More files after it
-are laid over it in their order, map by map; a list replaces a list.
+are laid over it in their order, map by map; a list replaces a list, and `null` takes out what an
+earlier file says, as if it were not there, where it is no value of its own below.
 
 What is not said has the default below. A wrong key, type or value stops the workflow before any
 job with a sentence that names the key; so does a key that stands twice in a map.

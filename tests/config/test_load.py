@@ -44,6 +44,51 @@ def test_a_block_left_empty_is_a_sentence(empty):
     assert "slices" in fault({**LEAST, "slices": empty})
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("run", "split", "split/validation", "split/not_the_same", "evaluation/tolerance_mm"),
+        *("dataset/patient_pattern", "dataset/exclude", "dataset/contiguous"),
+        *("slices/r/plane", "experiments/e/preset", "experiments/e/network"),
+        *("experiments/e/training/batch", "experiments/e/input/window"),
+    ],
+)
+def test_null_is_as_if_the_key_were_not_there(key):
+    assert load_settings(changed(key, None)) == load_settings(LEAST)
+
+
+def test_a_file_that_is_laid_over_takes_keys_out():
+    below = changed("split", {"validation": 0.3, "test": 1})
+    over = {"split": {"validation": None, "folds": 3}}
+    split = load_settings(merge(below, over)).split
+    assert (split.validation, split.folds, split.test) == (0.2, 3, 1)
+    # of a preset, what it says comes back
+    config = changed("experiments/e", {"slices": "r", "preset": "tutorial", "training": None})
+    wanted = changed("experiments/e", {"slices": "r", "preset": "tutorial"})
+    assert load_settings(config) == load_settings(wanted)
+    both = LEAST["experiments"] | {"f": {"slices": "r"}}
+    mixed = {"ensemble": ["e", "f"], "postprocessing": None}
+    settings = load_settings({**LEAST, "experiments": both | {"m": mixed}})
+    assert settings.ensembles["m"].ensemble == ["e", "f"]
+
+
+def test_null_that_means_something_stays():
+    settings = load_settings(changed("experiments/e/training", {"epochs": None, "minutes": 5}))
+    assert settings.experiments["e"].training.epochs is None
+    assert load_settings(changed("experiments/e/augmentation", None)) != load_settings(LEAST)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("dataset", "dataset/name", "dataset/labels/spleen", "slices/s", "experiments/f"),
+        *("experiments/training", "experiments/e/slices", "trackin"),
+    ],
+)
+def test_a_name_or_a_value_that_was_forgotten_is_a_sentence(key):
+    assert key.replace("/", ".") in fault(changed(key, None))
+
+
 def test_what_is_not_said_is_the_default():
     settings = load_settings(LEAST)
     assert settings.split.test == 0.35

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from slicewise.config.block import block_of
 from slicewise.config.settings import Settings
@@ -76,20 +77,57 @@ def load_settings(config: Mapping[str, Any], *, dumped: bool = False) -> Setting
 
 
 def _validated(config: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Any]]:
-    """Check a configuration, and take numbers that YAML 1.1 calls text for what they are.
+    """Check a configuration as it is meant.
 
-    Returns the settings, and the configuration with these numbers. To YAML 1e-3
-    is a word, as the dot and a sign are missing. Only where a number is asked
-    for: elsewhere it may be a name.
+    Numbers that YAML 1.1 calls text are taken for what they are: to it 1e-3 is a
+    word, as the dot and a sign are missing. Only where a number is asked for:
+    elsewhere it may be a name. Null takes a key out that it is no value of.
+    Returns the settings, and the configuration with these numbers, without these keys.
     """
     try:
         return Settings.model_validate(dict(config)), config
     except ValidationError as error:
         repaired = copy.deepcopy(dict(config))
-        numbers = [_put_number(repaired, each) for each in error.errors()]
-        if not any(numbers):
+        meant = [
+            _put_number(repaired, each) or _take_out(repaired, each) for each in error.errors()
+        ]
+        if not any(meant):
             raise
     return Settings.model_validate(repaired), repaired
+
+
+def _take_out(config: Any, error: Any) -> bool:
+    """Take a key out that is null and has a default; tell whether the error was of this kind.
+
+    So a file that is laid over others can unset what they say. Names of labels, recipes and
+    experiments are no keys with a default: one without a value was forgotten.
+    """
+    place = _place(config, error["loc"])
+    # what a validator refuses is a value of its key; and each member of a union tells of one
+    is_null = functools.reduce(operator.getitem, place, config) is None
+    field = _field_at(error["loc"][: len(place)])
+    if error["type"] == "value_error" or not is_null or field is None or field.is_required():
+        return False
+    *above, last = place
+    del functools.reduce(operator.getitem, above, config)[last]
+    return True
+
+
+def _field_at(location: Sequence[Any]) -> FieldInfo | None:
+    """Return the field that a location in settings is of; None of a name, or within a value."""
+    model: type[BaseModel] | None = Settings
+    field: FieldInfo | None = None
+    are_names = False
+    for part in location:
+        if are_names:
+            field = None
+            are_names = False
+            continue
+        field = None if model is None else model.model_fields.get(part)
+        if field is None:
+            return None
+        model, are_names = block_of(field.annotation)
+    return field
 
 
 def _put_number(config: Any, error: Any) -> bool:
