@@ -189,3 +189,24 @@ def test_a_place_says_which_code_ran(clone, project, monkeypatch):
     again = place()
     assert again["workflow_sha256"] != found["workflow_sha256"]
     assert again["library_sha256"] == found["library_sha256"]
+
+
+def test_a_clone_of_another_user_has_a_commit_and_a_project_of_one_is_not_asked(
+    clone, project, tmp_path, monkeypatch
+):
+    """As where a group shares a clone, or a container's root runs in it."""
+    real = shutil.which("git")
+    of_another = tmp_path / "bin" / "git"
+    of_another.parent.mkdir()
+    of_another.write_text(
+        f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 GIT_CONFIG_GLOBAL=/dev/null {real} "$@"\n'
+    )
+    of_another.chmod(0o755)
+    commit = head(clone)
+    monkeypatch.setenv("PATH", f"{of_another.parent}{os.pathsep}{os.environ['PATH']}")
+    assert git_state(clone) == {"git_commit": commit, "git_dirty": "false"}
+    (clone / "scripts" / "train.py").write_text("B = 2\n")
+    assert git_state(clone)["git_dirty"] == "true"
+    assert "+B = 2" in git_diff(clone)
+    # whose settings may run commands
+    assert project_state(project, clone) == {}

@@ -72,11 +72,11 @@ def project_state(folder: Path, workflow: Path | None) -> dict[str, str]:
         ``project_commit`` and ``project_dirty``; empty where there is none.
     """
     try:
-        if workflow is not None and _root(folder) == workflow.resolve():
+        if workflow is not None and _root(folder, ours=False) == workflow.resolve():
             return {}
         return {
-            "project_commit": _git(folder, "rev-parse", "HEAD").strip(),
-            "project_dirty": str(_is_dirty(folder)).lower(),
+            "project_commit": _git(folder, "rev-parse", "HEAD", ours=False).strip(),
+            "project_dirty": str(_is_dirty(folder, ours=False)).lower(),
         }
     except (OSError, subprocess.SubprocessError):
         return {}
@@ -130,12 +130,13 @@ def repository(workflow: Path) -> str | None:
     return f"https://{public[1]}" if public else None
 
 
-def _root(folder: Path) -> Path:
-    return Path(_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
+def _root(folder: Path, *, ours: bool = True) -> Path:
+    top = _git(folder, "rev-parse", "--show-toplevel", ours=ours)
+    return Path(top.removesuffix("\n")).resolve()
 
 
-def _is_dirty(folder: Path) -> bool:
-    return bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+def _is_dirty(folder: Path, *, ours: bool = True) -> bool:
+    return bool(_git(folder, "status", "--porcelain", "--untracked-files=no", ours=ours))
 
 
 def _untracked(workflow: Path) -> list[str]:
@@ -143,11 +144,14 @@ def _untracked(workflow: Path) -> list[str]:
     return [name for name in names.split("\0") if name]
 
 
-def _git(folder: Path, *arguments: str, ends: int = 0) -> str:
+def _git(folder: Path, *arguments: str, ends: int = 0, ours: bool = True) -> str:
+    # git answers nothing about a clone of another user, lest its settings run commands of theirs;
+    # the code of slicewise's own clone runs here anyway
+    trust = ["-c", f"safe.directory={folder.resolve()}"] if ours else []
     # in a hook, these name the repository that it belongs to
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
+        ["git", *trust, "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
         errors="replace",
