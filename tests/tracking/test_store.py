@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
@@ -120,6 +121,15 @@ def test_a_store_is_made_where_there_are_no_links(
     monkeypatch.setattr(Path, "hardlink_to", refused)
     make(path)
     assert tables(path) == ["made"]
+
+
+def test_a_group_may_write_a_store_where_the_umask_lets_it(path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        make(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
 
 
 def test_an_empty_file_is_no_store(path: Path) -> None:

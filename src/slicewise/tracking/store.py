@@ -137,6 +137,8 @@ def make_store(path: Path, artifacts: str, beat: Callable[[float], None]) -> Non
             return
         temporary = half_of(path)
         try:
+            # SQLite would make it for others to read only, whatever the umask grants a group
+            temporary.touch()
             _fill(temporary, artifacts)
             _publish(temporary, path)
         finally:
