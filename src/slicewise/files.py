@@ -154,7 +154,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise SlicewiseError(
                 f"{path}: no space left on the disk while writing it; free some space and run "
-                "snakemake again, finished files are kept"
+                "the same command again, finished files are kept"
             ) from error
         if error.errno in OF_SYSTEM and error.filename in (None, str(temporary), str(path)):
             raise SlicewiseError(f"{path}: {OF_SYSTEM[error.errno]}") from error
