@@ -13,8 +13,10 @@ import yaml
 
 from slicewise.cli import main
 from slicewise.crate import open_crate
+from slicewise.errors import SlicewiseError
 from slicewise.evaluation.statistics import read_metrics, summarise
-from slicewise.files import sha256, write_json, write_text
+from slicewise.files import sha256, write_bytes, write_json, write_text
+from slicewise.publish import publishing
 from slicewise.publish.figures import FOLDER, FORMATS, Drawn
 from tests.crate.made import mixed, tracked
 from tests.published import experiment
@@ -95,6 +97,27 @@ def test_what_is_there_is_kept(folders, tmp_path, capsys):
     assert [path.name for path in output.iterdir()] == ["paper.md"]
     assert published(folders[:1], output, "--force") == 0
     assert (output / "paper.md").read_text().startswith("# Segmentation of tiny")
+
+
+@pytest.mark.usefixtures("sketched")
+@pytest.mark.parametrize("before", [False, True])
+def test_after_a_full_disk_the_same_command_goes_on(folders, tmp_path, monkeypatch, before):
+    output = tmp_path / "paper"
+    if before:
+        assert published(folders[:1], output) == 0
+
+    def full(path, data):
+        if path.name == "results.csv":
+            raise SlicewiseError(f"{path}: no space left")
+        write_bytes(path, data)
+
+    more = ["--force"] if before else []
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "write_bytes", full)
+        assert published(folders[:1], output, *more) == 1
+    # what an earlier call finished is not lost
+    assert (output / "paper.md").exists() == (output / "results.csv").exists() == before
+    assert published(folders[:1], output, *more) == 0
 
 
 def test_regions_of_other_labels_are_refused(folders, tmp_path, capsys):

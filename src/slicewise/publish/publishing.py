@@ -90,9 +90,16 @@ def publish(
             "command writes with --force"
         )
     _delete_earlier(output, files)
-    for name, content in files.items():
-        write_bytes(output / name, content.encode() if isinstance(content, str) else content)
-    log(write_crate(contents, output / CRATE))
+    try:
+        for name, content in files.items():
+            write_bytes(output / name, content.encode() if isinstance(content, str) else content)
+        log(write_crate(contents, output / CRATE))
+    except BaseException:
+        if not there:
+            # else the same command would take them for what an earlier call finished
+            for name in files:
+                (output / name).unlink(missing_ok=True)
+        raise
 
 
 def _check_alike(folders: Sequence[Path], every: Sequence[Gathered]) -> None:
