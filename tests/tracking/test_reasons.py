@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import os
 import shutil
@@ -203,6 +204,14 @@ def job(kind: str, folder: Path, *before: str, uri: str | None = None) -> str:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("uri", ["sqlite:///results/mlflow.db", "http://127.0.0.1:9"])
+def test_a_full_disk_of_temporary_files_is_not_that_of_the_store(code: int, uri: str) -> None:
+    said = why(OSError(code, os.strerror(code)), uri)
+    assert "a disk is full: its own, or that of temporary files" in said
+    assert "set TMPDIR" in said
 
 
 @pytest.mark.slow

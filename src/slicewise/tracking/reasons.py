@@ -98,7 +98,12 @@ TEXTS = (
 )
 OF_SQLITE = (
     (
-        r"database or disk is full|disk I/O error|No space left",
+        r"No space left|Disk quota exceeded",
+        "could not be told, as a disk is full: its own, or that of temporary files; free some "
+        "space, or set TMPDIR to a folder on another disk",
+    ),
+    (
+        r"database or disk is full|disk I/O error",
         "cannot be written, as its disk is full or a limit of the file size is reached; free some "
         "space, or raise ulimit -f",
     ),
