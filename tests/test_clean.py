@@ -1,6 +1,9 @@
 """What may go of results: how much it is, what it costs, and that nothing else goes."""
 
+import errno
 import itertools
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,17 @@ def test_checkpoints_of_a_training_that_runs_stay(results):
         assert delete([part(results, "checkpoints")]) == owner
         assert running.is_dir()
         assert not stopped.exists()
+
+
+def test_what_cannot_be_deleted_is_named_by_its_path(results, monkeypatch):
+    def refused(path: Path) -> None:
+        # as `shutil.rmtree` says it
+        raise PermissionError(errno.EACCES, "Permission denied", "image.npy")
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    place = part(results, "slices").paths[0]
+    with pytest.raises(SlicewiseError, match=f"^{re.escape(str(place))}: it cannot be deleted"):
+        delete([part(results, "slices")])
 
 
 def test_a_link_to_another_disk_stays(results, tmp_path):

@@ -129,9 +129,12 @@ def delete(parts: Sequence[Part]) -> int:
             try:
                 _delete(path)
             except OSError as error:
+                named = Path(error.filename or path)
+                # what lies deeper is named without its folder
+                place = named if path in (named, *named.parents) else path
                 raise SlicewiseError(
-                    f"{error.filename or path}: it cannot be deleted ({error.strerror}); what was "
-                    "deleted before it is gone, and is made again where it is needed"
+                    f"{place}: it cannot be deleted ({error.strerror}); what was deleted before "
+                    "it is gone, and is made again where it is needed"
                 ) from error
     left = (path for part in parts for path in part.paths if path.exists())
     return sum(file.lstat().st_size for path in left for file in _files(path))
