@@ -34,6 +34,32 @@ def command(*arguments, **options):
     )
 
 
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status"),
+    [
+        (">&-", ["targets", "config/config.yaml"], 0),
+        ("<&-", ["clean", "slices", "--results", "{results}"], 1),
+        (">&- 2>&-", ["clean", "--results", "{results}"], 0),
+    ],
+)
+def test_closed_streams_are_no_fault(tmp_path, closed, arguments, status):
+    """As those of some daemons."""
+    kept = tmp_path / "ct" / "slices" / "axial" / "p1" / "image.npy"
+    (tmp_path / "ct" / "cases").mkdir(parents=True)
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    told = [text.format(results=tmp_path) for text in arguments]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "slicewise.cli", *told],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert kept.exists()
+
+
 def test_a_number_without_a_name_has_a_home(tmp_path, monkeypatch):
     """As in a container: the folder of caches is below it."""
 

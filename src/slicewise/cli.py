@@ -18,7 +18,7 @@ from slicewise.config.kinds import Effort
 from slicewise.errors import SeveralErrors, SlicewiseError, explained, not_installed
 from slicewise.files import expanded, refuse_address, write_text
 from slicewise.sources import is_workflow, workflow_folder
-from slicewise.surroundings import give_names
+from slicewise.surroundings import give_names, give_streams
 
 MODEL = (
     "a .keras or .onnx file, results/<dataset>/<experiment> (its folds together), or "
@@ -28,6 +28,7 @@ MODEL = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
+    give_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # names of files may be no text, and a terminal may lack letters of what is said
         sys.stdout.reconfigure(errors="backslashreplace")

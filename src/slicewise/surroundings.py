@@ -1,4 +1,4 @@
-"""What a run finds on the machine: processors, a name of its user, and places to write."""
+"""What a run finds on the machine: processors, streams, a name of its user, places to write."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import getpass
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,6 +42,17 @@ def give_names() -> None:
         Path.home()
     except RuntimeError:
         os.environ["HOME"] = tempfile.gettempdir()
+
+
+def give_streams() -> None:
+    """Open nothing in the place of standard streams that are closed, as those of a daemon may be.
+
+    Python has None for them; and the next file that is opened would take the number of one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115  it stays open
+            setattr(sys, name, stream)
 
 
 def check_writable(places: Iterable[Path]) -> None:
