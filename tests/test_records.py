@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -237,6 +238,20 @@ def test_another_volume_of_equal_size_is_found_however_old_it_is(time):
     os.utime(path, (time, time))
     # neither size nor time: then nothing tells them apart but reading all data each time
     assert why_read() == (None if time == 1000 else "made from another data/a.nii")
+
+
+def test_a_volume_of_the_future_is_refused_before_anything_is_made_of_it(capsys):
+    """As from a machine whose clock is ahead: Snakemake deletes what is older than its input."""
+    path = read_volume()
+    age(path, time.time() + 30)
+    with script_job(told("cut", CUT, {}, **VOLUME, code=[])):
+        pass
+    age(path, time.time() + 7200)
+    with pytest.raises(SystemExit), script_job(told("cut", CUT, {}, **VOLUME, code=[])):
+        pytest.fail("it was read")
+    said = capsys.readouterr().err
+    assert "data/a.nii: it was last changed in the future (20" in said
+    assert "touch the file" in said
 
 
 @pytest.mark.parametrize("name", ["others", "other_marks"])

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +43,8 @@ OUTSIDE = ("others", "other_marks")
 """Names of inputs from other data sets or from anybody, whose makers may have left no record."""
 STAMPED = (*VOLUMES, *OUTSIDE)
 """Names of inputs of which a record holds size and time of change, too."""
+AHEAD = 60 * 10**9
+"""Nanoseconds by which clocks of machines that share files may differ; a job takes as long."""
 MAKES = "makes"
 """Name of the param with the files that a job makes beside what it declares."""
 SCORES = "metrics.tsv"
@@ -166,7 +169,7 @@ class Recorder:
         Raises
         ------
         SlicewiseError
-            When a file is not what the job wrote that made it.
+            When a file is not what the job wrote that made it, or a volume is of the future.
         """
         if not self.active:
             return
@@ -175,8 +178,10 @@ class Recorder:
         makers = Makers()
         for path in self._made_inputs():
             self.inputs[path] = _check_one(makers, Path(path))
+        volumes = {name: _listed(self.told.input, name) for name in STAMPED}
+        refuse_future(path for paths in volumes.values() for path in paths)
         # before they are read: one that changes meanwhile differs from the record
-        self.volumes = stamps({name: _listed(self.told.input, name) for name in STAMPED})
+        self.volumes = stamps(volumes)
 
     def finish(self) -> None:
         """Write the record: the outputs are there."""
@@ -226,6 +231,28 @@ def code_of(params: Any) -> dict[str, str]:
 def stamps(volumes: Mapping[str, Sequence[str]]) -> Volumes:
     """Return bytes, time of change (ns) and SHA-256 of files, by the name of the input."""
     return {name: [stamped(path) for path in paths] for name, paths in volumes.items() if paths}
+
+
+def refuse_future(paths: Iterable[str]) -> None:
+    """Refuse files that were changed in the future, by this machine's clock.
+
+    To Snakemake, what is made of one is older than it, so it would delete that.
+
+    Raises
+    ------
+    SlicewiseError
+        Naming the first one.
+    """
+    now = time.time_ns()
+    for path in paths:
+        changed = [0, *_stamp(path)][-1]
+        if changed > now + AHEAD:
+            when = datetime.fromtimestamp(changed // 10**9, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            raise SlicewiseError(
+                f"{path}: it was last changed in the future ({when}), so what is made of it would "
+                "count as older; set the clock of this machine right, or touch the file, and all "
+                "such ones (find FOLDER -newermt now)"
+            )
 
 
 def stamped(path: str) -> list[Any]:
