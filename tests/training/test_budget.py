@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -225,6 +227,27 @@ def test_the_schedule_begins_when_the_first_step_was_compiled() -> None:
     again = Budget(Training(epochs=None, minutes=1), 5, begun=-10.0, used=40.0)
     again.started()
     assert again.share(9) == pytest.approx(0.8, abs=0.05), "what was done before counts as it did"
+
+
+def test_a_time_for_which_the_process_was_stopped_is_not_counted(put_forward: Clock) -> None:
+    """By ^Z, or as a scheduler suspends a job for another one."""
+    before = signal.getsignal(signal.SIGCONT)
+    budget = Budget(Training(epochs=None, minutes=1), 5, begun=0.0, used=0.0)
+    try:
+        budget.started()
+        put_forward.now += 20
+        used = budget.used()
+        put_forward.now += 3600
+        # the thread that makes batches may go on first
+        assert budget.share(3) < 0.5
+        os.kill(os.getpid(), signal.SIGCONT)
+        assert not budget.is_out_of_time()
+        assert budget.used() == pytest.approx(used, abs=1)
+        assert budget.share(4) < 0.5
+        put_forward.now += 45
+        assert budget.is_out_of_time(), "what it takes itself counts"
+    finally:
+        signal.signal(signal.SIGCONT, before)
 
 
 @pytest.mark.parametrize(

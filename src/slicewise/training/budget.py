@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 
 from slicewise.config import Training
@@ -12,6 +14,9 @@ LEAST = 1e-3
 
 class Budget:
     """What a training may take, and how much of it is used.
+
+    A time for which the process was stopped (^Z, a job that its scheduler suspends) is none that
+    the training took.
 
     Parameters
     ----------
@@ -41,6 +46,10 @@ class Budget:
         """Seconds that the last validation took, which the end has to leave time for."""
         self._begun = begun
         self._since = begun - used
+        self._now = time.monotonic()
+        self._goes_on = False
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCONT, self._note_stop)
         self._starting = 0.0
         self._furthest = 0.0
 
@@ -50,11 +59,25 @@ class Budget:
         The minutes hold it, but the learning rate does not follow it: of a short training it may
         take half, and the highest rates would be over before anything has moved.
         """
-        self._starting = self._starting or time.monotonic() - self._begun
+        self.used()
+        self._starting = self._starting or self._now - self._begun
+
+    def _note_stop(self, number: int, frame: object) -> None:
+        self._goes_on = True
 
     def used(self) -> float:
-        """Return the seconds that the training took until now."""
-        return time.monotonic() - self._since
+        """Return the seconds that the training took until now.
+
+        To be asked after each step, as nobody tells when the process was stopped: what passed
+        between two questions is not counted where it was.
+        """
+        now = time.monotonic()
+        if self._goes_on:
+            self._goes_on = False
+            self._begun += now - self._now
+            self._since += now - self._now
+        self._now = now
+        return now - self._since
 
     def share(self, steps: int) -> float:
         """Return the share of the training that is done after so many steps, about 1 at its end.
@@ -63,10 +86,12 @@ class Budget:
         followed the share, such as the size of slices, would be made anew for a step or two.
         """
         if self.settings.minutes is not None:
-            # until the first step was made, all that this process took is its start
-            starting = self._starting or time.monotonic() - self._begun
+            # of the last time that was looked at: another thread asks, which may go on before it
+            # is known that the process was stopped
+            starting = self._starting or self._now - self._begun
             moving = max(self._allowed() - starting, LEAST)
-            self._furthest = max(self._furthest, (self.used() - starting) / moving)
+            used = self._now - self._since
+            self._furthest = max(self._furthest, (used - starting) / moving)
             return self._furthest
         assert self.settings.epochs is not None
         return (steps + 0.5) / (self.settings.epochs * self.per_epoch)

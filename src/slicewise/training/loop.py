@@ -443,10 +443,10 @@ class _Loop:
 
     def _train_epoch(self) -> Row:
         progress = self.state.progress
-        begun = time.monotonic()
+        begun = self.budget.used()
         earlier = progress.seconds
         reason = self._train_steps()
-        progress.seconds = earlier + time.monotonic() - begun
+        progress.seconds = earlier + self.budget.used() - begun
         if reason is not None:
             raise _ToldToStop(reason)
         experiment = self.inputs.experiment
@@ -514,19 +514,20 @@ class _Loop:
 
     def _validate(self, validation: Validation) -> Row:
         """Score the held-out cases with the averaged weights, and keep these if they are best."""
-        begun = time.monotonic()
+        begun = self.budget.used()
         with self.state.averaged_weights(), self._enough_memory():
             scores = validation.score(self._logits)
             # what nobody has is no score: neither a best one nor a point of a curve
             scores = {name: value for name, value in scores.items() if not np.isnan(value)}
             self.state.keep_if_best(self.selection.score(scores))
-        self.budget.validating = time.monotonic() - begun
+        self.budget.validating = self.budget.used() - begun
         self.state.progress.validated = self.state.progress.number
         return scores
 
     def _logits(self, images: np.ndarray) -> np.ndarray:
         """Return the logits of slices, unless the training is told to stop."""
         self.callbacks.check()
+        self.budget.used()
         seen = self.inputs.experiment.seen
         block = (seen.slices,) if seen.block else ()
         masks = np.zeros((*images.shape[:3], *block), np.uint8)
