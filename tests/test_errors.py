@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 
 import pytest
 
@@ -37,6 +38,16 @@ def test_a_path_that_the_error_does_not_name_is_named_by_the_caller():
     error = OSError(errno.ENOSPC, "no space")
     assert explained(error) == "no space left on the disk; free some and rerun"
     assert explained(error, "out.npy") == "out.npy: no space left on the disk; free some and rerun"
+
+
+def test_no_place_for_temporary_files_names_what_is_to_be_set(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+    with pytest.raises(FileNotFoundError) as caught:
+        tempfile.gettempdir()
+    said = explained(caught.value)
+    assert said.startswith("TMPDIR: temporary files can be written nowhere")
+    assert said == explained(caught.value, "log"), "and not the log of the job"
 
 
 def test_several_errors_keep_each_sentence():

@@ -20,6 +20,8 @@ OF_SYSTEM = {
     errno.ENAMETOOLONG: "the name is longer than the file system takes; choose shorter names",
 }
 """What users can do about errors of the operating system."""
+NO_TEMPORARY = "No usable temporary directory"
+"""How Python says that there is no folder for temporary files."""
 WORKFLOW = ("keras", "matplotlib", "mlflow", "requests", "rocrate", "snakemake", "urllib3")
 """Modules of the extra ``workflow`` of pyproject.toml, which trains, reports and tracks;
 ``slicewise[light]`` lacks it."""
@@ -77,6 +79,11 @@ def explained(error: OSError, path: object = None) -> str | None:
     str or None
         None for other errors, which are faults of ours.
     """
+    if error.filename is None and NO_TEMPORARY in (error.strerror or ""):
+        return (
+            "TMPDIR: temporary files can be written nowhere, neither there nor in /tmp or the "
+            "current folder; export TMPDIR=FOLDER with one that can be written and has room"
+        )
     said = OF_SYSTEM.get(error.errno or 0)
     place = error.filename2 or error.filename or path
     return None if said is None else f"{place}: {said}" if place is not None else said
