@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,15 +91,20 @@ def publish(
             "command writes with --force"
         )
     _delete_earlier(output, files)
-    try:
+    with _nothing_half([] if there else [output / name for name in files]):
         for name, content in files.items():
             write_bytes(output / name, content.encode() if isinstance(content, str) else content)
         log(write_crate(contents, output / CRATE))
+
+
+@contextmanager
+def _nothing_half(paths: Sequence[Path]) -> Iterator[None]:
+    """Delete files where not all were written: the same command would take them for finished."""
+    try:
+        yield
     except BaseException:
-        if not there:
-            # else the same command would take them for what an earlier call finished
-            for name in files:
-                (output / name).unlink(missing_ok=True)
+        for path in paths:
+            path.unlink(missing_ok=True)
         raise
 
 
