@@ -79,11 +79,11 @@ early = ("PYTHONHASHSEED", "KUBECONFIG")
 fresh = fresh or any(name in os.environ for name in early)
 # who asks for a job of a rule (its command names the rule as target) and for its script
 wanted = os.environ.get("FRESH_PYTHON", "").split()
-fresh = fresh or "all" in wanted or any(
-    text.startswith(rule + ":") or text.endswith("." + rule + ".py")
-    for rule in wanted
-    for text in asked
-)
+after = asked[asked.index("--target-jobs") + 1 :] if "--target-jobs" in asked else []
+# but not who sends all jobs, and says what those of a rule may use ("train:mem_mb=900")
+jobs = after[: next((n for n, text in enumerate(after) if text.startswith("-")), len(after))]
+fresh = fresh or "all" in wanted or any(job.partition(":")[0] in wanted for job in jobs)
+fresh = fresh or asked[0].endswith(tuple("." + rule + ".py" for rule in wanted))
 if {backend!r}:
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     fresh = fresh or any(os.path.exists(os.path.join(path, "sitecustomize.py")) for path in own)

@@ -125,6 +125,10 @@ def test_jobs_of_the_rules_that_are_named_are_fresh_interpreters(tmp_path):
     for target, forks in (("train:fold=0", False), ("slices:shard=train", True)):
         asked = ("-c", code, "--target-jobs", target)
         assert run(forked.python(), *asked, env=named).stdout == f"{forks}\n", target
+    # who sends the jobs and says what they may use is none of them
+    resources = ("--set-resources", "train:mem_mb=900", "--cores", "1")
+    for asked in (resources, ("--target-jobs", "slices:shard=train", *resources)):
+        assert run(forked.python(), "-c", code, *asked, env=named).stdout == "True\n", asked
 
 
 def test_a_module_that_is_run_before_all_else_is_run_by_a_fresh_interpreter(script, tmp_path):
