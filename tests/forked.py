@@ -51,6 +51,8 @@ LIBRARIES = (
     "mlflow",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.tracing.processor.otel",
+    "nbformat",
     "nibabel",
     "pandas",
     "pydantic",
@@ -64,8 +66,10 @@ LIBRARIES = (
     "skimage.morphology",
     "skimage.segmentation.boundaries",
     "skimage.transform._warps",
+    "smart_open",
     "snakemake.cli",
     "snakemake.executors.local",
+    "sqlalchemy.dialects.sqlite",
     "yaml",
 )
 # It has to start in a moment, so it imports next to nothing, and no site-packages.
