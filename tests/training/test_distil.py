@@ -285,6 +285,7 @@ def test_a_step_of_jax_tells_them_too():
         "KERAS_BACKEND": "jax",
         "PYTHONPATH": os.pathsep.join([str(library), str(root)]),
         "JAX_PLATFORMS": "cpu",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than computing
     }
     done = subprocess.run(
         [sys.executable, __file__], env=environment, capture_output=True, text=True, cwd=root
