@@ -32,6 +32,7 @@ OFTEN = (
     *("--seconds-between-status-checks", "2", "--latency-wait", "10"),
 )
 FOLDS = range(3)
+EPOCHS = 4
 # What is measured, not computed.
 BY_THE_CLOCK = ["timestamp", "images_per_second"]
 # Waits for the end of pytest, whatever ends it, so that nothing is left running.
@@ -262,7 +263,7 @@ def fresh(tmp_path_factory) -> Workflow:
     settings["experiments"] = {"rich": settings["experiments"]["rich"]}
     settings["run"] = ["rich"]
     # long enough that a machine that is busy catches it in its midst
-    settings["experiments"]["rich"]["training"]["steps_per_epoch"] = 100
+    settings["experiments"]["rich"]["training"] |= {"epochs": EPOCHS, "steps_per_epoch": 75}
     write(workflow, settings)
     return workflow
 

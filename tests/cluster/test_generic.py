@@ -92,7 +92,7 @@ class Cluster:
             f"--cluster-generic-{name}-cmd={self.commands / name}"
             for name in ("submit", "status", "cancel")
         ]
-        often = (*commands, "--seconds-between-status-checks", "1", "--latency-wait", "10")
+        often = (*commands, "--seconds-between-status-checks", "2", "--latency-wait", "10")
         return Run(workflow, more, COMMAND, often, self.variables)
 
 

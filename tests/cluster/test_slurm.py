@@ -17,6 +17,7 @@ import SimpleITK as sitk
 from tests.cluster import test_generic
 from tests.cluster.conftest import (
     COMMAND,
+    EPOCHS,
     FOLDS,
     OFTEN,
     SCRIPT,
@@ -302,7 +303,7 @@ def test_mlflow_holds_one_run_a_fold(disturbed, local):
         assert [p.name for p in folder.iterdir()] == ["001"]
         run_id = disturbed.workflow.run_id("rich", f"fold-{fold}")
         steps = [p.step for p in client.get_metric_history(run_id, "train/loss")]
-        assert sorted(steps) == list(range(1, 7))
+        assert sorted(steps) == list(range(1, EPOCHS + 1))
         tag = client.get_run(run_id).data.tags["slurm_job"]
         assert tag in {job["JobId"] for job in attempts(disturbed, fold)}
 

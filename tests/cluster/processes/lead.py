@@ -49,7 +49,8 @@ class Lead:
     def run(self) -> None:
         while self.process.poll() is None:
             self.look()
-            time.sleep(0.2)
+            # it looks at each process of the machine
+            time.sleep(0.5)
         # nothing that it started outlives it
         while left := jobs.members(self.job):
             jobs.signal_to(left, signal.SIGKILL)
