@@ -33,6 +33,8 @@ OFTEN = (
 )
 FOLDS = range(3)
 EPOCHS = 4
+# Of a run of which no training is looked at.
+FORKED = {"FRESH_PYTHON": ""}
 # What is measured, not computed.
 BY_THE_CLOCK = ["timestamp", "images_per_second"]
 # Waits for the end of pytest, whatever ends it, so that nothing is left running.
@@ -226,7 +228,7 @@ class SlurmRun(Run):
 
     @property
     def environment(self) -> dict[str, str]:
-        return self.slurm.environment
+        return {**self.slurm.environment, **self.variables}
 
     def look(self) -> dict[str, dict[str, str]]:
         """The jobs of this run, as they are now; the last that was seen of each is kept."""

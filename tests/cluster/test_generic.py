@@ -16,7 +16,7 @@ import pytest
 import yaml
 from snakemake.cli import parse_size_in_bytes
 
-from tests.cluster.conftest import Run, need, running, same_results
+from tests.cluster.conftest import FORKED, Run, need, running, same_results
 from tests.workflow.conftest import Workflow, copied
 
 ROOT = Path(__file__).parents[2]
@@ -410,7 +410,7 @@ def test_an_ended_snakemake_leaves_no_jobs(local, tmp_path, number):
     assert not (workflow.root / FIRST).exists(), run.said
     if number == signal.SIGKILL:
         workflow.snakemake("--unlock")
-    again = PROCESSES.run(workflow, FIRST)
+    again = Cluster(PROCESSES.commands, FORKED).run(workflow, FIRST)
     try:
         again.finish()
     finally:

@@ -19,6 +19,7 @@ from tests.cluster.conftest import (
     COMMAND,
     EPOCHS,
     FOLDS,
+    FORKED,
     OFTEN,
     SCRIPT,
     Slurm,
@@ -329,7 +330,7 @@ def test_a_training_that_failed_goes_on_with_the_next_snakemake(slurm, local, tm
         assert "training saved at step" in log_of(runs[0], job)
         # the sentence is repeated at the end
         assert re.search(r"^error: training saved at step \d+ of", runs[0].said, re.M)
-        runs.append(SlurmRun(workflow, model, slurm=slurm))
+        runs.append(SlurmRun(workflow, model, variables=FORKED, slurm=slurm))
         runs[1].finish()
     finally:
         for run in runs:
