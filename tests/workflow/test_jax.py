@@ -33,7 +33,9 @@ def jax(tmp_path: Path, workflow: Workflow) -> dict[str, str]:
     (place / "sitecustomize.py").write_text(WITHOUT)
     path = f"{place}{os.pathsep}{workflow.environment()['PYTHONPATH']}"
     workflow.backend = False
-    return {"PYTHONPATH": path, "KERAS_HOME": str(tmp_path)}
+    # compiling takes longer than computing
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    return {"PYTHONPATH": path, "KERAS_HOME": str(tmp_path), **quick}
 
 
 @pytest.mark.slow
