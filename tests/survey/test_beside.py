@@ -104,6 +104,14 @@ def test_lists_of_cases_are_told_of(study, tmp_path):
     assert said.split(" may")[0].strip() == "test.txt"
 
 
+def test_a_workbook_is_told_of_until_it_is_saved_as_text(study, tmp_path):
+    (tmp_path / "data" / "study" / "people.xlsx").write_bytes(b"PK")
+    _, lines = study(*ROWS[:1])
+    assert "people.xlsx is not read, as it is no text" in lines
+    _, lines = study(*ROWS)
+    assert "people.xlsx" not in lines
+
+
 def test_patients_whose_names_look_alike_are_asked_for(study):
     rows = ["image,pid", *(f"a{n},{('p1', 'P1', 'p2')[n % 3]}" for n in range(1, 7))]
     config, lines = study(*rows)

@@ -23,6 +23,7 @@ from slicewise.survey.words import subset_of
 READ = 20
 """Tables that are looked at, from the top folder down."""
 LISTS = (".txt", ".list", ".lst")
+WORKBOOKS = (".xlsx", ".xls", ".ods")
 LARGEST = 10_000_000
 """Bytes of a table that is looked at."""
 NEARLY = 0.5
@@ -82,7 +83,8 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
         if isinstance(made, Layout):
             return made
         notes += [made] if made else []
-    return replace(layout, notes=(*layout.notes, *notes, *_lists(listing, layout, root)))
+    notes += [*_lists(listing, layout, root), *_workbooks(listing)]
+    return replace(layout, notes=(*layout.notes, *notes))
 
 
 def _lists(listing: Listing, layout: Layout, root: str) -> list[str]:
@@ -102,6 +104,17 @@ def _lists(listing: Listing, layout: Layout, root: str) -> list[str]:
     return [
         f"{some_of(found)} may say who is trained and tested on, and nothing follows from it: "
         "write a table of cases and subsets, and name it in dataset.metadata (docs/settings.md)."
+    ]
+
+
+def _workbooks(listing: Listing) -> list[str]:
+    """Say of workbooks of a spreadsheet that they are not read."""
+    found = sorted(path for suffix in WORKBOOKS for path in listing.others.get(suffix, ()))
+    if not found:
+        return []
+    return [
+        f"{some_of(found)} is not read, as it is no text: if it says whose the scans are or who is "
+        "tested on, save it beside as CSV, and run this again with --force."
     ]
 
 
