@@ -75,10 +75,18 @@ def test_who_is_tested_on_is_read_where_it_is_said(study):
         (["value,name", "1,liver", "2,tumour"], ""),
         (["image,pid", "a1,p1,p2,p3"], ""),
         (ROWS[:6], "scans.csv is not used, though its column pid may tell whose"),
-        (["image,pid", *(f"a{n},{'p' if n > 1 else ''}" for n in range(1, 7))], ""),
+        (
+            ["image,pid", *(f"a{n},{'p' if n > 1 else ''}" for n in range(1, 7))],
+            "scans.csv is not used, though its column pid may tell whose cases are or who is "
+            "tested on: it does not say it of 1",
+        ),
+        (
+            ["image,set", *(f"a{n},{('test', 'train', '')[n % 3]}" for n in range(1, 7))],
+            "its column set may tell whose cases are or who is tested on: it does not say it of 2",
+        ),
         (
             ["image,pid,set", *(f"a{n},p,{'train' if n > 1 else 'test'}" for n in range(1, 7))],
-            "by its column set p would be trained and tested on",
+            "by its pid and set, p would be in more than one of",
         ),
         (
             ["image,set", *(f"a{n},{'train' if n > 1 else 'val'}" for n in range(1, 7))],
@@ -130,6 +138,12 @@ def test_folders_that_say_who_is_tested_on_go_before_a_table(study, tmp_path):
     config, _ = study("image,set", *(f"a{n},{'test' if n > 4 else 'train'}" for n in range(1, 7)))
     assert "metadata" not in config["dataset"]
     assert config["dataset"]["pairs"]["test"] is not None
+    # but whose they are it may say, and where that is a patient of both folders too
+    config, _ = study("image,pid", *(f"a{n},{(n + 1) // 2}" for n in range(1, 7)))
+    assert config["dataset"]["metadata"]["patient"] == "pid"
+    config, lines = study(*ROWS)
+    assert "metadata" not in config["dataset"]
+    assert "by its pid, B7, C7 would be in more than one of" in lines
 
 
 def test_a_mask_file_for_each_structure_goes_with_a_table(tmp_path, monkeypatch):

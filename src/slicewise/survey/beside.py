@@ -15,7 +15,7 @@ from slicewise.dataset.names import find_alike
 from slicewise.dataset.tables import Row, encoding_of, read_rows
 from slicewise.errors import SlicewiseError
 from slicewise.survey.known import TABLES
-from slicewise.survey.layout import SPELLINGS, Layout
+from slicewise.survey.layout import ALIKE, Layout
 from slicewise.survey.listing import Listing
 from slicewise.survey.said import Said, some_of
 from slicewise.survey.words import subset_of
@@ -177,20 +177,21 @@ def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
     subset = _subset_column(layout.cases, table)
     if not patient and not subset:
         return _untested(layout.cases, table)
-    missing = [case.name for case in layout.cases if case.name not in table.rows]
     which = " and ".join(name for name in (patient, subset) if name)
+    columns = [_agreed(table, name) for name in (patient, subset) if name]
+    missing = [case.name for case in layout.cases if any(case.name not in one for one in columns)]
     if missing:
         return (
             f"{table.path} is not used, though its column {which} may tell whose cases are or who "
-            f"is tested on: it has no row of {some_of(missing)}; dataset.metadata in "
+            f"is tested on: it does not say it of {some_of(missing)}; dataset.metadata in "
             "docs/settings.md names such a table."
         )
     cases = [_of_table(case, table, patient, subset) for case in layout.cases]
     torn = _torn(cases)
-    if torn and subset:
+    if torn:
         return (
-            f"{table.path} is not used: by its column {subset} {some_of(torn)} would be trained "
-            "and tested on."
+            f"{table.path} is not used: by its {which}, {some_of(torn)} would be in more "
+            "than one of training, validation and test."
         )
     said = [
         Said((*METADATA, "table"), f"{root}/{table.path}", f"a row of each of {len(cases)} cases"),
@@ -225,25 +226,19 @@ def _torn(cases: Sequence[Case]) -> list[str]:
 
 def _spelt(cases: Sequence[Case], layout: Layout) -> list[Said]:
     """Return what has to be said of patients whose names look alike."""
-    path = ("dataset", SPELLINGS)
-    if any(one.path == path for one in layout.said):
-        return []
-    if not find_alike({case.patient for case in cases}, []):
-        return []
-    why = "names of patients differ in leading zeros, case or signs only"
-    question = "Are patients whose names differ so little different ones (all), or which?"
-    return [Said(path, "all", why, question)]
+    alike = find_alike({case.patient for case in cases}, [])
+    return [ALIKE] if alike and ALIKE not in layout.said else []
 
 
 def _patient_column(cases: Sequence[Case], table: _Table) -> str:
     """Return the column that says whose cases are where that makes fewer patients, else nothing."""
-    known = len({case.patient for case in cases if case.name in table.rows})
+    patients = {case.name: case.patient for case in cases}
     for column in table.header:
         words = _words(column)
         if not words & PEOPLE or not words <= PEOPLE | IDENTIFIED:
             continue
         said = _agreed(table, column)
-        if said and len(set(said.values())) < known:
+        if len({*said.values()}) < len({patients[name] for name in said}):
             return column
     return ""
 
@@ -276,11 +271,10 @@ def _untested(cases: Sequence[Case], table: _Table) -> str:
 
 
 def _agreed(table: _Table, column: str) -> dict[str, str]:
-    """Return what a column says of each case; nothing at all where it is empty or torn for one."""
+    """Return what a column says of each case of which it says one thing."""
     said = {}
     for name, rows in table.rows.items():
         values = {row.cells[column] for row in rows}
-        if len(values) != 1 or "" in values:
-            return {}
-        said[name] = values.pop()
+        if len(values) == 1 and "" not in values:
+            said[name] = values.pop()
     return said

@@ -37,6 +37,13 @@ TRIES = 200
 """Choices of images and masks of a BIDS data set that are tried."""
 SPELLINGS = "different_patients"
 """What the refusal of patients that look alike names."""
+ALIKE = Said(
+    ("dataset", SPELLINGS),
+    "all",
+    "names of patients differ in leading zeros, case or signs only",
+    "Are patients whose names differ so little different ones (all), or which?",
+)
+"""What is said of such patients."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +175,7 @@ def _cases(keys: Mapping[str, Any], listing: Listing) -> tuple[list[Case], list[
         if SPELLINGS not in str(error):
             raise
     dataset = Dataset(name="x", different_patients="all", **keys)
-    why = "names of patients differ in leading zeros, case or signs only"
-    question = "Are patients whose names differ so little different ones (all), or which?"
-    return find_cases(dataset, listing.root), [
-        Said(("dataset", SPELLINGS), "all", why, question),
-    ]
+    return find_cases(dataset, listing.root), [ALIKE]
 
 
 def _wanted(choices: list[Choice], image: Any) -> list[Choice]:
