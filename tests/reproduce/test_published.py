@@ -58,6 +58,14 @@ def changed(monkeypatch):
     return change
 
 
+def published_with(dataset: dict, crate: Path, tmp_path: Path, monkeypatch) -> None:
+    """Write a crate of a run whose data set has further settings."""
+    settings = made.SETTINGS | {"dataset": made.SETTINGS["dataset"] | dataset}
+    monkeypatch.setattr(made, "SETTINGS", settings)
+    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "tutorial")
+    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+
+
 def test_all_is_brought_and_data_are_those_at_hand(crate, data, tmp_path):
     (original,) = bring_published(crate, data, tmp_path / "results", print)
     assert original.settings["dataset"]["root"] == str(data)
@@ -159,11 +167,8 @@ def test_what_else_it_was_made_with_lies_with_the_data(crate, data, tmp_path, ch
 def test_a_table_that_said_whose_the_cases_are_lies_with_the_data(
     crate, data, tmp_path, monkeypatch
 ):
-    metadata = {"metadata": {"table": f"{tmp_path}/of anna/people.csv", "patient": "who"}}
-    settings = made.SETTINGS | {"dataset": made.SETTINGS["dataset"] | metadata}
-    monkeypatch.setattr(made, "SETTINGS", settings)
-    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "tutorial")
-    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    table = f"{tmp_path}/of anna/people.csv"
+    published_with({"metadata": {"table": table, "patient": "who"}}, crate, tmp_path, monkeypatch)
     with pytest.raises(SlicewiseError, match=r"people\.csv: is missing, and the results of"):
         bring_published(crate, data, tmp_path / "results", print)
     write_text(data / "people.csv", "")
@@ -177,10 +182,7 @@ def test_corrected_masks_lie_beside_the_data_and_not_among_them(
     crate, data, tmp_path, monkeypatch, then
 ):
     corrections = {"corrections": then.format(here=tmp_path)}
-    settings = made.SETTINGS | {"dataset": made.SETTINGS["dataset"] | corrections}
-    monkeypatch.setattr(made, "SETTINGS", settings)
-    folder = tracked(tmp_path / "theirs" / "results" / "tiny" / "tutorial")
-    write_crate(gather_crate(Wanted(WORKFLOW), [folder]), crate)
+    published_with(corrections, crate, tmp_path, monkeypatch)
     with pytest.raises(SlicewiseError, match=r"^tiny-corrections/fixed\.tsv: is missing, and the"):
         bring_published(crate, data, tmp_path / "results", print)
     write_text(tmp_path / "tiny-corrections" / "fixed.tsv", "")
