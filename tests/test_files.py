@@ -15,6 +15,7 @@ import pytest
 from slicewise.errors import SlicewiseError
 from slicewise.files import (
     atomic,
+    below,
     data_folder,
     digest,
     expanded,
@@ -251,3 +252,11 @@ def test_what_only_looks_like_something_left_stays(tmp_path):
         path.touch()
     sweep(target, tmp_path / "fold-2.nii.gz")
     assert sorted(tmp_path.iterdir()) == sorted([target, *others])
+
+
+def test_a_path_below_a_folder_is_taken_to_the_letter_where_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY", "livers")
+    assert below(tmp_path, "$STUDY/cases.tsv", "a table") == tmp_path / "livers" / "cases.tsv"
+    (tmp_path / "$STUDY").mkdir()
+    assert below(tmp_path, "$STUDY", "a table") == tmp_path / "$STUDY"
+    assert below(tmp_path, f"{tmp_path}/x", "a table") == tmp_path / "x"

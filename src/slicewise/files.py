@@ -54,6 +54,22 @@ def expanded(path: str | os.PathLike[str], named: str) -> Path:
     return path
 
 
+def below(folder: Path, given: str, named: str) -> Path:
+    """Return the place of a path that settings or tables give below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    given : str
+        As a user wrote it. What is there under this very name is meant, else what `expanded`
+        makes of it, be it there or not.
+    named : str
+        How a message names where it was written.
+    """
+    path = folder / given
+    return path if path.exists() else folder / expanded(given, named)
+
+
 def whole_path(path: str | os.PathLike[str]) -> Path:
     """Return a path from the root on, by the names of links and not of what they lead to.
 

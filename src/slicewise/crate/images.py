@@ -19,7 +19,7 @@ from slicewise.dataset.layouts.table import COLUMNS
 from slicewise.dataset.metadata import rows_of, table_of
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
-from slicewise.files import data_folder, expanded, write_bytes
+from slicewise.files import below, data_folder, write_bytes
 from slicewise.volumes.formats import is_dicom
 
 IMAGES = "images"
@@ -76,8 +76,7 @@ def image_files(
             "--images: phantoms are made by the settings, and have no files; leave it out"
         )
     data = data_folder()
-    root = data / (dataset.root or "")
-    root = root if root.exists() else data / expanded(dataset.root or "", "dataset.root")
+    root = below(data, dataset.root or "", "dataset.root")
     cases = find_cases(dataset, data)
     base = root.parent if root.is_file() else root
     files = [each for case in cases for each in _of_case(case, base, digests)]

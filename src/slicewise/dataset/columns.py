@@ -12,7 +12,7 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.names import find_alike
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
-from slicewise.files import expanded
+from slicewise.files import below
 from slicewise.wording import some
 
 SHOWN = 8
@@ -128,8 +128,7 @@ def _refuse_words(column: str, values: Values) -> None:
 
 def strata_table(strata: str, data: Path) -> Path:
     """Return where the table of `split.strata` lies."""
-    path = data / strata
-    return path if path.exists() else data / expanded(strata, "split.strata")
+    return below(data, strata, "split.strata")
 
 
 def column_of(path: Path, column: str, cases: Sequence[Case]) -> dict[str, list[str]]:

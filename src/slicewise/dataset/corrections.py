@@ -14,7 +14,7 @@ from slicewise.config import Dataset
 from slicewise.dataset.layouts.found import FoundCase
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
-from slicewise.files import expanded, write_text
+from slicewise.files import below, write_text
 from slicewise.locks import lock
 
 logger = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ def table_of(dataset: Dataset, data: Path) -> Path | None:
     """
     if dataset.corrections is None:
         return None
-    path = data / dataset.corrections
-    return path if path.exists() else data / expanded(dataset.corrections, SETTING)
+    return below(data, dataset.corrections, SETTING)
 
 
 def read_corrections(table: Path) -> dict[str, Correction]:

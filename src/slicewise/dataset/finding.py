@@ -17,7 +17,7 @@ from slicewise.dataset.looks import looks_like
 from slicewise.dataset.metadata import with_metadata
 from slicewise.dataset.names import SAFE, find_alike, stripped
 from slicewise.errors import SlicewiseError
-from slicewise.files import expanded
+from slicewise.files import below
 from slicewise.volumes.companions import Folders, whole_volume
 from slicewise.volumes.formats import is_dicom, is_nifti
 
@@ -47,9 +47,7 @@ def find_cases(dataset: Dataset, data: Path) -> list[Case]:
         has its mask, when a name is not safe, when two patients may be one in two
         spellings, or when labels are not those of dataset.json; the offenders are listed.
     """
-    root = data / (dataset.root or "")
-    if not root.exists():
-        root = data / expanded(dataset.root or "", "dataset.root")
+    root = below(data, dataset.root or "", "dataset.root")
     if dataset.layout != "phantom" and not root.exists():
         raise SlicewiseError(
             f"{root}: no data there (dataset.root of {dataset.name}); set SLICEWISE_DATA to the "

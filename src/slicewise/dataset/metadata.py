@@ -12,7 +12,7 @@ from slicewise.dataset.case import Case, Subset
 from slicewise.dataset.layouts.found import SUBSETS, FoundCase, listed, stem_of
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
-from slicewise.files import expanded
+from slicewise.files import below
 
 Keys = Mapping[str, Sequence[str]]
 """Names of cases by what a cell may call them."""
@@ -75,9 +75,7 @@ def table_of(metadata: Metadata, data: Path) -> Path:
     SlicewiseError
         When it is not there.
     """
-    path = data / metadata.table
-    if not path.exists():
-        path = data / expanded(metadata.table, "dataset.metadata.table")
+    path = below(data, metadata.table, "dataset.metadata.table")
     if not path.exists():
         raise SlicewiseError(
             f"{path}: there is no such table; correct dataset.metadata.table, which is a path "
@@ -154,7 +152,9 @@ def _ways(cases: Sequence[FoundCase | Case], root: Path) -> list[Keys]:
 
 def _called(cell: str, keys: Keys) -> Sequence[str]:
     """Return the cases that a cell means; of a path elsewhere its last part counts."""
-    path = PurePosixPath(cell.replace("\\", "/")) if cell else PurePosixPath("/")
+    if not cell:
+        return ()
+    path = PurePosixPath(cell.replace("\\", "/"))
     for key in (cell, path.as_posix(), path.name, stem_of(path.name)):
         if key in keys:
             return keys[key]

@@ -19,13 +19,13 @@ from slicewise.dataset.layouts.found import (
 )
 from slicewise.dataset.tables import Row, read_rows
 from slicewise.errors import SlicewiseError
-from slicewise.files import expanded
+from slicewise.files import below
 
 _log = logging.getLogger(__name__)
 
 COLUMNS = ("case", "patient", "image", "mask", "subset", "frame")
 NEEDED = ("case", "image", "mask")
-MEANT = {
+_MEANT = {
     **dict.fromkeys(("patientid", "patientname", "patients", "subject", "subjectid"), "patient"),
     **dict.fromkeys(("pid", "participant", "participantid", "mrn", "person"), "patient"),
     **dict.fromkeys(("split", "set", "partition", "subsets", "usage"), "subset"),
@@ -66,7 +66,7 @@ def find(dataset: Dataset, root: Path) -> list[FoundCase]:
 def _say_unread(header: list[str], root: Path) -> None:
     """Say where a column seems to be meant for one that is read."""
     for name in header:
-        meant = MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
+        meant = _MEANT.get(re.sub(r"[^a-z]", "", name.lower()))
         if meant and name not in COLUMNS and meant not in header:
             _log.warning(
                 "%s: the column %r is not read; call it %s if it is meant so", root, name, meant
@@ -138,9 +138,7 @@ def _frame(cell: str, case: str) -> int | None:
 
 
 def _named(cell: str, root: Path, case: str) -> Path:
-    path = root.parent / cell
-    if not path.exists():
-        path = root.parent / expanded(cell, case)
+    path = below(root.parent, cell, case)
     if not path.exists():
         raise SlicewiseError(f"{case}: {path} does not exist; correct the table")
     return path
