@@ -1,8 +1,8 @@
 """Split and leakage check: who is trained and tested on, and that no scan is on both sides.
 
 Needs cases.tsv, and the records of scored cases; the split itself follows from names and settings
-alone. Makes split.tsv and leakage.json, whose content never changes while nothing leaks; it tells
-trainings of scored cases that have lost the size of their voxels.
+alone. Makes split.tsv and leakage.json, whose content while nothing leaks changes only with the
+scored cases that have lost the size of their voxels, of which it tells trainings.
 """
 
 

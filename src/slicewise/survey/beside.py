@@ -75,28 +75,28 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
     if layout.name == "bids" or (layout.name == "table" and not layout.table):
         return layout
     notes = []
+    base = _base(listing, layout, root)
     for path in _tables(listing):
-        table = _read(listing, path, layout, root)
+        table = _read(listing, path, layout.cases, base)
         if table is None:
             continue
         made = _told(layout, table, root)
         if isinstance(made, Layout):
             return made
         notes += [made] if made else []
-    notes += [*_lists(listing, layout, root), *_workbooks(listing)]
+    notes += [*_lists(listing, layout.cases, base), *_workbooks(listing)]
     return replace(layout, notes=(*layout.notes, *notes))
 
 
-def _lists(listing: Listing, layout: Layout, root: str) -> list[str]:
+def _lists(listing: Listing, cases: Sequence[Case], base: Path) -> list[str]:
     """Say of lists of cases, such as ``test.txt``, that nothing follows from them."""
-    if any(case.subset for case in layout.cases):
+    if any(case.subset for case in cases):
         return []
-    paths = sorted(path for suffix in LISTS for path in listing.others.get(suffix, ()))
     found = []
-    for path in paths[:READ]:
+    for path in sorted(listing.ending(LISTS))[:READ]:
         subset = subset_of(PurePosixPath(path).stem)
         cells = _lines(listing.root / path) if subset is not None else []
-        named = rows_by_case(cells, layout.cases, _base(listing, layout, root))
+        named = rows_by_case(cells, cases, base)
         if named and len(named) >= NEARLY * len(cells):
             found.append(path)
     if not found:
@@ -109,7 +109,7 @@ def _lists(listing: Listing, layout: Layout, root: str) -> list[str]:
 
 def _workbooks(listing: Listing) -> list[str]:
     """Say of workbooks of a spreadsheet that they are not read."""
-    found = sorted(path for suffix in WORKBOOKS for path in listing.others.get(suffix, ()))
+    found = sorted(listing.ending(WORKBOOKS))
     if not found:
         return []
     return [
@@ -129,11 +129,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def _tables(listing: Listing) -> list[str]:
-    paths = [path for suffix in TABLES for path in listing.others.get(suffix, ())]
-    return sorted(paths, key=lambda path: (path.count("/"), path))[:READ]
+    return sorted(listing.ending(TABLES), key=lambda path: (path.count("/"), path))[:READ]
 
 
-def _read(listing: Listing, path: str, layout: Layout, root: str) -> _Table | None:
+def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Table | None:
     """Read a table, and find the column that tells most cases."""
     place = listing.root / path
     try:
@@ -148,11 +147,11 @@ def _read(listing: Listing, path: str, layout: Layout, root: str) -> _Table | No
         if not _words(name) & CALLED:
             continue
         cells = [row.cells[name] for row in rows]
-        found = rows_by_case(cells, layout.cases, _base(listing, layout, root))
+        found = rows_by_case(cells, cases, base)
         if len(found) > len(best):
             best = found
             column = name
-    if len(best) < NEARLY * len(layout.cases):
+    if len(best) < NEARLY * len(cases):
         return None
     of_case = {name: [rows[number] for number in numbers] for name, numbers in best.items()}
     return _Table(path, column, of_case, header)
@@ -245,29 +244,32 @@ def _patient_column(cases: Sequence[Case], table: _Table) -> str:
 
 def _subset_column(cases: Sequence[Case], table: _Table) -> str:
     """Return the column that says who is tested on, where no folder does, else nothing."""
-    if any(case.subset for case in cases):
-        return ""
-    for column in table.header:
-        said = {value.lower() for value in _agreed(table, column).values()}
-        subsets = {SUBSETS.get(value) for value in said}
-        if said and None not in subsets and {"train", "test"} <= subsets:
-            return column
-    return ""
+    told = _subsets(cases, table).items()
+    return next((column for column, said in told if {"train", "test"} <= said), "")
 
 
 def _untested(cases: Sequence[Case], table: _Table) -> str:
     """Say of a table that it tells who validates, and nobody to test on."""
-    if any(case.subset for case in cases):
+    told = _subsets(cases, table).items()
+    column = next((column for column, said in told if said == {"train", "validation"}), "")
+    if not column:
         return ""
-    for column in table.header:
-        said = {SUBSETS.get(value.lower()) for value in _agreed(table, column).values()}
-        if said == {"train", "validation"}:
-            return (
-                f"{table.path} is not used: by its column {column} some are trained on and some "
-                "validate, and nobody is tested on; to test on those who validate, write test in "
-                "their rows and name the table in dataset.metadata (docs/settings.md)."
-            )
-    return ""
+    return (
+        f"{table.path} is not used: by its column {column} some are trained on and some validate, "
+        "and nobody is tested on; to test on those who validate, write test in their rows and name "
+        "the table in dataset.metadata (docs/settings.md)."
+    )
+
+
+def _subsets(cases: Sequence[Case], table: _Table) -> dict[str, set[Subset]]:
+    """Return the columns that name nothing but subsets, with these; none where folders do."""
+    if any(case.subset for case in cases):
+        return {}
+    named = {
+        column: {SUBSETS.get(text.lower()) for text in _agreed(table, column).values()}
+        for column in table.header
+    }
+    return {column: subsets for column, subsets in named.items() if None not in subsets}
 
 
 def _agreed(table: _Table, column: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def known_layouts(listing: Listing) -> list[Known]:
 
 def _table(listing: Listing) -> list[Known]:
     tables = []
-    for path in (p for suffix in TABLES for p in listing.others.get(suffix, ())):
+    for path in listing.ending(TABLES):
         try:
             place = listing.root / path
             with place.open("rb") as stream:

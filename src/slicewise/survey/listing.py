@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -76,14 +76,21 @@ class Listing:
     def pictures(self) -> list[str]:
         """The pictures, or folders of them, where there is nothing else that may be a volume."""
         folders = [entry.path for entry in self.entries if entry.pictures]
-        files = [path for suffix in PICTURES for path in self.others.get(suffix, ())]
+        files = self.ending(PICTURES)
         return [*files, *folders] if len(folders) == len(self.entries) else []
+
+    def ending(self, suffixes: Sequence[str]) -> list[str]:
+        """Return the paths of other files by their suffixes, one suffix after another."""
+        return [path for suffix in suffixes for path in self.others.get(suffix, ())]
 
     def named(self, name: str) -> list[str]:
         """Return the paths of other files of a name, whatever their folder."""
         suffix = PurePosixPath(name).suffix.lower()
-        there = self.others.get(suffix, ())
-        return [path for path in there if PurePosixPath(path).name.lower() == name.lower()]
+        return [
+            path
+            for path in self.ending([suffix])
+            if PurePosixPath(path).name.lower() == name.lower()
+        ]
 
 
 def suffix_of(name: str) -> str:

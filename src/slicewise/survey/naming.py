@@ -73,7 +73,7 @@ def names_in(listing: Listing, values: Collection[int]) -> Named | None:
     Named or None
         None where no file names half of them.
     """
-    paths = [path for suffix in TEXTS for path in listing.others.get(suffix, ())]
+    paths = listing.ending(TEXTS)
     paths.sort(key=lambda path: (path.count("/"), path))
     best = None
     for path in paths[:READ]:
