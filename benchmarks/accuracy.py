@@ -11,7 +11,7 @@ job took as its budget (`training.minutes`), less what starting and saving take.
 the first is left out, or with --both gets as many. With --folds so many networks of the second
 share its minutes, each learns from other patients, and all of them together are tested. Prints
 minutes, and the Dice of the test patients with its 95 % interval; with --seeds what another seed
-alone changes in the second.
+alone changes in the second, with --after those that are left of a run that was stopped.
 """
 
 from __future__ import annotations
@@ -137,11 +137,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="a budget for the second, without the first")
     parser.add_argument("--both", action="store_true", help="the first gets --minutes, too")
     parser.add_argument("--seeds", type=int, default=1, help="train the second so many times")
+    parser.add_argument("--after", type=int, default=0, help="leave out the seeds up to this one")
     parser.add_argument("--folds", type=int, default=1, help="so many share the second's minutes")
     parser.add_argument("--cores", default=str(os.cpu_count()))
     options = parser.parse_args()
     if options.both and options.minutes is None:
         parser.error("--both goes with --minutes only")
+    if options.after and (options.minutes is None or options.both):
+        parser.error("--after goes with --minutes and without --both")
+    if not 0 <= options.after < options.seeds:
+        parser.error("--after must leave one of --seeds")
     configs = [str(Path(path).resolve()) for path in options.configfile]
     dataset = yaml.safe_load(Path(configs[0]).read_text(encoding="utf-8"))["dataset"]["name"]
     first, second = options.experiments
@@ -152,7 +157,8 @@ def main() -> None:
     if minutes is None:
         minutes = (seconds_of(first, dataset) - AROUND) / 60
     seeds = list(range(1, options.seeds + 1))
-    repeats = [second, *(f"{second}-seed{seed}" for seed in seeds[1:])]
+    named = [second, *(f"{second}-seed{seed}" for seed in seeds[1:])]
+    repeats = named[options.after :]
     folds = options.folds
     training = limited(shared(minutes, folds)) | ({"seeds": seeds} if len(seeds) > 1 else {})
     for repeat in repeats:
