@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from slicewise.config.postprocessing import Postprocessing
 from slicewise.config.slices import Recipe
 from slicewise.dataset.ensembles import NAME, Weights, write_ensemble
 from slicewise.files import write_json, write_text
+from slicewise.publish.gathered import Gathered
 from tests.test_compare import DICE, scored
 
 TRAINED = ("y", "z")
@@ -114,3 +116,12 @@ def _models(folder: Path) -> list[str]:
     """Return the digests of the weights of the folds of an experiment."""
     records = [yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*/config.yaml"))]
     return [record["resolved"]["weights_sha256"] for record in records]
+
+
+def with_folds(one: Gathered) -> Gathered:
+    """Let an experiment have been trained in two folds."""
+    records = [each.model_copy(update={"folds": 2}) for each in one.records]
+    known = one.result.folds
+    histories = {name: each.assign(**{"val/dice": 0.5}) for name, each in known.histories.items()}
+    folds = replace(known, records=records, histories=histories)
+    return replace(one, result=replace(one.result, folds=folds))

@@ -148,6 +148,27 @@ def test_a_table_beside_the_files_has_what_is_read_and_calls_cases_by_their_name
     assert len(files) == 5
 
 
+def test_lists_in_json_beside_the_files_stay_json(data, tmp_path):
+    entries = [
+        {
+            "image": f"/export/anna/{case}_orig.nii.gz",
+            "who": case.upper(),
+            "site": "x",
+            "born": 1950,
+        }
+        for case in CASES
+    ]
+    write_text(data.parent / "study.json", json.dumps(entries))
+    metadata = {"table": "study.json", "case": "image", "patient": "who"}
+    settings = settings_of(tmp_path, by=("site",), root="livers", metadata=metadata, exclude=["c"])
+    files = {each.name: each.content for each in image_files(settings, digests(data))}
+    table = files["images/study.json"]
+    assert isinstance(table, bytes)
+    assert json.loads(table) == [
+        {"image": case, "who": case.upper(), "site": "x"} for case in ("a", "b")
+    ]
+
+
 def test_corrected_masks_are_refused_though_they_lie_with_the_data(data, tmp_path):
     table_of(data, rows_of(data))
     for kind in ("image", "mask"):

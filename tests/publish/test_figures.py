@@ -13,7 +13,7 @@ from slicewise.publish.answers import internal
 from slicewise.publish.figures import figures, vector
 from slicewise.publish.gathered import gather
 from slicewise.publish.tables import results
-from tests.published import ensemble, experiment, predicted
+from tests.published import ensemble, experiment, predicted, with_folds
 from tests.test_compare import DICE
 
 
@@ -117,14 +117,6 @@ def test_whom_folds_held_out_has_one_name_in_captions_text_and_table(tmp_path):
         assert "in 6 held-out patients (no test patients)" in captions[name]
     assert "6 held-out patients, each by a model" in internal([held_out]).text
     assert set(results([held_out])["patients"]) == {"held-out"}
-
-
-def with_folds(one):
-    records = [each.model_copy(update={"folds": 2}) for each in one.records]
-    known = one.result.folds
-    histories = {name: each.assign(**{"val/dice": 0.5}) for name, each in known.histories.items()}
-    folds = replace(known, records=records, histories=histories)
-    return replace(one, result=replace(one.result, folds=folds))
 
 
 def test_trainings_of_members_are_drawn_once(tmp_path):

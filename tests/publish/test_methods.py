@@ -13,7 +13,7 @@ from slicewise.files import write_text
 from slicewise.publish.gathered import Gathered, gather
 from slicewise.publish.methods import abstract, methods
 from slicewise.publish.prose import sources_of
-from tests.published import ensemble, experiment, known
+from tests.published import ensemble, experiment, known, with_folds
 
 
 def gathered(folder: Path, **blocks) -> Gathered:
@@ -140,3 +140,17 @@ def test_patients_that_folds_held_out_were_weighed_by_others(tmp_path):
     assert "with weights that the patients of the other folds chose." in said
     assert "Weights are equal, as 1 patient alone could choose them and it takes 4." in said
     assert "Their weights are" not in said
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({}, "In 2 folds, each training patient was held out once; test patients by none of them."),
+        ({"leave_out": "site"}, "Each of 2 folds held out one whole site."),
+        # as a file of another program gave them
+        ({"leave_out": "given_fold"}, "In 2 folds, which were given, each training patient was"),
+    ],
+)
+def test_folds_are_told_as_they_came_about(tmp_path, monkeypatch, split, said):
+    known(monkeypatch, tmp_path, split=split)
+    assert said in text_of(with_folds(gathered(tmp_path)), "Split")

@@ -1,5 +1,7 @@
 """`slicewise init` heeds tables that lie beside images and masks."""
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +112,59 @@ def test_lists_of_cases_are_told_of(study, tmp_path):
     _, lines = study(*ROWS[:1])
     (said,) = [line for line in lines.splitlines() if "may say who is trained" in line]
     assert said.split(" may")[0].strip() == "test.txt"
+
+
+def test_lists_in_json_say_who_is_tested_on(study):
+    lists = {
+        "training": [{"image": f"im/a{n}.nii.gz", "label": f"lb/b{n}.nii.gz"} for n in range(1, 5)],
+        "test": [{"image": f"im/a{n}.nii.gz", "label": f"lb/b{n}.nii.gz"} for n in (5, 6)],
+    }
+    config, lines = study(json.dumps(lists), name="dataset_0.json")
+    assert config["dataset"]["metadata"] == {
+        "table": "study/dataset_0.json",
+        "case": "image",
+        "subset": "subset",
+    }
+    assert "metadata.subset subset: 2 cases are tested on" in lines
+    cases = find_cases(load_settings(config).dataset, Path("data"))
+    assert [case.name for case in cases if case.subset == "test"] == ["5", "6"]
+    lists["validation"] = lists.pop("test")
+    config, lines = study(json.dumps(lists), name="dataset_0.json")
+    assert "metadata" not in config["dataset"]
+    assert "some are trained on and some validate, and nobody is tested on" in lines
+    assert "to test on those who validate, say so in a table and name that in" in lines
+
+
+def test_folds_that_a_file_tells_are_told_of_and_can_be_taken(study, monkeypatch):
+    cases = [f"{n}" for n in range(1, 7)]
+    held = [cases[n::3] for n in range(3)]
+    splits = [{"train": [c for c in cases if c not in val], "val": val} for val in held]
+    config, lines = study(json.dumps(splits), name="splits_final.json")
+    assert "metadata" not in config["dataset"]
+    (line,) = [line for line in lines.splitlines() if "tells which of 3 folds" in line]
+    written = re.search(r"write dataset: (\{.*\}) and split: (\{.*?\})", line)
+    config["dataset"] |= yaml.safe_load(written[1])
+    config["split"] = yaml.safe_load(written[2])
+    settings = load_settings(config)
+    found = find_cases(settings.dataset, Path("data"))
+    folds = {one.case: one.fold for one in split_cases(found, settings.split)}
+    assert folds == {case: number for number, val in enumerate(held) for case in val}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            ["image,Fold", *(f"a{n},{n % 3}" for n in range(1, 7))],
+            "for the same folds call its column Fold given_fold, and write dataset: ",
+        ),
+        (["image,fold", *(f"a{n},0" for n in range(1, 7))], ""),
+        (["image,fold", *(f"a{n},{n % 2 or ''}" for n in range(1, 7))], ""),
+    ],
+)
+def test_what_a_column_of_folds_says(study, rows, said):
+    _, lines = study(*rows)
+    assert (said or "folds") in lines if said else "folds each case" not in lines
 
 
 def test_a_workbook_is_told_of_until_it_is_saved_as_text(study, tmp_path):

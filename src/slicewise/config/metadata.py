@@ -18,7 +18,8 @@ class Metadata(Block):
     """
 
     table: str = Field(
-        min_length=1, description="The table, below $SLICEWISE_DATA or data/: TSV or CSV."
+        min_length=1,
+        description="The table, below $SLICEWISE_DATA or data/: TSV, CSV, or lists in JSON.",
     )
     case: Column = Field(
         "case",

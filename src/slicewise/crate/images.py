@@ -16,6 +16,7 @@ from slicewise.dataset.case import Case
 from slicewise.dataset.describe import describe_files
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.layouts.table import COLUMNS
+from slicewise.dataset.lists import SUFFIX, write_rows
 from slicewise.dataset.metadata import rows_of, table_of
 from slicewise.dataset.tables import read_rows
 from slicewise.errors import SlicewiseError
@@ -159,7 +160,8 @@ def _metadata(settings: Settings, root: Path, cases: Sequence[Case]) -> list[Ima
         for name, rows in rows_of(path, metadata, cases, root).items()
         for row in rows
     ]
-    content = _written([metadata.case, *kept], lines)
+    write = write_rows if path.suffix.lower() == SUFFIX else _written
+    content = write([metadata.case, *kept], lines)
     return [ImageFile(f"{IMAGES}/{path.name}", content, "what is known of the cases")]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.dataset.cases import UNDRAWN
+from slicewise.dataset.lists import FOLD
 from slicewise.publish.gathered import Gathered
 from slicewise.publish.prose import Said, Section
 from slicewise.report.facts import excluded_cases
@@ -239,6 +240,9 @@ SUBSETS = {"train": "training", "validation": "validation", "test": "testing"}
 
 def _folds(one: Gathered, settings: Mapping[str, Any]) -> str:
     folds = plural(one.first.folds, "fold")
-    if settings.get("leave_out"):
-        return f"Each of {folds} held out one whole {settings['leave_out']}."
+    left_out = settings.get("leave_out")
+    if left_out == FOLD:
+        return f"In {folds}, which were given, each training patient was held out once."
+    if left_out:
+        return f"Each of {folds} held out one whole {left_out}."
     return f"In {folds}, each training patient was held out once; test patients by none of them."

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from slicewise.dataset.case import Case, Subset
+from slicewise.dataset.columns import TAKEN
 from slicewise.dataset.layouts.found import SUBSETS
+from slicewise.dataset.lists import FOLD, SUFFIX, read_table
 from slicewise.dataset.metadata import rows_by_case
 from slicewise.dataset.names import find_alike
-from slicewise.dataset.tables import Row, encoding_of, read_rows
+from slicewise.dataset.tables import Row, encoding_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey.known import TABLES
 from slicewise.survey.layout import ALIKE, Layout
@@ -40,6 +42,8 @@ CALLED = {
     *("series", "study", "ct", "mr", "mri", "label", "mask", "seg"),
 }
 """Words of columns that tell scans from each other; other columns count or measure."""
+FOLDS = ("fold", "folds", FOLD)
+"""Columns that say which fold a case is held out in."""
 METADATA = ("dataset", "metadata")
 PATIENT = (*METADATA, "patient")
 """The setting that says whose cases are."""
@@ -129,7 +133,13 @@ def _lines(path: Path) -> list[str]:
 
 
 def _tables(listing: Listing) -> list[str]:
-    return sorted(listing.ending(TABLES), key=lambda path: (path.count("/"), path))[:READ]
+    """Return the tables of text, and then the lists in JSON, each from the top folder down."""
+    kinds = (listing.ending(TABLES), listing.ending([SUFFIX]))
+    return [
+        path
+        for paths in kinds
+        for path in sorted(paths, key=lambda path: (path.count("/"), path))[:READ]
+    ]
 
 
 def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Table | None:
@@ -138,7 +148,7 @@ def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Ta
     try:
         if place.stat().st_size > LARGEST:
             return None
-        header, rows = read_rows(place)
+        header, rows = read_table(place)
     except (OSError, SlicewiseError):
         return None
     best: dict[str, list[int]] = {}
@@ -175,7 +185,7 @@ def _told(layout: Layout, table: _Table, root: str) -> Layout | str:
     patient = _patient_column(layout.cases, table)
     subset = _subset_column(layout.cases, table)
     if not patient and not subset:
-        return _untested(layout.cases, table)
+        return _untested(layout.cases, table) or _folded(layout.cases, table, root)
     which = " and ".join(name for name in (patient, subset) if name)
     columns = [_agreed(table, name) for name in (patient, subset) if name]
     missing = [case.name for case in layout.cases if any(case.name not in one for one in columns)]
@@ -254,10 +264,32 @@ def _untested(cases: Sequence[Case], table: _Table) -> str:
     column = next((column for column, said in told if said == {"train", "validation"}), "")
     if not column:
         return ""
+    if table.path.lower().endswith(SUFFIX):
+        said = "some are trained on and some validate"
+        change = "say so in a table and name that"
+    else:
+        said = f"by its column {column} some are trained on and some validate"
+        change = "write test in their rows and name the table"
     return (
-        f"{table.path} is not used: by its column {column} some are trained on and some validate, "
-        "and nobody is tested on; to test on those who validate, write test in their rows and name "
-        "the table in dataset.metadata (docs/settings.md)."
+        f"{table.path} is not used: {said}, and nobody is tested on; to test on those who "
+        f"validate, {change} in dataset.metadata (docs/settings.md)."
+    )
+
+
+def _folded(cases: Sequence[Case], table: _Table, root: str) -> str:
+    """Say of a table that it tells which fold each case is held out in."""
+    column = next((name for name in table.header if name.lower() in FOLDS), "")
+    said = _agreed(table, column) if column else {}
+    folds = set(said.values())
+    if len(said) < len(cases) or len(folds) < 2:
+        return ""
+    block = f"metadata: {{table: {root}/{table.path}, case: {table.column}}}"
+    rename = f"call its column {column} {FOLD}, and " if column.lower() in TAKEN else ""
+    asked = FOLD if rename else column
+    return (
+        f"{table.path} tells which of {len(folds)} folds each case is held out in: for the same "
+        f"folds {rename}write dataset: {{{block}}} and split: {{leave_out: {asked}}} "
+        "(docs/data.md)."
     )
 
 
