@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -210,3 +211,22 @@ def test_a_clone_of_another_user_has_a_commit_and_a_project_of_one_is_not_asked(
     assert "+B = 2" in git_diff(clone)
     # whose settings may run commands
     assert project_state(project, clone) == {}
+
+
+def test_what_is_installed_is_read_though_an_installation_was_broken_off(tmp_path, monkeypatch):
+    (tmp_path / "~umpy-1.0.dist-info").mkdir()
+    broken = tmp_path / "headless-2.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\n\nVersion: 7\n")
+    whole = tmp_path / "Some_Thing-3.0.dist-info"
+    whole.mkdir()
+    (whole / "METADATA").write_text("Name: Some_Thing\nVersion: 3.0\n\nVersion: 7 of the text\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    provenance._installed.cache_clear()
+    try:
+        found = provenance.environment()
+    finally:
+        provenance._installed.cache_clear()
+    assert found["some_thing"] == "3.0"
+    assert not found.keys() & {"headless", "~umpy", ""}
+    assert found["numpy"] == version("numpy")

@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import Distribution, PackageNotFoundError, distributions, version
 from pathlib import Path
 
 from slicewise.sources import library_digests, workflow_folder
@@ -197,5 +197,19 @@ def environment() -> dict[str, str]:
 @cache
 def _installed() -> dict[str, str]:
     """Read what is installed, which takes a moment, once for all runs of a process."""
-    heads = (each.metadata for each in distributions())
-    return dict(sorted({head["Name"].lower(): head["Version"] for head in heads}.items()))
+    named = filter(None, map(_name_and_version, distributions()))
+    return dict(sorted(named))
+
+
+def _name_and_version(package: Distribution) -> tuple[str, str] | None:
+    """Read two lines of what is known of a package; nothing where an installation was broken off.
+
+    `Distribution.metadata` reads its whole description as an e-mail each time it is asked.
+    """
+    head, _, _ = (package.read_text("METADATA") or package.read_text("PKG-INFO") or "").partition(
+        "\n\n"
+    )
+    said = dict(re.findall(r"^(Name|Version): *(\S+)", head, re.M))
+    if said.keys() != {"Name", "Version"}:
+        return None
+    return said["Name"].lower(), said["Version"]
