@@ -6,6 +6,7 @@ import errno
 from collections.abc import Sequence
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+"""No space, on the disk or of a user."""
 OF_SYSTEM = {
     **dict.fromkeys(FULL, "no space left on the disk; free some and rerun"),
     **dict.fromkeys(

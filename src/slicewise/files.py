@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import hashlib
 import json
@@ -18,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from slicewise.errors import OF_SYSTEM, SlicewiseError
+from slicewise.errors import FULL, OF_SYSTEM, SlicewiseError
 
 HALF = re.compile(r"\.(\d+)-([0-9a-f]{4})(?:[0-9a-f]{4}){1,2}\.(.+)", re.DOTALL)
 """Names of what is not finished: the process, where it runs, digits, and the final name."""
@@ -167,7 +166,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise SlicewiseError(
                 f"{path}: no space left on the disk while writing it; free some space and run "
                 "the same command again, finished files are kept"

@@ -17,12 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from slicewise.errors import StoppedError
+from slicewise.errors import FULL, StoppedError
 from slicewise.locks import lock
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.npy import STAGED
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
