@@ -18,6 +18,11 @@ from tests.settings import LEAST, changed, fault
         ),
         (
             "experiments/e",
+            {"slices": "r", "network": {"dimensions": 3, "block": 8}, "input": {"plane": True}},
+            ["experiments.e", "input.plane goes with network.dimensions: 2 only"],
+        ),
+        (
+            "experiments/e",
             {"slices": "r", "network": {"dimensions": 3, "block": 8}, "input": {"context": 3}},
             ["experiments.e", "input.context: 3", "leave context out"],
         ),
@@ -66,5 +71,12 @@ def test_a_network_sees_a_slice_its_neighbours_or_a_block():
 
     assert seen() == {"slices": 1, "mm": 2.5}
     assert seen(input={"context": 3, "context_mm": 4.0}) == {"slices": 3, "mm": 4.0}
+    told = {"slices": "r", "also": ["c"], "input": {"plane": True}}
+    config = changed("experiments/e", told)
+    config["slices"]["c"] = {"plane": "coronal"}
+    assert load_settings(config).experiments["e"].seen.model_dump() == {
+        **{"slices": 1, "mm": 2.5},
+        "plane": True,
+    }
     block = {"dimensions": 3, "block": 16}
     assert seen(network=block) == {"slices": 16, "mm": 2.5, "block": True}

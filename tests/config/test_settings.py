@@ -34,6 +34,7 @@ def test_a_mistake_names_its_key_and_what_is_allowed(key, value, parts):
         ("postprocessing", "largest_component", True),
         ("postprocessing", "largest_component", "auto"),
         ("input", "context", 3),
+        ("input", "plane", True),
         ("inference", "planes", ["axial", "coronal"]),
         ("inference", "tilt", 10.0),
     ],

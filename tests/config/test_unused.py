@@ -118,6 +118,20 @@ def test_a_setting_that_another_one_makes_idle(block, setting, beside, why, effe
     load_settings(written(e(**{block: {**setting, **effective}})))
 
 
+def test_a_plane_is_told_where_there_are_several():
+    other = {"slices": {"b": {"plane": "coronal"}, "c": {"plane": "acquired"}}}
+    told = {"input": {"plane": True}}
+    message = fault(written(e(**told), other))
+    assert "experiments.e.input.plane does nothing: it learns slices of one plane alone, ax" in (
+        message
+    )
+    for allowed in ({"also": ["b"]}, {"slices": "c"}):
+        load_settings(written(e(**told, **allowed), other))
+    load_settings(written(e(input={"plane": False})))
+    auto = {"preset": "auto", "effort": "quick", **told}
+    load_settings(written({"experiments": {"p": auto}}))
+
+
 @pytest.mark.parametrize(
     ("where", "why"),
     [(split(folds=3), "split.folds: 3"), (split(validation=0), "split.validation is 0")],
@@ -307,7 +321,13 @@ def test_one_key_left_out_is_no_dump():
 def test_every_rule_is_about_a_setting_and_has_a_test():
     whole = load_settings(written()).model_dump()["experiments"]["e"]
     tested = {f"{block}.{key}" for block, setting, *_ in PAIRS for key in setting}
-    tested |= {"also", "training.select", "training.validate_every", "postprocessing.threshold"}
+    tested |= {
+        "also",
+        "input.plane",
+        "training.select",
+        "training.validate_every",
+        "postprocessing.threshold",
+    }
     tested |= {"postprocessing.largest_component", "postprocessing.fill_holes"}
     for rule in RULES:
         block = whole

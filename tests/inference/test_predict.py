@@ -502,3 +502,50 @@ def test_a_model_of_regions_is_stored_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         predict_volume([loaded], phantom(1)), predict_volume([model], phantom(1))
     )
+
+
+class Heeding:
+    """A model that finds all of a slice, where it is told that it lies in one plane."""
+
+    layers = ()
+
+    def __init__(self, card: ModelCard, axis: int) -> None:
+        self.card = card
+        self.axis = axis
+        self.told: set[tuple[float, ...]] = set()
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        assert images.shape[-1] == self.card.depth == 4
+        self.told |= {tuple(each) for each in images[..., 1:].reshape(-1, 3).tolist()}
+        return images[..., 1 + self.axis][..., None]
+
+
+@pytest.mark.parametrize("views", [{}, {"flip": "both", "shift": 2}, {"tilt": 20.0}])
+def test_each_cut_is_told_its_own_plane(views: dict[str, Any]) -> None:
+    inference = {"flip": "none", "shift": 0, "planes": ["axial", "sagittal"], **views}
+    weights = {"weights": [0.7, 0.3]}
+    context = {"slices": 1, "mm": 2.5, "plane": True}
+    card = card_with(
+        recipe=Recipe().model_dump(), inference={**inference, **weights}, context=context
+    )
+    image = phantom(3, (14, 12, 9))
+    told = {0: (1.0, 0.0, 0.0), 2: (0.0, 0.0, 1.0)}
+    # what is found in one plane decides where that counts more than half
+    for axis, found in ((2, True), (0, False), (1, False)):
+        model = Heeding(card, axis)
+        mask = predict_volume([model], image)
+        inner = mask[2:-2, 2:-2, 2:-2]
+        assert np.all(inner > 0) if found else not inner.any()
+        assert model.told == set(told.values())
+    # a volume of thick slices is cut along these
+    acquired = card_with(
+        recipe=Recipe(plane="acquired").model_dump(),
+        inference={"flip": "none", "shift": 0, "planes": []},
+        context=context,
+    )
+    for axis in range(3):
+        spacing = np.ones(3)
+        spacing[axis] = 5
+        model = Heeding(acquired, axis)
+        assert predict_volume([model], Volume(image.array, np.diag([*spacing, 1]))).all()
+        assert len(model.told) == 1

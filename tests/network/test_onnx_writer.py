@@ -101,6 +101,28 @@ def test_networks_of_blocks_say_what_keras_says(normalisation: str) -> None:
     assert read_onnx(data, "x").card == card
 
 
+@pytest.mark.parametrize("channels", [None, ["a", "b"]])
+def test_a_plane_that_is_told_goes_past_the_normalisation(channels: list[str] | None) -> None:
+    card = card_with(context={"slices": 3, "mm": 2.5, "plane": True}, channels=channels)
+    keras.utils.set_random_seed(3)
+    unet = build_unet(Network(filters=[4, 6, 8]), 1, channels=card.depth)
+    own = [-100.0, 200.0, 20.0, 50.0]
+    preprocess = Preprocess(*([[each, each + 9] for each in own] if channels else own), card)
+    model = spread(finished_model(preprocess, unet))
+    data = to_onnx(model, "x")
+    onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
+    # the noise here stands for planes, too, and is far larger than these
+    assert apart(model, data, 3, 13, 22) < 1e-4
+    written = read_onnx(data, "x")
+    assert written.card == card
+    images = np.random.default_rng(1).normal(20, 60, (1, 8, 8, card.depth)).astype(np.float32)
+    said = []
+    for axis in range(3):
+        images[..., -3:] = np.eye(3)[axis]
+        said.append(written.predict_on_batch(images))
+    assert min(np.abs(said[0] - said[1]).max(), np.abs(said[1] - said[2]).max()) > 1e-3
+
+
 def test_regions_and_large_means_and_slices_of_one_pixel() -> None:
     model = made(outputs=2, normalisation="instance")
     data = to_onnx(model, "x")

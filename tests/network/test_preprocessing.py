@@ -49,6 +49,25 @@ def test_the_card_comes_back_from_a_file(tmp_path: Path) -> None:
     assert (layer.low, layer.high, layer.mean, layer.sd) == (-160.0, 240.0, 10.0, 80.0)
 
 
+@pytest.mark.parametrize("numbers", [(-160.0, 240.0, 10.0, 80.0), (None, None, 10.0, 80.0)])
+@pytest.mark.parametrize("channels", [None, ["a", "b"]])
+def test_what_tells_the_plane_stays_as_it_is(numbers, channels) -> None:
+    seen = {"slices": 3, "mm": 2.0}
+    own = [number if number is None else [number, number + 1] for number in numbers]
+    own = own if channels else list(numbers)
+    if own[0] is None:
+        own[:2] = [None, None]
+    plain = Preprocess(*own, card_with(channels=channels, context=seen))
+    card = card_with(channels=channels, context={**seen, "plane": True})
+    assert card.depth == plain.card.depth + 3
+    images = np.random.default_rng(0).normal(0, 300, (2, 5, 4, card.depth)).astype(np.float32)
+    images[..., -3:] = [0, 1, 0]
+    values = ops.convert_to_numpy(Preprocess(*own, card)(images))
+    np.testing.assert_array_equal(values[..., -3:], images[..., -3:])
+    expected = ops.convert_to_numpy(plain(images[..., :-3]))
+    np.testing.assert_array_equal(values[..., :-3], expected)
+
+
 def test_each_channel_has_its_own_window_and_scale(tmp_path: Path) -> None:
     """Of two channels with a neighbour on either side, the first three are of the first."""
     card = card_with(channels=["a", "b"], context={"slices": 3, "mm": 2.0})

@@ -71,6 +71,12 @@ def test_what_a_sweep_chose_is_told_with_how_many_it_chose_among(tmp_path):
         gather(folder)
 
 
+def test_a_plane_that_the_network_is_told_is_told(tmp_path):
+    assert "along which plane" not in text_of(gathered(tmp_path))
+    said = text_of(gathered(tmp_path / "told", input={"plane": True}), "Preprocessing")
+    assert said.endswith("The network was told along which plane each slice was cut.")
+
+
 def test_an_abstract_counts_seeds_and_names_no_repeat(tmp_path):
     one = gathered(tmp_path)
     said = " ".join(each.text for each in abstract([one], ["x is better"]).said)

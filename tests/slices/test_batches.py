@@ -20,7 +20,7 @@ from slicewise.slices.batches import (
     epoch_batches,
     usable,
 )
-from slicewise.slices.extract import extract
+from slicewise.slices.extract import extract, source_of
 from slicewise.volumes.volume import Volume
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
@@ -356,6 +356,42 @@ def test_a_case_may_come_in_several_cuts(tmp_path):
         for whole, part in zip((images, masks), alone.read(range(len(alone))), strict=True):
             np.testing.assert_array_equal(whole[slices.case_of == place][:, *inner], part)
     assert len({slices.digest, SliceSet(folders[:2]).digest, SliceSet(folders[::-1]).digest}) == 3
+
+
+def test_the_plane_of_each_slice_is_told_behind_its_image(tmp_path):
+    random = np.random.default_rng(0)
+    # thick coronal slices, in a volume that is stored in another order of axes
+    affine = np.array([[0.0, 1, 0, 0], [0, 0, 5, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
+    lying = Volume(random.integers(-1000, 900, (17, 19, 5)).astype(np.int16), affine)
+    cubes = Volume(lying.array, np.eye(4))
+    cuts = [
+        (cubes, Recipe()),
+        (cubes, Recipe(plane="coronal", size=24)),
+        (cubes, Recipe(plane="sagittal", size=16, spacing=1.0)),
+        (cubes, Recipe(plane="sagittal", tilt=[10.0, 5.0])),
+        (lying, Recipe(plane="acquired")),
+        (cubes, Recipe(plane="acquired")),
+    ]
+    folders = []
+    for number, (image, recipe) in enumerate(cuts):
+        labels = np.ones(image.array.shape, np.uint8)
+        folders.append(write(tmp_path / str(number), image, labels, recipe, case=f"c{number}"))
+    context = Context(slices=3, mm=1.0, plane=True)
+    slices = SliceSet(folders, context=context)
+    plain = SliceSet(folders, context=Context(slices=3, mm=1.0))
+    order = np.random.default_rng(1).permutation(len(slices))
+    for options in ({}, {"corners": np.zeros((len(order), 2), np.int64)}):
+        images = slices.images(order, **options)
+        np.testing.assert_array_equal(images[..., :3], plain.images(order, **options))
+        # the axis that is cut, of left to right, back to front, and foot to head
+        told = np.eye(3)[[[2, 1, 0, 0, 1, 2][slices.case_of[index]] for index in order]]
+        expected = np.broadcast_to(told[:, None, None], images[..., 3:].shape)
+        np.testing.assert_array_equal(images[..., 3:], expected)
+    for number, (image, recipe) in enumerate(cuts):
+        source = source_of([image], recipe, "hu")
+        alone = SliceSet([folders[number]], context=context, whole=True)
+        numbers = np.arange(len(alone))
+        np.testing.assert_array_equal(source.around(numbers, context), alone.images(numbers))
 
 
 def test_the_digest_follows_the_spacing(two_cases):

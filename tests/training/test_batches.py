@@ -145,6 +145,16 @@ def test_channels_are_left_out_by_seed_epoch_and_step(tmp_path: Path) -> None:
     assert 0.05 < gone.mean() < 0.15
 
 
+def test_what_tells_the_plane_is_no_channel_to_leave_out(tmp_path: Path) -> None:
+    plain = of_channels(tmp_path)
+    slices = SliceSet(plain._folders, context=Context(slices=3, plane=True))
+    indices = np.arange(len(slices)).repeat(9)
+    images = Batches(slices, experiment(), drop=True).read(indices, 1, 2)["images"]
+    assert np.all(images[..., -3:] == [0, 0, 1])
+    expected = Batches(plain, experiment(), drop=True).read(indices, 1, 2)["images"]
+    np.testing.assert_array_equal(images[..., :-3], expected)
+
+
 def test_of_the_channels_that_a_case_has_one_stays(tmp_path: Path) -> None:
     slices = of_channels(tmp_path, lacking="b")
     indices = np.arange(len(slices)).repeat(200)

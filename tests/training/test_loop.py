@@ -179,6 +179,7 @@ def test_crops_of_slices_in_millimetres_train_resume_and_predict(tmp_path: Path)
     "blocks",
     [
         {"input": {"context": 3}},
+        {"input": {"plane": True}, "augmentation": {"elastic": 0.05}},
         {"network": {"residual": True, "deep_supervision": True, "filters": [4, 6, 8]}},
         {"network": {"normalisation": "instance"}},
         {"network": {"normalisation": "group"}},

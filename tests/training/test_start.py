@@ -100,6 +100,23 @@ def test_channels_are_taken_by_their_names(tmp_path: Path) -> None:
         start.give(network(card_with(**seen), 2), card_with(**seen))
 
 
+def test_a_plane_that_is_told_now_counts_for_nothing_yet(tmp_path: Path) -> None:
+    told = card_with(context={"slices": 1, "mm": 2.5, "plane": True})
+    start, before = start_of(tmp_path, CARD)
+    unet = network(told, 2)
+    start.give(unet, told)
+    now, given = (each.get_layer("down0_conv1").get_weights()[0] for each in (unet, before))
+    np.testing.assert_array_equal(now[:, :, :1], given)
+    assert not now[:, :, 1:].any()
+    start, before = start_of(tmp_path, told)
+    unet = network(told, 2)
+    start.give(unet, told)
+    for ours, theirs in zip(unet.get_weights(), before.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(SlicewiseError, match=r"is told which plane .* write input.plane: true"):
+        start.give(network(CARD, 2), CARD)
+
+
 def test_coarse_logits_begin_anew(tmp_path: Path) -> None:
     deep = Network(filters=[4, 4, 8], deep_supervision=True)
     start, _ = start_of(tmp_path, CARD, deep)

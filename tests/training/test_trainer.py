@@ -12,11 +12,14 @@ from scipy.spatial import distance
 from slicewise.config import Loss, Optimizer
 from slicewise.errors import SlicewiseError
 from slicewise.network import backend
+from slicewise.network.preprocessing import Preprocess
+from slicewise.network.unet import FIRST
 from slicewise.slices.batches import SliceSet
 from slicewise.slices.extract import extract
 from slicewise.slices.folder import SliceFolder
+from slicewise.training import augmentation as augment
 from slicewise.training.losses import Target
-from slicewise.training.trainer import Trainer, batch_dice, make_optimizer
+from slicewise.training.trainer import Trainer, batch_dice, make_optimizer, make_trainer
 from slicewise.volumes.volume import Volume
 from tests.discs import CARD, RECIPE, card_with, disc_truth, disc_volume
 from tests.training.runs import changed, train_on
@@ -199,3 +202,63 @@ def test_a_network_of_regions_is_trained_to_a_model_of_sigmoids(tmp_path: Path) 
     assert trained.history[["train/dice", "val/dice"]].notna().all().all()
     assert trained.resolved.untrained_labels == []
     assert "largest_component" in trained.resolved.postprocessing
+
+
+TOLD = card_with(context={"slices": 1, "mm": 2.5, "plane": True})
+
+
+def told_trainer(**network: object) -> Trainer:
+    settings = changed(
+        network={"dropout": 0.0, **network}, input={"plane": True}, augmentation={"elastic": 0.05}
+    )
+    return make_trainer(settings, Preprocess(None, None, 0.0, 1.0, TOLD), 1, "float32")
+
+
+def test_changes_of_slices_leave_what_tells_their_plane() -> None:
+    trainer = told_trainer()
+    settings = trainer.augmentation
+    assert settings is not None
+    images = np.random.default_rng(0).normal(0, 1, (6, 32, 32, 4)).astype(np.float32)
+    images[..., 1:] = np.eye(3)[[0, 1, 2, 0, 1, 2]][:, None, None]
+    masks = np.zeros((6, 32, 32), np.uint8)
+    changes = augment.draw(settings, augment.Moment(1, 0, 0), 6, (32, 32), np.ones(6, np.float32))
+    trainer.seed(1)
+    seen, _ = trainer.prepare({"images": images, "masks": masks, **changes.arrays()})
+    seen = keras.ops.convert_to_numpy(seen)
+    np.testing.assert_array_equal(seen[..., 1:], images[..., 1:])
+    assert not np.array_equal(seen[..., 0], images[..., 0])
+    # and the picture is changed as if nothing was told
+    plain = make_trainer(changed(), Preprocess(None, None, 0.0, 1.0, CARD), 1, "float32")
+    plain.augmentation = settings
+    plain.seed(1)
+    alone, _ = plain.prepare({"images": images[..., :1], "masks": masks, **changes.arrays()})
+    np.testing.assert_array_equal(seen[..., :1], keras.ops.convert_to_numpy(alone))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_network_learns_from_the_plane_that_it_is_told(residual: bool) -> None:
+    """The same picture holds an organ in one plane and none in another; the third stays unknown."""
+    trainer = told_trainer(residual=residual, filters=[4, 8])
+    picture = np.random.default_rng(0).normal(0, 1, (1, 16, 16, 1)).astype(np.float32)
+    images = np.concatenate([np.repeat(picture, 2, 0), np.zeros((2, 16, 16, 3))], -1)
+    images[..., 1:] = np.eye(3)[[2, 1]][:, None, None]
+    images = images.astype(np.float32)
+    masks = np.zeros((2, 16, 16), np.uint8)
+    masks[0] = 1
+
+    def said(axis: int) -> np.ndarray:
+        told = np.concatenate([picture, np.zeros((1, 16, 16, 3), np.float32)], -1)
+        told[..., 1:] = np.eye(3)[axis]
+        return keras.ops.convert_to_numpy(trainer.unet(told, training=False))
+
+    np.testing.assert_array_equal(said(0), said(2), err_msg="it begins without heeding planes")
+    trainer.optimizer.learning_rate = 0.02
+    for step in range(60):
+        trainer.seed(step)
+        backend.train_step(trainer, {"images": images, "masks": masks})
+    trainer.take_averages()
+    assert (said(2) > 0).mean() > 0.9 and (said(1) > 0).mean() < 0.1
+    for name in FIRST if residual else FIRST[:1]:
+        kernel = trainer.unet.get_layer(name).get_weights()[0]
+        # of the third plane nothing was learnt, so that what is said of it is said of none
+        assert not kernel[..., 1, :].any() and kernel[..., 2, :].any() and kernel[..., 3, :].any()

@@ -15,6 +15,8 @@ def test_weights_are_fitted_on_validation_patients_and_predicted_with(clone, tmp
     plain = settings["experiments"]["plain"]
     plain["optimizer"] = {"learning_rate": 0.005}
     plain["inference"] = {"planes": ["axial", "coronal"], "weights": "fitted"}
+    settings["slices"]["coronal48"] = {"plane": "coronal", "size": 48}
+    plain |= {"also": ["coronal48"], "input": {"plane": True}}
     plain["postprocessing"] = {"largest_component": "auto"}
     settings |= {"split": {"validation": 4}, "run": ["plain"], "experiments": {"plain": plain}}
     workflow.write_settings(settings)
@@ -31,6 +33,7 @@ def test_weights_are_fitted_on_validation_patients_and_predicted_with(clone, tmp
     tried = used["resolved"]["postprocessing"]["largest_component"]
     assert abs(tried["dice_without"] - told["dice_weighted"]) < 1e-3
     inspected = workflow.slicewise("inspect", "results/tiny/plain")
+    assert "1 slice at once, whose plane is told" in inspected
     shares = [share for share in told["weights"].values() if share]
     if len(set(shares)) > 1:
         assert f"axial ({told['weights']['axial']:.0%})" in inspected

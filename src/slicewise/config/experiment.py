@@ -67,7 +67,7 @@ class Experiment(Block):
         """The slices that the network sees at once."""
         if self.network.block is not None:
             return Context(slices=self.network.block, block=True)
-        return Context(slices=self.input.context, mm=self.input.context_mm)
+        return Context(slices=self.input.context, mm=self.input.context_mm, plane=self.input.plane)
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -109,6 +109,11 @@ class Experiment(Block):
             raise ValueError(
                 f"input.context: {self.input.context} goes with network.dimensions: 2 only; a "
                 "block has all neighbours of its slices, so leave context out"
+            )
+        if self.network.dimensions == 3 and self.input.plane:
+            raise ValueError(
+                "input.plane goes with network.dimensions: 2 only; leave it out, or write false "
+                "where a preset or plan has it"
             )
         if self.network.dimensions == 3 and self.training.coarse is not None:
             raise ValueError(

@@ -22,6 +22,13 @@ class Context(Block):
     # models of one slice at a time say what they always did
     block: bool = Field(False, exclude_if=lambda block: not block)
     """Whether they are a block."""
+    plane: bool = Field(False, exclude_if=lambda plane: not plane)
+    """Whether it is told which plane they lie in."""
+
+    @property
+    def told(self) -> int:
+        """Channels behind those of the image that tell the plane: one for each axis that is cut."""
+        return 3 if self.plane else 0
 
     @property
     def measured(self) -> bool:
@@ -37,6 +44,11 @@ class Input(Block):
     )
     context_mm: float = Field(
         2.5, gt=0, description="Distance of these slices, interpolated from those that there are."
+    )
+    plane: bool = Field(
+        False,
+        description="Tell the network which plane a slice lies in: where it learns several "
+        "(`also`, `plane: acquired`) or is averaged over them (`inference.planes`).",
     )
     window: Literal["foreground", "none"] | list[float] = Field(
         "foreground",

@@ -346,6 +346,7 @@ class Settings(Block):
         for name, experiment in self.blocks.items():
             for key, used in (
                 ("input.context", experiment.input.context > 1),
+                ("input.plane", experiment.input.plane),
                 ("network.dimensions", experiment.network.dimensions == 3),
                 ("inference.planes", bool(experiment.inference.planes)),
                 ("inference.tilt", bool(experiment.inference.tilt)),

@@ -235,6 +235,15 @@ def _again(settings: Settings, experiment: Experiment) -> str | None:
     return f"{', '.join(twice)} would be trained on twice over" if twice else None
 
 
+def _one_plane(settings: Settings, experiment: Experiment) -> str | None:
+    if experiment.preset == "auto":
+        return None  # a plan says how slices are cut
+    planes = {settings.slices[name].plane for name in [experiment.slices, *experiment.also]}
+    if len(planes) > 1 or "acquired" in planes:
+        return None
+    return f"it learns slices of one plane alone, {planes.pop()}"
+
+
 def _several_labels(settings: Settings, experiment: Experiment) -> str | None:
     return _likeliest_wins(settings)
 
@@ -276,6 +285,7 @@ RULES: tuple[Rule, ...] = (
         "input.context_mm",
         _only_if(lambda e: e.input.context > 1, "input.context is 1, so no neighbour is looked at"),
     ),
+    Rule("input.plane", _one_plane, (False,)),
     Rule(
         "network.deep_supervision",
         _only_if(

@@ -81,8 +81,11 @@ class ModelCard(BaseModel):
 
     @property
     def depth(self) -> int:
-        """Channels of the network: those of the image, each with the slices that are seen."""
-        return len(self.channels or [""]) * self.context.slices
+        """Channels of the network: those of the image, each with the slices that are seen.
+
+        Behind them are those that tell the plane, if it is told.
+        """
+        return len(self.channels or [""]) * self.context.slices + self.context.told
 
     @property
     def measured(self) -> bool:

@@ -144,6 +144,8 @@ def _compare(model: keras.Model, data: bytes, name: str) -> None:
         shape = (2, *sides[-(len(model.input_shape) - 2) :], model.input_shape[-1])
         images = rng.normal(0, 1.5, shape) * preprocess.of_first("sd")
         images = (images + preprocess.of_first("mean")).astype(np.float32)
+        if told := preprocess.card.context.told:
+            images[..., -told:] = np.eye(told)[rng.integers(told, size=2)][:, None, None]
         # by itself, not as one graph, which TensorFlow rewrites
         wanted = keras.ops.convert_to_numpy(model(images, training=False))
         got = written.predict_on_batch(images)
@@ -201,11 +203,25 @@ class _Graph:
             several = isinstance(each, Sequence)
             return self.array(np.repeat(each, channels // len(each)) if several else each)
 
+        told = layer.card.context.told
+        plane = None
+        if told:
+            channels -= told
+            sizes = self.array([channels, told], np.int64)
+            images, plane = self.split(images, sizes)
         low, high, mean, sd = map(numbers, layer.fitted)
         if low is not None and high is not None:
             images = self.add("Min", [self.add("Max", [images, low]), high])
         assert mean is not None and sd is not None
-        return self.add("Div", [self.add("Sub", [images, mean]), sd])
+        normalised = self.add("Div", [self.add("Sub", [images, mean]), sd])
+        return normalised if plane is None else self.add("Concat", [normalised, plane], axis=-1)
+
+    def split(self, images: str, sizes: str) -> tuple[str, str]:
+        """Add what takes the last axis apart into two parts, and return their names."""
+        parts = (f"picture_{len(self.nodes)}", f"plane_{len(self.nodes)}")
+        made = self.onnx.helper.make_node("Split", [images, sizes], parts, parts[0], axis=-1)
+        self.nodes.append(made)
+        return parts
 
     def network(self, unet: keras.Model, given: str) -> str:
         """Add the layers of a network, and return the name of what it gives."""

@@ -50,8 +50,15 @@ class Preprocess(keras.layers.Layer):
         self.card = card if isinstance(card, ModelCard) else ModelCard(**card)
 
     def call(self, images: Any) -> Any:
-        """Normalise images of any shape."""
+        """Normalise images of any shape; what tells their plane stays as it is."""
         images = ops.cast(images, "float32")
+        told = self.card.context.told
+        if not told:
+            return self._normalised(images)
+        normalised = self._normalised(images[..., :-told])
+        return ops.concatenate([normalised, images[..., -told:]], axis=-1)
+
+    def _normalised(self, images: Any) -> Any:
         if isinstance(self.mean, Sequence):
             low, high, mean, sd = (_repeated(each, images) for each in self.fitted)
             if low is not None:

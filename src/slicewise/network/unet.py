@@ -18,6 +18,8 @@ from slicewise.network.layers import (
     SlicesApart,
 )
 
+FIRST = ("down0_conv1", "down0_shortcut_conv")
+"""Names of the layers that see what the network is given, where it has them."""
 GROUPS = 8
 """Of channels, at most, that are normalised together."""
 
@@ -31,6 +33,7 @@ def build_unet(
     *,
     outputs: int | None = None,
     depth: Depth | None = None,
+    told: int = 0,
 ) -> keras.Model:
     """Build a U-net that gives logits.
 
@@ -39,9 +42,8 @@ def build_unet(
     network : Network
         Filters of each stage, normalisation, activation, dropout, variants.
     labels, outputs : int
-        One label gives one logit (for a sigmoid), several give one for the
-        background and one for each (for a softmax), unless `outputs` says how
-        many there are: one for each region (for sigmoids).
+        One label gives one logit (for a sigmoid), several give one each and one for the
+        background (for a softmax), unless `outputs` says of how many regions (for sigmoids).
     policy : str
         Keras dtype policy of the inner layers; input and logits are float32.
     channels : int
@@ -51,6 +53,8 @@ def build_unet(
     depth : Depth, optional
         Of a network of three dimensions: channels are the slices of a block,
         for one channel of the image after the other, and all are segmented.
+    told : int
+        So many channels tell the plane, the last; they count for nothing until that is learnt.
 
     Returns
     -------
@@ -67,18 +71,28 @@ def build_unet(
     ----------
     Ronneberger, Fischer, Brox. U-Net. MICCAI 2015.
     He et al. Deep Residual Learning. CVPR 2016 (`network.residual`).
-    Lee, Xie, Gallagher, Zhang, Tu. Deeply-Supervised Nets. AISTATS 2015;
-    weighted and placed as in Isensee et al., nnU-Net, Nature Methods 2021
-    (`network.deep_supervision`).
+    Lee, Xie, Gallagher, Zhang, Tu. Deeply-Supervised Nets. AISTATS 2015; weighted and placed as
+    in Isensee et al., nnU-Net, Nature Methods 2021 (`network.deep_supervision`).
     Çiçek, Abdulkadir, Lienkamp, Brox, Ronneberger. 3D U-Net. MICCAI 2016 (`depth`).
     """
-    make = _Blocks(network, policy, depth)
+    make = _Blocks(network, policy, depth, told)
     inputs = keras.Input((None, None, channels), dtype="float32", name="normalised")
     stages = make.encode(inputs)
     coarsest = _coarsest_logits(network, supervise)
     full, *coarse = make.decode(stages, coarsest, outputs or _outputs(labels))
     full = CropLike(dtype="float32")([full, inputs])
-    return keras.Model(inputs, [full, *coarse] if coarse else full, name="unet")
+    outs = [full, *coarse] if coarse else full
+    return _blind_to_last(keras.Model(inputs, outs, name="unet"), told)
+
+
+def _blind_to_last(unet: keras.Model, channels: int) -> keras.Model:
+    """Let a network begin without heeding the last of its channels, where there are any."""
+    for layer in unet.layers if channels else ():
+        if layer.name in FIRST:
+            kernel, *bias = layer.get_weights()
+            kernel[..., -channels:, :] = 0
+            layer.set_weights([kernel, *bias])
+    return unet
 
 
 def _outputs(labels: int) -> int:
@@ -101,6 +115,7 @@ class _Blocks:
     network: Network
     policy: str
     depth: Depth | None = None
+    told: int = 0
 
     def padded(self, inputs: Any) -> Any:
         """Pad rows and columns so that they can be halved, and take slices of a block apart."""
@@ -175,7 +190,8 @@ class _Blocks:
         x = self._convolve(x, filters, kernel, f"{name}_conv2")
         x = self._normalise(x, f"{name}_norm2")
         if residual:
-            if shortcut.shape[-1] != filters:
+            # what tells the plane is no image, to be added to others
+            if shortcut.shape[-1] != filters or (self.told and name == "down0"):
                 shortcut = self._convolve(shortcut, filters, 1, f"{name}_shortcut_conv")
                 shortcut = self._normalise(shortcut, f"{name}_shortcut_norm")
             x = keras.layers.Add(dtype=self.policy, name=f"{name}_add")([x, shortcut])

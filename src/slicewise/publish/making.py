@@ -44,6 +44,8 @@ def preparation(one: Gathered) -> Section:
                 "mm apart, of which the middle one was segmented."
             )
         )
+    if settings.get("plane"):
+        said.append(Said("The network was told along which plane each slice was cut."))
     return Section("Preprocessing", said)
 
 

@@ -100,7 +100,8 @@ def _card(card: ModelCard) -> dict[str, str]:
         planes = " and ".join(f"{plane} ({share:.0%})" for plane, share in shares.items())
     tilt = f", each also turned by {card.inference.tilt:g}°" if card.inference.tilt else ""
     seen = card.context
-    at_once = f"{'blocks of ' if seen.block else ''}{plural(seen.slices, 'slice')}"
+    at_once = f"{'blocks of ' if seen.block else ''}{plural(seen.slices, 'slice')} at once"
+    at_once += ", whose plane is told" if seen.plane else ""
     after = card.postprocessing
     found = list(card.found)
     pieces = after.largest_of(found)
@@ -114,7 +115,7 @@ def _card(card: ModelCard) -> dict[str, str]:
         "regions": ", ".join(card.regions),
         "takes": TAKES[card.intensity],
         "channels": ", ".join(card.channels or []),
-        "slices": f"{planes}{tilt}, {size}{spacing}, {at_once} at once",
+        "slices": f"{planes}{tilt}, {size}{spacing}, {at_once}",
         "afterwards": " and ".join(steps) or "nothing",
     }
 

@@ -16,7 +16,7 @@ from slicewise.config import Context, MissingLabels, Recipe
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest
 from slicewise.slices.bound import cut_words, keeps_more
-from slicewise.slices.context import Stack, fill, fill_blocks
+from slicewise.slices.context import Stack, empty, fill, fill_blocks, tell
 from slicewise.slices.crops import Crop, Part, drawn, drawn_pixel, middle, pixel_of
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry, read_geometry
@@ -39,6 +39,7 @@ class _Case:
     mask: StoredSlices
     spacing: float
     padding: float
+    across: int
     covered: tuple[slice, slice]
     crop: int | None
     content: list[Any]
@@ -52,6 +53,7 @@ class _Case:
             StoredSlices(folder.mask, geometry.shape),
             geometry.slice_spacing,
             geometry.padding,
+            geometry.grid.order[0],
             geometry.covered,
             crop,
             [
@@ -376,7 +378,8 @@ class SliceSet:
             the middle channel, the others are interpolated between slices of
             its case (see `neighbours`). Of images of several channels, each has
             its slice and the context of it, one after the other. Of blocks the
-            channels are all slices of the block that the slice is in.
+            channels are all slices of the block that the slice is in. Behind them
+            is what tells the plane, if the context says so (see `tell`).
         masks : ndarray of uint8, shape (n, rows, columns), of blocks (n, rows, columns, slices)
             Label indices, `UNDRAWN` where nobody drew, 0 beyond the case.
         """
@@ -423,13 +426,15 @@ class SliceSet:
     ) -> np.ndarray:
         """Read the images of `read` alone."""
         depth = (len(self.channels) or 1) * self.context.slices
-        images = np.empty((len(indices), *self.size, depth), np.float32)
+        images = empty(len(indices), self.size, depth, self.context)
         for case, numbers, positions in self._by_case(indices):
             if case.crop is not None or case.size != self.size:
                 images[positions] = case.padding
             out = [images[position] for position in positions]
             crops = self._crops(case, positions, corners)
             case.fill(out, crops, numbers, self.context)
+            for one in out:
+                tell(one, case.across, self.context)
         return images
 
     def masks(

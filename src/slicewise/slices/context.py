@@ -13,6 +13,45 @@ import numpy as np
 from slicewise.config import Context
 
 
+def empty(number: int, size: Sequence[int], depth: int, context: Context) -> np.ndarray:
+    """Return room for slices with all that is seen of them.
+
+    Parameters
+    ----------
+    number : int
+        How many slices.
+    size : sequence of int
+        Their rows and columns.
+    depth : int
+        Channels of an image, each with its context.
+    context : Context
+        Whether there is room for what tells their plane, behind these; see `tell`.
+
+    Returns
+    -------
+    ndarray of float32, shape (number, rows, columns, depth + context.told)
+        With no values yet.
+    """
+    return np.empty((number, *size, depth + context.told), np.float32)
+
+
+def tell(out: np.ndarray, across: int, context: Context) -> None:
+    """Write which plane a slice lies in, if that is told: 1 for the axis across it, else 0.
+
+    Parameters
+    ----------
+    out : ndarray, shape (…, rows, columns, channels)
+        A slice, or several of one plane, whose last channels are written.
+    across : int
+        Of the canonical (RAS+) axes that which is cut: 0 in sagittal, 1 in coronal, 2 in axial
+        slices, and in oblique ones which are nearest to these.
+    context : Context
+        Whether it is told.
+    """
+    if context.told:
+        out[..., -context.told :] = np.arange(context.told) == across
+
+
 @dataclass(frozen=True)
 class Stack:
     """The slices of one case, which lie above each other.

@@ -9,7 +9,7 @@ import numpy as np
 
 from slicewise.config import UNDRAWN, Context, Intensity, Recipe
 from slicewise.slices.bound import LabelBound, RecipeBound
-from slicewise.slices.context import Stack, fill
+from slicewise.slices.context import Stack, empty, fill, tell
 from slicewise.slices.folder import SliceFolder
 from slicewise.slices.geometry import SliceGeometry
 from slicewise.slices.grid import Grid
@@ -95,15 +95,16 @@ class SliceSource:
 
         Returns
         -------
-        ndarray of float32, shape (n, *grid.size, channels * context.slices)
+        ndarray of float32, shape (n, *grid.size, channels * context.slices + context.told)
             Interpolated between slices of the stored type; see `neighbours`. The
-            slices of the first channel come first.
+            slices of the first channel come first, and what tells their plane last.
         """
         depth = self.channels * context.slices
-        out = np.empty((len(numbers), *self.grid.size, depth), np.float32)
+        out = empty(len(numbers), self.grid.size, depth, context)
         padding = (self.pad - self.shift) / self.scale
         stack = Stack(self._at, len(self), self.spacing, padding)
         fill(list(out), stack, numbers, context)
+        tell(out, self.grid.order[0], context)
         return out
 
     def _at(self, numbers: np.ndarray) -> np.ndarray:

@@ -102,7 +102,9 @@ class Batches:
         kept = random.integers(0, number, len(indices))
         for position, index in enumerate(indices):
             padding = self.slices.padding_of(index)
-            parts = np.split(images[position], number, axis=-1)
+            # what tells the plane is no channel of the image
+            depth = images.shape[-1] - self.slices.context.told
+            parts = np.split(images[position][..., :depth], number, axis=-1)
             there = [channel for channel, part in enumerate(parts) if np.any(part != padding)]
             if there:
                 stays = kept[position]

@@ -209,6 +209,7 @@ def _in_float32(unet: keras.Model, inputs: TrainingInputs) -> keras.Model:
         channels=unet.input_shape[-1],
         outputs=len(inputs.card.regions) or None,
         depth=inputs.depth,
+        told=inputs.card.context.told,
     )
     copy_weights(unet, plain)
     return plain

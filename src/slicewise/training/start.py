@@ -17,11 +17,12 @@ from slicewise.dataset.training_record import StartedFrom
 from slicewise.errors import SlicewiseError
 from slicewise.files import sha256
 from slicewise.network.model import finished_parts, load_model, weights_digest
+from slicewise.network.unet import FIRST
 
 HEAD = "logits"
 """How the names of the layers begin that find labels."""
-FIRST = ("down0_conv1", "down0_shortcut_conv")
-"""The layers that see the channels of the image."""
+PLANE = "plane"
+"""What is seen of a slice beside its image, where that is told."""
 SAME = ("pool_size", "strides", "kernel_size", "negative_slope")
 """What a layer does by its settings, and not by its weights."""
 AGAIN = "run snakemake again, which brings it anew"
@@ -99,6 +100,11 @@ def _check_cards(name: str, before: ModelCard, card: ModelCard) -> None:
                 f"training.start_from: {name} is of another kind ({what}: {other}, here {own}); "
                 "make both the same, or train from nothing"
             )
+    if before.context.plane and not card.context.plane:
+        raise SlicewiseError(
+            f"training.start_from: {name} is told which plane a slice lies in, and this training "
+            "does not tell it; write input.plane: true, or train from nothing"
+        )
     theirs = before.channels or [""]
     ours = card.channels or [""]
     if not set(theirs) & set(ours):
@@ -178,9 +184,10 @@ def _pairs(theirs: list[Any], ours: list[Any]) -> list[tuple[int, int]]:
 
 
 def _inputs(card: ModelCard) -> list[tuple[str, int]]:
-    """Return what the first layer sees: of each channel, the slices at once."""
+    """Return what the first layer sees: of each channel the slices at once, and the plane."""
     slices = 1 if card.context.block else card.context.slices
-    return [(channel, k) for channel in card.channels or [""] for k in range(slices)]
+    seen = [(channel, k) for channel in card.channels or [""] for k in range(slices)]
+    return [*seen, *((PLANE, axis) for axis in range(card.context.told))]
 
 
 def _decides(card: ModelCard) -> str:

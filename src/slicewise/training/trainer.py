@@ -98,8 +98,12 @@ class Trainer(keras.Model):
         masks = inputs["masks"]
         changes = augment.Changes.among(inputs)
         if changes is not None and self.augmentation is not None:
-            noise = keras.random.normal(ops.shape(images), dtype="float32", seed=self.noise)
-            images, masks = augment.apply(images, masks, changes, noise, self.augmentation)
+            told = self.preprocess.card.context.told
+            # a plane is no picture, to be moved or made brighter
+            picture = images[..., :-told] if told else images
+            noise = keras.random.normal(ops.shape(picture), dtype="float32", seed=self.noise)
+            moved, masks = augment.apply(picture, masks, changes, noise, self.augmentation)
+            images = ops.concatenate([moved, images[..., -told:]], axis=-1) if told else moved
         return images, ops.cast(masks, "int32")
 
     def learnt(self, inputs: Mapping[str, Any]) -> Any:
@@ -243,6 +247,7 @@ def make_trainer(
         supervise=experiment.network.deep_supervision,
         outputs=len(target.regions) or None,
         depth=depth,
+        told=preprocess.card.context.told,
     )
     forbid_wrong_fusion(unet)
     trainer = Trainer(
