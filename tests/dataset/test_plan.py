@@ -319,6 +319,10 @@ def test_what_has_lost_its_size_is_scaled_at_random_instead():
         planned = plan(replace(CT, spread=1.4, **changed), "laptop")
         assert "spacing" not in planned.recipe
     assert value(plan(replace(CT, spread=1.4, lost=True), "laptop"), "augmentation.scale") == 0.3
+    # and nobody says of sizes that nobody knows that they are similar
+    assert "similar size" in reason(plan(replace(CT, spread=1.0), "laptop"), "augmentation.scale")
+    planned = plan(replace(CT, spread=1.0, lost=True), "laptop")
+    assert "may have lost the size" in reason(planned, "augmentation.scale")
 
 
 @example(extent=340.0, rows=272, effort="workstation")

@@ -388,6 +388,8 @@ def _scale(fingerprint: Fingerprint, few: bool) -> Choice:
         why = "Pixels differ between cases, so organs look of different sizes."
     elif in_mm:
         why = "Slices are in millimetres, so organs are as large as they are; people differ."
+    elif fingerprint.lost:
+        why = "Headers that say 1 mm may have lost the size of pixels, and people differ."
     else:
         why = "Pixels are of similar size in all cases; people differ."
     return Choice("augmentation.scale", 0.35 if few else 0.3 if varied else 0.2, why)
