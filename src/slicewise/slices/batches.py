@@ -39,21 +39,23 @@ class _Case:
     mask: StoredSlices
     spacing: float
     padding: float
-    across: int
+    across: int | None
     covered: tuple[slice, slice]
     crop: int | None
     content: list[Any]
     taught: StoredSlices | None = None
 
     @classmethod
-    def of(cls, folder: SliceFolder, geometry: SliceGeometry, whole: bool) -> _Case:
+    def of(
+        cls, folder: SliceFolder, geometry: SliceGeometry, context: Context, whole: bool
+    ) -> _Case:
         crop = None if whole else geometry.recipe.crop
         return cls(
             StoredSlices(folder.image, geometry.image_shape),
             StoredSlices(folder.mask, geometry.shape),
             geometry.slice_spacing,
             geometry.padding,
-            geometry.grid.order[0],
+            geometry.grid.order[0] if context.plane else None,
             geometry.covered,
             crop,
             [
@@ -252,7 +254,7 @@ class SliceSet:
             steps.append(geometry.slice_spacing / math.sqrt(math.prod(geometry.pixel_spacing)))
             some_drawn += geometry.drawn
             self.partial |= geometry.undrawn is not None
-            self._cases.append(_Case.of(folder, geometry, whole))
+            self._cases.append(_Case.of(folder, geometry, context, whole))
         lengths = [len(count) for count in counts]
         self.counts = np.concatenate(counts or [np.zeros((0, 1), np.int64)])
         self.drawn = np.asarray(some_drawn, bool)
@@ -433,8 +435,9 @@ class SliceSet:
             out = [images[position] for position in positions]
             crops = self._crops(case, positions, corners)
             case.fill(out, crops, numbers, self.context)
-            for one in out:
-                tell(one, case.across, self.context)
+            if case.across is not None:
+                for one in out:
+                    tell(one, case.across)
         return images
 
     def masks(

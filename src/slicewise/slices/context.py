@@ -35,21 +35,18 @@ def empty(number: int, size: Sequence[int], depth: int, context: Context) -> np.
     return np.empty((number, *size, depth + context.told), np.float32)
 
 
-def tell(out: np.ndarray, across: int, context: Context) -> None:
-    """Write which plane a slice lies in, if that is told: 1 for the axis across it, else 0.
+def tell(out: np.ndarray, across: int) -> None:
+    """Write which plane a slice lies in: 1 for the axis across it, and 0 for both others.
 
     Parameters
     ----------
     out : ndarray, shape (…, rows, columns, channels)
-        A slice, or several of one plane, whose last channels are written.
+        A slice, or several of one plane, whose last three channels are written.
     across : int
         Of the canonical (RAS+) axes that which is cut: 0 in sagittal, 1 in coronal, 2 in axial
         slices, and in oblique ones which are nearest to these.
-    context : Context
-        Whether it is told.
     """
-    if context.told:
-        out[..., -context.told :] = np.arange(context.told) == across
+    out[..., -3:] = np.eye(3)[across]
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ class SliceSource:
         padding = (self.pad - self.shift) / self.scale
         stack = Stack(self._at, len(self), self.spacing, padding)
         fill(list(out), stack, numbers, context)
-        tell(out, self.grid.order[0], context)
+        if context.plane:
+            tell(out, self.grid.order[0])
         return out
 
     def _at(self, numbers: np.ndarray) -> np.ndarray:
