@@ -6,7 +6,7 @@ import pytest
 
 from slicewise.config import Split
 from slicewise.dataset.finding import find_cases
-from slicewise.dataset.lists import read_table, write_rows
+from slicewise.dataset.lists import read_entries, write_rows
 from slicewise.dataset.split import split_cases
 from tests.layouts import ONE_FOLDER, dataset, touch
 
@@ -32,7 +32,7 @@ def cells(tmp_path):
     def read(content):
         path = tmp_path / "lists.JSON"
         path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8-sig")
-        header, rows = read_table(path)
+        header, rows = read_entries(path)
         assert all(list(row.cells) == header for row in rows)
         assert [row.number for row in rows] == list(range(1, len(rows) + 1))
         return [row.cells for row in rows]
@@ -89,7 +89,9 @@ def test_what_is_none_is_refused(cells, refused, content, message):
 
 def test_a_folder_is_none(tmp_path, refused):
     (tmp_path / "lists.json").mkdir()
-    assert "this is a folder; name the table itself" in refused(read_table, tmp_path / "lists.json")
+    assert "this is a folder; name the table itself" in refused(
+        read_entries, tmp_path / "lists.json"
+    )
 
 
 @pytest.fixture

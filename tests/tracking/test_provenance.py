@@ -221,7 +221,11 @@ def test_what_is_installed_is_read_though_an_installation_was_broken_off(tmp_pat
     whole = tmp_path / "Some_Thing-3.0.dist-info"
     whole.mkdir()
     (whole / "METADATA").write_text("Name: Some_Thing\nVersion: 3.0\n\nVersion: 7 of the text\n")
+    other = tmp_path / "nearer" / "numpy-0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Name: NumPy\nVersion: 0.1\n")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(other.parent)
     provenance._installed.cache_clear()
     try:
         found = provenance.environment()
@@ -229,4 +233,6 @@ def test_what_is_installed_is_read_though_an_installation_was_broken_off(tmp_pat
         provenance._installed.cache_clear()
     assert found["some_thing"] == "3.0"
     assert not found.keys() & {"headless", "~umpy", ""}
-    assert found["numpy"] == version("numpy")
+    # of two that are installed that which Python finds first
+    assert found["numpy"] == version("numpy") == "0.1"
+    assert len(found) > 50

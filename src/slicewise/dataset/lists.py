@@ -24,7 +24,7 @@ FOLD = "given_fold"
 _Cells = dict[str, str]
 
 
-def read_table(path: Path) -> tuple[list[str], list[Row]]:
+def read_entries(path: Path) -> tuple[list[str], list[Row]]:
     """Read a table, be it text with separators or lists in JSON.
 
     Parameters

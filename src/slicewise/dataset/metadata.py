@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from slicewise.config import Metadata
 from slicewise.dataset.case import Case, Subset
 from slicewise.dataset.layouts.found import SUBSETS, FoundCase, listed, stem_of
-from slicewise.dataset.lists import read_table
+from slicewise.dataset.lists import read_entries
 from slicewise.dataset.tables import Row
 from slicewise.errors import SlicewiseError
 from slicewise.files import below
@@ -95,7 +95,7 @@ def rows_of(
     SlicewiseError
         When it is no table, or lacks a column that settings name.
     """
-    header, rows = read_table(path)
+    header, rows = read_entries(path)
     _check_columns(path, header, metadata)
     numbers = rows_by_case([row.cells[metadata.case] for row in rows], cases, root)
     return {name: [rows[number] for number in own] for name, own in numbers.items()}

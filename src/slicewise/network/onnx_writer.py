@@ -206,22 +206,17 @@ class _Graph:
         told = layer.card.context.told
         plane = None
         if told:
+            ends = (0, channels - told, channels)
+            start, middle, end, last = (self.array([each], np.int64) for each in (*ends, -1))
+            plane = self.add("Slice", [images, middle, end, last])
+            images = self.add("Slice", [images, start, middle, last])
             channels -= told
-            sizes = self.array([channels, told], np.int64)
-            images, plane = self.split(images, sizes)
         low, high, mean, sd = map(numbers, layer.fitted)
         if low is not None and high is not None:
             images = self.add("Min", [self.add("Max", [images, low]), high])
         assert mean is not None and sd is not None
         normalised = self.add("Div", [self.add("Sub", [images, mean]), sd])
         return normalised if plane is None else self.add("Concat", [normalised, plane], axis=-1)
-
-    def split(self, images: str, sizes: str) -> tuple[str, str]:
-        """Add what takes the last axis apart into two parts, and return their names."""
-        parts = (f"picture_{len(self.nodes)}", f"plane_{len(self.nodes)}")
-        made = self.onnx.helper.make_node("Split", [images, sizes], parts, parts[0], axis=-1)
-        self.nodes.append(made)
-        return parts
 
     def network(self, unet: keras.Model, given: str) -> str:
         """Add the layers of a network, and return the name of what it gives."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from slicewise.dataset.case import Case, Subset
 from slicewise.dataset.columns import TAKEN
 from slicewise.dataset.layouts.found import SUBSETS
-from slicewise.dataset.lists import FOLD, SUFFIX, read_table
+from slicewise.dataset.lists import FOLD, SUFFIX, read_entries
 from slicewise.dataset.metadata import rows_by_case
 from slicewise.dataset.names import find_alike
 from slicewise.dataset.tables import Row, encoding_of
@@ -148,7 +148,7 @@ def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Ta
     try:
         if place.stat().st_size > LARGEST:
             return None
-        header, rows = read_table(place)
+        header, rows = read_entries(place)
     except (OSError, SlicewiseError):
         return None
     best: dict[str, list[int]] = {}

@@ -197,8 +197,9 @@ def environment() -> dict[str, str]:
 @cache
 def _installed() -> dict[str, str]:
     """Read what is installed, which takes a moment, once for all runs of a process."""
-    named = filter(None, map(_name_and_version, distributions()))
-    return dict(sorted(named))
+    named = [*filter(None, map(_name_and_version, distributions()))]
+    # of two of a name the first is what is imported
+    return dict(sorted(dict(reversed(named)).items()))
 
 
 def _name_and_version(package: Distribution) -> tuple[str, str] | None:

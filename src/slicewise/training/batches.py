@@ -100,10 +100,10 @@ class Batches:
         random = np.random.default_rng([self.experiment.training.seed, epoch, _DROPS, step])
         gone = random.random((len(indices), number)) < DROPPED
         kept = random.integers(0, number, len(indices))
+        # what tells the plane is no channel of the image
+        depth = images.shape[-1] - self.slices.context.told
         for position, index in enumerate(indices):
             padding = self.slices.padding_of(index)
-            # what tells the plane is no channel of the image
-            depth = images.shape[-1] - self.slices.context.told
             parts = np.split(images[position][..., :depth], number, axis=-1)
             there = [channel for channel, part in enumerate(parts) if np.any(part != padding)]
             if there:
