@@ -134,12 +134,7 @@ def _lines(path: Path) -> list[str]:
 
 def _tables(listing: Listing) -> list[str]:
     """Return the tables of text, and then the lists in JSON, each from the top folder down."""
-    kinds = (listing.ending(TABLES), listing.ending([SUFFIX]))
-    return [
-        path
-        for paths in kinds
-        for path in sorted(paths, key=lambda path: (path.count("/"), path))[:READ]
-    ]
+    return [*listing.topmost(TABLES, READ), *listing.topmost([SUFFIX], READ)]
 
 
 def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Table | None:

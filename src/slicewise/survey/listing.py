@@ -83,6 +83,10 @@ class Listing:
         """Return the paths of other files by their suffixes, one suffix after another."""
         return [path for suffix in suffixes for path in self.others.get(suffix, ())]
 
+    def topmost(self, suffixes: Sequence[str], most: int) -> list[str]:
+        """Return the first paths of other files by their suffixes, from the top folder down."""
+        return sorted(self.ending(suffixes), key=lambda path: (path.count("/"), path))[:most]
+
     def named(self, name: str) -> list[str]:
         """Return the paths of other files of a name, whatever their folder."""
         suffix = PurePosixPath(name).suffix.lower()

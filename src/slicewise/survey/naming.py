@@ -73,10 +73,8 @@ def names_in(listing: Listing, values: Collection[int]) -> Named | None:
     Named or None
         None where no file names half of them.
     """
-    paths = listing.ending(TEXTS)
-    paths.sort(key=lambda path: (path.count("/"), path))
     best = None
-    for path in paths[:READ]:
+    for path in listing.topmost(TEXTS, READ):
         names = _read(listing.root / path)
         covered = len(set(names) & set(values))
         if covered >= max(1.0, COVERED * len(values)) and (best is None or covered > best[0]):
