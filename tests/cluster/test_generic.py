@@ -351,6 +351,21 @@ def tell(processes: list[int], number: int) -> None:
             os.kill(process, number)
 
 
+def told(processes: list[int], number: int) -> Callable[[], bool]:
+    """Whether stopped processes have got a signal, which they heed once they go on."""
+
+    def has(process: int) -> bool:
+        try:
+            said = Path(f"/proc/{process}/status").read_text()
+        except OSError:
+            return True
+        waiting = re.search(r"^ShdPnd:\s*(\w+)$", said, re.MULTILINE)
+        assert waiting
+        return not runs(process) or bool(int(waiting[1], 16) >> (number - 1) & 1)
+
+    return lambda: all(map(has, processes))
+
+
 def saved(workflow: Workflow) -> Callable[[], bool]:
     place = workflow.results / "rich" / "checkpoints" / "fold-0"
     return lambda: any(place.glob("*/step-*.npz"))
@@ -403,6 +418,8 @@ def test_an_ended_snakemake_leaves_no_jobs(local, tmp_path, number):
         # with all of its group
         os.killpg(run.process.pid, number)
         run.process.wait(60)
+        # which what watches does some seconds after a kill
+        run.until(told(training, signal.SIGTERM), 60)
         tell(training, signal.SIGCONT)
         run.until(lambda: not jobs_of(run), 60)
     finally:
