@@ -210,30 +210,24 @@ def look_before(maker):
             # `ancient`. While that is made again, Snakemake overlooks that the model is missing
             # (snakemake#4166).
             workflow.dag.forcefiles.update(given(maker, "plan", wildcards))
-        if NAMES[maker.name] == "train":
-            named = [(wildcards.experiment, wildcards.fold)]
-            led = functools.partial(study.trainings.led_to, *named[0])
+        if NAMES[maker.name] in ("train", "rung"):
+            part, at, named = trained_by(NAMES[maker.name], wildcards)
+            led = functools.partial(part.led_to, *at)
+            waits = functools.partial(part.waits_for, *at)
             workflow.dag.forcefiles.update(slices_due(named, led))
-            if unfinished():
-                waits = [
-                    *study.trainings.slices_of(*named[0]),
-                    *study.teachers.taught_by(*named[0]),
-                ]
-                workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
-        if NAMES[maker.name] == "rung":
-            at = (wildcards.sweep, wildcards.rung, wildcards.place)
-            named = [(name, 0) for name in study.sweeps.rung(*at).combinations]
-            led = functools.partial(study.sweeps.led_to, *at)
-            workflow.dag.forcefiles.update(slices_due(named, led))
-            if unfinished():
-                waits = [
-                    *study.trainings.slices_of(wildcards.sweep, 0),
-                    *study.sweeps.taught_at(*at),
-                ]
-                workflow.dag.forcefiles.update(plans_cut_short(named, outputs, waits))
+            workflow.dag.forcefiles.update(plans_overlooked(named, outputs, waits))
         return []
 
     return compare
+
+
+def trained_by(name, wildcards):
+    """Return what knows the trainings of a job, what it calls the job, and experiments and folds."""
+    if name == "train":
+        at = (wildcards.experiment, wildcards.fold)
+        return study.trainings, at, [at]
+    at = (wildcards.sweep, wildcards.rung, wildcards.place)
+    return study.sweeps, at, [(each, 0) for each in study.sweeps.rung(*at).combinations]
 
 
 def asked_of(maker, wildcards):
@@ -272,12 +266,8 @@ def slices_due(trainings, led):
     to be written, too.
     """
     deleted = study.trainings.slices_deleted(*trainings[0])
-    if not deleted:
-        return []
-    due = workflow.dag.forcerules or any(is_due(name, *of.items()) for name, of in led())
-    if not due:
-        return []
-    return [*deleted, *training_plans(trainings)]
+    due = deleted and any(is_due(name, of) for name, of in led())
+    return [*deleted, *training_plans(trainings)] if due else []
 
 
 def training_plans(trainings):
@@ -285,16 +275,16 @@ def training_plans(trainings):
     return [study.result(f"{name}/fold-{fold}/plan.json") for name, fold in trainings]
 
 
-def plans_cut_short(trainings, outputs, waits):
-    """Return the plans of trainings that are missing, if a killed run was at what they wait for.
+def plans_overlooked(trainings, outputs, waits):
+    """Return the plans of trainings that are missing, if something they wait for is made again.
 
-    That is made again, though it may be there, as a job can outlive its Snakemake. If it is `ancient`,
-    Snakemake overlooks meanwhile that all else is missing, ends after it, and calls that a success
-    (snakemake#4166).
+    That may be there: it can have been made by other code or from other cases, be asked for, or have
+    outlived a Snakemake that was killed. While what is `ancient` is made again, Snakemake overlooks
+    that all else is missing, ends after it, and calls that a success (snakemake#4166).
     """
     missing = not all(map(os.path.exists, outputs))
-    again = not unfinished().isdisjoint([*waits, study.result("leakage.json")])
-    return training_plans(trainings) if missing and again else []
+    again = missing and any(is_made_again(name, of) for name, of in waits())
+    return training_plans(trainings) if again else []
 
 
 @functools.cache
@@ -312,16 +302,35 @@ def unfinished():
     return paths
 
 
-@functools.cache
-def is_due(name, *wildcards):
+def is_due(name, wildcards):
     """Tell whether a job is to be done, by its own files and records."""
-    maker = next((each for each in workflow.rules if NAMES.get(each.name) == name), None)
-    if maker is None:
+    asked = asked_by_name(name, *wildcards.items())
+    missing = asked is not None and not all(Path(path).exists() for path in asked.outputs)
+    return missing or is_made_again(name, wildcards)
+
+
+def is_made_again(name, wildcards):
+    """Tell whether a job is to be done even if what it makes is there."""
+    asked = asked_by_name(name, *wildcards.items())
+    if asked is None:
         return False
-    _, asked = asked_of(maker, Wildcards(fromdict=dict(wildcards)))
-    forced = not workflow.dag.forcefiles.isdisjoint(asked.outputs)
-    missing = not all(Path(path).exists() for path in asked.outputs)
-    return forced or missing or LOOK.stale_because(asked) is not None
+    dag = workflow.dag
+    forced = named_here(name) in dag.forcerules or not dag.forcefiles.isdisjoint(asked.outputs)
+    cut_short = not unfinished().isdisjoint(asked.outputs)
+    return forced or cut_short or LOOK.stale_because(asked) is not None
+
+
+@functools.cache
+def asked_by_name(name, *wildcards):
+    """What a job of one of our own rules would be told now; None if there is no such rule."""
+    maker = named_here(name)
+    return maker and asked_of(maker, Wildcards(fromdict=dict(wildcards)))[1]
+
+
+@functools.cache
+def named_here(name):
+    """The rule of the run that has one of our own names, whatever it is called here."""
+    return next((each for each in workflow.rules if NAMES.get(each.name) == name), None)
 
 
 def tell_what_is_left():

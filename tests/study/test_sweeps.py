@@ -24,6 +24,7 @@ def test_combinations_are_trained_in_rungs_and_nothing_else_is_made_of_them():
     assert study.sweeps.plans_at("tuned", 0, names[0]) == [
         f"results/ct/{names[0]}/fold-0/plan.json"
     ]
+    assert study.sweeps.waits_for("tuned", 0, names[0]) == study.trainings.waits_for(names[0], 0)
     assert study.trainings.plan(names[3], 0).experiment["network"]["filters"] == [32, 64]
     # no page, prediction or model of any of them is asked for
     asked = [

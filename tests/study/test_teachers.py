@@ -115,6 +115,8 @@ def test_a_student_of_an_ensemble_learns_from_all_its_members(tmp_path, monkeypa
     assert all("/_taught/both/fold-1/" in path for path in study.teachers.taught_by("two", 1))
     led = study.trainings.led_to("two", 1)
     assert ("weights", {"experiment": "both"}) in led
+    taught = [each for each in led if each[0] == "teach"]
+    assert [each for each in study.trainings.waits_for("two", 1) if each[0] == "teach"] == taught
     for member in ("one", "other"):
         assert ("train", {"experiment": member, "fold": "2"}) in led
     told = study.teachers.teaching("both", 1, "coronal64", next(iter(study.shards)))

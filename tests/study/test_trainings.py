@@ -65,6 +65,20 @@ def test_a_training_follows_from_the_records_of_its_cases(study):
     assert {of["case"] for rule, of in led if rule == "phantom"} == set(cases)
 
 
+def test_a_training_waits_for_its_slices_and_for_what_the_leakage_check_sees(study):
+    waits = study.trainings.waits_for("one", 1)
+    cut = {
+        study.result(f"cases/_slices/{of['recipe']}/{of['shard']}.json")
+        for rule, of in waits
+        if rule == "slices"
+    }
+    assert cut == set(study.trainings.slices_of("one", 1))
+    assert ("leakage", {}) in waits
+    tested = {case for case, assigned in study.split.items() if assigned.subset == "test"}
+    ingested = {of["shard"] for rule, of in waits if rule == "ingest"}
+    assert {study.shard_of[case] for case in tested} <= ingested
+
+
 def test_scores_come_with_the_plans_and_the_bests_of_all_that_was_learnt_from():
     tried = {"network.filters": [[4, 8], [32, 64]]}
     experiments = {

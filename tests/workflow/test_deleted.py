@@ -4,7 +4,7 @@ import base64
 import shutil
 
 import pytest
-from conftest import TRAINING, copied
+from conftest import TEST, TRAINING, copied
 
 from slicewise.dataset.shards import FEWEST, SIZE, shares
 from slicewise.files import sha256
@@ -48,6 +48,41 @@ def test_deleted_slices_are_cut_again_where_cases_changed_or_a_job_is_forced(sli
     path.write_bytes(path.read_bytes() + b"\0")
     due = sliceless.due()
     assert (due["ingest"], due["slices"], due["train"]) == (1, SHARDS, 2)
+
+
+def test_deleted_slices_are_not_missed_where_what_follows_is_forced(sliceless):
+    assert {"slices", "plan", "train"}.isdisjoint(sliceless.due("--forcerun", "report"))
+
+
+def cut_by_other_code(workflow):
+    path = workflow.root / "src" / "slicewise" / "slices" / "extract.py"
+    path.write_text(f"{path.read_text()}EDITED = 1\n")
+
+
+def leave_a_test_case_out(workflow):
+    workflow.change("dataset.exclude", [TEST[0]])
+
+
+WAITED_FOR = {
+    "other code": (cut_by_other_code, ()),
+    "other cases": (leave_a_test_case_out, ()),
+    "slices asked for": (lambda workflow: None, ("--forcerun", "slices")),
+    "leakage asked for": (lambda workflow: None, ("--forcerun", "leakage")),
+}
+
+
+@pytest.mark.parametrize("change", WAITED_FOR)
+def test_an_experiment_that_is_new_is_trained_though_what_it_waits_for_is_made_again(
+    workflow, change
+):
+    settings = workflow.settings()
+    settings["experiments"]["new"] = settings["experiments"]["plain"]
+    workflow.write_settings(settings)
+    make, how = WAITED_FOR[change]
+    make(workflow)
+    due = workflow.due("results/tiny/new/report.html", *how)
+    assert (due["plan"], due["train"], due["report"]) == (1, 1, 1)
+    assert {"slices", "leakage"} & due.keys()
 
 
 def mark_unfinished(workflow, path):

@@ -119,6 +119,13 @@ class Sweeps(Part):
         led = [each for name in names for each in self.study.trainings.led_to(name, 0)[1:]]
         return [("rung", wildcards), *led]
 
+    def waits_for(
+        self, sweep: str, rung: int | str, place: str
+    ) -> list[tuple[str, dict[str, str]]]:
+        """Return the jobs that a rung's job waits for without being due as they are."""
+        names = self.rung(sweep, rung, place).combinations
+        return [each for name in names for each in self.study.trainings.waits_for(name, 0)]
+
     def taught_at(self, sweep: str, rung: int | str, place: str) -> list[str]:
         """Return the files that stand for what teachers say, of each of these combinations."""
         names = self.rung(sweep, rung, place).combinations

@@ -133,6 +133,24 @@ class Trainings(Part):
             *(("phantom" if phantoms else "convert", {"case": case}) for case in made),
         ]
 
+    def waits_for(self, experiment: str, fold: int | str) -> list[tuple[str, dict[str, str]]]:
+        """Return the jobs that a training waits for without being due as they are.
+
+        They are what cuts and what teaches, the leakage check, and all that this follows from.
+        """
+        cut = dict.fromkeys(self.study.shard_of[case] for case in self.reads(fold))
+        checked = dict.fromkeys(self.study.shard_of[case] for case in self.study.scored)
+        return [
+            *(
+                ("slices", {"recipe": recipe, "shard": shard})
+                for recipe in self.study.recipes_of(experiment)
+                for shard in cut
+            ),
+            *(each for each in self.study.teachers.led_to(experiment, fold) if each[0] == "teach"),
+            *((rule, {}) for rule in ("leakage", "split", "cases")),
+            *(("ingest", {"shard": shard}) for shard in checked),
+        ]
+
     def _cases_without_slices(self, recipe: str) -> set[str]:
         """Return the cases of which no slices of a recipe are there, or only some files of them."""
         place = Path(self.study.result(f"slices/{recipe}"))
