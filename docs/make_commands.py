@@ -9,7 +9,7 @@ import argparse
 import re
 from collections.abc import Mapping
 
-from slicewise.cli import _parser
+from slicewise.cli import command_parser
 from slicewise.targets import NAMED
 
 HEAD = """\
@@ -53,7 +53,9 @@ KNOWN = {
 
 def page(pages: Mapping[str, str]) -> str:
     """Return the page; examples are the commands that other pages, by name, have."""
-    (commands,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (commands,) = (
+        a for a in command_parser()._actions if isinstance(a, argparse._SubParsersAction)
+    )
     about = {action.dest: action.help for action in commands._choices_actions}
     parts = [HEAD]
     for name, parser in commands.choices.items():

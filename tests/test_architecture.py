@@ -112,8 +112,8 @@ ALLOWED = {
     },
     # answers others over the network
     "services": {"segmenting", "report"},
-    # the command line may start anything
-    "cli": {
+    # a command may start anything
+    "commands": {
         "services",
         "segmenting",
         "survey",
@@ -128,9 +128,10 @@ ALLOWED = {
         "look",
         "planned",
         "targets",
-        "version",
         "clean",
     },
+    # the command line
+    "cli": {"commands", "version"},
     "__main__": {"cli"},
 }
 

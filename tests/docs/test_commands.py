@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from snakemake.cli import get_argument_parser
 
-from slicewise.cli import _parser
+from slicewise.cli import command_parser
 from tests.documents import PAGES, ROOT, commands
 
 MADE = {"mydata", "livers", "ideas", "archive"}
@@ -29,7 +29,7 @@ def label(value: object) -> str | None:
 @pytest.mark.parametrize(("page", "words"), of("slicewise"), ids=label)
 def test_the_command_line_understands(page, words):
     arguments = words[1 : words.index(">")] if ">" in words else words[1:]
-    _parser().parse_args(arguments)
+    command_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(("page", "words"), of("snakemake"), ids=label)

@@ -216,8 +216,8 @@ def test_the_user_interface_is_tried_elsewhere():
     own = {
         "slicewise init data/mydata": ("survey/test_init.py", "test_public_data_sets_are_found"),
         "slicewise look config/mydata.yaml": ("test_look.py", "test_the_workflow_makes_the_page"),
-        "slicewise ui": ("test_cli.py", "test_ui_serves_the_runs_on_localhost"),
-        "slicewise sync": ("test_cli.py", "test_sync_sends_the_runs"),
+        "slicewise ui": ("commands/test_results.py", "test_ui_serves_the_runs_on_localhost"),
+        "slicewise sync": ("commands/test_results.py", "test_sync_sends_the_runs"),
         "slicewise reproduce RUN_ID": ("workflow/test_reproduce.py", "reproduce"),
     }
     assert tried(ELSEWHERE) == list(own)

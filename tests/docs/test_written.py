@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slicewise.cli import COMMANDS, _parser
+from slicewise.cli import COMMANDS, command_parser
 from slicewise.targets import NAMED
 from tests.documents import PAGES, ROOT
 
@@ -109,7 +109,9 @@ def test_a_sentence_that_is_put_together_elsewhere_is_read_there(tmp_path):
 
 def test_each_command_and_argument_is_described():
     page = make_commands.page({})
-    (commands,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (commands,) = (
+        a for a in command_parser()._actions if isinstance(a, argparse._SubParsersAction)
+    )
     assert set(commands.choices) == set(COMMANDS)
     parts = dict(re.findall(r"^## `slicewise (\w+)`\n(.*?)(?=^## )", page, re.M | re.S))
     for name, parser in commands.choices.items():
