@@ -11,6 +11,7 @@ import yaml
 from slicewise.config import load_settings
 from slicewise.dataset.finding import find_cases
 from slicewise.dataset.split import split_cases
+from slicewise.errors import SlicewiseError
 from slicewise.survey.init import Wanted, init
 from tests.imitated import pair, scan, write
 
@@ -75,7 +76,13 @@ def test_who_is_tested_on_is_read_where_it_is_said(study):
         (["age,pid", *(f"{n},p" for n in range(1, 7))], ""),
         # something else
         (["value,name", "1,liver", "2,tumour"], ""),
-        (["image,pid", "a1,p1,p2,p3"], ""),
+        (["image,pid", "a1,p1,p2,p3"], "scans.csv is not used: row 2 has 4 cells for 2 columns"),
+        # as a spreadsheet or a person writes them
+        (
+            ["image,pid", *(f"A_0{n},{'XYZ'[n // 3]}" for n in range(1, 7))],
+            "though its column pid may tell whose cases are or who is tested on: its column image "
+            "calls them A_01, A_02, A_03 and 3 more, and their files a1, a2, a3 and 3 more",
+        ),
         (ROWS[:6], "scans.csv is not used, though its column pid may tell whose"),
         (
             ["image,pid", *(f"a{n},{'p' if n > 1 else ''}" for n in range(1, 7))],
@@ -175,11 +182,24 @@ def test_a_workbook_is_told_of_until_it_is_saved_as_text(study, tmp_path):
     assert "people.xlsx" not in lines
 
 
-def test_patients_whose_names_look_alike_are_asked_for(study):
+def test_patients_whose_names_look_alike_are_asked_for(study, tmp_path):
     rows = ["image,pid", *(f"a{n},{('p1', 'P1', 'p2')[n % 3]}" for n in range(1, 7))]
-    config, lines = study(*rows)
-    assert config["dataset"]["different_patients"] == "all"
-    assert "Are patients whose names differ so little different ones" in lines
+    # nobody is there to say so, and the one might be trained on and the other tested
+    with pytest.raises(SlicewiseError, match=r"'P1' .* and 'p1' .* differ in upper and lower case"):
+        study(*rows)
+    lines = []
+    place = tmp_path / "data" / "study"
+    path = init(Wanted(place, force=True), lines.append, lambda question: "2")
+    assert yaml.safe_load(path.read_text())["dataset"]["different_patients"] == "all"
+    assert "Are patients whose names differ so little different ones?" in "\n".join(lines)
+
+
+def test_a_table_that_is_no_text_in_utf_8_is_named(study, tmp_path):
+    rows = ["image,pid", *(f"a{n},Müller" for n in range(1, 7))]
+    other = tmp_path / "data" / "study" / "people.csv"
+    other.write_text("\n".join(rows), encoding="cp1252")
+    _, lines = study(*ROWS[:1])
+    assert "people.csv is not used: not readable as a table, as it is no text in UTF-8" in lines
 
 
 def test_folders_that_say_who_is_tested_on_go_before_a_table(study, tmp_path):

@@ -112,7 +112,9 @@ def test_masks_of_other_images_are_asked_for_and_bring_their_images(place):
     assert settings.dataset.pairs.mask == "{case}/t2_anatomy_reader1.nii.gz"
     assert "# mask: '{case}/t2_anatomy_reader2.nii.gz'" in text
     assert "these masks are meant, with image: {case}/adc.nii.gz" in text
-    assert "empty.nii.gz" not in text
+    left = "\n".join(line for line in lines if line.startswith("  Left aside"))
+    assert "as nothing is drawn in those that were looked at: train/*/empty.nii.gz." in left
+    assert "has another one: 3 masks, train/020/adc_tumor_reader2.nii.gz" in left
     assert [line for line in lines if line.startswith("  guessed: dataset.pairs.mask")]
     wanted = Wanted(place / "data" / "readers", force=True)
     dataset = yaml.safe_load(init(wanted, print, lambda _: "3").read_text())["dataset"]

@@ -34,7 +34,8 @@ def test_patients_in_two_spellings_are_asked_for(tmp_path):
     for n, name in enumerate(("p1", "p01", "p2")):
         pair(tmp_path / name / "i.nii.gz", tmp_path / name / "m.nii.gz", n)
     (asked,) = [one for one in layout(tmp_path).said if one.question]
-    assert (asked.path[-1], asked.value) == ("different_patients", "all")
+    assert (asked.path[-1], asked.value) == ("different_patients", [])
+    assert [other.value for other in asked.others] == ["all"]
 
 
 def test_images_alone_are_refused_and_what_there_is_is_said(tmp_path):

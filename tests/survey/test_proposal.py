@@ -1,6 +1,8 @@
 """All settings of a folder."""
 
 import itertools
+import re
+import unicodedata
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -116,3 +118,63 @@ def test_organs_in_the_body_are_named_after_it_however_slow_the_disk(tmp_path, m
     assert late.is_late
     said = proposal._labels(layout, SimpleNamespace(root=tmp_path), late, None)
     assert [one.path[-1] for one in said] == ["skin", "liver", "artery"]
+
+
+def lost_in_test(folder):
+    for n in range(1, 13):
+        scan = f"{'test' if n > 9 else 'train'}/p{n:02}_{'b' if n == 12 else 'a'}"
+        pair(folder / f"{scan}_orig.nii.gz", folder / f"{scan}_liver.nii.gz", n)
+
+
+def a_visit_of_few(folder):
+    for n in range(9):
+        for visit in ("baseline", "followup") if n % 3 == 0 else ("baseline",):
+            place = folder / f"P{n:02}" / visit
+            pair(place / "ct.nii.gz", place / "liver.nii.gz", n)
+
+
+def two_annotators(folder):
+    for n in range(1, 13):
+        who = "AB" if n < 8 else "CD"
+        pair(folder / f"images/p{n:02}.nii.gz", folder / f"masks/p{n:02}_seg_{who}.nii.gz", n)
+
+
+def mixed_capitals(folder):
+    for n in range(1, 9):
+        image = f"{'Case' if n % 3 else 'CASE'}{n:02}.nii.gz"
+        mask = f"{'case' if n % 2 else 'Case'}{n:02}_{'Seg' if n % 2 else 'seg'}.nii.gz"
+        pair(folder / "Images" / image, folder / "Labels" / mask, n)
+
+
+@pytest.mark.parametrize("make", [lost_in_test, a_visit_of_few, two_annotators, mixed_capitals])
+def test_a_mask_that_no_case_has_is_named(tmp_path, make):
+    """So that no scan is lost without a word, however its files are called."""
+    make(tmp_path)
+    made = propose(tmp_path, "x", "x")
+    (line,) = [one for one in made.aside if "by its name no case has it" in one]
+    named = int(re.search(r"another one: (\d+) mask", line)[1])
+    cases = re.search(r"(\d+) (?:images|pairs)", " ".join(one.why for one in made.said))
+    # a mask a scan
+    assert int(cases[1]) + named == len([*tmp_path.rglob("*.nii.gz")]) / 2
+
+
+def test_letters_are_compared_as_they_are_shown(tmp_path):
+    """macOS parts an ü into u and its dots, and programs differ in which they write."""
+    for n, name in enumerate(("Anna", "Bo", "Müller", "José")):
+        parted = unicodedata.normalize("NFD", name)
+        pair(tmp_path / f"{name}_ct.nii.gz", tmp_path / f"{parted}_seg.nii.gz", n)
+    made = propose(tmp_path, "x", "x")
+    assert len(made.table.splitlines()) == 5
+    assert made.aside == ()
+
+
+def test_masks_in_which_nothing_is_drawn_are_named(tmp_path):
+    """A structure may be there in few of many scans."""
+    for n in range(20):
+        place = tmp_path / f"s{n:02}"
+        pair(place / "ct.nii.gz", place / "segmentations/liver.nii.gz", n, values=(1, 1))
+        liver = nib.load(place / "segmentations/liver.nii.gz")
+        empty = nib.Nifti1Image(np.zeros(liver.shape, np.uint8), liver.affine)
+        empty.to_filename(place / "segmentations/aorta.nii.gz")
+    (line,) = propose(tmp_path, "x", "x").aside
+    assert "nothing is drawn in those that were looked at: */segmentations/aorta.nii.gz" in line

@@ -81,6 +81,19 @@ def find_alike(
     return [(list(group), how) for group, how in sorted(differences.items())]
 
 
+def folded(name: str) -> str:
+    """Return what is left of a name without all that people do not look at.
+
+    That is case, Unicode form, blanks, leading zeros of numbers, and the signs between parts.
+
+    Examples
+    --------
+    >>> folded("Case_001") == folded("case 1"), folded("p12") == folded("p1_2")
+    (True, False)
+    """
+    return _without_separators(name)
+
+
 def _plain(name: str) -> str:
     if name.isascii():
         return name.lower()

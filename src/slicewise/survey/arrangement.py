@@ -111,6 +111,10 @@ class Arrangement:
         Whether images and masks were matched by words that their names share.
     instead : tuple of (str, str)
         Patterns of masks and of their images that as many cases have, and that may be meant.
+    empty : tuple of str
+        Masks in which nothing is drawn, as far as they were looked at.
+    named : frozenset of str
+        Masks of no case whose kind is named above.
     """
 
     image: str
@@ -128,6 +132,8 @@ class Arrangement:
     partial: tuple[str, ...] = ()
     by_words: bool = False
     instead: tuple[tuple[str, str], ...] = ()
+    empty: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -201,7 +207,16 @@ def arranged(pairings: Sequence[Pairing], mask: str = "") -> Arrangement | None:
         made = _united([best, *alike], pairings)
     others = [group for group in apart if group not in alike]
     aside = tuple(starred(group[0].image.template) for group in others)
-    return replace(made, aside=aside, instead=_instead(best, others) if not alike else ())
+    named = {path for group in others for path in _files(group)}
+    for pair in (pair for group in (best, *alike) for pair in group):
+        kinds = (*pair.readings, *pair.partial, *pair.empty)
+        named |= {path for kind in kinds for path in kind.members.values()}
+    return replace(
+        made,
+        aside=aside,
+        instead=_instead(best, others) if not alike else (),
+        named=frozenset(named),
+    )
 
 
 def _rank(group: Sequence[Pairing], mask: str) -> tuple[bool, float, bool, int, float]:
@@ -402,6 +417,7 @@ def _of_group(
         rivals=tuple(parts.fill(rest) for rest in rivals),
         readings=tuple(readings),
         partial=tuple(starred(kind.template) for kind in first.partial),
+        empty=tuple(starred(kind.template) for kind in first.empty),
     )
 
 

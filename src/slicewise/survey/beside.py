@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from slicewise.dataset.case import Case, Subset
 from slicewise.dataset.columns import TAKEN
-from slicewise.dataset.layouts.found import SUBSETS
+from slicewise.dataset.layouts.found import SUBSETS, stem_of
 from slicewise.dataset.lists import FOLD, SUFFIX, read_entries
 from slicewise.dataset.metadata import rows_by_case
-from slicewise.dataset.names import find_alike
+from slicewise.dataset.names import find_alike, folded
 from slicewise.dataset.tables import Row, encoding_of
 from slicewise.errors import SlicewiseError
 from slicewise.survey.known import TABLES
@@ -44,6 +44,8 @@ CALLED = {
 """Words of columns that tell scans from each other; other columns count or measure."""
 FOLDS = ("fold", "folds", FOLD)
 """Columns that say which fold a case is held out in."""
+TOLD = {"subset", "split", "set", "partition", "usage", *FOLDS}
+"""Columns that tell who is tested on."""
 METADATA = ("dataset", "metadata")
 PATIENT = (*METADATA, "patient")
 """The setting that says whose cases are."""
@@ -82,9 +84,7 @@ def with_tables(layout: Layout, listing: Listing, root: str) -> Layout:
     base = _base(listing, layout, root)
     for path in _tables(listing):
         table = _read(listing, path, layout.cases, base)
-        if table is None:
-            continue
-        made = _told(layout, table, root)
+        made = table if isinstance(table, str) else _told(layout, table, root)
         if isinstance(made, Layout):
             return made
         notes += [made] if made else []
@@ -137,29 +137,65 @@ def _tables(listing: Listing) -> list[str]:
     return [*listing.topmost(TABLES, READ), *listing.topmost([SUFFIX], READ)]
 
 
-def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Table | None:
-    """Read a table, and find the column that tells most cases."""
+def _read(listing: Listing, path: str, cases: Sequence[Case], base: Path) -> _Table | str:
+    """Read a table, and find the column that tells most cases; else what to say of it."""
     place = listing.root / path
     try:
         if place.stat().st_size > LARGEST:
-            return None
+            return ""
         header, rows = read_entries(place)
-    except (OSError, SlicewiseError):
-        return None
+    except OSError:
+        return ""
+    except SlicewiseError as error:
+        # there is much in JSON that lists no cases
+        is_text = not path.lower().endswith(SUFFIX)
+        return f"{path} is not used: {str(error).removeprefix(f'{place}: ')}." if is_text else ""
+    called = {name: [row.cells[name] for row in rows] for name in header if _words(name) & CALLED}
     best: dict[str, list[int]] = {}
     column = ""
-    for name in header:
-        if not _words(name) & CALLED:
-            continue
-        cells = [row.cells[name] for row in rows]
+    for name, cells in called.items():
         found = rows_by_case(cells, cases, base)
         if len(found) > len(best):
             best = found
             column = name
     if len(best) < NEARLY * len(cases):
-        return None
+        return _spelt_otherwise(path, header, called, cases)
     of_case = {name: [rows[number] for number in numbers] for name, numbers in best.items()}
     return _Table(path, column, of_case, header)
+
+
+def _spelt_otherwise(
+    path: str, header: Sequence[str], called: Mapping[str, Sequence[str]], cases: Sequence[Case]
+) -> str:
+    """Say of a table that it may tell something of cases, which it spells as no file does."""
+    told = [name for name in header if _words(name) & PEOPLE or name.lower() in TOLD]
+    known = {folded(text): text for case in cases for text in _names_of(case)}
+    for column, cells in called.items():
+        # what tells whose cases are is no name of one
+        others = [name for name in told if name != column]
+        found = {known[key]: stem for stem in map(_stem, cells) if (key := folded(stem)) in known}
+        if others and len(found) >= NEARLY * len(cases):
+            ours = sorted(found)
+            theirs = [found[name] for name in ours]
+            which = " and ".join(others)
+            return (
+                f"{path} is not used, though its column {which} may tell whose cases are or who "
+                f"is tested on: its column {column} calls them {some_of(theirs)}, and their files "
+                f"{some_of(ours)}; "
+                "spell them there as files are called, and name the table in dataset.metadata "
+                "(docs/settings.md)."
+            )
+    return ""
+
+
+def _names_of(case: Case) -> set[str]:
+    """Return what a case may be called, by its files or as a whole."""
+    stems = {stem_of(path.name) for path in case.image[:1]}
+    return {case.name, case.patient, *stems}
+
+
+def _stem(cell: str) -> str:
+    return stem_of(PurePosixPath(cell.replace("\\", "/")).name)
 
 
 def _base(listing: Listing, layout: Layout, root: str) -> Path:

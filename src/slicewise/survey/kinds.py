@@ -8,9 +8,10 @@ are numbered; else it is a part of what the files are.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slicewise.survey.listing import Entry
 from slicewise.survey.naming import shared_start
@@ -76,8 +77,17 @@ def kinds_of(entries: Iterable[Entry], *, channels: bool) -> list[Kind]:
     """
     plain = [entry for entry in entries if not set("{}") & set(entry.path)]
     kinds = _below([_Item((), entry.parts, (), entry) for entry in plain], "", channels)
-    kinds = _with_strays(kinds)
+    kinds = list(map(_composed, _with_strays(kinds)))
     return sorted(kinds, key=lambda kind: (-len(kind.members), kind.template))
+
+
+def _composed(kind: Kind) -> Kind:
+    """Name what varies in composed letters, as macOS parts an ü into u and its dots."""
+    members = {
+        tuple(unicodedata.normalize("NFC", value) for value in key): path
+        for key, path in kind.members.items()
+    }
+    return replace(kind, members=members) if len(members) == len(kind.members) else kind
 
 
 def _with_strays(kinds: Sequence[Kind]) -> list[Kind]:

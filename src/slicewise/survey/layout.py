@@ -39,9 +39,11 @@ SPELLINGS = "different_patients"
 """What the refusal of patients that look alike names."""
 ALIKE = Said(
     ("dataset", SPELLINGS),
-    "all",
-    "names of patients differ in leading zeros, case or signs only",
-    "Are patients whose names differ so little different ones (all), or which?",
+    [],
+    "names of patients differ in leading zeros, case or signs only, which runs refuse until they "
+    "are spelt in one way or listed here",
+    "Are patients whose names differ so little different ones?",
+    (Other("all", "they are different patients"),),
 )
 """What is said of such patients."""
 

@@ -64,6 +64,8 @@ class Pairing:
         Masks of one structure that many of the cases lack.
     extent : float
         Millimetres of the shortest side of an image.
+    empty : tuple of Kind
+        Masks of many of the cases in which nothing is drawn, as far as they were looked at.
     """
 
     image: Kind
@@ -75,6 +77,7 @@ class Pairing:
     readings: tuple[Kind, ...] = ()
     partial: tuple[Kind, ...] = ()
     extent: float = 0.0
+    empty: tuple[Kind, ...] = ()
 
     @property
     def base(self) -> str:
@@ -286,7 +289,16 @@ def _with_masks(pairs: Sequence[Pairing], looker: Looker, wanted: str = "") -> P
             made = tuple(p.masks[0] for p in ordered if p not in drawn)
             chosen = _with_masks(drawn, looker)
             return replace(chosen, readings=(*chosen.readings, *made))
-    ordered = [pair for pair in ordered if not _is_empty(pair.masks[0], looker)] or ordered
+    drawn = [pair for pair in ordered if not _is_empty(pair.masks[0], looker)]
+    best = (drawn or ordered)[0]
+    chosen = _of_drawn(drawn or ordered, looker, wanted)
+    of_best = [pair for pair in ordered if pair.image == best.image and 2 * pair.worth > best.worth]
+    empty = tuple(pair.masks[0] for pair in of_best if drawn and pair not in drawn)
+    return replace(chosen, empty=(*chosen.empty, *empty))
+
+
+def _of_drawn(ordered: Sequence[Pairing], looker: Looker, wanted: str) -> Pairing:
+    """Choose among masks of which each shows something."""
     best = ordered[0]
     rivals = [p for p in ordered if p.image == best.image and 2 * p.worth > best.worth]
     several = [p for p in rivals if _values(p.masks[0], looker) > 1]

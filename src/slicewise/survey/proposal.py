@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from slicewise.survey import content, labels
 from slicewise.survey.archive import labels_of_archive
 from slicewise.survey.beside import PATIENT, with_tables
 from slicewise.survey.glance import Glance
+from slicewise.survey.kinds import kinds_of
 from slicewise.survey.layout import Layout, layout_of, told_of
 from slicewise.survey.listing import Listing, list_folder
 from slicewise.survey.looking import PATIENCE, Looker
 from slicewise.survey.naming import word_of_mask
 from slicewise.survey.organs import cases_of, size_of
+from slicewise.survey.pairing import sorted_out
 from slicewise.survey.said import Said, some_of
 from slicewise.survey.sample import Sample, path_of, sampled
 from slicewise.survey.training import as_settings, planned, training_cases
@@ -27,6 +29,7 @@ from slicewise.survey.writing import in_blocks
 from slicewise.volumes.described import read_description
 from slicewise.volumes.dicom.png import is_png_stack
 from slicewise.volumes.structures import grouped
+from slicewise.wording import plural
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def propose(
         *_split(layout),
         *as_settings(_plan(layout, files, looker, effort)),
     ]
-    aside = (*layout.notes, *_aside(layout))
+    aside = (*layout.notes, *_aside(layout), *_of_no_case(layout, listing, looker))
     head = (
         f"Written by slicewise init from the folder {folder.name}: behind each value stands what",
         f"it follows from. Looked at: names of all files, {sample.words}.",
@@ -136,13 +139,45 @@ def _aside(layout: Layout) -> list[str]:
     if arrangement is None:
         return []
     why = (
-        "of another modality or view, or with other labels; a configuration of their own takes them"
+        "of another modality or view, with other labels, or called otherwise; a configuration of "
+        "their own, or a table of all cases, takes them"
     )
     said = [f"Left aside, although they have masks: {path}, {why}." for path in arrangement.aside]
     if arrangement.partial:
         which = some_of(arrangement.partial)
         said.append(f"Left aside, as many cases have no such mask: {which}.")
+    if arrangement.empty:
+        which = some_of(arrangement.empty)
+        said.append(f"Left aside, as nothing is drawn in those that were looked at: {which}.")
     return said
+
+
+def _of_no_case(layout: Layout, listing: Listing, looker: Looker) -> list[str]:
+    """Say which masks belong to no case, though their kind is not named: scans may be lost."""
+    if layout.arrangement is None:
+        return []
+    files = [path for case in layout.cases for path in (*case.image, *case.mask)]
+    used = {path.relative_to(listing.root).as_posix() for path in files}
+    named = layout.arrangement.named
+    sorts = sorted_out(kinds_of(listing.entries, channels=False), looker)
+    is_framed = any(case.frame is not None for case in layout.cases)
+    found = [path for kind in sorts["frames" if is_framed else "mask"] for path in kind.paths]
+    # what lies alone in a folder may be called like nothing else there
+    mixed = [] if is_framed else [path for kind in sorts["mixed"] for path in kind.paths]
+    found += [path for path in mixed if (seen := looker.glance(path)) and seen.is_mask]
+    left = {path for path in found if path not in named and not _is_within(path, used)}
+    if not left:
+        return []
+    what = ("file of four dimensions", "files of four dimensions") if is_framed else ("mask",)
+    return [
+        f"Left aside, as by its name no case has it, or has another one: "
+        f"{plural(len(left), *what)}, {some_of(sorted(left))}."
+    ]
+
+
+def _is_within(path: str, used: Collection[str]) -> bool:
+    """Tell whether a file, or a folder of slices, is one of those that are used."""
+    return path in used or any(one.startswith(f"{path}/") for one in used)
 
 
 # --- what files hold ------------------------------------------------------------------------
