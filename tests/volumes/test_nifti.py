@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slicewise.errors import SlicewiseError
+from slicewise.volumes.frames import read_frame
 from slicewise.volumes.header import read_header
 from slicewise.volumes.nifti import has_lost_geometry, read_nifti, read_note
 from slicewise.volumes.read import read_volume
@@ -185,6 +186,25 @@ def test_an_extension_of_nifti_without_an_end_is_never_read(tmp_path, kind):
     (tmp_path / "a.nii").write_bytes(content[:top] + told + content[top + 12 :])
     assert has_lost_geometry(tmp_path / "a.nii")  # as the header has no place in it
     assert read_note(tmp_path / "a.nii") is None
+
+
+@pytest.mark.parametrize("frame", [None, 1])
+@pytest.mark.parametrize(("size", "refused"), [(2.0, False), (2.01, False), (4.0, True)])
+def test_two_sizes_of_voxels_in_a_header_are_refused(tmp_path, size, refused, frame):
+    """SimpleITK goes by the qform then, and nibabel by the sform."""
+    array = np.zeros((3, 4, 5) if frame is None else (3, 4, 5, 2), np.int16)
+    image = nib.Nifti1Image(array, np.diag([2, 2, 3, 1.0]))
+    image.set_qform(np.diag([size, 2, 3, 1.0]), 1)
+    image.set_sform(np.diag([2, 2, 3, 1.0]), 1)
+    path = tmp_path / "a.nii.gz"
+    image.to_filename(path)
+    readers = [read_header, read_nifti if frame is None else lambda path: read_frame(path, frame)]
+    for read in readers:
+        if refused:
+            with pytest.raises(SlicewiseError, match="2 × 2 × 3 by its sform and 4 × 2 × 3"):
+                read(path)
+        else:
+            read(path)
 
 
 @pytest.mark.parametrize(("codes", "placed"), [((0, 0), False), ((1, 0), True), ((0, 2), True)])

@@ -16,14 +16,13 @@ from nibabel.filebasedimages import ImageFileError
 from slicewise.errors import SlicewiseError
 from slicewise.volumes.checks import mask_values
 from slicewise.volumes.formats import is_nifti
-from slicewise.volumes.geometry import in_millimetres
 from slicewise.volumes.nifti import (
     DAMAGED,
+    affine_of,
     is_placed,
     lost_in,
     nifti_kind,
     refuse_far,
-    unit_of,
 )
 from slicewise.volumes.opening import (
     Stream,
@@ -98,7 +97,7 @@ def read_frame(path: Path, frame: int) -> Volume:
             f"{path}: the file is cut short or damaged; copy or download it again"
         ) from error
     array = scaled(three_dimensional(raw, path), image.dataobj.slope, image.dataobj.inter)
-    affine = in_millimetres(image.affine, unit_of(image.header), array.shape, path)
+    affine = affine_of(image.header, array.shape, path)
     return Volume(array, affine, lost_in(image.header, affine), is_placed(image.header))
 
 

@@ -14,7 +14,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.volumes import companions, freesurfer
 from slicewise.volumes.formats import is_nifti
 from slicewise.volumes.geometry import in_millimetres, is_lost
-from slicewise.volumes.nifti import DAMAGED, is_placed, lost_in, nifti_kind, unit_of
+from slicewise.volumes.nifti import DAMAGED, affine_of, is_placed, lost_in, nifti_kind
 from slicewise.volumes.opening import in_a_sentence, must_exist, open_stream
 from slicewise.volumes.read import read_volume
 
@@ -88,7 +88,7 @@ def _nifti(path: Path) -> Header:
         kind = _kind(start)
         header = kind(start[: kind.sizeof_hdr], check=False)
         shape = tuple(int(n) for n in header.get_data_shape())
-        affine = in_millimetres(header.get_best_affine(), unit_of(header), (), path)
+        affine = affine_of(header, (), path)
     except (*DAMAGED, ImageFileError) as error:
         raise SlicewiseError(
             f"{path}: the file is cut short, damaged or no NIfTI; copy or download it again"

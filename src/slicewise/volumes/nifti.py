@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from slicewise.volumes.volume import Volume
 NOTE = "slicewise"
 """The key of what is noted in headers."""
 
+SAME_SIZE = 0.01
+"""Sizes of voxels that differ by no more, relatively, are one that was rounded."""
 DAMAGED = (
     OSError,
     EOFError,
@@ -73,11 +75,11 @@ def read_nifti(path: Path) -> tuple[Volume, nib.Nifti1Header]:
     ------
     SlicewiseError
         When the file is missing, damaged, no NIfTI, in colour, 4-D, its affine
-        is singular, or its voxels have a size that no scanner makes.
+        is singular, or its voxels have a size that no scanner makes, or two sizes.
     """
     path = Path(path)
     image, array = read_nibabel(path, nifti_kind, "NIfTI")
-    affine = in_millimetres(image.affine, unit_of(image.header), array.shape, path)
+    affine = affine_of(image.header, array.shape, path)
     volume = Volume(array, affine, lost_in(image.header, affine), is_placed(image.header))
     return volume, image.header.copy()
 
@@ -164,9 +166,31 @@ def read_channels_of(path: Path) -> tuple[Volume, nib.Nifti1Header]:
         for channel in range(raw.shape[3])
     ]
     array = np.stack(parts, axis=-1)
-    affine = in_millimetres(image.affine, unit_of(image.header), array.shape[:3], path)
+    affine = affine_of(image.header, array.shape[:3], path)
     volume = Volume(array, affine, lost_in(image.header, affine), is_placed(image.header))
     return volume, image.header.copy()
+
+
+def affine_of(header: Any, shape: Sequence[int], path: Path) -> np.ndarray:
+    """Return the affine of a NIfTI header in mm.
+
+    Raises
+    ------
+    SlicewiseError
+        When no volume has it (see `in_millimetres`), or sform and qform give voxels different
+        sizes: some programs go by one and some by the other, and nothing tells which is true.
+    """
+    if header["sform_code"] and header["qform_code"]:
+        sform = np.linalg.norm(header.get_sform()[:3, :3], axis=0)
+        qform = np.asarray(header.get_zooms()[:3], dtype=np.float64)
+        if qform.all() and not np.allclose(sform, qform, rtol=SAME_SIZE):
+            one, other = (" × ".join(f"{mm:.4g}" for mm in sizes) for sizes in (sform, qform))
+            raise SlicewiseError(
+                f"{path}: its voxels measure {one} by its sform and {other} by its qform (pixdim), "
+                "and programs differ in which they go by; write the true size into both, convert "
+                "the original again, or exclude the case"
+            )
+    return in_millimetres(header.get_best_affine(), unit_of(header), shape, path)
 
 
 def has_lost_geometry(path: Path) -> bool:
@@ -180,7 +204,7 @@ def has_lost_geometry(path: Path) -> bool:
             kind = nifti_kind(start).header_class
             # without its extensions, whose sizes may be anything
             header = kind(start[: kind.sizeof_hdr], check=False)
-            affine = in_millimetres(header.get_best_affine(), unit_of(header), (), path)
+            affine = affine_of(header, (), path)
             return lost_in(header, affine)
     except (*DAMAGED, ImageFileError, SlicewiseError):
         return False
