@@ -139,6 +139,11 @@ PLAIN = {
     "hospitals": [f"site{s}_{k:02d}" for s in (1, 2, 3) for k in range(1, 6)],
     "hospitals' cases": [f"center{s}_case{k:02d}" for s in (1, 2, 3) for k in range(1, 6)],
     "families": ["smith_john", "smith_anna", "miller_eve", "miller_tom"],
+    "hospitals' numbers": [f"H{s}_{100 * s + k}" for s in range(1, 6) for k in range(1, 6)],
+    "days": [
+        f"2020-01-{d:02d}_{1000 + 7 * d + k}" for d in range(1, 20) for k in range(1 + (d == 3))
+    ],
+    "places": [f"{s:02d}_{1000 + 10 * s + k}" for s in range(1, 8) for k in range(5)],
     "phantoms": [f"phantom_{k:03d}" for k in range(1, 201)],
     "exams": [f"exam{k}_p{k:02d}" for k in range(1, 9)],
     "dates": ["20200101_ct", "20210305_ct", "20190304_ct"],
@@ -177,6 +182,19 @@ SHARED = {
     "007": [
         f"{side}_{k:03d}_{s}" for side in ("left", "right") for k in range(1, 8) for s in (9, 12)
     ],
+    "BraTS-GLI-02063": [f"BraTS-GLI-{k:05d}-{t}" for k in range(2060, 2070) for t in (100, 101)],
+    "10007": [
+        f"{k}_{1000000 + 3 * k + s}" for k in range(10000, 10016) for s in range(1 + (k == 10007))
+    ],
+    "002_S_0292": [
+        *(f"{k:03d}_S_{290 + k:04d}_I{98400 + k}" for k in range(2, 20)),
+        "002_S_0292_I98518",
+    ],
+    "P004": [f"P{k:03d}_ACC{706937 + 11 * k + s}" for k in range(8) for s in range(1 + (k == 4))],
+    "OAS30003": [
+        f"OAS30{k:03d}_MR_d{(77 * k + 350 * s):04d}" for k in range(1, 9) for s in range(3)
+    ],
+    "smith": [f"{name}_{e}" for name in ("jones", "miller", "smith") for e in ("pre", "post")],
     "p2": [f"p{k}_slice{s:02d}" for k in range(1, 5) for s in range(30)],
 }
 

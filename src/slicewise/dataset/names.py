@@ -138,6 +138,8 @@ SMALL_GROUP = 12
 """Numbered scans of one patient are at most about so many; a site has more patients."""
 LARGEST_SCAN = 30
 """A number that counts the scans of a patient is not greater."""
+FEW_SCANS = 8
+"""Where they are counted from a greater one on, there are no more."""
 PERSONS = (
     *("p", "pat", "patient", "pt", "ptnt", "sub", "subj", "subject", "case", "person"),
     *("participant", "id", "mouse", "rat"),
@@ -352,15 +354,19 @@ def _are_scans(
     numbered = all(tail[0].isdigit() for tail in ends)
     if numbered and median(len(group) for group in several.values()) > SMALL_GROUP:
         return False
-    if all(_is_date(tail) for tail in ends):
+    if all(_is_date(tail) or _is_day(tail) for tail in ends):
         return any(character.isdigit() for stem in several for character in stem)
-    if numbered and any(_number(tail) > LARGEST_SCAN for tail in ends):
+    if _are_studies(tails, ends):
+        return True
+    large = numbered and any(_number(tail) > LARGEST_SCAN for tail in ends)
+    if large and not _count_on(tails, ends):
         return False
+    every = [tail for group in tails.values() for tail in group.values()]
     if not all(any(character.isdigit() for character in stem) for stem in several):
-        # names of persons, perhaps: anna_1, anna_2, bert_1
+        # names of persons, perhaps: anna_1, anna_2, bert_1; or anna_pre, anna_post
         small = max(map(len, tails.values())) <= 6 and len(tails) >= 3
-        every = [tail for group in tails.values() for tail in group.values()]
-        if not (small and all(re.fullmatch(r"\d{1,2}", tail) for tail in every)):
+        counted = small and all(re.fullmatch(r"\d{1,2}", tail) for tail in every)
+        if not (counted or all(map(is_scan, every))):
             return False
     # The name of another case with something added: p07 and p07_repeat.
     added = sum("" in group.values() and len(group) > 1 for group in several.values())
@@ -369,6 +375,25 @@ def _are_scans(
     seen = Counter(tail for group in tails.values() for tail in set(group.values()))
     again = sum(seen[tail] > 1 for tail in ends)
     return 2 * again >= len(ends) or (len(several) == 1 and not numbered and _alike(ends))
+
+
+def _are_studies(tails: Mapping[str, Mapping[str, str]], ends: Sequence[str]) -> bool:
+    """Whether what follows patients are long numbers, each of one scan alone: 10004_1000005.
+
+    Most patients have one; of places there are fewer than of patients.
+    """
+    names = [tail for group in tails.values() for tail in group.values()]
+    if 2 * len(tails) <= len(names) or len({*names}) < len(names):
+        return False
+    if not all(re.fullmatch(r"[A-Za-z]*\d{4,}", tail) for tail in ends):
+        return False
+    return all(re.search(r"\d", stem) and not _is_date(stem) for stem in tails)
+
+
+def _count_on(tails: Mapping[str, Mapping[str, str]], ends: Sequence[str]) -> bool:
+    """Whether large numbers are the same few with each patient: 100, 101 and 102 of BraTS."""
+    most = max(map(len, tails.values()))
+    return len(tails) >= 4 and len({*ends}) <= most + 2 <= FEW_SCANS
 
 
 def _alike(tails: Sequence[str]) -> bool:
@@ -394,6 +419,11 @@ def _number(tail: str) -> int:
 
 def _is_date(tail: str) -> bool:
     return re.match(_DATE, tail) is not None
+
+
+def _is_day(tail: str) -> bool:
+    """Whether it counts days, as OASIS does: MR_d0550."""
+    return re.fullmatch(r"(?:[A-Za-z]+[-_])?d\d{3,4}", tail) is not None
 
 
 def _by_number(names: Sequence[str]) -> list[Shared]:
