@@ -3,6 +3,7 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 
 from slicewise.errors import SlicewiseError
@@ -36,6 +37,16 @@ def test_patients_in_two_spellings_are_asked_for(tmp_path):
     (asked,) = [one for one in layout(tmp_path).said if one.question]
     assert (asked.path[-1], asked.value) == ("different_patients", [])
     assert [other.value for other in asked.others] == ["all"]
+
+
+def test_masks_of_no_whole_numbers_are_told_of(tmp_path):
+    for n in range(3):
+        image, mask = scan(n)
+        write(tmp_path / f"p{n}" / "ct.nii.gz", image)
+        write(tmp_path / f"p{n}" / "liver.nii.gz", (mask > 0) * np.float32(0.9999))
+    said = r"masks are to hold whole numbers, unlike p0/liver\.nii\.gz \(0 and 0\.9999\)"
+    with pytest.raises(SlicewiseError, match=said):
+        layout(tmp_path)
 
 
 def test_images_alone_are_refused_and_what_there_is_is_said(tmp_path):

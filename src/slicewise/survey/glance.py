@@ -25,6 +25,8 @@ BODY = -700
 SOFT = (-200, 300)
 """Hounsfield units of fat, water, muscle and organs, with contrast medium."""
 MOSTLY = 0.7
+TWO_VALUES = 0.95
+"""Share of voxels, at least, that are the lowest or highest of what looks like a drawing."""
 MARKS = 48
 """Places along each axis at which it is noted where a mask is."""
 
@@ -77,6 +79,11 @@ class Glance:
     def is_mask(self) -> bool:
         """Whether its values are those of a mask."""
         return self.counts is not None
+
+    @property
+    def is_unrounded(self) -> bool:
+        """Whether it may be a mask that has no whole numbers: two values, with few between."""
+        return not self.is_mask and self.low == 0 and self.at_low + self.at_high >= TWO_VALUES
 
     @property
     def values(self) -> tuple[int, ...]:

@@ -162,6 +162,9 @@ def _nothing(listing: Listing, looker: Looker) -> SlicewiseError:
     more = f"; {len(frames)} files such as {frames[0]} have four dimensions" if frames else ""
     unread = next(iter(looker.faults.values()), "")
     more += f"; the first that could not be read: {unread}" if unread and not frames else ""
+    seen = ((path, looker.known(path)) for path in sorted(looker.glanced))
+    soft = [f"{path} (0 and {one.high:.6g})" for path, one in seen if one and one.is_unrounded]
+    more += f"; masks are to hold whole numbers, unlike {soft[0]}" if soft else ""
     return SlicewiseError(
         f"{listing.root}: no images with masks of the same cases were found; {looks_like(listing)}"
         f"{more}; give each image a mask, both as 3-D volumes, or name the files in a table "
