@@ -68,7 +68,8 @@ rule ingest:
         image_sources=lambda w: converted_from("image", study.shards[w.shard]),
         mask_sources=lambda w: converted_from("mask", study.shards[w.shard]),
     output:
-        result("cases/_shards/{shard}.json"),
+        # of cases that were checked: a bad one beside them does not make them be read again
+        update(result("cases/_shards/{shard}.json")),
     log:
         result("logs/ingest/{shard}.log"),
     benchmark:

@@ -183,6 +183,12 @@ def look_before(maker):
         made, asked = asked_of(maker, wildcards)
         outputs = asked.outputs
         why = LOOK.stale_because(asked)
+        failed = has_failed(log_of(maker.name, wildcards))
+        if not why and failed and all(map(os.path.exists, outputs)):
+            # its record was given back, as what was there still is: what made it due may have been
+            # taken back, and Snakemake has noted the job that failed
+            for path in made:
+                workflow.persistence.cleanup_metadata(path)
         if not why and not workflow.persistence.metadata(made[0]):
             # without its notes, Snakemake goes by the times of files alone
             timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
@@ -200,7 +206,7 @@ def look_before(maker):
                 )
                 print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
                 REMARKED.add(maker.name)
-        if has_failed(log_of(maker.name, wildcards)) and not all(map(os.path.exists, outputs)):
+        if failed and not all(map(os.path.exists, outputs)):
             # Snakemake does not miss what only other results are made from, which are there: it
             # would find nothing to do, and what was made before the fault would stand
             workflow.dag.forcefiles.update(outputs)
@@ -266,7 +272,11 @@ def slices_due(trainings, led):
     to be written, too.
     """
     deleted = study.trainings.slices_deleted(*trainings[0])
-    due = deleted and any(is_due(name, of) for name, of in led())
+    if not deleted:
+        return []
+    # of what it follows from, no file is missed while the training itself is there
+    training, *before = led()
+    due = is_due(*training) or any(is_made_again(name, of) for name, of in before)
     return [*deleted, *training_plans(trainings)] if due else []
 
 
@@ -305,8 +315,16 @@ def unfinished():
 def is_due(name, wildcards):
     """Tell whether a job is to be done, by its own files and records."""
     asked = asked_by_name(name, *wildcards.items())
-    missing = asked is not None and not all(Path(path).exists() for path in asked.outputs)
-    return missing or is_made_again(name, wildcards)
+    missing = asked is not None and not is_there(name, wildcards)
+    # nobody looks at a rung once it is known who went on from it
+    promoted = name == "rung" and is_there("promote", {n: wildcards[n] for n in ("sweep", "rung")})
+    return (missing and not promoted) or is_made_again(name, wildcards)
+
+
+def is_there(name, wildcards):
+    """Tell whether what a job makes is there."""
+    asked = asked_by_name(name, *wildcards.items())
+    return asked is not None and all(Path(path).exists() for path in asked.outputs)
 
 
 def is_made_again(name, wildcards):

@@ -12,8 +12,8 @@ rule teach:
     input:
         models=lambda w: study.of_folds("model.keras", w.experiment, [w.fold]),
         configs=lambda w: study.of_folds("config.yaml", w.experiment, [w.fold]),
-        # how much each member of an ensemble counts
-        ensemble=lambda w: study.ensembles.record_of(w.experiment),
+        # how much each member of an ensemble counts; nothing is taken away of what it says
+        weights=lambda w: study.ensembles.weights_of(w.experiment),
         proposals=lambda w: study.predictions.plans_of(w.experiment),
         cut_by=lambda w: study.plans_of([w.recipe]),
         case_records=lambda w: study.case_records_of(study.teachers.taught_cases(w.fold, w.shard)),

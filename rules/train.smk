@@ -75,7 +75,7 @@ rule plan:
         start=lambda w: study.starts.brought(w.experiment, w.fold, "json"),
         # nor to the one that is learnt from
         teacher=lambda w: study.teachers.records_of(w.experiment, w.fold),
-        mixed=lambda w: study.teachers.mixed_of(w.experiment),
+        weights=lambda w: study.teachers.weights_of(w.experiment),
         cases=lambda w: study.starts.cases_beside(w.experiment),
         best=lambda w: study.sweeps.best_of(w.experiment),
     output:

@@ -12,7 +12,7 @@ from slicewise.sources import sources_digest
 def main(snakemake):
     cfg = Ingest.of(snakemake)
     given = snakemake.input
-    with script_job(snakemake):
+    with script_job(snakemake, whole=True):
         cases = ingest.case_files(
             cfg.cases,
             {kind: given.get(kind) for kind in ("image", "mask")},

@@ -21,7 +21,7 @@ from slicewise.jobs import Leakage
 def main(snakemake):
     given = snakemake.input
     cfg = Leakage.of(snakemake)
-    with script_job(snakemake):
+    with script_job(snakemake, whole=True):
         cases = read_table(given.cases)
         others = {str(path): read_table(path) for path in given.others}
         check_leaks(cases, others)

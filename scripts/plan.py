@@ -47,7 +47,7 @@ def main(snakemake):
             members = told.teacher["members"]
             records = dict(zip(members, map(TrainingRecord.read, given.teacher), strict=True))
             fold = int(snakemake.wildcards.fold)
-            shares = shares_of_teacher(records, given.get("mixed") or [], fold)
+            shares = shares_of_teacher(records, given.get("weights") or [], fold)
             own = [shares[member] for member in members]
             teacher = describe_teacher(told.teacher["name"], [*records.values()], own)
             check_teacher(teacher, read_table(given.cases[0]), told.held_out)

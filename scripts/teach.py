@@ -26,7 +26,7 @@ def main(snakemake):
         recipes = recipes_told(cfg.members, proposals)
         trained = members_trained([fold], given.models, given.configs, cfg.content, recipes)
         records = {member: own[fold].record for member, own in trained.items()}
-        shares = shares_of_teacher(records, given.get("ensemble") or [], fold)
+        shares = shares_of_teacher(records, given.get("weights") or [], fold)
         own_shares = [shares[member] for member in records]
         teacher = describe_teacher(named.experiment, [*records.values()], own_shares)
         models = {member: [own[fold].model] for member, own in trained.items()}

@@ -179,6 +179,19 @@ def test_a_job_that_fails_leaves_no_record():
     assert not record_path(CUT).exists()
 
 
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_job_that_fails_gives_back_the_record_of_what_it_left_as_it_was(touched):
+    """Where all of its work is in its outputs."""
+    cut()
+    before = record_path(CUT).read_text()
+    with pytest.raises(SystemExit), script_job(told("cut", CUT, {}, code=[]), whole=True):
+        if touched:
+            write(CUT, "2")
+        raise SlicewiseError("no")
+    assert record_path(CUT).exists() != touched
+    assert touched or record_path(CUT).read_text() == before
+
+
 def test_the_last_of_two_records_of_a_file_counts(monkeypatch):
     times = iter(range(1, 9))
     monkeypatch.setattr("slicewise.records.time.time", lambda: next(times))

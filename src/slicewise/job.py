@@ -50,7 +50,11 @@ AGAIN = "the same command goes on (after snakemake --unlock, if it asks for that
 
 @contextmanager
 def job(
-    file: str, resources: Mapping[str, object] | None = None, told: Told | None = None
+    file: str,
+    resources: Mapping[str, object] | None = None,
+    told: Told | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[Callable[[str], None]]:
     """Run the body of a script, turning faults of the input into one sentence.
 
@@ -61,7 +65,7 @@ def job(
     resources : mapping, optional
         What Snakemake asked for on behalf of the job: mem_mb, runtime
         (minutes), _cores. The log begins with it, see `asked_for`.
-    told : object, optional
+    told, whole : optional
         See `script_job`.
 
     Yields
@@ -86,7 +90,12 @@ def job(
             sweep(*map(Path, told.output))
         if recorder is not None:
             recorder.begin()
-        yield out.log
+        try:
+            yield out.log
+        except BaseException:
+            if recorder is not None and whole:
+                recorder.give_back()
+            raise
         if recorder is not None:
             recorder.finish()
         if mark is not None:
@@ -203,7 +212,7 @@ def warnings_said(here: bool) -> Iterator[None]:
         logging.getLogger("slicewise").removeHandler(handler)
 
 
-def script_job(told: Told) -> AbstractContextManager[Callable[[str], None]]:
+def script_job(told: Told, *, whole: bool = False) -> AbstractContextManager[Callable[[str], None]]:
     """Run the body of a script of the workflow, see `job`.
 
     What it reads is compared with the records of its makers first, and its own
@@ -213,8 +222,11 @@ def script_job(told: Told) -> AbstractContextManager[Callable[[str], None]]:
     ----------
     told : object
         The ``snakemake`` of the script.
+    whole : bool
+        Whether all that is read of its work is in its outputs, which a failed job leaves as they
+        were (``update`` in its rule): their record holds again then.
     """
-    return job(told.log[0], told.resources, told)
+    return job(told.log[0], told.resources, told, whole=whole)
 
 
 class _Saying(logging.Handler):

@@ -162,6 +162,7 @@ class Recorder:
         self.code: dict[str, str] = {}
         self.inputs: dict[str, str] = {}
         self.volumes: Volumes = {}
+        self.former: dict[str, Any] | None = None
 
     def begin(self) -> None:
         """Forget the old record, and compare the inputs with the records of their makers.
@@ -173,6 +174,7 @@ class Recorder:
         """
         if not self.active:
             return
+        self.former = read_record(self.path)
         self.path.unlink(missing_ok=True)
         self.code = code_now(code_of(self.told.params))
         makers = Makers()
@@ -200,6 +202,18 @@ class Recorder:
             "outputs": {os.path.relpath(path, base): sha256(path) for path in self.outputs},
         }
         write_json(self.path, record)
+
+    def give_back(self) -> None:
+        """Write the old record again, where what it is of is still there: the job has failed.
+
+        What made the job due may be taken back, such as a bad case that was added.
+        """
+        if self.former is None:
+            return
+        base = Path(self.outputs[0]).parent
+        there = [path for path in self.outputs if Path(path).exists()]
+        if self.former["outputs"] == {os.path.relpath(path, base): sha256(path) for path in there}:
+            write_json(self.path, self.former)
 
     def _made_inputs(self) -> Iterator[str]:
         """Yield the inputs that are results of other jobs and no volumes."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from slicewise.dataset.ensembles import Weights, write_ensemble
+from slicewise.dataset.ensembles import Weights
 from slicewise.dataset.started import (
     check_start,
     check_teacher,
@@ -17,7 +17,7 @@ from slicewise.dataset.started import (
 )
 from slicewise.dataset.training_record import StartedFrom, TrainingRecord
 from slicewise.errors import SlicewiseError
-from slicewise.files import sha256
+from slicewise.files import sha256, write_json
 from tests.trained import record_of
 
 CASES = pd.DataFrame(
@@ -125,7 +125,7 @@ def test_of_several_teachers_all_is_known_of_all_and_shares_count() -> None:
 def test_shares_are_those_of_the_fold_and_of_these_models(tmp_path: Path) -> None:
     records = {"a": trained("a1", "a", "f1"), "b": trained("b1", "b", "f3")}
     assert shares_of_teacher({"a": records["a"]}, [], 1) == {"a": 1.0}
-    path = tmp_path / "ensemble.json"
+    path = tmp_path / "weights.json"
     own = {name: record.resolved.weights_sha256 for name, record in records.items()}
     weights = Weights(
         members={name: ["others", sha] for name, sha in own.items()},
@@ -138,7 +138,7 @@ def test_shares_are_those_of_the_fold_and_of_these_models(tmp_path: Path) -> Non
         equal_dice=None,
         weighted_dice=None,
     )
-    write_ensemble(path, weights, {})
+    write_json(path, weights.model_dump())
     assert shares_of_teacher(records, [str(path)], 1) == {"a": 0.3, "b": 0.7}
     with pytest.raises(SlicewiseError, match="of another model than a/fold-0 has now"):
         shares_of_teacher(records, [str(path)], 0)

@@ -109,7 +109,7 @@ def test_a_student_of_an_ensemble_learns_from_all_its_members(tmp_path, monkeypa
     assert study.teachers.records_of("two", 1) == [
         f"results/ct/{member}/fold-1/config.yaml" for member in ("one", "other")
     ]
-    assert study.teachers.mixed_of("two") == ["results/ct/both/ensemble.json"]
+    assert study.teachers.weights_of("two") == ["results/ct/both/weights.json"]
     asked = study.calibrations.told("both", 0)
     assert [member.name for member in asked.members] == ["one", "other"]
     assert all("/_taught/both/fold-1/" in path for path in study.teachers.taught_by("two", 1))

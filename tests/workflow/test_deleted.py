@@ -54,6 +54,14 @@ def test_deleted_slices_are_not_missed_where_what_follows_is_forced(sliceless):
     assert {"slices", "plan", "train"}.isdisjoint(sliceless.due("--forcerun", "report"))
 
 
+@pytest.mark.parametrize("more", ["cases", "rich/fold-0/plan.json"])
+def test_deleted_slices_and_what_they_were_cut_from_are_not_missed(sliceless, more):
+    """What a training follows from is made again when one is due."""
+    place = sliceless.results / more
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    assert {"slices", "plan", "train"}.isdisjoint(sliceless.due())
+
+
 def cut_by_other_code(workflow):
     path = workflow.root / "src" / "slicewise" / "slices" / "extract.py"
     path.write_text(f"{path.read_text()}EDITED = 1\n")

@@ -204,6 +204,26 @@ def test_a_training_patient_added_to_the_test_set_is_not_scored(workflow):
 
 
 @pytest.mark.slow
+def test_a_bad_case_that_is_taken_away_again_trains_nobody(workflow):
+    """Be it damaged, or a scan that is there already."""
+    raw = workflow.root / "data" / "livers" / "raw"
+    bad = [raw / "train" / f"p03b_{kind}.nii.gz" for kind in ("orig", "liver")]
+    for path in bad:
+        path.write_bytes(b"")
+    said = workflow.snakemake(fails=True)
+    assert "p03b_orig.nii.gz: the file is" in said
+    for path in bad:
+        path.unlink()
+    assert {"ingest", "plan", "train", "predict"}.isdisjoint(workflow.due())
+    for path in bad:
+        shutil.copy2(raw / "train" / path.name.replace("p03b", "p03"), raw / "test")
+        (raw / "test" / path.name.replace("p03b", "p03")).rename(raw / "test" / path.name)
+    assert "cases p03, p03b: the same image under several names" in workflow.snakemake(fails=True)
+    workflow.change("dataset.exclude", ["p03b"])
+    assert {"plan", "train", "predict"}.isdisjoint(workflow.due())
+
+
+@pytest.mark.slow
 def test_a_scan_of_another_data_set_is_a_leak(workflow):
     raw = workflow.root / "data" / "others" / "raw" / "train"
     raw.mkdir(parents=True)

@@ -86,6 +86,32 @@ class Weights(Loose):
         """Return how much each counts for a patient whom a fold held out; None: for any other."""
         return self.weights if fold is None or not self.by_fold else self.by_fold[fold]
 
+    def shares_in(
+        self, fold: int, records: Mapping[str, TrainingRecord], path: str | Path
+    ) -> dict[str, float]:
+        """Return how much the models of a fold count for patients whom it was not scored by.
+
+        Parameters
+        ----------
+        fold : int
+        records : mapping of str to TrainingRecord
+            By member, of the model of the fold.
+        path : path
+            Of its file.
+
+        Raises
+        ------
+        SlicewiseError
+            When weights were fitted for others.
+        """
+        for member, record in records.items():
+            if self.members[member][fold] != record.resolved.weights_sha256:
+                raise SlicewiseError(
+                    f"{path}: its weights are of another model than {member}/fold-{fold} has now; "
+                    "delete it and run snakemake again, which weighs them anew"
+                )
+        return self.shares(fold)
+
 
 class EnsembleRecord(Weights):
     """Content of an ``ensemble.json``: all that one predicts by, beside the models of its members.
@@ -119,32 +145,6 @@ class EnsembleRecord(Weights):
         """Return a digest of what the masks of patients follow from whom a fold held out."""
         models = {member: own[fold] for member, own in self.members.items()}
         return digest([models, self.shares(fold), self.postprocessing])
-
-    def shares_in(
-        self, fold: int, records: Mapping[str, TrainingRecord], path: str | Path
-    ) -> dict[str, float]:
-        """Return how much the models of a fold count for patients whom it was not scored by.
-
-        Parameters
-        ----------
-        fold : int
-        records : mapping of str to TrainingRecord
-            By member, of the model of the fold.
-        path : path
-            Of its file.
-
-        Raises
-        ------
-        SlicewiseError
-            When weights were fitted for others.
-        """
-        for member, record in records.items():
-            if self.members[member][fold] != record.resolved.weights_sha256:
-                raise SlicewiseError(
-                    f"{path}: its weights are of another model than {member}/fold-{fold} has now; "
-                    "delete it and run snakemake again, which weighs them anew"
-                )
-        return self.shares(fold)
 
     def files(self, models: Sequence[str], ensemble: str) -> dict[str, str]:
         """Name the files that it is stored as: a model of each member and fold, and this record.

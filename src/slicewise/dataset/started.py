@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from slicewise.dataset.ensembles import EnsembleRecord
+from slicewise.dataset.ensembles import read_weights
 from slicewise.dataset.training_record import StartedFrom, TaughtBy, TrainingRecord
 from slicewise.errors import SlicewiseError
 from slicewise.files import digest, sha256
@@ -73,7 +73,7 @@ def describe_teacher(
 
 
 def shares_of_teacher(
-    records: Mapping[str, TrainingRecord], ensemble: Sequence[str], fold: int
+    records: Mapping[str, TrainingRecord], weights: Sequence[str], fold: int
 ) -> dict[str, float]:
     """Return how much each model of a fold counts that teaches.
 
@@ -81,8 +81,8 @@ def shares_of_teacher(
     ----------
     records : mapping of str to TrainingRecord
         By experiment.
-    ensemble : sequence of str
-        The file of the ensemble that they are members of, if they are.
+    weights : sequence of str
+        The file of the weights of the ensemble that they are members of, if they are.
     fold : int
         Whose held-out patients took no part in the weights.
 
@@ -91,10 +91,10 @@ def shares_of_teacher(
     SlicewiseError
         When the weights were fitted for other models.
     """
-    if not ensemble:
+    if not weights:
         return dict.fromkeys(records, 1.0)
-    (path,) = ensemble
-    return EnsembleRecord.read(path).shares_in(fold, records, path)
+    (path,) = weights
+    return read_weights(path).shares_in(fold, records, path)
 
 
 def _is_known(record: TrainingRecord) -> bool:

@@ -33,6 +33,11 @@ class Ensembles(Part):
         is_one = experiment in self.settings.ensembles
         return [self.study.result(f"{experiment}/ensemble.json")] if is_one else []
 
+    def weights_of(self, experiment: str) -> list[str]:
+        """Return the file of the weights alone, which nothing done to masks changes."""
+        is_one = experiment in self.settings.ensembles
+        return [self.study.result(f"{experiment}/weights.json")] if is_one else []
+
     def models_of(self, experiment: str) -> list[str]:
         """Return the models of an ensemble; none of an experiment."""
         is_one = experiment in self.settings.ensembles

@@ -33,10 +33,10 @@ class Teachers(Part):
         teacher = self.teacher_of(experiment)
         return [] if teacher is None else self.study.of_folds("config.yaml", teacher, [int(fold)])
 
-    def mixed_of(self, experiment: str) -> list[str]:
+    def weights_of(self, experiment: str) -> list[str]:
         """Return the file that says how much each of them counts, if they are an ensemble."""
         teacher = self.teacher_of(experiment)
-        return [] if teacher is None else self.study.ensembles.record_of(teacher)
+        return [] if teacher is None else self.study.ensembles.weights_of(teacher)
 
     def taught_cases(self, fold: int | str, shard: str) -> list[str]:
         """Return the cases of a shard that a fold is trained on, and taught of."""
@@ -105,7 +105,7 @@ class Teachers(Part):
         if teacher not in self.settings.ensembles:
             return [*asked, *self.study.trainings.led_to(teacher, fold)]
         # weights are fitted with the models of all folds
-        weighed = [(rule, {"experiment": teacher}) for rule in ("mix", "weights")]
+        weighed = [("weights", {"experiment": teacher})]
         members = self.settings.members_of(teacher)
         trained = [
             each
