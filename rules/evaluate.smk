@@ -27,6 +27,7 @@ rule evaluate:
         # A scan on both sides stops the scoring too: it may have come after the training. Not
         # ancient: while such a file is made again, Snakemake does not look at other reasons.
         leakage=rules.leakage.output[0],
+        independent=lambda w: study.starts.checked_of_all(w.experiment),
     output:
         metrics=result("{experiment}/metrics.tsv"),
         summary=result("{experiment}/summary.json"),

@@ -19,6 +19,7 @@ rule rung:
         starts=lambda w: study.sweeps.starts_at(w.sweep, w.rung, w.place),
         went_on=lambda w: study.sweeps.went_on(w.sweep, w.rung),
         leakage=ancient(result("leakage.json")),
+        independent=ancient(lambda w: study.sweeps.checked_at(w.sweep, w.rung, w.place)),
     output:
         result("{sweep}/sweep/rung-{rung}/{place}.json"),
     log:

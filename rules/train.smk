@@ -26,8 +26,9 @@ rule train:
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
         start=lambda w: study.starts.brought(w.experiment, w.fold, "keras"),
         best=lambda w: study.sweeps.best_of(w.experiment),
-        # nothing may leak, but a leakage check that ran again changes no weights
+        # nothing may leak, but a check that ran again changes no weights
         leakage=ancient(result("leakage.json")),
+        independent=ancient(lambda w: study.starts.checked(w.experiment, w.fold)),
     output:
         model=result("{experiment}/fold-{fold}/model.keras"),
         history=result("{experiment}/fold-{fold}/history.csv"),
@@ -71,12 +72,9 @@ rule plan:
     input:
         proposals=lambda w: study.plans_of(study.recipes_of(w.experiment)),
         case_records=lambda w: study.trainings.case_records_of(w.fold),
-        # no patient who is held out may be known to the model that is fine-tuned
         start=lambda w: study.starts.brought(w.experiment, w.fold, "json"),
-        # nor to the one that is learnt from
         teacher=lambda w: study.teachers.records_of(w.experiment, w.fold),
         weights=lambda w: study.teachers.weights_of(w.experiment),
-        cases=lambda w: study.starts.cases_beside(w.experiment),
         best=lambda w: study.sweeps.best_of(w.experiment),
     output:
         result("{experiment}/fold-{fold}/plan.json"),
@@ -100,10 +98,41 @@ rule plan:
         ),
         teacher=lambda w: study.teachers.told(w.experiment),
         code=code("plan"),
-        held_out=lambda w: study.starts.must_not_know(w.experiment, w.fold),
         cfg=lambda w: study.trainings.plan(w.experiment, w.fold).dump(),
     script:
         "../scripts/plan.py"
+
+
+rule independent:
+    """Stop where the model that a fold starts or learns from knows whom the fold holds out.
+
+    Not in the plan: a further test patient is looked for here, and changes no training.
+    """
+    input:
+        plan=result("{experiment}/fold-{fold}/plan.json"),
+        cases=result("cases.tsv"),
+    output:
+        # what was trained waits for it: while a check fails, it is not to be missed there
+        update(result("{experiment}/fold-{fold}/independent.json")),
+    log:
+        result("logs/independent/{experiment}/fold-{fold}.log"),
+    benchmark:
+        result("timings/independent/{experiment}/fold-{fold}.tsv")
+    wildcard_constraints:
+        experiment=TRAINED,
+    localrule: True
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        code=code("independent"),
+        cfg=lambda w: jobs.Independent(
+            held_out=study.starts.must_not_know(w.experiment, w.fold)
+        ).dump(),
+    script:
+        "../scripts/independent.py"
 
 
 rule start:

@@ -273,6 +273,12 @@ class Rung(Told):
     place: int = 0
 
 
+class Independent(Told):
+    """Of `independent`: whom the model must not know that a fold starts or learns from."""
+
+    held_out: list[str]
+
+
 class Promote(Told):
     """Of `promote`: how many of the combinations of a rung go on, the best first."""
 

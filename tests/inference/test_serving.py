@@ -379,7 +379,8 @@ def test_what_is_unlike_training_is_said(tmp_path: Path, caplog: pytest.LogCaptu
     image, _ = patient(9)
     half = Volume(image.array[:24], image.affine)
     of_ct.predict([{"image": image.array, "affine": image.affine}])
-    assert not caplog.messages
+    # TensorFlow may say something of its own
+    assert not [one for one in caplog.records if one.name.startswith("slicewise")]
     path = stored(tmp_path / "half.nii.gz", half)
     of_ct.predict([{"image": path}])
     assert any(said.startswith(f"{path}: It covers ") for said in caplog.messages)

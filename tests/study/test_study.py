@@ -63,6 +63,20 @@ def test_a_corrected_mask_scores_and_validates_nobody(folds):
         assert known == study.cases.keys() - {*study.training_cases(fold)} >= mine
 
 
+@pytest.mark.parametrize(
+    ("inference", "same"),
+    [
+        ({}, True),
+        ({"planes": ["axial"]}, True),
+        ({"planes": ["coronal"]}, False),
+        ({"tilt": 9}, False),
+    ],
+)
+def test_what_slices_allow_is_said_of_the_cuts_that_predict_alone(inference, same):
+    study = study_of(experiments={"one": {"slices": "axial64", "inference": inference}})
+    assert (study.scored_recipe("one") == study.settings.slices["axial64"]) == same
+
+
 def test_files_stand_for_the_shards_of_cases(study):
     records = study.case_records_of(study.cases)
     assert sorted(records) == sorted(

@@ -45,7 +45,11 @@ def test_a_fold_is_taught_of_its_training_cases_by_the_model_of_the_same_fold():
 def test_a_share_of_nothing_needs_no_teacher():
     study = teaching(distil={"teacher": "one", "share": 0.0})
     assert study.teachers.teacher_of("two") is None
-    assert study.teachers.taught_by("two", 0) == study.starts.must_not_know("two", 0) == []
+    assert study.teachers.taught_by("two", 0) == study.starts.checked("two", 0) == []
+    assert study.settings.learnt_from("two") == ["two"]
+    assert not [
+        rule for rule, of in study.trainings.led_to("two", 0) if of.get("experiment") == "one"
+    ]
 
 
 def test_a_student_follows_from_all_that_its_teacher_follows_from():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Workflow, copied, started
+from conftest import TEST, Workflow, copied, started
 from test_resume import kill_in_training
 
 from slicewise.files import read_json
@@ -51,7 +51,7 @@ def weights(workflow: Workflow) -> str:
 def test_a_student_learns_from_a_teacher_and_again_only_where_that_changes(workflow):
     with_student(workflow)
     due = workflow.due(SMALL)
-    assert due.keys() == {"slices", "teach", "plan", "train"}
+    assert due.keys() == {"slices", "teach", "plan", "independent", "train"}
     # of each recipe the shards with training cases
     assert due["teach"] < due["slices"]
     workflow.snakemake(SMALL)
@@ -80,10 +80,10 @@ def test_a_student_learns_from_a_teacher_and_again_only_where_that_changes(workf
 
     # another share is another training, of the same word
     with_student(workflow, share=0.25)
-    assert workflow.due(SMALL) == {"plan": 1, "train": 1}
+    assert workflow.due(SMALL) == {"plan": 1, "independent": 1, "train": 1}
     # another teacher is asked again
     workflow.change("experiments.plain.training.epochs", 1)
-    assert workflow.due(SMALL).keys() == {"plan", "train", "teach"}
+    assert workflow.due(SMALL).keys() == {"plan", "independent", "train", "teach"}
     workflow.snakemake(SMALL)
     assert workflow.used("small")["taught_by"]["weights_sha256"] != teacher
     assert weights(workflow) != before
@@ -127,6 +127,11 @@ def test_a_fold_learns_from_the_same_fold_about_its_own_training_cases(folded, t
         told = {case for path in records if path.parent.name != "_made" for case in read_json(path)}
         assert told == set(used["train"])
     assert workflow.due(target) == {}
+    # whether its teacher knows those who are tested on is looked at again, and nobody is trained
+    workflow.change("dataset.exclude", [TEST[0]])
+    due = workflow.due(target)
+    assert due["independent"] == 2
+    assert {"plan", "train", "teach"}.isdisjoint(due)
 
 
 def test_a_student_of_an_ensemble_learns_from_its_members_by_the_weights_of_its_fold(
@@ -142,7 +147,9 @@ def test_a_student_of_an_ensemble_learns_from_its_members_by_the_weights_of_its_
     workflow.write_settings(settings)
     models = [f"results/tiny/small/fold-{fold}/model.keras" for fold in (0, 1)]
     due = workflow.due(*models)
-    assert due.keys() >= {"teach", "weights", "mix"}
+    assert due.keys() >= {"teach", "weights"}
+    # it says what it says before anything is done to its masks
+    assert "mix" not in due
     # plain is trained already
     assert due["train"] == 4
     workflow.snakemake(*models)

@@ -39,7 +39,7 @@ JOBS: list[tuple[str, dict[str, object]]] = [
 # new scans are named, enough patients were held out, a training starts or learns from a model,
 # settings are swept, or experiments segment together
 OTHERS = {
-    *("start", "phantom", "convert", "propose", "masks", "segment", "calibrate"),
+    *("start", "independent", "phantom", "convert", "propose", "masks", "segment", "calibrate"),
     *("rung", "promote", "sweep", "teach", "weights", "mix"),
 }
 

@@ -25,7 +25,7 @@ def with_start(workflow, name: str) -> None:
 def test_it_fine_tunes_and_refuses_whom_the_model_knows(workflow):
     before = workflow.used("plain", 0)
     with_start(workflow, "results/tiny/plain")
-    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "train": 1}
+    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "independent": 1, "train": 1}
     said = workflow.snakemake(TUNED)
     assert "starts from results/tiny/plain: its weights are taken" in said
     started = workflow.used("tuned", 0)["started_from"]
@@ -37,7 +37,7 @@ def test_it_fine_tunes_and_refuses_whom_the_model_knows(workflow):
     # the same model elsewhere: only where it came from is noted anew, and nothing is known of it
     shutil.copy(copy, workflow.root / "kept.keras")
     with_start(workflow, "kept.keras")
-    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "train": 1}
+    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "independent": 1, "train": 1}
     start = "results/tiny/tuned/start/fold-0.keras"
     workflow.snakemake(start)
     assert workflow.due(start) == {}
@@ -45,7 +45,7 @@ def test_it_fine_tunes_and_refuses_whom_the_model_knows(workflow):
     kept = workflow.root / "kept.keras"
     kept.write_bytes(kept.read_bytes() + b"-")
     os.utime(kept, (1e9, 1e9))
-    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "train": 1}
+    assert workflow.due(TUNED) == {"start": 1, "plan": 1, "independent": 1, "train": 1}
     # who is tested here must not be known to it, whatever they are called there
     elsewhere = workflow.root / "elsewhere"
     shutil.copytree(workflow.results / "plain" / "fold-0", elsewhere)

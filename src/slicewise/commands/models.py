@@ -197,6 +197,15 @@ def _inspect(options: argparse.Namespace) -> int:
     return 0
 
 
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """Add how services read scans, as `segment` does."""
+    command.add_argument("--offset", type=int, default=0, help="as of segment")
+    command.add_argument(
+        "--batch", type=whole_from(1), default=8, help="slices at a time (default: 8)"
+    )
+    add_results(command)
+
+
 def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", required=True, help=MODEL)
     command.add_argument("--host", default="127.0.0.1", help="to listen at (default: %(default)s)")
@@ -213,11 +222,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
         default=4,
         help="scans at once at most, of which one is segmented (default: %(default)s)",
     )
-    command.add_argument("--offset", type=int, default=0, help="as of segment")
-    command.add_argument(
-        "--batch", type=whole_from(1), default=8, help="slices at a time (default: 8)"
-    )
-    add_results(command)
+    _add_reading(command)
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -276,11 +281,7 @@ def _add_listen(command: argparse.ArgumentParser) -> None:
         default=50,
         help="of studies at most (default: %(default)s)",
     )
-    command.add_argument("--offset", type=int, default=0, help="as of segment")
-    command.add_argument(
-        "--batch", type=whole_from(1), default=8, help="slices at a time (default: 8)"
-    )
-    add_results(command)
+    _add_reading(command)
 
 
 def _listen(options: argparse.Namespace) -> int:

@@ -323,8 +323,8 @@ class Settings(Block):
         sweep = self.sweep_of(experiment)
         made = [self.blocks[experiment]]
         made += [] if sweep is None else self._sweeps[sweep].candidates.values()
-        found = [block.training.distil for block in made]
-        return list(dict.fromkeys(distil.teacher for distil in found if distil is not None))
+        found = [block.training.teacher for block in made]
+        return list(dict.fromkeys(teacher for teacher in found if teacher is not None))
 
     def learnt_from(self, experiment: str) -> list[str]:
         """Return an experiment and all that it learns from, and these in turn."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class Assembly:
         units = [int(STEPS * share + 1e-6) for _, share in card.cuts]
         self._units = units if len(grids) > 1 else [1]
         self._tilted: list[np.ndarray] = []
+        self._missed: np.ndarray | None = None
         self._cut = 0
         self._slice = 0
 
@@ -114,12 +116,17 @@ class Assembly:
     def _turn_back(self) -> None:
         """Add up what a tilted cut says, once all of it is there."""
         grid = self.grids[self._cut]
-        before = np.float32(sum(self._units[: self._cut]))
-        for total, tilted in zip(self._total, self._tilted, strict=True):
+        if self._missed is None:
+            self._missed = np.zeros(self.grids[0].shape, np.uint16, order="F")
+        missed = grid.stack(self._missed)
+        for label, (total, tilted) in enumerate(zip(self._total, self._tilted, strict=True)):
             turned = turned_back(grid.stack(tilted), grid)
-            for own, number in zip(grid.stack(total), range(grid.number), strict=True):
+            for number, own in enumerate(grid.stack(total)):
                 (said,) = turned[number : number + 1] / np.float32(STEPS)
-                own += self._counted(np.where(np.isnan(said), own / before, said))
+                beyond = np.isnan(said)
+                own += self._counted(np.where(beyond, 0, said))
+                if label == 0:
+                    missed[number][beyond] += np.uint16(self._units[self._cut])
         if self._cut == len(self.grids) - 1:
             self._tilted = []
 
@@ -129,9 +136,12 @@ class Assembly:
             return probability
         return np.rint(probability * np.float32(self._units[self._cut])).astype(np.uint16)
 
-    def _mean(self, total: np.ndarray) -> np.ndarray:
-        """Return the mean over all cuts of what was added up."""
-        return total.astype(np.float32) / np.float32(sum(self._units))
+    def _mean(self, total: np.ndarray, *where: Any) -> np.ndarray:
+        """Return the mean of what was added up over all cuts that reach a voxel."""
+        units = np.float32(sum(self._units))
+        if self._missed is not None:
+            units = units - self._missed[where].astype(np.float32)
+        return total[where].astype(np.float32) / units
 
     def mask(self) -> np.ndarray:
         """Return the mask on the volume's own grid, with the values of the data set.
@@ -152,7 +162,7 @@ class Assembly:
         Shape (x, y, outputs), float32. Of slices of a single plane they must have been kept.
         """
         for z in range(self.grids[0].shape[2]):
-            found = [self._mean(total[..., z]) for total in self._total]
+            found = [self._mean(total, ..., z) for total in self._total]
             yield outputs_of(found, self.card)
 
     def probabilities(self) -> dict[str, np.ndarray]:

@@ -45,6 +45,8 @@ PLACES = {
         "plan-<effort>.json": "what a preset proposes to train, with reasons",
         "slices/": "what trainings read; it may be deleted to free the disk",
         "<experiment>/fold-<k>/plan.json": "what the training was to be made from",
+        "<experiment>/fold-<k>/independent.json": "the model that a training starts or learns from"
+        " knows nobody who is held out; the training waits for it",
         "<experiment>/fold-<k>/augmented.npz": "some training slices as the network saw them",
         "<experiment>/checkpoints/": "of a training that is not finished, or of a combination",
         "<experiment>/sweep/": "of each rung of a sweep, how good who was, and who went on",

@@ -40,14 +40,20 @@ class Starts(Part):
         name = self.named(experiment)
         return jobs.Start(name=str(name), fold=int(fold), folds=len(self.study.folds))
 
-    def cases_beside(self, experiment: str) -> list[str]:
-        """Return the table that tells whom it, or a teacher, must not know."""
-        return [self.study.result("cases.tsv")] if self._has_before(experiment) else []
+    def checked(self, experiment: str, fold: int | str) -> list[str]:
+        """Return the file that says that it, or a teacher, knows nobody who is held out."""
+        if not self._has_before(experiment):
+            return []
+        return [self.study.result(f"{experiment}/fold-{fold}/independent.json")]
+
+    def checked_of_all(self, experiment: str) -> list[str]:
+        """Return those of all models that an experiment, or an ensemble, predicts by."""
+        members = self.settings.members_of(experiment)
+        folds = self.study.folds
+        return [path for name in members for fold in folds for path in self.checked(name, fold)]
 
     def must_not_know(self, experiment: str, fold: int | str) -> list[str]:
         """Return the cases that the model must not know: all that are held out, and of test."""
-        if not self._has_before(experiment):
-            return []
         tested = [case for case, assigned in self.study.split.items() if assigned.subset == "test"]
         return sorted({*self.study.held_out(fold), *tested})
 

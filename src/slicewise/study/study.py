@@ -213,10 +213,13 @@ class Study:
         return [block.slices, *block.also]
 
     def scored_recipe(self, experiment: str) -> Recipe | None:
-        """Return how volumes are cut that are scored; None of an ensemble: in several ways."""
+        """Return how volumes are cut that are scored; None where in several ways, or in others."""
         if experiment in self.settings.ensembles:
             return None
-        return self.settings.slices[self.recipes_of(experiment)[0]]
+        recipe = self.settings.slices[self.recipes_of(experiment)[0]]
+        inference = self.settings.blocks[experiment].inference
+        same = inference.planes in ([], [recipe.plane]) and not inference.tilt
+        return recipe if same else None
 
     def plans_to_score(self, experiment: str) -> list[str]:
         """Return the file of the plan that says so, if any."""

@@ -111,6 +111,11 @@ class Sweeps(Part):
         names = self.rung(sweep, rung, place).combinations
         return [path for name in names for path in self.study.starts.brought(name, 0, "keras")]
 
+    def checked_at(self, sweep: str, rung: int | str, place: str) -> list[str]:
+        """Return what says that these know nobody who is held out."""
+        names = self.rung(sweep, rung, place).combinations
+        return [path for name in names for path in self.study.starts.checked(name, 0)]
+
     def led_to(self, sweep: str, rung: int | str, place: str) -> list[tuple[str, dict[str, str]]]:
         """Return the jobs that a rung's job follows from, slices left aside: rule and wildcards."""
         wildcards = {"sweep": sweep, "rung": str(rung), "place": place}

@@ -147,6 +147,10 @@ class Trainings(Part):
                 for shard in cut
             ),
             *(each for each in self.study.teachers.led_to(experiment, fold) if each[0] == "teach"),
+            *(
+                ("independent", {"experiment": experiment, "fold": str(fold)})
+                for _ in self.study.starts.checked(experiment, fold)
+            ),
             *((rule, {}) for rule in ("leakage", "split", "cases")),
             *(("ingest", {"shard": shard}) for shard in checked),
         ]

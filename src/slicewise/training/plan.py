@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.config import Content, Experiment, Recipe, Settings
-from slicewise.dataset.training_record import TaughtBy, TrainingPlan
+from slicewise.dataset.training_record import StartedFrom, TaughtBy, TrainingPlan
 from slicewise.errors import SlicewiseError
 from slicewise.network.ranges import Ranges
 from slicewise.records import differences
@@ -68,6 +68,12 @@ class Plan:
             "content": planned.content,
             "folds": planned.folds,
         }
+
+
+def planned_before(path: str) -> tuple[StartedFrom | None, TaughtBy | None]:
+    """Return the models that a plan, ``plan.json``, starts and learns from."""
+    planned = TrainingPlan.model_validate(read_stored(path, PLAN)["settings"])
+    return planned.started_from, planned.taught_by
 
 
 def read_plan(path: str, settings: Settings, name: str, code: Mapping[str, str]) -> Plan:
