@@ -334,8 +334,15 @@ def is_made_again(name, wildcards):
         return False
     dag = workflow.dag
     forced = named_here(name) in dag.forcerules or not dag.forcefiles.isdisjoint(asked.outputs)
+    return forced or is_stale(name, *wildcards.items())
+
+
+@functools.cache
+def is_stale(name, *wildcards):
+    """Tell whether what a job has made is of something else, or of a run that was killed."""
+    asked = asked_by_name(name, *wildcards)
     cut_short = not unfinished().isdisjoint(asked.outputs)
-    return forced or cut_short or LOOK.stale_because(asked) is not None
+    return cut_short or LOOK.stale_because(asked) is not None
 
 
 @functools.cache
