@@ -44,7 +44,7 @@ from slicewise.config.load import load_settings, read_back
 from slicewise.errors import SlicewiseError, explained
 from slicewise.files import data_folder, expanded, refuse_unfit
 from slicewise.job import sentence, warnings_said
-from slicewise.retries import has_failed, is_marked
+from slicewise.retries import forget, has_failed, is_marked
 from slicewise.sources import CONVERSION, LIBRARY, TRAINED_BY, code_digests, sources_of
 from slicewise.study import Study, marks_beside
 from slicewise.surroundings import check_image, check_writable, give_names, gpus_asked

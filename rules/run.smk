@@ -189,6 +189,7 @@ def look_before(maker):
             # taken back, and Snakemake has noted the job that failed
             for path in made:
                 workflow.persistence.cleanup_metadata(path)
+            forget(log_of(maker.name, wildcards))
         if not why and not workflow.persistence.metadata(made[0]):
             # without its notes, Snakemake goes by the times of files alone
             timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []

@@ -12,7 +12,7 @@ import pytest
 
 from slicewise.errors import PassingError, SlicewiseError, StoppedError
 from slicewise.job import script_job
-from slicewise.retries import AGAIN, RUN, Mark, is_marked, may_pass
+from slicewise.retries import AGAIN, RUN, Mark, forget, has_failed, is_marked, may_pass
 
 LOG = "results/tiny/logs/ingest/p1.log"
 
@@ -64,6 +64,9 @@ def test_the_next_attempt_says_the_same_and_ends(prefix, capsys, monkeypatch):
     for _ in range(2):
         assert attempt(None, capsys) == (False, f"{AGAIN}\nerror: {BAD}\n")
     assert f"error: {BAD}" in Path(LOG).read_text()
+    forget(LOG)
+    assert not is_marked(LOG) and not has_failed(LOG)
+    assert attempt(None, capsys) == (True, "")
 
 
 def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -85,6 +85,11 @@ def has_failed(log: str) -> bool:
     return _beside(log).is_file()
 
 
+def forget(log: str) -> None:
+    """Forget that a job failed: what it was to make is there, as it was before."""
+    _beside(log).unlink(missing_ok=True)
+
+
 def _beside(log: str) -> Path:
     path = Path(log)
     return path.with_name(f"{path.name}.fault")

@@ -3,6 +3,7 @@
 import itertools
 import re
 import unicodedata
+from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -166,6 +167,15 @@ def test_letters_are_compared_as_they_are_shown(tmp_path):
     made = propose(tmp_path, "x", "x")
     assert len(made.table.splitlines()) == 5
     assert made.aside == ()
+
+
+def test_a_folder_may_be_called_by_a_relative_path(tmp_path, monkeypatch):
+    """Though a table of its cases has whole ones."""
+    mixed_capitals(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    made = propose(Path("data"), "x", "x")
+    assert made.table
+    assert made.aside == propose(tmp_path / "data", "x", "x").aside
 
 
 def test_masks_in_which_nothing_is_drawn_are_named(tmp_path):

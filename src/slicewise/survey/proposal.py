@@ -157,7 +157,9 @@ def _of_no_case(layout: Layout, listing: Listing, looker: Looker) -> list[str]:
     if layout.arrangement is None:
         return []
     files = [path for case in layout.cases for path in (*case.image, *case.mask)]
-    used = {path.relative_to(listing.root).as_posix() for path in files}
+    # a table has whole paths, whatever the folder is called by
+    root = listing.root.absolute()
+    used = {path.absolute().relative_to(root).as_posix() for path in files}
     named = layout.arrangement.named
     sorts = sorted_out(kinds_of(listing.entries, channels=False), looker)
     is_framed = any(case.frame is not None for case in layout.cases)
