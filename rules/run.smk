@@ -183,13 +183,15 @@ def look_before(maker):
         made, asked = asked_of(maker, wildcards)
         outputs = asked.outputs
         why = LOOK.stale_because(asked)
-        failed = has_failed(log_of(maker.name, wildcards))
-        if not why and failed and all(map(os.path.exists, outputs)):
+        log = log_of(maker.name, wildcards)
+        failed = has_failed(log)
+        there = all(map(os.path.exists, outputs))
+        if not why and failed and there:
             # its record was given back, as what was there still is: what made it due may have been
             # taken back, and Snakemake has noted the job that failed
             for path in made:
                 workflow.persistence.cleanup_metadata(path)
-            forget(log_of(maker.name, wildcards))
+            forget(log)
         if not why and not workflow.persistence.metadata(made[0]):
             # without its notes, Snakemake goes by the times of files alone
             timed = [str(maker.benchmark.apply_wildcards(wildcards))] if maker.benchmark else []
@@ -207,7 +209,7 @@ def look_before(maker):
                 )
                 print(f"{outputs[0]}: {why}, {so}", file=sys.stderr)
                 REMARKED.add(maker.name)
-        if failed and not all(map(os.path.exists, outputs)):
+        if failed and not there:
             # Snakemake does not miss what only other results are made from, which are there: it
             # would find nothing to do, and what was made before the fault would stand
             workflow.dag.forcefiles.update(outputs)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from slicewise.asked import snakemake_command
 from slicewise.commands.options import MODEL, Command, add_results, as_path, number_from, whole_from
 from slicewise.errors import SeveralErrors, SlicewiseError
 from slicewise.files import write_text
+
+if TYPE_CHECKING:
+    from slicewise.services.asked import Asked
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _add_segment(command: argparse.ArgumentParser) -> None:
@@ -47,15 +54,14 @@ def _segment(options: argparse.Namespace) -> int:
     from slicewise.segmenting.scans import find_scans, note_which
 
     begun = time.monotonic()
-    say = functools.partial(print, file=sys.stderr, flush=True)
     # before the libraries of networks, which load slowly
     search = find_scans(options.scans)
     for line in search.aside:
-        say(line)
+        _say(line)
     if not search.scans:
         raise SeveralErrors([SlicewiseError(failure) for failure in search.failures])
     if which := note_which(search.scans, options.output):
-        say(f"{which}: which scan is which of those that are called by a hash")
+        _say(f"{which}: which scan is which of those that are called by a hash")
     from slicewise.segmenting.models import choose
     from slicewise.segmenting.pages import Output, write_pages
     from slicewise.segmenting.run import Order, segment_scans, summary
@@ -71,17 +77,17 @@ def _segment(options: argparse.Namespace) -> int:
         structures=options.rtstruct,
     )
     started = time.monotonic()
-    outcome = segment_scans(search.scans, order, say)
+    outcome = segment_scans(search.scans, order, _say)
     outcome.errors += map(SlicewiseError, search.failures)
     known = write_pages(output, chosen.title, outcome.failures)
-    say(summary(outcome, time.monotonic() - started, started - begun))
+    _say(summary(outcome, time.monotonic() - started, started - begun))
     if not any(chosen.trained_on.scans):
-        say("nothing tells which scans the model was trained on, so none of them is known again")
+        _say("nothing tells which scans the model was trained on, so none of them is known again")
     elif known:
-        say(known)
+        _say(known)
     print(output.folder / "gallery.html")
     for failure in outcome.failures:
-        say(f"slicewise: {failure}")
+        _say(f"slicewise: {failure}")
     return 1 if outcome.failures else 0
 
 
@@ -225,19 +231,23 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     _add_reading(command)
 
 
+def _asked(options: argparse.Namespace) -> Asked:
+    """Return what a service is asked with each scan."""
+    from slicewise.segmenting.models import choose
+    from slicewise.services.asked import Asked
+
+    return Asked(choose(options.model, options.results), options.offset, options.batch)
+
+
 def _serve(options: argparse.Namespace) -> int:
     from slicewise.services.places import check_installed
 
     check_installed("fastapi", "uvicorn")
-    from slicewise.segmenting.models import choose
-    from slicewise.services.asked import Asked
     from slicewise.services.http import Limits
     from slicewise.services.serving import serve
 
-    say = functools.partial(print, file=sys.stderr, flush=True)
-    asked = Asked(choose(options.model, options.results), options.offset, options.batch)
     limits = Limits(options.megabytes, options.waiting)
-    serve(asked, limits, options.host, options.port, say)
+    serve(_asked(options), limits, options.host, options.port, _say)
     return 0
 
 
@@ -288,16 +298,12 @@ def _listen(options: argparse.Namespace) -> int:
     from slicewise.services.places import check_installed
 
     check_installed("pynetdicom")
-    from slicewise.segmenting.models import choose
-    from slicewise.services.asked import Asked
     from slicewise.services.listening import listen
     from slicewise.services.node import Manner, Peer
 
-    say = functools.partial(print, file=sys.stderr, flush=True)
     peer = None if options.send_to is None else Peer.parse(options.send_to)
     manner = Manner(options.title, tuple(options.callers), peer, options.quiet, options.gigabytes)
-    asked = Asked(choose(options.model, options.results), options.offset, options.batch)
-    listen(asked, options.output, manner, (options.host, options.port), say)
+    listen(_asked(options), options.output, manner, (options.host, options.port), _say)
     return 0
 
 

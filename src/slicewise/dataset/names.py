@@ -63,7 +63,7 @@ def find_alike(
     unique = sorted(set(names))
     apart = [frozenset(each) for each in known]
     alike: list[list[str]] = []
-    for key in (_without_blanks, _without_separators):
+    for key in (_without_blanks, folded):
         by_key = defaultdict(list)
         for name in unique:
             by_key[key(name)].append(name)
@@ -79,19 +79,6 @@ def find_alike(
         if left:
             differences[tuple(left)] = _difference(*open_pairs[0])
     return [(list(group), how) for group, how in sorted(differences.items())]
-
-
-def folded(name: str) -> str:
-    """Return what is left of a name without all that people do not look at.
-
-    That is case, Unicode form, blanks, leading zeros of numbers, and the signs between parts.
-
-    Examples
-    --------
-    >>> folded("Case_001") == folded("case 1"), folded("p12") == folded("p1_2")
-    (True, False)
-    """
-    return _without_separators(name)
 
 
 def _plain(name: str) -> str:
@@ -111,8 +98,17 @@ def _without_blanks(name: str) -> str:
     return _zeros("".join(letter for letter in _plain(name) if not is_blank(letter)))
 
 
-def _without_separators(name: str) -> str:
-    """One sign for all separators, and none where a letter stands beside it: p-01, p_01, p01."""
+def folded(name: str) -> str:
+    """Return what is left of a name without all that people do not look at.
+
+    That is case, Unicode form, leading zeros of numbers, and which sign or blank separates parts:
+    there is one for all, and none where a letter stands beside it (``p-01``, ``p_01``, ``p01``).
+
+    Examples
+    --------
+    >>> folded("Case_001") == folded("case 1"), folded("p12") == folded("p1_2")
+    (True, False)
+    """
     text = "".join("-" if is_blank(x) or x in "_." else x for x in _plain(name)).strip("-")
     return _zeros(re.sub(r"(?<=\d)-+(?=\d)", "-", re.sub(r"(?<!\d)-+|-+(?!\d)", "", text)))
 

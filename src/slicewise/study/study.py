@@ -244,8 +244,11 @@ class Study:
 
     def of_shards(self, folder: str, cases: Iterable[str], below: str = SHARDS) -> list[str]:
         """Return the file of each shard that one of these cases is in."""
-        members = dict.fromkeys(self.shard_of[case] for case in cases)
-        return [self.result(f"{folder}/{below}/{shard}.json") for shard in members]
+        return [self.result(f"{folder}/{below}/{shard}.json") for shard in self.shards_of(cases)]
+
+    def shards_of(self, cases: Iterable[str]) -> list[str]:
+        """Return the shards that some of these cases are in, each once."""
+        return list(dict.fromkeys(self.shard_of[case] for case in cases))
 
     def of_folds(self, name: str, experiment: str, folds: Iterable[int] | None = None) -> list[str]:
         """Return a file of each fold of an experiment; of an ensemble, member after member."""

@@ -93,9 +93,7 @@ class Teachers(Part):
         teacher = self.teacher_of(experiment)
         if teacher is None:
             return []
-        shards = dict.fromkeys(
-            self.study.shard_of[case] for case in self.study.training_cases(fold)
-        )
+        shards = self.study.shards_of(self.study.training_cases(fold))
         of = {"experiment": teacher, "fold": str(fold)}
         asked = [
             ("teach", {**of, "recipe": recipe, "shard": shard})

@@ -111,7 +111,7 @@ class Trainings(Part):
     def led_to(self, experiment: str, fold: int | str) -> list[tuple[str, dict[str, str]]]:
         """Return the jobs that a training follows from, slices left aside: rule and wildcards."""
         cases = self.reads(fold)
-        shards = dict.fromkeys(self.study.shard_of[case] for case in cases)
+        shards = self.study.shards_of(cases)
         efforts = [
             self.settings.planned.get(recipe) for recipe in self.study.recipes_of(experiment)
         ]
@@ -138,13 +138,11 @@ class Trainings(Part):
 
         They are what cuts and what teaches, the leakage check, and all that this follows from.
         """
-        cut = dict.fromkeys(self.study.shard_of[case] for case in self.reads(fold))
-        checked = dict.fromkeys(self.study.shard_of[case] for case in self.study.scored)
         return [
             *(
                 ("slices", {"recipe": recipe, "shard": shard})
                 for recipe in self.study.recipes_of(experiment)
-                for shard in cut
+                for shard in self.study.shards_of(self.reads(fold))
             ),
             *(each for each in self.study.teachers.led_to(experiment, fold) if each[0] == "teach"),
             *(
@@ -152,7 +150,7 @@ class Trainings(Part):
                 for _ in self.study.starts.checked(experiment, fold)
             ),
             *((rule, {}) for rule in ("leakage", "split", "cases")),
-            *(("ingest", {"shard": shard}) for shard in checked),
+            *(("ingest", {"shard": shard}) for shard in self.study.shards_of(self.study.scored)),
         ]
 
     def _cases_without_slices(self, recipe: str) -> set[str]:

@@ -290,17 +290,21 @@ def _with_masks(pairs: Sequence[Pairing], looker: Looker, wanted: str = "") -> P
             chosen = _with_masks(drawn, looker)
             return replace(chosen, readings=(*chosen.readings, *made))
     drawn = [pair for pair in ordered if not _is_empty(pair.masks[0], looker)]
-    best = (drawn or ordered)[0]
-    chosen = _of_drawn(drawn or ordered, looker, wanted)
-    of_best = [pair for pair in ordered if pair.image == best.image and 2 * pair.worth > best.worth]
-    empty = tuple(pair.masks[0] for pair in of_best if drawn and pair not in drawn)
-    return replace(chosen, empty=(*chosen.empty, *empty))
+    if not drawn:
+        return _of_drawn(ordered, looker, wanted)
+    empty = tuple(p.masks[0] for p in _rivals(drawn[0], ordered) if p not in drawn)
+    return replace(_of_drawn(drawn, looker, wanted), empty=empty)
+
+
+def _rivals(best: Pairing, pairs: Sequence[Pairing]) -> list[Pairing]:
+    """Return the masks of the same images that more than half as many cases have."""
+    return [p for p in pairs if p.image == best.image and 2 * p.worth > best.worth]
 
 
 def _of_drawn(ordered: Sequence[Pairing], looker: Looker, wanted: str) -> Pairing:
     """Choose among masks of which each shows something."""
     best = ordered[0]
-    rivals = [p for p in ordered if p.image == best.image and 2 * p.worth > best.worth]
+    rivals = _rivals(best, ordered)
     several = [p for p in rivals if _values(p.masks[0], looker) > 1]
     full = [p for p in rivals if len(p.keys) >= FULL * len(best.keys)]
     if several:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,9 @@ def _of_no_case(layout: Layout, listing: Listing, looker: Looker) -> list[str]:
     files = [path for case in layout.cases for path in (*case.image, *case.mask)]
     # a table has whole paths, whatever the folder is called by
     root = listing.root.absolute()
-    used = {path.absolute().relative_to(root).as_posix() for path in files}
+    within = [path.absolute().relative_to(root) for path in files]
+    # of a series of slices, the folder that they lie in
+    used = {place.as_posix() for path in within for place in (path, *path.parents)}
     named = layout.arrangement.named
     sorts = sorted_out(kinds_of(listing.entries, channels=False), looker)
     is_framed = any(case.frame is not None for case in layout.cases)
@@ -167,19 +169,14 @@ def _of_no_case(layout: Layout, listing: Listing, looker: Looker) -> list[str]:
     # what lies alone in a folder may be called like nothing else there
     mixed = [] if is_framed else [path for kind in sorts["mixed"] for path in kind.paths]
     found += [path for path in mixed if (seen := looker.glance(path)) and seen.is_mask]
-    left = {path for path in found if path not in named and not _is_within(path, used)}
+    left = {path for path in found if path not in named | used}
     if not left:
         return []
     what = ("file of four dimensions", "files of four dimensions") if is_framed else ("mask",)
     return [
-        f"Left aside, as by its name no case has it, or has another one: "
+        "Left aside, as by its name no case has it, or has another one: "
         f"{plural(len(left), *what)}, {some_of(sorted(left))}."
     ]
-
-
-def _is_within(path: str, used: Collection[str]) -> bool:
-    """Tell whether a file, or a folder of slices, is one of those that are used."""
-    return path in used or any(one.startswith(f"{path}/") for one in used)
 
 
 # --- what files hold ------------------------------------------------------------------------

@@ -181,7 +181,7 @@ def affine_of(header: Any, shape: Sequence[int], path: Path) -> np.ndarray:
         sizes: some programs go by one and some by the other, and nothing tells which is true.
     """
     if header["sform_code"] and header["qform_code"]:
-        sform = np.linalg.norm(header.get_sform()[:3, :3], axis=0)
+        sform = nib.affines.voxel_sizes(header.get_sform())
         qform = np.asarray(header.get_zooms()[:3], dtype=np.float64)
         if qform.all() and not np.allclose(sform, qform, rtol=SAME_SIZE):
             one, other = (" × ".join(f"{mm:.4g}" for mm in sizes) for sizes in (sform, qform))
