@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from slicewise.evaluation import signed_rank as module
+from slicewise.evaluation.needed import patients_needed
 from slicewise.evaluation.signed_rank import signed_rank
 
 
@@ -58,6 +59,15 @@ def test_what_is_left_by_rounding_is_no_change() -> None:
     # the mean over seeds in another order
     differences = np.array([1e-17, -2e-16, 1e-16, 0.1, 0.2, 0.3])
     assert signed_rank(differences) == 0.25
+
+
+def test_equal_differences_of_decimal_scores_are_tied() -> None:
+    """In binary fractions 0.8 - 0.7 and 0.9 - 0.8 differ in their last digit."""
+    first = np.array([0.8, 0.9, 0.7, 0.6, 0.4, 0.5, 0.95, 0.65])
+    second = np.array([0.7, 0.8, 0.6, 0.5, 0.3, 0.4, 0.85, 0.75])
+    tied = np.array([1.0] * 7 + [-1.0])
+    assert signed_rank(first - second) == signed_rank(tied) == 2 * 9 / 2**8
+    assert patients_needed(first - second, 0.05) == patients_needed(tied, 0.05)
 
 
 def test_a_tail_that_is_very_thin_is_still_right() -> None:

@@ -20,7 +20,7 @@ from slicewise.errors import SlicewiseError
 from slicewise.evaluation.detection import counts_absent
 from slicewise.evaluation.needed import patients_needed
 from slicewise.evaluation.paired import ALPHA, Paired, paired
-from slicewise.evaluation.signed_rank import NOTHING
+from slicewise.evaluation.signed_rank import in_decimals
 from slicewise.evaluation.statistics import DISTANCES, METRICS, by_patient, headline_subset
 from slicewise.metrics import table as metric_table
 from slicewise.metrics.table import names_of
@@ -245,7 +245,7 @@ def _compared(
 
 def _agreeing(differences: np.ndarray) -> int:
     """Count the patients who differ to the side of the mean."""
-    return int((differences * np.sign(differences.mean()) > NOTHING).sum())
+    return int((in_decimals(differences) * np.sign(differences.mean()) > 0).sum())
 
 
 def _with_seeds(difference: Paired, reach: float | None) -> tuple[float | None, float | None]:

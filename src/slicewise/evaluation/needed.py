@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from slicewise.evaluation.signed_rank import NOTHING, signed_rank
+from slicewise.evaluation.signed_rank import in_decimals, signed_rank
 
 POWER = 0.8
 """How many of such comparisons should find the difference."""
@@ -43,8 +43,8 @@ def patients_needed(differences: np.ndarray, alpha: float) -> int | None:
     >>> patients_needed(np.array([0.3, 0.4, 0.2]), 0.05)
     6
     """
-    differences = np.asarray(differences, float)
-    if not (np.abs(differences) > NOTHING).any():
+    differences = in_decimals(differences)
+    if not differences.any():
         return None
     low = 1
     high = 8
@@ -77,8 +77,7 @@ def _power(differences: np.ndarray, patients: int, alpha: float) -> float:
 
 def _normal(draws: np.ndarray) -> np.ndarray:
     """Return the two-sided p of each row by the normal distribution, zeros after Pratt (1959)."""
-    differs = np.abs(draws) > NOTHING
-    ranks = stats.rankdata(np.where(differs, np.abs(draws), 0.0), axis=1) * differs
+    ranks = stats.rankdata(np.abs(draws), axis=1) * (draws != 0)
     deviation = (ranks * np.sign(draws)).sum(axis=1)
     spread = np.sqrt((ranks**2).sum(axis=1))
     z = np.divide(deviation, spread, out=np.zeros_like(deviation), where=spread > 0)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from slicewise.evaluation.intervals import interval
-from slicewise.evaluation.signed_rank import NOTHING, signed_rank
+from slicewise.evaluation.signed_rank import in_decimals, signed_rank
 from slicewise.evaluation.statistics import by_patient, read_metrics
 from slicewise.wording import plural
 
@@ -54,7 +54,7 @@ def paired(first: np.ndarray, second: np.ndarray) -> Paired:
     # sorted, because the bootstrap draws positions
     difference = np.sort(np.asarray(second, float) - np.asarray(first, float))
     low, high = interval(difference)
-    changed = int((np.abs(difference) > NOTHING).sum())
+    changed = int(np.count_nonzero(in_decimals(difference)))
     mean = float(difference.mean())
     return Paired(len(difference), mean, low, high, signed_rank(difference), changed)
 

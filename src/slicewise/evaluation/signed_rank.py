@@ -5,13 +5,24 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-NOTHING = 1e-12
-"""Differences up to this size are rounding: patients who did not change."""
+DIGITS = 9
+"""Of a difference that count. Tables have six; what lies behind is rounding, and would part ties."""
 LARGEST = 500_000_000
 """Additions that the exact distribution may take (about a second); beyond, signs are drawn."""
 DRAWS = 99_999
 CHUNK = 2_000_000
 """Signs in memory at a time."""
+
+
+def in_decimals(differences: np.ndarray) -> np.ndarray:
+    """Return differences without what binary fractions leave of decimal ones.
+
+    Examples
+    --------
+    >>> in_decimals(np.array([0.8 - 0.7, 0.9 - 0.8, 0.1 + 0.2 - 0.3]))
+    array([0.1, 0.1, 0. ])
+    """
+    return np.round(np.asarray(differences, float), DIGITS)
 
 
 def signed_rank(differences: np.ndarray) -> float:
@@ -42,12 +53,12 @@ def signed_rank(differences: np.ndarray) -> float:
     >>> signed_rank(np.array([0.0, 0.0, 0.1, 0.2, 0.3]))  # three of five differ
     0.25
     """
-    differences = np.asarray(differences, float)
-    differs = np.abs(differences) > NOTHING
+    differences = in_decimals(differences)
+    differs = differences != 0
     if not differs.any():
         return 1.0
     # twice the rank is a whole number, whatever is tied
-    sizes = np.where(differs, np.abs(differences), 0.0)
+    sizes = np.abs(differences)
     ranks = np.rint(2 * stats.rankdata(sizes)[differs]).astype(np.int64)
     positive = int(ranks[differences[differs] > 0].sum())
     number = len(ranks)
