@@ -30,14 +30,43 @@ def test_shares_have_the_interval_of_wilson(count: int, more: int):
     assert 0 <= found["ci_low"] <= p <= found["ci_high"] <= 1
 
 
-def test_lesions_of_a_patient_are_drawn_together():
+@pytest.mark.parametrize("found", [False, True])
+def test_where_all_lesions_were_found_or_none_each_patient_counts_as_one(found):
+    totals = np.array([1.0, 7, 2, 4, 0])
+    told = ratio(totals * found, totals)
+    known = stats.binomtest(4 * found, 4).proportion_ci(method="exact")
+    assert (told["value"], told["n"]) == (float(found), 14)
+    assert (told["ci_low"], told["ci_high"]) == pytest.approx((known.low, known.high))
+
+
+def test_of_two_patients_with_lesions_there_is_no_interval():
     counts, totals = np.array([9.0, 0, 1]), np.array([10.0, 10, 0])
-    found = ratio(counts[:2], totals[:2])
-    assert (found["value"], found["n"]) == (0.45, 20)
-    # two patients: both the first, one of each, both the second
-    assert (found["ci_low"], found["ci_high"]) == (0, 0.9)
-    assert ratio(counts[:1], totals[:1])["ci_low"] is None
+    assert ratio(counts, totals) == {"value": 0.45, "ci_low": None, "ci_high": None, "n": 20}
     assert ratio(counts[2:], totals[2:])["value"] is None
+
+
+def test_lesions_of_a_patient_that_go_together_tell_less_than_others():
+    totals = np.full(20, 5.0)
+    together = ratio(np.array([5.0, 0] * 10), totals)
+    apart = ratio(np.array([2.0, 3] * 10), totals)
+    assert together["value"] == apart["value"] == 0.5
+    assert together["ci_low"] < apart["ci_low"] < 0.5 < apart["ci_high"] < together["ci_high"]
+    known = stats.binomtest(50, 100).proportion_ci(method="exact")
+    assert apart["ci_low"] == pytest.approx(known.low)
+
+
+@pytest.mark.parametrize("patients", [3, 5, 10, 30])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_the_interval_of_lesions_holds_the_true_share(patients, share):
+    """Patients have one to five lesions and differ in how easily these are found."""
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(400):
+        totals = random.integers(1, 6, patients)
+        own = random.beta(share * 7 / 3, (1 - share) * 7 / 3, patients)
+        told = ratio(random.binomial(totals, own).astype(float), totals.astype(float))
+        held += told["ci_low"] <= share <= told["ci_high"]
+    assert held / 400 > 0.93
 
 
 def test_a_mean_has_no_interval_below_two_values_and_a_point_where_all_are_equal():

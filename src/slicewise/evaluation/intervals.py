@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from slicewise.wording import INTERVAL_OF
+
 RESAMPLES = 9999
 BATCH = 500  # resamples at a time, so that memory does not grow with the patients
 
@@ -68,8 +70,10 @@ def proportion(count: int, n: int) -> dict[str, Any]:
 def ratio(counts: np.ndarray, totals: np.ndarray) -> dict[str, Any]:
     """Return a share of things that patients have several of, with its 95 % interval.
 
-    Things of a patient are no independent draws, so that patients are drawn
-    again (percentile bootstrap, fixed seed), and not their lesions.
+    Things of a patient are no independent draws. So the interval is that of
+    Clopper and Pearson for as many independent ones as would scatter alike
+    (Korn and Graubard, Survey Methodology 24 (1998) 193-201); where all were
+    found, or none, each patient counts as one.
 
     Parameters
     ----------
@@ -80,19 +84,36 @@ def ratio(counts: np.ndarray, totals: np.ndarray) -> dict[str, Any]:
     -------
     dict
         value, the sum of counts over that of totals, None without any;
-        ci_low, ci_high, None below two patients who have any; n, how many there are.
+        ci_low, ci_high, None below three patients who have any; n, how many there are.
     """
     there = totals > 0
     counts = counts[there]
     totals = totals[there]
     n = int(totals.sum())
-    value = float(counts.sum() / n) if n else None
-    if len(totals) < 2:
+    value = float(counts.sum() / totals.sum()) if len(totals) else None
+    if value is None or len(totals) < INTERVAL_OF:
         return {"value": value, "ci_low": None, "ci_high": None, "n": n}
-    random = np.random.default_rng(0)
-    shares = []
-    for start in range(0, RESAMPLES, BATCH):
-        drawn = random.integers(0, len(totals), (min(BATCH, RESAMPLES - start), len(totals)))
-        shares.append(counts[drawn].sum(axis=1) / totals[drawn].sum(axis=1))
-    low, high = np.percentile(np.concatenate(shares), (2.5, 97.5))
-    return {"value": value, "ci_low": float(low), "ci_high": float(high), "n": n}
+    low, high = _clopper_pearson(value, _independent(counts, totals, value))
+    return {"value": value, "ci_low": low, "ci_high": high, "n": n}
+
+
+def _independent(counts: np.ndarray, totals: np.ndarray, value: float) -> float:
+    """Return how many independent things would make a share scatter as those of patients do."""
+    patients = len(totals)
+    n = totals.sum()
+    if value in (0, 1):
+        return float(patients)
+    spread = (counts - value * totals) / n
+    variance = patients / (patients - 1) * float((spread**2).sum())
+    # the variance of few patients is itself uncertain
+    known = stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, patients - 1)
+    alike = value * (1 - value) / variance if variance else n
+    return float(min(n, alike * known**2))
+
+
+def _clopper_pearson(value: float, n: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share of n, which need be no whole number."""
+    found = value * n
+    low = stats.beta.ppf(0.025, found, n - found + 1) if value > 0 else 0.0
+    high = stats.beta.ppf(0.975, found + 1, n - found) if value < 1 else 1.0
+    return float(low), float(high)

@@ -56,6 +56,7 @@ from slicewise.report.render import (
     signed,
     statistics_of,
     usable,
+    without_rough_interval,
 )
 from slicewise.report.style import MANY
 from slicewise.report.tables import (
@@ -314,6 +315,10 @@ def _detection(scored: pd.DataFrame) -> list[dict[str, Any]]:
         {"label": str(label), **detection(rows)}
         for label, rows in scored.groupby("label", sort=False)
     ]
+    for each in counts:
+        if each["lesions"] is not None:
+            false = each["lesions"]["false_per_scan"]
+            each["lesions"]["false_per_scan"] = without_rough_interval(false)
     return counts if any(each["notable"] for each in counts) else []
 
 
