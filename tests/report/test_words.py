@@ -163,7 +163,8 @@ def test_a_label_that_some_have_is_told_of_those_and_of_the_others():
     rows = {"a": [(HIT, HIT)], "b": [(HIT, NOTHING)], "c": [(NOTHING, WRONG)]} | nobody
     assert meaning(masks.scored(rows), "test") == [
         "In the 2 of 10 new patients who have tumour, 50 % of the reference tumour was found, and "
-        "50 % of what was predicted as tumour is tumour in the reference, on average.",
+        "100 % of what was predicted as tumour, in the 1 of them in whom any was, is tumour in the "
+        "reference, on average.",
         "In b, nothing was predicted as tumour, of which there are 8.0 ml.",
         "tumour: 2 of 10 have it, found in 1 of 2, wrongly found in 1 of 8 (0.5 ml on average, "
         "4.0 ml at most).",

@@ -58,12 +58,12 @@ def meaning(scored: pd.DataFrame, subset: str, seen: Seen | None = None) -> list
     n = int(scored["patient"].nunique())
     asked = ~is_untrained(scored)
     there = scored[has_label(scored) & asked]
-    shares = [by_patient(there, name).dropna() for name in ("recall", "precision")]
+    recall = by_patient(there, "recall").dropna()
     if not n:
         return []
-    if all(len(share) for share in shares):
-        who = _those_who_have_it(scored, subset, len(shares[0]))
-        first = [_found(there, who, shares[0], shares[1])]
+    if len(recall):
+        who = _those_who_have_it(scored, subset, len(recall))
+        first = [_found(there, who, recall)]
     elif not has_label(scored).any():
         first = [_nothing_there(scored, subset, n)]
     elif not len(there):
@@ -183,7 +183,13 @@ def _those_who_have_it(rows: pd.DataFrame, subset: str, scored: int) -> str:
     return f"In the {scored} of {_patients(n, subset)} who {has} {what}{score}"
 
 
-def _found(there: pd.DataFrame, who: str, recall: pd.Series, precision: pd.Series) -> str:
+def _found(there: pd.DataFrame, who: str, recall: pd.Series) -> str:
+    """Say how much was found, and how much of what was predicted is right.
+
+    The precision of an empty prediction is 0 in tables, though nothing of it is wrong.
+    """
+    any_of_it = there["predicted_ml"] > 0
+    precision = by_patient(there[any_of_it], "precision").dropna()
     labels = [str(label) for label in there["label"].unique()]
     if len(labels) == 1:
         organ = f"the reference {labels[0]}"
@@ -194,9 +200,13 @@ def _found(there: pd.DataFrame, who: str, recall: pd.Series, precision: pd.Serie
         predicted = "an organ"
         true = "that organ"
     average = ", on average" if len(recall) > 1 or len(labels) > 1 else ""
-    right = f"{_share(precision.mean())} of what was predicted as {predicted} is {true} in the"
-    right = f"{right} reference{average}"
-    if not (there["predicted_ml"] > 0).any():
+    where = ""
+    if not any_of_it.all():
+        those = f"in the {len(precision)} of them in whom" if len(labels) == 1 else "where"
+        where = f", {those} any was,"
+    right = f"{_share(precision.mean())} of what was predicted as {predicted}{where} is {true} in"
+    right = f"{right} the reference{average}"
+    if not any_of_it.any():
         right = f"nothing was predicted as {predicted}"
     return f"{who}, {_share(recall.mean())} of {organ} was found, and {right}."
 
