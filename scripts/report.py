@@ -64,7 +64,9 @@ def main(snakemake):
             seeds=cfg.seeds,
             sweep=cfg.sweep,
             combinations=cfg.combinations,
-            expected=expected_scores(metrics, given.shards, given.get("calibrations") or []),
+            expected=expected_scores(
+                metrics, given.shards, given.get("calibrations") or [], folds.is_missed
+            ),
             evidence=evidence.evidence(
                 folds.records, run, test_set, given.metrics, given.split, names=folds.names
             ),

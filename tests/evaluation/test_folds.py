@@ -54,3 +54,15 @@ def test_an_ensemble_lacks_a_label_that_all_its_members_lost(order):
     whole = Folds(records, {}, ensemble=ensemble)
     assert whole.untrained == [["cyst"], ["lesion"]]
     assert Folds(records[:2], {}).untrained == lacked[order[0]]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "missed"),
+    [([0.0, 0.05], True), ([0.0, 0.2], False), ([0.3, None], False), ([None, None], True)],
+)
+def test_a_label_that_was_not_found_is_missed_where_nearly_all_have_it(lacking, missed):
+    labels = [{} if each is None else {"tumour": {"lacking": each}} for each in lacking]
+    records = [SimpleNamespace(ranges={"labels": each}) for each in labels]
+    assert Folds(records, {}).is_missed("tumour") is missed
+    # of a training of an earlier version nothing is known, as of new scans
+    assert Folds([*records, SimpleNamespace(ranges={})], {}).is_missed("tumour")

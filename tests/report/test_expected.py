@@ -40,11 +40,16 @@ def test_each_mask_is_a_dot_at_its_two_numbers() -> None:
 
 
 def test_it_says_how_many_intervals_held() -> None:
-    rows = [{"n": 30, "held": 27}, {"n": 30, "held": 20}]
+    rows = [{"n": 30, "held": 27, "nowhere": 0}, {"n": 30, "held": 20, "nowhere": 0}]
     assert in_words(rows) == (
         "The true Dice lies in the 90 % interval of 47 of 60 masks; it should be about 54."
     )
-    assert "little" in in_words([{"n": 7, "held": 7}])
+    assert "little" in in_words([{"n": 7, "held": 7, "nowhere": 0}])
+    rows[0]["nowhere"] = 2
+    assert in_words(rows).endswith(
+        "be about 54. 2 masks more, of what should be there and was found nowhere, are expected to "
+        "have 0, which cannot be wrong."
+    )
     section = expected_section(scores(5))
     assert section is not None and [row["n"] for row in section["rows"]] == [5, 5]
     assert section["sentence"].count("of 10 masks") == 1

@@ -16,6 +16,9 @@ exceeded by a ninth patient one time in nine."""
 MOST = 24
 """Patients of a fold that are predicted again and again; more make it longer and hardly better."""
 
+OFTEN = 0.1
+"""A label that so many of the training cases lack is not missed where it is not found."""
+
 
 class KnownMask(Loose):
     """A mask whose Dice is known.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,10 @@ PREDICTED = Form(list[_Predicted])
 
 
 def expected_scores(
-    metrics: pd.DataFrame, shards: Iterable[str], calibrations: Sequence[str]
+    metrics: pd.DataFrame,
+    shards: Iterable[str],
+    calibrations: Sequence[str],
+    is_missed: Callable[[str], bool],
 ) -> pd.DataFrame:
     """Return the Dice to expect of each label of each test case, beside the true one.
 
@@ -39,6 +42,9 @@ def expected_scores(
         The records of the predictions, with what each mask tells without truth.
     calibrations : sequence of str
         What masks of patients told who are not tested, by fold.
+    is_missed : callable
+        Tells of a label that was found nowhere whether it should be there; otherwise nothing is
+        said of it, as of new scans.
 
     Returns
     -------
@@ -67,7 +73,10 @@ def expected_scores(
         if label not in own:
             continue
         seen = own[label]
-        expected = MISSED if seen is None else expectation.of(label, seen)
+        if seen is not None:
+            expected = expectation.of(label, seen)
+        else:
+            expected = MISSED if is_missed(label) else None
         if expected is not None:
             rows.append([row["case"], row["patient"], label, row["dice"], *expected])
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -86,12 +95,14 @@ def agreement_of(scores: pd.DataFrame) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``label``, ``n`` masks, ``rank`` (Spearman's correlation, None where there is
-        none), ``held``: of how many the Dice lies in the interval, and
-        ``off``: the mean of expected less true Dice.
+        ``label``; ``n`` masks that are not empty, and ``nowhere``, how many more are, of which
+        0 is expected and cannot be wrong; of the former ``rank`` (Spearman's correlation),
+        ``held``: of how many the Dice lies in the interval, and ``off``: the mean of expected
+        less true Dice. None where there is none.
     """
     told = []
-    for label, own in scores.groupby("label", sort=False):
+    for label, every in scores.groupby("label", sort=False):
+        own = every[every["high"] > 0]
         dice, expected = (own[name].to_numpy(float) for name in ("dice", "expected"))
         low, high = (own[name].to_numpy(float) for name in ("low", "high"))
         # tables have six digits
@@ -100,9 +111,10 @@ def agreement_of(scores: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "label": str(label),
                 "n": len(own),
+                "nowhere": len(every) - len(own),
                 "rank": rank_correlation(expected, dice),
                 "held": int(np.count_nonzero(held)),
-                "off": float((expected - dice).mean()),
+                "off": float((expected - dice).mean()) if len(own) else None,
             }
         )
     return told

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slicewise.dataset.calibration import OFTEN
 from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.evaluation.ledger import model_digest
@@ -97,6 +98,15 @@ class Folds:
     def recipes(self) -> list[str]:
         """The slice recipes that were trained on."""
         return self.records[0].recipes
+
+    def is_missed(self, label: str) -> bool:
+        """Tell whether a label that was not found should be there, as in nearly all training cases.
+
+        New scans are told of likewise: what is not known of some training is not known at all.
+        """
+        known = [record.ranges.get("labels") for record in self.records]
+        told = [labels[label]["lacking"] for labels in known if labels and label in labels]
+        return None in known or not told or max(told) < OFTEN
 
     @property
     def teacher(self) -> str | None:

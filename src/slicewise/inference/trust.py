@@ -9,6 +9,7 @@ import numpy as np
 
 from slicewise.boxes import bounding_box, centre_of
 from slicewise.components import TOUCHING, component_sizes
+from slicewise.dataset.calibration import OFTEN
 from slicewise.inference.roughness import roughness
 from slicewise.network.card import ModelCard
 from slicewise.network.ranges import Ranges
@@ -25,8 +26,6 @@ APART = 0.85
 OUT = 0.05
 IN = 0.95
 """A voxel is unsure whose probability lies between the two."""
-OFTEN = 0.1
-"""A label that so many of the training cases lack is not missed."""
 SIDES = (
     ("the patient's left", "the patient's right"),
     ("the back", "the front"),

@@ -169,7 +169,7 @@ def gather(folder: Path) -> Gathered:
         split,
         _settings(place),
         _costs(place, result.folds, result.metrics),
-        _expected(place, result.metrics),
+        _expected(place, result),
         read_groups(place / "groups.tsv"),
         0 if content.get("spacing") else len(unsized_cases(place.parent)),
         sweep=read_sweep(place / "sweep.tsv"),
@@ -228,9 +228,11 @@ def trained(every: Sequence[Gathered]) -> list[Gathered]:
     return [known.get(name, each) for name, each in parts.items()]
 
 
-def _expected(place: Path, metrics: pd.DataFrame) -> pd.DataFrame:
+def _expected(place: Path, result: Result) -> pd.DataFrame:
+    metrics = result.metrics
     shards = [str(path) for path in _shards(place, metrics)]
-    return expected_scores(metrics, shards, sorted(map(str, place.glob("fold-*/calibration.json"))))
+    files = sorted(map(str, place.glob("fold-*/calibration.json")))
+    return expected_scores(metrics, shards, files, result.folds.is_missed)
 
 
 def numbers_of(every: Sequence[Gathered]) -> Numbers:

@@ -41,11 +41,20 @@ def in_words(rows: Sequence[dict[str, Any]]) -> str:
     """Say how far the intervals held."""
     masks = sum(row["n"] for row in rows)
     held = sum(row["held"] for row in rows)
+    nowhere = sum(row["nowhere"] for row in rows)
     few = " Of so few that says little." if masks < FEW else ""
-    return (
-        f"The true Dice lies in the 90 % interval of {held} of {plural(masks, 'mask')}; it should "
-        f"be about {round(0.9 * masks)}.{few}"
-    )
+    said = []
+    if masks:
+        said.append(
+            f"The true Dice lies in the 90 % interval of {held} of {plural(masks, 'mask')}; it "
+            f"should be about {round(0.9 * masks)}.{few}"
+        )
+    if nowhere:
+        said.append(
+            f"{plural(nowhere, 'mask')} more, of what should be there and was found nowhere, "
+            f"{'is' if nowhere == 1 else 'are'} expected to have 0, which cannot be wrong."
+        )
+    return " ".join(said)
 
 
 def expected_dots(scores: pd.DataFrame) -> Figure:

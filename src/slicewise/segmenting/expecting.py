@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from slicewise.dataset.calibration import CALIBRATION, FEWEST, Calibration, joined
+from slicewise.dataset.calibration import CALIBRATION, FEWEST, OFTEN, Calibration, joined
 from slicewise.dataset.training_record import TrainingRecord
 from slicewise.inference.signs import signs_of
-from slicewise.inference.trust import OFTEN, FoundLabel
+from slicewise.inference.trust import FoundLabel
 from slicewise.inference.unlike import Seen
 from slicewise.metrics.expected import MISSED, Expectation
 from slicewise.network.card import ModelCard
