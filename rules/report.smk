@@ -136,6 +136,7 @@ rule compare:
             columns=study.scored_columns,
             bins=study.bins,
             shown_channel=settings.dataset.shown_channel,
+            swept=study.sweeps.best_of_how_many(),
         ).dump(),
         tracking=result("comparison/tracking"),
     script:

@@ -36,6 +36,7 @@ def main(snakemake):
             bins=cfg.bins,
             shown_channel=cfg.shown_channel,
             unsized=[name for name, one in records.items() if one.is_unsized],
+            swept=cfg.swept,
             page=str(out.html),
         )
         made.write(out.table, out.cases, out.html)

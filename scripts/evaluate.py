@@ -49,6 +49,11 @@ def main(snakemake):
         name = snakemake.wildcards.experiment
         tags = {"split_digest": sha256(given.split), "data_digest": ledger.files_digest(cases)}
         trained_by = given.get("plans") or [], given.get("bests") or []
+        chosen = ""
+        if given.get("bests"):
+            chosen = "a sweep chose its settings by these patients"
+        elif folds.ensemble is not None and folds.ensemble.fitted and not folds.ensemble.by_fold:
+            chosen = "its weights were fitted on these patients"
         learnt = settings_learnt(snakemake.config, name, *trained_by)
         if folds.ensemble is not None:
             tracker.mixed(
@@ -74,6 +79,7 @@ def main(snakemake):
             tags=tags,
             test=ledger.files_digest(cases, assigned, "test"),
             register=validated if cfg.register_model else None,
+            chosen=chosen,
         )
         delete_checkpoints(Path(snakemake.params.checkpoints))
 

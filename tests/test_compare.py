@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from slicewise.compare import compare_folders, name_folders, set_side_by_side
 from slicewise.dataset.case_record import write_case_records
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger
+from slicewise.evaluation.folds import Folds
 from slicewise.evaluation.results import read_result
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
@@ -275,11 +278,34 @@ def test_a_training_in_parts_counts_with_all_of_them(tmp_path):
     folder = scored(tmp_path / "t" / "one")
     result = read_result(folder)
     job = Cost("train", 1, 0.5, 0.5, None, None)  # its last part
-    assert compare._minutes(result, job) == pytest.approx(2.0), "four epochs of half a minute"
-    assert compare._minutes(result, None) == pytest.approx(2.0)
+    assert compare._minutes(result.folds, job) == pytest.approx(2.0), "four epochs of 30 s"
+    assert compare._minutes(result.folds, None) == pytest.approx(2.0)
     result.folds.records[0].resolved.seconds = 420.0
-    assert compare._minutes(result, job) == pytest.approx(7.0)
-    assert compare._minutes(result, Cost("train", 1, 9.0, 9.0, None, None)) == 9.0
+    assert compare._minutes(result.folds, job) == pytest.approx(7.0)
+    assert compare._minutes(result.folds, Cost("train", 1, 9.0, 9.0, None, None)) == 9.0
+
+
+def test_an_ensemble_costs_what_its_members_cost_and_has_no_curve(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    members = {name: read_result(scored(place / name)) for name in ("one", "two")}
+    for name, (seconds, megabytes) in {"one": (300, 900), "two": (480, 700)}.items():
+        write_text(
+            place / "timings" / "train" / name / "fold-0.tsv",
+            f"s\tmax_rss\tcpu_time\n{seconds}\t{megabytes}\t1\n",
+        )
+    folds = Folds(
+        [each.folds.records[0] for each in members.values()],
+        {f"{name}/fold-0": each.folds.histories["fold-0"] for name, each in members.items()},
+        ensemble=SimpleNamespace(folds=1, members=dict.fromkeys(members)),
+    )
+    both = replace(members["one"], folder=place / "both", folds=folds)
+    cost = compare._cost(both)
+    assert (cost["minutes"], cost["memory_mb"], cost["energy_wh"]) == (13.0, 900.0, None)
+    assert compare._histories(both) == {}
+    assert list(compare._histories(members["one"])) == ["fold-0"]
+    # elsewhere, nobody knows what it took beyond the epochs
+    alone = compare._cost(replace(both, folder=tmp_path / "sent" / "both"))
+    assert (alone["minutes"], alone["memory_mb"]) == (pytest.approx(4.0), None)
 
 
 def test_older_tables_are_compared_too(tmp_path):

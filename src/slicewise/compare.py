@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
 from slicewise.evaluation.results import Result, read_result
+from slicewise.evaluation.sweep import read_sweep
 from slicewise.files import digest, whole_path, write_text
+from slicewise.records import SWEPT
 from slicewise.report.changed import Changed, Files, draw_changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.cost import Cost, read_costs
@@ -46,6 +48,12 @@ from slicewise.stored import refused
 from slicewise.tracking.energy import training_energy
 
 Results = Mapping[str, Result]
+COSTS: dict[str, Callable[[Iterable[float]], float]] = {
+    "minutes": sum,
+    "memory_mb": max,
+    "energy_wh": sum,
+}
+"""What an ensemble takes of its members."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ def set_side_by_side(
     bins: Mapping[str, Bins] | None = None,
     shown_channel: str | None = None,
     unsized: Collection[str] = (),
+    swept: Mapping[str, int] | None = None,
     page: str = "",
 ) -> Comparison:
     """Compare experiments by their results.
@@ -115,7 +124,7 @@ def set_side_by_side(
         Of an experiment with several seeds, the names of its trainings.
     files : mapping of str to Files
         By case, what overlays are drawn of; cases without are not drawn.
-    columns, bins, shown_channel, unsized, page : optional
+    columns, bins, shown_channel, unsized, swept, page : optional
         See `groupings` and `ComparedExperiments`; which channel is drawn.
 
     Raises
@@ -133,7 +142,7 @@ def set_side_by_side(
             rows={name: result.summary for name, result in results.items()},
             metrics=metrics,
             table=table,
-            histories={name: result.folds.histories for name, result in results.items()},
+            histories={name: _histories(result) for name, result in results.items()},
             links=links,
             provenance=_origins({n: one.folds.records[0].origin for n, one in results.items()}),
             repeats=repeats,
@@ -143,11 +152,12 @@ def set_side_by_side(
             changed=_changed(results, repeats, files, shown_channel),
             groupings=groupings(headline_scores(metrics[first]), columns or {}, bins or {}),
             unsized=unsized,
+            swept=swept or {},
             page=page,
         )
         return comparison_report(shown)
 
-    said = verdicts_of(table, metrics)
+    said = verdicts_of(table, metrics, swept)
     text = _page_or_lines(dataset, written, [*said, *links.values()])
     return Comparison(table, _cases(metrics, columns or {}), text, said)
 
@@ -190,11 +200,16 @@ def _regions(result: Result) -> dict[str, list[str]]:
     return {region: sorted(names[each] for each in own) for region, own in content.regions.items()}
 
 
-def verdicts_of(table: pd.DataFrame, metrics: Tables) -> list[str]:
-    """Say what the comparisons of the test patients come to, or of the others without any."""
+def verdicts_of(
+    table: pd.DataFrame, metrics: Tables, swept: Mapping[str, int] | None = None
+) -> list[str]:
+    """Say what the comparisons of the test patients come to, or of the others without any.
+
+    `swept` says of experiments of how many combinations a sweep chose their settings.
+    """
     subset = subset_of(metrics)
     crossed = all(map(is_crossed, metrics.values()))
-    return verdicts(table, subset, called(subset, crossed))
+    return verdicts(table, subset, called(subset, crossed), swept)
 
 
 def _changed(
@@ -241,29 +256,49 @@ def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return shared
 
 
+def _histories(result: Result) -> Mapping[str, pd.DataFrame]:
+    """Return the epochs of each fold; none of an ensemble, whose members were trained apart."""
+    return {} if result.folds.ensemble is not None else result.folds.histories
+
+
 def _cost(result: Result) -> dict[str, float | None]:
-    histories = result.folds.histories
-    folder = result.folder
+    """Return what training took; of an ensemble, all its members, which lie beside it."""
+    members = result.folds.members
+    if not members:
+        return _training_cost(result.folder, result.folds)
+    every = [_training_cost(result.folder.parent / name, own) for name, own in members.items()]
+    return {name: _of_all([cost[name] for cost in every], put) for name, put in COSTS.items()}
+
+
+def _of_all(
+    values: Sequence[float | None], put: Callable[[Iterable[float]], float]
+) -> float | None:
+    known = [value for value in values if value is not None]
+    return put(known) if len(known) == len(values) else None
+
+
+def _training_cost(folder: Path, folds: Folds) -> dict[str, float | None]:
+    histories = folds.histories
     # others are of a training with more folds
     stages = {cost.stage: cost for cost in read_costs(folder, [], {"train": list(histories)})}
     return {
-        "minutes": _minutes(result, stages.get("train")),
+        "minutes": _minutes(folds, stages.get("train")),
         "memory_mb": stages["train"].peak_mb if "train" in stages else None,
         "energy_wh": training_energy(folder / "tracking", len(histories)),
     }
 
 
-def _minutes(result: Result, job: Cost | None) -> float | None:
+def _minutes(folds: Folds, job: Cost | None) -> float | None:
     """Return the minutes that trainings took, from the start of their jobs to the end.
 
     A job that was interrupted knows only of its last part: then those of all its parts count, as
     they were measured without starts, or the median epoch for all, where nothing was measured.
     """
-    measured = [one.resolved.seconds for one in result.folds.records]
+    measured = [one.resolved.seconds for one in folds.records]
     known = [seconds / 60 for seconds in measured if seconds is not None]
     least = sum(known) if len(known) == len(measured) else None
     if least is None:
-        least = training_minutes(result.folds.histories.values())
+        least = training_minutes(folds.histories.values())
     of_job = job.minutes if job else None
     known_times = [minutes for minutes in (least, of_job) if minutes is not None]
     return max(known_times, default=None)
@@ -314,6 +349,7 @@ def compare_folders(
         {n: quote(os.path.relpath(p, output)) for n, p in reports.items() if p.is_file()},
         _files(results),
         unsized=_unsized(results),
+        swept=swept_of(results),
     )
     made.write(output / "comparison.tsv", output / "comparison_cases.tsv", page)
     for line in made.verdicts:
@@ -369,6 +405,12 @@ def repeats_of(results: Results) -> dict[str, list[str]]:
     }
     # where nothing else is left, the seeds are what is compared
     return groups if len(grouped(results, groups)) > 1 else {}
+
+
+def swept_of(results: Results) -> dict[str, int]:
+    """Return of how many combinations a sweep chose the settings of trainings, of the best ones."""
+    tried = {name: len(read_sweep(result.folder / SWEPT[1])) for name, result in results.items()}
+    return {name: number for name, number in tried.items() if number}
 
 
 def _without_seed(folds: Folds) -> tuple[str, int]:

@@ -442,7 +442,10 @@ class Report(Told):
 
 
 class Compare(Told):
-    """Of `compare`: which experiments, which of them repeat others, and the groups of cases."""
+    """Of `compare`: which experiments, which of them repeat others, and the groups of cases.
+
+    `swept` says of how many combinations a sweep chose their settings.
+    """
 
     dataset: str
     experiments: list[str]
@@ -451,6 +454,7 @@ class Compare(Told):
     columns: dict[str, dict[str, str]] = {}
     bins: dict[str, Bins] = {}
     shown_channel: str | None = None
+    swept: dict[str, int] = {}
 
 
 class Index(Told):

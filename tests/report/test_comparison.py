@@ -9,6 +9,7 @@ import pytest
 from slicewise.evaluation.comparison import compare
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.statistics import summarise
+from slicewise.report import comparison as report
 from slicewise.report.changed import Changed
 from slicewise.report.comparison import ComparedExperiments, comparison_report
 from slicewise.report.dots import DotRow, difference_plot
@@ -117,6 +118,15 @@ def test_costs_are_beside_accuracy_where_they_are_known():
     unknown = cells(comparison(tables), "one")
     assert unknown["Training, min"] == "–"
     assert not {"Memory, MB", "GPU energy, Wh"} & unknown.keys()
+
+
+def test_a_mean_curve_ends_where_the_first_training_ends():
+    """What goes on alone is no mean: of a bad one that ends first it would leap."""
+    long = pd.DataFrame({"epoch": range(1, 7), "val_dice": [0.5, 0.6, 0.7, 0.75, 0.78, 0.8]})
+    short = pd.DataFrame({"epoch": [1, 2, 3], "val_dice": [0.2, 0.25, 0.3]})
+    mean = report._mean_history({"fold-0": long, "fold-1": short})
+    assert list(mean["epoch"]) == [1, 2, 3]
+    np.testing.assert_allclose(mean["val_dice"], [0.35, 0.425, 0.5])
 
 
 def test_seeds_are_one_row_with_their_scatter():

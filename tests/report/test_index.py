@@ -48,8 +48,10 @@ def test_experiments_go_by_validation_and_not_by_test():
 
 def test_a_sweep_is_linked_where_there_is_one():
     swept = ListedExperiment("a", {}, None, swept=True)
-    references = Page(written(swept, listed("b", validation=0.1))).references
-    assert "a/sweep.html" in references and "b/sweep.html" not in references
+    page = Page(written(swept, listed("b", test=0.2, validation=0.1)))
+    assert "a/sweep.html" in page.references and "b/sweep.html" not in page.references
+    assert "The validation Dice of the best of a sweep is flattered, too" in page.words
+    assert "best of a sweep" not in Page(written(listed("b", test=0.2, validation=0.1))).words
 
 
 def test_the_convention_of_challenges_is_told_of_those_who_have_it():

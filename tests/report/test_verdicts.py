@@ -100,6 +100,21 @@ def test_what_is_predicted_where_a_label_is_not_is_said(absent: str) -> None:
     ]
 
 
+def test_the_best_of_a_sweep_is_not_compared_by_the_patients_who_chose_it() -> None:
+    tables = {name: table(raised(by)) for name, by in (("one", 0.0), ("two", 0.1), ("best", 0.2))}
+    compared = compare({name: one.assign(subset="validation") for name, one in tables.items()})
+    swept = {"best": 20, "elsewhere": 3}
+    pair, flattered = verdicts(compared, "validation", swept=swept)
+    assert pair.startswith("two is better than one by 0.100")
+    assert flattered == (
+        "best is the best of 20 combinations by the Dice of these validation patients, which "
+        "flatters it here, so that it is not compared by them"
+    )
+    # test patients chose nothing
+    tested = compare(tables)
+    assert verdicts(tested, "test", swept=swept) == verdicts(tested, "test")
+
+
 def test_without_any_label_only_what_is_false_is_compared() -> None:
     tables = {
         name: scored({"a": [(NOTHING, guess)]}) for name, guess in (("x", NOTHING), ("y", WRONG))

@@ -35,6 +35,8 @@ def test_combinations_are_trained_in_rungs_and_nothing_else_is_made_of_them():
     ]
     assert not [path for path in asked for name in names if f"/{name}/" in path]
     assert "results/ct/tuned/sweep.html" in study.wanted.pages()
+    # seeds are compared as one
+    assert study.sweeps.best_of_how_many() == {"tuned": 4}
     assert not study.knows({"experiment": names[0]})
 
 

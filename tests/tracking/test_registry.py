@@ -64,6 +64,7 @@ def scored(
     folds: int = 1,
     train: bool = True,
     content: bytes = b"",
+    chosen: str = "",
 ) -> Run:
     """Train and evaluate, as far as files are concerned; return the run that has the scores."""
     folder = results / dataset / name
@@ -89,6 +90,7 @@ def scored(
         note="",
         test="t",
         register=validated_on,
+        chosen=chosen,
     )
     fold = "fold-0" if folds == 1 else "parent"
     return Run(max((folder / "tracking" / fold).glob("*/run.json")).parent)
@@ -209,6 +211,7 @@ def test_a_worse_one_does_not_whatever_the_test_says(results: Path) -> None:
         ({"labels": ["liver", "tumour"]}, "other labels"),
         ({"validated_on": "those"}, "not compared with version 1 (a), which was validated on"),
         ({"patients": PATIENTS + 1}, "other validation patients"),
+        ({"chosen": "a sweep chose it"}, "not compared with version 1 (a), as a sweep chose it;"),
     ],
 )
 def test_what_cannot_be_compared_is_not_promoted(

@@ -79,6 +79,8 @@ class ComparedExperiments:
         By what the scores are broken down.
     unsized : collection of str
         Cases whose voxels have a size that nobody knows.
+    swept : mapping of str to int
+        Of experiments whose settings a sweep chose, of how many combinations.
     page : str
         The page's file, as Snakemake calls it; empty where Snakemake does not make it.
     """
@@ -97,6 +99,7 @@ class ComparedExperiments:
     changed: Sequence[Changed | Undrawn] = ()
     groupings: Sequence[Grouping] = ()
     unsized: Collection[str] = ()
+    swept: Mapping[str, int] = field(default_factory=dict)
     page: str = ""
 
     @cached_property
@@ -201,7 +204,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
     who = called(shown.subset, shown.crossed)
     held_out = called("validation", shown.crossed)
     first = next(iter(shown.metrics.values()))
-    said = verdicts(shown.table, shown.subset, who)
+    said = verdicts(shown.table, shown.subset, who, shown.swept)
     return render(
         "comparison.html.j2",
         dataset=shown.dataset,
@@ -231,7 +234,8 @@ def comparison_report(shown: ComparedExperiments) -> str:
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
         others=_other_metrics(shown.table, shown.subset),
         **_left_out(shown),
-        validated=verdicts(shown.table, "validation", held_out) if shown.subset == "test" else [],
+        validated=_validated(shown, held_out),
+        swept=shown.swept,
         drawn=PAIRS_DRAWN,
         changed=shown.changed,
         columns=EXPERIMENTS,
@@ -242,6 +246,13 @@ def comparison_report(shown: ComparedExperiments) -> str:
         folds=max((len(folds) for folds in shown.histories.values()), default=1),
         provenance=shown.provenance,
     )
+
+
+def _validated(shown: ComparedExperiments, who: str) -> list[str]:
+    """Say what validation patients say, by which to choose, where others are tested on."""
+    if shown.subset != "test":
+        return []
+    return verdicts(shown.table, "validation", who, shown.swept)
 
 
 def _left_out(shown: ComparedExperiments) -> dict[str, Any]:
@@ -371,7 +382,7 @@ def _comparison_figures(
 
 
 def _mean_histories(shown: ComparedExperiments) -> dict[str, pd.DataFrame]:
-    """Return the epochs of each experiment, the mean over folds and seeds."""
+    """Return the epochs of each experiment that all its folds and seeds have, with their mean."""
     means = {}
     for name, trainings in shown.groups.items():
         if all(each in shown.histories for each in trainings):
@@ -386,7 +397,10 @@ def _mean_histories(shown: ComparedExperiments) -> dict[str, pd.DataFrame]:
 
 
 def _mean_history(folds: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True).reset_index()
+    # what goes on where others ended is no mean of them
+    last = min(history["epoch"].max() for history in folds.values())
+    means = pd.concat(folds.values()).groupby("epoch").mean(numeric_only=True).reset_index()
+    return means[means["epoch"] <= last]
 
 
 def _other_metrics(table: pd.DataFrame, subset: str) -> list[dict[str, Any]]:

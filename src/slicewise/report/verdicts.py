@@ -15,7 +15,12 @@ LARGE = 0.1
 """A difference in Dice that anybody sees."""
 
 
-def verdicts(table: pd.DataFrame, subset: str, who: str | None = None) -> list[str]:
+def verdicts(
+    table: pd.DataFrame,
+    subset: str,
+    who: str | None = None,
+    swept: Mapping[str, int] | None = None,
+) -> list[str]:
     """Say what the comparisons of Dice (mean over labels) of a subset come to.
 
     Where some lack a label, what both predicted of it there is said with it.
@@ -28,7 +33,11 @@ def verdicts(table: pd.DataFrame, subset: str, who: str | None = None) -> list[s
         Its name.
     who : str, optional
         What its patients are called, where not by its name.
+    swept : mapping of str to int, optional
+        Of experiments whose settings a sweep chose by validation patients, how many combinations
+        it tried. Of the best of many, these patients say too much.
     """
+    swept = swept if swept and subset == "validation" else {}
     who = subset if who is None else who
     rows = headline_rows(table, subset)
     false = {
@@ -42,11 +51,21 @@ def verdicts(table: pd.DataFrame, subset: str, who: str | None = None) -> list[s
             f"label{_beside_false(row)}"
             for (first, second), row in false.items()
         ]
-    return [
+    told = [
         verdict(row, len(rows), who) + _beside_false(false.get((row["first"], row["second"])))
         for row in rows
-        if row["label"] == "mean"
+        if row["label"] == "mean" and swept.keys().isdisjoint((row["first"], row["second"]))
     ]
+    compared = {row[place] for row in rows for place in ("first", "second")}
+    flattered = [_flattered(name, swept[name], who) for name in swept if name in compared]
+    return [*told, *flattered]
+
+
+def _flattered(name: str, combinations: int, who: str) -> str:
+    return (
+        f"{name} is the best of {plural(combinations, 'combination')} by the Dice of these {who} "
+        "patients, which flatters it here, so that it is not compared by them"
+    )
 
 
 def _beside_false(row: Mapping[str, Any] | None) -> str:

@@ -65,6 +65,14 @@ class Sweeps(Part):
             return {}
         return {"sweep": sweep, "combinations": len(self.settings.sweeps[sweep].candidates)}
 
+    def best_of_how_many(self) -> dict[str, int]:
+        """Return of how many combinations sweeps chose, by the names that are compared."""
+        wanted = {name: self.chosen_by(name) for name in self.settings.wanted}
+        heads = {name: one["combinations"] for name, one in wanted.items() if one}
+        # seeds of one are compared together, by the name of the first
+        repeats = {each for own in self.settings.repeats.values() for each in own[1:]}
+        return {name: number for name, number in heads.items() if name not in repeats}
+
     def page(self, sweep: str) -> jobs.Sweep:
         """Return what is told of the page of a sweep."""
         made = self.settings.sweeps[sweep]

@@ -316,15 +316,11 @@ class Run:
         self.files(files)
         self.models({self.folder.parent.name: model}, labels)
 
-    def register(self, name: str, patients: str) -> None:
-        """Have the model registered under a name.
-
-        `patients` is a digest of the validation patients and their ground
-        truth: only models that share it are compared.
-        """
+    def register(self, name: str, patients: str, chosen: str = "") -> None:
+        """Have the model registered under a name; see `Registration`."""
         known = self.record.register_
         since = now() if known is None else known.since
-        self._set(register_=Registration(name=name, patients=patients, since=since))
+        self._set(register_=Registration(name=name, patients=patients, since=since, chosen=chosen))
 
     def finish(self, status: Status = "FINISHED", reason: str | None = None) -> None:
         """End the run, saying why where that is not clear.

@@ -172,6 +172,7 @@ class Tracker:
         note: str,
         test: str,
         register: str | None = None,
+        chosen: str = "",
     ) -> None:
         """Take the scores of an experiment, and end its runs.
 
@@ -196,6 +197,8 @@ class Tracker:
             Digest of the files of all test cases.
         register : str, optional
             Register the model, which was validated on patients of this digest.
+        chosen : str
+            How these patients chose the model, see `Registration`.
         """
         run, children = self._scored(name, folds)
         run.scored(metrics, {"test": test})
@@ -208,7 +211,7 @@ class Tracker:
         if children:
             self._take_together(run, children)
         if register is not None:
-            run.register(f"slicewise-{run.dataset}", register)
+            run.register(f"slicewise-{run.dataset}", register, chosen)
         for each in (run, *children):
             each.finish()
 

@@ -87,7 +87,7 @@ def register(client: Any, run: Run, run_id: str, model_id: str, judge: Judge) ->
         )
         known_id(version.name)
         known_id(str(version.version or ""))
-    text = _decide(client, version, gone, _Challenge(wish.patients, scores, judge))
+    text = _decide(client, version, gone, _Challenge(wish.patients, wish.chosen, scores, judge))
     client.set_tag(run_id, "registered", _said(version, text))
     client.set_model_version_tag(name, version.version, "decision", text)
     return _said(version, text)
@@ -99,8 +99,8 @@ class _Challenge:
 
     Attributes
     ----------
-    patients : str
-        Digest of its validation patients and their ground truth.
+    patients, chosen : str
+        Digest of its validation patients and their ground truth; how these chose it, if they did.
     scores : str
         Its table of scores.
     judge : callable
@@ -108,6 +108,7 @@ class _Challenge:
     """
 
     patients: str
+    chosen: str
     scores: str
     judge: Judge
 
@@ -191,6 +192,8 @@ def _compared(client: Any, champion: Any, challenge: _Challenge) -> tuple[bool, 
             f"not compared with {against}, which was validated on other patients or another "
             f"ground truth{BY_HAND}"
         )
+    if challenge.chosen:
+        return False, f"not compared with {against}, as {challenge.chosen}{BY_HAND}"
     table = _table(client, champion.tags.get("run_id", champion.run_id))
     if table is None:
         return False, f"not compared with {against}, whose {TABLE} is gone{BY_HAND}"

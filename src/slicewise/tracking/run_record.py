@@ -95,11 +95,15 @@ class Registration(Stored):
         that share it are compared.
     since : int
         When it was wished first, in milliseconds since 1970.
+    chosen : str
+        How these patients chose the model, whose scores on them are flattered by that; empty where
+        they did not.
     """
 
     name: Name
     patients: Name
     since: Count
+    chosen: str = ""
 
 
 class RunRecord(Stored):
