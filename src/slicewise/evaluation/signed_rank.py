@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 DIGITS = 9
-"""Of a difference that count. Tables have six; what lies behind is rounding, and would part ties."""
+"""Of a difference that count. Tables have six; what lies behind is rounding, and parts ties."""
 LARGEST = 500_000_000
 """Additions that the exact distribution may take (about a second); beyond, signs are drawn."""
 DRAWS = 99_999
