@@ -139,15 +139,12 @@ def set_side_by_side(
     def written() -> str:
         shown = ComparedExperiments(
             dataset=dataset,
-            rows={name: result.summary for name, result in results.items()},
             metrics=metrics,
             table=table,
-            histories={name: _histories(result) for name, result in results.items()},
             links=links,
             provenance=_origins({n: one.folds.records[0].origin for n, one in results.items()}),
             repeats=repeats,
-            parameters={name: result.folds.parameters for name, result in results.items()},
-            costs={name: _cost(result) for name, result in results.items()},
+            **_trained(results),
             scored_runs=_scored_runs(results),
             changed=_changed(results, repeats, files, shown_channel),
             groupings=groupings(headline_scores(metrics[first]), columns or {}, bins or {}),
@@ -254,6 +251,16 @@ def _origins(origins: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         shown = [f"{name}: {value}" for name, value in values.items()]
         shared[key] = ", ".join(shown) if different else next(iter(values.values()))
     return shared
+
+
+def _trained(results: Results) -> dict[str, dict[str, Any]]:
+    """Return what a page shows of each training, by the names of `ComparedExperiments`."""
+    return {
+        "rows": {name: result.summary for name, result in results.items()},
+        "histories": {name: _histories(result) for name, result in results.items()},
+        "parameters": {name: result.folds.parameters for name, result in results.items()},
+        "costs": {name: _cost(result) for name, result in results.items()},
+    }
 
 
 def _histories(result: Result) -> Mapping[str, pd.DataFrame]:

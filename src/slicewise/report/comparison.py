@@ -234,8 +234,7 @@ def comparison_report(shown: ComparedExperiments) -> str:
         pairs=[row | {"apart": is_told_apart(row)} for row in compared],
         others=_other_metrics(shown.table, shown.subset),
         **_left_out(shown),
-        validated=_validated(shown, held_out),
-        swept=shown.swept,
+        **_choosing(shown, held_out),
         drawn=PAIRS_DRAWN,
         changed=shown.changed,
         columns=EXPERIMENTS,
@@ -248,11 +247,10 @@ def comparison_report(shown: ComparedExperiments) -> str:
     )
 
 
-def _validated(shown: ComparedExperiments, who: str) -> list[str]:
-    """Say what validation patients say, by which to choose, where others are tested on."""
-    if shown.subset != "test":
-        return []
-    return verdicts(shown.table, "validation", who, shown.swept)
+def _choosing(shown: ComparedExperiments, who: str) -> dict[str, Any]:
+    """Return what validation patients say, by which to choose, and whom a sweep chose by them."""
+    said = verdicts(shown.table, "validation", who, shown.swept) if shown.subset == "test" else []
+    return {"validated": said, "swept": shown.swept}
 
 
 def _left_out(shown: ComparedExperiments) -> dict[str, Any]:

@@ -58,12 +58,12 @@ def meaning(scored: pd.DataFrame, subset: str, seen: Seen | None = None) -> list
     n = int(scored["patient"].nunique())
     asked = ~is_untrained(scored)
     there = scored[has_label(scored) & asked]
-    recall = by_patient(there, "recall").dropna()
+    shares = [by_patient(there, name).dropna() for name in ("recall", "precision")]
     if not n:
         return []
-    if len(recall):
-        who = _those_who_have_it(scored, subset, len(recall))
-        first = [_found(there, who, recall)]
+    if all(len(share) for share in shares):
+        who = _those_who_have_it(scored, subset, len(shares[0]))
+        first = [_found(there, who, shares[0])]
     elif not has_label(scored).any():
         first = [_nothing_there(scored, subset, n)]
     elif not len(there):
