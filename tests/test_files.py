@@ -19,6 +19,7 @@ from slicewise.files import (
     data_folder,
     digest,
     expanded,
+    keep_json,
     read_json,
     refuse_unfit,
     sha256,
@@ -129,6 +130,22 @@ def test_a_disk_that_is_too_full_for_the_folder_is_the_same_sentence(tmp_path, m
     monkeypatch.setattr(Path, "mkdir", full)
     with pytest.raises(SlicewiseError, match="no space left"):
         write_text(tmp_path / "new" / "a.txt", "text")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS])
+def test_what_is_only_kept_to_be_faster_ends_nothing(tmp_path, monkeypatch, code):
+    """A home over quota, or a folder of caches that belongs to root after one container."""
+    path = tmp_path / "kept" / "a.json"
+    assert keep_json(path, {"a": 1}) and read_json(path) == {"a": 1}
+
+    def refused(self, data):
+        raise OSError(code, os.strerror(code), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    assert not keep_json(path, {"a": 2})
+    assert read_json(path) == {"a": 1}
+    with pytest.raises((SlicewiseError, OSError)):
+        write_text(path, "which is a result")
 
 
 def test_json_keeps_the_order_and_refuses_what_json_cannot_say(tmp_path):

@@ -264,6 +264,18 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=False, allow_nan=False) + "\n")
 
 
+def keep_json(path: str | os.PathLike[str], value: Any) -> bool:
+    """Write JSON where that is possible; return whether it was.
+
+    For what is only kept to be faster: a full disk, or a folder of somebody else, ends nothing.
+    """
+    try:
+        write_json(path, value)
+    except (OSError, SlicewiseError):
+        return False
+    return True
+
+
 def write_yaml(path: str | os.PathLike[str], value: Any) -> None:
     """Write nested plain values to `path` as YAML, keys in their order."""
     write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True))

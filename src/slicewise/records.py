@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import read_json, sha256, write_json
+from slicewise.files import keep_json, read_json, sha256, write_json
 from slicewise.sources import code_now
 from slicewise.wording import some
 
@@ -497,8 +497,7 @@ class Look:
         """Correct the times in records, so that what was touched is read but once."""
         for place, record in self.touched.items():
             # results of others may be read only
-            with suppress(OSError):
-                write_json(place, record)
+            keep_json(place, record)
         self.touched.clear()
 
     def _another(

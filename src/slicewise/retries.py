@@ -13,12 +13,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from slicewise.errors import PassingError, SlicewiseError
-from slicewise.files import digest, read_json, write_json
+from slicewise.files import digest, keep_json, read_json
 from slicewise.records import Told, is_result
 
 RUN = "SLICEWISE_RUN"
@@ -52,9 +51,8 @@ class Mark:
         if not self.active or any(map(may_pass, errors)):
             return
         # what can be written nowhere is tried again
-        with suppress(OSError):
-            said = [str(error) for error in errors]
-            write_json(self.path, {"run": os.environ[RUN], "of": self._of(), "said": said})
+        said = [str(error) for error in errors]
+        keep_json(self.path, {"run": os.environ[RUN], "of": self._of(), "said": said})
 
     def remove(self) -> None:
         """Forget it: the job is done, or was changed."""

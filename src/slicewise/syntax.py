@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import read_json, write_json
+from slicewise.files import keep_json, read_json
 
 FORM = 2
 """To be raised whenever what is kept of a file changes: what was kept before is then not read."""
@@ -89,9 +89,7 @@ class Kept:
             return
         self._unwritten = 0
         latest = list(self.entries.items())[-MOST:]
-        with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, {key: [one.digest, one.imports] for key, one in latest})
+        keep_json(self.path, {key: [one.digest, one.imports] for key, one in latest})
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
-from slicewise.files import digest, read_json, write_json
+from slicewise.files import digest, keep_json, read_json
 from slicewise.volumes.formats import LITTER
 
 FORM = 1
@@ -156,9 +156,7 @@ def keep(place: Path, value: Mapping[str, Any], kept: Mapping[str, Any]) -> None
     """
     if value == kept:
         return
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_json(place, value)
+    if keep_json(place, value):
         place.chmod(0o600)
 
 
