@@ -23,6 +23,9 @@ STALE = []
 WHY = {}
 """By the first file of a job that is made again, what its record or its log says of it."""
 REMARKED = set()
+PUT_BACK = ("propose", "plan")
+"""Of which rules the output is put back where settings are: a plan decides what is trained. What the
+first makes the second reads."""
 NAMES = {}
 """Of the rules that lie here, by what a workflow calls them that uses this one as a module."""
 
@@ -182,7 +185,8 @@ def look_before(maker):
     def compare(wildcards):
         made, asked = asked_of(maker, wildcards)
         outputs = asked.outputs
-        why = LOOK.stale_because(asked)
+        put_back_plans(NAMES[maker.name], wildcards)
+        why = stale_because(NAMES[maker.name], made, asked)
         log = log_of(maker.name, wildcards)
         failed = has_failed(log)
         there = all(map(os.path.exists, outputs))
@@ -228,6 +232,46 @@ def look_before(maker):
         return []
 
     return compare
+
+
+def stale_because(name, made, asked):
+    """Say why what a job has made is not what it would make now; put it back, if it was that before.
+
+    `made` are its outputs as Snakemake has them.
+    """
+    why = LOOK.stale_because(asked)
+    if name not in PUT_BACK or (why is None and is_all_there(asked)) or others_at_work():
+        return why
+    if not LOOK.put_back(asked):
+        return why
+    for path in made:
+        # what Snakemake has noted is of the one that was there
+        workflow.persistence.cleanup_metadata(path)
+    return LOOK.stale_because(asked)
+
+
+def put_back_plans(name, wildcards):
+    """Put back the plans that a job reads before it is asked whether it was made from others."""
+    jobs = [("propose", {"effort": str(effort)}) for effort in settings.planned.values()]
+    if name in ("train", "rung"):
+        part, at, _ = trained_by(name, wildcards)
+        jobs += part.led_to(*at)
+    elif name == "independent":
+        jobs.append(("plan", dict(wildcards.items())))
+    for rule in PUT_BACK:
+        for each, of in jobs:
+            if each == rule and named_here(rule):
+                is_stale(rule, *of.items())
+
+
+def is_all_there(asked):
+    """Tell whether all files of a job are there."""
+    return all(Path(path).exists() for path in asked.outputs)
+
+
+def others_at_work():
+    """Tell whether somebody runs this folder, whose plans had better stay as they are."""
+    return any((Path(workflow.persistence.path) / "locks").glob("*"))
 
 
 def trained_by(name, wildcards):
@@ -327,7 +371,7 @@ def is_due(name, wildcards):
 def is_there(name, wildcards):
     """Tell whether what a job makes is there."""
     asked = asked_by_name(name, *wildcards.items())
-    return asked is not None and all(Path(path).exists() for path in asked.outputs)
+    return asked is not None and is_all_there(asked)
 
 
 def is_made_again(name, wildcards):
@@ -343,9 +387,9 @@ def is_made_again(name, wildcards):
 @functools.cache
 def is_stale(name, *wildcards):
     """Tell whether what a job has made is of something else, or of a run that was killed."""
-    asked = asked_by_name(name, *wildcards)
+    made, asked = asked_of(named_here(name), Wildcards(fromdict=dict(wildcards)))
     cut_short = not unfinished().isdisjoint(asked.outputs)
-    return cut_short or LOOK.stale_because(asked) is not None
+    return cut_short or stale_because(name, made, asked) is not None
 
 
 @functools.cache

@@ -316,8 +316,9 @@ def test_what_is_touched_and_cannot_be_noted_is_read_again(monkeypatch):
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr("slicewise.records.write_json", refuse)
+    monkeypatch.setattr("slicewise.files.write_json", refuse)
     look.note_touched()
+    monkeypatch.undo()
     assert why_read() is None
 
 
@@ -374,6 +375,62 @@ def test_a_result_that_is_older_than_what_its_record_names_is_out_of_order(old):
     age(old, 1000)
     Look().keep([TABLE], [], ["results/a/timings/score.tsv"])
     assert times(old)[0] > 1000
+
+
+def asked_cut(cfg: object) -> Asked:
+    return Asked([CUT], cfg, digests("scripts/cut.py"), {})
+
+
+def test_what_was_there_before_is_put_back_with_its_time_and_its_record():
+    cut("as it was")
+    score()
+    age(CUT, 100)
+    then = times(CUT)
+    look = Look()
+    other = {"size": 9}
+    assert look.stale_because(asked_cut(other)) and not look.put_back(asked_cut(other))
+    cut("of other settings", other)
+    assert why_scored() is not None
+    again = Look()
+    assert again.stale_because(asked_cut(ASKED)) == "made with other settings (size, labels)"
+    assert again.put_back(asked_cut(ASKED))
+    assert again.stale_because(asked_cut(ASKED)) is None
+    assert Path(CUT).read_text() == "as it was" and times(CUT) == then
+    assert why_scored() is None, "what was made from it is still of it"
+    # and there and back again, also where its job was killed and left none
+    assert Look().put_back(asked_cut(other)) and Path(CUT).read_text() == "of other settings"
+    Path(CUT).unlink()
+    assert Look().put_back(asked_cut(ASKED)) and Path(CUT).read_text() == "as it was"
+
+
+def test_what_somebody_edited_is_neither_kept_nor_replaced():
+    cut("as it was")
+    assert not Look().put_back(asked_cut({"size": 9}))
+    cut("of other settings", {"size": 9})
+    Path(CUT).write_text("edited by hand")
+    assert not Look().put_back(asked_cut(ASKED))
+    assert Path(CUT).read_text() == "edited by hand"
+
+
+def test_what_was_made_by_other_code_or_is_damaged_is_not_put_back():
+    cut("as it was")
+    assert not Look().put_back(asked_cut({"size": 9}))
+    cut("of other settings", {"size": 9})
+    edited = Asked([CUT], ASKED, {"scripts/cut.py": "edited"}, {})
+    assert not Look().put_back(edited)
+    for former in (Path(CUT).parent / "_made" / "former" / Path(CUT).name).iterdir():
+        former.write_text('{"text": 3}')
+    assert not Look().put_back(asked_cut(ASKED))
+
+
+def test_a_few_that_were_there_before_are_kept():
+    for size in range(6):
+        cut(f"of {size}", {"size": size})
+        for _ in range(2):
+            Look().put_back(asked_cut({"size": size + 1}))
+    kept = [*(Path(CUT).parent / "_made" / "former" / Path(CUT).name).iterdir()]
+    assert sorted(json.loads(each.read_text())["text"] for each in kept) == ["of 3", "of 4", "of 5"]
+    assert Look().put_back(asked_cut({"size": 4}))
 
 
 def test_what_no_record_vouches_for_keeps_its_time():

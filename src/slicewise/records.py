@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from slicewise.errors import SlicewiseError
-from slicewise.files import keep_json, read_json, sha256, write_json
+from slicewise.files import digest, keep_json, read_json, sha256, write_json, write_text
 from slicewise.sources import code_now
 from slicewise.wording import some
 
@@ -53,6 +53,10 @@ SCORED = ("config.yaml", MIXED)
 """Names of files that say which models scores are of."""
 OUTDATED = "not scored yet (the scores that lie there are of an earlier training)"
 SHOWN = 4
+FORMER = "former"
+"""Below the folder of a record, what an output was before, so that it can be put back."""
+FORMERS = 3
+"""How many of them are kept of an output."""
 
 
 Volumes = dict[str, list[list[Any]]]
@@ -427,6 +431,45 @@ class Look:
         record = read_record(place)
         if record is None:
             return "no record says what it was made from"
+        return self._stale(place, record, asked)
+
+    def put_back(self, asked: Asked) -> bool:
+        """Put back what an output was before, where a job would make just that now.
+
+        What is there is kept in its stead. It had a time of its own, so that
+        what was made from it is no older than it: a plan that was made for other settings, before
+        these were taken back, makes no training run again.
+
+        Parameters
+        ----------
+        asked : Asked
+            What a job of a single, small output would be told.
+
+        Returns
+        -------
+        bool
+            Whether it was put back.
+        """
+        path = Path(asked.outputs[0])
+        place = record_path(path)
+        folder = place.parent / FORMER / path.name
+        newest_first = sorted(folder.glob("[!.]*.json"), key=_changed, reverse=True)
+        known = [each for each in map(_read_former, newest_first) if each is not None]
+        fitting = [each for each in known if self._stale(place, each["record"], asked) is None]
+        if not _keep_former(path, folder, newest_first) or not fitting:
+            return False
+        try:
+            write_text(path, fitting[0]["text"])
+            os.utime(path, ns=(fitting[0]["time"], fitting[0]["time"]))
+            write_json(place, fitting[0]["record"])
+        except (OSError, SlicewiseError):
+            return False
+        self.makers.known.pop(Path(os.path.normpath(path.parent)), None)
+        self._stamps.pop(str(path), None)
+        return True
+
+    def _stale(self, place: Path, record: dict[str, Any], asked: Asked) -> str | None:
+        """Say why what a record is of is not what a job would make now."""
         if {Path(path).name for path in asked.outputs} != {
             Path(path).name for path in record["outputs"]
         }:
@@ -548,6 +591,38 @@ class Look:
             with suppress(OSError):
                 self._read[path] = sha256(path)
         return self._read.get(path)
+
+
+def _changed(path: Path) -> int:
+    return [0, *_stamp(str(path))][-1]
+
+
+def _read_former(path: Path) -> dict[str, Any] | None:
+    """Read what an output was before; None where it cannot be read."""
+    try:
+        stored = read_json(path)
+        whole = _is_record(stored["record"]) and isinstance(stored["text"], str)
+        return stored if whole and type(stored["time"]) is int else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep_former(path: Path, folder: Path, newest_first: Sequence[Path]) -> bool:
+    """Keep an output with its record; return whether nothing is lost if another is put there."""
+    record = read_record(record_path(path))
+    if not path.exists():
+        return True
+    if record is None or record["outputs"].get(path.name) != sha256(path):
+        return False
+    former = {
+        "time": path.stat().st_mtime_ns,
+        "record": record,
+        "text": path.read_text(encoding="utf-8"),
+    }
+    own = folder / f"{digest(record)}.json"
+    for old in [each for each in newest_first if each != own][FORMERS - 1 :]:
+        old.unlink(missing_ok=True)
+    return keep_json(own, former)
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[str]:

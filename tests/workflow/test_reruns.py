@@ -92,6 +92,29 @@ def test_a_learning_rate_retrains_its_experiment_alone(workflow):
     assert workflow.due() == {**PLAIN, **SHOWN}
 
 
+def test_settings_that_are_taken_back_train_nothing(workflow):
+    """A wrong start that was stopped after its plans were made, and before any training."""
+    plans = [f"results/tiny/{name}/fold-0/plan.json" for name in ("plain", "rich")]
+    before = workflow.settings()
+    workflow.change("experiments.plain.optimizer.learning_rate", 0.02)
+    workflow.snakemake(plans[0])
+    assert workflow.due()["train"] == 1
+    workflow.write_settings(before)
+    running = workflow.root / ".snakemake" / "locks" / "0.input.lock"
+    running.parent.mkdir(exist_ok=True)
+    running.write_text("another\n")
+    assert workflow.due()["train"] == 1, "whoever runs this folder has the plans that it reads"
+    running.unlink()
+    assert workflow.due() == {}
+    # another split plans all of them, and they train nothing either once it is taken back
+    workflow.change("split.seed", 7)
+    workflow.snakemake(*plans)
+    workflow.write_settings(before)
+    assert not {"train", "plan"} & workflow.due().keys()
+    workflow.snakemake()
+    assert workflow.due() == {}
+
+
 def test_a_dry_run_ends_with_stages_and_reasons(workflow):
     assert "\nstage " not in workflow.snakemake("--dry-run")
     assert f"{REPORT} is as it would be made now." in workflow.slicewise("why", REPORT)
