@@ -17,6 +17,7 @@ from slicewise.config.experiment import Experiment
 from slicewise.config.postprocessing import Postprocessing
 from slicewise.config.slices import Recipe
 from slicewise.dataset.ensembles import NAME, Weights, write_ensemble
+from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish.gathered import Gathered
 from tests.test_compare import DICE, scored
@@ -60,6 +61,12 @@ def experiment(folder: Path, by: float = 0.0, **blocks: Any) -> Path:
     for name, rows in (("cases", described), ("split", split)):
         write_text(place.parent / f"{name}.tsv", rows.to_csv(sep="\t", index=False))
     return place
+
+
+def write_scores(folder: Path, metrics: pd.DataFrame) -> None:
+    """Write the scores of an experiment anew."""
+    write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
+    write_json(folder / "summary.json", summarise(metrics))
 
 
 def predicted(folder: Path, shards: Mapping[str, Iterable[str]]) -> None:

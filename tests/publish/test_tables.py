@@ -13,7 +13,7 @@ from slicewise.files import write_text
 from slicewise.publish import tables
 from slicewise.publish.answers import groups
 from slicewise.publish.gathered import gather
-from tests.published import experiment
+from tests.published import experiment, write_scores
 from tests.test_compare import DICE
 
 
@@ -35,6 +35,21 @@ def test_a_single_label_is_shown_once(one):
     assert [row[1] for row in table.rows] == ["liver"]
     assert table.rows[0][3].startswith("0.767 [0.")
     assert table.caption.startswith("Mean over 6 test patients")
+
+
+def test_a_mean_of_fewer_patients_says_of_how_many(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    metrics = read_metrics(str(folder / "metrics.tsv"))
+    missed = metrics["case"].isin(["a", "b"])
+    metrics.loc[missed, ["dice", "nsd"]] = 0.0
+    metrics.loc[missed, "hd95_mm"] = np.nan
+    write_scores(folder, metrics)
+    one = gather(folder)
+    (row,) = tables.section([one], tables.results([one]), None, []).tables[0].rows
+    cells = dict(zip(("Dice", "NSD", "HD95"), row[3:], strict=False))
+    assert row[2] == "6"
+    assert cells["HD95"] == "3.0 [3.0, 3.0] (4 of 6)"
+    assert "of 6" not in cells["Dice"] + cells["NSD"]
 
 
 def test_every_case_is_there(one):

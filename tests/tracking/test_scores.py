@@ -40,6 +40,17 @@ def test_lesions_have_their_numbers() -> None:
     assert (named["test/lesion_sensitivity"], named["test/false_lesions"]) == (0.5, 0.25)
 
 
+def test_a_mean_of_fewer_patients_says_of_how_many() -> None:
+    missed = {"a": [(HIT, HIT)], "b": [(HIT, HIT)], "c": [(HIT, NOTHING)]}
+    named = summary_metrics(summarise(scored(missed)))
+    assert (named["test/patients"], named["test/hd95_mm_patients"]) == (3, 2)
+    assert "test/nsd_patients" not in named
+    # of whom nobody has a distance, there is no mean to count for
+    assert "test/hd95_mm_patients" not in summary_metrics(
+        summarise(scored({"a": [(HIT, NOTHING)]}))
+    )
+
+
 def test_the_page_begins_with_whom_the_dice_is_of() -> None:
     text = headline(summarise(scored(TUMOURS)))
     assert text.startswith("**Dice 0.500** per patient in 3-D over the 2 of 4 test patients")

@@ -90,8 +90,8 @@ def section(
         told = told[told["label"] != "mean"]
     for (experiment, label), each in told.groupby(["experiment", "label"], sort=False):
         by_metric = each.set_index("metric").to_dict("index")
-        most = max(int(values["n"]) for values in by_metric.values())
-        cells = [_cell(by_metric.get(name), metric(name).digits) for name in shown]
+        most = max(int(by_metric[name]["n"]) for name in shown if name in by_metric)
+        cells = [_cell(by_metric.get(name), metric(name).digits, most) for name in shown]
         rows.append([str(experiment), str(label), str(most), *cells])
     caption = f"Mean over {_of_whom(every)}{_with_interval(every)}."
     tables = [Table(caption, head, rows)]
@@ -152,15 +152,17 @@ def _of_whom(every: Sequence[Gathered]) -> str:
     return whom if is_test else f"{whom}, not test patients"
 
 
-def _cell(described: Mapping[str, Any] | None, digits: int) -> str:
+def _cell(described: Mapping[str, Any] | None, digits: int, most: int = 0) -> str:
+    """Write a mean with its interval, and of how many it is where `most` are more."""
     if described is None:
         return "–"
     mean = number(described["mean"], digits)
+    fewer = f" ({described['n']:.0f} of {most})" if described["n"] < most else ""
     # of two patients the interval is the two values, and no interval
     if described["n"] < INTERVAL_OF or pd.isna(described["ci_low"]):
-        return mean
+        return f"{mean}{fewer}"
     low, high = (number(described[end], digits) for end in ("ci_low", "ci_high"))
-    return f"{mean} [{low}, {high}]"
+    return f"{mean} [{low}, {high}]{fewer}"
 
 
 def _probability(value: float | None) -> str:

@@ -32,7 +32,8 @@ def summary_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
     Those of a label are ``test/liver/dice_mean``, …, where there are several.
     ``test/patients`` counts those who have a label, of whom means are;
-    ``sensitivity``, ``specificity`` and ``false_ml`` tell of the others too.
+    ``test/hd95_mm_patients`` those of a mean that is of fewer, as of a distance where an organ was
+    missed altogether. ``sensitivity``, ``specificity`` and ``false_ml`` tell of the others too.
     """
     named: dict[str, float | None] = {}
     for subset, labels in summary.items():
@@ -44,8 +45,11 @@ def summary_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
             if alone:
                 continue  # a single label is the mean
             for metric, numbers in metrics.items():
-                if metric in MIRRORED:
-                    named[f"{place}/{metric}_mean"] = numbers["mean"]
+                if metric not in MIRRORED:
+                    continue
+                named[f"{place}/{metric}_mean"] = numbers["mean"]
+                if 0 < numbers["n"] < metrics["dice"]["n"]:
+                    named[f"{place}/{metric}_patients"] = numbers["n"]
             for end in ("ci_low", "ci_high"):
                 named[f"{place}/dice_{end}"] = metrics["dice"][end]
             named[f"{place}/patients"] = metrics["dice"]["n"]
