@@ -11,7 +11,15 @@ import pytest
 
 from slicewise.errors import SlicewiseError
 from slicewise.job import script_job
-from slicewise.records import Asked, Look, Makers, differences, record_path, scores_are_current
+from slicewise.records import (
+    Asked,
+    Look,
+    Makers,
+    differences,
+    is_made_from,
+    record_path,
+    scores_are_current,
+)
 from slicewise.sources import code_digests
 
 
@@ -488,6 +496,24 @@ def test_scores_are_those_of_the_trainings_that_lie_there(here):
     assert not scores_are_current(folder)
     record_path(folder / "metrics.tsv").unlink()
     assert scores_are_current(folder), "nothing tells"
+
+
+def test_a_page_is_of_the_scores_that_lie_beside_it(here):
+    folder = scored("one", configs=config_of("one", "first"))
+    page, scores = folder / "report.html", folder / "metrics.tsv"
+    with script_job(told("report", str(page), {}, metrics=str(scores))):
+        write(page, "page")
+    assert is_made_from(page, scores)
+    assert is_made_from(page, folder / "of which its record says nothing.tsv")
+    shutil.copytree(here / "results", here / "copied")
+    write(scores, "y")
+    assert not is_made_from(page, scores)
+    page, scores = (here / "copied" / "a" / "one" / path.name for path in (page, scores))
+    assert is_made_from(page, scores)
+    record_path(page).unlink()
+    assert not is_made_from(page, scores), "the job was killed"
+    record_path(scores).unlink()
+    assert is_made_from(page, scores), "nothing tells"
 
 
 def test_scores_of_an_ensemble_are_of_its_members_and_weights():

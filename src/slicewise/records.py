@@ -147,6 +147,29 @@ def scores_are_current(folder: Path) -> bool:
     return all(sha256(path) == sha for path, sha in now.items() if path.is_file())
 
 
+def is_made_from(result: Path, source: Path) -> bool:
+    """Tell whether a result was made from a file that lies beside it as it is now.
+
+    Parameters
+    ----------
+    result : Path
+        The first output of a job.
+    source : Path
+        An input of it that is a result, too.
+
+    Returns
+    -------
+    bool
+        As far as the record of the job tells; True where nothing has a record.
+    """
+    record = read_record(record_path(result))
+    if record is None:
+        # a job that was killed has none, but what it read has
+        return Makers().of(source) is None
+    read = record["inputs"].get(os.path.relpath(source, result.parent))
+    return read is None or not source.is_file() or sha256(source) == read
+
+
 class Recorder:
     """Compares what a job reads with what its makers wrote, and leaves the job's own record.
 

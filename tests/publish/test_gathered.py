@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pandas as pd
@@ -9,12 +10,17 @@ import pytest
 
 from slicewise.dataset.shards import predicted_shards
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.grouping import Grouping
+from slicewise.evaluation.groups import groups_table
 from slicewise.evaluation.origin import settings_learnt
-from slicewise.files import write_text
+from slicewise.evaluation.statistics import read_metrics
+from slicewise.evaluation.sweep import Tried, table_of
+from slicewise.files import sha256, write_json, write_text
 from slicewise.publish.gathered import gather, numbered, numbers_of, trained
+from slicewise.records import record_path
 from slicewise.tracking.find import last_scored
 from tests.crate import made
-from tests.published import ensemble, experiment, predicted
+from tests.published import ensemble, experiment, predicted, write_scores
 from tests.test_compare import DICE
 
 
@@ -86,6 +92,62 @@ def test_predictions_of_cases_that_are_no_longer_scored_cost_nothing(tmp_path):
     assert len(before.keys() - now.keys()) > 0
     (cost,) = gather(folder).costs
     assert (cost.stage, cost.jobs, cost.minutes) == ("predict", len(now), len(now))
+
+
+def made_from(result, *sources):
+    """Write the record of the job that made a result from files as they are now."""
+    inputs = {os.path.relpath(path, result.parent): sha256(path) for path in sources}
+    record = {"made": 1, "settings": None, "code": {}, "inputs": inputs, "outputs": {}}
+    write_json(record_path(result), record)
+
+
+@pytest.mark.parametrize(
+    ("table", "page", "scores"),
+    [
+        ("groups.tsv", "report.html", "metrics.tsv"),
+        ("sweep.tsv", "sweep.html", "summary.json"),
+    ],
+)
+def test_a_table_of_earlier_scores_is_refused(tmp_path, table, page, scores):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    metrics = read_metrics(str(folder / "metrics.tsv"))
+    values = {"optimizer.learning_rate": 0.001}
+    made = {
+        "groups.tsv": groups_table(metrics, [Grouping("site", "values", {"north": [*DICE]})]),
+        "sweep.tsv": table_of([Tried("c0", values, [0.5], 10, 1.0)]),
+    }
+    write_text(folder / table, made[table].to_csv(sep="\t", index=False))
+    made_from(folder / page, folder / scores)
+    assert len(gather(folder).groups) + len(gather(folder).sweep)
+    # as where a run is told to end with the scores, or ends before its pages
+    write_scores(folder, metrics.assign(dice=metrics["dice"] - 0.5))
+    with pytest.raises(SlicewiseError, match=rf"{table}: is of other scores than {scores} beside"):
+        gather(folder)
+
+
+def test_what_was_to_be_expected_is_of_the_masks_and_models_that_were_scored(tmp_path, monkeypatch):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    predicted(folder, {"0": DICE})
+    shard = folder / "predictions" / "_shards" / "0.json"
+    calibrations = [folder / f"fold-{k}" / "calibration.json" for k in range(2)]
+    for path in calibrations:
+        write_json(path, {"weights_sha256": "w", "masks": []})
+    asked = []
+    monkeypatch.setattr(
+        "slicewise.publish.gathered.expected_scores",
+        lambda metrics, shards, known: asked.append((shards, known)) or metrics[:0],
+    )
+    config = folder / "fold-0" / "config.yaml"
+    made_from(calibrations[0], config)
+    made_from(folder / "metrics.tsv", config, shard)
+    gather(folder)
+    # the second was left by a training of more folds
+    assert asked.pop() == ([str(shard)], [str(calibrations[0])])
+    write_text(config, f"{config.read_text()}\n")
+    made_from(folder / "metrics.tsv", config, shard)
+    write_json(shard, [{"case": case, "signs": {"liver": None}} for case in DICE])
+    gather(folder)
+    assert asked.pop() == ([], [])
 
 
 def test_an_ensemble_knows_how_its_members_were_trained(tmp_path):

@@ -22,7 +22,7 @@ from slicewise.evaluation.groups import headline_scores, read_groups
 from slicewise.evaluation.results import Result, read_result
 from slicewise.evaluation.sweep import read_sweep
 from slicewise.files import whole_path
-from slicewise.records import SHARDS
+from slicewise.records import MIXED, SCORES, SHARDS, is_made_from
 from slicewise.report.cost import Cost, read_costs
 from slicewise.stored import read_typed
 from slicewise.tracking.find import last_scored
@@ -170,11 +170,30 @@ def gather(folder: Path) -> Gathered:
         _settings(place),
         _costs(place, result.folds, result.metrics),
         _expected(place, result),
-        read_groups(place / "groups.tsv"),
+        read_groups(_of_these_scores(place, "groups.tsv")),
         0 if content.get("spacing") else len(unsized_cases(place.parent)),
-        sweep=read_sweep(place / "sweep.tsv"),
+        sweep=read_sweep(_of_these_scores(place, "sweep.tsv")),
     )
     return replace(one, members=tuple(_member(one, name, own) for name, own in members.items()))
+
+
+PAGES = {"groups.tsv": ("report.html", SCORES), "sweep.tsv": ("sweep.html", "summary.json")}
+"""Tables that are made with a page once an experiment is scored: the page, and what it reads."""
+
+
+def _of_these_scores(place: Path, name: str) -> Path:
+    """Return the path of a table that is made with a page, if it is of the scores beside it.
+
+    They may be newer where the run that made them ended before its pages.
+    """
+    path = place / name
+    page, scores = (place / each for each in PAGES[name])
+    if path.is_file() and not is_made_from(page, scores):
+        raise SlicewiseError(
+            f"{path}: is of other scores than {scores.name} beside it; run snakemake to the end, "
+            "which makes it anew"
+        )
+    return path
 
 
 def _check_split(folder: Path, split: pd.DataFrame, result: Result) -> None:
@@ -202,7 +221,7 @@ def _member(one: Gathered, name: str, folds: Folds) -> Gathered:
         name=name,
         result=replace(one.result, folder=place, folds=folds),
         costs=_costs(place, folds, one.result.metrics),
-        sweep=read_sweep(place / "sweep.tsv"),
+        sweep=read_sweep(_of_these_scores(place, "sweep.tsv")),
     )
 
 
@@ -229,10 +248,23 @@ def trained(every: Sequence[Gathered]) -> list[Gathered]:
 
 
 def _expected(place: Path, result: Result) -> pd.DataFrame:
-    metrics = result.metrics
-    shards = [str(path) for path in _shards(place, metrics)]
-    files = sorted(map(str, place.glob("fold-*/calibration.json")))
-    return expected_scores(metrics, shards, files, result.folds.is_missed)
+    """Return what was to be expected of the masks that were scored, by the models that made them.
+
+    A run that ended before its pages may have left calibrations of earlier models.
+    """
+    folds = [place / f"fold-{k}" for k in range(result.folds.number)]
+    calibrations = [
+        str(fold / "calibration.json")
+        for fold in folds
+        if (fold / "calibration.json").is_file()
+        and is_made_from(
+            fold / "calibration.json",
+            fold / "config.yaml" if result.folds.ensemble is None else place / MIXED,
+        )
+    ]
+    scored = [path for path in _shards(place, result.metrics) if is_made_from(place / SCORES, path)]
+    shards = list(map(str, scored))
+    return expected_scores(result.metrics, shards, calibrations, result.folds.is_missed)
 
 
 def numbers_of(every: Sequence[Gathered]) -> Numbers:
