@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -17,7 +18,7 @@ from slicewise.config.experiment import Experiment
 from slicewise.config.postprocessing import Postprocessing
 from slicewise.config.slices import Recipe
 from slicewise.dataset.ensembles import NAME, Weights, write_ensemble
-from slicewise.evaluation.statistics import summarise
+from slicewise.evaluation.statistics import read_metrics, summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish.gathered import Gathered
 from tests.test_compare import DICE, scored
@@ -67,6 +68,15 @@ def write_scores(folder: Path, metrics: pd.DataFrame) -> None:
     """Write the scores of an experiment anew."""
     write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
     write_json(folder / "summary.json", summarise(metrics))
+
+
+def lacking(folder: Path, cases: Iterable[str], **counted: float) -> None:
+    """Let cases of a scored experiment lack the label, of which 3 ml were predicted in each."""
+    metrics = read_metrics(str(folder / "metrics.tsv")).assign(**counted)
+    lacks = metrics["case"].isin([*cases])
+    metrics.loc[lacks, ["dice", "nsd", "hd95_mm"]] = np.nan
+    metrics.loc[lacks, ["volume_ml", "predicted_ml"]] = (0.0, 3.0)
+    write_scores(folder, metrics)
 
 
 def predicted(folder: Path, shards: Mapping[str, Iterable[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -9,13 +10,14 @@ import pytest
 
 from slicewise.evaluation.statistics import summarise
 from slicewise.files import write_json, write_text
+from slicewise.publish.cards import model_card
 from slicewise.publish.gathered import gather
 from slicewise.publish.measuring import metrics, software, statistics
 from slicewise.publish.prose import sources_of
 from slicewise.publish.reloaded import recommended
 from slicewise.report.cost import Cost
 from tests.publish.test_methods import gathered, text_of
-from tests.published import experiment, split_as_scored
+from tests.published import experiment, known, lacking, split_as_scored
 
 
 def test_few_patients_have_rough_intervals_and_many_have_not(tmp_path):
@@ -36,6 +38,21 @@ def test_each_tolerance_of_the_surface_dice_is_told(tmp_path):
     said = " ".join(each.text for each in metrics([one, other]))
     assert "within 2 mm (baseline) and 5 mm (other) of the other" in said
     assert "within 2 mm of the other" in " ".join(each.text for each in metrics([one, one]))
+
+
+def test_what_is_counted_beside_the_means_is_said_where_it_is_counted(tmp_path, monkeypatch):
+    known(monkeypatch, tmp_path, evaluation={"absent_labels": "exclude"})
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    said = " ".join(each.text for each in metrics([gather(folder)]))
+    assert "have no Dice of it." in said
+    assert not re.search("specificity|False volume|lesion", said)
+    lacking(folder, ["a"], lesions=2.0, lesions_found=1.0, lesions_false=1.0, lesion_iou=0.1)
+    said = " ".join(each.text for each in metrics([gather(folder)]))
+    assert "specificity that of patients without it in whom none was predicted" in said
+    assert "False volume is what was predicted in patients without the label." in said
+    assert "overlaps it by 0.1 or more (intersection over union)." in said
+    # a card has no table of it
+    assert "baseline, liver: 5 of 6 have it, found in 5 of 5, wrongly" in model_card(gather(folder))
 
 
 @pytest.mark.parametrize(("number", "given"), [(1, False), (2, False), (3, True)])

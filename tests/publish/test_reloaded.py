@@ -8,7 +8,7 @@ import pandas as pd
 from slicewise.evaluation.statistics import read_metrics, summarise
 from slicewise.files import write_json, write_text
 from slicewise.publish.gathered import gather
-from slicewise.publish.reloaded import recommended
+from slicewise.publish.reloaded import PIECES, recommended
 from tests.published import experiment
 
 
@@ -51,4 +51,18 @@ def test_patients_without_a_label_need_detection(tmp_path):
     metrics.loc[lacks, "volume_ml"] = 0.0
     write_text(folder / "metrics.tsv", metrics.to_csv(sep="\t", index=False))
     _, rows = rows_of(folder)
-    assert any(what == "liver is absent in 2 of 6 patients: detection" for what, *_ in rows)
+    what = "liver is absent in 2 of 6 patients: detection"
+    assert (what, "sensitivity and specificity by patient", "yes") in rows
+    summary = summarise(read_metrics(folder / "metrics.tsv"))
+    summary["test"]["liver"]["detection"]["notable"] = False
+    write_json(folder / "summary.json", summary)
+    section = recommended([gather(folder)])
+    assert (what, "not counted", "no") in section.tables[0].rows
+    assert "they differ where it says no" in section.said[0].text
+
+
+def test_lesions_are_asked_about_where_no_label_is_named(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    assert PIECES in recommended([gather(folder)]).questions
+    rows_of(folder, lesions=2, lesions_found=1, lesions_false=0, lesion_iou=0.1)
+    assert PIECES not in recommended([gather(folder)]).questions

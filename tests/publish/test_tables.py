@@ -13,7 +13,7 @@ from slicewise.files import write_text
 from slicewise.publish import tables
 from slicewise.publish.answers import groups
 from slicewise.publish.gathered import gather
-from tests.published import experiment, write_scores
+from tests.published import experiment, lacking, write_scores
 from tests.test_compare import DICE
 
 
@@ -50,6 +50,44 @@ def test_a_mean_of_fewer_patients_says_of_how_many(tmp_path):
     assert row[2] == "6"
     assert cells["HD95"] == "3.0 [3.0, 3.0] (4 of 6)"
     assert "of 6" not in cells["Dice"] + cells["NSD"]
+
+
+def test_in_whom_a_label_was_found_has_its_own_table(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    lacking(folder, ["a"], lesions=2.0, lesions_found=1.0, lesions_false=1.0, lesion_iou=0.1)
+    one = gather(folder)
+    told = tables.results([one])
+    _, found, lesions = tables.section([one], told, None, []).tables
+    assert found.head[2:] == [
+        *("Found in", "Sensitivity", "Wrongly found in", "Specificity", "False volume, ml")
+    ]
+    assert found.rows == [
+        [
+            *("baseline", "liver", "5 of 5", "1.000 [0.566, 1.000]"),
+            *("1 of 1", "0.000 [0.000, 0.793]", "3.0"),
+        ]
+    ]
+    assert lesions.rows == [
+        ["baseline", "liver", "6 of 12", "0.500 [0.500, 0.500]", "6", "1.0 [1.0, 1.0]"]
+    ]
+    values = told[told["label"] == "liver"].set_index("metric")
+    assert list(values.loc[["sensitivity", "specificity", "false_ml"], "mean"]) == [1.0, 0.0, 3.0]
+    assert list(values.loc[["lesion_sensitivity", "false_lesions"], "n"]) == [12, 6]
+    # in ml nothing is said of slices that are no neighbours
+    stack = experiment(tmp_path / "stack" / "tiny" / "baseline", content={"contiguous": False})
+    lacking(stack, ["a"])
+    one = gather(stack)
+    _, found = tables.section([one], tables.results([one]), None, []).tables
+    assert len(found.head) == len(found.rows[0]) == 6
+
+
+def test_a_label_that_nobody_has_is_in_the_table_of_detection_alone(tmp_path):
+    folder = experiment(tmp_path / "results" / "tiny" / "baseline")
+    lacking(folder, DICE)
+    one = gather(folder)
+    means, found = tables.section([one], tables.results([one]), None, []).tables
+    assert means.rows == []
+    assert found.rows[0][2:5] == ["0 of 0", "–", "6 of 6"]
 
 
 def test_every_case_is_there(one):

@@ -5,9 +5,7 @@ Each answer takes experiments on one data set, of which the first stands for the
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from slicewise.evaluation.statistics import by_patient, headline_subset
 from slicewise.publish import described, making, measuring
@@ -427,19 +425,7 @@ def performance(every: Every) -> Answer:
 
 def detection(every: Every) -> Answer:
     """Count in whom labels were found, and in whom wrongly."""
-    told = []
-    for one in every:
-        subset = headline_subset(one.result.metrics)
-        for label, scores in one.result.summary[subset].items():
-            if label != "mean":
-                told.append(f"{one.name}, {label}: {_found(one, scores['detection'])}.")
-    return Answer("answered", " ".join(told), "summary.json")
-
-
-def _found(one: Gathered, counts: Mapping[str, Any]) -> str:
-    """Return counts in words, without millilitres where they mean nothing."""
-    said = str(counts["in_words"])
-    return said if one.is_measured else re.sub(r" \([^)]* ml [^)]*\)", "", said)
+    return Answer("answered", words(measuring.detection(every)), "summary.json")
 
 
 def failures(every: Every) -> Answer:

@@ -66,7 +66,7 @@ def _card(one: Gathered) -> list[Section]:
         Section("Metrics", [*measuring.metrics([one]), *measuring.statistics([one])]),
         Section("Evaluation data", described.split(one).said),
         Section("Training data", [*described.data(one).said, *_each([one], making.training)]),
-        Section("Quantitative analyses", measuring.headline([one])),
+        Section("Quantitative analyses", [*measuring.headline([one]), *measuring.detection([one])]),
         Section(
             "Ethical considerations",
             [Said("Weights can hold traces of the scans that a model was trained on.")],

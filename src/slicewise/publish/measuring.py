@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,15 +56,68 @@ def metrics(every: Sequence[Gathered]) -> list[Said]:
         ]
     absent = one.block("evaluation").get("absent_labels")
     if absent == "exclude":
-        said.append(
-            Said(
-                "Patients without a label have no Dice of it; what was wrongly found in them is "
-                "reported as false volume and specificity."
-            )
-        )
+        said.append(Said("Patients without a label have no Dice of it."))
     elif absent == "challenge":
         said.append(Said(COUNTED))
+    return [*said, *_counted(every)]
+
+
+def detected(one: Gathered) -> dict[str, Mapping[str, Any]]:
+    """Return in whom labels were found, of each that some lack or in whom it was missed.
+
+    Returns
+    -------
+    dict
+        By label, as of `slicewise.evaluation.detection.detection`.
+    """
+    by_label = one.result.summary[headline_subset(one.result.metrics)]
+    counts = {label: scores["detection"] for label, scores in by_label.items()}
+    return {label: each for label, each in counts.items() if each.get("notable")}
+
+
+def _counted(every: Sequence[Gathered]) -> list[Said]:
+    """Say what is counted beside the means, where there is anything to count."""
+    known = [each for one in every for each in detected(one).values()]
+    lesions = [each["lesions"] for each in known if each["lesions"] is not None]
+    said = []
+    if known:
+        said.append(
+            Said(
+                "Sensitivity is the share of patients with a label in whom any of it was found "
+                "where it is, specificity that of patients without it in whom none was predicted; "
+                "their intervals are Wilson's.",
+                ("wilson1927probable",),
+            )
+        )
+    if every[0].is_measured and any(each["without_label"] for each in known):
+        said.append(Said("False volume is what was predicted in patients without the label."))
+    if lesions:
+        iou = lesions[0]["iou"]
+        by = f"overlaps it by {iou:g} or more (intersection over union)" if iou else "touches it"
+        said.append(
+            Said(
+                "A lesion is a connected component of the reference, and is found where a "
+                f"component of the prediction {by}."
+            )
+        )
     return said
+
+
+def detection(every: Sequence[Gathered]) -> list[Said]:
+    """Count in whom labels were found, and in whom wrongly, by experiment and label."""
+    told = []
+    for one in every:
+        subset = headline_subset(one.result.metrics)
+        for label, scores in one.result.summary[subset].items():
+            if label != "mean":
+                told.append(Said(f"{one.name}, {label}: {_found(one, scores['detection'])}."))
+    return told
+
+
+def _found(one: Gathered, counts: Mapping[str, Any]) -> str:
+    """Return counts in words, without millilitres where they mean nothing."""
+    said = str(counts["in_words"])
+    return said if one.is_measured else re.sub(r" \([^)]* ml [^)]*\)", "", said)
 
 
 def _tolerances(every: Sequence[Gathered]) -> str:

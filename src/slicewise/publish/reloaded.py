@@ -13,6 +13,7 @@ import pandas as pd
 
 from slicewise.evaluation.statistics import headline_subset
 from slicewise.publish.gathered import Gathered
+from slicewise.publish.measuring import detected
 from slicewise.publish.prose import Said, Section, Table
 from slicewise.wording import INTERVAL_OF
 
@@ -21,6 +22,10 @@ SMALL = 500
 MANY_EMPTY = 0.1
 """Share of patients without a label from which on detection matters."""
 TOLERANCE = "Is the tolerance of the surface Dice about as far as two readers differ?"
+PIECES = (
+    "Does a structure of which one patient has several have to be found piece by piece? Then name "
+    "its label in evaluation.lesions."
+)
 HEAD = ("What is recommended", "Here", "Followed")
 Row = tuple[str, str, str]
 
@@ -38,12 +43,9 @@ def recommended(every: Sequence[Gathered]) -> Section:
             ("maierhein2024metrics",),
         )
     ]
-    questions = [
-        "Does a structure of which one patient has several have to be found piece by piece? Then "
-        "name its label in evaluation.lesions."
-    ]
-    if _has_surfaces(one):
-        questions.insert(0, TOLERANCE)
+    questions = [TOLERANCE] if _has_surfaces(one) else []
+    if not _has_lesions(one):
+        questions.append(PIECES)
     return Section("Choice of metrics", said, [Table("Metrics Reloaded.", HEAD, rows)], questions)
 
 
@@ -81,6 +83,12 @@ def _has_surfaces(one: Gathered) -> bool:
     return one.is_measured and bool(one.result.metrics["nsd"].notna().any())
 
 
+def _has_lesions(one: Gathered) -> bool:
+    """Tell whether any label is found piece by piece."""
+    named = one.block("evaluation").get("lesions")
+    return bool(named) or any(each["lesions"] is not None for each in detected(one).values())
+
+
 def _without_surfaces(one: Gathered) -> str:
     """Say why there is no distance of surfaces."""
     if one.is_stack:
@@ -106,15 +114,18 @@ def _by_label(one: Gathered) -> list[Row]:
                     "yes" if surfaces else "no",
                 )
             )
-        rows += _empty(str(label), one.result.summary[subset][label]["detection"])
+        is_told = label in detected(one)
+        rows += _empty(str(label), one.result.summary[subset][label]["detection"], is_told)
     return rows
 
 
-def _empty(label: str, found: dict[str, Any]) -> list[Row]:
+def _empty(label: str, found: dict[str, Any], is_told: bool) -> list[Row]:
     patients = found["with_label"] + found["without_label"]
     if not patients or found["without_label"] / patients < MANY_EMPTY:
         return []
     what = f"{label} is absent in {found['without_label']} of {patients} patients: detection"
+    if not is_told:
+        return [(what, "not counted", "no")]
     return [(what, "sensitivity and specificity by patient", "yes")]
 
 

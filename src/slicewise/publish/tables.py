@@ -28,21 +28,46 @@ def results(every: Sequence[Gathered]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns experiment, patients, label, metric, mean, median, sd, ci_low, ci_high, n.
+        Columns experiment, patients, label, metric, mean, median, sd, ci_low, ci_high, n. Of a
+        label that some lack or that was missed, the metrics sensitivity, specificity and false_ml,
+        too, and of lesions lesion_sensitivity, of so many lesions, and false_lesions.
     """
     rows = []
     for one in every:
         subset = headline_subset(one.result.metrics)
         whom = measuring.kind_of_patient(one, subset).removesuffix(" patient")
+        found = measuring.detected(one)
         for label, numbers in one.result.summary[subset].items():
-            for name in _known(one, names("means")):
-                described = numbers.get(name)
+            every_number = {name: numbers.get(name) for name in names("means")}
+            if label in found:
+                every_number |= _counts(found[label])
+            for name in _known(one, every_number):
+                described = every_number[name]
                 if described is not None and described["n"]:
-                    values = {key: described[key] for key in DECISIVE}
+                    values = {key: described.get(key) for key in DECISIVE}
                     what = {"experiment": one.name, "patients": whom}
                     rows.append({**what, "label": label, "metric": name, **values})
     head = ["experiment", "patients", "label", "metric", *DECISIVE]
     return pd.DataFrame(rows, columns=head)
+
+
+def _counts(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return in whom a label was found as numbers beside the means, by the names of MLflow."""
+    counts: dict[str, Mapping[str, Any]] = {
+        "sensitivity": _as_mean(found["sensitivity"]),
+        "specificity": _as_mean(found["specificity"]),
+        "false_ml": found["false_ml"],
+    }
+    lesions = found["lesions"]
+    if lesions is not None:
+        counts["lesion_sensitivity"] = _as_mean(lesions["sensitivity"])
+        counts["false_lesions"] = lesions["false_per_scan"]
+    return counts
+
+
+def _as_mean(share: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a share under the names of a mean, of which it is one."""
+    return {**share, "mean": share["value"]}
 
 
 def _known(one: Gathered, columns: Iterable[str]) -> list[str]:
@@ -86,6 +111,7 @@ def section(
     shown = [name for name in SHOWN if name in set(told["metric"])]
     head = ["Experiment", "Label", "Patients", *(metric(name).heading() for name in shown)]
     rows = []
+    told = told[told["metric"].isin(shown)]
     if told["label"].nunique() == 2:  # the mean over one label is that label
         told = told[told["label"] != "mean"]
     for (experiment, label), each in told.groupby(["experiment", "label"], sort=False):
@@ -94,13 +120,69 @@ def section(
         cells = [_cell(by_metric.get(name), metric(name).digits, most) for name in shown]
         rows.append([str(experiment), str(label), str(most), *cells])
     caption = f"Mean over {_of_whom(every)}{_with_interval(every)}."
-    tables = [Table(caption, head, rows)]
+    tables = [Table(caption, head, rows), *_detection(every), *_lesions(every)]
     if compared is not None:
         tables.append(_differences(compared, headline_subset(every[0].result.metrics)))
     told_of_groups = groups(every)
     if len(told_of_groups):
         tables += _by_group(told_of_groups)
     return Section("Results", [Said(f"{each}.") for each in verdicts], tables)
+
+
+def _detection(every: Sequence[Gathered]) -> list[Table]:
+    """Return in whom labels were found, and in whom wrongly; nothing where that is all and none."""
+    # the same for all, as they are of one data set
+    is_measured = every[0].is_measured
+    rows = [
+        [
+            one.name,
+            label,
+            f"{found['found']} of {found['with_label']}",
+            _share(found["sensitivity"]),
+            f"{found['wrongly_found']} of {found['without_label']}",
+            _share(found["specificity"]),
+            *([_cell(found["false_ml"], 1)] if is_measured else []),
+        ]
+        for one in every
+        for label, found in measuring.detected(one).items()
+    ]
+    if not rows:
+        return []
+    head = ["Experiment", "Label", "Found in", "Sensitivity", "Wrongly found in", "Specificity"]
+    volume = ["False volume, ml"] if is_measured else []
+    caption = (
+        "In how many of those who have a label it was found, and in how many of those who do not, "
+        "with 95 % intervals in brackets."
+    )
+    return [Table(caption, [*head, *volume], rows)]
+
+
+def _lesions(every: Sequence[Gathered]) -> list[Table]:
+    """Return how many lesions were found; nothing where none are counted."""
+    rows = [
+        [
+            one.name,
+            label,
+            f"{lesions['found']} of {lesions['lesions']}",
+            _share(lesions["sensitivity"]),
+            str(lesions["false"]),
+            _cell(lesions["false_per_scan"], 1),
+        ]
+        for one in every
+        for label, found in measuring.detected(one).items()
+        if (lesions := found["lesions"]) is not None
+    ]
+    head = ["Experiment", "Label", "Found", "Sensitivity", "False", "False per scan"]
+    caption = "Lesions one by one, with 95 % intervals over patients in brackets."
+    return [Table(caption, head, rows)] if rows else []
+
+
+def _share(share: Mapping[str, Any]) -> str:
+    """Write a share with its interval, which is one of a single patient, too."""
+    value = number(share["value"], 3)
+    if share["ci_low"] is None:
+        return value
+    return f"{value} [{number(share['ci_low'], 3)}, {number(share['ci_high'], 3)}]"
 
 
 def groups(every: Sequence[Gathered]) -> pd.DataFrame:
