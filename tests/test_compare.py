@@ -14,7 +14,7 @@ import yaml
 
 from slicewise import compare
 from slicewise.cli import main
-from slicewise.compare import compare_folders, name_folders, set_side_by_side
+from slicewise.compare import compare_folders, name_folders, seeds_beside, set_side_by_side
 from slicewise.dataset.case_record import write_case_records
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation import ledger
@@ -347,3 +347,15 @@ def test_what_tables_say_of_cases_is_kept_and_groups_them(tmp_path):
     plain = set_side_by_side("tiny", results, {}, {}, {})
     assert "site" not in plain.cases
     assert "Group by group" not in plain.page
+
+
+def test_seeds_that_lie_beside_are_named(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    base = scored(place / "base", seed=1)
+    scored(place / "base-seed2", seed=2)
+    scored(place / "base-seed3", seed=3, preset="another")
+    scored(place / "baseline-seed4", seed=4)
+    write_text(scored(place / "base-seed5", seed=5) / "fold-0" / "config.yaml", "damaged")
+    assert seeds_beside(read_result(base)) == ["base-seed2"]
+    assert seeds_beside(read_result(place / "base-seed2")) == ["base"]
+    assert seeds_beside(read_result(place / "base-seed3")) == []

@@ -6,9 +6,12 @@ It stands beside the rooms, as it joins three of them: numbers of `evaluation`, 
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ from slicewise.evaluation.comparison import (
     grouped,
     subset_of,
 )
-from slicewise.evaluation.folds import Folds, training_minutes
+from slicewise.evaluation.folds import Folds, read_folds, training_minutes
 from slicewise.evaluation.grouping import groupings
 from slicewise.evaluation.groups import headline_scores
 from slicewise.evaluation.ledger import count_scored, test_set_digest
@@ -397,7 +400,14 @@ def name_folders(folders: Sequence[Path]) -> dict[str, Path]:
 
 
 def repeats_of(results: Results) -> dict[str, list[str]]:
-    """Group the trainings that differ in nothing but the seed."""
+    """Group the trainings that differ in nothing but the seed, beside others to compare with."""
+    groups = seeds_of(results)
+    # where nothing else is left, the seeds are what is compared
+    return groups if len(grouped(results, groups)) > 1 else {}
+
+
+def seeds_of(results: Results) -> dict[str, list[str]]:
+    """Group the trainings that differ in nothing but the seed, by the name of the first."""
     alike: dict[str, dict[int, str]] = {}
     several: set[str] = set()
     for name, result in results.items():
@@ -405,13 +415,35 @@ def repeats_of(results: Results) -> dict[str, list[str]]:
         if seed in alike.setdefault(key, {}):
             several.add(key)  # the same training twice: that is what is compared
         alike[key][seed] = name
-    groups = {
+    return {
         min(seeds.values(), key=list(results).index): list(seeds.values())
         for key, seeds in alike.items()
         if len(seeds) > 1 and key not in several
     }
-    # where nothing else is left, the seeds are what is compared
-    return groups if len(grouped(results, groups)) > 1 else {}
+
+
+def seeds_beside(result: Result) -> list[str]:
+    """Name the trainings that lie beside one and differ from it in nothing but the seed.
+
+    They are called as the workflow calls them: ``baseline-seed2`` beside ``baseline``.
+    """
+    folds = result.folds
+    if folds.ensemble is not None:
+        return []
+    key, seed = _without_seed(folds)
+    place = result.folder.parent
+    first = re.sub(r"-seed\d+$", "", result.folder.name)
+    found = []
+    for path in (place / first, *sorted(place.glob(f"{glob.escape(first)}-seed*"))):
+        configs = [path / f"fold-{k}" / "config.yaml" for k in range(folds.number)]
+        if not all(config.is_file() for config in configs):
+            continue
+        # what nobody can read repeats nothing
+        with suppress(SlicewiseError):
+            other, own = _without_seed(read_folds(list(map(str, configs)), []))
+            if other == key and own != seed:
+                found.append(path.name)
+    return found
 
 
 def swept_of(results: Results) -> dict[str, int]:

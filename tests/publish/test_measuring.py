@@ -13,7 +13,7 @@ from slicewise.files import write_json, write_text
 from slicewise.publish.cards import model_card
 from slicewise.publish.gathered import gather
 from slicewise.publish.measuring import metrics, software, statistics
-from slicewise.publish.prose import sources_of
+from slicewise.publish.prose import Section, sources_of
 from slicewise.publish.reloaded import recommended
 from slicewise.report.cost import Cost
 from tests.publish.test_methods import gathered, text_of
@@ -53,6 +53,20 @@ def test_what_is_counted_beside_the_means_is_said_where_it_is_counted(tmp_path, 
     assert "overlaps it by 0.1 or more (intersection over union)." in said
     # a card has no table of it
     assert "baseline, liver: 5 of 6 have it, found in 5 of 5, wrongly" in model_card(gather(folder))
+
+
+def test_how_seeds_come_together_is_said_where_means_are_over_them(tmp_path):
+    one = gathered(tmp_path)
+    seeded = replace(one, seeds=(1, 2))
+    # as in the card of a model, which is one of them
+    assert "seeds" not in " ".join(each.text for each in statistics([seeded]))
+    seeded = replace(seeded, over_seeds=one.result.summary)
+    said = " ".join(each.text for each in statistics([seeded, one]))
+    assert "trained with several seeds counts with the mean over them" in said
+    assert "scatter of seeds" not in said
+    section = Section("", statistics([seeded, seeded]))
+    assert "holds the scatter of seeds, too" in " ".join(each.text for each in section.said)
+    assert {"welch1947generalization", "zou2008construction"} <= set(sources_of([section]))
 
 
 @pytest.mark.parametrize(("number", "given"), [(1, False), (2, False), (3, True)])

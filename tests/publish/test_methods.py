@@ -86,7 +86,10 @@ def test_an_abstract_counts_seeds_and_names_no_repeat(tmp_path):
     seeded = replace(one, seeds=(1, 2))
     said = " ".join(each.text for each in abstract([seeded, one], []).said)
     assert "U-nets (baseline: 2 seeds and baseline) were trained" in said
-    assert "baseline (the first of 2 seeds), liver: Dice 0.767" in said
+    assert "baseline (seed 1), liver: Dice 0.767" in said
+    seeded = replace(seeded, over_seeds=one.result.summary)
+    said = " ".join(each.text for each in abstract([seeded, one], []).said)
+    assert "baseline (mean of 2 seeds), liver: Dice 0.767" in said
     together = gather(ensemble(tmp_path / "results" / "tiny", {"axial": 0.5, "volume": 0.5}))
     said = " ".join(each.text for each in abstract([together], []).said)
     assert "U-nets (together, the mean of axial and volume) were trained" in said

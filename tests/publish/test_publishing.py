@@ -19,7 +19,7 @@ from slicewise.files import sha256, write_bytes, write_json, write_text
 from slicewise.publish import publishing
 from slicewise.publish.figures import FOLDER, FORMATS, Drawn
 from tests.crate.made import mixed, tracked
-from tests.published import experiment
+from tests.published import experiment, write_scores
 from tests.test_compare import with_regions
 
 
@@ -233,6 +233,54 @@ def test_trainings_that_differ_by_the_seed_are_told_once(tmp_path):
     assert "## Training of base-seed2" not in text
     assert (output / "models" / "wide.md").exists()
     assert not (output / "models" / "base-seed2.md").exists()
+    # means are over the seeds, as differences are, and whatever is not says of which it is
+    assert "| base | liver | 6 | 0.772 \\[" in text
+    assert "| wide − base | mean | 6 | 0.045 \\[" in text
+    assert text.count("; with several seeds, each patient counts with the mean over them.") == 3
+    assert "base (mean of 2 seeds), liver: Dice 0.772" in text
+    assert "| base (seed 1) | patient-4 | 0.600 |" in text
+    assert "trained with several seeds counts with the mean over them" in text
+    assert "holds the scatter of seeds" not in text  # it takes several of both
+    told = pd.read_csv(output / "results.csv").query("label == 'liver' and metric == 'dice'")
+    assert {tuple(row) for row in told[["experiment", "seeds"]].to_numpy()} == {
+        *(("base", "1, 2"), ("base", "1"), ("base-seed2", "2"), ("wide", "1"))
+    }
+    card = (output / "models" / "base.md").read_text()
+    assert "base (seed 1), liver: Dice 0.767" in card
+    assert "not repeated" not in card
+
+
+@pytest.mark.usefixtures("sketched")
+def test_the_seeds_of_one_experiment_are_not_compared_as_if_they_were_two(tmp_path):
+    place = tmp_path / "results" / "tiny"
+    folders = [
+        experiment(place / "base", training={"seed": 1}),
+        experiment(place / "base-seed2", 0.05, training={"seed": 2}),
+    ]
+    output = tmp_path / "paper"
+    assert published(folders, output) == 0
+    text = (output / "paper.md").read_text()
+    assert "base (mean of 2 seeds), liver: Dice 0.792" in text
+    assert "better than" not in text and "Paired differences" not in text
+    assert not (output / "comparison.csv").exists()
+    for path in (output / "claim.md", output / "models" / "base.md"):
+        assert "Trainings were not repeated" not in path.read_text()
+    # of one of them alone it is not said that there are no others
+    assert published(folders[1:], output, "--force") == 0
+    said = "Trainings with other seeds were left out of what is told here (base)."
+    for path in (output / "tripod-ai.md", output / "models" / "base-seed2.md"):
+        assert said in path.read_text()
+        assert "Trainings were not repeated" not in path.read_text()
+
+
+@pytest.mark.usefixtures("sketched")
+def test_seeds_of_other_patients_are_refused(tmp_path, capsys):
+    place = tmp_path / "results" / "tiny"
+    folders = [experiment(place / f"base-seed{k}", training={"seed": k}) for k in (1, 2)]
+    scores = read_metrics(str(folders[0] / "metrics.tsv"))
+    write_scores(folders[0], scores.assign(truth_sha256="another"))
+    assert published(folders, tmp_path / "paper") == 1
+    assert "they cannot be compared" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("sketched")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from slicewise.evaluation.statistics import agreement, headline_subset, patient_volumes
 from slicewise.publish.gathered import Gathered
-from slicewise.publish.measuring import kind_of_patient
+from slicewise.publish.measuring import kind_of_patient, of_seeds
 from slicewise.publish.prose import Picture, Section
 from slicewise.report.agreement import bland_altman
 from slicewise.report.curves import curves
@@ -97,7 +97,7 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
         made.append(
             Drawn(
                 "differences",
-                _differences_said(every[0], differences),
+                _differences_said(every, differences),
                 lambda: difference_plot(differences),
                 pd.DataFrame(rows),
             )
@@ -108,9 +108,11 @@ def figures(every: Sequence[Gathered], differences: Sequence[DotRow] = ()) -> li
 BOOTSTRAP = "its 95 % percentile bootstrap interval over patients"
 
 
-def _differences_said(one: Gathered, differences: Sequence[DotRow]) -> str:
+def _differences_said(every: Sequence[Gathered], differences: Sequence[DotRow]) -> str:
     patients = max(row.values.count() for row in differences)
-    return f"Paired differences in Dice, of {_whom(one, patients)} who have both. {_dots(patients)}"
+    whom = _whom(every[0], patients)
+    differ = f"Paired differences in Dice, of {whom} who have both{of_seeds(every)}."
+    return f"{differ} {_dots(patients)}"
 
 
 def _whom(one: Gathered, count: int) -> str:
@@ -147,7 +149,7 @@ def _of(one: Gathered) -> Iterator[Drawn]:
         masks = plural(len(one.expected), "mask")
         yield Drawn(
             f"expected-{one.name}",
-            f"Expected and true Dice of {one.name} in {masks} of "
+            f"Expected and true Dice of {one.called} in {masks} of "
             f"{plural(one.expected['patient'].nunique(), 'patient')}. A dot is a mask, the line "
             "across it the interval in which nine of ten true values should lie; on the diagonal "
             "both are the same.",
@@ -163,7 +165,7 @@ def _dice(one: Gathered, labels: Sequence[str]) -> Drawn:
     many = " by label" if len(labels) > 1 else f" of {labels[0]}"
     return Drawn(
         f"dice-{one.name}",
-        f"Dice{many} in {_whom(one, patients)}, by {one.name}. {_dots(patients)}",
+        f"Dice{many} in {_whom(one, patients)}, by {one.called}. {_dots(patients)}",
         lambda: dice_dots(one.result.metrics, one.result.summary),
         pd.DataFrame(by_label).rename_axis("patient").reset_index(),
     )
@@ -182,7 +184,7 @@ def _training(one: Gathered) -> Drawn:
     ring = "; a ring marks the weights that were kept" if selected and validated else ""
     return Drawn(
         f"training-{one.name}",
-        f"Loss and Dice of {one.name} by epoch, of {plural(len(histories), 'training')}. "
+        f"Loss and Dice of {one.called} by epoch, of {plural(len(histories), 'training')}. "
         f"{dashed}{solid}{ring}.",
         lambda: curves(histories, selected=selected),
         joined,
@@ -197,7 +199,7 @@ def _volumes_said(one: Gathered, label: str, patients: int) -> str:
         else "and of so few there are no limits of agreement"
     )
     return (
-        f"Volumes of {label} by {one.name} against the reference in {_whom(one, patients)} "
+        f"Volumes of {label} by {one.called} against the reference in {_whom(one, patients)} "
         f"(Bland-Altman). A dot is a patient, the line the mean difference (bias), {bands}."
     )
 

@@ -60,6 +60,11 @@ class Gathered:
         Cases whose image does not say how large its voxels are.
     seeds : tuple of int
         Of all trainings that differ by nothing else, its own among them; none of a single one.
+    over_seeds : mapping
+        As ``summary.json``, the scores of patients of whom each number is the mean over these
+        trainings; empty of a training by itself.
+    beside : tuple of str
+        Trainings that differ by the seed alone, too, and that nothing is told of.
     sweep : DataFrame
         The combinations of which its settings are the best, as of
         `slicewise.evaluation.sweep.table_of`; no row where nothing was tried.
@@ -79,6 +84,8 @@ class Gathered:
     groups: pd.DataFrame
     lost: int = 0
     seeds: tuple[int, ...] = ()
+    over_seeds: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
     members: tuple[Gathered, ...] = ()
 
@@ -86,6 +93,16 @@ class Gathered:
     def trained(self) -> tuple[Gathered, ...]:
         """What was trained: the members of an ensemble, or the experiment itself."""
         return self.members or (self,)
+
+    @property
+    def seed(self) -> int:
+        """That of its training."""
+        return int(self.first.experiment["training"]["seed"])
+
+    @property
+    def called(self) -> str:
+        """What it is called where a number is of its training by itself."""
+        return f"{self.name} (seed {self.seed})" if self.seeds else self.name
 
     @property
     def postprocessing(self) -> Mapping[str, Any]:

@@ -214,8 +214,9 @@ def kept(one: Gathered) -> str:
         return "The weights of the end were kept; validation chose nothing."
     epochs = ", ".join(str(each.resolved.selected_epoch) for each in one.records)
     what = {"dice": "mean Dice", "loss": "loss"}
+    seed = f" with seed {one.seed}" if one.seeds else ""
     named = " or ".join(what.get(each, each) for each in sorted(by))
-    return f"The epoch with the best validation {named} was kept (epoch {epochs})."
+    return f"The epoch with the best validation {named} was kept (epoch {epochs}{seed})."
 
 
 def started(one: Gathered) -> list[Said]:

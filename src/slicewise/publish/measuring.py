@@ -110,7 +110,7 @@ def detection(every: Sequence[Gathered]) -> list[Said]:
         subset = headline_subset(one.result.metrics)
         for label, scores in one.result.summary[subset].items():
             if label != "mean":
-                told.append(Said(f"{one.name}, {label}: {_found(one, scores['detection'])}."))
+                told.append(Said(f"{one.called}, {label}: {_found(one, scores['detection'])}."))
     return told
 
 
@@ -140,6 +140,7 @@ def statistics(every: Sequence[Gathered]) -> list[Said]:
             ("efron1979bootstrap",),
         )
         said = [bootstrap, *said]
+    said += _seeds(every)
     if len(every) > 1 and patients < FEWEST:
         said.append(
             Said(f"No experiment is called better than another by {plural(patients, 'patient')}.")
@@ -155,12 +156,42 @@ def statistics(every: Sequence[Gathered]) -> list[Said]:
     return said
 
 
+def _seeds(every: Sequence[Gathered]) -> list[Said]:
+    """Say how the trainings of an experiment that was repeated come together."""
+    several = [one for one in every if one.over_seeds]
+    if not several:
+        return []
+    said = [
+        Said(
+            "In means and differences, each patient of an experiment that was trained with several "
+            "seeds counts with the mean over them; what is counted, groups, failures and figures "
+            "of an experiment are of each training by itself."
+        )
+    ]
+    if len(several) > 1:
+        said.append(
+            Said(
+                "The interval of a difference between two such experiments holds the scatter of "
+                "seeds, too.",
+                ("welch1947generalization", "zou2008construction"),
+            )
+        )
+    return said
+
+
+def of_seeds(every: Sequence[Gathered]) -> str:
+    """Return what a caption adds where an experiment was trained with several seeds."""
+    if not any(one.seeds for one in every):
+        return ""
+    return "; with several seeds, each patient counts with the mean over them"
+
+
 def headline(every: Sequence[Gathered]) -> list[Said]:
     """Give mean Dice with its interval, by experiment and label."""
     told = []
     for one in every:
-        by_label = one.result.summary[headline_subset(one.result.metrics)]
-        name = f"{one.name} (the first of {len(one.seeds)} seeds)" if one.seeds else one.name
+        by_label = (one.over_seeds or one.result.summary)[headline_subset(one.result.metrics)]
+        name = f"{one.name} (mean of {len(one.seeds)} seeds)" if one.over_seeds else one.called
         for label, scores in by_label.items():
             dice = scores["dice"]
             if not dice["n"] or (label == "mean" and len(by_label) == 2):
@@ -209,7 +240,13 @@ def limits(every: Sequence[Gathered]) -> list[Said]:
         said.append(Said(f"Scores are of {plural(patients, 'patient')} only."))
     if not any(len(each.groups) for each in every):
         said.append(Said("Scores are not broken down by site, scanner, sex or age."))
-    if not any(each.seeds for each in every):
+    beside = dict.fromkeys(name for each in every for name in each.beside)
+    if beside:
+        names = ", ".join(beside)
+        said.append(
+            Said(f"Trainings with other seeds were left out of what is told here ({names}).")
+        )
+    elif not any(each.seeds for each in every):
         said.append(Said("Trainings were not repeated, so the scatter of seeds is not known."))
     said.append(Said("All patients come from one data set."))
     return said
@@ -305,7 +342,7 @@ def _training_cost(one: Gathered, named: bool) -> list[Said]:
     known = [value for value in seconds if value is not None]
     if len(known) < len(seconds):
         return []
-    of = f" of {one.name}" if named else ""
+    of = f" of {one.called}" if named or one.seeds else ""
     took = f"{sum(known) / 60:.1f} minutes on {_device(one.first.resolved)}"
     return [Said(f"Training{of} took {took}{_most(_cost(one, 'train'))}.")]
 
@@ -315,7 +352,7 @@ def _prediction_cost(one: Gathered, named: bool) -> list[Said]:
     cost = _cost(one, "predict")
     if cost is None:
         return []
-    of = f" of {one.name}" if named else ""
+    of = f" of {one.called}" if named or one.seeds else ""
     cases = plural(one.result.metrics["case"].nunique(), "case")
     took = f"{cost.minutes:.1f} minutes for {cases}"
     return [Said(f"Prediction{of} took {took}{_most(cost)}.")]

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from slicewise.compare import compare_results, name_folders, repeats_of, verdicts_of
+from slicewise.compare import compare_results, name_folders, seeds_beside, seeds_of, verdicts_of
 from slicewise.crate import CRATE, Wanted, gather_crate, questions_of, write_crate
 from slicewise.errors import SlicewiseError
+from slicewise.evaluation.comparison import grouped, over_seeds
 from slicewise.evaluation.results import Result
+from slicewise.evaluation.statistics import summarise
 from slicewise.files import sha256, write_bytes
 from slicewise.publish import checklist, figures, tables
 from slicewise.publish.cards import datasheet, model_card
@@ -149,7 +151,10 @@ def _compared(
     if len(results) < 2:
         return _Compared()
     metrics = {name: result.metrics for name, result in results.items()}
+    # seeds of other patients are refused, too
     table = compare_results(results, repeats)
+    if len(grouped(results, repeats)) < 2:
+        return _Compared()
     shown = ComparedExperiments(dataset, {}, metrics, table, {}, {}, {}, repeats)
     return _Compared(table, verdicts_of(table, metrics), shown.differences)
 
@@ -159,10 +164,12 @@ def _files(
 ) -> Files:
     """Return all files by their paths."""
     results = {one.name: one.result for one in every}
-    repeats = repeats_of(results)
+    repeats = seeds_of(results)
     compared = _compared(every[0].dataset, results, repeats)
-    apart = _without_repeats(every, repeats)
-    told = tables.results(every)
+    every = _with_seeds(every, repeats)
+    heads = [one for one in every if one.name in grouped(results, repeats)]
+    apart = _over_seeds(heads, results, repeats)
+    told = tables.results(apart)
     drawn = figures.figures(every, compared.differences)
     sections = [
         abstract(apart, compared.verdicts),
@@ -175,7 +182,7 @@ def _files(
     files: Files = {
         **_texts("paper", f"Segmentation of {every[0].dataset}", sections),
         "questions.md": _questions([*sections, Section("Crate", questions=list(questions))]),
-        "results.csv": told.to_csv(index=False),
+        "results.csv": tables.results([*apart, *(e for e in every if e.seeds)]).to_csv(index=False),
         "patients.csv": tables.patients(every).to_csv(index=False),
         **_texts("datasheet", f"Datasheet of {every[0].dataset}", datasheet(apart)),
     }
@@ -184,7 +191,8 @@ def _files(
         files["groups.csv"] = groups.to_csv(index=False)
     if compared.table is not None:
         files["comparison.csv"] = compared.table.to_csv(index=False)
-    for one in apart:
+    # a model is of one training
+    for one in heads:
         files[f"models/{one.name}.md"] = model_card(one)
     for each in drawn:
         files |= each.files()
@@ -221,16 +229,28 @@ def _texts(name: str, title: str, sections: Sequence[Section]) -> Files:
     return {f"{name}.{kind}": make(title, sections) for kind, make in makers.items()}
 
 
-def _without_repeats(
-    every: Sequence[Gathered], repeats: Mapping[str, Sequence[str]]
-) -> list[Gathered]:
-    """Return one experiment for all that differ by the seed alone, which knows their seeds."""
-    seeds = {one.name: int(one.first.experiment["training"]["seed"]) for one in every}
-    others = {name for first, names in repeats.items() for name in names if name != first}
+def _with_seeds(every: Sequence[Gathered], repeats: Mapping[str, Sequence[str]]) -> list[Gathered]:
+    """Let trainings know of those that differ from them by the seed alone."""
+    seeds = {one.name: one.seed for one in every}
+    groups = {name: names for names in repeats.values() for name in names}
     return [
-        replace(one, seeds=tuple(seeds[name] for name in repeats.get(one.name, ())))
+        replace(
+            one,
+            seeds=tuple(seeds[name] for name in groups.get(one.name, ())),
+            beside=tuple(name for name in seeds_beside(one.result) if name not in seeds),
+        )
         for one in every
-        if one.name not in others
+    ]
+
+
+def _over_seeds(
+    heads: Sequence[Gathered], results: Mapping[str, Result], repeats: Mapping[str, Sequence[str]]
+) -> list[Gathered]:
+    """Give the first of the trainings that differ by the seed alone the scores over all of them."""
+    metrics = {name: result.metrics for name, result in results.items()}
+    merged = over_seeds(metrics, repeats)
+    return [
+        replace(one, over_seeds=summarise(merged[one.name])) if one.seeds else one for one in heads
     ]
 
 

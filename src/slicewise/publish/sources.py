@@ -404,6 +404,16 @@ SOURCES = {
         "261--272",
         17,
     ),
+    "welch1947generalization": Source(
+        "article",
+        "Welch, B. L.",
+        "The generalization of 'Student's' problem when several different population variances "
+        "are involved",
+        "Biometrika",
+        1947,
+        "28--35",
+        34,
+    ),
     "wilcoxon1945ranking": Source(
         "article",
         "Wilcoxon, Frank",
@@ -438,5 +448,14 @@ SOURCES = {
         2018,
         "39--45",
         41,
+    ),
+    "zou2008construction": Source(
+        "article",
+        "Zou, G. Y. and Donner, Allan",
+        "Construction of confidence limits about effect measures: a general approach",
+        "Statistics in Medicine",
+        2008,
+        "1693--1702",
+        27,
     ),
 }

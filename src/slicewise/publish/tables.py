@@ -28,16 +28,19 @@ def results(every: Sequence[Gathered]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns experiment, patients, label, metric, mean, median, sd, ci_low, ci_high, n. Of a
-        label that some lack or that was missed, the metrics sensitivity, specificity and false_ml,
-        too, and of lesions lesion_sensitivity, of so many lesions, and false_lesions.
+        Columns experiment, seeds (over which patients have the mean), patients, label, metric,
+        mean, median, sd, ci_low, ci_high, n. Of a label that some lack or that was missed, the
+        metrics sensitivity, specificity and false_ml, too, and of lesions lesion_sensitivity, of so
+        many lesions, and false_lesions.
     """
     rows = []
     for one in every:
         subset = headline_subset(one.result.metrics)
         whom = measuring.kind_of_patient(one, subset).removesuffix(" patient")
-        found = measuring.detected(one)
-        for label, numbers in one.result.summary[subset].items():
+        # what is counted has no mean over trainings
+        found = {} if one.over_seeds else measuring.detected(one)
+        what = {"experiment": one.name, "seeds": _seeds(one), "patients": whom}
+        for label, numbers in (one.over_seeds or one.result.summary)[subset].items():
             every_number = {name: numbers.get(name) for name in names("means")}
             if label in found:
                 every_number |= _counts(found[label])
@@ -45,10 +48,16 @@ def results(every: Sequence[Gathered]) -> pd.DataFrame:
                 described = every_number[name]
                 if described is not None and described["n"]:
                     values = {key: described.get(key) for key in DECISIVE}
-                    what = {"experiment": one.name, "patients": whom}
                     rows.append({**what, "label": label, "metric": name, **values})
-    head = ["experiment", "patients", "label", "metric", *DECISIVE]
+    head = ["experiment", "seeds", "patients", "label", "metric", *DECISIVE]
     return pd.DataFrame(rows, columns=head)
+
+
+def _seeds(one: Gathered) -> str:
+    """Name the seeds of what scores are of; an ensemble has those of its members."""
+    if one.members:
+        return ""
+    return ", ".join(map(str, one.seeds if one.over_seeds else [one.seed]))
 
 
 def _counts(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -119,13 +128,17 @@ def section(
         most = max(int(by_metric[name]["n"]) for name in shown if name in by_metric)
         cells = [_cell(by_metric.get(name), metric(name).digits, most) for name in shown]
         rows.append([str(experiment), str(label), str(most), *cells])
-    caption = f"Mean over {_of_whom(every)}{_with_interval(every)}."
+    caption = f"Mean over {_of_whom(every)}{_with_interval(every)}{measuring.of_seeds(every)}."
     tables = [Table(caption, head, rows), *_detection(every), *_lesions(every)]
     if compared is not None:
-        tables.append(_differences(compared, headline_subset(every[0].result.metrics)))
+        subset = headline_subset(every[0].result.metrics)
+        tables.append(_differences(compared, subset, measuring.of_seeds(every)))
     told_of_groups = groups(every)
     if len(told_of_groups):
-        tables += _by_group(told_of_groups)
+        called = {one.name: one.called for one in every}
+        tables += _by_group(
+            told_of_groups.assign(experiment=told_of_groups["experiment"].map(called))
+        )
     return Section("Results", [Said(f"{each}.") for each in verdicts], tables)
 
 
@@ -135,7 +148,7 @@ def _detection(every: Sequence[Gathered]) -> list[Table]:
     is_measured = every[0].is_measured
     rows = [
         [
-            one.name,
+            one.called,
             label,
             f"{found['found']} of {found['with_label']}",
             _share(found["sensitivity"]),
@@ -161,7 +174,7 @@ def _lesions(every: Sequence[Gathered]) -> list[Table]:
     """Return how many lesions were found; nothing where none are counted."""
     rows = [
         [
-            one.name,
+            one.called,
             label,
             f"{lesions['found']} of {lesions['lesions']}",
             _share(lesions["sensitivity"]),
@@ -214,10 +227,10 @@ def failures(every: Sequence[Gathered]) -> Section:
     rows = []
     said = []
     for one in every:
-        of = f"{one.name}: " if len(every) > 1 else ""
+        of = f"{one.called}: " if len(every) > 1 else ""
         said += [Said(f"{of}{each.text}") for each in measuring.faults(one)]
         lowest = by_patient(one.scored, "dice").dropna().nsmallest(LOWEST)
-        rows += [[one.name, str(name), number(value, 3)] for name, value in lowest.items()]
+        rows += [[one.called, str(name), number(value, 3)] for name, value in lowest.items()]
     head = ["Experiment", "Patient", "Dice"]
     return Section("Failures", said, [Table("The patients of lowest Dice.", head, rows)])
 
@@ -251,7 +264,7 @@ def _probability(value: float | None) -> str:
     return "< 0.001" if value is not None and value < 0.001 else number(value, 3)
 
 
-def _differences(compared: pd.DataFrame, subset: str) -> Table:
+def _differences(compared: pd.DataFrame, subset: str, of_seeds: str = "") -> Table:
     """Return the differences in Dice of each two experiments, with corrected p-values."""
     rows = [
         [
@@ -265,6 +278,5 @@ def _differences(compared: pd.DataFrame, subset: str) -> Table:
         for row in headline_rows(compared, subset)
     ]
     head = ["Difference", "Label", "Patients", "Dice", "p", "p, corrected"]
-    return Table(
-        "Paired differences in Dice, with p-values corrected by Holm's method.", head, rows
-    )
+    caption = f"Paired differences in Dice, with p-values corrected by Holm's method{of_seeds}."
+    return Table(caption, head, rows)
