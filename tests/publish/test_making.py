@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from slicewise.publish.making import STEPS, _decided
@@ -96,6 +98,8 @@ def test_what_validation_decided_is_said_as_it_decided(tmp_path):
     kept = {"largest_component": {**tried, "kept": True}}
     one = gathered(tmp_path / "kept", **auto, resolved={"postprocessing": kept})
     assert "had it, the largest connected piece of each label was kept." in text_of(one)
+    seeded = replace(one, seeds=(1, 2))
+    assert "had it with seed 1, the largest connected piece" in text_of(seeded)
     # without validation patients nothing was tried
     untried = gathered(tmp_path / "untried", **auto)
     assert "largest connected piece" not in text_of(untried)

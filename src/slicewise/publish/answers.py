@@ -435,8 +435,7 @@ def failures(every: Every) -> Answer:
         lowest = by_patient(one.scored, "dice").dropna().nsmallest(WORST)
         values = some([f"{value:.3f}" for value in lowest], WORST)
         what = "The lowest Dice of patients" if len(lowest) > 1 else "The Dice of the only patient"
-        by = f" with seed {one.seed}" if one.seeds else ""
-        said = f"{what}{by}: {values}." if len(lowest) else ""
+        said = f"{what}{one.with_seed}: {values}." if len(lowest) else ""
         return f"{said} {words(measuring.faults(one))}".strip()
 
     question = "What do patients of low Dice have in common?"

@@ -105,6 +105,11 @@ class Gathered:
         return f"{self.name} (seed {self.seed})" if self.seeds else self.name
 
     @property
+    def with_seed(self) -> str:
+        """Words behind what is true of this training alone; none where there is no other."""
+        return f" with seed {self.seed}" if self.seeds else ""
+
+    @property
     def postprocessing(self) -> Mapping[str, Any]:
         """What was done to its masks."""
         ensemble = self.result.folds.ensemble

@@ -214,9 +214,8 @@ def kept(one: Gathered) -> str:
         return "The weights of the end were kept; validation chose nothing."
     epochs = ", ".join(str(each.resolved.selected_epoch) for each in one.records)
     what = {"dice": "mean Dice", "loss": "loss"}
-    seed = f" with seed {one.seed}" if one.seeds else ""
     named = " or ".join(what.get(each, each) for each in sorted(by))
-    return f"The epoch with the best validation {named} was kept (epoch {epochs}{seed})."
+    return f"The epoch with the best validation {named} was kept (epoch {epochs}{one.with_seed})."
 
 
 def started(one: Gathered) -> list[Said]:
@@ -455,16 +454,18 @@ def _afterwards(one: Gathered) -> list[str]:
     for step, words in STEPS.items():
         tried = [record.resolved.postprocessing.get(step) or {} for record in one.records]
         if after[step] == "auto" and any(tried):
-            said.append(_decided(tried, words, one.labels))
+            said.append(_decided(tried, words, one.labels, one.with_seed))
         elif after[step] and after[step] != "auto":
             labels = after[step] if isinstance(after[step], list) else one.labels
             said.append(f"Afterwards {words.format(_of(labels, one.labels))}.")
     return said
 
 
-def _decided(tried: Sequence[Mapping[str, Any]], words: str, every: Sequence[str]) -> str:
+def _decided(
+    tried: Sequence[Mapping[str, Any]], words: str, every: Sequence[str], with_seed: str = ""
+) -> str:
     """Say what became of a step that was left open, in all trainings or some of them."""
-    start = "As validation patients had it"
+    start = f"As validation patients had it{with_seed}"
     if any(each.get("by") == BY_MASKS for each in tried):
         start = "As far as labels were one large piece in every training mask"
     kept = [each for each in tried if each.get("kept")]
