@@ -23,6 +23,9 @@ STALE = []
 WHY = {}
 """By the first file of a job that is made again, what its record or its log says of it."""
 REMARKED = set()
+SHOWN_OF_EACH = ("evaluate", "report")
+SHOWN_OF_ALL = ("compare", "data", "index")
+"""The rules whose pages and scores the end of a run names: of each experiment, and of all."""
 PUT_BACK = ("propose", "plan")
 """Of which rules the output is put back where settings are: a plan decides what is trained. What the
 first makes the second reads."""
@@ -413,7 +416,11 @@ def tell_what_is_left():
     """
     look = Look()
     asked = [asked_of(maker, wildcards)[1] for maker, wildcards in STALE]
-    left = [each.outputs[0] for each in asked if look.stale_because(each)]
+    # what --until and --omit-from leave out is left by who asked
+    within = {str(path) for job in workflow.dag.jobs for path in job.output}
+    left = [
+        each.outputs[0] for each in asked if each.outputs[0] in within and look.stale_because(each)
+    ]
     if left and not workflow.touch:
         more = some(left, 3)
         print(f"{more}: still to be made again; run the same command once more", file=sys.stderr)
@@ -444,9 +451,23 @@ def print_overview(experiments=settings.wanted):
     results = Path(RESULTS)
     pending = pending_runs(results, study.name)
     for line in overview.lines(
-        results / study.name, experiments, pending, crossed=len(study.folds) > 1
+        *(results / study.name, experiments, pending),
+        crossed=len(study.folds) > 1,
+        stale=stale_pages(experiments),
     ):
         print(line, file=sys.stderr)
+
+
+def stale_pages(experiments):
+    """The scores and pages that would be made otherwise now: who asked for a part has others yet."""
+    if IN_BUCKET:
+        return []
+    look = Look()
+    of_each = [(rule, {"experiment": name}) for name in experiments for rule in SHOWN_OF_EACH]
+    jobs = [*of_each, *((rule, {}) for rule in SHOWN_OF_ALL)]
+    asked = [asked_by_name(rule, *of.items()) for rule, of in jobs]
+    stale = [each for each in asked if each and look.stale_because(each)]
+    return {Path(path) for each in stale for path in each.outputs}
 
 
 def scored_experiments():

@@ -7,6 +7,7 @@ import logging
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_a_failed_job_is_named_with_its_log_and_may_be_tried_again(
     assert out.getvalue().splitlines() == [
         f"0/3  ingest train-0  failed: {log}",
         "1/3  ingest train-0  0 s",
+    ]
+
+
+def test_a_job_that_fails_where_the_disk_is_full_says_so(
+    calm: Calm, out: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake fails to write its notes there, and ends without the sentences of its jobs."""
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=4096))
+    log = logged(tmp_path, "a")
+    calm.emit(started(1, "ingest", log, shard="train-0"))
+    calm.emit(record("job_error", jobid=1))
+    assert out.getvalue().splitlines() == [
+        f"0/3  ingest train-0  failed: {log} (no space is left on its disk)"
     ]
 
 

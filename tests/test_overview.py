@@ -51,6 +51,22 @@ def test_the_comparison_is_named_when_it_is_there(tmp_path):
         assert str(tmp_path / page) in "\n".join(lines(tmp_path, ["e"]))
 
 
+def test_scores_and_pages_that_are_not_of_now_are_called_so(tmp_path):
+    """A part of the run was asked for: what was not made again says so."""
+    for name in ("scored", "shown", "kept"):
+        summary(tmp_path, name)
+    (tmp_path / "index.html").touch()
+    stale = {tmp_path / "scored" / "metrics.tsv", tmp_path / "shown" / "report.html"}
+    said = lines(tmp_path, ["scored", "shown", "kept"], stale={*stale, tmp_path / "index.html"})
+    assert [line.split()[0] for line in said if "0.871" in line] == ["shown", "kept"]
+    assert said[2].startswith("  scored  not scored yet (the scores that lie there are of other")
+    marked = [line for line in said if line.endswith("(as it was: not made again yet)")]
+    assert [line.split("(")[0].split("/")[-1].strip() for line in marked] == [
+        "report.html",
+        "index.html",
+    ]
+
+
 def test_masks_of_new_scans_are_named_where_there_are_any(tmp_path):
     summary(tmp_path, "e")
     assert "new scans" not in "\n".join(lines(tmp_path, ["e"]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -38,6 +39,8 @@ LOOK_AGAIN = 2.0
 """Seconds after which the logs of running jobs are looked at again."""
 TAIL = 4096
 """Bytes at the end of a log in which its last epoch stands."""
+ROOM = 1_000_000
+"""Bytes below which a disk is as good as full."""
 SHOWN = 4
 """Running jobs that are named at once."""
 IN_THE_TABLE = ("workflow_started", "job_info", "group_info", "shellcmd", "run_info")
@@ -160,7 +163,7 @@ class Calm(logging.Handler):
         if job is None:
             return
         self._warn(job)
-        self.show(f"{self.count}  {job.title}  failed: {job.log}")
+        self.show(f"{self.count}  {job.title}  failed: {job.log}{_why_full(Path(job.log))}")
 
     def _said(self, record: logging.LogRecord) -> None:
         """Pass on what Snakemake warns of, and where its log is."""
@@ -360,6 +363,14 @@ def _read(log: str) -> str:
         return Path(log).read_text(encoding="utf-8", errors="replace") if log else ""
     except OSError:
         return ""
+
+
+def _why_full(log: Path) -> str:
+    """Say that the disk of a log is full, of which Snakemake may end before more is said."""
+    with suppress(OSError):
+        if shutil.disk_usage(log.parent).free < ROOM:
+            return " (no space is left on its disk)"
+    return ""
 
 
 def _last_epoch(log: str) -> str:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from slicewise.errors import SlicewiseError
-from slicewise.records import OUTDATED, scores_are_current
+from slicewise.records import OUTDATED, SCORES, scores_are_current
 from slicewise.stored import SUMMARY, read_stored
 from slicewise.wording import INTERVAL_OF
 
+NOT_SO = "not scored yet (the scores that lie there are of other settings, masks or code)"
 SHOWN = 4
 """Labels of an experiment of which it is said in whom they were found."""
 
 
 def lines(
-    results: Path, experiments: Sequence[str], pending: int = 0, *, crossed: bool = False
+    results: Path,
+    experiments: Sequence[str],
+    pending: int = 0,
+    *,
+    crossed: bool = False,
+    stale: Collection[Path] = (),
 ) -> list[str]:
     """Say the Dice of each experiment that is there, and where its report is.
 
@@ -31,16 +37,26 @@ def lines(
         Runs of which MLflow lacks something.
     crossed : bool
         Whether folds held out the patients that are not tested, each once.
+    stale : collection of Path
+        Tables of scores and pages that would be made otherwise now, as after a run of a part.
     """
     said = []
+
+    def page(path: Path) -> str:
+        return f"{path} (as it was: not made again yet)" if path in stale else str(path)
+
     width = max(map(len, experiments), default=0)
     for name in experiments:
         path = results / name / "summary.json"
         if path.is_file() and not scores_are_current(path.parent):
             said.append(f"  {name:<{width}}  {OUTDATED}")
+        elif path.is_file() and path.with_name(SCORES) in stale:
+            said.append(f"  {name:<{width}}  {NOT_SO}")
         elif path.is_file():
             report = results / name / "report.html"
-            shown = report if report.is_file() else f"no report, but {results / name}/metrics.tsv"
+            shown = (
+                page(report) if report.is_file() else f"no report, but {results / name}/metrics.tsv"
+            )
             try:
                 summary = read_stored(path, SUMMARY)
             except SlicewiseError as error:
@@ -56,10 +72,10 @@ def lines(
         return []
     comparison = results / "comparison.html"
     if comparison.is_file():
-        said.append(f"  all experiments side by side: {comparison}")
+        said.append(f"  all experiments side by side: {page(comparison)}")
     data = results / "data.html"
     if data.is_file():
-        said.append(f"  every case, and which stand out: {data}")
+        said.append(f"  every case, and which stand out: {page(data)}")
     root = results.parent
     of_root = "" if root == Path("results") else f" --results {shlex.quote(str(root))}"
     said.append(f"  every run in MLflow: slicewise ui{of_root}")
@@ -68,7 +84,7 @@ def lines(
         said.append(f"  MLflow lacks something of {runs}: slicewise sync{of_root}")
     index = results / "index.html"
     if index.is_file():
-        said.append(f"  all of it, to begin with: {index}")
+        said.append(f"  all of it, to begin with: {page(index)}")
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
 
 

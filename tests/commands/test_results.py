@@ -37,7 +37,13 @@ def test_sync_sends_the_runs(tmp_path, monkeypatch, capsys):
     assert "slicewise: MLflow at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert main(["sync", "--results", str(results), "--dataset", "tiny"]) == 0
-    said = capsys.readouterr().out
+    (results / "mlflow.db").rename(tmp_path / "taken.db")
+    assert main(["ui", "--results", str(results)]) == 1
+    said = capsys.readouterr()
+    assert "1 run can be sent anew from what lies beside the results; run slicewise" in said.err
+    assert f"run slicewise sync --results {results}" in said.err
+    (tmp_path / "taken.db").rename(results / "mlflow.db")
+    said = said.out
     assert re.search(r"^tiny baseline \(running\): [0-9a-f]{32}, new$", said, re.M)
     assert "MLflow at results/mlflow.db lacks nothing of 1 run" in said
 

@@ -59,7 +59,7 @@ def test_expected_dice_is_drawn_where_it_is_known(tmp_path, monkeypatch):
     )
     asked = []
 
-    def known(metrics, shards, calibrations):
+    def known(metrics, shards, calibrations, is_missed):
         asked.append(len(shards))
         return scores
 

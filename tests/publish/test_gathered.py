@@ -135,7 +135,7 @@ def test_what_was_to_be_expected_is_of_the_masks_and_models_that_were_scored(tmp
     asked = []
     monkeypatch.setattr(
         "slicewise.publish.gathered.expected_scores",
-        lambda metrics, shards, known: asked.append((shards, known)) or metrics[:0],
+        lambda metrics, shards, known, is_missed: asked.append((shards, known)) or metrics[:0],
     )
     config = folder / "fold-0" / "config.yaml"
     made_from(calibrations[0], config)

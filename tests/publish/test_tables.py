@@ -68,7 +68,7 @@ def test_in_whom_a_label_was_found_has_its_own_table(tmp_path):
         ]
     ]
     assert lesions.rows == [
-        ["baseline", "liver", "6 of 12", "0.500 [0.500, 0.500]", "6", "1.0 [1.0, 1.0]"]
+        ["baseline", "liver", "6 of 12", "0.500 [0.170, 0.830]", "6", "1.0 [1.0, 1.0]"]
     ]
     values = told[told["label"] == "liver"].set_index("metric")
     assert list(values.loc[["sensitivity", "specificity", "false_ml"], "mean"]) == [1.0, 0.0, 3.0]

@@ -115,6 +115,17 @@ def test_settings_that_are_taken_back_train_nothing(workflow):
     assert workflow.due() == {}
 
 
+def test_the_end_of_a_part_says_what_is_not_of_now(workflow):
+    workflow.change("evaluation", {"tolerance_mm": 4})
+    said = workflow.snakemake("--until", "predict")
+    assert said.count("not scored yet (the scores that lie there are of other settings") == 2
+    assert "run the same command once more" not in said
+    said = workflow.snakemake("scored")
+    assert said.count("report.html (as it was: not made again yet)") == 2
+    assert "index.html (as it was" in said and "not scored yet" not in said
+    assert "as it was" not in workflow.snakemake()
+
+
 def test_a_dry_run_ends_with_stages_and_reasons(workflow):
     assert "\nstage " not in workflow.snakemake("--dry-run")
     assert f"{REPORT} is as it would be made now." in workflow.slicewise("why", REPORT)

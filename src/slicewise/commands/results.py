@@ -22,12 +22,13 @@ def _add_ui(command: argparse.ArgumentParser) -> None:
 
 def _ui(options: argparse.Namespace) -> int:
     from slicewise.tracking import Connection
+    from slicewise.tracking.journal import not_tracked
     from slicewise.tracking.view import NAME
 
     connection = Connection(options.results)
     store = options.results / "mlflow.db"
     if connection.is_file and not store.is_file():
-        raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
+        raise SlicewiseError(not_tracked(options.results, store))
     served = connection.uri.startswith(("http://", "https://"))
     address = connection.store.rstrip("/") if served else f"http://{options.host}:{options.port}"
     try:

@@ -181,6 +181,7 @@ def gather(folder: Path) -> Gathered:
             )
     cases, split = map(read_table, map(str, tables))
     _check_split(folder, split, result)
+    _check_cases(place)
     content = result.folds.records[0].content
     members = result.folds.members
     one = Gathered(
@@ -233,6 +234,16 @@ def _check_split(folder: Path, split: pd.DataFrame, result: Result) -> None:
             f"it has now ({some(sorted(apart), SHOWN)}); run snakemake with this experiment again, "
             "or publish results that are of one split"
         )
+
+
+def _check_cases(folder: Path) -> None:
+    """Refuse scores of cases that were read again since, as after a mask was corrected."""
+    for path in sorted((folder.parent / "cases" / SHARDS).glob("*.json")):
+        if not is_made_from(folder / SCORES, path):
+            raise SlicewiseError(
+                f"{folder}: its scores are of cases as they were before {path.name} was made again "
+                "(such as a mask that was corrected); run snakemake to the end, which scores them"
+            )
 
 
 def _member(one: Gathered, name: str, folds: Folds) -> Gathered:

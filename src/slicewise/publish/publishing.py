@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from slicewise.compare import compare_results, name_folders, seeds_beside, seeds_of, verdicts_of
+from slicewise.compare import (
+    compare_results,
+    name_folders,
+    seeds_beside,
+    seeds_of,
+    swept_of,
+    verdicts_of,
+)
 from slicewise.crate import CRATE, Wanted, gather_crate, questions_of, write_crate
 from slicewise.errors import SlicewiseError
 from slicewise.evaluation.comparison import grouped, over_seeds
@@ -156,7 +163,7 @@ def _compared(
     if len(grouped(results, repeats)) < 2:
         return _Compared()
     shown = ComparedExperiments(dataset, {}, metrics, table, {}, {}, {}, repeats)
-    return _Compared(table, verdicts_of(table, metrics), shown.differences)
+    return _Compared(table, verdicts_of(table, metrics, swept_of(results)), shown.differences)
 
 
 def _files(

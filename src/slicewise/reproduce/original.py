@@ -21,6 +21,7 @@ from slicewise.tracking import Connection, Run
 from slicewise.tracking.connection import ADDRESS
 from slicewise.tracking.fetch import Fetched, fetch
 from slicewise.tracking.find import copy_files, find_run
+from slicewise.tracking.journal import not_tracked
 from slicewise.tracking.provenance import UNKNOWN
 from slicewise.tracking.sent import SentRecords
 from slicewise.tracking.store import absolute, file_of
@@ -134,7 +135,7 @@ def _bring(connection: Connection, name: str, run: Run | None, place: Path) -> F
             return replace(own, run_id=known)
     store = file_of(connection.uri)
     if connection.is_file and not store.is_file():
-        raise SlicewiseError(f"{store}: no run is tracked yet; run snakemake first")
+        raise SlicewiseError(not_tracked(connection.results, store))
     try:
         connection.probe()
         fetched = fetch(connection, known or name, NAMES, place)

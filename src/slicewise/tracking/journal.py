@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shlex
 import socket
 import time
 import uuid
@@ -42,6 +43,7 @@ from slicewise.tracking.run_record import (
     Status,
 )
 from slicewise.tracking.secrets import redact, redact_value
+from slicewise.wording import plural
 
 _log = logging.getLogger(__name__)
 
@@ -424,6 +426,25 @@ def all_runs(results: Path, dataset: str = "*") -> list[Path]:
         except SlicewiseError as error:
             _warn_once(f"{error}; this run is left aside")
     return sorted(records, key=lambda f: (bool(records[f].below), -records[f].begun, f))
+
+
+def not_tracked(results: Path, store: Path) -> str:
+    """Say that there is no store, and what makes it: runs that were noted make it anew.
+
+    Parameters
+    ----------
+    results : Path
+    store : Path
+        Its file, such as ``results/mlflow.db``.
+    """
+    noted = len(all_runs(results))
+    if not noted:
+        return f"{store}: no run is tracked yet; run snakemake first"
+    of_root = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+    return (
+        f"{store}: it is not there any more, and {plural(noted, 'run')} can be sent anew from what "
+        f"lies beside the results; run slicewise sync{of_root}"
+    )
 
 
 @cache
