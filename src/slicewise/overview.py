@@ -40,42 +40,20 @@ def lines(
     stale : collection of Path
         Tables of scores and pages that would be made otherwise now, as after a run of a part.
     """
-    said = []
-
-    def page(path: Path) -> str:
-        return f"{path} (as it was: not made again yet)" if path in stale else str(path)
-
     width = max(map(len, experiments), default=0)
-    for name in experiments:
-        path = results / name / "summary.json"
-        if path.is_file() and not scores_are_current(path.parent):
-            said.append(f"  {name:<{width}}  {OUTDATED}")
-        elif path.is_file() and path.with_name(SCORES) in stale:
-            said.append(f"  {name:<{width}}  {NOT_SO}")
-        elif path.is_file():
-            report = results / name / "report.html"
-            shown = (
-                page(report) if report.is_file() else f"no report, but {results / name}/metrics.tsv"
-            )
-            try:
-                summary = read_stored(path, SUMMARY)
-            except SlicewiseError as error:
-                said.append(f"  {name:<{width}}  {error}")
-                continue
-            said.append(f"  {name:<{width}}  {headline(summary, crossed=crossed)}")
-            said += [f"  {'':<{width}}  {line}" for line in _detected(summary)]
-            said.append(f"  {'':<{width}}  {shown}")
-            masks = results / "segmented" / name / "gallery.html"
-            if masks.is_file():
-                said.append(f"  {'':<{width}}  masks of new scans: {masks}")
+    said = [
+        f"  {name if number == 0 else '':<{width}}  {line}"
+        for name in experiments
+        for number, line in enumerate(_of_one(results, name, crossed=crossed, stale=stale))
+    ]
     if not said:
         return []
     comparison = results / "comparison.html"
     if comparison.is_file():
-        said.append(f"  all experiments side by side: {page(comparison)}")
+        said.append(f"  all experiments side by side: {_page(comparison, stale)}")
     data = results / "data.html"
     if data.is_file():
-        said.append(f"  every case, and which stand out: {page(data)}")
+        said.append(f"  every case, and which stand out: {_page(data, stale)}")
     root = results.parent
     of_root = "" if root == Path("results") else f" --results {shlex.quote(str(root))}"
     said.append(f"  every run in MLflow: slicewise ui{of_root}")
@@ -84,8 +62,36 @@ def lines(
         said.append(f"  MLflow lacks something of {runs}: slicewise sync{of_root}")
     index = results / "index.html"
     if index.is_file():
-        said.append(f"  all of it, to begin with: {page(index)}")
+        said.append(f"  all of it, to begin with: {_page(index, stale)}")
     return ["", f"Mean Dice per patient in 3-D, {results.name}:", *said]
+
+
+def _of_one(results: Path, name: str, *, crossed: bool, stale: Collection[Path]) -> list[str]:
+    """Say the Dice of an experiment, and where its pages are; nothing where it has none."""
+    path = results / name / "summary.json"
+    if not path.is_file():
+        return []
+    if not scores_are_current(path.parent):
+        return [OUTDATED]
+    if path.with_name(SCORES) in stale:
+        return [NOT_SO]
+    try:
+        summary = read_stored(path, SUMMARY)
+    except SlicewiseError as error:
+        return [str(error)]
+    report = results / name / "report.html"
+    missing = f"no report, but {results / name}/metrics.tsv"
+    said = [
+        headline(summary, crossed=crossed),
+        *_detected(summary),
+        _page(report, stale) if report.is_file() else missing,
+    ]
+    masks = results / "segmented" / name / "gallery.html"
+    return [*said, f"masks of new scans: {masks}"] if masks.is_file() else said
+
+
+def _page(path: Path, stale: Collection[Path]) -> str:
+    return f"{path} (as it was: not made again yet)" if path in stale else str(path)
 
 
 def _subset(summary: Mapping[str, Any]) -> str | None:

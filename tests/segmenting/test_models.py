@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from slicewise.dataset.ensembles import EnsembleRecord
 from slicewise.errors import SlicewiseError
+from slicewise.files import write_yaml
 from slicewise.network.model import weights_digest
 from slicewise.segmenting import models
 from slicewise.segmenting.models import choose, choose_again
@@ -84,6 +86,18 @@ def test_a_file_alone_and_a_folder_of_files(tmp_path: Path) -> None:
     assert choose(str(tmp_path)).weights == [weights_digest(finished(2, seed)) for seed in (4, 5)]
     alone = choose(str(tmp_path / "fold-10.keras"))
     assert not alone.trainings and alone.folder is None
+
+
+def test_folds_of_other_settings_than_the_first_are_refused(tmp_path: Path) -> None:
+    """While folds are trained anew, one after the other, the old ones still lie there."""
+    folder = experiment(tmp_path / "x", (3, 4))
+    place = folder / "fold-1" / "config.yaml"
+    config = yaml.safe_load(place.read_text())
+    config["experiment"]["training"] = {"epochs": 77}
+    write_yaml(place, config)
+    with pytest.raises(SlicewiseError, match=r"fold 0 and fold 1 .* \(experiment.training"):
+        choose(str(folder))
+    assert choose(str(folder / "fold-1")).of_folds == 2
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:

@@ -23,11 +23,13 @@ from slicewise.metrics.expected import Expectation
 from slicewise.network.card import ModelCard, Predictor, model_card
 from slicewise.network.loaded import load
 from slicewise.network.onnx_model import OnnxModel
+from slicewise.records import SHOWN, differences
 from slicewise.segmenting.expecting import expectation_of, read_calibrations
 from slicewise.segmenting.places import files_of
 from slicewise.segmenting.trained_on import TrainedOn, trained_on
 from slicewise.tracking import Connection
 from slicewise.tracking.fetch import fetch_model, fetch_record
+from slicewise.wording import some
 
 FOLD = "fold-"
 """How names of folders and files of one fold begin."""
@@ -292,12 +294,12 @@ def _tracked_trainings(
 def _check_folds(
     name: str, place: Path, files: Sequence[Path], trainings: Sequence[TrainingRecord]
 ) -> None:
-    """Refuse an experiment some of whose folds are not trained yet, or of another number of them.
+    """Refuse an experiment some of whose folds are not trained yet, or otherwise than the others.
 
     Raises
     ------
     SlicewiseError
-        When there are others than its records tell of.
+        When there are others than its records tell of, or by other settings.
     """
     wanted = {record.folds for record in trainings}
     alone = len(files) == 1 and place.name in (files[0].name, files[0].parent.name)
@@ -307,6 +309,16 @@ def _check_folds(
             f"{name}: it has models of {len(files)} folds, and its trainings tell of {told}; let "
             "snakemake finish them, or name one fold"
         )
+    first, *others = [
+        {"experiment": each.experiment, "recipe": each.recipe, "content": each.content}
+        for each in trainings
+    ] or [{}]
+    for number, other in enumerate(others, start=1):
+        if not alone and (changed := differences(first, other)):
+            raise SlicewiseError(
+                f"{name}: fold 0 and fold {number} were trained by different settings "
+                f"({some(changed, SHOWN)}); let snakemake finish them, or name one fold"
+            )
 
 
 def _exported_with(chosen: Chosen) -> list[Calibration]:
