@@ -148,6 +148,10 @@ PLAIN = {
     "exams": [f"exam{k}_p{k:02d}" for k in range(1, 9)],
     "dates": ["20200101_ct", "20210305_ct", "20190304_ct"],
     "two excluded": [f"case_{k:03d}" for k in range(40) if k not in (9, 19)],
+    "BraTS 2018": [f"Brats18_2013_{k}_1" for k in range(1, 30)],
+    "a day of a clinic": [f"UKB_12.03.2019_{k:02d}" for k in range(1, 9)],
+    "organs and days": [f"{organ}_{k:02d}.03.2019" for organ in ("liver", "lung") for k in (1, 2)],
+    "places and days": [f"site{k % 2}_{k:02d}-03-2019" for k in range(1, 9)],
     "one": ["p1"],
     "none": [],
 }
@@ -166,6 +170,15 @@ SHARED = {
     "p1": ["p1-ct1", "p1-ct2", "p2-ct1"],
     "1": ["1_1", "1_2", "2_1", "2_2", "3_1"],
     "p001": ["p001_20200101", "p001_20210305", "p002_20190304", "p003_20200606"],
+    "fdg_0143bab87a": [
+        *("fdg_01140d52d8_08-13-2005", "fdg_0143bab87a_05-01-2006", "fdg_0143bab87a_02-16-2004"),
+        *("psma_95b833d65be26293_2018-04-16", "psma_95b833d65be26293_2019-04-16"),
+    ],
+    "P001": ["P001_12.03.2019", "P001_24.09.2019", "P002_01.02.2018", "P003_05.06.2019"],
+    "P002": ["P001_2019-03", "P002_2019-03", "P002_2020-11", "P003_2019-04"],
+    "P003": ["P001", "P002_20190102", "P003_20190102", "P003_20200203", "phantom_1", "phantom_2"],
+    "P04": ["12.03.2019_P01", "14.07.2020_P02", "12.03.2019_P04", "14.07.2020_P04"],
+    "mueller": ["mueller_12.03.2019", "mueller_24.09.2019", "meier_01.02.2018", "kaya_05.06.2018"],
     "BraTS-GLI-00006": [
         f"BraTS-GLI-{k:05d}-{t:03d}" for k in range(5, 30) for t in (0, 1)[: 2 - k % 2]
     ],
@@ -223,6 +236,7 @@ def test_a_pattern_is_offered_for_the_common_schemes():
     found = {stem for stem, names in SHARED.items() if pattern_for(names, find_shared(names))}
     assert {"genius_01", "patient007", "p07", "sub-02", "case_02", "pat3", "anna"} <= found
     assert {"p05", "005", "p002", "007"} <= found
+    assert {"fdg_0143bab87a", "P001", "P002", "P003", "P04", "mueller"} <= found
 
 
 def test_a_pattern_is_sought_once_for_all_stems_of_one_form(monkeypatch):

@@ -136,6 +136,8 @@ LARGEST_SCAN = 30
 """A number that counts the scans of a patient is not greater."""
 FEW_SCANS = 8
 """Where they are counted from a greater one on, there are no more."""
+FEW_NAMED = 6
+"""Nor are there of a patient who is called by a word, which may be an organ or a place."""
 PERSONS = (
     *("p", "pat", "patient", "pt", "ptnt", "sub", "subj", "subject", "case", "person"),
     *("participant", "id", "mouse", "rat"),
@@ -161,7 +163,18 @@ PHASES = (
     *("early", "mid", "late", "left", "right"),
 )
 """Of one of several scans of an examination, and what else scans of another day are called."""
-_DATE = r"(?:19|20)\d\d(?P<sign>[-_.]?)(?:0[1-9]|1[0-2])(?P=sign)(?:0[1-9]|[12]\d|3[01])"
+_YEAR = r"(?:19|20)\d\d"
+_MONTH = r"(?:0[1-9]|1[0-2])"
+_DAY = r"(?:0[1-9]|[12]\d|3[01])"
+# the year first; or the day or the month first, which need a sign between; or no day at all
+_DATE = (
+    rf"(?:{_YEAR}(?P<sign>[-_.]?){_MONTH}(?P=sign){_DAY}"
+    rf"|(?:{_DAY}(?P<by>[-_.]){_MONTH}|{_MONTH}(?P<us>[-_.]){_DAY})(?:(?P=by)|(?P=us)){_YEAR}(?!\d)"
+    rf"|{_YEAR}(?P<of>[-.]){_MONTH}(?!(?P=of)?\d))"
+)
+_BEFORE_DATE = rf"(?P<stem>.*?[^-_. ])[-_. ]+{_DATE}"
+# digits that stand where such a date does
+_DATED = "(?:[0-9]{4}[-_.]?[0-9]{2}|[0-9]{2}[-_.][0-9]{2}[-_.][0-9]{4})"
 
 
 def is_scan(name: str) -> bool:
@@ -171,6 +184,8 @@ def is_scan(name: str) -> bool:
     --------
     >>> [is_scan(name) for name in ("baseline", "T0", "visit2", "follow_up", "2019-01-31")]
     [True, True, True, True, True]
+    >>> [is_scan(name) for name in ("31.01.2019", "01-31-2019", "2019-01")]
+    [True, True, True]
     >>> [is_scan(name) for name in ("anna", "p01", "Basel", "study1", "007")]
     [False, False, False, False, False]
     """
@@ -225,10 +240,10 @@ def find_shared(names: Iterable[str]) -> list[Shared]:
 
     Three ways of naming scans are known. What follows the patient is set off
     (``p01_ED`` and ``p01_ES``, ``sub-01_ses-1``, ``case_01a``), and returns with
-    other patients; it is a word for a scan, or a date, before the patient
-    (``baseline_p01``); or it is the end of one number (``genius_0100``,
-    ``genius_0101``), which begins anew with each patient. A plain numbering of
-    patients does none of these.
+    other patients, or begins with a date (``p01_31.01.2019``); it is a word for a
+    scan, or a date, before the patient (``baseline_p01``); or it is the end of one
+    number (``genius_0100``, ``genius_0101``), which begins anew with each patient. A
+    plain numbering of patients does none of these.
 
     Parameters
     ----------
@@ -241,8 +256,8 @@ def find_shared(names: Iterable[str]) -> list[Shared]:
         Sorted by stem; empty where names look like one case a patient.
     """
     unique = sorted(set(names))
-    if behind := _behind_scans(unique):
-        return behind
+    if told := _behind_scans(unique) or _before_dates(unique):
+        return told
     for level in range(1, 1 + max((len(_tokens(name)) for name in unique), default=0)):
         groups = _at_level(unique, level)
         if groups:
@@ -272,9 +287,10 @@ def pattern_for(names: Iterable[str], shared: Iterable[Shared]) -> str | None:
     # the last number may be the patient's, or that of one of their scans
     starts = ["^"] if first else ["^.*[-_. ]", "^.*?[-_. ]"]
     forms = (form for group in groups for form in _forms(group.stem))
+    tried = (f"{start}(?P<patient>{form})" for form, start in itertools.product(forms, starts))
+    dated = f"^(?P<patient>.+?)(?:[-_. ]+{_DATED}.*)?$"
     # most stems have the same forms
-    for form, start in dict.fromkeys(itertools.product(forms, starts)):
-        pattern = f"{start}(?P<patient>{form})"
+    for pattern in dict.fromkeys([*tried, dated]):
         by_patient = defaultdict(list)
         for name in unique:
             match = re.search(pattern, name)
@@ -327,6 +343,27 @@ def _behind_scan(name: str) -> str:
     return "".join(tokens)
 
 
+def _before_dates(names: Sequence[str]) -> list[Shared]:
+    """Find the scans of patients in names in which a date follows: p01_2019-01-31, p01_12.03.2019.
+
+    Whatever others are called, as some may have no date, or another number in its place.
+    """
+    whose: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        dated = re.match(_BEFORE_DATE, name)
+        whose[dated["stem"] if dated else name].append(name)
+    # names of persons, perhaps, as of scans that are counted
+    persons = len(whose) >= 3 and max(map(len, whose.values())) <= FEW_NAMED
+    several = [
+        Shared(stem, tuple(own))
+        for stem, own in sorted(whose.items())
+        if len(own) > 1 and _last_word(stem) not in PLACES
+        if persons or any(letter.isdigit() for letter in stem)
+    ]
+    many = several and median(len(group.cases) for group in several) > SMALL_GROUP
+    return [] if many or len(whose) < 2 else several
+
+
 def _at_level(names: Sequence[str], level: int) -> list[Shared]:
     tails: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:
@@ -360,7 +397,7 @@ def _are_scans(
     every = [tail for group in tails.values() for tail in group.values()]
     if not all(any(character.isdigit() for character in stem) for stem in several):
         # names of persons, perhaps: anna_1, anna_2, bert_1; or anna_pre, anna_post
-        small = max(map(len, tails.values())) <= 6 and len(tails) >= 3
+        small = max(map(len, tails.values())) <= FEW_NAMED and len(tails) >= 3
         counted = small and all(re.fullmatch(r"\d{1,2}", tail) for tail in every)
         if not (counted or all(map(is_scan, every))):
             return False
